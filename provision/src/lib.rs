@@ -1,0 +1,19 @@
+//! What Transload knows about Cisco phones, and what it decides about them.
+//!
+//! Everything here is pure: no socket, clock, file or thread. Input and time come in as arguments,
+//! decisions go out as values.
+
+pub mod catalog;
+pub mod client;
+pub mod documents;
+pub mod journey;
+pub mod library;
+pub mod load;
+pub mod loads_file;
+pub mod mac;
+pub mod names;
+pub mod options;
+pub mod roster;
+pub mod route;
+pub mod settings;
+pub mod time;

@@ -1,0 +1,85 @@
+//! The parts of the configuration that decide about phones, already validated.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::load::{Direction, LoadName};
+
+/// Which phones take part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admit {
+    /// Every eligible phone that appears.
+    Eligible,
+    /// Only the roster's.
+    Listed,
+}
+
+/// What to do with a phone whose VID decides and is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownVid {
+    /// Hold it until the VID is known.
+    Hold,
+    /// Take it for the newest hardware that the route suits.
+    Proceed,
+}
+
+/// How long each kind of silence is waited out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// A document named a load and no `.loads` request followed: the phone runs it already. Default 120 s.
+    pub already_there: Duration,
+    /// A transfer without a byte moving. Default 2 min.
+    pub transfer_idle: Duration,
+    /// From the last component to the next boot. Default 15 min.
+    pub flash: Duration,
+    /// From the crossing to the license being fetched, and from then to the belief that it was accepted. Default 35 min.
+    pub license: Duration,
+    /// A lease and no request for a file. Default 3 min.
+    pub not_asking: Duration,
+    /// Failed attempts at one hop before the phone is stuck. Default 5.
+    pub attempts: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            already_there: Duration::from_secs(120),
+            transfer_idle: Duration::from_secs(120),
+            flash: Duration::from_secs(15 * 60),
+            license: Duration::from_secs(35 * 60),
+            not_asking: Duration::from_secs(180),
+            attempts: 5,
+        }
+    }
+}
+
+/// What a finished phone is told, so that it finds its new home.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct After {
+    /// Profile parameters for the Multiplatform side, by element name.
+    pub profile: BTreeMap<String, String>,
+    /// Call managers for the Enterprise side.
+    pub call_manager: Vec<Ipv4Addr>,
+}
+
+/// Everything that decides about phones, besides the catalog and the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Which way.
+    pub direction: Direction,
+    /// Who takes part.
+    pub admit: Admit,
+    /// What an unknown VID means.
+    pub unknown_vid: UnknownVid,
+    /// Pinned routes by load family; otherwise planned.
+    pub routes: BTreeMap<String, Vec<LoadName>>,
+    /// Waiting times.
+    pub timing: Timing,
+    /// The address phones reach this server at.
+    pub server: Ipv4Addr,
+    /// The port of the HTTP file service that URLs name; 80 is left out of them.
+    pub http_port: u16,
+    /// What a finished phone is told.
+    pub after: After,
+}
