@@ -1,1 +1,7 @@
-fn main(){}
+//! Transload: moves Cisco desk phones between Enterprise and Multiplatform firmware, unattended.
+
+#![allow(dead_code)]
+
+mod clock;
+
+fn main() {}
