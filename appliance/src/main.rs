@@ -3,5 +3,7 @@
 #![allow(dead_code)]
 
 mod clock;
+mod error;
+mod view;
 
 fn main() {}
