@@ -1,1 +1,353 @@
-//! To be written.
+//! What a client says about itself: option 60, option 55, its address and its User-Agent.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::mac::Mac;
+
+/// What a phone is behaving as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Persona {
+    /// Enterprise firmware.
+    Enterprise,
+    /// A transition load; on the wire it is not told from Multiplatform firmware.
+    Transition,
+    /// MPP.
+    Multiplatform,
+    /// A Cisco device that does not tell.
+    Unknown,
+}
+
+/// What a client says about itself. None of it is proof: all of it can be configured or made up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// What it behaves as.
+    pub persona: Persona,
+    /// `8851`, `8851NR`, `SPA504G`: as said, upper case, without `CP-`.
+    pub model: Option<String>,
+    /// The address in it.
+    pub mac: Option<Mac>,
+    /// The release in it, without build: `11.0.1`.
+    pub version: Option<String>,
+}
+
+/// A Cisco phone or adapter, from a DHCP message: vendor class (option 60), parameter request list (option 55)
+/// and hardware address taken together. `None` if nothing says it is one.
+///
+/// `dslforum.org` is said by every TR-069 client, so it counts only with a Cisco address. The request list decides
+/// only where the vendor class leaves the persona open.
+pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> {
+    let mut signal = vendor_class(vendor?)?;
+    if signal.model.is_none() && signal.persona == Persona::Multiplatform && !is_cisco_oui(mac.oui()) {
+        return None;
+    }
+    let ours = signal.model.as_deref().is_none_or(is_ours);
+    if let (Persona::Unknown, true, Some(persona)) = (signal.persona, ours, request_list(requests)) {
+        signal.persona = persona;
+    }
+    Some(signal)
+}
+
+/// What option 60 says; `None` if it names no Cisco phone or adapter.
+///
+/// Forms seen: `Cisco Systems, Inc. IP Phone CP-8841` (Enterprise, in several spellings), `CP-8851-3PCC` alone or
+/// at the end (MPP), `dslforum.org` (MPP with TR-069; check the address as well, as [`dhcp`] does).
+/// Trailing NULs do not count. Phones of other series have persona [`Persona::Unknown`] and their model.
+pub fn vendor_class(value: &[u8]) -> Option<Signal> {
+    let end = value.iter().rposition(|byte| *byte != 0)? + 1;
+    let text = std::str::from_utf8(&value[..end])
+        .ok()
+        .filter(|text| text.len() <= 255)?
+        .trim();
+    let signal = |persona, model| {
+        Some(Signal {
+            persona,
+            model,
+            mac: None,
+            version: None,
+        })
+    };
+    if text.eq_ignore_ascii_case("dslforum.org") {
+        return signal(Persona::Multiplatform, None);
+    }
+    if let Some((model, mpp)) = strip(text, "CP-").and_then(product) {
+        return signal(persona(&model, mpp, Persona::Unknown), Some(model));
+    }
+    let company = [
+        "Cisco Systems, Inc.",
+        "Cisco Systems Inc.",
+        "Cisco System, Inc.",
+        "Cisco System Inc.",
+    ];
+    if let Some(rest) = company.iter().find_map(|company| strip(text, company)) {
+        let rest = rest.trim_start();
+        let rest = strip(rest, "IP Phone")
+            .or_else(|| strip(rest, "Wireless Phone"))
+            .unwrap_or(rest)
+            .trim_start();
+        if rest.is_empty() {
+            return signal(Persona::Unknown, None);
+        }
+        let (model, mpp) = product(strip(rest, "CP-").unwrap_or(rest))?;
+        return signal(persona(&model, mpp, Persona::Enterprise), Some(model));
+    }
+    let (model, _) = product(strip(text, "Cisco ")?)?;
+    let adapter = ["SPA", "ATA"].iter().any(|series| model.starts_with(series));
+    adapter.then(|| signal(Persona::Unknown, Some(model)))?
+}
+
+/// What option 55 hints at: MPP asks for 159 or 160; Enterprise firmware asks for 150 and neither.
+pub fn request_list(codes: &[u8]) -> Option<Persona> {
+    if codes.contains(&160) || codes.contains(&159) {
+        Some(Persona::Multiplatform)
+    } else {
+        codes.contains(&150).then_some(Persona::Enterprise)
+    }
+}
+
+/// What a User-Agent says: `Cisco-CP-8841-3PCC/11.0 (00562b043615)` from MPP over HTTP, the same with
+/// `/12.0.3_dcf719f39350_…` over SIP, and `Cisco-CP7821/12.1.1` from Enterprise firmware over SIP.
+pub fn user_agent(text: &str) -> Option<Signal> {
+    let rest = strip(text.get(..200).unwrap_or(text).trim(), "Cisco-CP")?;
+    let (name, rest) = rest.split_once('/')?;
+    let (model, mpp) = product(name.strip_prefix('-').unwrap_or(name))?;
+    let end = rest
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(rest.len());
+    let (version, rest) = rest.split_at(end);
+    let digits = rest.trim_start_matches([' ', '(', '_']).get(..12);
+    Some(Signal {
+        persona: persona(&model, mpp, Persona::Enterprise),
+        model: Some(model),
+        mac: digits
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .and_then(|mac| mac.parse().ok()),
+        version: (!version.is_empty()).then(|| version.to_owned()),
+    })
+}
+
+/// Whether the prefix is registered to Cisco Systems. Phones have no range of their own among its thousand.
+pub fn is_cisco_oui(oui: [u8; 3]) -> bool {
+    static PREFIXES: LazyLock<BTreeSet<[u8; 3]>> = LazyLock::new(|| {
+        include_str!("../catalog/cisco-oui.txt")
+            .lines()
+            .filter_map(|line| u32::from_str_radix(line.trim(), 16).ok())
+            .map(|prefix| [(prefix >> 16) as u8, (prefix >> 8) as u8, prefix as u8])
+            .collect()
+    });
+    PREFIXES.contains(&oui)
+}
+
+/// The model in `8851`, `8851NR-3PCC`, `SPA504G`, `ATA191-MPP`, and whether it runs MPP.
+fn product(text: &str) -> Option<(String, bool)> {
+    let upper = text.to_ascii_uppercase();
+    let (model, mpp) = match upper.strip_suffix("-3PCC").or_else(|| upper.strip_suffix("-MPP")) {
+        Some(model) => (model, true),
+        None => (upper.as_str(), false),
+    };
+    let sound = (3..=12).contains(&model.len())
+        && model.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && model.bytes().any(|byte| byte.is_ascii_digit());
+    sound.then(|| (model.to_owned(), mpp))
+}
+
+/// A phone of another series is never taken for one of ours, whatever it runs.
+fn persona(model: &str, mpp: bool, otherwise: Persona) -> Persona {
+    match (is_ours(model), mpp) {
+        (false, _) => Persona::Unknown,
+        (true, true) => Persona::Multiplatform,
+        (true, false) => otherwise,
+    }
+}
+
+/// 78xx and 88xx.
+fn is_ours(model: &str) -> bool {
+    (model.starts_with("78") || model.starts_with("88"))
+        && model.bytes().take(4).filter(u8::is_ascii_digit).count() == 4
+}
+
+/// The rest after a prefix, whatever its letter case.
+fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ENTERPRISE: &[u8] = &[1, 42, 66, 6, 3, 15, 150, 35];
+    const MPP: &[u8] = &[1, 3, 6, 15, 35, 66, 150, 2, 7, 42, 43, 58, 59, 159, 160];
+
+    #[test]
+    fn vendor_classes_as_phones_send_them() {
+        use Persona::{Enterprise, Multiplatform, Unknown};
+        for (value, persona, model) in [
+            ("Cisco Systems, Inc. IP Phone CP-8841", Enterprise, Some("8841")),
+            ("Cisco Systems, Inc. IP Phone CP-8841\0", Enterprise, Some("8841")),
+            (
+                "Cisco Systems, Inc. IP Phone CP-8851NR\0\0",
+                Enterprise,
+                Some("8851NR"),
+            ),
+            ("Cisco System, Inc. IP Phone CP-7821", Enterprise, Some("7821")),
+            ("Cisco Systems Inc. Wireless Phone 8821", Enterprise, Some("8821")),
+            ("Cisco Systems, Inc. IP Phone CP-8831", Enterprise, Some("8831")),
+            ("CP-8851-3PCC\0", Multiplatform, Some("8851")),
+            ("CP-7841-3PCC", Multiplatform, Some("7841")),
+            ("cp-8865nr-3pcc", Multiplatform, Some("8865NR")),
+            (
+                "Cisco Systems, Inc. IP Phone CP-8851-3PCC\0",
+                Multiplatform,
+                Some("8851"),
+            ),
+            ("CP-8851", Unknown, Some("8851")),
+            ("dslforum.org", Multiplatform, None),
+            ("Cisco Systems, Inc.", Unknown, None),
+            ("Cisco Systems, Inc. IP Phone\0", Unknown, None),
+            ("Cisco Systems, Inc. IP Phone 7912", Unknown, Some("7912")),
+            ("Cisco Systems, Inc. IP Phone CP-7941G\0", Unknown, Some("7941G")),
+            ("Cisco System, Inc. IP Phone CP-8945", Unknown, Some("8945")),
+            ("Cisco Systems, Inc. IP Phone SPA504G", Unknown, Some("SPA504G")),
+            ("CP-6841-3PCC\0", Unknown, Some("6841")),
+            ("Cisco SPA525g", Unknown, Some("SPA525G")),
+            ("CISCO SPA112", Unknown, Some("SPA112")),
+            ("CISCO ATA191-MPP", Unknown, Some("ATA191")),
+        ] {
+            let signal = vendor_class(value.as_bytes()).unwrap_or_else(|| panic!("{value:?}"));
+            assert_eq!(
+                (signal.persona, signal.model.as_deref()),
+                (persona, model),
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_clients_are_no_phones() {
+        for value in [
+            "",
+            "\0\0",
+            "MSFT 5.0",
+            "udhcp 1.36.1",
+            "android-dhcp-13",
+            "dslforum.org.example",
+            "x dslforum.org",
+            "my CP-8851-3PCC",
+            "Not Cisco Systems, Inc. IP Phone CP-8841",
+            "Cisco AP c2800",
+            "Cisco C9120",
+            "CP-",
+            "CP-8851-3PCC-or-so",
+            "docsis3.0:",
+        ] {
+            assert_eq!(vendor_class(value.as_bytes()), None, "{value:?}");
+        }
+        assert_eq!(vendor_class(b"CP-8851\xff-3PCC"), None);
+    }
+
+    #[test]
+    fn a_cisco_address_is_needed_where_the_vendor_class_is_anybodys() {
+        let phone = Mac([0xf8, 0xa5, 0xc5, 1, 2, 3]);
+        let stranger = Mac([0x02, 0, 0, 1, 2, 3]);
+        assert_eq!(
+            dhcp(Some(b"dslforum.org"), MPP, phone).map(|signal| signal.persona),
+            Some(Persona::Multiplatform)
+        );
+        assert_eq!(dhcp(Some(b"dslforum.org"), MPP, stranger), None);
+        assert!(dhcp(Some(b"CP-8851-3PCC"), MPP, stranger).is_some());
+        assert_eq!(
+            dhcp(None, ENTERPRISE, phone),
+            None,
+            "switches and access points have Cisco addresses, too"
+        );
+    }
+
+    #[test]
+    fn the_request_list_decides_what_the_vendor_class_leaves_open() {
+        let persona = |vendor: &[u8], list| dhcp(Some(vendor), list, Mac([0; 6])).unwrap().persona;
+        assert_eq!(persona(b"Cisco Systems, Inc.", ENTERPRISE), Persona::Enterprise);
+        assert_eq!(persona(b"CP-8851", MPP), Persona::Multiplatform);
+        assert_eq!(persona(b"CP-8851", &[1, 3, 6]), Persona::Unknown);
+        assert_eq!(
+            persona(b"Cisco Systems, Inc. IP Phone CP-8841", MPP),
+            Persona::Enterprise
+        );
+        assert_eq!(
+            persona(b"Cisco SPA504G", MPP),
+            Persona::Unknown,
+            "SPA phones ask for 160 and are not ours"
+        );
+    }
+
+    #[test]
+    fn user_agents_as_phones_send_them() {
+        let signal = user_agent("Cisco-CP-8841-3PCC/11.0 (00562b043615)").unwrap();
+        assert_eq!(signal.persona, Persona::Multiplatform);
+        assert_eq!(
+            (signal.model.as_deref(), signal.version.as_deref()),
+            (Some("8841"), Some("11.0"))
+        );
+        assert_eq!(signal.mac, "00562B043615".parse().ok());
+        let signal = user_agent("Cisco-CP-8865NR-3PCC/12.0.3_dcf719f39350_aa-bb_cc").unwrap();
+        assert_eq!(
+            (signal.model.as_deref(), signal.version.as_deref()),
+            (Some("8865NR"), Some("12.0.3"))
+        );
+        assert_eq!(signal.mac, "DCF719F39350".parse().ok());
+        let signal = user_agent("Cisco-CP7821/12.1.1").unwrap();
+        assert_eq!(
+            (signal.persona, signal.model.as_deref(), signal.mac),
+            (Persona::Enterprise, Some("7821"), None)
+        );
+        for other in [
+            "curl/8.0",
+            "",
+            "Mozilla/5.0 Cisco-CP-8841-3PCC/11.0 (00562b043615)",
+            "Cisco-CP-",
+            "Cisco/SPA504G-7.4.9c (x)",
+        ] {
+            assert_eq!(user_agent(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn prefixes_seen_on_phones_are_ciscos() {
+        for mac in [
+            "C80084000000",
+            "706E6D000000",
+            "706BB9000000",
+            "F87B20000000",
+            "C4B9CD000000",
+            "F0B2E5000000",
+            "CC9891000000",
+            "B000B4000000",
+            "2C3124000000",
+            "F8A5C5000000",
+            "74A02F000000",
+            "007686000000",
+            "AC7E8A000000",
+            "DCF719000000",
+            "00562B000000",
+            "C4C603000000",
+            "D0EC35000000",
+            "08CC68000000",
+            "58971E000000",
+        ] {
+            assert!(is_cisco_oui(mac.parse::<Mac>().unwrap().oui()), "{mac}");
+        }
+        assert!(!is_cisco_oui([0x52, 0x54, 0x00]));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_can_be_said(bytes in proptest::collection::vec(any::<u8>(), 0..300), text in "(Cisco-CP-?[0-9A-Z]{0,6}/)?\\PC{0,300}") {
+            let _ = (vendor_class(&bytes), request_list(&bytes), user_agent(&text), vendor_class(text.as_bytes()));
+        }
+    }
+}

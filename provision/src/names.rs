@@ -1,1 +1,351 @@
-//! To be written.
+//! File names: what a phone means by the name it asks for. The one place where names are matched.
+
+use crate::mac::Mac;
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// `SEP<MAC>.cnf.xml`. `signed` (`.sgn`) tells of a phone that holds a trust list.
+    PhoneConfig {
+        /// The phone named.
+        mac: Mac,
+        /// Whether the signed form is asked for.
+        signed: bool,
+    },
+    /// `XMLDefault.cnf.xml`.
+    DefaultConfig {
+        /// Whether the signed form is asked for.
+        signed: bool,
+    },
+    /// `/`, or any folder: what an MPP phone asks first when option 160 holds a URL.
+    Root,
+    /// `8851-3PCC.xml`, `Cisco/CP-8851-3PCC/001234ab45de.cfg`, or that with `.xml`.
+    Profile {
+        /// `$PSN` as in `8851-3PCC`: upper case, without `CP-`.
+        psn: Option<String>,
+        /// The phone named.
+        mac: Option<Mac>,
+    },
+    /// `<MAU>.lic`, or any other `.lic`.
+    License {
+        /// The phone named.
+        mac: Option<Mac>,
+        /// The file's name as asked.
+        name: String,
+    },
+    /// `<load>.loads`.
+    Loads {
+        /// The name without `.loads`, as asked; it need not be a load name.
+        load: String,
+    },
+    /// `*.sbn` or `*.sebn`.
+    Component {
+        /// The file's name as asked.
+        name: String,
+    },
+    /// `CTLSEP<MAC>.tlv`, `ITLSEP<MAC>.tlv`, `CTLFile.tlv`, `ITLFile.tlv`.
+    TrustList {
+        /// The phone named.
+        mac: Option<Mac>,
+    },
+    /// Anything else: ring lists, locales, dial rules.
+    Other {
+        /// The file's name as asked.
+        name: String,
+    },
+    /// A name that no file can have: control characters, a step upwards, too long.
+    Refused,
+}
+
+/// The longest path looked at, in bytes; beyond it a request is refused.
+const MAX_PATH: usize = 1024;
+/// The longest name of a file, in bytes, as file systems have it.
+const MAX_NAME: usize = 255;
+
+/// What the path of a request means. Letter case, leading slashes and folders before the name do not matter.
+pub fn parse(path: &str) -> Asked {
+    let Some(segments) = segments(path) else {
+        return Asked::Refused;
+    };
+    let Some((name, folders)) = segments.split_last() else {
+        return Asked::Root;
+    };
+    if name.is_empty() {
+        return Asked::Root;
+    }
+    let lower = name.to_ascii_lowercase();
+    let (plain, signed) = match lower.strip_suffix(".sgn") {
+        Some(plain) => (plain.strip_suffix(".enc").unwrap_or(plain), true),
+        None => (lower.as_str(), false),
+    };
+    if plain == "xmldefault.cnf.xml" {
+        return Asked::DefaultConfig { signed };
+    }
+    if let Some(mac) = plain
+        .strip_suffix(".cnf.xml")
+        .and_then(|stem| device(stem, "sep"))
+    {
+        return Asked::PhoneConfig { mac, signed };
+    }
+    let name = name.clone();
+    let Some((stem, extension)) = lower.rsplit_once('.') else {
+        return Asked::Other { name };
+    };
+    match extension {
+        "lic" => Asked::License { mac: mac(stem), name },
+        "loads" => Asked::Loads {
+            load: name[..stem.len()].to_owned(),
+        },
+        "sbn" | "sebn" => Asked::Component { name },
+        "tlv" if matches!(stem, "ctlfile" | "itlfile") => Asked::TrustList { mac: None },
+        "tlv" => match device(stem, "ctlsep").or_else(|| device(stem, "itlsep")) {
+            Some(mac) => Asked::TrustList { mac: Some(mac) },
+            None => Asked::Other { name },
+        },
+        "cfg" | "xml" => match (mac(stem), psn(stem)) {
+            (None, None) => Asked::Other { name },
+            (None, psn) => Asked::Profile { psn, mac: None },
+            (mac, _) => Asked::Profile {
+                psn: folders.last().and_then(|folder| psn(folder)),
+                mac,
+            },
+        },
+        _ => Asked::Other { name },
+    }
+}
+
+/// The phone and attempt that a path carries as folders: `/001234AB45DE/3/sip88xx.11-2-3MPP-398.loads`.
+pub fn path_identity(path: &str) -> Option<(Mac, u32)> {
+    let segments = segments(path)?;
+    let folders = &segments[..segments.len().saturating_sub(1)];
+    folders.windows(2).rev().find_map(|pair| match pair {
+        [phone, attempt] if attempt.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some((mac(phone)?, attempt.parse().ok()?))
+        }
+        _ => None,
+    })
+}
+
+/// The name of the file that a path asks for, without folders; `None` if no file can have it, and for a folder.
+/// It never holds a separator, a control character or `..`.
+pub fn bare(path: &str) -> Option<String> {
+    segments(path)?.pop().filter(|name| !name.is_empty())
+}
+
+/// The path's segments, decoded once; the last is empty for a folder. `None` if it is hostile.
+fn segments(path: &str) -> Option<Vec<String>> {
+    if path.len() > MAX_PATH {
+        return None;
+    }
+    let decoded = decode(path);
+    if decoded.chars().any(char::is_control) {
+        return None;
+    }
+    let segments: Vec<String> = decoded.split(['/', '\\']).map(str::to_owned).collect();
+    let hostile = |segment: &String| segment.len() > MAX_NAME || matches!(segment.trim(), "." | "..");
+    (!segments.iter().any(hostile)).then_some(segments)
+}
+
+/// Percent-decoding, once (RFC 3986 §2.4 forbids more). A `%` that begins no escape stays as it is.
+fn decode(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digit = |at: usize| tail.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        if let (b'%', Some(high), Some(low)) = (first, digit(0), digit(1)) {
+            bytes.push((high << 4 | low) as u8);
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Twelve hexadecimal digits and nothing else.
+fn mac(text: &str) -> Option<Mac> {
+    (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.parse().ok())?
+}
+
+/// The MAC in `SEP001234AB45DE`; both in lower case.
+fn device(stem: &str, prefix: &str) -> Option<Mac> {
+    mac(stem.strip_prefix(prefix)?)
+}
+
+/// `8851-3PCC` of `8851-3pcc`, `CP-8851-3PCC`, `8851NR-3PCC`. Cisco's macro table writes `$PSN` as `7832` and `$PN`
+/// as `IP Phone 7832`, against what phones were seen to send; both are understood as `7832-3PCC`.
+fn psn(text: &str) -> Option<String> {
+    let upper = text.to_ascii_uppercase();
+    let name = upper
+        .strip_prefix("CP-")
+        .or_else(|| upper.strip_prefix("IP PHONE "))
+        .unwrap_or(&upper);
+    let number = name.strip_suffix("-3PCC").unwrap_or(name);
+    let (digits, letters) = number.split_at_checked(4)?;
+    let model = digits.bytes().all(|byte| byte.is_ascii_digit())
+        && letters.len() <= 2
+        && letters.bytes().all(|byte| byte.is_ascii_uppercase());
+    model.then(|| format!("{number}-3PCC"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MAC: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
+
+    fn profile(psn: Option<&str>, mac: Option<Mac>) -> Asked {
+        Asked::Profile {
+            psn: psn.map(str::to_owned),
+            mac,
+        }
+    }
+
+    #[test]
+    fn every_name_that_phones_ask_for_is_understood() {
+        let sep = |signed| Asked::PhoneConfig { mac: MAC, signed };
+        let trust = |mac| Asked::TrustList { mac };
+        let license = |mac, name: &str| Asked::License {
+            mac,
+            name: name.to_owned(),
+        };
+        let loads = |load: &str| Asked::Loads {
+            load: load.to_owned(),
+        };
+        let component = |name: &str| Asked::Component {
+            name: name.to_owned(),
+        };
+        let other = |name: &str| Asked::Other {
+            name: name.to_owned(),
+        };
+        for (path, asked) in [
+            ("SEP001234AB45DE.cnf.xml", sep(false)),
+            ("/SEP001234AB45DE.cnf.xml.sgn", sep(true)),
+            ("SEP001234AB45DE.cnf.xml.enc.sgn", sep(true)),
+            ("\\sep001234ab45de.CNF.XML", sep(false)),
+            ("XMLDefault.cnf.xml", Asked::DefaultConfig { signed: false }),
+            ("/XMLDefault.cnf.xml.sgn", Asked::DefaultConfig { signed: true }),
+            ("CTLSEP001234AB45DE.tlv", trust(Some(MAC))),
+            ("ITLSEP001234AB45DE.tlv", trust(Some(MAC))),
+            ("ITLFile.tlv", trust(None)),
+            ("CTLFile.tlv", trust(None)),
+            ("/g3-tones.xml", other("g3-tones.xml")),
+            ("English_United_States/be-sip.jar", other("be-sip.jar")),
+            ("AppDialRules.xml", other("AppDialRules.xml")),
+            ("dialplan.xml", other("dialplan.xml")),
+            ("defaultheadsetconfig.json", other("defaultheadsetconfig.json")),
+            ("Desktops/320x196x4/List.xml", other("List.xml")),
+            ("Ringlist-wb.xml", other("Ringlist-wb.xml")),
+            ("ATA001234AB45DE.cnf.xml", other("ATA001234AB45DE.cnf.xml")),
+            ("/sip88xx.12-5-1SR1-4.loads", loads("sip88xx.12-5-1SR1-4")),
+            ("term41.default.loads", loads("term41.default")),
+            (
+                "/001234AB45DE/2/sip88xx.11-2-3MPP-398.LOADS",
+                loads("sip88xx.11-2-3MPP-398"),
+            ),
+            (
+                "rootfs88xx.12-5-1SR1-4.sbn",
+                component("rootfs88xx.12-5-1SR1-4.sbn"),
+            ),
+            (
+                "skern9951.9-4-2SR1-1.SEBN",
+                component("skern9951.9-4-2SR1-1.SEBN"),
+            ),
+            ("/8851-3PCC.xml", profile(Some("8851-3PCC"), None)),
+            ("/any/folder/CP-8851-3pcc.XML", profile(Some("8851-3PCC"), None)),
+            ("8851NR-3PCC.xml", profile(Some("8851NR-3PCC"), None)),
+            ("7832.xml", profile(Some("7832-3PCC"), None)),
+            (
+                "/Cisco/CP-8851-3PCC/001234ab45de.cfg",
+                profile(Some("8851-3PCC"), Some(MAC)),
+            ),
+            (
+                "path/Cisco/CP-7832-3PCC/001234ab45de.xml",
+                profile(Some("7832-3PCC"), Some(MAC)),
+            ),
+            (
+                "/Cisco/IP%20Phone%207832/001234ab45de.cfg",
+                profile(Some("7832-3PCC"), Some(MAC)),
+            ),
+            ("001234ab45de.cfg", profile(None, Some(MAC))),
+            ("/001234AB45DE.lic", license(Some(MAC), "001234AB45DE.lic")),
+            (
+                "/001234AB45DE/7/001234ab45de.LIC",
+                license(Some(MAC), "001234ab45de.LIC"),
+            ),
+            ("E2312.lic", license(None, "E2312.lic")),
+            ("", Asked::Root),
+            ("/", Asked::Root),
+            ("//", Asked::Root),
+            ("/path/", Asked::Root),
+        ] {
+            assert_eq!(parse(path), asked, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_can_say_who_asks_and_which_attempt_it_is() {
+        assert_eq!(
+            path_identity("/001234AB45DE/12/sip88xx.11-2-3MPP-398.loads"),
+            Some((MAC, 12))
+        );
+        assert_eq!(path_identity("\\001234ab45de\\0\\x"), Some((MAC, 0)));
+        for path in [
+            "/001234AB45DE/x.loads",
+            "/001234AB45DE/-1/x.loads",
+            "/001234AB45DE/99999999999/x",
+            "/x/1/y",
+            "/001234AB45DE/1",
+        ] {
+            assert_eq!(path_identity(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn hostile_names_are_refused() {
+        for path in [
+            "../etc/passwd",
+            "/../../etc/passwd",
+            "a/../b",
+            "..",
+            ".",
+            "%2e%2e/SEP001234AB45DE.cnf.xml",
+            "%2E%2e%5cx",
+            "..\\..\\boot.ini",
+            "x\0.xml",
+            "x%00.xml",
+            "a%0d%0ab",
+            " .. /x",
+            "a/./b",
+        ] {
+            assert_eq!((parse(path), bare(path)), (Asked::Refused, None), "{path:?}");
+        }
+        assert_eq!(parse(&"x".repeat(MAX_NAME + 1)), Asked::Refused);
+        assert_eq!(parse(&"x/".repeat(MAX_PATH)), Asked::Refused);
+    }
+
+    #[test]
+    fn absolute_paths_and_double_escapes_are_mere_names() {
+        assert_eq!(bare("/etc/passwd").as_deref(), Some("passwd"));
+        assert_eq!(
+            bare("C:\\tftpboot\\g3-tones.xml").as_deref(),
+            Some("g3-tones.xml")
+        );
+        assert_eq!(bare("%252e%252e%252fx").as_deref(), Some("%2e%2e%2fx"));
+        assert_eq!(bare("100%").as_deref(), Some("100%"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_ever_leads_out_of_its_folder(path in "([A-Za-z0-9.%/\\\\]|%2[eEfF]|%5[cC]|%00|\\PC|\\.\\./){0,40}") {
+            if let Some(name) = bare(&path) {
+                prop_assert!(!name.is_empty() && name != "." && name != "..");
+                prop_assert!(!name.contains(['/', '\\']) && !name.chars().any(char::is_control));
+            }
+            let _ = (parse(&path), path_identity(&path));
+        }
+    }
+}
