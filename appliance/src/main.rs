@@ -5,5 +5,6 @@
 mod clock;
 mod error;
 mod view;
+mod rehearse;
 
 fn main() {}
