@@ -1,1 +1,367 @@
-//! To be written.
+//! A phone's journey: its facts, folded as they come. What follows from them is derived each time
+//! (`belief`, `assess`), so that a license that arrives lifts a hold and a newer catalog rewrites nothing.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::{self, Persona};
+use crate::load::{LoadName, Side};
+use crate::mac::Mac;
+use crate::time::Time;
+
+mod assess;
+mod belief;
+mod observation;
+mod stall;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use assess::{Context, assess};
+pub use belief::{Belief, believe};
+pub use observation::{Act, Fact, Observation};
+pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
+
+/// Rounds and offers kept; a migration needs a handful, and a looping phone must not grow without bound.
+const KEPT: usize = 64;
+/// Distinct missing names and contradictions kept per phone.
+const NAMES_KEPT: usize = 32;
+/// Components recorded per round; a real load has fewer than twenty per platform.
+const COMPONENTS_KEPT: usize = 64;
+/// Without DHCP of ours, a profile asked for this long after the last transfer is taken for a boot.
+const QUIET_BEFORE_BOOT: Duration = Duration::from_secs(30);
+
+/// What is known of one phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journey {
+    /// The phone.
+    pub mac: Mac,
+    /// First fact.
+    pub first_seen: Time,
+    /// Latest fact.
+    pub last_seen: Time,
+    /// Its address, as last leased or used.
+    pub address: Option<Ipv4Addr>,
+    /// Latest option 60.
+    pub vendor_class: Option<String>,
+    /// Latest option 55.
+    pub request_list: Vec<u8>,
+    /// Latest DHCP message.
+    pub dhcp_at: Option<Time>,
+    /// Latest User-Agent.
+    pub user_agent: Option<String>,
+    /// The model as file names told it.
+    pub named_model: Option<String>,
+    /// Latest boot.
+    pub booted: Option<Time>,
+    /// Latest request for any file.
+    pub asked: Option<Time>,
+    /// Latest request for an Enterprise boot file.
+    pub enterprise_asked: Option<Time>,
+    /// Latest request for a profile.
+    pub multiplatform_asked: Option<Time>,
+    /// Latest request for a signed configuration.
+    pub signed_asked: Option<Time>,
+    /// Latest request for an unsigned Enterprise configuration.
+    pub unsigned_asked: Option<Time>,
+    /// Documents given that named a load, oldest first.
+    pub offers: Vec<Offer>,
+    /// Fetches of loads, oldest first.
+    pub rounds: Vec<Round>,
+    /// First and latest time that the license was given whole.
+    pub license_given: Option<(Time, Time)>,
+    /// Latest refused `.loads` request.
+    pub refused: Option<(Time, String)>,
+    /// Names asked for and not found, with the latest time.
+    pub missing: BTreeMap<String, Time>,
+    /// Signals that disagreed.
+    pub contradictions: Vec<(Time, String)>,
+    /// Held by the operator since.
+    pub held_by_operator: Option<Time>,
+    /// Failures before this moment are forgiven.
+    pub retried: Option<Time>,
+}
+
+/// A document that named a load, given to the phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// When it was first given since the latest boot.
+    pub at: Time,
+    /// The load named.
+    pub load: LoadName,
+    /// Named only for a phone that runs this load.
+    pub when: Option<LoadName>,
+    /// One branch of several.
+    pub conditional: bool,
+    /// The number in its URL.
+    pub attempt: u32,
+    /// The side whose document it was.
+    pub side: Side,
+    /// The phone asked for the `.loads` file.
+    pub answered: Option<Time>,
+    /// A boot or another offer ended it.
+    pub closed: Option<Time>,
+}
+
+/// One fetch of a load: from its `.loads` file to the boot after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// The load.
+    pub load: LoadName,
+    /// When the `.loads` file was given.
+    pub began: Time,
+    /// Latest byte.
+    pub last: Time,
+    /// Components, by lower-case name.
+    pub components: BTreeMap<String, Progress>,
+    /// Why the latest transfer broke, if nothing moved since.
+    pub broken: Option<String>,
+    /// The boot that ended the round.
+    pub booted: Option<Time>,
+}
+
+/// How far a file got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Bytes from the start without a gap.
+    pub reached: u64,
+    /// Bytes in all.
+    pub size: u64,
+}
+
+impl Progress {
+    /// Everything arrived.
+    pub fn whole(self) -> bool {
+        self.reached >= self.size
+    }
+}
+
+impl Journey {
+    /// A phone nothing is known of but its address.
+    pub fn new(mac: Mac, at: Time) -> Self {
+        Self {
+            mac,
+            first_seen: at,
+            last_seen: at,
+            address: None,
+            vendor_class: None,
+            request_list: Vec::new(),
+            dhcp_at: None,
+            user_agent: None,
+            named_model: None,
+            booted: None,
+            asked: None,
+            enterprise_asked: None,
+            multiplatform_asked: None,
+            signed_asked: None,
+            unsigned_asked: None,
+            offers: Vec::new(),
+            rounds: Vec::new(),
+            license_given: None,
+            refused: None,
+            missing: BTreeMap::new(),
+            contradictions: Vec::new(),
+            held_by_operator: None,
+            retried: None,
+        }
+    }
+
+    /// The model as the phone itself tells it: option 60 first, then file names, then User-Agent.
+    pub fn model(&self) -> Option<String> {
+        let by_class = self.vendor_class.as_deref().and_then(|text| client::vendor_class(text.as_bytes()));
+        let by_agent = || self.user_agent.as_deref().and_then(client::user_agent);
+        by_class
+            .and_then(|signal| signal.model)
+            .or_else(|| self.named_model.clone())
+            .or_else(|| by_agent().and_then(|signal| signal.model))
+    }
+
+    /// What DHCP says the phone behaves as; a hint.
+    pub fn dhcp_persona(&self) -> Persona {
+        self.vendor_class
+            .as_deref()
+            .and_then(|text| client::vendor_class(text.as_bytes()))
+            .map(|signal| signal.persona)
+            .filter(|persona| *persona != Persona::Unknown)
+            .or_else(|| client::request_list(&self.request_list))
+            .unwrap_or(Persona::Unknown)
+    }
+
+    /// Takes in one fact.
+    pub fn observe(&mut self, observation: &Observation) {
+        let at = observation.at;
+        self.last_seen = self.last_seen.max(at);
+        match &observation.fact {
+            Fact::Dhcp { boot, vendor_class, request_list } => {
+                self.dhcp_at = Some(at);
+                if *boot || vendor_class.is_some() {
+                    self.vendor_class.clone_from(vendor_class);
+                }
+                if *boot || !request_list.is_empty() {
+                    self.request_list.clone_from(request_list);
+                }
+                if *boot {
+                    self.boot(at);
+                }
+            }
+            Fact::Leased { address } => self.address = Some(*address),
+            Fact::ConfigAsked { side, signed, model, user_agent } => {
+                self.config_asked(at, *side, *signed, model.as_ref(), user_agent.as_ref());
+            }
+            Fact::Offered { load, when, conditional, attempt, side, .. } => {
+                self.offered(Offer {
+                    at,
+                    load: load.clone(),
+                    when: when.clone(),
+                    conditional: *conditional,
+                    attempt: *attempt,
+                    side: *side,
+                    answered: None,
+                    closed: None,
+                });
+            }
+            Fact::LoadsGiven { load } => self.loads_given(at, load),
+            Fact::LoadsRefused { name } => {
+                self.asked = Some(at);
+                self.refused = Some((at, name.clone()));
+            }
+            Fact::Fetched { name, from, to, size } => self.fetched(at, name, *from, *to, *size),
+            Fact::Broken { name, cause } => self.broken(at, name, cause),
+            Fact::LicenseGiven { .. } => {
+                let first = self.license_given.map_or(at, |(first, _)| first);
+                self.license_given = Some((first, at));
+                self.asked = Some(at);
+            }
+            Fact::Missing { name } => {
+                self.asked = Some(at);
+                if self.missing.len() < NAMES_KEPT || self.missing.contains_key(name) {
+                    self.missing.insert(name.clone(), at);
+                }
+            }
+            Fact::Contradiction { what } => {
+                self.contradictions.retain(|(_, known)| known != what);
+                self.contradictions.push((at, what.clone()));
+                drop_oldest(&mut self.contradictions, NAMES_KEPT);
+            }
+            Fact::Operator { act } => match act {
+                Act::Hold => self.held_by_operator = Some(at),
+                Act::Release => self.held_by_operator = None,
+                Act::Retry => self.retried = Some(at),
+            },
+        }
+    }
+
+    fn boot(&mut self, at: Time) {
+        self.booted = Some(at);
+        for round in self.rounds.iter_mut().filter(|round| round.booted.is_none()) {
+            round.booted = Some(at);
+        }
+        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
+            offer.closed = Some(at);
+        }
+    }
+
+    fn config_asked(&mut self, at: Time, side: Side, signed: bool, model: Option<&String>, agent: Option<&String>) {
+        // An Enterprise phone reads its configuration when it boots and at no other time (cisco-phones §3.3),
+        // so one that comes after a `.loads` file tells of a boot. A Multiplatform phone resyncs while it
+        // runs; only without DHCP of ours does a profile after a quiet spell have to tell.
+        let open = self.rounds.iter().rev().find(|round| round.booted.is_none());
+        let booted = open.is_some_and(|round| match side {
+            Side::Enterprise => true,
+            Side::Multiplatform => self.dhcp_at.is_none() && at - round.last >= QUIET_BEFORE_BOOT,
+        });
+        if booted {
+            self.boot(at);
+        }
+        self.asked = Some(at);
+        match side {
+            Side::Enterprise => {
+                self.enterprise_asked = Some(at);
+                *(if signed { &mut self.signed_asked } else { &mut self.unsigned_asked }) = Some(at);
+            }
+            Side::Multiplatform => self.multiplatform_asked = Some(at),
+        }
+        if let Some(model) = model {
+            self.named_model = Some(model.clone());
+        }
+        if let Some(agent) = agent {
+            self.user_agent = Some(agent.clone());
+        }
+    }
+
+    fn offered(&mut self, offer: Offer) {
+        let same = |known: &Offer| {
+            known.closed.is_none()
+                && (&known.load, &known.when, known.attempt, known.side)
+                    == (&offer.load, &offer.when, offer.attempt, offer.side)
+        };
+        if self.offers.iter().any(same) {
+            return;
+        }
+        // Branches of one document are given at the same moment and stand together.
+        for known in self.offers.iter_mut().filter(|known| known.closed.is_none() && known.at != offer.at) {
+            known.closed = Some(offer.at);
+        }
+        self.offers.push(offer);
+        drop_oldest(&mut self.offers, KEPT);
+    }
+
+    /// Whether a document that says exactly this is in the phone's hands since its latest boot.
+    pub fn holds_offer(&self, load: &LoadName, attempt: u32) -> bool {
+        self.offers.iter().any(|offer| offer.closed.is_none() && offer.load == *load && offer.attempt == attempt)
+    }
+
+    fn loads_given(&mut self, at: Time, load: &LoadName) {
+        self.asked = Some(at);
+        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
+            offer.answered.get_or_insert(at);
+        }
+        match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
+            Some(round) => round.last = at,
+            None => self.rounds.push(Round {
+                load: load.clone(),
+                began: at,
+                last: at,
+                components: BTreeMap::new(),
+                broken: None,
+                booted: None,
+            }),
+        }
+        drop_oldest(&mut self.rounds, KEPT);
+    }
+
+    fn fetched(&mut self, at: Time, name: &str, from: u64, to: u64, size: u64) {
+        self.asked = Some(at);
+        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else { return };
+        round.last = at;
+        round.broken = None;
+        let key = name.to_ascii_lowercase();
+        if key.ends_with(".loads") || (round.components.len() >= COMPONENTS_KEPT && !round.components.contains_key(&key)) {
+            return;
+        }
+        let progress = round.components.entry(key).or_insert(Progress { reached: 0, size });
+        progress.size = size;
+        if from <= progress.reached {
+            progress.reached = progress.reached.max(to.min(size));
+        }
+    }
+
+    fn broken(&mut self, at: Time, name: &str, cause: &str) {
+        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else { return };
+        // A file that had arrived already and is asked for again breaks nothing.
+        if round.components.get(&name.to_ascii_lowercase()).is_some_and(|progress| progress.whole()) {
+            return;
+        }
+        round.last = at;
+        round.broken = Some(format!("{name}: {cause}"));
+    }
+}
+
+fn drop_oldest<T>(list: &mut Vec<T>, keep: usize) {
+    if list.len() > keep {
+        list.drain(..list.len() - keep);
+    }
+}

@@ -1,0 +1,239 @@
+//! Which firmware a phone runs: signals in order of time merged into one belief, with its evidence.
+
+use std::time::Duration;
+
+use super::{Journey, Offer, Round};
+use crate::client::{self, Persona};
+use crate::library::Library;
+use crate::load::{Kind, LoadName, Side};
+use crate::time::Time;
+
+/// What is believed of a phone's firmware.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belief {
+    /// The side it behaves as.
+    pub side: Option<Side>,
+    /// The load it runs.
+    pub load: Option<LoadName>,
+    /// Since when that load is believed.
+    pub since: Time,
+    /// Why, for the technician.
+    pub evidence: String,
+    /// Loads it has run, oldest first; the present one last if known.
+    pub passed: Vec<LoadName>,
+    /// DHCP says another side than everything else does.
+    pub disputed: bool,
+    strength: Strength,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Strength {
+    Told,
+    Silence,
+    Behavior,
+    Fetched,
+}
+
+enum Claim<'a> {
+    Runs(&'a LoadName, Strength, String),
+    RunsNot(&'a LoadName),
+    On(Side, &'static str),
+    DhcpSays(Side),
+}
+
+/// Merges all signals up to `now`. `told` is the roster's word for the load.
+pub fn believe(
+    journey: &Journey,
+    library: &Library,
+    already_there: Duration,
+    told: Option<&LoadName>,
+    now: Time,
+) -> Belief {
+    let mut belief = Belief {
+        side: None,
+        load: None,
+        since: journey.first_seen,
+        evidence: String::from("nothing tells yet"),
+        passed: Vec::new(),
+        disputed: false,
+        strength: Strength::Told,
+    };
+    let mut claims = claims(journey, library, already_there, told, now);
+    claims.sort_by_key(|(at, _)| *at);
+    for (at, claim) in claims {
+        belief.weigh(at, claim, journey);
+    }
+    if belief.side.is_none() {
+        belief.side = match client::request_list(&journey.request_list) {
+            Some(Persona::Enterprise) => Some(Side::Enterprise),
+            Some(Persona::Multiplatform | Persona::Transition) => Some(Side::Multiplatform),
+            _ => None,
+        };
+    }
+    belief.disputed = matches!((belief.side, dhcp_side(journey)), (Some(side), Some(said)) if side != said);
+    belief
+}
+
+fn claims<'a>(
+    journey: &'a Journey,
+    library: &Library,
+    already_there: Duration,
+    told: Option<&'a LoadName>,
+    now: Time,
+) -> Vec<(Time, Claim<'a>)> {
+    let mut claims = Vec::new();
+    if let Some(load) = told {
+        claims.push((Time(0), Claim::Runs(load, Strength::Told, "the roster says so".into())));
+    }
+    if let (Some(side), Some(at)) = (dhcp_side(journey), journey.dhcp_at) {
+        claims.push((at, Claim::DhcpSays(side)));
+    }
+    for round in &journey.rounds {
+        claims.push((round.began, Claim::RunsNot(&round.load)));
+        let chosen = journey.offers.iter().find(|offer| offer.load == round.load && offer.answered == Some(round.began));
+        if let Some(running) = chosen.and_then(|offer| offer.when.as_ref()) {
+            let why = format!("its upgrade rule chose {}, which only this load does", round.load);
+            claims.push((round.began, Claim::Runs(running, Strength::Behavior, why)));
+        }
+        if let Some(booted) = round.booted.filter(|_| arrived_whole(round, library)) {
+            let why = "it fetched the load and its components whole and started again".into();
+            claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
+        }
+    }
+    for offer in journey.offers.iter().filter(|offer| silence_tells(offer, journey)) {
+        let at = offer.at + already_there;
+        if offer.closed.unwrap_or(now).min(now) >= at {
+            let why = format!("it was told to load it and did not ask for it within {} s", already_there.as_secs());
+            claims.push((at, Claim::Runs(&offer.load, Strength::Silence, why)));
+        }
+    }
+    if let Some(at) = journey.enterprise_asked {
+        claims.push((at, Claim::On(Side::Enterprise, "it asks for Enterprise boot files")));
+    }
+    if let Some(at) = journey.multiplatform_asked {
+        claims.push((at, Claim::On(Side::Multiplatform, "it asks for Multiplatform profiles")));
+    }
+    claims
+}
+
+/// Whether not asking for the load offered can mean that the phone runs it: only one load was named, of the
+/// side whose document the phone read, and no license was asked for meanwhile (a phone that waits for its
+/// license is silent too).
+fn silence_tells(offer: &Offer, journey: &Journey) -> bool {
+    let waited_for_license = journey.license_given.is_some_and(|(_, latest)| latest >= offer.at);
+    offer.answered.is_none()
+        && !offer.conditional
+        && offer.load.kind().side() == offer.side
+        && !matches!(offer.load.kind(), Kind::Transition(_))
+        && !waited_for_license
+}
+
+/// The side an option 60 names; request lists are too weak to overrule anything.
+fn dhcp_side(journey: &Journey) -> Option<Side> {
+    let class = journey.vendor_class.as_deref()?;
+    match client::vendor_class(class.as_bytes())?.persona {
+        Persona::Enterprise => Some(Side::Enterprise),
+        Persona::Multiplatform | Persona::Transition => Some(Side::Multiplatform),
+        Persona::Unknown => None,
+    }
+}
+
+impl Belief {
+    fn weigh(&mut self, at: Time, claim: Claim<'_>, journey: &Journey) {
+        match claim {
+            Claim::Runs(load, strength, why) => {
+                if strength == Strength::Silence && self.load.is_some() && self.strength > Strength::Silence {
+                    return;
+                }
+                self.runs(at, load, strength, why);
+            }
+            Claim::RunsNot(load) if self.load.as_ref() == Some(load) => {
+                let side = load.kind().side();
+                self.back_to(at, side, format!("it asks for {load}, so it does not run it"));
+            }
+            Claim::RunsNot(_) => {}
+            Claim::On(side, why) => self.on(at, side, why, journey),
+            // A phone that fetched all of a crossing load is on the far side, whatever it sends.
+            Claim::DhcpSays(side) => {
+                let crossed = self.strength == Strength::Fetched && self.load.is_some();
+                if !crossed || self.side == Some(side) {
+                    self.on(at, side, "its DHCP vendor class says so", journey);
+                }
+            }
+        }
+    }
+
+    fn runs(&mut self, at: Time, load: &LoadName, strength: Strength, why: String) {
+        if self.passed.last() != Some(load) {
+            self.passed.push(load.clone());
+        }
+        if self.load.as_ref() != Some(load) || strength > self.strength {
+            self.evidence = why;
+            self.strength = strength;
+        }
+        if self.load.as_ref() != Some(load) {
+            self.since = at;
+        }
+        self.side = Some(load.kind().side());
+        self.load = Some(load.clone());
+    }
+
+    /// The phone behaves as one of `side`.
+    fn on(&mut self, at: Time, side: Side, why: &'static str, journey: &Journey) {
+        if self.side == Some(side) {
+            if self.load.is_none() {
+                self.evidence = why.into();
+            }
+            return;
+        }
+        let came = self.load.is_some() || self.side.is_some();
+        self.side = Some(side);
+        // It asked for a load of this side and came up on this side: a phone with that load in its
+        // second partition activates it without fetching its components (AG-fmt).
+        let latest = journey.rounds.iter().rev().find(|round| round.began < at);
+        match latest.filter(|round| came && round.load.kind().side() == side) {
+            Some(round) => {
+                let why = format!("it asked for {} and came back on the other side", round.load);
+                self.runs(at, &round.load, Strength::Behavior, why);
+            }
+            None => self.back_to(at, side, why.into()),
+        }
+    }
+
+    /// The belief was wrong: back to the latest load of that side, if any is known.
+    fn back_to(&mut self, at: Time, side: Side, why: String) {
+        self.passed.retain(|load| Some(load) != self.load.as_ref() && load.kind().side() == side);
+        self.load = self.passed.last().cloned();
+        self.side = Some(side);
+        self.since = at;
+        self.evidence = why;
+        self.strength = Strength::Told;
+    }
+}
+
+/// Whether a round brought everything a phone needs to run the load. A phone may keep a component it has
+/// already, and one name means the same bytes in every package; so only those count that no other load
+/// shares, and of these, if there are any, those that carry the load's own version.
+pub fn arrived_whole(round: &Round, library: &Library) -> bool {
+    let whole = |name: &String| round.components.get(&name.to_ascii_lowercase()).is_some_and(|file| file.whole());
+    let Some(load) = library.loads.get(&round.load) else {
+        return !round.components.is_empty() && round.components.values().all(|file| file.whole());
+    };
+    let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
+    load.platforms.iter().filter(|platform| !platform.components.is_empty()).any(|platform| {
+        let own: Vec<&String> =
+            platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
+        let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
+        match (versioned.is_empty(), own.is_empty()) {
+            (false, _) => versioned.into_iter().all(whole),
+            (true, false) => own.into_iter().all(whole),
+            (true, true) => platform.components.iter().all(whole),
+        }
+    })
+}
+
+fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> bool {
+    library.loads.iter().filter(|(name, _)| *name != with_other_than).any(|(_, load)| {
+        load.platforms.iter().flat_map(|platform| &platform.components).any(|name| name.eq_ignore_ascii_case(component))
+    })
+}

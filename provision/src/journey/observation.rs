@@ -1,0 +1,124 @@
+//! Observations: facts about one phone, as the doors saw them.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Direction, LoadName, Side};
+use crate::time::Time;
+
+/// One fact and when it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// When.
+    pub at: Time,
+    /// What.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What can be seen of a phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// A DHCP message.
+    Dhcp {
+        /// DISCOVER, or REQUEST in INIT-REBOOT: the phone has just started.
+        boot: bool,
+        /// Option 60 without trailing NULs.
+        vendor_class: Option<String>,
+        /// Option 55.
+        request_list: Vec<u8>,
+    },
+    /// An address was acknowledged.
+    Leased {
+        /// The phone's address.
+        address: Ipv4Addr,
+    },
+    /// A boot file of one side was asked for: `SEP….cnf.xml` and `XMLDefault`, or a profile.
+    ConfigAsked {
+        /// The side whose file it is.
+        side: Side,
+        /// With a `.sgn` ending: the phone holds a trust list (cisco-phones §3.4).
+        signed: bool,
+        /// The model, where the file's name tells.
+        model: Option<String>,
+        /// As sent; MPP phones put their short version in it.
+        user_agent: Option<String>,
+    },
+    /// A document that names a load is about to be given to the phone.
+    Offered {
+        /// The load named.
+        load: LoadName,
+        /// Named only for a phone that runs this load (`$SWVER eq`).
+        when: Option<LoadName>,
+        /// The document has another branch, so that silence proves nothing.
+        conditional: bool,
+        /// From 1, the number in the URL.
+        attempt: u32,
+        /// The side whose document it is.
+        side: Side,
+        /// Digest of the catalog that allowed it.
+        catalog: String,
+    },
+    /// The phone asked for a `.loads` file and was given it.
+    LoadsGiven {
+        /// The load.
+        load: LoadName,
+    },
+    /// The phone asked for a `.loads` file that its journey forbids, or that is not here.
+    LoadsRefused {
+        /// The name asked for.
+        name: String,
+    },
+    /// Bytes of a component, or of the `.loads` file itself, reached the phone.
+    Fetched {
+        /// File name without folders.
+        name: String,
+        /// First byte of the stretch.
+        from: u64,
+        /// One past the last byte of the stretch.
+        to: u64,
+        /// Of the whole file.
+        size: u64,
+    },
+    /// A transfer ended before its end.
+    Broken {
+        /// File name without folders.
+        name: String,
+        /// Why, for the technician.
+        cause: String,
+    },
+    /// The phone's license was given to it, whole.
+    LicenseGiven {
+        /// The license's direction.
+        direction: Direction,
+    },
+    /// A name was asked for that is not here.
+    Missing {
+        /// As asked, shortened.
+        name: String,
+    },
+    /// Two signals disagree about who this is.
+    Contradiction {
+        /// What disagrees, for the technician.
+        what: String,
+    },
+    /// The operator's hand.
+    Operator {
+        /// What was done.
+        act: Act,
+    },
+}
+
+/// What an operator can do to a journey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// Stop before the next hop.
+    Hold,
+    /// Lift that.
+    Release,
+    /// Forget failed attempts and go on.
+    Retry,
+}

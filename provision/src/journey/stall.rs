@@ -1,0 +1,134 @@
+//! A phone that is not getting on: what it was last seen doing, and the cure.
+
+use super::assess::Context;
+use super::belief::Belief;
+use super::verdict::{Hold, HoldCode, Stage};
+use super::{Journey, Round};
+use crate::load::{LoadName, Side};
+use crate::route::Hop;
+use crate::time::Time;
+
+/// The key sequences of cisco-phones §3.4.
+const ERASE_TRUST_LIST: &str = "erase its trust list: Settings > Admin Settings > Security Setup > Trust List > ITL File, **#, Erase; \
+                                or hold # while it powers up, then press 1 2 3 4 5 6 7 8 9 * 0 #";
+
+/// Why a phone with a permitted hop before it does not take it, and when that could be said next.
+pub(super) fn on_the_way(
+    journey: &Journey,
+    belief: &Belief,
+    hop: &Hop,
+    attempt: u32,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
+    let timing = &context.settings.timing;
+    let now = context.now;
+    if attempt > timing.attempts {
+        let cause = format!("{} attempts to load {} failed; last: {}", timing.attempts, hop.to, last_failure(journey, &hop.to));
+        return stuck(HoldCode::Failed, cause, "check cable and power, then retry it");
+    }
+    if let Some(round) = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to) {
+        return in_round(round, context, deadlines);
+    }
+    if let Some(at) = signed_only(journey) {
+        deadlines.push(at + timing.not_asking);
+        if now - at >= timing.not_asking / 3 {
+            let cause = "it asks for signed configuration only, so it holds the trust list of its old call manager";
+            return Some((Stage::Held, Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST)));
+        }
+    }
+    let since_boot = journey.booted.filter(|booted| journey.asked.is_none_or(|asked| asked < *booted));
+    if let Some(booted) = since_boot {
+        deadlines.push(booted + timing.not_asking);
+        if now - booted >= timing.not_asking {
+            return Some((Stage::Stuck, not_asking(belief.side)));
+        }
+        return None;
+    }
+    if let Some(offer) = journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none()) {
+        if let Some(answered) = offer.answered {
+            // Told, fetched, and the round is over: the phone will ask again by itself.
+            deadlines.push(answered + timing.flash);
+            return (now - answered >= timing.flash)
+                .then(|| failed(format!("it fetched {} and did not go on", hop.to)));
+        }
+        let wait = if hop.license && belief.side == Some(Side::Multiplatform) { timing.license } else { timing.not_asking };
+        deadlines.push(offer.at + timing.already_there);
+        deadlines.push(offer.at + wait);
+        return (now - offer.at >= wait).then(|| failed(format!("it was told to load {} and does not ask for it", hop.to)));
+    }
+    waits_for_configuration(journey, belief, context, deadlines)
+}
+
+fn in_round(round: &Round, context: &Context<'_>, deadlines: &mut Vec<Time>) -> Option<(Stage, Hold)> {
+    let timing = &context.settings.timing;
+    let idle = context.now - round.last;
+    if super::belief::arrived_whole(round, context.library) {
+        deadlines.push(round.last + timing.flash);
+        return (idle >= timing.flash).then(|| {
+            failed(format!("it fetched {} whole and has not started again; it may still be writing flash", round.load))
+        });
+    }
+    deadlines.push(round.last + timing.transfer_idle);
+    (idle >= timing.transfer_idle).then(|| {
+        let what = round.broken.clone().unwrap_or_else(|| "nothing has moved since".into());
+        failed(format!("its fetch of {} stopped: {what}", round.load))
+    })
+}
+
+/// An Enterprise phone reads its configuration only when it boots; one that is held asks again by itself.
+fn waits_for_configuration(
+    journey: &Journey,
+    belief: &Belief,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
+    let asked = journey.asked?;
+    let wait = context.settings.timing.not_asking;
+    // A phone that was told to load what it runs already is settled and will not ask again.
+    let settled = belief.side == Some(Side::Enterprise) && belief.since > asked;
+    deadlines.push(asked + wait);
+    (settled || context.now - asked >= wait).then(|| {
+        let cause = format!(
+            "it runs {} and reads its configuration only when it starts",
+            belief.load.as_ref().map_or("its load", LoadName::as_str)
+        );
+        (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
+    })
+}
+
+fn signed_only(journey: &Journey) -> Option<Time> {
+    let signed = journey.signed_asked?;
+    journey.unsigned_asked.is_none_or(|plain| plain < signed).then_some(signed)
+}
+
+fn last_failure(journey: &Journey, load: &LoadName) -> String {
+    let round = journey.rounds.iter().rev().find(|round| round.load == *load);
+    match round {
+        Some(Round { broken: Some(why), .. }) => why.clone(),
+        Some(_) => "it started again without the load".into(),
+        None => "unknown".into(),
+    }
+}
+
+fn not_asking(side: Option<Side>) -> Hold {
+    let (cause, cure) = match side {
+        Some(Side::Multiplatform) => (
+            "it has an address and asks for no profile: its Profile_Rule is probably an absolute URL",
+            "factory-reset it, or set its Profile_Rule back to /$PSN.xml",
+        ),
+        _ => (
+            "it has an address and asks for no file",
+            "if its screen asks for an activation code press Cancel; switch off Alternate TFTP in its network settings; then restart it",
+        ),
+    };
+    Hold::new(HoldCode::NotAsking, cause, cure)
+}
+
+fn failed(cause: String) -> (Stage, Hold) {
+    (Stage::Stuck, Hold::new(HoldCode::Failed, cause, "once its screen is still, unplug it and plug it in again"))
+}
+
+fn stuck(code: HoldCode, cause: String, cure: &str) -> Option<(Stage, Hold)> {
+    Some((Stage::Stuck, Hold::new(code, cause, cure)))
+}

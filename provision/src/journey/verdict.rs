@@ -1,0 +1,239 @@
+//! What follows from a journey's facts.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::Persona;
+use crate::load::LoadName;
+use crate::time::Time;
+
+/// Where a phone stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// In the roster, never seen.
+    Absent,
+    /// Seen, nothing offered yet.
+    Seen,
+    /// On a hop within its side.
+    Moving,
+    /// On the hop that changes sides, or on the far side until its license is settled.
+    Crossing,
+    /// At the target.
+    Done,
+    /// Stopped on purpose before it could be stranded.
+    Held,
+    /// Offered a hop and not getting on.
+    Stuck,
+}
+
+/// Why a phone is held or stuck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldCode {
+    /// The catalog refuses the model or its hardware.
+    NotEligible,
+    /// The hardware version decides and is not known.
+    UnknownVid,
+    /// No license for this MAC and direction.
+    NoLicense,
+    /// A load or component is not in the library.
+    FirmwareMissing,
+    /// A file in the library cannot be right.
+    FirmwareDamaged,
+    /// No permitted way to the target.
+    NoRoute,
+    /// The phone holds a trust list and asks for signed files only.
+    TrustList,
+    /// Only roster phones take part, and this is none.
+    NotListed,
+    /// The phone must read its configuration again.
+    NeedsRestart,
+    /// The phone has an address and asks for nothing.
+    NotAsking,
+    /// A call manager or CDA must act.
+    WaitingOutside,
+    /// The operator holds it.
+    Operator,
+    /// Another DHCP server is on the segment.
+    ForeignDhcp,
+    /// A hop failed.
+    Failed,
+}
+
+impl Stage {
+    /// The word the contract uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Seen => "seen",
+            Self::Moving => "moving",
+            Self::Crossing => "crossing",
+            Self::Done => "done",
+            Self::Held => "held",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
+impl HoldCode {
+    /// The word the contract uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotEligible => "not-eligible",
+            Self::UnknownVid => "unknown-vid",
+            Self::NoLicense => "no-license",
+            Self::FirmwareMissing => "firmware-missing",
+            Self::FirmwareDamaged => "firmware-damaged",
+            Self::NoRoute => "no-route",
+            Self::TrustList => "trust-list",
+            Self::NotListed => "not-listed",
+            Self::NeedsRestart => "needs-restart",
+            Self::NotAsking => "not-asking",
+            Self::WaitingOutside => "waiting-outside",
+            Self::Operator => "operator",
+            Self::ForeignDhcp => "foreign-dhcp",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for HoldCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A stop, its cause and its cure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// What kind.
+    pub code: HoldCode,
+    /// What happened, to which phone or file.
+    pub cause: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
+impl Hold {
+    /// Shorthand.
+    pub fn new(code: HoldCode, cause: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { code, cause: cause.into(), cure: cure.into() }
+    }
+}
+
+/// What is known of the phone's license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LicenseState {
+    /// Not at hand.
+    Absent,
+    /// At hand, not fetched yet.
+    Present,
+    /// Given to the phone.
+    Fetched,
+    /// The phone went on after it as only a licensed phone does, or stopped asking.
+    Accepted,
+    /// The phone was beyond the crossing when first seen.
+    Unwitnessed,
+}
+
+/// What the phone is given when it asks next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// No load: Enterprise boot files are not found; a profile says "no upgrade" and comes back soon.
+    Nothing,
+    /// A valid document without a load, so that the phone settles and can be asked what it is.
+    Introduction,
+    /// A document that names a load.
+    Load {
+        /// The load to name.
+        load: LoadName,
+        /// Only to a phone that runs this one, which every other phone is told to load first: the seed's
+        /// `($SWVER eq when)? load | when`.
+        when: Option<LoadName>,
+        /// For the URL, from 1.
+        attempt: u32,
+        /// The document also names the license.
+        license: bool,
+    },
+    /// On the target, the license not settled: a profile with the license and no upgrade.
+    License,
+    /// At the target: the final document.
+    Final,
+}
+
+impl Assessment {
+    /// Whether the phone may have this load's `.loads` file: the last gate, whoever told it to ask.
+    pub fn permits(&self, name: &LoadName) -> bool {
+        matches!(&self.next, Next::Load { load, when, .. } if load == name || when.as_ref() == Some(name))
+    }
+}
+
+/// Everything derived about one phone at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// The model's name, if any signal tells it.
+    pub model: Option<String>,
+    /// What it behaves as.
+    pub persona: Persona,
+    /// The persona whose DHCP options it is given; `Unknown` where signals disagree.
+    pub steered_as: Persona,
+    /// The load it is believed to run.
+    pub load: Option<LoadName>,
+    /// Why that is believed.
+    pub evidence: String,
+    /// From where it began, or the first load offered, to the target.
+    pub route: Vec<LoadName>,
+    /// The route's end.
+    pub target: Option<LoadName>,
+    /// The hop in progress, from 1; 0 without a route.
+    pub hop: usize,
+    /// Steps of the route.
+    pub hops: usize,
+    /// Where it stands.
+    pub stage: Stage,
+    /// Present exactly for held and stuck phones.
+    pub hold: Option<Hold>,
+    /// Between the first component and the boot: do not unplug.
+    pub writing: bool,
+    /// Bytes of the hop in progress, 0 to 1.
+    pub progress: Ratio,
+    /// Of the hop in progress, from 1.
+    pub attempt: u32,
+    /// The license.
+    pub license: LicenseState,
+    /// What it is given when it asks.
+    pub next: Next,
+    /// When this could change without a new fact.
+    pub deadline: Option<Time>,
+}
+
+/// Bytes there of bytes in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ratio {
+    /// Bytes there.
+    pub part: u64,
+    /// Bytes in all.
+    pub whole: u64,
+}
+
+impl Ratio {
+    /// 0 to 1; 0 where nothing is to be fetched.
+    pub fn value(self) -> f64 {
+        if self.whole == 0 {
+            return 0.0;
+        }
+        // Exact far beyond any firmware's size.
+        #[allow(clippy::cast_precision_loss)]
+        let ratio = self.part as f64 / self.whole as f64;
+        ratio.min(1.0)
+    }
+}
