@@ -1,0 +1,132 @@
+//! A small tree of elements, and the one place that writes XML.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io;
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
+
+/// A document would be one that phones misread.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// No XML element can be called that.
+    #[error(
+        "{0:?} is not the name of a phone parameter; write it as the phone's own cfg.xml does, for example Profile_Rule"
+    )]
+    Name(String),
+    /// Phones read ASCII only (Cisco administration guide, Provisioning Formats), and no XML document may hold
+    /// control characters.
+    #[error(
+        "the value of {element} contains {character:?}, which phones cannot read; write it on one line, in plain ASCII"
+    )]
+    Character {
+        /// The element.
+        element: String,
+        /// The first character that cannot stand in it.
+        character: char,
+    },
+    /// Cisco's guide says three different things of what an empty element does.
+    #[error(
+        "{0} has an empty value, and phones differ in what they make of that; give it a value or leave it out"
+    )]
+    Empty(String),
+    /// The document could not be written.
+    #[error("the document could not be written: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// An element: its name, at most one attribute, and what is in it.
+pub(super) struct Element {
+    name: Cow<'static, str>,
+    attribute: Option<(&'static str, String)>,
+    content: Content,
+}
+
+enum Content {
+    Text(String),
+    Elements(Vec<Element>),
+}
+
+/// An element with text in it.
+pub(super) fn text(name: impl Into<Cow<'static, str>>, value: impl Display) -> Element {
+    Element {
+        name: name.into(),
+        attribute: None,
+        content: Content::Text(value.to_string()),
+    }
+}
+
+/// An element with other elements in it.
+pub(super) fn parent(name: &'static str, children: Vec<Element>) -> Element {
+    Element {
+        name: name.into(),
+        attribute: None,
+        content: Content::Elements(children),
+    }
+}
+
+impl Element {
+    /// The same with an attribute.
+    pub(super) fn with(self, name: &'static str, value: impl Display) -> Self {
+        Self {
+            attribute: Some((name, value.to_string())),
+            ..self
+        }
+    }
+
+    /// The document that has this element as its root: ASCII, indented, a line feed at the end.
+    pub(super) fn into_document(self) -> Result<Vec<u8>, DocumentError> {
+        let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
+        self.write(&mut writer)?;
+        let mut document = writer.into_inner();
+        document.push(b'\n');
+        Ok(document)
+    }
+
+    fn write(&self, writer: &mut Writer<Vec<u8>>) -> Result<(), DocumentError> {
+        check_name(&self.name)?;
+        let mut start = BytesStart::new(self.name.as_ref());
+        if let Some((name, value)) = &self.attribute {
+            check_value(&self.name, value)?;
+            start.push_attribute((*name, value.as_str()));
+        }
+        writer.write_event(Event::Start(start))?;
+        match &self.content {
+            Content::Text(value) => {
+                check_value(&self.name, value)?;
+                writer.write_event(Event::Text(BytesText::new(value)))?;
+            }
+            Content::Elements(children) if children.is_empty() => {
+                return Err(DocumentError::Empty(self.name.clone().into_owned()));
+            }
+            Content::Elements(children) => children.iter().try_for_each(|child| child.write(writer))?,
+        }
+        Ok(writer.write_event(Event::End(BytesEnd::new(self.name.as_ref())))?)
+    }
+}
+
+/// Whether an element can have this name.
+pub(super) fn check_name(name: &str) -> Result<(), DocumentError> {
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.starts_with(first) && name.chars().all(rest) {
+        Ok(())
+    } else {
+        Err(DocumentError::Name(name.chars().take(80).collect()))
+    }
+}
+
+/// Whether an element can have this value. The writer escapes markup, but writes control characters as they are.
+pub(super) fn check_value(element: &str, value: &str) -> Result<(), DocumentError> {
+    if let Some(character) = value.chars().find(|c| !matches!(c, ' '..='~')) {
+        return Err(DocumentError::Character {
+            element: element.to_owned(),
+            character,
+        });
+    }
+    if value.trim().is_empty() {
+        return Err(DocumentError::Empty(element.to_owned()));
+    }
+    Ok(())
+}
