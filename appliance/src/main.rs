@@ -4,6 +4,8 @@
 
 mod clock;
 mod error;
+mod ledger;
+mod state_lock;
 mod view;
 mod rehearse;
 

@@ -1,0 +1,248 @@
+//! The durable record: observations, snapshots and leases, in the order they were told.
+//!
+//! One thread owns the database. What arrives while a commit is under way goes to disk together in the next one,
+//! so that a box with a slow card still answers a bench full of phones that were switched on at once.
+
+mod schema;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use crate::error::{Exit, Failure};
+
+/// Calls of [`Ledger::append`] that may wait for the disk; further ones fail at once.
+const BACKLOG: usize = 16_384;
+
+/// One thing to remember.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A fact about a phone.
+    Observation {
+        /// The phone.
+        mac: Mac,
+        /// When.
+        at: Time,
+        /// What.
+        json: String,
+    },
+    /// What all earlier observations of a phone come to; they are deleted with it.
+    Snapshot {
+        /// The phone.
+        mac: Mac,
+        /// What they come to.
+        json: String,
+    },
+    /// The newest state of a lease.
+    Lease {
+        /// The client, as its DHCP server knows it.
+        client: Vec<u8>,
+        /// The lease.
+        json: String,
+    },
+    /// Time has come this far, and must not run backwards after a restart.
+    Mark(Time),
+}
+
+/// What the ledger knew when it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// The newest state of every lease, by client.
+    pub leases: BTreeMap<Vec<u8>, String>,
+    /// The newest snapshot of every phone that has one.
+    pub snapshots: BTreeMap<Mac, String>,
+    /// Observations that no snapshot covers, in the order they were appended.
+    pub observations: Vec<(Mac, Time, String)>,
+    /// The latest moment told by a mark or an observation, deleted ones included.
+    pub high_water: Time,
+}
+
+/// The records are not on disk, or nothing tells whether they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not recorded: {cause}")]
+pub struct CommitFailed {
+    /// Why, for the technician.
+    pub cause: Arc<str>,
+}
+
+/// The ledger cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Nothing has been recorded yet (only for [`read`]).
+    #[error("there is no ledger at {}", .0.display())]
+    Absent(PathBuf),
+    /// A newer release wrote it.
+    #[error("{} was written by a newer release of transload (ledger version {found}, this one knows {known})", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// The file is damaged, or is something else.
+    #[error("{} cannot be used as a ledger: {finding}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        finding: String,
+    },
+    /// The operating system or the database refused.
+    #[error("cannot open the ledger {}: {cause}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let cure = match &error {
+            LedgerError::Absent(_) => "start `transload serve` with this configuration first".into(),
+            LedgerError::Newer { .. } => {
+                "run the newer release, or start afresh with another state folder".into()
+            }
+            LedgerError::Damaged { path, .. } => format!(
+                "move {} and its -wal file aside; phones are then recognized anew and asked for their leases",
+                path.display()
+            ),
+            LedgerError::Refused { .. } => "check the folder's owner, rights and free space".into(),
+        };
+        Self::new(Exit::Act, error.to_string(), cure)
+    }
+}
+
+/// The open ledger. Appends may come from any thread.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Gone once closed.
+    writer: Mutex<Option<Writer>>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    jobs: SyncSender<writer::Job>,
+    thread: JoinHandle<Result<(), CommitFailed>>,
+}
+
+impl Ledger {
+    /// Opens or creates the ledger, and tells what it knows. An older file is brought up to date, and kept as it was
+    /// beside the new one. After an unclean stop the whole file is checked first.
+    ///
+    /// The caller holds the state folder's lock.
+    pub fn open(path: &Path) -> Result<(Self, Restored), LedgerError> {
+        let (connection, restored) = schema::open(path)?;
+        let (sender, receiver) = sync_channel(BACKLOG);
+        let path = path.to_owned();
+        let high_water = restored.high_water;
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn({
+                let path = path.clone();
+                move || writer::run(connection, &path, high_water, &receiver)
+            })
+            .map_err(|error| LedgerError::Refused {
+                path,
+                cause: error.to_string(),
+            })?;
+        Ok((
+            Self {
+                writer: Mutex::new(Some(Writer { jobs: sender, thread })),
+            },
+            restored,
+        ))
+    }
+
+    /// Hands the records over; never blocks. They go to disk together or not at all, after those of earlier calls.
+    /// An append of nothing is answered once those are through.
+    pub fn append(&self, records: Vec<Record>) -> Ticket {
+        let (done, ticket) = oneshot::channel();
+        let job = writer::Job { records, done };
+        let refused = match &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Some((job, "the ledger is closed")),
+            Some(writer) => match writer.jobs.try_send(job) {
+                Ok(()) => None,
+                Err(TrySendError::Full(job)) => {
+                    Some((job, "the disk is too slow: too many commits are waiting"))
+                }
+                Err(TrySendError::Disconnected(job)) => Some((job, "the ledger's writer has stopped")),
+            },
+        };
+        if let Some((job, cause)) = refused {
+            job.answer(Err(CommitFailed { cause: cause.into() }));
+        }
+        Ticket(ticket)
+    }
+
+    /// Commits what was appended, marks the file as cleanly closed, and closes it. Later appends fail.
+    pub fn close(&self) -> Result<(), CommitFailed> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Writer { jobs, thread }) = writer else {
+            return Ok(());
+        };
+        drop(jobs);
+        thread.join().unwrap_or_else(|_| Err(CommitFailed::stopped()))
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::warn!(%error, "the ledger was not closed cleanly");
+        }
+    }
+}
+
+/// What a ledger knows, without changing it, for a program that only looks.
+pub fn read(path: &Path) -> Result<Restored, LedgerError> {
+    schema::read(path)
+}
+
+impl CommitFailed {
+    fn stopped() -> Self {
+        Self {
+            cause: "the ledger's writer has stopped".into(),
+        }
+    }
+}
+
+/// Tells when the records of one append are on disk. Drop it where they may be lost.
+#[derive(Debug)]
+#[must_use = "a reply that depends on the records must wait for this; drop it where they may be lost"]
+pub struct Ticket(oneshot::Receiver<Result<(), CommitFailed>>);
+
+impl Ticket {
+    /// Waits in place, outside of the async runtime.
+    pub fn wait(self) -> Result<(), CommitFailed> {
+        self.0
+            .blocking_recv()
+            .unwrap_or_else(|_| Err(CommitFailed::stopped()))
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<(), CommitFailed>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|result| result.unwrap_or_else(|_| Err(CommitFailed::stopped())))
+    }
+}

@@ -1,0 +1,301 @@
+use std::process::Command;
+
+use rusqlite::Connection;
+
+use super::*;
+
+const PHONE: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
+const OTHER: Mac = Mac([0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]);
+
+fn fact(mac: Mac, at: u64, json: &str) -> Record {
+    Record::Observation {
+        mac,
+        at: Time(at),
+        json: json.into(),
+    }
+}
+
+fn snapshot(mac: Mac, json: &str) -> Record {
+    Record::Snapshot {
+        mac,
+        json: json.into(),
+    }
+}
+
+fn lease(client: &[u8], json: &str) -> Record {
+    Record::Lease {
+        client: client.into(),
+        json: json.into(),
+    }
+}
+
+fn seen(mac: Mac, at: u64, json: &str) -> (Mac, Time, String) {
+    (mac, Time(at), json.into())
+}
+
+#[test]
+fn everything_is_there_again_after_a_restart_in_the_order_it_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, restored) = Ledger::open(&path).unwrap();
+    assert_eq!(restored, Restored::default());
+    drop(ledger.append(vec![fact(PHONE, 5, "1"), fact(OTHER, 3, "2")]));
+    drop(ledger.append(vec![lease(b"\0a", "old"), lease(b"b", "else")]));
+    drop(ledger.append(vec![
+        fact(PHONE, 4, "3"),
+        lease(b"\0a", "new"),
+        Record::Mark(Time(9)),
+    ]));
+    ledger.close().unwrap();
+
+    let (ledger, restored) = Ledger::open(&path).unwrap();
+    assert_eq!(
+        restored.observations,
+        [seen(PHONE, 5, "1"), seen(OTHER, 3, "2"), seen(PHONE, 4, "3")]
+    );
+    assert_eq!(
+        restored.leases,
+        BTreeMap::from([(b"\0a".to_vec(), "new".into()), (b"b".to_vec(), "else".into())])
+    );
+    assert_eq!(restored.high_water, Time(9));
+    drop(ledger);
+    assert_eq!(read(&path).unwrap(), restored);
+}
+
+#[test]
+fn a_snapshot_replaces_what_was_told_of_its_phone_before_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    drop(ledger.append(vec![
+        snapshot(PHONE, "older"),
+        fact(PHONE, 70, "gone"),
+        fact(OTHER, 2, "stays"),
+    ]));
+    drop(ledger.append(vec![
+        fact(PHONE, 3, "gone"),
+        snapshot(PHONE, "sum"),
+        fact(PHONE, 4, "later"),
+    ]));
+    ledger.close().unwrap();
+
+    let (_, restored) = Ledger::open(&path).unwrap();
+    assert_eq!(restored.snapshots, BTreeMap::from([(PHONE, "sum".into())]));
+    assert_eq!(
+        restored.observations,
+        [seen(OTHER, 2, "stays"), seen(PHONE, 4, "later")]
+    );
+    assert_eq!(
+        restored.high_water,
+        Time(70),
+        "time does not run backwards for a deleted observation"
+    );
+}
+
+#[test]
+fn what_a_ticket_confirms_survives_a_power_cut_at_that_very_moment() {
+    let (folder, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (ledger, _) = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    for number in 0..20 {
+        ledger.append(vec![fact(PHONE, number, "x")]).wait().unwrap();
+        for name in ["ledger.db", "ledger.db-wal"] {
+            std::fs::copy(folder.path().join(name), after.path().join(name)).unwrap();
+        }
+        let (_, restored) = Ledger::open(&after.path().join("ledger.db")).unwrap();
+        assert_eq!(restored.observations.len() as u64, number + 1);
+    }
+}
+
+#[test]
+fn appends_from_many_threads_share_commits_and_keep_each_threads_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4u8 {
+            let ledger = &ledger;
+            scope.spawn(move || {
+                let mac = Mac([thread; 6]);
+                let tickets: Vec<_> = (0..500)
+                    .map(|number| ledger.append(vec![fact(mac, number, "x")]))
+                    .collect();
+                for ticket in tickets {
+                    ticket.wait().unwrap();
+                }
+            });
+        }
+    });
+    drop(ledger);
+    let restored = read(&path).unwrap();
+    for thread in 0..4u8 {
+        let times: Vec<u64> = restored
+            .observations
+            .iter()
+            .filter(|(mac, ..)| mac.0[0] == thread)
+            .map(|(_, at, _)| at.0)
+            .collect();
+        assert_eq!(times, (0..500).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_failed_commit_is_told_to_its_waiters_and_the_next_is_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    let stranger = Connection::open(&path).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = ledger.append(vec![fact(PHONE, 1, "lost")]).await.unwrap_err();
+    assert!(error.to_string().contains("another program holds"), "{error}");
+    stranger.execute_batch("ROLLBACK").unwrap();
+    ledger.append(vec![fact(PHONE, 2, "kept")]).await.unwrap();
+    assert_eq!(read(&path).unwrap().observations, [seen(PHONE, 2, "kept")]);
+
+    ledger.close().unwrap();
+    assert!(
+        ledger.append(vec![]).await.is_err(),
+        "a closed ledger confirms nothing"
+    );
+}
+
+/// A small disk of its own, unmounted when dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+            .arg(folder.path())
+            .output()
+            .is_ok_and(|output| output.status.success());
+        mounted.then(|| Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(self.0.path()).status());
+    }
+}
+
+#[test]
+fn a_full_disk_fails_the_commit_with_its_cause_and_freed_space_is_used_again() {
+    let Some(disk) = SmallDisk::mount() else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "this test mounts a tmpfs and needs root"
+        );
+        eprintln!("SKIPPED, not run: a full disk (mounting a tmpfs needs root)");
+        return;
+    };
+    let path = disk.0.path().join("ledger.db");
+    let ballast = disk.0.path().join("ballast");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    ledger.append(vec![fact(PHONE, 1, "before")]).wait().unwrap();
+    while std::fs::read(&ballast).unwrap_or_default().len() < 4 << 20 {
+        let mut more = std::fs::read(&ballast).unwrap_or_default();
+        more.extend([0; 4096]);
+        if std::fs::write(&ballast, &more).is_err() {
+            break;
+        }
+    }
+    let error = ledger
+        .append(vec![fact(PHONE, 2, &"x".repeat(100_000))])
+        .wait()
+        .unwrap_err();
+    assert!(error.to_string().contains("is full"), "{error}");
+    std::fs::remove_file(&ballast).unwrap();
+    ledger.append(vec![fact(PHONE, 3, "after")]).wait().unwrap();
+    ledger.close().unwrap();
+    assert_eq!(
+        read(&path).unwrap().observations,
+        [seen(PHONE, 1, "before"), seen(PHONE, 3, "after")]
+    );
+}
+
+#[test]
+fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    drop(ledger.append(vec![fact(PHONE, 1, "x")]));
+    drop(ledger);
+
+    let next = [schema::STEPS, &["UPDATE observation SET json = json || '+'"]].concat();
+    let (connection, restored) = schema::open_with(&path, &next).unwrap();
+    assert_eq!(restored.observations, [seen(PHONE, 1, "x+")]);
+    drop(connection);
+    assert_eq!(
+        read(&folder.path().join("ledger.db.v1")).unwrap().observations,
+        [seen(PHONE, 1, "x")]
+    );
+
+    match Ledger::open(&path) {
+        Err(LedgerError::Newer {
+            found: 2, known: 1, ..
+        }) => {}
+        other => panic!("an older program must not touch it: {other:?}"),
+    }
+    let (_, restored) = schema::open_with(&path, &next).unwrap();
+    assert_eq!(
+        restored.observations,
+        [seen(PHONE, 1, "x+")],
+        "each step is taken once"
+    );
+}
+
+#[test]
+fn a_step_that_fails_leaves_the_ledger_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    drop(Ledger::open(&path).unwrap().0.append(vec![fact(PHONE, 1, "x")]));
+    let broken = [schema::STEPS, &["DELETE FROM observation; SELECT nonsense"]].concat();
+    assert!(schema::open_with(&path, &broken).is_err());
+    assert_eq!(Ledger::open(&path).unwrap().1.observations, [seen(PHONE, 1, "x")]);
+}
+
+#[test]
+fn damage_is_found_after_an_unclean_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    for number in 0..200 {
+        drop(ledger.append(vec![fact(PHONE, number, &"x".repeat(500))]));
+    }
+    ledger.close().unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE ledger SET clean = 0", [])
+        .unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert!(Ledger::open(&path).is_ok(), "unclean, and undamaged");
+
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8192].fill(0xa5);
+    std::fs::write(&path, &bytes).unwrap();
+    match Ledger::open(&path) {
+        Err(LedgerError::Damaged { finding, .. }) => assert!(finding.contains("damaged"), "{finding}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn other_files_are_refused_and_an_absent_one_is_not_made_by_looking() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    assert!(matches!(read(&path), Err(LedgerError::Absent(_))));
+    assert!(!path.exists());
+    std::fs::write(
+        &path,
+        "this is no database, but long enough to look like a header of one\n".repeat(20),
+    )
+    .unwrap();
+    assert!(matches!(Ledger::open(&path), Err(LedgerError::Damaged { .. })));
+    std::fs::remove_file(&path).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE recipes (name TEXT)")
+        .unwrap();
+    assert!(matches!(Ledger::open(&path), Err(LedgerError::Damaged { .. })));
+}
