@@ -1,0 +1,236 @@
+//! The running appliance's mind: it turns what the doors see into observations, keeps every phone's journey
+//! beside the ledger, and answers by what `provision` decides. One lock, held for short computations only.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use transload_provision::catalog::Catalog;
+use transload_provision::journey::{Assessment, Context, Fact, Journey, Observation, assess};
+use transload_provision::mac::Mac;
+use transload_provision::options::ClassRule;
+use transload_provision::roster::Entry;
+use transload_provision::settings::Settings;
+use transload_provision::time::Time;
+
+use crate::clock::Clock;
+use crate::ledger::{CommitFailed, Ledger, Record, Restored, Ticket};
+use crate::library::Shelf;
+use crate::view::PhoneView;
+
+mod fetch;
+mod identity;
+mod leases;
+mod show;
+mod tracker;
+
+pub use fetch::{Fetch, Served, Transport};
+pub use tracker::Tracker;
+
+/// Phones kept beyond the roster's; a flood of made-up addresses ends here.
+const PHONES_KEPT: usize = 20_000;
+/// Observations of one phone in the ledger before they are folded into a snapshot.
+const FOLD_AFTER: u32 = 256;
+
+/// The parts of the configuration that the bench acts by.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// What decides about phones.
+    pub settings: Settings,
+    /// The user's DHCP classes, in file order.
+    pub classes: Vec<ClassRule>,
+    /// Clients that are no phones get addresses too.
+    pub admit_all: bool,
+    /// Our DHCP server gives the addresses, so that a lease tells who asks.
+    pub gives_leases: bool,
+}
+
+/// The running appliance.
+pub struct Bench {
+    clock: Clock,
+    catalog: Catalog,
+    ledger: Ledger,
+    state: Mutex<State>,
+}
+
+struct State {
+    rules: Rules,
+    roster: BTreeMap<Mac, Entry>,
+    shelf: Arc<Shelf>,
+    phones: HashMap<Mac, Phone>,
+    /// Who has which address, by lease.
+    leased: HashMap<Ipv4Addr, Mac>,
+    /// Who speaks from which address, by the names asked for; where no lease tells.
+    spoke: HashMap<Ipv4Addr, Mac>,
+}
+
+struct Phone {
+    journey: Journey,
+    /// Observations in the ledger since its snapshot.
+    unfolded: u32,
+}
+
+impl Bench {
+    /// A bench that goes on where the ledger left off.
+    pub fn new(
+        clock: Clock,
+        catalog: Catalog,
+        rules: Rules,
+        roster: Vec<Entry>,
+        shelf: Shelf,
+        ledger: Ledger,
+        restored: &Restored,
+    ) -> Arc<Self> {
+        let phones = restore(restored);
+        Arc::new(Self {
+            clock,
+            catalog,
+            ledger,
+            state: Mutex::new(State {
+                rules,
+                roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
+                shelf: Arc::new(shelf),
+                phones,
+                leased: HashMap::new(),
+                spoke: HashMap::new(),
+            }),
+        })
+    }
+
+    /// The time all decisions are made by.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change to the state is a whole step, so a panic elsewhere leaves it sound.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All phones: those seen and those listed, by MAC.
+    pub fn phones(&self) -> Vec<PhoneView> {
+        let state = self.state();
+        show::phones(&state, &self.catalog, self.now())
+    }
+
+    /// One phone, if it was seen or listed.
+    pub fn phone(&self, mac: Mac) -> Option<PhoneView> {
+        let state = self.state();
+        let known = state.phones.contains_key(&mac) || state.roster.contains_key(&mac);
+        known.then(|| show::phone(&state, &self.catalog, self.now(), mac))
+    }
+
+    /// The library as it stands.
+    pub fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.state().shelf)
+    }
+
+    /// Swaps in another library; held phones follow by themselves.
+    pub fn set_shelf(&self, shelf: Shelf) {
+        self.state().shelf = Arc::new(shelf);
+    }
+
+    /// Swaps in a validated configuration and roster.
+    pub fn set_rules(&self, rules: Rules, roster: Vec<Entry>) {
+        let mut state = self.state();
+        state.rules = rules;
+        state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+    }
+
+    /// Writes down how late it is, so that a box without a clock never goes back, and folds old facts.
+    pub fn housekeeping(&self) -> Ticket {
+        let now = self.now();
+        let mut records = vec![Record::Mark(now)];
+        let mut state = self.state();
+        for (mac, phone) in state.phones.iter_mut().filter(|(_, phone)| phone.unfolded >= FOLD_AFTER) {
+            if let Ok(json) = serde_json::to_string(&phone.journey) {
+                records.push(Record::Snapshot { mac: *mac, json });
+                phone.unfolded = 0;
+            }
+        }
+        self.ledger.append(records)
+    }
+
+    /// Takes in a fact and writes it down. The ticket says when it is on disk.
+    fn observe(&self, state: &mut State, mac: Mac, fact: Fact) -> Option<Ticket> {
+        self.observe_at(state, mac, fact, self.now())
+    }
+
+    fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
+        let observation = Observation { at, fact };
+        let room = state.phones.len() < PHONES_KEPT + state.roster.len();
+        if !room && !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
+            return None;
+        }
+        let phone = state
+            .phones
+            .entry(mac)
+            .or_insert_with(|| Phone { journey: Journey::new(mac, observation.at), unfolded: 0 });
+        phone.journey.observe(&observation);
+        phone.unfolded += 1;
+        let json = serde_json::to_string(&observation).ok()?;
+        Some(self.ledger.append(vec![Record::Observation { mac, at: observation.at, json }]))
+    }
+
+    fn assess(&self, state: &State, mac: Mac) -> Assessment {
+        verdict(state, &self.catalog, self.now(), mac)
+    }
+}
+
+fn verdict(state: &State, catalog: &Catalog, now: Time, mac: Mac) -> Assessment {
+    let context = Context {
+        catalog,
+        library: &state.shelf.index,
+        settings: &state.rules.settings,
+        entry: state.roster.get(&mac),
+        now,
+    };
+    assess(state.phones.get(&mac).map(|phone| &phone.journey), mac, &context)
+}
+
+/// Journeys from snapshots and the observations after them. A record that this version cannot read is left
+/// out with a warning: a phone then counts as met for the first time, which is safe.
+fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
+    let mut phones = HashMap::new();
+    for (mac, json) in &restored.snapshots {
+        match serde_json::from_str::<Journey>(json) {
+            Ok(journey) => {
+                phones.insert(*mac, Phone { journey, unfolded: 0 });
+            }
+            Err(error) => tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read"),
+        }
+    }
+    for (mac, json) in &restored.observations {
+        match serde_json::from_str::<Observation>(json) {
+            Ok(observation) => {
+                let phone = phones
+                    .entry(*mac)
+                    .or_insert_with(|| Phone { journey: Journey::new(*mac, observation.at), unfolded: 0 });
+                phone.journey.observe(&observation);
+                phone.unfolded += 1;
+            }
+            Err(error) => tracing::warn!(%mac, %error, "an observation in the ledger cannot be read"),
+        }
+    }
+    phones
+}
+
+/// The phones of a state folder on which no bench runs.
+pub fn offline(
+    catalog: &Catalog,
+    rules: Rules,
+    roster: Vec<Entry>,
+    shelf: Shelf,
+    restored: &Restored,
+    now: Time,
+) -> Vec<PhoneView> {
+    let state = State {
+        rules,
+        roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
+        shelf: Arc::new(shelf),
+        phones: restore(restored),
+        leased: HashMap::new(),
+        spoke: HashMap::new(),
+    };
+    show::phones(&state, catalog, now.max(restored.high_water))
+}

@@ -1,0 +1,44 @@
+//! Phones as the contract shows them.
+
+use std::collections::BTreeSet;
+
+use transload_provision::catalog::Catalog;
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use super::{State, verdict};
+use crate::view::PhoneView;
+
+pub(super) fn phones(state: &State, catalog: &Catalog, now: Time) -> Vec<PhoneView> {
+    let macs: BTreeSet<Mac> = state.phones.keys().chain(state.roster.keys()).copied().collect();
+    macs.into_iter().map(|mac| phone(state, catalog, now, mac)).collect()
+}
+
+pub(super) fn phone(state: &State, catalog: &Catalog, now: Time, mac: Mac) -> PhoneView {
+    let verdict = verdict(state, catalog, now, mac);
+    let journey = state.phones.get(&mac).map(|phone| &phone.journey);
+    let entry = state.roster.get(&mac);
+    PhoneView {
+        mac,
+        model: verdict.model,
+        vid: entry.and_then(|entry| entry.vid).map(|vid| vid.to_string()),
+        serial: entry.and_then(|entry| entry.serial.clone()),
+        location: entry.and_then(|entry| entry.location.clone()),
+        address: journey.and_then(|journey| journey.address),
+        persona: verdict.persona,
+        load: verdict.load.map(|load| load.to_string()),
+        load_evidence: Some(verdict.evidence),
+        route: verdict.route.iter().map(ToString::to_string).collect(),
+        target: verdict.target.map(|load| load.to_string()),
+        hop: verdict.hop,
+        hops: verdict.hops,
+        stage: verdict.stage,
+        writing: verdict.writing,
+        progress: verdict.progress.value(),
+        attempts: verdict.attempt,
+        license: verdict.license,
+        hold: verdict.hold,
+        first_seen: journey.map(|journey| journey.first_seen),
+        last_seen: journey.map(|journey| journey.last_seen),
+    }
+}

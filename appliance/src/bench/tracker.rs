@@ -1,0 +1,121 @@
+//! A transfer's progress, as its phone's evidence.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use transload_provision::journey::{Fact, Observation};
+use transload_provision::mac::Mac;
+
+use super::Bench;
+
+/// Progress is taken into the journey each time this many bytes have moved.
+const STRIDE: u64 = 256 * 1024;
+
+/// Follows one transfer. Dropped before its end, it counts as broken.
+#[derive(Debug)]
+pub struct Tracker {
+    bench: Arc<Bench>,
+    of: Option<Transfer>,
+}
+
+#[derive(Debug)]
+struct Transfer {
+    mac: Mac,
+    name: String,
+    size: u64,
+    stretch: Mutex<Stretch>,
+}
+
+/// What has been sent: from its first byte to one past its last, and how much of it the journey knows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    from: Option<u64>,
+    to: u64,
+    told: u64,
+}
+
+impl std::fmt::Debug for Bench {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bench")
+    }
+}
+
+impl Tracker {
+    pub(super) fn new(bench: &Arc<Bench>, phone: Option<Mac>, name: String, size: u64) -> Self {
+        let of = phone.map(|mac| Transfer { mac, name, size, stretch: Mutex::default() });
+        Self { bench: Arc::clone(bench), of }
+    }
+
+    /// For answers whose transfer tells nothing.
+    pub(super) fn idle(bench: &Arc<Bench>) -> Self {
+        Self { bench: Arc::clone(bench), of: None }
+    }
+
+    /// These bytes were handed to the network; `from` of the first call is where the transfer began.
+    pub fn advance(&self, from: u64, to: u64) {
+        let Some(transfer) = &self.of else { return };
+        let mut stretch = transfer.stretch.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = *stretch.from.get_or_insert(from);
+        stretch.to = stretch.to.max(to);
+        if stretch.to - begin >= stretch.told + STRIDE {
+            stretch.told = stretch.to - begin;
+            let fact = transfer.fetched(*stretch);
+            self.bench.show_progress(transfer.mac, fact);
+        }
+    }
+
+    /// The transfer reached the end of what was asked for.
+    pub fn finish(mut self) {
+        if let Some(transfer) = self.of.take() {
+            self.bench.ended(transfer.mac, vec![transfer.fetched(transfer.stretch())]);
+        }
+    }
+
+    /// The transfer ended early.
+    pub fn broken(mut self, why: &str) {
+        self.end_early(why);
+    }
+
+    fn end_early(&mut self, why: &str) {
+        let Some(transfer) = self.of.take() else { return };
+        let cause = format!("stopped at byte {} of {}: {why}", transfer.stretch().to, transfer.size);
+        let broken = Fact::Broken { name: transfer.name.clone(), cause };
+        // The last bytes may be on their way still: a broken transfer never counts as whole.
+        let mut sent = transfer.stretch();
+        sent.to = sent.to.min(transfer.size.saturating_sub(1));
+        self.bench.ended(transfer.mac, vec![transfer.fetched(sent), broken]);
+    }
+}
+
+impl Drop for Tracker {
+    fn drop(&mut self) {
+        self.end_early("the connection was closed");
+    }
+}
+
+impl Transfer {
+    fn stretch(&self) -> Stretch {
+        *self.stretch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fetched(&self, stretch: Stretch) -> Fact {
+        let from = stretch.from.unwrap_or(0);
+        Fact::Fetched { name: self.name.clone(), from, to: stretch.to, size: self.size }
+    }
+}
+
+impl Bench {
+    /// Progress is shown at once and written down only with the transfer's end.
+    fn show_progress(&self, mac: Mac, fact: Fact) {
+        let observation = Observation { at: self.now(), fact };
+        if let Some(phone) = self.state().phones.get_mut(&mac) {
+            phone.journey.observe(&observation);
+        }
+    }
+
+    fn ended(&self, mac: Mac, facts: Vec<Fact>) {
+        let mut state = self.state();
+        for fact in facts {
+            self.observe(&mut state, mac, fact);
+        }
+    }
+}
