@@ -1,0 +1,335 @@
+//! What is known about phone models: families, eligibility, hop rules, floors. Data files, and a user's own rows.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::load::{Direction, LoadName};
+
+mod rows;
+
+pub use rows::{Floor, HopRule, VidRange};
+
+/// The knowledge in force.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// The month its rows are from, `2019-04`.
+    pub date: String,
+    /// SHA-256 over all data in force, in hexadecimal.
+    pub digest: String,
+    /// All models, those that cannot migrate included.
+    pub models: Vec<Model>,
+    /// Which load may follow which.
+    pub hops: Vec<HopRule>,
+    /// What hardware is too new for.
+    pub floors: Vec<Floor>,
+    rows: rows::Rows,
+    texts: Vec<String>,
+}
+
+/// A model of phone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Model {
+    /// `8851NR`.
+    pub name: String,
+    /// The number in `loadInformation684`.
+    pub id: u32,
+    /// What the names of its loads begin with: `sip88xx`. `None`: no firmware to migrate it with.
+    #[serde(default)]
+    pub family: Option<String>,
+    /// `$PN` under Multiplatform firmware, likeliest first; never empty.
+    #[serde(default)]
+    pub pn: Vec<String>,
+    /// `$PSN` under Multiplatform firmware, likeliest first; never empty.
+    #[serde(default)]
+    pub psn: Vec<String>,
+    /// What is uncertain about it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Where the row is from.
+    #[serde(default)]
+    pub source: String,
+    /// When the source said so.
+    #[serde(default)]
+    pub date: String,
+}
+
+/// A hardware version as the UDI has it: `V05`. Not the "hardware revision" of the phone's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vid(pub u8);
+
+/// The text is no VID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a VID; it is on the label and in the UDI, as in V05")]
+pub struct NotAVid(pub String);
+
+/// Whether a phone may migrate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Eligibility {
+    /// It may.
+    Eligible,
+    /// Some VIDs of the model may, and this phone's is not known.
+    DependsOnVid {
+        /// Which ones.
+        cause: String,
+    },
+    /// It may not.
+    Refused {
+        /// Why.
+        cause: String,
+        /// Who says so.
+        source: String,
+        /// Since when.
+        date: String,
+    },
+    /// The catalog says nothing about it.
+    NotInCatalog {
+        /// What is missing, and in which file a user can add it.
+        cause: String,
+    },
+}
+
+/// What a technician should know before deciding; nothing is refused for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// In a sentence.
+    pub text: String,
+    /// Who says so.
+    pub source: String,
+    /// Since when.
+    pub date: String,
+}
+
+/// What a floor says to one load on one phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit<'a> {
+    /// Every VID of the model takes it, or this phone's does.
+    Runs,
+    /// Some VID of the model does not take it, and this phone's is not known.
+    DependsOnVid(&'a Floor),
+    /// It is too old for this hardware.
+    TooOld(&'a Floor),
+}
+
+/// A user's rows cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// Not TOML, or not rows of a catalog; says where.
+    #[error("{0}")]
+    Syntax(String),
+    /// A row about a model that no row describes.
+    #[error("no [[model]] row describes {0:?}; add one with name, id and family, or correct the name")]
+    UnknownModel(String),
+    /// A range that ends before it begins.
+    #[error("the VID range from {0} to {1} is empty; exchange min and max")]
+    EmptyRange(Vid, Vid),
+}
+
+const COMMON: [&str; 3] = [
+    include_str!("../../catalog/models.toml"),
+    include_str!("../../catalog/hops.toml"),
+    include_str!("../../catalog/floors.toml"),
+];
+
+impl Catalog {
+    /// What Cisco's current guides say.
+    pub fn current() -> Self {
+        Self::built_in(include_str!("../../catalog/current.toml"))
+    }
+
+    /// The eligibility list of Cisco's procedure of April 2019.
+    pub fn seed_2019() -> Self {
+        Self::built_in(include_str!("../../catalog/seed-2019.toml"))
+    }
+
+    /// With a user's rows (the text of `catalog.toml`) added. A model, hop or floor row replaces one of the same
+    /// name; eligibility rows go before the built-in ones.
+    pub fn with_user(&self, text: &str) -> Result<Self, CatalogError> {
+        Self::from_texts(self.texts.iter().cloned().chain([text.to_owned()]).collect())
+    }
+
+    #[allow(clippy::expect_used)] // part of the program; a test reads both
+    fn built_in(list: &str) -> Self {
+        let texts = COMMON.into_iter().chain([list]).map(str::to_owned).collect();
+        Self::from_texts(texts).expect("the built-in catalog is sound")
+    }
+
+    fn from_texts(texts: Vec<String>) -> Result<Self, CatalogError> {
+        let mut rows = rows::Rows::default();
+        let mut digest = Sha256::new();
+        for text in &texts {
+            rows.merge(toml::from_str(text).map_err(|error| CatalogError::Syntax(error.to_string()))?);
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text);
+        }
+        if let Some(name) = rows.undescribed_model() {
+            return Err(CatalogError::UnknownModel(name.to_owned()));
+        }
+        if let Some(VidRange {
+            min: Some(min),
+            max: Some(max),
+        }) = rows.empty_range()
+        {
+            return Err(CatalogError::EmptyRange(min, max));
+        }
+        for model in &mut rows.model {
+            if model.pn.is_empty() {
+                model.pn.push(format!("CP-{}-3PCC", model.name));
+            }
+            if model.psn.is_empty() {
+                model.psn.push(format!("{}-3PCC", model.name));
+            }
+        }
+        let digest = digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<Vec<_>>()
+            .concat();
+        Ok(Self {
+            date: rows.date.clone().unwrap_or_default(),
+            digest,
+            models: rows.model.clone(),
+            hops: rows.hop.clone(),
+            floors: rows.floor.clone(),
+            rows,
+            texts,
+        })
+    }
+
+    /// The model by any of its names: `8851`, `CP-8851`, `8851-3PCC`, `CP-8851-K9=`, `Cisco 8851`.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        let upper = name.trim().to_ascii_uppercase();
+        let mut bare = upper.as_str();
+        for prefix in ["CISCO ", "IP PHONE ", "CP-"] {
+            bare = bare.strip_prefix(prefix).unwrap_or(bare);
+        }
+        for suffix in ["=", "-K9", "-W", "-3PCC"] {
+            bare = bare.strip_suffix(suffix).unwrap_or(bare);
+        }
+        self.models
+            .iter()
+            .find(|model| model.name.eq_ignore_ascii_case(bare))
+    }
+
+    /// The model by its `loadInformation` number.
+    pub fn model_by_id(&self, id: u32) -> Option<&Model> {
+        self.models.iter().find(|model| model.id == id)
+    }
+
+    /// What to say of a model that [`Self::model`] does not find.
+    pub fn not_in_catalog(name: &str) -> Eligibility {
+        let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+        let cause = format!(
+            "nothing is known about model {name}; if Cisco lists it, add a [[model]] and an [[eligibility]] row to \
+             catalog.toml in the state folder"
+        );
+        Eligibility::NotInCatalog { cause }
+    }
+
+    /// Whether a phone may migrate in this direction.
+    pub fn eligibility(&self, model: &Model, vid: Option<Vid>, direction: Direction) -> Eligibility {
+        let Some(row) = self
+            .rows
+            .eligibility
+            .iter()
+            .find(|row| row.models.contains(&model.name) && row.directions.contains(&direction))
+        else {
+            return Self::not_in_catalog(&model.name);
+        };
+        let refused = |cause| Eligibility::Refused {
+            cause,
+            source: row.source.clone(),
+            date: row.date.clone(),
+        };
+        if !row.eligible {
+            return refused(format!("the {} cannot be migrated: {}", model.name, row.cause));
+        }
+        match (row.vid, vid) {
+            (None, _) => Eligibility::Eligible,
+            (Some(range), Some(vid)) if range.contains(vid) => Eligibility::Eligible,
+            (Some(_), Some(vid)) => refused(format!("this phone is a {} {vid}: {}", model.name, row.cause)),
+            (Some(_), None) => Eligibility::DependsOnVid {
+                cause: row.cause.clone(),
+            },
+        }
+    }
+
+    /// What to know about a phone before it migrates; with an unknown VID, whatever may concern it.
+    pub fn warnings(&self, model: &Model, vid: Option<Vid>, direction: Direction) -> Vec<Warning> {
+        self.rows
+            .warning
+            .iter()
+            .filter(|row| row.models.contains(&model.name) && row.directions.contains(&direction))
+            .filter(|row| match (row.vid, vid) {
+                (Some(range), Some(vid)) => range.contains(vid),
+                _ => true,
+            })
+            .map(|row| Warning {
+                text: row.text.clone(),
+                source: row.source.clone(),
+                date: row.date.clone(),
+            })
+            .collect()
+    }
+
+    /// Whether this hardware takes this load.
+    pub fn fit(&self, model: &Model, vid: Option<Vid>, load: &LoadName) -> Fit<'_> {
+        let side = load.kind().side();
+        let mut fit = Fit::Runs;
+        for floor in &self.floors {
+            if floor.side != side
+                || load.version().at_least(&floor.min)
+                || !floor.models.contains(&model.name)
+            {
+                continue;
+            }
+            match (floor.vid, vid) {
+                (None, _) => return Fit::TooOld(floor),
+                (Some(range), Some(vid)) if range.contains(vid) => return Fit::TooOld(floor),
+                (Some(_), Some(_)) => {}
+                (Some(_), None) => fit = Fit::DependsOnVid(floor),
+            }
+        }
+        fit
+    }
+}
+
+impl FromStr for Vid {
+    type Err = NotAVid;
+
+    /// Takes `V05`, `v5` and `05`.
+    fn from_str(text: &str) -> Result<Self, NotAVid> {
+        let digits = text.trim().trim_start_matches(['V', 'v']);
+        let sound = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let vid = sound.then(|| digits.parse().ok()).flatten();
+        vid.map(Self)
+            .ok_or_else(|| NotAVid(text.chars().take(20).collect()))
+    }
+}
+
+impl fmt::Display for Vid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "V{:02}", self.0)
+    }
+}
+
+impl Serialize for Vid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Vid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;
