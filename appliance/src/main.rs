@@ -5,8 +5,9 @@
 mod clock;
 mod error;
 mod ledger;
+mod library;
+mod rehearse;
 mod state_lock;
 mod view;
-mod rehearse;
 
 fn main() {}

@@ -1,0 +1,195 @@
+//! The files at hand: found on disk, checked, and handed out by name. Read-only.
+
+mod inspect;
+mod view;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use transload_provision::library::Library;
+use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
+
+pub use view::LibraryView;
+use walk::{Found, Place, Stamp};
+
+use crate::error::{Exit, Failure};
+
+/// What lay in the state folder when it was scanned.
+#[derive(Debug)]
+pub struct Shelf {
+    /// Loads and licenses, for what decides.
+    pub index: Library,
+    /// Names that two different files have.
+    pub conflicts: Vec<Conflict>,
+    /// Files that are there and of no use.
+    pub unusable: Vec<Unusable>,
+    state: PathBuf,
+    direction: Direction,
+    walked: walk::Walk,
+    files: BTreeMap<String, Found>,
+    licenses: BTreeMap<(Direction, Mac), Found>,
+}
+
+/// Two files of one name and different content. Phones ask for bare names, so only one of them is ever given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The one that phones get: the first in the order of paths.
+    pub served: PathBuf,
+    /// The one that they do not get.
+    pub ignored: PathBuf,
+}
+
+/// A file or folder that is not taken into account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// Which.
+    pub path: PathBuf,
+    /// Why, and what to do.
+    pub cause: String,
+}
+
+/// A file opened for one transfer. It keeps its content, even if another takes its place meanwhile.
+#[derive(Debug, Clone)]
+pub struct OpenFile {
+    /// To be read at positions; it may be shared.
+    pub file: Arc<File>,
+    /// Bytes.
+    pub size: u64,
+    /// When its content was last changed.
+    pub modified: SystemTime,
+    /// Its name on disk, without folders.
+    pub name: String,
+    /// HTTP's entity tag, quotes included (RFC 9110 §8.8.3); another one whenever the content is another.
+    pub etag: String,
+}
+
+/// A folder of the library cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {cause}", path.display())]
+pub struct LibraryError {
+    /// The folder.
+    pub path: PathBuf,
+    /// Why.
+    pub cause: std::io::Error,
+}
+
+impl From<LibraryError> for Failure {
+    fn from(error: LibraryError) -> Self {
+        Self::new(
+            Exit::Act,
+            error.to_string(),
+            "make the folder readable for the user that runs transload",
+        )
+    }
+}
+
+impl Shelf {
+    /// Looks through `firmware/`, `licenses/` and `extra/` of a state folder; an absent one is empty. Licenses
+    /// straight under `licenses/` are for `direction`. Blocks for as long as the disk takes.
+    pub fn scan(state: &Path, direction: Direction) -> Result<Self, LibraryError> {
+        Ok(Self::stock(state, direction, walk::walk(state)?))
+    }
+
+    /// Scans again if anything has changed since; cheap if not. Blocks.
+    pub fn rescan(&self) -> Result<Option<Self>, LibraryError> {
+        let walked = walk::walk(&self.state)?;
+        Ok((walked != self.walked).then(|| Self::stock(&self.state, self.direction, walked)))
+    }
+
+    fn stock(state: &Path, direction: Direction, walked: walk::Walk) -> Self {
+        let mut shelf = Self {
+            index: Library::default(),
+            conflicts: Vec::new(),
+            unusable: walked.unusable.clone(),
+            state: state.to_owned(),
+            direction,
+            files: BTreeMap::new(),
+            licenses: BTreeMap::new(),
+            walked,
+        };
+        for found in shelf.walked.files.clone() {
+            match found.place {
+                Place::License(of) => shelf.add_license(of.unwrap_or(direction), found),
+                Place::StrayLicense => shelf.unusable.push(Unusable {
+                    path: found.path,
+                    cause: "its folder tells no direction; put licenses into licenses/e2m or licenses/m2e"
+                        .into(),
+                }),
+                Place::Firmware | Place::Extra => {
+                    let key = found.name.to_ascii_lowercase();
+                    keep_first(&mut shelf.files, key, found, &mut shelf.conflicts);
+                }
+            }
+        }
+        shelf.index.licenses = shelf.licenses.keys().copied().collect();
+        shelf.index.loads = inspect::loads(&shelf.files, &mut shelf.unusable);
+        shelf
+    }
+
+    fn add_license(&mut self, direction: Direction, found: Found) {
+        let cause = match found.license_of() {
+            Some(_) if found.stamp.size == 0 => {
+                "the license is empty; extract it again from the portal's zip"
+            }
+            Some(mac) => return keep_first(&mut self.licenses, (direction, mac), found, &mut self.conflicts),
+            None => "a license is named by its phone's MAC address, as in 001234AB45DE.lic",
+        };
+        self.unusable.push(Unusable {
+            path: found.path,
+            cause: cause.into(),
+        });
+    }
+
+    /// Opens a firmware file or one of `extra/` by its bare name, in any letter case. `None` if there is none, and
+    /// if it is not the file that was scanned: one that changed is handed out when it has been looked at again.
+    pub fn open(&self, name: &str) -> Option<OpenFile> {
+        open(self.files.get(&name.to_ascii_lowercase())?)
+    }
+
+    /// Opens a phone's license.
+    pub fn open_license(&self, direction: Direction, mac: Mac) -> Option<OpenFile> {
+        open(self.licenses.get(&(direction, mac))?)
+    }
+}
+
+fn keep_first<K: Ord>(files: &mut BTreeMap<K, Found>, key: K, found: Found, conflicts: &mut Vec<Conflict>) {
+    match files.get(&key) {
+        None => drop(files.insert(key, found)),
+        Some(first) if inspect::same_content(first, &found) => {}
+        Some(first) => conflicts.push(Conflict {
+            served: first.path.clone(),
+            ignored: found.path,
+        }),
+    }
+}
+
+fn open(found: &Found) -> Option<OpenFile> {
+    // The path was without links when scanned; if it is still, nothing on the way was replaced by one.
+    if std::fs::canonicalize(&found.path).ok()? != found.path {
+        return None;
+    }
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(&found.path)
+        .ok()?;
+    let metadata = file.metadata().ok()?;
+    let stamp = Stamp::of(&metadata);
+    (metadata.is_file() && stamp == found.stamp).then(|| OpenFile {
+        file: Arc::new(file),
+        size: stamp.size,
+        modified: stamp.modified,
+        name: found.name.clone(),
+        etag: stamp.etag(),
+    })
+}

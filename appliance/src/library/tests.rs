@@ -1,0 +1,285 @@
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::symlink;
+
+use tempfile::TempDir;
+use transload_provision::library::Completeness;
+use transload_provision::load::LoadName;
+
+use super::*;
+
+const LOAD: &str = "sip88xx.12-5-1SR1-4";
+const MAC: &str = "001234AB45DE";
+
+/// A state folder with one complete load.
+fn state() -> TempDir {
+    let state = tempfile::tempdir().unwrap();
+    put(
+        &state,
+        "firmware/sip88xx.12-5-1SR1-4.loads",
+        b"head\0\n[PLATFORM_1]\nrootfs.a.sbn\nkern.a.sbn\n[PLATFORM_2]\nrootfs2.a.sbn\n",
+    );
+    put(&state, "firmware/rootfs.a.sbn", b"root");
+    put(&state, "firmware/kern.a.sbn", b"ker");
+    put(&state, "firmware/rootfs2.a.sbn", b"rootfs2");
+    state
+}
+
+fn put(state: &TempDir, path: &str, content: &[u8]) {
+    let path = state.path().join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+fn scan(state: &TempDir) -> Shelf {
+    Shelf::scan(state.path(), Direction::E2m).unwrap()
+}
+
+fn load(shelf: &Shelf) -> &transload_provision::library::Load {
+    &shelf.index.loads[&LOAD.parse::<LoadName>().unwrap()]
+}
+
+fn content(file: Option<OpenFile>) -> String {
+    let mut text = String::new();
+    (&*file.unwrap().file).read_to_string(&mut text).unwrap();
+    text
+}
+
+fn causes(shelf: &Shelf) -> Vec<(String, &str)> {
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    shelf
+        .unusable
+        .iter()
+        .map(|unusable| (name(&unusable.path), unusable.cause.as_str()))
+        .collect()
+}
+
+#[test]
+fn a_load_with_all_its_components_is_complete() {
+    let shelf = scan(&state());
+    assert_eq!(load(&shelf).completeness(), Completeness::Complete);
+    assert_eq!(load(&shelf).bytes(), 7, "the larger of root + ker and rootfs2");
+    assert_eq!((shelf.conflicts.len(), shelf.unusable.len()), (0, 0));
+}
+
+#[test]
+fn an_empty_or_absent_folder_is_an_empty_library() {
+    let shelf = scan(&tempfile::tempdir().unwrap());
+    assert!(shelf.index.loads.is_empty() && shelf.index.licenses.is_empty());
+}
+
+#[test]
+fn letter_case_and_stray_folders_do_not_matter() {
+    let state = state();
+    let firmware = state.path().join("firmware");
+    fs::create_dir_all(firmware.join("from cisco/88xx")).unwrap();
+    fs::rename(
+        firmware.join("kern.a.sbn"),
+        firmware.join("from cisco/88xx/KERN.A.SBN"),
+    )
+    .unwrap();
+    let shelf = scan(&state);
+    assert_eq!(load(&shelf).completeness(), Completeness::Complete);
+    assert_eq!(content(shelf.open("Kern.a.sbn")), "ker");
+    assert_eq!(
+        shelf.open("SIP88XX.12-5-1sr1-4.LOADS").unwrap().name,
+        "sip88xx.12-5-1SR1-4.loads"
+    );
+}
+
+#[test]
+fn missing_components_are_named() {
+    let state = state();
+    fs::remove_file(state.path().join("firmware/kern.a.sbn")).unwrap();
+    let shelf = scan(&state);
+    assert_eq!(load(&shelf).missing, ["kern.a.sbn"]);
+    assert_eq!(load(&shelf).completeness(), Completeness::Missing);
+}
+
+#[test]
+fn what_cannot_be_right_is_damaged() {
+    let component = |header: u32, payload: u32, size: usize| {
+        let mut bytes = vec![0xCD, 0x34, 0x12, 0xAB];
+        bytes.extend(header.to_le_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(payload.to_le_bytes());
+        bytes.resize(size, 7);
+        bytes
+    };
+    for (content, damaged) in [
+        (vec![], true),
+        (b"anything else".to_vec(), false),
+        (component(0x154, 660, 1000), false),
+        (component(0x154, 660, 999), true),
+        (component(0x154, 660, 1001), true),
+        (component(u32::MAX, u32::MAX, 1000), true),
+        (vec![0xCD, 0x34, 0x12, 0xAB], false),
+    ] {
+        let state = state();
+        put(&state, "firmware/kern.a.sbn", &content);
+        let shelf = scan(&state);
+        let names: Vec<&str> = load(&shelf)
+            .damaged
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let expected: &[&str] = if damaged { &["kern.a.sbn"] } else { &[] };
+        assert_eq!(names, expected, "{} bytes", content.len());
+    }
+    let state = state();
+    put(
+        &state,
+        "firmware/sip88xx.12-5-1SR1-4.loads",
+        b"<html>please log in</html>",
+    );
+    assert_eq!(load(&scan(&state)).completeness(), Completeness::Damaged);
+    put(&state, "firmware/notes.loads", b"[PLATFORM_1]\na.sbn\n");
+    assert_eq!(causes(&scan(&state))[0].0, "notes.loads");
+}
+
+#[test]
+fn licenses_count_for_the_direction_of_their_folder() {
+    let state = tempfile::tempdir().unwrap();
+    put(&state, &format!("licenses/e2m/{MAC}.lic"), b"out");
+    put(&state, &format!("licenses/M2E/{MAC}.LIC"), b"back");
+    put(&state, "licenses/00-11-22-33-44-55.lic", b"loose");
+    put(
+        &state,
+        "licenses/MPP-2-ENT-licenses/001122334466.lic",
+        b"as extracted",
+    );
+    put(&state, "licenses/some/001122334477.lic", b"whose?");
+    put(&state, "licenses/e2m/001122334488.lic", b"");
+    put(&state, "licenses/e2m/E2312.lic", b"?");
+    put(&state, "firmware/001122334499.lic", b"not here");
+    let (e2m, m2e) = (Direction::E2m, Direction::M2e);
+    let mac = |text: &str| text.parse::<Mac>().unwrap();
+    let shelf = scan(&state);
+    let expected = [
+        (e2m, mac(MAC)),
+        (e2m, mac("001122334455")),
+        (m2e, mac(MAC)),
+        (m2e, mac("001122334466")),
+    ];
+    assert_eq!(shelf.index.licenses, expected.into());
+    assert_eq!(content(shelf.open_license(e2m, mac(MAC))), "out");
+    assert_eq!(content(shelf.open_license(m2e, mac(MAC))), "back");
+    assert!(
+        shelf.open(&format!("{MAC}.lic")).is_none(),
+        "a license is no file for everybody"
+    );
+    let unusable: Vec<String> = causes(&shelf).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(unusable, ["001122334488.lic", "E2312.lic", "001122334477.lic"]);
+
+    let other = Shelf::scan(state.path(), m2e).unwrap();
+    assert!(
+        other.index.licensed(m2e, mac("001122334455")),
+        "loose ones follow the configured direction"
+    );
+}
+
+#[test]
+fn of_two_files_with_one_name_the_first_is_served_and_the_other_is_told() {
+    let state = state();
+    put(&state, "firmware/b/tones.xml", b"second");
+    put(&state, "firmware/a/Tones.xml", b"first!");
+    put(&state, "extra/tones.xml", b"first!");
+    let shelf = scan(&state);
+    assert_eq!(content(shelf.open("tones.xml")), "first!");
+    let [conflict] = shelf.conflicts.as_slice() else {
+        panic!("{:?}", shelf.conflicts);
+    };
+    assert!(conflict.served.ends_with("firmware/a/Tones.xml"));
+    assert!(conflict.ignored.ends_with("firmware/b/tones.xml"));
+}
+
+#[test]
+fn links_never_lead_out() {
+    let state = state();
+    let firmware = state.path().join("firmware");
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    put(&state, "licenses/e2m/001234AB45DE.lic", b"license");
+    symlink(outside.path().join("secret"), firmware.join("secret.sbn")).unwrap();
+    symlink("../licenses/e2m/001234AB45DE.lic", firmware.join("license.sbn")).unwrap();
+    symlink(outside.path(), firmware.join("folder")).unwrap();
+    symlink("nowhere", firmware.join("dangling.sbn")).unwrap();
+    symlink(".", firmware.join("loop")).unwrap();
+    symlink("kern.a.sbn", firmware.join("alias.sbn")).unwrap();
+    let shelf = scan(&state);
+    for name in [
+        "secret.sbn",
+        "license.sbn",
+        "secret",
+        "dangling.sbn",
+        "../ledger.db",
+        "/etc/passwd",
+        "",
+        ".",
+    ] {
+        assert!(shelf.open(name).is_none(), "{name}");
+    }
+    let refused: Vec<String> = causes(&shelf).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(refused, ["dangling.sbn", "folder", "license.sbn", "secret.sbn"]);
+    assert_eq!(content(shelf.open("alias.sbn")), "ker");
+
+    fs::remove_file(firmware.join("kern.a.sbn")).unwrap();
+    symlink(outside.path().join("secret"), firmware.join("kern.a.sbn")).unwrap();
+    assert!(
+        shelf.open("kern.a.sbn").is_none(),
+        "a link put in a file's place after the scan"
+    );
+}
+
+#[test]
+fn the_folders_themselves_may_be_links() {
+    let real = state();
+    let state = tempfile::tempdir().unwrap();
+    symlink(real.path().join("firmware"), state.path().join("firmware")).unwrap();
+    assert_eq!(content(scan(&state).open("kern.a.sbn")), "ker");
+}
+
+#[test]
+fn a_changed_file_is_given_only_after_it_was_looked_at_again() {
+    let state = state();
+    let shelf = scan(&state);
+    assert!(shelf.rescan().unwrap().is_none());
+    let before = shelf.open("kern.a.sbn").unwrap();
+
+    put(&state, "firmware/new", b"changed");
+    fs::rename(
+        state.path().join("firmware/new"),
+        state.path().join("firmware/kern.a.sbn"),
+    )
+    .unwrap();
+    assert!(shelf.open("kern.a.sbn").is_none());
+    let again = shelf.rescan().unwrap().unwrap();
+    let after = again.open("kern.a.sbn").unwrap();
+    assert_ne!(before.etag, after.etag);
+    assert_eq!(
+        content(Some(before)),
+        "ker",
+        "a transfer under way keeps what it began with"
+    );
+    assert_eq!(content(Some(after)), "changed");
+
+    put(&state, "licenses/001122334455.lic", b"late");
+    assert!(again.rescan().unwrap().unwrap().index.licenses.len() == 1);
+}
+
+#[test]
+fn the_api_shows_it_all() {
+    let state = state();
+    fs::remove_file(state.path().join("firmware/kern.a.sbn")).unwrap();
+    put(&state, "licenses/001122334455.lic", b"x");
+    put(&state, "licenses/readme.txt", b"x");
+    let view = serde_json::to_value(scan(&state).view()).unwrap();
+    let load = serde_json::json!({"name": LOAD, "kind": "enterprise", "family": "sip88xx", "state": "missing",
+        "bytes": 7, "missing": ["kern.a.sbn"], "damaged": []});
+    assert_eq!(view["loads"], serde_json::json!([load]));
+    assert_eq!(
+        view["licenses"],
+        serde_json::json!({"e2m": ["001122334455"], "m2e": []})
+    );
+    assert_eq!(view["unusable"][0]["file"], "licenses/readme.txt");
+}

@@ -1,0 +1,209 @@
+//! Which files lie in the state folder: a bounded walk that never leaves it.
+
+use std::fs::{self, DirEntry, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
+
+use super::{LibraryError, Unusable};
+
+/// Folders within folders that are looked into.
+const DEPTH: usize = 8;
+/// Files and folders looked at in each of the three; Cisco's packages for all families have some hundreds.
+const ENTRIES: usize = 50_000;
+
+/// What a walk found, in the order of paths. Two walks are equal if nothing has changed between them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Walk {
+    pub(super) files: Vec<Found>,
+    pub(super) unusable: Vec<Unusable>,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) place: Place,
+    /// The name under which it was found.
+    pub(super) name: String,
+    /// Without links; where the name is a link, what it leads to.
+    pub(super) path: PathBuf,
+    pub(super) stamp: Stamp,
+}
+
+/// What a file is for, by where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Firmware,
+    /// Of this direction; `None` straight under `licenses/`.
+    License(Option<Direction>),
+    /// In a folder that tells no direction.
+    StrayLicense,
+    Extra,
+}
+
+/// Tells a file's content from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) size: u64,
+    pub(super) modified: SystemTime,
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            modified: metadata.modified().unwrap_or(UNIX_EPOCH),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    pub(super) fn etag(&self) -> String {
+        let modified = self
+            .modified
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        format!("\"{:x}-{modified:x}-{:x}\"", self.size, self.inode)
+    }
+}
+
+impl Found {
+    /// The phone that a license is for, by its name.
+    pub(super) fn license_of(&self) -> Option<Mac> {
+        let (stem, extension) = self.name.rsplit_once('.')?;
+        extension.eq_ignore_ascii_case("lic").then(|| stem.parse().ok())?
+    }
+}
+
+/// Walks through the three folders of a state folder.
+pub(super) fn walk(state: &Path) -> Result<Walk, LibraryError> {
+    let mut walk = Walk::default();
+    for (name, place) in [
+        ("firmware", Place::Firmware),
+        ("licenses", Place::License(None)),
+        ("extra", Place::Extra),
+    ] {
+        let folder = state.join(name);
+        match fs::canonicalize(&folder).and_then(|root| walk.folder(&root, place)) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                return Err(LibraryError { path: folder, cause });
+            }
+            _ => {}
+        }
+    }
+    Ok(walk)
+}
+
+impl Walk {
+    /// Fails only where the folder itself cannot be read.
+    fn folder(&mut self, root: &Path, place: Place) -> io::Result<()> {
+        let mut left = ENTRIES;
+        // The last is looked at next, so entries go in backwards.
+        let mut waiting = entries(root)?;
+        while let Some(entry) = waiting.pop() {
+            let path = entry.path();
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if hidden {
+                continue;
+            }
+            if left == 0 {
+                self.refuse(
+                    path,
+                    format!("there are more than {ENTRIES} files and folders here; keep only what is needed"),
+                );
+                break;
+            }
+            left -= 1;
+            let depth = path
+                .strip_prefix(root)
+                .map_or(0, |inner| inner.components().count());
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && depth > DEPTH => {
+                    self.refuse(
+                        path,
+                        format!("it lies in more than {DEPTH} folders; move it further up"),
+                    );
+                }
+                Ok(kind) if kind.is_dir() => match entries(&path) {
+                    Ok(inner) => waiting.extend(inner),
+                    Err(error) => self.refuse(path, format!("it cannot be read: {error}")),
+                },
+                Ok(_) => self.file(root, place, path),
+                Err(error) => self.refuse(path, format!("it cannot be read: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, root: &Path, place: Place, path: PathBuf) {
+        let real = match fs::canonicalize(&path) {
+            Ok(real) => real,
+            Err(error) => return self.refuse(path, format!("it cannot be read: {error}")),
+        };
+        if !real.starts_with(root) {
+            return self.refuse(
+                path,
+                "it is a link that leads out of its folder; put the file itself there".into(),
+            );
+        }
+        let metadata = match fs::metadata(&real) {
+            // What a link within the folder leads to is come upon by itself.
+            Ok(metadata) if metadata.is_dir() => return,
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return self.refuse(path, "it is no file".into()),
+            Err(error) => return self.refuse(path, format!("it cannot be read: {error}")),
+        };
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            return self.refuse(path, "no phone can ask for such a name; rename it".into());
+        };
+        self.files.push(Found {
+            place: place.of(path.strip_prefix(root).unwrap_or(&path)),
+            name: name.to_owned(),
+            path: real,
+            stamp: Stamp::of(&metadata),
+        });
+    }
+
+    fn refuse(&mut self, path: PathBuf, cause: String) {
+        self.unusable.push(Unusable { path, cause });
+    }
+}
+
+impl Place {
+    /// A license's direction is told by its folder: ours, or the portal's zip extracted as it is.
+    fn of(self, inner: &Path) -> Self {
+        let Self::License(_) = self else {
+            return self;
+        };
+        let folders = inner.parent().unwrap_or(Path::new(""));
+        if folders.as_os_str().is_empty() {
+            return self;
+        }
+        folders
+            .components()
+            .find_map(
+                |folder| match folder.as_os_str().to_string_lossy().to_ascii_lowercase().as_str() {
+                    "e2m" | "ent-2-mpp-licenses" => Some(Self::License(Some(Direction::E2m))),
+                    "m2e" | "mpp-2-ent-licenses" => Some(Self::License(Some(Direction::M2e))),
+                    _ => None,
+                },
+            )
+            .unwrap_or(Self::StrayLicense)
+    }
+}
+
+/// Sorted by name, the first one last.
+fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
+    let mut entries: Vec<DirEntry> = fs::read_dir(folder)?
+        .take(ENTRIES + 1)
+        .collect::<Result<_, _>>()?;
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
+    Ok(entries)
+}
