@@ -10,6 +10,7 @@ use std::path::Path;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use transload_provision::catalog::{Catalog, Model};
 use transload_provision::documents::{
     Audience, FileServer, ModelLoad, Profile, Purpose, Sep, XmlDefault, profile, sep, xml_default,
 };
@@ -165,6 +166,42 @@ fn the_default_document_is_ciscos_sample_with_our_address() {
         )
     }));
     assert_eq!(elements(&golden("XMLDefault-sample.cnf.xml", document)), expected);
+}
+
+#[test]
+fn the_default_document_can_name_a_load_for_every_model_that_has_one() {
+    let catalog = Catalog::current();
+    let with_load: Vec<(&Model, LoadName)> = catalog
+        .models
+        .iter()
+        .filter_map(|model| {
+            Some((
+                model,
+                load(&format!("{}.14-1-1-0001-1", model.family.as_deref()?)),
+            ))
+        })
+        .collect();
+    let loads: Vec<ModelLoad> = with_load
+        .iter()
+        .map(|(model, load)| ModelLoad {
+            model: &model.name,
+            id: model.id,
+            load,
+        })
+        .collect();
+    let document = xml_default(&XmlDefault {
+        server: SERVER.address,
+        loads: &loads,
+    })
+    .unwrap();
+    let found = elements(&golden("XMLDefault-every-model.cnf.xml", document));
+    for (model, id, family) in SAMPLE_MODELS {
+        let element = format!("Default/loadInformation{id}[model=Cisco {model}]");
+        assert!(
+            found.contains(&(element, format!("{family}.14-1-1-0001-1"))),
+            "{model}"
+        );
+    }
 }
 
 #[test]

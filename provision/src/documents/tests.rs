@@ -5,6 +5,9 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 
 use super::*;
+use crate::load::LoadName;
+use crate::mac::Mac;
+use crate::names::{self, Asked};
 
 const SERVER: FileServer = FileServer {
     address: Ipv4Addr::new(10, 23, 45, 67),
@@ -146,6 +149,32 @@ fn the_port_is_in_a_url_unless_it_is_80() {
         "http://10.23.45.67:6970/sip88xx.11-2-3MPP-398.loads"
     );
     assert_eq!(other.license_url(), "http://10.23.45.67:6970/$MAU.lic");
+}
+
+#[test]
+fn what_a_phone_asks_by_a_url_it_was_given_is_understood() {
+    let (mac, load): (Mac, LoadName) = (
+        "001234AB45DE".parse().unwrap(),
+        "sip88xx.11-2-3MPP-398".parse().unwrap(),
+    );
+    let root = SERVER.to_string();
+    let url = SERVER.attempt_url(mac, 12, &load);
+    let path = url.strip_prefix(&root).unwrap();
+    assert_eq!(names::path_identity(path), Some((mac, 12)));
+    assert_eq!(
+        names::parse(path),
+        Asked::Loads {
+            load: load.to_string()
+        }
+    );
+
+    // The phone replaces the macro.
+    let url = SERVER.license_url().replace("$MAU", &mac.to_string());
+    let name = "001234AB45DE.lic".to_owned();
+    assert_eq!(
+        names::parse(url.strip_prefix(&root).unwrap()),
+        Asked::License { mac: Some(mac), name }
+    );
 }
 
 #[test]
