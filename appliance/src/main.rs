@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 mod clock;
+mod config;
 mod error;
 mod ledger;
 mod library;

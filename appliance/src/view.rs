@@ -206,6 +206,7 @@ mod utc {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use transload_provision::time::Time;
 
+    #[allow(clippy::ref_option, reason = "serde's signature")]
     pub fn serialize<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
         time.and_then(|time| Timestamp::from_millisecond(i64::try_from(time.0).ok()?).ok())
             .serialize(serializer)

@@ -1,0 +1,380 @@
+//! The configuration, validated. What a user writes is in [`written`]; nothing else in the program sees that.
+
+mod dhcp;
+mod network;
+mod options;
+mod reader;
+mod validate;
+pub mod values;
+mod written;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use transload_provision::load::{Direction, LoadName};
+use transload_provision::mac::Mac;
+use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
+
+use crate::error::{Exit, Failure};
+use values::{Oui, Prefix, Range};
+
+pub use options::DhcpOption;
+
+/// Where the configuration is looked for when `--config` does not say.
+pub const PLACES: [&str; 2] = ["transload.toml", "/etc/transload/transload.toml"];
+
+/// Everything a user can set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file it was read from; `None` for the built-in defaults.
+    pub file: Option<PathBuf>,
+    /// The box.
+    pub bench: Bench,
+    /// Which phones go where.
+    pub migration: Migration,
+    /// Leases.
+    pub dhcp: Dhcp,
+    /// The file service.
+    pub files: Files,
+    /// The SIP registrar.
+    pub registrar: Registrar,
+    /// Whether phones' own pages are read.
+    pub probe: bool,
+    /// Page and API.
+    pub admin: Admin,
+    /// What a finished phone is told.
+    pub after: After,
+    /// Programs run on events.
+    pub hooks: Hooks,
+    /// How long each kind of silence is waited out.
+    pub timing: Timing,
+    /// What is accepted and has no effect, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// The box.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bench {
+    /// The staging interface.
+    pub interface: Option<String>,
+    /// Whether that may be the one with the default route.
+    pub allow_default_route: bool,
+    /// The bench's own address; the interface's, where it is not given.
+    pub address: Option<Prefix>,
+    /// The folder of ledger, firmware, licenses and roster.
+    pub state: PathBuf,
+    /// Which catalog decides.
+    pub catalog: CatalogChoice,
+}
+
+/// A catalog that comes with the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CatalogChoice {
+    /// The newest facts.
+    Current,
+    /// Cisco's list of April 2019.
+    #[serde(rename = "seed-2019")]
+    Seed2019,
+}
+
+/// Which phones go where, and who steers them on each side.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Migration {
+    /// Which way.
+    pub direction: Direction,
+    /// Who steers Enterprise phones.
+    pub enterprise: EnterpriseSide,
+    /// Who steers Multiplatform phones.
+    pub multiplatform: MultiplatformSide,
+    /// Option 150 for Enterprise phones that a call manager steers.
+    pub call_managers: Vec<Ipv4Addr>,
+    /// Who takes part.
+    pub admit: Admit,
+    /// What an unknown VID means.
+    pub unknown_vid: UnknownVid,
+    /// Pinned routes by load family.
+    pub routes: BTreeMap<String, Vec<LoadName>>,
+}
+
+/// Who tells Enterprise phones which load to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnterpriseSide {
+    /// This program, found by DHCP options 66 and 150.
+    Dhcp,
+    /// A call manager.
+    CallManager,
+}
+
+/// Who tells Multiplatform phones which load to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MultiplatformSide {
+    /// This program, found by DHCP options 159 and 160.
+    Dhcp,
+    /// Cisco's redirection service.
+    Cda,
+}
+
+/// Leases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dhcp {
+    /// Whether leases are given at all.
+    pub enabled: bool,
+    /// Who gets one.
+    pub admit: DhcpAdmit,
+    /// Whether clients with a lease of another network are told to drop it.
+    pub authoritative: bool,
+    /// Whether an address is tried for another user before it is offered.
+    pub conflict_probe: bool,
+    /// What to do when another DHCP server is found.
+    pub on_foreign: OnForeign,
+    /// The bench's own network.
+    pub own: Network,
+    /// Further networks, each with its `subnet` given.
+    pub networks: Vec<Network>,
+    /// Classes that come before the built-in ones.
+    pub classes: Vec<Class>,
+    /// Fixed addresses.
+    pub reservations: Vec<Reservation>,
+}
+
+/// Who gets a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DhcpAdmit {
+    /// Known phones.
+    Phones,
+    /// Every client.
+    All,
+}
+
+/// What to do when another DHCP server is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnForeign {
+    /// Exit with status 3.
+    Exit,
+    /// Be silent until it is gone.
+    Wait,
+    /// Serve beside it.
+    Ignore,
+}
+
+/// One network that leases are given in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// Which; `None` for the bench's own.
+    pub subnet: Option<Prefix>,
+    /// Addresses to give; the upper part of the network where none is named.
+    pub pool: Vec<Range>,
+    /// Addresses never to give.
+    pub exclude: Vec<Range>,
+    /// How long a lease lasts.
+    pub lease: Duration,
+    /// Options every client of the network gets.
+    pub options: Vec<DhcpOption>,
+}
+
+/// Clients that get options of their own.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_field_names, reason = "vendor class is the standard's term")]
+pub struct Class {
+    /// What logs call it.
+    pub name: String,
+    /// Option 60 as a whole, or with `*` at one end.
+    pub vendor_class: Option<String>,
+    /// Vendors' prefixes; any where it is empty.
+    pub oui: Vec<Oui>,
+    /// The options.
+    pub options: Vec<DhcpOption>,
+}
+
+/// A fixed address.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reservation {
+    /// Whose.
+    pub client: Client,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Options of its own.
+    pub options: Vec<DhcpOption>,
+}
+
+/// How a reservation knows its client.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Client {
+    /// By hardware address.
+    Mac(Mac),
+    /// By option 61.
+    Id(Vec<u8>),
+}
+
+/// The file service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// TCP ports; never empty, and URLs name the first.
+    pub http: Vec<u16>,
+    /// The UDP port.
+    pub tftp: u16,
+    /// The TFTP block number after 65535: 0 or 1.
+    pub rollover: u16,
+    /// Bytes per second over all phones; `None` for no limit.
+    pub rate_limit: Option<u64>,
+    /// Transfers at once.
+    pub max_transfers: usize,
+}
+
+/// The SIP registrar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registrar {
+    /// Whether phones are asked to register.
+    pub enabled: bool,
+    /// TCP and UDP port.
+    pub listen: u16,
+}
+
+/// Page and API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// Where they listen.
+    pub listen: SocketAddr,
+    /// The file that holds the token; given wherever `listen` is no loopback address.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Programs run on events; empty where none is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Restarts a phone.
+    pub restart: Vec<String>,
+    /// Told of every change of stage.
+    pub stage: Vec<String>,
+}
+
+/// Direction and who steers on each side, as in `e2m/dhcp/cda`; `m2e/dhcp` names the Multiplatform side alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scenario {
+    /// Which way.
+    pub direction: Direction,
+    /// Who steers Enterprise phones.
+    pub enterprise: EnterpriseSide,
+    /// Who steers Multiplatform phones.
+    pub multiplatform: MultiplatformSide,
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let multiplatform = match self.multiplatform {
+            MultiplatformSide::Dhcp => "dhcp",
+            MultiplatformSide::Cda => "cda",
+        };
+        match (self.direction, self.enterprise) {
+            (Direction::E2m, EnterpriseSide::Dhcp) => write!(f, "e2m/dhcp/{multiplatform}"),
+            (Direction::E2m, EnterpriseSide::CallManager) => write!(f, "e2m/call-manager/{multiplatform}"),
+            (Direction::M2e, _) => write!(f, "m2e/{multiplatform}"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration. `file` is what errors call it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, at exit status 2.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Failure> {
+        let source = reader::Source { file, text };
+        let (written, problems) = reader::read(source);
+        let (config, more) = validate::validate(written, source);
+        let problems: Vec<_> = problems.into_iter().chain(more).collect();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(Failure {
+                exit: Exit::Usage,
+                problems,
+            })
+        }
+    }
+
+    /// Reads the file that `--config` names, or else the first of [`PLACES`] that exists, or else the defaults.
+    pub fn load(named: Option<&Path>) -> Result<Self, Failure> {
+        let places = PLACES.map(Path::new);
+        let found = places.into_iter().find(|path| path.exists());
+        let Some(path) = named.or(found) else {
+            return Self::parse("", Path::new("built-in defaults"));
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(
+                Exit::Usage,
+                format!("cannot read the configuration {}: {error}", path.display()),
+                "name another with --config, or write one with `transload init`",
+            )
+        })?;
+        Ok(Self {
+            file: Some(path.to_owned()),
+            ..Self::parse(&text, path)?
+        })
+    }
+
+    /// Direction and sides.
+    pub fn scenario(&self) -> Scenario {
+        let Migration {
+            direction,
+            enterprise,
+            multiplatform,
+            ..
+        } = self.migration;
+        Scenario {
+            direction,
+            enterprise,
+            multiplatform,
+        }
+    }
+
+    /// The scenario by its name, such as `e2m/dhcp/dhcp`.
+    pub fn scenario_name(&self) -> String {
+        self.scenario().to_string()
+    }
+
+    /// Refuses what this version cannot steer.
+    ///
+    /// # Errors
+    /// A side that is not `dhcp`, at exit status 2.
+    pub fn servable(&self) -> Result<(), Failure> {
+        let refuse = |key: &str, value: &str| {
+            Err(Failure::new(
+                Exit::Usage,
+                format!("migration.{key} = \"{value}\": this version steers phones by DHCP alone"),
+                format!("set {key} = \"dhcp\" under [migration]"),
+            ))
+        };
+        match (self.migration.enterprise, self.migration.multiplatform) {
+            (EnterpriseSide::CallManager, _) => refuse("enterprise", "call-manager"),
+            (_, MultiplatformSide::Cda) => refuse("multiplatform", "cda"),
+            (EnterpriseSide::Dhcp, MultiplatformSide::Dhcp) => Ok(()),
+        }
+    }
+
+    /// What decides about phones, for a bench that phones reach at `server` and, over HTTP, at `http_port`.
+    pub fn settings(&self, server: Ipv4Addr, http_port: u16) -> Settings {
+        Settings {
+            direction: self.migration.direction,
+            admit: self.migration.admit,
+            unknown_vid: self.migration.unknown_vid,
+            routes: self.migration.routes.clone(),
+            timing: self.timing.clone(),
+            server,
+            http_port,
+            after: self.after.clone(),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! From what was written to what the program uses: defaults filled in, values weighed against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range as Bytes;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::Spanned;
+use transload_provision::load::{Direction, LoadName};
+use transload_provision::settings;
+
+use super::reader::Source;
+use super::values::{Rate, Text};
+use super::{
+    Admin, Bench, CatalogChoice, Config, EnterpriseSide, Files, Hooks, Migration, MultiplatformSide,
+    Registrar, dhcp, written,
+};
+use crate::error::Problem;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What was found on the way.
+pub(super) struct Findings<'a> {
+    source: Source<'a>,
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Findings<'_> {
+    /// Notes a problem with what stands at `span`.
+    pub(super) fn problem(&mut self, span: Bytes<usize>, cause: &str, cure: impl Into<String>) {
+        self.problems.push(self.source.problem(span, cause, cure));
+    }
+
+    fn no_effect<T>(&mut self, written: Option<&Spanned<T>>, key: &str) {
+        if written.is_some() {
+            self.warnings
+                .push(format!("{key} is set; this version does not act on it yet"));
+        }
+    }
+
+    /// A span of time within bounds, or the default.
+    pub(super) fn span(
+        &mut self,
+        written: Option<&Spanned<Text<Duration>>>,
+        key: &str,
+        default: Duration,
+    ) -> Duration {
+        let Some(spanned) = written else { return default };
+        let Text(value) = *spanned.get_ref();
+        if value < Duration::from_secs(1) || value > 365 * DAY {
+            self.problem(
+                spanned.span(),
+                &format!("{key} is shorter than a second or longer than a year"),
+                format!(
+                    "write a time between, or leave it out for {} s",
+                    default.as_secs()
+                ),
+            );
+            return default;
+        }
+        value
+    }
+
+    fn port(&mut self, written: Option<&Spanned<u16>>, key: &str, default: u16) -> u16 {
+        let Some(spanned) = written else { return default };
+        if *spanned.get_ref() == 0 {
+            self.problem(
+                spanned.span(),
+                &format!("{key} = 0 is no port"),
+                format!("write a port such as {default}"),
+            );
+        }
+        *spanned.get_ref()
+    }
+}
+
+/// Weighs everything; the configuration is worth using only where no problem comes with it.
+pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem>) {
+    let mut findings = Findings {
+        source,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let f = &mut findings;
+    let bench = bench(file.bench, f);
+    let dhcp = dhcp::dhcp(file.dhcp, bench.address, f);
+    f.no_effect(
+        file.registrar.enabled.as_ref().filter(|on| *on.get_ref()),
+        "registrar.enabled",
+    );
+    f.no_effect(file.registrar.listen.as_ref(), "registrar.listen");
+    f.no_effect(
+        file.probe.enabled.as_ref().filter(|on| *on.get_ref()),
+        "probe.enabled",
+    );
+    f.no_effect(file.hooks.restart.as_ref(), "hooks.restart");
+    f.no_effect(file.hooks.stage.as_ref(), "hooks.stage");
+    let config = Config {
+        file: None,
+        migration: migration(file.migration, f),
+        dhcp,
+        files: files(&file.files, f),
+        registrar: Registrar {
+            enabled: file.registrar.enabled.is_none_or(Spanned::into_inner),
+            listen: f.port(file.registrar.listen.as_ref(), "registrar.listen", 5060),
+        },
+        probe: file.probe.enabled.is_none_or(Spanned::into_inner),
+        admin: admin(file.admin, f),
+        after: after(file.after, f),
+        hooks: Hooks {
+            restart: file.hooks.restart.map(Spanned::into_inner).unwrap_or_default(),
+            stage: file.hooks.stage.map(Spanned::into_inner).unwrap_or_default(),
+        },
+        timing: timing(&file.timing, f),
+        bench,
+        warnings: std::mem::take(&mut f.warnings),
+    };
+    (config, findings.problems)
+}
+
+fn bench(bench: written::Bench, f: &mut Findings<'_>) -> Bench {
+    if let Some(name) = &bench.interface {
+        let valid = |name: &str| (1..16).contains(&name.len()) && !name.contains(['/', ' ', '\0', '\n']);
+        if !valid(name.get_ref()) {
+            f.problem(
+                name.span(),
+                &format!("bench.interface: {:?} is no interface's name", name.get_ref()),
+                "write a name that `ip link` shows",
+            );
+        }
+    }
+    if let Some(address) = &bench.address {
+        let Text(prefix) = *address.get_ref();
+        if prefix.length > 30 || !prefix.has_host(prefix.address) {
+            f.problem(
+                address.span(),
+                &format!("bench.address: {prefix} is not a host's address in a network with room for phones"),
+                r#"write the box's own address, such as "10.23.45.67/24""#,
+            );
+        }
+    }
+    Bench {
+        interface: bench.interface.map(Spanned::into_inner),
+        allow_default_route: bench.allow_default_route,
+        address: bench.address.map(|address| address.into_inner().0),
+        state: bench.state.unwrap_or_else(|| PathBuf::from("/var/lib/transload")),
+        catalog: bench.catalog.unwrap_or(CatalogChoice::Current),
+    }
+}
+
+fn migration(migration: written::Migration, f: &mut Findings<'_>) -> Migration {
+    let mut routes = BTreeMap::new();
+    for (family, loads) in migration.routes {
+        let names: Vec<LoadName> = loads.get_ref().iter().map(|Text(load)| load.clone()).collect();
+        let strange = names
+            .iter()
+            .find(|load| !load.family().eq_ignore_ascii_case(family.get_ref()));
+        if let Some(load) = strange {
+            let cause = format!(
+                "migration.routes.{}: {load} is of another family",
+                family.get_ref()
+            );
+            f.problem(
+                loads.span(),
+                &cause,
+                format!("write it under {} = […]", load.family()),
+            );
+        }
+        if names.is_empty() {
+            let cause = format!("migration.routes.{} names no load", family.get_ref());
+            f.problem(
+                loads.span(),
+                &cause,
+                "name the loads in order, or leave the key out to have the route planned",
+            );
+        }
+        routes.insert(family.into_inner(), names);
+    }
+    Migration {
+        direction: migration.direction.unwrap_or(Direction::E2m),
+        enterprise: migration.enterprise.unwrap_or(EnterpriseSide::Dhcp),
+        multiplatform: migration.multiplatform.unwrap_or(MultiplatformSide::Dhcp),
+        call_managers: migration
+            .call_manager
+            .into_iter()
+            .map(|Text(address)| address)
+            .collect(),
+        admit: match migration.admit {
+            Some(written::MigrationAdmit::Listed) => settings::Admit::Listed,
+            Some(written::MigrationAdmit::Eligible) | None => settings::Admit::Eligible,
+        },
+        unknown_vid: match migration.unknown_vid {
+            Some(written::UnknownVid::Proceed) => settings::UnknownVid::Proceed,
+            Some(written::UnknownVid::Hold) | None => settings::UnknownVid::Hold,
+        },
+        routes,
+    }
+}
+
+fn files(files: &written::Files, f: &mut Findings<'_>) -> Files {
+    let http = files.http.as_ref().map_or_else(
+        || vec![80, 6970],
+        |ports| {
+            let list = ports.get_ref().clone();
+            let distinct: BTreeSet<u16> = list.iter().copied().collect();
+            if list.is_empty() || distinct.contains(&0) || distinct.len() < list.len() {
+                let cause = "files.http is empty, or names 0 or a port twice";
+                f.problem(ports.span(), cause, "write http = [80, 6970]");
+            }
+            list
+        },
+    );
+    let rollover = files.rollover.as_ref().map_or(0, |rollover| {
+        if *rollover.get_ref() > 1 {
+            f.problem(
+                rollover.span(),
+                "files.rollover is neither 0 nor 1",
+                "write 0, or 1 for clients that count so",
+            );
+        }
+        *rollover.get_ref()
+    });
+    let max_transfers = files.max_transfers.as_ref().map_or(4096, |most| {
+        if !(1..=28_000).contains(most.get_ref()) {
+            f.problem(
+                most.span(),
+                "files.max-transfers is not between 1 and 28000",
+                "write 4096, or leave it out",
+            );
+        }
+        *most.get_ref() as usize
+    });
+    f.no_effect(
+        files.rate_limit.as_ref().filter(|rate| rate.get_ref().0.0 > 0),
+        "files.rate-limit",
+    );
+    Files {
+        http,
+        tftp: f.port(files.tftp.as_ref(), "files.tftp", 69),
+        rollover,
+        rate_limit: files
+            .rate_limit
+            .as_ref()
+            .map(|rate| rate.get_ref().0)
+            .filter(|rate| *rate != Rate(0))
+            .map(|rate| rate.0),
+        max_transfers,
+    }
+}
+
+fn admin(admin: written::Admin, f: &mut Findings<'_>) -> Admin {
+    let listen = admin
+        .listen
+        .as_ref()
+        .map_or_else(|| ([127, 0, 0, 1], 8080).into(), |listen| listen.get_ref().0);
+    if let Some(written) = admin
+        .listen
+        .as_ref()
+        .filter(|_| !listen.ip().is_loopback() && admin.token_file.is_none())
+    {
+        f.problem(
+            written.span(),
+            &format!("admin.listen: everybody who reaches {listen} could command the bench"),
+            "name a file that holds a token with token-file, or listen on 127.0.0.1",
+        );
+    }
+    Admin {
+        listen,
+        token_file: admin.token_file,
+    }
+}
+
+fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
+    let mut profile = BTreeMap::new();
+    for (name, value) in after.profile {
+        let text = name.get_ref();
+        let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if !first
+            || !text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        {
+            let cause = format!("after.profile: {text:?} is no profile parameter");
+            f.problem(
+                name.span(),
+                &cause,
+                "write the parameter's name as in a phone's profile, such as Profile_Rule",
+            );
+        }
+        if value.get_ref().chars().any(char::is_control) {
+            let cause = format!("after.profile.{text} holds a control character");
+            f.problem(value.span(), &cause, "write printable text in one line");
+        }
+        profile.insert(name.into_inner(), value.into_inner());
+    }
+    settings::After {
+        profile,
+        call_manager: after
+            .call_manager
+            .into_iter()
+            .map(|Text(address)| address)
+            .collect(),
+    }
+}
+
+fn timing(timing: &written::Timing, f: &mut Findings<'_>) -> settings::Timing {
+    let default = settings::Timing::default();
+    let attempts = timing.attempts.as_ref().map_or(default.attempts, |attempts| {
+        if *attempts.get_ref() == 0 {
+            f.problem(
+                attempts.span(),
+                "timing.attempts = 0 would move no phone",
+                "write 1 or more",
+            );
+        }
+        *attempts.get_ref()
+    });
+    settings::Timing {
+        already_there: f.span(
+            timing.already_there.as_ref(),
+            "timing.already-there",
+            default.already_there,
+        ),
+        transfer_idle: f.span(
+            timing.transfer_idle.as_ref(),
+            "timing.transfer-idle",
+            default.transfer_idle,
+        ),
+        flash: f.span(timing.flash.as_ref(), "timing.flash", default.flash),
+        license: f.span(timing.license.as_ref(), "timing.license", default.license),
+        not_asking: f.span(
+            timing.not_asking.as_ref(),
+            "timing.not-asking",
+            default.not_asking,
+        ),
+        attempts,
+    }
+}
