@@ -171,6 +171,16 @@ fn a_class_that_steers_leaves_nothing_beside_it_that_steers_otherwise() {
         [3, 160]
     );
     assert_eq!(told.next_server, None);
+    // Nor does a class between the two open the way for it again.
+    let told = resolve(&[
+        layer(Origin::Reservation("x"), &users),
+        layer(Origin::Class("lab"), &general),
+        layers[1],
+    ]);
+    assert_eq!(
+        told.options.iter().map(|option| option.code).collect::<Vec<_>>(),
+        [3, 160]
+    );
     // A class that sets other things leaves the steering as it is.
     let told = resolve(&[layer(Origin::Class("lab"), &general), layers[1]]);
     assert_eq!(
