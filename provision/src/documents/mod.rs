@@ -2,7 +2,7 @@
 //! phones, the profile (`$PSN.xml` and `Cisco/$PN/$MA.cfg`) for Multiplatform phones and transition loads.
 //!
 //! Element names are case-sensitive to the phone, which ignores what it does not know, so they are written exactly
-//! as in Cisco's own samples; `tests/golden/` has one of each document.
+//! as in Cisco's own samples; `tests/golden/` has each kind of document.
 
 mod profile;
 mod sep;
