@@ -1,5 +1,5 @@
-//! Every document as phones get it, compared with the files beside this one byte for byte, and with Cisco's samples (Phone Firmware
-//! Migration, April 2019) element by element: names, attributes, order, values.
+//! Every document as phones get it, compared with the files beside this one byte for byte, and with Cisco's
+//! samples (Phone Firmware Migration, April 2019) element by element: names, attributes, order, values.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
