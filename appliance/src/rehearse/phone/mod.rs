@@ -1,0 +1,310 @@
+//! A virtual phone: behaves on the wire as the phones of the 7800 and 8800 series do, and fails where they would.
+//!
+//! It is written from the phone's side, and shares with the server no more than load names: a misunderstanding in
+//! what the server says or reads shows up as a phone that does not move. Section numbers are those of the field notes
+//! on these phones.
+
+mod dhcp;
+mod enterprise;
+mod firmware;
+mod journal;
+mod multiplatform;
+mod network;
+mod rules;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub mod truth;
+mod xml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use transload_provision::load::{Direction, LoadName, Side};
+
+
+pub use firmware::listing;
+pub use journal::{Event, Journal};
+pub use network::Wiring;
+pub use spec::{ClientId, Quirks, Spec, VendorClass};
+
+use dhcp::{Client, Hello};
+use network::Network;
+
+/// What a phone keeps when its plug is pulled.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// The load it runs.
+    pub load: LoadName,
+    /// The load in the other partition.
+    pub inactive: Option<LoadName>,
+    /// The address it had.
+    pub lease: Option<Ipv4Addr>,
+    /// Profile parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    /// The direction that its license authorized it for.
+    pub authorized: Option<Direction>,
+    /// It crossed to Multiplatform firmware directly and its license is still due.
+    pub license_due: bool,
+    /// The URL of an upgrade that failed; the same one is not tried again.
+    pub failed_upgrade: Option<String>,
+    /// Components it has written.
+    pub components: BTreeSet<String>,
+}
+
+/// What a phone is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doing {
+    /// Starting.
+    Booting,
+    /// Looking for an address.
+    Leasing,
+    /// Asking for configuration.
+    Asking,
+    /// Fetching a load: components it has, of how many.
+    Fetching(LoadName, usize, usize),
+    /// Writing a load.
+    Flashing(LoadName),
+    /// Nothing, until something in it or around it changes.
+    Resting,
+}
+
+/// How a phone stands.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// What it would keep without power.
+    pub memory: Memory,
+    /// What it is doing.
+    pub doing: Doing,
+    /// Loads it has flashed since it was first plugged in.
+    pub hops: Vec<LoadName>,
+    /// Bytes of firmware fetched.
+    pub bytes: u64,
+    /// What a real phone would have been harmed or stranded by.
+    pub failures: Vec<String>,
+}
+
+/// A running phone; pulling its plug is dropping it.
+#[derive(Debug)]
+pub struct Phone {
+    /// What it is.
+    pub spec: Arc<Spec>,
+    /// How it stands.
+    pub state: watch::Receiver<State>,
+    /// What it did.
+    pub journal: Arc<Journal>,
+    wiring: Wiring,
+    task: JoinHandle<()>,
+}
+
+impl Phone {
+    /// Plugs a phone in for the first time.
+    pub fn plug(spec: Spec, wiring: Wiring) -> Self {
+        let memory = Memory {
+            load: spec.load.clone(),
+            inactive: None,
+            lease: spec.production_address,
+            parameters: spec.parameters.clone(),
+            authorized: None,
+            license_due: false,
+            failed_upgrade: None,
+            components: BTreeSet::new(),
+        };
+        let state = State {
+            memory,
+            doing: Doing::Booting,
+            hops: Vec::new(),
+            bytes: 0,
+            failures: Vec::new(),
+        };
+        Self::start(
+            Arc::new(spec),
+            wiring,
+            state,
+            Arc::new(Journal::new(wiring.speed)),
+        )
+    }
+
+    /// Pulls the plug and puts it in again.
+    pub fn restart(self) -> Self {
+        self.task.abort();
+        let state = State {
+            doing: Doing::Booting,
+            ..self.state.borrow().clone()
+        };
+        Self::start(
+            Arc::clone(&self.spec),
+            self.wiring,
+            state,
+            Arc::clone(&self.journal),
+        )
+    }
+
+    fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {
+        let (sender, receiver) = watch::channel(state);
+        let life = Life {
+            spec: Arc::clone(&spec),
+            wiring,
+            state: sender,
+            journal: Arc::clone(&journal),
+        };
+        let task = tokio::spawn(life.live());
+        Self {
+            spec,
+            state: receiver,
+            journal,
+            wiring,
+            task,
+        }
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Why a phone's present run ends.
+enum End {
+    /// It has a load to write and start.
+    Install(LoadName),
+    /// It starts again as it is.
+    Restart,
+}
+
+/// The phone from within.
+struct Life {
+    spec: Arc<Spec>,
+    wiring: Wiring,
+    state: watch::Sender<State>,
+    journal: Arc<Journal>,
+}
+
+impl Life {
+    async fn live(self) {
+        loop {
+            let load = self.memory(|memory| memory.load.clone());
+            self.journal.add(Event::Booted(load));
+            self.doing(Doing::Booting);
+            self.pause(self.spec.boot).await;
+            match self.run().await {
+                Ok(End::Install(load)) => self.install(load).await,
+                Ok(End::Restart) => {}
+                Err(error) => {
+                    self.note(format!("the network failed: {error}"));
+                    self.pause(Duration::from_secs(30)).await;
+                }
+            }
+        }
+    }
+
+    /// From the first DHCP message to the end of this run.
+    async fn run(&self) -> std::io::Result<End> {
+        self.doing(Doing::Leasing);
+        let (load, remembered) = self.memory(|memory| (memory.load.clone(), memory.lease));
+        let side = load.kind().side();
+        let client = self.client(side).await?;
+        let lease = client.acquire(remembered).await?;
+        self.change(|state| state.memory.lease = Some(lease.address));
+        self.journal.add(Event::Leased(
+            lease.address,
+            lease.options.keys().copied().collect(),
+        ));
+        let network = Network {
+            wiring: self.wiring,
+            address: lease.address,
+            user_agent: (side == Side::Multiplatform).then(|| self.spec.user_agent(&load)),
+            block_size: self.spec.quirks.tftp_block_size,
+        };
+        self.doing(Doing::Asking);
+        let work = async {
+            match side {
+                Side::Enterprise => enterprise::run(self, &network, &lease).await,
+                Side::Multiplatform => multiplatform::run(self, &network, &lease).await,
+            }
+        };
+        tokio::select! {
+            end = work => Ok(end),
+            () = client.keep(&lease) => {
+                self.note("its lease is gone".to_owned());
+                self.change(|state| state.memory.lease = None);
+                Ok(End::Restart)
+            }
+        }
+    }
+
+    async fn client(&self, side: Side) -> std::io::Result<Client> {
+        let spec = &self.spec;
+        let hello = Hello {
+            mac: spec.mac,
+            client_id: spec.client_id(side),
+            host_name: spec.quirks.host_name.then(|| format!("SEP{}", spec.mac)),
+            vendor_class: spec.vendor_class(side),
+            request_list: spec::request_list(side),
+            broadcast: spec.quirks.broadcast,
+        };
+        let [_, _, high, low] = spec.index.to_be_bytes();
+        let from = Ipv4Addr::new(127, 99, high, low);
+        Client::bind(from, self.wiring.dhcp, self.wiring.speed, hello).await
+    }
+
+    async fn install(&self, load: LoadName) {
+        self.doing(Doing::Flashing(load.clone()));
+        self.pause(self.spec.flash).await;
+        self.journal.add(Event::Flashed(load.clone()));
+        self.change(|state| {
+            let memory = &mut state.memory;
+            let (from, to) = (memory.load.kind(), load.kind());
+            memory.inactive = Some(std::mem::replace(&mut memory.load, load.clone()));
+            state.hops.push(load);
+            if from.side() != to.side() {
+                // A crossing is a factory reset; what was licensed on the old side is of no use on the new one.
+                memory.license_due = to.side() == Side::Multiplatform && !truth::is_transition(to);
+                memory.inactive = None;
+                memory.lease = None;
+                memory.parameters.clear();
+                memory.authorized = None;
+                memory.failed_upgrade = None;
+                self.journal.add(Event::FactoryReset);
+            }
+        });
+    }
+
+    fn memory<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
+        read(&self.state.borrow().memory)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        self.state.send_modify(change);
+    }
+
+    fn doing(&self, doing: Doing) {
+        self.change(|state| state.doing = doing);
+    }
+
+    fn note(&self, what: String) {
+        self.journal.add(Event::Noted(what));
+    }
+
+    /// Records what a real phone would have been harmed or stranded by, once.
+    fn fail(&self, what: String) {
+        self.journal.add(Event::Failed(what.clone()));
+        self.change(|state| {
+            if !state.failures.contains(&what) {
+                state.failures.push(what);
+            }
+        });
+    }
+
+    /// Waits on the phone's clock.
+    async fn pause(&self, span: Duration) {
+        sleep(span / self.wiring.speed).await;
+    }
+}

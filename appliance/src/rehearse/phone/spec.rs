@@ -1,0 +1,166 @@
+//! What a virtual phone is, and which way it takes where the field notes leave more than one open.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use transload_provision::load::{LoadName, Side};
+use transload_provision::mac::Mac;
+
+/// One phone.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// Which one of a rehearsal, from 1: gives its DHCP client a loopback address.
+    pub index: u32,
+    /// Its hardware address.
+    pub mac: Mac,
+    /// `8851`.
+    pub model: String,
+    /// The id in `loadInformation684`.
+    pub id: u32,
+    /// `$PN`: `CP-8851-3PCC`.
+    pub pn: String,
+    /// `$PSN`: `8851-3PCC`.
+    pub psn: String,
+    /// 5 of V05.
+    pub vid: u8,
+    /// Serial number.
+    pub serial: String,
+    /// Which `[PLATFORM_n]` its hardware is.
+    pub platform: usize,
+    /// The load it has out of the box.
+    pub load: LoadName,
+    /// The address it had where it comes from.
+    pub production_address: Option<Ipv4Addr>,
+    /// Profile parameters it comes with.
+    pub parameters: BTreeMap<String, String>,
+    /// From power to the first DHCP message.
+    pub boot: Duration,
+    /// To write a load.
+    pub flash: Duration,
+    /// What is not known for certain.
+    pub quirks: Quirks,
+}
+
+/// Option 60 of Multiplatform and transition firmware (§1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VendorClass {
+    /// `CP-8851-3PCC` and a NUL.
+    Bare,
+    /// `Cisco Systems, Inc. IP Phone CP-8851-3PCC` and a NUL.
+    Long,
+    /// `dslforum.org`: TR-069 is on.
+    Tr069,
+    /// None.
+    Absent,
+}
+
+/// Option 61.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientId {
+    /// Type 1 and the hardware address.
+    Mac,
+    /// The same on the Enterprise side, type 255 on the other: it changes with the firmware.
+    Changes,
+    /// None.
+    Absent,
+}
+
+/// What differs between phones, or is not known for certain.
+#[derive(Debug, Clone)]
+pub struct Quirks {
+    /// It holds a trust list, and takes signed configuration only (§3.4).
+    pub trust_list: bool,
+    /// Option 60 on the Multiplatform side.
+    pub vendor_class: VendorClass,
+    /// Option 60 ends with a NUL on the Enterprise side.
+    pub enterprise_nul: bool,
+    /// Option 61.
+    pub client_id: ClientId,
+    /// It sends `SEP<MAC>` as option 12.
+    pub host_name: bool,
+    /// It asks for DHCP answers by broadcast.
+    pub broadcast: bool,
+    /// After how long an Enterprise phone without usable configuration asks again; never, if none (§3.3).
+    pub asks_again: Option<Duration>,
+    /// It tries HTTP port 6970 before TFTP (§3.1).
+    pub http_first: bool,
+    /// A "not found" by HTTP makes it try TFTP too.
+    pub tftp_after_not_found: bool,
+    /// TFTP names begin with a slash on the Enterprise side.
+    pub leading_slash: bool,
+    /// `blksize` it asks for in TFTP; plain 512 without options, if none.
+    pub tftp_block_size: Option<u16>,
+    /// It does not fetch components that it has written before.
+    pub keeps_components: bool,
+    /// `Trans_Auth_Rule` works only along with `Trans_Auth_Type` Classic (§6.5).
+    pub auth_type_needed: bool,
+    /// The parameter that sets the wait between tries for a license (§6.4).
+    pub auth_retry_parameter: &'static str,
+    /// A failed upgrade is tried again after `Upgrade_Error_Retry_Delay`, though its URL is the same (§6.4).
+    pub retries_failed_upgrade: bool,
+}
+
+impl Default for Quirks {
+    /// The likely phone.
+    fn default() -> Self {
+        Self {
+            trust_list: false,
+            vendor_class: VendorClass::Bare,
+            enterprise_nul: false,
+            client_id: ClientId::Mac,
+            host_name: true,
+            broadcast: false,
+            asks_again: Some(Duration::from_secs(45)),
+            http_first: true,
+            tftp_after_not_found: false,
+            leading_slash: false,
+            tftp_block_size: None,
+            keeps_components: false,
+            auth_type_needed: true,
+            auth_retry_parameter: "Transition_Authorization_Error_Retry_Delay",
+            retries_failed_upgrade: false,
+        }
+    }
+}
+
+impl Spec {
+    pub(super) fn vendor_class(&self, side: Side) -> Option<Vec<u8>> {
+        const LONG: &str = "Cisco Systems, Inc. IP Phone";
+        let (model, pn) = (&self.model, &self.pn);
+        let text = match (side, self.quirks.vendor_class) {
+            (Side::Enterprise, _) if self.quirks.enterprise_nul => format!("{LONG} CP-{model}\0"),
+            (Side::Enterprise, _) => format!("{LONG} CP-{model}"),
+            (Side::Multiplatform, VendorClass::Bare) => format!("{pn}\0"),
+            (Side::Multiplatform, VendorClass::Long) => format!("{LONG} {pn}\0"),
+            (Side::Multiplatform, VendorClass::Tr069) => "dslforum.org".to_owned(),
+            (Side::Multiplatform, VendorClass::Absent) => return None,
+        };
+        Some(text.into_bytes())
+    }
+
+    pub(super) fn client_id(&self, side: Side) -> Option<Vec<u8>> {
+        match (self.quirks.client_id, side) {
+            (ClientId::Absent, _) => None,
+            (ClientId::Changes, Side::Multiplatform) => {
+                Some([&[255, 0, 0, 0, 1, 0, 3, 0, 1][..], &self.mac.0].concat())
+            }
+            _ => Some([&[1][..], &self.mac.0].concat()),
+        }
+    }
+
+    /// `Cisco-CP-8851-3PCC/11.2.3 (001234ab45de)` (§6.6).
+    pub(super) fn user_agent(&self, load: &LoadName) -> String {
+        let version = load.version();
+        let number = format!("{}.{}.{}", version.major, version.minor, version.micro);
+        format!("Cisco-{}/{number} ({})", self.pn, self.mac.lower())
+    }
+}
+
+/// Option 55 as captured from 8841 and 8851 (§1.2).
+pub(super) fn request_list(side: Side) -> Vec<u8> {
+    match side {
+        Side::Enterprise => vec![1, 42, 66, 6, 3, 15, 150, 35],
+        Side::Multiplatform => vec![1, 3, 6, 15, 35, 66, 150, 2, 7, 42, 43, 58, 59, 159, 160],
+    }
+}
