@@ -1,0 +1,304 @@
+//! Why there is no route, and what to add so that there is one.
+
+use super::search::{Allow, Node};
+use super::{NoRoute, NoRouteCode, Planner, Present};
+use crate::catalog::Fit;
+use crate::library::{Completeness, Load};
+use crate::load::{Direction, Kind, LoadName, Side, Version};
+
+/// A kind of load that some rule or floor asks for.
+struct Wanted {
+    kind: Kind,
+    min: Option<Version>,
+    below: Option<Version>,
+}
+
+impl Planner<'_> {
+    /// The reason that no route was found: files, hardware, or rules, in this order.
+    pub(super) fn no_route(&self) -> NoRoute {
+        let every: Vec<Node> = self
+            .loads()
+            .map(|(name, load)| Node {
+                name,
+                bytes: load.bytes(),
+            })
+            .collect();
+        let targets = self.targets(&every);
+        if targets.is_empty() {
+            let kind = self.final_kind();
+            let wanted = Wanted {
+                kind,
+                min: None,
+                below: None,
+            };
+            return NoRoute {
+                code: NoRouteCode::FirmwareMissing,
+                cause: format!("there is no {kind} load for {} in the library", self.family),
+                cure: format!("add {} to the library", self.describe(&wanted)),
+                missing: Vec::new(),
+            };
+        }
+        if let Some(route) = self.best(&every)
+            && let Some(no_route) = self.not_at_hand(route.hops.iter().map(|hop| &hop.to))
+        {
+            return no_route;
+        }
+        let below = targets
+            .iter()
+            .find_map(|target| self.shortest(&every, target, Allow::BelowFloorsToo));
+        let too_old = below.iter().flatten().find(|hop| self.floor(&hop.to).is_some());
+        let cause = match (too_old.and_then(|hop| self.floor(&hop.to)), self.query.present) {
+            (Some(floor), _) => floor,
+            (None, Present::Load(load)) => {
+                format!(
+                    "no rule leads from {load} to a {} load through the loads at hand",
+                    self.final_kind()
+                )
+            }
+            (None, Present::Unknown(side)) => {
+                let kind = self.final_kind();
+                format!(
+                    "no rule leads from every {side} load to a {kind} load through the loads at hand, and this phone's load is not known"
+                )
+            }
+        };
+        let cure = self.additions(&every).unwrap_or_else(|| {
+            "no load would help; give its present load in the roster, or add a [[hop]] row to catalog.toml if Cisco allows the step".to_owned()
+        });
+        NoRoute {
+            code: NoRouteCode::NoRoute,
+            cause,
+            cure,
+            missing: Vec::new(),
+        }
+    }
+
+    /// The first obstacle among loads that are needed: one that is damaged, or else all that are missing.
+    pub(super) fn not_at_hand<'l>(&self, needed: impl Iterator<Item = &'l LoadName>) -> Option<NoRoute> {
+        let mut missing = Vec::new();
+        let mut loads = Vec::new();
+        for name in needed {
+            let Some(load) = self.library.loads.get(name) else {
+                missing.push(name.loads_file());
+                loads.push(name.to_string());
+                continue;
+            };
+            match load.completeness() {
+                Completeness::Complete => {}
+                Completeness::Damaged => return Some(damaged(name, load)),
+                Completeness::Missing if load.missing.is_empty() => {
+                    missing.push(name.loads_file());
+                    loads.push(name.to_string());
+                }
+                Completeness::Missing => {
+                    missing.extend(load.missing.iter().cloned());
+                    loads.push(name.to_string());
+                }
+            }
+        }
+        (!missing.is_empty()).then(|| NoRoute {
+            code: NoRouteCode::FirmwareMissing,
+            cause: format!(
+                "the library lacks {}, of {}",
+                missing.join(", "),
+                loads.join(" and ")
+            ),
+            cure: format!("import Cisco's package of {}", loads.join(" and ")),
+            missing,
+        })
+    }
+
+    /// A pin that this phone cannot follow.
+    pub(super) fn bad_pin(&self, cause: String) -> NoRoute {
+        NoRoute {
+            code: NoRouteCode::NoRoute,
+            cause,
+            cure: format!(
+                "correct the route of {} in [migration.routes], or remove it to have one planned",
+                self.family
+            ),
+            missing: Vec::new(),
+        }
+    }
+
+    /// Why a hop is not allowed.
+    pub(super) fn why_not(&self, present: Present<'_>, to: &LoadName) -> String {
+        if let Some(floor) = self.floor(to) {
+            return floor;
+        }
+        let (from, kind) = match present {
+            Present::Load(load) => (load.to_string(), load.kind()),
+            Present::Unknown(Side::Enterprise) => ("an unknown Enterprise load".to_owned(), Kind::Enterprise),
+            Present::Unknown(Side::Multiplatform) => {
+                ("an unknown Multiplatform load".to_owned(), Kind::Multiplatform)
+            }
+        };
+        let rules: Vec<String> = self
+            .catalog
+            .hops
+            .iter()
+            .filter(|rule| rule.from == kind && rule.to == to.kind())
+            .filter(|rule| {
+                rule.direction()
+                    .is_none_or(|direction| direction == self.query.direction)
+            })
+            .map(|rule| {
+                let from = bounds(rule.from_min.as_ref(), rule.from_below.as_ref());
+                let to = if rule.upward {
+                    " a later release".to_owned()
+                } else {
+                    bounds(rule.to_min.as_ref(), None)
+                };
+                format!("{}{from} to {}{to} ({})", rule.from, rule.to, rule.source)
+            })
+            .collect();
+        if rules.is_empty() {
+            format!("no rule leads from {from} to {to}")
+        } else {
+            format!(
+                "no rule leads from {from} to {to}, only from {}",
+                rules.join(", or from ")
+            )
+        }
+    }
+
+    /// The floor that forbids a load on this hardware, in a sentence.
+    fn floor(&self, load: &LoadName) -> Option<String> {
+        let Fit::TooOld(floor) = self.catalog.fit(self.query.model, self.query.vid, load) else {
+            return None;
+        };
+        let vid = self.query.vid.map(|vid| format!(" {vid}")).unwrap_or_default();
+        let (model, side, min) = (&self.query.model.name, floor.side, &floor.min);
+        Some(format!(
+            "{load} is too old for this {model}{vid}, which takes {side} firmware from {min} on ({}, {})",
+            floor.source, floor.date
+        ))
+    }
+
+    /// What to add to the library: one load, or else two, with which there would be a route.
+    fn additions(&self, every: &[Node<'_>]) -> Option<String> {
+        let wanted: Vec<(Wanted, LoadName)> = self
+            .wanted()
+            .into_iter()
+            .filter_map(|wanted| Some((self.example(&wanted)?, wanted)))
+            .map(|(name, wanted)| (wanted, name))
+            .collect();
+        let helps = |names: &[&LoadName]| {
+            let added = names.iter().map(|name| Node { name, bytes: 0 });
+            self.best(&every.iter().copied().chain(added).collect::<Vec<_>>())
+                .is_some()
+        };
+        let single: Vec<String> = wanted
+            .iter()
+            .filter(|(_, name)| helps(&[name]))
+            .map(|(wanted, _)| self.describe(wanted))
+            .collect();
+        if !single.is_empty() {
+            return Some(format!("add {} to the library", single.join(", or ")));
+        }
+        let mut pairs = wanted
+            .iter()
+            .enumerate()
+            .flat_map(|(at, first)| wanted[at + 1..].iter().map(move |second| (first, second)));
+        let (first, second) = pairs.find(|(first, second)| helps(&[&first.1, &second.1]))?;
+        Some(format!(
+            "add {} and {} to the library",
+            self.describe(&first.0),
+            self.describe(&second.0)
+        ))
+    }
+
+    /// The loads that rules and floors speak of.
+    fn wanted(&self) -> Vec<Wanted> {
+        let hops = self.catalog.hops.iter().filter(|rule| {
+            rule.direction()
+                .is_none_or(|direction| direction == self.query.direction)
+        });
+        let ends = hops.flat_map(|rule| {
+            let from = Wanted {
+                kind: rule.from,
+                min: rule.from_min.clone(),
+                below: rule.from_below.clone(),
+            };
+            [
+                from,
+                Wanted {
+                    kind: rule.to,
+                    min: rule.to_min.clone(),
+                    below: None,
+                },
+            ]
+        });
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for end in ends {
+            let transition = matches!(end.kind, Kind::Transition(_));
+            let known = wanted
+                .iter()
+                .any(|known| known.kind == end.kind && known.min == end.min);
+            if !known && (transition || end.min.is_some()) {
+                wanted.push(end);
+            }
+        }
+        wanted
+    }
+
+    /// A name for a load that may not exist, to plan with.
+    fn example(&self, wanted: &Wanted) -> Option<LoadName> {
+        // Every transition load known is of 11.2(3).
+        let version = wanted
+            .min
+            .as_ref()
+            .map_or("11.2(3)".to_owned(), Version::to_string);
+        let digits = version.replace(['.', '('], "-").replace(')', "");
+        let family = self.family;
+        let name = match wanted.kind {
+            Kind::Enterprise => format!("{family}.{digits}"),
+            Kind::Transition(_) => format!("{family}.{}-{digits}", wanted.kind),
+            Kind::Multiplatform => format!("{family}.{digits}MPP"),
+        };
+        name.parse().ok()
+    }
+
+    fn describe(&self, wanted: &Wanted) -> String {
+        let sample = match wanted.kind {
+            Kind::Enterprise => "12-5-1SR1-4",
+            Kind::Transition(Direction::E2m) => "TLexE2M-11-2-3C-4",
+            Kind::Transition(Direction::M2e) => "TLexM2E-11-2-3C-4",
+            Kind::Multiplatform => "11-2-3MPP-398",
+        };
+        let article = if wanted.kind == Kind::Enterprise {
+            "an"
+        } else {
+            "a"
+        };
+        let bounds = bounds(wanted.min.as_ref(), wanted.below.as_ref());
+        format!(
+            "{article} {} load{bounds} (named like {}.{sample})",
+            wanted.kind, self.family
+        )
+    }
+}
+
+fn damaged(name: &LoadName, load: &Load) -> NoRoute {
+    let what: Vec<String> = load
+        .damaged
+        .iter()
+        .map(|(file, what)| format!("{file} ({what})"))
+        .collect();
+    NoRoute {
+        code: NoRouteCode::FirmwareDamaged,
+        cause: format!("{name} is damaged: {}", what.join(", ")),
+        cure: format!("import Cisco's package of {name} again"),
+        missing: load.damaged.iter().map(|(file, _)| file.clone()).collect(),
+    }
+}
+
+/// ` of 12.5(1) or later, below 14.1(0)`, with what there is of it.
+fn bounds(min: Option<&Version>, below: Option<&Version>) -> String {
+    match (min, below) {
+        (Some(min), Some(below)) => format!(" of {min} or later, below {below}"),
+        (Some(min), None) => format!(" of {min} or later"),
+        (None, Some(below)) => format!(" below {below}"),
+        (None, None) => String::new(),
+    }
+}

@@ -1,0 +1,305 @@
+//! Routes: the loads from the present one to the target, in order.
+
+use crate::catalog::{Catalog, Eligibility, Fit, HopRule, Model, Vid};
+use crate::library::{Library, Load};
+use crate::load::{Direction, Kind, LoadName, Side};
+
+mod explain;
+mod search;
+#[cfg(test)]
+mod tests;
+
+/// What a phone runs, as far as known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Present<'a> {
+    /// This load.
+    Load(&'a LoadName),
+    /// Some load of this side. On the Multiplatform side it may be a transition load.
+    Unknown(Side),
+}
+
+/// Which phone is to be moved which way.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Its model.
+    pub model: &'a Model,
+    /// Its hardware version.
+    pub vid: Option<Vid>,
+    /// What it runs.
+    pub present: Present<'a>,
+    /// Which way.
+    pub direction: Direction,
+    /// The loads to go through, in order, by the operator's choice.
+    pub pin: Option<&'a [LoadName]>,
+    /// With an unknown VID: whether a shorter route that some VID forbids is preferred to a longer one that suits
+    /// every VID.
+    pub unknown_vid_proceeds: bool,
+}
+
+/// A way to the target. No hops: the phone is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The steps, in order.
+    pub hops: Vec<Hop>,
+    /// The load at the end.
+    pub target: LoadName,
+}
+
+/// One step of a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The load before it; `None` where the present load is not known.
+    pub from: Option<LoadName>,
+    /// The load after it.
+    pub to: LoadName,
+    /// It changes sides, and so factory-resets the phone.
+    pub crosses: bool,
+    /// The phone needs its license at this hop or after it.
+    pub license: bool,
+    /// Every VID of the model takes it, or the VID is known and takes it.
+    pub safe_for_every_vid: bool,
+}
+
+/// There is no route.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause}; {cure}")]
+pub struct NoRoute {
+    /// The kind of obstacle.
+    pub code: NoRouteCode,
+    /// What is in the way.
+    pub cause: String,
+    /// What to do about it.
+    pub cure: String,
+    /// The files that are not here, or damaged.
+    pub missing: Vec<String>,
+}
+
+/// The kinds of obstacles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRouteCode {
+    /// A load, or a file of one, is not in the library.
+    FirmwareMissing,
+    /// A file of a load is in the library and cannot be right.
+    FirmwareDamaged,
+    /// No rule leads from what the phone runs to what is at hand.
+    NoRoute,
+    /// The phone may not migrate.
+    NotEligible,
+}
+
+/// Plans a phone's route over the complete loads of the library, along the catalog's hop rules and above the
+/// floors of the phone's hardware.
+///
+/// The target is the pin's last load, or else the newest load of the far side that can be reached. Among the routes
+/// to it, the one with the fewest hops wins, then one that every VID takes, then one without transition loads, then
+/// the fewest bytes, then the newest loads on the way.
+pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<Route, NoRoute> {
+    let depends_on_vid = match catalog.eligibility(query.model, query.vid, query.direction) {
+        Eligibility::Eligible => false,
+        Eligibility::DependsOnVid { .. } => true,
+        Eligibility::Refused { cause, source, date } => {
+            return Err(not_eligible(format!("{cause} ({source}, {date})")));
+        }
+        Eligibility::NotInCatalog { cause } => return Err(not_eligible(cause)),
+    };
+    let Some(family) = query.model.family.as_deref() else {
+        return Err(not_eligible(format!(
+            "the catalog names no firmware family for the {}",
+            query.model.name
+        )));
+    };
+    let planner = Planner {
+        query,
+        catalog,
+        library,
+        family,
+        depends_on_vid,
+    };
+    match query.pin {
+        Some(pin) => planner.pinned(pin),
+        None => planner.free(),
+    }
+}
+
+fn not_eligible(cause: String) -> NoRoute {
+    let cure = "take it off the bench; it stays as it is".to_owned();
+    NoRoute {
+        code: NoRouteCode::NotEligible,
+        cause,
+        cure,
+        missing: Vec::new(),
+    }
+}
+
+/// One question and all that its answer rests on.
+struct Planner<'a> {
+    query: &'a Query<'a>,
+    catalog: &'a Catalog,
+    library: &'a Library,
+    family: &'a str,
+    /// Some VIDs of the model may not change sides, and this phone's is not known.
+    depends_on_vid: bool,
+}
+
+impl<'a> Planner<'a> {
+    /// The kind of load a migration ends with.
+    fn final_kind(&self) -> Kind {
+        match self.query.direction {
+            Direction::E2m => Kind::Multiplatform,
+            Direction::M2e => Kind::Enterprise,
+        }
+    }
+
+    /// The loads of the phone's family.
+    fn loads(&self) -> impl Iterator<Item = (&'a LoadName, &'a Load)> {
+        let family = self.family;
+        self.library
+            .loads
+            .iter()
+            .filter(move |(name, _)| name.family().eq_ignore_ascii_case(family))
+    }
+
+    fn free(&self) -> Result<Route, NoRoute> {
+        let complete: Vec<search::Node> = self
+            .loads()
+            .filter(|(name, _)| self.library.complete(name).is_some())
+            .map(|(name, load)| search::Node {
+                name,
+                bytes: load.bytes(),
+            })
+            .collect();
+        if let Some(route) = self.best(&complete) {
+            return Ok(route);
+        }
+        match self.query.present {
+            // Newer than everything at hand, and where it should be.
+            Present::Load(load) if load.kind() == self.final_kind() => Ok(Route {
+                hops: Vec::new(),
+                target: load.clone(),
+            }),
+            _ => Err(self.no_route()),
+        }
+    }
+
+    /// A phone on the pinned way goes on from where it is; any other begins at the first load it may go to.
+    fn pinned(&self, pin: &[LoadName]) -> Result<Route, NoRoute> {
+        let Some(target) = pin.last().filter(|target| target.kind() == self.final_kind()) else {
+            return Err(self.bad_pin(format!(
+                "the pinned route does not end with a {} load",
+                self.final_kind()
+            )));
+        };
+        if let Some(stranger) = pin
+            .iter()
+            .find(|load| !load.family().eq_ignore_ascii_case(self.family))
+        {
+            let model = &self.query.model.name;
+            return Err(self.bad_pin(format!(
+                "the pinned load {stranger} is not for the {model}, which takes {}",
+                self.family
+            )));
+        }
+        let on_it = match self.query.present {
+            Present::Load(load) => pin.iter().rposition(|pinned| same(pinned, load)).map(|at| at + 1),
+            Present::Unknown(_) => None,
+        };
+        let entry = || {
+            pin.iter()
+                .position(|load| self.step(self.query.present, load, true).is_some())
+        };
+        let Some(start) = on_it.or_else(entry) else {
+            let first = pin.first().unwrap_or(target);
+            return Err(self.bad_pin(self.why_not(self.query.present, first)));
+        };
+        let rest = &pin[start..];
+        if let Some(no_route) = self.not_at_hand(rest.iter()) {
+            return Err(no_route);
+        }
+        let mut present = self.query.present;
+        let mut hops = Vec::new();
+        for load in rest {
+            let Some(hop) = self.step(present, load, true) else {
+                return Err(self.bad_pin(self.why_not(present, load)));
+            };
+            hops.push(hop);
+            present = Present::Load(load);
+        }
+        Ok(Route {
+            hops,
+            target: target.clone(),
+        })
+    }
+
+    /// The hop to a load, if a rule allows it and, with `floors`, the hardware takes it.
+    fn step(&self, present: Present<'_>, to: &LoadName, floors: bool) -> Option<Hop> {
+        let fit = self.catalog.fit(self.query.model, self.query.vid, to);
+        if floors && matches!(fit, Fit::TooOld(_)) {
+            return None;
+        }
+        let mut rules = self
+            .catalog
+            .hops
+            .iter()
+            .filter(|rule| self.applies(rule, present, to))
+            .peekable();
+        rules.peek()?;
+        let (from, side) = match present {
+            Present::Load(load) => (Some(load.clone()), load.kind().side()),
+            Present::Unknown(side) => (None, side),
+        };
+        let license = match present {
+            Present::Load(_) => rules.all(|rule| rule.license),
+            Present::Unknown(_) => self.may_need_license(side, to),
+        };
+        let leaves = license && side == self.query.direction.near();
+        Some(Hop {
+            from,
+            to: to.clone(),
+            crosses: side != to.kind().side(),
+            license,
+            safe_for_every_vid: fit == Fit::Runs && !(self.depends_on_vid && leaves),
+        })
+    }
+
+    /// Whether a rule allows this hop. An unknown load of a side may be any load of it, so only rules without bounds
+    /// on where a phone comes from apply; that an upgrade leads upward is then taken on trust.
+    fn applies(&self, rule: &HopRule, present: Present<'_>, to: &LoadName) -> bool {
+        let direction = rule
+            .direction()
+            .is_none_or(|direction| direction == self.query.direction);
+        let arrives =
+            rule.to == to.kind() && rule.to_min.as_ref().is_none_or(|min| to.version().at_least(min));
+        let departs = match present {
+            Present::Load(from) => {
+                let version = from.version();
+                rule.from == from.kind()
+                    && rule.from_min.as_ref().is_none_or(|min| version.at_least(min))
+                    && rule.from_below.as_ref().is_none_or(|end| !version.at_least(end))
+                    && (!rule.upward || to.version() > version)
+            }
+            Present::Unknown(side) => {
+                rule.from.side() == side
+                    && !matches!(rule.from, Kind::Transition(_))
+                    && rule.from_min.is_none()
+                    && rule.from_below.is_none()
+            }
+        };
+        direction && arrives && departs
+    }
+
+    /// Whether a phone that runs some load of a side may need its license for this hop: on the Multiplatform side
+    /// it may be in the middle of its crossing.
+    fn may_need_license(&self, side: Side, to: &LoadName) -> bool {
+        self.catalog.hops.iter().any(|rule| {
+            let direction = rule
+                .direction()
+                .is_none_or(|direction| direction == self.query.direction);
+            direction && rule.license && rule.from.side() == side && rule.to == to.kind()
+        })
+    }
+}
+
+/// Whether two names mean the same load; a phone or a file system may change letter case.
+fn same(one: &LoadName, other: &LoadName) -> bool {
+    one.as_str().eq_ignore_ascii_case(other.as_str())
+}
