@@ -24,7 +24,7 @@ import server as server_module  # noqa: E402
 from cases import CASES  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from netns import Switch  # noqa: E402
-import cases.selfcheck  # noqa: E402,F401
+from cases import selfcheck, leases, transfers, migration, holds, lifecycle, garbage  # noqa: E402,F401
 
 TOOLS = ("ip", "udhcpc", "dhclient", "dhcpcd", "curl", "tftp", "atftp", "unshare")
 

@@ -1,10 +1,15 @@
-"""A phone's DHCP, by three real clients that send what a phone of the given kind sends."""
+"""A phone's DHCP, by three real clients that send what a phone of the given kind sends.
 
+Run as a program, it gets one lease: see `main`.
+"""
+
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lease-script")
@@ -65,28 +70,24 @@ def vendor_class(model, persona, style):
     return text + b"\0" if style == "nul" else text
 
 
-def obtain(client, interface, folder, vendor, requests, hostname=None, broadcast=False, patience=4, tries=5,
-           keep=False):
-    """Get a lease. Returns a Lease or None; with `keep` the client runs on and (lease, process) is returned."""
+def obtain(client, interface, folder, vendor, requests, hostname=None, broadcast=False, patience=4, tries=5):
+    """Get a lease; None if there is none to be had. The client does not stay."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     start = {"udhcpc": udhcpc, "dhclient": dhclient, "dhcpcd": dhcpcd}[client]
-    command = start(interface, folder, vendor, requests, hostname, broadcast, patience, tries, keep)
-    environment = dict(os.environ, LEASE_DIR=folder)
-    log = open(os.path.join(folder, "log"), "wb")
-    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    command = start(interface, folder, vendor, requests, hostname, broadcast, patience, tries)
+    with open(os.path.join(folder, "log"), "wb") as log:
+        process = subprocess.Popen(command, env=dict(os.environ, LEASE_DIR=folder), stdout=log, stderr=log)
     deadline = time.monotonic() + patience * tries + 15
     lease = None
-    while time.monotonic() < deadline:
+    while lease is None and time.monotonic() < deadline:
+        ended = process.poll() is not None
         lease = read(client, folder)
-        if lease or process.poll() is not None:
-            lease = lease or read(client, folder)
+        if ended:
             break
         time.sleep(0.02)
-    if lease and keep:
-        return lease, process
     stop(process)
-    return (lease, None) if keep else lease
+    return lease
 
 
 def stop(process):
@@ -118,9 +119,9 @@ def events(folder):
         return []
 
 
-def udhcpc(interface, folder, vendor, requests, hostname, broadcast, patience, tries, keep):
+def udhcpc(interface, folder, vendor, requests, hostname, broadcast, patience, tries, once=True):
     command = ["udhcpc", "-f", "-i", interface, "-s", SCRIPT, "-t", tries, "-T", patience, "-n", "-o"]
-    command += [] if keep else ["-q"]
+    command += ["-q"] if once else []
     # An empty -V sends none; -x carries a trailing NUL that an argument cannot.
     command += ["-V", ""]
     if vendor:
@@ -134,7 +135,7 @@ def udhcpc(interface, folder, vendor, requests, hostname, broadcast, patience, t
     return [str(c) for c in command]
 
 
-def dhclient(interface, folder, vendor, requests, hostname, broadcast, patience, tries, keep):
+def dhclient(interface, folder, vendor, requests, hostname, broadcast, patience, tries):
     names = {1: "subnet-mask", 2: "time-offset", 3: "routers", 6: "domain-name-servers", 7: "log-servers",
              15: "domain-name", 35: "arp-cache-timeout", 42: "ntp-servers", 43: "vendor-encapsulated-options",
              58: "dhcp-renewal-time", 59: "dhcp-rebinding-time", 66: "tftp-server-name"}
@@ -156,7 +157,7 @@ def dhclient(interface, folder, vendor, requests, hostname, broadcast, patience,
             "-lf", f"{folder}.leases", "-pf", f"{folder}/pid", interface]
 
 
-def dhcpcd(interface, folder, vendor, requests, hostname, broadcast, patience, tries, keep):
+def dhcpcd(interface, folder, vendor, requests, hostname, broadcast, patience, tries):
     lines = ["ipv4only", "noarp", "noipv4ll", "clientid", "nohook resolv.conf"]
     lines += [f"define {n} binhex o{n}" for n in (150, 159, 160)] + ["define 66 string tftp_server_name"]
     lines.append("nooption")
@@ -172,8 +173,20 @@ def dhcpcd(interface, folder, vendor, requests, hostname, broadcast, patience, t
     lines += [f"env LEASE_DIR={folder}", f"timeout {patience * tries}"]
     with open(os.path.join(folder, "conf"), "w") as file:
         file.write("\n".join(lines) + "\n")
-    once = [] if keep else ["-1"]
     # Its run and lease folders are fixed paths: give each phone its own.
-    inner = ["dhcpcd", "-B", "-p", *once, "-f", f"{folder}/conf", "-c", SCRIPT, interface]
+    inner = ["dhcpcd", "-B", "-p", "-1", "-f", f"{folder}/conf", "-c", SCRIPT, interface]
     shell = "mount -t tmpfs none /run && mkdir -p /run/dhcpcd && mount -t tmpfs none /var/lib/dhcpcd && exec \"$@\""
     return ["unshare", "-m", "sh", "-c", shell, "sh", *inner]
+
+
+def main():
+    """One lease: the arguments of `obtain` as JSON in, the lease as JSON out; bytes are spelled in hex."""
+    arguments = json.loads(sys.argv[1])
+    vendor = arguments.pop("vendor")
+    lease = obtain(vendor=bytes.fromhex(vendor) if vendor else None, **arguments)
+    options = {c: {"hex": v.hex()} if isinstance(v, bytes) else v for c, v in lease.options.items()} if lease else {}
+    print(json.dumps(lease and {"address": lease.address, "siaddr": lease.siaddr, "options": options}))
+
+
+if __name__ == "__main__":
+    main()
