@@ -1,0 +1,266 @@
+//! What comes of each kind of message.
+
+use std::net::Ipv4Addr;
+
+use super::{Asked, Engine, Finding, Reply};
+use crate::MessageType;
+use crate::event::Outcome;
+use crate::lease::{LeaseRecord, LeaseState};
+use crate::options::code;
+use crate::policy::Grant;
+use crate::reply::{Answer, lease_time, refusal};
+use crate::table::{Table, Write};
+
+/// A grant asked for again within this time is repeated, not renewed, so that retransmissions cost no write.
+const REPEATED_WITHIN: u64 = 5_000;
+
+impl Engine {
+    pub(super) fn discover(&mut self, asked: &Asked<'_>, grant: &Grant) -> Finding {
+        let requested = asked.packet.address(code::REQUESTED_ADDRESS);
+        let Some(table) = self.tables.get_mut(asked.at) else {
+            return Finding::ignored("no network");
+        };
+        let Some(address) = table.choose(&asked.client, requested, asked.now) else {
+            return Finding::ignored(format!(
+                "no address is left in network {:?}; enlarge its pool or shorten its leases",
+                table.network.name
+            ));
+        };
+        table.offer(address, &asked.client, asked.now);
+        let lease = lease_time(&table.network.lease, asked.packet);
+        let (reply, left_out) = answer(table, asked, grant, MessageType::Offer, address, Some(lease));
+        Finding {
+            address: Some(address),
+            reply: Some(reply),
+            left_out,
+            ..Finding::new(Outcome::Offered)
+        }
+    }
+
+    /// RFC 2131 §4.3.2, Table 4: what a REQUEST means shows in which of three fields it has.
+    pub(super) fn request(&mut self, asked: &Asked<'_>, grant: &Grant) -> Finding {
+        let selecting = asked.packet.option(code::SERVER_ID).is_some();
+        let ciaddr = Some(asked.packet.ciaddr).filter(|address| !address.is_unspecified());
+        let requested = asked.packet.address(code::REQUESTED_ADDRESS);
+        match (selecting, requested, ciaddr) {
+            (true, Some(address), _) | (true, None, Some(address)) => self.select(asked, grant, address),
+            (false, _, Some(address)) | (false, Some(address), None) => self.confirm(asked, grant, address),
+            (_, None, None) => Finding::ignored("a request for no address"),
+        }
+    }
+
+    /// The client took our offer. It may have been forgotten since: what counts is whether the address is free.
+    fn select(&mut self, asked: &Asked<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
+        match self.tables.get(asked.at) {
+            Some(table) if table.is_free_for(address, &asked.client, asked.now) => {
+                self.acknowledge(asked, grant, address)
+            }
+            _ => refuse(asked, address, "the address is not available"),
+        }
+    }
+
+    /// The client has an address and asks whether it may go on (INIT-REBOOT, RENEWING, REBINDING).
+    fn confirm(&mut self, asked: &Asked<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
+        let Some(table) = self.tables.get(asked.at) else {
+            return Finding::ignored("no network");
+        };
+        let reserved = table
+            .reservation(&asked.client)
+            .is_some_and(|reservation| reservation.address == address);
+        let its_own = table
+            .record(address)
+            .is_some_and(|(record, _)| record.state != LeaseState::Declined && asked.client.owns(record));
+        if (reserved || its_own) && table.is_free_for(address, &asked.client, asked.now) {
+            return self.acknowledge(asked, grant, address);
+        }
+        // §4.3.2: without a record of the client, silence, for another server may have one; unless there is none.
+        let known = self
+            .tables
+            .iter()
+            .any(|table| table.lease_of(&asked.client).is_some());
+        if !known && !self.config.authoritative {
+            return Finding {
+                address: Some(address),
+                ..Finding::ignored("not known here, and not authoritative")
+            };
+        }
+        let why = if table.network.contains(address) {
+            "not this client's address"
+        } else {
+            "wrong network"
+        };
+        refuse(asked, address, why)
+    }
+
+    fn acknowledge(&mut self, asked: &Asked<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
+        let Some(table) = self.tables.get(asked.at) else {
+            return Finding::ignored("no network");
+        };
+        let mut lease = lease_time(&table.network.lease, asked.packet);
+        let mut write = None;
+        let mut after = 0;
+        match table.record(address) {
+            // §3.1(4): nothing is promised before it is saved, and what is being saved is waited for.
+            Some((record, state @ (Write::Saved | Write::UnderWay(_))))
+                if asked.client.holds_key(record)
+                    && record.mac == asked.client.mac
+                    && record.is_bound(asked.now)
+                    && (record.since..record.since.saturating_add(REPEATED_WITHIN)).contains(&asked.now) =>
+            {
+                lease = ((record.expires - asked.now) / 1000) as u32;
+                if let Write::UnderWay(sequence) = state {
+                    after = sequence;
+                }
+            }
+            _ => {
+                write = Some(LeaseRecord {
+                    address,
+                    mac: asked.client.mac,
+                    client_id: asked.packet.option(code::CLIENT_ID).map(<[u8]>::to_vec),
+                    state: LeaseState::Bound,
+                    since: asked.now,
+                    expires: asked.now.saturating_add(u64::from(lease) * 1000),
+                });
+            }
+        }
+        let (reply, left_out) = answer(table, asked, grant, MessageType::Ack, address, Some(lease));
+        let outcome = Outcome::Acknowledged;
+        Finding {
+            address: Some(address),
+            reply: Some(reply),
+            write,
+            after,
+            left_out,
+            ..Finding::new(outcome)
+        }
+    }
+
+    /// §3.1(3): who takes another server's offer has declined ours.
+    pub(super) fn chose_other(&mut self, asked: &Asked<'_>, other: Ipv4Addr) -> Finding {
+        if let Some(table) = self.tables.get_mut(asked.at) {
+            table.withdraw(&asked.client.key);
+        }
+        Finding {
+            address: asked.packet.address(code::REQUESTED_ADDRESS),
+            ..Finding::new(Outcome::ChoseOther(other))
+        }
+    }
+
+    /// §4.3.5: parameters for an address the client has from elsewhere; no lease.
+    pub(super) fn inform(&mut self, asked: &Asked<'_>, grant: &Grant) -> Finding {
+        let address = asked.packet.ciaddr;
+        if address.is_unspecified() {
+            return Finding::ignored("an inform without the client's address");
+        }
+        let Some(table) = self.tables.get(asked.at) else {
+            return Finding::ignored("no network");
+        };
+        let (reply, left_out) = answer(table, asked, grant, MessageType::Ack, Ipv4Addr::UNSPECIFIED, None);
+        Finding {
+            address: Some(address),
+            reply: Some(reply),
+            left_out,
+            ..Finding::new(Outcome::Informed)
+        }
+    }
+
+    /// §4.3.3: only from the client that was given the address, by us.
+    pub(super) fn decline(&mut self, asked: &Asked<'_>) -> Finding {
+        let address = asked.packet.address(code::REQUESTED_ADDRESS);
+        let server = asked.packet.address(code::SERVER_ID);
+        let (Some(address), Some(server)) = (address, server) else {
+            return Finding::ignored("a decline of nothing");
+        };
+        if !self.is_own(server, asked) {
+            return Finding::ignored("a decline of another server's address");
+        }
+        let Some(table) = self.tables.get(asked.at) else {
+            return Finding::ignored("no network");
+        };
+        let leased = table
+            .record(address)
+            .is_some_and(|(record, _)| record.state == LeaseState::Bound && asked.client.holds_key(record));
+        if !leased && !table.is_offered(address, &asked.client) {
+            return Finding {
+                address: Some(address),
+                ..Finding::ignored("a decline of an address it was not given")
+            };
+        }
+        let record = LeaseRecord {
+            address,
+            mac: asked.client.mac,
+            client_id: asked.packet.option(code::CLIENT_ID).map(<[u8]>::to_vec),
+            state: LeaseState::Declined,
+            since: asked.now,
+            expires: asked.now.saturating_add(self.config.decline_hold),
+        };
+        Finding {
+            address: Some(address),
+            write: Some(record),
+            ..Finding::new(Outcome::Declined)
+        }
+    }
+
+    /// §4.3.4: only from the holder. The record stays, so that the client gets the address again if it can.
+    pub(super) fn release(&mut self, asked: &Asked<'_>) -> Finding {
+        let address = asked.packet.ciaddr;
+        if asked
+            .packet
+            .address(code::SERVER_ID)
+            .is_some_and(|server| !self.is_own(server, asked))
+        {
+            return Finding::ignored("a release of another server's address");
+        }
+        let held = self.tables.get(asked.at).and_then(|table| table.record(address));
+        match held {
+            Some((record, _)) if record.state == LeaseState::Bound && asked.client.holds_key(record) => {
+                let state = LeaseState::Released;
+                let record = LeaseRecord {
+                    state,
+                    since: asked.now,
+                    expires: asked.now,
+                    ..record.clone()
+                };
+                Finding {
+                    address: Some(address),
+                    write: Some(record),
+                    ..Finding::new(Outcome::Released)
+                }
+            }
+            _ => Finding {
+                address: Some(address),
+                ..Finding::ignored("a release of an address it does not have")
+            },
+        }
+    }
+}
+
+fn answer(
+    table: &Table,
+    asked: &Asked<'_>,
+    grant: &Grant,
+    kind: MessageType,
+    yiaddr: Ipv4Addr,
+    lease: Option<u32>,
+) -> (Reply, Vec<u8>) {
+    let reservation = table.reservation(&asked.client);
+    Answer {
+        kind,
+        yiaddr,
+        lease,
+        server_id: asked.server_id,
+        network: &table.network,
+        grant,
+        reserved: reservation.map_or(&[], |reservation| &reservation.options),
+    }
+    .reply(asked.packet)
+}
+
+fn refuse(asked: &Asked<'_>, address: Ipv4Addr, why: &'static str) -> Finding {
+    let reply = refusal(asked.packet, asked.server_id, why);
+    Finding {
+        address: Some(address),
+        reply: Some(reply),
+        ..Finding::new(Outcome::Refused(why.into()))
+    }
+}

@@ -1,0 +1,380 @@
+//! The server's decisions, message by message. Pure: time and packets come in, records to save and replies to send
+//! go out.
+//!
+//! The caller saves the records of all [`Decision`]s in their order and reports with [`Engine::committed`] or
+//! [`Engine::commit_failed`]. A decision's reply and event leave once the commit they wait for has succeeded.
+
+mod handlers;
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::Ipv4Addr;
+
+use crate::MessageType;
+use crate::config::{Config, ConfigError};
+use crate::event::{Event, Outcome};
+use crate::lease::LeaseRecord;
+use crate::options::code;
+use crate::packet::{Op, Packet};
+use crate::policy::{Client, Grant, Policy, Verdict};
+pub use crate::reply::Reply;
+use crate::table::{Identity, Table, Write};
+
+/// Records of failed commits that ride along with the next one.
+const RETRIED_AT_ONCE: usize = 64;
+
+/// How a message came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ingress {
+    /// The server's address on the interface that received it.
+    pub local: Ipv4Addr,
+    /// Whether it was addressed to us alone, not broadcast.
+    pub unicast: bool,
+}
+
+/// What is to be done about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Records to save, in this order, after those of all earlier decisions.
+    pub writes: Vec<LeaseRecord>,
+    /// The commit that `reply` and `event` wait for; 0 where they need not wait. Where there are writes, theirs.
+    pub after: u64,
+    /// The reply.
+    pub reply: Option<Reply>,
+    /// What to tell the observer.
+    pub event: Event,
+}
+
+/// The lease table and the rules.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    tables: Vec<Table>,
+    /// Leases of addresses that no network contains (any more).
+    strays: HashMap<Ipv4Addr, (LeaseRecord, Write)>,
+    /// Number of the last commit asked for.
+    sequence: u64,
+    under_way: VecDeque<(u64, Ipv4Addr)>,
+    failed: BTreeSet<Ipv4Addr>,
+}
+
+/// What the engine makes of a message before it becomes a [`Decision`].
+struct Finding {
+    outcome: Outcome,
+    address: Option<Ipv4Addr>,
+    network: Option<usize>,
+    class: Option<String>,
+    reply: Option<Reply>,
+    write: Option<LeaseRecord>,
+    after: u64,
+    left_out: Vec<u8>,
+}
+
+impl Finding {
+    fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            address: None,
+            network: None,
+            class: None,
+            reply: None,
+            write: None,
+            after: 0,
+            left_out: Vec::new(),
+        }
+    }
+
+    fn ignored(why: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Outcome::Ignored(why.into()))
+    }
+}
+
+/// What all handlers need to know.
+struct Asked<'a> {
+    now: u64,
+    packet: &'a Packet,
+    /// Our address on the receiving interface.
+    local: Ipv4Addr,
+    /// The address we go by.
+    server_id: Ipv4Addr,
+    client: Identity,
+    /// Index of the client's network.
+    at: usize,
+}
+
+impl Engine {
+    /// Starts from what the journal has: the last record of each address.
+    pub fn new(config: Config, restored: Vec<LeaseRecord>) -> Result<Self, ConfigError> {
+        let mut engine = Self {
+            config: Config::default(),
+            tables: Vec::new(),
+            strays: HashMap::new(),
+            sequence: 0,
+            under_way: VecDeque::new(),
+            failed: BTreeSet::new(),
+        };
+        let restored = restored
+            .into_iter()
+            .map(|record| (record.address, (record, Write::Saved)));
+        engine.strays = restored.collect();
+        engine.reconfigure(config)?;
+        Ok(engine)
+    }
+
+    /// Takes another configuration. Leases stay; offers not yet taken are forgotten. On an error nothing changes.
+    pub fn reconfigure(&mut self, config: Config) -> Result<(), ConfigError> {
+        config.validate()?;
+        let tables = config
+            .networks
+            .iter()
+            .map(|network| Table::new(network.clone(), config.offer_hold, config.max_offers));
+        let old = std::mem::replace(&mut self.tables, tables.collect());
+        let strays = std::mem::take(&mut self.strays).into_values();
+        let mut leases: Vec<_> = strays
+            .chain(old.into_iter().flat_map(Table::into_leases))
+            .collect();
+        // Where a machine has several leases, the last one it got is its lease.
+        leases.sort_by_key(|(record, _)| (record.since, record.address));
+        for (record, write) in leases {
+            match self
+                .tables
+                .iter_mut()
+                .find(|table| table.network.contains(record.address))
+            {
+                Some(table) => table.put(record, write),
+                None => _ = self.strays.insert(record.address, (record, write)),
+            }
+        }
+        self.config = config;
+        Ok(())
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// All records, in no order.
+    pub fn leases(&self) -> impl Iterator<Item = &LeaseRecord> {
+        self.tables
+            .iter()
+            .flat_map(Table::records)
+            .chain(self.strays.values().map(|(record, _)| record))
+    }
+
+    /// The record of one address.
+    pub fn lease(&self, address: Ipv4Addr) -> Option<&LeaseRecord> {
+        let stray = || self.strays.get(&address).map(|(record, _)| record);
+        self.tables
+            .iter()
+            .find_map(|table| table.record(address))
+            .map(|(record, _)| record)
+            .or_else(stray)
+    }
+
+    /// All writes up to this number are on disk.
+    pub fn committed(&mut self, through: u64) {
+        self.settle(through, Write::Saved);
+    }
+
+    /// The writes up to this number that were not reported yet may or may not be on disk. Their addresses stay with
+    /// their clients, who get no answer; the next commit tries them again.
+    pub fn commit_failed(&mut self, through: u64) {
+        self.settle(through, Write::Failed);
+    }
+
+    fn settle(&mut self, through: u64, outcome: Write) {
+        while let Some(&(sequence, address)) = self.under_way.front() {
+            if sequence > through {
+                break;
+            }
+            self.under_way.pop_front();
+            let stray = match self.strays.get_mut(&address) {
+                Some((_, write)) if *write == Write::UnderWay(sequence) => {
+                    *write = outcome;
+                    true
+                }
+                _ => false,
+            };
+            let latest = stray
+                || self
+                    .tables
+                    .iter_mut()
+                    .any(|table| table.written(address, sequence, outcome));
+            if latest && outcome == Write::Failed {
+                self.failed.insert(address);
+            }
+        }
+    }
+
+    /// Decides about one message. `now` may jump, forwards or backwards.
+    pub fn handle(&mut self, now: u64, packet: &Packet, ingress: Ingress, policy: &dyn Policy) -> Decision {
+        let finding = self.find(now, packet, ingress, policy);
+        let mut decision = Decision {
+            writes: Vec::new(),
+            after: finding.after,
+            reply: finding.reply,
+            event: Event {
+                at: now,
+                mac: packet.chaddr,
+                kind: packet.kind,
+                outcome: finding.outcome,
+                address: finding.address,
+                network: finding
+                    .network
+                    .and_then(|at| self.tables.get(at))
+                    .map(|table| table.network.name.clone()),
+                class: finding.class,
+                vendor_class: packet.text(code::VENDOR_CLASS).map(<[u8]>::to_vec),
+                request_list: packet.option(code::REQUEST_LIST).unwrap_or_default().to_vec(),
+                client_id: packet.option(code::CLIENT_ID).map(<[u8]>::to_vec),
+                host_name: packet.text(code::HOST_NAME).map(<[u8]>::to_vec),
+                relay: relay(packet),
+                left_out: finding.left_out,
+            },
+        };
+        if let Some(record) = finding.write {
+            self.write(record, &mut decision);
+        }
+        decision
+    }
+
+    /// Puts a record into its table and, with records of earlier failures, among the decision's writes.
+    fn write(&mut self, record: LeaseRecord, decision: &mut Decision) {
+        self.sequence += 1;
+        decision.after = self.sequence;
+        self.failed.remove(&record.address);
+        let again: Vec<_> = self.failed.iter().copied().take(RETRIED_AT_ONCE).collect();
+        for address in again {
+            self.failed.remove(&address);
+            decision.writes.extend(self.lease(address).cloned());
+        }
+        decision.writes.push(record);
+        for record in &decision.writes {
+            self.under_way.push_back((self.sequence, record.address));
+            if let Some(table) = self
+                .tables
+                .iter_mut()
+                .find(|table| table.network.contains(record.address))
+            {
+                table.put(record.clone(), Write::UnderWay(self.sequence));
+            }
+        }
+    }
+
+    fn find(&mut self, now: u64, packet: &Packet, ingress: Ingress, policy: &dyn Policy) -> Finding {
+        if packet.op != Op::Request {
+            return Finding::ignored("a server's reply");
+        }
+        // RFC 3046 §2.1: a client must not send relay information itself.
+        if packet.option(code::RELAY_INFORMATION).is_some()
+            && relay(packet).is_none()
+            && !self.config.trust_circuits
+        {
+            return Finding::ignored("relay agent information without a relay");
+        }
+        let Some(at) = self.network_of(packet, ingress) else {
+            let from = relay(packet).unwrap_or(ingress.local);
+            return Finding::ignored(format!("no configured network contains {from}"));
+        };
+        let asked = Asked {
+            now,
+            packet,
+            local: ingress.local,
+            server_id: server_id(packet, ingress),
+            client: Identity::of(packet),
+            at,
+        };
+        let mut finding = match packet.kind {
+            MessageType::Discover => self.granted(&asked, policy, Self::discover),
+            MessageType::Request => match packet.address(code::SERVER_ID) {
+                Some(other) if !self.is_own(other, &asked) => self.chose_other(&asked, other),
+                _ => self.granted(&asked, policy, Self::request),
+            },
+            MessageType::Inform => self.granted(&asked, policy, Self::inform),
+            MessageType::Decline => self.decline(&asked),
+            MessageType::Release => self.release(&asked),
+            _ => Finding::ignored("not a message for a server"),
+        };
+        finding.network = Some(at);
+        finding
+    }
+
+    /// RFC 2131 §4.3.1: by relay, else by interface; a relay may name another subnet than its own by link selection
+    /// (RFC 3527), subnet selection (RFC 3011). A client that renews writes to us from anywhere: its own address tells.
+    fn network_of(&self, packet: &Packet, ingress: Ingress) -> Option<usize> {
+        let link = packet
+            .option(code::RELAY_INFORMATION)
+            .and_then(|octets| sub_option(octets, 5));
+        let from = match relay(packet) {
+            Some(relay) => link.or(packet.address(code::SUBNET_SELECTION)).unwrap_or(relay),
+            None if ingress.unicast && !packet.ciaddr.is_unspecified() => packet.ciaddr,
+            None => packet.address(code::SUBNET_SELECTION).unwrap_or(ingress.local),
+        };
+        self.tables.iter().position(|table| table.network.contains(from))
+    }
+
+    /// RFC 2131 §4.1: any of our addresses is us.
+    fn is_own(&self, server: Ipv4Addr, asked: &Asked<'_>) -> bool {
+        server == asked.local
+            || server == asked.server_id
+            || self.tables.iter().any(|table| table.network.address == server)
+    }
+
+    fn granted(
+        &mut self,
+        asked: &Asked<'_>,
+        policy: &dyn Policy,
+        handler: impl FnOnce(&mut Self, &Asked<'_>, &Grant) -> Finding,
+    ) -> Finding {
+        let packet = asked.packet;
+        let Some(table) = self.tables.get(asked.at) else {
+            return Finding::ignored("no network");
+        };
+        let verdict = policy.decide(&Client {
+            mac: packet.chaddr,
+            client_id: packet.option(code::CLIENT_ID),
+            vendor_class: packet.text(code::VENDOR_CLASS),
+            request_list: packet.option(code::REQUEST_LIST).unwrap_or_default(),
+            host_name: packet.text(code::HOST_NAME),
+            relay_information: packet.option(code::RELAY_INFORMATION),
+            kind: packet.kind,
+            relay: relay(packet),
+            network: &table.network.name,
+            server: asked.server_id,
+        });
+        match verdict {
+            Verdict::Ignore { reason } => Finding::ignored(reason),
+            Verdict::Grant(grant) => Finding {
+                class: Some(grant.class.clone()),
+                ..handler(self, asked, &grant)
+            },
+        }
+    }
+}
+
+fn relay(packet: &Packet) -> Option<Ipv4Addr> {
+    Some(packet.giaddr).filter(|relay| !relay.is_unspecified())
+}
+
+/// The address we go by: a relay's override (RFC 5107), else the one on the receiving interface, for that is how the
+/// client, or its relay, reaches us.
+fn server_id(packet: &Packet, ingress: Ingress) -> Ipv4Addr {
+    let over = packet
+        .option(code::RELAY_INFORMATION)
+        .filter(|_| relay(packet).is_some());
+    over.and_then(|octets| sub_option(octets, 11))
+        .unwrap_or(ingress.local)
+}
+
+/// An address among the relay's sub-options (RFC 3046 §2.0).
+fn sub_option(mut octets: &[u8], wanted: u8) -> Option<Ipv4Addr> {
+    while let [code, length, rest @ ..] = octets {
+        let (value, rest) = rest.split_at_checked(usize::from(*length))?;
+        if *code == wanted {
+            return <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from);
+        }
+        octets = rest;
+    }
+    None
+}

@@ -1,0 +1,312 @@
+//! The running server: datagrams in, the engine's decisions carried out, replies out.
+//!
+//! One task reads each link. One task saves leases, one commit at a time: what is granted while a commit is under way
+//! goes into the next, so that under load many ACKs share one write.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, ConfigError};
+use crate::engine::{Engine, Reply};
+use crate::event::{Event, Outcome};
+use crate::journal::Journal;
+use crate::lease::LeaseRecord;
+use crate::packet::Packet;
+use crate::policy::Policy;
+use crate::sockets::{Door, LARGEST, Link, OpenError};
+
+/// Messages handled before other tasks get their turn.
+const BATCH: usize = 64;
+/// Replies that may wait for the journal; beyond that, messages go unanswered until it has caught up.
+const MOST_WAITING: usize = 4096;
+
+/// Milliseconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+/// Told about every message. Called from the server's tasks: it must not block.
+pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// All a server is made of.
+pub struct Setup {
+    /// Networks and rules.
+    pub config: Config,
+    /// What the journal kept: the last record of each address.
+    pub leases: Vec<LeaseRecord>,
+    /// Where clients are; one for each interface.
+    pub links: Vec<Link>,
+    /// Who gets what.
+    pub policy: Arc<dyn Policy>,
+    /// Where leases are saved.
+    pub journal: Arc<dyn Journal>,
+    /// The time.
+    pub clock: Clock,
+    /// Who is told.
+    pub observer: Observer,
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A link could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// A running server. It stops when [`Server::shutdown`] is called or when it is dropped.
+pub struct Server {
+    inner: Arc<Inner>,
+    stop_reading: watch::Sender<bool>,
+    stop_saving: watch::Sender<bool>,
+    readers: Mutex<Vec<JoinHandle<()>>>,
+    saver: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    doors: Vec<Door>,
+    policy: Arc<dyn Policy>,
+    journal: Arc<dyn Journal>,
+    clock: Clock,
+    observer: Observer,
+    /// Wakes the saver.
+    to_save: Notify,
+    silent: AtomicBool,
+}
+
+struct State {
+    engine: Engine,
+    /// What the next commit will save.
+    unsaved: Vec<LeaseRecord>,
+    /// The number of the last decision in `unsaved`.
+    through: u64,
+    waiting: Vec<Waiting>,
+}
+
+/// A reply and an event that may leave once commit `after` has succeeded.
+struct Waiting {
+    after: u64,
+    reply: Option<Reply>,
+    event: Event,
+    door: usize,
+    source: SocketAddrV4,
+}
+
+impl Server {
+    /// Opens the links and starts serving. To be called within a tokio runtime.
+    pub fn start(setup: Setup) -> Result<Self, StartError> {
+        let engine = Engine::new(setup.config, setup.leases)?;
+        let doors = setup
+            .links
+            .iter()
+            .map(Door::open)
+            .collect::<Result<Vec<_>, _>>()?;
+        let inner = Arc::new(Inner {
+            state: Mutex::new(State {
+                engine,
+                unsaved: Vec::new(),
+                through: 0,
+                waiting: Vec::new(),
+            }),
+            doors,
+            policy: setup.policy,
+            journal: setup.journal,
+            clock: setup.clock,
+            observer: setup.observer,
+            to_save: Notify::new(),
+            silent: AtomicBool::new(false),
+        });
+        let (stop_reading, reading) = watch::channel(false);
+        let (stop_saving, saving) = watch::channel(false);
+        let readers =
+            (0..inner.doors.len()).map(|door| tokio::spawn(Arc::clone(&inner).read(door, reading.clone())));
+        let readers = Mutex::new(readers.collect());
+        let saver = Mutex::new(Some(tokio::spawn(Arc::clone(&inner).save(saving))));
+        Ok(Self {
+            inner,
+            stop_reading,
+            stop_saving,
+            readers,
+            saver,
+        })
+    }
+
+    /// Where it listens, in the order of the links.
+    pub fn addresses(&self) -> Vec<SocketAddrV4> {
+        self.inner.doors.iter().map(|door| door.local).collect()
+    }
+
+    /// Takes another configuration; leases stay. On an error nothing changes. Links are not opened or closed.
+    pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+        self.inner.state().engine.reconfigure(config)
+    }
+
+    /// All leases, saved or about to be, in the order of their addresses.
+    pub fn leases(&self) -> Vec<LeaseRecord> {
+        let mut leases: Vec<_> = self.inner.state().engine.leases().cloned().collect();
+        leases.sort_by_key(|record| record.address);
+        leases
+    }
+
+    /// The record of one address.
+    pub fn lease(&self, address: Ipv4Addr) -> Option<LeaseRecord> {
+        self.inner.state().engine.lease(address).cloned()
+    }
+
+    /// Stops answering, or starts again: for the time a foreign server is about. What comes in meanwhile is read and
+    /// forgotten.
+    pub fn set_silent(&self, silent: bool) {
+        self.inner.silent.store(silent, Ordering::Relaxed);
+    }
+
+    /// Stops receiving, saves what is to be saved, sends what waits for it, and ends.
+    pub async fn shutdown(&self) {
+        self.stop_reading.send_replace(true);
+        let readers = std::mem::take(&mut *self.readers.lock().unwrap_or_else(PoisonError::into_inner));
+        for reader in readers {
+            _ = reader.await;
+        }
+        self.stop_saving.send_replace(true);
+        let saver = self.saver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(saver) = saver {
+            _ = saver.await;
+        }
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(self: Arc<Self>, at: usize, mut stop: watch::Receiver<bool>) {
+        let Some(door) = self.doors.get(at) else { return };
+        let mut buffer = vec![0; LARGEST];
+        loop {
+            let ready = tokio::select! {
+                _ = stop.changed() => return,
+                ready = door.readable() => ready,
+            };
+            let outcome = ready.and_then(|()| self.receive(at, door, &mut buffer));
+            if let Err(cause) = outcome {
+                // An interface that goes down and comes back must not end the service.
+                tracing::warn!(address = %door.local, %cause, "DHCP cannot receive; trying again");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Handles what is there, up to a batch.
+    fn receive(&self, at: usize, door: &Door, buffer: &mut [u8]) -> std::io::Result<()> {
+        let mut ready = Vec::new();
+        let mut result = Ok(());
+        let mut state = self.state();
+        for _ in 0..BATCH {
+            let received = match door.try_receive(buffer) {
+                Ok(received) => received,
+                Err(cause) if cause.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(cause) => {
+                    result = Err(cause);
+                    break;
+                }
+            };
+            let packet = match Packet::decode(buffer.get(..received.length).unwrap_or_default()) {
+                Ok(packet) => packet,
+                Err(cause) => {
+                    tracing::debug!(source = %received.source, %cause, "no DHCP message");
+                    continue;
+                }
+            };
+            if self.silent.load(Ordering::Relaxed) || state.waiting.len() >= MOST_WAITING {
+                continue;
+            }
+            let now = (self.clock)();
+            let decision = state
+                .engine
+                .handle(now, &packet, door.ingress(&received), &*self.policy);
+            let waiting = Waiting {
+                after: decision.after,
+                reply: decision.reply,
+                event: decision.event,
+                door: at,
+                source: received.source,
+            };
+            if !decision.writes.is_empty() {
+                state.unsaved.extend(decision.writes);
+                state.through = decision.after;
+            }
+            if waiting.after == 0 {
+                ready.push(waiting);
+            } else {
+                state.waiting.push(waiting);
+            }
+        }
+        if !state.unsaved.is_empty() {
+            self.to_save.notify_one();
+        }
+        drop(state);
+        for done in &ready {
+            self.finish(done);
+        }
+        result
+    }
+
+    async fn save(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        loop {
+            let stopping = tokio::select! {
+                () = self.to_save.notified() => false,
+                _ = stop.changed() => true,
+            };
+            while self.save_once().await {}
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    /// Saves what is there and finishes what waited for it. False if there was nothing.
+    async fn save_once(&self) -> bool {
+        let (records, through) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.unsaved), state.through)
+        };
+        if records.is_empty() {
+            return false;
+        }
+        let outcome = self.journal.commit(records).await;
+        let mut state = self.state();
+        match &outcome {
+            Ok(()) => state.engine.committed(through),
+            Err(_) => state.engine.commit_failed(through),
+        }
+        let (done, later) = std::mem::take(&mut state.waiting)
+            .into_iter()
+            .partition(|waiting| waiting.after <= through);
+        state.waiting = later;
+        drop(state);
+        for mut waiting in Vec::from_iter::<Vec<Waiting>>(done) {
+            if let Err(cause) = &outcome {
+                waiting.reply = None;
+                waiting.event.outcome = Outcome::NotSaved(cause.0.clone());
+            }
+            self.finish(&waiting);
+        }
+        true
+    }
+
+    fn finish(&self, done: &Waiting) {
+        if let (Some(reply), Some(door)) = (&done.reply, self.doors.get(done.door))
+            && let Err(cause) = door.send(reply, done.source)
+        {
+            tracing::warn!(to = ?reply.destination, %cause, "a DHCP reply could not be sent");
+        }
+        (self.observer)(&done.event);
+    }
+}

@@ -1,0 +1,269 @@
+//! Where datagrams come in and go out.
+
+use std::io::{self, IoSliceMut};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::{AsRawFd, RawFd};
+
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
+use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::UdpSocket;
+
+use crate::destination::{CLIENT_PORT, Destination, SERVER_PORT};
+use crate::engine::{Ingress, Reply};
+use crate::{Mac, frame};
+
+/// Larger than any DHCP message on Ethernet; what is larger still is not read.
+pub(crate) const LARGEST: usize = 4096;
+/// Asked of the kernel, so that a burst of phones waits there instead of being dropped.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// A way to clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// A network interface, port 67. Needs the capabilities `NET_BIND_SERVICE` and `NET_RAW`.
+    Interface {
+        /// Its name, such as `eth1`.
+        name: String,
+        /// Our address on it.
+        address: Ipv4Addr,
+    },
+    /// An address of 127.0.0.0/8 and any port, for rehearsals without privilege: every reply goes to the address
+    /// its request came from.
+    Loopback {
+        /// Where to listen; port 0 takes any.
+        bind: SocketAddrV4,
+    },
+}
+
+/// A link could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Not allowed.
+    #[error(
+        "no permission to serve DHCP on {link}; run as root, or with the capabilities NET_BIND_SERVICE and NET_RAW"
+    )]
+    Permission {
+        /// The link.
+        link: String,
+    },
+    /// Another server has the port.
+    #[error(
+        "port {port} on {link} is in use; stop the other DHCP server on this machine (ss -lunp 'sport = :{port}' shows it)"
+    )]
+    InUse {
+        /// The link.
+        link: String,
+        /// The port.
+        port: u16,
+    },
+    /// No such interface, or no such address on it.
+    #[error("{link} does not exist or has not that address (ip address shows both)")]
+    Missing {
+        /// The link.
+        link: String,
+    },
+    /// Anything else.
+    #[error("cannot serve DHCP on {link}: {cause}")]
+    Other {
+        /// The link.
+        link: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+impl OpenError {
+    pub(crate) fn new(link: String, port: u16, cause: io::Error) -> Self {
+        match (cause.kind(), cause.raw_os_error()) {
+            (io::ErrorKind::PermissionDenied, _) => Self::Permission { link },
+            (io::ErrorKind::AddrInUse, _) => Self::InUse { link, port },
+            (io::ErrorKind::AddrNotAvailable, _) | (_, Some(nix::libc::ENODEV)) => Self::Missing { link },
+            _ => Self::Other { link, cause },
+        }
+    }
+}
+
+/// An open link.
+#[derive(Debug)]
+pub(crate) struct Door {
+    udp: UdpSocket,
+    pub(crate) local: SocketAddrV4,
+    /// Absent on loopback.
+    wire: Option<Wire>,
+}
+
+/// A datagram that came in.
+pub(crate) struct Received {
+    pub(crate) length: usize,
+    pub(crate) source: SocketAddrV4,
+    pub(crate) unicast: bool,
+}
+
+impl Door {
+    pub(crate) fn open(link: &Link) -> Result<Self, OpenError> {
+        let (text, bind) = match link {
+            Link::Interface { name, address } => (
+                format!("interface {name} ({address})"),
+                SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT),
+            ),
+            Link::Loopback { bind } => (format!("{bind}"), *bind),
+        };
+        Self::open_at(link, bind).map_err(|cause| OpenError::new(text, bind.port(), cause))
+    }
+
+    fn open_at(link: &Link, bind: SocketAddrV4) -> io::Result<Self> {
+        // No SO_REUSEADDR: with it, two servers on one machine would both think they have the port.
+        let socket = Socket::new(
+            Domain::IPV4,
+            Type::DGRAM.nonblocking().cloexec(),
+            Some(Protocol::UDP),
+        )?;
+        // A smaller buffer serves too, only bursts are shorter.
+        _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        let wire = match link {
+            Link::Interface { name, .. } => {
+                socket.set_broadcast(true)?;
+                socket.bind_device(Some(name.as_bytes()))?;
+                Some(Wire::open(name)?)
+            }
+            Link::Loopback { .. } => None,
+        };
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        socket.bind(&SockAddr::from(bind))?;
+        let bound = socket.local_addr()?.as_socket_ipv4().unwrap_or(bind);
+        let local = match link {
+            Link::Interface { address, .. } => SocketAddrV4::new(*address, bound.port()),
+            Link::Loopback { .. } => bound,
+        };
+        Ok(Self {
+            udp: UdpSocket::from_std(socket.into())?,
+            local,
+            wire,
+        })
+    }
+
+    /// Ready when there may be something to receive.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.udp.readable().await
+    }
+
+    /// Takes the next datagram, if one is there.
+    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        let mut control = nix::cmsg_space!(nix::libc::in_pktinfo);
+        self.udp.try_io(Interest::READABLE, || {
+            let mut parts = [IoSliceMut::new(buffer)];
+            let fd = self.udp.as_raw_fd();
+            let message = recvmsg::<SockaddrIn>(fd, &mut parts, Some(&mut control), MsgFlags::empty())?;
+            let to_us = message.cmsgs().is_ok_and(|mut all| {
+                all.any(|control| match control {
+                    // For a broadcast the kernel names the destination and, apart from it, the address that took it.
+                    ControlMessageOwned::Ipv4PacketInfo(info) => {
+                        info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr
+                    }
+                    _ => false,
+                })
+            });
+            let source = message
+                .address
+                .map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
+            let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
+            Ok(Received {
+                length: if whole { message.bytes } else { 0 },
+                source,
+                unicast: to_us,
+            })
+        })
+    }
+
+    /// How a datagram came in, for the engine. On loopback nothing is broadcast.
+    pub(crate) fn ingress(&self, received: &Received) -> Ingress {
+        Ingress {
+            local: *self.local.ip(),
+            unicast: received.unicast,
+        }
+    }
+
+    /// Sends a reply. Never waits: what does not go out now, the client asks for again.
+    pub(crate) fn send(&self, reply: &Reply, source: SocketAddrV4) -> io::Result<()> {
+        let octets = reply.encode();
+        let Some(wire) = &self.wire else {
+            return self.udp.try_send_to(&octets, SocketAddr::V4(source)).map(drop);
+        };
+        let broadcast = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
+        let to = match reply.destination {
+            Destination::Relay(relay) => SocketAddrV4::new(relay, SERVER_PORT),
+            Destination::Client(client) => SocketAddrV4::new(client, CLIENT_PORT),
+            Destination::Broadcast => broadcast,
+            Destination::Hardware(address, mac) => {
+                let to = SocketAddrV4::new(address, CLIENT_PORT);
+                match wire.send(mac, &frame::datagram(self.local, to, &octets)) {
+                    Ok(()) => return Ok(()),
+                    // RFC 2131 §4.1 allows it: the client hears a broadcast as well.
+                    Err(cause) => {
+                        tracing::debug!(%cause, "no unicast to a client without address; broadcasting instead");
+                        broadcast
+                    }
+                }
+            }
+        };
+        self.udp.try_send_to(&octets, SocketAddr::V4(to)).map(drop)
+    }
+}
+
+/// A packet socket on one interface: frames to a client that does not answer ARP yet, and what the guard sends.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) socket: Socket,
+    pub(crate) index: u32,
+}
+
+impl Wire {
+    /// Opens it for sending; it receives nothing until bound to a protocol.
+    pub(crate) fn open(interface: &str) -> io::Result<Self> {
+        let index = nix::net::if_::if_nametoindex(interface)?;
+        let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), None)?;
+        Ok(Self { socket, index })
+    }
+
+    /// Lets it receive IPv4 packets of its interface.
+    pub(crate) fn listen(&self) -> io::Result<()> {
+        self.socket.bind(&link_address(self.index, [0; 6]))
+    }
+
+    /// Hands it to the runtime, which then tells when something came in.
+    #[allow(unsafe_code)]
+    pub(crate) fn register(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: the descriptor is the socket's own, which is neither replaced nor closed before it is dropped.
+        Ok(unsafe { AsyncFd::register(self) }?)
+    }
+
+    /// Sends an IP datagram to an Ethernet address.
+    pub(crate) fn send(&self, to: Mac, ip: &[u8]) -> io::Result<()> {
+        self.socket.send_to(ip, &link_address(self.index, to)).map(drop)
+    }
+}
+
+impl AsRawFd for Wire {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// The `sockaddr_ll` of packet(7).
+// socket2 knows no link-layer address, so its storage is filled in by hand.
+#[allow(unsafe_code)]
+fn link_address(interface: u32, mac: Mac) -> SockAddr {
+    use nix::libc::{AF_PACKET, ETH_P_IP, sockaddr_ll, socklen_t};
+    let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: `sockaddr_ll` is the address type of AF_PACKET, plain data, and fits the storage, as `view_as` asserts.
+    let address = unsafe { storage.view_as::<sockaddr_ll>() };
+    address.sll_family = AF_PACKET as u16;
+    address.sll_protocol = (ETH_P_IP as u16).to_be();
+    address.sll_ifindex = interface.cast_signed();
+    address.sll_halen = 6;
+    address.sll_addr[..6].copy_from_slice(&mac);
+    // SAFETY: the storage holds a `sockaddr_ll` with its family set.
+    unsafe { SockAddr::new(storage, size_of::<sockaddr_ll>() as socklen_t) }
+}
