@@ -38,16 +38,19 @@ pub struct Signal {
 /// and hardware address taken together. `None` if nothing says it is one.
 ///
 /// `dslforum.org` is said by every TR-069 client, so it counts only with a Cisco address. The request list decides
-/// only where the vendor class leaves the persona open.
+/// where the vendor class leaves the persona open; where it asks for 159 or 160 under an Enterprise name, nothing
+/// is decided (request lists of that kind were seen on 7841, 8841 and 8851).
 pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> {
     let mut signal = vendor_class(vendor?)?;
     if signal.model.is_none() && signal.persona == Persona::Multiplatform && !is_cisco_oui(mac.oui()) {
         return None;
     }
     let ours = signal.model.as_deref().is_none_or(is_ours);
-    if let (Persona::Unknown, true, Some(persona)) = (signal.persona, ours, request_list(requests)) {
-        signal.persona = persona;
-    }
+    signal.persona = match (signal.persona, request_list(requests)) {
+        (Persona::Unknown, Some(hint)) if ours => hint,
+        (Persona::Enterprise, Some(Persona::Multiplatform)) => Persona::Unknown,
+        (said, _) => said,
+    };
     Some(signal)
 }
 
@@ -76,27 +79,30 @@ pub fn vendor_class(value: &[u8]) -> Option<Signal> {
     if let Some((model, mpp)) = strip(text, "CP-").and_then(product) {
         return signal(persona(&model, mpp, Persona::Unknown), Some(model));
     }
-    let company = [
-        "Cisco Systems, Inc.",
-        "Cisco Systems Inc.",
-        "Cisco System, Inc.",
-        "Cisco System Inc.",
-    ];
-    if let Some(rest) = company.iter().find_map(|company| strip(text, company)) {
-        let rest = rest.trim_start();
-        let rest = strip(rest, "IP Phone")
-            .or_else(|| strip(rest, "Wireless Phone"))
-            .unwrap_or(rest)
-            .trim_start();
-        if rest.is_empty() {
-            return signal(Persona::Unknown, None);
+    let rest = strip(text, "Cisco ")?;
+    // The name of the product may be followed by something else; what is known to be sent ends with it.
+    let named = text
+        .split_whitespace()
+        .find_map(|word| strip(word, "CP-"))
+        .and_then(leading_product);
+    let company = ["Systems, Inc.", "Systems Inc.", "System, Inc.", "System Inc."];
+    let Some(rest) = company.iter().find_map(|company| strip(rest, company)) else {
+        if let Some((model, true)) = named {
+            return signal(persona(&model, true, Persona::Unknown), Some(model));
         }
-        let (model, mpp) = product(strip(rest, "CP-").unwrap_or(rest))?;
-        return signal(persona(&model, mpp, Persona::Enterprise), Some(model));
+        let (model, _) = product(rest)?;
+        let adapter = ["SPA", "ATA"].iter().any(|series| model.starts_with(series));
+        return adapter.then(|| signal(Persona::Unknown, Some(model)))?;
+    };
+    let rest = rest.trim_start();
+    let rest = strip(rest, "IP Phone")
+        .or_else(|| strip(rest, "Wireless Phone"))
+        .unwrap_or(rest);
+    match named.or_else(|| product(rest.trim_start())) {
+        Some((model, mpp)) => signal(persona(&model, mpp, Persona::Enterprise), Some(model)),
+        // Cisco's own words with no model that could be read: a Cisco device all the same.
+        None => signal(Persona::Unknown, None),
     }
-    let (model, _) = product(strip(text, "Cisco ")?)?;
-    let adapter = ["SPA", "ATA"].iter().any(|series| model.starts_with(series));
-    adapter.then(|| signal(Persona::Unknown, Some(model)))?
 }
 
 /// What option 55 hints at: MPP asks for 159 or 160; Enterprise firmware asks for 150 and neither.
@@ -118,14 +124,19 @@ pub fn user_agent(text: &str) -> Option<Signal> {
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
         .unwrap_or(rest.len());
     let (version, rest) = rest.split_at(end);
-    let digits = rest.trim_start_matches([' ', '(', '_']).get(..12);
+    let end_of_version = rest.chars().next().is_none_or(|c| matches!(c, ' ' | '_'));
+    let word = rest
+        .trim_start_matches([' ', '(', '_'])
+        .split([')', '_', ' '])
+        .next();
+    let digits = word.filter(|word| word.len() == 12);
     Some(Signal {
         persona: persona(&model, mpp, Persona::Enterprise),
         model: Some(model),
         mac: digits
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .and_then(|mac| mac.parse().ok()),
-        version: (!version.is_empty()).then(|| version.to_owned()),
+        version: (end_of_version && !version.is_empty()).then(|| version.to_owned()),
     })
 }
 
@@ -152,6 +163,15 @@ fn product(text: &str) -> Option<(String, bool)> {
         && model.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && model.bytes().any(|byte| byte.is_ascii_digit());
     sound.then(|| (model.to_owned(), mpp))
+}
+
+/// The model at the start of `8851-3PCC`, `8832-K9`, `8841=`.
+fn leading_product(text: &str) -> Option<(String, bool)> {
+    let end = text
+        .find(|c: char| !c.is_ascii_alphanumeric())
+        .unwrap_or(text.len());
+    let mpp = strip(&text[end..], "-3PCC").is_some();
+    product(&text[..end]).map(|(model, _)| (model, mpp))
 }
 
 /// A phone of another series is never taken for one of ours, whatever it runs.
@@ -208,6 +228,19 @@ mod tests {
             ),
             ("CP-8851", Unknown, Some("8851")),
             ("dslforum.org", Multiplatform, None),
+            ("Cisco CP-8851-3PCC", Multiplatform, Some("8851")),
+            ("Cisco IP Phone CP-8851-3PCC\0", Multiplatform, Some("8851")),
+            (
+                "Cisco Systems, Inc. IP Phone CP-8851-3PCC V01",
+                Multiplatform,
+                Some("8851"),
+            ),
+            (
+                "Cisco Systems, Inc. IP Phone CP-8832-K9",
+                Enterprise,
+                Some("8832"),
+            ),
+            ("Cisco Systems, Inc. IP Phone something new", Unknown, None),
             ("Cisco Systems, Inc.", Unknown, None),
             ("Cisco Systems, Inc. IP Phone\0", Unknown, None),
             ("Cisco Systems, Inc. IP Phone 7912", Unknown, Some("7912")),
@@ -276,7 +309,8 @@ mod tests {
         assert_eq!(persona(b"CP-8851", &[1, 3, 6]), Persona::Unknown);
         assert_eq!(
             persona(b"Cisco Systems, Inc. IP Phone CP-8841", MPP),
-            Persona::Enterprise
+            Persona::Unknown,
+            "an Enterprise name with a Multiplatform list decides nothing"
         );
         assert_eq!(
             persona(b"Cisco SPA504G", MPP),

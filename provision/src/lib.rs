@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod client;
 pub mod documents;
+pub mod journey;
 pub mod library;
 pub mod load;
 pub mod loads_file;

@@ -138,7 +138,10 @@ fn segments(path: &str) -> Option<Vec<String>> {
         return None;
     }
     let decoded = decode(path);
-    if decoded.chars().any(char::is_control) {
+    if decoded.chars().any(|c| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    }) {
         return None;
     }
     let segments: Vec<String> = decoded.split(['/', '\\']).map(str::to_owned).collect();
@@ -174,7 +177,8 @@ fn device(stem: &str, prefix: &str) -> Option<Mac> {
 }
 
 /// `8851-3PCC` of `8851-3pcc`, `CP-8851-3PCC`, `8851NR-3PCC`. Cisco's macro table writes `$PSN` as `7832` and `$PN`
-/// as `IP Phone 7832`, against what phones were seen to send; both are understood as `7832-3PCC`.
+/// as `IP Phone 7832`, against what phones were seen to send; both are understood as `7832-3PCC`. Other numbers name
+/// no phone of these series: `2024.xml` is no profile.
 fn psn(text: &str) -> Option<String> {
     let upper = text.to_ascii_uppercase();
     let name = upper
@@ -183,7 +187,8 @@ fn psn(text: &str) -> Option<String> {
         .unwrap_or(&upper);
     let number = name.strip_suffix("-3PCC").unwrap_or(name);
     let (digits, letters) = number.split_at_checked(4)?;
-    let model = digits.bytes().all(|byte| byte.is_ascii_digit())
+    let model = ["78", "88"].iter().any(|series| digits.starts_with(series))
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
         && letters.len() <= 2
         && letters.bytes().all(|byte| byte.is_ascii_uppercase());
     model.then(|| format!("{number}-3PCC"))

@@ -39,7 +39,12 @@ struct Way {
 
 impl Way {
     fn refused(hold: Hold, next: Next) -> Self {
-        Self { hops: Vec::new(), target: None, refusal: Some(hold), next }
+        Self {
+            hops: Vec::new(),
+            target: None,
+            refusal: Some(hold),
+            next,
+        }
     }
 }
 
@@ -51,7 +56,9 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let told = context.entry.and_then(|entry| entry.load.as_ref());
     let timing = &context.settings.timing;
     let belief = believe(journey, context.library, timing.already_there, told, context.now);
-    let name = journey.model().or_else(|| context.entry.and_then(|entry| entry.model.clone()));
+    let name = journey
+        .model()
+        .or_else(|| context.entry.and_then(|entry| entry.model.clone()));
     let way = way(journey, &belief, name.as_deref(), context);
     let license = license_state(journey, &belief, &way, context);
     let attempt = attempt(journey, way.hops.first().map(|hop| &hop.to));
@@ -59,7 +66,11 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let mut verdict = Assessment {
         model: name,
         persona: persona(&belief),
-        steered_as: if belief.disputed { Persona::Unknown } else { persona(&belief) },
+        steered_as: if belief.disputed {
+            Persona::Unknown
+        } else {
+            persona(&belief)
+        },
         load: belief.load.clone(),
         evidence: belief.evidence.clone(),
         route: Vec::new(),
@@ -139,7 +150,10 @@ pub fn plan(
     present: Present<'_>,
     context: &Context<'_>,
 ) -> Result<Route, NoRoute> {
-    let pin = model.family.as_ref().and_then(|family| context.settings.routes.get(family));
+    let pin = model
+        .family
+        .as_ref()
+        .and_then(|family| context.settings.routes.get(family));
     let query = Query {
         model,
         vid,
@@ -157,7 +171,6 @@ pub fn from_no_route(no_route: NoRoute) -> Hold {
         NoRouteCode::FirmwareMissing => HoldCode::FirmwareMissing,
         NoRouteCode::FirmwareDamaged => HoldCode::FirmwareDamaged,
         NoRouteCode::NoRoute => HoldCode::NoRoute,
-        NoRouteCode::UnknownVid => HoldCode::UnknownVid,
         NoRouteCode::NotEligible => HoldCode::NotEligible,
     };
     Hold::new(code, no_route.cause, no_route.cure)
@@ -165,10 +178,16 @@ pub fn from_no_route(no_route: NoRoute) -> Hold {
 
 fn refusal(journey: &Journey, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> Option<Hold> {
     if journey.held_by_operator.is_some() {
-        return Some(Hold::new(HoldCode::Operator, "the operator holds it", "release it when it may go on"));
+        return Some(Hold::new(
+            HoldCode::Operator,
+            "the operator holds it",
+            "release it when it may go on",
+        ));
     }
     if let Eligibility::Refused { cause, source, date } =
-        context.catalog.eligibility(model, vid, context.settings.direction)
+        context
+            .catalog
+            .eligibility(model, vid, context.settings.direction)
     {
         return Some(Hold::new(
             HoldCode::NotEligible,
@@ -178,13 +197,23 @@ fn refusal(journey: &Journey, model: &Model, vid: Option<Vid>, context: &Context
     }
     if context.settings.admit == Admit::Listed && context.entry.is_none() {
         let cause = "only the roster's phones take part and it is not among them";
-        return Some(Hold::new(HoldCode::NotListed, cause, "add it to the roster, or set admit = \"eligible\""));
+        return Some(Hold::new(
+            HoldCode::NotListed,
+            cause,
+            "add it to the roster, or set admit = \"eligible\"",
+        ));
     }
     None
 }
 
 /// What is missing for this phone to walk the route, apart from firmware.
-pub fn obstacle(mac: Mac, route: &Route, vid: Option<Vid>, model: &Model, context: &Context<'_>) -> Option<Hold> {
+pub fn obstacle(
+    mac: Mac,
+    route: &Route,
+    vid: Option<Vid>,
+    model: &Model,
+    context: &Context<'_>,
+) -> Option<Hold> {
     let direction = context.settings.direction;
     if route.hops.iter().any(|hop| hop.license) && !context.library.licensed(direction, mac) {
         let (folder, name) = (folder(direction), mac);
@@ -198,7 +227,10 @@ pub fn obstacle(mac: Mac, route: &Route, vid: Option<Vid>, model: &Model, contex
     if vid.is_none() && !first.safe_for_every_vid && context.settings.unknown_vid == UnknownVid::Hold {
         return Some(Hold::new(
             HoldCode::UnknownVid,
-            format!("whether this {} may load {} depends on its hardware version (VID), which is not known", model.name, first.to),
+            format!(
+                "whether this {} may load {} depends on its hardware version (VID), which is not known",
+                model.name, first.to
+            ),
             "read the VID from its label or UDI and put it in the roster",
         ));
     }
@@ -230,11 +262,24 @@ fn along(
             if attempt > context.settings.timing.attempts {
                 Next::Nothing
             } else {
-                named(first, hops.get(1), belief, attempt, hops.iter().any(|hop| hop.license), vid, context)
+                named(
+                    first,
+                    hops.get(1),
+                    belief,
+                    attempt,
+                    hops.iter().any(|hop| hop.license),
+                    vid,
+                    context,
+                )
             }
         }
     };
-    Way { hops, target: Some(target), refusal: obstacle, next }
+    Way {
+        hops,
+        target: Some(target),
+        refusal: obstacle,
+        next,
+    }
 }
 
 /// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,
@@ -259,7 +304,12 @@ fn named(
         (Some(present), _) if present.kind() == transition => (first.to.clone(), Some(present.clone())),
         _ => (first.to.clone(), None),
     };
-    Next::Load { load, when, attempt, license }
+    Next::Load {
+        load,
+        when,
+        attempt,
+        license,
+    }
 }
 
 /// Which attempt at a load this is, from 1: one more than the fetches of it that failed since the operator's
@@ -267,18 +317,29 @@ fn named(
 fn attempt(journey: &Journey, load: Option<&LoadName>) -> u32 {
     let since = journey.retried.unwrap_or_default();
     let failed = |round: &&Round| {
-        Some(&round.load) == load && round.began >= since && (round.booted.is_some() || round.broken.is_some())
+        Some(&round.load) == load
+            && round.began >= since
+            && (round.booted.is_some() || round.broken.is_some())
     };
     1 + journey.rounds.iter().filter(failed).count() as u32
 }
 
 fn progress(round: Option<&Round>, hop: Option<&route::Hop>, library: &Library) -> Ratio {
-    let (Some(round), Some(hop)) = (round, hop) else { return Ratio::default() };
-    let Some(load) = library.loads.get(&round.load).filter(|_| round.load == hop.to) else { return Ratio::default() };
+    let (Some(round), Some(hop)) = (round, hop) else {
+        return Ratio::default();
+    };
+    let Some(load) = library.loads.get(&round.load).filter(|_| round.load == hop.to) else {
+        return Ratio::default();
+    };
     let has = |name: &String| round.components.contains_key(&name.to_ascii_lowercase());
-    let platform = load.platforms.iter().max_by_key(|platform| platform.components.iter().filter(|name| has(name)).count());
+    let platform = load
+        .platforms
+        .iter()
+        .max_by_key(|platform| platform.components.iter().filter(|name| has(name)).count());
     let names = platform.into_iter().flat_map(|platform| &platform.components);
-    let whole = names.filter_map(|name| load.sizes.get(&name.to_ascii_lowercase())).sum();
+    let whole = names
+        .filter_map(|name| load.sizes.get(&name.to_ascii_lowercase()))
+        .sum();
     let part = round.components.values().map(|file| file.reached).sum();
     Ratio { part, whole }
 }
@@ -297,16 +358,29 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
     };
     // The license "enables upgrade to requested firmware" (seed): who fetched it before the load
     // that he runs now, and runs that load, had it accepted.
-    let before_last_load =
-        journey.rounds.iter().rev().find(|round| Some(&round.load) == belief.load.as_ref()).is_some_and(|round| {
+    let before_last_load = journey
+        .rounds
+        .iter()
+        .rev()
+        .find(|round| Some(&round.load) == belief.load.as_ref())
+        .is_some_and(|round| {
             first <= round.began && (direction == Direction::M2e || from_transition(belief))
         });
     let quiet = context.now - latest >= context.settings.timing.license;
-    if on_target && (before_last_load || quiet) { LicenseState::Accepted } else { LicenseState::Fetched }
+    if on_target && (before_last_load || quiet) {
+        LicenseState::Accepted
+    } else {
+        LicenseState::Fetched
+    }
 }
 
 fn from_transition(belief: &Belief) -> bool {
-    belief.passed.iter().rev().nth(1).is_some_and(|load| matches!(load.kind(), Kind::Transition(_)))
+    belief
+        .passed
+        .iter()
+        .rev()
+        .nth(1)
+        .is_some_and(|load| matches!(load.kind(), Kind::Transition(_)))
 }
 
 /// Whether the phone changed sides on this bench: a near-side or transition load came before the present one.
@@ -336,18 +410,27 @@ fn lay_out_route(verdict: &mut Assessment, belief: &Belief, way: &Way) {
     verdict.hop = passed.max(1).min(verdict.hops);
 }
 
-fn settle_stage(verdict: &mut Assessment, journey: &Journey, belief: &Belief, way: &Way, context: &Context<'_>) {
+fn settle_stage(
+    verdict: &mut Assessment,
+    journey: &Journey,
+    belief: &Belief,
+    way: &Way,
+    context: &Context<'_>,
+) {
     let mut deadlines = Vec::new();
     if verdict.hold.is_some() {
         verdict.stage = Stage::Held;
     } else if let Some(hop) = way.hops.first() {
-        let begun = journey.offers.iter().any(|offer| offer.load == hop.to) || journey.rounds.iter().any(|round| round.load == hop.to);
+        let begun = journey.offers.iter().any(|offer| offer.load == hop.to)
+            || journey.rounds.iter().any(|round| round.load == hop.to);
         verdict.stage = match (begun || belief.passed.len() > 1, hop.crosses) {
             (false, _) => Stage::Seen,
             (true, false) => Stage::Moving,
             (true, true) => Stage::Crossing,
         };
-        if let Some((stage, hold)) = stall::on_the_way(journey, belief, hop, verdict.attempt, context, &mut deadlines) {
+        if let Some((stage, hold)) =
+            stall::on_the_way(journey, belief, hop, verdict.attempt, context, &mut deadlines)
+        {
             verdict.stage = stage;
             verdict.hold = Some(hold);
         }
@@ -357,9 +440,18 @@ fn settle_stage(verdict: &mut Assessment, journey: &Journey, belief: &Belief, wa
     verdict.deadline = deadlines.into_iter().filter(|at| *at > context.now).min();
 }
 
-fn settle_target(verdict: &mut Assessment, journey: &Journey, belief: &Belief, context: &Context<'_>, deadlines: &mut Vec<Time>) {
+fn settle_target(
+    verdict: &mut Assessment,
+    journey: &Journey,
+    belief: &Belief,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) {
     let direction = context.settings.direction;
-    let settled = matches!(verdict.license, LicenseState::Accepted | LicenseState::Unwitnessed);
+    let settled = matches!(
+        verdict.license,
+        LicenseState::Accepted | LicenseState::Unwitnessed
+    );
     if settled || direction == Direction::M2e || !crossed_here(journey, belief, direction) {
         verdict.stage = Stage::Done;
         return;
@@ -372,7 +464,10 @@ fn settle_target(verdict: &mut Assessment, journey: &Journey, belief: &Belief, c
         verdict.stage = Stage::Stuck;
         verdict.hold = Some(Hold::new(
             HoldCode::Failed,
-            format!("it runs {} and has not fetched its license", belief.load.as_ref().map_or("the target", LoadName::as_str)),
+            format!(
+                "it runs {} and has not fetched its license",
+                belief.load.as_ref().map_or("the target", LoadName::as_str)
+            ),
             "restart it; if it asks for nothing, factory-reset it so that it reads its profile again",
         ));
     }

@@ -83,14 +83,20 @@ fn claims<'a>(
 ) -> Vec<(Time, Claim<'a>)> {
     let mut claims = Vec::new();
     if let Some(load) = told {
-        claims.push((Time(0), Claim::Runs(load, Strength::Told, "the roster says so".into())));
+        claims.push((
+            Time(0),
+            Claim::Runs(load, Strength::Told, "the roster says so".into()),
+        ));
     }
     if let (Some(side), Some(at)) = (dhcp_side(journey), journey.dhcp_at) {
         claims.push((at, Claim::DhcpSays(side)));
     }
     for round in &journey.rounds {
         claims.push((round.began, Claim::RunsNot(&round.load)));
-        let chosen = journey.offers.iter().find(|offer| offer.load == round.load && offer.answered == Some(round.began));
+        let chosen = journey
+            .offers
+            .iter()
+            .find(|offer| offer.load == round.load && offer.answered == Some(round.began));
         if let Some(running) = chosen.and_then(|offer| offer.when.as_ref()) {
             let why = format!("its upgrade rule chose {}, which only this load does", round.load);
             claims.push((round.began, Claim::Runs(running, Strength::Behavior, why)));
@@ -100,18 +106,31 @@ fn claims<'a>(
             claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
         }
     }
-    for offer in journey.offers.iter().filter(|offer| silence_tells(offer, journey)) {
+    for offer in journey
+        .offers
+        .iter()
+        .filter(|offer| silence_tells(offer, journey))
+    {
         let at = offer.at + already_there;
         if offer.closed.unwrap_or(now).min(now) >= at {
-            let why = format!("it was told to load it and did not ask for it within {} s", already_there.as_secs());
+            let why = format!(
+                "it was told to load it and did not ask for it within {} s",
+                already_there.as_secs()
+            );
             claims.push((at, Claim::Runs(&offer.load, Strength::Silence, why)));
         }
     }
     if let Some(at) = journey.enterprise_asked {
-        claims.push((at, Claim::On(Side::Enterprise, "it asks for Enterprise boot files")));
+        claims.push((
+            at,
+            Claim::On(Side::Enterprise, "it asks for Enterprise boot files"),
+        ));
     }
     if let Some(at) = journey.multiplatform_asked {
-        claims.push((at, Claim::On(Side::Multiplatform, "it asks for Multiplatform profiles")));
+        claims.push((
+            at,
+            Claim::On(Side::Multiplatform, "it asks for Multiplatform profiles"),
+        ));
     }
     claims
 }
@@ -120,7 +139,9 @@ fn claims<'a>(
 /// side whose document the phone read, and no license was asked for meanwhile (a phone that waits for its
 /// license is silent too).
 fn silence_tells(offer: &Offer, journey: &Journey) -> bool {
-    let waited_for_license = journey.license_given.is_some_and(|(_, latest)| latest >= offer.at);
+    let waited_for_license = journey
+        .license_given
+        .is_some_and(|(_, latest)| latest >= offer.at);
     offer.answered.is_none()
         && !offer.conditional
         && offer.load.kind().side() == offer.side
@@ -128,10 +149,10 @@ fn silence_tells(offer: &Offer, journey: &Journey) -> bool {
         && !waited_for_license
 }
 
-/// The side an option 60 names; request lists are too weak to overrule anything.
+/// The side that DHCP names by option 60; a request list alone is too weak to overrule anything.
 fn dhcp_side(journey: &Journey) -> Option<Side> {
     let class = journey.vendor_class.as_deref()?;
-    match client::vendor_class(class.as_bytes())?.persona {
+    match client::dhcp(Some(class.as_bytes()), &journey.request_list, journey.mac)?.persona {
         Persona::Enterprise => Some(Side::Enterprise),
         Persona::Multiplatform | Persona::Transition => Some(Side::Multiplatform),
         Persona::Unknown => None,
@@ -202,7 +223,8 @@ impl Belief {
 
     /// The belief was wrong: back to the latest load of that side, if any is known.
     fn back_to(&mut self, at: Time, side: Side, why: String) {
-        self.passed.retain(|load| Some(load) != self.load.as_ref() && load.kind().side() == side);
+        self.passed
+            .retain(|load| Some(load) != self.load.as_ref() && load.kind().side() == side);
         self.load = self.passed.last().cloned();
         self.side = Some(side);
         self.since = at;
@@ -215,25 +237,51 @@ impl Belief {
 /// already, and one name means the same bytes in every package; so only those count that no other load
 /// shares, and of these, if there are any, those that carry the load's own version.
 pub fn arrived_whole(round: &Round, library: &Library) -> bool {
-    let whole = |name: &String| round.components.get(&name.to_ascii_lowercase()).is_some_and(|file| file.whole());
+    let whole = |name: &String| {
+        round
+            .components
+            .get(&name.to_ascii_lowercase())
+            .is_some_and(|file| file.whole())
+    };
     let Some(load) = library.loads.get(&round.load) else {
         return !round.components.is_empty() && round.components.values().all(|file| file.whole());
     };
-    let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
-    load.platforms.iter().filter(|platform| !platform.components.is_empty()).any(|platform| {
-        let own: Vec<&String> =
-            platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
-        let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
-        match (versioned.is_empty(), own.is_empty()) {
-            (false, _) => versioned.into_iter().all(whole),
-            (true, false) => own.into_iter().all(whole),
-            (true, true) => platform.components.iter().all(whole),
-        }
-    })
+    let version = round
+        .load
+        .as_str()
+        .split_once('.')
+        .map_or("", |(_, version)| version);
+    load.platforms
+        .iter()
+        .filter(|platform| !platform.components.is_empty())
+        .any(|platform| {
+            let own: Vec<&String> = platform
+                .components
+                .iter()
+                .filter(|name| !shared(name, &round.load, library))
+                .collect();
+            let versioned: Vec<&String> = own
+                .iter()
+                .copied()
+                .filter(|name| name.contains(version))
+                .collect();
+            match (versioned.is_empty(), own.is_empty()) {
+                (false, _) => versioned.into_iter().all(whole),
+                (true, false) => own.into_iter().all(whole),
+                (true, true) => platform.components.iter().all(whole),
+            }
+        })
 }
 
 fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> bool {
-    library.loads.iter().filter(|(name, _)| *name != with_other_than).any(|(_, load)| {
-        load.platforms.iter().flat_map(|platform| &platform.components).any(|name| name.eq_ignore_ascii_case(component))
-    })
+    library
+        .loads
+        .iter()
+        .filter(|(name, _)| *name != with_other_than)
+        .any(|(_, load)| {
+            load.platforms
+                .iter()
+                .flat_map(|platform| &platform.components)
+                .any(|name| name.eq_ignore_ascii_case(component))
+        })
 }

@@ -171,7 +171,10 @@ impl Journey {
 
     /// The model as the phone itself tells it: option 60 first, then file names, then User-Agent.
     pub fn model(&self) -> Option<String> {
-        let by_class = self.vendor_class.as_deref().and_then(|text| client::vendor_class(text.as_bytes()));
+        let by_class = self
+            .vendor_class
+            .as_deref()
+            .and_then(|text| client::vendor_class(text.as_bytes()));
         let by_agent = || self.user_agent.as_deref().and_then(client::user_agent);
         by_class
             .and_then(|signal| signal.model)
@@ -195,7 +198,11 @@ impl Journey {
         let at = observation.at;
         self.last_seen = self.last_seen.max(at);
         match &observation.fact {
-            Fact::Dhcp { boot, vendor_class, request_list } => {
+            Fact::Dhcp {
+                boot,
+                vendor_class,
+                request_list,
+            } => {
                 self.dhcp_at = Some(at);
                 if *boot || vendor_class.is_some() {
                     self.vendor_class.clone_from(vendor_class);
@@ -208,10 +215,22 @@ impl Journey {
                 }
             }
             Fact::Leased { address } => self.address = Some(*address),
-            Fact::ConfigAsked { side, signed, model, user_agent } => {
+            Fact::ConfigAsked {
+                side,
+                signed,
+                model,
+                user_agent,
+            } => {
                 self.config_asked(at, *side, *signed, model.as_ref(), user_agent.as_ref());
             }
-            Fact::Offered { load, when, conditional, attempt, side, .. } => {
+            Fact::Offered {
+                load,
+                when,
+                conditional,
+                attempt,
+                side,
+                ..
+            } => {
                 self.offered(Offer {
                     at,
                     load: load.clone(),
@@ -264,7 +283,14 @@ impl Journey {
         }
     }
 
-    fn config_asked(&mut self, at: Time, side: Side, signed: bool, model: Option<&String>, agent: Option<&String>) {
+    fn config_asked(
+        &mut self,
+        at: Time,
+        side: Side,
+        signed: bool,
+        model: Option<&String>,
+        agent: Option<&String>,
+    ) {
         // An Enterprise phone reads its configuration when it boots and at no other time (cisco-phones §3.3),
         // so one that comes after a `.loads` file tells of a boot. A Multiplatform phone resyncs while it
         // runs; only without DHCP of ours does a profile after a quiet spell have to tell.
@@ -280,7 +306,11 @@ impl Journey {
         match side {
             Side::Enterprise => {
                 self.enterprise_asked = Some(at);
-                *(if signed { &mut self.signed_asked } else { &mut self.unsigned_asked }) = Some(at);
+                *(if signed {
+                    &mut self.signed_asked
+                } else {
+                    &mut self.unsigned_asked
+                }) = Some(at);
             }
             Side::Multiplatform => self.multiplatform_asked = Some(at),
         }
@@ -302,7 +332,11 @@ impl Journey {
             return;
         }
         // Branches of one document are given at the same moment and stand together.
-        for known in self.offers.iter_mut().filter(|known| known.closed.is_none() && known.at != offer.at) {
+        for known in self
+            .offers
+            .iter_mut()
+            .filter(|known| known.closed.is_none() && known.at != offer.at)
+        {
             known.closed = Some(offer.at);
         }
         self.offers.push(offer);
@@ -311,15 +345,25 @@ impl Journey {
 
     /// Whether a document that says exactly this is in the phone's hands since its latest boot.
     pub fn holds_offer(&self, load: &LoadName, attempt: u32) -> bool {
-        self.offers.iter().any(|offer| offer.closed.is_none() && offer.load == *load && offer.attempt == attempt)
+        self.offers
+            .iter()
+            .any(|offer| offer.closed.is_none() && offer.load == *load && offer.attempt == attempt)
     }
 
     fn loads_given(&mut self, at: Time, load: &LoadName) {
         self.asked = Some(at);
-        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
+        for offer in self
+            .offers
+            .iter_mut()
+            .filter(|offer| offer.closed.is_none() && offer.load == *load)
+        {
             offer.answered.get_or_insert(at);
         }
-        match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
+        match self
+            .rounds
+            .last_mut()
+            .filter(|round| round.booted.is_none() && round.load == *load)
+        {
             Some(round) => round.last = at,
             None => self.rounds.push(Round {
                 load: load.clone(),
@@ -335,14 +379,23 @@ impl Journey {
 
     fn fetched(&mut self, at: Time, name: &str, from: u64, to: u64, size: u64) {
         self.asked = Some(at);
-        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else { return };
+        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else {
+            return;
+        };
         round.last = at;
         round.broken = None;
         let key = name.to_ascii_lowercase();
-        if key.ends_with(".loads") || (round.components.len() >= COMPONENTS_KEPT && !round.components.contains_key(&key)) {
+        if std::path::Path::new(&key)
+            .extension()
+            .is_some_and(|extension| extension == "loads")
+            || (round.components.len() >= COMPONENTS_KEPT && !round.components.contains_key(&key))
+        {
             return;
         }
-        let progress = round.components.entry(key).or_insert(Progress { reached: 0, size });
+        let progress = round
+            .components
+            .entry(key)
+            .or_insert(Progress { reached: 0, size });
         progress.size = size;
         if from <= progress.reached {
             progress.reached = progress.reached.max(to.min(size));
@@ -350,9 +403,15 @@ impl Journey {
     }
 
     fn broken(&mut self, at: Time, name: &str, cause: &str) {
-        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else { return };
+        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else {
+            return;
+        };
         // A file that had arrived already and is asked for again breaks nothing.
-        if round.components.get(&name.to_ascii_lowercase()).is_some_and(|progress| progress.whole()) {
+        if round
+            .components
+            .get(&name.to_ascii_lowercase())
+            .is_some_and(|progress| progress.whole())
+        {
             return;
         }
         round.last = at;

@@ -24,20 +24,38 @@ pub(super) fn on_the_way(
     let timing = &context.settings.timing;
     let now = context.now;
     if attempt > timing.attempts {
-        let cause = format!("{} attempts to load {} failed; last: {}", timing.attempts, hop.to, last_failure(journey, &hop.to));
-        return stuck(HoldCode::Failed, cause, "check cable and power, then retry it");
+        let cause = format!(
+            "{} attempts to load {} failed; last: {}",
+            timing.attempts,
+            hop.to,
+            last_failure(journey, &hop.to)
+        );
+        return Some((
+            Stage::Stuck,
+            Hold::new(HoldCode::Failed, cause, "check cable and power, then retry it"),
+        ));
     }
-    if let Some(round) = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to) {
+    if let Some(round) = journey
+        .rounds
+        .last()
+        .filter(|round| round.booted.is_none() && round.load == hop.to)
+    {
         return in_round(round, context, deadlines);
     }
     if let Some(at) = signed_only(journey) {
         deadlines.push(at + timing.not_asking);
         if now - at >= timing.not_asking / 3 {
-            let cause = "it asks for signed configuration only, so it holds the trust list of its old call manager";
-            return Some((Stage::Held, Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST)));
+            let cause =
+                "it asks for signed configuration only, so it holds the trust list of its old call manager";
+            return Some((
+                Stage::Held,
+                Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST),
+            ));
         }
     }
-    let since_boot = journey.booted.filter(|booted| journey.asked.is_none_or(|asked| asked < *booted));
+    let since_boot = journey
+        .booted
+        .filter(|booted| journey.asked.is_none_or(|asked| asked < *booted));
     if let Some(booted) = since_boot {
         deadlines.push(booted + timing.not_asking);
         if now - booted >= timing.not_asking {
@@ -45,17 +63,27 @@ pub(super) fn on_the_way(
         }
         return None;
     }
-    if let Some(offer) = journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none()) {
+    if let Some(offer) = journey
+        .offers
+        .iter()
+        .rev()
+        .find(|offer| offer.load == hop.to && offer.closed.is_none())
+    {
         if let Some(answered) = offer.answered {
             // Told, fetched, and the round is over: the phone will ask again by itself.
             deadlines.push(answered + timing.flash);
             return (now - answered >= timing.flash)
                 .then(|| failed(format!("it fetched {} and did not go on", hop.to)));
         }
-        let wait = if hop.license && belief.side == Some(Side::Multiplatform) { timing.license } else { timing.not_asking };
+        let wait = if hop.license && belief.side == Some(Side::Multiplatform) {
+            timing.license
+        } else {
+            timing.not_asking
+        };
         deadlines.push(offer.at + timing.already_there);
         deadlines.push(offer.at + wait);
-        return (now - offer.at >= wait).then(|| failed(format!("it was told to load {} and does not ask for it", hop.to)));
+        return (now - offer.at >= wait)
+            .then(|| failed(format!("it was told to load {} and does not ask for it", hop.to)));
     }
     waits_for_configuration(journey, belief, context, deadlines)
 }
@@ -66,12 +94,18 @@ fn in_round(round: &Round, context: &Context<'_>, deadlines: &mut Vec<Time>) -> 
     if super::belief::arrived_whole(round, context.library) {
         deadlines.push(round.last + timing.flash);
         return (idle >= timing.flash).then(|| {
-            failed(format!("it fetched {} whole and has not started again; it may still be writing flash", round.load))
+            failed(format!(
+                "it fetched {} whole and has not started again; it may still be writing flash",
+                round.load
+            ))
         });
     }
     deadlines.push(round.last + timing.transfer_idle);
     (idle >= timing.transfer_idle).then(|| {
-        let what = round.broken.clone().unwrap_or_else(|| "nothing has moved since".into());
+        let what = round
+            .broken
+            .clone()
+            .unwrap_or_else(|| "nothing has moved since".into());
         failed(format!("its fetch of {} stopped: {what}", round.load))
     })
 }
@@ -93,19 +127,27 @@ fn waits_for_configuration(
             "it runs {} and reads its configuration only when it starts",
             belief.load.as_ref().map_or("its load", LoadName::as_str)
         );
-        (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
+        (
+            Stage::Held,
+            Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"),
+        )
     })
 }
 
 fn signed_only(journey: &Journey) -> Option<Time> {
     let signed = journey.signed_asked?;
-    journey.unsigned_asked.is_none_or(|plain| plain < signed).then_some(signed)
+    journey
+        .unsigned_asked
+        .is_none_or(|plain| plain < signed)
+        .then_some(signed)
 }
 
 fn last_failure(journey: &Journey, load: &LoadName) -> String {
     let round = journey.rounds.iter().rev().find(|round| round.load == *load);
     match round {
-        Some(Round { broken: Some(why), .. }) => why.clone(),
+        Some(Round {
+            broken: Some(why), ..
+        }) => why.clone(),
         Some(_) => "it started again without the load".into(),
         None => "unknown".into(),
     }
@@ -126,9 +168,12 @@ fn not_asking(side: Option<Side>) -> Hold {
 }
 
 fn failed(cause: String) -> (Stage, Hold) {
-    (Stage::Stuck, Hold::new(HoldCode::Failed, cause, "once its screen is still, unplug it and plug it in again"))
-}
-
-fn stuck(code: HoldCode, cause: String, cure: &str) -> Option<(Stage, Hold)> {
-    Some((Stage::Stuck, Hold::new(code, cause, cure)))
+    (
+        Stage::Stuck,
+        Hold::new(
+            HoldCode::Failed,
+            cause,
+            "once its screen is still, unplug it and plug it in again",
+        ),
+    )
 }

@@ -36,10 +36,26 @@ fn library(names: &[&str]) -> Library {
     let mut library = Library::default();
     for name in names {
         let version = name.split_once('.').unwrap().1;
-        let components = vec![format!("rootfs88xx.{version}.sbn"), "sb288xx.BE-01-020.sbn".to_owned()];
-        let sizes = components.iter().map(|name| (name.to_ascii_lowercase(), 1000)).collect();
-        let platforms = vec![Platform { name: "PLATFORM_1".into(), components }];
-        library.loads.insert(load(name), Load { platforms, sizes, ..Load::default() });
+        let components = vec![
+            format!("rootfs88xx.{version}.sbn"),
+            "sb288xx.BE-01-020.sbn".to_owned(),
+        ];
+        let sizes = components
+            .iter()
+            .map(|name| (name.to_ascii_lowercase(), 1000))
+            .collect();
+        let platforms = vec![Platform {
+            name: "PLATFORM_1".into(),
+            components,
+        }];
+        library.loads.insert(
+            load(name),
+            Load {
+                platforms,
+                sizes,
+                ..Load::default()
+            },
+        );
     }
     library
 }
@@ -58,12 +74,21 @@ impl Bench {
             http_port: 80,
             after: After::default(),
         };
-        Self { catalog: Catalog::seed_2019(), library, settings, entry: None, journey: None, now: Time(1_000_000) }
+        Self {
+            catalog: Catalog::seed_2019(),
+            library,
+            settings,
+            entry: None,
+            journey: None,
+            now: Time(1_000_000),
+        }
     }
 
     fn see(&mut self, fact: Fact) {
         let observation = Observation { at: self.now, fact };
-        self.journey.get_or_insert_with(|| Journey::new(MAC, observation.at)).observe(&observation);
+        self.journey
+            .get_or_insert_with(|| Journey::new(MAC, observation.at))
+            .observe(&observation);
         self.pass(1);
     }
 
@@ -72,8 +97,14 @@ impl Bench {
     }
 
     fn boot(&mut self, class: &str) {
-        self.see(Fact::Dhcp { boot: true, vendor_class: Some(class.to_owned()), request_list: vec![1, 66, 150] });
-        self.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
+        self.see(Fact::Dhcp {
+            boot: true,
+            vendor_class: Some(class.to_owned()),
+            request_list: vec![1, 66, 150],
+        });
+        self.see(Fact::Leased {
+            address: Ipv4Addr::new(10, 23, 45, 101),
+        });
     }
 
     fn verdict(&self) -> Assessment {
@@ -89,14 +120,32 @@ impl Bench {
 
     /// The phone reads its boot file; what a bench would record with the answer is recorded.
     fn reads(&mut self, side: Side) -> Next {
-        self.see(Fact::ConfigAsked { side, signed: false, model: None, user_agent: None });
+        self.see(Fact::ConfigAsked {
+            side,
+            signed: false,
+            model: None,
+            user_agent: None,
+        });
         let verdict = self.verdict();
-        if let Next::Load { load, when, attempt, .. } = &verdict.next {
+        if let Next::Load {
+            load, when, attempt, ..
+        } = &verdict.next
+        {
             let conditional = when.is_some();
-            let branches = [Some((load.clone(), when.clone())), when.clone().map(|otherwise| (otherwise, None))];
+            let branches = [
+                Some((load.clone(), when.clone())),
+                when.clone().map(|otherwise| (otherwise, None)),
+            ];
             let at = self.now;
             for (load, when) in branches.into_iter().flatten() {
-                let fact = Fact::Offered { load, when, conditional, attempt: *attempt, side, catalog: String::new() };
+                let fact = Fact::Offered {
+                    load,
+                    when,
+                    conditional,
+                    attempt: *attempt,
+                    side,
+                    catalog: String::new(),
+                };
                 self.journey.as_mut().unwrap().observe(&Observation { at, fact });
             }
             self.pass(1);
@@ -105,11 +154,20 @@ impl Bench {
     }
 
     fn fetches(&mut self, name: &str) {
-        assert!(self.verdict().permits(&load(name)), "{name} is not permitted: {:?}", self.verdict());
+        assert!(
+            self.verdict().permits(&load(name)),
+            "{name} is not permitted: {:?}",
+            self.verdict()
+        );
         self.see(Fact::LoadsGiven { load: load(name) });
         let components: Vec<_> = self.library.loads[&load(name)].platforms[0].components.clone();
         for name in components {
-            self.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000 });
+            self.see(Fact::Fetched {
+                name,
+                from: 0,
+                to: 1000,
+                size: 1000,
+            });
         }
     }
 
@@ -132,30 +190,54 @@ fn an_enterprise_phone_of_unknown_load_walks_the_seeds_path() {
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().stage, Stage::Seen);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
-    assert!(!bench.verdict().permits(&load(E2M)), "the gate stays closed for a hop too far");
+    assert!(
+        !bench.verdict().permits(&load(E2M)),
+        "the gate stays closed for a hop too far"
+    );
     bench.fetches(FLOOR);
     let moving = bench.verdict();
-    assert_eq!((moving.stage, moving.writing, moving.progress.value()), (Stage::Moving, true, 1.0));
+    assert_eq!(
+        (moving.stage, moving.writing, moving.progress.value()),
+        (Stage::Moving, true, 1.0)
+    );
 
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     let crossing = bench.verdict();
-    assert_eq!((crossing.stage, crossing.hop, crossing.hops), (Stage::Crossing, 1, 2));
+    assert_eq!(
+        (crossing.stage, crossing.hop, crossing.hops),
+        (Stage::Crossing, 1, 2)
+    );
     assert_eq!(crossing.route, [FLOOR, E2M, MPP].map(load));
     bench.fetches(E2M);
 
     bench.boot(MPP_CLASS);
     let transition = bench.verdict();
-    assert_eq!((transition.persona, transition.steered_as), (Persona::Transition, Persona::Transition));
-    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { license: true, when: None, .. }));
-    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    assert_eq!(
+        (transition.persona, transition.steered_as),
+        (Persona::Transition, Persona::Transition)
+    );
+    assert!(matches!(
+        bench.reads(Side::Multiplatform),
+        Next::Load {
+            license: true,
+            when: None,
+            ..
+        }
+    ));
+    bench.see(Fact::LicenseGiven {
+        direction: Direction::E2m,
+    });
     bench.fetches(MPP);
 
     bench.boot(MPP_CLASS);
     assert_eq!(bench.reads(Side::Multiplatform), Next::Final);
     let done = bench.verdict();
-    assert_eq!((done.stage, done.license, done.hold), (Stage::Done, LicenseState::Accepted, None));
+    assert_eq!(
+        (done.stage, done.license, done.hold),
+        (Stage::Done, LicenseState::Accepted, None)
+    );
     assert_eq!((done.hop, done.hops, done.load), (2, 2, Some(load(MPP))));
 }
 
@@ -172,11 +254,16 @@ fn a_multiplatform_phone_is_led_by_the_conditional_rule() {
     bench.boot(MPP_CLASS);
     assert_eq!(bench.verdict().persona, Persona::Transition);
     bench.reads(Side::Multiplatform);
-    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
+    bench.see(Fact::LicenseGiven {
+        direction: Direction::M2e,
+    });
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.reads(Side::Enterprise), Next::Final);
-    assert_eq!((bench.verdict().stage, bench.verdict().license), (Stage::Done, LicenseState::Accepted));
+    assert_eq!(
+        (bench.verdict().stage, bench.verdict().license),
+        (Stage::Done, LicenseState::Accepted)
+    );
 }
 
 #[test]
@@ -207,12 +294,21 @@ fn without_a_license_it_stays_where_it_is_and_goes_on_once_it_has_one() {
 #[test]
 fn a_missing_component_stops_every_hop_of_the_route_and_is_named() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.library.loads.get_mut(&load(MPP)).unwrap().missing.push("rootfs88xx.11-2-3MPP-398.sbn".into());
+    bench
+        .library
+        .loads
+        .get_mut(&load(MPP))
+        .unwrap()
+        .missing
+        .push("rootfs88xx.11-2-3MPP-398.sbn".into());
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
     let hold = bench.verdict().hold.unwrap();
     assert_eq!(hold.code, HoldCode::FirmwareMissing);
-    assert!(format!("{} {}", hold.cause, hold.cure).contains("rootfs88xx.11-2-3MPP-398.sbn"), "{hold:?}");
+    assert!(
+        format!("{} {}", hold.cause, hold.cure).contains("rootfs88xx.11-2-3MPP-398.sbn"),
+        "{hold:?}"
+    );
 }
 
 #[test]
@@ -254,7 +350,11 @@ fn after_a_whole_crossing_load_the_phone_is_on_the_far_side_whatever_dhcp_says()
     bench.boot(ENTERPRISE_CLASS);
     let verdict = bench.verdict();
     assert_eq!(verdict.persona, Persona::Transition);
-    assert_eq!(verdict.steered_as, Persona::Unknown, "options that are valid on both sides");
+    assert_eq!(
+        verdict.steered_as,
+        Persona::Unknown,
+        "options that are valid on both sides"
+    );
     // It asks for an Enterprise boot file: the flash failed, and it is where it was.
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     let verdict = bench.verdict();
@@ -268,8 +368,18 @@ fn a_component_the_phone_has_already_need_not_be_fetched_again() {
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
     let name = String::from("rootfs88xx.12-5-1SR1-4.sbn");
-    bench.see(Fact::Fetched { name: name.clone(), from: 0, to: 400, size: 1000 });
-    bench.see(Fact::Fetched { name, from: 400, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched {
+        name: name.clone(),
+        from: 0,
+        to: 400,
+        size: 1000,
+    });
+    bench.see(Fact::Fetched {
+        name,
+        from: 400,
+        to: 1000,
+        size: 1000,
+    });
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
 }
@@ -281,8 +391,14 @@ fn a_broken_fetch_on_the_multiplatform_side_starts_the_next_attempt_by_itself() 
     bench.reads(Side::Multiplatform);
     assert_eq!(bench.verdict().attempt, 1);
     bench.see(Fact::LoadsGiven { load: load(MPP) });
-    bench.see(Fact::Broken { name: "rootfs88xx.11-2-3MPP-398.sbn".into(), cause: "reset".into() });
-    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }));
+    bench.see(Fact::Broken {
+        name: "rootfs88xx.11-2-3MPP-398.sbn".into(),
+        cause: "reset".into(),
+    });
+    assert!(matches!(
+        bench.reads(Side::Multiplatform),
+        Next::Load { attempt: 2, .. }
+    ));
     bench.fetches(MPP);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
@@ -308,7 +424,12 @@ fn too_many_failed_attempts_stop_it_until_the_operator_retries() {
 fn a_phone_that_asks_for_signed_files_only_holds_a_trust_list() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
-    bench.see(Fact::ConfigAsked { side: Side::Enterprise, signed: true, model: None, user_agent: None });
+    bench.see(Fact::ConfigAsked {
+        side: Side::Enterprise,
+        signed: true,
+        model: None,
+        user_agent: None,
+    });
     assert_eq!(bench.hold(), (Stage::Seen, None), "it may fall back yet");
     bench.pass(70);
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::TrustList)));
@@ -330,7 +451,10 @@ fn on_the_target_at_first_sight_is_done_and_unwitnessed() {
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
     bench.pass(130);
     let verdict = bench.verdict();
-    assert_eq!((verdict.stage, verdict.license, verdict.next), (Stage::Done, LicenseState::Unwitnessed, Next::Final));
+    assert_eq!(
+        (verdict.stage, verdict.license, verdict.next),
+        (Stage::Done, LicenseState::Unwitnessed, Next::Final)
+    );
 }
 
 #[test]
@@ -338,7 +462,9 @@ fn a_phone_in_the_transition_load_that_waits_for_its_license_is_not_done() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
-    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.see(Fact::LicenseGiven {
+        direction: Direction::E2m,
+    });
     bench.pass(600);
     assert_ne!(bench.verdict().stage, Stage::Done);
 }
@@ -355,11 +481,19 @@ fn a_direct_crossing_is_done_when_its_license_is_no_longer_asked_for() {
     bench.fetches(to);
     bench.boot(MPP_CLASS);
     assert_eq!(bench.reads(Side::Multiplatform), Next::License);
-    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
-    assert_eq!((bench.verdict().stage, bench.verdict().license), (Stage::Crossing, LicenseState::Fetched));
+    bench.see(Fact::LicenseGiven {
+        direction: Direction::E2m,
+    });
+    assert_eq!(
+        (bench.verdict().stage, bench.verdict().license),
+        (Stage::Crossing, LicenseState::Fetched)
+    );
     let deadline = bench.verdict().deadline.unwrap();
     bench.now = deadline;
-    assert_eq!((bench.verdict().stage, bench.verdict().license), (Stage::Done, LicenseState::Accepted));
+    assert_eq!(
+        (bench.verdict().stage, bench.verdict().license),
+        (Stage::Done, LicenseState::Accepted)
+    );
 }
 
 #[test]
@@ -404,11 +538,24 @@ fn a_looping_phone_does_not_grow_without_bound() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     for round in 0..1000 {
         bench.boot(ENTERPRISE_CLASS);
-        bench.see(Fact::Missing { name: format!("nonsense-{round}") });
-        bench.see(Fact::Contradiction { what: format!("nonsense-{round}") });
+        bench.see(Fact::Missing {
+            name: format!("nonsense-{round}"),
+        });
+        bench.see(Fact::Contradiction {
+            what: format!("nonsense-{round}"),
+        });
         bench.see(Fact::LoadsGiven { load: load(OLD) });
-        bench.see(Fact::Fetched { name: format!("{round}.sbn"), from: 0, to: 1, size: 1 });
+        bench.see(Fact::Fetched {
+            name: format!("{round}.sbn"),
+            from: 0,
+            to: 1,
+            size: 1,
+        });
     }
     let journey = bench.journey.unwrap();
-    assert!(journey.rounds.len() <= KEPT && journey.missing.len() <= NAMES_KEPT && journey.contradictions.len() <= NAMES_KEPT);
+    assert!(
+        journey.rounds.len() <= KEPT
+            && journey.missing.len() <= NAMES_KEPT
+            && journey.contradictions.len() <= NAMES_KEPT
+    );
 }

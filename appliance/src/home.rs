@@ -1,0 +1,48 @@
+//! What lies in the state folder beside the ledger and the library: the user's catalog rows and the roster.
+
+use std::path::Path;
+
+use transload_provision::catalog::Catalog;
+use transload_provision::roster::{self, Entry};
+
+use crate::config::{CatalogChoice, Config};
+use crate::error::{Exit, Failure};
+
+/// The chosen catalog, with the user's rows from `catalog.toml` in the state folder.
+pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
+    let catalog = match config.bench.catalog {
+        CatalogChoice::Current => Catalog::current(),
+        CatalogChoice::Seed2019 => Catalog::seed_2019(),
+    };
+    let path = config.bench.state.join("catalog.toml");
+    let Some(text) = read(&path)? else { return Ok(catalog) };
+    let text = String::from_utf8_lossy(&text);
+    catalog.with_user(&text).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format!("{}: {error}", path.display()),
+            "correct the row, or take it out",
+        )
+    })
+}
+
+/// The roster, and a line for each of its rows that cannot be used.
+pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
+    let path = state.join("roster.csv");
+    let Some(bytes) = read(&path)? else { return Ok((Vec::new(), Vec::new())) };
+    let roster = roster::parse(&bytes);
+    let problems = roster.problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect();
+    Ok((roster.entries, problems))
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::new(
+            Exit::Usage,
+            format!("cannot read {}: {error}", path.display()),
+            "make it readable for the user that Transload runs as",
+        )),
+    }
+}
