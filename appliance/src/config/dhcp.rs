@@ -5,10 +5,11 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use toml::Spanned;
+use transload_provision::options::{self as options_of_phones, ClassError, ClassRule};
 
-use super::validate::Findings;
-use super::values::{Hex, Prefix, Range, Ranges, Text};
-use super::{Class, Client, Dhcp, DhcpAdmit, Network, OnForeign, Reservation, network, options, written};
+use super::validate::{Findings, cause_and_cure};
+use super::values::{Hex, Oui, Prefix, Range, Ranges, Text};
+use super::{Client, Dhcp, DhcpAdmit, Network, OnForeign, Reservation, network, options, written};
 
 /// The section, for a bench at `address`.
 pub(super) fn dhcp(dhcp: written::Dhcp, address: Option<Prefix>, f: &mut Findings<'_>) -> Dhcp {
@@ -38,11 +39,11 @@ pub(super) fn dhcp(dhcp: written::Dhcp, address: Option<Prefix>, f: &mut Finding
         };
         let overlaps =
             |other: Prefix| other.network() <= prefix.broadcast() && prefix.network() <= other.broadcast();
-        if prefix.length > 30 {
+        if !(8..=30).contains(&prefix.length) {
             f.problem(
                 place.clone(),
-                &format!("dhcp.network: {prefix} has no room for phones"),
-                "use a prefix length of at most 30",
+                &format!("dhcp.network: {prefix} is no network for phones"),
+                "use a prefix length from 8 to 30",
             );
         }
         if address
@@ -81,40 +82,47 @@ fn ranges(written: Option<Spanned<Ranges>>) -> Vec<Range> {
     written.map(|ranges| ranges.into_inner().0).unwrap_or_default()
 }
 
-fn classes(written: Vec<Spanned<written::Class>>, f: &mut Findings<'_>) -> Vec<Class> {
-    let mut names = BTreeSet::new();
+fn classes(written: Vec<Spanned<written::Class>>, f: &mut Findings<'_>) -> Vec<ClassRule> {
+    let mut places = Vec::new();
     let mut classes = Vec::new();
     for spanned in written {
         let place = spanned.span();
         let class = spanned.into_inner();
-        let name = class.name.map(Spanned::into_inner).unwrap_or_default();
-        if name.is_empty() || !names.insert(name.clone()) {
-            let cause = format!("dhcp.class: {name:?} is no name of its own");
-            f.problem(place.clone(), &cause, "give each class a name that no other has");
-        }
-        if class.vendor_class.is_none() && class.oui.is_empty() {
-            let cause = format!("dhcp.class {name:?} would match every client");
-            f.problem(place, &cause, "give it a vendor-class, an oui, or both");
-        }
-        if let Some(pattern) = &class.vendor_class {
-            let text = pattern.get_ref();
-            let stars = text.matches('*').count();
-            let at_an_end = text.starts_with('*') || text.ends_with('*');
-            if text.trim_matches('*').is_empty() || stars > 1 || (stars == 1 && !at_an_end) {
-                let cause = format!("dhcp.class {name:?}: vendor-class {text:?} cannot be matched");
-                f.problem(
-                    pattern.span(),
-                    &cause,
-                    "write the whole text, or a part of it with one * before or after",
-                );
-            }
-        }
-        classes.push(Class {
-            vendor_class: class.vendor_class.map(Spanned::into_inner),
-            oui: class.oui.into_iter().map(|Text(oui)| oui).collect(),
+        let name = class.name.unwrap_or_default();
+        places.push((name.clone(), place));
+        classes.push(ClassRule {
+            vendor_class: class.vendor_class.map(|Text(pattern)| pattern),
+            oui: class.oui.into_iter().map(|Text(Oui(octets))| octets).collect(),
             options: options::of_phones(class.options, &format!("dhcp.class {name:?}"), f),
+            next_server: None,
             name,
         });
+    }
+    let mut at = |name: &str, message: &str| {
+        // Of two classes with one name the later one is the mistake.
+        let place = places
+            .iter()
+            .rev()
+            .find(|(known, _)| known == name)
+            .map(|(_, place)| place.clone());
+        let (cause, cure) = cause_and_cure(message);
+        f.problem(place.unwrap_or_default(), &format!("dhcp.class: {cause}"), cure);
+    };
+    match options_of_phones::check_classes(&classes) {
+        Ok(overlaps) => f.warnings.extend(overlaps.iter().map(ToString::to_string)),
+        Err(errors) => {
+            for error in errors {
+                let name = match &error {
+                    ClassError::NameTaken(name)
+                    | ClassError::MatchesNobody(name)
+                    | ClassError::Unreachable {
+                        unreachable: name, ..
+                    } => name.as_str(),
+                    ClassError::Nameless | ClassError::Oui(_) => "",
+                };
+                at(name, &error.to_string());
+            }
+        }
     }
     classes
 }

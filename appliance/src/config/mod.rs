@@ -20,12 +20,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
+use transload_provision::options::ClassRule;
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use crate::error::{Exit, Failure};
-use values::{Oui, Prefix, Range};
-
-pub use options::DhcpOption;
+use values::{Prefix, Range};
 
 /// Where the configuration is looked for when `--config` does not say.
 pub const PLACES: [&str; 2] = ["transload.toml", "/etc/transload/transload.toml"];
@@ -142,7 +141,7 @@ pub struct Dhcp {
     /// Further networks, each with its `subnet` given.
     pub networks: Vec<Network>,
     /// Classes that come before the built-in ones.
-    pub classes: Vec<Class>,
+    pub classes: Vec<ClassRule>,
     /// Fixed addresses.
     pub reservations: Vec<Reservation>,
 }
@@ -180,22 +179,8 @@ pub struct Network {
     pub exclude: Vec<Range>,
     /// How long a lease lasts.
     pub lease: Duration,
-    /// Options every client of the network gets.
-    pub options: Vec<DhcpOption>,
-}
-
-/// Clients that get options of their own.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::struct_field_names, reason = "vendor class is the standard's term")]
-pub struct Class {
-    /// What logs call it.
-    pub name: String,
-    /// Option 60 as a whole, or with `*` at one end.
-    pub vendor_class: Option<String>,
-    /// Vendors' prefixes; any where it is empty.
-    pub oui: Vec<Oui>,
-    /// The options.
-    pub options: Vec<DhcpOption>,
+    /// Options every client of the network gets: number and content.
+    pub options: Vec<(u8, Vec<u8>)>,
 }
 
 /// A fixed address.
@@ -205,8 +190,8 @@ pub struct Reservation {
     pub client: Client,
     /// The address.
     pub address: Ipv4Addr,
-    /// Options of its own.
-    pub options: Vec<DhcpOption>,
+    /// Options of its own: number and content.
+    pub options: Vec<(u8, Vec<u8>)>,
 }
 
 /// How a reservation knows its client.
@@ -289,19 +274,23 @@ impl Config {
     /// Reads a configuration. `file` is what errors call it.
     ///
     /// # Errors
-    /// Everything that is wrong with the text, at exit status 2.
+    /// Every mistake of form, or else everything that cannot be meant, at exit status 2.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Failure> {
         let source = reader::Source { file, text };
         let (written, problems) = reader::read(source);
-        let (config, more) = validate::validate(written, source);
-        let problems: Vec<_> = problems.into_iter().chain(more).collect();
+        let failure = |problems| Failure {
+            exit: Exit::Usage,
+            problems,
+        };
+        if !problems.is_empty() {
+            return Err(failure(problems));
+        }
+        // What a mistake of form left out would be missed here, and told as a second mistake.
+        let (config, problems) = validate::validate(written, source);
         if problems.is_empty() {
             Ok(config)
         } else {
-            Err(Failure {
-                exit: Exit::Usage,
-                problems,
-            })
+            Err(failure(problems))
         }
     }
 

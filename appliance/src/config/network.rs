@@ -1,11 +1,91 @@
-//! Which addresses of a network are given.
+//! Which addresses of a network are given, and the DHCP server's own configuration.
 
 use std::net::Ipv4Addr;
 
 use toml::Spanned;
+use transload_dhcp::config as engine;
+use transload_dhcp::lease::ClientKey;
 
-use super::validate::Findings;
+use super::validate::{Findings, cause_and_cure};
 use super::values::{Prefix, Range, Ranges};
+use super::{Client, Config, Network};
+use crate::error::{Exit, Failure};
+
+impl Config {
+    /// What the DHCP server is told, for a bench at `own`.
+    ///
+    /// # Errors
+    /// What does not fit that address, at exit status 2.
+    pub fn dhcp_server(&self, own: Prefix) -> Result<engine::Config, Failure> {
+        let mut networks = vec![network("bench".into(), own, &self.dhcp.own)];
+        for further in &self.dhcp.networks {
+            if let Some(subnet) = further.subnet {
+                let first = Prefix {
+                    address: subnet.network(),
+                    ..subnet
+                };
+                networks.push(network(first.to_string(), first, further));
+            }
+        }
+        for reservation in &self.dhcp.reservations {
+            let Some(network) = networks
+                .iter_mut()
+                .find(|network| network.contains(reservation.address))
+            else {
+                let cause = format!(
+                    "dhcp.reservation: {} is in no network of the bench",
+                    reservation.address
+                );
+                let cure = format!("use an address of {own}, or describe its network in a [[dhcp.network]]");
+                return Err(Failure::new(Exit::Usage, cause, cure));
+            };
+            network.reservations.push(engine::Reservation {
+                client: match &reservation.client {
+                    Client::Mac(mac) => ClientKey::Mac(mac.0),
+                    Client::Id(id) => ClientKey::Id(id.clone()),
+                },
+                address: reservation.address,
+                options: reservation.options.clone(),
+            });
+        }
+        let config = engine::Config {
+            networks,
+            authoritative: self.dhcp.authoritative,
+            ..engine::Config::default()
+        };
+        config.validate().map_err(|error| {
+            let message = error.to_string();
+            let (cause, cure) = cause_and_cure(&message);
+            Failure::new(
+                Exit::Usage,
+                format!("[dhcp] does not fit the bench's address {own}: {cause}"),
+                cure,
+            )
+        })?;
+        Ok(config)
+    }
+}
+
+fn network(name: String, address: Prefix, network: &Network) -> engine::Network {
+    let range = |range: &Range| engine::Range {
+        first: range.first,
+        last: range.last,
+    };
+    let pools = match network.pool.as_slice() {
+        [] => vec![range(&default_pool(address))],
+        pool => pool.iter().map(range).collect(),
+    };
+    engine::Network {
+        name,
+        address: address.address,
+        prefix_len: address.length,
+        pools,
+        exclude: network.exclude.iter().map(range).collect(),
+        lease: engine::LeaseTime::fixed(u32::try_from(network.lease.as_secs()).unwrap_or(u32::MAX)),
+        options: network.options.clone(),
+        reservations: Vec::new(),
+    }
+}
 
 /// A pool as written, weighed against its network where that is known.
 pub(super) fn pool(

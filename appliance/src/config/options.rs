@@ -1,101 +1,100 @@
 //! DHCP options in the configuration: by field name or number, with a value of the option's type.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use toml::Value;
+use transload_dhcp::options as standard;
+use transload_provision::options::{OptionValue, check_general, phone_option, steers};
 
-use super::validate::Findings;
-use super::values::{Hex, Written};
+use super::validate::{Findings, cause_and_cure};
+use super::values::Written;
 use super::written::Options;
 
-/// One option, as it goes on the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DhcpOption {
-    /// Its number.
-    pub code: u8,
-    /// Its content.
-    pub value: Vec<u8>,
-}
+/// Number and content, as they go on the wire.
+type Encoded = (u8, Vec<u8>);
 
-/// The options that tell a phone where to boot from. They never go to anything that is not a classified phone.
-const OF_PHONES: [u8; 4] = [66, 150, 159, 160];
-
-/// Options for every client of a network: the phones' four are refused.
-pub(super) fn common(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<DhcpOption> {
-    let places: Vec<_> = written.keys().map(toml::Spanned::span).collect();
-    let options = encode_all(written, key, f);
-    for (place, option) in places.into_iter().zip(&options) {
-        if let Some(DhcpOption { code, .. }) =
-            option.as_ref().filter(|option| OF_PHONES.contains(&option.code))
-        {
-            f.problem(
-                place,
-                &format!(
-                    "{key}: option {code} tells phones where to boot from and cannot be set for every client"
-                ),
-                "leave it out: phones are given it by what they are; or set it in a [[dhcp.class]]",
-            );
-        }
-    }
-    options.into_iter().flatten().collect()
+/// Options for every client of a network: those that steer phones are refused.
+pub(super) fn common(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Encoded> {
+    encode_all(written, key, f, |code| {
+        check_general(code, key).map_err(|error| error.to_string())
+    })
 }
 
 /// Options for chosen clients.
-pub(super) fn of_phones(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<DhcpOption> {
-    encode_all(written, key, f).into_iter().flatten().collect()
+pub(super) fn of_phones(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Encoded> {
+    encode_all(written, key, f, |_| Ok(()))
 }
 
-fn encode_all(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Option<DhcpOption>> {
-    let mut encode_one = |(name, value): (toml::Spanned<String>, toml::Spanned<Value>)| {
-        let span = name.span();
-        encode(name.get_ref(), value.get_ref())
-            .map_err(|(cause, cure)| f.problem(span, &format!("{key}: {cause}"), cure))
-            .ok()
-    };
-    written.into_iter().map(&mut encode_one).collect()
+fn encode_all(
+    written: Options,
+    key: &str,
+    f: &mut Findings<'_>,
+    permit: impl Fn(u8) -> Result<(), String>,
+) -> Vec<Encoded> {
+    let mut all: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
+    for (name, value) in written {
+        let encoded =
+            encode(name.get_ref(), value.get_ref()).and_then(|option| permit(option.0).map(|()| option));
+        let problem = match encoded {
+            Err(message) => message,
+            Ok((code, _)) if all.contains_key(&code) => {
+                format!("option {code} is set twice; keep one of the two")
+            }
+            Ok((code, content)) => {
+                all.insert(code, content);
+                continue;
+            }
+        };
+        let (cause, cure) = cause_and_cure(&problem);
+        f.problem(name.span(), &format!("{key}: {cause}"), cure);
+    }
+    all.into_iter().collect()
 }
 
-fn encode(name: &str, value: &Value) -> Result<DhcpOption, (String, String)> {
-    const NAMES: [(&str, u8); 8] = [
-        ("time-offset", 2),
-        ("router", 3),
-        ("dns", 6),
-        ("log", 7),
-        ("host-name", 12),
-        ("domain", 15),
-        ("mtu", 26),
-        ("ntp", 42),
-    ];
-    let code = name
-        .parse::<u8>()
-        .ok()
-        .or_else(|| NAMES.iter().find(|known| known.0 == name).map(|known| known.1));
-    let code = code.ok_or_else(|| {
-        (
-            format!("there is no option {name:?}"),
-            "write its number".to_owned(),
-        )
-    })?;
-    let bytes = match value {
-        Value::String(text) => Hex::read(text)
-            .map(|hex| hex.0)
-            .or_else(|| Some(text.clone().into_bytes())),
-        Value::Array(list) => list
-            .iter()
-            .map(|item| {
-                item.as_str()
-                    .and_then(Ipv4Addr::read)
-                    .map(|address| address.octets())
-            })
-            .collect::<Option<Vec<_>>>()
-            .map(|octets| octets.concat()),
+fn encode(name: &str, value: &Value) -> Result<Encoded, String> {
+    match standard::find(name) {
+        Some(option) if steers(option.code) => {
+            let content =
+                phone_option(option.code, &phone_value(value)?).map_err(|error| error.to_string())?;
+            Ok((option.code, content))
+        }
+        _ => standard::encode(name, &plain_value(value)?).map_err(|error| error.to_string()),
+    }
+}
+
+/// A value of one of the options that steer phones.
+fn phone_value(value: &Value) -> Result<OptionValue, String> {
+    let address = |item: &Value| item.as_str().and_then(Ipv4Addr::read);
+    match value {
+        Value::String(text) => Some(OptionValue::Text(text.clone())),
+        Value::Array(list) => list.iter().map(address).collect::<Option<_>>().map(OptionValue::Addresses),
+        _ => None,
+    }
+    .ok_or_else(|| {
+        format!("{value} is neither text nor a list of addresses; write \"http://10.23.45.67\" or [\"10.23.45.67\"]")
+    })
+}
+
+/// A value of any other option.
+fn plain_value(value: &Value) -> Result<standard::Value, String> {
+    let item = |item: &Value| match item {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
         _ => None,
     };
-    let value = bytes.ok_or_else(|| {
-        (
-            format!("{name} has a value of another type"),
-            "write text or addresses".to_owned(),
-        )
-    })?;
-    Ok(DhcpOption { code, value })
+    match value {
+        Value::String(text) => Some(standard::Value::Text(text.clone())),
+        Value::Integer(number) => Some(standard::Value::Number(*number)),
+        Value::Boolean(flag) => Some(standard::Value::Flag(*flag)),
+        Value::Array(list) => list
+            .iter()
+            .map(item)
+            .collect::<Option<_>>()
+            .map(standard::Value::List),
+        _ => None,
+    }
+    .ok_or_else(|| {
+        format!("{value} is no option's value; write text, a number, true, false, or a list of texts")
+    })
 }

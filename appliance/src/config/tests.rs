@@ -98,8 +98,8 @@ fn the_contracts_example_means_what_it_says() {
     assert_eq!(config.bench.interface.as_deref(), Some("eth1"));
     assert_eq!(config.dhcp.own.pool[0].to_string(), "10.23.45.100-10.23.45.250");
     assert_eq!(config.dhcp.own.lease, Duration::from_secs(3600));
-    assert_eq!(config.dhcp.own.options[0].code, 6);
-    assert_eq!(config.dhcp.classes[0].options[1].value, b"http://10.23.45.67");
+    assert_eq!(config.dhcp.own.options[1].0, 6);
+    assert_eq!(config.dhcp.classes[0].options[1].1, b"http://10.23.45.67");
     assert_eq!(config.dhcp.reservations[0].address, Ipv4Addr::new(10, 23, 45, 50));
     assert_eq!(config.migration.routes["sip88xx"].len(), 3);
     let settings = config.settings(Ipv4Addr::new(10, 23, 45, 67), 80);
@@ -208,7 +208,7 @@ fn the_phones_four_options_are_refused_for_everybody_and_taken_for_a_class() {
     ] {
         let problems = parse(&format!("[dhcp]\noptions = {{ {option} }}")).unwrap_err();
         assert!(
-            problems[0].contains("cannot be set for every client"),
+            problems[0].contains("steers phones and cannot be set in dhcp.options"),
             "{problems:?}"
         );
         let network = format!("[[dhcp.network]]\nsubnet = \"10.9.0.0/24\"\noptions = {{ {option} }}");
@@ -238,12 +238,12 @@ fn values_are_weighed_against_each_other() {
             "[[dhcp.network]]\nsubnet = \"10.0.0.0/8\"\n[[dhcp.network]]\nsubnet = \"10.1.0.0/24\"",
             "overlaps",
         ),
-        ("[[dhcp.class]]\nname = \"a\"", "would match every client"),
+        ("[[dhcp.class]]\nname = \"a\"", "does not say who belongs to it"),
         (
             "[[dhcp.class]]\nname = \"a\"\nvendor-class = \"a*b\"",
-            "cannot be matched",
+            "is not a vendor class",
         ),
-        ("[[dhcp.class]]\nvendor-class = \"a\"", "no name of its own"),
+        ("[[dhcp.class]]\nvendor-class = \"a\"", "has no name"),
         (
             "[[dhcp.reservation]]\nmac = \"00:12:34:ab:45:de\"",
             "does not say whose",
@@ -306,6 +306,74 @@ fn sides_this_version_cannot_steer_are_read_and_named_and_refused_to_serve() {
         parse("[migration]\ndirection = \"m2e\"").unwrap().scenario_name(),
         "m2e/dhcp"
     );
+}
+
+#[test]
+fn options_take_standard_names_numbers_and_typed_values() {
+    let options =
+        |text: &str| parse(&format!("[dhcp]\noptions = {{ {text} }}")).map(|config| config.dhcp.own.options);
+    assert_eq!(
+        options("ntp = \"10.0.0.1\", mtu = 1400, 43 = \"hex:0102\", ip-forwarding = false"),
+        Ok(vec![
+            (19, vec![0]),
+            (26, vec![5, 120]),
+            (42, vec![10, 0, 0, 1]),
+            (43, vec![1, 2])
+        ])
+    );
+    for (text, expected) in [
+        ("lease-time = 5", "there is no DHCP option"),
+        ("51 = 5", "written by the server itself"),
+        ("mtu = \"big\"", "DHCP option mtu is"),
+        (
+            "dns = [\"10.0.0.1\"], 6 = [\"10.0.0.2\"]",
+            "option 6 is set twice",
+        ),
+        ("dns = 1979-05-27", "is no option's value"),
+        ("tftp = \"10.0.0.1\"", "steers phones"),
+    ] {
+        let problems = options(text).unwrap_err();
+        assert!(
+            problems.len() == 1 && problems[0].contains(expected),
+            "{text}: {problems:?}"
+        );
+    }
+}
+
+#[test]
+fn the_dhcp_server_is_told_the_networks_of_the_bench() {
+    let own = values::Written::read("10.23.45.67/24").unwrap();
+    let text = "[dhcp]\nlease = \"2m\"\n[[dhcp.network]]\nsubnet = \"10.1.2.0/24\"\n\
+        [[dhcp.reservation]]\nmac = \"001234ab45de\"\naddress = \"10.1.2.5\"";
+    let server = parse(text).unwrap().dhcp_server(own).unwrap();
+    assert_eq!(server.networks[0].pools[0].first, Ipv4Addr::new(10, 23, 45, 100));
+    assert_eq!(
+        (
+            server.networks[0].lease.default,
+            server.networks[1].reservations.len()
+        ),
+        (120, 1)
+    );
+    for (text, expected) in [
+        (
+            "[dhcp]\npool = \"10.9.9.1-10.9.9.2\"",
+            "does not fit the bench's address",
+        ),
+        (
+            "[[dhcp.reservation]]\nmac = \"001234ab45de\"\naddress = \"10.1.2.5\"",
+            "in no network",
+        ),
+        (
+            "[[dhcp.reservation]]\nmac = \"001234ab45de\"\naddress = \"10.23.45.67\"",
+            "the server's own address",
+        ),
+    ] {
+        let failure = parse(text).unwrap().dhcp_server(own).unwrap_err();
+        assert!(
+            failure.exit == Exit::Usage && failure.to_string().contains(expected),
+            "{failure}"
+        );
+    }
 }
 
 #[test]

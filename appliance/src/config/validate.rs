@@ -23,7 +23,14 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(super) struct Findings<'a> {
     source: Source<'a>,
     problems: Vec<Problem>,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// An error's text in two: what comes before the last semicolon, and what to do.
+pub(super) fn cause_and_cure(message: &str) -> (&str, &str) {
+    message
+        .rsplit_once("; ")
+        .unwrap_or((message, "correct it, or leave it out"))
 }
 
 impl Findings<'_> {
@@ -132,7 +139,7 @@ fn bench(bench: written::Bench, f: &mut Findings<'_>) -> Bench {
     }
     if let Some(address) = &bench.address {
         let Text(prefix) = *address.get_ref();
-        if prefix.length > 30 || !prefix.has_host(prefix.address) {
+        if !(8..=30).contains(&prefix.length) || !prefix.has_host(prefix.address) {
             f.problem(
                 address.span(),
                 &format!("bench.address: {prefix} is not a host's address in a network with room for phones"),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor, value::SeqAccessDeserializer};
 use transload_provision::load::LoadName;
 use transload_provision::mac::Mac;
+use transload_provision::options::Pattern;
 
 /// A value that a user writes as text.
 pub trait Written: Sized {
@@ -274,6 +275,15 @@ impl Written for SocketAddr {
 
 impl Written for Mac {
     const LOOKS: &'static str = r#"a MAC address such as "00:12:34:ab:45:de""#;
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Written for Pattern {
+    const LOOKS: &'static str =
+        r#"a vendor class such as "CP-8851-3PCC", or its beginning or end with a *: "*-3PCC""#;
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()

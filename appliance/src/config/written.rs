@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
+use transload_provision::options::Pattern;
 
 use super::values::{Hex, Oui, Prefix, Ranges, Rate, Text};
 use super::{CatalogChoice, DhcpAdmit, EnterpriseSide, MultiplatformSide, OnForeign};
@@ -99,8 +100,8 @@ pub struct Network {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(clippy::struct_field_names, reason = "vendor class is the standard's term")]
 pub struct Class {
-    pub name: Option<Spanned<String>>,
-    pub vendor_class: Option<Spanned<String>>,
+    pub name: Option<String>,
+    pub vendor_class: Option<Text<Pattern>>,
     pub oui: Vec<Text<Oui>>,
     pub options: Options,
 }

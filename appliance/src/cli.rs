@@ -1,0 +1,55 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Moves Cisco 7800 and 8800 desk phones between Enterprise and Multiplatform firmware, unattended.
+#[derive(Debug, Parser)]
+#[command(name = "transload", version = VERSION.as_str(), arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Configuration file [default: ./transload.toml, else /etc/transload/transload.toml, else built-in values]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what would hold or strand which phone, before any is plugged in
+    Check(CheckArgs),
+    /// Show the phones, as the running bench sees them
+    Status(StatusArgs),
+    /// Write a commented configuration file
+    Init,
+    /// Make the running bench read its configuration and roster again
+    Reload,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// One JSON object instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Again every second, until interrupted
+    #[arg(long)]
+    pub watch: bool,
+    /// A JSON array instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The version, and how old the knowledge in it is.
+static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+    let catalog = transload_provision::catalog::Catalog::current();
+    format!("{} (catalog of {})", env!("CARGO_PKG_VERSION"), catalog.date)
+});
