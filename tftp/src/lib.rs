@@ -1,1 +1,31 @@
-//! Placeholder.
+//! A read-only TFTP server library (RFC 1350, with the options of RFC 2347, 2348, 2349 and 7440) that knows no phones.
+//!
+//! Three layers, each usable and tested without the next:
+//! - [`request`] and [`terms`] read what a client asks for and agree its options; [`transfer`] and [`timer`] decide
+//!   what to send next and when a transfer is over. They are pure: time and packets are arguments, decisions are
+//!   returned values.
+//! - [`blocks`] cuts a file into DATA packets, in either mode.
+//! - [`Server`] owns the sockets. What exists, and who may read it, is the [`Source`]'s to say: this crate opens no
+//!   file and puts no name or path into an error's text.
+//!
+//! Known deviations: a stranger who sends to a transfer's port is told "port unreachable" by the kernel and not
+//! ERROR 5 by us, since each transfer's socket is connected to its client (RFC 1350 §4 lets the transfer go on
+//! either way; the connected socket costs about a seventh less per block and learns at once when a client is gone). The
+//! retransmission timeout goes down to 50 ms, below the second of RFC 6298 §2.4, which is meant for receivers that
+//! delay their ACKs.
+
+pub mod blocks;
+mod listen;
+pub mod packet;
+pub mod request;
+mod seats;
+mod server;
+mod session;
+mod source;
+pub mod terms;
+pub mod timer;
+pub mod transfer;
+
+pub use packet::Rollover;
+pub use server::{Config, Server};
+pub use source::{Abort, Content, Ending, Opening, Outcome, Refusal, Source};

@@ -1,0 +1,195 @@
+//! Cuts a file into the blocks of one transfer. Every block since the last acknowledged one can be made again, byte
+//! for byte, from the file: no packet is kept.
+
+use std::{collections::VecDeque, io};
+
+use crate::{
+    packet,
+    request::Mode,
+    source::{Content, Ending},
+};
+
+/// Bytes read from the file at once, rounded to whole blocks. One such buffer per transfer, never longer than the
+/// file, is what a transfer costs in memory.
+const READ_AHEAD: usize = 32 * 1024;
+
+/// The blocks of one transfer.
+pub struct Blocks {
+    content: Box<dyn Content>,
+    size: u64,
+    block_size: usize,
+    netascii: Option<Marks>,
+    buffer: Vec<u8>,
+    buffer_at: u64,
+}
+
+/// Where the blocks of a netascii transfer begin, from the first unacknowledged one to the one after the last made.
+struct Marks {
+    first: u64,
+    marks: VecDeque<Mark>,
+}
+
+/// The beginning of a netascii block.
+#[derive(Clone, Copy)]
+struct Mark {
+    /// Offset in the file.
+    offset: u64,
+    /// The byte there becomes two, and the first of them ended the block before.
+    halved: bool,
+}
+
+impl Blocks {
+    /// The blocks of `content`, in this mode and size.
+    pub fn new(content: Box<dyn Content>, mode: Mode, block_size: u16) -> Blocks {
+        let netascii = (mode == Mode::Netascii).then(|| Marks {
+            first: 1,
+            marks: VecDeque::from([Mark {
+                offset: 0,
+                halved: false,
+            }]),
+        });
+        let size = content.size();
+        let block_size = usize::from(block_size);
+        Blocks {
+            content,
+            size,
+            block_size,
+            netascii,
+            buffer: Vec::new(),
+            buffer_at: 0,
+        }
+    }
+
+    /// Whether `block` can be made without reading the file.
+    pub fn ready(&self, block: u64) -> bool {
+        self.mark(block).is_ok_and(|mark| self.bytes(mark).is_some())
+    }
+
+    /// Reads the file from `block` on. May block on a disk.
+    pub fn load(&mut self, block: u64) -> io::Result<()> {
+        let start = self.mark(block)?.offset;
+        let whole_blocks = (READ_AHEAD / self.block_size).max(1) * self.block_size;
+        let length = whole_blocks.min(self.size.saturating_sub(start).try_into().unwrap_or(usize::MAX));
+        self.buffer_at = start;
+        self.buffer.resize(length, 0);
+        let mut filled = 0;
+        while let Some(rest) = self.buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.content.read_at(start + filled as u64, rest) {
+                Ok(0) => {
+                    self.buffer.clear();
+                    // Ending here would look to the client like the whole file.
+                    return Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        "it became shorter while it was sent",
+                    ));
+                }
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.buffer.clear();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the DATA packet of `block`, numbered `number`, and says whether it is the file's last: the first that is
+    /// shorter than the others, empty if need be (RFC 1350 §6). `block` is at most one beyond those made before.
+    pub fn write(&mut self, block: u64, number: u16, packet: &mut Vec<u8>) -> io::Result<bool> {
+        let mark = self.mark(block)?;
+        if self.bytes(mark).is_none() {
+            self.load(block)?;
+        }
+        packet::start_data(packet, number);
+        let header = packet.len();
+        let bytes = self.bytes(mark).unwrap_or_default();
+        if self.netascii.is_none() {
+            packet.extend_from_slice(bytes);
+        } else {
+            let next = translate(bytes, mark, self.block_size, packet);
+            if let Some(Marks { first, marks }) = &mut self.netascii
+                && *first + marks.len() as u64 == block + 1
+            {
+                marks.push_back(next);
+            }
+        }
+        Ok(packet.len() - header < self.block_size)
+    }
+
+    /// Forgets what lies before `block` and with it; returns how many bytes of the file that is, and tells the file's
+    /// owner.
+    pub fn acknowledge(&mut self, block: u64) -> u64 {
+        if let Some(Marks { first, marks }) = &mut self.netascii {
+            while *first <= block && marks.len() > 1 {
+                marks.pop_front();
+                *first += 1;
+            }
+        }
+        let bytes = self
+            .mark(block + 1)
+            .map_or(self.size, |mark| mark.offset.min(self.size));
+        self.content.acknowledged(bytes);
+        bytes
+    }
+
+    /// Tells the file's owner how it ended.
+    pub fn ended(self, ending: Ending) {
+        self.content.ended(ending);
+    }
+
+    fn mark(&self, block: u64) -> io::Result<Mark> {
+        let mark = match &self.netascii {
+            None => block.checked_sub(1).map(|before| Mark {
+                offset: before.saturating_mul(self.block_size as u64),
+                halved: false,
+            }),
+            Some(Marks { first, marks }) => block
+                .checked_sub(*first)
+                .and_then(|index| marks.get(usize::try_from(index).ok()?).copied()),
+        };
+        mark.ok_or_else(|| io::Error::other("a block out of turn"))
+    }
+
+    /// The file's bytes from `mark` on, as many as a block can take; `None` if they are not in the buffer.
+    fn bytes(&self, mark: Mark) -> Option<&[u8]> {
+        let needed = self.size.saturating_sub(mark.offset).min(self.block_size as u64) as usize;
+        if needed == 0 {
+            return Some(&[]);
+        }
+        let start = usize::try_from(mark.offset.checked_sub(self.buffer_at)?).ok()?;
+        self.buffer.get(start..start.checked_add(needed)?)
+    }
+}
+
+/// Appends `bytes` in netascii until `room` bytes are added: LF becomes CR LF, CR becomes CR NUL (RFC 764, as RFC 1350
+/// §1 refers to it). Returns where the next block begins.
+fn translate(bytes: &[u8], mut mark: Mark, room: usize, packet: &mut Vec<u8>) -> Mark {
+    let full = packet.len() + room;
+    for byte in bytes {
+        if packet.len() == full {
+            break;
+        }
+        let second = match byte {
+            b'\n' => b'\n',
+            b'\r' => 0,
+            _ => {
+                packet.push(*byte);
+                mark.offset += 1;
+                continue;
+            }
+        };
+        if !mark.halved {
+            packet.push(b'\r');
+            mark.halved = true;
+        }
+        if packet.len() < full {
+            packet.push(second);
+            mark = Mark {
+                offset: mark.offset + 1,
+                halved: false,
+            };
+        }
+    }
+    mark
+}

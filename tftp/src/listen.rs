@@ -1,0 +1,125 @@
+//! The sockets: the well-known port, which must know where each request was sent to, and one socket per transfer.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    net::{Ipv4Addr, SocketAddrV4},
+    os::fd::AsRawFd,
+};
+
+use nix::{
+    libc,
+    sys::socket::{
+        ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, sendmsg, setsockopt,
+        sockopt::Ipv4PacketInfo,
+    },
+};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{io::Interest, net::UdpSocket};
+
+/// Room for requests that wait while others are read: a thousand phones may start at once.
+const REQUEST_BUFFER: usize = 4 << 20;
+
+/// A datagram on the well-known port.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// Its length.
+    pub length: usize,
+    /// Who sent it.
+    pub peer: SocketAddrV4,
+    /// Our address that it was sent to; answers come from there (RFC 1123 §4.2.3.1 needs it on hosts with several).
+    pub local: Ipv4Addr,
+}
+
+/// Opens the well-known port.
+pub fn request_socket(bind: SocketAddrV4, device: Option<&str>) -> io::Result<UdpSocket> {
+    let socket = open(bind, device)?;
+    // The kernel may allow less; then it is less.
+    let _ = socket.set_recv_buffer_size(REQUEST_BUFFER);
+    setsockopt(&socket, Ipv4PacketInfo, &true)?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// Opens the socket of one transfer: a random port (RFC 1350 §4) on `local`, connected to `peer`.
+pub fn transfer_socket(local: Ipv4Addr, peer: SocketAddrV4, device: Option<&str>) -> io::Result<UdpSocket> {
+    let socket = open(SocketAddrV4::new(local, 0), device)?;
+    socket.connect(&peer.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+fn open(bind: SocketAddrV4, device: Option<&str>) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::IPV4,
+        Type::DGRAM.nonblocking().cloexec(),
+        Some(Protocol::UDP),
+    )?;
+    if let Some(device) = device {
+        socket.bind_device(Some(device.as_bytes()))?;
+    }
+    socket.bind(&bind.into())?;
+    Ok(socket)
+}
+
+/// Waits for a datagram on the well-known port; `None` for one that must not be answered: sent to a broadcast or
+/// multicast address (RFC 1123 §4.2.3.5), or by nobody who could receive an answer.
+pub async fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Arrival>> {
+    socket
+        .async_io(Interest::READABLE, || Ok(receive_now(socket, buffer)?))
+        .await
+}
+
+fn receive_now(socket: &UdpSocket, buffer: &mut [u8]) -> nix::Result<Option<Arrival>> {
+    let mut space = nix::cmsg_space!(libc::in_pktinfo);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<SockaddrIn>(
+        socket.as_raw_fd(),
+        &mut parts,
+        Some(&mut space),
+        MsgFlags::empty(),
+    )?;
+    let peer = message
+        .address
+        .map(|address| SocketAddrV4::new(address.ip(), address.port()));
+    let sent_to = message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            Some((address(info.ipi_addr), address(info.ipi_spec_dst)))
+        }
+        _ => None,
+    });
+    let (Some(peer), Some((sent_to, local))) = (peer, sent_to) else {
+        return Ok(None);
+    };
+    let from = peer.ip();
+    let answerable =
+        peer.port() != 0 && !from.is_unspecified() && !from.is_broadcast() && !from.is_multicast();
+    Ok((answerable && sent_to == local).then_some(Arrival {
+        length: message.bytes,
+        peer,
+        local,
+    }))
+}
+
+/// Sends `packet` from the well-known port, from the address the client had asked. Used for refusals, which then need
+/// no socket of their own and can be given when none is left. If it cannot be sent at once, it is lost.
+pub fn answer(socket: &UdpSocket, to: Arrival, packet: &[u8]) {
+    let info = libc::in_pktinfo {
+        ipi_ifindex: 0,
+        ipi_spec_dst: libc::in_addr {
+            s_addr: u32::from(to.local).to_be(),
+        },
+        ipi_addr: libc::in_addr { s_addr: 0 },
+    };
+    let sent = sendmsg(
+        socket.as_raw_fd(),
+        &[IoSlice::new(packet)],
+        &[ControlMessage::Ipv4PacketInfo(&info)],
+        MsgFlags::MSG_DONTWAIT,
+        Some(&SockaddrIn::from(to.peer)),
+    );
+    if let Err(error) = sent {
+        tracing::debug!(peer = %to.peer, %error, "a refusal was not sent");
+    }
+}
+
+fn address(address: libc::in_addr) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from_be(address.s_addr))
+}

@@ -1,0 +1,92 @@
+//! What a server needs from its owner: the files, and somebody to tell how each transfer ended.
+
+use std::{future::Future, io, net::SocketAddr, pin::Pin, time::Duration};
+
+/// The answer to a request, under way.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Content>, Refusal>> + Send + 'a>>;
+
+/// Decides what each client may read.
+pub trait Source: Send + Sync + 'static {
+    /// Opens `name` for `peer`, or refuses it. `name` is as the client wrote it (bytes that are not UTF-8 replaced by
+    /// U+FFFD): it may hold `..`, backslashes or anything else, and must not be trusted as a path. A client that
+    /// waits here keeps no other waiting; the future is dropped when the server stops.
+    fn open<'a>(&'a self, peer: SocketAddr, name: &'a str) -> Opening<'a>;
+}
+
+/// A file as it was when it was opened.
+pub trait Content: Send + Sync + 'static {
+    /// Length in bytes. It must not change.
+    fn size(&self) -> u64;
+
+    /// Reads at `offset` into `buffer`, as much as one read gives; 0 only at the end. May block on a disk: it is
+    /// called on a thread made for that.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Called whenever the client has acknowledged more: `bytes` of this file since its beginning, in one piece.
+    /// Must not block.
+    fn acknowledged(&self, bytes: u64) {
+        let _ = bytes;
+    }
+
+    /// Called once, when the transfer is over. Must not block.
+    fn ended(self: Box<Self>, ending: Ending);
+}
+
+/// Why a request is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// ERROR 1.
+    NotFound,
+    /// ERROR 2.
+    Forbidden,
+    /// ERROR 0, "busy, try again".
+    Busy,
+}
+
+/// How a transfer ended, and how far it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes of the file that the client acknowledged, from its beginning. In netascii, bytes before translation.
+    pub bytes: u64,
+    /// Packets that were sent more than once.
+    pub retransmissions: u64,
+    /// From the first packet to the end.
+    pub elapsed: Duration,
+}
+
+/// How a transfer ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The client acknowledged the last block: it has the whole file.
+    Finished,
+    /// The last block was sent, but its acknowledgment never came: the client probably has the whole file.
+    LastAckMissing,
+    /// Broken off before that, for a known reason.
+    Aborted(Abort),
+    /// The client fell silent before that.
+    TimedOut,
+}
+
+/// Why a transfer was broken off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Abort {
+    /// The client sent an ERROR packet. Code 8, or 0 right after the options, is how a client asks for a size alone.
+    Client {
+        /// As in RFC 1350 §5 and RFC 2347 §4.
+        code: u16,
+        /// Its text, shortened, without control characters.
+        message: String,
+    },
+    /// The client's port is closed.
+    Gone,
+    /// The same client asked for the same file again after it had fallen silent.
+    Restarted,
+    /// The file could not be read, or became shorter.
+    Unreadable(String),
+    /// No socket could be had for the transfer.
+    NoSocket(String),
+    /// The server was stopped.
+    Stopped,
+}
