@@ -21,6 +21,8 @@ pub struct Client<'a> {
     pub relay_information: Option<&'a [u8]>,
     /// What it asks for: discover, request or inform.
     pub kind: MessageType,
+    /// It has just started: DISCOVER, or REQUEST in INIT-REBOOT.
+    pub boots: bool,
     /// The relay it comes through.
     pub relay: Option<Ipv4Addr>,
     /// The name of the network it is on.

@@ -301,12 +301,13 @@ impl Inner {
         true
     }
 
+    /// The observer is told first, so that it knows a client by its address before that client can use it.
     fn finish(&self, done: &Waiting) {
+        (self.observer)(&done.event);
         if let (Some(reply), Some(door)) = (&done.reply, self.doors.get(done.door))
             && let Err(cause) = door.send(reply, done.source)
         {
             tracing::warn!(to = ?reply.destination, %cause, "a DHCP reply could not be sent");
         }
-        (self.observer)(&done.event);
     }
 }

@@ -339,6 +339,7 @@ impl Engine {
             host_name: packet.text(code::HOST_NAME),
             relay_information: packet.option(code::RELAY_INFORMATION),
             kind: packet.kind,
+            boots: boots(packet),
             relay: relay(packet),
             network: &table.network.name,
             server: asked.server_id,
@@ -350,6 +351,20 @@ impl Engine {
                 ..handler(self, asked, &grant)
             },
         }
+    }
+}
+
+/// Whether the client has just started: DISCOVER, or REQUEST in INIT-REBOOT, which names an address but no server and
+/// uses none yet (RFC 2131 §4.3.2).
+fn boots(packet: &Packet) -> bool {
+    match packet.kind {
+        MessageType::Discover => true,
+        MessageType::Request => {
+            packet.ciaddr.is_unspecified()
+                && packet.option(code::SERVER_ID).is_none()
+                && packet.option(code::REQUESTED_ADDRESS).is_some()
+        }
+        _ => false,
     }
 }
 
