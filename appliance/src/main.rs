@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod clock;
 mod config;
+mod doors;
 mod error;
 mod init;
 mod ledger;
