@@ -19,7 +19,10 @@ pub fn render(heading: &[&str], rows: &[Vec<String>], width: Option<usize>) -> S
 
 fn line(row: &[String], widths: &[usize], width: Option<usize>) -> String {
     let padded = row.iter().zip(widths).map(|(cell, wide)| {
-        let cell: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let cell: String = cell
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         format!("{cell:wide$}")
     });
     let text = padded.collect::<Vec<_>>().join("  ");

@@ -1,5 +1,8 @@
 //! HTTP/1 connections within limits: taken in, served one after another's request, and let go.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;

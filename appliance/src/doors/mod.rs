@@ -12,7 +12,10 @@ use socket2::{Domain, Socket, Type};
 use crate::library::OpenFile;
 
 pub mod connections;
+#[cfg(test)]
+mod fake;
 pub mod http;
+pub mod tftp;
 mod wire;
 
 /// How a request came.

@@ -1,216 +1,10 @@
-use std::collections::HashMap;
-use std::future::Future;
 use std::io::Write as _;
-use std::net::SocketAddr;
-use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
-
-use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use std::time::UNIX_EPOCH;
 
 use super::*;
+use crate::doors::fake::{BIG, CONTENT, DATE, ETAG, FakeTracker, Seen, open};
+use crate::doors::wire::Receipts;
 use crate::library::OpenFile;
-
-const ETAG: &str = "\"e1\"";
-/// 2001-09-09 01:46:40 UTC and half a second.
-const MODIFIED: Duration = Duration::from_millis(1_000_000_000_500);
-const DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
-const BIG: usize = 8 << 20;
-/// Less than the kernel holds for one connection.
-const TAIL: usize = 100_000;
-
-/// What the plane was asked, and what became of its transfers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Seen {
-    Asked(String),
-    Advanced(u64, u64),
-    Finished,
-    Broken,
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<Seen>>>);
-
-impl Log {
-    fn add(&self, seen: Seen) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-    }
-
-    fn all(&self) -> Vec<Seen> {
-        self.0.lock().unwrap().clone()
-    }
-
-    fn asked(&self) -> Vec<String> {
-        let path = |seen| match seen {
-            Seen::Asked(path) => Some(path),
-            _ => None,
-        };
-        self.all().into_iter().filter_map(path).collect()
-    }
-
-    /// The transfer's end, and how far it was known to have come.
-    async fn end(&self) -> (Seen, u64) {
-        let started = Instant::now();
-        loop {
-            let seen = self.all();
-            if let Some(end) = seen
-                .iter()
-                .find(|seen| matches!(seen, Seen::Finished | Seen::Broken))
-            {
-                let far = seen.iter().filter_map(|seen| {
-                    if let Seen::Advanced(_, to) = seen {
-                        Some(*to)
-                    } else {
-                        None
-                    }
-                });
-                return (end.clone(), far.max().unwrap_or(0));
-            }
-            assert!(started.elapsed() < Duration::from_secs(20), "no end: {seen:?}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
-struct FakeTracker(Option<Log>);
-
-impl Track for FakeTracker {
-    fn advance(&self, from: u64, to: u64) {
-        if let Some(log) = &self.0 {
-            log.add(Seen::Advanced(from, to));
-        }
-    }
-
-    fn finish(mut self) {
-        self.0.take().unwrap().add(Seen::Finished);
-    }
-
-    fn broken(mut self, _why: &str) {
-        self.0.take().unwrap().add(Seen::Broken);
-    }
-}
-
-impl Drop for FakeTracker {
-    fn drop(&mut self) {
-        if let Some(log) = self.0.take() {
-            log.add(Seen::Broken);
-        }
-    }
-}
-
-struct Fake {
-    files: HashMap<&'static str, std::fs::File>,
-    log: Log,
-}
-
-impl Plane for Fake {
-    type Tracker = FakeTracker;
-
-    fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, FakeTracker)> + Send {
-        self.log.add(Seen::Asked(fetch.path.clone()));
-        let served = match fetch.path.as_str() {
-            "/busy" => Served::Busy,
-            "/SEP.xml" => Served::Document {
-                body: Bytes::from_static(b"<device/>"),
-                content_type: "text/xml",
-            },
-            path => self.files.get(path).map_or(Served::NotFound, |file| {
-                let file = file.try_clone().unwrap();
-                Served::File(OpenFile {
-                    size: file.metadata().unwrap().len(),
-                    file: Arc::new(file),
-                    modified: UNIX_EPOCH + MODIFIED,
-                    name: path.trim_start_matches('/').into(),
-                    etag: ETAG.into(),
-                })
-            }),
-        };
-        let tracker = FakeTracker(Some(self.log.clone()));
-        async move { (served, tracker) }
-    }
-}
-
-struct Door {
-    address: SocketAddr,
-    log: Log,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    (0..BIG / 4)
-        .flat_map(|word| (word as u32).to_le_bytes())
-        .collect()
-});
-
-async fn open_with(limits: Limits) -> Door {
-    let file = |content: &[u8]| {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(content).unwrap();
-        file
-    };
-    let files = HashMap::from([
-        ("/ten", file(b"0123456789")),
-        ("/empty", file(b"")),
-        ("/tail.sbn", file(&CONTENT[..TAIL])),
-        ("/big.sbn", file(&CONTENT)),
-    ]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, log, stop) = (
-        listener.local_addr().unwrap(),
-        Log::default(),
-        CancellationToken::new(),
-    );
-    let plane = Arc::new(Fake {
-        files,
-        log: log.clone(),
-    });
-    let task = tokio::spawn(serve(listener, plane, limits, stop.clone()));
-    Door {
-        address,
-        log,
-        stop,
-        task,
-    }
-}
-
-async fn open() -> Door {
-    open_with(Limits::default()).await
-}
-
-impl Door {
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
-
-    /// Sends bytes, says that it sends no more, and reads all that comes.
-    async fn raw(&self, bytes: &[u8]) -> (String, Vec<u8>) {
-        let mut stream = self.connect().await;
-        let mut answer = Vec::new();
-        // The server may have closed already, and what it said before is still read.
-        let _ = stream.write_all(bytes).await;
-        let _ = stream.shutdown().await;
-        let _ = stream.read_to_end(&mut answer).await;
-        let head = answer
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .map_or(answer.len(), |end| end + 4);
-        let content = answer.split_off(head);
-        (String::from_utf8(answer).unwrap().to_ascii_lowercase(), content)
-    }
-
-    async fn get(&self, path: &str, headers: &str) -> (String, Vec<u8>) {
-        self.raw(format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes())
-            .await
-    }
-
-    async fn status(&self, request: &str) -> String {
-        let (head, _) = self.raw(request.as_bytes()).await;
-        head.split(' ').nth(1).unwrap_or("closed").to_owned()
-    }
-}
 
 #[tokio::test]
 async fn a_file_comes_whole_and_its_end_is_known_once_it_has_arrived() {
@@ -362,23 +156,6 @@ async fn conditions_are_weighed_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_connection_serves_many_requests_even_sent_at_once() {
-    let door = open().await;
-    let mut stream = door.connect().await;
-    let request = "GET /ten HTTP/1.1\r\nHost: x\r\n\r\n";
-    stream.write_all(request.repeat(3).as_bytes()).await.unwrap();
-    stream
-        .write_all(b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 3, "{answer}");
-    assert_eq!(answer.matches("0123456789").count(), 3);
-    assert!(answer.ends_with("not found\n"));
-}
-
-#[tokio::test]
 async fn what_is_not_there_or_not_now_is_said_at_once_and_never_in_html() {
     let door = open().await;
     let (head, content) = door.get("/none", "").await;
@@ -467,62 +244,6 @@ async fn paths_are_passed_on_as_they_were_written() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_has_not_got_the_file() {
-    let door = open().await;
-    let mut stream = door.connect().await;
-    stream
-        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
-    let mut some = vec![0; 100_000];
-    stream.read_exact(&mut some).await.unwrap();
-    drop(stream);
-    let (end, far) = door.log.end().await;
-    assert_eq!(end, Seen::Broken);
-    assert!(far < BIG as u64, "{far}");
-}
-
-#[tokio::test]
-async fn a_client_that_takes_nothing_is_given_up_on() {
-    let limits = Limits {
-        patience: Duration::from_millis(300),
-        ..Limits::default()
-    };
-    let door = open_with(limits).await;
-    let mut reader = door.connect().await;
-    reader
-        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
-    assert_eq!(door.log.end().await.0, Seen::Broken);
-
-    for begin in ["", "GET /ten HTTP/1.1\r\nHo"] {
-        let mut silent = door.connect().await;
-        silent.write_all(begin.as_bytes()).await.unwrap();
-        let mut rest = Vec::new();
-        let closed = tokio::time::timeout(Duration::from_secs(20), silent.read_to_end(&mut rest)).await;
-        assert!(closed.is_ok(), "a connection that says nothing is closed");
-    }
-}
-
-#[tokio::test]
-async fn what_only_the_kernel_has_taken_has_not_arrived() {
-    let limits = Limits {
-        patience: Duration::from_millis(300),
-        ..Limits::default()
-    };
-    let door = open_with(limits).await;
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(door.address).await.unwrap();
-    stream
-        .write_all(b"GET /tail.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
-    assert_eq!(door.log.end().await.0, Seen::Broken);
-}
-
-#[tokio::test]
 async fn a_file_cut_short_on_disk_ends_the_connection() {
     let door = open().await;
     let mut cut = tempfile::tempfile().unwrap();
@@ -540,7 +261,7 @@ async fn a_file_cut_short_on_disk_ends_the_connection() {
         Source::Disk(open.file),
         0..open.size,
         tracker,
-        super::super::wire::Receipts::default(),
+        Receipts::default(),
     ));
     let mut sent = 0;
     let failed = loop {
@@ -552,55 +273,4 @@ async fn a_file_cut_short_on_disk_ends_the_connection() {
     };
     assert!(failed && sent < 300_000, "{sent}");
     assert_eq!(door.log.end().await.0, Seen::Broken);
-}
-
-#[tokio::test]
-async fn one_peer_cannot_take_every_connection() {
-    let limits = Limits {
-        per_peer: 2,
-        ..Limits::default()
-    };
-    let door = open_with(limits).await;
-    let mut held = [door.connect().await, door.connect().await];
-    for stream in &mut held {
-        stream
-            .write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n")
-            .await
-            .unwrap();
-        assert_eq!(stream.read_u8().await.unwrap(), b'H');
-    }
-    assert_eq!(
-        door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await,
-        "closed"
-    );
-    drop(held);
-    let started = Instant::now();
-    while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "200" {
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "a freed place is used again"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_stop_lets_transfers_end_and_takes_in_no_more() {
-    let door = open().await;
-    let mut stream = door.connect().await;
-    stream
-        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
-    let mut idle = door.connect().await;
-    let mut start = vec![0; 1000];
-    stream.read_exact(&mut start).await.unwrap();
-    door.stop.cancel();
-    let mut rest = Vec::new();
-    idle.read_to_end(&mut rest).await.unwrap();
-    assert!(rest.is_empty(), "an idle connection is closed");
-    stream.read_to_end(&mut rest).await.unwrap();
-    assert!(rest.ends_with(&CONTENT[BIG - 1000..]));
-    assert_eq!(door.log.end().await, (Seen::Finished, BIG as u64));
-    door.task.await.unwrap();
-    assert!(TcpStream::connect(door.address).await.is_err());
 }

@@ -28,7 +28,6 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use transload_provision::load::{Direction, LoadName, Side};
 
-
 pub use firmware::listing;
 pub use journal::{Event, Journal};
 pub use network::Wiring;

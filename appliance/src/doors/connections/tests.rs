@@ -1,0 +1,130 @@
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::doors::fake::{BIG, CONTENT, Seen, open, open_with};
+
+#[tokio::test]
+async fn a_connection_serves_many_requests_even_sent_at_once() {
+    let door = open().await;
+    let mut stream = door.connect().await;
+    let request = "GET /ten HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request.repeat(3).as_bytes()).await.unwrap();
+    stream
+        .write_all(b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 3, "{answer}");
+    assert_eq!(answer.matches("0123456789").count(), 3);
+    assert!(answer.ends_with("not found\n"));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_has_not_got_the_file() {
+    let door = open().await;
+    let mut stream = door.connect().await;
+    stream
+        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut some = vec![0; 100_000];
+    stream.read_exact(&mut some).await.unwrap();
+    drop(stream);
+    let (end, far) = door.log.end().await;
+    assert_eq!(end, Seen::Broken);
+    assert!(far < BIG as u64, "{far}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_given_up_on() {
+    let limits = Limits {
+        patience: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let door = open_with(limits).await;
+    let mut reader = door.connect().await;
+    reader
+        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(door.log.end().await.0, Seen::Broken);
+
+    for begin in ["", "GET /ten HTTP/1.1\r\nHo"] {
+        let mut silent = door.connect().await;
+        silent.write_all(begin.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(20), silent.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "a connection that says nothing is closed");
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_kernel_has_taken_has_not_arrived() {
+    let limits = Limits {
+        patience: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let door = open_with(limits).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(door.address).await.unwrap();
+    stream
+        .write_all(b"GET /tail.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(door.log.end().await.0, Seen::Broken);
+}
+
+#[tokio::test]
+async fn one_peer_cannot_take_every_connection() {
+    let limits = Limits {
+        per_peer: 2,
+        ..Limits::default()
+    };
+    let door = open_with(limits).await;
+    let mut held = [door.connect().await, door.connect().await];
+    for stream in &mut held {
+        stream
+            .write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'H');
+    }
+    assert_eq!(
+        door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await,
+        "closed"
+    );
+    drop(held);
+    let started = Instant::now();
+    while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "200" {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "a freed place is used again"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stop_lets_transfers_end_and_takes_in_no_more() {
+    let door = open().await;
+    let mut stream = door.connect().await;
+    stream
+        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut idle = door.connect().await;
+    let mut start = vec![0; 1000];
+    stream.read_exact(&mut start).await.unwrap();
+    door.stop.cancel();
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "an idle connection is closed");
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.ends_with(&CONTENT[BIG - 1000..]));
+    assert_eq!(door.log.end().await, (Seen::Finished, BIG as u64));
+    door.task.await.unwrap();
+    assert!(TcpStream::connect(door.address).await.is_err());
+}

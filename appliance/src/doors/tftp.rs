@@ -1,0 +1,107 @@
+//! The TFTP door: what stands behind the HTTP door, for TFTP clients.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source};
+
+use super::{Fetch, Plane, Served, Track, Transport};
+
+/// The plane as a TFTP server sees it.
+pub struct Files<P>(pub Arc<P>);
+
+impl<P: Plane> Source for Files<P> {
+    fn open<'a>(&'a self, peer: SocketAddr, name: &'a str) -> Opening<'a> {
+        Box::pin(async move {
+            let fetch = Fetch {
+                peer,
+                path: name.to_owned(),
+                user_agent: None,
+                transport: Transport::Tftp,
+                head_only: false,
+            };
+            let (served, tracker) = self.0.fetch(fetch).await;
+            let (bytes, size) = match served {
+                Served::NotFound => return Err(Refusal::NotFound),
+                Served::Busy => return Err(Refusal::Busy),
+                Served::Document { body, .. } => {
+                    let size = body.len() as u64;
+                    (Octets::Memory(body), size)
+                }
+                Served::File(file) => (Octets::Disk(file.file), file.size),
+            };
+            Ok(Box::new(Transfer { bytes, size, tracker }) as Box<dyn Content>)
+        })
+    }
+}
+
+enum Octets {
+    Memory(Bytes),
+    Disk(Arc<File>),
+}
+
+struct Transfer<T> {
+    bytes: Octets,
+    size: u64,
+    tracker: T,
+}
+
+impl<T: Track> Content for Transfer<T> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.bytes {
+            Octets::Memory(bytes) => {
+                let rest = usize::try_from(offset)
+                    .ok()
+                    .and_then(|offset| bytes.get(offset..))
+                    .unwrap_or_default();
+                let length = rest.len().min(buffer.len());
+                buffer[..length].copy_from_slice(&rest[..length]);
+                Ok(length)
+            }
+            Octets::Disk(file) => file.read_at(buffer, offset),
+        }
+    }
+
+    fn acknowledged(&self, bytes: u64) {
+        self.tracker.advance(0, bytes);
+    }
+
+    fn ended(self: Box<Self>, ending: Ending) {
+        match ending.outcome {
+            // Few clients send the last acknowledgment again when it is lost, so one that is missing says little.
+            // Should the file be missing too, its client asks again.
+            Outcome::Finished | Outcome::LastAckMissing => {
+                self.tracker.advance(0, self.size);
+                self.tracker.finish();
+            }
+            // A client that only wanted to know the size, and got it (RFC 2349 §4).
+            Outcome::Aborted(Abort::Client { .. }) if ending.bytes == 0 => self.tracker.finish(),
+            Outcome::Aborted(abort) => self.tracker.broken(&reason(abort)),
+            Outcome::TimedOut => self.tracker.broken("the phone fell silent"),
+        }
+    }
+}
+
+fn reason(abort: Abort) -> String {
+    match abort {
+        Abort::Client { code, message } => {
+            format!("the phone broke it off with TFTP error {code} ({message})")
+        }
+        Abort::Gone => "the phone no longer listens on its port".into(),
+        Abort::Restarted => "the phone began again".into(),
+        Abort::Unreadable(cause) => format!("the file could not be read: {cause}"),
+        Abort::NoSocket(cause) => format!("no socket could be had: {cause}"),
+        Abort::Stopped => "transload was stopped".into(),
+    }
+}
