@@ -19,6 +19,8 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the appliance
+    Serve(ServeArgs),
     /// Say what would hold or strand which phone, before any is plugged in
     Check(CheckArgs),
     /// Show the phones, as the running bench sees them
@@ -27,6 +29,14 @@ pub enum Command {
     Init,
     /// Make the running bench read its configuration and roster again
     Reload,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The staging interface, in place of the configuration's
+    #[arg(long, value_name = "IF")]
+    pub interface: Option<String>,
 }
 
 /// Arguments of `check`.

@@ -15,7 +15,9 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
         CatalogChoice::Seed2019 => Catalog::seed_2019(),
     };
     let path = config.bench.state.join("catalog.toml");
-    let Some(text) = read(&path)? else { return Ok(catalog) };
+    let Some(text) = read(&path)? else {
+        return Ok(catalog);
+    };
     let text = String::from_utf8_lossy(&text);
     catalog.with_user(&text).map_err(|error| {
         Failure::new(
@@ -29,9 +31,15 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
 /// The roster, and a line for each of its rows that cannot be used.
 pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
     let path = state.join("roster.csv");
-    let Some(bytes) = read(&path)? else { return Ok((Vec::new(), Vec::new())) };
+    let Some(bytes) = read(&path)? else {
+        return Ok((Vec::new(), Vec::new()));
+    };
     let roster = roster::parse(&bytes);
-    let problems = roster.problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect();
+    let problems = roster
+        .problems
+        .iter()
+        .map(|problem| format!("{}: {problem}", path.display()))
+        .collect();
     Ok((roster.entries, problems))
 }
 

@@ -2,18 +2,24 @@
 
 #![allow(dead_code)]
 
+mod appliance;
+mod bench;
 mod check;
 mod cli;
 mod clock;
 mod config;
 mod doors;
 mod error;
+mod home;
 mod init;
+mod interface;
 mod ledger;
 mod library;
 mod logs;
+mod place;
 mod rehearse;
 mod reload;
+mod serve;
 mod state_lock;
 mod table;
 mod view;
@@ -42,13 +48,34 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     if let Command::Init = cli.command {
         return init::run(named);
     }
-    let config = Config::load(named)?;
+    let mut config = Config::load(named)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
     match &cli.command {
         Command::Init => init::run(named),
+        Command::Serve(arguments) => {
+            if let Some(interface) = &arguments.interface {
+                config.bench.interface = Some(interface.clone());
+            }
+            on_runtime(serve::serve(config, named))
+        }
         Command::Reload => reload::run(&config),
         Command::Check(_) | Command::Status(_) => Ok(()),
     }
+}
+
+/// Runs a command that serves on as many threads as the machine has cores.
+fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::new(
+                error::Exit::Act,
+                format!("threads cannot be started: {error}"),
+                "free some memory and start it again",
+            )
+        })?;
+    runtime.block_on(command)
 }

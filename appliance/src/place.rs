@@ -59,7 +59,9 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
     if interface::has_default_route(name) && !config.bench.allow_default_route {
         return Err(Failure::new(
             Exit::Usage,
-            format!("{name} is the interface of the default route, so it is probably no isolated staging network"),
+            format!(
+                "{name} is the interface of the default route, so it is probably no isolated staging network"
+            ),
             "name the staging interface, or set allow-default-route = true under [bench]",
         ));
     }
@@ -79,32 +81,55 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
 
 fn network(config: &Config, device: &Interface) -> Result<Prefix, Failure> {
     match config.bench.address {
-        Some(network) if device.addresses.iter().any(|(address, _)| *address == network.address) => Ok(network),
+        Some(network)
+            if device
+                .addresses
+                .iter()
+                .any(|(address, _)| *address == network.address) =>
+        {
+            Ok(network)
+        }
         Some(network) => Err(Failure::new(
             Exit::Act,
             format!("{} does not have the address {}", device.name, network.address),
-            format!("give it the address: ip address add {}/{} dev {}", network.address, network.length, device.name),
+            format!(
+                "give it the address: ip address add {}/{} dev {}",
+                network.address, network.length, device.name
+            ),
         )),
-        None => device.addresses.first().map(|&(address, length)| Prefix { address, length }).ok_or_else(|| {
-            Failure::new(
-                Exit::Act,
-                format!("{} has no IPv4 address", device.name),
-                format!("give it one: ip address add 10.23.45.67/24 dev {}", device.name),
-            )
-        }),
+        None => device
+            .addresses
+            .first()
+            .map(|&(address, length)| Prefix { address, length })
+            .ok_or_else(|| {
+                Failure::new(
+                    Exit::Act,
+                    format!("{} has no IPv4 address", device.name),
+                    format!("give it one: ip address add 10.23.45.67/24 dev {}", device.name),
+                )
+            }),
     }
 }
 
 fn token(config: &Config) -> Result<Option<String>, Failure> {
-    let Some(path) = &config.admin.token_file else { return Ok(None) };
+    let Some(path) = &config.admin.token_file else {
+        return Ok(None);
+    };
     let failure = |cause: String| {
-        Failure::new(Exit::Usage, cause, "put at least 16 letters and digits into it, or listen on 127.0.0.1")
+        Failure::new(
+            Exit::Usage,
+            cause,
+            "put at least 16 letters and digits into it, or listen on 127.0.0.1",
+        )
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| failure(format!("cannot read the token file {}: {error}", path.display())))?;
     let token = text.trim().to_owned();
     if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(failure(format!("the token in {} is too short or not plain text", path.display())));
+        return Err(failure(format!(
+            "the token in {} is too short or not plain text",
+            path.display()
+        )));
     }
     Ok(Some(token))
 }

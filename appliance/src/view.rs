@@ -1,9 +1,10 @@
 //! A phone as the API and `status --json` show it: the contract's JSON, field by field.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
+pub use transload_provision::client::Persona;
+pub use transload_provision::journey::{Hold, HoldCode, LicenseState as License, Stage};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -54,150 +55,6 @@ pub struct PhoneView {
     /// When it was last heard of, UTC.
     #[serde(with = "utc")]
     pub last_seen: Option<Time>,
-}
-
-/// What a phone is behaving as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Persona {
-    /// Enterprise firmware.
-    Enterprise,
-    /// A transition load.
-    Transition,
-    /// Multiplatform firmware.
-    Multiplatform,
-    /// Nothing tells yet.
-    Unknown,
-}
-
-/// How far a phone is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// In the roster, never seen.
-    Absent,
-    /// Heard of, no hop offered yet.
-    Seen,
-    /// On a hop within its side.
-    Moving,
-    /// On the hop that changes sides.
-    Crossing,
-    /// At the target.
-    Done,
-    /// Stopped on purpose.
-    Held,
-    /// Stopped by itself.
-    Stuck,
-}
-
-/// What became of a phone's license.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum License {
-    /// Not at hand.
-    Absent,
-    /// At hand.
-    Present,
-    /// Fetched by the phone.
-    Fetched,
-    /// Fetched, and the phone went on.
-    Accepted,
-    /// The phone was at the target when first seen.
-    Unwitnessed,
-}
-
-/// Why a phone does not go on, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// The kind of hold.
-    pub code: HoldCode,
-    /// What is wrong, in one line.
-    pub cause: String,
-    /// What to do, in one line.
-    pub cure: String,
-}
-
-/// The kinds of hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HoldCode {
-    /// The catalog forbids the migration of this model or hardware version.
-    NotEligible,
-    /// The hardware version decides and is not known.
-    UnknownVid,
-    /// No license for this phone and direction.
-    NoLicense,
-    /// A load or component of the route is not in the library.
-    FirmwareMissing,
-    /// A firmware file cannot be right.
-    FirmwareDamaged,
-    /// The loads at hand do not connect.
-    NoRoute,
-    /// The phone holds a trust list and refuses our configuration.
-    TrustList,
-    /// Only the roster's phones take part, and this is none of them.
-    NotListed,
-    /// The phone reads its configuration only after a restart.
-    NeedsRestart,
-    /// The phone has a lease and asks for nothing.
-    NotAsking,
-    /// A call manager or CDA must act.
-    WaitingOutside,
-    /// Held by hand.
-    Operator,
-    /// Another DHCP server is on the segment.
-    ForeignDhcp,
-    /// Something failed too often.
-    Failed,
-}
-
-impl Stage {
-    /// The word the contract uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Seen => "seen",
-            Self::Moving => "moving",
-            Self::Crossing => "crossing",
-            Self::Done => "done",
-            Self::Held => "held",
-            Self::Stuck => "stuck",
-        }
-    }
-}
-
-impl HoldCode {
-    /// The word the contract uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotEligible => "not-eligible",
-            Self::UnknownVid => "unknown-vid",
-            Self::NoLicense => "no-license",
-            Self::FirmwareMissing => "firmware-missing",
-            Self::FirmwareDamaged => "firmware-damaged",
-            Self::NoRoute => "no-route",
-            Self::TrustList => "trust-list",
-            Self::NotListed => "not-listed",
-            Self::NeedsRestart => "needs-restart",
-            Self::NotAsking => "not-asking",
-            Self::WaitingOutside => "waiting-outside",
-            Self::Operator => "operator",
-            Self::ForeignDhcp => "foreign-dhcp",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl fmt::Display for HoldCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
 }
 
 /// Times in JSON: `2026-01-31T09:30:00Z`, or null.

@@ -1,6 +1,6 @@
 //! A file request: who asks, what is meant, and what this phone may have.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,53 +16,11 @@ use transload_provision::settings::Settings;
 
 use super::identity::{Identity, who};
 use super::{Bench, State, Tracker};
+use crate::doors::{Fetch, Plane, Served};
 use crate::ledger::Ticket;
-use crate::library::OpenFile;
 
 /// The longest name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;
-
-/// How a request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// UDP 69.
-    Tftp,
-    /// TCP 80 or 6970.
-    Http,
-}
-
-/// A request, as a door took it in.
-#[derive(Debug, Clone)]
-pub struct Fetch {
-    /// Who asks.
-    pub peer: SocketAddr,
-    /// The name or request target, not decoded.
-    pub path: String,
-    /// HTTP's User-Agent.
-    pub user_agent: Option<String>,
-    /// The door.
-    pub transport: Transport,
-    /// Only the length is wanted: nothing is given, so nothing counts as given.
-    pub head_only: bool,
-}
-
-/// What a door hands out.
-#[derive(Debug)]
-pub enum Served {
-    /// Made for this phone.
-    Document {
-        /// The whole document.
-        body: Bytes,
-        /// For HTTP.
-        content_type: &'static str,
-    },
-    /// From disk.
-    File(OpenFile),
-    /// No such file, or not for this phone.
-    NotFound,
-    /// Not now: what must be on disk first cannot be written.
-    Busy,
-}
 
 /// An answer, what must be on disk before it leaves, and whose transfer it is.
 struct Answer {
@@ -73,14 +31,23 @@ struct Answer {
 
 impl Answer {
     fn now(served: Served, phone: Option<Mac>) -> Self {
-        Self { served, before: Vec::new(), phone }
+        Self {
+            served,
+            before: Vec::new(),
+            phone,
+        }
     }
 }
 
-impl Bench {
-    /// Answers a file request. The tracker takes the transfer's progress and end.
-    pub async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
-        let Answer { mut served, before, phone } = self.decide(&fetch);
+impl Plane for Bench {
+    type Tracker = Tracker;
+
+    async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
+        let Answer {
+            mut served,
+            before,
+            phone,
+        } = self.decide(&fetch);
         for ticket in before {
             if let Err(error) = ticket.await {
                 tracing::error!(path = %fetch.path, %error, "not answered: the ledger cannot be written");
@@ -93,9 +60,13 @@ impl Bench {
         };
         (served, tracker)
     }
+}
 
+impl Bench {
     fn decide(&self, fetch: &Fetch) -> Answer {
-        let IpAddr::V4(address) = fetch.peer.ip() else { return Answer::now(Served::NotFound, None) };
+        let IpAddr::V4(address) = fetch.peer.ip() else {
+            return Answer::now(Served::NotFound, None);
+        };
         let asked = names::parse(&fetch.path);
         let mut state = self.state();
         let state = &mut *state;
@@ -118,12 +89,17 @@ impl Bench {
         }
         match (asked, mac) {
             (Asked::PhoneConfig { signed, .. } | Asked::DefaultConfig { signed }, Some(mac)) => {
-                let default = names::bare(&fetch.path).is_some_and(|name| name.to_ascii_lowercase().starts_with("xmldefault"));
+                let default = names::bare(&fetch.path)
+                    .is_some_and(|name| name.to_ascii_lowercase().starts_with("xmldefault"));
                 self.config(state, mac, Config::Enterprise { default, signed }, fetch)
             }
-            (Asked::Profile { psn, .. }, Some(mac)) => self.config(state, mac, Config::Profile { psn }, fetch),
+            (Asked::Profile { psn, .. }, Some(mac)) => {
+                self.config(state, mac, Config::Profile { psn }, fetch)
+            }
             (Asked::Root, Some(mac)) => self.config(state, mac, Config::Profile { psn: None }, fetch),
-            (Asked::License { mac: Some(named), .. }, Some(mac)) if named == mac => self.license(state, mac, fetch),
+            (Asked::License { mac: Some(named), .. }, Some(mac)) if named == mac => {
+                self.license(state, mac, fetch)
+            }
             (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch),
             (Asked::Component { name } | Asked::Other { name }, mac) => match state.shelf.open(&name) {
                 Some(file) => Answer::now(Served::File(file), mac),
@@ -136,7 +112,13 @@ impl Bench {
 
     fn missing(&self, state: &mut State, mac: Option<Mac>, name: &str) -> Answer {
         if let Some(mac) = mac {
-            self.observe(state, mac, Fact::Missing { name: name.chars().take(NAME_KEPT).collect() });
+            self.observe(
+                state,
+                mac,
+                Fact::Missing {
+                    name: name.chars().take(NAME_KEPT).collect(),
+                },
+            );
         }
         Answer::now(Served::NotFound, mac)
     }
@@ -151,7 +133,11 @@ impl Bench {
         } else {
             self.observe(state, mac, Fact::LicenseGiven { direction })
         };
-        Answer { served: Served::File(file), before: before.into_iter().collect(), phone: Some(mac) }
+        Answer {
+            served: Served::File(file),
+            before: before.into_iter().collect(),
+            phone: Some(mac),
+        }
     }
 
     /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it.
@@ -159,7 +145,9 @@ impl Bench {
         let load = name.parse::<LoadName>().ok();
         let verdict = self.assess(state, mac);
         let permitted = load.filter(|load| verdict.permits(load));
-        let file = permitted.as_ref().and_then(|load| state.shelf.open(&load.loads_file()));
+        let file = permitted
+            .as_ref()
+            .and_then(|load| state.shelf.open(&load.loads_file()));
         match (permitted, file) {
             (Some(load), Some(file)) => {
                 if !fetch.head_only {
@@ -183,9 +171,21 @@ impl Bench {
         };
         let signed = matches!(config, Config::Enterprise { signed: true, .. });
         let side = config.side();
-        let user_agent = fetch.user_agent.as_ref().map(|agent| agent.chars().take(NAME_KEPT).collect());
+        let user_agent = fetch
+            .user_agent
+            .as_ref()
+            .map(|agent| agent.chars().take(NAME_KEPT).collect());
         if !fetch.head_only {
-            self.observe(state, mac, Fact::ConfigAsked { side, signed, model, user_agent });
+            self.observe(
+                state,
+                mac,
+                Fact::ConfigAsked {
+                    side,
+                    signed,
+                    model,
+                    user_agent,
+                },
+            );
         }
         if signed {
             return Answer::now(Served::NotFound, Some(mac));
@@ -199,20 +199,42 @@ impl Bench {
                 return Answer::now(Served::NotFound, Some(mac));
             }
         };
-        let before = if fetch.head_only { Vec::new() } else { self.offer(state, mac, &verdict, side) };
-        let served = Served::Document { body: Bytes::from(body), content_type: "text/xml" };
-        Answer { served, before, phone: Some(mac) }
+        let before = if fetch.head_only {
+            Vec::new()
+        } else {
+            self.offer(state, mac, &verdict, side)
+        };
+        let served = Served::Document {
+            body: Bytes::from(body),
+            content_type: "text/xml",
+        };
+        Answer {
+            served,
+            before,
+            phone: Some(mac),
+        }
     }
 
     /// A document that names a new load is on record before it leaves.
     fn offer(&self, state: &mut State, mac: Mac, verdict: &Assessment, side: Side) -> Vec<Ticket> {
-        let Next::Load { load, when, attempt, .. } = &verdict.next else { return Vec::new() };
-        let held = state.phones.get(&mac).is_some_and(|phone| phone.journey.holds_offer(load, *attempt));
+        let Next::Load {
+            load, when, attempt, ..
+        } = &verdict.next
+        else {
+            return Vec::new();
+        };
+        let held = state
+            .phones
+            .get(&mac)
+            .is_some_and(|phone| phone.journey.holds_offer(load, *attempt));
         if held {
             return Vec::new();
         }
         let conditional = when.is_some();
-        let branches = [Some((load, when.clone())), when.as_ref().map(|otherwise| (otherwise, None))];
+        let branches = [
+            Some((load, when.clone())),
+            when.as_ref().map(|otherwise| (otherwise, None)),
+        ];
         let now = self.now();
         branches
             .into_iter()
@@ -276,31 +298,64 @@ fn enterprise(
         let model = verdict.model.as_deref().and_then(|name| catalog.model(name));
         let loads: Vec<ModelLoad<'_>> = model
             .zip(load)
-            .map(|(model, load)| ModelLoad { model: &model.name, id: model.id, load })
+            .map(|(model, load)| ModelLoad {
+                model: &model.name,
+                id: model.id,
+                load,
+            })
             .into_iter()
             .collect();
-        return documents::xml_default(&XmlDefault { server: settings.server, loads: &loads }).map(Some);
+        return documents::xml_default(&XmlDefault {
+            server: settings.server,
+            loads: &loads,
+        })
+        .map(Some);
     }
     let call_managers: &[_] = match verdict.next {
         Next::Final => &settings.after.call_manager,
         _ => &[],
     };
-    documents::sep(&Sep { load, load_server: settings.server, call_managers }).map(Some)
+    documents::sep(&Sep {
+        load,
+        load_server: settings.server,
+        call_managers,
+    })
+    .map(Some)
 }
 
 fn profile(verdict: &Assessment, settings: &Settings, mac: Mac) -> Result<Vec<u8>, DocumentError> {
     let (purpose, license) = match &verdict.next {
-        Next::Load { load, when: None, license, .. } => (Purpose::Upgrade(load), *license),
-        Next::Load { load, when: Some(transition), license, .. } => {
-            (Purpose::Cross { transition, target: load }, *license)
-        }
+        Next::Load {
+            load,
+            when: None,
+            license,
+            ..
+        } => (Purpose::Upgrade(load), *license),
+        Next::Load {
+            load,
+            when: Some(transition),
+            license,
+            ..
+        } => (
+            Purpose::Cross {
+                transition,
+                target: load,
+            },
+            *license,
+        ),
         Next::Nothing | Next::Introduction => (Purpose::Hold, false),
         Next::License => (Purpose::Hold, true),
         Next::Final => (Purpose::Finish(&settings.after.profile), false),
     };
     documents::profile(&Profile {
-        server: FileServer { address: settings.server, port: settings.http_port },
-        audience: Audience::Phone { mac, attempt: verdict.attempt },
+        server: FileServer {
+            address: settings.server,
+            port: settings.http_port,
+        },
+        audience: Audience::Phone {
+            mac,
+            attempt: verdict.attempt,
+        },
         license,
         purpose,
     })

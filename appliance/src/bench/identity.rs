@@ -20,7 +20,13 @@ pub(super) enum Identity {
 }
 
 /// Merges the lease, the name asked for, the folder in the URL and the User-Agent.
-pub(super) fn who(state: &State, address: Ipv4Addr, asked: &Asked, path: &str, agent: Option<&str>) -> Identity {
+pub(super) fn who(
+    state: &State,
+    address: Ipv4Addr,
+    asked: &Asked,
+    path: &str,
+    agent: Option<&str>,
+) -> Identity {
     let named = match asked {
         Asked::PhoneConfig { mac, .. } => Some(*mac),
         Asked::Profile { mac, .. } | Asked::License { mac, .. } | Asked::TrustList { mac } => *mac,
@@ -29,9 +35,16 @@ pub(super) fn who(state: &State, address: Ipv4Addr, asked: &Asked, path: &str, a
     let in_path = names::path_identity(path).map(|(mac, _)| mac);
     let in_agent = agent.and_then(client::user_agent).and_then(|signal| signal.mac);
     let leased = state.leased.get(&address).copied();
-    let spoken = [("the file's name", named), ("the URL", in_path), ("its User-Agent", in_agent)];
+    let spoken = [
+        ("the file's name", named),
+        ("the URL", in_path),
+        ("its User-Agent", in_agent),
+    ];
     let mut first = leased.map(|mac| ("its lease", mac));
-    for (source, mac) in spoken.into_iter().filter_map(|(source, mac)| Some((source, mac?))) {
+    for (source, mac) in spoken
+        .into_iter()
+        .filter_map(|(source, mac)| Some((source, mac?)))
+    {
         match first {
             None => first = Some((source, mac)),
             Some((before, known)) if known != mac => {
@@ -45,12 +58,16 @@ pub(super) fn who(state: &State, address: Ipv4Addr, asked: &Asked, path: &str, a
         (Some(mac), _) => Identity::Phone(mac),
         (None, Some((source, mac))) => match elsewhere(state, mac, address) {
             Some(lease) => {
-                let what = format!("{address} says by {source} that it is {mac}, which has the lease of {lease}");
+                let what =
+                    format!("{address} says by {source} that it is {mac}, which has the lease of {lease}");
                 Identity::Disputed(None, what)
             }
             None => Identity::Phone(mac),
         },
-        (None, None) => state.spoke.get(&address).map_or(Identity::Nobody, |mac| Identity::Phone(*mac)),
+        (None, None) => state
+            .spoke
+            .get(&address)
+            .map_or(Identity::Nobody, |mac| Identity::Phone(*mac)),
     }
 }
 
@@ -59,5 +76,9 @@ fn elsewhere(state: &State, mac: Mac, address: Ipv4Addr) -> Option<Ipv4Addr> {
     if !state.rules.gives_leases {
         return None;
     }
-    state.leased.iter().find(|(lease, holder)| **holder == mac && **lease != address).map(|(lease, _)| *lease)
+    state
+        .leased
+        .iter()
+        .find(|(lease, holder)| **holder == mac && **lease != address)
+        .map(|(lease, _)| *lease)
 }

@@ -14,7 +14,7 @@ use transload_provision::settings::Settings;
 use transload_provision::time::Time;
 
 use crate::clock::Clock;
-use crate::ledger::{CommitFailed, Ledger, Record, Restored, Ticket};
+use crate::ledger::{Ledger, Record, Restored, Ticket};
 use crate::library::Shelf;
 use crate::view::PhoneView;
 
@@ -24,7 +24,6 @@ mod leases;
 mod show;
 mod tracker;
 
-pub use fetch::{Fetch, Served, Transport};
 pub use tracker::Tracker;
 
 /// Phones kept beyond the roster's; a flood of made-up addresses ends here.
@@ -137,12 +136,42 @@ impl Bench {
         state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
     }
 
+    /// The port that URLs name, once it is bound.
+    pub fn set_http_port(&self, port: u16) {
+        self.state().rules.settings.http_port = port;
+    }
+
+    /// Folds all facts and closes the ledger.
+    pub fn close(&self) {
+        let now = self.now();
+        let mut records = vec![Record::Mark(now)];
+        for (mac, phone) in self
+            .state()
+            .phones
+            .iter_mut()
+            .filter(|(_, phone)| phone.unfolded > 0)
+        {
+            if let Ok(json) = serde_json::to_string(&phone.journey) {
+                records.push(Record::Snapshot { mac: *mac, json });
+                phone.unfolded = 0;
+            }
+        }
+        let folded = self.ledger.append(records).wait();
+        if let Err(error) = folded.and_then(|()| self.ledger.close()) {
+            tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
+        }
+    }
+
     /// Writes down how late it is, so that a box without a clock never goes back, and folds old facts.
     pub fn housekeeping(&self) -> Ticket {
         let now = self.now();
         let mut records = vec![Record::Mark(now)];
         let mut state = self.state();
-        for (mac, phone) in state.phones.iter_mut().filter(|(_, phone)| phone.unfolded >= FOLD_AFTER) {
+        for (mac, phone) in state
+            .phones
+            .iter_mut()
+            .filter(|(_, phone)| phone.unfolded >= FOLD_AFTER)
+        {
             if let Ok(json) = serde_json::to_string(&phone.journey) {
                 records.push(Record::Snapshot { mac: *mac, json });
                 phone.unfolded = 0;
@@ -162,14 +191,18 @@ impl Bench {
         if !room && !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
             return None;
         }
-        let phone = state
-            .phones
-            .entry(mac)
-            .or_insert_with(|| Phone { journey: Journey::new(mac, observation.at), unfolded: 0 });
+        let phone = state.phones.entry(mac).or_insert_with(|| Phone {
+            journey: Journey::new(mac, observation.at),
+            unfolded: 0,
+        });
         phone.journey.observe(&observation);
         phone.unfolded += 1;
         let json = serde_json::to_string(&observation).ok()?;
-        Some(self.ledger.append(vec![Record::Observation { mac, at: observation.at, json }]))
+        Some(self.ledger.append(vec![Record::Observation {
+            mac,
+            at: observation.at,
+            json,
+        }]))
     }
 
     fn assess(&self, state: &State, mac: Mac) -> Assessment {
@@ -200,12 +233,13 @@ fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
             Err(error) => tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read"),
         }
     }
-    for (mac, json) in &restored.observations {
+    for (mac, _, json) in &restored.observations {
         match serde_json::from_str::<Observation>(json) {
             Ok(observation) => {
-                let phone = phones
-                    .entry(*mac)
-                    .or_insert_with(|| Phone { journey: Journey::new(*mac, observation.at), unfolded: 0 });
+                let phone = phones.entry(*mac).or_insert_with(|| Phone {
+                    journey: Journey::new(*mac, observation.at),
+                    unfolded: 0,
+                });
                 phone.journey.observe(&observation);
                 phone.unfolded += 1;
             }

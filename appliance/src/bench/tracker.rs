@@ -6,6 +6,7 @@ use transload_provision::journey::{Fact, Observation};
 use transload_provision::mac::Mac;
 
 use super::Bench;
+use crate::doors::Track;
 
 /// Progress is taken into the journey each time this many bytes have moved.
 const STRIDE: u64 = 256 * 1024;
@@ -41,17 +42,47 @@ impl std::fmt::Debug for Bench {
 
 impl Tracker {
     pub(super) fn new(bench: &Arc<Bench>, phone: Option<Mac>, name: String, size: u64) -> Self {
-        let of = phone.map(|mac| Transfer { mac, name, size, stretch: Mutex::default() });
-        Self { bench: Arc::clone(bench), of }
+        let of = phone.map(|mac| Transfer {
+            mac,
+            name,
+            size,
+            stretch: Mutex::default(),
+        });
+        Self {
+            bench: Arc::clone(bench),
+            of,
+        }
     }
 
     /// For answers whose transfer tells nothing.
     pub(super) fn idle(bench: &Arc<Bench>) -> Self {
-        Self { bench: Arc::clone(bench), of: None }
+        Self {
+            bench: Arc::clone(bench),
+            of: None,
+        }
     }
 
-    /// These bytes were handed to the network; `from` of the first call is where the transfer began.
-    pub fn advance(&self, from: u64, to: u64) {
+    fn end_early(&mut self, why: &str) {
+        let Some(transfer) = self.of.take() else { return };
+        let cause = format!(
+            "stopped at byte {} of {}: {why}",
+            transfer.stretch().to,
+            transfer.size
+        );
+        let broken = Fact::Broken {
+            name: transfer.name.clone(),
+            cause,
+        };
+        // The last bytes may be on their way still: a broken transfer never counts as whole.
+        let mut sent = transfer.stretch();
+        sent.to = sent.to.min(transfer.size.saturating_sub(1));
+        self.bench
+            .ended(transfer.mac, vec![transfer.fetched(sent), broken]);
+    }
+}
+
+impl Track for Tracker {
+    fn advance(&self, from: u64, to: u64) {
         let Some(transfer) = &self.of else { return };
         let mut stretch = transfer.stretch.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = *stretch.from.get_or_insert(from);
@@ -63,26 +94,15 @@ impl Tracker {
         }
     }
 
-    /// The transfer reached the end of what was asked for.
-    pub fn finish(mut self) {
+    fn finish(mut self) {
         if let Some(transfer) = self.of.take() {
-            self.bench.ended(transfer.mac, vec![transfer.fetched(transfer.stretch())]);
+            self.bench
+                .ended(transfer.mac, vec![transfer.fetched(transfer.stretch())]);
         }
     }
 
-    /// The transfer ended early.
-    pub fn broken(mut self, why: &str) {
+    fn broken(mut self, why: &str) {
         self.end_early(why);
-    }
-
-    fn end_early(&mut self, why: &str) {
-        let Some(transfer) = self.of.take() else { return };
-        let cause = format!("stopped at byte {} of {}: {why}", transfer.stretch().to, transfer.size);
-        let broken = Fact::Broken { name: transfer.name.clone(), cause };
-        // The last bytes may be on their way still: a broken transfer never counts as whole.
-        let mut sent = transfer.stretch();
-        sent.to = sent.to.min(transfer.size.saturating_sub(1));
-        self.bench.ended(transfer.mac, vec![transfer.fetched(sent), broken]);
     }
 }
 
@@ -99,7 +119,12 @@ impl Transfer {
 
     fn fetched(&self, stretch: Stretch) -> Fact {
         let from = stretch.from.unwrap_or(0);
-        Fact::Fetched { name: self.name.clone(), from, to: stretch.to, size: self.size }
+        Fact::Fetched {
+            name: self.name.clone(),
+            from,
+            to: stretch.to,
+            size: self.size,
+        }
     }
 }
 
