@@ -63,7 +63,7 @@ pub fn believe(
     for (at, claim) in claims {
         belief.weigh(at, claim, journey);
     }
-    if belief.side.is_none() {
+    if belief.side.is_none() && journey.vendor_class.is_none() {
         belief.side = match client::request_list(&journey.request_list) {
             Some(Persona::Enterprise) => Some(Side::Enterprise),
             Some(Persona::Multiplatform | Persona::Transition) => Some(Side::Multiplatform),

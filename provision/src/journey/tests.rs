@@ -559,3 +559,16 @@ fn a_looping_phone_does_not_grow_without_bound() {
             && journey.contradictions.len() <= NAMES_KEPT
     );
 }
+
+#[test]
+fn an_enterprise_name_with_a_multiplatform_request_list_gets_what_both_sides_understand() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    let request_list = vec![1, 3, 6, 66, 150, 159, 160];
+    bench.see(Fact::Dhcp {
+        boot: true,
+        vendor_class: Some(ENTERPRISE_CLASS.into()),
+        request_list,
+    });
+    assert_eq!(bench.verdict().steered_as, Persona::Unknown);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+}
