@@ -197,6 +197,9 @@ impl FromStr for Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.micro == 0 && self.build.is_empty() {
+            return write!(f, "{}.{}", self.major, self.minor);
+        }
         write!(f, "{}.{}({})", self.major, self.minor, self.micro)?;
         let mut after_word = false;
         for part in &self.build {

@@ -87,8 +87,10 @@ pub enum Eligibility {
     },
     /// The catalog says nothing about it.
     NotInCatalog {
-        /// What is missing, and in which file a user can add it.
+        /// What is not known.
         cause: String,
+        /// Which file a user can add it to.
+        cure: String,
     },
 }
 
@@ -223,11 +225,12 @@ impl Catalog {
     /// What to say of a model that [`Self::model`] does not find.
     pub fn not_in_catalog(name: &str) -> Eligibility {
         let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
-        let cause = format!(
-            "nothing is known about model {name}; if Cisco lists it, add a [[model]] and an [[eligibility]] row to \
-             catalog.toml in the state folder"
-        );
-        Eligibility::NotInCatalog { cause }
+        let cause = format!("the catalog does not know whether a {name} can be migrated");
+        let cure = "leave it as it is; or, if Cisco lists it, add its [[model]] and [[eligibility]] rows to catalog.toml in the state folder";
+        Eligibility::NotInCatalog {
+            cause,
+            cure: cure.to_owned(),
+        }
     }
 
     /// Whether a phone may migrate in this direction.

@@ -161,10 +161,10 @@ fn a_refusal_tells_the_technician_why_and_who_says_so() {
         eligibility(&catalog, "8875", None, E2m),
         Catalog::not_in_catalog("9841\0"),
     ] {
-        let Eligibility::NotInCatalog { cause } = unlisted else {
+        let Eligibility::NotInCatalog { cause, cure } = unlisted else {
             panic!("{unlisted:?}")
         };
-        assert!(cause.contains("catalog.toml") && !cause.contains('\0'), "{cause}");
+        assert!(cure.contains("catalog.toml") && !cause.contains('\0'), "{cause}");
     }
 }
 

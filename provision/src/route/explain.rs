@@ -33,7 +33,7 @@ impl Planner<'_> {
             };
             return NoRoute {
                 code: NoRouteCode::FirmwareMissing,
-                cause: format!("there is no {kind} load for {} in the library", self.family),
+                cause: format!("there is no {kind} firmware for {} in the library", self.family),
                 cure: format!("add {} to the library", self.describe(&wanted)),
                 missing: Vec::new(),
             };
@@ -47,23 +47,22 @@ impl Planner<'_> {
             .iter()
             .find_map(|target| self.shortest(&every, target, Allow::BelowFloorsToo));
         let too_old = below.iter().flatten().find(|hop| self.floor(&hop.to).is_some());
-        let cause = match (too_old.and_then(|hop| self.floor(&hop.to)), self.query.present) {
-            (Some(floor), _) => floor,
-            (None, Present::Load(load)) => {
-                format!(
-                    "no rule leads from {load} to a {} load through the loads at hand",
-                    self.final_kind()
-                )
-            }
-            (None, Present::Unknown(side)) => {
-                let kind = self.final_kind();
-                format!(
-                    "no rule leads from every {side} load to a {kind} load through the loads at hand, and this phone's load is not known"
-                )
-            }
+        let kind = self.final_kind();
+        let (from, help) = match self.query.present {
+            Present::Load(load) => (load.to_string(), "no load would help; take it off the bench"),
+            Present::Unknown(side) => (
+                format!("an unknown {side} load"),
+                "no load would help; put the one it runs into the roster",
+            ),
+        };
+        let cause = match too_old.and_then(|hop| self.floor(&hop.to)) {
+            Some(floor) => floor,
+            None => format!("no way leads from {from} to {kind} firmware through the loads at hand"),
         };
         let cure = self.additions(&every).unwrap_or_else(|| {
-            "no load would help; give its present load in the roster, or add a [[hop]] row to catalog.toml if Cisco allows the step".to_owned()
+            format!(
+                "{help}, or add a [[hop]] row to catalog.toml in the state folder if Cisco allows the step"
+            )
         });
         NoRoute {
             code: NoRouteCode::NoRoute,
@@ -245,11 +244,16 @@ impl Planner<'_> {
     /// A name for a load that may not exist, to plan with.
     fn example(&self, wanted: &Wanted) -> Option<LoadName> {
         // Every transition load known is of 11.2(3).
-        let version = wanted
-            .min
-            .as_ref()
-            .map_or("11.2(3)".to_owned(), Version::to_string);
-        let digits = version.replace(['.', '('], "-").replace(')', "");
+        let known = Version {
+            major: 11,
+            minor: 2,
+            micro: 3,
+            build: Vec::new(),
+        };
+        let version = wanted.min.as_ref().unwrap_or(&known);
+        let text = version.to_string();
+        let build = text.split_once(')').map_or("", |(_, build)| build);
+        let digits = format!("{}-{}-{}{build}", version.major, version.minor, version.micro);
         let family = self.family;
         let name = match wanted.kind {
             Kind::Enterprise => format!("{family}.{digits}"),
@@ -260,22 +264,28 @@ impl Planner<'_> {
     }
 
     fn describe(&self, wanted: &Wanted) -> String {
-        let sample = match wanted.kind {
-            Kind::Enterprise => "12-5-1SR1-4",
-            Kind::Transition(Direction::E2m) => "TLexE2M-11-2-3C-4",
-            Kind::Transition(Direction::M2e) => "TLexM2E-11-2-3C-4",
-            Kind::Multiplatform => "11-2-3MPP-398",
+        let samples: &[&str] = match wanted.kind {
+            Kind::Enterprise => &["12-5-1SR1-4", "14-4-1-0301-6"],
+            Kind::Transition(Direction::E2m) => &["TLexE2M-11-2-3C-4"],
+            Kind::Transition(Direction::M2e) => &["TLexM2E-11-2-3C-4"],
+            Kind::Multiplatform => &["11-2-3MPP-398", "12-0-7MPP0201-66"],
         };
+        let fits = |name: &LoadName| wanted.min.as_ref().is_none_or(|min| name.version().at_least(min));
+        let names = samples
+            .iter()
+            .filter_map(|sample| format!("{}.{sample}", self.family).parse().ok());
+        let sample = names
+            .filter(fits)
+            .map(|name| format!(" (named like {name})"))
+            .next()
+            .unwrap_or_default();
         let article = if wanted.kind == Kind::Enterprise {
             "an"
         } else {
             "a"
         };
         let bounds = bounds(wanted.min.as_ref(), wanted.below.as_ref());
-        format!(
-            "{article} {} load{bounds} (named like {}.{sample})",
-            wanted.kind, self.family
-        )
+        format!("{article} {} load{bounds}{sample}", wanted.kind)
     }
 }
 

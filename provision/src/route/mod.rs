@@ -98,15 +98,19 @@ pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<R
         Eligibility::Eligible => false,
         Eligibility::DependsOnVid { .. } => true,
         Eligibility::Refused { cause, source, date } => {
-            return Err(not_eligible(format!("{cause} ({source}, {date})")));
+            return Err(not_eligible(
+                format!("{cause} ({source}, {date})"),
+                STAYS.to_owned(),
+            ));
         }
-        Eligibility::NotInCatalog { cause } => return Err(not_eligible(cause)),
+        Eligibility::NotInCatalog { cause, cure } => return Err(not_eligible(cause, cure)),
     };
     let Some(family) = query.model.family.as_deref() else {
-        return Err(not_eligible(format!(
+        let cause = format!(
             "the catalog names no firmware family for the {}",
             query.model.name
-        )));
+        );
+        return Err(not_eligible(cause, STAYS.to_owned()));
     };
     let planner = Planner {
         query,
@@ -121,8 +125,9 @@ pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<R
     }
 }
 
-fn not_eligible(cause: String) -> NoRoute {
-    let cure = "take it off the bench; it stays as it is".to_owned();
+const STAYS: &str = "take it off the bench; it stays as it is";
+
+fn not_eligible(cause: String, cure: String) -> NoRoute {
     NoRoute {
         code: NoRouteCode::NotEligible,
         cause,
@@ -185,7 +190,7 @@ impl<'a> Planner<'a> {
     fn pinned(&self, pin: &[LoadName]) -> Result<Route, NoRoute> {
         let Some(target) = pin.last().filter(|target| target.kind() == self.final_kind()) else {
             return Err(self.bad_pin(format!(
-                "the pinned route does not end with a {} load",
+                "the pinned route does not end with {} firmware",
                 self.final_kind()
             )));
         };

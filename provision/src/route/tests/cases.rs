@@ -283,7 +283,7 @@ fn what_to_add_is_said() {
         "the transition load is what lacks"
     );
     assert!(
-        cure(E2M_8851(), SEED, &[NEW_MPP]).contains("14.1(0) or later"),
+        cure(E2M_8851(), SEED, &[NEW_MPP]).contains("14.1 or later"),
         "or a direct crossing"
     );
     let pair = cure(E2M_8851(), OLD, &[MPP]);
