@@ -7,23 +7,27 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::{self, Persona};
+use crate::client;
 use crate::load::{LoadName, Side};
 use crate::mac::Mac;
 use crate::time::Time;
 
 mod assess;
 mod belief;
+mod facts;
 mod observation;
 mod stall;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod way;
 
-pub use assess::{Context, assess};
+pub use assess::assess;
 pub use belief::{Belief, believe};
+pub use facts::{Offer, Progress, Round};
 pub use observation::{Act, Fact, Observation};
 pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
+pub use way::{Context, from_no_route, obstacle, plan};
 
 /// Rounds and offers kept; a migration needs a handful, and a looping phone must not grow without bound.
 const KEPT: usize = 64;
@@ -85,60 +89,6 @@ pub struct Journey {
     pub retried: Option<Time>,
 }
 
-/// A document that named a load, given to the phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offer {
-    /// When it was first given since the latest boot.
-    pub at: Time,
-    /// The load named.
-    pub load: LoadName,
-    /// Named only for a phone that runs this load.
-    pub when: Option<LoadName>,
-    /// One branch of several.
-    pub conditional: bool,
-    /// The number in its URL.
-    pub attempt: u32,
-    /// The side whose document it was.
-    pub side: Side,
-    /// The phone asked for the `.loads` file.
-    pub answered: Option<Time>,
-    /// A boot or another offer ended it.
-    pub closed: Option<Time>,
-}
-
-/// One fetch of a load: from its `.loads` file to the boot after it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Round {
-    /// The load.
-    pub load: LoadName,
-    /// When the `.loads` file was given.
-    pub began: Time,
-    /// Latest byte.
-    pub last: Time,
-    /// Components, by lower-case name.
-    pub components: BTreeMap<String, Progress>,
-    /// Why the latest transfer broke, if nothing moved since.
-    pub broken: Option<String>,
-    /// The boot that ended the round.
-    pub booted: Option<Time>,
-}
-
-/// How far a file got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Bytes from the start without a gap.
-    pub reached: u64,
-    /// Bytes in all.
-    pub size: u64,
-}
-
-impl Progress {
-    /// Everything arrived.
-    pub fn whole(self) -> bool {
-        self.reached >= self.size
-    }
-}
-
 impl Journey {
     /// A phone nothing is known of but its address.
     pub fn new(mac: Mac, at: Time) -> Self {
@@ -180,17 +130,6 @@ impl Journey {
             .and_then(|signal| signal.model)
             .or_else(|| self.named_model.clone())
             .or_else(|| by_agent().and_then(|signal| signal.model))
-    }
-
-    /// What DHCP says the phone behaves as; a hint.
-    pub fn dhcp_persona(&self) -> Persona {
-        self.vendor_class
-            .as_deref()
-            .and_then(|text| client::vendor_class(text.as_bytes()))
-            .map(|signal| signal.persona)
-            .filter(|persona| *persona != Persona::Unknown)
-            .or_else(|| client::request_list(&self.request_list))
-            .unwrap_or(Persona::Unknown)
     }
 
     /// Takes in one fact.

@@ -1,8 +1,8 @@
 //! A phone that is not getting on: what it was last seen doing, and the cure.
 
-use super::assess::Context;
 use super::belief::Belief;
 use super::verdict::{Hold, HoldCode, Stage};
+use super::way::Context;
 use super::{Journey, Round};
 use crate::load::{LoadName, Side};
 use crate::route::Hop;

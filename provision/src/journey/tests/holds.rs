@@ -1,0 +1,115 @@
+//! Phones that are held, or do not get on.
+
+use super::*;
+
+#[test]
+fn a_missing_component_stops_every_hop_of_the_route_and_is_named() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench
+        .library
+        .loads
+        .get_mut(&load(MPP))
+        .unwrap()
+        .missing
+        .push("rootfs88xx.11-2-3MPP-398.sbn".into());
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
+    let hold = bench.verdict().hold.unwrap();
+    assert_eq!(hold.code, HoldCode::FirmwareMissing);
+    assert!(
+        format!("{} {}", hold.cause, hold.cure).contains("rootfs88xx.11-2-3MPP-398.sbn"),
+        "{hold:?}"
+    );
+}
+
+#[test]
+fn silence_after_an_offer_means_already_there_and_a_restart_is_asked_for() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.pass(60);
+    assert_eq!(bench.verdict().load, None);
+    bench.pass(61);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NeedsRestart)));
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
+}
+
+#[test]
+fn a_crossing_load_that_is_never_asked_for_is_not_taken_for_run() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.pass(200);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
+}
+
+#[test]
+fn too_many_failed_attempts_stop_it_until_the_operator_retries() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    for _ in 0..bench.settings.timing.attempts {
+        bench.boot(ENTERPRISE_CLASS);
+        assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+        bench.see(Fact::LoadsGiven { load: load(FLOOR) });
+    }
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
+    bench.see(Fact::Operator { act: Act::Retry });
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+}
+
+#[test]
+fn a_phone_that_asks_for_signed_files_only_holds_a_trust_list() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.see(Fact::ConfigAsked {
+        side: Side::Enterprise,
+        signed: true,
+        model: None,
+        user_agent: None,
+    });
+    assert_eq!(bench.hold(), (Stage::Seen, None), "it may fall back yet");
+    bench.pass(70);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::TrustList)));
+}
+
+#[test]
+fn a_lease_without_a_request_is_not_asking() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.pass(200);
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
+    assert!(bench.verdict().hold.unwrap().cause.contains("Profile_Rule"));
+}
+
+#[test]
+fn an_ineligible_model_stays_and_says_why() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot("Cisco Systems, Inc. IP Phone CP-8831");
+    assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NotEligible)));
+}
+
+#[test]
+fn an_unknown_vid_takes_the_safe_first_hop_and_waits_before_the_one_it_decides() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.catalog = Catalog::current();
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::UnknownVid)));
+}
+
+#[test]
+fn a_roster_phone_never_seen_is_absent() {
+    let bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    assert_eq!(bench.hold(), (Stage::Absent, None));
+}

@@ -1,0 +1,266 @@
+//! The way ahead of a phone: its route, what forbids it, and what it is given next.
+
+use super::belief::Belief;
+use super::verdict::{Hold, HoldCode, Next};
+use super::{Journey, Round};
+use crate::catalog::{Catalog, Eligibility, Model, Vid};
+use crate::library::Library;
+use crate::load::{Direction, Kind, LoadName};
+use crate::mac::Mac;
+use crate::roster::Entry;
+use crate::route::{self, Hop, NoRoute, NoRouteCode, Present, Query, Route};
+use crate::settings::{Admit, Settings, UnknownVid};
+use crate::time::Time;
+
+/// What a decision rests on, besides the phone's own facts.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Models, hop rules, eligibility.
+    pub catalog: &'a Catalog,
+    /// Firmware and licenses at hand.
+    pub library: &'a Library,
+    /// The configuration.
+    pub settings: &'a Settings,
+    /// The phone's line in the roster.
+    pub entry: Option<&'a Entry>,
+    /// The time.
+    pub now: Time,
+}
+
+/// The route and where it stands, or why there is none.
+pub(super) struct Way {
+    pub hops: Vec<Hop>,
+    pub target: Option<LoadName>,
+    pub refusal: Option<Hold>,
+    pub next: Next,
+}
+
+impl Way {
+    fn refused(hold: Hold, next: Next) -> Self {
+        Self {
+            hops: Vec::new(),
+            target: None,
+            refusal: Some(hold),
+            next,
+        }
+    }
+}
+
+pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, context: &Context<'_>) -> Way {
+    let Some(name) = model else {
+        let hold = Hold::new(
+            HoldCode::NoRoute,
+            "its model is not known: it sends no vendor class that names one",
+            "add a line with its MAC and model to the roster",
+        );
+        return Way::refused(hold, Next::Introduction);
+    };
+    let Some(model) = context.catalog.model(name) else {
+        let hold = Hold::new(
+            HoldCode::NotEligible,
+            format!("model {name} is not in the catalog"),
+            "leave it out, or describe the model in catalog.toml in the state folder",
+        );
+        return Way::refused(hold, Next::Nothing);
+    };
+    let vid = context.entry.and_then(|entry| entry.vid);
+    if let Some(hold) = refusal(journey, model, vid, context) {
+        return Way::refused(hold, Next::Nothing);
+    }
+    let present = match (&belief.load, belief.side) {
+        (Some(load), _) => Present::Load(load),
+        (None, Some(side)) => Present::Unknown(side),
+        (None, None) => Present::Unknown(context.settings.direction.near()),
+    };
+    match plan(model, vid, present, context) {
+        Ok(route) => along(journey, belief, route, vid, model, context),
+        Err(no_route) => {
+            let next = match (&belief.load, no_route.code) {
+                (None, NoRouteCode::NoRoute) => Next::Introduction,
+                _ => Next::Nothing,
+            };
+            Way::refused(from_no_route(no_route), next)
+        }
+    }
+}
+
+/// The route of one model from one load, under the configuration's pins.
+pub fn plan(
+    model: &Model,
+    vid: Option<Vid>,
+    present: Present<'_>,
+    context: &Context<'_>,
+) -> Result<Route, NoRoute> {
+    let pin = model
+        .family
+        .as_ref()
+        .and_then(|family| context.settings.routes.get(family));
+    let query = Query {
+        model,
+        vid,
+        present,
+        direction: context.settings.direction,
+        pin: pin.map(Vec::as_slice),
+        unknown_vid_proceeds: context.settings.unknown_vid == UnknownVid::Proceed,
+    };
+    route::plan(&query, context.catalog, context.library)
+}
+
+/// A planner's refusal as a hold.
+pub fn from_no_route(no_route: NoRoute) -> Hold {
+    let code = match no_route.code {
+        NoRouteCode::FirmwareMissing => HoldCode::FirmwareMissing,
+        NoRouteCode::FirmwareDamaged => HoldCode::FirmwareDamaged,
+        NoRouteCode::NoRoute => HoldCode::NoRoute,
+        NoRouteCode::NotEligible => HoldCode::NotEligible,
+    };
+    Hold::new(code, no_route.cause, no_route.cure)
+}
+
+fn refusal(journey: &Journey, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> Option<Hold> {
+    if journey.held_by_operator.is_some() {
+        return Some(Hold::new(
+            HoldCode::Operator,
+            "the operator holds it",
+            "release it when it may go on",
+        ));
+    }
+    if let Eligibility::Refused { cause, source, date } =
+        context
+            .catalog
+            .eligibility(model, vid, context.settings.direction)
+    {
+        return Some(Hold::new(
+            HoldCode::NotEligible,
+            format!("{cause} ({source}, {date})"),
+            "take it off the bench; it stays as it is",
+        ));
+    }
+    if context.settings.admit == Admit::Listed && context.entry.is_none() {
+        let cause = "only the roster's phones take part and it is not among them";
+        return Some(Hold::new(
+            HoldCode::NotListed,
+            cause,
+            "add it to the roster, or set admit = \"eligible\"",
+        ));
+    }
+    None
+}
+
+/// What is missing for this phone to walk the route, apart from firmware.
+pub fn obstacle(
+    mac: Mac,
+    route: &Route,
+    vid: Option<Vid>,
+    model: &Model,
+    context: &Context<'_>,
+) -> Option<Hold> {
+    let direction = context.settings.direction;
+    if route.hops.iter().any(|hop| hop.license) && !context.library.licensed(direction, mac) {
+        let (folder, name) = (folder(direction), mac);
+        return Some(Hold::new(
+            HoldCode::NoLicense,
+            format!("no {folder} license for {mac} is at hand"),
+            format!("get its license and put it at licenses/{folder}/{name}.lic"),
+        ));
+    }
+    let first = route.hops.first()?;
+    if vid.is_none() && !first.safe_for_every_vid && context.settings.unknown_vid == UnknownVid::Hold {
+        return Some(Hold::new(
+            HoldCode::UnknownVid,
+            format!(
+                "whether this {} may load {} depends on its hardware version (VID), which is not known",
+                model.name, first.to
+            ),
+            "read the VID from its label or UDI and put it in the roster",
+        ));
+    }
+    None
+}
+
+fn folder(direction: Direction) -> &'static str {
+    match direction {
+        Direction::E2m => "e2m",
+        Direction::M2e => "m2e",
+    }
+}
+
+fn along(
+    journey: &Journey,
+    belief: &Belief,
+    route: Route,
+    vid: Option<Vid>,
+    model: &Model,
+    context: &Context<'_>,
+) -> Way {
+    let obstacle = obstacle(journey.mac, &route, vid, model, context);
+    let Route { hops, target } = route;
+    let next = match hops.first() {
+        _ if obstacle.is_some() => Next::Nothing,
+        None => Next::Final,
+        Some(first) => {
+            let attempt = attempt(journey, Some(&first.to));
+            if attempt > context.settings.timing.attempts {
+                Next::Nothing
+            } else {
+                named(
+                    first,
+                    hops.get(1),
+                    belief,
+                    attempt,
+                    hops.iter().any(|hop| hop.license),
+                    vid,
+                    context,
+                )
+            }
+        }
+    };
+    Way {
+        hops,
+        target: Some(target),
+        refusal: obstacle,
+        next,
+    }
+}
+
+/// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,
+/// so that the phone itself tells which one it needs.
+fn named(
+    first: &Hop,
+    second: Option<&Hop>,
+    belief: &Belief,
+    attempt: u32,
+    license: bool,
+    vid: Option<Vid>,
+    context: &Context<'_>,
+) -> Next {
+    let safe = |hop: &Hop| {
+        vid.is_some() || hop.safe_for_every_vid || context.settings.unknown_vid == UnknownVid::Proceed
+    };
+    let transition = Kind::Transition(Direction::M2e);
+    let (load, when) = match (&belief.load, second) {
+        (_, Some(second)) if first.to.kind() == transition && safe(second) => {
+            (second.to.clone(), Some(first.to.clone()))
+        }
+        (Some(present), _) if present.kind() == transition => (first.to.clone(), Some(present.clone())),
+        _ => (first.to.clone(), None),
+    };
+    Next::Load {
+        load,
+        when,
+        attempt,
+        license,
+    }
+}
+
+/// Which attempt at a load this is, from 1: one more than the fetches of it that failed since the operator's
+/// latest retry. Where one of them had succeeded, the phone would be past this hop.
+pub(super) fn attempt(journey: &Journey, load: Option<&LoadName>) -> u32 {
+    let since = journey.retried.unwrap_or_default();
+    let failed = |round: &&Round| {
+        Some(&round.load) == load
+            && round.began >= since
+            && (round.booted.is_some() || round.broken.is_some())
+    };
+    1 + journey.rounds.iter().filter(failed).count() as u32
+}
