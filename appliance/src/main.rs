@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+mod admin;
 mod appliance;
 mod bench;
 mod check;

@@ -1,0 +1,200 @@
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::library::Shelf;
+
+const PHONE: &str = r#"{"mac":"001234AB45DE","model":"8851","vid":"V05","serial":null,"location":null,
+    "address":"10.23.45.101","persona":"enterprise","load":null,"load_evidence":null,"route":[],"target":null,
+    "hop":0,"hops":0,"stage":"seen","writing":false,"progress":0.0,"attempts":0,"license":"absent","hold":null,
+    "first_seen":null,"last_seen":null}"#;
+const TOKEN: &str = "s3cret&with=signs+%";
+
+struct Fake;
+
+impl Board for Fake {
+    fn phones(&self) -> Vec<PhoneView> {
+        vec![serde_json::from_str(PHONE).unwrap()]
+    }
+
+    fn phone(&self, mac: Mac) -> Option<PhoneView> {
+        self.phones().into_iter().find(|phone| phone.mac == mac)
+    }
+
+    fn library_view(&self) -> LibraryView {
+        let state = tempfile::tempdir().unwrap();
+        Shelf::scan(state.path(), transload_provision::load::Direction::E2m)
+            .unwrap()
+            .view()
+    }
+}
+
+/// Serves as if bound to a loopback address or not; the socket itself is on loopback either way.
+async fn open(token: Option<&str>, loopback: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router(Arc::new(Fake), Access::new(token, loopback));
+    let service = move |_| TowerToHyperService::new(router.clone());
+    tokio::spawn(connections::serve(
+        listener,
+        Limits::default(),
+        CancellationToken::new(),
+        service,
+    ));
+    address
+}
+
+async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (
+        status,
+        head.to_ascii_lowercase(),
+        serde_json::from_str(body).unwrap_or(Value::Null),
+    )
+}
+
+async fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, Value) {
+    let host = if headers.contains("Host:") {
+        ""
+    } else {
+        "Host: localhost\r\n"
+    };
+    raw(
+        address,
+        &format!("GET {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n"),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn phones_are_shown_as_the_contract_has_them() {
+    let address = open(None, true).await;
+    let expected: Value = serde_json::from_str(PHONE).unwrap();
+    let (status, head, body) = get(address, "/api/phones", "").await;
+    assert!(
+        status == 200 && head.contains("content-type: application/json"),
+        "{head}"
+    );
+    assert_eq!(body, json!([expected]));
+    for spelling in ["001234AB45DE", "00:12:34:ab:45:de", "SEP001234AB45DE"] {
+        assert_eq!(
+            get(address, &format!("/api/phones/{spelling}"), "").await.2,
+            expected,
+            "{spelling}"
+        );
+    }
+    let (status, _, body) = get(address, "/api/library", "").await;
+    assert_eq!((status, body["loads"].clone()), (200, json!([])));
+    assert_eq!(get(address, "/healthz", "").await.0, 200);
+    assert_eq!(get(address, "/", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn errors_are_problems_that_say_what_is_wrong() {
+    let address = open(None, true).await;
+    for (path, status, word) in [
+        ("/api/phones/001122334455", 404, "001122334455"),
+        ("/api/phones/nonsense", 400, "nonsense"),
+        ("/api/nothing", 404, "nothing at this address"),
+    ] {
+        let (got, head, body) = get(address, path, "").await;
+        assert_eq!((got, &body["status"]), (status, &json!(status)), "{path}");
+        assert!(
+            head.contains("content-type: application/problem+json\r\n"),
+            "{head}"
+        );
+        assert!(body["detail"].as_str().unwrap().contains(word), "{body}");
+    }
+    let (status, head, _) = raw(
+        address,
+        "DELETE /api/phones HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    assert!(status == 405 && head.contains("problem+json"), "{head}");
+}
+
+#[tokio::test]
+async fn beyond_this_machine_nothing_is_shown_without_the_token() {
+    let encoded = "s3cret%26with%3Dsigns%2B%25";
+    let address = open(Some(TOKEN), false).await;
+    for path in [
+        "/",
+        "/healthz",
+        "/api/phones",
+        "/api/phones/001234AB45DE",
+        "/api/library",
+        "/none",
+    ] {
+        for headers in [
+            "",
+            "Authorization: Bearer wrong\r\n",
+            "Authorization: Basic czNjcmV0\r\n",
+            "Authorization: Bearer\r\n",
+        ] {
+            let (status, head, body) = get(address, path, headers).await;
+            assert_eq!(status, 401, "{path} {headers}");
+            assert!(
+                head.contains("www-authenticate: bearer\r\n") && body.get("detail").is_some(),
+                "{head}"
+            );
+        }
+        assert_ne!(
+            get(address, path, &format!("Authorization: bearer {TOKEN}\r\n"))
+                .await
+                .0,
+            401,
+            "{path}"
+        );
+        assert_ne!(
+            get(address, &format!("{path}?token={encoded}"), "").await.0,
+            401,
+            "{path}"
+        );
+        assert_eq!(
+            get(address, &format!("{path}?token=s3cret"), "").await.0,
+            401,
+            "{path}"
+        );
+    }
+    let unguarded = open(None, false).await;
+    assert_eq!(
+        get(unguarded, "/api/phones", "Authorization: Bearer \r\n")
+            .await
+            .0,
+        401,
+        "no token lets nobody in"
+    );
+    let guarded = open(Some(TOKEN), true).await;
+    assert_eq!(
+        get(guarded, "/api/phones", "").await.0,
+        401,
+        "a token counts on this machine too"
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_was_pointed_at_this_machine_is_refused() {
+    let address = open(None, true).await;
+    for (host, status) in [
+        ("Host: localhost:8080\r\n", 200),
+        ("Host: LOCALHOST\r\n", 200),
+        ("Host: 127.0.0.1\r\n", 200),
+        ("Host: [::1]:8080\r\n", 200),
+        ("Host: evil.example\r\n", 421),
+        ("Host: localhost.evil.example\r\n", 421),
+        ("Host: 127.0.0.1.evil.example:8080\r\n", 421),
+        ("Host: 10.23.45.67\r\n", 421),
+        ("Host: localhost\r\nHost: evil.example\r\n", 421),
+        ("Host:\r\n", 421),
+    ] {
+        assert_eq!(get(address, "/api/phones", host).await.0, status, "{host}");
+    }
+}
