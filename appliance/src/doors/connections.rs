@@ -94,7 +94,7 @@ where
             }
         };
         let Some(seat) = peers.enter(peer.ip(), limits.per_peer) else {
-            tracing::warn!(%peer, "too many connections from one address; closed");
+            tracing::debug!(%peer, "too many connections from one address; closed");
             continue;
         };
         let receipts = Receipts::default();

@@ -12,11 +12,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::thread::JoinHandle;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{JoinHandle, Thread};
 
 use tokio::sync::oneshot;
 use transload_provision::mac::Mac;
@@ -48,7 +48,7 @@ pub enum Record {
     },
     /// The newest state of a lease.
     Lease {
-        /// The client, as its DHCP server knows it.
+        /// What the lease is kept under: a later one under the same key replaces it.
         client: Vec<u8>,
         /// The lease.
         json: String,
@@ -60,7 +60,7 @@ pub enum Record {
 /// What the ledger knew when it was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// The newest state of every lease, by client.
+    /// The newest state of every lease, by its key.
     pub leases: BTreeMap<Vec<u8>, String>,
     /// The newest snapshot of every phone that has one.
     pub snapshots: BTreeMap<Mac, String>,
@@ -229,11 +229,26 @@ impl CommitFailed {
 pub struct Ticket(oneshot::Receiver<Result<(), CommitFailed>>);
 
 impl Ticket {
-    /// Waits in place, outside of the async runtime.
+    /// Waits in place: for tests and for the program's end. Elsewhere a task awaits it.
     pub fn wait(self) -> Result<(), CommitFailed> {
-        self.0
-            .blocking_recv()
-            .unwrap_or_else(|_| Err(CommitFailed::stopped()))
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut context = Context::from_waker(&waker);
+        // A task's budget must not keep its own thread from seeing the answer.
+        let mut ticket = pin!(tokio::task::unconstrained(self));
+        loop {
+            match ticket.as_mut().poll(&mut context) {
+                Poll::Ready(result) => return result,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

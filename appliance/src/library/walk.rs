@@ -135,15 +135,21 @@ impl Walk {
                     Ok(inner) => waiting.extend(inner),
                     Err(error) => self.refuse(path, format!("it cannot be read: {error}")),
                 },
-                Ok(_) => self.file(root, place, path),
+                Ok(kind) => self.file(root, place, path, kind.is_symlink()),
                 Err(error) => self.refuse(path, format!("it cannot be read: {error}")),
             }
         }
         Ok(())
     }
 
-    fn file(&mut self, root: &Path, place: Place, path: PathBuf) {
-        let real = match fs::canonicalize(&path) {
+    fn file(&mut self, root: &Path, place: Place, path: PathBuf, link: bool) {
+        // The root is without links, and folders that are links are not entered.
+        let real = if link {
+            fs::canonicalize(&path)
+        } else {
+            Ok(path.clone())
+        };
+        let real = match real {
             Ok(real) => real,
             Err(error) => return self.refuse(path, format!("it cannot be read: {error}")),
         };
