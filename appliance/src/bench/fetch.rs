@@ -14,7 +14,7 @@ use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
 use transload_provision::settings::Settings;
 
-use super::identity::{Identity, who};
+use super::identity::who;
 use super::{Bench, State, Tracker};
 use crate::doors::{Fetch, Plane, Served};
 use crate::ledger::Ticket;
@@ -54,6 +54,9 @@ impl Plane for Bench {
                 served = Served::Busy;
             }
         }
+        if let (Served::Busy, Some(mac)) = (&served, phone) {
+            self.withdraw(mac);
+        }
         let tracker = match &served {
             Served::File(file) if !fetch.head_only => Tracker::new(self, phone, file.name.clone(), file.size),
             _ => Tracker::idle(self),
@@ -70,33 +73,32 @@ impl Bench {
         let asked = names::parse(&fetch.path);
         let mut state = self.state();
         let state = &mut *state;
-        let mac = match who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref()) {
-            Identity::Phone(mac) => Some(mac),
-            Identity::Nobody => None,
-            Identity::Disputed(leased, what) => {
-                tracing::warn!(%what, path = %fetch.path, "who asks is disputed: not answered with anything of a phone's own");
-                if let Some(mac) = leased {
-                    self.observe(state, mac, Fact::Contradiction { what });
-                }
-                None
+        let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref());
+        if let Some(what) = who.doubt {
+            tracing::warn!(%what, path = %fetch.path, "signals disagree on who asks");
+            if let Some(mac) = who.concerns {
+                self.observe(state, mac, Fact::Contradiction { what });
             }
-        };
+        }
+        let mac = who.phone;
         if let Some(mac) = mac {
-            if !state.leased.contains_key(&address) {
-                super::leases::remember(&mut state.spoke, address, mac);
+            state.addresses.spoke(address, mac);
+            let known = state.phones.get(&mac).and_then(|phone| phone.journey.address);
+            if known != Some(address) {
                 self.observe(state, mac, Fact::Leased { address });
             }
         }
         match (asked, mac) {
-            (Asked::PhoneConfig { signed, .. } | Asked::DefaultConfig { signed }, Some(mac)) => {
-                let default = names::bare(&fetch.path)
-                    .is_some_and(|name| name.to_ascii_lowercase().starts_with("xmldefault"));
-                self.config(state, mac, Config::Enterprise { default, signed }, fetch)
+            (Asked::PhoneConfig { signed, .. }, Some(mac)) => {
+                self.config(state, mac, &Config::Enterprise { default: false, signed }, fetch)
+            }
+            (Asked::DefaultConfig { signed }, Some(mac)) => {
+                self.config(state, mac, &Config::Enterprise { default: true, signed }, fetch)
             }
             (Asked::Profile { psn, .. }, Some(mac)) => {
-                self.config(state, mac, Config::Profile { psn }, fetch)
+                self.config(state, mac, &Config::Profile { psn }, fetch)
             }
-            (Asked::Root, Some(mac)) => self.config(state, mac, Config::Profile { psn: None }, fetch),
+            (Asked::Root, Some(mac)) => self.config(state, mac, &Config::Profile { psn: None }, fetch),
             (Asked::License { mac: Some(named), .. }, Some(mac)) if named == mac => {
                 self.license(state, mac, fetch)
             }
@@ -164,8 +166,8 @@ impl Bench {
         }
     }
 
-    fn config(&self, state: &mut State, mac: Mac, config: Config, fetch: &Fetch) -> Answer {
-        let model = match &config {
+    fn config(&self, state: &mut State, mac: Mac, config: &Config, fetch: &Fetch) -> Answer {
+        let model = match config {
             Config::Profile { psn: Some(psn) } => psn.split('-').next().map(str::to_owned),
             _ => None,
         };
@@ -175,18 +177,8 @@ impl Bench {
             .user_agent
             .as_ref()
             .map(|agent| agent.chars().take(NAME_KEPT).collect());
-        if !fetch.head_only {
-            self.observe(
-                state,
-                mac,
-                Fact::ConfigAsked {
-                    side,
-                    signed,
-                    model,
-                    user_agent,
-                },
-            );
-        }
+        let fact = Fact::ConfigAsked { side, signed, model, user_agent };
+        let asked = if fetch.head_only { None } else { self.observe(state, mac, fact) };
         if signed {
             return Answer::now(Served::NotFound, Some(mac));
         }
@@ -199,11 +191,13 @@ impl Bench {
                 return Answer::now(Served::NotFound, Some(mac));
             }
         };
-        let before = if fetch.head_only {
-            Vec::new()
-        } else {
-            self.offer(state, mac, &verdict, side)
-        };
+        // What is told again waits too: the record of its first telling may be under way, and records are
+        // written in order.
+        let mut before = Vec::new();
+        if let (Some(asked), Next::Load { .. }) = (asked, &verdict.next) {
+            before.push(asked);
+            before.extend(self.offer(state, mac, &verdict, side));
+        }
         let served = Served::Document {
             body: Bytes::from(body),
             content_type: "text/xml",
@@ -212,6 +206,14 @@ impl Bench {
             served,
             before,
             phone: Some(mac),
+        }
+    }
+
+    /// What could not be written down was not offered: the next document is a new offer.
+    fn withdraw(&self, mac: Mac) {
+        let now = self.now();
+        if let Some(phone) = self.state().phones.get_mut(&mac) {
+            phone.journey.withdraw_offers(now);
         }
     }
 

@@ -1,8 +1,5 @@
 //! What DHCP tells of phones, and what phones are told by DHCP.
 
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
-
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{Commit, CommitFailed, Journal};
 use transload_dhcp::lease::LeaseRecord;
@@ -15,17 +12,6 @@ use transload_provision::options::{ClassRule, Layer, Origin, Steering, find_clas
 
 use super::{Bench, State};
 use crate::ledger::Record;
-
-/// Addresses remembered for clients without a lease of ours.
-const SPEAKERS_KEPT: usize = 4096;
-
-/// Remembers who speaks from an address; a flood of addresses makes it forget, never grow.
-pub(super) fn remember(speakers: &mut HashMap<Ipv4Addr, Mac>, address: Ipv4Addr, mac: Mac) {
-    if speakers.len() >= SPEAKERS_KEPT && !speakers.contains_key(&address) {
-        speakers.clear();
-    }
-    speakers.insert(address, mac);
-}
 
 impl Policy for Bench {
     fn decide(&self, client: &Client<'_>) -> Verdict {
@@ -162,10 +148,7 @@ impl Bench {
         match (&event.outcome, address) {
             (Outcome::Acknowledged, Some(address)) => {
                 let mut state = self.state();
-                state
-                    .leased
-                    .retain(|lease, holder| *holder != mac || *lease == address);
-                state.leased.insert(address, mac);
+                state.addresses.lease(address, mac);
                 let news = state
                     .phones
                     .get(&mac)
@@ -175,12 +158,12 @@ impl Bench {
                 }
             }
             (Outcome::Released | Outcome::Declined, Some(address)) => {
-                self.state().leased.remove(&address);
+                self.state().addresses.free(address);
             }
             (Outcome::Ignored(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
             (Outcome::Refused(reason), _) => tracing::info!(%mac, %reason, "DHCP request refused"),
             (Outcome::NotSaved(reason), _) => {
-                tracing::error!(%mac, %reason, "no lease: it could not be saved")
+                tracing::error!(%mac, %reason, "no lease: it could not be saved");
             }
             _ => {}
         }
@@ -189,8 +172,10 @@ impl Bench {
     /// Leases that outlived a restart tell who asks from where.
     pub fn restore_leases(&self, leases: &[LeaseRecord]) {
         let now = self.now().0;
-        let bound = leases.iter().filter(|lease| lease.is_bound(now));
-        self.state().leased = bound.map(|lease| (lease.address, Mac(lease.mac))).collect();
+        let mut state = self.state();
+        for lease in leases.iter().filter(|lease| lease.is_bound(now)) {
+            state.addresses.lease(lease.address, Mac(lease.mac));
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 //! beside the ledger, and answers by what `provision` decides. One lock, held for short computations only.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use transload_provision::catalog::Catalog;
@@ -24,6 +23,7 @@ mod leases;
 mod show;
 mod tracker;
 
+use identity::Addresses;
 pub use tracker::Tracker;
 
 /// Phones kept beyond the roster's; a flood of made-up addresses ends here.
@@ -57,10 +57,7 @@ struct State {
     roster: BTreeMap<Mac, Entry>,
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
-    /// Who has which address, by lease.
-    leased: HashMap<Ipv4Addr, Mac>,
-    /// Who speaks from which address, by the names asked for; where no lease tells.
-    spoke: HashMap<Ipv4Addr, Mac>,
+    addresses: Addresses,
 }
 
 struct Phone {
@@ -90,8 +87,7 @@ impl Bench {
                 roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
                 shelf: Arc::new(shelf),
                 phones,
-                leased: HashMap::new(),
-                spoke: HashMap::new(),
+                addresses: Addresses::default(),
             }),
         })
     }
@@ -263,8 +259,7 @@ pub fn offline(
         roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
         shelf: Arc::new(shelf),
         phones: restore(restored),
-        leased: HashMap::new(),
-        spoke: HashMap::new(),
+        addresses: Addresses::default(),
     };
     show::phones(&state, catalog, now.max(restored.high_water))
 }

@@ -289,6 +289,13 @@ impl Journey {
             .any(|offer| offer.closed.is_none() && offer.load == *load && offer.attempt == attempt)
     }
 
+    /// Documents on their way did not leave after all.
+    pub fn withdraw_offers(&mut self, at: Time) {
+        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
+            offer.closed = Some(at);
+        }
+    }
+
     fn loads_given(&mut self, at: Time, load: &LoadName) {
         self.asked = Some(at);
         for offer in self
