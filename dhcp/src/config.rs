@@ -113,11 +113,11 @@ impl LeaseTime {
         let share = |eighths: u64| (u64::from(lease) * eighths / 8) as u32;
         let rebind = self
             .rebind
-            .filter(|seconds| *seconds < lease)
+            .filter(|seconds| (2..lease).contains(seconds))
             .unwrap_or_else(|| share(7));
         let renew = self
             .renew
-            .filter(|seconds| *seconds < rebind)
+            .filter(|seconds| (1..rebind).contains(seconds))
             .unwrap_or_else(|| share(4).min(rebind.saturating_sub(1)));
         (0 < renew && renew < rebind && rebind < lease).then_some((renew, rebind))
     }

@@ -134,6 +134,14 @@ impl Answer<'_> {
             return left_out;
         }
         let wanted = request.option(code::REQUEST_LIST).unwrap_or_default();
+        let own = [
+            code::SERVER_ID,
+            code::LEASE_TIME,
+            code::RENEWAL_TIME,
+            code::REBINDING_TIME,
+            code::SUBNET_MASK,
+            code::CLIENT_ID,
+        ];
         let special = |code: &u8| {
             self.reserved
                 .iter()
@@ -141,7 +149,7 @@ impl Answer<'_> {
                 .any(|(known, _)| known == code)
         };
         let worth = |code: &u8| match *code {
-            code::SERVER_ID | code::LEASE_TIME | code::SUBNET_MASK | code::CLIENT_ID => None,
+            _ if own.contains(code) => None,
             code::RELAY_INFORMATION => Some(2),
             _ if special(code) => Some(3),
             _ => Some(u8::from(wanted.contains(code))),

@@ -30,8 +30,13 @@ impl Identity {
         }
     }
 
-    /// Whether the lease is this client's. A machine that changed its client identifier (another firmware, RFC 4361)
-    /// is still the machine that has the address.
+    /// Whether the other is this client. A machine that changed its client identifier (another firmware, RFC 4361)
+    /// is still the same machine.
+    fn is_same(&self, other: &Self) -> bool {
+        self.mac == other.mac || self.key == other.key
+    }
+
+    /// Whether the lease is this client's, in the same sense.
     pub(crate) fn owns(&self, record: &LeaseRecord) -> bool {
         self.mac == record.mac || self.holds_key(record)
     }
@@ -164,7 +169,7 @@ impl Table {
         let offered = self
             .offers
             .get(&address)
-            .is_some_and(|offer| offer.to.key != client.key && self.is_live(offer, now));
+            .is_some_and(|offer| !client.is_same(&offer.to) && self.is_live(offer, now));
         permitted && !leased && !offered
     }
 
@@ -240,7 +245,7 @@ impl Table {
     pub(crate) fn is_offered(&self, address: Ipv4Addr, client: &Identity) -> bool {
         self.offers
             .get(&address)
-            .is_some_and(|offer| offer.to.key == client.key)
+            .is_some_and(|offer| client.is_same(&offer.to))
     }
 
     /// Puts a record in the place of the address's last one. It counts at once, even before it is saved.

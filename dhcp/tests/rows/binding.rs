@@ -1,0 +1,105 @@
+//! Whose lease is whose.
+
+use transload_dhcp::MessageType;
+use transload_dhcp::config::{Config, Network, Range};
+
+use crate::lab::*;
+
+#[test]
+fn d2_the_client_identifier_is_the_key_where_there_is_one() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease_as(PHONE, Some(b"\xff opaque \0"));
+    // The same client in another machine.
+    assert_eq!(lab.lease_as(OTHER, Some(b"\xff opaque \0")), address);
+    assert_ne!(lab.lease_as([7; 6], Some(b"\xff opaque ")), address);
+}
+
+#[test]
+fn d2_without_one_the_ethernet_address_is_the_key() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    assert_ne!(lab.lease(OTHER), address);
+    assert_eq!(lab.lease(PHONE), address);
+}
+
+#[test]
+fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease_as(PHONE, Some(b"\x01\x00\x12\x34\x00\x00\x01"));
+    assert_eq!(
+        lab.lease_as(
+            PHONE,
+            Some(b"\xff\x00\x00\x00\x01\x00\x03\x00\x01\x00\x12\x34\x00\x00\x01")
+        ),
+        address
+    );
+    let renewed = lab.ask(&renew(PHONE, address)).unwrap();
+    assert_eq!(renewed.kind, MessageType::Ack, "without any");
+    assert_eq!(lab.engine.leases().count(), 1);
+}
+
+#[test]
+fn d45_also_after_a_restart() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease_as(PHONE, Some(b"\x01old"));
+    lab.restart();
+    assert_eq!(lab.lease_as(PHONE, Some(b"\xffnew")), address);
+}
+
+#[test]
+fn d32_leases_survive_a_restart() {
+    let mut lab = Lab::new(config());
+    let mine = lab.lease(PHONE);
+    lab.restart();
+    let theirs = lab.lease(OTHER);
+    assert_ne!(mine, theirs);
+    lab.restart();
+    assert_eq!(lab.ask(&reboot(PHONE, mine)).unwrap().kind, MessageType::Ack);
+    assert_eq!(lab.ask(&renew(OTHER, theirs)).unwrap().kind, MessageType::Ack);
+    assert_eq!(lab.ask(&reboot(OTHER, mine)).unwrap().kind, MessageType::Nak);
+}
+
+#[test]
+fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    let first = std::net::Ipv4Addr::new(10, 7, 0, 10);
+    let elsewhere = Network {
+        address: std::net::Ipv4Addr::new(10, 7, 0, 1),
+        pools: vec![Range { first, last: first }],
+        ..network()
+    };
+    lab.engine
+        .reconfigure(Config {
+            networks: vec![elsewhere],
+            ..config()
+        })
+        .unwrap();
+    assert_eq!(lab.engine.leases().count(), 1);
+    lab.engine.reconfigure(config()).unwrap();
+    assert_ne!(lab.lease(OTHER), address);
+    assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Ack);
+}
+
+#[test]
+fn an_invalid_configuration_changes_nothing() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    assert!(lab.engine.reconfigure(Config::default()).is_err());
+    assert_eq!(*lab.engine.config(), config());
+    assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Ack);
+}
+
+#[test]
+fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    let mut smaller = config();
+    smaller.networks[0].exclude = vec![Range {
+        first: address,
+        last: address,
+    }];
+    lab.engine.reconfigure(smaller).unwrap();
+    assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Nak);
+    assert_ne!(lab.lease(PHONE), address);
+}

@@ -1,0 +1,118 @@
+//! D6: nothing is promised before it is saved, nothing is reused before it is given up on disk.
+
+use transload_dhcp::MessageType;
+use transload_dhcp::config::{Config, Network, Range};
+use transload_dhcp::event::Outcome;
+use transload_dhcp::lease::LeaseState;
+
+use crate::lab::*;
+
+fn one_address() -> Config {
+    let pools = vec![Range {
+        first: host(10),
+        last: host(10),
+    }];
+    Config {
+        networks: vec![Network { pools, ..network() }],
+        ..config()
+    }
+}
+
+#[test]
+fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
+    let mut lab = Lab::new(config());
+    lab.ask(&discover(PHONE));
+    let first = lab.decide(&select(PHONE, host(10)), BROADCAST);
+    assert_eq!(
+        (first.writes.len(), first.event.outcome),
+        (1, Outcome::Acknowledged)
+    );
+    assert_ne!(first.after, 0);
+    lab.now += 1_000;
+    let second = lab.decide(&select(PHONE, host(10)), BROADCAST);
+    assert_eq!((second.writes.len(), second.after), (0, first.after));
+    lab.engine.committed(first.after);
+    // From now on a repetition can be answered at once, with the time that is left.
+    let third = lab.decide(&select(PHONE, host(10)), BROADCAST);
+    assert_eq!((third.writes.len(), third.after), (0, 0));
+    assert_eq!(number(&third.reply.unwrap().packet, 51), Some(3599));
+}
+
+#[test]
+fn d6_the_ack_says_what_the_offer_said() {
+    let mut lab = Lab::new(config());
+    let offer = lab.ask(&discover(PHONE)).unwrap();
+    let ack = lab.ask(&select(PHONE, offer.yiaddr)).unwrap();
+    assert_eq!((ack.options, ack.yiaddr), (offer.options, offer.yiaddr));
+}
+
+#[test]
+fn a_renewal_is_saved_again() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    lab.now += 1_800_000;
+    assert_eq!(lab.decide(&renew(PHONE, address), UNICAST).writes.len(), 1);
+}
+
+#[test]
+fn after_a_failed_commit_the_address_is_nobody_elses_and_the_next_request_saves_again() {
+    let mut lab = Lab::new(one_address());
+    lab.ask(&discover(PHONE));
+    let failed = lab.decide(&select(PHONE, host(10)), BROADCAST);
+    lab.engine.commit_failed(failed.after);
+    assert!(lab.ask(&discover(OTHER)).is_none());
+    let again = lab.decide(&select(PHONE, host(10)), BROADCAST);
+    assert_eq!(again.writes.len(), 1);
+    assert!(again.after > failed.after);
+    lab.commit(&again);
+    assert_eq!(lab.ask(&renew(PHONE, host(10))).unwrap().kind, MessageType::Ack);
+}
+
+#[test]
+fn a_released_address_is_not_given_again_before_the_release_is_saved() {
+    let mut lab = Lab::new(one_address());
+    lab.lease(PHONE);
+    let released = lab.decide(&release(PHONE, host(10)), UNICAST);
+    assert!(lab.ask(&discover(OTHER)).is_none());
+    lab.engine.commit_failed(released.after);
+    assert!(lab.ask(&discover(OTHER)).is_none());
+    assert_eq!(lab.ask(&select(OTHER, host(10))).unwrap().kind, MessageType::Nak);
+    lab.commit(&released);
+    assert!(lab.ask(&discover(OTHER)).is_none(), "that report came too late");
+}
+
+#[test]
+fn what_could_not_be_saved_rides_along_with_the_next_commit() {
+    let mut lab = Lab::new(config());
+    lab.lease(PHONE);
+    let released = lab.decide(&release(PHONE, host(10)), UNICAST);
+    lab.engine.commit_failed(released.after);
+    lab.ask(&discover(OTHER));
+    let next = lab.decide(&select(OTHER, host(11)), BROADCAST);
+    let saved: Vec<_> = next
+        .writes
+        .iter()
+        .map(|record| (record.address, record.state))
+        .collect();
+    assert_eq!(
+        saved,
+        [(host(10), LeaseState::Released), (host(11), LeaseState::Bound)]
+    );
+    lab.commit(&next);
+    assert_eq!(
+        lab.ask(&asking_for(discover([7; 6]), host(10))).unwrap().yiaddr,
+        host(10)
+    );
+}
+
+#[test]
+fn a_later_commit_of_the_same_address_is_not_undone_by_an_earlier_failure() {
+    let mut lab = Lab::new(one_address());
+    lab.lease(PHONE);
+    let released = lab.decide(&release(PHONE, host(10)), UNICAST);
+    let bound = lab.decide(&select(PHONE, host(10)), BROADCAST);
+    lab.engine.commit_failed(released.after);
+    lab.commit(&bound);
+    assert_eq!(lab.decide(&select(PHONE, host(10)), BROADCAST).writes.len(), 0);
+    assert_eq!(lab.engine.lease(host(10)).unwrap().state, LeaseState::Bound);
+}
