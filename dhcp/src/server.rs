@@ -4,7 +4,6 @@
 //! goes into the next, so that under load many ACKs share one write.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,7 +76,6 @@ struct Inner {
     observer: Observer,
     /// Wakes the saver.
     to_save: Notify,
-    silent: AtomicBool,
 }
 
 struct State {
@@ -120,7 +118,6 @@ impl Server {
             clock: setup.clock,
             observer: setup.observer,
             to_save: Notify::new(),
-            silent: AtomicBool::new(false),
         });
         let (stop_reading, reading) = watch::channel(false);
         let (stop_saving, saving) = watch::channel(false);
@@ -159,10 +156,9 @@ impl Server {
         self.inner.state().engine.lease(address).cloned()
     }
 
-    /// Stops answering, or starts again: for the time a foreign server is about. What comes in meanwhile is read and
-    /// forgotten.
+    /// Stops answering, or starts again; see [`Engine::set_silent`].
     pub fn set_silent(&self, silent: bool) {
-        self.inner.silent.store(silent, Ordering::Relaxed);
+        self.inner.state().engine.set_silent(silent);
     }
 
     /// Stops receiving, saves what is to be saved, sends what waits for it, and ends.
@@ -224,7 +220,7 @@ impl Inner {
                     continue;
                 }
             };
-            if self.silent.load(Ordering::Relaxed) || state.waiting.len() >= MOST_WAITING {
+            if state.waiting.len() >= MOST_WAITING {
                 continue;
             }
             let now = (self.clock)();

@@ -1,6 +1,9 @@
 //! Random clients, a lossy network, a disk that fails and a server that crashes, against two promises:
 //! no address is acknowledged to two clients at a time, and no acknowledged lease is forgotten.
 
+// Helpers of tests may fail like tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
@@ -245,7 +248,7 @@ impl World {
     fn run(&mut self, step: &Step) {
         match *step {
             Step::Discover(client) => {
-                self.send(client, self.packet(client, MessageType::Discover), false, None)
+                self.send(client, self.packet(client, MessageType::Discover), false, None);
             }
             Step::Select(client, wish) => {
                 let Some(address) = wish.map(host).or(self.offers.get(&client).copied()) else {

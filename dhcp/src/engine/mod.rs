@@ -56,6 +56,7 @@ pub struct Engine {
     sequence: u64,
     under_way: VecDeque<(u64, Ipv4Addr)>,
     failed: BTreeSet<Ipv4Addr>,
+    silent: bool,
 }
 
 /// What the engine makes of a message before it becomes a [`Decision`].
@@ -112,6 +113,7 @@ impl Engine {
             sequence: 0,
             under_way: VecDeque::new(),
             failed: BTreeSet::new(),
+            silent: false,
         };
         let restored = restored
             .into_iter()
@@ -147,6 +149,12 @@ impl Engine {
         }
         self.config = config;
         Ok(())
+    }
+
+    /// Gives no answers while set: for the time a foreign server is about. What clients give back, and whose offers
+    /// they take, is still noted.
+    pub fn set_silent(&mut self, silent: bool) {
+        self.silent = silent;
     }
 
     /// The configuration in force.
@@ -327,6 +335,9 @@ impl Engine {
         policy: &dyn Policy,
         handler: impl FnOnce(&mut Self, &Asked<'_>, &Grant) -> Finding,
     ) -> Finding {
+        if self.silent {
+            return Finding::ignored("silent, because another DHCP server is about");
+        }
         let packet = asked.packet;
         let Some(table) = self.tables.get(asked.at) else {
             return Finding::ignored("no network");

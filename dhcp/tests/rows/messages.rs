@@ -237,6 +237,27 @@ fn d39_what_the_server_does_not_know_changes_nothing() {
 }
 
 #[test]
+fn a_silent_server_still_notes_what_is_given_back_and_who_else_serves() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    lab.engine.set_silent(true);
+    for packet in [
+        discover(OTHER),
+        renew(PHONE, address),
+        reboot(OTHER, ELSEWHERE),
+        inform(OTHER, host(12)),
+    ] {
+        assert_eq!(lab.ask(&packet), None);
+    }
+    let elsewhere = with(request(OTHER), code::SERVER_ID, &[10, 0, 0, 66]);
+    assert_eq!(lab.outcome(&elsewhere), Outcome::ChoseOther(host(66)));
+    assert_eq!(
+        lab.handle(&release(PHONE, address), UNICAST).event.outcome,
+        Outcome::Released
+    );
+}
+
+#[test]
 fn events_tell_what_the_client_said() {
     let mut lab = Lab::new(config());
     let packet = with(
