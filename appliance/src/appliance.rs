@@ -12,6 +12,7 @@ use transload_dhcp::server::{Server as DhcpServer, Setup};
 use transload_dhcp::sockets::Link;
 use transload_tftp::Rollover;
 
+use crate::admin;
 use crate::bench::{Bench, Rules};
 use crate::clock::Clock;
 use crate::config::{Config, DhcpAdmit};
@@ -109,7 +110,12 @@ impl Appliance {
             ));
         }
         tasks.spawn(tftp.run(stop.clone().cancelled_owned()));
-        drop(admin_listener);
+        tasks.spawn(admin::serve(
+            admin_listener,
+            Arc::clone(&bench),
+            place.token.clone(),
+            stop.clone(),
+        ));
         tasks.spawn(keep_house(Arc::clone(&bench), stop.clone()));
         Ok(Self {
             bench,

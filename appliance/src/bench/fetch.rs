@@ -89,12 +89,24 @@ impl Bench {
             }
         }
         match (asked, mac) {
-            (Asked::PhoneConfig { signed, .. }, Some(mac)) => {
-                self.config(state, mac, &Config::Enterprise { default: false, signed }, fetch)
-            }
-            (Asked::DefaultConfig { signed }, Some(mac)) => {
-                self.config(state, mac, &Config::Enterprise { default: true, signed }, fetch)
-            }
+            (Asked::PhoneConfig { signed, .. }, Some(mac)) => self.config(
+                state,
+                mac,
+                &Config::Enterprise {
+                    default: false,
+                    signed,
+                },
+                fetch,
+            ),
+            (Asked::DefaultConfig { signed }, Some(mac)) => self.config(
+                state,
+                mac,
+                &Config::Enterprise {
+                    default: true,
+                    signed,
+                },
+                fetch,
+            ),
             (Asked::Profile { psn, .. }, Some(mac)) => {
                 self.config(state, mac, &Config::Profile { psn }, fetch)
             }
@@ -177,8 +189,17 @@ impl Bench {
             .user_agent
             .as_ref()
             .map(|agent| agent.chars().take(NAME_KEPT).collect());
-        let fact = Fact::ConfigAsked { side, signed, model, user_agent };
-        let asked = if fetch.head_only { None } else { self.observe(state, mac, fact) };
+        let fact = Fact::ConfigAsked {
+            side,
+            signed,
+            model,
+            user_agent,
+        };
+        let asked = if fetch.head_only {
+            None
+        } else {
+            self.observe(state, mac, fact)
+        };
         if signed {
             return Answer::now(Served::NotFound, Some(mac));
         }
