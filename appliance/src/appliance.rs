@@ -186,7 +186,7 @@ impl Appliance {
             tracing::warn!("some transfers had not ended and were cut off");
             tasks.shutdown().await;
         }
-        self.bench.close();
+        self.bench.close().await;
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the appliance
     Serve(ServeArgs),
+    /// Run the whole appliance against virtual phones, on loopback and unprivileged
+    Rehearse(RehearseArgs),
     /// Say what would hold or strand which phone, before any is plugged in
     Check(CheckArgs),
     /// Show the phones, as the running bench sees them
@@ -37,6 +39,23 @@ pub struct ServeArgs {
     /// The staging interface, in place of the configuration's
     #[arg(long, value_name = "IF")]
     pub interface: Option<String>,
+}
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RehearseArgs {
+    /// Such as e2m/dhcp/dhcp or m2e/dhcp, or all [default: the configuration's]
+    #[arg(long, value_name = "SCENARIO")]
+    pub scenario: Option<String>,
+    /// How many phones [default: one of every model of the procedure]
+    #[arg(long, value_name = "N", conflicts_with = "roster", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub phones: Option<u32>,
+    /// The phones of this roster
+    #[arg(long, value_name = "FILE")]
+    pub roster: Option<PathBuf>,
+    /// One line of JSON for each scenario instead of a table
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `check`.

@@ -22,7 +22,6 @@ mod rehearse;
 mod reload;
 mod serve;
 mod state_lock;
-mod status;
 mod table;
 mod view;
 
@@ -36,35 +35,36 @@ use error::Failure;
 
 fn main() -> ExitCode {
     logs::start();
-    run(&Cli::parse()).unwrap_or_else(|failure| {
-        eprintln!("{failure}");
-        failure.exit_code()
-    })
-}
-
-fn run(cli: &Cli) -> Result<ExitCode, Failure> {
-    let done = |()| ExitCode::SUCCESS;
-    match &cli.command {
-        Command::Init => init::run(cli.config.as_deref()).map(done),
-        Command::Serve(args) => {
-            let mut config = configuration(cli)?;
-            if args.interface.is_some() {
-                config.bench.interface.clone_from(&args.interface);
-            }
-            on_runtime(serve::serve(config, cli.config.as_deref())).map(done)
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
         }
-        Command::Reload => reload::run(&configuration(cli)?).map(done),
-        Command::Check(args) => check::run(&configuration(cli)?, args),
-        Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
     }
 }
 
-fn configuration(cli: &Cli) -> Result<Config, Failure> {
-    let config = Config::load(cli.config.as_deref())?;
+fn run(cli: &Cli) -> Result<(), Failure> {
+    let named = cli.config.as_deref();
+    if let Command::Init = cli.command {
+        return init::run(named);
+    }
+    let mut config = Config::load(named)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
-    Ok(config)
+    match &cli.command {
+        Command::Init => init::run(named),
+        Command::Serve(arguments) => {
+            if let Some(interface) = &arguments.interface {
+                config.bench.interface = Some(interface.clone());
+            }
+            on_runtime(serve::serve(config, named))
+        }
+        Command::Rehearse(arguments) => on_runtime(rehearse::rehearse(&config, arguments)),
+        Command::Reload => reload::run(&config),
+        Command::Check(_) | Command::Status(_) => Ok(()),
+    }
 }
 
 /// Runs a command that serves on as many threads as the machine has cores.

@@ -138,7 +138,7 @@ impl Bench {
     }
 
     /// Folds all facts and closes the ledger.
-    pub fn close(&self) {
+    pub async fn close(&self) {
         let now = self.now();
         let mut records = vec![Record::Mark(now)];
         for (mac, phone) in self
@@ -152,7 +152,7 @@ impl Bench {
                 phone.unfolded = 0;
             }
         }
-        let folded = self.ledger.append(records).wait();
+        let folded = self.ledger.append(records).await;
         if let Err(error) = folded.and_then(|()| self.ledger.close()) {
             tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
         }

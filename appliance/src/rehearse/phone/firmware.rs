@@ -62,7 +62,7 @@ impl Life {
     /// HTTP port 6970 first, then TFTP (§3.1).
     async fn ask_server(&self, network: &Network, server: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
         let quirks = &self.spec.quirks;
-        if quirks.http_first && server.is_loopback() {
+        if quirks.http_first {
             let answer = network.fetch_6970(server, name, sink).await;
             self.journal.add(Event::Asked {
                 url: format!("http://{server}:6970/{name}"),
@@ -74,15 +74,12 @@ impl Life {
                 answer => return answer,
             }
         }
-        if !server.is_loopback() {
-            return Answer::Unreachable;
-        }
         let path = if quirks.leading_slash {
             format!("/{name}")
         } else {
             name.to_owned()
         };
-        let answer = network.tftp(server, network.wiring.tftp_69, &path, sink).await;
+        let answer = network.fetch_69(server, &path, sink).await;
         self.journal.add(Event::Asked {
             url: format!("tftp://{server}/{name}"),
             answer: answer.clone(),
@@ -123,8 +120,8 @@ impl Life {
             return Err(Trouble::Damaged(format!("{loads}: its signature does not hold")));
         }
         let platforms = listing(&file[start..]);
-        let platform = format!("PLATFORM_{}", self.spec.platform);
-        let Some((_, components)) = platforms.iter().find(|(name, _)| *name == platform) else {
+        let platform = &self.spec.platform;
+        let Some((_, components)) = platforms.iter().find(|(name, _)| name == platform) else {
             return Err(Trouble::Damaged(format!("{loads}: nothing in it for {platform}")));
         };
         self.doing(Doing::Fetching(load.clone(), 0, components.len()));

@@ -19,6 +19,7 @@ pub mod truth;
 mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,19 @@ pub enum Doing {
     Flashing(LoadName),
     /// Nothing, until something in it or around it changes.
     Resting,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Booting => f.write_str("boots"),
+            Self::Leasing => f.write_str("wants an address"),
+            Self::Asking => f.write_str("asks what to do"),
+            Self::Fetching(load, done, of) => write!(f, "fetches {load}, {done} of {of}"),
+            Self::Flashing(load) => write!(f, "writes {load}"),
+            Self::Resting => f.write_str("rests"),
+        }
+    }
 }
 
 /// How a phone stands.
@@ -131,18 +145,18 @@ impl Phone {
     }
 
     /// Pulls the plug and puts it in again.
-    pub fn restart(self) -> Self {
+    pub fn restart(&mut self) {
         self.task.abort();
         let state = State {
             doing: Doing::Booting,
             ..self.state.borrow().clone()
         };
-        Self::start(
+        *self = Self::start(
             Arc::clone(&self.spec),
             self.wiring,
             state,
             Arc::clone(&self.journal),
-        )
+        );
     }
 
     fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {

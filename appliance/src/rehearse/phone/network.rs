@@ -22,8 +22,23 @@ pub struct Wiring {
     pub http_6970: u16,
     /// Where UDP port 69 really is.
     pub tftp_69: u16,
+    /// The address at which all this is.
+    pub server: Ipv4Addr,
+    /// The address that the configuration gives the server; asking it is asking `server`.
+    pub alias: Option<Ipv4Addr>,
     /// How many times as fast as in reality the phone's time runs.
     pub speed: u32,
+}
+
+impl Wiring {
+    /// Whom a phone reaches under an address: nobody beyond this machine.
+    fn reach(&self, host: Ipv4Addr) -> Option<Ipv4Addr> {
+        if self.alias == Some(host) {
+            Some(self.server)
+        } else {
+            Some(host).filter(Ipv4Addr::is_loopback)
+        }
+    }
 }
 
 /// A protocol to fetch a file by.
@@ -138,7 +153,7 @@ pub struct Network {
 impl Network {
     /// Fetches a file to its end.
     pub async fn fetch(&self, url: &Url, sink: Sink<'_>) -> Answer {
-        let Some(host) = url.host.parse().ok().filter(Ipv4Addr::is_loopback) else {
+        let Some(host) = url.host.parse().ok().and_then(|host| self.wiring.reach(host)) else {
             return Answer::Unreachable;
         };
         match url.scheme {
@@ -156,6 +171,9 @@ impl Network {
 
     /// Fetches a file of an Enterprise phone by HTTP from port 6970.
     pub async fn fetch_6970(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
+        let Some(host) = self.wiring.reach(host) else {
+            return Answer::Unreachable;
+        };
         let url = Url {
             scheme: Scheme::Http,
             host: host.to_string(),
@@ -165,8 +183,15 @@ impl Network {
         self.http(host, &url, self.wiring.http_6970, sink).await
     }
 
-    /// Fetches a file by TFTP under the very name given.
-    pub async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> Answer {
+    /// Fetches a file of an Enterprise phone by TFTP under the very name given.
+    pub async fn fetch_69(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
+        let Some(host) = self.wiring.reach(host) else {
+            return Answer::Unreachable;
+        };
+        self.tftp(host, self.wiring.tftp_69, name, sink).await
+    }
+
+    async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> Answer {
         tftp(
             self.address,
             SocketAddrV4::new(host, port),

@@ -26,8 +26,8 @@ pub struct Spec {
     pub vid: u8,
     /// Serial number.
     pub serial: String,
-    /// Which `[PLATFORM_n]` its hardware is.
-    pub platform: usize,
+    /// Which section of a `.loads` file its hardware is: `PLATFORM_1`.
+    pub platform: String,
     /// The load it has out of the box.
     pub load: LoadName,
     /// The address it had where it comes from.

@@ -30,7 +30,7 @@ fn spec(load: &str) -> Spec {
         psn: "8851-3PCC".into(),
         vid: 5,
         serial: "FCH000000".into(),
-        platform: 2,
+        platform: "PLATFORM_2".into(),
         load: load.parse().unwrap(),
         production_address: None,
         parameters: BTreeMap::new(),
@@ -103,10 +103,10 @@ async fn an_enterprise_phone_walks_the_seeds_path_to_multiplatform() {
     server.put("XMLDefault.cnf.xml", xml_default(BASE));
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
-    let phone = Phone::plug(spec(OLD), server.wiring);
+    let mut phone = Phone::plug(spec(OLD), server.wiring);
     until(&phone, "at 12.5", |state| state.memory.load.as_str() == BASE).await;
     server.put("XMLDefault.cnf.xml", xml_default(E2M));
-    let phone = phone.restart();
+    phone.restart();
     until(&phone, "at the target", |state| state.memory.load.as_str() == MPP).await;
     let state = phone.state.borrow().clone();
     assert_eq!(state.failures, Vec::<String>::new());

@@ -1,7 +1,7 @@
 //! What real phones bear: the rules a phone breaks, or breaks by, if it is led where its firmware or hardware
 //! cannot go. Kept apart from the catalog on purpose, so that a mistake there shows here.
 
-use transload_provision::load::{Direction, Kind, LoadName, Version};
+use transload_provision::load::{Direction, Kind, LoadName, Side, Version};
 
 /// What of a phone decides.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(
         return broken("the load is for other hardware");
     }
     if from.kind().side() != to.kind().side()
-        && let Some(rule) = not_eligible(hardware)
+        && let Some(rule) = not_eligible(hardware, to.kind().side())
     {
         return broken(rule);
     }
@@ -97,7 +97,13 @@ fn family(model: &str) -> Option<&'static str> {
     }
 }
 
-fn not_eligible(hardware: Hardware<'_>) -> Option<&'static str> {
+fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
+    if to == Side::Enterprise {
+        return hardware
+            .model
+            .ends_with("NR")
+            .then_some("models without a radio are not known to go back");
+    }
     match (hardware.model, hardware.vid) {
         ("7821", 0..=2) => Some("7821 migrates from V03 on"),
         ("7821", 25..) => Some("7821 migrates up to V24"),

@@ -48,6 +48,8 @@ impl Server {
             http_80: http[0],
             http_6970: http[1],
             tftp_69,
+            server: Ipv4Addr::LOCALHOST,
+            alias: None,
             speed,
         };
         tasks.spawn(serve_dhcp(dhcp, Arc::clone(&options)));

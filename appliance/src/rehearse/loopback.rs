@@ -1,0 +1,76 @@
+//! The appliance as a rehearsal runs it: on loopback, with a state folder of its own, its clock running fast.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+
+use super::phone::Wiring;
+use crate::appliance::Appliance;
+use crate::config::values::{Prefix, Range};
+use crate::config::{Config, Hooks, Scenario};
+use crate::place::Place;
+
+/// Phones and appliance live in 127.0.0.0/8, where any address can be used without privilege.
+const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
+const NETWORK: Prefix = Prefix {
+    address: SERVER,
+    length: 8,
+};
+const POOL: Range = Range {
+    first: Ipv4Addr::new(127, 10, 0, 1),
+    last: Ipv4Addr::new(127, 10, 255, 254),
+};
+
+/// The user's configuration as far as it can be tried here: addresses become those of loopback, and nothing outside
+/// is touched.
+pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Config {
+    let mut config = config.clone();
+    config.bench.interface = None;
+    config.bench.address = Some(NETWORK);
+    state.clone_into(&mut config.bench.state);
+    if config.migration.direction != scenario.direction {
+        config.migration.routes.clear();
+    }
+    config.migration.direction = scenario.direction;
+    config.migration.enterprise = scenario.enterprise;
+    config.migration.multiplatform = scenario.multiplatform;
+    config.dhcp.enabled = true;
+    config.dhcp.conflict_probe = false;
+    config.dhcp.own.pool = vec![POOL];
+    config.dhcp.own.exclude.clear();
+    config.dhcp.networks.clear();
+    config.dhcp.reservations.clear();
+    config.hooks = Hooks::default();
+    config.probe = false;
+    config
+}
+
+/// Free ports on loopback for every service.
+pub fn place() -> Place {
+    let any = SocketAddrV4::new(SERVER, 0);
+    Place {
+        device: None,
+        network: NETWORK,
+        mtu: 1500,
+        http: vec![any, any],
+        tftp: any,
+        dhcp_loopback: Some(any),
+        admin: any.into(),
+        token: None,
+    }
+}
+
+/// How phones find the running appliance. `alias` is the address that the user's configuration gives it.
+pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>, speed: u32) -> Option<Wiring> {
+    let &[http_80, http_6970] = appliance.http.as_slice() else {
+        return None;
+    };
+    Some(Wiring {
+        dhcp: (*appliance.dhcp.first()?).into(),
+        http_80: http_80.port(),
+        http_6970: http_6970.port(),
+        tftp_69: appliance.tftp.port(),
+        server: SERVER,
+        alias,
+        speed,
+    })
+}
