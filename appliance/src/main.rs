@@ -34,8 +34,9 @@ use config::Config;
 use error::Failure;
 
 fn main() -> ExitCode {
-    logs::start();
-    match run(&Cli::parse()) {
+    let cli = Cli::parse();
+    logs::start(if matches!(cli.command, Command::Rehearse(_)) { "error" } else { "info" });
+    match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
