@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_word_shown_is_the_word_in_the_json() {
-        use HoldCode as Code;
+        use transload_provision::journey::HoldCode as Code;
         for code in [
             Code::NotEligible,
             Code::UnknownVid,
