@@ -22,6 +22,7 @@ mod rehearse;
 mod reload;
 mod serve;
 mod state_lock;
+mod status;
 mod table;
 mod view;
 
@@ -36,36 +37,36 @@ use error::Failure;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     logs::start(if matches!(cli.command, Command::Rehearse(_)) { "error" } else { "info" });
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("{failure}");
-            failure.exit_code()
+    run(&cli).unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        failure.exit_code()
+    })
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    let done = |()| ExitCode::SUCCESS;
+    match &cli.command {
+        Command::Serve(args) => {
+            let mut config = configuration(cli)?;
+            if args.interface.is_some() {
+                config.bench.interface.clone_from(&args.interface);
+            }
+            on_runtime(serve::serve(config, cli.config.as_deref())).map(done)
         }
+        Command::Rehearse(args) => on_runtime(rehearse::rehearse(&configuration(cli)?, args)).map(done),
+        Command::Check(args) => check::run(&configuration(cli)?, args),
+        Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
+        Command::Init => init::run(cli.config.as_deref()).map(done),
+        Command::Reload => reload::run(&configuration(cli)?).map(done),
     }
 }
 
-fn run(cli: &Cli) -> Result<(), Failure> {
-    let named = cli.config.as_deref();
-    if let Command::Init = cli.command {
-        return init::run(named);
-    }
-    let mut config = Config::load(named)?;
+fn configuration(cli: &Cli) -> Result<Config, Failure> {
+    let config = Config::load(cli.config.as_deref())?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
-    match &cli.command {
-        Command::Init => init::run(named),
-        Command::Serve(arguments) => {
-            if let Some(interface) = &arguments.interface {
-                config.bench.interface = Some(interface.clone());
-            }
-            on_runtime(serve::serve(config, named))
-        }
-        Command::Rehearse(arguments) => on_runtime(rehearse::rehearse(&config, arguments)),
-        Command::Reload => reload::run(&config),
-        Command::Check(_) | Command::Status(_) => Ok(()),
-    }
+    Ok(config)
 }
 
 /// Runs a command that serves on as many threads as the machine has cores.

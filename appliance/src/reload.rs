@@ -1,28 +1,23 @@
 //! `transload reload`: tells the running bench to read configuration and roster again.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::config::Config;
 use crate::error::{Exit, Failure};
-use crate::state_lock::{StateLockError, lock};
 
-/// Finds the bench by the lock on its state folder and sends it a hangup. The new configuration is validated here
-/// first, so that what is wrong with it is said where it was asked for.
+/// Sends the running bench a hangup. The configuration is validated here first, so that what is wrong with it is
+/// said where it was asked for.
 pub fn run(config: &Config) -> Result<(), Failure> {
     config.servable()?;
     let state = config.bench.state.display();
-    let pid = match lock(&config.bench.state) {
-        Err(StateLockError::InUse {
-            holder: Some(pid), ..
-        }) => i32::try_from(pid).unwrap_or(0),
-        Err(StateLockError::InUse { holder: None, .. }) => 0,
-        Err(error) => return Err(error.into()),
-        Ok(_) => {
-            let cause = format!("no bench is running on {state}");
-            return Err(Failure::new(Exit::Act, cause, "start it with `transload serve`"));
-        }
+    let Some(pid) = running_bench(&config.bench.state) else {
+        let cause = format!("no bench is running on {state}");
+        return Err(Failure::new(Exit::Act, cause, "start it with `transload serve`"));
     };
     // 0 and negative numbers would mean groups of processes.
     if pid <= 0 {
@@ -41,10 +36,48 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         ),
         _ => Failure::new(
             Exit::Act,
-            format!("cannot reach process {pid}: {errno}"),
+            format!("cannot reach process {pid}: {}", errno.desc()),
             "check that the bench is running",
         ),
     })?;
     println!("the bench (process {pid}) reads its configuration again; its log says how that went");
     Ok(())
+}
+
+/// The process that has the state folder locked; 0 where the lock does not say which. Looks at the kernel's list of
+/// locks instead of trying the lock, which a bench that starts at that moment would find taken.
+pub fn running_bench(state: &Path) -> Option<i32> {
+    let path = state.join("lock");
+    let inode = std::fs::metadata(&path).ok()?.ino().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    // 1: FLOCK ADVISORY WRITE 1234 08:01:131 0 EOF
+    let held = locks.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let of = fields.get(5).and_then(|place| place.rsplit(':').next());
+        fields.get(1) == Some(&"FLOCK") && of == Some(inode.as_str())
+    });
+    held.then(|| {
+        std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_bench_is_found_by_its_lock_and_not_by_what_an_old_one_left() {
+        let state = tempfile::tempdir().unwrap();
+        assert_eq!(running_bench(state.path()), None);
+        let lock = crate::state_lock::lock(state.path()).unwrap();
+        assert_eq!(
+            running_bench(state.path()),
+            Some(std::process::id().cast_signed())
+        );
+        drop(lock);
+        assert_eq!(running_bench(state.path()), None);
+    }
 }

@@ -1,1 +1,115 @@
-pub mod interface;
+//! `transload check`: what would strand or hold which phone, before any is plugged in.
+
+mod environment;
+mod phones;
+mod show;
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use transload_provision::journey::Context;
+use transload_provision::time::Time;
+
+use crate::cli::CheckArgs;
+use crate::config::Config;
+use crate::error::{Exit, Failure};
+use crate::library::Shelf;
+use crate::{home, place};
+use environment::EnvironmentCheck;
+use phones::{LoadCheck, ModelCheck, PhoneCheck, Verdict};
+
+/// The contract's JSON; the models and notes are for people only.
+#[derive(Debug, Serialize)]
+struct Report {
+    ready: usize,
+    held: usize,
+    phones: Vec<PhoneCheck>,
+    loads: Vec<LoadCheck>,
+    environment: Vec<EnvironmentCheck>,
+    #[serde(skip)]
+    models: Vec<ModelCheck>,
+    #[serde(skip)]
+    notes: Vec<String>,
+}
+
+impl Report {
+    /// Whether anything would hold a phone. Models count where no roster says which phones will come.
+    fn trouble(&self) -> bool {
+        let models = || self.models.iter().map(|model| model.state);
+        let no_phone = match self.phones.as_slice() {
+            [] => {
+                models().any(|state| state == Verdict::Held) || !models().any(|state| state == Verdict::Ready)
+            }
+            _ => self.held > 0,
+        };
+        no_phone || self.environment.iter().any(|check| !check.ok)
+    }
+}
+
+/// Looks at everything and prints it; exit status 1 if anything would hold a phone.
+pub fn run(config: &Config, args: &CheckArgs) -> Result<ExitCode, Failure> {
+    let report = report(config)?;
+    if args.json {
+        println!(
+            "{}",
+            serde_json::to_string(&report).map_err(|error| internal(&error))?
+        );
+    } else {
+        print!(
+            "{}",
+            show::report(&report, config.migration.direction, crate::table::width())
+        );
+    }
+    Ok(if report.trouble() {
+        ExitCode::from(Exit::Act as u8)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn internal(error: &serde_json::Error) -> Failure {
+    Failure::new(
+        Exit::Act,
+        format!("the report cannot be written as JSON: {error}"),
+        "run it without --json",
+    )
+}
+
+fn report(config: &Config) -> Result<Report, Failure> {
+    let place = place::resolve(config);
+    let server = place.as_ref().map_or(Ipv4Addr::UNSPECIFIED, place::Place::server);
+    let settings = config.settings(server, place.as_ref().map_or(80, place::Place::http_port));
+    let catalog = home::catalog(config)?;
+    let (entries, roster_problems) = home::roster(&config.bench.state)?;
+    let shelf = Shelf::scan(&config.bench.state, settings.direction)?;
+    let now = Time(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis() as u64,
+    );
+    let context = Context {
+        catalog: &catalog,
+        library: &shelf.index,
+        settings: &settings,
+        entry: None,
+        now,
+    };
+    let phones: Vec<_> = entries
+        .iter()
+        .map(|entry| phones::phone(entry, &context))
+        .collect();
+    let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
+    let environment = environment::checks(config, &place, &catalog, &roster_problems, now);
+    Ok(Report {
+        ready: phones.len() - held,
+        held,
+        loads: phones::loads(&context),
+        environment,
+        models: phones::models(&context),
+        notes: show::notes(&shelf, &entries, &context),
+        phones,
+    })
+}

@@ -1,0 +1,247 @@
+//! What has to be right about the box before phones are served.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+use nix::unistd::{AccessFlags, access};
+use serde::Serialize;
+use transload_provision::catalog::Catalog;
+use transload_provision::time::Time;
+
+use crate::config::Config;
+use crate::error::{Failure, Problem};
+use crate::ledger;
+use crate::place::Place;
+use crate::reload::running_bench;
+
+/// Room that the ledger never outgrows on a bench.
+const ENOUGH: u64 = 200_000_000;
+/// A clock this much behind the ledger is wrong; milliseconds.
+const SLACK: u64 = 60_000;
+
+/// One thing looked at.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct EnvironmentCheck {
+    pub check: &'static str,
+    pub ok: bool,
+    pub cause: Option<String>,
+    pub cure: Option<String>,
+}
+
+/// Everything, in the order a technician would set it right.
+pub(super) fn checks(
+    config: &Config,
+    place: &Result<Place, Failure>,
+    catalog: &Catalog,
+    roster: &[String],
+    now: Time,
+) -> Vec<EnvironmentCheck> {
+    let state = &config.bench.state;
+    let problems = [
+        ("scenario", config.servable().err().and_then(first)),
+        ("state-folder", state_folder(state)),
+        (
+            "interface",
+            place
+                .as_ref()
+                .err()
+                .cloned()
+                .and_then(first)
+                .or_else(|| down(place.as_ref().ok()?)),
+        ),
+        (
+            "addresses",
+            place
+                .as_ref()
+                .ok()
+                .and_then(|place| first(config.dhcp_server(place.network).err()?)),
+        ),
+        (
+            "ports",
+            place.as_ref().ok().and_then(|place| ports(config, place)),
+        ),
+        ("disk-space", disk_space(state)),
+        ("clock", clock(state, catalog, now)),
+        ("roster", roster.first().map(|line| row(line, roster.len()))),
+    ];
+    problems.map(|(check, problem)| result(check, problem)).into()
+}
+
+fn result(check: &'static str, problem: Option<Problem>) -> EnvironmentCheck {
+    let ok = problem.is_none();
+    let (cause, cure) = problem.map(|problem| (problem.cause, problem.cure)).unzip();
+    EnvironmentCheck {
+        check,
+        ok,
+        cause,
+        cure,
+    }
+}
+
+fn first(failure: Failure) -> Option<Problem> {
+    failure.problems.into_iter().next()
+}
+
+fn row(line: &str, count: usize) -> Problem {
+    let more = if count > 1 {
+        format!(" (and {} more)", count - 1)
+    } else {
+        String::new()
+    };
+    let (cause, cure) = line
+        .rsplit_once("; ")
+        .unwrap_or((line, "correct the row in the spreadsheet and export it again"));
+    Problem::new(format!("{cause}{more}"), cure)
+}
+
+fn state_folder(state: &Path) -> Option<Problem> {
+    let path = state.display();
+    if !state.is_dir() {
+        let cure = format!("run: mkdir -p {path}/firmware {path}/licenses/e2m {path}/licenses/m2e");
+        return Some(Problem::new(
+            format!("the state folder {path} does not exist"),
+            cure,
+        ));
+    }
+    access(state, AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK)
+        .err()
+        .map(|errno| {
+            let cure = "give it to the user that Transload runs as, or run the command as that user";
+            Problem::new(
+                format!("cannot write to the state folder {path}: {}", errno.desc()),
+                cure,
+            )
+        })
+}
+
+fn down(place: &Place) -> Option<Problem> {
+    let device = place.device.as_ref().filter(|device| !device.up)?;
+    let cure = format!("plug its cable in, and run: ip link set {} up", device.name);
+    Some(Problem::new(
+        format!("{} is down or has no link", device.name),
+        cure,
+    ))
+}
+
+/// Ports that somebody else listens on. They are ours where a bench runs on this state folder.
+fn ports(config: &Config, place: &Place) -> Option<Problem> {
+    if running_bench(&config.bench.state).is_some() {
+        return None;
+    }
+    let phones = IpAddr::V4(place.server());
+    let tcp = place
+        .http
+        .iter()
+        .map(|address| ("tcp", SocketAddr::V4(*address)))
+        .chain([("tcp", place.admin)]);
+    let udp = [("udp", SocketAddr::V4(place.tftp))].into_iter();
+    let dhcp = config
+        .dhcp
+        .enabled
+        .then_some(("udp", SocketAddr::new(phones, 67)));
+    let taken: Vec<String> = tcp
+        .chain(udp)
+        .chain(dhcp)
+        .filter(|(protocol, address)| is_taken(protocol, *address))
+        .map(|(protocol, address)| format!("{protocol} {}", address.port()))
+        .collect();
+    let (port, protocol) = taken
+        .first()?
+        .split_once(' ')
+        .map(|(protocol, port)| (port, protocol))?;
+    let cure = format!("see which program it is with `ss -lp --{protocol} sport = :{port}`, and stop it");
+    Some(Problem::new(
+        format!("another program listens on {}", taken.join(", ")),
+        cure,
+    ))
+}
+
+fn is_taken(protocol: &str, address: SocketAddr) -> bool {
+    ["", "6"].iter().any(|version| {
+        std::fs::read_to_string(format!("/proc/net/{protocol}{version}"))
+            .is_ok_and(|table| listens(&table, protocol, address))
+    })
+}
+
+/// Whether a socket of the kernel's table receives what is sent to the address.
+fn listens(table: &str, protocol: &str, wanted: SocketAddr) -> bool {
+    // TCP sockets that listen are in state 0A; UDP ones that receive from anybody, in 07.
+    let state = if protocol == "tcp" { "0A" } else { "07" };
+    table.lines().skip(1).any(|line| {
+        let mut columns = line.split_whitespace();
+        let (Some(local), Some(found)) = (columns.nth(1), columns.nth(1)) else {
+            return false;
+        };
+        let Some((address, port)) = local.split_once(':') else {
+            return false;
+        };
+        // Addresses are hexadecimal, IPv4 ones in the byte order of the machine; all zeros is every address.
+        let here = match wanted.ip() {
+            IpAddr::V4(ip) => format!("{:08X}", u32::from_ne_bytes(ip.octets())),
+            IpAddr::V6(_) => String::new(),
+        };
+        let same = address == here || address.bytes().all(|digit| digit == b'0');
+        found == state && same && u16::from_str_radix(port, 16) == Ok(wanted.port())
+    })
+}
+
+fn disk_space(state: &Path) -> Option<Problem> {
+    let disk = statvfs(state).ok()?;
+    let free = disk.blocks_available() * disk.fragment_size();
+    (free < ENOUGH).then(|| {
+        let cause = format!("{} MB are free where {} lies", free / 1_000_000, state.display());
+        Problem::new(cause, format!("make room for {} MB", ENOUGH / 1_000_000))
+    })
+}
+
+fn clock(state: &Path, catalog: &Catalog, now: Time) -> Option<Problem> {
+    let today = i64::try_from(now.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())?
+        .to_string();
+    let built = Catalog::current().date.max(catalog.date.clone());
+    let path = state.join("ledger.db");
+    let behind = path.exists() && ledger::read(&path).is_ok_and(|ledger| now.0 + SLACK < ledger.high_water.0);
+    (today < built || behind).then(|| {
+        let day = today.get(..10).unwrap_or_default();
+        Problem::new(
+            format!("the clock says {day}, which is in the past"),
+            "set it, such as with: date -s '2031-12-24 12:00'",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listening_socket_is_found_by_address_and_by_any_address() {
+        let table = "  sl  local_address rem_address   st\n\
+            0: 432D170A:0050 00000000:0000 0A 0\n 1: 00000000:1F90 00000000:0000 0A 0\n 2: 432D170A:1B3A 0100000A:0050 01 0\n";
+        let listens = |address: &str| listens(table, "tcp", address.parse().unwrap());
+        assert!(listens("10.23.45.67:80") && listens("10.23.45.67:8080"));
+        assert!(!listens("10.23.45.68:80") && !listens("10.23.45.67:81"));
+        assert!(!listens("10.23.45.67:6970"), "a connection is no listener");
+    }
+
+    #[test]
+    fn a_port_that_is_listened_on_is_taken() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(is_taken("tcp", listener.local_addr().unwrap()));
+        assert!(is_taken("udp", socket.local_addr().unwrap()));
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert!(!is_taken("tcp", address));
+    }
+
+    #[test]
+    fn a_clock_before_this_program_was_made_is_wrong() {
+        let state = tempfile::tempdir().unwrap();
+        let catalog = Catalog::seed_2019();
+        assert!(clock(state.path(), &catalog, Time(0)).is_some());
+        assert!(clock(state.path(), &catalog, Time(4_000_000_000_000)).is_none());
+    }
+}

@@ -1,0 +1,206 @@
+//! What each phone, model and load would meet. Decided by the same functions as when the phone is there.
+
+use serde::Serialize;
+use transload_provision::catalog::Model;
+use transload_provision::journey::{Context, Hold, HoldCode, Journey, assess};
+use transload_provision::library::{Completeness, Load};
+use transload_provision::load::{Kind, LoadName};
+use transload_provision::mac::Mac;
+use transload_provision::roster::Entry;
+use transload_provision::route::{self, NoRouteCode, Present, Query, Route};
+use transload_provision::settings::UnknownVid;
+
+/// Whether phones would get on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Verdict {
+    /// All the way to the target.
+    Ready,
+    /// Stopped before it could be stranded.
+    Held,
+    /// Out of scope: the catalog refuses it, or there is no firmware for its family at all.
+    #[serde(skip)]
+    Outside,
+}
+
+/// One line of the roster.
+#[derive(Debug, Serialize)]
+pub(super) struct PhoneCheck {
+    pub mac: Mac,
+    pub model: Option<String>,
+    pub vid: Option<String>,
+    pub route: Vec<String>,
+    pub state: Verdict,
+    pub hold: Option<Hold>,
+}
+
+/// One model, if a phone of it came whose load and hardware version are not known.
+#[derive(Debug)]
+pub(super) struct ModelCheck {
+    pub name: String,
+    pub state: Verdict,
+    pub route: Vec<String>,
+    pub note: String,
+}
+
+/// One load of the library, or of a pinned route.
+#[derive(Debug, Serialize)]
+pub(super) struct LoadCheck {
+    pub name: String,
+    pub kind: &'static str,
+    pub family: String,
+    pub state: &'static str,
+    pub missing: Vec<String>,
+    #[serde(skip)]
+    pub damaged: Vec<(String, String)>,
+}
+
+/// What would be said of the phone the moment it appears.
+pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
+    let context = Context {
+        entry: Some(entry),
+        ..*context
+    };
+    let arrived = Journey::new(entry.mac, context.now);
+    let assessment = assess(Some(&arrived), entry.mac, &context);
+    // A phone tells its model when it is plugged in; until then only its license can be looked at.
+    let hold = if entry.model.is_none() {
+        unlicensed(entry.mac, &context)
+    } else {
+        assessment.hold
+    };
+    PhoneCheck {
+        mac: entry.mac,
+        model: assessment.model,
+        vid: entry.vid.map(|vid| vid.to_string()),
+        route: assessment.route.iter().map(ToString::to_string).collect(),
+        state: if hold.is_some() {
+            Verdict::Held
+        } else {
+            Verdict::Ready
+        },
+        hold,
+    }
+}
+
+fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
+    let direction = context.settings.direction;
+    (!context.library.licensed(direction, mac)).then(|| {
+        Hold::new(
+            HoldCode::NoLicense,
+            format!("no {direction} license for {mac} is at hand"),
+            format!("get its license and put it at licenses/{direction}/{mac}.lic"),
+        )
+    })
+}
+
+/// All models of the catalog.
+pub(super) fn models(context: &Context<'_>) -> Vec<ModelCheck> {
+    context
+        .catalog
+        .models
+        .iter()
+        .map(|model| self::model(model, context))
+        .collect()
+}
+
+fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
+    let settings = context.settings;
+    let at_hand = |family: &str| {
+        context
+            .library
+            .loads
+            .keys()
+            .any(|load| load.family().eq_ignore_ascii_case(family))
+    };
+    let pin = model
+        .family
+        .as_ref()
+        .and_then(|family| settings.routes.get(family))
+        .map(Vec::as_slice);
+    let proceed = settings.unknown_vid == UnknownVid::Proceed;
+    let query = Query {
+        model,
+        vid: None,
+        present: Present::Unknown(settings.direction.near()),
+        direction: settings.direction,
+        pin,
+        unknown_vid_proceeds: proceed,
+    };
+    let row = |state, route, note: String| ModelCheck {
+        name: model.name.clone(),
+        state,
+        route,
+        note,
+    };
+    match route::plan(&query, context.catalog, context.library) {
+        Err(refusal) if refusal.code == NoRouteCode::NotEligible => {
+            row(Verdict::Outside, Vec::new(), refusal.cause)
+        }
+        Err(_) if pin.is_none() && !model.family.as_deref().is_some_and(at_hand) => row(
+            Verdict::Outside,
+            Vec::new(),
+            "no firmware of its family in the library".to_owned(),
+        ),
+        Err(refusal) => row(
+            Verdict::Held,
+            Vec::new(),
+            format!("{}; {}", refusal.cause, refusal.cure),
+        ),
+        Ok(Route { hops, .. }) => {
+            let every_vid = proceed || hops.iter().all(|hop| hop.safe_for_every_vid);
+            let note = if every_vid {
+                ""
+            } else {
+                "only phones whose VID the roster tells"
+            };
+            row(
+                Verdict::Ready,
+                hops.iter().map(|hop| hop.to.to_string()).collect(),
+                note.to_owned(),
+            )
+        }
+    }
+}
+
+/// All loads, and those of pinned routes that are not at hand.
+pub(super) fn loads(context: &Context<'_>) -> Vec<LoadCheck> {
+    let known = context
+        .library
+        .loads
+        .iter()
+        .map(|(name, load)| self::load(name, load));
+    let pinned = context.settings.routes.values().flatten();
+    let absent = pinned
+        .filter(|name| !context.library.loads.contains_key(name))
+        .map(|name| {
+            let missing = vec![name.loads_file()];
+            self::load(
+                name,
+                &Load {
+                    missing,
+                    ..Load::default()
+                },
+            )
+        });
+    known.chain(absent).collect()
+}
+
+fn load(name: &LoadName, load: &Load) -> LoadCheck {
+    LoadCheck {
+        name: name.to_string(),
+        kind: match name.kind() {
+            Kind::Enterprise => "enterprise",
+            Kind::Transition(_) => "transition",
+            Kind::Multiplatform => "multiplatform",
+        },
+        family: name.family().to_owned(),
+        state: match load.completeness() {
+            Completeness::Complete => "complete",
+            Completeness::Missing => "missing",
+            Completeness::Damaged => "damaged",
+        },
+        missing: load.missing.clone(),
+        damaged: load.damaged.clone(),
+    }
+}

@@ -1,0 +1,141 @@
+//! Asks the running bench for its phones.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::config::Admin;
+use crate::error::{Exit, Failure};
+use crate::view::PhoneView;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+/// More than all the phones of a bench are never described in.
+const LARGEST: u64 = 64 << 20;
+
+/// What became of the question.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The bench's phones.
+    Phones(Vec<PhoneView>),
+    /// Nothing listens there.
+    NobodyThere,
+}
+
+/// `GET /api/phones`, by HTTP/1.0 so that the answer comes in one piece and the connection ends with it.
+pub(super) fn phones(admin: &Admin) -> Result<Answer, Failure> {
+    let address = reachable(admin.listen);
+    let mut stream = match TcpStream::connect_timeout(&address, PATIENCE) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(Answer::NobodyThere),
+        other => other.map_err(|error| unreachable(address, &error))?,
+    };
+    let token = match &admin.token_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                let cause = format!("cannot read the token in {}: {error}", path.display());
+                Failure::new(
+                    Exit::Privilege,
+                    cause,
+                    "run the command as a user that may read it, or with sudo",
+                )
+            })?;
+            format!("Authorization: Bearer {}\r\n", text.trim())
+        }
+        None => String::new(),
+    };
+    let request =
+        format!("GET /api/phones HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n{token}\r\n");
+    let mut answer = Vec::new();
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+        .and_then(|()| stream.write_all(request.as_bytes()))
+        .and_then(|()| stream.take(LARGEST).read_to_end(&mut answer))
+        .map_err(|error| unreachable(address, &error))?;
+    read(&answer, address).map(Answer::Phones)
+}
+
+/// A bench that listens on every address is reached on this machine's own.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let own = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(own, listen.port())
+}
+
+fn unreachable(address: SocketAddr, error: &std::io::Error) -> Failure {
+    let cause = format!("{address} does not answer: {error}");
+    Failure::new(
+        Exit::Act,
+        cause,
+        "check that admin.listen is the running bench's, and that the bench is well",
+    )
+}
+
+fn read(answer: &[u8], address: SocketAddr) -> Result<Vec<PhoneView>, Failure> {
+    let stranger = |what: &str| {
+        let cause = format!("{address} answers, but not as a bench does: {what}");
+        Failure::new(Exit::Act, cause, "check that admin.listen is the running bench's")
+    };
+    let end = answer
+        .windows(4)
+        .position(|bytes| bytes == b"\r\n\r\n")
+        .ok_or_else(|| stranger("no HTTP"))?;
+    let (head, body) = answer.split_at(end);
+    let head = String::from_utf8_lossy(head);
+    let status = head.split_whitespace().nth(1).unwrap_or_default();
+    match status {
+        "200" => serde_json::from_slice(body).map_err(|error| stranger(&error.to_string())),
+        "401" | "403" => Err(Failure::new(
+            Exit::Privilege,
+            format!("the bench at {address} refuses: the token is missing or another"),
+            "set admin.token-file to the file that the running bench reads",
+        )),
+        _ => Err(stranger(&format!("status {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address() -> SocketAddr {
+        ([127, 0, 0, 1], 8080).into()
+    }
+
+    #[test]
+    fn what_is_no_bench_is_told_apart_from_one_that_refuses() {
+        assert_eq!(
+            read(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n[]", address()),
+            Ok(Vec::new())
+        );
+        assert_eq!(
+            read(b"HTTP/1.1 401 Unauthorized\r\n\r\n", address())
+                .unwrap_err()
+                .exit,
+            Exit::Privilege
+        );
+        for strange in [
+            b"SSH-2.0-x\r\n".as_slice(),
+            b"",
+            b"HTTP/1.1 200 OK\r\n\r\n<html>",
+            b"HTTP/1.1 404 N\r\n\r\n[]",
+        ] {
+            assert_eq!(read(strange, address()).unwrap_err().exit, Exit::Act);
+        }
+    }
+
+    #[test]
+    fn a_bench_on_every_address_is_asked_here() {
+        assert_eq!(
+            reachable("0.0.0.0:81".parse().unwrap()),
+            "127.0.0.1:81".parse().unwrap()
+        );
+        assert_eq!(reachable("[::]:81".parse().unwrap()), "[::1]:81".parse().unwrap());
+        assert_eq!(
+            reachable("10.0.0.1:81".parse().unwrap()),
+            "10.0.0.1:81".parse().unwrap()
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! `transload status`: the phones, as the running bench sees them, or as its ledger left them.
+
+mod client;
+mod show;
+
+use std::io::{IsTerminal, Write, stdout};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use transload_provision::time::Time;
+
+use crate::bench::{self, Rules};
+use crate::cli::StatusArgs;
+use crate::config::{Config, DhcpAdmit};
+use crate::error::{Exit, Failure};
+use crate::library::Shelf;
+use crate::reload::running_bench;
+use crate::view::PhoneView;
+use crate::{home, ledger, table};
+use client::Answer;
+
+/// What is shown.
+struct Seen {
+    phones: Vec<PhoneView>,
+    /// Why it does not come from the running bench.
+    note: Option<String>,
+}
+
+/// Prints the phones, once or each second. Ends well whatever the phones' state: what must be acted on is in what
+/// it prints.
+pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
+    loop {
+        let seen = look(config)?;
+        let text = if args.json {
+            json(&seen.phones)?
+        } else {
+            show::table(&seen.phones, seen.note.as_deref(), table::width())
+        };
+        let clear = if args.watch && !args.json && stdout().is_terminal() {
+            "\x1b[H\x1b[2J"
+        } else {
+            ""
+        };
+        let written = write!(stdout(), "{clear}{text}").and_then(|()| stdout().flush());
+        // Whoever read this has enough.
+        if !args.watch || written.is_err() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn json(phones: &[PhoneView]) -> Result<String, Failure> {
+    let text = serde_json::to_string(phones)
+        .map_err(|error| Failure::new(Exit::Act, error.to_string(), "run it without --json"))?;
+    Ok(text + "\n")
+}
+
+fn look(config: &Config) -> Result<Seen, Failure> {
+    match client::phones(&config.admin)? {
+        Answer::Phones(phones) => Ok(Seen { phones, note: None }),
+        Answer::NobodyThere => {
+            let note = match running_bench(&config.bench.state) {
+                None => "No bench is running; this is what its state folder says.".to_owned(),
+                Some(pid) => format!(
+                    "The running bench (process {pid}) does not answer at {}; this is what its state folder says.",
+                    config.admin.listen
+                ),
+            };
+            Ok(Seen {
+                phones: offline(config)?,
+                note: Some(note),
+            })
+        }
+    }
+}
+
+/// What the state folder says while no bench runs. Nothing in it is changed.
+fn offline(config: &Config) -> Result<Vec<PhoneView>, Failure> {
+    let state = &config.bench.state;
+    let path = state.join("ledger.db");
+    let restored = if path.exists() {
+        ledger::read(&path)?
+    } else {
+        ledger::Restored::default()
+    };
+    let server = config
+        .bench
+        .address
+        .map_or(std::net::Ipv4Addr::UNSPECIFIED, |prefix| prefix.address);
+    let rules = Rules {
+        settings: config.settings(server, 80),
+        classes: config.dhcp.classes.clone(),
+        admit_all: config.dhcp.admit == DhcpAdmit::All,
+        gives_leases: config.dhcp.enabled,
+    };
+    let (roster, _) = home::roster(state)?;
+    let shelf = Shelf::scan(state, config.migration.direction)?;
+    let now = Time(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis() as u64,
+    );
+    Ok(bench::offline(
+        &home::catalog(config)?,
+        rules,
+        roster,
+        shelf,
+        &restored,
+        now,
+    ))
+}

@@ -1,0 +1,122 @@
+//! A state folder, a configuration, and the program run on them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+pub const NEAR: &str = "sip88xx.12-5-1SR1-4";
+pub const TRANSITION: &str = "sip88xx.TLexE2M-11-2-3C-4";
+pub const TARGET: &str = "sip88xx.11-2-3MPP-398";
+
+/// A folder to run the program in.
+pub struct Bench {
+    pub folder: TempDir,
+    pub config: PathBuf,
+}
+
+impl Bench {
+    /// With the whole E2M firmware of the 88xx, and `extra` in the configuration's `[bench]` section and after it.
+    pub fn new(extra: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let bench = Self {
+            config: folder.path().join("bench.toml"),
+            folder,
+        };
+        bench.configure(extra);
+        for load in [NEAR, TRANSITION, TARGET] {
+            bench.load(load);
+        }
+        bench
+    }
+
+    /// Phones stay on loopback, where ports of an unprivileged user are free.
+    pub fn configure(&self, extra: &str) {
+        let state = self.state();
+        fs::create_dir_all(&state).unwrap();
+        let text = format!(
+            "[files]\nhttp = [{}]\ntftp = {}\n[admin]\nlisten = \"127.0.0.1:{}\"\n[bench]\nstate = '{}'\n{extra}\n",
+            free_port(),
+            free_port(),
+            free_port(),
+            state.display()
+        );
+        fs::write(&self.config, text).unwrap();
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// A load of two platforms with one component each.
+    pub fn load(&self, name: &str) {
+        let firmware = self.state().join("firmware");
+        fs::create_dir_all(&firmware).unwrap();
+        let version = name.split_once('.').unwrap().1;
+        let components = [
+            format!("rootfs88xx.{version}.sbn"),
+            format!("rootfs288xx.{version}.sbn"),
+        ];
+        let listing = format!(
+            "[PLATFORM_1]\n{}\n[PLATFORM_2]\n{}\n",
+            components[0], components[1]
+        );
+        fs::write(firmware.join(format!("{name}.loads")), listing).unwrap();
+        for component in components {
+            fs::write(firmware.join(component), "firmware").unwrap();
+        }
+    }
+
+    pub fn license(&self, mac: &str) {
+        let folder = self.state().join("licenses/e2m");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{mac}.lic")), "license").unwrap();
+    }
+
+    pub fn roster(&self, lines: &str) {
+        fs::write(self.state().join("roster.csv"), format!("MAC,model,vid\n{lines}")).unwrap();
+    }
+
+    /// Runs `transload ARGUMENTS --config FILE`.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        run_in(
+            self.folder.path(),
+            &[arguments, &["--config", self.config.to_str().unwrap()]].concat(),
+        )
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+pub fn run_in(folder: &Path, arguments: &[&str]) -> Ran {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_transload"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran {
+        code: status.code(),
+        out: text(stdout),
+        err: text(stderr),
+    }
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}

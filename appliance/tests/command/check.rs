@@ -1,0 +1,216 @@
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::bench::{Bench, NEAR, TARGET, TRANSITION, free_port};
+
+const ON_LOOPBACK: &str = "interface = \"lo\"\n[dhcp]\nenabled = false";
+
+fn report(bench: &Bench) -> (Option<i32>, Value) {
+    let ran = bench.run(&["check", "--json"]);
+    let report = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    (ran.code, report)
+}
+
+fn environment(report: &Value, check: &str) -> Value {
+    let all = report["environment"].as_array().unwrap();
+    all.iter()
+        .find(|entry| entry["check"] == check)
+        .unwrap_or_else(|| panic!("no {check} in {all:?}"))
+        .clone()
+}
+
+#[test]
+fn a_bench_with_everything_is_fine() {
+    let bench = Bench::new(ON_LOOPBACK);
+    bench.roster("001234AB45DE,8851,V05\n");
+    bench.license("001234AB45DE");
+    let (code, report) = report(&bench);
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(
+        report["phones"][0],
+        json!({
+            "mac": "001234AB45DE", "model": "8851", "vid": "V05", "route": [NEAR, TRANSITION, TARGET],
+            "state": "ready", "hold": null,
+        })
+    );
+    let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["environment", "held", "loads", "phones", "ready"]);
+    assert_eq!(report["loads"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        report["loads"][0].as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["family", "kind", "missing", "name", "state"]
+    );
+    assert!(
+        report["environment"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|entry| entry["ok"] == true)
+    );
+    let text = bench.run(&["check"]).out;
+    assert!(
+        text.contains("1 ready, 0 held") && text.contains(&format!("{NEAR} > {TRANSITION} > {TARGET}")),
+        "{text}"
+    );
+}
+
+#[test]
+fn each_phone_that_would_be_held_is_shown_with_its_reason() {
+    let bench = Bench::new(ON_LOOPBACK);
+    bench.roster("001234AB4501,8851,V05\n001234AB4502,8821,\n001234AB4503,9999,\n001234AB4504,,\n001234AB4505,8851,V16\n001234AB4506,7841,V05\n");
+    for mac in [
+        "001234AB4502",
+        "001234AB4503",
+        "001234AB4504",
+        "001234AB4505",
+        "001234AB4506",
+    ] {
+        bench.license(mac);
+    }
+    let (code, report) = report(&bench);
+    assert_eq!(
+        (code, &report["ready"], &report["held"]),
+        (Some(1), &json!(1), &json!(5)),
+        "{report}"
+    );
+    let held = |index: usize| report["phones"][index]["hold"].clone();
+    assert_eq!(held(0)["code"], "no-license");
+    assert!(
+        held(0)["cure"]
+            .as_str()
+            .unwrap()
+            .contains("licenses/e2m/001234AB4501.lic"),
+        "{report}"
+    );
+    assert_eq!(held(1)["code"], "not-eligible");
+    assert!(held(1)["cause"].as_str().unwrap().contains("8821"), "{report}");
+    assert_eq!(held(2)["code"], "not-eligible");
+    assert_eq!(
+        (held(3), &report["phones"][3]["state"]),
+        (Value::Null, &json!("ready"))
+    );
+    assert_eq!(
+        held(4)["code"],
+        "no-route",
+        "V15 and later do not take the 11.2(3) loads: {report}"
+    );
+    assert_eq!(held(5)["code"], "firmware-missing", "{report}");
+    let text = bench.run(&["check"]).out;
+    assert!(
+        text.contains("1 ready, 5 held") && text.contains("001234AB4502 8821  not-eligible: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_missing_component_is_named_with_the_load_that_needs_it() {
+    let bench = Bench::new(ON_LOOPBACK);
+    bench.roster("001234AB45DE,8851,V05\n");
+    bench.license("001234AB45DE");
+    let gone = "rootfs288xx.TLexE2M-11-2-3C-4.sbn";
+    fs::remove_file(bench.state().join("firmware").join(gone)).unwrap();
+    let (code, report) = report(&bench);
+    assert_eq!(code, Some(1));
+    let load = report["loads"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|load| load["name"] == TRANSITION)
+        .unwrap();
+    assert_eq!(
+        *load,
+        json!({
+            "name": TRANSITION, "kind": "transition", "family": "sip88xx", "state": "missing", "missing": [gone],
+        })
+    );
+    assert_eq!(report["phones"][0]["hold"]["code"], "firmware-missing");
+    assert!(
+        bench
+            .run(&["check"])
+            .out
+            .contains(&format!("{TRANSITION} needs {gone}, which is missing"))
+    );
+}
+
+#[test]
+fn a_pinned_load_that_is_not_there_is_missing() {
+    let bench = Bench::new(&format!(
+        "{ON_LOOPBACK}\n[migration.routes]\nsip78xx = [\"sip78xx.12-0-7MPP0201-66\"]"
+    ));
+    let (code, report) = report(&bench);
+    assert_eq!(code, Some(1));
+    let load = report["loads"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|load| load["family"] == "sip78xx")
+        .unwrap();
+    assert_eq!(
+        (&load["state"], &load["missing"]),
+        (&json!("missing"), &json!(["sip78xx.12-0-7MPP0201-66.loads"]))
+    );
+}
+
+#[test]
+fn without_a_roster_the_models_decide() {
+    let bench = Bench::new(ON_LOOPBACK);
+    let (code, _) = report(&bench);
+    assert_eq!(
+        code,
+        Some(0),
+        "the 88xx can be served: {}",
+        bench.run(&["check"]).out
+    );
+    fs::remove_dir_all(bench.state().join("firmware")).unwrap();
+    let ran = bench.run(&["check"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.out.contains("No firmware") && ran.out.contains("no firmware of its family"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_box_is_said_with_its_cure() {
+    let bench = Bench::new("");
+    let (code, without_interface) = report(&bench);
+    assert_eq!(code, Some(1));
+    let entry = environment(&without_interface, "interface");
+    assert!(
+        entry["ok"] == false && entry["cure"].as_str().unwrap().contains("interface"),
+        "{entry}"
+    );
+
+    let listener = std::net::TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    bench.configure(ON_LOOPBACK);
+    let text = fs::read_to_string(&bench.config).unwrap();
+    let (head, tail) = text.split_once("http = [").unwrap();
+    fs::write(
+        &bench.config,
+        format!("{head}http = [{port}{}", &tail[tail.find(']').unwrap()..]),
+    )
+    .unwrap();
+    let entry = environment(&report(&bench).1, "ports");
+    assert!(
+        entry["ok"] == false && entry["cause"].as_str().unwrap().contains(&port.to_string()),
+        "{entry}"
+    );
+
+    bench.configure(ON_LOOPBACK);
+    bench.roster("not a mac,8851,\n");
+    let entry = environment(&report(&bench).1, "roster");
+    assert!(
+        entry["ok"] == false && entry["cause"].as_str().unwrap().contains("line 2"),
+        "{entry}"
+    );
+
+    fs::remove_dir_all(bench.state()).unwrap();
+    let entry = environment(&report(&bench).1, "state-folder");
+    assert!(
+        entry["cure"].as_str().unwrap().starts_with("run: mkdir -p"),
+        "{entry}"
+    );
+}
