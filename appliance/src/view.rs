@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 pub use transload_provision::client::Persona;
-pub use transload_provision::journey::{Hold, LicenseState as License, Stage};
+pub use transload_provision::journey::{Hold, HoldCode, LicenseState as License, Stage};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_word_shown_is_the_word_in_the_json() {
-        use transload_provision::journey::HoldCode as Code;
+        use HoldCode as Code;
         for code in [
             Code::NotEligible,
             Code::UnknownVid,
