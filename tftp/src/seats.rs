@@ -39,6 +39,7 @@ struct Taken {
 
 struct Entry {
     number: u64,
+    /// Milliseconds since the seats were opened; 0 before any progress.
     heard: Arc<AtomicU64>,
     stop: oneshot::Sender<Abort>,
 }
@@ -73,13 +74,13 @@ impl Seats {
         }))
     }
 
-    /// Seats a client that asked for `name`.
-    pub fn admit(&self, peer: SocketAddrV4, name: &str) -> Admission {
+    /// Seats a client that asks for `name` at `now`.
+    pub fn admit(&self, peer: SocketAddrV4, name: &str, now: Instant) -> Admission {
         let mut taken = self.taken();
         let key = (peer, name.to_owned());
         if let Some(entry) = taken.transfers.get(&key) {
             let heard = Duration::from_millis(entry.heard.load(Ordering::Relaxed));
-            if heard.is_zero() || self.0.opened.elapsed().saturating_sub(heard) < SILENCE {
+            if heard.is_zero() || now.duration_since(self.0.opened).saturating_sub(heard) < SILENCE {
                 return Admission::Duplicate;
             }
             if let Some(entry) = taken.transfers.remove(&key) {
@@ -128,10 +129,10 @@ impl Seats {
 }
 
 impl Seat {
-    /// Notes that the transfer made progress just now.
-    pub fn heard(&self) {
-        let now = self.seats.0.opened.elapsed().as_millis() as u64;
-        self.heard.store(now.max(1), Ordering::Relaxed);
+    /// Notes that the transfer made progress at `now`.
+    pub fn heard(&self, now: Instant) {
+        let milliseconds = now.duration_since(self.seats.0.opened).as_millis() as u64;
+        self.heard.store(milliseconds.max(1), Ordering::Relaxed);
     }
 }
 
@@ -154,5 +155,60 @@ impl Drop for Seat {
         {
             taken.transfers.remove(&self.key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 23, 45, 101), 49152);
+
+    fn seat(seats: &Seats, peer: SocketAddrV4, name: &str, now: Instant) -> (Seat, oneshot::Receiver<Abort>) {
+        match seats.admit(peer, name, now) {
+            Admission::Seated(seat, stopped) => (seat, stopped),
+            Admission::Duplicate => panic!("duplicate"),
+            Admission::Full => panic!("full"),
+        }
+    }
+
+    #[test]
+    fn t06_a_duplicate_is_swallowed_but_a_client_that_fell_silent_may_start_anew() {
+        let seats = Seats::new(10, 10);
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let (first, mut stopped) = seat(&seats, PHONE, "a", begun);
+        assert!(
+            matches!(seats.admit(PHONE, "a", after(20)), Admission::Duplicate),
+            "not begun: still a duplicate"
+        );
+        first.heard(after(20));
+        assert!(
+            matches!(seats.admit(PHONE, "a", after(22)), Admission::Duplicate),
+            "under way"
+        );
+        assert!(stopped.try_recv().is_err());
+        let (_second, _stop) = seat(&seats, PHONE, "a", after(24));
+        assert_eq!(stopped.try_recv(), Ok(Abort::Restarted));
+        drop(first);
+        assert!(
+            matches!(seats.admit(PHONE, "a", after(24)), Admission::Duplicate),
+            "the second keeps its seat"
+        );
+    }
+
+    #[test]
+    fn seats_are_counted_in_all_and_for_each_address() {
+        let seats = Seats::new(3, 2);
+        let now = Instant::now();
+        let other = SocketAddrV4::new(Ipv4Addr::new(10, 23, 45, 102), 1);
+        let first = seat(&seats, PHONE, "a", now);
+        let _second = seat(&seats, PHONE, "b", now);
+        assert!(matches!(seats.admit(PHONE, "c", now), Admission::Full));
+        let _third = seat(&seats, other, "a", now);
+        assert!(matches!(seats.admit(other, "b", now), Admission::Full));
+        drop(first);
+        let _again = seat(&seats, other, "b", now);
+        assert!(matches!(seats.admit(PHONE, "c", now), Admission::Full));
     }
 }

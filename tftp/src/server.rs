@@ -188,7 +188,7 @@ impl Shared {
             Asked::Illegal => return self.refuse(arrival, Fault::Illegal),
             Asked::Nothing => return,
         };
-        match seats.admit(arrival.peer, &request.name) {
+        match seats.admit(arrival.peer, &request.name, Instant::now()) {
             Admission::Duplicate => {}
             Admission::Full => self.refuse(arrival, Fault::Busy),
             Admission::Seated(seat, stopped) => {

@@ -154,7 +154,7 @@ impl Session<'_> {
         let step = self.transfer.receive(now, reply);
         let acknowledged = self.transfer.acknowledged();
         if acknowledged > before {
-            self.seat.heard();
+            self.seat.heard(self.begun + now);
             if let Some(blocks) = &mut self.blocks {
                 *bytes = blocks.acknowledge(acknowledged);
             }

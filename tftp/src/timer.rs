@@ -9,6 +9,9 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// However long the client was silent, it is asked again this often.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// A doubled timeout outlives the client's progress up to this multiple of the measured one.
+const KEPT: u32 = 4;
+
 /// How long to wait for an ACK before sending again.
 #[derive(Debug)]
 pub enum Timer {
@@ -18,7 +21,9 @@ pub enum Timer {
     Adaptive {
         /// Smoothed round-trip time and its variation, once there was a sample.
         measured: Option<(Duration, Duration)>,
-        /// The present timeout.
+        /// What follows from that.
+        computed: Duration,
+        /// The present timeout: the computed one, or doubled from there.
         timeout: Duration,
     },
 }
@@ -30,6 +35,7 @@ impl Timer {
             Some(seconds) => Timer::Fixed(Duration::from_secs(u64::from(seconds))),
             None => Timer::Adaptive {
                 measured: None,
+                computed: FIRST,
                 timeout: FIRST,
             },
         }
@@ -44,7 +50,12 @@ impl Timer {
 
     /// Takes in the round-trip time of a packet that was sent only once (Karn's rule, RFC 6298 §3).
     pub fn sample(&mut self, round_trip: Duration) {
-        let Timer::Adaptive { measured, timeout } = self else {
+        let Timer::Adaptive {
+            measured,
+            computed,
+            timeout,
+        } = self
+        else {
             return;
         };
         let (smoothed, variation) = match *measured {
@@ -55,13 +66,25 @@ impl Timer {
             ),
         };
         *measured = Some((smoothed, variation));
-        *timeout = (smoothed + variation * 4).clamp(SHORTEST, LONGEST);
+        *computed = (smoothed + variation * 4).clamp(SHORTEST, LONGEST);
+        *timeout = *computed;
     }
 
     /// Doubles the timeout after it ran out; the next sample takes that back (RFC 6298 §5.5).
     pub fn back_off(&mut self) {
         if let Timer::Adaptive { timeout, .. } = self {
             *timeout = (*timeout * 2).min(LONGEST);
+        }
+    }
+
+    /// Notes that the client came further, though nothing could be measured. The doubled timeout stays, as it may be
+    /// the right one, but only within reason: where much is lost, there may be nothing to measure for long.
+    pub fn progress(&mut self) {
+        if let Timer::Adaptive {
+            computed, timeout, ..
+        } = self
+        {
+            *timeout = (*timeout).min(*computed * KEPT);
         }
     }
 }

@@ -48,10 +48,14 @@ pub struct Transfer {
     sent_at: Duration,
     resend_at: Duration,
     give_up_at: Duration,
-    /// Something of what is unacknowledged was sent before. Its ACK tells no round-trip time.
+    /// What was sent last was sent for the first time from this block on.
+    fresh: u64,
+    /// Something of what is unacknowledged was sent before.
     resent: bool,
     /// A repeated ACK of `acknowledged` may be an echo of something sent twice, and says nothing.
     echoes: bool,
+    /// Sending was taken up again within the window, and no whole window was acknowledged since.
+    resumed: bool,
     retransmissions: u64,
 }
 
@@ -76,8 +80,10 @@ impl Transfer {
             sent_at: Duration::ZERO,
             resend_at: Duration::ZERO,
             give_up_at: patience,
+            fresh: 0,
             resent: false,
             echoes: false,
+            resumed: false,
             retransmissions: 0,
         }
     }
@@ -95,14 +101,12 @@ impl Transfer {
     /// that it was the last of the file.
     pub fn sent(&mut self, now: Duration, through: Option<u64>, ends: bool) {
         if let Some(through) = through {
-            self.retransmissions += self.furthest.min(through).saturating_sub(self.acknowledged);
             self.sent = through;
+            self.fresh = self.furthest + 1;
             self.furthest = self.furthest.max(through);
             if ends {
                 self.last = Some(through);
             }
-        } else if self.resent {
-            self.retransmissions += 1;
         }
         self.sent_at = now;
         self.resend_at = now + self.timer.timeout();
@@ -133,11 +137,13 @@ impl Transfer {
         self.timer.back_off();
         self.resent = true;
         self.echoes = true;
+        self.resumed = false;
         if self.offering {
-            Step::SendOack
-        } else {
-            self.window()
+            self.retransmissions += 1;
+            self.fresh = 1;
+            return Step::SendOack;
         }
+        self.window()
     }
 
     /// When [`tick`](Self::tick) is due.
@@ -192,15 +198,29 @@ impl Transfer {
         self.progress(now, gap)
     }
 
-    /// Goes on after an ACK that was awaited. With a `gap`, the client lacks the block after the acknowledged one,
-    /// and what was sent beyond goes out again (RFC 7440 §4).
+    /// Goes on after an ACK that was awaited. With a `gap`, the client lacks the block after the acknowledged one, and
+    /// what was sent beyond goes out again (RFC 7440 §4). Until a whole window came through, that is done once: the
+    /// client may answer the second copy of a block like a gap, and would then be sent everything twice for ever.
     fn progress(&mut self, now: Duration, gap: bool) -> Step {
-        if !self.resent && !gap {
+        // Karn's rule: only what was sent once tells a round-trip time.
+        if self.acknowledged >= self.fresh {
             self.timer.sample(now.saturating_sub(self.sent_at));
+        } else {
+            self.timer.progress();
+        }
+        self.give_up_at = now + self.patience;
+        self.resend_at = now + self.timer.timeout();
+        if gap && self.resumed {
+            let new = self.sent + 1..=self.window_end();
+            return if new.is_empty() {
+                Step::Wait
+            } else {
+                Step::SendBlocks(new)
+            };
         }
         self.echoes = self.resent || gap;
         self.resent = gap;
-        self.give_up_at = now + self.patience;
+        self.resumed = gap;
         self.window()
     }
 
@@ -216,9 +236,15 @@ impl Transfer {
         self.window()
     }
 
-    fn window(&self) -> Step {
+    /// All of the window, of which some may have been sent before.
+    fn window(&mut self) -> Step {
+        self.retransmissions += self.furthest.saturating_sub(self.acknowledged);
+        Step::SendBlocks(self.acknowledged + 1..=self.window_end())
+    }
+
+    fn window_end(&self) -> u64 {
         let end = self.acknowledged + self.window;
-        Step::SendBlocks(self.acknowledged + 1..=self.last.map_or(end, |last| end.min(last)))
+        self.last.map_or(end, |last| end.min(last))
     }
 
     /// A client that has been sent everything and then closes its port, or falls silent, most likely has the file.

@@ -1,0 +1,153 @@
+//! A server on loopback, with files in memory.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    runtime::Runtime,
+    sync::{Notify, oneshot},
+};
+use transload_tftp::{Config, Content, Ending, Opening, Refusal, Server, Source};
+
+use crate::common::Memory;
+
+/// Long enough for a loaded machine; only a failing test waits for it.
+pub const LONG: Duration = Duration::from_secs(20);
+
+/// What the server serves, and what it was asked for.
+#[derive(Default)]
+pub struct Shelf {
+    pub files: HashMap<String, Memory>,
+    pub asked: Mutex<Vec<String>>,
+    /// "slow" is opened when this is notified.
+    pub go_on: Notify,
+}
+
+impl Source for Shelf {
+    fn open<'a>(&'a self, _peer: SocketAddr, name: &'a str) -> Opening<'a> {
+        Box::pin(async move {
+            self.asked.lock().unwrap().push(name.to_owned());
+            match name {
+                "forbidden" => return Err(Refusal::Forbidden),
+                "later" => return Err(Refusal::Busy),
+                "slow" => self.go_on.notified().await,
+                _ => {}
+            }
+            let file = self.files.get(name).ok_or(Refusal::NotFound)?;
+            Ok(Box::new(file.opened()) as Box<dyn Content>)
+        })
+    }
+}
+
+pub struct Running {
+    pub address: SocketAddrV4,
+    pub shelf: Arc<Shelf>,
+    runtime: Runtime,
+    stop: Option<oneshot::Sender<()>>,
+    done: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Running {
+    pub fn start(files: &[(&str, Memory)], config: Config) -> Running {
+        let files = files
+            .iter()
+            .map(|(name, file)| ((*name).to_owned(), file.clone()))
+            .collect();
+        let shelf = Arc::new(Shelf {
+            files,
+            ..Shelf::default()
+        });
+        let runtime = Runtime::new().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let guard = runtime.enter();
+        let source = Arc::clone(&shelf) as Arc<dyn Source>;
+        let server = Server::bind(
+            Config {
+                bind: at_loopback(config.bind),
+                ..config
+            },
+            source,
+        )
+        .unwrap();
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, server.local_addr().port());
+        let done = runtime.spawn(server.run(async { drop(stopped.await) }));
+        drop(guard);
+        Running {
+            address,
+            shelf,
+            runtime,
+            stop: Some(stop),
+            done: Some(done),
+        }
+    }
+
+    /// Asks the server to stop.
+    pub fn stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Waits until it has stopped.
+    pub fn join(&mut self) {
+        let done = self.done.take().unwrap();
+        self.runtime
+            .block_on(async { tokio::time::timeout(LONG, done).await })
+            .unwrap()
+            .unwrap();
+    }
+
+    /// A client that has asked for something.
+    pub fn asking(&self, request: &[u8]) -> UdpSocket {
+        let client = client_at(Ipv4Addr::LOCALHOST);
+        client.send_to(request, self.address).unwrap();
+        client
+    }
+}
+
+/// A client's socket, with packets awaited for long.
+pub fn client_at(address: Ipv4Addr) -> UdpSocket {
+    let socket = UdpSocket::bind((address, 0)).unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    socket
+}
+
+/// The tests' servers take any free port; a configured address other than the default's is kept.
+fn at_loopback(bind: SocketAddrV4) -> SocketAddrV4 {
+    if bind.port() == 69 {
+        SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)
+    } else {
+        bind
+    }
+}
+
+/// The next packet, and where it came from.
+pub fn next(client: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = vec![0; 65_536];
+    let (length, from) = client.recv_from(&mut buffer).unwrap();
+    buffer.truncate(length);
+    (buffer, from)
+}
+
+/// Asserts that an ERROR with this code comes, and returns its text.
+pub fn error(client: &UdpSocket, code: u8) -> String {
+    let (packet, _) = next(client);
+    assert_eq!(packet[..4], [0, 5, 0, code], "{packet:?}");
+    assert_eq!(packet.last(), Some(&0));
+    String::from_utf8(packet[4..packet.len() - 1].to_vec()).unwrap()
+}
+
+/// Waits for the file's `count`th ending.
+pub fn ending(file: &Memory, count: usize) -> Ending {
+    let patience = Instant::now() + LONG;
+    loop {
+        if let Some(ending) = file.endings.lock().unwrap().get(count - 1) {
+            return ending.clone();
+        }
+        assert!(Instant::now() < patience, "the transfer did not end");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,371 @@
+//! The server over real sockets, on loopback.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod common;
+#[path = "common/running.rs"]
+mod running;
+
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    time::{Duration, Instant},
+};
+
+use common::{Memory, Random, ack, noise, read_request};
+use running::{LONG, Running, client_at, ending, error, next};
+use transload_tftp::{Abort, Config, Outcome};
+
+fn plain(name: &str) -> Vec<u8> {
+    read_request(name, "octet", &[])
+}
+
+/// Acknowledges everything to the end; `first` is the packet that came first.
+fn finish(client: &UdpSocket, mut packet: Vec<u8>, transfer: SocketAddr) -> Vec<u8> {
+    let mut received = Vec::new();
+    loop {
+        assert_eq!(packet[..2], [0, 3], "{packet:?}");
+        received.extend_from_slice(&packet[4..]);
+        client
+            .send_to(&ack(u16::from_be_bytes([packet[2], packet[3]])), transfer)
+            .unwrap();
+        if packet.len() < 516 {
+            return received;
+        }
+        packet = next(client).0;
+    }
+}
+
+#[test]
+fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
+    let file = Memory::new(noise(100, 1));
+    let everywhere = Config {
+        bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
+        ..Config::default()
+    };
+    let running = Running::start(&[("f", file)], everywhere);
+    let mut ports = vec![running.address.port()];
+    for _ in 0..20 {
+        let asked = Ipv4Addr::new(127, 0, 0, 2);
+        let client = client_at(Ipv4Addr::LOCALHOST);
+        client
+            .send_to(&plain("f"), (asked, running.address.port()))
+            .unwrap();
+        let (packet, from) = next(&client);
+        assert_eq!(from.ip(), asked);
+        assert!(!ports.contains(&from.port()), "port {} again", from.port());
+        ports.push(from.port());
+        finish(&client, packet, from);
+        client
+            .send_to(&plain("absent"), (asked, running.address.port()))
+            .unwrap();
+        assert_eq!(
+            next(&client).1.ip(),
+            asked,
+            "a refusal, too, comes from the address that was asked"
+        );
+    }
+}
+
+#[test]
+fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
+    let file = Memory::new(noise(2000, 2));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = running.asking(&plain("f"));
+    let (packet, transfer) = next(&client);
+    let stranger = client_at(Ipv4Addr::LOCALHOST);
+    stranger.connect(transfer).unwrap();
+    for packet in [ack(1), b"\0\x05\0\0stop\0".to_vec()] {
+        stranger.send(&packet).unwrap();
+        let refused = stranger.recv(&mut [0; 64]).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    }
+    assert_eq!(finish(&client, packet, transfer), noise(2000, 2));
+    assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
+}
+
+#[test]
+fn t05_errors_carry_the_right_code_and_no_path() {
+    let running = Running::start(&[], Config::default());
+    let refused = |request: &[u8], code| error(&running.asking(request), code);
+    for (request, code) in [
+        (plain("/srv/secret/../x.loads"), 1),
+        (plain("forbidden"), 2),
+        (plain("later"), 0),
+        (read_request("f", "mail", &[]), 4),
+        (b"\0\x01f\0".to_vec(), 4),
+    ] {
+        let text = refused(&request, code);
+        assert!(
+            !text.is_empty() && !text.contains('/') && !text.contains("secret"),
+            "{text}"
+        );
+    }
+    assert_eq!(refused(&plain("later"), 0), "busy, try again");
+}
+
+#[test]
+fn t06_repeated_requests_from_one_port_are_one_transfer() {
+    let file = Memory::new(noise(700, 3));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = client_at(Ipv4Addr::LOCALHOST);
+    for _ in 0..5 {
+        client.send_to(&plain("f"), running.address).unwrap();
+    }
+    let (packet, transfer) = next(&client);
+    // A request for another file shows when the five before it were handled.
+    let other = running.asking(&plain("absent"));
+    error(&other, 1);
+    assert_eq!(*running.shelf.asked.lock().unwrap(), ["f", "absent"]);
+    assert_eq!(finish(&client, packet, transfer), noise(700, 3));
+    ending(&file, 1);
+    client.send_to(&plain("f"), running.address).unwrap();
+    let (packet, transfer) = next(&client);
+    assert_eq!(
+        finish(&client, packet, transfer),
+        noise(700, 3),
+        "asked again after the end"
+    );
+}
+
+#[test]
+fn t06_errors_and_other_packets_get_no_answer() {
+    let file = Memory::new(noise(5000, 4));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = client_at(Ipv4Addr::LOCALHOST);
+    for packet in [
+        &b"\0\x05\0\x01x\0"[..],
+        b"\0\x04\0\x01",
+        b"\0\x03\0\x01x",
+        b"\0\x06",
+        b"\0\x07",
+        b"\0",
+        b"",
+    ] {
+        client.send_to(packet, running.address).unwrap();
+    }
+    client.send_to(&plain("absent"), running.address).unwrap();
+    error(&client, 1);
+    client.send_to(&plain("f"), running.address).unwrap();
+    let (_, transfer) = next(&client);
+    client.send_to(b"\0\x05\0\0enough\0", transfer).unwrap();
+    let abort = Abort::Client {
+        code: 0,
+        message: "enough".into(),
+    };
+    assert_eq!(ending(&file, 1).outcome, Outcome::Aborted(abort));
+    client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert_eq!(
+        client.recv(&mut [0; 600]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
+}
+
+#[test]
+fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
+    let running = Running::start(&[], Config::default());
+    let names = ["../../etc/passwd", "/etc/passwd", "..\\..\\boot.ini", "a\u{1}b"];
+    for name in names {
+        error(&running.asking(&plain(name)), 1);
+    }
+    assert_eq!(*running.shelf.asked.lock().unwrap(), names);
+}
+
+#[test]
+fn t13_a_request_to_a_broadcast_address_is_ignored() {
+    let file = Memory::new(noise(10, 5));
+    let everywhere = Config {
+        bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
+        ..Config::default()
+    };
+    let running = Running::start(&[("f", file)], everywhere);
+    let client = client_at(Ipv4Addr::LOCALHOST);
+    client.set_broadcast(true).unwrap();
+    client
+        .send_to(
+            &plain("f"),
+            (Ipv4Addr::new(127, 255, 255, 255), running.address.port()),
+        )
+        .unwrap();
+    client.send_to(&plain("absent"), running.address).unwrap();
+    error(&client, 1);
+    assert_eq!(*running.shelf.asked.lock().unwrap(), ["absent"]);
+}
+
+#[test]
+fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
+    let file = Memory::new(noise(3000, 6));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let options = [("blksize", "1024"), ("tsize", "0"), ("timeout", "2")];
+    let client = running.asking(&read_request("f", "OCTET", &options));
+    let (packet, transfer) = next(&client);
+    assert_eq!(packet, b"\0\x06blksize\x001024\0tsize\x003000\0timeout\x002\0");
+    client.send_to(&ack(0), transfer).unwrap();
+    let mut received = Vec::new();
+    for number in 1..=3_u16 {
+        let (packet, _) = next(&client);
+        assert_eq!(packet[..4], [0, 3, 0, number as u8]);
+        received.extend_from_slice(&packet[4..]);
+        client.send_to(&ack(number), transfer).unwrap();
+    }
+    assert_eq!(received, noise(3000, 6));
+    let ending = ending(&file, 1);
+    assert_eq!(
+        (ending.outcome, ending.bytes, ending.retransmissions),
+        (Outcome::Finished, 3000, 0)
+    );
+}
+
+#[test]
+fn t23_write_requests_are_refused() {
+    let running = Running::start(&[], Config::default());
+    assert_eq!(
+        error(&running.asking(b"\0\x02x\0octet\0"), 2),
+        "this server is read-only"
+    );
+    assert!(running.shelf.asked.lock().unwrap().is_empty());
+}
+
+#[test]
+fn too_many_transfers_are_told_so_at_once() {
+    let file = Memory::new(noise(2000, 7));
+    let config = Config {
+        max_transfers: 3,
+        max_per_peer: 2,
+        ..Config::default()
+    };
+    let running = Running::start(&[("f", file.clone())], config);
+    let first = running.asking(&plain("f"));
+    let (packet, transfer) = next(&first);
+    let second = running.asking(&plain("f"));
+    next(&second);
+    assert_eq!(error(&running.asking(&plain("f")), 0), "busy, try again");
+    let elsewhere = client_at(Ipv4Addr::new(127, 0, 0, 7));
+    elsewhere.send_to(&plain("f"), running.address).unwrap();
+    next(&elsewhere);
+    let one_more = client_at(Ipv4Addr::new(127, 0, 0, 8));
+    one_more.send_to(&plain("f"), running.address).unwrap();
+    assert_eq!(error(&one_more, 0), "busy, try again");
+    finish(&first, packet, transfer);
+    ending(&file, 1);
+    // The seat is given back right after the file was told.
+    let patience = Instant::now() + LONG;
+    loop {
+        one_more.send_to(&plain("f"), running.address).unwrap();
+        if next(&one_more).0[1] == 3 {
+            break;
+        }
+        assert!(Instant::now() < patience);
+    }
+}
+
+#[test]
+fn a_request_the_source_thinks_about_keeps_nobody_waiting() {
+    let file = Memory::new(noise(10, 8));
+    let running = Running::start(&[("f", file.clone()), ("slow", file)], Config::default());
+    let patient = running.asking(&plain("slow"));
+    let other = running.asking(&plain("f"));
+    let (packet, transfer) = next(&other);
+    finish(&other, packet, transfer);
+    running.shelf.go_on.notify_one();
+    let (packet, transfer) = next(&patient);
+    assert_eq!(finish(&patient, packet, transfer), noise(10, 8));
+}
+
+#[test]
+fn a_client_that_closes_its_port_is_noticed_at_once() {
+    let file = Memory::new(noise(60_000, 9));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = running.asking(&plain("f"));
+    let (_, transfer) = next(&client);
+    client.send_to(&ack(1), transfer).unwrap();
+    next(&client);
+    drop(client);
+    let ending = ending(&file, 1);
+    assert_eq!(
+        (ending.outcome, ending.bytes),
+        (Outcome::Aborted(Abort::Gone), 512)
+    );
+    assert!(ending.elapsed < Duration::from_secs(5), "{:?}", ending.elapsed);
+}
+
+#[test]
+fn a_file_that_fails_midway_ends_in_an_error_and_never_in_a_short_file() {
+    let file = Memory {
+        cut_at: Some(600),
+        ..Memory::new(noise(40_000, 10))
+    };
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let text = error(&running.asking(&plain("f")), 0);
+    assert_eq!(text, "the server could not read this file to its end");
+    assert!(matches!(
+        ending(&file, 1).outcome,
+        Outcome::Aborted(Abort::Unreadable(_))
+    ));
+}
+
+#[test]
+fn a_shutdown_lets_transfers_finish_refuses_new_ones_and_cuts_the_rest_off() {
+    let file = Memory::new(noise(2000, 11));
+    let config = Config {
+        drain: Duration::from_millis(1500),
+        ..Config::default()
+    };
+    let mut running = Running::start(&[("f", file.clone()), ("slow", file.clone())], config);
+    let finishing = running.asking(&plain("f"));
+    let (packet, transfer) = next(&finishing);
+    let stalled = running.asking(&plain("f"));
+    next(&stalled);
+    let pending = running.asking(&plain("slow"));
+    error(&running.asking(&plain("absent")), 1);
+    running.stop();
+    let patience = Instant::now() + LONG;
+    while error_text(&running.asking(&plain("absent"))) != "the server is stopping, try again" {
+        assert!(Instant::now() < patience);
+    }
+    assert_eq!(finish(&finishing, packet, transfer), noise(2000, 11));
+    running.join();
+    let endings = file.endings.lock().unwrap().clone();
+    let outcomes: Vec<_> = endings.iter().map(|ending| ending.outcome.clone()).collect();
+    assert_eq!(outcomes, [Outcome::Finished, Outcome::Aborted(Abort::Stopped)]);
+    error(&pending, 0);
+    let farewell = std::iter::repeat_with(|| next(&stalled).0)
+        .find(|packet| packet[1] == 5)
+        .unwrap();
+    assert!(farewell.ends_with(b"the server is stopping, try again\0"));
+}
+
+fn error_text(client: &UdpSocket) -> String {
+    let (packet, _) = next(client);
+    assert_eq!(packet[..2], [0, 5]);
+    String::from_utf8(packet[4..packet.len() - 1].to_vec()).unwrap()
+}
+
+#[test]
+fn garbage_does_no_harm() {
+    let file = Memory::new(noise(20_000, 12));
+    let running = Running::start(
+        &[("f", file.clone())],
+        Config {
+            max_per_peer: 1000,
+            ..Config::default()
+        },
+    );
+    let client = running.asking(&plain("f"));
+    let (packet, transfer) = next(&client);
+    let noisy = client_at(Ipv4Addr::LOCALHOST);
+    let mut random = Random(13);
+    for _ in 0..3000 {
+        let length = random.below(700) as usize;
+        let mut garbage = noise(length, random.next());
+        if let [first, second, ..] = &mut garbage[..] {
+            (*first, *second) = (0, random.below(8) as u8);
+        }
+        noisy.send_to(&garbage, running.address).unwrap();
+        // The client itself may talk nonsense, save ERROR and the ACK that is awaited.
+        if garbage.get(1).is_none_or(|opcode| ![4, 5].contains(opcode)) {
+            client.send_to(&garbage, transfer).unwrap();
+        }
+    }
+    assert_eq!(finish(&client, packet, transfer), noise(20_000, 12));
+    assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
+}
