@@ -36,7 +36,11 @@ use error::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logs::start(if matches!(cli.command, Command::Rehearse(_)) { "error" } else { "info" });
+    logs::start(if matches!(cli.command, Command::Rehearse(_)) {
+        "error"
+    } else {
+        "info"
+    });
     run(&cli).unwrap_or_else(|failure| {
         eprintln!("{failure}");
         failure.exit_code()

@@ -39,6 +39,31 @@ pub fn cut(text: &str, width: Option<usize>) -> String {
     }
 }
 
+/// A line broken between words where the terminal ends: nobody can act on half a cure.
+pub fn wrapped(line: &str, width: Option<usize>) -> String {
+    const INDENT: &str = "         ";
+    let printable: String = line
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let Some(width) = width.filter(|width| printable.chars().count() > *width) else {
+        return printable + "\n";
+    };
+    let (mut text, mut used) = (String::new(), 0);
+    for word in printable.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if used > INDENT.len() && used + length > width {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.push_str(INDENT);
+            used = INDENT.len();
+        }
+        text.push_str(word);
+        used += word.chars().count();
+    }
+    text + "\n"
+}
+
 /// The terminal's width; `None` where standard output is something else, which gets everything.
 pub fn width() -> Option<usize> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size()?;

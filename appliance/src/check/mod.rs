@@ -18,7 +18,7 @@ use crate::error::{Exit, Failure};
 use crate::library::Shelf;
 use crate::{home, place};
 use environment::EnvironmentCheck;
-use phones::{LoadCheck, ModelCheck, PhoneCheck, Verdict};
+use phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck, Verdict};
 
 /// The contract's JSON; the models and notes are for people only.
 #[derive(Debug, Serialize)]
@@ -31,20 +31,21 @@ struct Report {
     #[serde(skip)]
     models: Vec<ModelCheck>,
     #[serde(skip)]
+    licenses: usize,
+    #[serde(skip)]
     notes: Vec<String>,
 }
 
 impl Report {
-    /// Whether anything would hold a phone. Models count where no roster says which phones will come.
+    /// Whether anything would hold a phone. Where no roster says which phones will come, any may.
     fn trouble(&self) -> bool {
-        let models = || self.models.iter().map(|model| model.state);
-        let no_phone = match self.phones.as_slice() {
-            [] => {
-                models().any(|state| state == Verdict::Held) || !models().any(|state| state == Verdict::Ready)
-            }
+        let held = |model: &ModelCheck| matches!(model.state, ModelState::Held | ModelState::NeedsVid);
+        let ready = |model: &ModelCheck| model.state == ModelState::Ready;
+        let phones = match self.phones.as_slice() {
+            [] => self.models.iter().any(held) || !self.models.iter().any(ready) || self.licenses == 0,
             _ => self.held > 0,
         };
-        no_phone || self.environment.iter().any(|check| !check.ok)
+        phones || self.environment.iter().any(|check| !check.ok)
     }
 }
 
@@ -109,6 +110,12 @@ fn report(config: &Config) -> Result<Report, Failure> {
         loads: phones::loads(&context),
         environment,
         models: phones::models(&context),
+        licenses: shelf
+            .index
+            .licenses
+            .iter()
+            .filter(|(of, _)| *of == settings.direction)
+            .count(),
         notes: show::notes(&shelf, &entries, &context),
         phones,
     })

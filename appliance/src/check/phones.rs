@@ -18,9 +18,21 @@ pub(super) enum Verdict {
     Ready,
     /// Stopped before it could be stranded.
     Held,
-    /// Out of scope: the catalog refuses it, or there is no firmware for its family at all.
-    #[serde(skip)]
-    Outside,
+}
+
+/// How phones of a model would fare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ModelState {
+    /// All the way to the target.
+    Ready,
+    /// Those whose hardware version the roster tells.
+    NeedsVid,
+    /// The library does not take them there.
+    Held,
+    /// There is no firmware of their family at all.
+    NoFirmware,
+    /// The catalog refuses them.
+    NotEligible,
 }
 
 /// One line of the roster.
@@ -38,7 +50,7 @@ pub(super) struct PhoneCheck {
 #[derive(Debug)]
 pub(super) struct ModelCheck {
     pub name: String,
-    pub state: Verdict,
+    pub state: ModelState,
     pub route: Vec<String>,
     pub note: String,
 }
@@ -127,7 +139,7 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
         pin,
         unknown_vid_proceeds: proceed,
     };
-    let row = |state, route, note: String| ModelCheck {
+    let row = |state, route, note| ModelCheck {
         name: model.name.clone(),
         state,
         route,
@@ -135,29 +147,27 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
     };
     match route::plan(&query, context.catalog, context.library) {
         Err(refusal) if refusal.code == NoRouteCode::NotEligible => {
-            row(Verdict::Outside, Vec::new(), refusal.cause)
+            row(ModelState::NotEligible, Vec::new(), String::new())
         }
-        Err(_) if pin.is_none() && !model.family.as_deref().is_some_and(at_hand) => row(
-            Verdict::Outside,
-            Vec::new(),
-            "no firmware of its family in the library".to_owned(),
-        ),
+        Err(_) if pin.is_none() && !model.family.as_deref().is_some_and(at_hand) => {
+            row(ModelState::NoFirmware, Vec::new(), String::new())
+        }
         Err(refusal) => row(
-            Verdict::Held,
+            ModelState::Held,
             Vec::new(),
             format!("{}; {}", refusal.cause, refusal.cure),
         ),
         Ok(Route { hops, .. }) => {
             let every_vid = proceed || hops.iter().all(|hop| hop.safe_for_every_vid);
-            let note = if every_vid {
-                ""
+            let state = if every_vid {
+                ModelState::Ready
             } else {
-                "only phones whose VID the roster tells"
+                ModelState::NeedsVid
             };
             row(
-                Verdict::Ready,
+                state,
                 hops.iter().map(|hop| hop.to.to_string()).collect(),
-                note.to_owned(),
+                String::new(),
             )
         }
     }

@@ -1,70 +1,82 @@
 //! The report, for people.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use transload_provision::journey::Context;
 use transload_provision::load::Direction;
 use transload_provision::roster::Entry;
 
 use super::Report;
-use super::phones::{LoadCheck, PhoneCheck, Verdict};
+use super::phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck, Verdict};
 use crate::library::Shelf;
 use crate::table;
 
+/// Lines for a terminal of some width.
+struct Page {
+    text: String,
+    width: Option<usize>,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(&table::wrapped(line, self.width));
+    }
+
+    fn table(&mut self, heading: &[&str], rows: &[Vec<String>]) {
+        self.text.push_str(&table::render(heading, rows, self.width));
+    }
+}
+
 /// What needs somebody first, then everything else.
 pub(super) fn report(report: &Report, direction: Direction, width: Option<usize>) -> String {
-    let mut text = String::new();
-    let wrong: Vec<_> = report.environment.iter().filter(|check| !check.ok).collect();
-    for check in &wrong {
-        let cure = check.cure.as_deref().unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "{}: {}\n  cure: {cure}",
-            check.check,
-            check.cause.as_deref().unwrap_or_default()
-        );
+    let mut page = Page {
+        text: String::new(),
+        width,
+    };
+    for wrong in report.environment.iter().filter(|check| !check.ok) {
+        page.line(&format!(
+            "{}: {}",
+            wrong.check,
+            wrong.cause.as_deref().unwrap_or_default()
+        ));
+        page.line(&format!("  cure: {}", wrong.cure.as_deref().unwrap_or_default()));
     }
-    let fine: Vec<_> = report
+    let fine = report
         .environment
         .iter()
         .filter(|check| check.ok)
-        .map(|check| check.check)
-        .collect();
-    let _ = writeln!(text, "fine: {}", fine.join(", "));
-    phones(&mut text, report, direction, width);
-    models(&mut text, report, width);
-    loads(&mut text, &report.loads, width);
-    if !report.notes.is_empty() {
-        text.push_str("\nTo know before you begin\n");
-        for note in &report.notes {
-            let _ = writeln!(text, "  {note}");
-        }
+        .map(|check| check.check);
+    page.line(&format!("fine: {}", fine.collect::<Vec<_>>().join(", ")));
+    phones(&mut page, report, direction);
+    models(&mut page, &report.models);
+    loads(&mut page, &report.loads);
+    page.line("");
+    page.line("To know before you begin");
+    for note in &report.notes {
+        page.line(&format!("  {note}"));
     }
-    text
+    page.text
 }
 
-fn phones(text: &mut String, report: &Report, direction: Direction, width: Option<usize>) {
+fn phones(page: &mut Page, report: &Report, direction: Direction) {
     if report.phones.is_empty() {
-        let _ = writeln!(
-            text,
-            "\nNo roster.csv in the state folder: every phone needs its license at licenses/{direction}/<MAC>.lic."
-        );
+        page.line("");
+        page.line(&format!(
+            "No roster.csv in the state folder. Licenses at hand for phones that appear: {}, in licenses/{direction}/",
+            report.licenses
+        ));
         return;
     }
-    let _ = writeln!(
-        text,
-        "\nPhones of the roster: {} ready, {} held",
+    page.line("");
+    page.line(&format!(
+        "Phones of the roster: {} ready, {} held",
         report.ready, report.held
-    );
+    ));
     for phone in &report.phones {
         let Some(hold) = &phone.hold else { continue };
         let model = phone.model.as_deref().unwrap_or("?");
-        let _ = writeln!(
-            text,
-            "  {} {model}  {}: {}\n    cure: {}",
-            phone.mac, hold.code, hold.cause, hold.cure
-        );
+        page.line(&format!("  {} {model}  {}: {}", phone.mac, hold.code, hold.cause));
+        page.line(&format!("    cure: {}", hold.cure));
     }
     let row = |phone: &PhoneCheck| {
         let dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
@@ -82,54 +94,71 @@ fn phones(text: &mut String, report: &Report, direction: Direction, width: Optio
         .map(row)
         .collect();
     if !ready.is_empty() {
-        text.push_str(&table::render(&["READY", "MODEL", "VID", "ROUTE"], &ready, width));
+        page.table(&["READY", "MODEL", "VID", "ROUTE"], &ready);
     }
 }
 
-fn models(text: &mut String, report: &Report, width: Option<usize>) {
-    let rows: Vec<Vec<String>> = report
-        .models
-        .iter()
-        .map(|model| {
-            let state = match model.state {
-                Verdict::Ready => "ready",
-                Verdict::Held => "held",
-                Verdict::Outside => "no",
-            };
-            let route = model.route.join(" > ");
-            let parts: Vec<&str> = [route.as_str(), &model.note]
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect();
-            vec![model.name.clone(), state.to_owned(), parts.join("; ")]
-        })
-        .collect();
-    text.push('\n');
-    text.push_str(&table::render(
-        &["MODEL", "STATE", "ROUTE OF A LICENSED PHONE"],
-        &rows,
-        width,
-    ));
+/// Models that fare alike stand together.
+fn models(page: &mut Page, models: &[ModelCheck]) {
+    let mut groups: Vec<(&ModelCheck, Vec<&str>)> = Vec::new();
+    for model in models {
+        let alike = |other: &ModelCheck| {
+            (other.state, &other.route, &other.note) == (model.state, &model.route, &model.note)
+        };
+        match groups.iter_mut().find(|(first, _)| alike(first)) {
+            Some((_, names)) => names.push(&model.name),
+            None => groups.push((model, vec![&model.name])),
+        }
+    }
+    page.line("");
+    for (state, label) in [
+        (
+            ModelState::Ready,
+            "Models that can be migrated, with a license each",
+        ),
+        (
+            ModelState::NeedsVid,
+            "The same, if the roster tells their hardware version (VID)",
+        ),
+        (ModelState::Held, "Models that would be held"),
+        (
+            ModelState::NoFirmware,
+            "Models without firmware of their family in the library",
+        ),
+        (ModelState::NotEligible, "Models that cannot be migrated"),
+    ] {
+        for (model, names) in groups.iter().filter(|(model, _)| model.state == state) {
+            page.line(&format!("{label}: {}", names.join(", ")));
+            for line in [model.route.join(" > "), model.note.clone()]
+                .iter()
+                .filter(|line| !line.is_empty())
+            {
+                page.line(&format!("  {line}"));
+            }
+        }
+    }
 }
 
-fn loads(text: &mut String, loads: &[LoadCheck], width: Option<usize>) {
+fn loads(page: &mut Page, loads: &[LoadCheck]) {
+    page.line("");
     if loads.is_empty() {
-        text.push_str("\nNo firmware: put Cisco's packages, unpacked, into firmware/ in the state folder.\n");
+        page.line("No firmware: put Cisco's packages, unpacked, into firmware/ in the state folder.");
         return;
     }
     let row = |load: &LoadCheck| vec![load.name.clone(), load.kind.to_owned(), load.state.to_owned()];
-    text.push('\n');
-    text.push_str(&table::render(
+    page.table(
         &["LOAD", "KIND", "STATE"],
         &loads.iter().map(row).collect::<Vec<_>>(),
-        width,
-    ));
+    );
     for load in loads {
         for file in &load.missing {
-            let _ = writeln!(text, "  {} needs {file}, which is missing", load.name);
+            page.line(&format!("  {} needs {file}, which is missing", load.name));
         }
         for (file, cause) in &load.damaged {
-            let _ = writeln!(text, "  {} needs {file}, which is damaged: {cause}", load.name);
+            page.line(&format!(
+                "  {} needs {file}, which is damaged: {cause}",
+                load.name
+            ));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::view::{PhoneView, Stage};
 
 /// A line of totals, the needs-you list with cause and cure, and all other phones in a table.
 pub(super) fn table(phones: &[PhoneView], note: Option<&str>, width: Option<usize>) -> String {
-    let mut text: String = note.iter().map(|note| wrapped(note, width)).collect();
+    let mut text: String = note.iter().map(|note| table::wrapped(note, width)).collect();
     let _ = writeln!(text, "{}", totals(phones));
     let needs_you = |phone: &&PhoneView| phone.hold.is_some();
     for phone in phones.iter().filter(needs_you) {
@@ -58,38 +58,16 @@ fn needs(phone: &PhoneView, width: Option<usize>) -> String {
         return String::new();
     };
     let model = phone.model.as_deref().unwrap_or("?");
-    let place = phone.location.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+    let place = phone
+        .location
+        .as_ref()
+        .map_or_else(String::new, |place| format!(" at {place}"));
     let lines = [
         format!("{} {model}{place}: {} ({})", phone.mac, phone.stage, hold.code),
         format!("  cause: {}", hold.cause),
         format!("  cure:  {}", hold.cure),
     ];
-    lines.iter().map(|line| wrapped(line, width)).collect()
-}
-
-/// A line broken between words where the terminal ends: nobody can act on half a cure.
-fn wrapped(line: &str, width: Option<usize>) -> String {
-    const INDENT: &str = "         ";
-    let printable: String = line
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let Some(width) = width.filter(|width| printable.chars().count() > *width) else {
-        return printable + "\n";
-    };
-    let (mut text, mut used) = (String::new(), 0);
-    for word in printable.split_inclusive(' ') {
-        let length = word.trim_end().chars().count();
-        if used > INDENT.len() && used + length > width {
-            text.truncate(text.trim_end().len());
-            text.push('\n');
-            text.push_str(INDENT);
-            used = INDENT.len();
-        }
-        text.push_str(word);
-        used += word.chars().count();
-    }
-    text + "\n"
+    lines.iter().map(|line| table::wrapped(line, width)).collect()
 }
 
 fn row(phone: &PhoneView) -> Vec<String> {

@@ -153,20 +153,31 @@ fn a_pinned_load_that_is_not_there_is_missing() {
 }
 
 #[test]
-fn without_a_roster_the_models_decide() {
-    let bench = Bench::new(ON_LOOPBACK);
-    let (code, _) = report(&bench);
-    assert_eq!(
-        code,
-        Some(0),
-        "the 88xx can be served: {}",
-        bench.run(&["check"]).out
+fn without_a_roster_any_phone_of_the_library_may_come() {
+    let bench = Bench::new(&format!("{ON_LOOPBACK}\n[migration]\nunknown-vid = \"proceed\""));
+    assert_eq!(bench.run(&["check"]).code, Some(1), "nobody has a license");
+    bench.license("001234AB45DE");
+    let ran = bench.run(&["check"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert!(
+        ran.out.contains("with a license each: 8811, 8841, 8851,"),
+        "{}",
+        ran.out
+    );
+    bench.configure(ON_LOOPBACK);
+    let ran = bench.run(&["check"]);
+    assert_eq!(ran.code, Some(1), "VID V15 and later do not take these loads");
+    assert!(
+        ran.out
+            .contains("if the roster tells their hardware version (VID): 8811,"),
+        "{}",
+        ran.out
     );
     fs::remove_dir_all(bench.state().join("firmware")).unwrap();
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(1));
     assert!(
-        ran.out.contains("No firmware") && ran.out.contains("no firmware of its family"),
+        ran.out.contains("No firmware") && ran.out.contains("without firmware of their family"),
         "{}",
         ran.out
     );
