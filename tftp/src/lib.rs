@@ -8,6 +8,8 @@
 //! - [`Server`] owns the sockets. What exists, and who may read it, is the [`Source`]'s to say: this crate opens no
 //!   file and puts no name or path into an error's text.
 //!
+//! IPv4 only. As files are only ever read, receiving and its dallying (RFC 1350 §6) do not arise.
+//!
 //! Known deviations: a stranger who sends to a transfer's port is told "port unreachable" by the kernel and not
 //! ERROR 5 by us, since each transfer's socket is connected to its client (RFC 1350 §4 lets the transfer go on
 //! either way; the connected socket costs about a seventh less per block and learns at once when a client is gone). The

@@ -26,7 +26,7 @@ pub struct Arrival {
     pub length: usize,
     /// Who sent it.
     pub peer: SocketAddrV4,
-    /// Our address that it was sent to; answers come from there (RFC 1123 §4.2.3.1 needs it on hosts with several).
+    /// Our address that it was sent to; answers come from there, as clients expect on hosts with several.
     pub local: Ipv4Addr,
 }
 

@@ -16,7 +16,7 @@ pub enum Rollover {
 }
 
 impl Rollover {
-    /// The number on the wire of the `block`th block, counted from 1; 0 stands for the OACK (RFC 2347 §4).
+    /// The number on the wire of the `block`th block, counted from 1; 0 stands for the OACK (RFC 2347).
     pub fn number(self, block: u64) -> u16 {
         match self {
             Rollover::Zero => (block & 0xffff) as u16,

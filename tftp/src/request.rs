@@ -1,4 +1,4 @@
-//! Reads the first packet of a transfer, leniently: a bad option is an absent one (RFC 2347 §3), and only what makes
+//! Reads the first packet of a transfer, leniently: a bad option is an absent one (RFC 2347), and only what makes
 //! the request itself meaningless is refused.
 
 use std::str;
@@ -49,7 +49,7 @@ pub struct Options {
     pub window: Option<u16>,
 }
 
-/// Reads a datagram from the well-known port. A request longer than the 512 bytes of RFC 2347 §2 is read as well.
+/// Reads a datagram from the well-known port. A request longer than the 512 bytes of RFC 2347 is read as well.
 pub fn read(datagram: &[u8]) -> Asked {
     match datagram {
         [0, 1, rest @ ..] => read_request(rest).map_or(Asked::Illegal, Asked::Read),
@@ -76,7 +76,7 @@ fn read_request(mut rest: &[u8]) -> Option<Request> {
     Some(Request { name, mode, options })
 }
 
-/// RFC 2347 §2: names in any case, in any order, each once. Of a repeated option the first good value holds.
+/// RFC 2347, "Packet Formats": names in any case, in any order, each once. Of a repeated option the first good value holds.
 fn read_option(name: &[u8], value: &[u8], options: &mut Options) {
     let Some(value) = number(value) else { return };
     let within = |low: u16, high: u16| {

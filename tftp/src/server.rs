@@ -29,7 +29,7 @@ use crate::{
     transfer::Transfer,
 };
 
-/// Longest request read; RFC 2347 §2 asks for 512 bytes.
+/// Longest request read; RFC 2347 asks for 512 bytes.
 const REQUEST_LIMIT: usize = 2048;
 
 /// Threads that read files at once. A disk serves few readers better than many.
@@ -239,7 +239,7 @@ impl Shared {
             transfer: Transfer::new(terms, self.config.rollover, oack.is_some()),
             oack: oack.unwrap_or_default(),
             blocks: Some(Blocks::new(content, terms.mode, terms.block_size)),
-            seat: &seat,
+            seat,
             reads: &self.reads,
             begun: Instant::now(),
         };

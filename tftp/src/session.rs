@@ -38,8 +38,8 @@ pub struct Session<'a> {
     pub oack: Vec<u8>,
     /// Taken while a thread reads the file.
     pub blocks: Option<Blocks>,
-    /// Noted whenever the client makes progress.
-    pub seat: &'a Seat,
+    /// Told whenever the client makes progress.
+    pub seat: Seat,
     /// Bounds how many threads read files at once.
     pub reads: &'a Semaphore,
     /// The beginning of the transfer.
@@ -82,13 +82,22 @@ impl Session<'_> {
             Outcome::Aborted(Abort::Stopped) => self.farewell(Fault::Stopping),
             _ => {}
         }
-        let retransmissions = self.transfer.retransmissions();
-        if let Some(blocks) = self.blocks {
+        let Session {
+            seat,
+            transfer,
+            blocks,
+            begun,
+            ..
+        } = self;
+        // Whoever hears of the ending may ask again at once.
+        drop(seat);
+        if let Some(blocks) = blocks {
+            let retransmissions = transfer.retransmissions();
             blocks.ended(Ending {
                 outcome,
                 bytes,
                 retransmissions,
-                elapsed: self.begun.elapsed(),
+                elapsed: begun.elapsed(),
             });
         }
     }

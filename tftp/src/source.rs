@@ -74,7 +74,7 @@ pub enum Outcome {
 pub enum Abort {
     /// The client sent an ERROR packet. Code 8, or 0 right after the options, is how a client asks for a size alone.
     Client {
-        /// As in RFC 1350 §5 and RFC 2347 §4.
+        /// As in RFC 1350 §5 and RFC 2347.
         code: u16,
         /// Its text, shortened, without control characters.
         message: String,

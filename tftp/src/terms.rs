@@ -45,7 +45,7 @@ pub fn largest_block(peer: Ipv4Addr, mtu: u16) -> u16 {
 }
 
 /// Agrees on terms, and returns the OACK to be sent first: `None` when no option is agreed on, and the transfer
-/// starts with DATA (RFC 2347 §3). The OACK holds only options that were asked for.
+/// starts with DATA (RFC 2347, "Negotiation Protocol"). The OACK holds only options that were asked for.
 pub fn agree(request: &Request, limits: Limits, size: u64) -> (Terms, Option<Vec<u8>>) {
     let mut terms = Terms {
         mode: request.mode,

@@ -1,4 +1,4 @@
-//! The server over real sockets, on loopback.
+//! The server over real sockets, on loopback: what the RFCs ask of it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -7,33 +7,13 @@ mod running;
 
 use std::{
     io::ErrorKind,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
-    time::{Duration, Instant},
+    net::{Ipv4Addr, SocketAddrV4},
+    time::Duration,
 };
 
-use common::{Memory, Random, ack, noise, read_request};
-use running::{LONG, Running, client_at, ending, error, next};
+use common::{Memory, ack, noise, read_request};
+use running::{Running, client_at, ending, error, finish, next, plain};
 use transload_tftp::{Abort, Config, Outcome};
-
-fn plain(name: &str) -> Vec<u8> {
-    read_request(name, "octet", &[])
-}
-
-/// Acknowledges everything to the end; `first` is the packet that came first.
-fn finish(client: &UdpSocket, mut packet: Vec<u8>, transfer: SocketAddr) -> Vec<u8> {
-    let mut received = Vec::new();
-    loop {
-        assert_eq!(packet[..2], [0, 3], "{packet:?}");
-        received.extend_from_slice(&packet[4..]);
-        client
-            .send_to(&ack(u16::from_be_bytes([packet[2], packet[3]])), transfer)
-            .unwrap();
-        if packet.len() < 516 {
-            return received;
-        }
-        packet = next(client).0;
-    }
-}
 
 #[test]
 fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
@@ -64,6 +44,19 @@ fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
             "a refusal, too, comes from the address that was asked"
         );
     }
+}
+
+#[test]
+fn t01_bound_to_a_device_it_serves_there() {
+    let file = Memory::new(noise(700, 1));
+    let on_loopback = Config {
+        device: Some("lo".to_owned()),
+        ..Config::default()
+    };
+    let running = Running::start(&[("f", file)], on_loopback);
+    let client = running.asking(&plain("f"));
+    let (packet, transfer) = next(&client);
+    assert_eq!(finish(&client, packet, transfer), noise(700, 1));
 }
 
 #[test]
@@ -223,149 +216,4 @@ fn t23_write_requests_are_refused() {
         "this server is read-only"
     );
     assert!(running.shelf.asked.lock().unwrap().is_empty());
-}
-
-#[test]
-fn too_many_transfers_are_told_so_at_once() {
-    let file = Memory::new(noise(2000, 7));
-    let config = Config {
-        max_transfers: 3,
-        max_per_peer: 2,
-        ..Config::default()
-    };
-    let running = Running::start(&[("f", file.clone())], config);
-    let first = running.asking(&plain("f"));
-    let (packet, transfer) = next(&first);
-    let second = running.asking(&plain("f"));
-    next(&second);
-    assert_eq!(error(&running.asking(&plain("f")), 0), "busy, try again");
-    let elsewhere = client_at(Ipv4Addr::new(127, 0, 0, 7));
-    elsewhere.send_to(&plain("f"), running.address).unwrap();
-    next(&elsewhere);
-    let one_more = client_at(Ipv4Addr::new(127, 0, 0, 8));
-    one_more.send_to(&plain("f"), running.address).unwrap();
-    assert_eq!(error(&one_more, 0), "busy, try again");
-    finish(&first, packet, transfer);
-    ending(&file, 1);
-    // The seat is given back right after the file was told.
-    let patience = Instant::now() + LONG;
-    loop {
-        one_more.send_to(&plain("f"), running.address).unwrap();
-        if next(&one_more).0[1] == 3 {
-            break;
-        }
-        assert!(Instant::now() < patience);
-    }
-}
-
-#[test]
-fn a_request_the_source_thinks_about_keeps_nobody_waiting() {
-    let file = Memory::new(noise(10, 8));
-    let running = Running::start(&[("f", file.clone()), ("slow", file)], Config::default());
-    let patient = running.asking(&plain("slow"));
-    let other = running.asking(&plain("f"));
-    let (packet, transfer) = next(&other);
-    finish(&other, packet, transfer);
-    running.shelf.go_on.notify_one();
-    let (packet, transfer) = next(&patient);
-    assert_eq!(finish(&patient, packet, transfer), noise(10, 8));
-}
-
-#[test]
-fn a_client_that_closes_its_port_is_noticed_at_once() {
-    let file = Memory::new(noise(60_000, 9));
-    let running = Running::start(&[("f", file.clone())], Config::default());
-    let client = running.asking(&plain("f"));
-    let (_, transfer) = next(&client);
-    client.send_to(&ack(1), transfer).unwrap();
-    next(&client);
-    drop(client);
-    let ending = ending(&file, 1);
-    assert_eq!(
-        (ending.outcome, ending.bytes),
-        (Outcome::Aborted(Abort::Gone), 512)
-    );
-    assert!(ending.elapsed < Duration::from_secs(5), "{:?}", ending.elapsed);
-}
-
-#[test]
-fn a_file_that_fails_midway_ends_in_an_error_and_never_in_a_short_file() {
-    let file = Memory {
-        cut_at: Some(600),
-        ..Memory::new(noise(40_000, 10))
-    };
-    let running = Running::start(&[("f", file.clone())], Config::default());
-    let text = error(&running.asking(&plain("f")), 0);
-    assert_eq!(text, "the server could not read this file to its end");
-    assert!(matches!(
-        ending(&file, 1).outcome,
-        Outcome::Aborted(Abort::Unreadable(_))
-    ));
-}
-
-#[test]
-fn a_shutdown_lets_transfers_finish_refuses_new_ones_and_cuts_the_rest_off() {
-    let file = Memory::new(noise(2000, 11));
-    let config = Config {
-        drain: Duration::from_millis(1500),
-        ..Config::default()
-    };
-    let mut running = Running::start(&[("f", file.clone()), ("slow", file.clone())], config);
-    let finishing = running.asking(&plain("f"));
-    let (packet, transfer) = next(&finishing);
-    let stalled = running.asking(&plain("f"));
-    next(&stalled);
-    let pending = running.asking(&plain("slow"));
-    error(&running.asking(&plain("absent")), 1);
-    running.stop();
-    let patience = Instant::now() + LONG;
-    while error_text(&running.asking(&plain("absent"))) != "the server is stopping, try again" {
-        assert!(Instant::now() < patience);
-    }
-    assert_eq!(finish(&finishing, packet, transfer), noise(2000, 11));
-    running.join();
-    let endings = file.endings.lock().unwrap().clone();
-    let outcomes: Vec<_> = endings.iter().map(|ending| ending.outcome.clone()).collect();
-    assert_eq!(outcomes, [Outcome::Finished, Outcome::Aborted(Abort::Stopped)]);
-    error(&pending, 0);
-    let farewell = std::iter::repeat_with(|| next(&stalled).0)
-        .find(|packet| packet[1] == 5)
-        .unwrap();
-    assert!(farewell.ends_with(b"the server is stopping, try again\0"));
-}
-
-fn error_text(client: &UdpSocket) -> String {
-    let (packet, _) = next(client);
-    assert_eq!(packet[..2], [0, 5]);
-    String::from_utf8(packet[4..packet.len() - 1].to_vec()).unwrap()
-}
-
-#[test]
-fn garbage_does_no_harm() {
-    let file = Memory::new(noise(20_000, 12));
-    let running = Running::start(
-        &[("f", file.clone())],
-        Config {
-            max_per_peer: 1000,
-            ..Config::default()
-        },
-    );
-    let client = running.asking(&plain("f"));
-    let (packet, transfer) = next(&client);
-    let noisy = client_at(Ipv4Addr::LOCALHOST);
-    let mut random = Random(13);
-    for _ in 0..3000 {
-        let length = random.below(700) as usize;
-        let mut garbage = noise(length, random.next());
-        if let [first, second, ..] = &mut garbage[..] {
-            (*first, *second) = (0, random.below(8) as u8);
-        }
-        noisy.send_to(&garbage, running.address).unwrap();
-        // The client itself may talk nonsense, save ERROR and the ACK that is awaited.
-        if garbage.get(1).is_none_or(|opcode| ![4, 5].contains(opcode)) {
-            client.send_to(&garbage, transfer).unwrap();
-        }
-    }
-    assert_eq!(finish(&client, packet, transfer), noise(20_000, 12));
-    assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
 }

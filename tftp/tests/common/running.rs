@@ -14,7 +14,7 @@ use tokio::{
 };
 use transload_tftp::{Config, Content, Ending, Opening, Refusal, Server, Source};
 
-use crate::common::Memory;
+use crate::common::{Memory, ack, read_request};
 
 /// Long enough for a loaded machine; only a failing test waits for it.
 pub const LONG: Duration = Duration::from_secs(20);
@@ -149,5 +149,29 @@ pub fn ending(file: &Memory, count: usize) -> Ending {
         }
         assert!(Instant::now() < patience, "the transfer did not end");
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A request without options.
+pub fn plain(name: &str) -> Vec<u8> {
+    read_request(name, "octet", &[])
+}
+
+/// Acknowledges everything from `packet` on, and returns the file.
+pub fn finish(client: &UdpSocket, mut packet: Vec<u8>, transfer: SocketAddr) -> Vec<u8> {
+    let mut received = Vec::new();
+    let mut expected = 1;
+    loop {
+        assert_eq!(packet[..2], [0, 3], "{packet:?}");
+        let number = u16::from_be_bytes([packet[2], packet[3]]);
+        client.send_to(&ack(number), transfer).unwrap();
+        if number == expected {
+            received.extend_from_slice(&packet[4..]);
+            if packet.len() < 516 {
+                return received;
+            }
+            expected += 1;
+        }
+        packet = next(client).0;
     }
 }
