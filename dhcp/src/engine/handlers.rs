@@ -11,7 +11,8 @@ use crate::policy::Grant;
 use crate::reply::{Answer, lease_time, refusal};
 use crate::table::{Table, Write};
 
-/// A grant asked for again within this time is repeated, not renewed, so that retransmissions cost no write.
+/// A grant asked for again within this time, or an eighth of a shorter lease, is repeated, not renewed, so that
+/// retransmissions cost no write.
 const REPEATED_WITHIN: u64 = 5_000;
 
 impl Engine {
@@ -97,6 +98,7 @@ impl Engine {
             return Finding::ignored("no network");
         };
         let mut lease = lease_time(&table.network.lease, asked.packet);
+        let repeated_within = REPEATED_WITHIN.min(u64::from(lease) * 1000 / 8);
         let mut write = None;
         let mut after = 0;
         match table.record(address) {
@@ -105,7 +107,7 @@ impl Engine {
                 if asked.client.holds_key(record)
                     && record.mac == asked.client.mac
                     && record.is_bound(asked.now)
-                    && (record.since..record.since.saturating_add(REPEATED_WITHIN)).contains(&asked.now) =>
+                    && (record.since..record.since.saturating_add(repeated_within)).contains(&asked.now) =>
             {
                 lease = ((record.expires - asked.now) / 1000) as u32;
                 if let Write::UnderWay(sequence) = state {

@@ -1,7 +1,7 @@
 //! D6: nothing is promised before it is saved, nothing is reused before it is given up on disk.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, Network, Range};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range};
 use transload_dhcp::event::Outcome;
 use transload_dhcp::lease::LeaseState;
 
@@ -36,6 +36,19 @@ fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
     let third = lab.decide(&select(PHONE, host(10)), BROADCAST);
     assert_eq!((third.writes.len(), third.after), (0, 0));
     assert_eq!(number(&third.reply.unwrap().packet, 51), Some(3599));
+}
+
+#[test]
+fn a_repeated_request_never_gets_a_lease_of_nothing() {
+    let mut config = one_address();
+    config.networks[0].lease = LeaseTime::fixed(4);
+    let mut lab = Lab::new(config);
+    lab.ask(&discover(PHONE));
+    for _ in 0..8 {
+        let ack = lab.ask(&select(PHONE, host(10))).unwrap();
+        assert!(number(&ack, 51).unwrap() >= 3);
+        lab.now += 450;
+    }
 }
 
 #[test]
