@@ -30,6 +30,8 @@ pub struct Player {
     pub spec: Spec,
     /// Its hardware version, if the roster has it.
     pub listed_vid: Option<Vid>,
+    /// The load it runs, if the roster has it.
+    pub listed_load: Option<LoadName>,
 }
 
 /// One phone of each model; or so many, over and over, the ineligible ones last.
@@ -67,6 +69,7 @@ pub fn made_up(
             Some(Player {
                 spec: spec(index, mac, model, vid, load, firmware),
                 listed_vid: Some(Vid(vid)),
+                listed_load: None,
             })
         })
         .collect()
@@ -101,6 +104,7 @@ pub fn listed(
         Ok(Player {
             spec: spec(index, entry.mac, model, vid, load, firmware),
             listed_vid: entry.vid,
+            listed_load: entry.load.clone(),
         })
     };
     entries.iter().zip(1..).map(player).collect()
@@ -158,12 +162,17 @@ fn spec(index: u32, mac: Mac, model: &Model, vid: u8, load: LoadName, firmware: 
 pub fn roster(players: &[Player]) -> String {
     let line = |player: &Player| {
         let vid = player.listed_vid.map(|vid| vid.to_string()).unwrap_or_default();
-        format!("{},{},{vid}\n", player.spec.mac, player.spec.model)
+        let load = player
+            .listed_load
+            .as_ref()
+            .map(LoadName::to_string)
+            .unwrap_or_default();
+        format!("{},{},{vid},{load}\n", player.spec.mac, player.spec.model)
     };
     players
         .iter()
         .map(line)
-        .fold("MAC,model,vid\n".to_owned(), |roster, line| roster + &line)
+        .fold("MAC,model,vid,load\n".to_owned(), |roster, line| roster + &line)
 }
 
 /// Phones differ in what is not known for certain, so that both ways are tried.

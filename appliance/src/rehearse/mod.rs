@@ -5,40 +5,25 @@ mod lineup;
 pub mod lookalike;
 mod loopback;
 mod outcome;
+mod perform;
 pub mod phone;
 mod show;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use transload_provision::load::Direction;
-use transload_provision::mac::Mac;
 use transload_provision::roster::{self, Entry};
 
-use crate::appliance::Appliance;
 use crate::cli::RehearseArgs;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::error::{Exit, Failure};
-use crate::view::{HoldCode, PhoneView, Stage};
 use crate::{home, table};
 use folder::Folder;
 use lineup::Player;
-use phone::{Doing, Phone, Wiring};
-use show::{Bars, Ending};
-
-/// How often the phones are looked at, in reality.
-const TICK: Duration = Duration::from_millis(100);
-/// A phone that was held for so long, on the phones' clock, has come to its end.
-const HELD: Duration = Duration::from_secs(10 * 60);
-/// How long a technician takes to unplug a phone that needs it.
-const BY_HAND: Duration = Duration::from_secs(60);
-const MOST_RESTARTS: u32 = 3;
-/// Nothing moved for so long: it never will. Longer than a phone waits for its license.
-const STANDSTILL: Duration = Duration::from_secs(90 * 60);
+use perform::{Performance, perform};
 
 /// Runs the scenarios asked for.
 ///
@@ -47,7 +32,7 @@ const STANDSTILL: Duration = Duration::from_secs(90 * 60);
 pub async fn rehearse(config: &Config, options: &RehearseArgs) -> Result<(), Failure> {
     let mut wrong = 0;
     for scenario in scenarios(config, options)? {
-        wrong += run(config, scenario, options).await?;
+        wrong += tell(&run(config, scenario, options).await?, options.json)?;
     }
     match wrong {
         0 => Ok(()),
@@ -121,74 +106,22 @@ fn no_folder(error: &std::io::Error) -> Failure {
     )
 }
 
-/// Runs one scenario; gives the number of phones that did not end as they should.
-async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Result<usize, Failure> {
-    let began = Instant::now();
-    let direction = scenario.direction;
+async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Result<Performance, Failure> {
     let folder = Folder::make(&config.bench.state).map_err(|error| no_folder(&error))?;
     let own_roster = Some(config.bench.state.join("roster.csv"))
         .filter(|path| folder.own_firmware && options.phones.is_none() && path.exists());
     let roster = options.roster.clone().or(own_roster);
     let alias = config.bench.address.map(|network| network.address);
     let config = loopback::configuration(config, scenario, folder.path());
-    let players = players(
-        &config,
-        roster.as_deref(),
-        options.phones.map(|count| count as usize),
-        &folder,
-    )?;
-    let firmware = folder.firmware().map_err(|error| no_folder(&error))?;
-    let licensed = folder.licensed(direction).map_err(|error| no_folder(&error))?;
+    let count = options.phones.map(|count| count as usize);
+    let players = players(&config, roster.as_deref(), count, &folder)?;
     if !options.json {
         announce(scenario, &players, &folder);
     }
-    // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
-    let speed = if players.len() > 200 { 20 } else { 60 };
-    let appliance = Appliance::start(&config, loopback::place(), speed).await?;
-    let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
-        Failure::new(
-            Exit::Privilege,
-            "the appliance does not listen on loopback",
-            "report this as a defect",
-        )
-    })?;
-    let (phones, ends) = tokio::select! {
-        ended = watch(&appliance, wiring, &players, direction) => ended,
-        _ = tokio::signal::ctrl_c() => {
-            appliance.stop().await;
-            return Err(Failure::new(Exit::Act, "the rehearsal was interrupted", "run it again"));
-        }
-    };
-    let views = by_mac(appliance.bench.phones());
-    appliance.stop().await;
-    let endings: Vec<Ending> = players
-        .into_iter()
-        .zip(phones.iter().zip(ends))
-        .map(|(player, (phone, end))| {
-            let state = phone.state.borrow().clone();
-            let view = views.get(&player.spec.mac).cloned();
-            let reachable =
-                outcome::can_reach(&player, direction, &firmware, licensed.contains(&player.spec.mac));
-            let wrong = outcome::judge(&player, &state, view.as_ref(), direction, reachable);
-            Ending {
-                player,
-                state,
-                view,
-                after: end.done,
-                restarts: end.restarts,
-                wrong,
-            }
-        })
-        .collect();
-    tell(
-        &show::summary(scenario.to_string(), &endings, began.elapsed()),
-        &endings,
-        &phones,
-        options.json,
-    )
+    perform(&config, alias, &folder, players).await
 }
 
-/// The phones that take part, each with a license where they have none of their own, and the appliance's roster.
+/// The phones that take part, each with a license where there are none of the user's.
 fn players(
     config: &Config,
     roster: Option<&Path>,
@@ -203,14 +136,12 @@ fn players(
         Some(entries) => lineup::listed(entries, direction, &catalog, &firmware)?,
         None => lineup::made_up(count, direction, &catalog, &firmware),
     };
-    let macs = players.iter().map(|player| player.spec.mac);
     if entries.is_none() || !folder.own_licenses {
+        let macs = players.iter().map(|player| player.spec.mac);
         folder
             .license(direction, macs)
             .map_err(|error| no_folder(&error))?;
     }
-    let path = folder.path().join("roster.csv");
-    std::fs::write(path, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     Ok(players)
 }
 
@@ -253,85 +184,13 @@ fn announce(scenario: Scenario, players: &[Player], folder: &Folder) {
     );
 }
 
-/// How a phone came to its end.
-#[derive(Debug, Clone, Copy, Default)]
-struct End {
-    /// When it was done, on the phones' clock.
-    done: Option<Duration>,
-    /// Since when it is held, in reality.
-    held: Option<Instant>,
-    restarts: u32,
-}
-
-/// Plugs all phones in and looks on until each has come to its end, or nothing moves any more.
-async fn watch(
-    appliance: &Appliance,
-    wiring: Wiring,
-    players: &[Player],
-    direction: Direction,
-) -> (Vec<Phone>, Vec<End>) {
-    let (began, speed) = (Instant::now(), wiring.speed);
-    let bars = Bars::new(players);
-    let mut phones: Vec<Phone> = players
-        .iter()
-        .map(|player| Phone::plug(player.spec.clone(), wiring))
-        .collect();
-    let mut ends = vec![End::default(); phones.len()];
-    let mut latest = (0, 0, began);
-    loop {
-        tokio::time::sleep(TICK).await;
-        let views = by_mac(appliance.bench.phones());
-        let states: Vec<_> = phones
-            .iter()
-            .map(|phone| (phone.state.borrow().clone(), views.get(&phone.spec.mac)))
-            .collect();
-        bars.update(&states);
-        let mut open = 0;
-        for (index, (state, view)) in states.iter().enumerate() {
-            let end = &mut ends[index];
-            let hold = view.and_then(|view| view.hold.as_ref());
-            let busy = matches!(state.doing, Doing::Fetching(..) | Doing::Flashing(_));
-            end.held = if hold.is_some() && !busy {
-                end.held.or_else(|| Some(Instant::now()))
-            } else {
-                None
-            };
-            let waited = end.held.map_or(Duration::ZERO, |since| since.elapsed() * speed);
-            if view.is_some_and(|view| view.stage == Stage::Done) && outcome::at_target(state, direction) {
-                end.done.get_or_insert_with(|| began.elapsed() * speed);
-            } else if hold.is_some_and(|hold| hold.code == HoldCode::NeedsRestart)
-                && waited >= BY_HAND
-                && end.restarts < MOST_RESTARTS
-            {
-                *end = End {
-                    restarts: end.restarts + 1,
-                    ..End::default()
-                };
-                phones[index].restart();
-                open += 1;
-            } else if waited < HELD {
-                open += 1;
-            }
-        }
-        let moved = states.iter().fold((0, 0), |(hops, bytes), (state, _)| {
-            (hops + state.hops.len(), bytes + state.bytes)
-        });
-        if moved != (latest.0, latest.1) {
-            latest = (moved.0, moved.1, Instant::now());
-        }
-        if open == 0 || latest.2.elapsed() * speed > STANDSTILL {
-            bars.clear();
-            return (phones, ends);
-        }
-    }
-}
-
-fn by_mac(views: Vec<PhoneView>) -> BTreeMap<Mac, PhoneView> {
-    views.into_iter().map(|view| (view.mac, view)).collect()
-}
-
-/// Says how it ended.
-fn tell(summary: &show::Summary, endings: &[Ending], phones: &[Phone], json: bool) -> Result<usize, Failure> {
+/// Says how it ended; gives the number of phones that did not end as they should.
+fn tell(performance: &Performance, json: bool) -> Result<usize, Failure> {
+    let Performance {
+        summary,
+        endings,
+        phones,
+    } = performance;
     let text = if json {
         serde_json::to_string(summary).unwrap_or_default() + "\n"
     } else {

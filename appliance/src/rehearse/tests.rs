@@ -1,7 +1,12 @@
-use transload_provision::catalog::Catalog;
+use std::time::Duration;
 
+use transload_provision::catalog::Catalog;
+use transload_provision::journey::HoldCode;
+use transload_provision::mac::Mac;
+
+use super::folder::Firmware;
+use super::show::Ending;
 use super::*;
-use crate::rehearse::folder::Firmware;
 
 fn config(state: &Path) -> Config {
     let mut config = Config::parse("", Path::new("none")).unwrap();
@@ -143,4 +148,154 @@ fn so_many_phones_as_asked_for_with_addresses_of_their_own() {
         let macs: std::collections::BTreeSet<_> = players.iter().map(|player| player.spec.mac).collect();
         assert_eq!((players.len(), macs.len()), (count, count));
     }
+}
+
+async fn performed(config: &Config, scenario: &str, roster: Option<&str>) -> Performance {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = roster.map(|text| {
+        let path = folder.path().join("roster.csv");
+        std::fs::write(&path, text).unwrap();
+        path
+    });
+    let scenario = all()
+        .into_iter()
+        .find(|known| known.to_string() == scenario)
+        .unwrap();
+    let options = RehearseArgs {
+        roster,
+        json: true,
+        ..RehearseArgs::default()
+    };
+    told(run(config, scenario, &options).await)
+}
+
+/// Shows journals where something is wrong.
+fn told(performance: Result<Performance, Failure>) -> Performance {
+    let performance = performance.unwrap();
+    tell(&performance, true).unwrap();
+    performance
+}
+
+/// What phone of which model is held for what.
+fn holds(performance: &Performance) -> Vec<(&str, HoldCode)> {
+    let hold = |ending: &Ending| {
+        ending
+            .view
+            .as_ref()
+            .and_then(|view| view.hold.as_ref())
+            .map(|hold| hold.code)
+    };
+    let endings = performance.endings.iter();
+    endings
+        .filter_map(|ending| Some((ending.player.spec.model.as_str(), hold(ending)?)))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_model_walks_there_and_back_and_the_ineligible_stay() {
+    let nothing = tempfile::tempdir().unwrap();
+    let there = performed(&config(nothing.path()), "e2m/dhcp/dhcp", None).await;
+    assert_eq!(there.summary.failures, Vec::<String>::new());
+    assert_eq!(
+        (there.summary.phones, there.summary.done, there.summary.held),
+        (15, 12, 3)
+    );
+    let not_eligible = ["8821", "8831", "7821"].map(|model| (model, HoldCode::NotEligible));
+    assert_eq!(holds(&there), not_eligible);
+    assert!(
+        there.endings[..12]
+            .iter()
+            .all(|ending| ending.state.hops.len() == 3)
+    );
+    let back = performed(&config(nothing.path()), "m2e/dhcp", None).await;
+    assert_eq!(back.summary.failures, Vec::<String>::new());
+    assert_eq!((back.summary.phones, back.summary.done), (12, 12));
+}
+
+fn direct_firmware(state: &Path) {
+    for family in ["sip88xx", "sip8845_65", "sip7832"] {
+        for version in lookalike::DIRECT_VERSIONS {
+            lookalike::firmware(&state.join("firmware"), &format!("{family}.{version}"), 20_000).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_component_and_a_missing_license_hold_just_the_phones_that_need_them() {
+    let state = tempfile::tempdir().unwrap();
+    direct_firmware(state.path());
+    std::fs::remove_file(state.path().join("firmware/rootfs27832.12-0-7MPP0201-66.sbn")).unwrap();
+    let licenses = state.path().join("licenses/e2m");
+    std::fs::create_dir_all(&licenses).unwrap();
+    for mac in ["00562B100001", "00562B100002", "00562B100004"] {
+        let mac: Mac = mac.parse().unwrap();
+        std::fs::write(
+            licenses.join(format!("{mac}.lic")),
+            lookalike::license(Direction::E2m, mac),
+        )
+        .unwrap();
+    }
+    let roster = "MAC;model;vid;load\n\
+        00562B100001;8851;V15;sip88xx.12-5-1SR1-4\n\
+        00562B100002;8845;V05;sip8845_65.14-4-1-0301-6\n\
+        00562B100003;8861;V05;sip88xx.12-5-1SR1-4\n\
+        00562B100004;7832;V05;sip7832.12-5-1SR1-4\n";
+    let mut config = config(state.path());
+    config.timing.license = Duration::from_secs(5 * 60);
+    let performance = performed(&config, "e2m/dhcp/dhcp", Some(roster)).await;
+    assert_eq!(performance.summary.failures, Vec::<String>::new());
+    assert_eq!(
+        holds(&performance),
+        [("8861", HoldCode::NoLicense), ("7832", HoldCode::FirmwareMissing)]
+    );
+    let loads: Vec<&str> = performance
+        .endings
+        .iter()
+        .map(|ending| ending.state.memory.load.as_str())
+        .collect();
+    let expected = [
+        "sip88xx.12-0-7MPP0201-66",
+        "sip8845_65.12-0-7MPP0201-66",
+        "sip88xx.12-5-1SR1-4",
+        "sip7832.12-5-1SR1-4",
+    ];
+    assert_eq!(loads, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn phones_go_back_directly_where_firmware_allows() {
+    let state = tempfile::tempdir().unwrap();
+    direct_firmware(state.path());
+    let roster = "MAC,model,vid,load\n\
+        00562B100001,8851,V15,sip88xx.12-0-7MPP0201-66\n\
+        00562B100002,8865,V05,sip8845_65.11-3-1MSR3-3\n";
+    let performance = performed(&config(state.path()), "m2e/dhcp", Some(roster)).await;
+    assert_eq!(performance.summary.failures, Vec::<String>::new());
+    assert_eq!(performance.summary.done, 2);
+    let hops: Vec<usize> = performance
+        .endings
+        .iter()
+        .map(|ending| ending.state.hops.len())
+        .collect();
+    assert_eq!(hops, [1, 2], "the second one is below 11.3(5)");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn phones_found_half_way_go_on_from_there() {
+    let folder = Folder::make(Path::new("/nowhere")).unwrap();
+    let firmware = folder.firmware().unwrap();
+    let mut players = lineup::made_up(Some(4), Direction::E2m, &Catalog::current(), &firmware);
+    let starts = ["12-5-1SR1-4", "TLexE2M-11-2-3C-4", "12-1-1SR1-4", "12-5-1SR1-4"];
+    for (player, start) in players.iter_mut().zip(starts) {
+        player.spec.load = format!("{}.{start}", player.spec.load.family()).parse().unwrap();
+    }
+    folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
+    let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
+    let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
+    let performance = told(perform(&config, None, &folder, players).await);
+    assert_eq!(performance.summary.failures, Vec::<String>::new());
+    let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
+    assert_eq!(hops, [2, 1, 3, 2]);
+    let restarts: Vec<u32> = performance.endings.iter().map(|ending| ending.restarts).collect();
+    assert_eq!(restarts, [1, 0, 0, 1], "what already runs the first load reads no further by itself");
 }

@@ -52,6 +52,8 @@ pub struct Memory {
     pub authorized: Option<Direction>,
     /// It crossed to Multiplatform firmware directly and its license is still due.
     pub license_due: bool,
+    /// Where its latest license came from; the same one is not fetched twice.
+    pub licensed_from: Option<String>,
     /// The URL of an upgrade that failed; the same one is not tried again.
     pub failed_upgrade: Option<String>,
     /// Components it has written.
@@ -126,6 +128,7 @@ impl Phone {
             parameters: spec.parameters.clone(),
             authorized: None,
             license_due: false,
+            licensed_from: None,
             failed_upgrade: None,
             components: BTreeSet::new(),
         };
@@ -284,6 +287,7 @@ impl Life {
                 memory.lease = None;
                 memory.parameters.clear();
                 memory.authorized = None;
+                memory.licensed_from = None;
                 memory.failed_upgrade = None;
                 self.journal.add(Event::FactoryReset);
             }

@@ -203,8 +203,13 @@ fn places(value: &[u8]) -> Vec<String> {
 
 /// Fetches the license if there is a rule for it and it is wanted; `false` if it has to be tried again.
 async fn license(life: &Life, network: &Network) -> bool {
-    let (load, authorized, crossed) =
-        life.memory(|memory| (memory.load.clone(), memory.authorized, memory.license_due));
+    let (load, crossed, fetched) = life.memory(|memory| {
+        (
+            memory.load.clone(),
+            memory.license_due,
+            memory.licensed_from.clone(),
+        )
+    });
     let Some(rule) = parameter(life, "Trans_Auth_Rule") else {
         return true;
     };
@@ -214,14 +219,15 @@ async fn license(life: &Life, network: &Network) -> bool {
         life.note("Trans_Auth_Rule without Trans_Auth_Type Classic: no license is fetched".to_owned());
         return true;
     }
-    let wanted = truth::license_direction(load.kind(), crossed);
-    if authorized == Some(wanted) {
-        return true;
-    }
     let Some(url) = rules::choose(&expand(life, network, &rule)).and_then(|url| Url::parse(&url)) else {
         life.note(format!("Trans_Auth_Rule is no URL: {rule}"));
         return false;
     };
+    let from = Some(url.to_string());
+    if fetched == from {
+        return true;
+    }
+    let wanted = truth::license_direction(load.kind(), crossed);
     let mut file = Vec::new();
     if !matches!(
         life.ask_url(network, &url, &mut |part| hold(&mut file, part))
@@ -237,12 +243,14 @@ async fn license(life: &Life, network: &Network) -> bool {
         }
         Some((direction, _)) if direction != wanted => {
             life.note(format!("its license is for {direction:?}, not for {wanted:?}"));
+            life.change(|state| state.memory.licensed_from = from);
             true
         }
         _ => {
             life.journal.add(Event::Licensed(wanted));
             life.change(|state| {
                 state.memory.authorized = Some(wanted);
+                state.memory.licensed_from = from;
                 state.memory.license_due &= wanted != Direction::E2m;
             });
             true

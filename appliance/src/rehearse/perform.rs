@@ -1,0 +1,176 @@
+//! One scenario from the first plug to the last phone's end.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use transload_provision::journey::HoldCode;
+use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
+
+use super::folder::Folder;
+use super::lineup::{self, Player};
+use super::phone::{Doing, Phone, Wiring};
+use super::show::{self, Bars, Ending, Summary};
+use super::{loopback, no_folder, outcome};
+use crate::appliance::Appliance;
+use crate::config::Config;
+use crate::error::{Exit, Failure};
+use crate::view::{PhoneView, Stage};
+
+/// How often the phones are looked at, in reality.
+const TICK: Duration = Duration::from_millis(100);
+/// A phone that was held for so long, on the phones' clock, has come to its end.
+const HELD: Duration = Duration::from_secs(10 * 60);
+/// How long a technician takes to unplug a phone that needs it.
+const BY_HAND: Duration = Duration::from_secs(60);
+const MOST_RESTARTS: u32 = 3;
+/// Nothing moved for so long: it never will. Longer than a phone waits for its license.
+const STANDSTILL: Duration = Duration::from_secs(90 * 60);
+
+/// How a scenario went.
+pub struct Performance {
+    /// Counts and failures.
+    pub summary: Summary,
+    /// How each phone ended.
+    pub endings: Vec<Ending>,
+    /// The phones, still plugged in, in the same order.
+    pub phones: Vec<Phone>,
+}
+
+/// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it.
+pub async fn perform(
+    config: &Config,
+    alias: Option<Ipv4Addr>,
+    folder: &Folder,
+    players: Vec<Player>,
+) -> Result<Performance, Failure> {
+    let began = Instant::now();
+    let direction = config.migration.direction;
+    let firmware = folder.firmware().map_err(|error| no_folder(&error))?;
+    let licensed = folder.licensed(direction).map_err(|error| no_folder(&error))?;
+    let roster = folder.path().join("roster.csv");
+    std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
+    // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
+    let speed = if players.len() > 200 { 20 } else { 60 };
+    let appliance = Appliance::start(config, loopback::place(), speed).await?;
+    let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
+        Failure::new(
+            Exit::Privilege,
+            "the appliance does not listen on loopback",
+            "report this as a defect",
+        )
+    })?;
+    let (phones, ends) = tokio::select! {
+        ended = watch(&appliance, wiring, &players, direction) => ended,
+        _ = tokio::signal::ctrl_c() => {
+            appliance.stop().await;
+            return Err(Failure::new(Exit::Act, "the rehearsal was interrupted", "run it again"));
+        }
+    };
+    let views = by_mac(appliance.bench.phones());
+    let ending = |(player, (phone, end)): (Player, (&Phone, End))| {
+        let state = phone.state.borrow().clone();
+        let view = views.get(&player.spec.mac).cloned();
+        let reachable =
+            outcome::can_reach(&player, direction, &firmware, licensed.contains(&player.spec.mac));
+        let wrong = outcome::judge(&player, &state, view.as_ref(), direction, reachable);
+        Ending {
+            player,
+            state,
+            view,
+            after: end.done,
+            restarts: end.restarts,
+            wrong,
+        }
+    };
+    let endings: Vec<Ending> = players
+        .into_iter()
+        .zip(phones.iter().zip(ends))
+        .map(ending)
+        .collect();
+    appliance.stop().await;
+    let summary = show::summary(config.scenario_name(), &endings, began.elapsed());
+    Ok(Performance {
+        summary,
+        endings,
+        phones,
+    })
+}
+
+/// How a phone came to its end.
+#[derive(Debug, Clone, Copy, Default)]
+struct End {
+    /// When it was done, on the phones' clock.
+    done: Option<Duration>,
+    /// Since when it is held, in reality.
+    held: Option<Instant>,
+    restarts: u32,
+}
+
+/// Plugs all phones in and looks on until each has come to its end, or nothing moves any more.
+async fn watch(
+    appliance: &Appliance,
+    wiring: Wiring,
+    players: &[Player],
+    direction: Direction,
+) -> (Vec<Phone>, Vec<End>) {
+    let (began, speed) = (Instant::now(), wiring.speed);
+    let bars = Bars::new(players);
+    let mut phones: Vec<Phone> = players
+        .iter()
+        .map(|player| Phone::plug(player.spec.clone(), wiring))
+        .collect();
+    let mut ends = vec![End::default(); phones.len()];
+    let mut latest = (0, 0, began);
+    loop {
+        tokio::time::sleep(TICK).await;
+        let views = by_mac(appliance.bench.phones());
+        let states: Vec<_> = phones
+            .iter()
+            .map(|phone| (phone.state.borrow().clone(), views.get(&phone.spec.mac)))
+            .collect();
+        bars.update(&states);
+        let mut open = 0;
+        for (index, (state, view)) in states.iter().enumerate() {
+            let end = &mut ends[index];
+            let hold = view.and_then(|view| view.hold.as_ref());
+            let busy = matches!(state.doing, Doing::Fetching(..) | Doing::Flashing(_));
+            end.held = if hold.is_some() && !busy {
+                end.held.or_else(|| Some(Instant::now()))
+            } else {
+                None
+            };
+            let waited = end.held.map_or(Duration::ZERO, |since| since.elapsed() * speed);
+            if view.is_some_and(|view| view.stage == Stage::Done) && outcome::at_target(state, direction) {
+                end.done.get_or_insert_with(|| began.elapsed() * speed);
+            } else if hold.is_some_and(|hold| hold.code == HoldCode::NeedsRestart)
+                && waited >= BY_HAND
+                && end.restarts < MOST_RESTARTS
+            {
+                *end = End {
+                    restarts: end.restarts + 1,
+                    ..End::default()
+                };
+                phones[index].restart();
+                open += 1;
+            } else if waited < HELD {
+                open += 1;
+            }
+        }
+        let moved = states.iter().fold((0, 0), |(hops, bytes), (state, _)| {
+            (hops + state.hops.len(), bytes + state.bytes)
+        });
+        if moved != (latest.0, latest.1) {
+            latest = (moved.0, moved.1, Instant::now());
+        }
+        if open == 0 || latest.2.elapsed() * speed > STANDSTILL {
+            bars.clear();
+            return (phones, ends);
+        }
+    }
+}
+
+fn by_mac(views: Vec<PhoneView>) -> BTreeMap<Mac, PhoneView> {
+    views.into_iter().map(|view| (view.mac, view)).collect()
+}
