@@ -289,13 +289,26 @@ async fn phones_found_half_way_go_on_from_there() {
     for (player, start) in players.iter_mut().zip(starts) {
         player.spec.load = format!("{}.{start}", player.spec.load.family()).parse().unwrap();
     }
-    folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
-    let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
+    folder
+        .license(Direction::E2m, players.iter().map(|player| player.spec.mac))
+        .unwrap();
+    let scenario = all()
+        .into_iter()
+        .find(|known| known.to_string() == "e2m/dhcp/dhcp")
+        .unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
     let performance = told(perform(&config, None, &folder, players).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
-    let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
+    let hops: Vec<usize> = performance
+        .endings
+        .iter()
+        .map(|ending| ending.state.hops.len())
+        .collect();
     assert_eq!(hops, [2, 1, 3, 2]);
     let restarts: Vec<u32> = performance.endings.iter().map(|ending| ending.restarts).collect();
-    assert_eq!(restarts, [1, 0, 0, 1], "what already runs the first load reads no further by itself");
+    assert_eq!(
+        restarts,
+        [1, 0, 0, 1],
+        "what already runs the first load reads no further by itself"
+    );
 }

@@ -10,6 +10,9 @@ use transload_provision::load::{Direction, LoadName};
 
 /// Entries kept; older ones go first.
 const KEPT: usize = 2000;
+/// Entries shown from the beginning and the end; what is between repeats itself.
+const BEGINNING: usize = 60;
+const END: usize = 20;
 
 /// One thing a phone did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +92,18 @@ impl Journal {
     }
 }
 
+/// What a person reads.
 impl fmt::Display for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, event) in self.entries() {
-            writeln!(f, "{:>5}.{:03} {event}", at.as_secs(), at.subsec_millis())?;
+        let entries = self.entries();
+        let left_out = entries.len().saturating_sub(BEGINNING + END);
+        for (index, (at, event)) in entries.iter().enumerate() {
+            if left_out > 0 && index == BEGINNING {
+                writeln!(f, "          … {left_out} lines …")?;
+            }
+            if index < BEGINNING || index >= BEGINNING + left_out {
+                writeln!(f, "{:>5}.{:03} {event}", at.as_secs(), at.subsec_millis())?;
+            }
         }
         Ok(())
     }

@@ -81,7 +81,12 @@ async fn until(phone: &Phone, what: &str, reached: impl FnMut(&State) -> bool) {
 
 async fn until_noted(phone: &Phone, what: &str) {
     for _ in 0..600 {
-        if phone.journal.to_string().contains(what) {
+        if phone
+            .journal
+            .entries()
+            .iter()
+            .any(|(_, event)| event.to_string().contains(what))
+        {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
