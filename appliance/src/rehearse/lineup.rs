@@ -179,15 +179,16 @@ pub fn roster(players: &[Player]) -> String {
 fn quirks(index: u32) -> Quirks {
     Quirks {
         vendor_class: match index % 6 {
+            3 => VendorClass::Absent,
             4 => VendorClass::Long,
             5 => VendorClass::Tr069,
             _ => VendorClass::Bare,
         },
         enterprise_nul: index % 3 == 1,
-        client_id: if index % 5 == 1 {
-            ClientId::Changes
-        } else {
-            ClientId::Mac
+        client_id: match index % 5 {
+            1 => ClientId::Changes,
+            2 => ClientId::Absent,
+            _ => ClientId::Mac,
         },
         host_name: index.is_multiple_of(2),
         broadcast: index % 5 == 3,

@@ -19,6 +19,7 @@ pub const SEED_VERSIONS: [&str; 4] = [
     "TLexM2E-11-2-3C-4",
 ];
 /// Versions between which phones cross directly, either way.
+#[cfg(test)]
 pub const DIRECT_VERSIONS: [&str; 2] = ["14-4-1-0301-6", "12-0-7MPP0201-66"];
 /// Every load family.
 pub const FAMILIES: [&str; 5] = ["sip78xx", "sip7832", "sip88xx", "sip8845_65", "sip8832"];
@@ -106,11 +107,6 @@ fn platforms(family: &str) -> &'static [&'static [&'static str]] {
         ],
         _ => &[],
     }
-}
-
-/// Hardware platforms of a family.
-pub fn platform_count(family: &str) -> usize {
-    platforms(family).len()
 }
 
 /// Writes `<load>.loads` and its components into a folder; files that are there stay.

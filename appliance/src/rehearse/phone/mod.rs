@@ -14,6 +14,7 @@ mod rules;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod tftp;
 
 pub mod truth;
 mod xml;
