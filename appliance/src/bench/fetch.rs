@@ -119,7 +119,7 @@ impl Bench {
                 Some(file) => Answer::now(Served::File(file), mac),
                 None => self.missing(state, mac, &name),
             },
-            (Asked::TrustList { .. }, _) | (Asked::Refused, _) => Answer::now(Served::NotFound, mac),
+            (Asked::TrustList { .. } | Asked::Refused, _) => Answer::now(Served::NotFound, mac),
             (_, mac) => self.missing(state, mac, &names::bare(&fetch.path).unwrap_or_default()),
         }
     }
@@ -162,20 +162,16 @@ impl Bench {
         let file = permitted
             .as_ref()
             .and_then(|load| state.shelf.open(&load.loads_file()));
-        match (permitted, file) {
-            (Some(load), Some(file)) => {
-                if !fetch.head_only {
-                    self.observe(state, mac, Fact::LoadsGiven { load });
-                }
-                Answer::now(Served::File(file), Some(mac))
-            }
-            _ => {
-                tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
-                let name = name.chars().take(NAME_KEPT).collect();
-                self.observe(state, mac, Fact::LoadsRefused { name });
-                Answer::now(Served::NotFound, Some(mac))
-            }
+        let (Some(load), Some(file)) = (permitted, file) else {
+            tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
+            let name = name.chars().take(NAME_KEPT).collect();
+            self.observe(state, mac, Fact::LoadsRefused { name });
+            return Answer::now(Served::NotFound, Some(mac));
+        };
+        if !fetch.head_only {
+            self.observe(state, mac, Fact::LoadsGiven { load });
         }
+        Answer::now(Served::File(file), Some(mac))
     }
 
     fn config(&self, state: &mut State, mac: Mac, config: &Config, fetch: &Fetch) -> Answer {

@@ -46,7 +46,10 @@ pub(super) fn dhcp(dhcp: written::Dhcp, address: Option<Prefix>, f: &mut Finding
                 "use a prefix length from 8 to 30",
             );
         }
+        // The bench's own network may be described here instead of in the short form.
+        let is_own = |own: &Prefix| own.network() == prefix.network() && own.length == prefix.length;
         if address
+            .filter(|own| !is_own(own))
             .into_iter()
             .chain(networks.iter().filter_map(|known| known.subnet))
             .any(overlaps)

@@ -17,8 +17,15 @@ impl Config {
     /// # Errors
     /// What does not fit that address, at exit status 2.
     pub fn dhcp_server(&self, own: Prefix) -> Result<engine::Config, Failure> {
-        let mut networks = vec![network("bench".into(), own, &self.dhcp.own)];
-        for further in &self.dhcp.networks {
+        // The bench's own network may be described among the others; the short form then stands back.
+        let is_own = |further: &&Network| {
+            further
+                .subnet
+                .is_some_and(|subnet| subnet.network() == own.network() && subnet.length == own.length)
+        };
+        let described = self.dhcp.networks.iter().find(is_own).unwrap_or(&self.dhcp.own);
+        let mut networks = vec![network("bench".into(), own, described)];
+        for further in self.dhcp.networks.iter().filter(|further| !is_own(further)) {
             if let Some(subnet) = further.subnet {
                 let first = Prefix {
                     address: subnet.network(),

@@ -18,8 +18,13 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let seen = journey.is_some();
     let journey = journey.unwrap_or(&blank);
     let told = context.entry.and_then(|entry| entry.load.as_ref());
-    let timing = &context.settings.timing;
-    let belief = believe(journey, context.library, timing.already_there, told, context.now);
+    let belief = believe(
+        journey,
+        context.library,
+        &context.settings.timing,
+        told,
+        context.now,
+    );
     let name = journey
         .model()
         .or_else(|| context.entry.and_then(|entry| entry.model.clone()));

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Journey, Offer, Round};
 use crate::client::{self, Persona};
 use crate::library::Library;
-use crate::load::{Kind, LoadName, Side};
+use crate::load::{Kind, LoadName, Side, Version};
+use crate::settings::Timing;
 use crate::time::Time;
 
 /// What is believed of a phone's firmware.
@@ -15,6 +16,8 @@ pub struct Belief {
     pub side: Option<Side>,
     /// The load it runs.
     pub load: Option<LoadName>,
+    /// The Multiplatform release it runs, where the load is not known but the User-Agent tells.
+    pub release: Option<Version>,
     /// Since when that load is believed.
     pub since: Time,
     /// Why, for the technician.
@@ -45,20 +48,21 @@ enum Claim<'a> {
 pub fn believe(
     journey: &Journey,
     library: &Library,
-    already_there: Duration,
+    timing: &Timing,
     told: Option<&LoadName>,
     now: Time,
 ) -> Belief {
     let mut belief = Belief {
         side: None,
         load: None,
+        release: None,
         since: journey.first_seen,
         evidence: String::from("nothing tells yet"),
         passed: Vec::new(),
         disputed: false,
         strength: Strength::Told,
     };
-    let mut claims = claims(journey, library, already_there, told, now);
+    let mut claims = claims(journey, library, timing, told, now);
     claims.sort_by_key(|(at, _)| *at);
     for (at, claim) in claims {
         belief.weigh(at, claim, journey);
@@ -70,6 +74,12 @@ pub fn believe(
             _ => None,
         };
     }
+    if belief.side == Some(Side::Multiplatform) && belief.load.is_none() {
+        belief.release = release(journey, library);
+        if let Some(release) = &belief.release {
+            belief.evidence = format!("its User-Agent says release {release}");
+        }
+    }
     belief.disputed = matches!((belief.side, dhcp_side(journey)), (Some(side), Some(said)) if side != said);
     belief
 }
@@ -77,7 +87,7 @@ pub fn believe(
 fn claims<'a>(
     journey: &'a Journey,
     library: &Library,
-    already_there: Duration,
+    timing: &Timing,
     told: Option<&'a LoadName>,
     now: Time,
 ) -> Vec<(Time, Claim<'a>)> {
@@ -106,16 +116,14 @@ fn claims<'a>(
             claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
         }
     }
-    for offer in journey
-        .offers
-        .iter()
-        .filter(|offer| silence_tells(offer, journey))
-    {
-        let at = offer.at + already_there;
+    let release = release(journey, library);
+    for offer in journey.offers.iter().filter(|offer| silence_tells(offer)) {
+        let (from, wait) = silence(offer, journey, release.as_ref(), timing);
+        let at = from + wait;
         if offer.closed.unwrap_or(now).min(now) >= at {
             let why = format!(
                 "it was told to load it and did not ask for it within {} s",
-                already_there.as_secs()
+                wait.as_secs()
             );
             claims.push((at, Claim::Runs(&offer.load, Strength::Silence, why)));
         }
@@ -136,17 +144,44 @@ fn claims<'a>(
 }
 
 /// Whether not asking for the load offered can mean that the phone runs it: only one load was named, of the
-/// side whose document the phone read, and no license was asked for meanwhile (a phone that waits for its
-/// license is silent too).
-fn silence_tells(offer: &Offer, journey: &Journey) -> bool {
-    let waited_for_license = journey
-        .license_given
-        .is_some_and(|(_, latest)| latest >= offer.at);
+/// side whose document the phone read.
+fn silence_tells(offer: &Offer) -> bool {
     offer.answered.is_none()
         && !offer.conditional
         && offer.load.kind().side() == offer.side
         && !matches!(offer.load.kind(), Kind::Transition(_))
-        && !waited_for_license
+}
+
+/// From when, and for how long, silence has to last. A phone that waits for its license to be accepted is silent
+/// too, but comes back for the license; so silence counts from the license, and as long as a license may take,
+/// unless the phone says that it has the release already.
+fn silence(offer: &Offer, journey: &Journey, release: Option<&Version>, timing: &Timing) -> (Time, Duration) {
+    match journey.license_given.filter(|(_, latest)| *latest >= offer.at) {
+        Some((_, latest)) if release.is_none_or(|release| !same_release(release, offer.load.version())) => {
+            (latest, timing.license)
+        }
+        _ => (offer.at, timing.already_there),
+    }
+}
+
+/// The newest release of a transition load known (cisco-phones §4.4); beyond it a User-Agent means what it says.
+const TRANSITION_RELEASE: (u16, u16, u16) = (11, 2, 3);
+
+/// The Multiplatform release that the User-Agent tells, where no transition load is of that release: whether
+/// those name themselves like Multiplatform loads is not known.
+fn release(journey: &Journey, library: &Library) -> Option<Version> {
+    let agent = client::user_agent(journey.user_agent.as_deref()?)?;
+    let release: Version = agent.version?.parse().ok()?;
+    let ambiguous = (release.major, release.minor, release.micro) <= TRANSITION_RELEASE
+        || library
+            .loads
+            .keys()
+            .any(|load| matches!(load.kind(), Kind::Transition(_)) && same_release(load.version(), &release));
+    (agent.persona == Persona::Multiplatform && !ambiguous).then_some(release)
+}
+
+fn same_release(one: &Version, other: &Version) -> bool {
+    (one.major, one.minor, one.micro) == (other.major, other.minor, other.micro)
 }
 
 /// The side that DHCP names by option 60; a request list alone is too weak to overrule anything.

@@ -67,7 +67,7 @@ pub struct Journey {
     pub enterprise_asked: Option<Time>,
     /// Latest request for a profile.
     pub multiplatform_asked: Option<Time>,
-    /// Latest request for a signed configuration.
+    /// First request for a signed configuration since the latest unsigned one.
     pub signed_asked: Option<Time>,
     /// Latest request for an unsigned Enterprise configuration.
     pub unsigned_asked: Option<Time>,
@@ -245,11 +245,14 @@ impl Journey {
         match side {
             Side::Enterprise => {
                 self.enterprise_asked = Some(at);
-                *(if signed {
-                    &mut self.signed_asked
-                } else {
-                    &mut self.unsigned_asked
-                }) = Some(at);
+                if !signed {
+                    self.unsigned_asked = Some(at);
+                } else if self
+                    .signed_asked
+                    .is_none_or(|signed| self.unsigned_asked > Some(signed))
+                {
+                    self.signed_asked = Some(at);
+                }
             }
             Side::Multiplatform => self.multiplatform_asked = Some(at),
         }

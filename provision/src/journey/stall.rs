@@ -75,14 +75,17 @@ pub(super) fn on_the_way(
             return (now - answered >= timing.flash)
                 .then(|| failed(format!("it fetched {} and did not go on", hop.to)));
         }
+        let since = journey
+            .license_given
+            .map_or(offer.at, |(_, latest)| latest.max(offer.at));
         let wait = if hop.license && belief.side == Some(Side::Multiplatform) {
             timing.license
         } else {
             timing.not_asking
         };
         deadlines.push(offer.at + timing.already_there);
-        deadlines.push(offer.at + wait);
-        return (now - offer.at >= wait)
+        deadlines.push(since + wait);
+        return (now - since >= wait)
             .then(|| failed(format!("it was told to load {} and does not ask for it", hop.to)));
     }
     waits_for_configuration(journey, belief, context, deadlines)

@@ -69,7 +69,10 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
     }
     let present = match (&belief.load, belief.side) {
         (Some(load), _) => Present::Load(load),
-        (None, Some(side)) => Present::Unknown(side),
+        (None, Some(side)) => belief
+            .release
+            .as_ref()
+            .map_or(Present::Unknown(side), Present::Release),
         (None, None) => Present::Unknown(context.settings.direction.near()),
     };
     match plan(model, vid, present, context) {
@@ -238,6 +241,15 @@ fn named(
         vid.is_some() || hop.safe_for_every_vid || context.settings.unknown_vid == UnknownVid::Proceed
     };
     let transition = Kind::Transition(Direction::M2e);
+    // An upgrade that stays on the Multiplatform side needs no license, and without one its silence is clear.
+    let on_multiplatform = belief
+        .load
+        .as_ref()
+        .is_some_and(|load| load.kind() == Kind::Multiplatform);
+    let upgrade = first.to.kind() == Kind::Multiplatform
+        && !first.crosses
+        && (context.settings.direction == Direction::M2e || on_multiplatform || belief.release.is_some());
+    let license = license && !upgrade;
     let (load, when) = match (&belief.load, second) {
         (_, Some(second)) if first.to.kind() == transition && safe(second) => {
             (second.to.clone(), Some(first.to.clone()))

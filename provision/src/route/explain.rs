@@ -50,6 +50,10 @@ impl Planner<'_> {
         let kind = self.final_kind();
         let (from, help) = match self.query.present {
             Present::Load(load) => (load.to_string(), "no load would help; take it off the bench"),
+            Present::Release(release) => (
+                format!("Multiplatform release {release}"),
+                "no load would help; put the one it runs into the roster",
+            ),
             Present::Unknown(side) => (
                 format!("an unknown {side} load"),
                 "no load would help; put the one it runs into the roster",
@@ -127,6 +131,7 @@ impl Planner<'_> {
         }
         let (from, kind) = match present {
             Present::Load(load) => (load.to_string(), load.kind()),
+            Present::Release(release) => (format!("Multiplatform release {release}"), Kind::Multiplatform),
             Present::Unknown(Side::Enterprise) => ("an unknown Enterprise load".to_owned(), Kind::Enterprise),
             Present::Unknown(Side::Multiplatform) => {
                 ("an unknown Multiplatform load".to_owned(), Kind::Multiplatform)

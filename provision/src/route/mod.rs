@@ -2,7 +2,7 @@
 
 use crate::catalog::{Catalog, Eligibility, Fit, HopRule, Model, Vid};
 use crate::library::{Library, Load};
-use crate::load::{Direction, Kind, LoadName, Side};
+use crate::load::{Direction, Kind, LoadName, Side, Version};
 
 mod explain;
 mod search;
@@ -14,6 +14,8 @@ mod tests;
 pub enum Present<'a> {
     /// This load.
     Load(&'a LoadName),
+    /// A Multiplatform load of this release, its build not known; no transition load.
+    Release(&'a Version),
     /// Some load of this side. On the Multiplatform side it may be a transition load.
     Unknown(Side),
 }
@@ -206,7 +208,7 @@ impl<'a> Planner<'a> {
         }
         let on_it = match self.query.present {
             Present::Load(load) => pin.iter().rposition(|pinned| same(pinned, load)).map(|at| at + 1),
-            Present::Unknown(_) => None,
+            Present::Release(_) | Present::Unknown(_) => None,
         };
         let entry = || {
             pin.iter()
@@ -250,10 +252,11 @@ impl<'a> Planner<'a> {
         rules.peek()?;
         let (from, side) = match present {
             Present::Load(load) => (Some(load.clone()), load.kind().side()),
+            Present::Release(_) => (None, Side::Multiplatform),
             Present::Unknown(side) => (None, side),
         };
         let license = match present {
-            Present::Load(_) => rules.all(|rule| rule.license),
+            Present::Load(_) | Present::Release(_) => rules.all(|rule| rule.license),
             Present::Unknown(_) => self.may_need_license(side, to),
         };
         let leaves = license && side == self.query.direction.near();
@@ -275,13 +278,8 @@ impl<'a> Planner<'a> {
         let arrives =
             rule.to == to.kind() && rule.to_min.as_ref().is_none_or(|min| to.version().at_least(min));
         let departs = match present {
-            Present::Load(from) => {
-                let version = from.version();
-                rule.from == from.kind()
-                    && rule.from_min.as_ref().is_none_or(|min| version.at_least(min))
-                    && rule.from_below.as_ref().is_none_or(|end| !version.at_least(end))
-                    && (!rule.upward || to.version() > version)
-            }
+            Present::Load(from) => departs_from(rule, from.kind(), from.version(), to),
+            Present::Release(version) => departs_from(rule, Kind::Multiplatform, version, to),
             Present::Unknown(side) => {
                 rule.from.side() == side
                     && !matches!(rule.from, Kind::Transition(_))
@@ -302,6 +300,13 @@ impl<'a> Planner<'a> {
             direction && rule.license && rule.from.side() == side && rule.to == to.kind()
         })
     }
+}
+
+fn departs_from(rule: &HopRule, kind: Kind, version: &Version, to: &LoadName) -> bool {
+    rule.from == kind
+        && rule.from_min.as_ref().is_none_or(|min| version.at_least(min))
+        && rule.from_below.as_ref().is_none_or(|end| !version.at_least(end))
+        && (!rule.upward || to.version() > version)
 }
 
 /// Whether two names mean the same load; a phone or a file system may change letter case.

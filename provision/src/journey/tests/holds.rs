@@ -75,8 +75,21 @@ fn a_phone_that_asks_for_signed_files_only_holds_a_trust_list() {
         user_agent: None,
     });
     assert_eq!(bench.hold(), (Stage::Seen, None), "it may fall back yet");
-    bench.pass(70);
-    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::TrustList)));
+    bench.pass(45);
+    bench.see(Fact::ConfigAsked {
+        side: Side::Enterprise,
+        signed: true,
+        model: None,
+        user_agent: None,
+    });
+    bench.pass(25);
+    assert_eq!(
+        bench.hold(),
+        (Stage::Held, Some(HoldCode::TrustList)),
+        "it asks again every 45 s"
+    );
+    bench.reads(Side::Enterprise);
+    assert_eq!(bench.hold(), (Stage::Moving, None), "erased");
 }
 
 #[test]

@@ -278,3 +278,45 @@ fn an_enterprise_name_with_a_multiplatform_request_list_gets_what_both_sides_und
     assert_eq!(bench.verdict().steered_as, Persona::Unknown);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
 }
+
+#[test]
+fn a_user_agent_tells_the_release_where_no_transition_load_has_it() {
+    let (target, newer) = (
+        "sip88xx.14-4-1-0301-6",
+        "Cisco-CP-8851-3PCC/12.0.7 (001234ab45de)",
+    );
+    let mut bench = Bench::new(Direction::M2e, &[target]);
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::ConfigAsked {
+        side: Side::Multiplatform,
+        signed: false,
+        model: None,
+        user_agent: Some(newer.into()),
+    });
+    assert_eq!(
+        names(&bench.verdict().next),
+        Some(target),
+        "{:?}",
+        bench.verdict()
+    );
+    assert!(
+        bench.verdict().evidence.contains("12.0"),
+        "{}",
+        bench.verdict().evidence
+    );
+}
+
+#[test]
+fn a_phone_on_the_target_that_fetches_its_license_all_the_same_is_done_in_the_end() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven {
+        direction: Direction::E2m,
+    });
+    for _ in 0..36 {
+        assert_ne!(bench.verdict().stage, Stage::Stuck);
+        bench.pass(60);
+    }
+    assert_eq!(bench.verdict().stage, Stage::Done);
+}
