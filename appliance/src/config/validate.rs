@@ -39,7 +39,7 @@ impl Findings<'_> {
         self.problems.push(self.source.problem(span, cause, cure));
     }
 
-    fn no_effect<T>(&mut self, written: Option<T>, key: &str) {
+    fn no_effect<T>(&mut self, written: Option<&T>, key: &str) {
         if written.is_some() {
             self.warnings
                 .push(format!("{key} is set; this version does not act on it yet"));
@@ -91,7 +91,10 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
     };
     let f = &mut findings;
     let bench = bench(file.bench, f);
-    f.no_effect(file.dhcp.conflict_probe.filter(|on| *on), "dhcp.conflict-probe");
+    f.no_effect(
+        file.dhcp.conflict_probe.as_ref().filter(|on| **on),
+        "dhcp.conflict-probe",
+    );
     let dhcp = dhcp::dhcp(file.dhcp, bench.address, f);
     f.no_effect(
         file.registrar.enabled.as_ref().filter(|on| *on.get_ref()),

@@ -62,3 +62,21 @@ fn a_pool_that_is_not_named_is_the_upper_part_of_the_network() {
         assert_eq!(outside(prefix, &[default_pool(prefix)]), None, "/{length}");
     }
 }
+
+#[test]
+fn the_benchs_own_network_may_stand_among_the_others() {
+    let text =
+        "[bench]\naddress = \"10.23.45.67/24\"\n[[dhcp.network]]\nsubnet = \"10.23.45.0/24\"\nlease = \"2m\"";
+    let server = parse(text)
+        .unwrap()
+        .dhcp_server(Written::read("10.23.45.67/24").unwrap())
+        .unwrap();
+    assert_eq!(
+        (server.networks.len(), server.networks[0].lease.default),
+        (1, 120)
+    );
+    assert!(
+        parse(&text.replace("10.23.45.0/24", "10.23.0.0/16")).is_err(),
+        "a larger one around it may not"
+    );
+}
