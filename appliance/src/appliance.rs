@@ -67,15 +67,7 @@ impl Appliance {
         let (ledger, restored) = Ledger::open(&state.join("ledger.db"))?;
         let leases = leases(&restored);
         let clock = Clock::start(restored.high_water, speed);
-        let bench = Bench::new(
-            clock,
-            catalog,
-            rules(config, &place),
-            roster,
-            shelf,
-            ledger,
-            &restored,
-        );
+        let bench = Bench::new(clock, catalog, rules(config, &place), roster, shelf, ledger, &restored);
         bench.restore_leases(&leases);
 
         let device = place.device.as_ref().map(|device| device.name.as_str());
@@ -102,29 +94,16 @@ impl Appliance {
         let tftp_address = tftp.local_addr();
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
         for listener in listeners {
-            tasks.spawn(doors::http::serve(
-                listener,
-                Arc::clone(&bench),
-                Limits::default(),
-                stop.clone(),
-            ));
+            tasks.spawn(doors::http::serve(listener, Arc::clone(&bench), Limits::default(), stop.clone()));
         }
         tasks.spawn(tftp.run(stop.clone().cancelled_owned()));
-        tasks.spawn(admin::serve(
-            admin_listener,
-            Arc::clone(&bench),
-            place.token.clone(),
-            stop.clone(),
-        ));
+        tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));
         tasks.spawn(keep_house(Arc::clone(&bench), stop.clone()));
         Ok(Self {
             bench,
             http,
             tftp: tftp_address,
-            dhcp: dhcp_server
-                .as_ref()
-                .map(|server| server.addresses())
-                .unwrap_or_default(),
+            dhcp: dhcp_server.as_ref().map(|server| server.addresses()).unwrap_or_default(),
             admin,
             place,
             state,
@@ -232,11 +211,7 @@ fn tftp_config(config: &Config, place: &Place) -> transload_tftp::Config {
         bind: place.tftp,
         device: place.device.as_ref().map(|device| device.name.clone()),
         mtu: place.mtu,
-        rollover: if config.files.rollover == 1 {
-            Rollover::One
-        } else {
-            Rollover::Zero
-        },
+        rollover: if config.files.rollover == 1 { Rollover::One } else { Rollover::Zero },
         max_transfers: config.files.max_transfers,
         drain: DRAIN,
         ..transload_tftp::Config::default()
@@ -254,10 +229,7 @@ fn start_dhcp(
         return Ok(None);
     }
     let link = match (&place.device, place.dhcp_loopback) {
-        (Some(device), _) => Link::Interface {
-            name: device.name.clone(),
-            address: place.server(),
-        },
+        (Some(device), _) => Link::Interface { name: device.name.clone(), address: place.server() },
         (None, Some(bind)) => Link::Loopback { bind },
         (None, None) => return Ok(None),
     };
@@ -271,25 +243,22 @@ fn start_dhcp(
         clock: Arc::new(move || clock.now().0),
         observer: Arc::new(move |event| observer.dhcp_event(event)),
     };
-    DhcpServer::start(setup)
-        .map(|server| Some(Arc::new(server)))
-        .map_err(|error| {
-            use transload_dhcp::server::StartError;
-            match error {
-                StartError::Config(error) => Failure::new(
-                    Exit::Usage,
-                    format!("DHCP: {error}"),
-                    "correct the network in the configuration",
-                ),
-                StartError::Open(error) => {
-                    let text = error.to_string();
-                    let (cause, cure) = text
-                        .split_once("; ")
-                        .unwrap_or((&text, "see that nothing else serves there"));
-                    Failure::new(Exit::Privilege, cause, cure)
-                }
+    DhcpServer::start(setup).map(|server| Some(Arc::new(server))).map_err(|error| {
+        use transload_dhcp::server::StartError;
+        match error {
+            StartError::Config(error) => Failure::new(
+                Exit::Usage,
+                format!("DHCP: {error}"),
+                "correct the network in the configuration",
+            ),
+            StartError::Open(error) => {
+                let text = error.to_string();
+                let (cause, cure) =
+                    text.split_once("; ").unwrap_or((&text, "see that nothing else serves there"));
+                Failure::new(Exit::Privilege, cause, cure)
             }
-        })
+        }
+    })
 }
 
 async fn keep_house(bench: Arc<Bench>, stop: CancellationToken) {
@@ -339,23 +308,14 @@ fn cannot_bind(service: &str, address: impl Into<SocketAddr>, error: &std::io::E
         std::io::ErrorKind::PermissionDenied => {
             "run as root, or with the capabilities NET_BIND_SERVICE and NET_RAW".into()
         }
-        std::io::ErrorKind::AddrInUse => format!(
-            "stop what listens there; `ss -lntup 'sport = :{}'` shows it",
-            address.port()
-        ),
+        std::io::ErrorKind::AddrInUse => {
+            format!("stop what listens there; `ss -lntup 'sport = :{}'` shows it", address.port())
+        }
         _ => "see that the address is this machine's".into(),
     };
-    Failure::new(
-        Exit::Privilege,
-        format!("{service} cannot listen on {address}: {error}"),
-        cure,
-    )
+    Failure::new(Exit::Privilege, format!("{service} cannot listen on {address}: {error}"), cure)
 }
 
 fn needs_restart(key: &str) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        format!("{key} cannot change while the bench runs"),
-        "restart transload serve",
-    )
+    Failure::new(Exit::Usage, format!("{key} cannot change while the bench runs"), "restart transload serve")
 }

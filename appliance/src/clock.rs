@@ -17,11 +17,7 @@ impl Clock {
     pub fn start(not_before: Time, speed: u32) -> Self {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start = Time(system.as_millis() as u64).max(not_before);
-        Self {
-            origin: Instant::now(),
-            start,
-            speed,
-        }
+        Self { origin: Instant::now(), start, speed }
     }
 
     /// Now, on this clock; never runs backwards.

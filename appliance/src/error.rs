@@ -38,20 +38,14 @@ impl Problem {
     /// Both lines; line ends within them become spaces.
     pub fn new(cause: impl Into<String>, cure: impl Into<String>) -> Self {
         let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Self {
-            cause: line(cause.into()),
-            cure: line(cure.into()),
-        }
+        Self { cause: line(cause.into()), cure: line(cure.into()) }
     }
 }
 
 impl Failure {
     /// A failure for one reason.
     pub fn new(exit: Exit, cause: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self {
-            exit,
-            problems: vec![Problem::new(cause, cure)],
-        }
+        Self { exit, problems: vec![Problem::new(cause, cure)] }
     }
 
     /// The status for the operating system.

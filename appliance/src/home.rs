@@ -20,11 +20,7 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
     };
     let text = String::from_utf8_lossy(&text);
     catalog.with_user(&text).map_err(|error| {
-        Failure::new(
-            Exit::Usage,
-            format!("{}: {error}", path.display()),
-            "correct the row, or take it out",
-        )
+        Failure::new(Exit::Usage, format!("{}: {error}", path.display()), "correct the row, or take it out")
     })
 }
 
@@ -35,11 +31,7 @@ pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
         return Ok((Vec::new(), Vec::new()));
     };
     let roster = roster::parse(&bytes);
-    let problems = roster
-        .problems
-        .iter()
-        .map(|problem| format!("{}: {problem}", path.display()))
-        .collect();
+    let problems = roster.problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect();
     Ok((roster.entries, problems))
 }
 

@@ -13,22 +13,14 @@ const TEMPLATE: &str = include_str!("init.toml");
 /// Writes it to `path`, or to where the other commands look first. A file that is there is kept.
 pub fn run(path: Option<&Path>) -> Result<(), Failure> {
     let path = path.unwrap_or(Path::new(PLACES[0]));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|error| {
-            let cure = match error.kind() {
-                ErrorKind::AlreadyExists => "edit that file, move it away, or name another with --config",
-                ErrorKind::NotFound => "make its folder first, or name another file with --config",
-                _ => "name a file that you may write with --config",
-            };
-            Failure::new(
-                Exit::Usage,
-                format!("cannot write {}: {error}", path.display()),
-                cure,
-            )
-        })?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+        let cure = match error.kind() {
+            ErrorKind::AlreadyExists => "edit that file, move it away, or name another with --config",
+            ErrorKind::NotFound => "make its folder first, or name another file with --config",
+            _ => "name a file that you may write with --config",
+        };
+        Failure::new(Exit::Usage, format!("cannot write {}: {error}", path.display()), cure)
+    })?;
     file.write_all(TEMPLATE.as_bytes()).map_err(|error| {
         Failure::new(
             Exit::Act,
@@ -36,10 +28,7 @@ pub fn run(path: Option<&Path>) -> Result<(), Failure> {
             "make room on the disk, delete the file and try again",
         )
     })?;
-    println!(
-        "{} is written; set bench.interface in it, then run `transload check`",
-        path.display()
-    );
+    println!("{} is written; set bench.interface in it, then run `transload check`", path.display());
     Ok(())
 }
 
@@ -65,16 +54,10 @@ mod tests {
             })
             .collect();
         assert_ne!(shown, TEMPLATE);
-        let config = Config::parse(&shown, Path::new("x"))
-            .map_err(|failure| failure.to_string())
-            .unwrap();
+        let config = Config::parse(&shown, Path::new("x")).map_err(|failure| failure.to_string()).unwrap();
         assert_eq!(config.bench.interface.as_deref(), Some("eth1"));
         assert_eq!(
-            (
-                config.dhcp.classes.len(),
-                config.dhcp.reservations.len(),
-                config.dhcp.networks.len()
-            ),
+            (config.dhcp.classes.len(), config.dhcp.reservations.len(), config.dhcp.networks.len()),
             (1, 1, 1)
         );
     }

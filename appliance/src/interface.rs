@@ -29,23 +29,15 @@ pub fn find(name: &str) -> std::io::Result<Option<Interface>> {
             mac: [0; 6],
             addresses: Vec::new(),
             mtu: mtu(name),
-            up: entry
-                .flags
-                .contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING),
+            up: entry.flags.contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING),
         });
-        if let Some(mac) = entry
-            .address
-            .as_ref()
-            .and_then(|address| address.as_link_addr()?.addr())
-        {
+        if let Some(mac) = entry.address.as_ref().and_then(|address| address.as_link_addr()?.addr()) {
             interface.mac = mac;
         }
         let ipv4 =
             |address: Option<&nix::sys::socket::SockaddrStorage>| Some(address?.as_sockaddr_in()?.ip());
         if let (Some(address), Some(mask)) = (ipv4(entry.address.as_ref()), ipv4(entry.netmask.as_ref())) {
-            interface
-                .addresses
-                .push((address, u32::from(mask).count_ones() as u8));
+            interface.addresses.push((address, u32::from(mask).count_ones() as u8));
         }
     }
     Ok(found)
@@ -65,9 +57,7 @@ pub fn has_default_route(name: &str) -> bool {
 fn mtu(name: &str) -> u16 {
     let path = format!("/sys/class/net/{name}/mtu");
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.trim()
-        .parse::<u32>()
-        .map_or(1500, |mtu| mtu.clamp(576, 65_535) as u16)
+    text.trim().parse::<u32>().map_or(1500, |mtu| mtu.clamp(576, 65_535) as u16)
 }
 
 #[cfg(test)]
@@ -77,10 +67,7 @@ mod tests {
     #[test]
     fn loopback_is_found_with_its_address() {
         let loopback = find("lo").unwrap().unwrap();
-        assert!(
-            loopback.addresses.contains(&(Ipv4Addr::LOCALHOST, 8)),
-            "{loopback:?}"
-        );
+        assert!(loopback.addresses.contains(&(Ipv4Addr::LOCALHOST, 8)), "{loopback:?}");
         assert!(!has_default_route("lo"));
     }
 

@@ -36,11 +36,7 @@ use error::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logs::start(if matches!(cli.command, Command::Rehearse(_)) {
-        "error"
-    } else {
-        "info"
-    });
+    logs::start(if matches!(cli.command, Command::Rehearse(_)) { "error" } else { "info" });
     run(&cli).unwrap_or_else(|failure| {
         eprintln!("{failure}");
         failure.exit_code()
@@ -75,15 +71,12 @@ fn configuration(cli: &Cli) -> Result<Config, Failure> {
 
 /// Runs a command that serves on as many threads as the machine has cores.
 fn on_runtime(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Failure::new(
-                error::Exit::Act,
-                format!("threads cannot be started: {error}"),
-                "free some memory and start it again",
-            )
-        })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        Failure::new(
+            error::Exit::Act,
+            format!("threads cannot be started: {error}"),
+            "free some memory and start it again",
+        )
+    })?;
     runtime.block_on(command)
 }

@@ -81,12 +81,7 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
 
 fn network(config: &Config, device: &Interface) -> Result<Prefix, Failure> {
     match config.bench.address {
-        Some(network)
-            if device
-                .addresses
-                .iter()
-                .any(|(address, _)| *address == network.address) =>
-        {
+        Some(network) if device.addresses.iter().any(|(address, _)| *address == network.address) => {
             Ok(network)
         }
         Some(network) => Err(Failure::new(
@@ -97,17 +92,15 @@ fn network(config: &Config, device: &Interface) -> Result<Prefix, Failure> {
                 network.address, network.length, device.name
             ),
         )),
-        None => device
-            .addresses
-            .first()
-            .map(|&(address, length)| Prefix { address, length })
-            .ok_or_else(|| {
+        None => {
+            device.addresses.first().map(|&(address, length)| Prefix { address, length }).ok_or_else(|| {
                 Failure::new(
                     Exit::Act,
                     format!("{} has no IPv4 address", device.name),
                     format!("give it one: ip address add 10.23.45.67/24 dev {}", device.name),
                 )
-            }),
+            })
+        }
     }
 }
 
@@ -116,20 +109,13 @@ fn token(config: &Config) -> Result<Option<String>, Failure> {
         return Ok(None);
     };
     let failure = |cause: String| {
-        Failure::new(
-            Exit::Usage,
-            cause,
-            "put at least 16 letters and digits into it, or listen on 127.0.0.1",
-        )
+        Failure::new(Exit::Usage, cause, "put at least 16 letters and digits into it, or listen on 127.0.0.1")
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| failure(format!("cannot read the token file {}: {error}", path.display())))?;
     let token = text.trim().to_owned();
     if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(failure(format!(
-            "the token in {} is too short or not plain text",
-            path.display()
-        )));
+        return Err(failure(format!("the token in {} is too short or not plain text", path.display())));
     }
     Ok(Some(token))
 }

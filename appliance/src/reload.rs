@@ -22,11 +22,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     // 0 and negative numbers would mean groups of processes.
     if pid <= 0 {
         let cause = format!("{state}/lock does not say which process holds it");
-        return Err(Failure::new(
-            Exit::Act,
-            cause,
-            "try again; if it stays so, restart the bench",
-        ));
+        return Err(Failure::new(Exit::Act, cause, "try again; if it stays so, restart the bench"));
     }
     kill(Pid::from_raw(pid), Signal::SIGHUP).map_err(|errno| match errno {
         Errno::EPERM => Failure::new(
@@ -56,12 +52,7 @@ pub fn running_bench(state: &Path) -> Option<i32> {
         let of = fields.get(5).and_then(|place| place.rsplit(':').next());
         fields.get(1) == Some(&"FLOCK") && of == Some(inode.as_str())
     });
-    held.then(|| {
-        std::fs::read_to_string(&path)
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(0)
-    })
+    held.then(|| std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -73,10 +64,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         assert_eq!(running_bench(state.path()), None);
         let lock = crate::state_lock::lock(state.path()).unwrap();
-        assert_eq!(
-            running_bench(state.path()),
-            Some(std::process::id().cast_signed())
-        );
+        assert_eq!(running_bench(state.path()), Some(std::process::id().cast_signed()));
         drop(lock);
         assert_eq!(running_bench(state.path()), None);
     }

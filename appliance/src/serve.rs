@@ -48,12 +48,7 @@ pub async fn serve(config: Config, named: Option<&Path>) -> Result<(), Failure> 
 }
 
 fn announce(appliance: &Appliance) {
-    let http = appliance
-        .http
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let http = appliance.http.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     tracing::info!(http, tftp = %appliance.tftp, dhcp = ?appliance.dhcp, api = %appliance.admin, "serving");
 }
 
@@ -79,11 +74,7 @@ impl Signals {
     fn new() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind).map_err(|error| {
-                Failure::new(
-                    Exit::Act,
-                    format!("signals cannot be received: {error}"),
-                    "start it again",
-                )
+                Failure::new(Exit::Act, format!("signals cannot be received: {error}"), "start it again")
             })
         };
         Ok(Self {
@@ -126,10 +117,7 @@ async fn clear_segment(watch: &Watch, on_foreign: OnForeign) -> Result<(), Failu
         if on_foreign == OnForeign::Exit {
             return Err(Failure::new(
                 Exit::ForeignDhcp,
-                format!(
-                    "another DHCP server answers on this segment: {}",
-                    describe(foreign)
-                ),
+                format!("another DHCP server answers on this segment: {}", describe(foreign)),
                 "take it off the segment, or set on-foreign under [dhcp]; nothing has been served",
             ));
         }

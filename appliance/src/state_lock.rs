@@ -49,10 +49,7 @@ impl From<StateLockError> for Failure {
 /// Locks the state folder by its file `lock`, which holds the process number and stays behind.
 pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
     let path = state.join("lock");
-    let refused = |cause| StateLockError::Refused {
-        path: path.clone(),
-        cause,
-    };
+    let refused = |cause| StateLockError::Refused { path: path.clone(), cause };
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -68,14 +65,8 @@ pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
         }
         Err((mut file, Errno::EWOULDBLOCK)) => {
             let mut pid = String::new();
-            let holder = file
-                .read_to_string(&mut pid)
-                .ok()
-                .and_then(|_| pid.trim().parse().ok());
-            Err(StateLockError::InUse {
-                state: state.to_owned(),
-                holder,
-            })
+            let holder = file.read_to_string(&mut pid).ok().and_then(|_| pid.trim().parse().ok());
+            Err(StateLockError::InUse { state: state.to_owned(), holder })
         }
         Err((_, errno)) => Err(refused(errno.into())),
     }

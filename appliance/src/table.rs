@@ -8,10 +8,7 @@ pub fn render(heading: &[&str], rows: &[Vec<String>], width: Option<usize>) -> S
     let head = heading.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let lines = || std::iter::once(&head).chain(rows);
     let wide = |column: usize| {
-        lines()
-            .map(|row| row.get(column).map_or(0, |text| text.chars().count()))
-            .max()
-            .unwrap_or(0)
+        lines().map(|row| row.get(column).map_or(0, |text| text.chars().count())).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(wide).collect();
     lines().map(|row| line(row, &widths, width)).collect()
@@ -19,10 +16,7 @@ pub fn render(heading: &[&str], rows: &[Vec<String>], width: Option<usize>) -> S
 
 fn line(row: &[String], widths: &[usize], width: Option<usize>) -> String {
     let padded = row.iter().zip(widths).map(|(cell, wide)| {
-        let cell: String = cell
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let cell: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         format!("{cell:wide$}")
     });
     let text = padded.collect::<Vec<_>>().join("  ");
@@ -42,10 +36,7 @@ pub fn cut(text: &str, width: Option<usize>) -> String {
 /// A line broken between words where the terminal ends: nobody can act on half a cure.
 pub fn wrapped(line: &str, width: Option<usize>) -> String {
     const INDENT: &str = "         ";
-    let printable: String = line
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let printable: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let Some(width) = width.filter(|width| printable.chars().count() > *width) else {
         return printable + "\n";
     };

@@ -89,10 +89,8 @@ mod tests {
     fn the_contracts_json_goes_in_and_out_unchanged() {
         let view: PhoneView = serde_json::from_str(SAMPLE).unwrap();
         assert_eq!(view.first_seen, Some(Time(1_769_851_800_000)));
-        let (before, after): (serde_json::Value, _) = (
-            serde_json::from_str(SAMPLE).unwrap(),
-            serde_json::to_value(&view).unwrap(),
-        );
+        let (before, after): (serde_json::Value, _) =
+            (serde_json::from_str(SAMPLE).unwrap(), serde_json::to_value(&view).unwrap());
         assert_eq!(before, after);
     }
 

@@ -26,11 +26,7 @@ impl Packet {
     /// The datagram's payload. What does not fit `limit` octets (of the IP datagram) makes it longer: ask
     /// [`Packet::fits`] first.
     pub fn encode(&self, limit: usize) -> Vec<u8> {
-        let layout = if self.options_size() <= room(limit) {
-            None
-        } else {
-            self.layout(limit)
-        };
+        let layout = if self.options_size() <= room(limit) { None } else { self.layout(limit) };
         let mut octets = Vec::with_capacity(SMALLEST.max(FIXED + self.options_size()));
         octets.extend([if self.op == Op::Request { 1 } else { 2 }, 1, 6, self.hops]);
         octets.extend(self.xid.to_be_bytes());
@@ -46,11 +42,7 @@ impl Packet {
             Some(layout) if !layout.file.is_empty() => (cut(&self.sname, SNAME), layout.file.as_slice()),
             _ => (cut(&self.sname, SNAME), cut(&self.file, FILE)),
         };
-        let file = if file.is_empty() {
-            cut(&self.file, FILE)
-        } else {
-            file
-        };
+        let file = if file.is_empty() { cut(&self.file, FILE) } else { file };
         octets.extend_from_slice(sname);
         octets.resize(44 + SNAME, 0);
         octets.extend_from_slice(file);
@@ -84,21 +76,13 @@ impl Packet {
     /// RFC 2131 §4.1: option 52 stays in `options`; RFC 3046 §2.2: so does option 82, as the last.
     fn layout(&self, limit: usize) -> Option<Layout> {
         let last = |code: u8| code == code::RELAY_INFORMATION;
-        let relay: usize = self
-            .options
-            .iter()
-            .filter(|(code, _)| last(*code))
-            .map(|(_, octets)| size(octets))
-            .sum();
+        let relay: usize =
+            self.options.iter().filter(|(code, _)| last(*code)).map(|(_, octets)| size(octets)).sum();
         let main_room = room(limit).checked_sub(relay + 1)?;
         let file_room = if self.file.is_empty() { FILE - 1 } else { 0 };
         let sname_room = if self.sname.is_empty() { SNAME - 1 } else { 0 };
 
-        let mut layout = Layout {
-            options: Vec::with_capacity(limit),
-            file: Vec::new(),
-            sname: Vec::new(),
-        };
+        let mut layout = Layout { options: Vec::with_capacity(limit), file: Vec::new(), sname: Vec::new() };
         write(&mut layout.options, code::MESSAGE_TYPE, &[self.kind.into()]);
         write(&mut layout.options, code::OVERLOAD, &[0]);
         for (code, octets) in self.options.iter().filter(|(code, _)| !last(*code)) {
@@ -107,9 +91,7 @@ impl Packet {
                 (&mut layout.file, file_room),
                 (&mut layout.sname, sname_room),
             ];
-            let (field, _) = fields
-                .into_iter()
-                .find(|(field, room)| field.len() + size(octets) <= *room)?;
+            let (field, _) = fields.into_iter().find(|(field, room)| field.len() + size(octets) <= *room)?;
             write(field, *code, octets);
         }
         for (code, octets) in self.options.iter().filter(|(code, _)| last(*code)) {

@@ -47,18 +47,13 @@ pub(crate) fn read(ip: &[u8]) -> Option<(SocketAddrV4, SocketAddrV4, &[u8])> {
     let (udp, payload) = ip.get(words * 4..total)?.split_first_chunk::<UDP_HEADER>()?;
     let address = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]].into();
     let port = |at: usize| u16::from_be_bytes([udp[at], udp[at + 1]]);
-    Some((
-        SocketAddrV4::new(address(12), port(0)),
-        SocketAddrV4::new(address(16), port(2)),
-        payload,
-    ))
+    Some((SocketAddrV4::new(address(12), port(0)), SocketAddrV4::new(address(16), port(2)), payload))
 }
 
 /// The ones' complement sum of RFC 1071, going on from `sum`; `octets` of all calls but the last must be even.
 fn checksum(sum: u16, octets: &[u8]) -> u16 {
-    let words = octets
-        .chunks(2)
-        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
+    let words =
+        octets.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
     let mut total = words.fold(u32::from(sum), |total, word| total + word);
     while total > 0xffff {
         total = (total & 0xffff) + (total >> 16);
@@ -89,9 +84,8 @@ mod tests {
     #[test]
     fn a_known_header_has_the_known_sum() {
         // The worked example found in many textbooks.
-        let header = [
-            0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7,
-        ];
+        let header =
+            [0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7];
         assert_eq!(!checksum(0, &header), 0xb861);
     }
 

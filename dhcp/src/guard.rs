@@ -48,10 +48,7 @@ impl Watch {
             let wire = Wire::open(interface)?;
             wire.socket.attach_filter(&from_server_port())?;
             wire.listen()?;
-            Ok(Self {
-                wire: wire.register()?,
-                own,
-            })
+            Ok(Self { wire: wire.register()?, own })
         };
         open().map_err(|cause| OpenError::new(format!("interface {interface}"), CLIENT_PORT, cause))
     }
@@ -78,20 +75,11 @@ impl Watch {
         let (from, _, payload) = frame::read(ip)?;
         let packet = Packet::decode(payload).ok()?;
         let server = packet.address(code::SERVER_ID).unwrap_or(*from.ip());
-        let replies = matches!(
-            packet.kind,
-            MessageType::Offer | MessageType::Ack | MessageType::Nak
-        );
+        let replies = matches!(packet.kind, MessageType::Offer | MessageType::Ack | MessageType::Nak);
         if from.port() != SERVER_PORT || packet.op != Op::Reply || !replies || self.own.contains(&server) {
             return None;
         }
-        Some(Foreign {
-            server,
-            mac,
-            kind: packet.kind,
-            client: packet.chaddr,
-            address: packet.yiaddr,
-        })
+        Some(Foreign { server, mac, kind: packet.kind, client: packet.chaddr, address: packet.yiaddr })
     }
 
     /// Asks for an address as a client nobody knows, twice, and returns who answers within `wait` (3 s is a good
@@ -101,18 +89,13 @@ impl Watch {
         let (xid, mac) = made_up_client();
         let mut packet = Packet::request(MessageType::Discover, xid, mac);
         packet.flags = BROADCAST;
-        packet.options = vec![(
-            code::REQUEST_LIST,
-            vec![code::SUBNET_MASK, code::ROUTER, code::DNS],
-        )];
+        packet.options = vec![(code::REQUEST_LIST, vec![code::SUBNET_MASK, code::ROUTER, code::DNS])];
         let from = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
         let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, SERVER_PORT);
 
         let mut found = BTreeMap::new();
         for deadline in [start + wait / 3, start + wait] {
-            self.wire
-                .get_ref()
-                .send([0xff; 6], &frame::datagram(from, to, &packet.encode(576)))?;
+            self.wire.get_ref().send([0xff; 6], &frame::datagram(from, to, &packet.encode(576)))?;
             packet.secs = 1;
             while let Ok(foreign) = timeout_at(deadline, self.next()).await {
                 let foreign = foreign?;
@@ -128,10 +111,7 @@ fn made_up_client() -> (u32, Mac) {
     // The standard library's only source of randomness.
     let random = || RandomState::new().build_hasher().finish().to_be_bytes();
     let ([a, b, c, d, ..], [_, _, _, one, two, three, four, five]) = (random(), random());
-    (
-        u32::from_be_bytes([a, b, c, d]),
-        [0x02, one, two, three, four, five],
-    )
+    (u32::from_be_bytes([a, b, c, d]), [0x02, one, two, three, four, five])
 }
 
 /// Lets only UDP datagrams from port 67 through, so that firmware on the same wire costs nothing (bpf(4)).

@@ -50,9 +50,7 @@ pub struct LeaseRecord {
 impl LeaseRecord {
     /// What the lease is keyed by.
     pub fn key(&self) -> ClientKey {
-        self.client_id
-            .clone()
-            .map_or(ClientKey::Mac(self.mac), ClientKey::Id)
+        self.client_id.clone().map_or(ClientKey::Mac(self.mac), ClientKey::Id)
     }
 
     /// Whether a client may be using the address now.

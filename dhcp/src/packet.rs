@@ -124,10 +124,7 @@ impl Packet {
             other => return Err(Malformed::Op(other)),
         };
         if (fixed[1], fixed[2]) != (1, 6) {
-            return Err(Malformed::Hardware {
-                htype: fixed[1],
-                hlen: fixed[2],
-            });
+            return Err(Malformed::Hardware { htype: fixed[1], hlen: fixed[2] });
         }
         if fixed[236..] != COOKIE {
             return Err(Malformed::Cookie);
@@ -163,11 +160,7 @@ impl Packet {
             siaddr: address(20),
             giaddr: address(24),
             chaddr: [fixed[28], fixed[29], fixed[30], fixed[31], fixed[32], fixed[33]],
-            sname: if overload & 2 == 0 {
-                text(sname)
-            } else {
-                Vec::new()
-            },
+            sname: if overload & 2 == 0 { text(sname) } else { Vec::new() },
             file: if overload & 1 == 0 { text(file) } else { Vec::new() },
             options,
         })
@@ -175,18 +168,12 @@ impl Packet {
 
     /// An option's octets.
     pub fn option(&self, code: u8) -> Option<&[u8]> {
-        self.options
-            .iter()
-            .find(|(found, _)| *found == code)
-            .map(|(_, octets)| octets.as_slice())
+        self.options.iter().find(|(found, _)| *found == code).map(|(_, octets)| octets.as_slice())
     }
 
     /// An option that is one IPv4 address.
     pub fn address(&self, code: u8) -> Option<Ipv4Addr> {
-        self.option(code)?
-            .try_into()
-            .ok()
-            .map(|octets: [u8; 4]| Ipv4Addr::from(octets))
+        self.option(code)?.try_into().ok().map(|octets: [u8; 4]| Ipv4Addr::from(octets))
     }
 
     /// An option that is text; RFC 2132 §2 wants a closing NUL tolerated.
@@ -204,10 +191,7 @@ struct Fields {
 
 impl Fields {
     fn new() -> Self {
-        Self {
-            options: Vec::with_capacity(12),
-            places: [0; 256],
-        }
+        Self { options: Vec::with_capacity(12), places: [0; 256] }
     }
 
     /// Reads one field. What appears again is appended to what was there (RFC 3396 §5).
@@ -221,13 +205,9 @@ impl Fields {
                 continue;
             }
             let (&length, rest) = rest.split_first().ok_or(Malformed::Overrun(code))?;
-            let (value, rest) = rest
-                .split_at_checked(length.into())
-                .ok_or(Malformed::Overrun(code))?;
+            let (value, rest) = rest.split_at_checked(length.into()).ok_or(Malformed::Overrun(code))?;
             let place = &mut self.places[usize::from(code)];
-            let known = usize::from(*place)
-                .checked_sub(1)
-                .and_then(|place| self.options.get_mut(place));
+            let known = usize::from(*place).checked_sub(1).and_then(|place| self.options.get_mut(place));
             if let Some((_, octets)) = known {
                 octets.extend_from_slice(value);
             } else {
@@ -244,10 +224,7 @@ impl Fields {
             None => Ok(0),
             Some((_, octets)) => match octets.as_slice() {
                 [which @ 1..=3] => Ok(*which),
-                _ => Err(Malformed::Length {
-                    code: code::OVERLOAD,
-                    length: octets.len(),
-                }),
+                _ => Err(Malformed::Length { code: code::OVERLOAD, length: octets.len() }),
             },
         }
     }
@@ -274,11 +251,7 @@ fn check_lengths(options: &[(u8, Vec<u8>)]) -> Result<(), Malformed> {
 }
 
 fn text(field: &[u8]) -> Vec<u8> {
-    field
-        .split(|octet| *octet == 0)
-        .next()
-        .unwrap_or_default()
-        .to_vec()
+    field.split(|octet| *octet == 0).next().unwrap_or_default().to_vec()
 }
 
 /// Without closing NULs.

@@ -70,9 +70,6 @@ pub struct Everybody;
 
 impl Policy for Everybody {
     fn decide(&self, _: &Client<'_>) -> Verdict {
-        Verdict::Grant(Grant {
-            class: "everybody".into(),
-            ..Grant::default()
-        })
+        Verdict::Grant(Grant { class: "everybody".into(), ..Grant::default() })
     }
 }

@@ -61,14 +61,7 @@ impl Answer<'_> {
         let limit = limit(request);
         let left_out = self.shorten(&mut packet, request, limit);
         let destination = destination(request, self.kind, self.yiaddr);
-        (
-            Reply {
-                packet,
-                destination,
-                limit,
-            },
-            left_out,
-        )
+        (Reply { packet, destination, limit }, left_out)
     }
 
     /// The server identifier first; then the order of the request list (RFC 2132 §9.8), then the rest, for what is
@@ -76,11 +69,7 @@ impl Answer<'_> {
     /// relay's option last (RFC 3046 §2.2). Each once.
     fn options(&self, request: &Packet) -> Vec<(u8, Vec<u8>)> {
         let mut ready = self.own_options(request);
-        let given = self
-            .reserved
-            .iter()
-            .chain(&self.grant.options)
-            .chain(&self.network.options);
+        let given = self.reserved.iter().chain(&self.grant.options).chain(&self.network.options);
         for (code, octets) in given {
             if !is_reserved(*code) && ready.iter().all(|(known, _)| known != code) {
                 ready.push((*code, octets.clone()));
@@ -114,14 +103,10 @@ impl Answer<'_> {
         own.extend(echo(request, code::SUBNET_SELECTION));
         let wanted = request.option(code::REQUEST_LIST).unwrap_or_default();
         let configured = [self.reserved, &self.grant.options, &self.network.options];
-        let configured = configured
-            .iter()
-            .any(|options| options.iter().any(|(code, _)| *code == code::BROADCAST_ADDRESS));
+        let configured =
+            configured.iter().any(|options| options.iter().any(|(code, _)| *code == code::BROADCAST_ADDRESS));
         if wanted.contains(&code::BROADCAST_ADDRESS) && !configured {
-            own.push((
-                code::BROADCAST_ADDRESS,
-                self.network.broadcast().octets().to_vec(),
-            ));
+            own.push((code::BROADCAST_ADDRESS, self.network.broadcast().octets().to_vec()));
         }
         own
     }
@@ -142,24 +127,16 @@ impl Answer<'_> {
             code::SUBNET_MASK,
             code::CLIENT_ID,
         ];
-        let special = |code: &u8| {
-            self.reserved
-                .iter()
-                .chain(&self.grant.options)
-                .any(|(known, _)| known == code)
-        };
+        let special =
+            |code: &u8| self.reserved.iter().chain(&self.grant.options).any(|(known, _)| known == code);
         let worth = |code: &u8| match *code {
             _ if own.contains(code) => None,
             code::RELAY_INFORMATION => Some(2),
             _ if special(code) => Some(3),
             _ => Some(u8::from(wanted.contains(code))),
         };
-        let mut victims: Vec<(u8, u8)> = packet
-            .options
-            .iter()
-            .rev()
-            .filter_map(|(code, _)| Some((worth(code)?, *code)))
-            .collect();
+        let mut victims: Vec<(u8, u8)> =
+            packet.options.iter().rev().filter_map(|(code, _)| Some((worth(code)?, *code))).collect();
         victims.sort_by_key(|(worth, _)| *worth);
         for (_, victim) in victims {
             packet.options.retain(|(code, _)| *code != victim);
@@ -179,9 +156,7 @@ pub(crate) fn refusal(request: &Packet, server_id: Ipv4Addr, why: &str) -> Reply
     if !request.giaddr.is_unspecified() {
         packet.flags |= BROADCAST;
     }
-    packet
-        .options
-        .push((code::SERVER_ID, server_id.octets().to_vec()));
+    packet.options.push((code::SERVER_ID, server_id.octets().to_vec()));
     packet.options.push((code::MESSAGE, why.as_bytes().to_vec()));
     packet.options.extend(echo(request, code::CLIENT_ID));
     packet.options.extend(echo(request, code::RELAY_INFORMATION));
@@ -190,11 +165,7 @@ pub(crate) fn refusal(request: &Packet, server_id: Ipv4Addr, why: &str) -> Reply
         packet.options.retain(|(code, _)| *code != code::MESSAGE);
     }
     let destination = destination(request, MessageType::Nak, Ipv4Addr::UNSPECIFIED);
-    Reply {
-        packet,
-        destination,
-        limit,
-    }
+    Reply { packet, destination, limit }
 }
 
 /// The fields every reply copies from its request; the rest zero.
@@ -223,8 +194,6 @@ fn limit(request: &Packet) -> usize {
 
 /// Seconds the client asks for.
 pub(crate) fn lease_time(times: &LeaseTime, request: &Packet) -> u32 {
-    let octets = request
-        .option(code::LEASE_TIME)
-        .and_then(|octets| octets.try_into().ok());
+    let octets = request.option(code::LEASE_TIME).and_then(|octets| octets.try_into().ok());
     times.grant(octets.map(u32::from_be_bytes))
 }

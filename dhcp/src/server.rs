@@ -100,18 +100,9 @@ impl Server {
     /// Opens the links and starts serving. To be called within a tokio runtime.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let engine = Engine::new(setup.config, setup.leases)?;
-        let doors = setup
-            .links
-            .iter()
-            .map(Door::open)
-            .collect::<Result<Vec<_>, _>>()?;
+        let doors = setup.links.iter().map(Door::open).collect::<Result<Vec<_>, _>>()?;
         let inner = Arc::new(Inner {
-            state: Mutex::new(State {
-                engine,
-                unsaved: Vec::new(),
-                through: 0,
-                waiting: Vec::new(),
-            }),
+            state: Mutex::new(State { engine, unsaved: Vec::new(), through: 0, waiting: Vec::new() }),
             doors,
             policy: setup.policy,
             journal: setup.journal,
@@ -125,13 +116,7 @@ impl Server {
             (0..inner.doors.len()).map(|door| tokio::spawn(Arc::clone(&inner).read(door, reading.clone())));
         let readers = Mutex::new(readers.collect());
         let saver = Mutex::new(Some(tokio::spawn(Arc::clone(&inner).save(saving))));
-        Ok(Self {
-            inner,
-            stop_reading,
-            stop_saving,
-            readers,
-            saver,
-        })
+        Ok(Self { inner, stop_reading, stop_saving, readers, saver })
     }
 
     /// Where it listens, in the order of the links.
@@ -224,9 +209,7 @@ impl Inner {
                 continue;
             }
             let now = (self.clock)();
-            let decision = state
-                .engine
-                .handle(now, &packet, door.ingress(&received), &*self.policy);
+            let decision = state.engine.handle(now, &packet, door.ingress(&received), &*self.policy);
             let waiting = Waiting {
                 after: decision.after,
                 reply: decision.reply,
@@ -282,9 +265,8 @@ impl Inner {
             Ok(()) => state.engine.committed(through),
             Err(_) => state.engine.commit_failed(through),
         }
-        let (done, later) = std::mem::take(&mut state.waiting)
-            .into_iter()
-            .partition(|waiting| waiting.after <= through);
+        let (done, later) =
+            std::mem::take(&mut state.waiting).into_iter().partition(|waiting| waiting.after <= through);
         state.waiting = later;
         drop(state);
         for mut waiting in Vec::from_iter::<Vec<Waiting>>(done) {

@@ -115,11 +115,7 @@ impl Door {
 
     fn open_at(link: &Link, bind: SocketAddrV4) -> io::Result<Self> {
         // No SO_REUSEADDR: with it, two servers on one machine would both think they have the port.
-        let socket = Socket::new(
-            Domain::IPV4,
-            Type::DGRAM.nonblocking().cloexec(),
-            Some(Protocol::UDP),
-        )?;
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
         // A smaller buffer serves too, only bursts are shorter.
         _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let wire = match link {
@@ -137,11 +133,7 @@ impl Door {
             Link::Interface { address, .. } => SocketAddrV4::new(*address, bound.port()),
             Link::Loopback { .. } => bound,
         };
-        Ok(Self {
-            udp: UdpSocket::from_std(socket.into())?,
-            local,
-            wire,
-        })
+        Ok(Self { udp: UdpSocket::from_std(socket.into())?, local, wire })
     }
 
     /// Ready when there may be something to receive.
@@ -165,24 +157,16 @@ impl Door {
                     _ => false,
                 })
             });
-            let source = message
-                .address
-                .map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
+            let source =
+                message.address.map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
             let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
-            Ok(Received {
-                length: if whole { message.bytes } else { 0 },
-                source,
-                unicast: to_us,
-            })
+            Ok(Received { length: if whole { message.bytes } else { 0 }, source, unicast: to_us })
         })
     }
 
     /// How a datagram came in, for the engine. On loopback nothing is broadcast.
     pub(crate) fn ingress(&self, received: &Received) -> Ingress {
-        Ingress {
-            local: *self.local.ip(),
-            unicast: received.unicast,
-        }
+        Ingress { local: *self.local.ip(), unicast: received.unicast }
     }
 
     /// Sends a reply. Never waits: what does not go out now, the client asks for again.

@@ -24,10 +24,7 @@ impl Identity {
     pub(crate) fn of(packet: &Packet) -> Self {
         let id = packet.option(code::CLIENT_ID);
         let key = id.map_or(ClientKey::Mac(packet.chaddr), |id| ClientKey::Id(id.to_vec()));
-        Self {
-            key,
-            mac: packet.chaddr,
-        }
+        Self { key, mac: packet.chaddr }
     }
 
     /// Whether the other is this client. A machine that changed its client identifier (another firmware, RFC 4361)
@@ -101,11 +98,7 @@ impl Table {
         Self {
             offer_hold,
             max_offers: max_offers.max(1),
-            reserved_addresses: network
-                .reservations
-                .iter()
-                .map(|r| (r.address, r.client.clone()))
-                .collect(),
+            reserved_addresses: network.reservations.iter().map(|r| (r.address, r.client.clone())).collect(),
             reservations: reservations.map(|(index, r)| (r.client.clone(), index)).collect(),
             leases: HashMap::new(),
             by_key: HashMap::new(),
@@ -129,9 +122,7 @@ impl Table {
     }
 
     pub(crate) fn record(&self, address: Ipv4Addr) -> Option<(&LeaseRecord, Write)> {
-        self.leases
-            .get(&address)
-            .map(|lease| (&lease.record, lease.write))
+        self.leases.get(&address).map(|lease| (&lease.record, lease.write))
     }
 
     /// The client's reservation: by the identifier it sends, else by its Ethernet address.
@@ -143,10 +134,7 @@ impl Table {
 
     /// The client's lease, current or past: by its key, else the one its machine had under another.
     pub(crate) fn lease_of(&self, client: &Identity) -> Option<&LeaseRecord> {
-        let address = self
-            .by_key
-            .get(&client.key)
-            .or_else(|| self.by_mac.get(&client.mac))?;
+        let address = self.by_key.get(&client.key).or_else(|| self.by_mac.get(&client.mac))?;
         let record = &self.leases.get(address)?.record;
         (client.owns(record) && record.state != LeaseState::Declined).then_some(record)
     }
@@ -157,15 +145,12 @@ impl Table {
             Some(reservation) if reservation.address == address => true,
             _ => self.is_common(address),
         };
-        let leased = self
-            .leases
-            .get(&address)
-            .is_some_and(|lease| match lease.record.state {
-                LeaseState::Declined => lease.record.holds(now),
-                _ if client.owns(&lease.record) => false,
-                // Until it is on disk that the last holder gave it up, a restart would give it back to that one.
-                _ => lease.record.holds(now) || lease.write != Write::Saved,
-            });
+        let leased = self.leases.get(&address).is_some_and(|lease| match lease.record.state {
+            LeaseState::Declined => lease.record.holds(now),
+            _ if client.owns(&lease.record) => false,
+            // Until it is on disk that the last holder gave it up, a restart would give it back to that one.
+            _ => lease.record.holds(now) || lease.write != Write::Saved,
+        });
         let offered = self
             .offers
             .get(&address)
@@ -188,17 +173,11 @@ impl Table {
             self.lease_of(client).map(|record| record.address),
             requested,
         ];
-        let wish = wishes
-            .into_iter()
-            .flatten()
-            .find(|address| self.is_free_for(*address, client, now));
+        let wish = wishes.into_iter().flatten().find(|address| self.is_free_for(*address, client, now));
         wish.or_else(|| self.next_fresh())
             .or_else(|| self.returned.first().copied())
             .or_else(|| {
-                self.reusable
-                    .first()
-                    .filter(|(expires, _)| *expires <= now)
-                    .map(|(_, address)| *address)
+                self.reusable.first().filter(|(expires, _)| *expires <= now).map(|(_, address)| *address)
             })
             .or_else(|| self.take_old_offer(now))
     }
@@ -223,13 +202,7 @@ impl Table {
             }
         }
         self.returned.remove(&address);
-        self.offers.insert(
-            address,
-            Offer {
-                to: client.clone(),
-                made: now,
-            },
-        );
+        self.offers.insert(address, Offer { to: client.clone(), made: now });
         self.offers_by_key.insert(client.key.clone(), address);
         self.offer_queue.push_back((now, address));
         self.relist(address);
@@ -243,9 +216,7 @@ impl Table {
     }
 
     pub(crate) fn is_offered(&self, address: Ipv4Addr, client: &Identity) -> bool {
-        self.offers
-            .get(&address)
-            .is_some_and(|offer| client.is_same(&offer.to))
+        self.offers.get(&address).is_some_and(|offer| client.is_same(&offer.to))
     }
 
     /// Puts a record in the place of the address's last one. It counts at once, even before it is saved.
@@ -263,14 +234,7 @@ impl Table {
             self.by_mac.insert(record.mac, address);
         }
         let listed = self.leases.get(&address).and_then(|old| old.listed);
-        self.leases.insert(
-            address,
-            Lease {
-                record,
-                write,
-                listed,
-            },
-        );
+        self.leases.insert(address, Lease { record, write, listed });
         self.relist(address);
     }
 

@@ -59,10 +59,7 @@ impl Journal for Shared {
                 return Err(CommitFailed("disk full".into()));
             }
             disk.commits.lock().unwrap().push(records.len());
-            disk.saved
-                .lock()
-                .unwrap()
-                .extend(records.into_iter().map(|record| (record.address, record)));
+            disk.saved.lock().unwrap().extend(records.into_iter().map(|record| (record.address, record)));
             Ok(())
         })
     }
@@ -80,9 +77,7 @@ impl Policy for Phones {
                 options: vec![(66, client.server.to_string().into_bytes())],
                 ..Grant::default()
             }),
-            _ => Verdict::Ignore {
-                reason: "no phone".into(),
-            },
+            _ => Verdict::Ignore { reason: "no phone".into() },
         }
     }
 }
@@ -93,19 +88,13 @@ fn config() -> Config {
         name: "rehearsal".into(),
         address: SERVER,
         prefix_len: 16,
-        pools: vec![Range {
-            first: host(1, 0),
-            last: host(4, 255),
-        }],
+        pools: vec![Range { first: host(1, 0), last: host(4, 255) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(600),
         options: vec![(6, SERVER.octets().to_vec())],
         reservations: Vec::new(),
     };
-    Config {
-        networks: vec![network],
-        ..Config::default()
-    }
+    Config { networks: vec![network], ..Config::default() }
 }
 
 fn start(disk: &Arc<Disk>) -> (Server, SocketAddrV4, mpsc::UnboundedReceiver<Event>) {
@@ -113,9 +102,7 @@ fn start(disk: &Arc<Disk>) -> (Server, SocketAddrV4, mpsc::UnboundedReceiver<Eve
     let server = Server::start(Setup {
         config: config(),
         leases: disk.leases(),
-        links: vec![Link::Loopback {
-            bind: SocketAddrV4::new(SERVER, 0),
-        }],
+        links: vec![Link::Loopback { bind: SocketAddrV4::new(SERVER, 0) }],
         policy: Arc::new(Phones),
         journal: Arc::new(Shared(Arc::clone(disk))),
         clock: Arc::new(|| 1_700_000_000_000),
@@ -136,10 +123,7 @@ impl Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         socket.connect(server).await.unwrap();
         let [high, low] = number.to_be_bytes();
-        Self {
-            socket,
-            mac: [0, 0x12, 0x34, 0, high, low],
-        }
+        Self { socket, mac: [0, 0x12, 0x34, 0, high, low] }
     }
 
     async fn say(&self, kind: MessageType, more: Vec<DhcpOption>) {
@@ -147,9 +131,7 @@ impl Phone {
         message.set_opcode(Opcode::BootRequest).set_chaddr(&self.mac);
         let options = message.opts_mut();
         options.insert(DhcpOption::MessageType(kind));
-        options.insert(DhcpOption::ClassIdentifier(
-            b"Cisco Systems, Inc. IP Phone CP-8851\0".to_vec(),
-        ));
+        options.insert(DhcpOption::ClassIdentifier(b"Cisco Systems, Inc. IP Phone CP-8851\0".to_vec()));
         for option in more {
             options.insert(option);
         }
@@ -158,10 +140,7 @@ impl Phone {
 
     async fn hear(&self) -> Message {
         let mut buffer = [0; 1500];
-        let length = timeout(PATIENCE, self.socket.recv(&mut buffer))
-            .await
-            .expect("an answer")
-            .unwrap();
+        let length = timeout(PATIENCE, self.socket.recv(&mut buffer)).await.expect("an answer").unwrap();
         Message::from_bytes(&buffer[..length]).unwrap()
     }
 
@@ -174,30 +153,20 @@ impl Phone {
 
     async fn take(&self, address: Ipv4Addr) {
         let server = DhcpOption::ServerIdentifier(SERVER);
-        self.say(
-            MessageType::Request,
-            vec![server, DhcpOption::RequestedIpAddress(address)],
-        )
-        .await;
+        self.say(MessageType::Request, vec![server, DhcpOption::RequestedIpAddress(address)]).await;
     }
 
     async fn lease(&self) -> Message {
         let address = self.discover().await;
         self.take(address).await;
         let ack = self.hear().await;
-        assert_eq!(
-            (ack.opts().msg_type(), ack.yiaddr()),
-            (Some(MessageType::Ack), address)
-        );
+        assert_eq!((ack.opts().msg_type(), ack.yiaddr()), (Some(MessageType::Ack), address));
         ack
     }
 }
 
 async fn event(observed: &mut mpsc::UnboundedReceiver<Event>) -> Event {
-    timeout(PATIENCE, observed.recv())
-        .await
-        .expect("an event")
-        .unwrap()
+    timeout(PATIENCE, observed.recv()).await.expect("an event").unwrap()
 }
 
 #[tokio::test]
@@ -216,10 +185,7 @@ async fn a_phone_gets_its_lease_with_its_options_and_it_is_on_disk() {
     assert_eq!(disk.leases()[0].address, ack.yiaddr());
     assert_eq!(event(&mut observed).await.outcome, Outcome::Offered);
     let acknowledged = event(&mut observed).await;
-    assert_eq!(
-        (acknowledged.outcome, acknowledged.class.as_deref()),
-        (Outcome::Acknowledged, Some("phone"))
-    );
+    assert_eq!((acknowledged.outcome, acknowledged.class.as_deref()), (Outcome::Acknowledged, Some("phone")));
 }
 
 #[tokio::test]
@@ -239,20 +205,13 @@ async fn d6_no_ack_leaves_before_its_lease_is_saved_and_many_share_a_commit() {
     // All requests are handled once an offer asked for after them is there; none of them was answered.
     Phone::new(100, address).await.discover().await;
     let mut buffer = [0; 1500];
-    assert!(
-        phones
-            .iter()
-            .all(|(phone, _)| phone.socket.try_recv(&mut buffer).is_err())
-    );
+    assert!(phones.iter().all(|(phone, _)| phone.socket.try_recv(&mut buffer).is_err()));
     assert_eq!(event(&mut observed).await.outcome, Outcome::Offered);
 
     disk.permits.add_permits(100);
     for (phone, offered) in &phones {
         let ack = phone.hear().await;
-        assert_eq!(
-            (ack.opts().msg_type(), ack.yiaddr()),
-            (Some(MessageType::Ack), *offered)
-        );
+        assert_eq!((ack.opts().msg_type(), ack.yiaddr()), (Some(MessageType::Ack), *offered));
     }
     let commits = disk.commits.lock().unwrap().clone();
     assert_eq!(commits.iter().sum::<usize>(), 20);
@@ -268,10 +227,7 @@ async fn a_lease_that_cannot_be_saved_is_not_acknowledged() {
     event(&mut observed).await;
     *disk.broken.lock().unwrap() = true;
     phone.take(offered).await;
-    assert_eq!(
-        event(&mut observed).await.outcome,
-        Outcome::NotSaved("disk full".into())
-    );
+    assert_eq!(event(&mut observed).await.outcome, Outcome::NotSaved("disk full".into()));
     *disk.broken.lock().unwrap() = false;
     phone.take(offered).await;
     // The first answer the phone hears is that to its second request.

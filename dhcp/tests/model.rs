@@ -96,20 +96,13 @@ fn config() -> Config {
         name: "bench".into(),
         address: SERVER,
         prefix_len: 24,
-        pools: vec![Range {
-            first: host(POOL.0),
-            last: host(POOL.1),
-        }],
+        pools: vec![Range { first: host(POOL.0), last: host(POOL.1) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(100),
         options: Vec::new(),
         reservations: Vec::new(),
     };
-    Config {
-        networks: vec![network],
-        decline_hold: 200_000,
-        ..Config::default()
-    }
+    Config { networks: vec![network], decline_hold: 200_000, ..Config::default() }
 }
 
 impl World {
@@ -130,9 +123,7 @@ impl World {
     fn packet(&self, client: usize, kind: MessageType) -> Packet {
         let mut packet = Packet::request(kind, 7, mac(client));
         if self.names[client] > 0 {
-            packet
-                .options
-                .push((code::CLIENT_ID, vec![self.names[client], client as u8]));
+            packet.options.push((code::CLIENT_ID, vec![self.names[client], client as u8]));
         }
         packet
     }
@@ -142,9 +133,7 @@ impl World {
             packet.options.push((code::SERVER_ID, SERVER.octets().to_vec()));
         }
         if let Some(address) = requested {
-            packet
-                .options
-                .push((code::REQUESTED_ADDRESS, address.octets().to_vec()));
+            packet.options.push((code::REQUESTED_ADDRESS, address.octets().to_vec()));
         }
         if matches!(packet.kind, MessageType::Discover | MessageType::Request) {
             self.sent.push_front((client, packet.clone()));
@@ -154,10 +143,7 @@ impl World {
     }
 
     fn deliver(&mut self, client: usize, packet: &Packet) {
-        let ingress = Ingress {
-            local: SERVER,
-            unicast: !packet.ciaddr.is_unspecified(),
-        };
+        let ingress = Ingress { local: SERVER, unicast: !packet.ciaddr.is_unspecified() };
         let decision = self.engine.handle(self.now, packet, ingress, &Everybody);
         if decision.after == 0 {
             self.reply(client, &decision);
@@ -171,12 +157,9 @@ impl World {
         let Some(through) = waiting.iter().map(|(_, decision)| decision.after).max() else {
             return;
         };
-        let records = waiting
-            .iter()
-            .flat_map(|(_, decision)| decision.writes.iter().cloned());
+        let records = waiting.iter().flat_map(|(_, decision)| decision.writes.iter().cloned());
         let arrive = saved.err().unwrap_or(usize::MAX);
-        self.disk
-            .extend(records.take(arrive).map(|record| (record.address, record)));
+        self.disk.extend(records.take(arrive).map(|record| (record.address, record)));
         match saved {
             Ok(()) => {
                 self.engine.committed(through);
@@ -196,12 +179,8 @@ impl World {
         match packet.kind {
             MessageType::Offer => _ = self.offers.insert(client, address),
             MessageType::Ack => {
-                let seconds = packet
-                    .option(code::LEASE_TIME)
-                    .unwrap()
-                    .try_into()
-                    .map(u32::from_be_bytes)
-                    .unwrap();
+                let seconds =
+                    packet.option(code::LEASE_TIME).unwrap().try_into().map(u32::from_be_bytes).unwrap();
                 assert!(seconds <= 100, "lease time");
                 // The client counts from when it asked, which was not later.
                 let until = decision.event.at + u64::from(seconds) * 1000;
@@ -222,10 +201,7 @@ impl World {
                 self.last.insert(client, address);
                 let record = &self.disk[&address];
                 assert_eq!(record.mac, mac(client), "acknowledged but not on disk");
-                assert!(
-                    record.expires >= decision.event.at + u64::from(seconds) * 1000,
-                    "shorter on disk"
-                );
+                assert!(record.expires >= decision.event.at + u64::from(seconds) * 1000, "shorter on disk");
             }
             _ => {}
         }
@@ -236,11 +212,7 @@ impl World {
         for (_, decision) in self.waiting.iter_mut().filter(|(to, _)| *to == client) {
             decision.reply = None;
         }
-        if self
-            .promises
-            .get(&address)
-            .is_some_and(|promise| promise.to == client)
-        {
+        if self.promises.get(&address).is_some_and(|promise| promise.to == client) {
             self.promises.remove(&address);
         }
     }
@@ -254,32 +226,19 @@ impl World {
                 let Some(address) = wish.map(host).or(self.offers.get(&client).copied()) else {
                     return;
                 };
-                self.send(
-                    client,
-                    self.packet(client, MessageType::Request),
-                    true,
-                    Some(address),
-                );
+                self.send(client, self.packet(client, MessageType::Request), true, Some(address));
             }
             Step::Reboot(client, wish) => {
                 let Some(address) = wish.map(host).or(self.last.get(&client).copied()) else {
                     return;
                 };
-                self.send(
-                    client,
-                    self.packet(client, MessageType::Request),
-                    false,
-                    Some(address),
-                );
+                self.send(client, self.packet(client, MessageType::Request), false, Some(address));
             }
             Step::Renew(client) => {
                 let Some(&ciaddr) = self.last.get(&client) else {
                     return;
                 };
-                let packet = Packet {
-                    ciaddr,
-                    ..self.packet(client, MessageType::Request)
-                };
+                let packet = Packet { ciaddr, ..self.packet(client, MessageType::Request) };
                 self.send(client, packet, false, None);
             }
             Step::Release(client) => {
@@ -287,10 +246,7 @@ impl World {
                     return;
                 };
                 self.give_up(client, ciaddr);
-                let packet = Packet {
-                    ciaddr,
-                    ..self.packet(client, MessageType::Release)
-                };
+                let packet = Packet { ciaddr, ..self.packet(client, MessageType::Release) };
                 self.send(client, packet, true, None);
             }
             Step::Decline(client) => {
@@ -298,12 +254,7 @@ impl World {
                     return;
                 };
                 self.give_up(client, address);
-                self.send(
-                    client,
-                    self.packet(client, MessageType::Decline),
-                    true,
-                    Some(address),
-                );
+                self.send(client, self.packet(client, MessageType::Decline), true, Some(address));
             }
             Step::Rename(client, name) => self.names[client] = name,
             Step::Repeat(which) => {
@@ -325,31 +276,16 @@ impl World {
     /// Whoever was promised an address can go on using it.
     fn nobody_is_forgotten(&mut self) {
         self.commit(Ok(()));
-        let promises: Vec<_> = self
-            .promises
-            .iter()
-            .map(|(address, promise)| (*address, *promise))
-            .collect();
+        let promises: Vec<_> = self.promises.iter().map(|(address, promise)| (*address, *promise)).collect();
         for (ciaddr, promise) in promises {
             if promise.until <= self.now {
                 continue;
             }
-            let packet = Packet {
-                ciaddr,
-                ..self.packet(promise.to, MessageType::Request)
-            };
-            let ingress = Ingress {
-                local: SERVER,
-                unicast: true,
-            };
+            let packet = Packet { ciaddr, ..self.packet(promise.to, MessageType::Request) };
+            let ingress = Ingress { local: SERVER, unicast: true };
             let decision = self.engine.handle(self.now, &packet, ingress, &Everybody);
             let kind = decision.reply.as_ref().map(|reply| reply.packet.kind);
-            assert_eq!(
-                kind,
-                Some(MessageType::Ack),
-                "{ciaddr} of {promise:?}: {:?}",
-                decision.event.outcome
-            );
+            assert_eq!(kind, Some(MessageType::Ack), "{ciaddr} of {promise:?}: {:?}", decision.event.outcome);
             self.engine.committed(decision.after);
         }
     }

@@ -61,18 +61,8 @@ pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> 
 /// Trailing NULs do not count. Phones of other series have persona [`Persona::Unknown`] and their model.
 pub fn vendor_class(value: &[u8]) -> Option<Signal> {
     let end = value.iter().rposition(|byte| *byte != 0)? + 1;
-    let text = std::str::from_utf8(&value[..end])
-        .ok()
-        .filter(|text| text.len() <= 255)?
-        .trim();
-    let signal = |persona, model| {
-        Some(Signal {
-            persona,
-            model,
-            mac: None,
-            version: None,
-        })
-    };
+    let text = std::str::from_utf8(&value[..end]).ok().filter(|text| text.len() <= 255)?.trim();
+    let signal = |persona, model| Some(Signal { persona, model, mac: None, version: None });
     if text.eq_ignore_ascii_case("dslforum.org") {
         return signal(Persona::Multiplatform, None);
     }
@@ -81,10 +71,7 @@ pub fn vendor_class(value: &[u8]) -> Option<Signal> {
     }
     let rest = strip(text, "Cisco ")?;
     // The name of the product may be followed by something else; what is known to be sent ends with it.
-    let named = text
-        .split_whitespace()
-        .find_map(|word| strip(word, "CP-"))
-        .and_then(leading_product);
+    let named = text.split_whitespace().find_map(|word| strip(word, "CP-")).and_then(leading_product);
     let company = ["Systems, Inc.", "Systems Inc.", "System, Inc.", "System Inc."];
     let Some(rest) = company.iter().find_map(|company| strip(rest, company)) else {
         if let Some((model, true)) = named {
@@ -95,9 +82,7 @@ pub fn vendor_class(value: &[u8]) -> Option<Signal> {
         return adapter.then(|| signal(Persona::Unknown, Some(model)))?;
     };
     let rest = rest.trim_start();
-    let rest = strip(rest, "IP Phone")
-        .or_else(|| strip(rest, "Wireless Phone"))
-        .unwrap_or(rest);
+    let rest = strip(rest, "IP Phone").or_else(|| strip(rest, "Wireless Phone")).unwrap_or(rest);
     match named.or_else(|| product(rest.trim_start())) {
         Some((model, mpp)) => signal(persona(&model, mpp, Persona::Enterprise), Some(model)),
         // Cisco's own words with no model that could be read: a Cisco device all the same.
@@ -120,15 +105,10 @@ pub fn user_agent(text: &str) -> Option<Signal> {
     let rest = strip(text.get(..200).unwrap_or(text).trim(), "Cisco-CP")?;
     let (name, rest) = rest.split_once('/')?;
     let (model, mpp) = product(name.strip_prefix('-').unwrap_or(name))?;
-    let end = rest
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
     let (version, rest) = rest.split_at(end);
     let end_of_version = rest.chars().next().is_none_or(|c| matches!(c, ' ' | '_'));
-    let word = rest
-        .trim_start_matches([' ', '(', '_'])
-        .split([')', '_', ' '])
-        .next();
+    let word = rest.trim_start_matches([' ', '(', '_']).split([')', '_', ' ']).next();
     let digits = word.filter(|word| word.len() == 12);
     Some(Signal {
         persona: persona(&model, mpp, Persona::Enterprise),
@@ -167,9 +147,7 @@ fn product(text: &str) -> Option<(String, bool)> {
 
 /// The model at the start of `8851-3PCC`, `8832-K9`, `8841=`.
 fn leading_product(text: &str) -> Option<(String, bool)> {
-    let end = text
-        .find(|c: char| !c.is_ascii_alphanumeric())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
     let mpp = strip(&text[end..], "-3PCC").is_some();
     product(&text[..end]).map(|(model, _)| (model, mpp))
 }
@@ -210,36 +188,20 @@ mod tests {
         for (value, persona, model) in [
             ("Cisco Systems, Inc. IP Phone CP-8841", Enterprise, Some("8841")),
             ("Cisco Systems, Inc. IP Phone CP-8841\0", Enterprise, Some("8841")),
-            (
-                "Cisco Systems, Inc. IP Phone CP-8851NR\0\0",
-                Enterprise,
-                Some("8851NR"),
-            ),
+            ("Cisco Systems, Inc. IP Phone CP-8851NR\0\0", Enterprise, Some("8851NR")),
             ("Cisco System, Inc. IP Phone CP-7821", Enterprise, Some("7821")),
             ("Cisco Systems Inc. Wireless Phone 8821", Enterprise, Some("8821")),
             ("Cisco Systems, Inc. IP Phone CP-8831", Enterprise, Some("8831")),
             ("CP-8851-3PCC\0", Multiplatform, Some("8851")),
             ("CP-7841-3PCC", Multiplatform, Some("7841")),
             ("cp-8865nr-3pcc", Multiplatform, Some("8865NR")),
-            (
-                "Cisco Systems, Inc. IP Phone CP-8851-3PCC\0",
-                Multiplatform,
-                Some("8851"),
-            ),
+            ("Cisco Systems, Inc. IP Phone CP-8851-3PCC\0", Multiplatform, Some("8851")),
             ("CP-8851", Unknown, Some("8851")),
             ("dslforum.org", Multiplatform, None),
             ("Cisco CP-8851-3PCC", Multiplatform, Some("8851")),
             ("Cisco IP Phone CP-8851-3PCC\0", Multiplatform, Some("8851")),
-            (
-                "Cisco Systems, Inc. IP Phone CP-8851-3PCC V01",
-                Multiplatform,
-                Some("8851"),
-            ),
-            (
-                "Cisco Systems, Inc. IP Phone CP-8832-K9",
-                Enterprise,
-                Some("8832"),
-            ),
+            ("Cisco Systems, Inc. IP Phone CP-8851-3PCC V01", Multiplatform, Some("8851")),
+            ("Cisco Systems, Inc. IP Phone CP-8832-K9", Enterprise, Some("8832")),
             ("Cisco Systems, Inc. IP Phone something new", Unknown, None),
             ("Cisco Systems, Inc.", Unknown, None),
             ("Cisco Systems, Inc. IP Phone\0", Unknown, None),
@@ -253,11 +215,7 @@ mod tests {
             ("CISCO ATA191-MPP", Unknown, Some("ATA191")),
         ] {
             let signal = vendor_class(value.as_bytes()).unwrap_or_else(|| panic!("{value:?}"));
-            assert_eq!(
-                (signal.persona, signal.model.as_deref()),
-                (persona, model),
-                "{value:?}"
-            );
+            assert_eq!((signal.persona, signal.model.as_deref()), (persona, model), "{value:?}");
         }
     }
 
@@ -323,16 +281,10 @@ mod tests {
     fn user_agents_as_phones_send_them() {
         let signal = user_agent("Cisco-CP-8841-3PCC/11.0 (00562b043615)").unwrap();
         assert_eq!(signal.persona, Persona::Multiplatform);
-        assert_eq!(
-            (signal.model.as_deref(), signal.version.as_deref()),
-            (Some("8841"), Some("11.0"))
-        );
+        assert_eq!((signal.model.as_deref(), signal.version.as_deref()), (Some("8841"), Some("11.0")));
         assert_eq!(signal.mac, "00562B043615".parse().ok());
         let signal = user_agent("Cisco-CP-8865NR-3PCC/12.0.3_dcf719f39350_aa-bb_cc").unwrap();
-        assert_eq!(
-            (signal.model.as_deref(), signal.version.as_deref()),
-            (Some("8865NR"), Some("12.0.3"))
-        );
+        assert_eq!((signal.model.as_deref(), signal.version.as_deref()), (Some("8865NR"), Some("12.0.3")));
         assert_eq!(signal.mac, "DCF719F39350".parse().ok());
         let signal = user_agent("Cisco-CP7821/12.1.1").unwrap();
         assert_eq!(

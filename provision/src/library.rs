@@ -53,10 +53,7 @@ impl Load {
         if !self.damaged.is_empty() {
             Completeness::Damaged
         } else if !self.missing.is_empty()
-            || self
-                .platforms
-                .iter()
-                .all(|platform| platform.components.is_empty())
+            || self.platforms.iter().all(|platform| platform.components.is_empty())
         {
             Completeness::Missing
         } else {
@@ -69,11 +66,7 @@ impl Load {
         self.platforms
             .iter()
             .map(|platform| {
-                platform
-                    .components
-                    .iter()
-                    .filter_map(|name| self.sizes.get(&name.to_ascii_lowercase()))
-                    .sum()
+                platform.components.iter().filter_map(|name| self.sizes.get(&name.to_ascii_lowercase())).sum()
             })
             .max()
             .unwrap_or(0)
@@ -83,9 +76,7 @@ impl Load {
 impl Library {
     /// The load, if it may be given to a phone.
     pub fn complete(&self, name: &LoadName) -> Option<&Load> {
-        self.loads
-            .get(name)
-            .filter(|load| load.completeness() == Completeness::Complete)
+        self.loads.get(name).filter(|load| load.completeness() == Completeness::Complete)
     }
 
     /// Whether a license for this phone and direction is at hand.

@@ -144,17 +144,7 @@ impl Version {
             given += 1;
         }
         let [major, minor, micro] = numbers;
-        (given >= 2).then(|| {
-            (
-                Self {
-                    major,
-                    minor,
-                    micro,
-                    build: parts.collect(),
-                },
-                given,
-            )
-        })
+        (given >= 2).then(|| (Self { major, minor, micro, build: parts.collect() }, given))
     }
 }
 
@@ -222,9 +212,7 @@ impl Serialize for Version {
 
 impl<'de> Deserialize<'de> for Version {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -292,11 +280,7 @@ fn parse(text: &str) -> Option<LoadName> {
         return None;
     }
     let stem = name.len().saturating_sub(".loads".len());
-    let name = if name[stem..].eq_ignore_ascii_case(".loads") {
-        &name[..stem]
-    } else {
-        name
-    };
+    let name = if name[stem..].eq_ignore_ascii_case(".loads") { &name[..stem] } else { name };
     let (family, rest) = name.split_once('.')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !family.get(..3)?.eq_ignore_ascii_case("sip") || family.len() == 3 || !family.chars().all(plain) {
@@ -316,11 +300,7 @@ fn parse(text: &str) -> Option<LoadName> {
         return None;
     }
     let (version, given) = Version::from_parts(parts(digits)?)?;
-    (given == 3).then(|| LoadName {
-        name: name.to_owned(),
-        kind,
-        version,
-    })
+    (given == 3).then(|| LoadName { name: name.to_owned(), kind, version })
 }
 
 impl fmt::Display for LoadName {
@@ -343,9 +323,7 @@ impl Serialize for LoadName {
 
 impl<'de> Deserialize<'de> for LoadName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -51,10 +51,7 @@ pub fn parse(file: &[u8]) -> Result<Vec<Platform>, LoadsFileError> {
                 if platforms.len() == MAX_PLATFORMS {
                     return Err(LoadsFileError::TooLarge("64 platforms"));
                 }
-                platforms.push(Platform {
-                    name: section.to_owned(),
-                    components: Vec::new(),
-                });
+                platforms.push(Platform { name: section.to_owned(), components: Vec::new() });
             }
             continue;
         }
@@ -63,28 +60,19 @@ pub fn parse(file: &[u8]) -> Result<Vec<Platform>, LoadsFileError> {
         };
         for word in line.split(|c: char| c.is_ascii_whitespace() || "=,\"'".contains(c)) {
             let extension = word.rsplit_once('.').map_or("", |(_, extension)| extension);
-            if !["sbn", "sebn"]
-                .iter()
-                .any(|known| extension.eq_ignore_ascii_case(known))
-            {
+            if !["sbn", "sebn"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
                 continue;
             }
             if word.len() > 255
                 || word.starts_with('.')
-                || !word
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
+                || !word.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
             {
                 return Err(LoadsFileError::NotAName(word.chars().take(80).collect()));
             }
             if platform.components.len() == MAX_COMPONENTS {
                 return Err(LoadsFileError::TooLarge("256 components"));
             }
-            if !platform
-                .components
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(word))
-            {
+            if !platform.components.iter().any(|known| known.eq_ignore_ascii_case(word)) {
                 platform.components.push(word.to_owned());
             }
         }
@@ -116,11 +104,7 @@ mod tests {
     }
 
     fn components(file: &[u8]) -> Vec<(String, Vec<String>)> {
-        parse(file)
-            .unwrap()
-            .into_iter()
-            .map(|platform| (platform.name, platform.components))
-            .collect()
+        parse(file).unwrap().into_iter().map(|platform| (platform.name, platform.components)).collect()
     }
 
     #[test]
@@ -137,10 +121,7 @@ mod tests {
                 .map(str::to_owned)
                 .to_vec(),
             ),
-            (
-                "PLATFORM_2".to_owned(),
-                vec!["rootfs288xx.12-5-1SR1-4.sbn".to_owned()],
-            ),
+            ("PLATFORM_2".to_owned(), vec!["rootfs288xx.12-5-1SR1-4.sbn".to_owned()]),
         ];
         assert_eq!(components(BODY.as_bytes()), expected);
         assert_eq!(components(&with_header(BODY)), expected);
@@ -153,10 +134,7 @@ mod tests {
         let body = "[platform_7]\n; old.sbn\nrootfs = \"a.sbn\", b.SEBN\nfile=c.sbn c.sbn\n[OTHER]\nd.sbn\n";
         assert_eq!(
             components(body.as_bytes()),
-            [(
-                "platform_7".to_owned(),
-                ["a.sbn", "b.SEBN", "c.sbn"].map(str::to_owned).to_vec()
-            )]
+            [("platform_7".to_owned(), ["a.sbn", "b.SEBN", "c.sbn"].map(str::to_owned).to_vec())]
         );
     }
 
@@ -164,25 +142,12 @@ mod tests {
     fn what_cannot_be_used_says_why() {
         assert_eq!(parse(b""), Err(LoadsFileError::NoPlatform));
         assert_eq!(parse(b"<html>not found</html>"), Err(LoadsFileError::NoPlatform));
-        assert_eq!(
-            parse(b"[PLATFORM_1]\nhwcompat 1\n"),
-            Err(LoadsFileError::NoComponent)
-        );
-        for name in [
-            "../../etc/x.sbn",
-            "/x.sbn",
-            "a\\b.sbn",
-            "a\u{1}b.sbn",
-            "a\0.sbn",
-            "..sbn",
-            ".sbn",
-            "é.sbn",
-        ] {
+        assert_eq!(parse(b"[PLATFORM_1]\nhwcompat 1\n"), Err(LoadsFileError::NoComponent));
+        for name in
+            ["../../etc/x.sbn", "/x.sbn", "a\\b.sbn", "a\u{1}b.sbn", "a\0.sbn", "..sbn", ".sbn", "é.sbn"]
+        {
             let file = format!("[PLATFORM_1]\n{name}\n");
-            assert!(
-                matches!(parse(file.as_bytes()), Err(LoadsFileError::NotAName(_))),
-                "{name:?}"
-            );
+            assert!(matches!(parse(file.as_bytes()), Err(LoadsFileError::NotAName(_))), "{name:?}");
         }
     }
 
@@ -190,15 +155,10 @@ mod tests {
     fn size_is_bounded() {
         let many = "[PLATFORM_1]\na.sbn\n".repeat(MAX_PLATFORMS + 1);
         assert!(matches!(parse(many.as_bytes()), Err(LoadsFileError::TooLarge(_))));
-        let names: Vec<String> = (0..=MAX_COMPONENTS)
-            .map(|number| format!("{number}.sbn"))
-            .collect();
+        let names: Vec<String> = (0..=MAX_COMPONENTS).map(|number| format!("{number}.sbn")).collect();
         let many = format!("[PLATFORM_1]\n{}", names.join("\n"));
         assert!(matches!(parse(many.as_bytes()), Err(LoadsFileError::TooLarge(_))));
-        assert!(matches!(
-            parse(&vec![b' '; MAX_FILE + 1]),
-            Err(LoadsFileError::TooLarge(_))
-        ));
+        assert!(matches!(parse(&vec![b' '; MAX_FILE + 1]), Err(LoadsFileError::TooLarge(_))));
     }
 
     proptest! {

@@ -81,10 +81,7 @@ pub fn parse(path: &str) -> Asked {
     if plain == "xmldefault.cnf.xml" {
         return Asked::DefaultConfig { signed };
     }
-    if let Some(mac) = plain
-        .strip_suffix(".cnf.xml")
-        .and_then(|stem| device(stem, "sep"))
-    {
+    if let Some(mac) = plain.strip_suffix(".cnf.xml").and_then(|stem| device(stem, "sep")) {
         return Asked::PhoneConfig { mac, signed };
     }
     let name = name.clone();
@@ -93,9 +90,7 @@ pub fn parse(path: &str) -> Asked {
     };
     match extension {
         "lic" => Asked::License { mac: mac(stem), name },
-        "loads" => Asked::Loads {
-            load: name[..stem.len()].to_owned(),
-        },
+        "loads" => Asked::Loads { load: name[..stem.len()].to_owned() },
         "sbn" | "sebn" => Asked::Component { name },
         "tlv" if matches!(stem, "ctlfile" | "itlfile") => Asked::TrustList { mac: None },
         "tlv" => match device(stem, "ctlsep").or_else(|| device(stem, "itlsep")) {
@@ -105,10 +100,7 @@ pub fn parse(path: &str) -> Asked {
         "cfg" | "xml" => match (mac(stem), psn(stem)) {
             (None, None) => Asked::Other { name },
             (None, psn) => Asked::Profile { psn, mac: None },
-            (mac, _) => Asked::Profile {
-                psn: folders.last().and_then(|folder| psn(folder)),
-                mac,
-            },
+            (mac, _) => Asked::Profile { psn: folders.last().and_then(|folder| psn(folder)), mac },
         },
         _ => Asked::Other { name },
     }
@@ -181,10 +173,7 @@ fn device(stem: &str, prefix: &str) -> Option<Mac> {
 /// no phone of these series: `2024.xml` is no profile.
 fn psn(text: &str) -> Option<String> {
     let upper = text.to_ascii_uppercase();
-    let name = upper
-        .strip_prefix("CP-")
-        .or_else(|| upper.strip_prefix("IP PHONE "))
-        .unwrap_or(&upper);
+    let name = upper.strip_prefix("CP-").or_else(|| upper.strip_prefix("IP PHONE ")).unwrap_or(&upper);
     let number = name.strip_suffix("-3PCC").unwrap_or(name);
     let (digits, letters) = number.split_at_checked(4)?;
     let model = ["78", "88"].iter().any(|series| digits.starts_with(series))
@@ -203,29 +192,17 @@ mod tests {
     const MAC: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 
     fn profile(psn: Option<&str>, mac: Option<Mac>) -> Asked {
-        Asked::Profile {
-            psn: psn.map(str::to_owned),
-            mac,
-        }
+        Asked::Profile { psn: psn.map(str::to_owned), mac }
     }
 
     #[test]
     fn every_name_that_phones_ask_for_is_understood() {
         let sep = |signed| Asked::PhoneConfig { mac: MAC, signed };
         let trust = |mac| Asked::TrustList { mac };
-        let license = |mac, name: &str| Asked::License {
-            mac,
-            name: name.to_owned(),
-        };
-        let loads = |load: &str| Asked::Loads {
-            load: load.to_owned(),
-        };
-        let component = |name: &str| Asked::Component {
-            name: name.to_owned(),
-        };
-        let other = |name: &str| Asked::Other {
-            name: name.to_owned(),
-        };
+        let license = |mac, name: &str| Asked::License { mac, name: name.to_owned() };
+        let loads = |load: &str| Asked::Loads { load: load.to_owned() };
+        let component = |name: &str| Asked::Component { name: name.to_owned() };
+        let other = |name: &str| Asked::Other { name: name.to_owned() };
         for (path, asked) in [
             ("SEP001234AB45DE.cnf.xml", sep(false)),
             ("/SEP001234AB45DE.cnf.xml.sgn", sep(true)),
@@ -247,40 +224,19 @@ mod tests {
             ("ATA001234AB45DE.cnf.xml", other("ATA001234AB45DE.cnf.xml")),
             ("/sip88xx.12-5-1SR1-4.loads", loads("sip88xx.12-5-1SR1-4")),
             ("term41.default.loads", loads("term41.default")),
-            (
-                "/001234AB45DE/2/sip88xx.11-2-3MPP-398.LOADS",
-                loads("sip88xx.11-2-3MPP-398"),
-            ),
-            (
-                "rootfs88xx.12-5-1SR1-4.sbn",
-                component("rootfs88xx.12-5-1SR1-4.sbn"),
-            ),
-            (
-                "skern9951.9-4-2SR1-1.SEBN",
-                component("skern9951.9-4-2SR1-1.SEBN"),
-            ),
+            ("/001234AB45DE/2/sip88xx.11-2-3MPP-398.LOADS", loads("sip88xx.11-2-3MPP-398")),
+            ("rootfs88xx.12-5-1SR1-4.sbn", component("rootfs88xx.12-5-1SR1-4.sbn")),
+            ("skern9951.9-4-2SR1-1.SEBN", component("skern9951.9-4-2SR1-1.SEBN")),
             ("/8851-3PCC.xml", profile(Some("8851-3PCC"), None)),
             ("/any/folder/CP-8851-3pcc.XML", profile(Some("8851-3PCC"), None)),
             ("8851NR-3PCC.xml", profile(Some("8851NR-3PCC"), None)),
             ("7832.xml", profile(Some("7832-3PCC"), None)),
-            (
-                "/Cisco/CP-8851-3PCC/001234ab45de.cfg",
-                profile(Some("8851-3PCC"), Some(MAC)),
-            ),
-            (
-                "path/Cisco/CP-7832-3PCC/001234ab45de.xml",
-                profile(Some("7832-3PCC"), Some(MAC)),
-            ),
-            (
-                "/Cisco/IP%20Phone%207832/001234ab45de.cfg",
-                profile(Some("7832-3PCC"), Some(MAC)),
-            ),
+            ("/Cisco/CP-8851-3PCC/001234ab45de.cfg", profile(Some("8851-3PCC"), Some(MAC))),
+            ("path/Cisco/CP-7832-3PCC/001234ab45de.xml", profile(Some("7832-3PCC"), Some(MAC))),
+            ("/Cisco/IP%20Phone%207832/001234ab45de.cfg", profile(Some("7832-3PCC"), Some(MAC))),
             ("001234ab45de.cfg", profile(None, Some(MAC))),
             ("/001234AB45DE.lic", license(Some(MAC), "001234AB45DE.lic")),
-            (
-                "/001234AB45DE/7/001234ab45de.LIC",
-                license(Some(MAC), "001234ab45de.LIC"),
-            ),
+            ("/001234AB45DE/7/001234ab45de.LIC", license(Some(MAC), "001234ab45de.LIC")),
             ("E2312.lic", license(None, "E2312.lic")),
             ("", Asked::Root),
             ("/", Asked::Root),
@@ -293,10 +249,7 @@ mod tests {
 
     #[test]
     fn a_path_can_say_who_asks_and_which_attempt_it_is() {
-        assert_eq!(
-            path_identity("/001234AB45DE/12/sip88xx.11-2-3MPP-398.loads"),
-            Some((MAC, 12))
-        );
+        assert_eq!(path_identity("/001234AB45DE/12/sip88xx.11-2-3MPP-398.loads"), Some((MAC, 12)));
         assert_eq!(path_identity("\\001234ab45de\\0\\x"), Some((MAC, 0)));
         for path in [
             "/001234AB45DE/x.loads",
@@ -335,10 +288,7 @@ mod tests {
     #[test]
     fn absolute_paths_and_double_escapes_are_mere_names() {
         assert_eq!(bare("/etc/passwd").as_deref(), Some("passwd"));
-        assert_eq!(
-            bare("C:\\tftpboot\\g3-tones.xml").as_deref(),
-            Some("g3-tones.xml")
-        );
+        assert_eq!(bare("C:\\tftpboot\\g3-tones.xml").as_deref(), Some("g3-tones.xml"));
         assert_eq!(bare("%252e%252e%252fx").as_deref(), Some("%2e%2e%2fx"));
         assert_eq!(bare("100%").as_deref(), Some("100%"));
     }

@@ -77,11 +77,7 @@ pub fn parse(file: &[u8]) -> Roster {
         .from_reader(text.as_bytes());
     let mut columns: Option<Vec<Option<usize>>> = None;
     let mut lines: BTreeMap<Mac, u64> = BTreeMap::new();
-    let mut lines_read = Lines {
-        text: &text,
-        at: 0,
-        line: 1,
-    };
+    let mut lines_read = Lines { text: &text, at: 0, line: 1 };
     for record in reader.records() {
         // Only I/O and encoding can fail with flexible rows, and neither can here.
         let Ok(record) = record else { continue };
@@ -108,11 +104,7 @@ pub fn parse(file: &[u8]) -> Roster {
             continue;
         };
         if roster.entries.len() == MAX_ENTRIES {
-            roster.report(
-                line,
-                format!("more than {MAX_ENTRIES} phones; split the file"),
-                true,
-            );
+            roster.report(line, format!("more than {MAX_ENTRIES} phones; split the file"), true);
             break;
         }
         roster.row(&record, columns, line, &mut lines);
@@ -130,16 +122,9 @@ struct Lines<'t> {
 impl Lines<'_> {
     fn reach(&mut self, offset: usize) -> u64 {
         let bytes = self.text.as_bytes();
-        let skipped = bytes
-            .iter()
-            .skip(offset)
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            .count();
+        let skipped = bytes.iter().skip(offset).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let start = (offset + skipped).min(bytes.len());
-        self.line += self
-            .text
-            .get(self.at..start)
-            .map_or(0, |span| span.matches('\n').count()) as u64;
+        self.line += self.text.get(self.at..start).map_or(0, |span| span.matches('\n').count()) as u64;
         self.at = start;
         self.line
     }
@@ -166,11 +151,9 @@ impl Roster {
             let name = name.strip_suffix(" address").unwrap_or(&name);
             match COLUMNS.iter().position(|column| *column == name) {
                 Some(column) if found[column].is_none() => found[column] = Some(at),
-                Some(_) => self.report(
-                    line,
-                    format!("there are two columns named {cell}; the first counts"),
-                    false,
-                ),
+                Some(_) => {
+                    self.report(line, format!("there are two columns named {cell}; the first counts"), false)
+                }
                 None if cell.is_empty() => {}
                 None => self.report(
                     line,
@@ -199,23 +182,10 @@ impl Roster {
             Err(what) => return self.report(line, what, true),
         };
         if let Some(first) = lines.get(&mac) {
-            return self.report(
-                line,
-                format!("{mac} is on line {first} already; remove one of them"),
-                true,
-            );
+            return self.report(line, format!("{mac} is on line {first} already; remove one of them"), true);
         }
         lines.insert(mac, line);
-        self.entries.push(Entry {
-            mac,
-            model,
-            vid,
-            serial,
-            load,
-            location,
-            note,
-            line,
-        });
+        self.entries.push(Entry { mac, model, vid, serial, load, location, note, line });
     }
 }
 
@@ -225,18 +195,9 @@ fn entry(
     vid: Option<&str>,
     load: Option<&str>,
 ) -> Result<(Mac, Option<Vid>, Option<LoadName>), String> {
-    let mac = mac
-        .ok_or("the MAC address is missing")?
-        .parse::<Mac>()
-        .map_err(|error| error.to_string())?;
-    let vid = vid
-        .map(str::parse::<Vid>)
-        .transpose()
-        .map_err(|error| error.to_string())?;
-    let load = load
-        .map(str::parse::<LoadName>)
-        .transpose()
-        .map_err(|error| error.to_string())?;
+    let mac = mac.ok_or("the MAC address is missing")?.parse::<Mac>().map_err(|error| error.to_string())?;
+    let vid = vid.map(str::parse::<Vid>).transpose().map_err(|error| error.to_string())?;
+    let load = load.map(str::parse::<LoadName>).transpose().map_err(|error| error.to_string())?;
     Ok((mac, vid, load))
 }
 
@@ -273,10 +234,7 @@ mod tests {
             }
         );
         let second = &roster.entries[1];
-        assert_eq!(
-            (second.line, second.vid, second.note.as_deref()),
-            (5, None, Some("spare"))
-        );
+        assert_eq!((second.line, second.vid, second.note.as_deref()), (5, None, Some("spare")));
     }
 
     #[test]
@@ -285,10 +243,7 @@ mod tests {
         assert_eq!(macs(&roster), ["001234AB45DE", "001234AB45DF"]);
         assert_eq!((roster.entries[0].line, roster.problems.len()), (1, 0));
         let roster = parse(b"001234ab45de,8851,V05\n");
-        assert_eq!(
-            (roster.entries[0].model.as_deref(), roster.entries[0].vid),
-            (Some("8851"), Some(Vid(5)))
-        );
+        assert_eq!((roster.entries[0].model.as_deref(), roster.entries[0].vid), (Some("8851"), Some(Vid(5))));
     }
 
     #[test]
@@ -298,46 +253,21 @@ mod tests {
               001234ab45e0,8851,,firmware\n,8851\nSEP001234AB45DE,8861\n001234ab45e1\n",
         );
         assert_eq!(macs(&roster), ["001234AB45DE", "001234AB45E1"]);
-        let lines: Vec<(u64, bool)> = roster
-            .problems
-            .iter()
-            .map(|problem| (problem.line, problem.left_out))
-            .collect();
-        assert_eq!(
-            lines,
-            [(1, false), (3, true), (4, true), (5, true), (6, true), (7, true)]
-        );
-        let said = roster
-            .problems
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n");
-        for word in [
-            "color",
-            "1.23E+11",
-            "five",
-            "firmware",
-            "missing",
-            "line 2 already",
-        ] {
+        let lines: Vec<(u64, bool)> =
+            roster.problems.iter().map(|problem| (problem.line, problem.left_out)).collect();
+        assert_eq!(lines, [(1, false), (3, true), (4, true), (5, true), (6, true), (7, true)]);
+        let said = roster.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        for word in ["color", "1.23E+11", "five", "firmware", "missing", "line 2 already"] {
             assert!(said.contains(word), "{word} in:\n{said}");
         }
     }
 
     #[test]
     fn what_is_no_roster_is_said_once() {
-        for file in [
-            &b"model,vid\n8851,V05\n"[..],
-            b"\xff\xfem\0a\0c\0",
-            b"PK\x03\x04\x00\x00",
-        ] {
+        for file in [&b"model,vid\n8851,V05\n"[..], b"\xff\xfem\0a\0c\0", b"PK\x03\x04\x00\x00"] {
             let roster = parse(file);
             assert_eq!(
-                (
-                    roster.entries.len(),
-                    roster.problems.last().map(|problem| problem.left_out)
-                ),
+                (roster.entries.len(), roster.problems.last().map(|problem| problem.left_out)),
                 (0, Some(true))
             );
         }

@@ -29,11 +29,7 @@ impl Source for Folder {
                 return Err(Refusal::NotFound);
             }
             let whose = format!("{name} to {peer}");
-            Ok(Box::new(OpenFile {
-                file,
-                size: facts.len(),
-                whose,
-            }) as Box<dyn Content>)
+            Ok(Box::new(OpenFile { file, size: facts.len(), whose }) as Box<dyn Content>)
         })
     }
 }
@@ -59,13 +55,7 @@ async fn main() -> io::Result<()> {
         return Err(io::Error::other("usage: folder FOLDER ADDRESS:PORT"));
     };
     let bind = bind.parse().map_err(io::Error::other)?;
-    let server = Server::bind(
-        Config {
-            bind,
-            ..Config::default()
-        },
-        Arc::new(Folder(PathBuf::from(folder))),
-    )?;
+    let server = Server::bind(Config { bind, ..Config::default() }, Arc::new(Folder(PathBuf::from(folder))))?;
     println!("serving on {}", server.local_addr());
     server.run(async { drop(tokio::signal::ctrl_c().await) }).await;
     Ok(())

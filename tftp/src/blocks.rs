@@ -41,23 +41,11 @@ struct Mark {
 impl Blocks {
     /// The blocks of `content`, in this mode and size.
     pub fn new(content: Box<dyn Content>, mode: Mode, block_size: u16) -> Blocks {
-        let netascii = (mode == Mode::Netascii).then(|| Marks {
-            first: 1,
-            marks: VecDeque::from([Mark {
-                offset: 0,
-                halved: false,
-            }]),
-        });
+        let netascii = (mode == Mode::Netascii)
+            .then(|| Marks { first: 1, marks: VecDeque::from([Mark { offset: 0, halved: false }]) });
         let size = content.size();
         let block_size = usize::from(block_size);
-        Blocks {
-            content,
-            size,
-            block_size,
-            netascii,
-            buffer: Vec::new(),
-            buffer_at: 0,
-        }
+        Blocks { content, size, block_size, netascii, buffer: Vec::new(), buffer_at: 0 }
     }
 
     /// Whether `block` can be made without reading the file.
@@ -126,9 +114,7 @@ impl Blocks {
                 *first += 1;
             }
         }
-        let bytes = self
-            .mark(block + 1)
-            .map_or(self.size, |mark| mark.offset.min(self.size));
+        let bytes = self.mark(block + 1).map_or(self.size, |mark| mark.offset.min(self.size));
         self.content.acknowledged(bytes);
         bytes
     }
@@ -140,13 +126,12 @@ impl Blocks {
 
     fn mark(&self, block: u64) -> io::Result<Mark> {
         let mark = match &self.netascii {
-            None => block.checked_sub(1).map(|before| Mark {
-                offset: before.saturating_mul(self.block_size as u64),
-                halved: false,
-            }),
-            Some(Marks { first, marks }) => block
-                .checked_sub(*first)
-                .and_then(|index| marks.get(usize::try_from(index).ok()?).copied()),
+            None => block
+                .checked_sub(1)
+                .map(|before| Mark { offset: before.saturating_mul(self.block_size as u64), halved: false }),
+            Some(Marks { first, marks }) => {
+                block.checked_sub(*first).and_then(|index| marks.get(usize::try_from(index).ok()?).copied())
+            }
         };
         mark.ok_or_else(|| io::Error::other("a block out of turn"))
     }
@@ -185,10 +170,7 @@ fn translate(bytes: &[u8], mut mark: Mark, room: usize, packet: &mut Vec<u8>) ->
         }
         if packet.len() < full {
             packet.push(second);
-            mark = Mark {
-                offset: mark.offset + 1,
-                halved: false,
-            };
+            mark = Mark { offset: mark.offset + 1, halved: false };
         }
     }
     mark

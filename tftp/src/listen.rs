@@ -47,11 +47,7 @@ pub fn transfer_socket(local: Ipv4Addr, peer: SocketAddrV4, device: Option<&str>
 }
 
 fn open(bind: SocketAddrV4, device: Option<&str>) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::IPV4,
-        Type::DGRAM.nonblocking().cloexec(),
-        Some(Protocol::UDP),
-    )?;
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
     if let Some(device) = device {
         socket.bind_device(Some(device.as_bytes()))?;
     }
@@ -62,23 +58,14 @@ fn open(bind: SocketAddrV4, device: Option<&str>) -> io::Result<Socket> {
 /// Waits for a datagram on the well-known port; `None` for one that must not be answered: sent to a broadcast or
 /// multicast address (RFC 1123 §4.2.3.5), or by nobody who could receive an answer.
 pub async fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Arrival>> {
-    socket
-        .async_io(Interest::READABLE, || Ok(receive_now(socket, buffer)?))
-        .await
+    socket.async_io(Interest::READABLE, || Ok(receive_now(socket, buffer)?)).await
 }
 
 fn receive_now(socket: &UdpSocket, buffer: &mut [u8]) -> nix::Result<Option<Arrival>> {
     let mut space = nix::cmsg_space!(libc::in_pktinfo);
     let mut parts = [IoSliceMut::new(buffer)];
-    let message = recvmsg::<SockaddrIn>(
-        socket.as_raw_fd(),
-        &mut parts,
-        Some(&mut space),
-        MsgFlags::empty(),
-    )?;
-    let peer = message
-        .address
-        .map(|address| SocketAddrV4::new(address.ip(), address.port()));
+    let message = recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::empty())?;
+    let peer = message.address.map(|address| SocketAddrV4::new(address.ip(), address.port()));
     let sent_to = message.cmsgs()?.find_map(|control| match control {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
             Some((address(info.ipi_addr), address(info.ipi_spec_dst)))
@@ -91,11 +78,7 @@ fn receive_now(socket: &UdpSocket, buffer: &mut [u8]) -> nix::Result<Option<Arri
     let from = peer.ip();
     let answerable =
         peer.port() != 0 && !from.is_unspecified() && !from.is_broadcast() && !from.is_multicast();
-    Ok((answerable && sent_to == local).then_some(Arrival {
-        length: message.bytes,
-        peer,
-        local,
-    }))
+    Ok((answerable && sent_to == local).then_some(Arrival { length: message.bytes, peer, local }))
 }
 
 /// Sends `packet` from the well-known port, from the address the client had asked. Used for refusals, which then need
@@ -103,9 +86,7 @@ fn receive_now(socket: &UdpSocket, buffer: &mut [u8]) -> nix::Result<Option<Arri
 pub fn answer(socket: &UdpSocket, to: Arrival, packet: &[u8]) {
     let info = libc::in_pktinfo {
         ipi_ifindex: 0,
-        ipi_spec_dst: libc::in_addr {
-            s_addr: u32::from(to.local).to_be(),
-        },
+        ipi_spec_dst: libc::in_addr { s_addr: u32::from(to.local).to_be() },
         ipi_addr: libc::in_addr { s_addr: 0 },
     };
     let sent = sendmsg(

@@ -50,15 +50,8 @@ pub fn read_reply(packet: &[u8]) -> Option<Reply> {
         [0, 5, high, low, ref text @ ..] => {
             let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
             let message = String::from_utf8_lossy(text);
-            let message = message
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(MESSAGE_LIMIT)
-                .collect();
-            Some(Reply::Error {
-                code: u16::from_be_bytes([high, low]),
-                message,
-            })
+            let message = message.chars().filter(|c| !c.is_control()).take(MESSAGE_LIMIT).collect();
+            Some(Reply::Error { code: u16::from_be_bytes([high, low]), message })
         }
         _ => None,
     }
@@ -104,20 +97,9 @@ impl Fault {
             Fault::ReadOnly => (ErrorCode::AccessViolation, "this server is read-only"),
             Fault::Busy => (ErrorCode::NotDefined, "busy, try again"),
             Fault::Stopping => (ErrorCode::NotDefined, "the server is stopping, try again"),
-            Fault::Illegal => (
-                ErrorCode::IllegalOperation,
-                "not a read request in mode octet or netascii",
-            ),
-            Fault::Unreadable => (
-                ErrorCode::NotDefined,
-                "the server could not read this file to its end",
-            ),
+            Fault::Illegal => (ErrorCode::IllegalOperation, "not a read request in mode octet or netascii"),
+            Fault::Unreadable => (ErrorCode::NotDefined, "the server could not read this file to its end"),
         };
-        Packet::Error {
-            code,
-            msg: text.to_owned(),
-        }
-        .serialize()
-        .unwrap_or_default()
+        Packet::Error { code, msg: text.to_owned() }.serialize().unwrap_or_default()
     }
 }

@@ -79,17 +79,11 @@ fn read_request(mut rest: &[u8]) -> Option<Request> {
 /// RFC 2347, "Packet Formats": names in any case, in any order, each once. Of a repeated option the first good value holds.
 fn read_option(name: &[u8], value: &[u8], options: &mut Options) {
     let Some(value) = number(value) else { return };
-    let within = |low: u16, high: u16| {
-        u16::try_from(value)
-            .ok()
-            .filter(|value| (low..=high).contains(value))
-    };
+    let within = |low: u16, high: u16| u16::try_from(value).ok().filter(|value| (low..=high).contains(value));
     if name.eq_ignore_ascii_case(b"blksize") {
         options.block_size = options.block_size.or(within(8, 65464));
     } else if name.eq_ignore_ascii_case(b"timeout") {
-        options.timeout = options
-            .timeout
-            .or(u8::try_from(value).ok().filter(|seconds| *seconds > 0));
+        options.timeout = options.timeout.or(u8::try_from(value).ok().filter(|seconds| *seconds > 0));
     } else if name.eq_ignore_ascii_case(b"tsize") {
         options.size = true;
     } else if name.eq_ignore_ascii_case(b"windowsize") {

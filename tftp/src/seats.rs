@@ -66,12 +66,7 @@ impl Seats {
     /// `limit` seats, of which one address gets at most `limit_per_peer`.
     pub fn new(limit: usize, limit_per_peer: usize) -> Seats {
         let taken = Mutex::default();
-        Seats(Arc::new(Shared {
-            limit,
-            limit_per_peer,
-            opened: Instant::now(),
-            taken,
-        }))
+        Seats(Arc::new(Shared { limit, limit_per_peer, opened: Instant::now(), taken }))
     }
 
     /// Seats a client that asks for `name` at `now`.
@@ -96,23 +91,8 @@ impl Seats {
         taken.next += 1;
         let (number, heard) = (taken.next, Arc::new(AtomicU64::new(0)));
         let (stop, stopped) = oneshot::channel();
-        taken.transfers.insert(
-            key.clone(),
-            Entry {
-                number,
-                heard: Arc::clone(&heard),
-                stop,
-            },
-        );
-        Admission::Seated(
-            Seat {
-                seats: self.clone(),
-                key,
-                number,
-                heard,
-            },
-            stopped,
-        )
+        taken.transfers.insert(key.clone(), Entry { number, heard: Arc::clone(&heard), stop });
+        Admission::Seated(Seat { seats: self.clone(), key, number, heard }, stopped)
     }
 
     /// Tells every transfer to stop.
@@ -148,11 +128,7 @@ impl Drop for Seat {
             }
         }
         // After a restart, another transfer sits under the same key.
-        if taken
-            .transfers
-            .get(&self.key)
-            .is_some_and(|entry| entry.number == self.number)
-        {
+        if taken.transfers.get(&self.key).is_some_and(|entry| entry.number == self.number) {
             taken.transfers.remove(&self.key);
         }
     }
@@ -183,10 +159,7 @@ mod tests {
             "not begun: still a duplicate"
         );
         first.heard(after(20));
-        assert!(
-            matches!(seats.admit(PHONE, "a", after(22)), Admission::Duplicate),
-            "under way"
-        );
+        assert!(matches!(seats.admit(PHONE, "a", after(22)), Admission::Duplicate), "under way");
         assert!(stopped.try_recv().is_err());
         let (_second, _stop) = seat(&seats, PHONE, "a", after(24));
         assert_eq!(stopped.try_recv(), Ok(Abort::Restarted));

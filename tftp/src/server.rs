@@ -92,27 +92,15 @@ impl Server {
     /// and says what could not be opened.
     pub fn bind(config: Config, source: Arc<dyn Source>) -> io::Result<Server> {
         let explain = |error: io::Error| {
-            let on = config
-                .device
-                .as_ref()
-                .map(|device| format!(" on {device}"))
-                .unwrap_or_default();
-            io::Error::new(
-                error.kind(),
-                format!("cannot open UDP {}{on} for TFTP: {error}", config.bind),
-            )
+            let on = config.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
+            io::Error::new(error.kind(), format!("cannot open UDP {}{on} for TFTP: {error}", config.bind))
         };
         let socket = listen::request_socket(config.bind, config.device.as_deref()).map_err(explain)?;
         let local = match socket.local_addr().map_err(explain)? {
             SocketAddr::V4(local) => local,
             SocketAddr::V6(_) => config.bind,
         };
-        Ok(Server {
-            socket,
-            local,
-            config,
-            source,
-        })
+        Ok(Server { socket, local, config, source })
     }
 
     /// The address requests arrive at, with the port the system chose if the configured one was 0.
@@ -123,20 +111,10 @@ impl Server {
     /// Serves until `shutdown` is ready, then refuses new requests, lets transfers under way go on for
     /// [`Config::drain`], and breaks off the rest. Every opened file has been told of its ending when this returns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Server {
-            socket,
-            config,
-            source,
-            ..
-        } = self;
+        let Server { socket, config, source, .. } = self;
         let seats = Seats::new(config.max_transfers, config.max_per_peer);
         let drain = config.drain;
-        let shared = Arc::new(Shared {
-            socket,
-            config,
-            source,
-            reads: Semaphore::new(READERS),
-        });
+        let shared = Arc::new(Shared { socket, config, source, reads: Semaphore::new(READERS) });
         let mut transfers = JoinSet::new();
         let mut buffer = [0; REQUEST_LIMIT];
         let mut shutdown = pin!(shutdown);

@@ -82,23 +82,12 @@ impl Session<'_> {
             Outcome::Aborted(Abort::Stopped) => self.farewell(Fault::Stopping),
             _ => {}
         }
-        let Session {
-            seat,
-            transfer,
-            blocks,
-            begun,
-            ..
-        } = self;
+        let Session { seat, transfer, blocks, begun, .. } = self;
         // Whoever hears of the ending may ask again at once.
         drop(seat);
         if let Some(blocks) = blocks {
             let retransmissions = transfer.retransmissions();
-            blocks.ended(Ending {
-                outcome,
-                bytes,
-                retransmissions,
-                elapsed: begun.elapsed(),
-            });
+            blocks.ended(Ending { outcome, bytes, retransmissions, elapsed: begun.elapsed() });
         }
     }
 
@@ -115,10 +104,7 @@ impl Session<'_> {
                 let mut through = *range.end();
                 let mut ends = false;
                 for block in range {
-                    ends = self
-                        .make(block, packet)
-                        .await
-                        .map_err(|error| unreadable(&error))?;
+                    ends = self.make(block, packet).await.map_err(|error| unreadable(&error))?;
                     self.send(packet).await?;
                     if ends {
                         through = block;
@@ -169,11 +155,7 @@ impl Session<'_> {
             }
         }
         // A client that sends nonsense without pause does not stop the clock.
-        if step == Step::Wait {
-            self.transfer.tick(now)
-        } else {
-            step
-        }
+        if step == Step::Wait { self.transfer.tick(now) } else { step }
     }
 
     /// The client's port is closed; but what it said before that still counts, the last ACK above all.
@@ -203,10 +185,5 @@ fn unreadable(error: &io::Error) -> Outcome {
 /// The ending of a file that was opened but never sent.
 pub fn never_begun(error: &io::Error) -> Ending {
     let outcome = Outcome::Aborted(Abort::NoSocket(error.to_string()));
-    Ending {
-        outcome,
-        bytes: 0,
-        retransmissions: 0,
-        elapsed: Duration::ZERO,
-    }
+    Ending { outcome, bytes: 0, retransmissions: 0, elapsed: Duration::ZERO }
 }

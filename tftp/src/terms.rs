@@ -37,22 +37,13 @@ const WINDOW_BYTES: u32 = 128 * 1024;
 /// The largest block that does not make an IPv4 packet longer than `mtu`: 20 bytes of IP, 8 of UDP and 4 of TFTP go
 /// besides the data. Towards the loopback interface nothing is ever fragmented.
 pub fn largest_block(peer: Ipv4Addr, mtu: u16) -> u16 {
-    if peer.is_loopback() {
-        65464
-    } else {
-        mtu.saturating_sub(32).clamp(8, 65464)
-    }
+    if peer.is_loopback() { 65464 } else { mtu.saturating_sub(32).clamp(8, 65464) }
 }
 
 /// Agrees on terms, and returns the OACK to be sent first: `None` when no option is agreed on, and the transfer
 /// starts with DATA (RFC 2347, "Negotiation Protocol"). The OACK holds only options that were asked for.
 pub fn agree(request: &Request, limits: Limits, size: u64) -> (Terms, Option<Vec<u8>>) {
-    let mut terms = Terms {
-        mode: request.mode,
-        block_size: 512,
-        window: 1,
-        timeout: None,
-    };
+    let mut terms = Terms { mode: request.mode, block_size: 512, window: 1, timeout: None };
     let mut agreed = Vec::new();
     let mut accept = |option, value| agreed.push(TransferOption { option, value });
     if let Some(asked) = request.options.block_size {
@@ -72,10 +63,7 @@ pub fn agree(request: &Request, limits: Limits, size: u64) -> (Terms, Option<Vec
     if let Some(asked) = request.options.window {
         // RFC 7440 §3: the answer is at most what was asked.
         let fits = (WINDOW_BYTES / u32::from(terms.block_size)).max(1);
-        terms.window = asked
-            .min(limits.window)
-            .min(fits.try_into().unwrap_or(u16::MAX))
-            .max(1);
+        terms.window = asked.min(limits.window).min(fits.try_into().unwrap_or(u16::MAX)).max(1);
         accept(OptionType::WindowSize, u64::from(terms.window));
     }
     let oack = (!agreed.is_empty()).then(|| packet::oack(agreed));

@@ -33,11 +33,7 @@ impl Timer {
     pub fn new(seconds: Option<u8>) -> Timer {
         match seconds {
             Some(seconds) => Timer::Fixed(Duration::from_secs(u64::from(seconds))),
-            None => Timer::Adaptive {
-                measured: None,
-                computed: FIRST,
-                timeout: FIRST,
-            },
+            None => Timer::Adaptive { measured: None, computed: FIRST, timeout: FIRST },
         }
     }
 
@@ -50,20 +46,14 @@ impl Timer {
 
     /// Takes in the round-trip time of a packet that was sent only once (Karn's rule, RFC 6298 §3).
     pub fn sample(&mut self, round_trip: Duration) {
-        let Timer::Adaptive {
-            measured,
-            computed,
-            timeout,
-        } = self
-        else {
+        let Timer::Adaptive { measured, computed, timeout } = self else {
             return;
         };
         let (smoothed, variation) = match *measured {
             None => (round_trip, round_trip / 2),
-            Some((smoothed, variation)) => (
-                (smoothed * 7 + round_trip) / 8,
-                (variation * 3 + smoothed.abs_diff(round_trip)) / 4,
-            ),
+            Some((smoothed, variation)) => {
+                ((smoothed * 7 + round_trip) / 8, (variation * 3 + smoothed.abs_diff(round_trip)) / 4)
+            }
         };
         *measured = Some((smoothed, variation));
         *computed = (smoothed + variation * 4).clamp(SHORTEST, LONGEST);
@@ -80,10 +70,7 @@ impl Timer {
     /// Notes that the client came further, though nothing could be measured. The doubled timeout stays, as it may be
     /// the right one, but only within reason: where much is lost, there may be nothing to measure for long.
     pub fn progress(&mut self) {
-        if let Timer::Adaptive {
-            computed, timeout, ..
-        } = self
-        {
+        if let Timer::Adaptive { computed, timeout, .. } = self {
             *timeout = (*timeout).min(*computed * KEPT);
         }
     }

@@ -64,9 +64,7 @@ impl Transfer {
     pub fn new(terms: Terms, rollover: Rollover, offer: bool) -> Transfer {
         let timer = Timer::new(terms.timeout);
         // A client that wants to be asked seldom gets as many chances as one that does not.
-        let patience = terms
-            .timeout
-            .map_or(PATIENCE, |_| PATIENCE.max(timer.timeout() * 5));
+        let patience = terms.timeout.map_or(PATIENCE, |_| PATIENCE.max(timer.timeout() * 5));
         Transfer {
             window: u64::from(terms.window),
             rollover,
@@ -90,11 +88,7 @@ impl Transfer {
 
     /// The first step: the OACK, or DATA at once where no option was agreed on.
     pub fn start(&mut self) -> Step {
-        if self.offering {
-            Step::SendOack
-        } else {
-            self.window()
-        }
+        if self.offering { Step::SendOack } else { self.window() }
     }
 
     /// Notes that a step's packets have left: `through` is the last block of them, `None` for the OACK. `ends` says
@@ -212,11 +206,7 @@ impl Transfer {
         self.resend_at = now + self.timer.timeout();
         if gap && self.resumed {
             let new = self.sent + 1..=self.window_end();
-            return if new.is_empty() {
-                Step::Wait
-            } else {
-                Step::SendBlocks(new)
-            };
+            return if new.is_empty() { Step::Wait } else { Step::SendBlocks(new) };
         }
         self.echoes = self.resent || gap;
         self.resent = gap;
@@ -249,10 +239,6 @@ impl Transfer {
 
     /// A client that has been sent everything and then closes its port, or falls silent, most likely has the file.
     fn silent(&self, otherwise: Outcome) -> Outcome {
-        if self.last.is_some() {
-            Outcome::LastAckMissing
-        } else {
-            otherwise
-        }
+        if self.last.is_some() { Outcome::LastAckMissing } else { otherwise }
     }
 }

@@ -17,10 +17,7 @@ fn t18_t20_t22_the_tftpd_client_gets_every_byte() {
     let small = Memory::new(noise(3_000_000, 1));
     // Past block 65535, and a multiple of the block size.
     let long = Memory::new(noise(16 * 66_000, 2));
-    let running = Running::start(
-        &[("small", small.clone()), ("long", long.clone())],
-        Config::default(),
-    );
+    let running = Running::start(&[("small", small.clone()), ("long", long.clone())], Config::default());
     for (name, file, block_size, window) in [
         ("small", &small, "512", "1"),
         ("small", &small, "1428", "8"),
@@ -31,14 +28,9 @@ fn t18_t20_t22_the_tftpd_client_gets_every_byte() {
         let folder = tempfile::tempdir().unwrap();
         let port = running.address.port().to_string();
         let to = folder.path().display().to_string();
-        let arguments = [
-            name, "-p", &port, "-d", "-b", block_size, "-w", window, "-rd", &to,
-        ];
+        let arguments = [name, "-p", &port, "-d", "-b", block_size, "-w", window, "-rd", &to];
         let config = ClientConfig::new(arguments.into_iter().map(ToOwned::to_owned)).unwrap();
-        assert!(
-            Client::new(&config).unwrap().run().unwrap(),
-            "{name} {block_size} {window}"
-        );
+        assert!(Client::new(&config).unwrap().run().unwrap(), "{name} {block_size} {window}");
         let received = std::fs::read(folder.path().join(name)).unwrap();
         assert!(received == *file.bytes, "{name} {block_size} {window}");
     }
@@ -49,13 +41,7 @@ fn t18_t20_t22_the_tftpd_client_gets_every_byte() {
 #[test]
 fn t07_t11_32_clients_at_once_that_lose_10_percent_each_way() {
     let file = Memory::new(noise(60_000, 3));
-    let running = Running::start(
-        &[("f", file.clone())],
-        Config {
-            max_per_peer: 64,
-            ..Config::default()
-        },
-    );
+    let running = Running::start(&[("f", file.clone())], Config { max_per_peer: 64, ..Config::default() });
     thread::scope(|scope| {
         for seed in 0..32 {
             let (running, file) = (&running, &file);

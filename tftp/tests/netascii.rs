@@ -31,11 +31,7 @@ fn t10_line_ends_are_translated_even_across_a_block_border() {
     let mut blocks = Blocks::new(Box::new(Memory::new(b"1234567\n\r".to_vec())), Mode::Netascii, 8);
     assert_eq!(make(&mut blocks, 1), (b"1234567\r".to_vec(), false));
     assert_eq!(make(&mut blocks, 2), (b"\n\r\0".to_vec(), true));
-    assert_eq!(
-        make(&mut blocks, 1),
-        (b"1234567\r".to_vec(), false),
-        "a retransmission is the same"
-    );
+    assert_eq!(make(&mut blocks, 1), (b"1234567\r".to_vec(), false), "a retransmission is the same");
     assert_eq!(blocks.acknowledge(1), 7, "the LF is not yet through");
     assert_eq!(make(&mut blocks, 2), (b"\n\r\0".to_vec(), true));
     assert_eq!(blocks.acknowledge(2), 9);
@@ -84,15 +80,10 @@ proptest! {
 #[test]
 fn a_file_that_became_shorter_is_an_error_and_not_a_short_file() {
     for mode in [Mode::Octet, Mode::Netascii] {
-        let content = Memory {
-            cut_at: Some(40_000),
-            ..Memory::new(noise(100_000, 5))
-        };
+        let content = Memory { cut_at: Some(40_000), ..Memory::new(noise(100_000, 5)) };
         let mut blocks = Blocks::new(Box::new(content), mode, 512);
         let mut packet = Vec::new();
-        let failed = (1..=196)
-            .find_map(|block| blocks.write(block, 1, &mut packet).err())
-            .unwrap();
+        let failed = (1..=196).find_map(|block| blocks.write(block, 1, &mut packet).err()).unwrap();
         assert_eq!(failed.kind(), std::io::ErrorKind::UnexpectedEof, "{mode:?}");
     }
 }

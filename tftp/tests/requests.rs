@@ -11,10 +11,7 @@ use transload_tftp::{
     terms::{self, Limits, Terms},
 };
 
-const LIMITS: Limits = Limits {
-    block_size: 1468,
-    window: 64,
-};
+const LIMITS: Limits = Limits { block_size: 1468, window: 64 };
 
 fn reads(packet: &[u8]) -> Request {
     match request::read(packet) {
@@ -28,11 +25,7 @@ fn agreed(options: &[(&str, &str)]) -> (Terms, Option<String>) {
     let (terms, oack) = terms::agree(&request, LIMITS, 90_000_000);
     let text = oack.map(|oack| {
         assert_eq!(oack[..2], [0, 6]);
-        String::from_utf8(oack[2..].to_vec())
-            .unwrap()
-            .replace('\0', " ")
-            .trim_end()
-            .to_owned()
+        String::from_utf8(oack[2..].to_vec()).unwrap().replace('\0', " ").trim_end().to_owned()
     });
     (terms, text)
 }
@@ -43,14 +36,9 @@ fn t03_mode_in_any_case_and_anything_else_is_illegal() {
         assert_eq!(reads(&read_request("f", mode, &[])).mode, Mode::Octet);
     }
     assert_eq!(reads(&read_request("f", "NetASCII", &[])).mode, Mode::Netascii);
-    for packet in [
-        &b"\0\x01f\0binary\0"[..],
-        b"\0\x01f\0octet",
-        b"\0\x01f\0",
-        b"\0\x01f",
-        b"\0\x01",
-        b"\0\x01f\0\0",
-    ] {
+    for packet in
+        [&b"\0\x01f\0binary\0"[..], b"\0\x01f\0octet", b"\0\x01f\0", b"\0\x01f", b"\0\x01", b"\0\x01f\0\0"]
+    {
         assert_eq!(request::read(packet), Asked::Illegal, "{packet:?}");
     }
 }
@@ -64,31 +52,16 @@ fn t10_both_modes_are_served_and_mail_is_not() {
 
 #[test]
 fn t14_option_names_in_any_case_and_order_and_each_once() {
-    let expected = Options {
-        block_size: Some(1024),
-        timeout: Some(3),
-        size: true,
-        window: Some(4),
-    };
+    let expected = Options { block_size: Some(1024), timeout: Some(3), size: true, window: Some(4) };
     let one = read_request(
         "f",
         "octet",
-        &[
-            ("BLKSIZE", "1024"),
-            ("TimeOut", "3"),
-            ("tSize", "0"),
-            ("windowSize", "4"),
-        ],
+        &[("BLKSIZE", "1024"), ("TimeOut", "3"), ("tSize", "0"), ("windowSize", "4")],
     );
     let other = read_request(
         "f",
         "octet",
-        &[
-            ("windowsize", "4"),
-            ("tsize", "0"),
-            ("timeout", "3"),
-            ("blksize", "1024"),
-        ],
+        &[("windowsize", "4"), ("tsize", "0"), ("timeout", "3"), ("blksize", "1024")],
     );
     assert_eq!(reads(&one).options, expected);
     assert_eq!(reads(&other).options, expected);
@@ -101,16 +74,8 @@ fn t14_option_names_in_any_case_and_order_and_each_once() {
 #[test]
 fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked() {
     assert_eq!(agreed(&[]).1, None);
-    assert_eq!(
-        agreed(&[("utimeout", "50000"), ("multicast", ""), ("x", "y")]).1,
-        None
-    );
-    let nonsense = [
-        ("blksize", "abc"),
-        ("tsize", "-1"),
-        ("timeout", ""),
-        ("windowsize", "+4"),
-    ];
+    assert_eq!(agreed(&[("utimeout", "50000"), ("multicast", ""), ("x", "y")]).1, None);
+    let nonsense = [("blksize", "abc"), ("tsize", "-1"), ("timeout", ""), ("windowsize", "+4")];
     assert_eq!(agreed(&nonsense).1, None);
     let (terms, oack) = agreed(&[("blksize", "zero"), ("foo", "1"), ("windowsize", "4")]);
     assert_eq!((terms.block_size, terms.window), (512, 4));
@@ -118,13 +83,7 @@ fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked(
     // An option without its value, or without its NUL, is no option.
     let mut cut = read_request("f", "octet", &[("tsize", "0")]);
     cut.extend_from_slice(b"blksize\x001024");
-    assert_eq!(
-        reads(&cut).options,
-        Options {
-            size: true,
-            ..Options::default()
-        }
-    );
+    assert_eq!(reads(&cut).options, Options { size: true, ..Options::default() });
 }
 
 #[test]
@@ -140,11 +99,7 @@ fn t18_block_size_at_most_what_was_asked_and_out_of_range_is_left_out() {
         ("99999999999999999999999", 512, None),
     ] {
         let (terms, oack) = agreed(&[("blksize", asked)]);
-        assert_eq!(
-            (terms.block_size, oack.as_deref()),
-            (granted, answer),
-            "asked {asked}"
-        );
+        assert_eq!((terms.block_size, oack.as_deref()), (granted, answer), "asked {asked}");
     }
 }
 
@@ -157,18 +112,10 @@ fn t19_timeout_echoed_or_left_out_and_the_real_size_told() {
         ("256", None, None),
     ] {
         let (terms, oack) = agreed(&[("timeout", asked)]);
-        assert_eq!(
-            (terms.timeout, oack.as_deref()),
-            (granted, answer),
-            "asked {asked}"
-        );
+        assert_eq!((terms.timeout, oack.as_deref()), (granted, answer), "asked {asked}");
     }
     assert_eq!(agreed(&[("tsize", "0")]).1.as_deref(), Some("tsize 90000000"));
-    let request = reads(&read_request(
-        "f",
-        "netascii",
-        &[("tsize", "0"), ("blksize", "600")],
-    ));
+    let request = reads(&read_request("f", "netascii", &[("tsize", "0"), ("blksize", "600")]));
     let (_, oack) = terms::agree(&request, LIMITS, 90_000_000);
     assert_eq!(oack.unwrap(), b"\0\x06blksize\x00600\0");
 }
@@ -183,30 +130,12 @@ fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
         ("65536", 1, None),
     ] {
         let (terms, oack) = agreed(&[("windowsize", asked)]);
-        assert_eq!(
-            (terms.window, oack.as_deref()),
-            (granted, answer),
-            "asked {asked}"
-        );
+        assert_eq!((terms.window, oack.as_deref()), (granted, answer), "asked {asked}");
     }
     assert_eq!(agreed(&[("blksize", "1000")]).0.window, 1);
-    let request = reads(&read_request(
-        "f",
-        "octet",
-        &[("blksize", "65464"), ("windowsize", "64")],
-    ));
-    let (terms, _) = terms::agree(
-        &request,
-        Limits {
-            block_size: 65464,
-            window: 64,
-        },
-        1,
-    );
-    assert!(
-        u32::from(terms.window) * 65464 <= 128 * 1024,
-        "one ACK never sets off more than 128 KiB"
-    );
+    let request = reads(&read_request("f", "octet", &[("blksize", "65464"), ("windowsize", "64")]));
+    let (terms, _) = terms::agree(&request, Limits { block_size: 65464, window: 64 }, 1);
+    assert!(u32::from(terms.window) * 65464 <= 128 * 1024, "one ACK never sets off more than 128 KiB");
 }
 
 #[test]
@@ -221,12 +150,7 @@ fn t24_no_block_that_would_be_fragmented_except_on_loopback() {
 
 #[test]
 fn names_reach_the_source_as_they_were_written() {
-    for name in [
-        "/Cisco/CP-7832-3PCC/001234ab45de.cfg",
-        "..\\..\\etc/passwd",
-        "a b%20c",
-        "",
-    ] {
+    for name in ["/Cisco/CP-7832-3PCC/001234ab45de.cfg", "..\\..\\etc/passwd", "a b%20c", ""] {
         assert_eq!(reads(&read_request(name, "octet", &[])).name, name);
     }
     assert_eq!(reads(b"\0\x01\xff.loads\0octet\0").name, "\u{fffd}.loads");

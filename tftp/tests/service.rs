@@ -19,40 +19,21 @@ use transload_tftp::{Abort, Config, Outcome, Server};
 #[tokio::test]
 async fn a_port_that_cannot_be_opened_is_named_and_the_kind_of_failure_kept() {
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let SocketAddr::V4(bind) = taken.local_addr().unwrap() else {
-        panic!("not IPv4")
-    };
-    let opened = Server::bind(
-        Config {
-            bind,
-            ..Config::default()
-        },
-        Arc::new(Shelf::default()),
-    );
+    let SocketAddr::V4(bind) = taken.local_addr().unwrap() else { panic!("not IPv4") };
+    let opened = Server::bind(Config { bind, ..Config::default() }, Arc::new(Shelf::default()));
     let error = opened.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&bind.to_string()), "{error}");
     let device = Some("no-such-device".to_owned());
     let bind = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-    let opened = Server::bind(
-        Config {
-            bind,
-            device,
-            ..Config::default()
-        },
-        Arc::new(Shelf::default()),
-    );
+    let opened = Server::bind(Config { bind, device, ..Config::default() }, Arc::new(Shelf::default()));
     assert!(opened.err().unwrap().to_string().contains("on no-such-device"));
 }
 
 #[test]
 fn too_many_transfers_are_told_so_at_once() {
     let file = Memory::new(noise(2000, 7));
-    let config = Config {
-        max_transfers: 3,
-        max_per_peer: 2,
-        ..Config::default()
-    };
+    let config = Config { max_transfers: 3, max_per_peer: 2, ..Config::default() };
     let running = Running::start(&[("f", file.clone())], config);
     let first = running.asking(&plain("f"));
     let (packet, transfer) = next(&first);
@@ -94,35 +75,23 @@ fn a_client_that_closes_its_port_is_noticed_at_once() {
     next(&client);
     drop(client);
     let ending = ending(&file, 1);
-    assert_eq!(
-        (ending.outcome, ending.bytes),
-        (Outcome::Aborted(Abort::Gone), 512)
-    );
+    assert_eq!((ending.outcome, ending.bytes), (Outcome::Aborted(Abort::Gone), 512));
     assert!(ending.elapsed < Duration::from_secs(5), "{:?}", ending.elapsed);
 }
 
 #[test]
 fn a_file_that_fails_midway_ends_in_an_error_and_never_in_a_short_file() {
-    let file = Memory {
-        cut_at: Some(600),
-        ..Memory::new(noise(40_000, 10))
-    };
+    let file = Memory { cut_at: Some(600), ..Memory::new(noise(40_000, 10)) };
     let running = Running::start(&[("f", file.clone())], Config::default());
     let text = error(&running.asking(&plain("f")), 0);
     assert_eq!(text, "the server could not read this file to its end");
-    assert!(matches!(
-        ending(&file, 1).outcome,
-        Outcome::Aborted(Abort::Unreadable(_))
-    ));
+    assert!(matches!(ending(&file, 1).outcome, Outcome::Aborted(Abort::Unreadable(_))));
 }
 
 #[test]
 fn a_shutdown_lets_transfers_finish_refuses_new_ones_and_cuts_the_rest_off() {
     let file = Memory::new(noise(2000, 11));
-    let config = Config {
-        drain: Duration::from_millis(1500),
-        ..Config::default()
-    };
+    let config = Config { drain: Duration::from_millis(1500), ..Config::default() };
     let mut running = Running::start(&[("f", file.clone()), ("slow", file.clone())], config);
     let finishing = running.asking(&plain("f"));
     let (packet, transfer) = next(&finishing);
@@ -141,9 +110,7 @@ fn a_shutdown_lets_transfers_finish_refuses_new_ones_and_cuts_the_rest_off() {
     let outcomes: Vec<_> = endings.iter().map(|ending| ending.outcome.clone()).collect();
     assert_eq!(outcomes, [Outcome::Finished, Outcome::Aborted(Abort::Stopped)]);
     error(&pending, 0);
-    let farewell = std::iter::repeat_with(|| next(&stalled).0)
-        .find(|packet| packet[1] == 5)
-        .unwrap();
+    let farewell = std::iter::repeat_with(|| next(&stalled).0).find(|packet| packet[1] == 5).unwrap();
     assert!(farewell.ends_with(b"the server is stopping, try again\0"));
 }
 
@@ -156,13 +123,7 @@ fn error_text(client: &UdpSocket) -> String {
 #[test]
 fn garbage_does_no_harm() {
     let file = Memory::new(noise(20_000, 12));
-    let running = Running::start(
-        &[("f", file.clone())],
-        Config {
-            max_per_peer: 1000,
-            ..Config::default()
-        },
-    );
+    let running = Running::start(&[("f", file.clone())], Config { max_per_peer: 1000, ..Config::default() });
     let client = running.asking(&plain("f"));
     let (packet, transfer) = next(&client);
     let noisy = client_at(Ipv4Addr::LOCALHOST);

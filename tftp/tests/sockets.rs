@@ -18,41 +18,27 @@ use transload_tftp::{Abort, Config, Outcome};
 #[test]
 fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
     let file = Memory::new(noise(100, 1));
-    let everywhere = Config {
-        bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
-        ..Config::default()
-    };
+    let everywhere = Config { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..Config::default() };
     let running = Running::start(&[("f", file)], everywhere);
     let mut ports = vec![running.address.port()];
     for _ in 0..20 {
         let asked = Ipv4Addr::new(127, 0, 0, 2);
         let client = client_at(Ipv4Addr::LOCALHOST);
-        client
-            .send_to(&plain("f"), (asked, running.address.port()))
-            .unwrap();
+        client.send_to(&plain("f"), (asked, running.address.port())).unwrap();
         let (packet, from) = next(&client);
         assert_eq!(from.ip(), asked);
         assert!(!ports.contains(&from.port()), "port {} again", from.port());
         ports.push(from.port());
         finish(&client, packet, from);
-        client
-            .send_to(&plain("absent"), (asked, running.address.port()))
-            .unwrap();
-        assert_eq!(
-            next(&client).1.ip(),
-            asked,
-            "a refusal, too, comes from the address that was asked"
-        );
+        client.send_to(&plain("absent"), (asked, running.address.port())).unwrap();
+        assert_eq!(next(&client).1.ip(), asked, "a refusal, too, comes from the address that was asked");
     }
 }
 
 #[test]
 fn t01_bound_to_a_device_it_serves_there() {
     let file = Memory::new(noise(700, 1));
-    let on_loopback = Config {
-        device: Some("lo".to_owned()),
-        ..Config::default()
-    };
+    let on_loopback = Config { device: Some("lo".to_owned()), ..Config::default() };
     let running = Running::start(&[("f", file)], on_loopback);
     let client = running.asking(&plain("f"));
     let (packet, transfer) = next(&client);
@@ -88,10 +74,7 @@ fn t05_errors_carry_the_right_code_and_no_path() {
         (b"\0\x01f\0".to_vec(), 4),
     ] {
         let text = refused(&request, code);
-        assert!(
-            !text.is_empty() && !text.contains('/') && !text.contains("secret"),
-            "{text}"
-        );
+        assert!(!text.is_empty() && !text.contains('/') && !text.contains("secret"), "{text}");
     }
     assert_eq!(refused(&plain("later"), 0), "busy, try again");
 }
@@ -113,11 +96,7 @@ fn t06_repeated_requests_from_one_port_are_one_transfer() {
     ending(&file, 1);
     client.send_to(&plain("f"), running.address).unwrap();
     let (packet, transfer) = next(&client);
-    assert_eq!(
-        finish(&client, packet, transfer),
-        noise(700, 3),
-        "asked again after the end"
-    );
+    assert_eq!(finish(&client, packet, transfer), noise(700, 3), "asked again after the end");
 }
 
 #[test]
@@ -125,15 +104,9 @@ fn t06_errors_and_other_packets_get_no_answer() {
     let file = Memory::new(noise(5000, 4));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
-    for packet in [
-        &b"\0\x05\0\x01x\0"[..],
-        b"\0\x04\0\x01",
-        b"\0\x03\0\x01x",
-        b"\0\x06",
-        b"\0\x07",
-        b"\0",
-        b"",
-    ] {
+    for packet in
+        [&b"\0\x05\0\x01x\0"[..], b"\0\x04\0\x01", b"\0\x03\0\x01x", b"\0\x06", b"\0\x07", b"\0", b""]
+    {
         client.send_to(packet, running.address).unwrap();
     }
     client.send_to(&plain("absent"), running.address).unwrap();
@@ -141,16 +114,10 @@ fn t06_errors_and_other_packets_get_no_answer() {
     client.send_to(&plain("f"), running.address).unwrap();
     let (_, transfer) = next(&client);
     client.send_to(b"\0\x05\0\0enough\0", transfer).unwrap();
-    let abort = Abort::Client {
-        code: 0,
-        message: "enough".into(),
-    };
+    let abort = Abort::Client { code: 0, message: "enough".into() };
     assert_eq!(ending(&file, 1).outcome, Outcome::Aborted(abort));
     client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-    assert_eq!(
-        client.recv(&mut [0; 600]).unwrap_err().kind(),
-        ErrorKind::WouldBlock
-    );
+    assert_eq!(client.recv(&mut [0; 600]).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
@@ -166,19 +133,11 @@ fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
 #[test]
 fn t13_a_request_to_a_broadcast_address_is_ignored() {
     let file = Memory::new(noise(10, 5));
-    let everywhere = Config {
-        bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
-        ..Config::default()
-    };
+    let everywhere = Config { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..Config::default() };
     let running = Running::start(&[("f", file)], everywhere);
     let client = client_at(Ipv4Addr::LOCALHOST);
     client.set_broadcast(true).unwrap();
-    client
-        .send_to(
-            &plain("f"),
-            (Ipv4Addr::new(127, 255, 255, 255), running.address.port()),
-        )
-        .unwrap();
+    client.send_to(&plain("f"), (Ipv4Addr::new(127, 255, 255, 255), running.address.port())).unwrap();
     client.send_to(&plain("absent"), running.address).unwrap();
     error(&client, 1);
     assert_eq!(*running.shelf.asked.lock().unwrap(), ["absent"]);
@@ -202,18 +161,12 @@ fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
     }
     assert_eq!(received, noise(3000, 6));
     let ending = ending(&file, 1);
-    assert_eq!(
-        (ending.outcome, ending.bytes, ending.retransmissions),
-        (Outcome::Finished, 3000, 0)
-    );
+    assert_eq!((ending.outcome, ending.bytes, ending.retransmissions), (Outcome::Finished, 3000, 0));
 }
 
 #[test]
 fn t23_write_requests_are_refused() {
     let running = Running::start(&[], Config::default());
-    assert_eq!(
-        error(&running.asking(b"\0\x02x\0octet\0"), 2),
-        "this server is read-only"
-    );
+    assert_eq!(error(&running.asking(b"\0\x02x\0octet\0"), 2), "this server is read-only");
     assert!(running.shelf.asked.lock().unwrap().is_empty());
 }

@@ -14,12 +14,7 @@ use transload_tftp::{
     transfer::{PATIENCE, Step, Transfer},
 };
 
-const PLAIN: Terms = Terms {
-    mode: Mode::Octet,
-    block_size: 512,
-    window: 1,
-    timeout: None,
-};
+const PLAIN: Terms = Terms { mode: Mode::Octet, block_size: 512, window: 1, timeout: None };
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -52,25 +47,14 @@ fn blocks_of(size: usize, block_size: u16) -> Vec<Vec<u8>> {
 
 #[test]
 fn t04_blocks_count_from_one_and_a_short_one_ends() {
-    for (size, lengths) in [
-        (0, vec![0]),
-        (1, vec![1]),
-        (511, vec![511]),
-        (512, vec![512, 0]),
-        (1025, vec![512, 512, 1]),
-    ] {
+    for (size, lengths) in
+        [(0, vec![0]), (1, vec![1]), (511, vec![511]), (512, vec![512, 0]), (1025, vec![512, 512, 1])]
+    {
         let blocks = blocks_of(size, 512);
-        assert_eq!(
-            blocks.iter().map(|packet| packet.len() - 4).collect::<Vec<_>>(),
-            lengths
-        );
+        assert_eq!(blocks.iter().map(|packet| packet.len() - 4).collect::<Vec<_>>(), lengths);
         assert_eq!(blocks[0][..4], [0, 3, 0, 1]);
         assert_eq!(
-            blocks
-                .iter()
-                .flat_map(|packet| &packet[4..])
-                .copied()
-                .collect::<Vec<_>>(),
+            blocks.iter().flat_map(|packet| &packet[4..]).copied().collect::<Vec<_>>(),
             noise(size, 1)
         );
     }
@@ -82,10 +66,7 @@ fn t06_an_error_ends_the_transfer_without_an_answer() {
     let mut transfer = under_way(1);
     let step = transfer.receive(ms(1), b"\0\x05\0\x03Disk full\x07 at /tmp\0trailing");
     let message = "Disk full at /tmp".to_owned();
-    assert_eq!(
-        step,
-        Step::End(Outcome::Aborted(Abort::Client { code: 3, message }))
-    );
+    assert_eq!(step, Step::End(Outcome::Aborted(Abort::Client { code: 3, message })));
 }
 
 #[test]
@@ -106,10 +87,7 @@ fn t07_retransmits_until_patience_ends_and_then_falls_silent() {
     };
     assert_eq!(outcome, Outcome::TimedOut);
     assert_eq!(now, PATIENCE);
-    assert!(
-        (6..=20).contains(&sendings),
-        "{sendings} retransmissions in {PATIENCE:?}"
-    );
+    assert!((6..=20).contains(&sendings), "{sendings} retransmissions in {PATIENCE:?}");
     assert_eq!(transfer.retransmissions(), sendings);
 }
 
@@ -121,10 +99,7 @@ fn t07_progress_restores_all_the_patience() {
         now += ms(29_000);
         assert_eq!(transfer.tick(now), Step::SendBlocks(block..=block));
         transfer.sent(now, Some(block), false);
-        assert_eq!(
-            transfer.receive(now, &ack(block as u16)),
-            Step::SendBlocks(block + 1..=block + 1)
-        );
+        assert_eq!(transfer.receive(now, &ack(block as u16)), Step::SendBlocks(block + 1..=block + 1));
         transfer.sent(now, Some(block + 1), false);
     }
 }
@@ -139,11 +114,7 @@ fn t09_a_duplicate_ack_sends_nothing_in_lock_step() {
         assert_eq!(transfer.receive(ms(2), &ack(1)), Step::Wait);
         assert_eq!(transfer.receive(ms(2), &ack(0)), Step::Wait);
     }
-    assert_eq!(
-        transfer.deadline(),
-        deadline,
-        "echoes do not put off the retransmission either"
-    );
+    assert_eq!(transfer.deadline(), deadline, "echoes do not put off the retransmission either");
     assert_eq!(transfer.retransmissions(), 0);
 }
 
@@ -181,16 +152,8 @@ fn t11_the_timeout_follows_the_client() {
         "an instant client is asked again after the shortest timeout"
     );
     assert_eq!(timeout_after(1), ms(50));
-    assert!(
-        (ms(200)..ms(300)).contains(&timeout_after(200)),
-        "{:?}",
-        timeout_after(200)
-    );
-    assert!(
-        (ms(1000)..ms(1500)).contains(&timeout_after(1000)),
-        "{:?}",
-        timeout_after(1000)
-    );
+    assert!((ms(200)..ms(300)).contains(&timeout_after(200)), "{:?}", timeout_after(200));
+    assert!((ms(1000)..ms(1500)).contains(&timeout_after(1000)), "{:?}", timeout_after(1000));
 
     // Before anything was measured it is a second, and it doubles while nothing comes back.
     let mut transfer = Transfer::new(PLAIN, Rollover::Zero, false);
@@ -211,14 +174,7 @@ fn t11_the_timeout_follows_the_client() {
 
 #[test]
 fn t11_the_clients_own_timeout_holds_exactly() {
-    let mut transfer = Transfer::new(
-        Terms {
-            timeout: Some(7),
-            ..PLAIN
-        },
-        Rollover::Zero,
-        true,
-    );
+    let mut transfer = Transfer::new(Terms { timeout: Some(7), ..PLAIN }, Rollover::Zero, true);
     transfer.start();
     transfer.sent(ms(0), None, false);
     let mut sendings = 0;
@@ -252,10 +208,7 @@ fn t17_error_8_after_the_oack_ends_it_cleanly() {
     transfer.sent(ms(0), None, false);
     let step = transfer.receive(ms(1), b"\0\x05\0\x08no thanks\0");
     let message = "no thanks".to_owned();
-    assert_eq!(
-        step,
-        Step::End(Outcome::Aborted(Abort::Client { code: 8, message }))
-    );
+    assert_eq!(step, Step::End(Outcome::Aborted(Abort::Client { code: 8, message })));
     assert_eq!(transfer.acknowledged(), 0);
 }
 
@@ -266,11 +219,7 @@ fn t21_an_ack_within_the_window_goes_on_from_there() {
     transfer.sent(ms(1), Some(11), false);
     assert_eq!(transfer.retransmissions(), 5, "4 to 8 went out again");
     for number in [0, 1, 2, 12, 100, 65_535] {
-        assert_eq!(
-            transfer.receive(ms(2), &ack(number)),
-            Step::Wait,
-            "ACK {number} is outside the window"
-        );
+        assert_eq!(transfer.receive(ms(2), &ack(number)), Step::Wait, "ACK {number} is outside the window");
     }
     let deadline = transfer.deadline();
     assert_eq!(transfer.tick(deadline), Step::SendBlocks(4..=11));
@@ -278,13 +227,9 @@ fn t21_an_ack_within_the_window_goes_on_from_there() {
 
 #[test]
 fn t22_after_block_65535_comes_0_or_1() {
-    let zero: Vec<u16> = (65_534..65_539)
-        .map(|block| Rollover::Zero.number(block))
-        .collect();
+    let zero: Vec<u16> = (65_534..65_539).map(|block| Rollover::Zero.number(block)).collect();
     assert_eq!(zero, [65_534, 65_535, 0, 1, 2]);
-    let one: Vec<u16> = (65_534..65_539)
-        .map(|block| Rollover::One.number(block))
-        .collect();
+    let one: Vec<u16> = (65_534..65_539).map(|block| Rollover::One.number(block)).collect();
     assert_eq!(one, [65_534, 65_535, 1, 2, 3]);
     assert_eq!(Rollover::Zero.number(131_072), 0);
     assert_eq!(Rollover::One.number(131_071), 1);
@@ -301,14 +246,8 @@ fn the_ending_says_what_the_client_has() {
     };
     assert_eq!(last_sent().receive(ms(2), &ack(2)), Step::End(Outcome::Finished));
     assert_eq!(last_sent().gone(), Outcome::LastAckMissing);
-    assert_eq!(
-        last_sent().receive(ms(2), b"\0\x05\0\x05?\0"),
-        Step::End(Outcome::LastAckMissing)
-    );
-    assert_eq!(
-        last_sent().tick(ms(1) + PATIENCE),
-        Step::End(Outcome::LastAckMissing)
-    );
+    assert_eq!(last_sent().receive(ms(2), b"\0\x05\0\x05?\0"), Step::End(Outcome::LastAckMissing));
+    assert_eq!(last_sent().tick(ms(1) + PATIENCE), Step::End(Outcome::LastAckMissing));
     let full = last_sent().receive(ms(2), b"\0\x05\0\x03full\0");
     assert!(matches!(full, Step::End(Outcome::Aborted(_))), "{full:?}");
     assert_eq!(under_way(1).gone(), Outcome::Aborted(Abort::Gone));
@@ -330,8 +269,5 @@ fn packets_a_client_has_no_business_to_send_are_ignored() {
     ] {
         assert_eq!(transfer.receive(ms(1), packet), Step::Wait, "{packet:?}");
     }
-    assert_eq!(
-        transfer.receive(ms(1), b"\0\x04\0\x02padding"),
-        Step::SendBlocks(3..=4)
-    );
+    assert_eq!(transfer.receive(ms(1), b"\0\x04\0\x02padding"), Step::SendBlocks(3..=4));
 }

@@ -28,10 +28,7 @@ struct Asked {
 
 impl Access {
     pub(super) fn new(token: Option<&str>, loopback: bool) -> Self {
-        Self {
-            token: token.map(digest),
-            loopback,
-        }
+        Self { token: token.map(digest), loopback }
     }
 
     fn refusal(&self, headers: &HeaderMap, uri: &Uri) -> Option<Problem> {
@@ -61,10 +58,7 @@ pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, n
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

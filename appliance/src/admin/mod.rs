@@ -61,37 +61,22 @@ pub async fn serve<B: Board>(
     token: Option<String>,
     stop: CancellationToken,
 ) {
-    let loopback = listener
-        .local_addr()
-        .is_ok_and(|address| address.ip().is_loopback());
+    let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let router = router(board, Access::new(token.as_deref(), loopback));
-    let limits = Limits {
-        connections: CONNECTIONS,
-        per_peer: CONNECTIONS,
-        ..Limits::default()
-    };
-    connections::serve(listener, limits, stop, |_| {
-        TowerToHyperService::new(router.clone())
-    })
-    .await;
+    let limits = Limits { connections: CONNECTIONS, per_peer: CONNECTIONS, ..Limits::default() };
+    connections::serve(listener, limits, stop, |_| TowerToHyperService::new(router.clone())).await;
 }
 
 fn router<B: Board>(board: Arc<B>, access: Access) -> Router {
     Router::new()
         .route("/", get(index))
-        .route(
-            "/healthz",
-            get(|| async { Json(serde_json::json!({"status": "ok"})) }),
-        )
+        .route("/healthz", get(|| async { Json(serde_json::json!({"status": "ok"})) }))
         .route("/api/phones", get(phones::<B>))
         .route("/api/phones/{mac}", get(phone::<B>))
         .route("/api/library", get(library::<B>))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this address is only read, with GET",
-            )
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address is only read, with GET")
         })
         .with_state(board)
         .layer(middleware::from_fn_with_state(Arc::new(access), access::check))

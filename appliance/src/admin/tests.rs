@@ -26,9 +26,7 @@ impl Board for Fake {
 
     fn library_view(&self) -> LibraryView {
         let state = tempfile::tempdir().unwrap();
-        Shelf::scan(state.path(), transload_provision::load::Direction::E2m)
-            .unwrap()
-            .view()
+        Shelf::scan(state.path(), transload_provision::load::Direction::E2m).unwrap().view()
     }
 }
 
@@ -38,12 +36,7 @@ async fn open(token: Option<&str>, loopback: bool) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let router = router(Arc::new(Fake), Access::new(token, loopback));
     let service = move |_| TowerToHyperService::new(router.clone());
-    tokio::spawn(connections::serve(
-        listener,
-        Limits::default(),
-        CancellationToken::new(),
-        service,
-    ));
+    tokio::spawn(connections::serve(listener, Limits::default(), CancellationToken::new(), service));
     address
 }
 
@@ -54,24 +47,12 @@ async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (
-        status,
-        head.to_ascii_lowercase(),
-        serde_json::from_str(body).unwrap_or(Value::Null),
-    )
+    (status, head.to_ascii_lowercase(), serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
 async fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, Value) {
-    let host = if headers.contains("Host:") {
-        ""
-    } else {
-        "Host: localhost\r\n"
-    };
-    raw(
-        address,
-        &format!("GET {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n"),
-    )
-    .await
+    let host = if headers.contains("Host:") { "" } else { "Host: localhost\r\n" };
+    raw(address, &format!("GET {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n")).await
 }
 
 #[tokio::test]
@@ -79,17 +60,10 @@ async fn phones_are_shown_as_the_contract_has_them() {
     let address = open(None, true).await;
     let expected: Value = serde_json::from_str(PHONE).unwrap();
     let (status, head, body) = get(address, "/api/phones", "").await;
-    assert!(
-        status == 200 && head.contains("content-type: application/json"),
-        "{head}"
-    );
+    assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
     assert_eq!(body, json!([expected]));
     for spelling in ["001234AB45DE", "00:12:34:ab:45:de", "SEP001234AB45DE"] {
-        assert_eq!(
-            get(address, &format!("/api/phones/{spelling}"), "").await.2,
-            expected,
-            "{spelling}"
-        );
+        assert_eq!(get(address, &format!("/api/phones/{spelling}"), "").await.2, expected, "{spelling}");
     }
     let (status, _, body) = get(address, "/api/library", "").await;
     assert_eq!((status, body["loads"].clone()), (200, json!([])));
@@ -107,17 +81,11 @@ async fn errors_are_problems_that_say_what_is_wrong() {
     ] {
         let (got, head, body) = get(address, path, "").await;
         assert_eq!((got, &body["status"]), (status, &json!(status)), "{path}");
-        assert!(
-            head.contains("content-type: application/problem+json\r\n"),
-            "{head}"
-        );
+        assert!(head.contains("content-type: application/problem+json\r\n"), "{head}");
         assert!(body["detail"].as_str().unwrap().contains(word), "{body}");
     }
-    let (status, head, _) = raw(
-        address,
-        "DELETE /api/phones HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-    )
-    .await;
+    let (status, head, _) =
+        raw(address, "DELETE /api/phones HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
     assert!(status == 405 && head.contains("problem+json"), "{head}");
 }
 
@@ -125,14 +93,7 @@ async fn errors_are_problems_that_say_what_is_wrong() {
 async fn beyond_this_machine_nothing_is_shown_without_the_token() {
     let encoded = "s3cret%26with%3Dsigns%2B%25";
     let address = open(Some(TOKEN), false).await;
-    for path in [
-        "/",
-        "/healthz",
-        "/api/phones",
-        "/api/phones/001234AB45DE",
-        "/api/library",
-        "/none",
-    ] {
+    for path in ["/", "/healthz", "/api/phones", "/api/phones/001234AB45DE", "/api/library", "/none"] {
         for headers in [
             "",
             "Authorization: Bearer wrong\r\n",
@@ -141,43 +102,20 @@ async fn beyond_this_machine_nothing_is_shown_without_the_token() {
         ] {
             let (status, head, body) = get(address, path, headers).await;
             assert_eq!(status, 401, "{path} {headers}");
-            assert!(
-                head.contains("www-authenticate: bearer\r\n") && body.get("detail").is_some(),
-                "{head}"
-            );
+            assert!(head.contains("www-authenticate: bearer\r\n") && body.get("detail").is_some(), "{head}");
         }
-        assert_ne!(
-            get(address, path, &format!("Authorization: bearer {TOKEN}\r\n"))
-                .await
-                .0,
-            401,
-            "{path}"
-        );
-        assert_ne!(
-            get(address, &format!("{path}?token={encoded}"), "").await.0,
-            401,
-            "{path}"
-        );
-        assert_eq!(
-            get(address, &format!("{path}?token=s3cret"), "").await.0,
-            401,
-            "{path}"
-        );
+        assert_ne!(get(address, path, &format!("Authorization: bearer {TOKEN}\r\n")).await.0, 401, "{path}");
+        assert_ne!(get(address, &format!("{path}?token={encoded}"), "").await.0, 401, "{path}");
+        assert_eq!(get(address, &format!("{path}?token=s3cret"), "").await.0, 401, "{path}");
     }
     let unguarded = open(None, false).await;
     assert_eq!(
-        get(unguarded, "/api/phones", "Authorization: Bearer \r\n")
-            .await
-            .0,
+        get(unguarded, "/api/phones", "Authorization: Bearer \r\n").await.0,
         401,
         "no token lets nobody in"
     );
     let guarded = open(Some(TOKEN), true).await;
-    assert_eq!(
-        get(guarded, "/api/phones", "").await.0,
-        401,
-        "a token counts on this machine too"
-    );
+    assert_eq!(get(guarded, "/api/phones", "").await.0, 401, "a token counts on this machine too");
 }
 
 #[tokio::test]

@@ -31,11 +31,7 @@ struct Answer {
 
 impl Answer {
     fn now(served: Served, phone: Option<Mac>) -> Self {
-        Self {
-            served,
-            before: Vec::new(),
-            phone,
-        }
+        Self { served, before: Vec::new(), phone }
     }
 }
 
@@ -43,11 +39,7 @@ impl Plane for Bench {
     type Tracker = Tracker;
 
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
-        let Answer {
-            mut served,
-            before,
-            phone,
-        } = self.decide(&fetch);
+        let Answer { mut served, before, phone } = self.decide(&fetch);
         for ticket in before {
             if let Err(error) = ticket.await {
                 tracing::error!(path = %fetch.path, %error, "not answered: the ledger cannot be written");
@@ -89,24 +81,12 @@ impl Bench {
             }
         }
         match (asked, mac) {
-            (Asked::PhoneConfig { signed, .. }, Some(mac)) => self.config(
-                state,
-                mac,
-                &Config::Enterprise {
-                    default: false,
-                    signed,
-                },
-                fetch,
-            ),
-            (Asked::DefaultConfig { signed }, Some(mac)) => self.config(
-                state,
-                mac,
-                &Config::Enterprise {
-                    default: true,
-                    signed,
-                },
-                fetch,
-            ),
+            (Asked::PhoneConfig { signed, .. }, Some(mac)) => {
+                self.config(state, mac, &Config::Enterprise { default: false, signed }, fetch)
+            }
+            (Asked::DefaultConfig { signed }, Some(mac)) => {
+                self.config(state, mac, &Config::Enterprise { default: true, signed }, fetch)
+            }
             (Asked::Profile { psn, .. }, Some(mac)) => {
                 self.config(state, mac, &Config::Profile { psn }, fetch)
             }
@@ -126,13 +106,7 @@ impl Bench {
 
     fn missing(&self, state: &mut State, mac: Option<Mac>, name: &str) -> Answer {
         if let Some(mac) = mac {
-            self.observe(
-                state,
-                mac,
-                Fact::Missing {
-                    name: name.chars().take(NAME_KEPT).collect(),
-                },
-            );
+            self.observe(state, mac, Fact::Missing { name: name.chars().take(NAME_KEPT).collect() });
         }
         Answer::now(Served::NotFound, mac)
     }
@@ -142,16 +116,9 @@ impl Bench {
         let Some(file) = state.shelf.open_license(direction, mac) else {
             return self.missing(state, Some(mac), &format!("{mac}.lic"));
         };
-        let before = if fetch.head_only {
-            None
-        } else {
-            self.observe(state, mac, Fact::LicenseGiven { direction })
-        };
-        Answer {
-            served: Served::File(file),
-            before: before.into_iter().collect(),
-            phone: Some(mac),
-        }
+        let before =
+            if fetch.head_only { None } else { self.observe(state, mac, Fact::LicenseGiven { direction }) };
+        Answer { served: Served::File(file), before: before.into_iter().collect(), phone: Some(mac) }
     }
 
     /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it.
@@ -159,9 +126,7 @@ impl Bench {
         let load = name.parse::<LoadName>().ok();
         let verdict = self.assess(state, mac);
         let permitted = load.filter(|load| verdict.permits(load));
-        let file = permitted
-            .as_ref()
-            .and_then(|load| state.shelf.open(&load.loads_file()));
+        let file = permitted.as_ref().and_then(|load| state.shelf.open(&load.loads_file()));
         let (Some(load), Some(file)) = (permitted, file) else {
             tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
             let name = name.chars().take(NAME_KEPT).collect();
@@ -181,21 +146,9 @@ impl Bench {
         };
         let signed = matches!(config, Config::Enterprise { signed: true, .. });
         let side = config.side();
-        let user_agent = fetch
-            .user_agent
-            .as_ref()
-            .map(|agent| agent.chars().take(NAME_KEPT).collect());
-        let fact = Fact::ConfigAsked {
-            side,
-            signed,
-            model,
-            user_agent,
-        };
-        let asked = if fetch.head_only {
-            None
-        } else {
-            self.observe(state, mac, fact)
-        };
+        let user_agent = fetch.user_agent.as_ref().map(|agent| agent.chars().take(NAME_KEPT).collect());
+        let fact = Fact::ConfigAsked { side, signed, model, user_agent };
+        let asked = if fetch.head_only { None } else { self.observe(state, mac, fact) };
         if signed {
             return Answer::now(Served::NotFound, Some(mac));
         }
@@ -215,15 +168,8 @@ impl Bench {
             before.push(asked);
             before.extend(self.offer(state, mac, &verdict, side));
         }
-        let served = Served::Document {
-            body: Bytes::from(body),
-            content_type: "text/xml",
-        };
-        Answer {
-            served,
-            before,
-            phone: Some(mac),
-        }
+        let served = Served::Document { body: Bytes::from(body), content_type: "text/xml" };
+        Answer { served, before, phone: Some(mac) }
     }
 
     /// What could not be written down was not offered: the next document is a new offer.
@@ -236,24 +182,15 @@ impl Bench {
 
     /// A document that names a new load is on record before it leaves.
     fn offer(&self, state: &mut State, mac: Mac, verdict: &Assessment, side: Side) -> Vec<Ticket> {
-        let Next::Load {
-            load, when, attempt, ..
-        } = &verdict.next
-        else {
+        let Next::Load { load, when, attempt, .. } = &verdict.next else {
             return Vec::new();
         };
-        let held = state
-            .phones
-            .get(&mac)
-            .is_some_and(|phone| phone.journey.holds_offer(load, *attempt));
+        let held = state.phones.get(&mac).is_some_and(|phone| phone.journey.holds_offer(load, *attempt));
         if held {
             return Vec::new();
         }
         let conditional = when.is_some();
-        let branches = [
-            Some((load, when.clone())),
-            when.as_ref().map(|otherwise| (otherwise, None)),
-        ];
+        let branches = [Some((load, when.clone())), when.as_ref().map(|otherwise| (otherwise, None))];
         let now = self.now();
         branches
             .into_iter()
@@ -317,64 +254,31 @@ fn enterprise(
         let model = verdict.model.as_deref().and_then(|name| catalog.model(name));
         let loads: Vec<ModelLoad<'_>> = model
             .zip(load)
-            .map(|(model, load)| ModelLoad {
-                model: &model.name,
-                id: model.id,
-                load,
-            })
+            .map(|(model, load)| ModelLoad { model: &model.name, id: model.id, load })
             .into_iter()
             .collect();
-        return documents::xml_default(&XmlDefault {
-            server: settings.server,
-            loads: &loads,
-        })
-        .map(Some);
+        return documents::xml_default(&XmlDefault { server: settings.server, loads: &loads }).map(Some);
     }
     let call_managers: &[_] = match verdict.next {
         Next::Final => &settings.after.call_manager,
         _ => &[],
     };
-    documents::sep(&Sep {
-        load,
-        load_server: settings.server,
-        call_managers,
-    })
-    .map(Some)
+    documents::sep(&Sep { load, load_server: settings.server, call_managers }).map(Some)
 }
 
 fn profile(verdict: &Assessment, settings: &Settings, mac: Mac) -> Result<Vec<u8>, DocumentError> {
     let (purpose, license) = match &verdict.next {
-        Next::Load {
-            load,
-            when: None,
-            license,
-            ..
-        } => (Purpose::Upgrade(load), *license),
-        Next::Load {
-            load,
-            when: Some(transition),
-            license,
-            ..
-        } => (
-            Purpose::Cross {
-                transition,
-                target: load,
-            },
-            *license,
-        ),
+        Next::Load { load, when: None, license, .. } => (Purpose::Upgrade(load), *license),
+        Next::Load { load, when: Some(transition), license, .. } => {
+            (Purpose::Cross { transition, target: load }, *license)
+        }
         Next::Nothing | Next::Introduction => (Purpose::Hold, false),
         Next::License => (Purpose::Hold, true),
         Next::Final => (Purpose::Finish(&settings.after.profile), false),
     };
     documents::profile(&Profile {
-        server: FileServer {
-            address: settings.server,
-            port: settings.http_port,
-        },
-        audience: Audience::Phone {
-            mac,
-            attempt: verdict.attempt,
-        },
+        server: FileServer { address: settings.server, port: settings.http_port },
+        audience: Audience::Phone { mac, attempt: verdict.attempt },
         license,
         purpose,
     })

@@ -75,50 +75,24 @@ pub(super) fn who(state: &State, address: Ipv4Addr, asked: &Asked, path: &str, a
     let in_path = names::path_identity(path).map(|(mac, _)| mac);
     let in_agent = agent.and_then(client::user_agent).and_then(|signal| signal.mac);
     let leased = state.addresses.leases.get(&address).copied();
-    let signals = [
-        ("its lease", leased),
-        ("the file's name", named),
-        ("the URL", in_path),
-    ];
-    let told: Vec<(&str, Mac)> = signals
-        .into_iter()
-        .filter_map(|(source, mac)| Some((source, mac?)))
-        .collect();
+    let signals = [("its lease", leased), ("the file's name", named), ("the URL", in_path)];
+    let told: Vec<(&str, Mac)> =
+        signals.into_iter().filter_map(|(source, mac)| Some((source, mac?))).collect();
     let Some(&(source, mac)) = told.first() else {
         let phone = state.addresses.speakers.get(&address).copied().or(in_agent);
-        return Who {
-            phone,
-            concerns: phone,
-            doubt: None,
-        };
+        return Who { phone, concerns: phone, doubt: None };
     };
     if let Some((other, stranger)) = told.iter().find(|(_, other)| *other != mac) {
         let doubt = format!("{address} is {mac} by {source} and {stranger} by {other}");
-        return Who {
-            phone: None,
-            concerns: leased,
-            doubt: Some(doubt),
-        };
+        return Who { phone: None, concerns: leased, doubt: Some(doubt) };
     }
-    let elsewhere = state
-        .addresses
-        .leased_to
-        .get(&mac)
-        .filter(|lease| **lease != address);
+    let elsewhere = state.addresses.leased_to.get(&mac).filter(|lease| **lease != address);
     if let (true, Some(lease)) = (state.rules.gives_leases, elsewhere) {
         let doubt = format!("{address} says by {source} that it is {mac}, which has the lease of {lease}");
-        return Who {
-            phone: None,
-            concerns: Some(mac),
-            doubt: Some(doubt),
-        };
+        return Who { phone: None, concerns: Some(mac), doubt: Some(doubt) };
     }
     let doubt = in_agent
         .filter(|agent| *agent != mac)
         .map(|agent| format!("{address} is {mac} by {source} and {agent} by its User-Agent"));
-    Who {
-        phone: Some(mac),
-        concerns: Some(mac),
-        doubt,
-    }
+    Who { phone: Some(mac), concerns: Some(mac), doubt }
 }

@@ -46,10 +46,9 @@ fn stranger(state: &State, client: &Client<'_>, class: Option<&ClassRule>) -> Ve
             options: class.options.clone(),
             ..Grant::default()
         }),
-        None if state.rules.admit_all => Verdict::Grant(Grant {
-            class: "no phone".into(),
-            ..Grant::default()
-        }),
+        None if state.rules.admit_all => {
+            Verdict::Grant(Grant { class: "no phone".into(), ..Grant::default() })
+        }
         None => {
             let said = client.vendor_class.map_or("nothing".into(), |class| {
                 class
@@ -70,23 +69,9 @@ fn grant(state: &State, verdict: &Assessment, class: Option<&ClassRule>) -> Gran
     let settings = &state.rules.settings;
     let this = [settings.server];
     let home = &settings.after.call_manager;
-    let enterprise = if verdict.next == Next::Final && !home.is_empty() {
-        home.as_slice()
-    } else {
-        &this
-    };
-    let server = FileServer {
-        address: settings.server,
-        port: settings.http_port,
-    };
-    let built_in = phone_options(
-        verdict.steered_as,
-        &Steering {
-            server,
-            enterprise,
-            cda: false,
-        },
-    );
+    let enterprise = if verdict.next == Next::Final && !home.is_empty() { home.as_slice() } else { &this };
+    let server = FileServer { address: settings.server, port: settings.http_port };
+    let built_in = phone_options(verdict.steered_as, &Steering { server, enterprise, cda: false });
     let mut layers = vec![Layer {
         origin: Origin::BuiltIn(built_in.class),
         next_server: built_in.next_server,
@@ -105,40 +90,24 @@ fn grant(state: &State, verdict: &Assessment, class: Option<&ClassRule>) -> Gran
         next_server: resolved.next_server.map(|(address, _)| address),
         server_name: None,
         boot_file: None,
-        options: resolved
-            .options
-            .into_iter()
-            .map(|option| (option.code, option.value))
-            .collect(),
+        options: resolved.options.into_iter().map(|option| (option.code, option.value)).collect(),
     }
 }
 
 impl Bench {
     fn note(&self, state: &mut State, client: &Client<'_>, mac: Mac) {
-        let vendor_class = client
-            .vendor_class
-            .map(|class| String::from_utf8_lossy(class).into_owned());
+        let vendor_class = client.vendor_class.map(|class| String::from_utf8_lossy(class).into_owned());
         let request_list = client.request_list.to_vec();
         let known = state.phones.get(&mac).map(|phone| &phone.journey);
         let news = known.is_none_or(|journey| {
             let said = journey.vendor_class != vendor_class || journey.request_list != request_list;
             // A DISCOVER repeated before the phone asked for anything is the same boot.
             let again = client.boots
-                && journey
-                    .booted
-                    .is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
+                && journey.booted.is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
             said || again
         });
         if news {
-            self.observe(
-                state,
-                mac,
-                Fact::Dhcp {
-                    boot: client.boots,
-                    vendor_class,
-                    request_list,
-                },
-            );
+            self.observe(state, mac, Fact::Dhcp { boot: client.boots, vendor_class, request_list });
         }
     }
 
@@ -149,10 +118,7 @@ impl Bench {
             (Outcome::Acknowledged, Some(address)) => {
                 let mut state = self.state();
                 state.addresses.lease(address, mac);
-                let news = state
-                    .phones
-                    .get(&mac)
-                    .is_some_and(|phone| phone.journey.address != Some(address));
+                let news = state.phones.get(&mac).is_some_and(|phone| phone.journey.address != Some(address));
                 if news {
                     self.observe(&mut state, mac, Fact::Leased { address });
                 }
@@ -184,10 +150,7 @@ impl Journal for Bench {
         let mut rows = Vec::with_capacity(records.len());
         for record in &records {
             match serde_json::to_string(record) {
-                Ok(json) => rows.push(Record::Lease {
-                    client: record.address.octets().to_vec(),
-                    json,
-                }),
+                Ok(json) => rows.push(Record::Lease { client: record.address.octets().to_vec(), json }),
                 Err(error) => return Box::pin(std::future::ready(Err(CommitFailed(error.to_string())))),
             }
         }

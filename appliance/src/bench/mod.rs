@@ -141,12 +141,7 @@ impl Bench {
     pub async fn close(&self) {
         let now = self.now();
         let mut records = vec![Record::Mark(now)];
-        for (mac, phone) in self
-            .state()
-            .phones
-            .iter_mut()
-            .filter(|(_, phone)| phone.unfolded > 0)
-        {
+        for (mac, phone) in self.state().phones.iter_mut().filter(|(_, phone)| phone.unfolded > 0) {
             if let Ok(json) = serde_json::to_string(&phone.journey) {
                 records.push(Record::Snapshot { mac: *mac, json });
                 phone.unfolded = 0;
@@ -163,11 +158,7 @@ impl Bench {
         let now = self.now();
         let mut records = vec![Record::Mark(now)];
         let mut state = self.state();
-        for (mac, phone) in state
-            .phones
-            .iter_mut()
-            .filter(|(_, phone)| phone.unfolded >= FOLD_AFTER)
-        {
+        for (mac, phone) in state.phones.iter_mut().filter(|(_, phone)| phone.unfolded >= FOLD_AFTER) {
             if let Ok(json) = serde_json::to_string(&phone.journey) {
                 records.push(Record::Snapshot { mac: *mac, json });
                 phone.unfolded = 0;
@@ -187,18 +178,14 @@ impl Bench {
         if !room && !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
             return None;
         }
-        let phone = state.phones.entry(mac).or_insert_with(|| Phone {
-            journey: Journey::new(mac, observation.at),
-            unfolded: 0,
-        });
+        let phone = state
+            .phones
+            .entry(mac)
+            .or_insert_with(|| Phone { journey: Journey::new(mac, observation.at), unfolded: 0 });
         phone.journey.observe(&observation);
         phone.unfolded += 1;
         let json = serde_json::to_string(&observation).ok()?;
-        Some(self.ledger.append(vec![Record::Observation {
-            mac,
-            at: observation.at,
-            json,
-        }]))
+        Some(self.ledger.append(vec![Record::Observation { mac, at: observation.at, json }]))
     }
 
     fn assess(&self, state: &State, mac: Mac) -> Assessment {
@@ -232,10 +219,9 @@ fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
     for (mac, _, json) in &restored.observations {
         match serde_json::from_str::<Observation>(json) {
             Ok(observation) => {
-                let phone = phones.entry(*mac).or_insert_with(|| Phone {
-                    journey: Journey::new(*mac, observation.at),
-                    unfolded: 0,
-                });
+                let phone = phones
+                    .entry(*mac)
+                    .or_insert_with(|| Phone { journey: Journey::new(*mac, observation.at), unfolded: 0 });
                 phone.journey.observe(&observation);
                 phone.unfolded += 1;
             }

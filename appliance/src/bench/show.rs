@@ -11,9 +11,7 @@ use crate::view::PhoneView;
 
 pub(super) fn phones(state: &State, catalog: &Catalog, now: Time) -> Vec<PhoneView> {
     let macs: BTreeSet<Mac> = state.phones.keys().chain(state.roster.keys()).copied().collect();
-    macs.into_iter()
-        .map(|mac| phone(state, catalog, now, mac))
-        .collect()
+    macs.into_iter().map(|mac| phone(state, catalog, now, mac)).collect()
 }
 
 pub(super) fn phone(state: &State, catalog: &Catalog, now: Time, mac: Mac) -> PhoneView {

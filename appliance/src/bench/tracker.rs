@@ -42,42 +42,23 @@ impl std::fmt::Debug for Bench {
 
 impl Tracker {
     pub(super) fn new(bench: &Arc<Bench>, phone: Option<Mac>, name: String, size: u64) -> Self {
-        let of = phone.map(|mac| Transfer {
-            mac,
-            name,
-            size,
-            stretch: Mutex::default(),
-        });
-        Self {
-            bench: Arc::clone(bench),
-            of,
-        }
+        let of = phone.map(|mac| Transfer { mac, name, size, stretch: Mutex::default() });
+        Self { bench: Arc::clone(bench), of }
     }
 
     /// For answers whose transfer tells nothing.
     pub(super) fn idle(bench: &Arc<Bench>) -> Self {
-        Self {
-            bench: Arc::clone(bench),
-            of: None,
-        }
+        Self { bench: Arc::clone(bench), of: None }
     }
 
     fn end_early(&mut self, why: &str) {
         let Some(transfer) = self.of.take() else { return };
-        let cause = format!(
-            "stopped at byte {} of {}: {why}",
-            transfer.stretch().to,
-            transfer.size
-        );
-        let broken = Fact::Broken {
-            name: transfer.name.clone(),
-            cause,
-        };
+        let cause = format!("stopped at byte {} of {}: {why}", transfer.stretch().to, transfer.size);
+        let broken = Fact::Broken { name: transfer.name.clone(), cause };
         // The last bytes may be on their way still: a broken transfer never counts as whole.
         let mut sent = transfer.stretch();
         sent.to = sent.to.min(transfer.size.saturating_sub(1));
-        self.bench
-            .ended(transfer.mac, vec![transfer.fetched(sent), broken]);
+        self.bench.ended(transfer.mac, vec![transfer.fetched(sent), broken]);
     }
 }
 
@@ -96,8 +77,7 @@ impl Track for Tracker {
 
     fn finish(mut self) {
         if let Some(transfer) = self.of.take() {
-            self.bench
-                .ended(transfer.mac, vec![transfer.fetched(transfer.stretch())]);
+            self.bench.ended(transfer.mac, vec![transfer.fetched(transfer.stretch())]);
         }
     }
 
@@ -119,12 +99,7 @@ impl Transfer {
 
     fn fetched(&self, stretch: Stretch) -> Fact {
         let from = stretch.from.unwrap_or(0);
-        Fact::Fetched {
-            name: self.name.clone(),
-            from,
-            to: stretch.to,
-            size: self.size,
-        }
+        Fact::Fetched { name: self.name.clone(), from, to: stretch.to, size: self.size }
     }
 }
 

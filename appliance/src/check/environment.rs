@@ -41,26 +41,9 @@ pub(super) fn checks(
     let problems = [
         ("scenario", config.servable().err().and_then(first)),
         ("state-folder", state_folder(state)),
-        (
-            "interface",
-            place
-                .as_ref()
-                .err()
-                .cloned()
-                .and_then(first)
-                .or_else(|| down(place.as_ref().ok()?)),
-        ),
-        (
-            "addresses",
-            place
-                .as_ref()
-                .ok()
-                .and_then(|place| first(config.dhcp_server(place.network).err()?)),
-        ),
-        (
-            "ports",
-            place.as_ref().ok().and_then(|place| ports(config, place)),
-        ),
+        ("interface", place.as_ref().err().cloned().and_then(first).or_else(|| down(place.as_ref().ok()?))),
+        ("addresses", place.as_ref().ok().and_then(|place| first(config.dhcp_server(place.network).err()?))),
+        ("ports", place.as_ref().ok().and_then(|place| ports(config, place))),
         ("disk-space", disk_space(state)),
         ("clock", clock(state, catalog, now)),
         ("roster", roster.first().map(|line| row(line, roster.len()))),
@@ -71,12 +54,7 @@ pub(super) fn checks(
 fn result(check: &'static str, problem: Option<Problem>) -> EnvironmentCheck {
     let ok = problem.is_none();
     let (cause, cure) = problem.map(|problem| (problem.cause, problem.cure)).unzip();
-    EnvironmentCheck {
-        check,
-        ok,
-        cause,
-        cure,
-    }
+    EnvironmentCheck { check, ok, cause, cure }
 }
 
 fn first(failure: Failure) -> Option<Problem> {
@@ -84,14 +62,9 @@ fn first(failure: Failure) -> Option<Problem> {
 }
 
 fn row(line: &str, count: usize) -> Problem {
-    let more = if count > 1 {
-        format!(" (and {} more)", count - 1)
-    } else {
-        String::new()
-    };
-    let (cause, cure) = line
-        .rsplit_once("; ")
-        .unwrap_or((line, "correct the row in the spreadsheet and export it again"));
+    let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+    let (cause, cure) =
+        line.rsplit_once("; ").unwrap_or((line, "correct the row in the spreadsheet and export it again"));
     Problem::new(format!("{cause}{more}"), cure)
 }
 
@@ -99,29 +72,18 @@ fn state_folder(state: &Path) -> Option<Problem> {
     let path = state.display();
     if !state.is_dir() {
         let cure = format!("run: mkdir -p {path}/firmware {path}/licenses/e2m {path}/licenses/m2e");
-        return Some(Problem::new(
-            format!("the state folder {path} does not exist"),
-            cure,
-        ));
+        return Some(Problem::new(format!("the state folder {path} does not exist"), cure));
     }
-    access(state, AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK)
-        .err()
-        .map(|errno| {
-            let cure = "give it to the user that Transload runs as, or run the command as that user";
-            Problem::new(
-                format!("cannot write to the state folder {path}: {}", errno.desc()),
-                cure,
-            )
-        })
+    access(state, AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK).err().map(|errno| {
+        let cure = "give it to the user that Transload runs as, or run the command as that user";
+        Problem::new(format!("cannot write to the state folder {path}: {}", errno.desc()), cure)
+    })
 }
 
 fn down(place: &Place) -> Option<Problem> {
     let device = place.device.as_ref().filter(|device| !device.up)?;
     let cure = format!("plug its cable in, and run: ip link set {} up", device.name);
-    Some(Problem::new(
-        format!("{} is down or has no link", device.name),
-        cure,
-    ))
+    Some(Problem::new(format!("{} is down or has no link", device.name), cure))
 }
 
 /// Ports that somebody else listens on. They are ours where a bench runs on this state folder.
@@ -130,31 +92,19 @@ fn ports(config: &Config, place: &Place) -> Option<Problem> {
         return None;
     }
     let phones = IpAddr::V4(place.server());
-    let tcp = place
-        .http
-        .iter()
-        .map(|address| ("tcp", SocketAddr::V4(*address)))
-        .chain([("tcp", place.admin)]);
+    let tcp =
+        place.http.iter().map(|address| ("tcp", SocketAddr::V4(*address))).chain([("tcp", place.admin)]);
     let udp = [("udp", SocketAddr::V4(place.tftp))].into_iter();
-    let dhcp = config
-        .dhcp
-        .enabled
-        .then_some(("udp", SocketAddr::new(phones, 67)));
+    let dhcp = config.dhcp.enabled.then_some(("udp", SocketAddr::new(phones, 67)));
     let taken: Vec<String> = tcp
         .chain(udp)
         .chain(dhcp)
         .filter(|(protocol, address)| is_taken(protocol, *address))
         .map(|(protocol, address)| format!("{protocol} {}", address.port()))
         .collect();
-    let (port, protocol) = taken
-        .first()?
-        .split_once(' ')
-        .map(|(protocol, port)| (port, protocol))?;
+    let (port, protocol) = taken.first()?.split_once(' ').map(|(protocol, port)| (port, protocol))?;
     let cure = format!("see which program it is with `ss -lp --{protocol} sport = :{port}`, and stop it");
-    Some(Problem::new(
-        format!("another program listens on {}", taken.join(", ")),
-        cure,
-    ))
+    Some(Problem::new(format!("another program listens on {}", taken.join(", ")), cure))
 }
 
 fn is_taken(protocol: &str, address: SocketAddr) -> bool {
@@ -196,10 +146,8 @@ fn disk_space(state: &Path) -> Option<Problem> {
 }
 
 fn clock(state: &Path, catalog: &Catalog, now: Time) -> Option<Problem> {
-    let today = i64::try_from(now.0)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())?
-        .to_string();
+    let today =
+        i64::try_from(now.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())?.to_string();
     let built = Catalog::current().date.max(catalog.date.clone());
     let path = state.join("ledger.db");
     let behind = path.exists() && ledger::read(&path).is_ok_and(|ledger| now.0 + SLACK < ledger.high_water.0);

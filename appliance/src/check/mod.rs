@@ -53,29 +53,15 @@ impl Report {
 pub fn run(config: &Config, args: &CheckArgs) -> Result<ExitCode, Failure> {
     let report = report(config)?;
     if args.json {
-        println!(
-            "{}",
-            serde_json::to_string(&report).map_err(|error| internal(&error))?
-        );
+        println!("{}", serde_json::to_string(&report).map_err(|error| internal(&error))?);
     } else {
-        print!(
-            "{}",
-            show::report(&report, config.migration.direction, crate::table::width())
-        );
+        print!("{}", show::report(&report, config.migration.direction, crate::table::width()));
     }
-    Ok(if report.trouble() {
-        ExitCode::from(Exit::Act as u8)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if report.trouble() { ExitCode::from(Exit::Act as u8) } else { ExitCode::SUCCESS })
 }
 
 fn internal(error: &serde_json::Error) -> Failure {
-    Failure::new(
-        Exit::Act,
-        format!("the report cannot be written as JSON: {error}"),
-        "run it without --json",
-    )
+    Failure::new(Exit::Act, format!("the report cannot be written as JSON: {error}"), "run it without --json")
 }
 
 fn report(config: &Config) -> Result<Report, Failure> {
@@ -85,23 +71,9 @@ fn report(config: &Config) -> Result<Report, Failure> {
     let catalog = home::catalog(config)?;
     let (entries, roster_problems) = home::roster(&config.bench.state)?;
     let shelf = Shelf::scan(&config.bench.state, settings.direction)?;
-    let now = Time(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis() as u64,
-    );
-    let context = Context {
-        catalog: &catalog,
-        library: &shelf.index,
-        settings: &settings,
-        entry: None,
-        now,
-    };
-    let phones: Vec<_> = entries
-        .iter()
-        .map(|entry| phones::phone(entry, &context))
-        .collect();
+    let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
+    let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
+    let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
     let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
     let environment = environment::checks(config, &place, &catalog, &roster_problems, now);
     Ok(Report {
@@ -110,12 +82,7 @@ fn report(config: &Config) -> Result<Report, Failure> {
         loads: phones::loads(&context),
         environment,
         models: phones::models(&context),
-        licenses: shelf
-            .index
-            .licenses
-            .iter()
-            .filter(|(of, _)| *of == settings.direction)
-            .count(),
+        licenses: shelf.index.licenses.iter().filter(|(of, _)| *of == settings.direction).count(),
         notes: show::notes(&shelf, &entries, &context),
         phones,
     })

@@ -69,28 +69,17 @@ pub(super) struct LoadCheck {
 
 /// What would be said of the phone the moment it appears.
 pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
-    let context = Context {
-        entry: Some(entry),
-        ..*context
-    };
+    let context = Context { entry: Some(entry), ..*context };
     let arrived = Journey::new(entry.mac, context.now);
     let assessment = assess(Some(&arrived), entry.mac, &context);
     // A phone tells its model when it is plugged in; until then only its license can be looked at.
-    let hold = if entry.model.is_none() {
-        unlicensed(entry.mac, &context)
-    } else {
-        assessment.hold
-    };
+    let hold = if entry.model.is_none() { unlicensed(entry.mac, &context) } else { assessment.hold };
     PhoneCheck {
         mac: entry.mac,
         model: assessment.model,
         vid: entry.vid.map(|vid| vid.to_string()),
         route: assessment.route.iter().map(ToString::to_string).collect(),
-        state: if hold.is_some() {
-            Verdict::Held
-        } else {
-            Verdict::Ready
-        },
+        state: if hold.is_some() { Verdict::Held } else { Verdict::Ready },
         hold,
     }
 }
@@ -108,28 +97,14 @@ fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
 
 /// All models of the catalog.
 pub(super) fn models(context: &Context<'_>) -> Vec<ModelCheck> {
-    context
-        .catalog
-        .models
-        .iter()
-        .map(|model| self::model(model, context))
-        .collect()
+    context.catalog.models.iter().map(|model| self::model(model, context)).collect()
 }
 
 fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
     let settings = context.settings;
-    let at_hand = |family: &str| {
-        context
-            .library
-            .loads
-            .keys()
-            .any(|load| load.family().eq_ignore_ascii_case(family))
-    };
-    let pin = model
-        .family
-        .as_ref()
-        .and_then(|family| settings.routes.get(family))
-        .map(Vec::as_slice);
+    let at_hand =
+        |family: &str| context.library.loads.keys().any(|load| load.family().eq_ignore_ascii_case(family));
+    let pin = model.family.as_ref().and_then(|family| settings.routes.get(family)).map(Vec::as_slice);
     let proceed = settings.unknown_vid == UnknownVid::Proceed;
     let query = Query {
         model,
@@ -139,12 +114,7 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
         pin,
         unknown_vid_proceeds: proceed,
     };
-    let row = |state, route, note| ModelCheck {
-        name: model.name.clone(),
-        state,
-        route,
-        note,
-    };
+    let row = |state, route, note| ModelCheck { name: model.name.clone(), state, route, note };
     match route::plan(&query, context.catalog, context.library) {
         Err(refusal) if refusal.code == NoRouteCode::NotEligible => {
             row(ModelState::NotEligible, Vec::new(), String::new())
@@ -152,47 +122,23 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
         Err(_) if pin.is_none() && !model.family.as_deref().is_some_and(at_hand) => {
             row(ModelState::NoFirmware, Vec::new(), String::new())
         }
-        Err(refusal) => row(
-            ModelState::Held,
-            Vec::new(),
-            format!("{}; {}", refusal.cause, refusal.cure),
-        ),
+        Err(refusal) => row(ModelState::Held, Vec::new(), format!("{}; {}", refusal.cause, refusal.cure)),
         Ok(Route { hops, .. }) => {
             let every_vid = proceed || hops.iter().all(|hop| hop.safe_for_every_vid);
-            let state = if every_vid {
-                ModelState::Ready
-            } else {
-                ModelState::NeedsVid
-            };
-            row(
-                state,
-                hops.iter().map(|hop| hop.to.to_string()).collect(),
-                String::new(),
-            )
+            let state = if every_vid { ModelState::Ready } else { ModelState::NeedsVid };
+            row(state, hops.iter().map(|hop| hop.to.to_string()).collect(), String::new())
         }
     }
 }
 
 /// All loads, and those of pinned routes that are not at hand.
 pub(super) fn loads(context: &Context<'_>) -> Vec<LoadCheck> {
-    let known = context
-        .library
-        .loads
-        .iter()
-        .map(|(name, load)| self::load(name, load));
+    let known = context.library.loads.iter().map(|(name, load)| self::load(name, load));
     let pinned = context.settings.routes.values().flatten();
-    let absent = pinned
-        .filter(|name| !context.library.loads.contains_key(name))
-        .map(|name| {
-            let missing = vec![name.loads_file()];
-            self::load(
-                name,
-                &Load {
-                    missing,
-                    ..Load::default()
-                },
-            )
-        });
+    let absent = pinned.filter(|name| !context.library.loads.contains_key(name)).map(|name| {
+        let missing = vec![name.loads_file()];
+        self::load(name, &Load { missing, ..Load::default() })
+    });
     known.chain(absent).collect()
 }
 

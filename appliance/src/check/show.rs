@@ -29,23 +29,12 @@ impl Page {
 
 /// What needs somebody first, then everything else.
 pub(super) fn report(report: &Report, direction: Direction, width: Option<usize>) -> String {
-    let mut page = Page {
-        text: String::new(),
-        width,
-    };
+    let mut page = Page { text: String::new(), width };
     for wrong in report.environment.iter().filter(|check| !check.ok) {
-        page.line(&format!(
-            "{}: {}",
-            wrong.check,
-            wrong.cause.as_deref().unwrap_or_default()
-        ));
+        page.line(&format!("{}: {}", wrong.check, wrong.cause.as_deref().unwrap_or_default()));
         page.line(&format!("  cure: {}", wrong.cure.as_deref().unwrap_or_default()));
     }
-    let fine = report
-        .environment
-        .iter()
-        .filter(|check| check.ok)
-        .map(|check| check.check);
+    let fine = report.environment.iter().filter(|check| check.ok).map(|check| check.check);
     page.line(&format!("fine: {}", fine.collect::<Vec<_>>().join(", ")));
     phones(&mut page, report, direction);
     models(&mut page, &report.models);
@@ -68,10 +57,7 @@ fn phones(page: &mut Page, report: &Report, direction: Direction) {
         return;
     }
     page.line("");
-    page.line(&format!(
-        "Phones of the roster: {} ready, {} held",
-        report.ready, report.held
-    ));
+    page.line(&format!("Phones of the roster: {} ready, {} held", report.ready, report.held));
     for phone in &report.phones {
         let Some(hold) = &phone.hold else { continue };
         let model = phone.model.as_deref().unwrap_or("?");
@@ -80,19 +66,9 @@ fn phones(page: &mut Page, report: &Report, direction: Direction) {
     }
     let row = |phone: &PhoneCheck| {
         let dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-        vec![
-            phone.mac.to_string(),
-            dash(&phone.model),
-            dash(&phone.vid),
-            phone.route.join(" > "),
-        ]
+        vec![phone.mac.to_string(), dash(&phone.model), dash(&phone.vid), phone.route.join(" > ")]
     };
-    let ready: Vec<_> = report
-        .phones
-        .iter()
-        .filter(|phone| phone.state == Verdict::Ready)
-        .map(row)
-        .collect();
+    let ready: Vec<_> = report.phones.iter().filter(|phone| phone.state == Verdict::Ready).map(row).collect();
     if !ready.is_empty() {
         page.table(&["READY", "MODEL", "VID", "ROUTE"], &ready);
     }
@@ -112,27 +88,15 @@ fn models(page: &mut Page, models: &[ModelCheck]) {
     }
     page.line("");
     for (state, label) in [
-        (
-            ModelState::Ready,
-            "Models that can be migrated, with a license each",
-        ),
-        (
-            ModelState::NeedsVid,
-            "The same, if the roster tells their hardware version (VID)",
-        ),
+        (ModelState::Ready, "Models that can be migrated, with a license each"),
+        (ModelState::NeedsVid, "The same, if the roster tells their hardware version (VID)"),
         (ModelState::Held, "Models that would be held"),
-        (
-            ModelState::NoFirmware,
-            "Models without firmware of their family in the library",
-        ),
+        (ModelState::NoFirmware, "Models without firmware of their family in the library"),
         (ModelState::NotEligible, "Models that cannot be migrated"),
     ] {
         for (model, names) in groups.iter().filter(|(model, _)| model.state == state) {
             page.line(&format!("{label}: {}", names.join(", ")));
-            for line in [model.route.join(" > "), model.note.clone()]
-                .iter()
-                .filter(|line| !line.is_empty())
-            {
+            for line in [model.route.join(" > "), model.note.clone()].iter().filter(|line| !line.is_empty()) {
                 page.line(&format!("  {line}"));
             }
         }
@@ -146,19 +110,13 @@ fn loads(page: &mut Page, loads: &[LoadCheck]) {
         return;
     }
     let row = |load: &LoadCheck| vec![load.name.clone(), load.kind.to_owned(), load.state.to_owned()];
-    page.table(
-        &["LOAD", "KIND", "STATE"],
-        &loads.iter().map(row).collect::<Vec<_>>(),
-    );
+    page.table(&["LOAD", "KIND", "STATE"], &loads.iter().map(row).collect::<Vec<_>>());
     for load in loads {
         for file in &load.missing {
             page.line(&format!("  {} needs {file}, which is missing", load.name));
         }
         for (file, cause) in &load.damaged {
-            page.line(&format!(
-                "  {} needs {file}, which is damaged: {cause}",
-                load.name
-            ));
+            page.line(&format!("  {} needs {file}, which is damaged: {cause}", load.name));
         }
     }
 }

@@ -17,13 +17,7 @@ pub(super) fn dhcp(dhcp: written::Dhcp, address: Option<Prefix>, f: &mut Finding
     let lease = f.span(dhcp.lease.as_ref(), "dhcp.lease", hour);
     let pool = network::pool(dhcp.pool.as_ref(), "dhcp.pool", address, f);
     let options = options::common(dhcp.options, "dhcp.options", f);
-    let own = Network {
-        subnet: None,
-        pool,
-        exclude: ranges(dhcp.exclude),
-        lease,
-        options,
-    };
+    let own = Network { subnet: None, pool, exclude: ranges(dhcp.exclude), lease, options };
     let mut networks: Vec<Network> = Vec::new();
     for spanned in dhcp.network {
         let place = spanned.span();
@@ -103,11 +97,7 @@ fn classes(written: Vec<Spanned<written::Class>>, f: &mut Findings<'_>) -> Vec<C
     }
     let mut at = |name: &str, message: &str| {
         // Of two classes with one name the later one is the mistake.
-        let place = places
-            .iter()
-            .rev()
-            .find(|(known, _)| known == name)
-            .map(|(_, place)| place.clone());
+        let place = places.iter().rev().find(|(known, _)| known == name).map(|(_, place)| place.clone());
         let (cause, cure) = cause_and_cure(message);
         f.problem(place.unwrap_or_default(), &format!("dhcp.class: {cause}"), cure);
     };
@@ -118,9 +108,7 @@ fn classes(written: Vec<Spanned<written::Class>>, f: &mut Findings<'_>) -> Vec<C
                 let name = match &error {
                     ClassError::NameTaken(name)
                     | ClassError::MatchesNobody(name)
-                    | ClassError::Unreachable {
-                        unreachable: name, ..
-                    } => name.as_str(),
+                    | ClassError::Unreachable { unreachable: name, .. } => name.as_str(),
                     ClassError::Nameless | ClassError::Oui(_) => "",
                 };
                 at(name, &error.to_string());
@@ -135,12 +123,7 @@ fn reservations(written: Vec<Spanned<written::Reservation>>, f: &mut Findings<'_
     let mut reservations = Vec::new();
     for spanned in written {
         let place = spanned.span();
-        let written::Reservation {
-            mac,
-            client_id,
-            address,
-            options,
-        } = spanned.into_inner();
+        let written::Reservation { mac, client_id, address, options } = spanned.into_inner();
         let client = match (mac.map(Spanned::into_inner), client_id.map(Spanned::into_inner)) {
             (Some(Text(mac)), None) => Some(Client::Mac(mac)),
             (None, Some(Text(Hex(id)))) => Some(Client::Id(id)),
@@ -156,11 +139,7 @@ fn reservations(written: Vec<Spanned<written::Reservation>>, f: &mut Findings<'_
             f.problem(place, &cause, "keep one of the two");
         }
         let options = options::of_phones(options, &format!("dhcp.reservation {address}"), f);
-        reservations.push(Reservation {
-            client,
-            address,
-            options,
-        });
+        reservations.push(Reservation { client, address, options });
     }
     reservations
 }

@@ -278,20 +278,13 @@ impl Config {
     pub fn parse(text: &str, file: &Path) -> Result<Self, Failure> {
         let source = reader::Source { file, text };
         let (written, problems) = reader::read(source);
-        let failure = |problems| Failure {
-            exit: Exit::Usage,
-            problems,
-        };
+        let failure = |problems| Failure { exit: Exit::Usage, problems };
         if !problems.is_empty() {
             return Err(failure(problems));
         }
         // What a mistake of form left out would be missed here, and told as a second mistake.
         let (config, problems) = validate::validate(written, source);
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(failure(problems))
-        }
+        if problems.is_empty() { Ok(config) } else { Err(failure(problems)) }
     }
 
     /// Reads the file that `--config` names, or else the first of [`PLACES`] that exists, or else the defaults.
@@ -308,25 +301,13 @@ impl Config {
                 "name another with --config, or write one with `transload init`",
             )
         })?;
-        Ok(Self {
-            file: Some(path.to_owned()),
-            ..Self::parse(&text, path)?
-        })
+        Ok(Self { file: Some(path.to_owned()), ..Self::parse(&text, path)? })
     }
 
     /// Direction and sides.
     pub fn scenario(&self) -> Scenario {
-        let Migration {
-            direction,
-            enterprise,
-            multiplatform,
-            ..
-        } = self.migration;
-        Scenario {
-            direction,
-            enterprise,
-            multiplatform,
-        }
+        let Migration { direction, enterprise, multiplatform, .. } = self.migration;
+        Scenario { direction, enterprise, multiplatform }
     }
 
     /// The scenario by its name, such as `e2m/dhcp/dhcp`.

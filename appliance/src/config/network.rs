@@ -27,22 +27,15 @@ impl Config {
         let mut networks = vec![network("bench".into(), own, described)];
         for further in self.dhcp.networks.iter().filter(|further| !is_own(further)) {
             if let Some(subnet) = further.subnet {
-                let first = Prefix {
-                    address: subnet.network(),
-                    ..subnet
-                };
+                let first = Prefix { address: subnet.network(), ..subnet };
                 networks.push(network(first.to_string(), first, further));
             }
         }
         for reservation in &self.dhcp.reservations {
-            let Some(network) = networks
-                .iter_mut()
-                .find(|network| network.contains(reservation.address))
+            let Some(network) = networks.iter_mut().find(|network| network.contains(reservation.address))
             else {
-                let cause = format!(
-                    "dhcp.reservation: {} is in no network of the bench",
-                    reservation.address
-                );
+                let cause =
+                    format!("dhcp.reservation: {} is in no network of the bench", reservation.address);
                 let cure = format!("use an address of {own}, or describe its network in a [[dhcp.network]]");
                 return Err(Failure::new(Exit::Usage, cause, cure));
             };
@@ -55,29 +48,19 @@ impl Config {
                 options: reservation.options.clone(),
             });
         }
-        let config = engine::Config {
-            networks,
-            authoritative: self.dhcp.authoritative,
-            ..engine::Config::default()
-        };
+        let config =
+            engine::Config { networks, authoritative: self.dhcp.authoritative, ..engine::Config::default() };
         config.validate().map_err(|error| {
             let message = error.to_string();
             let (cause, cure) = cause_and_cure(&message);
-            Failure::new(
-                Exit::Usage,
-                format!("[dhcp] does not fit the bench's address {own}: {cause}"),
-                cure,
-            )
+            Failure::new(Exit::Usage, format!("[dhcp] does not fit the bench's address {own}: {cause}"), cure)
         })?;
         Ok(config)
     }
 }
 
 fn network(name: String, address: Prefix, network: &Network) -> engine::Network {
-    let range = |range: &Range| engine::Range {
-        first: range.first,
-        last: range.last,
-    };
+    let range = |range: &Range| engine::Range { first: range.first, last: range.last };
     let pools = match network.pool.as_slice() {
         [] => vec![range(&default_pool(address))],
         pool => pool.iter().map(range).collect(),
@@ -104,11 +87,7 @@ pub(super) fn pool(
     let Some(written) = written else { return Vec::new() };
     let ranges = &written.get_ref().0;
     if ranges.is_empty() {
-        f.problem(
-            written.span(),
-            &format!("{key} is empty"),
-            "name addresses, or leave the key out",
-        );
+        f.problem(written.span(), &format!("{key} is empty"), "name addresses, or leave the key out");
     }
     if let Some((network, range)) = network.and_then(|network| Some((network, outside(network, ranges)?))) {
         let room = default_pool(network);
@@ -123,10 +102,7 @@ pub(super) fn pool(
 
 /// The first range that has an address no host of the network can have.
 pub fn outside(network: Prefix, ranges: &[Range]) -> Option<Range> {
-    ranges
-        .iter()
-        .copied()
-        .find(|range| !network.has_host(range.first) || !network.has_host(range.last))
+    ranges.iter().copied().find(|range| !network.has_host(range.first) || !network.has_host(range.last))
 }
 
 /// The upper part of a network: from two fifths of it on, with a few addresses left at the end. For a /24 that is
@@ -136,12 +112,6 @@ pub fn default_pool(network: Prefix) -> Range {
     let at = |offset: u64| Ipv4Addr::from(u32::from(network.network()).saturating_add(offset as u32));
     let first = (size * 100 / 256).max(1);
     // A pool larger than this is never filled on a bench; the engine's memory grows with it.
-    let last = (size * 250 / 256)
-        .min(size.saturating_sub(2))
-        .min(first + 65_535)
-        .max(first);
-    Range {
-        first: at(first),
-        last: at(last),
-    }
+    let last = (size * 250 / 256).min(size.saturating_sub(2)).min(first + 65_535).max(first);
+    Range { first: at(first), last: at(last) }
 }

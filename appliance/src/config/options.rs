@@ -16,9 +16,7 @@ type Encoded = (u8, Vec<u8>);
 
 /// Options for every client of a network: those that steer phones are refused.
 pub(super) fn common(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Encoded> {
-    encode_all(written, key, f, |code| {
-        check_general(code, key).map_err(|error| error.to_string())
-    })
+    encode_all(written, key, f, |code| check_general(code, key).map_err(|error| error.to_string()))
 }
 
 /// Options for chosen clients.
@@ -87,11 +85,7 @@ fn plain_value(value: &Value) -> Result<standard::Value, String> {
         Value::String(text) => Some(standard::Value::Text(text.clone())),
         Value::Integer(number) => Some(standard::Value::Number(*number)),
         Value::Boolean(flag) => Some(standard::Value::Flag(*flag)),
-        Value::Array(list) => list
-            .iter()
-            .map(item)
-            .collect::<Option<_>>()
-            .map(standard::Value::List),
+        Value::Array(list) => list.iter().map(item).collect::<Option<_>>().map(standard::Value::List),
         _ => None,
     }
     .ok_or_else(|| {

@@ -35,13 +35,7 @@ impl Source<'_> {
 
     /// What stands at `span`, shortened to its first line.
     fn quote(&self, span: Range<usize>) -> String {
-        let text = self
-            .text
-            .get(span)
-            .unwrap_or_default()
-            .lines()
-            .next()
-            .unwrap_or_default();
+        let text = self.text.get(span).unwrap_or_default().lines().next().unwrap_or_default();
         let mut quote: String = text.chars().take(60).collect();
         if quote.len() < text.len() {
             quote.push('…');
@@ -56,18 +50,8 @@ pub fn read(source: Source<'_>) -> (File, Vec<Problem>) {
     if !errors.is_empty() {
         let problems = errors.iter().take(MOST).map(|error| {
             let span = error.span().unwrap_or_default();
-            let line = source
-                .text
-                .get(..span.start)
-                .unwrap_or_default()
-                .lines()
-                .last()
-                .unwrap_or_default();
-            let near = format!(
-                "{}{}",
-                line.trim_start(),
-                source.quote(span.start..source.text.len())
-            );
+            let line = source.text.get(..span.start).unwrap_or_default().lines().last().unwrap_or_default();
+            let near = format!("{}{}", line.trim_start(), source.quote(span.start..source.text.len()));
             source.problem(
                 span,
                 &format!("this is not TOML: {} in `{near}`", error.message()),
@@ -160,11 +144,7 @@ fn explain(source: Source<'_>, span: Range<usize>, key: &str, message: &str) -> 
         other => other,
     };
     let what = wanted.split(" such as ").next().unwrap_or(wanted);
-    source.problem(
-        span,
-        &format!("{key}: {quote} is not {what}"),
-        format!("write {wanted}"),
-    )
+    source.problem(span, &format!("{key}: {quote} is not {what}"), format!("write {wanted}"))
 }
 
 /// The nearest known word, or all of them where none is near.

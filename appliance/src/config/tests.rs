@@ -11,11 +11,7 @@ use super::*;
 
 fn parse(text: &str) -> Result<Config, Vec<String>> {
     Config::parse(text, Path::new("bench.toml")).map_err(|failure| {
-        failure
-            .problems
-            .iter()
-            .map(|problem| format!("{} // {}", problem.cause, problem.cure))
-            .collect()
+        failure.problems.iter().map(|problem| format!("{} // {}", problem.cause, problem.cure)).collect()
     })
 }
 
@@ -105,34 +101,18 @@ fn the_contracts_example_means_what_it_says() {
     assert_eq!(config.dhcp.reservations[0].address, Ipv4Addr::new(10, 23, 45, 50));
     assert_eq!(config.migration.routes["sip88xx"].len(), 3);
     let settings = config.settings(Ipv4Addr::new(10, 23, 45, 67), 80);
-    assert_eq!(
-        settings.after.profile["Profile_Rule"],
-        "https://provisioning.example/$PSN.xml"
-    );
+    assert_eq!(settings.after.profile["Profile_Rule"], "https://provisioning.example/$PSN.xml");
     assert_eq!(config.scenario_name(), "e2m/dhcp/dhcp");
 }
 
 #[test]
 fn what_has_no_effect_yet_is_said_and_only_when_it_is_written() {
     let warnings = parse(EXAMPLE).unwrap().warnings;
-    for key in [
-        "registrar.enabled",
-        "probe.enabled",
-        "hooks.restart",
-        "hooks.stage",
-    ] {
-        assert!(
-            warnings.iter().any(|line| line.starts_with(key)),
-            "{key}: {warnings:?}"
-        );
+    for key in ["registrar.enabled", "probe.enabled", "hooks.restart", "hooks.stage"] {
+        assert!(warnings.iter().any(|line| line.starts_with(key)), "{key}: {warnings:?}");
     }
     assert!(parse("").unwrap().warnings.is_empty());
-    assert!(
-        parse("[registrar]\nenabled = false\n[probe]\nenabled = false")
-            .unwrap()
-            .warnings
-            .is_empty()
-    );
+    assert!(parse("[registrar]\nenabled = false\n[probe]\nenabled = false").unwrap().warnings.is_empty());
 }
 
 #[test]
@@ -153,10 +133,7 @@ fn a_mistyped_key_is_named_with_its_line_and_the_nearest_key() {
         "[admin]\nlistn = \"127.0.0.1:80\"\n",
         &["bench.toml:2: admin.listn: there is no key `listn` here // did you mean `listen`?"],
     );
-    refused(
-        "\n[admn]\n",
-        &["bench.toml:2: admn: there is no key `admn` here // did you mean `admin`?"],
-    );
+    refused("\n[admn]\n", &["bench.toml:2: admn: there is no key `admn` here // did you mean `admin`?"]);
     refused(
         "[[dhcp.class]]\nname = \"a\"\noui = [\"00:12:34\"]\nvendorclass = \"b\"",
         &[
@@ -189,10 +166,7 @@ fn all_mistakes_of_form_are_reported_at_once_each_with_what_stands_there() {
 #[test]
 fn text_that_is_no_toml_is_refused_with_its_line() {
     let problems = parse("[bench]\nstate = /var/lib\n").unwrap_err();
-    assert!(
-        problems[0].starts_with("bench.toml:2: this is not TOML: "),
-        "{problems:?}"
-    );
+    assert!(problems[0].starts_with("bench.toml:2: this is not TOML: "), "{problems:?}");
     let problems = parse("[bench]\ncatalog = \"current\"\ncatalog = \"current\"\n").unwrap_err();
     assert!(
         problems[0].starts_with("bench.toml:3: ") && problems[0].contains("duplicate key"),
@@ -202,24 +176,14 @@ fn text_that_is_no_toml_is_refused_with_its_line() {
 
 #[test]
 fn the_phones_four_options_are_refused_for_everybody_and_taken_for_a_class() {
-    for option in [
-        "66 = \"10.0.0.1\"",
-        "150 = [\"10.0.0.1\"]",
-        "159 = \"http://a\"",
-        "160 = \"http://a\"",
-    ] {
+    for option in ["66 = \"10.0.0.1\"", "150 = [\"10.0.0.1\"]", "159 = \"http://a\"", "160 = \"http://a\""] {
         let problems = parse(&format!("[dhcp]\noptions = {{ {option} }}")).unwrap_err();
-        assert!(
-            problems[0].contains("steers phones and cannot be set in dhcp.options"),
-            "{problems:?}"
-        );
+        assert!(problems[0].contains("steers phones and cannot be set in dhcp.options"), "{problems:?}");
         let network = format!("[[dhcp.network]]\nsubnet = \"10.9.0.0/24\"\noptions = {{ {option} }}");
         assert!(parse(&network).is_err(), "{network}");
         assert!(
-            parse(&format!(
-                "[[dhcp.class]]\nname = \"a\"\nvendor-class = \"b*\"\noptions = {{ {option} }}"
-            ))
-            .is_ok()
+            parse(&format!("[[dhcp.class]]\nname = \"a\"\nvendor-class = \"b*\"\noptions = {{ {option} }}"))
+                .is_ok()
         );
     }
 }
@@ -232,24 +196,12 @@ fn values_are_weighed_against_each_other() {
             "[bench]\naddress = \"10.0.0.1/24\"\n[dhcp]\npool = \"10.0.1.5-10.0.1.9\"",
             "not within the network",
         ),
-        (
-            "[[dhcp.network]]\npool = \"10.0.1.5-10.0.1.9\"",
-            "has no `subnet`",
-        ),
-        (
-            "[[dhcp.network]]\nsubnet = \"10.0.0.0/8\"\n[[dhcp.network]]\nsubnet = \"10.1.0.0/24\"",
-            "overlaps",
-        ),
+        ("[[dhcp.network]]\npool = \"10.0.1.5-10.0.1.9\"", "has no `subnet`"),
+        ("[[dhcp.network]]\nsubnet = \"10.0.0.0/8\"\n[[dhcp.network]]\nsubnet = \"10.1.0.0/24\"", "overlaps"),
         ("[[dhcp.class]]\nname = \"a\"", "does not say who belongs to it"),
-        (
-            "[[dhcp.class]]\nname = \"a\"\nvendor-class = \"a*b\"",
-            "is not a vendor class",
-        ),
+        ("[[dhcp.class]]\nname = \"a\"\nvendor-class = \"a*b\"", "is not a vendor class"),
         ("[[dhcp.class]]\nvendor-class = \"a\"", "has no name"),
-        (
-            "[[dhcp.reservation]]\nmac = \"00:12:34:ab:45:de\"",
-            "does not say whose",
-        ),
+        ("[[dhcp.reservation]]\nmac = \"00:12:34:ab:45:de\"", "does not say whose"),
         (
             "[[dhcp.reservation]]\nmac = \"001234ab45de\"\naddress = \"10.0.0.5\"\n[[dhcp.reservation]]\nmac = \"001234ab45df\"\naddress = \"10.0.0.5\"",
             "twice",
@@ -261,25 +213,17 @@ fn values_are_weighed_against_each_other() {
         ("[after]\nprofile = { a = \"c\\u0000\" }", "control character"),
         ("[timing]\nflash = \"0s\"", "shorter than a second"),
         ("[timing]\nattempts = 0", "move no phone"),
-        (
-            "[migration.routes]\nsip88xx = [\"sip78xx.12-5-1SR1-4\"]",
-            "another family",
-        ),
+        ("[migration.routes]\nsip88xx = [\"sip78xx.12-5-1SR1-4\"]", "another family"),
     ];
     for (text, expected) in cases {
         let problems = parse(text).unwrap_err();
-        assert!(
-            problems.len() == 1 && problems[0].contains(expected),
-            "{text}: {problems:?}"
-        );
+        assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
     }
 }
 
 #[test]
 fn waiting_times_are_settable_and_short_ones_too() {
-    let timing = parse("[timing]\nflash = \"2m\"\nlicense = \"90s\"\nattempts = 2")
-        .unwrap()
-        .timing;
+    let timing = parse("[timing]\nflash = \"2m\"\nlicense = \"90s\"\nattempts = 2").unwrap().timing;
     assert_eq!(
         (timing.flash, timing.license, timing.attempts),
         (Duration::from_secs(120), Duration::from_secs(90), 2)
@@ -290,24 +234,15 @@ fn waiting_times_are_settable_and_short_ones_too() {
 #[test]
 fn sides_this_version_cannot_steer_are_read_and_named_and_refused_to_serve() {
     for (text, name) in [
-        (
-            "[migration]\nenterprise = \"call-manager\"",
-            "e2m/call-manager/dhcp",
-        ),
+        ("[migration]\nenterprise = \"call-manager\"", "e2m/call-manager/dhcp"),
         ("[migration]\nmultiplatform = \"cda\"", "e2m/dhcp/cda"),
-        (
-            "[migration]\ndirection = \"m2e\"\nmultiplatform = \"cda\"",
-            "m2e/cda",
-        ),
+        ("[migration]\ndirection = \"m2e\"\nmultiplatform = \"cda\"", "m2e/cda"),
     ] {
         let config = parse(text).unwrap();
         assert_eq!(config.scenario_name(), name);
         assert_eq!(config.servable().unwrap_err().exit, Exit::Usage);
     }
-    assert_eq!(
-        parse("[migration]\ndirection = \"m2e\"").unwrap().scenario_name(),
-        "m2e/dhcp"
-    );
+    assert_eq!(parse("[migration]\ndirection = \"m2e\"").unwrap().scenario_name(), "m2e/dhcp");
 }
 
 #[test]
@@ -316,29 +251,18 @@ fn options_take_standard_names_numbers_and_typed_values() {
         |text: &str| parse(&format!("[dhcp]\noptions = {{ {text} }}")).map(|config| config.dhcp.own.options);
     assert_eq!(
         options("ntp = \"10.0.0.1\", mtu = 1400, 43 = \"hex:0102\", ip-forwarding = false"),
-        Ok(vec![
-            (19, vec![0]),
-            (26, vec![5, 120]),
-            (42, vec![10, 0, 0, 1]),
-            (43, vec![1, 2])
-        ])
+        Ok(vec![(19, vec![0]), (26, vec![5, 120]), (42, vec![10, 0, 0, 1]), (43, vec![1, 2])])
     );
     for (text, expected) in [
         ("lease-time = 5", "there is no DHCP option"),
         ("51 = 5", "written by the server itself"),
         ("mtu = \"big\"", "DHCP option mtu is"),
-        (
-            "dns = [\"10.0.0.1\"], 6 = [\"10.0.0.2\"]",
-            "option 6 is set twice",
-        ),
+        ("dns = [\"10.0.0.1\"], 6 = [\"10.0.0.2\"]", "option 6 is set twice"),
         ("dns = 1979-05-27", "is no option's value"),
         ("tftp = \"10.0.0.1\"", "steers phones"),
     ] {
         let problems = options(text).unwrap_err();
-        assert!(
-            problems.len() == 1 && problems[0].contains(expected),
-            "{text}: {problems:?}"
-        );
+        assert!(problems.len() == 1 && problems[0].contains(expected), "{text}: {problems:?}");
     }
 }
 

@@ -117,10 +117,7 @@ impl Written for Prefix {
 
     fn read(text: &str) -> Option<Self> {
         let (address, length) = text.trim().split_once('/')?;
-        let prefix = Self {
-            address: address.trim().parse().ok()?,
-            length: length.trim().parse().ok()?,
-        };
+        let prefix = Self { address: address.trim().parse().ok()?, length: length.trim().parse().ok()? };
         (prefix.length <= 32).then_some(prefix)
     }
 }
@@ -139,10 +136,7 @@ impl Written for Range {
 
     fn read(text: &str) -> Option<Self> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let range = Self {
-            first: first.trim().parse().ok()?,
-            last: last.trim().parse().ok()?,
-        };
+        let range = Self { first: first.trim().parse().ok()?, last: last.trim().parse().ok()? };
         (range.first <= range.last).then_some(range)
     }
 }
@@ -221,11 +215,7 @@ impl Written for Oui {
     const LOOKS: &'static str = r#"the first three octets of a MAC address such as "00:12:34""#;
 
     fn read(text: &str) -> Option<Self> {
-        let digits: String = text
-            .trim()
-            .chars()
-            .filter(|c| !matches!(c, ':' | '-' | '.'))
-            .collect();
+        let digits: String = text.trim().chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
         Some(Self(unhex(&digits)?.try_into().ok()?))
     }
 }
@@ -246,15 +236,10 @@ impl Written for Hex {
 
 /// Hexadecimal digits, an even number of them, as octets.
 pub fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let nibbles: Vec<u8> = digits
-        .chars()
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect::<Option<_>>()?;
+    let nibbles: Vec<u8> =
+        digits.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
     let pairs = nibbles.chunks_exact(2);
-    pairs
-        .remainder()
-        .is_empty()
-        .then(|| pairs.map(|pair| pair[0] << 4 | pair[1]).collect())
+    pairs.remainder().is_empty().then(|| pairs.map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 impl Written for Ipv4Addr {
@@ -306,14 +291,8 @@ mod tests {
     fn spans_of_time() {
         let seconds = |text| Duration::read(text).map(|span| span.as_secs());
         assert_eq!(
-            [
-                seconds("90s"),
-                seconds("15m"),
-                seconds("1h"),
-                seconds("1h30m"),
-                seconds("2d")
-            ]
-            .map(Option::unwrap),
+            [seconds("90s"), seconds("15m"), seconds("1h"), seconds("1h30m"), seconds("2d")]
+                .map(Option::unwrap),
             [90, 900, 3600, 5400, 172_800]
         );
         assert_eq!(Duration::read("250ms"), Some(Duration::from_millis(250)));
@@ -342,10 +321,7 @@ mod tests {
             (Ipv4Addr::new(10, 23, 45, 0), Ipv4Addr::new(10, 23, 45, 255))
         );
         assert_eq!(Prefix::read("1.2.3.4/0").unwrap().mask(), Ipv4Addr::UNSPECIFIED);
-        assert_eq!(
-            Prefix::read("1.2.3.4/32").unwrap().broadcast(),
-            Ipv4Addr::new(1, 2, 3, 4)
-        );
+        assert_eq!(Prefix::read("1.2.3.4/32").unwrap().broadcast(), Ipv4Addr::new(1, 2, 3, 4));
         assert!(
             !prefix.has_host(prefix.network())
                 && !prefix.has_host(prefix.broadcast())
@@ -370,22 +346,10 @@ mod tests {
             [Rate::read("0"), Rate::read("500k"), Rate::read("20 M")],
             [Some(Rate(0)), Some(Rate(500_000)), Some(Rate(20_000_000))]
         );
-        assert_eq!(
-            [
-                Rate::read("fast"),
-                Rate::read("-1"),
-                Rate::read("99999999999999999999G")
-            ],
-            [None; 3]
-        );
+        assert_eq!([Rate::read("fast"), Rate::read("-1"), Rate::read("99999999999999999999G")], [None; 3]);
         assert_eq!(Hex::read("hex:01:ab").map(|hex| hex.0), Some(vec![1, 0xab]));
         assert_eq!(
-            [
-                Hex::read("01ab"),
-                Hex::read("hex:1"),
-                Hex::read("hex:zz"),
-                Hex::read("hex:éa")
-            ],
+            [Hex::read("01ab"), Hex::read("hex:1"), Hex::read("hex:zz"), Hex::read("hex:éa")],
             [None, None, None, None]
         );
         assert_eq!(

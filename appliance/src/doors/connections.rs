@@ -44,11 +44,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 4096,
-            per_peer: 1024,
-            patience: Duration::from_secs(120),
-        }
+        Self { connections: 4096, per_peer: 1024, patience: Duration::from_secs(120) }
     }
 }
 
@@ -98,10 +94,7 @@ where
             continue;
         };
         let receipts = Receipts::default();
-        let service = service_for(Caller {
-            peer,
-            receipts: receipts.clone(),
-        });
+        let service = service_for(Caller { peer, receipts: receipts.clone() });
         let connection = connection(stream, receipts, limits.patience, stop.clone(), service);
         tasks.spawn(async move {
             connection.await;
@@ -161,10 +154,7 @@ impl Peers {
         let count = counts.entry(peer).or_default();
         (*count < limit).then(|| {
             *count += 1;
-            Seat {
-                peers: self.clone(),
-                peer,
-            }
+            Seat { peers: self.clone(), peer }
         })
     }
 }

@@ -59,17 +59,10 @@ impl Log {
         let started = Instant::now();
         loop {
             let seen = self.all();
-            if let Some(end) = seen
-                .iter()
-                .find(|seen| matches!(seen, Seen::Finished | Seen::Broken))
-            {
-                let far = seen.iter().filter_map(|seen| {
-                    if let Seen::Advanced(_, to) = seen {
-                        Some(*to)
-                    } else {
-                        None
-                    }
-                });
+            if let Some(end) = seen.iter().find(|seen| matches!(seen, Seen::Finished | Seen::Broken)) {
+                let far = seen
+                    .iter()
+                    .filter_map(|seen| if let Seen::Advanced(_, to) = seen { Some(*to) } else { None });
                 return (end.clone(), far.max().unwrap_or(0));
             }
             assert!(started.elapsed() < Duration::from_secs(20), "no end: {seen:?}");
@@ -116,10 +109,9 @@ impl Plane for Fake {
         self.log.add(Seen::Asked(fetch.path.clone()));
         let served = match fetch.path.trim_start_matches('/') {
             "busy" => Served::Busy,
-            "SEP.xml" => Served::Document {
-                body: Bytes::from_static(b"<device/>"),
-                content_type: "text/xml",
-            },
+            "SEP.xml" => {
+                Served::Document { body: Bytes::from_static(b"<device/>"), content_type: "text/xml" }
+            }
             path => self.files.get(path).map_or(Served::NotFound, |file| {
                 let file = file.try_clone().unwrap();
                 Served::File(OpenFile {
@@ -143,11 +135,8 @@ pub struct Door {
     pub task: JoinHandle<()>,
 }
 
-pub static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    (0..BIG / 4)
-        .flat_map(|word| (word as u32).to_le_bytes())
-        .collect()
-});
+pub static CONTENT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| (0..BIG / 4).flat_map(|word| (word as u32).to_le_bytes()).collect());
 
 impl Fake {
     pub fn new() -> Self {
@@ -162,10 +151,7 @@ impl Fake {
             ("tail.sbn", file(&CONTENT[..TAIL])),
             ("big.sbn", file(&CONTENT)),
         ]);
-        Self {
-            files,
-            log: Log::default(),
-        }
+        Self { files, log: Log::default() }
     }
 }
 
@@ -175,12 +161,7 @@ pub async fn open_with(limits: Limits) -> Door {
     let plane = Fake::new();
     let log = plane.log.clone();
     let task = tokio::spawn(http::serve(listener, Arc::new(plane), limits, stop.clone()));
-    Door {
-        address,
-        log,
-        stop,
-        task,
-    }
+    Door { address, log, stop, task }
 }
 
 pub async fn open() -> Door {
@@ -200,17 +181,14 @@ impl Door {
         let _ = stream.write_all(bytes).await;
         let _ = stream.shutdown().await;
         let _ = stream.read_to_end(&mut answer).await;
-        let head = answer
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .map_or(answer.len(), |end| end + 4);
+        let head =
+            answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(answer.len(), |end| end + 4);
         let content = answer.split_off(head);
         (String::from_utf8(answer).unwrap().to_ascii_lowercase(), content)
     }
 
     pub async fn get(&self, path: &str, headers: &str) -> (String, Vec<u8>) {
-        self.raw(format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes())
-            .await
+        self.raw(format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await
     }
 
     pub async fn status(&self, request: &str) -> String {

@@ -27,10 +27,7 @@ pub struct Receipts(Arc<Mutex<Vec<Receipt>>>);
 impl Receipts {
     /// Calls this when the bytes handed over up to now have arrived.
     pub fn on_arrival(&self, receipt: impl FnOnce() + Send + 'static) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Box::new(receipt));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(receipt));
     }
 
     fn take(&self) -> Vec<Receipt> {
@@ -85,20 +82,14 @@ impl Wire {
         if acknowledged > self.acknowledged {
             (self.acknowledged, self.grew) = (acknowledged, Instant::now());
         }
-        let arrived = self
-            .due
-            .iter()
-            .take_while(|(end, _)| *end <= acknowledged)
-            .count();
+        let arrived = self.due.iter().take_while(|(end, _)| *end <= acknowledged).count();
         self.due.drain(..arrived).for_each(|(_, receipt)| receipt());
     }
 
     /// Ready when nothing is due any more; the task is woken to look again.
     fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.due.is_empty() {
-            let sleep = self
-                .look_again
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::ZERO)));
+            let sleep = self.look_again.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::ZERO)));
             ready!(sleep.as_mut().poll(context));
             sleep.as_mut().reset(Instant::now() + POLL);
             self.settle();
@@ -124,9 +115,7 @@ impl Wire {
             }
             Poll::Pending => {
                 let stall = self.stall;
-                let patience = self
-                    .patience
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+                let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
                 ready!(patience.as_mut().poll(context));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
@@ -189,8 +178,7 @@ impl AsyncWrite for Wire {
         if self.due.is_empty() && !receipts.is_empty() {
             (self.grew, self.look_again) = (Instant::now(), None);
         }
-        self.due
-            .extend(receipts.into_iter().map(|receipt| (end, receipt)));
+        self.due.extend(receipts.into_iter().map(|receipt| (end, receipt)));
         if let Poll::Ready(Err(error)) = self.poll_settled(context) {
             return Poll::Ready(Err(error));
         }

@@ -158,16 +158,8 @@ impl Ledger {
                 let path = path.clone();
                 move || writer::run(connection, &path, high_water, &receiver)
             })
-            .map_err(|error| LedgerError::Refused {
-                path,
-                cause: error.to_string(),
-            })?;
-        Ok((
-            Self {
-                writer: Mutex::new(Some(Writer { jobs: sender, thread })),
-            },
-            restored,
-        ))
+            .map_err(|error| LedgerError::Refused { path, cause: error.to_string() })?;
+        Ok((Self { writer: Mutex::new(Some(Writer { jobs: sender, thread })) }, restored))
     }
 
     /// Hands the records over; never blocks. They go to disk together or not at all, after those of earlier calls.
@@ -217,9 +209,7 @@ pub fn read(path: &Path) -> Result<Restored, LedgerError> {
 
 impl CommitFailed {
     fn stopped() -> Self {
-        Self {
-            cause: "the ledger's writer has stopped".into(),
-        }
+        Self { cause: "the ledger's writer has stopped".into() }
     }
 }
 

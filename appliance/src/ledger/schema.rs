@@ -78,9 +78,7 @@ pub(super) fn read(path: &Path) -> Result<Restored, LedgerError> {
         }
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let first = Connection::open_with_flags(path, flags)
-        .map_err(Trouble::from)
-        .and_then(attempt);
+    let first = Connection::open_with_flags(path, flags).map_err(Trouble::from).and_then(attempt);
     // A cleanly closed ledger has no log beside it, and is readable even where none can be made.
     let result = match first {
         Err(Trouble::Database(_)) if !beside(path, "-wal").exists() => {
@@ -122,9 +120,7 @@ fn trusted_version(connection: &Connection, known: usize) -> Result<usize, Troub
         return Ok(0);
     }
     let state = connection
-        .query_row("SELECT version, clean FROM ledger WHERE id = 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row("SELECT version, clean FROM ledger WHERE id = 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional();
     let (version, clean): (u32, bool) = match state {
         Ok(Some(state)) => state,
@@ -143,10 +139,7 @@ fn trusted_version(connection: &Connection, known: usize) -> Result<usize, Troub
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         if findings != ["ok"] {
-            return Err(Trouble::Finding(format!(
-                "it is damaged: {}",
-                findings.join("; ")
-            )));
+            return Err(Trouble::Finding(format!("it is damaged: {}", findings.join("; "))));
         }
     }
     Ok(version as usize)
@@ -217,10 +210,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// For the database's URI form of a file name.
 fn escaped(path: &Path) -> String {
-    path.to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23")
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
 /// What went wrong, before the file's name is added.
@@ -239,19 +229,12 @@ impl Trouble {
             Self::Newer(found, known) => LedgerError::Newer { path, found, known },
             Self::Finding(finding) => LedgerError::Damaged { path, finding },
             Self::Database(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => LedgerError::Damaged {
-                    path,
-                    finding: error.to_string(),
-                },
-                _ => LedgerError::Refused {
-                    path,
-                    cause: error.to_string(),
-                },
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                    LedgerError::Damaged { path, finding: error.to_string() }
+                }
+                _ => LedgerError::Refused { path, cause: error.to_string() },
             },
-            Self::System(error) => LedgerError::Refused {
-                path,
-                cause: error.to_string(),
-            },
+            Self::System(error) => LedgerError::Refused { path, cause: error.to_string() },
         }
     }
 }

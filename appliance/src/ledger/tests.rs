@@ -8,25 +8,15 @@ const PHONE: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const OTHER: Mac = Mac([0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]);
 
 fn fact(mac: Mac, at: u64, json: &str) -> Record {
-    Record::Observation {
-        mac,
-        at: Time(at),
-        json: json.into(),
-    }
+    Record::Observation { mac, at: Time(at), json: json.into() }
 }
 
 fn snapshot(mac: Mac, json: &str) -> Record {
-    Record::Snapshot {
-        mac,
-        json: json.into(),
-    }
+    Record::Snapshot { mac, json: json.into() }
 }
 
 fn lease(client: &[u8], json: &str) -> Record {
-    Record::Lease {
-        client: client.into(),
-        json: json.into(),
-    }
+    Record::Lease { client: client.into(), json: json.into() }
 }
 
 fn seen(mac: Mac, at: u64, json: &str) -> (Mac, Time, String) {
@@ -41,18 +31,11 @@ fn everything_is_there_again_after_a_restart_in_the_order_it_was_told() {
     assert_eq!(restored, Restored::default());
     drop(ledger.append(vec![fact(PHONE, 5, "1"), fact(OTHER, 3, "2")]));
     drop(ledger.append(vec![lease(b"\0a", "old"), lease(b"b", "else")]));
-    drop(ledger.append(vec![
-        fact(PHONE, 4, "3"),
-        lease(b"\0a", "new"),
-        Record::Mark(Time(9)),
-    ]));
+    drop(ledger.append(vec![fact(PHONE, 4, "3"), lease(b"\0a", "new"), Record::Mark(Time(9))]));
     ledger.close().unwrap();
 
     let (ledger, restored) = Ledger::open(&path).unwrap();
-    assert_eq!(
-        restored.observations,
-        [seen(PHONE, 5, "1"), seen(OTHER, 3, "2"), seen(PHONE, 4, "3")]
-    );
+    assert_eq!(restored.observations, [seen(PHONE, 5, "1"), seen(OTHER, 3, "2"), seen(PHONE, 4, "3")]);
     assert_eq!(
         restored.leases,
         BTreeMap::from([(b"\0a".to_vec(), "new".into()), (b"b".to_vec(), "else".into())])
@@ -67,29 +50,14 @@ fn a_snapshot_replaces_what_was_told_of_its_phone_before_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let (ledger, _) = Ledger::open(&path).unwrap();
-    drop(ledger.append(vec![
-        snapshot(PHONE, "older"),
-        fact(PHONE, 70, "gone"),
-        fact(OTHER, 2, "stays"),
-    ]));
-    drop(ledger.append(vec![
-        fact(PHONE, 3, "gone"),
-        snapshot(PHONE, "sum"),
-        fact(PHONE, 4, "later"),
-    ]));
+    drop(ledger.append(vec![snapshot(PHONE, "older"), fact(PHONE, 70, "gone"), fact(OTHER, 2, "stays")]));
+    drop(ledger.append(vec![fact(PHONE, 3, "gone"), snapshot(PHONE, "sum"), fact(PHONE, 4, "later")]));
     ledger.close().unwrap();
 
     let (_, restored) = Ledger::open(&path).unwrap();
     assert_eq!(restored.snapshots, BTreeMap::from([(PHONE, "sum".into())]));
-    assert_eq!(
-        restored.observations,
-        [seen(OTHER, 2, "stays"), seen(PHONE, 4, "later")]
-    );
-    assert_eq!(
-        restored.high_water,
-        Time(70),
-        "time does not run backwards for a deleted observation"
-    );
+    assert_eq!(restored.observations, [seen(OTHER, 2, "stays"), seen(PHONE, 4, "later")]);
+    assert_eq!(restored.high_water, Time(70), "time does not run backwards for a deleted observation");
 }
 
 #[test]
@@ -116,9 +84,8 @@ fn appends_from_many_threads_share_commits_and_keep_each_threads_order() {
             let ledger = &ledger;
             scope.spawn(move || {
                 let mac = Mac([thread; 6]);
-                let tickets: Vec<_> = (0..500)
-                    .map(|number| ledger.append(vec![fact(mac, number, "x")]))
-                    .collect();
+                let tickets: Vec<_> =
+                    (0..500).map(|number| ledger.append(vec![fact(mac, number, "x")])).collect();
                 for ticket in tickets {
                     ticket.wait().unwrap();
                 }
@@ -153,10 +120,7 @@ async fn a_failed_commit_is_told_to_its_waiters_and_the_next_is_tried() {
     assert_eq!(read(&path).unwrap().observations, [seen(PHONE, 2, "kept")]);
 
     ledger.close().unwrap();
-    assert!(
-        ledger.append(vec![]).await.is_err(),
-        "a closed ledger confirms nothing"
-    );
+    assert!(ledger.append(vec![]).await.is_err(), "a closed ledger confirms nothing");
 }
 
 /// A small disk of its own, unmounted when dropped.
@@ -183,10 +147,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_fails_the_commit_with_its_cause_and_freed_space_is_used_again() {
     let Some(disk) = SmallDisk::mount() else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "this test mounts a tmpfs and needs root"
-        );
+        assert!(std::env::var_os("CI").is_none(), "this test mounts a tmpfs and needs root");
         eprintln!("SKIPPED, not run: a full disk (mounting a tmpfs needs root)");
         return;
     };
@@ -201,18 +162,12 @@ fn a_full_disk_fails_the_commit_with_its_cause_and_freed_space_is_used_again() {
             break;
         }
     }
-    let error = ledger
-        .append(vec![fact(PHONE, 2, &"x".repeat(100_000))])
-        .wait()
-        .unwrap_err();
+    let error = ledger.append(vec![fact(PHONE, 2, &"x".repeat(100_000))]).wait().unwrap_err();
     assert!(error.to_string().contains("is full"), "{error}");
     std::fs::remove_file(&ballast).unwrap();
     ledger.append(vec![fact(PHONE, 3, "after")]).wait().unwrap();
     ledger.close().unwrap();
-    assert_eq!(
-        read(&path).unwrap().observations,
-        [seen(PHONE, 1, "before"), seen(PHONE, 3, "after")]
-    );
+    assert_eq!(read(&path).unwrap().observations, [seen(PHONE, 1, "before"), seen(PHONE, 3, "after")]);
 }
 
 #[test]
@@ -227,23 +182,14 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
     let (connection, restored) = schema::open_with(&path, &next).unwrap();
     assert_eq!(restored.observations, [seen(PHONE, 1, "x+")]);
     drop(connection);
-    assert_eq!(
-        read(&folder.path().join("ledger.db.v1")).unwrap().observations,
-        [seen(PHONE, 1, "x")]
-    );
+    assert_eq!(read(&folder.path().join("ledger.db.v1")).unwrap().observations, [seen(PHONE, 1, "x")]);
 
     match Ledger::open(&path) {
-        Err(LedgerError::Newer {
-            found: 2, known: 1, ..
-        }) => {}
+        Err(LedgerError::Newer { found: 2, known: 1, .. }) => {}
         other => panic!("an older program must not touch it: {other:?}"),
     }
     let (_, restored) = schema::open_with(&path, &next).unwrap();
-    assert_eq!(
-        restored.observations,
-        [seen(PHONE, 1, "x+")],
-        "each step is taken once"
-    );
+    assert_eq!(restored.observations, [seen(PHONE, 1, "x+")], "each step is taken once");
 }
 
 #[test]
@@ -265,10 +211,7 @@ fn damage_is_found_after_an_unclean_stop() {
         drop(ledger.append(vec![fact(PHONE, number, &"x".repeat(500))]));
     }
     ledger.close().unwrap();
-    Connection::open(&path)
-        .unwrap()
-        .execute("UPDATE ledger SET clean = 0", [])
-        .unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE ledger SET clean = 0", []).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     assert!(Ledger::open(&path).is_ok(), "unclean, and undamaged");
 
@@ -287,16 +230,10 @@ fn other_files_are_refused_and_an_absent_one_is_not_made_by_looking() {
     let path = folder.path().join("ledger.db");
     assert!(matches!(read(&path), Err(LedgerError::Absent(_))));
     assert!(!path.exists());
-    std::fs::write(
-        &path,
-        "this is no database, but long enough to look like a header of one\n".repeat(20),
-    )
-    .unwrap();
+    std::fs::write(&path, "this is no database, but long enough to look like a header of one\n".repeat(20))
+        .unwrap();
     assert!(matches!(Ledger::open(&path), Err(LedgerError::Damaged { .. })));
     std::fs::remove_file(&path).unwrap();
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("CREATE TABLE recipes (name TEXT)")
-        .unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
     assert!(matches!(Ledger::open(&path), Err(LedgerError::Damaged { .. })));
 }

@@ -101,9 +101,7 @@ fn commit(connection: &mut Connection, batch: &[Job], high_water: Time) -> rusql
                 transaction
                     .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json) VALUES (?1, ?2)")?
                     .execute(params![key(*mac), json])?;
-                transaction
-                    .prepare_cached("DELETE FROM observation WHERE mac = ?1")?
-                    .execute([key(*mac)])?;
+                transaction.prepare_cached("DELETE FROM observation WHERE mac = ?1")?.execute([key(*mac)])?;
             }
             Record::Lease { client, json } => {
                 transaction
@@ -114,9 +112,7 @@ fn commit(connection: &mut Connection, batch: &[Job], high_water: Time) -> rusql
         }
     }
     if latest > high_water {
-        transaction
-            .prepare_cached("UPDATE ledger SET high_water = ?1")?
-            .execute([latest.0.cast_signed()])?;
+        transaction.prepare_cached("UPDATE ledger SET high_water = ?1")?.execute([latest.0.cast_signed()])?;
     }
     transaction.commit()?;
     Ok(latest)

@@ -20,18 +20,14 @@ pub(super) fn loads(
     for found in files.values().filter(|found| is_loads_file(&found.name)) {
         match found.name.parse::<LoadName>() {
             Ok(name) => drop(loads.insert(name, load(found, files))),
-            Err(error) => unusable.push(Unusable {
-                path: found.path.clone(),
-                cause: error.to_string(),
-            }),
+            Err(error) => unusable.push(Unusable { path: found.path.clone(), cause: error.to_string() }),
         }
     }
     loads
 }
 
 fn is_loads_file(name: &str) -> bool {
-    name.rsplit_once('.')
-        .is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("loads"))
+    name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("loads"))
 }
 
 fn load(found: &Found, files: &BTreeMap<String, Found>) -> Load {
@@ -40,11 +36,8 @@ fn load(found: &Found, files: &BTreeMap<String, Found>) -> Load {
         Ok(platforms) => load.platforms = platforms,
         Err(cause) => load.damaged.push((found.name.clone(), cause)),
     }
-    let mut components: Vec<&String> = load
-        .platforms
-        .iter()
-        .flat_map(|platform| &platform.components)
-        .collect();
+    let mut components: Vec<&String> =
+        load.platforms.iter().flat_map(|platform| &platform.components).collect();
     components.sort_unstable();
     components.dedup_by_key(|name| name.to_ascii_lowercase());
     for name in components {

@@ -84,11 +84,7 @@ pub struct LibraryError {
 
 impl From<LibraryError> for Failure {
     fn from(error: LibraryError) -> Self {
-        Self::new(
-            Exit::Act,
-            error.to_string(),
-            "make the folder readable for the user that runs transload",
-        )
+        Self::new(Exit::Act, error.to_string(), "make the folder readable for the user that runs transload")
     }
 }
 
@@ -143,10 +139,7 @@ impl Shelf {
             Some(mac) => return keep_first(&mut self.licenses, (direction, mac), found, &mut self.conflicts),
             None => "a license is named by its phone's MAC address, as in 001234AB45DE.lic",
         };
-        self.unusable.push(Unusable {
-            path: found.path,
-            cause: cause.into(),
-        });
+        self.unusable.push(Unusable { path: found.path, cause: cause.into() });
     }
 
     /// Opens a firmware file or one of `extra/` by its bare name, in any letter case. `None` if there is none, and
@@ -165,10 +158,7 @@ fn keep_first<K: Ord>(files: &mut BTreeMap<K, Found>, key: K, found: Found, conf
     match files.get(&key) {
         None => drop(files.insert(key, found)),
         Some(first) if inspect::same_content(first, &found) => {}
-        Some(first) => conflicts.push(Conflict {
-            served: first.path.clone(),
-            ignored: found.path,
-        }),
+        Some(first) => conflicts.push(Conflict { served: first.path.clone(), ignored: found.path }),
     }
 }
 
@@ -178,11 +168,7 @@ fn open(found: &Found) -> Option<OpenFile> {
         return None;
     }
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(&found.path)
-        .ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&found.path).ok()?;
     let metadata = file.metadata().ok()?;
     let stamp = Stamp::of(&metadata);
     (metadata.is_file() && stamp == found.stamp).then(|| OpenFile {

@@ -47,11 +47,7 @@ fn content(file: Option<OpenFile>) -> String {
 
 fn causes(shelf: &Shelf) -> Vec<(String, &str)> {
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    shelf
-        .unusable
-        .iter()
-        .map(|unusable| (name(&unusable.path), unusable.cause.as_str()))
-        .collect()
+    shelf.unusable.iter().map(|unusable| (name(&unusable.path), unusable.cause.as_str())).collect()
 }
 
 #[test]
@@ -73,18 +69,11 @@ fn letter_case_and_stray_folders_do_not_matter() {
     let state = state();
     let firmware = state.path().join("firmware");
     fs::create_dir_all(firmware.join("from cisco/88xx")).unwrap();
-    fs::rename(
-        firmware.join("kern.a.sbn"),
-        firmware.join("from cisco/88xx/KERN.A.SBN"),
-    )
-    .unwrap();
+    fs::rename(firmware.join("kern.a.sbn"), firmware.join("from cisco/88xx/KERN.A.SBN")).unwrap();
     let shelf = scan(&state);
     assert_eq!(load(&shelf).completeness(), Completeness::Complete);
     assert_eq!(content(shelf.open("Kern.a.sbn")), "ker");
-    assert_eq!(
-        shelf.open("SIP88XX.12-5-1sr1-4.LOADS").unwrap().name,
-        "sip88xx.12-5-1SR1-4.loads"
-    );
+    assert_eq!(shelf.open("SIP88XX.12-5-1sr1-4.LOADS").unwrap().name, "sip88xx.12-5-1SR1-4.loads");
 }
 
 #[test]
@@ -118,20 +107,12 @@ fn what_cannot_be_right_is_damaged() {
         let state = state();
         put(&state, "firmware/kern.a.sbn", &content);
         let shelf = scan(&state);
-        let names: Vec<&str> = load(&shelf)
-            .damaged
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let names: Vec<&str> = load(&shelf).damaged.iter().map(|(name, _)| name.as_str()).collect();
         let expected: &[&str] = if damaged { &["kern.a.sbn"] } else { &[] };
         assert_eq!(names, expected, "{} bytes", content.len());
     }
     let state = state();
-    put(
-        &state,
-        "firmware/sip88xx.12-5-1SR1-4.loads",
-        b"<html>please log in</html>",
-    );
+    put(&state, "firmware/sip88xx.12-5-1SR1-4.loads", b"<html>please log in</html>");
     assert_eq!(load(&scan(&state)).completeness(), Completeness::Damaged);
     put(&state, "firmware/notes.loads", b"[PLATFORM_1]\na.sbn\n");
     assert_eq!(causes(&scan(&state))[0].0, "notes.loads");
@@ -143,11 +124,7 @@ fn licenses_count_for_the_direction_of_their_folder() {
     put(&state, &format!("licenses/e2m/{MAC}.lic"), b"out");
     put(&state, &format!("licenses/M2E/{MAC}.LIC"), b"back");
     put(&state, "licenses/00-11-22-33-44-55.lic", b"loose");
-    put(
-        &state,
-        "licenses/MPP-2-ENT-licenses/001122334466.lic",
-        b"as extracted",
-    );
+    put(&state, "licenses/MPP-2-ENT-licenses/001122334466.lic", b"as extracted");
     put(&state, "licenses/some/001122334477.lic", b"whose?");
     put(&state, "licenses/e2m/001122334488.lic", b"");
     put(&state, "licenses/e2m/E2312.lic", b"?");
@@ -155,27 +132,16 @@ fn licenses_count_for_the_direction_of_their_folder() {
     let (e2m, m2e) = (Direction::E2m, Direction::M2e);
     let mac = |text: &str| text.parse::<Mac>().unwrap();
     let shelf = scan(&state);
-    let expected = [
-        (e2m, mac(MAC)),
-        (e2m, mac("001122334455")),
-        (m2e, mac(MAC)),
-        (m2e, mac("001122334466")),
-    ];
+    let expected = [(e2m, mac(MAC)), (e2m, mac("001122334455")), (m2e, mac(MAC)), (m2e, mac("001122334466"))];
     assert_eq!(shelf.index.licenses, expected.into());
     assert_eq!(content(shelf.open_license(e2m, mac(MAC))), "out");
     assert_eq!(content(shelf.open_license(m2e, mac(MAC))), "back");
-    assert!(
-        shelf.open(&format!("{MAC}.lic")).is_none(),
-        "a license is no file for everybody"
-    );
+    assert!(shelf.open(&format!("{MAC}.lic")).is_none(), "a license is no file for everybody");
     let unusable: Vec<String> = causes(&shelf).into_iter().map(|(name, _)| name).collect();
     assert_eq!(unusable, ["001122334488.lic", "E2312.lic", "001122334477.lic"]);
 
     let other = Shelf::scan(state.path(), m2e).unwrap();
-    assert!(
-        other.index.licensed(m2e, mac("001122334455")),
-        "loose ones follow the configured direction"
-    );
+    assert!(other.index.licensed(m2e, mac("001122334455")), "loose ones follow the configured direction");
 }
 
 #[test]
@@ -207,16 +173,9 @@ fn links_never_lead_out() {
     symlink(".", firmware.join("loop")).unwrap();
     symlink("kern.a.sbn", firmware.join("alias.sbn")).unwrap();
     let shelf = scan(&state);
-    for name in [
-        "secret.sbn",
-        "license.sbn",
-        "secret",
-        "dangling.sbn",
-        "../ledger.db",
-        "/etc/passwd",
-        "",
-        ".",
-    ] {
+    for name in
+        ["secret.sbn", "license.sbn", "secret", "dangling.sbn", "../ledger.db", "/etc/passwd", "", "."]
+    {
         assert!(shelf.open(name).is_none(), "{name}");
     }
     let refused: Vec<String> = causes(&shelf).into_iter().map(|(name, _)| name).collect();
@@ -225,10 +184,7 @@ fn links_never_lead_out() {
 
     fs::remove_file(firmware.join("kern.a.sbn")).unwrap();
     symlink(outside.path().join("secret"), firmware.join("kern.a.sbn")).unwrap();
-    assert!(
-        shelf.open("kern.a.sbn").is_none(),
-        "a link put in a file's place after the scan"
-    );
+    assert!(shelf.open("kern.a.sbn").is_none(), "a link put in a file's place after the scan");
 }
 
 #[test]
@@ -247,20 +203,12 @@ fn a_changed_file_is_given_only_after_it_was_looked_at_again() {
     let before = shelf.open("kern.a.sbn").unwrap();
 
     put(&state, "firmware/new", b"changed");
-    fs::rename(
-        state.path().join("firmware/new"),
-        state.path().join("firmware/kern.a.sbn"),
-    )
-    .unwrap();
+    fs::rename(state.path().join("firmware/new"), state.path().join("firmware/kern.a.sbn")).unwrap();
     assert!(shelf.open("kern.a.sbn").is_none());
     let again = shelf.rescan().unwrap().unwrap();
     let after = again.open("kern.a.sbn").unwrap();
     assert_ne!(before.etag, after.etag);
-    assert_eq!(
-        content(Some(before)),
-        "ker",
-        "a transfer under way keeps what it began with"
-    );
+    assert_eq!(content(Some(before)), "ker", "a transfer under way keeps what it began with");
     assert_eq!(content(Some(after)), "changed");
 
     put(&state, "licenses/001122334455.lic", b"late");
@@ -277,9 +225,6 @@ fn the_api_shows_it_all() {
     let load = serde_json::json!({"name": LOAD, "kind": "enterprise", "family": "sip88xx", "state": "missing",
         "bytes": 7, "missing": ["kern.a.sbn"], "damaged": []});
     assert_eq!(view["loads"], serde_json::json!([load]));
-    assert_eq!(
-        view["licenses"],
-        serde_json::json!({"e2m": ["001122334455"], "m2e": []})
-    );
+    assert_eq!(view["licenses"], serde_json::json!({"e2m": ["001122334455"], "m2e": []}));
     assert_eq!(view["unusable"][0]["file"], "licenses/readme.txt");
 }

@@ -106,17 +106,11 @@ impl Shelf {
                     damaged: load
                         .damaged
                         .iter()
-                        .map(|(file, cause)| FileView {
-                            file: file.clone(),
-                            cause: cause.clone(),
-                        })
+                        .map(|(file, cause)| FileView { file: file.clone(), cause: cause.clone() })
                         .collect(),
                 })
                 .collect(),
-            licenses: LicenseView {
-                e2m: licensed(Direction::E2m),
-                m2e: licensed(Direction::M2e),
-            },
+            licenses: LicenseView { e2m: licensed(Direction::E2m), m2e: licensed(Direction::M2e) },
             conflicts: self
                 .conflicts
                 .iter()
@@ -128,10 +122,7 @@ impl Shelf {
             unusable: self
                 .unusable
                 .iter()
-                .map(|unusable| FileView {
-                    file: inner(&unusable.path),
-                    cause: unusable.cause.clone(),
-                })
+                .map(|unusable| FileView { file: inner(&unusable.path), cause: unusable.cause.clone() })
                 .collect(),
         }
     }

@@ -65,11 +65,7 @@ impl Stamp {
     }
 
     pub(super) fn etag(&self) -> String {
-        let modified = self
-            .modified
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_nanos();
+        let modified = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         format!("\"{:x}-{modified:x}-{:x}\"", self.size, self.inode)
     }
 }
@@ -85,11 +81,9 @@ impl Found {
 /// Walks through the three folders of a state folder.
 pub(super) fn walk(state: &Path) -> Result<Walk, LibraryError> {
     let mut walk = Walk::default();
-    for (name, place) in [
-        ("firmware", Place::Firmware),
-        ("licenses", Place::License(None)),
-        ("extra", Place::Extra),
-    ] {
+    for (name, place) in
+        [("firmware", Place::Firmware), ("licenses", Place::License(None)), ("extra", Place::Extra)]
+    {
         let folder = state.join(name);
         match fs::canonicalize(&folder).and_then(|root| walk.folder(&root, place)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
@@ -121,15 +115,10 @@ impl Walk {
                 break;
             }
             left -= 1;
-            let depth = path
-                .strip_prefix(root)
-                .map_or(0, |inner| inner.components().count());
+            let depth = path.strip_prefix(root).map_or(0, |inner| inner.components().count());
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() && depth > DEPTH => {
-                    self.refuse(
-                        path,
-                        format!("it lies in more than {DEPTH} folders; move it further up"),
-                    );
+                    self.refuse(path, format!("it lies in more than {DEPTH} folders; move it further up"));
                 }
                 Ok(kind) if kind.is_dir() => match entries(&path) {
                     Ok(inner) => waiting.extend(inner),
@@ -144,20 +133,14 @@ impl Walk {
 
     fn file(&mut self, root: &Path, place: Place, path: PathBuf, link: bool) {
         // The root is without links, and folders that are links are not entered.
-        let real = if link {
-            fs::canonicalize(&path)
-        } else {
-            Ok(path.clone())
-        };
+        let real = if link { fs::canonicalize(&path) } else { Ok(path.clone()) };
         let real = match real {
             Ok(real) => real,
             Err(error) => return self.refuse(path, format!("it cannot be read: {error}")),
         };
         if !real.starts_with(root) {
-            return self.refuse(
-                path,
-                "it is a link that leads out of its folder; put the file itself there".into(),
-            );
+            return self
+                .refuse(path, "it is a link that leads out of its folder; put the file itself there".into());
         }
         let metadata = match fs::metadata(&real) {
             // What a link within the folder leads to is come upon by itself.
@@ -194,22 +177,18 @@ impl Place {
         }
         folders
             .components()
-            .find_map(
-                |folder| match folder.as_os_str().to_string_lossy().to_ascii_lowercase().as_str() {
-                    "e2m" | "ent-2-mpp-licenses" => Some(Self::License(Some(Direction::E2m))),
-                    "m2e" | "mpp-2-ent-licenses" => Some(Self::License(Some(Direction::M2e))),
-                    _ => None,
-                },
-            )
+            .find_map(|folder| match folder.as_os_str().to_string_lossy().to_ascii_lowercase().as_str() {
+                "e2m" | "ent-2-mpp-licenses" => Some(Self::License(Some(Direction::E2m))),
+                "m2e" | "mpp-2-ent-licenses" => Some(Self::License(Some(Direction::M2e))),
+                _ => None,
+            })
             .unwrap_or(Self::StrayLicense)
     }
 }
 
 /// Sorted by name, the first one last.
 fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
-    let mut entries: Vec<DirEntry> = fs::read_dir(folder)?
-        .take(ENTRIES + 1)
-        .collect::<Result<_, _>>()?;
+    let mut entries: Vec<DirEntry> = fs::read_dir(folder)?.take(ENTRIES + 1).collect::<Result<_, _>>()?;
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
     Ok(entries)
 }

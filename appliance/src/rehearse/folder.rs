@@ -39,9 +39,7 @@ impl Folder {
         let folder =
             match own_firmware.then(|| tempfile::Builder::new().prefix("rehearsal-").tempdir_in(state)) {
                 Some(Ok(folder)) => folder,
-                _ => tempfile::Builder::new()
-                    .prefix("transload-rehearsal-")
-                    .tempdir()?,
+                _ => tempfile::Builder::new().prefix("transload-rehearsal-").tempdir()?,
             };
         if own_firmware {
             link_tree(&firmware, &folder.path().join("firmware"))?;
@@ -56,11 +54,7 @@ impl Folder {
         if rows.exists() {
             fs::copy(rows, folder.path().join("catalog.toml"))?;
         }
-        Ok(Self {
-            place: folder,
-            own_firmware,
-            own_licenses,
-        })
+        Ok(Self { place: folder, own_firmware, own_licenses })
     }
 
     /// Where it is.
@@ -73,16 +67,9 @@ impl Folder {
         let mut files = Vec::new();
         walk(&self.path().join("firmware"), &mut files)?;
         let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let names: BTreeSet<String> = files
-            .iter()
-            .filter_map(name)
-            .map(|name| name.to_lowercase())
-            .collect();
+        let names: BTreeSet<String> = files.iter().filter_map(name).map(|name| name.to_lowercase()).collect();
         let mut firmware = Firmware::default();
-        for path in files
-            .iter()
-            .filter(|path| path.extension().is_some_and(|end| end == "loads"))
-        {
+        for path in files.iter().filter(|path| path.extension().is_some_and(|end| end == "loads")) {
             let Some(Ok(load)) = name(path).map(|name| name.parse::<LoadName>()) else {
                 continue;
             };
@@ -94,9 +81,7 @@ impl Folder {
                     .flat_map(|(_, parts)| parts)
                     .all(|part| names.contains(&part.to_lowercase()));
             if complete {
-                firmware
-                    .loads
-                    .insert(load, platforms.into_iter().map(|(name, _)| name).collect());
+                firmware.loads.insert(load, platforms.into_iter().map(|(name, _)| name).collect());
             }
         }
         Ok(firmware)
@@ -107,10 +92,7 @@ impl Folder {
         let folder = self.licenses(direction);
         fs::create_dir_all(&folder)?;
         for mac in macs {
-            fs::write(
-                folder.join(format!("{mac}.lic")),
-                lookalike::license(direction, mac),
-            )?;
+            fs::write(folder.join(format!("{mac}.lic")), lookalike::license(direction, mac))?;
         }
         Ok(())
     }
@@ -126,11 +108,7 @@ impl Folder {
             }
         }
         let mac = |path: &PathBuf| path.file_stem()?.to_string_lossy().parse().ok();
-        Ok(files
-            .iter()
-            .filter(|path| path.is_file())
-            .filter_map(mac)
-            .collect())
+        Ok(files.iter().filter(|path| path.is_file()).filter_map(mac).collect())
     }
 
     fn licenses(&self, direction: Direction) -> PathBuf {
@@ -145,25 +123,17 @@ impl Folder {
 impl Firmware {
     /// Hardware platforms that every load of the family has.
     pub fn platforms(&self, family: &str) -> Vec<String> {
-        let mut loads = self
-            .loads
-            .iter()
-            .filter(|(load, _)| load.family() == family)
-            .map(|(_, platforms)| platforms);
+        let mut loads =
+            self.loads.iter().filter(|(load, _)| load.family() == family).map(|(_, platforms)| platforms);
         let first = loads.next().cloned().unwrap_or_default();
-        loads.fold(first, |common, other| {
-            common.into_iter().filter(|name| other.contains(name)).collect()
-        })
+        loads.fold(first, |common, other| common.into_iter().filter(|name| other.contains(name)).collect())
     }
 }
 
 /// Whether there is such a file anywhere below.
 fn holds(folder: &Path, extension: &str) -> bool {
     let mut files = Vec::new();
-    let is_one = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|end| end.eq_ignore_ascii_case(extension))
-    };
+    let is_one = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(extension));
     walk(folder, &mut files).is_ok() && files.iter().any(is_one)
 }
 

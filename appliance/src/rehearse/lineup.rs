@@ -13,9 +13,8 @@ use super::phone::{ClientId, Quirks, Spec, VendorClass};
 use crate::error::{Exit, Failure};
 
 /// The models that the procedure of 2019 is for.
-const ELIGIBLE: [&str; 12] = [
-    "7811", "7821", "7832", "7841", "7861", "8811", "8832", "8841", "8845", "8851", "8861", "8865",
-];
+const ELIGIBLE: [&str; 12] =
+    ["7811", "7821", "7832", "7841", "7861", "8811", "8832", "8841", "8845", "8851", "8861", "8865"];
 /// Phones that have to stay where they are.
 const INELIGIBLE: [(&str, u8); 3] = [("8821", 5), ("8831", 5), ("7821", 1)];
 /// Hardware of made-up phones: old enough for the loads of 2019, new enough to migrate.
@@ -41,25 +40,12 @@ pub fn made_up(
     catalog: &Catalog,
     firmware: &Firmware,
 ) -> Vec<Player> {
-    let ineligible: &[(&str, u8)] = if direction == Direction::E2m {
-        &INELIGIBLE
-    } else {
-        &[]
-    };
+    let ineligible: &[(&str, u8)] = if direction == Direction::E2m { &INELIGIBLE } else { &[] };
     let count = count.unwrap_or(ELIGIBLE.len() + ineligible.len());
-    let rest = if count >= ELIGIBLE.len() + ineligible.len() {
-        ineligible
-    } else {
-        &[]
-    };
-    let eligible = ELIGIBLE
-        .iter()
-        .map(|model| (*model, VID))
-        .cycle()
-        .take(count - rest.len());
-    let models = eligible
-        .chain(rest.iter().copied())
-        .filter_map(|(name, vid)| Some((catalog.model(name)?, vid)));
+    let rest = if count >= ELIGIBLE.len() + ineligible.len() { ineligible } else { &[] };
+    let eligible = ELIGIBLE.iter().map(|model| (*model, VID)).cycle().take(count - rest.len());
+    let models =
+        eligible.chain(rest.iter().copied()).filter_map(|(name, vid)| Some((catalog.model(name)?, vid)));
     models
         .zip(1..)
         .filter_map(|((model, vid), index)| {
@@ -87,19 +73,12 @@ pub fn listed(
         let unknown = || {
             Failure::new(
                 Exit::Usage,
-                format!(
-                    "roster line {}: {} has no model that is in the catalog",
-                    entry.line, entry.mac
-                ),
+                format!("roster line {}: {} has no model that is in the catalog", entry.line, entry.mac),
                 "write its model, such as 8851: a virtual phone has to be of one",
             )
         };
         let model = catalog.model(name).ok_or_else(unknown)?;
-        let load = entry
-            .load
-            .clone()
-            .or_else(|| first_load(model, direction))
-            .ok_or_else(unknown)?;
+        let load = entry.load.clone().or_else(|| first_load(model, direction)).ok_or_else(unknown)?;
         let vid = entry.vid.map_or(VID, |vid| vid.0);
         Ok(Player {
             spec: spec(index, entry.mac, model, vid, load, firmware),
@@ -112,10 +91,7 @@ pub fn listed(
 
 /// What a phone runs before, where nothing says so: older than the first load of the procedure.
 fn first_load(model: &Model, direction: Direction) -> Option<LoadName> {
-    let family = model
-        .family
-        .clone()
-        .unwrap_or_else(|| format!("sip{}", model.name));
+    let family = model.family.clone().unwrap_or_else(|| format!("sip{}", model.name));
     let version = match (direction, model.family.is_some()) {
         (Direction::E2m, true) => "11-7-1-17",
         (Direction::M2e, true) => "11-2-3MPP-398",
@@ -125,27 +101,15 @@ fn first_load(model: &Model, direction: Direction) -> Option<LoadName> {
 }
 
 fn spec(index: u32, mac: Mac, model: &Model, vid: u8, load: LoadName, firmware: &Firmware) -> Spec {
-    let platforms = model
-        .family
-        .as_ref()
-        .map(|family| firmware.platforms(family))
-        .unwrap_or_default();
+    let platforms = model.family.as_ref().map(|family| firmware.platforms(family)).unwrap_or_default();
     let platform = platforms.get(index as usize % platforms.len().max(1)).cloned();
     Spec {
         index,
         mac,
         model: model.name.clone(),
         id: model.id,
-        pn: model
-            .pn
-            .first()
-            .cloned()
-            .unwrap_or_else(|| format!("CP-{}-3PCC", model.name)),
-        psn: model
-            .psn
-            .first()
-            .cloned()
-            .unwrap_or_else(|| format!("{}-3PCC", model.name)),
+        pn: model.pn.first().cloned().unwrap_or_else(|| format!("CP-{}-3PCC", model.name)),
+        psn: model.psn.first().cloned().unwrap_or_else(|| format!("{}-3PCC", model.name)),
         vid,
         serial: format!("FCH{index:08}"),
         platform: platform.unwrap_or_else(|| "PLATFORM_1".to_owned()),
@@ -162,17 +126,10 @@ fn spec(index: u32, mac: Mac, model: &Model, vid: u8, load: LoadName, firmware: 
 pub fn roster(players: &[Player]) -> String {
     let line = |player: &Player| {
         let vid = player.listed_vid.map(|vid| vid.to_string()).unwrap_or_default();
-        let load = player
-            .listed_load
-            .as_ref()
-            .map(LoadName::to_string)
-            .unwrap_or_default();
+        let load = player.listed_load.as_ref().map(LoadName::to_string).unwrap_or_default();
         format!("{},{},{vid},{load}\n", player.spec.mac, player.spec.model)
     };
-    players
-        .iter()
-        .map(line)
-        .fold("MAC,model,vid,load\n".to_owned(), |roster, line| roster + &line)
+    players.iter().map(line).fold("MAC,model,vid,load\n".to_owned(), |roster, line| roster + &line)
 }
 
 /// Phones differ in what is not known for certain, so that both ways are tried.

@@ -12,12 +12,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
 /// The versions of the 2019 procedure, in the order an Enterprise phone meets them; the last leads back.
-pub const SEED_VERSIONS: [&str; 4] = [
-    "12-5-1SR1-4",
-    "TLexE2M-11-2-3C-4",
-    "11-2-3MPP-398",
-    "TLexM2E-11-2-3C-4",
-];
+pub const SEED_VERSIONS: [&str; 4] =
+    ["12-5-1SR1-4", "TLexE2M-11-2-3C-4", "11-2-3MPP-398", "TLexM2E-11-2-3C-4"];
 /// Versions between which phones cross directly, either way.
 #[cfg(test)]
 pub const DIRECT_VERSIONS: [&str; 2] = ["14-4-1-0301-6", "12-0-7MPP0201-66"];
@@ -46,27 +42,15 @@ pub struct Owner {
 /// One inner list for each hardware platform; names as in listings of real packages.
 fn platforms(family: &str) -> &'static [&'static [&'static str]] {
     match family {
-        "sip78xx" => &[
-            &["rootfs78xx", "kern78xx", "sboot78xx"],
-            &["rootfs2.78xx", "kern2.78xx", "sboot2.78xx"],
-        ],
+        "sip78xx" => {
+            &[&["rootfs78xx", "kern78xx", "sboot78xx"], &["rootfs2.78xx", "kern2.78xx", "sboot2.78xx"]]
+        }
         "sip7832" => &[
             &["rootfs7832", "kern7832", "sboot7832=BC-01-003"],
-            &[
-                "rootfs27832",
-                "kern27832",
-                "sboot27832=BC-01-003",
-                "key7832=BC-01-001",
-            ],
+            &["rootfs27832", "kern27832", "sboot27832=BC-01-003", "key7832=BC-01-001"],
         ],
         "sip88xx" => &[
-            &[
-                "rootfs88xx",
-                "kern88xx",
-                "vc488xx",
-                "sb288xx=BE-01-020",
-                "fbi88xx=BE-01-010",
-            ],
+            &["rootfs88xx", "kern88xx", "vc488xx", "sb288xx=BE-01-020", "fbi88xx=BE-01-010"],
             &[
                 "rootfs288xx",
                 "kern288xx",
@@ -74,12 +58,7 @@ fn platforms(family: &str) -> &'static [&'static [&'static str]] {
                 "sb2288xx=BE-01-020",
                 "m0patch288xx=BE-01-001P",
             ],
-            &[
-                "rootfs388xx",
-                "kern388xx",
-                "sb2388xx=BE-01-020",
-                "preloader88xx=BE-01-008P",
-            ],
+            &["rootfs388xx", "kern388xx", "sb2388xx=BE-01-020", "preloader88xx=BE-01-008P"],
         ],
         "sip8845_65" => &[
             &[
@@ -89,21 +68,11 @@ fn platforms(family: &str) -> &'static [&'static [&'static str]] {
                 "fbi8845_65=BEV-01-006P",
                 "sb28845_65=BEV-01-020P",
             ],
-            &[
-                "rootfs28845_65",
-                "kern28845_65",
-                "vc48845_65",
-                "sb228845_65=BEV-01-004P",
-            ],
+            &["rootfs28845_65", "kern28845_65", "vc48845_65", "sb228845_65=BEV-01-004P"],
         ],
         "sip8832" => &[
             &["rootfs8832", "kern8832", "key8832=BC-01-002"],
-            &[
-                "rootfs28832",
-                "kern28832",
-                "key28832=BC-01-002",
-                "trustzone28832=BC-01-004",
-            ],
+            &["rootfs28832", "kern28832", "key28832=BC-01-002", "trustzone28832=BC-01-004"],
         ],
         _ => &[],
     }
@@ -114,11 +83,7 @@ fn platforms(family: &str) -> &'static [&'static [&'static str]] {
 /// `rootfs` is the size in bytes of the largest component; it has to be the same for all loads of a folder, since
 /// loads share boot components.
 pub fn firmware(folder: &Path, load: &str, rootfs: u64) -> io::Result<()> {
-    let unknown = || {
-        io::Error::other(format!(
-            "{load}: no look-alike for this load; families: {FAMILIES:?}"
-        ))
-    };
+    let unknown = || io::Error::other(format!("{load}: no look-alike for this load; families: {FAMILIES:?}"));
     let (family, version) = load.split_once('.').ok_or_else(unknown)?;
     if platforms(family).is_empty() {
         return Err(unknown());
@@ -127,11 +92,7 @@ pub fn firmware(folder: &Path, load: &str, rootfs: u64) -> io::Result<()> {
     let mut listing = Vec::new();
     for (index, components) in platforms(family).iter().enumerate() {
         let number = index + 1;
-        write!(
-            listing,
-            "[PLATFORM_{number}]\r\nhwcompat=0x{:08X}\r\nswcompat=0x00000004\r\n",
-            1 << index
-        )?;
+        write!(listing, "[PLATFORM_{number}]\r\nhwcompat=0x{:08X}\r\nswcompat=0x00000004\r\n", 1 << index)?;
         for (position, component) in components.iter().enumerate() {
             let (stem, own) = component.split_once('=').unwrap_or((component, version));
             let name = format!("{stem}.{own}.sbn");
@@ -203,9 +164,7 @@ fn component_file(folder: &Path, family: &str, name: &str, size: u64) -> io::Res
     }
     let sum = check.0.to_be_bytes();
     file.write_all(&sum)?;
-    file.into_inner()
-        .map(drop)
-        .map_err(io::IntoInnerError::into_error)
+    file.into_inner().map(drop).map_err(io::IntoInnerError::into_error)
 }
 
 /// How a component begins: 78xx with a header of its own, file systems of the others with their magic.
@@ -269,10 +228,7 @@ pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[Owner]) ->
         let licenses = folder.join("licenses").join(folder_of(direction));
         fs::create_dir_all(&licenses)?;
         for owner in owners {
-            fs::write(
-                licenses.join(format!("{}.lic", owner.mac)),
-                license(direction, owner.mac),
-            )?;
+            fs::write(licenses.join(format!("{}.lic", owner.mac)), license(direction, owner.mac))?;
         }
     }
     fs::write(folder.join("roster.csv"), roster(owners))
@@ -346,9 +302,7 @@ pub fn signature(file: &[u8]) -> (Signature, usize) {
         }
         position = end;
     }
-    let Some(payload) = length
-        .filter(|length| *length == position)
-        .and_then(|length| file.get(length..))
+    let Some(payload) = length.filter(|length| *length == position).and_then(|length| file.get(length..))
     else {
         return (Signature::Broken, 0);
     };

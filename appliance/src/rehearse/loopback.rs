@@ -11,14 +11,8 @@ use crate::place::Place;
 
 /// Phones and appliance live in 127.0.0.0/8, where any address can be used without privilege.
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
-const NETWORK: Prefix = Prefix {
-    address: SERVER,
-    length: 8,
-};
-const POOL: Range = Range {
-    first: Ipv4Addr::new(127, 10, 0, 1),
-    last: Ipv4Addr::new(127, 10, 255, 254),
-};
+const NETWORK: Prefix = Prefix { address: SERVER, length: 8 };
+const POOL: Range = Range { first: Ipv4Addr::new(127, 10, 0, 1), last: Ipv4Addr::new(127, 10, 255, 254) };
 
 /// The user's configuration as far as it can be tried here: addresses become those of loopback, and nothing outside
 /// is touched.

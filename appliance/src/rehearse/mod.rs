@@ -47,11 +47,7 @@ pub async fn rehearse(config: &Config, options: &RehearseArgs) -> Result<(), Fai
 /// The six scenarios, by name.
 fn all() -> Vec<Scenario> {
     use {EnterpriseSide as E, MultiplatformSide as M};
-    let of = |direction, enterprise, multiplatform| Scenario {
-        direction,
-        enterprise,
-        multiplatform,
-    };
+    let of = |direction, enterprise, multiplatform| Scenario { direction, enterprise, multiplatform };
     vec![
         of(Direction::E2m, E::CallManager, M::Cda),
         of(Direction::E2m, E::CallManager, M::Dhcp),
@@ -76,13 +72,8 @@ fn scenarios(config: &Config, options: &RehearseArgs) -> Result<Vec<Scenario>, F
         }
         return Ok(here);
     }
-    let names = || {
-        all()
-            .iter()
-            .filter(|scenario| carried(**scenario))
-            .map(Scenario::to_string)
-            .collect::<Vec<_>>()
-    };
+    let names =
+        || all().iter().filter(|scenario| carried(**scenario)).map(Scenario::to_string).collect::<Vec<_>>();
     match all().into_iter().find(|scenario| scenario.to_string() == wanted) {
         Some(scenario) if carried(scenario) => Ok(vec![scenario]),
         Some(_) => Err(Failure::new(
@@ -138,9 +129,7 @@ fn players(
     };
     if entries.is_none() || !folder.own_licenses {
         let macs = players.iter().map(|player| player.spec.mac);
-        folder
-            .license(direction, macs)
-            .map_err(|error| no_folder(&error))?;
+        folder.license(direction, macs).map_err(|error| no_folder(&error))?;
     }
     Ok(players)
 }
@@ -168,29 +157,14 @@ fn read_roster(path: &Path) -> Result<Vec<Entry>, Failure> {
 }
 
 fn announce(scenario: Scenario, players: &[Player], folder: &Folder) {
-    let firmware = if folder.own_firmware {
-        "your firmware"
-    } else {
-        "look-alike firmware"
-    };
-    let licenses = if folder.own_licenses {
-        "your licenses"
-    } else {
-        "look-alike licenses"
-    };
-    eprintln!(
-        "Rehearsing {scenario}: {} virtual phones, {firmware}, {licenses}.",
-        players.len()
-    );
+    let firmware = if folder.own_firmware { "your firmware" } else { "look-alike firmware" };
+    let licenses = if folder.own_licenses { "your licenses" } else { "look-alike licenses" };
+    eprintln!("Rehearsing {scenario}: {} virtual phones, {firmware}, {licenses}.", players.len());
 }
 
 /// Says how it ended; gives the number of phones that did not end as they should.
 fn tell(performance: &Performance, json: bool) -> Result<usize, Failure> {
-    let Performance {
-        summary,
-        endings,
-        phones,
-    } = performance;
+    let Performance { summary, endings, phones } = performance;
     let text = if json {
         serde_json::to_string(summary).unwrap_or_default() + "\n"
     } else {
@@ -206,25 +180,11 @@ fn tell(performance: &Performance, json: bool) -> Result<usize, Failure> {
         )
     };
     let mut wrong = 0;
-    for (_, phone) in endings
-        .iter()
-        .zip(phones)
-        .filter(|(ending, _)| !ending.wrong.is_empty())
-    {
+    for (_, phone) in endings.iter().zip(phones).filter(|(ending, _)| !ending.wrong.is_empty()) {
         wrong += 1;
-        eprintln!(
-            "What {} {} did:\n{}",
-            phone.spec.mac, phone.spec.model, phone.journal
-        );
+        eprintln!("What {} {} did:\n{}", phone.spec.mac, phone.spec.model, phone.journal);
     }
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map(|()| wrong)
-        .map_err(|error| {
-            Failure::new(
-                Exit::Act,
-                format!("cannot write to standard output: {error}"),
-                "give it a place to go",
-            )
-        })
+    std::io::stdout().write_all(text.as_bytes()).map(|()| wrong).map_err(|error| {
+        Failure::new(Exit::Act, format!("cannot write to standard output: {error}"), "give it a place to go")
+    })
 }

@@ -13,10 +13,7 @@ use crate::view::{HoldCode, PhoneView, Stage};
 
 /// Whether a way leads from the phone's load to firmware of the far side, over complete loads and with its license.
 pub fn can_reach(player: &Player, direction: Direction, firmware: &Firmware, licensed: bool) -> bool {
-    let hardware = Hardware {
-        model: &player.spec.model,
-        vid: player.spec.vid,
-    };
+    let hardware = Hardware { model: &player.spec.model, vid: player.spec.vid };
     let mut queue = VecDeque::from([player.spec.load.clone()]);
     let mut seen = BTreeSet::new();
     while let Some(load) = queue.pop_front() {
@@ -78,9 +75,7 @@ pub fn judge(
         wrong.push(format!("cannot reach the target and was led to {load}"));
     }
     if !reachable && hold.is_none() {
-        wrong.push(format!(
-            "cannot reach the target, and is {stage} with no reason shown"
-        ));
+        wrong.push(format!("cannot reach the target, and is {stage} with no reason shown"));
     }
     wrong
 }

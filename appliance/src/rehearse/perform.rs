@@ -55,11 +55,7 @@ pub async fn perform(
     let speed = if players.len() > 200 { 20 } else { 60 };
     let appliance = Appliance::start(config, loopback::place(), speed).await?;
     let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
-        Failure::new(
-            Exit::Privilege,
-            "the appliance does not listen on loopback",
-            "report this as a defect",
-        )
+        Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;
     let (phones, ends) = tokio::select! {
         ended = watch(&appliance, wiring, &players, direction) => ended,
@@ -75,27 +71,12 @@ pub async fn perform(
         let reachable =
             outcome::can_reach(&player, direction, &firmware, licensed.contains(&player.spec.mac));
         let wrong = outcome::judge(&player, &state, view.as_ref(), direction, reachable);
-        Ending {
-            player,
-            state,
-            view,
-            after: end.done,
-            restarts: end.restarts,
-            wrong,
-        }
+        Ending { player, state, view, after: end.done, restarts: end.restarts, wrong }
     };
-    let endings: Vec<Ending> = players
-        .into_iter()
-        .zip(phones.iter().zip(ends))
-        .map(ending)
-        .collect();
+    let endings: Vec<Ending> = players.into_iter().zip(phones.iter().zip(ends)).map(ending).collect();
     appliance.stop().await;
     let summary = show::summary(config.scenario_name(), &endings, began.elapsed());
-    Ok(Performance {
-        summary,
-        endings,
-        phones,
-    })
+    Ok(Performance { summary, endings, phones })
 }
 
 /// How a phone came to its end.
@@ -117,30 +98,22 @@ async fn watch(
 ) -> (Vec<Phone>, Vec<End>) {
     let (began, speed) = (Instant::now(), wiring.speed);
     let bars = Bars::new(players);
-    let mut phones: Vec<Phone> = players
-        .iter()
-        .map(|player| Phone::plug(player.spec.clone(), wiring))
-        .collect();
+    let mut phones: Vec<Phone> =
+        players.iter().map(|player| Phone::plug(player.spec.clone(), wiring)).collect();
     let mut ends = vec![End::default(); phones.len()];
     let mut latest = (0, 0, began);
     loop {
         tokio::time::sleep(TICK).await;
         let views = by_mac(appliance.bench.phones());
-        let states: Vec<_> = phones
-            .iter()
-            .map(|phone| (phone.state.borrow().clone(), views.get(&phone.spec.mac)))
-            .collect();
+        let states: Vec<_> =
+            phones.iter().map(|phone| (phone.state.borrow().clone(), views.get(&phone.spec.mac))).collect();
         bars.update(&states);
         let mut open = 0;
         for (index, (state, view)) in states.iter().enumerate() {
             let end = &mut ends[index];
             let hold = view.and_then(|view| view.hold.as_ref());
             let busy = matches!(state.doing, Doing::Fetching(..) | Doing::Flashing(_));
-            end.held = if hold.is_some() && !busy {
-                end.held.or_else(|| Some(Instant::now()))
-            } else {
-                None
-            };
+            end.held = if hold.is_some() && !busy { end.held.or_else(|| Some(Instant::now())) } else { None };
             let waited = end.held.map_or(Duration::ZERO, |since| since.elapsed() * speed);
             if view.is_some_and(|view| view.stage == Stage::Done) && outcome::at_target(state, direction) {
                 end.done.get_or_insert_with(|| began.elapsed() * speed);
@@ -148,19 +121,16 @@ async fn watch(
                 && waited >= BY_HAND
                 && end.restarts < MOST_RESTARTS
             {
-                *end = End {
-                    restarts: end.restarts + 1,
-                    ..End::default()
-                };
+                *end = End { restarts: end.restarts + 1, ..End::default() };
                 phones[index].restart();
                 open += 1;
             } else if waited < HELD {
                 open += 1;
             }
         }
-        let moved = states.iter().fold((0, 0), |(hops, bytes), (state, _)| {
-            (hops + state.hops.len(), bytes + state.bytes)
-        });
+        let moved = states
+            .iter()
+            .fold((0, 0), |(hops, bytes), (state, _)| (hops + state.hops.len(), bytes + state.bytes));
         if moved != (latest.0, latest.1) {
             latest = (moved.0, moved.1, Instant::now());
         }

@@ -24,28 +24,20 @@ pub struct Bars {
 impl Bars {
     /// One bar for each phone, or one for all.
     pub fn new(players: &[Player]) -> Self {
-        let target = if stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
+        let target =
+            if stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let all = MultiProgress::with_draw_target(target);
         let single = players.len() > BARS;
         let style = ProgressStyle::with_template("{prefix:22} {bar:25} {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = |prefix: String| {
-            let bar = ProgressBar::new(STEPS)
-                .with_style(style.clone())
-                .with_prefix(prefix);
+            let bar = ProgressBar::new(STEPS).with_style(style.clone()).with_prefix(prefix);
             all.add(bar)
         };
         let lines = if single {
             vec![bar(format!("{} phones", players.len()))]
         } else {
-            players
-                .iter()
-                .map(|player| bar(format!("{} {}", player.spec.mac, player.spec.model)))
-                .collect()
+            players.iter().map(|player| bar(format!("{} {}", player.spec.mac, player.spec.model))).collect()
         };
         Self { all, lines, single }
     }
@@ -55,10 +47,7 @@ impl Bars {
         if self.single {
             let share: u64 = phones.iter().map(|(_, view)| position(*view)).sum();
             let count = |stage| {
-                phones
-                    .iter()
-                    .filter(|(_, view)| view.is_some_and(|view| view.stage == stage))
-                    .count()
+                phones.iter().filter(|(_, view)| view.is_some_and(|view| view.stage == stage)).count()
             };
             if let Some(bar) = self.lines.first() {
                 bar.set_position(share / phones.len().max(1) as u64);
@@ -75,9 +64,7 @@ impl Bars {
             bar.set_position(position(*view));
             bar.set_message(match view {
                 Some(PhoneView { hold: Some(hold), .. }) => format!("held: {}", hold.cause),
-                Some(PhoneView {
-                    stage: Stage::Done, ..
-                }) => format!("done: {}", state.memory.load),
+                Some(PhoneView { stage: Stage::Done, .. }) => format!("done: {}", state.memory.load),
                 _ => format!("{} {}", state.memory.load, state.doing),
             });
         }
@@ -94,9 +81,7 @@ impl Bars {
 #[allow(clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 to 1000")]
 fn position(view: Option<&PhoneView>) -> u64 {
     match view {
-        Some(PhoneView {
-            stage: Stage::Done, ..
-        }) => STEPS,
+        Some(PhoneView { stage: Stage::Done, .. }) => STEPS,
         Some(view) if view.hops > 0 => {
             let within = (view.progress.clamp(0.0, 1.0) * STEPS as f64) as u64;
             (view.hop.saturating_sub(1) as u64 * STEPS + within) / view.hops as u64
@@ -148,10 +133,7 @@ pub fn summary(scenario: String, endings: &[Ending], took: Duration) -> Summary 
     let count = |stage| endings.iter().filter(|ending| stage_of(ending) == stage).count();
     let failures = endings.iter().flat_map(|ending| {
         let spec = &ending.player.spec;
-        ending
-            .wrong
-            .iter()
-            .map(move |wrong| format!("{} {}: {wrong}", spec.mac, spec.model))
+        ending.wrong.iter().map(move |wrong| format!("{} {}: {wrong}", spec.mac, spec.model))
     });
     Summary {
         scenario,
@@ -180,9 +162,7 @@ pub fn rows(endings: &[Ending]) -> Vec<Vec<String>> {
             spec.load.to_string(),
             ending.state.memory.load.to_string(),
             ending.state.hops.len().to_string(),
-            seconds.map_or_else(String::new, |seconds| {
-                format!("{}:{:02}", seconds / 60, seconds % 60)
-            }),
+            seconds.map_or_else(String::new, |seconds| format!("{}:{:02}", seconds / 60, seconds % 60)),
             result(ending),
         ]
     };

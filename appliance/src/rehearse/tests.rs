@@ -15,23 +15,15 @@ fn config(state: &Path) -> Config {
 }
 
 fn asked(scenario: &str) -> Result<Vec<String>, Exit> {
-    let options = RehearseArgs {
-        scenario: Some(scenario.to_owned()),
-        ..RehearseArgs::default()
-    };
+    let options = RehearseArgs { scenario: Some(scenario.to_owned()), ..RehearseArgs::default() };
     let config = config(Path::new("/nowhere"));
     let names = |scenarios: Vec<Scenario>| scenarios.iter().map(Scenario::to_string).collect();
-    scenarios(&config, &options)
-        .map(names)
-        .map_err(|failure| failure.exit)
+    scenarios(&config, &options).map(names).map_err(|failure| failure.exit)
 }
 
 #[test]
 fn what_is_not_carried_or_no_scenario_is_wrong_use() {
-    assert_eq!(
-        asked("all"),
-        Ok(vec!["e2m/dhcp/dhcp".to_owned(), "m2e/dhcp".to_owned()])
-    );
+    assert_eq!(asked("all"), Ok(vec!["e2m/dhcp/dhcp".to_owned(), "m2e/dhcp".to_owned()]));
     assert_eq!(asked("m2e/dhcp"), Ok(vec!["m2e/dhcp".to_owned()]));
     for wrong in ["e2m/call-manager/cda", "m2e/cda", "e2m", ""] {
         assert_eq!(asked(wrong), Err(Exit::Usage), "{wrong}");
@@ -42,10 +34,8 @@ fn what_is_not_carried_or_no_scenario_is_wrong_use() {
 fn the_users_firmware_and_licenses_are_used_and_nothing_is_left_behind() {
     let state = tempfile::tempdir().unwrap();
     let listing = |path: &Path| -> Vec<_> {
-        let mut names: Vec<_> = std::fs::read_dir(path)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let mut names: Vec<_> =
+            std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         names
     };
@@ -58,22 +48,9 @@ fn the_users_firmware_and_licenses_are_used_and_nothing_is_left_behind() {
     let before = listing(state.path());
     let folder = Folder::make(state.path()).unwrap();
     assert!(folder.own_firmware && folder.own_licenses);
-    let loads: Vec<String> = folder
-        .firmware()
-        .unwrap()
-        .loads
-        .keys()
-        .map(ToString::to_string)
-        .collect();
+    let loads: Vec<String> = folder.firmware().unwrap().loads.keys().map(ToString::to_string).collect();
     assert_eq!(loads, ["sip7832.14-4-1-0301-6"]);
-    assert_eq!(
-        folder
-            .licensed(Direction::E2m)
-            .unwrap()
-            .into_iter()
-            .collect::<Vec<_>>(),
-        [mac]
-    );
+    assert_eq!(folder.licensed(Direction::E2m).unwrap().into_iter().collect::<Vec<_>>(), [mac]);
     assert!(folder.licensed(Direction::M2e).unwrap().is_empty());
     drop(folder);
     assert_eq!(listing(state.path()), before);
@@ -88,11 +65,7 @@ fn a_load_with_a_component_missing_does_not_count() {
     std::fs::remove_file(component).unwrap();
     let firmware = folder.firmware().unwrap();
     assert_eq!(firmware.loads.len(), count - 1);
-    assert!(
-        !firmware
-            .loads
-            .contains_key(&"sip88xx.12-5-1SR1-4".parse().unwrap())
-    );
+    assert!(!firmware.loads.contains_key(&"sip88xx.12-5-1SR1-4".parse().unwrap()));
 }
 
 fn seed_firmware() -> (Folder, Firmware) {
@@ -107,10 +80,8 @@ fn every_model_of_the_procedure_can_reach_the_target_and_the_others_cannot() {
     for direction in [Direction::E2m, Direction::M2e] {
         let players = lineup::made_up(None, direction, &Catalog::current(), &firmware);
         for player in &players {
-            let ineligible = matches!(
-                (player.spec.model.as_str(), player.spec.vid),
-                ("8821" | "8831", _) | ("7821", 1)
-            );
+            let ineligible =
+                matches!((player.spec.model.as_str(), player.spec.vid), ("8821" | "8831", _) | ("7821", 1));
             assert_eq!(
                 outcome::can_reach(player, direction, &firmware, true),
                 !ineligible,
@@ -119,11 +90,7 @@ fn every_model_of_the_procedure_can_reach_the_target_and_the_others_cannot() {
             );
             assert!(!outcome::can_reach(player, direction, &firmware, false));
         }
-        let eligible = if direction == Direction::E2m {
-            players.len() - 3
-        } else {
-            players.len()
-        };
+        let eligible = if direction == Direction::E2m { players.len() - 3 } else { players.len() };
         assert_eq!(eligible, 12);
     }
 }
@@ -132,10 +99,7 @@ fn every_model_of_the_procedure_can_reach_the_target_and_the_others_cannot() {
 fn newer_hardware_cannot_take_the_loads_of_2019() {
     let (_folder, firmware) = seed_firmware();
     let mut players = lineup::made_up(None, Direction::E2m, &Catalog::current(), &firmware);
-    let player = players
-        .iter_mut()
-        .find(|player| player.spec.model == "8851")
-        .unwrap();
+    let player = players.iter_mut().find(|player| player.spec.model == "8851").unwrap();
     player.spec.vid = 15;
     assert!(!outcome::can_reach(player, Direction::E2m, &firmware, true));
 }
@@ -157,15 +121,8 @@ async fn performed(config: &Config, scenario: &str, roster: Option<&str>) -> Per
         std::fs::write(&path, text).unwrap();
         path
     });
-    let scenario = all()
-        .into_iter()
-        .find(|known| known.to_string() == scenario)
-        .unwrap();
-    let options = RehearseArgs {
-        roster,
-        json: true,
-        ..RehearseArgs::default()
-    };
+    let scenario = all().into_iter().find(|known| known.to_string() == scenario).unwrap();
+    let options = RehearseArgs { roster, json: true, ..RehearseArgs::default() };
     told(run(config, scenario, &options).await)
 }
 
@@ -178,17 +135,10 @@ fn told(performance: Result<Performance, Failure>) -> Performance {
 
 /// What phone of which model is held for what.
 fn holds(performance: &Performance) -> Vec<(&str, HoldCode)> {
-    let hold = |ending: &Ending| {
-        ending
-            .view
-            .as_ref()
-            .and_then(|view| view.hold.as_ref())
-            .map(|hold| hold.code)
-    };
+    let hold =
+        |ending: &Ending| ending.view.as_ref().and_then(|view| view.hold.as_ref()).map(|hold| hold.code);
     let endings = performance.endings.iter();
-    endings
-        .filter_map(|ending| Some((ending.player.spec.model.as_str(), hold(ending)?)))
-        .collect()
+    endings.filter_map(|ending| Some((ending.player.spec.model.as_str(), hold(ending)?))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -196,17 +146,10 @@ async fn every_model_walks_there_and_back_and_the_ineligible_stay() {
     let nothing = tempfile::tempdir().unwrap();
     let there = performed(&config(nothing.path()), "e2m/dhcp/dhcp", None).await;
     assert_eq!(there.summary.failures, Vec::<String>::new());
-    assert_eq!(
-        (there.summary.phones, there.summary.done, there.summary.held),
-        (15, 12, 3)
-    );
+    assert_eq!((there.summary.phones, there.summary.done, there.summary.held), (15, 12, 3));
     let not_eligible = ["8821", "8831", "7821"].map(|model| (model, HoldCode::NotEligible));
     assert_eq!(holds(&there), not_eligible);
-    assert!(
-        there.endings[..12]
-            .iter()
-            .all(|ending| ending.state.hops.len() == 3)
-    );
+    assert!(there.endings[..12].iter().all(|ending| ending.state.hops.len() == 3));
     let back = performed(&config(nothing.path()), "m2e/dhcp", None).await;
     assert_eq!(back.summary.failures, Vec::<String>::new());
     assert_eq!((back.summary.phones, back.summary.done), (12, 12));
@@ -229,11 +172,7 @@ async fn a_missing_component_and_a_missing_license_hold_just_the_phones_that_nee
     std::fs::create_dir_all(&licenses).unwrap();
     for mac in ["00562B100001", "00562B100002", "00562B100004"] {
         let mac: Mac = mac.parse().unwrap();
-        std::fs::write(
-            licenses.join(format!("{mac}.lic")),
-            lookalike::license(Direction::E2m, mac),
-        )
-        .unwrap();
+        std::fs::write(licenses.join(format!("{mac}.lic")), lookalike::license(Direction::E2m, mac)).unwrap();
     }
     let roster = "MAC;model;vid;load\n\
         00562B100001;8851;V15;sip88xx.12-5-1SR1-4\n\
@@ -244,15 +183,9 @@ async fn a_missing_component_and_a_missing_license_hold_just_the_phones_that_nee
     config.timing.license = Duration::from_secs(5 * 60);
     let performance = performed(&config, "e2m/dhcp/dhcp", Some(roster)).await;
     assert_eq!(performance.summary.failures, Vec::<String>::new());
-    assert_eq!(
-        holds(&performance),
-        [("8861", HoldCode::NoLicense), ("7832", HoldCode::FirmwareMissing)]
-    );
-    let loads: Vec<&str> = performance
-        .endings
-        .iter()
-        .map(|ending| ending.state.memory.load.as_str())
-        .collect();
+    assert_eq!(holds(&performance), [("8861", HoldCode::NoLicense), ("7832", HoldCode::FirmwareMissing)]);
+    let loads: Vec<&str> =
+        performance.endings.iter().map(|ending| ending.state.memory.load.as_str()).collect();
     let expected = [
         "sip88xx.12-0-7MPP0201-66",
         "sip8845_65.12-0-7MPP0201-66",
@@ -272,11 +205,7 @@ async fn phones_go_back_directly_where_firmware_allows() {
     let performance = performed(&config(state.path()), "m2e/dhcp", Some(roster)).await;
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     assert_eq!(performance.summary.done, 2);
-    let hops: Vec<usize> = performance
-        .endings
-        .iter()
-        .map(|ending| ending.state.hops.len())
-        .collect();
+    let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
     assert_eq!(hops, [1, 2], "the second one is below 11.3(5)");
 }
 
@@ -289,26 +218,13 @@ async fn phones_found_half_way_go_on_from_there() {
     for (player, start) in players.iter_mut().zip(starts) {
         player.spec.load = format!("{}.{start}", player.spec.load.family()).parse().unwrap();
     }
-    folder
-        .license(Direction::E2m, players.iter().map(|player| player.spec.mac))
-        .unwrap();
-    let scenario = all()
-        .into_iter()
-        .find(|known| known.to_string() == "e2m/dhcp/dhcp")
-        .unwrap();
+    folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
+    let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
     let performance = told(perform(&config, None, &folder, players).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
-    let hops: Vec<usize> = performance
-        .endings
-        .iter()
-        .map(|ending| ending.state.hops.len())
-        .collect();
+    let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
     assert_eq!(hops, [2, 1, 3, 2]);
     let restarts: Vec<u32> = performance.endings.iter().map(|ending| ending.restarts).collect();
-    assert_eq!(
-        restarts,
-        [1, 0, 0, 1],
-        "what already runs the first load reads no further by itself"
-    );
+    assert_eq!(restarts, [1, 0, 0, 1], "what already runs the first load reads no further by itself");
 }

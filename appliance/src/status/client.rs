@@ -78,10 +78,7 @@ fn read(answer: &[u8], address: SocketAddr) -> Result<Vec<PhoneView>, Failure> {
         let cause = format!("{address} answers, but not as a bench does: {what}");
         Failure::new(Exit::Act, cause, "check that admin.listen is the running bench's")
     };
-    let end = answer
-        .windows(4)
-        .position(|bytes| bytes == b"\r\n\r\n")
-        .ok_or_else(|| stranger("no HTTP"))?;
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or_else(|| stranger("no HTTP"))?;
     let (head, body) = answer.split_at(end);
     let head = String::from_utf8_lossy(head);
     let status = head.split_whitespace().nth(1).unwrap_or_default();
@@ -106,36 +103,19 @@ mod tests {
 
     #[test]
     fn what_is_no_bench_is_told_apart_from_one_that_refuses() {
-        assert_eq!(
-            read(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n[]", address()),
-            Ok(Vec::new())
-        );
-        assert_eq!(
-            read(b"HTTP/1.1 401 Unauthorized\r\n\r\n", address())
-                .unwrap_err()
-                .exit,
-            Exit::Privilege
-        );
-        for strange in [
-            b"SSH-2.0-x\r\n".as_slice(),
-            b"",
-            b"HTTP/1.1 200 OK\r\n\r\n<html>",
-            b"HTTP/1.1 404 N\r\n\r\n[]",
-        ] {
+        assert_eq!(read(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n[]", address()), Ok(Vec::new()));
+        assert_eq!(read(b"HTTP/1.1 401 Unauthorized\r\n\r\n", address()).unwrap_err().exit, Exit::Privilege);
+        for strange in
+            [b"SSH-2.0-x\r\n".as_slice(), b"", b"HTTP/1.1 200 OK\r\n\r\n<html>", b"HTTP/1.1 404 N\r\n\r\n[]"]
+        {
             assert_eq!(read(strange, address()).unwrap_err().exit, Exit::Act);
         }
     }
 
     #[test]
     fn a_bench_on_every_address_is_asked_here() {
-        assert_eq!(
-            reachable("0.0.0.0:81".parse().unwrap()),
-            "127.0.0.1:81".parse().unwrap()
-        );
+        assert_eq!(reachable("0.0.0.0:81".parse().unwrap()), "127.0.0.1:81".parse().unwrap());
         assert_eq!(reachable("[::]:81".parse().unwrap()), "[::1]:81".parse().unwrap());
-        assert_eq!(
-            reachable("10.0.0.1:81".parse().unwrap()),
-            "10.0.0.1:81".parse().unwrap()
-        );
+        assert_eq!(reachable("10.0.0.1:81".parse().unwrap()), "10.0.0.1:81".parse().unwrap());
     }
 }

@@ -35,11 +35,7 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
         } else {
             show::table(&seen.phones, seen.note.as_deref(), table::width())
         };
-        let clear = if args.watch && !args.json && stdout().is_terminal() {
-            "\x1b[H\x1b[2J"
-        } else {
-            ""
-        };
+        let clear = if args.watch && !args.json && stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
         let written = write!(stdout(), "{clear}{text}").and_then(|()| stdout().flush());
         // Whoever read this has enough.
         if !args.watch || written.is_err() {
@@ -66,10 +62,7 @@ fn look(config: &Config) -> Result<Seen, Failure> {
                     config.admin.listen
                 ),
             };
-            Ok(Seen {
-                phones: offline(config)?,
-                note: Some(note),
-            })
+            Ok(Seen { phones: offline(config)?, note: Some(note) })
         }
     }
 }
@@ -78,15 +71,8 @@ fn look(config: &Config) -> Result<Seen, Failure> {
 fn offline(config: &Config) -> Result<Vec<PhoneView>, Failure> {
     let state = &config.bench.state;
     let path = state.join("ledger.db");
-    let restored = if path.exists() {
-        ledger::read(&path)?
-    } else {
-        ledger::Restored::default()
-    };
-    let server = config
-        .bench
-        .address
-        .map_or(std::net::Ipv4Addr::UNSPECIFIED, |prefix| prefix.address);
+    let restored = if path.exists() { ledger::read(&path)? } else { ledger::Restored::default() };
+    let server = config.bench.address.map_or(std::net::Ipv4Addr::UNSPECIFIED, |prefix| prefix.address);
     let rules = Rules {
         settings: config.settings(server, 80),
         classes: config.dhcp.classes.clone(),
@@ -95,18 +81,6 @@ fn offline(config: &Config) -> Result<Vec<PhoneView>, Failure> {
     };
     let (roster, _) = home::roster(state)?;
     let shelf = Shelf::scan(state, config.migration.direction)?;
-    let now = Time(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis() as u64,
-    );
-    Ok(bench::offline(
-        &home::catalog(config)?,
-        rules,
-        roster,
-        shelf,
-        &restored,
-        now,
-    ))
+    let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
+    Ok(bench::offline(&home::catalog(config)?, rules, roster, shelf, &restored, now))
 }

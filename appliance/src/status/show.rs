@@ -15,9 +15,7 @@ pub(super) fn table(phones: &[PhoneView], note: Option<&str>, width: Option<usiz
     }
     let rows: Vec<_> = phones.iter().filter(|phone| !needs_you(phone)).map(row).collect();
     if !rows.is_empty() {
-        let heading = [
-            "MAC", "MODEL", "LOCATION", "ADDRESS", "STAGE", "HOP", "DONE", "LOAD", "TARGET",
-        ];
+        let heading = ["MAC", "MODEL", "LOCATION", "ADDRESS", "STAGE", "HOP", "DONE", "LOAD", "TARGET"];
         text.push('\n');
         text.push_str(&table::render(&heading, &rows, width));
     }
@@ -25,15 +23,8 @@ pub(super) fn table(phones: &[PhoneView], note: Option<&str>, width: Option<usiz
 }
 
 fn totals(phones: &[PhoneView]) -> String {
-    let stages = [
-        Stage::Held,
-        Stage::Stuck,
-        Stage::Crossing,
-        Stage::Moving,
-        Stage::Seen,
-        Stage::Absent,
-        Stage::Done,
-    ];
+    let stages =
+        [Stage::Held, Stage::Stuck, Stage::Crossing, Stage::Moving, Stage::Seen, Stage::Absent, Stage::Done];
     let count = |stage| phones.iter().filter(|phone| phone.stage == stage).count();
     let parts: Vec<String> = stages
         .into_iter()
@@ -46,11 +37,7 @@ fn totals(phones: &[PhoneView]) -> String {
         1 => "1 phone".to_owned(),
         many => format!("{many} phones"),
     };
-    if parts.is_empty() {
-        phones
-    } else {
-        format!("{phones}: {}", parts.join(", "))
-    }
+    if parts.is_empty() { phones } else { format!("{phones}: {}", parts.join(", ")) }
 }
 
 fn needs(phone: &PhoneView, width: Option<usize>) -> String {
@@ -58,10 +45,7 @@ fn needs(phone: &PhoneView, width: Option<usize>) -> String {
         return String::new();
     };
     let model = phone.model.as_deref().unwrap_or("?");
-    let place = phone
-        .location
-        .as_ref()
-        .map_or_else(String::new, |place| format!(" at {place}"));
+    let place = phone.location.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
     let lines = [
         format!("{} {model}{place}: {} ({})", phone.mac, phone.stage, hold.code),
         format!("  cause: {}", hold.cause),
@@ -73,29 +57,16 @@ fn needs(phone: &PhoneView, width: Option<usize>) -> String {
 fn row(phone: &PhoneView) -> Vec<String> {
     let dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     let under_way = matches!(phone.stage, Stage::Moving | Stage::Crossing);
-    let stage = if phone.writing {
-        format!("{}, do not unplug", phone.stage)
-    } else {
-        phone.stage.to_string()
-    };
+    let stage =
+        if phone.writing { format!("{}, do not unplug", phone.stage) } else { phone.stage.to_string() };
     vec![
         phone.mac.to_string(),
         dash(&phone.model),
         dash(&phone.location),
-        phone
-            .address
-            .map_or_else(|| "-".to_owned(), |address| address.to_string()),
+        phone.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
         stage,
-        if phone.hops > 0 {
-            format!("{}/{}", phone.hop, phone.hops)
-        } else {
-            "-".to_owned()
-        },
-        if under_way {
-            format!("{:.0}%", phone.progress * 100.0)
-        } else {
-            "-".to_owned()
-        },
+        if phone.hops > 0 { format!("{}/{}", phone.hop, phone.hops) } else { "-".to_owned() },
+        if under_way { format!("{:.0}%", phone.progress * 100.0) } else { "-".to_owned() },
         dash(&phone.load),
         dash(&phone.target),
     ]
@@ -125,10 +96,7 @@ mod tests {
         ];
         let text = table(&phones, None, None);
         assert!(text.starts_with("2 phones: 1 held, 1 moving\n001234AB45DF 8851 at desk 4: held (no-license)\n  cause: no license\n  cure:  get one\n"), "{text}");
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("001234AB45DE"))
-            .unwrap();
+        let line = text.lines().find(|line| line.starts_with("001234AB45DE")).unwrap();
         assert!(
             line.contains("moving, do not unplug") && line.contains("1/2") && line.contains("41%"),
             "{line}"
@@ -138,20 +106,10 @@ mod tests {
     #[test]
     fn nothing_is_wider_than_the_terminal_and_no_cure_is_cut() {
         let hold = r#""stage":"stuck","hold":{"code":"failed","cause":"c","cure":"read the VID from its label and put it in the roster, then wait"}"#;
-        let phones = [
-            phone("001234AB45DE", r#""stage":"moving","hold":null"#),
-            phone("001234AB45DF", hold),
-        ];
-        let text = table(
-            &phones,
-            Some("No bench is running; this is what its state folder says."),
-            Some(50),
-        );
+        let phones = [phone("001234AB45DE", r#""stage":"moving","hold":null"#), phone("001234AB45DF", hold)];
+        let text = table(&phones, Some("No bench is running; this is what its state folder says."), Some(50));
         assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(
-            words.contains("read the VID from its label and put it in the roster, then wait"),
-            "{text}"
-        );
+        assert!(words.contains("read the VID from its label and put it in the roster, then wait"), "{text}");
     }
 }

@@ -20,10 +20,7 @@ impl Bench {
     /// With the whole E2M firmware of the 88xx, and `extra` in the configuration's `[bench]` section and after it.
     pub fn new(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let bench = Self {
-            config: folder.path().join("bench.toml"),
-            folder,
-        };
+        let bench = Self { config: folder.path().join("bench.toml"), folder };
         bench.configure(extra);
         for load in [NEAR, TRANSITION, TARGET] {
             bench.load(load);
@@ -54,14 +51,8 @@ impl Bench {
         let firmware = self.state().join("firmware");
         fs::create_dir_all(&firmware).unwrap();
         let version = name.split_once('.').unwrap().1;
-        let components = [
-            format!("rootfs88xx.{version}.sbn"),
-            format!("rootfs288xx.{version}.sbn"),
-        ];
-        let listing = format!(
-            "[PLATFORM_1]\n{}\n[PLATFORM_2]\n{}\n",
-            components[0], components[1]
-        );
+        let components = [format!("rootfs88xx.{version}.sbn"), format!("rootfs288xx.{version}.sbn")];
+        let listing = format!("[PLATFORM_1]\n{}\n[PLATFORM_2]\n{}\n", components[0], components[1]);
         fs::write(firmware.join(format!("{name}.loads")), listing).unwrap();
         for component in components {
             fs::write(firmware.join(component), "firmware").unwrap();
@@ -80,10 +71,7 @@ impl Bench {
 
     /// Runs `transload ARGUMENTS --config FILE`.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        run_in(
-            self.folder.path(),
-            &[arguments, &["--config", self.config.to_str().unwrap()]].concat(),
-        )
+        run_in(self.folder.path(), &[arguments, &["--config", self.config.to_str().unwrap()]].concat())
     }
 }
 
@@ -96,27 +84,12 @@ pub struct Ran {
 }
 
 pub fn run_in(folder: &Path, arguments: &[&str]) -> Ran {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = Command::new(env!("CARGO_BIN_EXE_transload"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap();
+    let Output { status, stdout, stderr } =
+        Command::new(env!("CARGO_BIN_EXE_transload")).args(arguments).current_dir(folder).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran {
-        code: status.code(),
-        out: text(stdout),
-        err: text(stderr),
-    }
+    Ran { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

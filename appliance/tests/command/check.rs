@@ -41,13 +41,7 @@ fn a_bench_with_everything_is_fine() {
         report["loads"][0].as_object().unwrap().keys().collect::<Vec<_>>(),
         ["family", "kind", "missing", "name", "state"]
     );
-    assert!(
-        report["environment"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|entry| entry["ok"] == true)
-    );
+    assert!(report["environment"].as_array().unwrap().iter().all(|entry| entry["ok"] == true));
     let text = bench.run(&["check"]).out;
     assert!(
         text.contains("1 ready, 0 held") && text.contains(&format!("{NEAR} > {TRANSITION} > {TARGET}")),
@@ -59,48 +53,22 @@ fn a_bench_with_everything_is_fine() {
 fn each_phone_that_would_be_held_is_shown_with_its_reason() {
     let bench = Bench::new(ON_LOOPBACK);
     bench.roster("001234AB4501,8851,V05\n001234AB4502,8821,\n001234AB4503,9999,\n001234AB4504,,\n001234AB4505,8851,V16\n001234AB4506,7841,V05\n");
-    for mac in [
-        "001234AB4502",
-        "001234AB4503",
-        "001234AB4504",
-        "001234AB4505",
-        "001234AB4506",
-    ] {
+    for mac in ["001234AB4502", "001234AB4503", "001234AB4504", "001234AB4505", "001234AB4506"] {
         bench.license(mac);
     }
     let (code, report) = report(&bench);
-    assert_eq!(
-        (code, &report["ready"], &report["held"]),
-        (Some(1), &json!(1), &json!(5)),
-        "{report}"
-    );
+    assert_eq!((code, &report["ready"], &report["held"]), (Some(1), &json!(1), &json!(5)), "{report}");
     let held = |index: usize| report["phones"][index]["hold"].clone();
     assert_eq!(held(0)["code"], "no-license");
-    assert!(
-        held(0)["cure"]
-            .as_str()
-            .unwrap()
-            .contains("licenses/e2m/001234AB4501.lic"),
-        "{report}"
-    );
+    assert!(held(0)["cure"].as_str().unwrap().contains("licenses/e2m/001234AB4501.lic"), "{report}");
     assert_eq!(held(1)["code"], "not-eligible");
     assert!(held(1)["cause"].as_str().unwrap().contains("8821"), "{report}");
     assert_eq!(held(2)["code"], "not-eligible");
-    assert_eq!(
-        (held(3), &report["phones"][3]["state"]),
-        (Value::Null, &json!("ready"))
-    );
-    assert_eq!(
-        held(4)["code"],
-        "no-route",
-        "V15 and later do not take the 11.2(3) loads: {report}"
-    );
+    assert_eq!((held(3), &report["phones"][3]["state"]), (Value::Null, &json!("ready")));
+    assert_eq!(held(4)["code"], "no-route", "V15 and later do not take the 11.2(3) loads: {report}");
     assert_eq!(held(5)["code"], "firmware-missing", "{report}");
     let text = bench.run(&["check"]).out;
-    assert!(
-        text.contains("1 ready, 5 held") && text.contains("001234AB4502 8821  not-eligible: "),
-        "{text}"
-    );
+    assert!(text.contains("1 ready, 5 held") && text.contains("001234AB4502 8821  not-eligible: "), "{text}");
 }
 
 #[test]
@@ -112,12 +80,7 @@ fn a_missing_component_is_named_with_the_load_that_needs_it() {
     fs::remove_file(bench.state().join("firmware").join(gone)).unwrap();
     let (code, report) = report(&bench);
     assert_eq!(code, Some(1));
-    let load = report["loads"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|load| load["name"] == TRANSITION)
-        .unwrap();
+    let load = report["loads"].as_array().unwrap().iter().find(|load| load["name"] == TRANSITION).unwrap();
     assert_eq!(
         *load,
         json!({
@@ -125,27 +88,16 @@ fn a_missing_component_is_named_with_the_load_that_needs_it() {
         })
     );
     assert_eq!(report["phones"][0]["hold"]["code"], "firmware-missing");
-    assert!(
-        bench
-            .run(&["check"])
-            .out
-            .contains(&format!("{TRANSITION} needs {gone}, which is missing"))
-    );
+    assert!(bench.run(&["check"]).out.contains(&format!("{TRANSITION} needs {gone}, which is missing")));
 }
 
 #[test]
 fn a_pinned_load_that_is_not_there_is_missing() {
-    let bench = Bench::new(&format!(
-        "{ON_LOOPBACK}\n[migration.routes]\nsip78xx = [\"sip78xx.12-0-7MPP0201-66\"]"
-    ));
+    let bench =
+        Bench::new(&format!("{ON_LOOPBACK}\n[migration.routes]\nsip78xx = [\"sip78xx.12-0-7MPP0201-66\"]"));
     let (code, report) = report(&bench);
     assert_eq!(code, Some(1));
-    let load = report["loads"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|load| load["family"] == "sip78xx")
-        .unwrap();
+    let load = report["loads"].as_array().unwrap().iter().find(|load| load["family"] == "sip78xx").unwrap();
     assert_eq!(
         (&load["state"], &load["missing"]),
         (&json!("missing"), &json!(["sip78xx.12-0-7MPP0201-66.loads"]))
@@ -159,20 +111,11 @@ fn without_a_roster_any_phone_of_the_library_may_come() {
     bench.license("001234AB45DE");
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
-    assert!(
-        ran.out.contains("with a license each: 8811, 8841, 8851,"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains("with a license each: 8811, 8841, 8851,"), "{}", ran.out);
     bench.configure(ON_LOOPBACK);
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(1), "VID V15 and later do not take these loads");
-    assert!(
-        ran.out
-            .contains("if the roster tells their hardware version (VID): 8811,"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains("if the roster tells their hardware version (VID): 8811,"), "{}", ran.out);
     fs::remove_dir_all(bench.state().join("firmware")).unwrap();
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(1));
@@ -189,39 +132,23 @@ fn what_is_wrong_with_the_box_is_said_with_its_cure() {
     let (code, without_interface) = report(&bench);
     assert_eq!(code, Some(1));
     let entry = environment(&without_interface, "interface");
-    assert!(
-        entry["ok"] == false && entry["cure"].as_str().unwrap().contains("interface"),
-        "{entry}"
-    );
+    assert!(entry["ok"] == false && entry["cure"].as_str().unwrap().contains("interface"), "{entry}");
 
     let listener = std::net::TcpListener::bind(("127.0.0.1", free_port())).unwrap();
     let port = listener.local_addr().unwrap().port();
     bench.configure(ON_LOOPBACK);
     let text = fs::read_to_string(&bench.config).unwrap();
     let (head, tail) = text.split_once("http = [").unwrap();
-    fs::write(
-        &bench.config,
-        format!("{head}http = [{port}{}", &tail[tail.find(']').unwrap()..]),
-    )
-    .unwrap();
+    fs::write(&bench.config, format!("{head}http = [{port}{}", &tail[tail.find(']').unwrap()..])).unwrap();
     let entry = environment(&report(&bench).1, "ports");
-    assert!(
-        entry["ok"] == false && entry["cause"].as_str().unwrap().contains(&port.to_string()),
-        "{entry}"
-    );
+    assert!(entry["ok"] == false && entry["cause"].as_str().unwrap().contains(&port.to_string()), "{entry}");
 
     bench.configure(ON_LOOPBACK);
     bench.roster("not a mac,8851,\n");
     let entry = environment(&report(&bench).1, "roster");
-    assert!(
-        entry["ok"] == false && entry["cause"].as_str().unwrap().contains("line 2"),
-        "{entry}"
-    );
+    assert!(entry["ok"] == false && entry["cause"].as_str().unwrap().contains("line 2"), "{entry}");
 
     fs::remove_dir_all(bench.state()).unwrap();
     let entry = environment(&report(&bench).1, "state-folder");
-    assert!(
-        entry["cure"].as_str().unwrap().starts_with("run: mkdir -p"),
-        "{entry}"
-    );
+    assert!(entry["cure"].as_str().unwrap().starts_with("run: mkdir -p"), "{entry}");
 }

@@ -6,21 +6,12 @@ use super::bench::{Bench, run_in};
 fn the_version_tells_the_catalogs_date() {
     let ran = run_in(&std::env::temp_dir(), &["--version"]);
     assert_eq!(ran.code, Some(0));
-    assert!(
-        ran.out.starts_with("transload ") && ran.out.contains("(catalog of 20"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.starts_with("transload ") && ran.out.contains("(catalog of 20"), "{}", ran.out);
 }
 
 #[test]
 fn wrong_use_ends_with_2() {
-    for arguments in [
-        &[][..],
-        &["dance"],
-        &["status", "--nonsense"],
-        &["check", "--config"],
-    ] {
+    for arguments in [&[][..], &["dance"], &["status", "--nonsense"], &["check", "--config"]] {
         let ran = run_in(&std::env::temp_dir(), arguments);
         assert_eq!(ran.code, Some(2), "{arguments:?}");
         assert!(!ran.err.is_empty() && ran.out.is_empty());
@@ -41,16 +32,9 @@ fn init_writes_what_the_other_commands_find_and_keeps_what_is_there() {
         "{}",
         again.err
     );
-    assert_eq!(
-        fs::read_to_string(folder.path().join("transload.toml")).unwrap(),
-        text
-    );
+    assert_eq!(fs::read_to_string(folder.path().join("transload.toml")).unwrap(), text);
     // It is read from here: a mistake in it is found.
-    fs::write(
-        folder.path().join("transload.toml"),
-        text.replace("direction =", "direktion ="),
-    )
-    .unwrap();
+    fs::write(folder.path().join("transload.toml"), text.replace("direction =", "direktion =")).unwrap();
     let ran = run_in(folder.path(), &["check"]);
     assert_eq!(ran.code, Some(2));
     assert!(
@@ -62,16 +46,9 @@ fn init_writes_what_the_other_commands_find_and_keeps_what_is_there() {
 
 #[test]
 fn a_configuration_that_cannot_be_read_is_named() {
-    let ran = run_in(
-        &std::env::temp_dir(),
-        &["check", "--config", "/no/such/file.toml"],
-    );
+    let ran = run_in(&std::env::temp_dir(), &["check", "--config", "/no/such/file.toml"]);
     assert_eq!(ran.code, Some(2));
-    assert!(
-        ran.err.contains("/no/such/file.toml") && ran.err.lines().count() == 2,
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("/no/such/file.toml") && ran.err.lines().count() == 2, "{}", ran.err);
 }
 
 #[test]
@@ -89,16 +66,8 @@ fn a_side_this_version_cannot_steer_is_refused_to_serve_and_shown_by_check() {
     let bench = Bench::new("interface = \"lo\"\n[migration]\nmultiplatform = \"cda\"");
     let ran = bench.run(&["serve"]);
     assert_eq!(ran.code, Some(2));
-    assert!(
-        ran.err.contains("multiplatform = \"cda\"") && ran.err.contains(" cure: "),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("multiplatform = \"cda\"") && ran.err.contains(" cure: "), "{}", ran.err);
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(1));
-    assert!(
-        ran.out.contains("scenario: migration.multiplatform"),
-        "{}",
-        ran.out
-    );
+    assert!(ran.out.contains("scenario: migration.multiplatform"), "{}", ran.out);
 }

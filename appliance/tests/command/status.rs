@@ -19,10 +19,7 @@ fn without_a_bench_it_shows_what_the_state_folder_says() {
         (&json!("001234AB45DE"), &json!("absent"), &json!("V05"))
     );
     let text = bench.run(&["status"]).out;
-    assert!(
-        text.starts_with("No bench is running") && text.contains("1 phone: 1 absent"),
-        "{text}"
-    );
+    assert!(text.starts_with("No bench is running") && text.contains("1 phone: 1 absent"), "{text}");
     assert!(
         !bench.state().join("ledger.db").exists() && !bench.state().join("lock").exists(),
         "it only looks"
@@ -88,11 +85,7 @@ fn on(listener: &TcpListener, token_file: &str) -> Bench {
     let text = std::fs::read_to_string(&bench.config).unwrap();
     let (head, tail) = text.split_once("listen = ").unwrap();
     let listen = format!("listen = \"{}\"\n{token_file}", listener.local_addr().unwrap());
-    std::fs::write(
-        &bench.config,
-        format!("{head}{listen}{}", &tail[tail.find('\n').unwrap()..]),
-    )
-    .unwrap();
+    std::fs::write(&bench.config, format!("{head}{listen}{}", &tail[tail.find('\n').unwrap()..])).unwrap();
     bench
 }
 
@@ -109,36 +102,23 @@ fn a_running_bench_is_asked_with_the_token() {
         "hold": {"code": "no-license", "cause": "no license is at hand", "cure": "get one"},
         "first_seen": "2026-01-31T09:30:00Z", "last_seen": "2026-01-31T09:30:00Z",
     }]);
-    let asked = answer(
-        listener,
-        format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{phone}"),
-    );
+    let asked = answer(listener, format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{phone}"));
     let ran = bench.run(&["status", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), phone);
     let request = asked.join().unwrap();
     assert!(request.starts_with("GET /api/phones HTTP/1.0\r\n"), "{request}");
-    assert!(
-        request.contains("Authorization: Bearer 0123456789abcdef\r\n"),
-        "{request}"
-    );
+    assert!(request.contains("Authorization: Bearer 0123456789abcdef\r\n"), "{request}");
 }
 
 #[test]
 fn a_refusal_and_a_stranger_are_errors_with_a_cure() {
-    for (reply, code) in [
-        ("HTTP/1.1 401 Unauthorized\r\n\r\n", 4),
-        ("220 mail.example ESMTP\r\n", 1),
-    ] {
+    for (reply, code) in [("HTTP/1.1 401 Unauthorized\r\n\r\n", 4), ("220 mail.example ESMTP\r\n", 1)] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let bench = on(&listener, "");
         let asked = answer(listener, reply.to_owned());
         let ran = bench.run(&["status"]);
         asked.join().unwrap();
         assert_eq!(ran.code, Some(code), "{ran:?}");
-        assert!(
-            ran.err.starts_with("error: ") && ran.err.contains("\n cure: "),
-            "{}",
-            ran.err
-        );
+        assert!(ran.err.starts_with("error: ") && ran.err.contains("\n cure: "), "{}", ran.err);
     }
 }

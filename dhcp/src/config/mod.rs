@@ -92,29 +92,18 @@ pub struct LeaseTime {
 impl LeaseTime {
     /// The same for everybody, whatever they ask for.
     pub fn fixed(seconds: u32) -> Self {
-        Self {
-            default: seconds,
-            min: seconds,
-            max: seconds,
-            renew: None,
-            rebind: None,
-        }
+        Self { default: seconds, min: seconds, max: seconds, renew: None, rebind: None }
     }
 
     /// What a client gets that asks for `requested` seconds, or for nothing.
     pub(crate) fn grant(&self, requested: Option<u32>) -> u32 {
-        requested.map_or(self.default, |seconds| {
-            seconds.clamp(self.min.min(self.max), self.max)
-        })
+        requested.map_or(self.default, |seconds| seconds.clamp(self.min.min(self.max), self.max))
     }
 
     /// T1 and T2 of a lease; RFC 2131 §4.4.5 wants T1 < T2 < lease. `None` for a lease too short to have them.
     pub(crate) fn timers(&self, lease: u32) -> Option<(u32, u32)> {
         let share = |eighths: u64| (u64::from(lease) * eighths / 8) as u32;
-        let rebind = self
-            .rebind
-            .filter(|seconds| (2..lease).contains(seconds))
-            .unwrap_or_else(|| share(7));
+        let rebind = self.rebind.filter(|seconds| (2..lease).contains(seconds)).unwrap_or_else(|| share(7));
         let renew = self
             .renew
             .filter(|seconds| (1..rebind).contains(seconds))
@@ -213,9 +202,7 @@ pub enum ConfigError {
 
 impl Network {
     fn mask(&self) -> u32 {
-        u32::MAX
-            .checked_shl(32 - u32::from(self.prefix_len.min(32)))
-            .unwrap_or(0)
+        u32::MAX.checked_shl(32 - u32::from(self.prefix_len.min(32))).unwrap_or(0)
     }
 
     /// Option 1.
@@ -257,21 +244,13 @@ impl Network {
     fn validate(&self) -> Result<(), ConfigError> {
         let network = || self.name.clone();
         if !(8..=30).contains(&self.prefix_len) {
-            return Err(ConfigError::Prefix {
-                network: network(),
-                length: self.prefix_len,
-            });
+            return Err(ConfigError::Prefix { network: network(), length: self.prefix_len });
         }
         let inside = |address: Ipv4Addr, what| {
             if self.contains(address) && ![self.first(), self.broadcast()].contains(&address) {
                 return Ok(());
             }
-            Err(ConfigError::Outside {
-                network: network(),
-                subnet: self.subnet(),
-                address,
-                what,
-            })
+            Err(ConfigError::Outside { network: network(), subnet: self.subnet(), address, what })
         };
         if self.address != self.first() {
             inside(self.address, "the server's address")?;
@@ -279,10 +258,7 @@ impl Network {
         for (ranges, what) in [(&self.pools, "pool"), (&self.exclude, "exclude")] {
             for range in ranges {
                 if range.first > range.last {
-                    return Err(ConfigError::Range {
-                        network: network(),
-                        range: *range,
-                    });
+                    return Err(ConfigError::Range { network: network(), range: *range });
                 }
                 inside(range.first, what)?;
                 inside(range.last, what)?;
@@ -292,41 +268,22 @@ impl Network {
         for Reservation { client, address, .. } in &self.reservations {
             inside(*address, "reservation")?;
             if *address == self.address {
-                return Err(ConfigError::Own {
-                    network: network(),
-                    address: *address,
-                });
+                return Err(ConfigError::Own { network: network(), address: *address });
             }
             if !clients.insert(client) || !addresses.insert(address) {
-                return Err(ConfigError::Twice {
-                    network: network(),
-                    address: *address,
-                });
+                return Err(ConfigError::Twice { network: network(), address: *address });
             }
         }
         if self.pools.is_empty() && self.reservations.is_empty() {
             return Err(ConfigError::Empty { network: network() });
         }
-        let LeaseTime {
-            default, min, max, ..
-        } = self.lease;
+        let LeaseTime { default, min, max, .. } = self.lease;
         if default == 0 || min == 0 || min > max {
             return Err(ConfigError::Lease { network: network() });
         }
-        let reserved = self
-            .reservations
-            .iter()
-            .flat_map(|reservation| &reservation.options);
-        match self
-            .options
-            .iter()
-            .chain(reserved)
-            .find(|(code, _)| is_reserved(*code))
-        {
-            Some((option, _)) => Err(ConfigError::Option {
-                network: network(),
-                option: *option,
-            }),
+        let reserved = self.reservations.iter().flat_map(|reservation| &reservation.options);
+        match self.options.iter().chain(reserved).find(|(code, _)| is_reserved(*code)) {
+            Some((option, _)) => Err(ConfigError::Option { network: network(), option: *option }),
             None => Ok(()),
         }
     }

@@ -30,12 +30,7 @@ impl Engine {
         table.offer(address, &asked.client, asked.now);
         let lease = lease_time(&table.network.lease, asked.packet);
         let (reply, left_out) = answer(table, asked, grant, MessageType::Offer, address, Some(lease));
-        Finding {
-            address: Some(address),
-            reply: Some(reply),
-            left_out,
-            ..Finding::new(Outcome::Offered)
-        }
+        Finding { address: Some(address), reply: Some(reply), left_out, ..Finding::new(Outcome::Offered) }
     }
 
     /// RFC 2131 §4.3.2, Table 4: what a REQUEST means shows in which of three fields it has.
@@ -65,9 +60,8 @@ impl Engine {
         let Some(table) = self.tables.get(asked.at) else {
             return Finding::ignored("no network");
         };
-        let reserved = table
-            .reservation(&asked.client)
-            .is_some_and(|reservation| reservation.address == address);
+        let reserved =
+            table.reservation(&asked.client).is_some_and(|reservation| reservation.address == address);
         let its_own = table
             .record(address)
             .is_some_and(|(record, _)| record.state != LeaseState::Declined && asked.client.owns(record));
@@ -75,21 +69,14 @@ impl Engine {
             return self.acknowledge(asked, grant, address);
         }
         // §4.3.2: without a record of the client, silence, for another server may have one; unless there is none.
-        let known = self
-            .tables
-            .iter()
-            .any(|table| table.lease_of(&asked.client).is_some());
+        let known = self.tables.iter().any(|table| table.lease_of(&asked.client).is_some());
         if !known && !self.config.authoritative {
             return Finding {
                 address: Some(address),
                 ..Finding::ignored("not known here, and not authoritative")
             };
         }
-        let why = if table.network.contains(address) {
-            "not this client's address"
-        } else {
-            "wrong network"
-        };
+        let why = if table.network.contains(address) { "not this client's address" } else { "wrong network" };
         refuse(asked, address, why)
     }
 
@@ -158,12 +145,7 @@ impl Engine {
             return Finding::ignored("no network");
         };
         let (reply, left_out) = answer(table, asked, grant, MessageType::Ack, Ipv4Addr::UNSPECIFIED, None);
-        Finding {
-            address: Some(address),
-            reply: Some(reply),
-            left_out,
-            ..Finding::new(Outcome::Informed)
-        }
+        Finding { address: Some(address), reply: Some(reply), left_out, ..Finding::new(Outcome::Informed) }
     }
 
     /// §4.3.3: only from the client that was given the address, by us.
@@ -196,38 +178,21 @@ impl Engine {
             since: asked.now,
             expires: asked.now.saturating_add(self.config.decline_hold),
         };
-        Finding {
-            address: Some(address),
-            write: Some(record),
-            ..Finding::new(Outcome::Declined)
-        }
+        Finding { address: Some(address), write: Some(record), ..Finding::new(Outcome::Declined) }
     }
 
     /// §4.3.4: only from the holder. The record stays, so that the client gets the address again if it can.
     pub(super) fn release(&mut self, asked: &Asked<'_>) -> Finding {
         let address = asked.packet.ciaddr;
-        if asked
-            .packet
-            .address(code::SERVER_ID)
-            .is_some_and(|server| !self.is_own(server, asked))
-        {
+        if asked.packet.address(code::SERVER_ID).is_some_and(|server| !self.is_own(server, asked)) {
             return Finding::ignored("a release of another server's address");
         }
         let held = self.tables.get(asked.at).and_then(|table| table.record(address));
         match held {
             Some((record, _)) if record.state == LeaseState::Bound && asked.client.holds_key(record) => {
                 let state = LeaseState::Released;
-                let record = LeaseRecord {
-                    state,
-                    since: asked.now,
-                    expires: asked.now,
-                    ..record.clone()
-                };
-                Finding {
-                    address: Some(address),
-                    write: Some(record),
-                    ..Finding::new(Outcome::Released)
-                }
+                let record = LeaseRecord { state, since: asked.now, expires: asked.now, ..record.clone() };
+                Finding { address: Some(address), write: Some(record), ..Finding::new(Outcome::Released) }
             }
             _ => Finding {
                 address: Some(address),
@@ -260,9 +225,5 @@ fn answer(
 
 fn refuse(asked: &Asked<'_>, address: Ipv4Addr, why: &'static str) -> Finding {
     let reply = refusal(asked.packet, asked.server_id, why);
-    Finding {
-        address: Some(address),
-        reply: Some(reply),
-        ..Finding::new(Outcome::Refused(why.into()))
-    }
+    Finding { address: Some(address), reply: Some(reply), ..Finding::new(Outcome::Refused(why.into())) }
 }

@@ -115,9 +115,7 @@ impl Engine {
             failed: BTreeSet::new(),
             silent: false,
         };
-        let restored = restored
-            .into_iter()
-            .map(|record| (record.address, (record, Write::Saved)));
+        let restored = restored.into_iter().map(|record| (record.address, (record, Write::Saved)));
         engine.strays = restored.collect();
         engine.reconfigure(config)?;
         Ok(engine)
@@ -132,17 +130,11 @@ impl Engine {
             .map(|network| Table::new(network.clone(), config.offer_hold, config.max_offers));
         let old = std::mem::replace(&mut self.tables, tables.collect());
         let strays = std::mem::take(&mut self.strays).into_values();
-        let mut leases: Vec<_> = strays
-            .chain(old.into_iter().flat_map(Table::into_leases))
-            .collect();
+        let mut leases: Vec<_> = strays.chain(old.into_iter().flat_map(Table::into_leases)).collect();
         // Where a machine has several leases, the last one it got is its lease.
         leases.sort_by_key(|(record, _)| (record.since, record.address));
         for (record, write) in leases {
-            match self
-                .tables
-                .iter_mut()
-                .find(|table| table.network.contains(record.address))
-            {
+            match self.tables.iter_mut().find(|table| table.network.contains(record.address)) {
                 Some(table) => table.put(record, write),
                 None => _ = self.strays.insert(record.address, (record, write)),
             }
@@ -164,20 +156,13 @@ impl Engine {
 
     /// All records, in no order.
     pub fn leases(&self) -> impl Iterator<Item = &LeaseRecord> {
-        self.tables
-            .iter()
-            .flat_map(Table::records)
-            .chain(self.strays.values().map(|(record, _)| record))
+        self.tables.iter().flat_map(Table::records).chain(self.strays.values().map(|(record, _)| record))
     }
 
     /// The record of one address.
     pub fn lease(&self, address: Ipv4Addr) -> Option<&LeaseRecord> {
         let stray = || self.strays.get(&address).map(|(record, _)| record);
-        self.tables
-            .iter()
-            .find_map(|table| table.record(address))
-            .map(|(record, _)| record)
-            .or_else(stray)
+        self.tables.iter().find_map(|table| table.record(address)).map(|(record, _)| record).or_else(stray)
     }
 
     /// All writes up to this number are on disk.
@@ -204,11 +189,8 @@ impl Engine {
                 }
                 _ => false,
             };
-            let latest = stray
-                || self
-                    .tables
-                    .iter_mut()
-                    .any(|table| table.written(address, sequence, outcome));
+            let latest =
+                stray || self.tables.iter_mut().any(|table| table.written(address, sequence, outcome));
             if latest && outcome == Write::Failed {
                 self.failed.insert(address);
             }
@@ -260,11 +242,7 @@ impl Engine {
         decision.writes.push(record);
         for record in &decision.writes {
             self.under_way.push_back((self.sequence, record.address));
-            if let Some(table) = self
-                .tables
-                .iter_mut()
-                .find(|table| table.network.contains(record.address))
-            {
+            if let Some(table) = self.tables.iter_mut().find(|table| table.network.contains(record.address)) {
                 table.put(record.clone(), Write::UnderWay(self.sequence));
             }
         }
@@ -311,9 +289,7 @@ impl Engine {
     /// RFC 2131 §4.3.1: by relay, else by interface; a relay may name another subnet than its own by link selection
     /// (RFC 3527), subnet selection (RFC 3011). A client that renews writes to us from anywhere: its own address tells.
     fn network_of(&self, packet: &Packet, ingress: Ingress) -> Option<usize> {
-        let link = packet
-            .option(code::RELAY_INFORMATION)
-            .and_then(|octets| sub_option(octets, 5));
+        let link = packet.option(code::RELAY_INFORMATION).and_then(|octets| sub_option(octets, 5));
         let from = match relay(packet) {
             Some(relay) => link.or(packet.address(code::SUBNET_SELECTION)).unwrap_or(relay),
             None if ingress.unicast && !packet.ciaddr.is_unspecified() => packet.ciaddr,
@@ -357,10 +333,9 @@ impl Engine {
         });
         match verdict {
             Verdict::Ignore { reason } => Finding::ignored(reason),
-            Verdict::Grant(grant) => Finding {
-                class: Some(grant.class.clone()),
-                ..handler(self, asked, &grant)
-            },
+            Verdict::Grant(grant) => {
+                Finding { class: Some(grant.class.clone()), ..handler(self, asked, &grant) }
+            }
         }
     }
 }
@@ -386,11 +361,8 @@ fn relay(packet: &Packet) -> Option<Ipv4Addr> {
 /// The address we go by: a relay's override (RFC 5107), else the one on the receiving interface, for that is how the
 /// client, or its relay, reaches us.
 fn server_id(packet: &Packet, ingress: Ingress) -> Ipv4Addr {
-    let over = packet
-        .option(code::RELAY_INFORMATION)
-        .filter(|_| relay(packet).is_some());
-    over.and_then(|octets| sub_option(octets, 11))
-        .unwrap_or(ingress.local)
+    let over = packet.option(code::RELAY_INFORMATION).filter(|_| relay(packet).is_some());
+    over.and_then(|octets| sub_option(octets, 11)).unwrap_or(ingress.local)
 }
 
 /// An address among the relay's sub-options (RFC 3046 §2.0).

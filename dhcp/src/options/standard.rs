@@ -48,17 +48,10 @@ pub struct Standard {
 pub fn find(name_or_number: &str) -> Option<Standard> {
     let wanted = name_or_number.trim().to_ascii_lowercase().replace('_', "-");
     if let Ok(code) = wanted.parse::<u8>() {
-        let unknown = Standard {
-            code,
-            names: &[],
-            shape: Octets,
-        };
+        let unknown = Standard { code, names: &[], shape: Octets };
         return (1..=254).contains(&code).then(|| row(code).unwrap_or(unknown));
     }
-    TABLE
-        .iter()
-        .find(|(_, names, _)| names.contains(&wanted.as_str()))
-        .map(standard)
+    TABLE.iter().find(|(_, names, _)| names.contains(&wanted.as_str())).map(standard)
 }
 
 /// The row of a number.

@@ -72,9 +72,9 @@ fn shaped(shape: Shape, value: &Value) -> Option<Vec<u8>> {
         (Shape::Text, _) => Some(text?.as_bytes().to_vec()),
         (Shape::U8, Value::Number(number)) => Some(vec![u8::try_from(*number).ok()?]),
         (Shape::U16, Value::Number(number)) => Some(u16::try_from(*number).ok()?.to_be_bytes().to_vec()),
-        (Shape::U16s, Value::List(numbers)) => flattened(numbers, |number| {
-            Some(number.trim().parse::<u16>().ok()?.to_be_bytes().to_vec())
-        }),
+        (Shape::U16s, Value::List(numbers)) => {
+            flattened(numbers, |number| Some(number.trim().parse::<u16>().ok()?.to_be_bytes().to_vec()))
+        }
         (Shape::U32, Value::Number(number)) => Some(u32::try_from(*number).ok()?.to_be_bytes().to_vec()),
         (Shape::S32, Value::Number(number)) => Some(i32::try_from(*number).ok()?.to_be_bytes().to_vec()),
         (Shape::Flag, Value::Flag(flag)) => Some(vec![u8::from(*flag)]),
@@ -96,10 +96,7 @@ fn list(value: &Value) -> Option<Vec<String>> {
 }
 
 fn flattened(list: &[String], octets: impl Fn(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
-    list.iter()
-        .map(|text| octets(text))
-        .collect::<Option<Vec<_>>>()
-        .map(|parts| parts.concat())
+    list.iter().map(|text| octets(text)).collect::<Option<Vec<_>>>().map(|parts| parts.concat())
 }
 
 fn address(text: &str) -> Option<[u8; 4]> {
@@ -142,12 +139,10 @@ fn hex(text: &str) -> Option<Vec<u8>> {
         .filter(|char| !matches!(char, ' ' | ':' | '-'))
         .map(|char| char.to_digit(16).map(|digit| digit as u8))
         .collect::<Option<_>>()?;
-    digits.len().is_multiple_of(2).then(|| {
-        digits
-            .chunks_exact(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect()
-    })
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 fn wanted(shape: Shape) -> &'static str {
@@ -192,11 +187,7 @@ mod tests {
     #[test]
     fn d51_standard_options_encode_as_their_rfcs_say() {
         for (option, value, octets) in [
-            (
-                "router",
-                list(&["10.0.0.1", "10.0.0.2"]),
-                vec![10, 0, 0, 1, 10, 0, 0, 2],
-            ),
+            ("router", list(&["10.0.0.1", "10.0.0.2"]), vec![10, 0, 0, 1, 10, 0, 0, 2]),
             ("DNS", text("10.0.0.1"), vec![10, 0, 0, 1]),
             ("42", list(&["10.0.0.9"]), vec![10, 0, 0, 9]),
             ("domain_name", text("example"), b"example".to_vec()),
@@ -204,31 +195,15 @@ mod tests {
             ("time-offset", Value::Number(-3600), vec![0xff, 0xff, 0xf1, 0xf0]),
             ("ip-forwarding", Value::Flag(true), vec![1]),
             ("tftp", text("10.0.0.1"), b"10.0.0.1".to_vec()),
-            (
-                "static-routes",
-                list(&["10.0.0.0", "10.0.0.1"]),
-                vec![10, 0, 0, 0, 10, 0, 0, 1],
-            ),
+            ("static-routes", list(&["10.0.0.0", "10.0.0.1"]), vec![10, 0, 0, 0, 10, 0, 0, 1]),
             // The examples of RFC 3442: the default route, and a width that ends within an octet.
             ("121", list(&["0.0.0.0/0 10.0.0.1"]), vec![0, 10, 0, 0, 1]),
-            (
-                "121",
-                list(&["10.17.0.0/16 10.0.0.1"]),
-                vec![16, 10, 17, 10, 0, 0, 1],
-            ),
-            (
-                "121",
-                list(&["10.229.0.128/25 10.0.0.1"]),
-                vec![25, 10, 229, 0, 128, 10, 0, 0, 1],
-            ),
+            ("121", list(&["10.17.0.0/16 10.0.0.1"]), vec![16, 10, 17, 10, 0, 0, 1]),
+            ("121", list(&["10.229.0.128/25 10.0.0.1"]), vec![25, 10, 229, 0, 128, 10, 0, 0, 1]),
             ("domain-search", text("a.bc."), vec![1, b'a', 2, b'b', b'c', 0]),
             ("43", text("hex:01:02 ff"), vec![1, 2, 255]),
         ] {
-            assert_eq!(
-                encode(option, &value).map(|(_, octets)| octets),
-                Ok(octets),
-                "{option}"
-            );
+            assert_eq!(encode(option, &value).map(|(_, octets)| octets), Ok(octets), "{option}");
         }
     }
 
@@ -238,10 +213,7 @@ mod tests {
             encode("150", &list(&["10.0.0.1", "10.0.0.2"])),
             Ok((150, vec![10, 0, 0, 1, 10, 0, 0, 2]))
         );
-        assert_eq!(
-            encode("160", &text("http://a/")),
-            Ok((160, b"http://a/".to_vec()))
-        );
+        assert_eq!(encode("160", &text("http://a/")), Ok((160, b"http://a/".to_vec())));
         assert!(encode("150", &Value::Number(5)).is_err());
     }
 
@@ -258,15 +230,9 @@ mod tests {
             ("static-routes", list(&["10.0.0.1"])),
             ("43", text("hex:012")),
         ] {
-            assert!(
-                matches!(encode(option, &value), Err(OptionError::Value { .. })),
-                "{option}"
-            );
+            assert!(matches!(encode(option, &value), Err(OptionError::Value { .. })), "{option}");
         }
-        assert_eq!(
-            encode("flavor", &text("x")),
-            Err(OptionError::Unknown("flavor".into()))
-        );
+        assert_eq!(encode("flavor", &text("x")), Err(OptionError::Unknown("flavor".into())));
         assert_eq!(encode("0", &text("x")), Err(OptionError::Unknown("0".into())));
         assert_eq!(encode("51", &Value::Number(1)), Err(OptionError::Reserved(51)));
     }

@@ -27,10 +27,7 @@ fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01\x00\x12\x34\x00\x00\x01"));
     assert_eq!(
-        lab.lease_as(
-            PHONE,
-            Some(b"\xff\x00\x00\x00\x01\x00\x03\x00\x01\x00\x12\x34\x00\x00\x01")
-        ),
+        lab.lease_as(PHONE, Some(b"\xff\x00\x00\x00\x01\x00\x03\x00\x01\x00\x12\x34\x00\x00\x01")),
         address
     );
     let renewed = lab.ask(&renew(PHONE, address)).unwrap();
@@ -69,12 +66,7 @@ fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
         pools: vec![Range { first, last: first }],
         ..network()
     };
-    lab.engine
-        .reconfigure(Config {
-            networks: vec![elsewhere],
-            ..config()
-        })
-        .unwrap();
+    lab.engine.reconfigure(Config { networks: vec![elsewhere], ..config() }).unwrap();
     assert_eq!(lab.engine.leases().count(), 1);
     lab.engine.reconfigure(config()).unwrap();
     assert_ne!(lab.lease(OTHER), address);
@@ -95,10 +87,7 @@ fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let mut smaller = config();
-    smaller.networks[0].exclude = vec![Range {
-        first: address,
-        last: address,
-    }];
+    smaller.networks[0].exclude = vec![Range { first: address, last: address }];
     lab.engine.reconfigure(smaller).unwrap();
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Nak);
     assert_ne!(lab.lease(PHONE), address);

@@ -33,10 +33,7 @@ fn d16_options_then_file_then_sname_are_read() {
     field(&mut octets, 44, &[12, 1, b'c', 55, 1, 6, 255]);
     field(&mut octets, 108, &[12, 1, b'b', 60, 1, b'v', 255]);
     let packet = Packet::decode(&octets).unwrap();
-    assert_eq!(
-        packet.options,
-        [(12, b"abc".to_vec()), (60, b"v".to_vec()), (55, vec![6])]
-    );
+    assert_eq!(packet.options, [(12, b"abc".to_vec()), (60, b"v".to_vec()), (55, vec![6])]);
     assert_eq!((packet.file, packet.sname), (Vec::new(), Vec::new()));
 }
 
@@ -46,18 +43,12 @@ fn d16_without_overload_file_and_sname_are_text() {
     field(&mut octets, 44, b"server\0junk");
     field(&mut octets, 108, &[b'f'; 128]);
     let packet = Packet::decode(&octets).unwrap();
-    assert_eq!(
-        (packet.sname.as_slice(), packet.file.len()),
-        (&b"server"[..], 128)
-    );
+    assert_eq!((packet.sname.as_slice(), packet.file.len()), (&b"server"[..], 128));
 }
 
 #[test]
 fn d33_without_a_message_type_it_is_not_answerable() {
-    assert_eq!(
-        Packet::decode(&raw(&[12, 1, b'a', 255])),
-        Err(Malformed::NoMessageType)
-    );
+    assert_eq!(Packet::decode(&raw(&[12, 1, b'a', 255])), Err(Malformed::NoMessageType));
 }
 
 #[test]
@@ -71,23 +62,11 @@ fn d35_lengths_that_cannot_be_are_refused() {
     for (options, error) in [
         (&[53, 1, 1, 12, 9, b'a'][..], Malformed::Overrun(12)),
         (&[53, 1, 1, 12], Malformed::Overrun(12)),
-        (
-            &[53, 1, 1, 50, 3, 1, 2, 3, 255],
-            Malformed::Length { code: 50, length: 3 },
-        ),
-        (
-            &[53, 1, 1, 54, 5, 1, 2, 3, 4, 5, 255],
-            Malformed::Length { code: 54, length: 5 },
-        ),
-        (
-            &[53, 1, 1, 57, 1, 2, 255],
-            Malformed::Length { code: 57, length: 1 },
-        ),
+        (&[53, 1, 1, 50, 3, 1, 2, 3, 255], Malformed::Length { code: 50, length: 3 }),
+        (&[53, 1, 1, 54, 5, 1, 2, 3, 4, 5, 255], Malformed::Length { code: 54, length: 5 }),
+        (&[53, 1, 1, 57, 1, 2, 255], Malformed::Length { code: 57, length: 1 }),
         (&[53, 1, 1, 61, 0, 255], Malformed::Length { code: 61, length: 0 }),
-        (
-            &[53, 1, 1, 52, 1, 4, 255],
-            Malformed::Length { code: 52, length: 1 },
-        ),
+        (&[53, 1, 1, 52, 1, 4, 255], Malformed::Length { code: 52, length: 1 }),
         (&[53, 2, 1, 1, 255], Malformed::Length { code: 53, length: 2 }),
         (&[53, 0, 255], Malformed::Length { code: 53, length: 0 }),
     ] {
@@ -137,30 +116,16 @@ fn d50_only_ethernet_and_known_ops_are_read() {
 fn any_packet() -> impl Strategy<Value = Packet> {
     let value = prop::collection::vec(any::<u8>(), 1..300);
     let options = prop::collection::btree_map(128_u8..=254, value, 0..6);
-    (
-        any::<[u8; 6]>(),
-        any::<u32>(),
-        any::<u16>(),
-        any::<[u32; 4]>(),
-        options,
-        0_u8..3,
-    )
-        .prop_map(|(mac, xid, flags, addresses, options, texts)| {
+    (any::<[u8; 6]>(), any::<u32>(), any::<u16>(), any::<[u32; 4]>(), options, 0_u8..3).prop_map(
+        |(mac, xid, flags, addresses, options, texts)| {
             let [ciaddr, yiaddr, siaddr, giaddr] = addresses.map(std::net::Ipv4Addr::from);
             let text = |wanted: bool| if wanted { b"text".to_vec() } else { Vec::new() };
-            let mut packet = Packet {
-                xid,
-                flags,
-                ciaddr,
-                yiaddr,
-                siaddr,
-                giaddr,
-                ..discover(mac)
-            };
+            let mut packet = Packet { xid, flags, ciaddr, yiaddr, siaddr, giaddr, ..discover(mac) };
             (packet.file, packet.sname) = (text(texts > 0), text(texts > 1));
             packet.options = options.into_iter().collect();
             packet
-        })
+        },
+    )
 }
 
 proptest! {

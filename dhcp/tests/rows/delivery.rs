@@ -33,14 +33,7 @@ fn destination(lab: &mut Lab, packet: &Packet) -> Destination {
 #[test]
 fn d9_a_relay_gets_the_reply() {
     let mut lab = relayed();
-    let offer = lab.handle(
-        &Packet {
-            giaddr: RELAY,
-            hops: 1,
-            ..discover(PHONE)
-        },
-        UNICAST,
-    );
+    let offer = lab.handle(&Packet { giaddr: RELAY, hops: 1, ..discover(PHONE) }, UNICAST);
     let reply = offer.reply.unwrap();
     assert_eq!(reply.destination, Destination::Relay(RELAY));
     assert_eq!((reply.packet.giaddr, reply.packet.hops), (RELAY, 0));
@@ -50,64 +43,38 @@ fn d9_a_relay_gets_the_reply() {
 fn d10_a_client_with_an_address_gets_it_there() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
-    assert_eq!(
-        destination(&mut lab, &renew(PHONE, address)),
-        Destination::Client(address)
-    );
+    assert_eq!(destination(&mut lab, &renew(PHONE, address)), Destination::Client(address));
 }
 
 #[test]
 fn d11_the_broadcast_bit_is_obeyed() {
     let mut lab = Lab::new(config());
-    let packet = Packet {
-        flags: packet::BROADCAST,
-        ..discover(PHONE)
-    };
+    let packet = Packet { flags: packet::BROADCAST, ..discover(PHONE) };
     assert_eq!(destination(&mut lab, &packet), Destination::Broadcast);
 }
 
 #[test]
 fn d12_without_the_bit_the_frame_goes_to_the_client() {
     let mut lab = Lab::new(config());
-    assert_eq!(
-        destination(&mut lab, &discover(PHONE)),
-        Destination::Hardware(host(10), PHONE)
-    );
+    assert_eq!(destination(&mut lab, &discover(PHONE)), Destination::Hardware(host(10), PHONE));
 }
 
 #[test]
 fn d13_nak_without_relay_is_broadcast() {
     let mut lab = Lab::new(config());
-    for packet in [
-        reboot(PHONE, Ipv4Addr::new(192, 168, 1, 5)),
-        renew(PHONE, host(15)),
-        select(PHONE, host(200)),
-    ] {
+    for packet in
+        [reboot(PHONE, Ipv4Addr::new(192, 168, 1, 5)), renew(PHONE, host(15)), select(PHONE, host(200))]
+    {
         let reply = lab.handle(&packet, BROADCAST).reply.expect("a reply");
-        assert_eq!(
-            (reply.packet.kind, reply.destination),
-            (MessageType::Nak, Destination::Broadcast)
-        );
+        assert_eq!((reply.packet.kind, reply.destination), (MessageType::Nak, Destination::Broadcast));
     }
 }
 
 #[test]
 fn d14_nak_through_a_relay_tells_the_relay_to_broadcast() {
     let mut lab = relayed();
-    let reply = lab
-        .handle(
-            &Packet {
-                giaddr: RELAY,
-                ..reboot(PHONE, host(10))
-            },
-            UNICAST,
-        )
-        .reply
-        .unwrap();
-    assert_eq!(
-        (reply.packet.kind, reply.destination),
-        (MessageType::Nak, Destination::Relay(RELAY))
-    );
+    let reply = lab.handle(&Packet { giaddr: RELAY, ..reboot(PHONE, host(10)) }, UNICAST).reply.unwrap();
+    assert_eq!((reply.packet.kind, reply.destination), (MessageType::Nak, Destination::Relay(RELAY)));
     assert_eq!(reply.packet.flags, packet::BROADCAST);
 }
 
@@ -123,17 +90,11 @@ fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all() {
     }];
     config.networks.push(second);
     let mut lab = Lab::new(config);
-    let ingress = Ingress {
-        local: Ipv4Addr::new(10, 1, 0, 1),
-        unicast: false,
-    };
+    let ingress = Ingress { local: Ipv4Addr::new(10, 1, 0, 1), unicast: false };
     let offer = lab.handle(&discover(PHONE), ingress).reply.unwrap().packet;
     assert_eq!(offer.address(code::SERVER_ID), Some(ingress.local));
     // Another of our addresses as server identifier is still us.
-    let request = asking_for(
-        with(request(PHONE), code::SERVER_ID, &SERVER.octets()),
-        offer.yiaddr,
-    );
+    let request = asking_for(with(request(PHONE), code::SERVER_ID, &SERVER.octets()), offer.yiaddr);
     let ack = lab.handle(&request, ingress).reply.unwrap().packet;
     assert_eq!((ack.kind, ack.yiaddr), (MessageType::Ack, offer.yiaddr));
 }
@@ -141,65 +102,39 @@ fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all() {
 #[test]
 fn d18_the_subnet_is_the_relays_else_the_interfaces() {
     let mut lab = relayed();
-    let far = lab
-        .ask(&Packet {
-            giaddr: RELAY,
-            ..discover(PHONE)
-        })
-        .unwrap();
+    let far = lab.ask(&Packet { giaddr: RELAY, ..discover(PHONE) }).unwrap();
     assert_eq!(far.yiaddr, Ipv4Addr::new(10, 9, 0, 10));
     let near = lab.ask(&discover(OTHER)).unwrap();
     assert_eq!(near.yiaddr, host(10));
-    assert!(
-        lab.ask(&Packet {
-            giaddr: Ipv4Addr::new(172, 16, 0, 1),
-            ..discover(PHONE)
-        })
-        .is_none()
-    );
+    assert!(lab.ask(&Packet { giaddr: Ipv4Addr::new(172, 16, 0, 1), ..discover(PHONE) }).is_none());
 }
 
 #[test]
 fn d18_a_client_behind_a_relay_renews_directly() {
     let mut lab = relayed();
-    let through = |packet| Packet {
-        giaddr: RELAY,
-        ..packet
-    };
+    let through = |packet| Packet { giaddr: RELAY, ..packet };
     let address = lab.ask(&through(discover(PHONE))).unwrap().yiaddr;
     lab.ask(&through(select(PHONE, address))).unwrap();
     lab.now += 1_800_000;
     let reply = lab.handle(&renew(PHONE, address), UNICAST).reply.unwrap();
-    assert_eq!(
-        (reply.packet.kind, reply.destination),
-        (MessageType::Ack, Destination::Client(address))
-    );
+    assert_eq!((reply.packet.kind, reply.destination), (MessageType::Ack, Destination::Client(address)));
 }
 
 #[test]
 fn d42_relay_information_without_a_relay_is_dropped_unless_circuits_are_trusted() {
     let packet = with(discover(PHONE), code::RELAY_INFORMATION, &[1, 1, 7]);
     assert!(Lab::new(config()).ask(&packet).is_none());
-    let mut trusting = Lab::new(transload_dhcp::config::Config {
-        trust_circuits: true,
-        ..config()
-    });
+    let mut trusting = Lab::new(transload_dhcp::config::Config { trust_circuits: true, ..config() });
     assert!(trusting.ask(&packet).is_some());
 }
 
 #[test]
 fn d43_link_selection_goes_before_subnet_selection_before_giaddr() {
     let near = SERVER.octets();
-    let relay = Packet {
-        giaddr: RELAY,
-        ..discover(PHONE)
-    };
+    let relay = Packet { giaddr: RELAY, ..discover(PHONE) };
     let subnet = with(relay.clone(), code::SUBNET_SELECTION, &near);
     let reply = relayed().handle(&subnet, UNICAST).reply.unwrap();
-    assert_eq!(
-        (reply.packet.yiaddr, reply.destination),
-        (host(10), Destination::Relay(RELAY))
-    );
+    assert_eq!((reply.packet.yiaddr, reply.destination), (host(10), Destination::Relay(RELAY)));
     // RFC 3011: the option is returned.
     assert_eq!(reply.packet.option(code::SUBNET_SELECTION), Some(&near[..]));
 
@@ -212,20 +147,10 @@ fn d43_link_selection_goes_before_subnet_selection_before_giaddr() {
 fn d43_the_relay_may_override_the_server_identifier() {
     let mut lab = relayed();
     let over = |packet| {
-        with(
-            Packet {
-                giaddr: RELAY,
-                ..packet
-            },
-            code::RELAY_INFORMATION,
-            &[1, 1, 7, 11, 4, 10, 9, 0, 1],
-        )
+        with(Packet { giaddr: RELAY, ..packet }, code::RELAY_INFORMATION, &[1, 1, 7, 11, 4, 10, 9, 0, 1])
     };
     let offer = lab.ask(&over(discover(PHONE))).unwrap();
     assert_eq!(offer.address(code::SERVER_ID), Some(RELAY));
-    let taken = asking_for(
-        with(request(PHONE), code::SERVER_ID, &RELAY.octets()),
-        offer.yiaddr,
-    );
+    let taken = asking_for(with(request(PHONE), code::SERVER_ID, &RELAY.octets()), offer.yiaddr);
     assert_eq!(lab.ask(&over(taken)).unwrap().kind, MessageType::Ack);
 }

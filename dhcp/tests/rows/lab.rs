@@ -15,14 +15,8 @@ use transload_dhcp::{Mac, MessageType};
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub const PHONE: Mac = [0x00, 0x12, 0x34, 0, 0, 1];
 pub const OTHER: Mac = [0x00, 0x12, 0x34, 0, 0, 2];
-pub const BROADCAST: Ingress = Ingress {
-    local: SERVER,
-    unicast: false,
-};
-pub const UNICAST: Ingress = Ingress {
-    local: SERVER,
-    unicast: true,
-};
+pub const BROADCAST: Ingress = Ingress { local: SERVER, unicast: false };
+pub const UNICAST: Ingress = Ingress { local: SERVER, unicast: true };
 pub const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
 pub fn host(last: u8) -> Ipv4Addr {
@@ -35,10 +29,7 @@ pub fn network() -> Network {
         name: "bench".into(),
         address: SERVER,
         prefix_len: 24,
-        pools: vec![Range {
-            first: host(10),
-            last: host(19),
-        }],
+        pools: vec![Range { first: host(10), last: host(19) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(3600),
         options: Vec::new(),
@@ -47,10 +38,7 @@ pub fn network() -> Network {
 }
 
 pub fn config() -> Config {
-    Config {
-        networks: vec![network()],
-        ..Config::default()
-    }
+    Config { networks: vec![network()], ..Config::default() }
 }
 
 /// Gives everybody the same.
@@ -72,19 +60,11 @@ pub struct Lab {
 impl Lab {
     pub fn new(config: Config) -> Self {
         let engine = Engine::new(config, Vec::new()).unwrap();
-        Self {
-            engine,
-            policy: Same(Verdict::Grant(Grant::default())),
-            now: 1_000_000,
-            disk: BTreeMap::new(),
-        }
+        Self { engine, policy: Same(Verdict::Grant(Grant::default())), now: 1_000_000, disk: BTreeMap::new() }
     }
 
     pub fn granting(config: Config, grant: Grant) -> Self {
-        Self {
-            policy: Same(Verdict::Grant(grant)),
-            ..Self::new(config)
-        }
+        Self { policy: Same(Verdict::Grant(grant)), ..Self::new(config) }
     }
 
     /// Handles a message without saving anything.
@@ -93,12 +73,7 @@ impl Lab {
     }
 
     pub fn commit(&mut self, decision: &Decision) {
-        self.disk.extend(
-            decision
-                .writes
-                .iter()
-                .map(|record| (record.address, record.clone())),
-        );
+        self.disk.extend(decision.writes.iter().map(|record| (record.address, record.clone())));
         self.engine.committed(decision.after);
     }
 
@@ -126,9 +101,7 @@ impl Lab {
 
     pub fn lease_as(&mut self, mac: Mac, id: Option<&[u8]>) -> Ipv4Addr {
         let offer = self.ask(&with_id(discover(mac), id)).expect("an offer");
-        let ack = self
-            .ask(&with_id(select(mac, offer.yiaddr), id))
-            .expect("an answer to the request");
+        let ack = self.ask(&with_id(select(mac, offer.yiaddr), id)).expect("an answer to the request");
         assert_eq!((ack.kind, ack.yiaddr), (MessageType::Ack, offer.yiaddr));
         ack.yiaddr
     }
@@ -176,17 +149,11 @@ pub fn reboot(mac: Mac, address: Ipv4Addr) -> Packet {
 
 /// RENEWING or REBINDING.
 pub fn renew(mac: Mac, address: Ipv4Addr) -> Packet {
-    Packet {
-        ciaddr: address,
-        ..request(mac)
-    }
+    Packet { ciaddr: address, ..request(mac) }
 }
 
 pub fn release(mac: Mac, address: Ipv4Addr) -> Packet {
-    let packet = Packet {
-        ciaddr: address,
-        ..Packet::request(MessageType::Release, 1, mac)
-    };
+    let packet = Packet { ciaddr: address, ..Packet::request(MessageType::Release, 1, mac) };
     with(packet, code::SERVER_ID, &SERVER.octets())
 }
 
@@ -196,10 +163,7 @@ pub fn decline(mac: Mac, address: Ipv4Addr) -> Packet {
 }
 
 pub fn inform(mac: Mac, address: Ipv4Addr) -> Packet {
-    Packet {
-        ciaddr: address,
-        ..Packet::request(MessageType::Inform, 1, mac)
-    }
+    Packet { ciaddr: address, ..Packet::request(MessageType::Inform, 1, mac) }
 }
 
 pub fn codes(packet: &Packet) -> Vec<u8> {

@@ -17,10 +17,7 @@ fn kind(lab: &mut Lab, packet: &Packet) -> Option<MessageType> {
 }
 
 fn permissive() -> Config {
-    Config {
-        authoritative: false,
-        ..config()
-    }
+    Config { authoritative: false, ..config() }
 }
 
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 20);
@@ -39,10 +36,7 @@ fn d24_selecting_names_this_server_and_the_offered_address() {
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let nothing = with(request(PHONE), code::SERVER_ID, &SERVER.octets());
     assert_eq!(kind(&mut lab, &nothing), None);
-    assert_eq!(
-        kind(&mut lab, &select(PHONE, offer.yiaddr)),
-        Some(MessageType::Ack)
-    );
+    assert_eq!(kind(&mut lab, &select(PHONE, offer.yiaddr)), Some(MessageType::Ack));
 }
 
 #[test]
@@ -50,10 +44,7 @@ fn d24_an_offer_forgotten_meanwhile_is_honored_while_the_address_is_free() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     lab.restart();
-    assert_eq!(
-        kind(&mut lab, &select(PHONE, offer.yiaddr)),
-        Some(MessageType::Ack)
-    );
+    assert_eq!(kind(&mut lab, &select(PHONE, offer.yiaddr)), Some(MessageType::Ack));
 }
 
 #[test]
@@ -69,10 +60,7 @@ fn d25_a_known_client_that_boots_with_a_wrong_address_is_refused() {
 fn d26_without_a_record_silence_unless_authoritative() {
     for address in [ELSEWHERE, host(15)] {
         assert_eq!(kind(&mut Lab::new(permissive()), &reboot(PHONE, address)), None);
-        assert_eq!(
-            kind(&mut Lab::new(config()), &reboot(PHONE, address)),
-            Some(MessageType::Nak)
-        );
+        assert_eq!(kind(&mut Lab::new(config()), &reboot(PHONE, address)), Some(MessageType::Nak));
     }
 }
 
@@ -83,10 +71,7 @@ fn d27_renewing_and_rebinding_extend_the_lease() {
     for ingress in [UNICAST, BROADCAST] {
         lab.now += 1_800_000;
         let reply = lab.handle(&renew(PHONE, address), ingress).reply.unwrap();
-        assert_eq!(
-            (reply.packet.kind, number(&reply.packet, 51)),
-            (MessageType::Ack, Some(3600))
-        );
+        assert_eq!((reply.packet.kind, number(&reply.packet, 51)), (MessageType::Ack, Some(3600)));
         assert_eq!(lab.disk[&address].expires, lab.now + 3_600_000);
     }
     assert_eq!(kind(&mut lab, &renew(OTHER, address)), Some(MessageType::Nak));
@@ -95,28 +80,14 @@ fn d27_renewing_and_rebinding_extend_the_lease() {
 #[test]
 fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
     let mut config = permissive();
-    let pools = vec![Range {
-        first: Ipv4Addr::new(10, 1, 0, 10),
-        last: Ipv4Addr::new(10, 1, 0, 19),
-    }];
+    let pools = vec![Range { first: Ipv4Addr::new(10, 1, 0, 10), last: Ipv4Addr::new(10, 1, 0, 19) }];
     let address = Ipv4Addr::new(10, 1, 0, 1);
-    config.networks.push(Network {
-        name: "second".into(),
-        address,
-        pools,
-        ..network()
-    });
+    config.networks.push(Network { name: "second".into(), address, pools, ..network() });
     let mut lab = Lab::new(config);
     let leased = lab.lease(PHONE);
-    let moved = transload_dhcp::engine::Ingress {
-        local: address,
-        unicast: false,
-    };
+    let moved = transload_dhcp::engine::Ingress { local: address, unicast: false };
     let reply = lab.handle(&renew(PHONE, leased), moved).reply.unwrap();
-    assert_eq!(
-        (reply.packet.kind, reply.destination),
-        (MessageType::Nak, Destination::Broadcast)
-    );
+    assert_eq!((reply.packet.kind, reply.destination), (MessageType::Nak, Destination::Broadcast));
 }
 
 #[test]
@@ -124,25 +95,13 @@ fn d28_a_declined_address_is_nobodys_for_a_while() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&decline(PHONE, address), BROADCAST);
-    assert_eq!(
-        (decision.reply, decision.event.outcome),
-        (None, Outcome::Declined)
-    );
+    assert_eq!((decision.reply, decision.event.outcome), (None, Outcome::Declined));
     assert_eq!(lab.disk[&address].state, LeaseState::Declined);
-    assert_ne!(
-        lab.ask(&asking_for(discover(PHONE), address)).unwrap().yiaddr,
-        address
-    );
+    assert_ne!(lab.ask(&asking_for(discover(PHONE), address)).unwrap().yiaddr, address);
     lab.restart();
-    assert_ne!(
-        lab.ask(&asking_for(discover(OTHER), address)).unwrap().yiaddr,
-        address
-    );
+    assert_ne!(lab.ask(&asking_for(discover(OTHER), address)).unwrap().yiaddr, address);
     lab.now += 3_600_000;
-    assert_eq!(
-        lab.ask(&asking_for(discover([9; 6]), address)).unwrap().yiaddr,
-        address
-    );
+    assert_eq!(lab.ask(&asking_for(discover([9; 6]), address)).unwrap().yiaddr, address);
 }
 
 #[test]
@@ -169,10 +128,7 @@ fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&release(PHONE, address), UNICAST);
-    assert_eq!(
-        (decision.reply, decision.event.outcome),
-        (None, Outcome::Released)
-    );
+    assert_eq!((decision.reply, decision.event.outcome), (None, Outcome::Released));
     assert_ne!(lab.lease(OTHER), address);
     assert_eq!(lab.lease(PHONE), address);
 }
@@ -181,15 +137,8 @@ fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
 fn d29_only_the_holder_releases() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01id"));
-    for packet in [
-        release(OTHER, address),
-        release(PHONE, address),
-        release(PHONE, host(12)),
-    ] {
-        assert!(matches!(
-            lab.handle(&packet, UNICAST).event.outcome,
-            Outcome::Ignored(_)
-        ));
+    for packet in [release(OTHER, address), release(PHONE, address), release(PHONE, host(12))] {
+        assert!(matches!(lab.handle(&packet, UNICAST).event.outcome, Outcome::Ignored(_)));
     }
     assert_eq!(lab.disk[&address].state, LeaseState::Bound);
 }
@@ -199,10 +148,7 @@ fn d30_an_inform_gets_parameters_and_no_lease() {
     let mut lab = Lab::new(config());
     let decision = lab.handle(&inform(PHONE, host(200)), BROADCAST);
     let reply = decision.reply.unwrap();
-    assert_eq!(
-        (reply.packet.kind, reply.destination),
-        (MessageType::Ack, Destination::Client(host(200)))
-    );
+    assert_eq!((reply.packet.kind, reply.destination), (MessageType::Ack, Destination::Client(host(200))));
     assert_eq!((reply.packet.ciaddr, reply.packet.yiaddr), (host(200), NOBODY));
     for code in [code::LEASE_TIME, code::RENEWAL_TIME, code::REBINDING_TIME] {
         assert_eq!(reply.packet.option(code), None);
@@ -215,17 +161,11 @@ fn d30_an_inform_gets_parameters_and_no_lease() {
 fn d33_d46_d47_other_messages_are_ignored() {
     let mut lab = Lab::new(config());
     for unwanted in [0, 2, 5, 6, 9, 10, 13, 14, 18, 99, 255] {
-        let packet = Packet {
-            kind: MessageType::from(unwanted),
-            ..discover(PHONE)
-        };
+        let packet = Packet { kind: MessageType::from(unwanted), ..discover(PHONE) };
         assert!(matches!(lab.outcome(&packet), Outcome::Ignored(_)), "{unwanted}");
         assert_eq!(kind(&mut lab, &packet), None);
     }
-    let reply = Packet {
-        op: Op::Reply,
-        ..discover(PHONE)
-    };
+    let reply = Packet { op: Op::Reply, ..discover(PHONE) };
     assert_eq!(kind(&mut lab, &reply), None, "D50");
 }
 
@@ -241,38 +181,24 @@ fn a_silent_server_still_notes_what_is_given_back_and_who_else_serves() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     lab.engine.set_silent(true);
-    for packet in [
-        discover(OTHER),
-        renew(PHONE, address),
-        reboot(OTHER, ELSEWHERE),
-        inform(OTHER, host(12)),
-    ] {
+    for packet in [discover(OTHER), renew(PHONE, address), reboot(OTHER, ELSEWHERE), inform(OTHER, host(12))]
+    {
         assert_eq!(lab.ask(&packet), None);
     }
     let elsewhere = with(request(OTHER), code::SERVER_ID, &[10, 0, 0, 66]);
     assert_eq!(lab.outcome(&elsewhere), Outcome::ChoseOther(host(66)));
-    assert_eq!(
-        lab.handle(&release(PHONE, address), UNICAST).event.outcome,
-        Outcome::Released
-    );
+    assert_eq!(lab.handle(&release(PHONE, address), UNICAST).event.outcome, Outcome::Released);
 }
 
 #[test]
 fn events_tell_what_the_client_said() {
     let mut lab = Lab::new(config());
-    let packet = with(
-        with(with(discover(PHONE), 60, b"CP-8851\0"), 55, &[66, 150]),
-        12,
-        b"SEP001234000001",
-    );
+    let packet = with(with(with(discover(PHONE), 60, b"CP-8851\0"), 55, &[66, 150]), 12, b"SEP001234000001");
     let event = lab.handle(&packet, BROADCAST).event;
     assert_eq!(event.vendor_class.as_deref(), Some(&b"CP-8851"[..]));
     assert_eq!(
         (event.request_list, event.host_name.as_deref()),
         (vec![66, 150], Some(&b"SEP001234000001"[..]))
     );
-    assert_eq!(
-        (event.mac, event.address, event.network.as_deref()),
-        (PHONE, Some(host(10)), Some("bench"))
-    );
+    assert_eq!((event.mac, event.address, event.network.as_deref()), (PHONE, Some(host(10)), Some("bench")));
 }

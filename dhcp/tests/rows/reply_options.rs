@@ -10,21 +10,12 @@ use transload_dhcp::policy::Grant;
 use crate::lab::*;
 
 fn with_options(options: &[(u8, &[u8])]) -> Config {
-    let options = options
-        .iter()
-        .map(|(code, octets)| (*code, octets.to_vec()))
-        .collect();
-    Config {
-        networks: vec![Network { options, ..network() }],
-        ..config()
-    }
+    let options = options.iter().map(|(code, octets)| (*code, octets.to_vec())).collect();
+    Config { networks: vec![Network { options, ..network() }], ..config() }
 }
 
 fn phone_options() -> Grant {
-    Grant {
-        options: vec![(66, b"10.0.0.1".to_vec()), (150, vec![10, 0, 0, 1])],
-        ..Grant::default()
-    }
+    Grant { options: vec![(66, b"10.0.0.1".to_vec()), (150, vec![10, 0, 0, 1])], ..Grant::default() }
 }
 
 const ROUTER: (u8, &[u8]) = (3, &[10, 0, 0, 1]);
@@ -34,13 +25,7 @@ const NTP: (u8, &[u8]) = (42, &[10, 0, 0, 3]);
 #[test]
 fn d20_what_is_asked_for_and_known_is_sent_once_and_nothing_made_up() {
     let mut lab = Lab::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
-    let offer = lab
-        .ask(&with(
-            discover(PHONE),
-            code::REQUEST_LIST,
-            &[42, 6, 6, 42, 15, 44, 28],
-        ))
-        .unwrap();
+    let offer = lab.ask(&with(discover(PHONE), code::REQUEST_LIST, &[42, 6, 6, 42, 15, 44, 28])).unwrap();
     for (code, octets) in [NTP, DNS, ROUTER, (28, &[10, 0, 0, 255])] {
         assert_eq!(offer.option(code), Some(octets));
     }
@@ -68,11 +53,7 @@ fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
         options: vec![(66, b"reserved".to_vec())],
     });
     let grant = Grant {
-        options: vec![
-            (66, b"policy".to_vec()),
-            (67, b"policy".to_vec()),
-            (code::LEASE_TIME, vec![0; 4]),
-        ],
+        options: vec![(66, b"policy".to_vec()), (67, b"policy".to_vec()), (code::LEASE_TIME, vec![0; 4])],
         ..Grant::default()
     };
     let mut lab = Lab::granting(config, grant);
@@ -87,23 +68,13 @@ fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
 #[test]
 fn d22_an_offer_and_an_ack_name_server_and_lease_and_nothing_of_the_clients_wishes() {
     let mut lab = Lab::new(config());
-    let wishes = |packet| {
-        with(
-            with(packet, code::REQUEST_LIST, &[1, 3]),
-            code::MAX_MESSAGE_SIZE,
-            &[5, 0],
-        )
-    };
+    let wishes = |packet| with(with(packet, code::REQUEST_LIST, &[1, 3]), code::MAX_MESSAGE_SIZE, &[5, 0]);
     let offer = lab.ask(&wishes(discover(PHONE))).unwrap();
     let ack = lab.ask(&wishes(select(PHONE, offer.yiaddr))).unwrap();
     for reply in [offer, ack] {
         assert_eq!(reply.address(code::SERVER_ID), Some(SERVER));
         assert_eq!(number(&reply, code::LEASE_TIME), Some(3600));
-        for code in [
-            code::REQUESTED_ADDRESS,
-            code::REQUEST_LIST,
-            code::MAX_MESSAGE_SIZE,
-        ] {
+        for code in [code::REQUESTED_ADDRESS, code::REQUEST_LIST, code::MAX_MESSAGE_SIZE] {
             assert_eq!(reply.option(code), None);
         }
     }
@@ -111,16 +82,9 @@ fn d22_an_offer_and_an_ack_name_server_and_lease_and_nothing_of_the_clients_wish
 
 #[test]
 fn d22_a_nak_has_only_what_it_may_have() {
-    let mut lab = Lab::granting(
-        with_options(&[ROUTER]),
-        Grant {
-            next_server: Some(SERVER),
-            ..phone_options()
-        },
-    );
-    let nak = lab
-        .ask(&with(reboot(PHONE, host(200)), code::CLIENT_ID, b"\x01phone"))
-        .unwrap();
+    let mut lab =
+        Lab::granting(with_options(&[ROUTER]), Grant { next_server: Some(SERVER), ..phone_options() });
+    let nak = lab.ask(&with(reboot(PHONE, host(200)), code::CLIENT_ID, b"\x01phone")).unwrap();
     assert_eq!(nak.kind, MessageType::Nak);
     assert_eq!(codes(&nak), [code::SERVER_ID, code::MESSAGE, code::CLIENT_ID]);
     assert_eq!((nak.ciaddr, nak.yiaddr, nak.siaddr), (NOBODY, NOBODY, NOBODY));
@@ -135,34 +99,17 @@ fn d23_fields_are_copied_or_zero_as_table_3_says() {
         ..Grant::default()
     };
     let mut lab = Lab::granting(config(), grant);
-    let packet = Packet {
-        secs: 9,
-        hops: 3,
-        flags: 0x8001,
-        ..discover(PHONE)
-    };
+    let packet = Packet { secs: 9, hops: 3, flags: 0x8001, ..discover(PHONE) };
     let offer = lab.ask(&packet).unwrap();
-    assert_eq!(
-        (offer.xid, offer.chaddr, offer.secs, offer.hops),
-        (packet.xid, PHONE, 0, 0)
-    );
+    assert_eq!((offer.xid, offer.chaddr, offer.secs, offer.hops), (packet.xid, PHONE, 0, 0));
     // D1: reserved flags come back as they were.
-    assert_eq!(
-        (offer.flags, offer.ciaddr, offer.siaddr),
-        (0x8001, NOBODY, SERVER)
-    );
-    assert_eq!(
-        (offer.sname.as_slice(), offer.file.as_slice()),
-        (&b"bench"[..], &b"boot"[..])
-    );
+    assert_eq!((offer.flags, offer.ciaddr, offer.siaddr), (0x8001, NOBODY, SERVER));
+    assert_eq!((offer.sname.as_slice(), offer.file.as_slice()), (&b"bench"[..], &b"boot"[..]));
     lab.ask(&select(PHONE, offer.yiaddr));
     let ack = lab.ask(&renew(PHONE, offer.yiaddr)).unwrap();
     assert_eq!((ack.ciaddr, ack.yiaddr), (offer.yiaddr, offer.yiaddr));
     let nak = lab.ask(&renew(PHONE, host(19))).unwrap();
-    assert_eq!(
-        (nak.kind, nak.ciaddr, nak.yiaddr),
-        (MessageType::Nak, NOBODY, NOBODY)
-    );
+    assert_eq!((nak.kind, nak.ciaddr, nak.yiaddr), (MessageType::Nak, NOBODY, NOBODY));
 }
 
 #[test]
@@ -176,18 +123,11 @@ fn d31_t1_before_t2_before_the_end_whatever_is_configured() {
         (Some(0), Some(0)),
     ] {
         let mut config = config();
-        config.networks[0].lease = LeaseTime {
-            renew,
-            rebind,
-            ..LeaseTime::fixed(3600)
-        };
+        config.networks[0].lease = LeaseTime { renew, rebind, ..LeaseTime::fixed(3600) };
         let offer = Lab::new(config).ask(&discover(PHONE)).unwrap();
         let t1 = number(&offer, code::RENEWAL_TIME).unwrap();
         let t2 = number(&offer, code::REBINDING_TIME).unwrap();
-        assert!(
-            0 < t1 && t1 < t2 && t2 < 3600,
-            "{renew:?} {rebind:?} gave {t1} {t2}"
-        );
+        assert!(0 < t1 && t1 < t2 && t2 < 3600, "{renew:?} {rebind:?} gave {t1} {t2}");
     }
 }
 
@@ -195,10 +135,7 @@ fn d31_t1_before_t2_before_the_end_whatever_is_configured() {
 fn d36_the_mask_precedes_the_router_whatever_the_order_asked_for() {
     for wanted in [&[3, 1][..], &[3], &[6, 3, 42, 1], &[]] {
         let mut lab = Lab::new(with_options(&[ROUTER, DNS]));
-        let codes = codes(
-            &lab.ask(&with(discover(PHONE), code::REQUEST_LIST, wanted))
-                .unwrap(),
-        );
+        let codes = codes(&lab.ask(&with(discover(PHONE), code::REQUEST_LIST, wanted)).unwrap());
         let place = |code| codes.iter().position(|found| *found == code).unwrap();
         assert!(place(1) < place(3), "{codes:?}");
     }
@@ -208,10 +145,7 @@ fn d36_the_mask_precedes_the_router_whatever_the_order_asked_for() {
 fn d37_options_come_in_the_order_asked_for() {
     let mut lab = Lab::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
     let wanted = [150, 42, 66, 1, 6, 51, 3];
-    let reply = lab
-        .handle(&with(discover(PHONE), code::REQUEST_LIST, &wanted), BROADCAST)
-        .reply
-        .unwrap();
+    let reply = lab.handle(&with(discover(PHONE), code::REQUEST_LIST, &wanted), BROADCAST).reply.unwrap();
     let octets = reply.encode();
     assert_eq!((octets[240], octets[243]), (code::MESSAGE_TYPE, code::SERVER_ID));
     let codes = codes(&reply.packet);
@@ -221,10 +155,7 @@ fn d37_options_come_in_the_order_asked_for() {
 #[test]
 fn d38_576_octets_unless_the_client_takes_more_and_the_phones_options_go_last() {
     let big = vec![b'x'; 200];
-    let grant = Grant {
-        options: vec![(160, big.clone())],
-        ..Grant::default()
-    };
+    let grant = Grant { options: vec![(160, big.clone())], ..Grant::default() };
     let options: &[(u8, &[u8])] = &[(15, &big), (40, &big), (64, &big)];
     let ask = |size: Option<u16>| {
         let mut packet = with(discover(PHONE), code::REQUEST_LIST, &[40, 64]);
@@ -232,10 +163,7 @@ fn d38_576_octets_unless_the_client_takes_more_and_the_phones_options_go_last() 
             packet = with(packet, code::MAX_MESSAGE_SIZE, &size.to_be_bytes());
         }
         let decision = Lab::granting(with_options(options), grant.clone()).handle(&packet, BROADCAST);
-        (
-            decision.reply.unwrap().encode().len() + 28,
-            decision.event.left_out,
-        )
+        (decision.reply.unwrap().encode().len() + 28, decision.event.left_out)
     };
     // Room for one of the four: the unrequested goes first, then the requested from the back.
     let (size, left_out) = ask(None);
@@ -266,50 +194,26 @@ fn d16_what_does_not_fit_goes_to_file_and_sname_before_it_is_left_out() {
 
     // With a file name of the policy's, sname is used; with a server name too, something has to go.
     let boot_file = Some("boot".to_owned());
-    let grant = Grant {
-        boot_file,
-        ..Grant::default()
-    };
+    let grant = Grant { boot_file, ..Grant::default() };
     let decision = Lab::granting(with_options(options), grant.clone()).handle(&discover(PHONE), BROADCAST);
     assert_eq!(decision.event.left_out, []);
-    assert_eq!(
-        decision.reply.unwrap().encode()[240..245],
-        [53, 1, 2, code::OVERLOAD, 1]
-    );
-    let grant = Grant {
-        server_name: Some("bench".into()),
-        ..grant
-    };
+    assert_eq!(decision.reply.unwrap().encode()[240..245], [53, 1, 2, code::OVERLOAD, 1]);
+    let grant = Grant { server_name: Some("bench".into()), ..grant };
     let decision = Lab::granting(with_options(options), grant).handle(&discover(PHONE), BROADCAST);
     assert_eq!(decision.event.left_out, [64]);
     let packet = Packet::decode(&decision.reply.unwrap().encode()).unwrap();
-    assert_eq!(
-        (packet.file.as_slice(), packet.sname.as_slice()),
-        (&b"boot"[..], &b"bench"[..])
-    );
+    assert_eq!((packet.file.as_slice(), packet.sname.as_slice()), (&b"boot"[..], &b"bench"[..]));
 }
 
 #[test]
 fn d41_relay_information_is_echoed_whole_and_last() {
     let mut lab = Lab::new(with_options(&[ROUTER]));
     let information = [1, 4, 0, 1, 2, 3, 2, 6, 0, 1, 2, 3, 4, 5];
-    let through = |packet| {
-        with(
-            Packet {
-                giaddr: host(2),
-                ..packet
-            },
-            code::RELAY_INFORMATION,
-            &information,
-        )
-    };
+    let through = |packet| with(Packet { giaddr: host(2), ..packet }, code::RELAY_INFORMATION, &information);
     for packet in [discover(PHONE), select(PHONE, host(10)), reboot(PHONE, host(200))] {
         let packet = with(through(packet), code::CLIENT_ID, b"\x01id");
         let reply = lab.ask(&packet).unwrap();
-        assert_eq!(
-            reply.options.last(),
-            Some(&(code::RELAY_INFORMATION, information.to_vec()))
-        );
+        assert_eq!(reply.options.last(), Some(&(code::RELAY_INFORMATION, information.to_vec())));
     }
 }
 
@@ -317,24 +221,14 @@ fn d41_relay_information_is_echoed_whole_and_last() {
 fn d44_the_client_identifier_is_echoed_and_never_made_up() {
     let mut lab = Lab::new(config());
     let id = [255, 1, 2, 3, 0, 4];
-    for packet in [
-        discover(PHONE),
-        select(PHONE, host(10)),
-        reboot(PHONE, host(200)),
-        inform(PHONE, host(10)),
-    ] {
+    for packet in
+        [discover(PHONE), select(PHONE, host(10)), reboot(PHONE, host(200)), inform(PHONE, host(10))]
+    {
         assert_eq!(
-            lab.ask(&with(packet.clone(), code::CLIENT_ID, &id))
-                .unwrap()
-                .option(code::CLIENT_ID),
+            lab.ask(&with(packet.clone(), code::CLIENT_ID, &id)).unwrap().option(code::CLIENT_ID),
             Some(&id[..])
         );
-        let reply = lab
-            .ask(&Packet {
-                chaddr: OTHER,
-                ..packet
-            })
-            .expect("a reply");
+        let reply = lab.ask(&Packet { chaddr: OTHER, ..packet }).expect("a reply");
         assert_eq!(reply.option(code::CLIENT_ID), None);
     }
 }
@@ -342,15 +236,6 @@ fn d44_the_client_identifier_is_echoed_and_never_made_up() {
 #[test]
 fn d49_option_150_may_be_several_addresses_in_order() {
     let octets: Vec<u8> = [[10, 0, 0, 9], [10, 0, 0, 1]].concat();
-    let grant = Grant {
-        options: vec![(150, octets.clone())],
-        ..Grant::default()
-    };
-    assert_eq!(
-        Lab::granting(config(), grant)
-            .ask(&discover(PHONE))
-            .unwrap()
-            .option(150),
-        Some(&octets[..])
-    );
+    let grant = Grant { options: vec![(150, octets.clone())], ..Grant::default() };
+    assert_eq!(Lab::granting(config(), grant).ask(&discover(PHONE)).unwrap().option(150), Some(&octets[..]));
 }

@@ -8,14 +8,8 @@ use transload_dhcp::lease::LeaseState;
 use crate::lab::*;
 
 fn one_address() -> Config {
-    let pools = vec![Range {
-        first: host(10),
-        last: host(10),
-    }];
-    Config {
-        networks: vec![Network { pools, ..network() }],
-        ..config()
-    }
+    let pools = vec![Range { first: host(10), last: host(10) }];
+    Config { networks: vec![Network { pools, ..network() }], ..config() }
 }
 
 #[test]
@@ -23,10 +17,7 @@ fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
     let mut lab = Lab::new(config());
     lab.ask(&discover(PHONE));
     let first = lab.decide(&select(PHONE, host(10)), BROADCAST);
-    assert_eq!(
-        (first.writes.len(), first.event.outcome),
-        (1, Outcome::Acknowledged)
-    );
+    assert_eq!((first.writes.len(), first.event.outcome), (1, Outcome::Acknowledged));
     assert_ne!(first.after, 0);
     lab.now += 1_000;
     let second = lab.decide(&select(PHONE, host(10)), BROADCAST);
@@ -102,20 +93,10 @@ fn what_could_not_be_saved_rides_along_with_the_next_commit() {
     lab.engine.commit_failed(released.after);
     lab.ask(&discover(OTHER));
     let next = lab.decide(&select(OTHER, host(11)), BROADCAST);
-    let saved: Vec<_> = next
-        .writes
-        .iter()
-        .map(|record| (record.address, record.state))
-        .collect();
-    assert_eq!(
-        saved,
-        [(host(10), LeaseState::Released), (host(11), LeaseState::Bound)]
-    );
+    let saved: Vec<_> = next.writes.iter().map(|record| (record.address, record.state)).collect();
+    assert_eq!(saved, [(host(10), LeaseState::Released), (host(11), LeaseState::Bound)]);
     lab.commit(&next);
-    assert_eq!(
-        lab.ask(&asking_for(discover([7; 6]), host(10))).unwrap().yiaddr,
-        host(10)
-    );
+    assert_eq!(lab.ask(&asking_for(discover([7; 6]), host(10))).unwrap().yiaddr, host(10));
 }
 
 #[test]

@@ -170,11 +170,7 @@ impl Catalog {
         if let Some(name) = rows.undescribed_model() {
             return Err(CatalogError::UnknownModel(name.to_owned()));
         }
-        if let Some(VidRange {
-            min: Some(min),
-            max: Some(max),
-        }) = rows.empty_range()
-        {
+        if let Some(VidRange { min: Some(min), max: Some(max) }) = rows.empty_range() {
             return Err(CatalogError::EmptyRange(min, max));
         }
         for model in &mut rows.model {
@@ -185,12 +181,7 @@ impl Catalog {
                 model.psn.push(format!("{}-3PCC", model.name));
             }
         }
-        let digest = digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<Vec<_>>()
-            .concat();
+        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         Ok(Self {
             date: rows.date.clone().unwrap_or_default(),
             digest,
@@ -212,9 +203,7 @@ impl Catalog {
         for suffix in ["=", "-K9", "-W", "-3PCC"] {
             bare = bare.strip_suffix(suffix).unwrap_or(bare);
         }
-        self.models
-            .iter()
-            .find(|model| model.name.eq_ignore_ascii_case(bare))
+        self.models.iter().find(|model| model.name.eq_ignore_ascii_case(bare))
     }
 
     /// The model by its `loadInformation` number.
@@ -227,10 +216,7 @@ impl Catalog {
         let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
         let cause = format!("the catalog does not know whether a {name} can be migrated");
         let cure = "leave it as it is; or, if Cisco lists it, add its [[model]] and [[eligibility]] rows to catalog.toml in the state folder";
-        Eligibility::NotInCatalog {
-            cause,
-            cure: cure.to_owned(),
-        }
+        Eligibility::NotInCatalog { cause, cure: cure.to_owned() }
     }
 
     /// Whether a phone may migrate in this direction.
@@ -243,11 +229,8 @@ impl Catalog {
         else {
             return Self::not_in_catalog(&model.name);
         };
-        let refused = |cause| Eligibility::Refused {
-            cause,
-            source: row.source.clone(),
-            date: row.date.clone(),
-        };
+        let refused =
+            |cause| Eligibility::Refused { cause, source: row.source.clone(), date: row.date.clone() };
         if !row.eligible {
             return refused(format!("the {} cannot be migrated: {}", model.name, row.cause));
         }
@@ -255,9 +238,7 @@ impl Catalog {
             (None, _) => Eligibility::Eligible,
             (Some(range), Some(vid)) if range.contains(vid) => Eligibility::Eligible,
             (Some(_), Some(vid)) => refused(format!("this phone is a {} {vid}: {}", model.name, row.cause)),
-            (Some(_), None) => Eligibility::DependsOnVid {
-                cause: row.cause.clone(),
-            },
+            (Some(_), None) => Eligibility::DependsOnVid { cause: row.cause.clone() },
         }
     }
 
@@ -271,11 +252,7 @@ impl Catalog {
                 (Some(range), Some(vid)) => range.contains(vid),
                 _ => true,
             })
-            .map(|row| Warning {
-                text: row.text.clone(),
-                source: row.source.clone(),
-                date: row.date.clone(),
-            })
+            .map(|row| Warning { text: row.text.clone(), source: row.source.clone(), date: row.date.clone() })
             .collect()
     }
 
@@ -309,8 +286,7 @@ impl FromStr for Vid {
         let digits = text.trim().trim_start_matches(['V', 'v']);
         let sound = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let vid = sound.then(|| digits.parse().ok()).flatten();
-        vid.map(Self)
-            .ok_or_else(|| NotAVid(text.chars().take(20).collect()))
+        vid.map(Self).ok_or_else(|| NotAVid(text.chars().take(20).collect()))
     }
 }
 
@@ -328,9 +304,7 @@ impl Serialize for Vid {
 
 impl<'de> Deserialize<'de> for Vid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

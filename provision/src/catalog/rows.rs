@@ -155,11 +155,7 @@ impl Rows {
         let eligibility = self.eligibility.iter().flat_map(|row| &row.models);
         let warnings = self.warning.iter().flat_map(|row| &row.models);
         let known = |name: &str| self.model.iter().any(|model| model.name == name);
-        floors
-            .chain(eligibility)
-            .chain(warnings)
-            .map(String::as_str)
-            .find(|name| !known(name))
+        floors.chain(eligibility).chain(warnings).map(String::as_str).find(|name| !known(name))
     }
 
     /// The first range of VIDs that holds none.
@@ -204,8 +200,6 @@ fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
     .into_iter()
     .find(|kind| kind.to_string().eq_ignore_ascii_case(&text))
     .ok_or_else(|| {
-        serde::de::Error::custom(format!(
-            "{text:?} is none of Enterprise, TLexE2M, TLexM2E, Multiplatform"
-        ))
+        serde::de::Error::custom(format!("{text:?} is none of Enterprise, TLexE2M, TLexM2E, Multiplatform"))
     })
 }

@@ -12,10 +12,7 @@ fn eligibility(catalog: &Catalog, model: &str, vid: Option<Vid>, direction: Dire
 }
 
 fn fit(catalog: &Catalog, model: &str, vid: Option<Vid>, load: &str) -> bool {
-    matches!(
-        catalog.fit(catalog.model(model).unwrap(), vid, &load.parse().unwrap()),
-        Fit::Runs
-    )
+    matches!(catalog.fit(catalog.model(model).unwrap(), vid, &load.parse().unwrap()), Fit::Runs)
 }
 
 #[test]
@@ -56,23 +53,11 @@ fn the_models_of_the_procedure_have_its_numbers_and_families() {
         (36225, "8865", "sip8845_65"),
     ] {
         let model = catalog.model_by_id(id).unwrap();
-        assert_eq!(
-            (model.name.as_str(), model.family.as_deref()),
-            (name, Some(family))
-        );
-        assert_eq!(
-            (&model.pn[0], &model.psn[0]),
-            (&format!("CP-{name}-3PCC"), &format!("{name}-3PCC"))
-        );
+        assert_eq!((model.name.as_str(), model.family.as_deref()), (name, Some(family)));
+        assert_eq!((&model.pn[0], &model.psn[0]), (&format!("CP-{name}-3PCC"), &format!("{name}-3PCC")));
         for direction in [E2m, M2e] {
-            assert_eq!(
-                eligibility(&catalog, name, vid("V10"), direction),
-                Eligibility::Eligible
-            );
-            assert_eq!(
-                eligibility(&Catalog::current(), name, vid("V10"), direction),
-                Eligibility::Eligible
-            );
+            assert_eq!(eligibility(&catalog, name, vid("V10"), direction), Eligibility::Eligible);
+            assert_eq!(eligibility(&Catalog::current(), name, vid("V10"), direction), Eligibility::Eligible);
         }
     }
 }
@@ -101,16 +86,10 @@ fn the_two_lists_differ_where_cisco_changed_its_mind() {
     let (current, seed) = (Catalog::current(), Catalog::seed_2019());
     for model in ["8851NR", "8865NR"] {
         assert_eq!(eligibility(&current, model, None, E2m), Eligibility::Eligible);
-        assert!(matches!(
-            eligibility(&seed, model, None, E2m),
-            Eligibility::Refused { .. }
-        ));
+        assert!(matches!(eligibility(&seed, model, None, E2m), Eligibility::Refused { .. }));
     }
     assert_eq!(eligibility(&seed, "7821", vid("V25"), E2m), Eligibility::Eligible);
-    assert!(matches!(
-        eligibility(&current, "7821", vid("V25"), E2m),
-        Eligibility::Refused { .. }
-    ));
+    assert!(matches!(eligibility(&current, "7821", vid("V25"), E2m), Eligibility::Refused { .. }));
     assert!(fit(&seed, "8851", vid("V15"), "sip88xx.TLexE2M-11-2-3C-4"));
     assert!(!fit(&current, "8851", vid("V15"), "sip88xx.TLexE2M-11-2-3C-4"));
     assert_ne!(current.digest, seed.digest);
@@ -119,28 +98,11 @@ fn the_two_lists_differ_where_cisco_changed_its_mind() {
 #[test]
 fn the_vid_decides_where_it_must_and_only_there() {
     let catalog = Catalog::current();
-    for (model, old, good) in [
-        ("7821", "V02", "V03"),
-        ("7841", "V03", "V04"),
-        ("7861", "V02", "V24"),
-    ] {
-        assert!(matches!(
-            eligibility(&catalog, model, vid(old), E2m),
-            Eligibility::Refused { .. }
-        ));
-        assert_eq!(
-            eligibility(&catalog, model, vid(good), E2m),
-            Eligibility::Eligible
-        );
-        assert!(matches!(
-            eligibility(&catalog, model, None, E2m),
-            Eligibility::DependsOnVid { .. }
-        ));
-        assert_eq!(
-            eligibility(&catalog, model, None, M2e),
-            Eligibility::Eligible,
-            "it runs MPP already"
-        );
+    for (model, old, good) in [("7821", "V02", "V03"), ("7841", "V03", "V04"), ("7861", "V02", "V24")] {
+        assert!(matches!(eligibility(&catalog, model, vid(old), E2m), Eligibility::Refused { .. }));
+        assert_eq!(eligibility(&catalog, model, vid(good), E2m), Eligibility::Eligible);
+        assert!(matches!(eligibility(&catalog, model, None, E2m), Eligibility::DependsOnVid { .. }));
+        assert_eq!(eligibility(&catalog, model, None, M2e), Eligibility::Eligible, "it runs MPP already");
     }
     assert_eq!(eligibility(&catalog, "7811", None, E2m), Eligibility::Eligible);
 }
@@ -157,13 +119,8 @@ fn a_refusal_tells_the_technician_why_and_who_says_so() {
             assert!(cause.contains(model) && !source.is_empty(), "{cause}");
         }
     }
-    for unlisted in [
-        eligibility(&catalog, "8875", None, E2m),
-        Catalog::not_in_catalog("9841\0"),
-    ] {
-        let Eligibility::NotInCatalog { cause, cure } = unlisted else {
-            panic!("{unlisted:?}")
-        };
+    for unlisted in [eligibility(&catalog, "8875", None, E2m), Catalog::not_in_catalog("9841\0")] {
+        let Eligibility::NotInCatalog { cause, cure } = unlisted else { panic!("{unlisted:?}") };
         assert!(cure.contains("catalog.toml") && !cause.contains('\0'), "{cause}");
     }
 }
@@ -174,10 +131,7 @@ fn hardware_refuses_loads_below_its_floor() {
     assert!(fit(&catalog, "8851", vid("V14"), "sip88xx.11-2-3MPP-398"));
     assert!(!fit(&catalog, "8851", vid("V15"), "sip88xx.11-2-3MPP-398"));
     assert!(fit(&catalog, "8851", vid("V15"), "sip88xx.11-3-3MPP0103-381"));
-    assert!(
-        fit(&catalog, "8865", vid("V15"), "sip8845_65.11-2-3MPP-398"),
-        "video models have no such floor"
-    );
+    assert!(fit(&catalog, "8865", vid("V15"), "sip8845_65.11-2-3MPP-398"), "video models have no such floor");
     assert!(!fit(&catalog, "8811", vid("V01"), "sip88xx.10-2-1-16"));
     assert!(!fit(&catalog, "8811", vid("V08"), "sip88xx.11-5-1-18"));
     assert!(fit(&catalog, "8811", vid("V07"), "sip88xx.11-5-1-18"));
@@ -191,11 +145,7 @@ fn hardware_refuses_loads_below_its_floor() {
 #[test]
 fn warnings_are_said_to_those_they_may_concern() {
     let catalog = Catalog::current();
-    let warned = |model: &str, vid| {
-        !catalog
-            .warnings(catalog.model(model).unwrap(), vid, E2m)
-            .is_empty()
-    };
+    let warned = |model: &str, vid| !catalog.warnings(catalog.model(model).unwrap(), vid, E2m).is_empty();
     assert!(warned("8851", vid("V14")) && warned("8851", None) && !warned("8851", vid("V15")));
     assert!(warned("8845", vid("V20")) && warned("8832", None) && !warned("7841", None));
 }
@@ -214,15 +164,10 @@ fn a_users_rows_add_and_override() {
         .unwrap();
     assert_eq!(user.model("8875").unwrap().family.as_deref(), Some("sip8875"));
     assert_eq!(eligibility(&user, "8875", None, E2m), Eligibility::Eligible);
-    let Eligibility::Refused { cause, source, .. } = eligibility(&user, "8821", None, E2m) else {
-        panic!()
-    };
+    let Eligibility::Refused { cause, source, .. } = eligibility(&user, "8821", None, E2m) else { panic!() };
     assert!(cause.contains("ours stay") && source == "catalog.toml");
     assert!(fit(&user, "8851", vid("V15"), "sip88xx.11-2-3MPP-398"));
-    assert_eq!(
-        (user.hops.len(), user.models.len()),
-        (catalog.hops.len(), catalog.models.len())
-    );
+    assert_eq!((user.hops.len(), user.models.len()), (catalog.hops.len(), catalog.models.len()));
     assert_ne!(user.digest, catalog.digest);
     assert_eq!(user.date, catalog.date);
 }

@@ -62,11 +62,7 @@ const SETTINGS: [(&str, &str, &str); 7] = [
     ("Peer_Firmware_Sharing", "No", "Yes"),
     ("Resync_Periodic", "60", "3600"),
     ("Resync_Random_Delay", "0", "2"),
-    (
-        "Resync_Error_Retry_Delay",
-        "60",
-        "60,120,240,480,960,1920,3840,7680,15360,30720,61440,86400",
-    ),
+    ("Resync_Error_Retry_Delay", "60", "60,120,240,480,960,1920,3840,7680,15360,30720,61440,86400"),
     ("Upgrade_Error_Retry_Delay", "60", "3600"),
     ("Transition_Authorization_Error_Retry_Delay", "60", "1800"),
     ("Trans_Auth_Error_Retry_Delay", "60", "1800"),
@@ -103,15 +99,9 @@ pub fn profile(profile: &Profile) -> Result<Vec<u8>, DocumentError> {
     // A name must not come twice: the phone would take the last one.
     ours.retain(|(name, _)| !users.contains_key(*name));
 
-    let ours = ours
-        .into_iter()
-        .map(|(name, value)| text(name, value).with("ua", "na"));
+    let ours = ours.into_iter().map(|(name, value)| text(name, value).with("ua", "na"));
     let users = users.iter().map(|(name, value)| text(name.clone(), value));
-    parent(
-        "device",
-        vec![parent("flat-profile", ours.chain(users).collect())],
-    )
-    .into_document()
+    parent("device", vec![parent("flat-profile", ours.chain(users).collect())]).into_document()
 }
 
 fn upgrade_rule(profile: &Profile) -> Option<String> {
@@ -126,17 +116,13 @@ fn upgrade_rule(profile: &Profile) -> Option<String> {
     match profile.purpose {
         Purpose::Hold | Purpose::Finish(_) => None,
         Purpose::Upgrade(load) => Some(url(load)),
-        Purpose::Cross { transition, target } => Some(format!(
-            "({running} eq {transition})? {} | {}",
-            url(target),
-            url(transition)
-        )),
+        Purpose::Cross { transition, target } => {
+            Some(format!("({running} eq {transition})? {} | {}", url(target), url(transition)))
+        }
     }
 }
 
 /// Whether a finished phone could read these parameters: each has the name of an element and a value in plain ASCII.
 pub fn check_parameters(parameters: &BTreeMap<String, String>) -> Result<(), DocumentError> {
-    parameters
-        .iter()
-        .try_for_each(|(name, value)| check_name(name).and_then(|()| check_value(name, value)))
+    parameters.iter().try_for_each(|(name, value)| check_name(name).and_then(|()| check_value(name, value)))
 }

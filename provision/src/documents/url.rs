@@ -19,11 +19,7 @@ pub struct FileServer {
 impl fmt::Display for FileServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}", self.address)?;
-        if self.port == 80 {
-            Ok(())
-        } else {
-            write!(f, ":{}", self.port)
-        }
+        if self.port == 80 { Ok(()) } else { write!(f, ":{}", self.port) }
     }
 }
 

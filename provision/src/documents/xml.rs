@@ -50,29 +50,18 @@ enum Content {
 
 /// An element with text in it.
 pub(super) fn text(name: impl Into<Cow<'static, str>>, value: impl Display) -> Element {
-    Element {
-        name: name.into(),
-        attribute: None,
-        content: Content::Text(value.to_string()),
-    }
+    Element { name: name.into(), attribute: None, content: Content::Text(value.to_string()) }
 }
 
 /// An element with other elements in it.
 pub(super) fn parent(name: &'static str, children: Vec<Element>) -> Element {
-    Element {
-        name: name.into(),
-        attribute: None,
-        content: Content::Elements(children),
-    }
+    Element { name: name.into(), attribute: None, content: Content::Elements(children) }
 }
 
 impl Element {
     /// The same with an attribute.
     pub(super) fn with(self, name: &'static str, value: impl Display) -> Self {
-        Self {
-            attribute: Some((name, value.to_string())),
-            ..self
-        }
+        Self { attribute: Some((name, value.to_string())), ..self }
     }
 
     /// The document that has this element as its root: ASCII, indented, a line feed at the end.
@@ -120,10 +109,7 @@ pub(super) fn check_name(name: &str) -> Result<(), DocumentError> {
 /// Whether an element can have this value. The writer escapes markup, but writes control characters as they are.
 pub(super) fn check_value(element: &str, value: &str) -> Result<(), DocumentError> {
     if let Some(character) = value.chars().find(|c| !matches!(c, ' '..='~')) {
-        return Err(DocumentError::Character {
-            element: element.to_owned(),
-            character,
-        });
+        return Err(DocumentError::Character { element: element.to_owned(), character });
     }
     if value.trim().is_empty() {
         return Err(DocumentError::Empty(element.to_owned()));

@@ -41,11 +41,8 @@ pub fn xml_default(default: &XmlDefault) -> Result<Vec<u8>, DocumentError> {
             vec![parent(
                 "members",
                 vec![
-                    parent(
-                        "member",
-                        vec![text("port", 2445), text("address", default.server)],
-                    )
-                    .with("priority", 0),
+                    parent("member", vec![text("port", 2445), text("address", default.server)])
+                        .with("priority", 0),
                 ],
             )],
         ),

@@ -18,16 +18,8 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let seen = journey.is_some();
     let journey = journey.unwrap_or(&blank);
     let told = context.entry.and_then(|entry| entry.load.as_ref());
-    let belief = believe(
-        journey,
-        context.library,
-        &context.settings.timing,
-        told,
-        context.now,
-    );
-    let name = journey
-        .model()
-        .or_else(|| context.entry.and_then(|entry| entry.model.clone()));
+    let belief = believe(journey, context.library, &context.settings.timing, told, context.now);
+    let name = journey.model().or_else(|| context.entry.and_then(|entry| entry.model.clone()));
     let way = way(journey, &belief, name.as_deref(), context);
     let license = license_state(journey, &belief, &way, context);
     let attempt = attempt(journey, way.hops.first().map(|hop| &hop.to));
@@ -35,11 +27,7 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let mut verdict = Assessment {
         model: name,
         persona: persona(&belief),
-        steered_as: if belief.disputed {
-            Persona::Unknown
-        } else {
-            persona(&belief)
-        },
+        steered_as: if belief.disputed { Persona::Unknown } else { persona(&belief) },
         load: belief.load.clone(),
         evidence: belief.evidence.clone(),
         route: Vec::new(),
@@ -87,9 +75,7 @@ fn progress(round: Option<&Round>, hop: Option<&Hop>, library: &Library) -> Rati
         .iter()
         .max_by_key(|platform| platform.components.iter().filter(|name| has(name)).count());
     let names = platform.into_iter().flat_map(|platform| &platform.components);
-    let whole = names
-        .filter_map(|name| load.sizes.get(&name.to_ascii_lowercase()))
-        .sum();
+    let whole = names.filter_map(|name| load.sizes.get(&name.to_ascii_lowercase())).sum();
     let part = round.components.values().map(|file| file.reached).sum();
     Ratio { part, whole }
 }
@@ -108,29 +94,16 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
     };
     // The license "enables upgrade to requested firmware" (seed): who fetched it before the load
     // that he runs now, and runs that load, had it accepted.
-    let before_last_load = journey
-        .rounds
-        .iter()
-        .rev()
-        .find(|round| Some(&round.load) == belief.load.as_ref())
-        .is_some_and(|round| {
-            first <= round.began && (direction == Direction::M2e || from_transition(belief))
-        });
+    let before_last_load =
+        journey.rounds.iter().rev().find(|round| Some(&round.load) == belief.load.as_ref()).is_some_and(
+            |round| first <= round.began && (direction == Direction::M2e || from_transition(belief)),
+        );
     let quiet = context.now - latest >= context.settings.timing.license;
-    if on_target && (before_last_load || quiet) {
-        LicenseState::Accepted
-    } else {
-        LicenseState::Fetched
-    }
+    if on_target && (before_last_load || quiet) { LicenseState::Accepted } else { LicenseState::Fetched }
 }
 
 fn from_transition(belief: &Belief) -> bool {
-    belief
-        .passed
-        .iter()
-        .rev()
-        .nth(1)
-        .is_some_and(|load| matches!(load.kind(), Kind::Transition(_)))
+    belief.passed.iter().rev().nth(1).is_some_and(|load| matches!(load.kind(), Kind::Transition(_)))
 }
 
 /// Whether the phone changed sides on this bench: a near-side or transition load came before the present one.
@@ -198,10 +171,7 @@ fn settle_target(
     deadlines: &mut Vec<Time>,
 ) {
     let direction = context.settings.direction;
-    let settled = matches!(
-        verdict.license,
-        LicenseState::Accepted | LicenseState::Unwitnessed
-    );
+    let settled = matches!(verdict.license, LicenseState::Accepted | LicenseState::Unwitnessed);
     if settled || direction == Direction::M2e || !crossed_here(journey, belief, direction) {
         verdict.stage = Stage::Done;
         return;

@@ -93,10 +93,7 @@ fn claims<'a>(
 ) -> Vec<(Time, Claim<'a>)> {
     let mut claims = Vec::new();
     if let Some(load) = told {
-        claims.push((
-            Time(0),
-            Claim::Runs(load, Strength::Told, "the roster says so".into()),
-        ));
+        claims.push((Time(0), Claim::Runs(load, Strength::Told, "the roster says so".into())));
     }
     if let (Some(side), Some(at)) = (dhcp_side(journey), journey.dhcp_at) {
         claims.push((at, Claim::DhcpSays(side)));
@@ -121,24 +118,15 @@ fn claims<'a>(
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
         if offer.closed.unwrap_or(now).min(now) >= at {
-            let why = format!(
-                "it was told to load it and did not ask for it within {} s",
-                wait.as_secs()
-            );
+            let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
             claims.push((at, Claim::Runs(&offer.load, Strength::Silence, why)));
         }
     }
     if let Some(at) = journey.enterprise_asked {
-        claims.push((
-            at,
-            Claim::On(Side::Enterprise, "it asks for Enterprise boot files"),
-        ));
+        claims.push((at, Claim::On(Side::Enterprise, "it asks for Enterprise boot files")));
     }
     if let Some(at) = journey.multiplatform_asked {
-        claims.push((
-            at,
-            Claim::On(Side::Multiplatform, "it asks for Multiplatform profiles"),
-        ));
+        claims.push((at, Claim::On(Side::Multiplatform, "it asks for Multiplatform profiles")));
     }
     claims
 }
@@ -258,8 +246,7 @@ impl Belief {
 
     /// The belief was wrong: back to the latest load of that side, if any is known.
     fn back_to(&mut self, at: Time, side: Side, why: String) {
-        self.passed
-            .retain(|load| Some(load) != self.load.as_ref() && load.kind().side() == side);
+        self.passed.retain(|load| Some(load) != self.load.as_ref() && load.kind().side() == side);
         self.load = self.passed.last().cloned();
         self.side = Some(side);
         self.since = at;
@@ -272,51 +259,29 @@ impl Belief {
 /// already, and one name means the same bytes in every package; so only those count that no other load
 /// shares, and of these, if there are any, those that carry the load's own version.
 pub fn arrived_whole(round: &Round, library: &Library) -> bool {
-    let whole = |name: &String| {
-        round
-            .components
-            .get(&name.to_ascii_lowercase())
-            .is_some_and(|file| file.whole())
-    };
+    let whole =
+        |name: &String| round.components.get(&name.to_ascii_lowercase()).is_some_and(|file| file.whole());
     let Some(load) = library.loads.get(&round.load) else {
         return !round.components.is_empty() && round.components.values().all(|file| file.whole());
     };
-    let version = round
-        .load
-        .as_str()
-        .split_once('.')
-        .map_or("", |(_, version)| version);
-    load.platforms
-        .iter()
-        .filter(|platform| !platform.components.is_empty())
-        .any(|platform| {
-            let own: Vec<&String> = platform
-                .components
-                .iter()
-                .filter(|name| !shared(name, &round.load, library))
-                .collect();
-            let versioned: Vec<&String> = own
-                .iter()
-                .copied()
-                .filter(|name| name.contains(version))
-                .collect();
-            match (versioned.is_empty(), own.is_empty()) {
-                (false, _) => versioned.into_iter().all(whole),
-                (true, false) => own.into_iter().all(whole),
-                (true, true) => platform.components.iter().all(whole),
-            }
-        })
+    let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
+    load.platforms.iter().filter(|platform| !platform.components.is_empty()).any(|platform| {
+        let own: Vec<&String> =
+            platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
+        let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
+        match (versioned.is_empty(), own.is_empty()) {
+            (false, _) => versioned.into_iter().all(whole),
+            (true, false) => own.into_iter().all(whole),
+            (true, true) => platform.components.iter().all(whole),
+        }
+    })
 }
 
 fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> bool {
-    library
-        .loads
-        .iter()
-        .filter(|(name, _)| *name != with_other_than)
-        .any(|(_, load)| {
-            load.platforms
-                .iter()
-                .flat_map(|platform| &platform.components)
-                .any(|name| name.eq_ignore_ascii_case(component))
-        })
+    library.loads.iter().filter(|(name, _)| *name != with_other_than).any(|(_, load)| {
+        load.platforms
+            .iter()
+            .flat_map(|platform| &platform.components)
+            .any(|name| name.eq_ignore_ascii_case(component))
+    })
 }

@@ -121,10 +121,7 @@ impl Journey {
 
     /// The model as the phone itself tells it: option 60 first, then file names, then User-Agent.
     pub fn model(&self) -> Option<String> {
-        let by_class = self
-            .vendor_class
-            .as_deref()
-            .and_then(|text| client::vendor_class(text.as_bytes()));
+        let by_class = self.vendor_class.as_deref().and_then(|text| client::vendor_class(text.as_bytes()));
         let by_agent = || self.user_agent.as_deref().and_then(client::user_agent);
         by_class
             .and_then(|signal| signal.model)
@@ -137,11 +134,7 @@ impl Journey {
         let at = observation.at;
         self.last_seen = self.last_seen.max(at);
         match &observation.fact {
-            Fact::Dhcp {
-                boot,
-                vendor_class,
-                request_list,
-            } => {
+            Fact::Dhcp { boot, vendor_class, request_list } => {
                 self.dhcp_at = Some(at);
                 if *boot || vendor_class.is_some() {
                     self.vendor_class.clone_from(vendor_class);
@@ -154,22 +147,10 @@ impl Journey {
                 }
             }
             Fact::Leased { address } => self.address = Some(*address),
-            Fact::ConfigAsked {
-                side,
-                signed,
-                model,
-                user_agent,
-            } => {
+            Fact::ConfigAsked { side, signed, model, user_agent } => {
                 self.config_asked(at, *side, *signed, model.as_ref(), user_agent.as_ref());
             }
-            Fact::Offered {
-                load,
-                when,
-                conditional,
-                attempt,
-                side,
-                ..
-            } => {
+            Fact::Offered { load, when, conditional, attempt, side, .. } => {
                 self.offered(Offer {
                     at,
                     load: load.clone(),
@@ -247,10 +228,7 @@ impl Journey {
                 self.enterprise_asked = Some(at);
                 if !signed {
                     self.unsigned_asked = Some(at);
-                } else if self
-                    .signed_asked
-                    .is_none_or(|signed| self.unsigned_asked > Some(signed))
-                {
+                } else if self.signed_asked.is_none_or(|signed| self.unsigned_asked > Some(signed)) {
                     self.signed_asked = Some(at);
                 }
             }
@@ -274,11 +252,7 @@ impl Journey {
             return;
         }
         // Branches of one document are given at the same moment and stand together.
-        for known in self
-            .offers
-            .iter_mut()
-            .filter(|known| known.closed.is_none() && known.at != offer.at)
-        {
+        for known in self.offers.iter_mut().filter(|known| known.closed.is_none() && known.at != offer.at) {
             known.closed = Some(offer.at);
         }
         self.offers.push(offer);
@@ -301,18 +275,10 @@ impl Journey {
 
     fn loads_given(&mut self, at: Time, load: &LoadName) {
         self.asked = Some(at);
-        for offer in self
-            .offers
-            .iter_mut()
-            .filter(|offer| offer.closed.is_none() && offer.load == *load)
-        {
+        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
             offer.answered.get_or_insert(at);
         }
-        match self
-            .rounds
-            .last_mut()
-            .filter(|round| round.booted.is_none() && round.load == *load)
-        {
+        match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
             Some(round) => round.last = at,
             None => self.rounds.push(Round {
                 load: load.clone(),
@@ -334,17 +300,12 @@ impl Journey {
         round.last = at;
         round.broken = None;
         let key = name.to_ascii_lowercase();
-        if std::path::Path::new(&key)
-            .extension()
-            .is_some_and(|extension| extension == "loads")
+        if std::path::Path::new(&key).extension().is_some_and(|extension| extension == "loads")
             || (round.components.len() >= COMPONENTS_KEPT && !round.components.contains_key(&key))
         {
             return;
         }
-        let progress = round
-            .components
-            .entry(key)
-            .or_insert(Progress { reached: 0, size });
+        let progress = round.components.entry(key).or_insert(Progress { reached: 0, size });
         progress.size = size;
         if from <= progress.reached {
             progress.reached = progress.reached.max(to.min(size));
@@ -356,11 +317,7 @@ impl Journey {
             return;
         };
         // A file that had arrived already and is asked for again breaks nothing.
-        if round
-            .components
-            .get(&name.to_ascii_lowercase())
-            .is_some_and(|progress| progress.whole())
-        {
+        if round.components.get(&name.to_ascii_lowercase()).is_some_and(|progress| progress.whole()) {
             return;
         }
         round.last = at;

@@ -35,10 +35,7 @@ pub(super) fn on_the_way(
             Hold::new(HoldCode::Failed, cause, "check cable and power, then retry it"),
         ));
     }
-    if let Some(round) = journey
-        .rounds
-        .last()
-        .filter(|round| round.booted.is_none() && round.load == hop.to)
+    if let Some(round) = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to)
     {
         return in_round(round, context, deadlines);
     }
@@ -47,15 +44,10 @@ pub(super) fn on_the_way(
         if now - at >= timing.not_asking / 3 {
             let cause =
                 "it asks for signed configuration only, so it holds the trust list of its old call manager";
-            return Some((
-                Stage::Held,
-                Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST),
-            ));
+            return Some((Stage::Held, Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST)));
         }
     }
-    let since_boot = journey
-        .booted
-        .filter(|booted| journey.asked.is_none_or(|asked| asked < *booted));
+    let since_boot = journey.booted.filter(|booted| journey.asked.is_none_or(|asked| asked < *booted));
     if let Some(booted) = since_boot {
         deadlines.push(booted + timing.not_asking);
         if now - booted >= timing.not_asking {
@@ -63,11 +55,8 @@ pub(super) fn on_the_way(
         }
         return None;
     }
-    if let Some(offer) = journey
-        .offers
-        .iter()
-        .rev()
-        .find(|offer| offer.load == hop.to && offer.closed.is_none())
+    if let Some(offer) =
+        journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none())
     {
         if let Some(answered) = offer.answered {
             // Told, fetched, and the round is over: the phone will ask again by itself.
@@ -75,9 +64,7 @@ pub(super) fn on_the_way(
             return (now - answered >= timing.flash)
                 .then(|| failed(format!("it fetched {} and did not go on", hop.to)));
         }
-        let since = journey
-            .license_given
-            .map_or(offer.at, |(_, latest)| latest.max(offer.at));
+        let since = journey.license_given.map_or(offer.at, |(_, latest)| latest.max(offer.at));
         let wait = if hop.license && belief.side == Some(Side::Multiplatform) {
             timing.license
         } else {
@@ -105,10 +92,7 @@ fn in_round(round: &Round, context: &Context<'_>, deadlines: &mut Vec<Time>) -> 
     }
     deadlines.push(round.last + timing.transfer_idle);
     (idle >= timing.transfer_idle).then(|| {
-        let what = round
-            .broken
-            .clone()
-            .unwrap_or_else(|| "nothing has moved since".into());
+        let what = round.broken.clone().unwrap_or_else(|| "nothing has moved since".into());
         failed(format!("its fetch of {} stopped: {what}", round.load))
     })
 }
@@ -130,27 +114,19 @@ fn waits_for_configuration(
             "it runs {} and reads its configuration only when it starts",
             belief.load.as_ref().map_or("its load", LoadName::as_str)
         );
-        (
-            Stage::Held,
-            Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"),
-        )
+        (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
     })
 }
 
 fn signed_only(journey: &Journey) -> Option<Time> {
     let signed = journey.signed_asked?;
-    journey
-        .unsigned_asked
-        .is_none_or(|plain| plain < signed)
-        .then_some(signed)
+    journey.unsigned_asked.is_none_or(|plain| plain < signed).then_some(signed)
 }
 
 fn last_failure(journey: &Journey, load: &LoadName) -> String {
     let round = journey.rounds.iter().rev().find(|round| round.load == *load);
     match round {
-        Some(Round {
-            broken: Some(why), ..
-        }) => why.clone(),
+        Some(Round { broken: Some(why), .. }) => why.clone(),
         Some(_) => "it started again without the load".into(),
         None => "unknown".into(),
     }
@@ -173,10 +149,6 @@ fn not_asking(side: Option<Side>) -> Hold {
 fn failed(cause: String) -> (Stage, Hold) {
     (
         Stage::Stuck,
-        Hold::new(
-            HoldCode::Failed,
-            cause,
-            "once its screen is still, unplug it and plug it in again",
-        ),
+        Hold::new(HoldCode::Failed, cause, "once its screen is still, unplug it and plug it in again"),
     )
 }

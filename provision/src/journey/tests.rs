@@ -40,26 +40,10 @@ fn library(names: &[&str]) -> Library {
     let mut library = Library::default();
     for name in names {
         let version = name.split_once('.').unwrap().1;
-        let components = vec![
-            format!("rootfs88xx.{version}.sbn"),
-            "sb288xx.BE-01-020.sbn".to_owned(),
-        ];
-        let sizes = components
-            .iter()
-            .map(|name| (name.to_ascii_lowercase(), 1000))
-            .collect();
-        let platforms = vec![Platform {
-            name: "PLATFORM_1".into(),
-            components,
-        }];
-        library.loads.insert(
-            load(name),
-            Load {
-                platforms,
-                sizes,
-                ..Load::default()
-            },
-        );
+        let components = vec![format!("rootfs88xx.{version}.sbn"), "sb288xx.BE-01-020.sbn".to_owned()];
+        let sizes = components.iter().map(|name| (name.to_ascii_lowercase(), 1000)).collect();
+        let platforms = vec![Platform { name: "PLATFORM_1".into(), components }];
+        library.loads.insert(load(name), Load { platforms, sizes, ..Load::default() });
     }
     library
 }
@@ -90,9 +74,7 @@ impl Bench {
 
     fn see(&mut self, fact: Fact) {
         let observation = Observation { at: self.now, fact };
-        self.journey
-            .get_or_insert_with(|| Journey::new(MAC, observation.at))
-            .observe(&observation);
+        self.journey.get_or_insert_with(|| Journey::new(MAC, observation.at)).observe(&observation);
         self.pass(1);
     }
 
@@ -106,9 +88,7 @@ impl Bench {
             vendor_class: Some(class.to_owned()),
             request_list: vec![1, 66, 150],
         });
-        self.see(Fact::Leased {
-            address: Ipv4Addr::new(10, 23, 45, 101),
-        });
+        self.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
     }
 
     fn verdict(&self) -> Assessment {
@@ -124,22 +104,12 @@ impl Bench {
 
     /// The phone reads its boot file; what a bench would record with the answer is recorded.
     fn reads(&mut self, side: Side) -> Next {
-        self.see(Fact::ConfigAsked {
-            side,
-            signed: false,
-            model: None,
-            user_agent: None,
-        });
+        self.see(Fact::ConfigAsked { side, signed: false, model: None, user_agent: None });
         let verdict = self.verdict();
-        if let Next::Load {
-            load, when, attempt, ..
-        } = &verdict.next
-        {
+        if let Next::Load { load, when, attempt, .. } = &verdict.next {
             let conditional = when.is_some();
-            let branches = [
-                Some((load.clone(), when.clone())),
-                when.clone().map(|otherwise| (otherwise, None)),
-            ];
+            let branches =
+                [Some((load.clone(), when.clone())), when.clone().map(|otherwise| (otherwise, None))];
             let at = self.now;
             for (load, when) in branches.into_iter().flatten() {
                 let fact = Fact::Offered {
@@ -158,20 +128,11 @@ impl Bench {
     }
 
     fn fetches(&mut self, name: &str) {
-        assert!(
-            self.verdict().permits(&load(name)),
-            "{name} is not permitted: {:?}",
-            self.verdict()
-        );
+        assert!(self.verdict().permits(&load(name)), "{name} is not permitted: {:?}", self.verdict());
         self.see(Fact::LoadsGiven { load: load(name) });
         let components: Vec<_> = self.library.loads[&load(name)].platforms[0].components.clone();
         for name in components {
-            self.see(Fact::Fetched {
-                name,
-                from: 0,
-                to: 1000,
-                size: 1000,
-            });
+            self.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000 });
         }
     }
 

@@ -125,11 +125,7 @@ pub struct Hold {
 impl Hold {
     /// Shorthand.
     pub fn new(code: HoldCode, cause: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self {
-            code,
-            cause: cause.into(),
-            cure: cure.into(),
-        }
+        Self { code, cause: cause.into(), cure: cure.into() }
     }
 }
 

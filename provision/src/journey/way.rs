@@ -37,12 +37,7 @@ pub(super) struct Way {
 
 impl Way {
     fn refused(hold: Hold, next: Next) -> Self {
-        Self {
-            hops: Vec::new(),
-            target: None,
-            refusal: Some(hold),
-            next,
-        }
+        Self { hops: Vec::new(), target: None, refusal: Some(hold), next }
     }
 }
 
@@ -69,10 +64,7 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
     }
     let present = match (&belief.load, belief.side) {
         (Some(load), _) => Present::Load(load),
-        (None, Some(side)) => belief
-            .release
-            .as_ref()
-            .map_or(Present::Unknown(side), Present::Release),
+        (None, Some(side)) => belief.release.as_ref().map_or(Present::Unknown(side), Present::Release),
         (None, None) => Present::Unknown(context.settings.direction.near()),
     };
     match plan(model, vid, present, context) {
@@ -94,10 +86,7 @@ pub fn plan(
     present: Present<'_>,
     context: &Context<'_>,
 ) -> Result<Route, NoRoute> {
-    let pin = model
-        .family
-        .as_ref()
-        .and_then(|family| context.settings.routes.get(family));
+    let pin = model.family.as_ref().and_then(|family| context.settings.routes.get(family));
     let query = Query {
         model,
         vid,
@@ -122,16 +111,10 @@ pub fn from_no_route(no_route: NoRoute) -> Hold {
 
 fn refusal(journey: &Journey, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> Option<Hold> {
     if journey.held_by_operator.is_some() {
-        return Some(Hold::new(
-            HoldCode::Operator,
-            "the operator holds it",
-            "release it when it may go on",
-        ));
+        return Some(Hold::new(HoldCode::Operator, "the operator holds it", "release it when it may go on"));
     }
     if let Eligibility::Refused { cause, source, date } =
-        context
-            .catalog
-            .eligibility(model, vid, context.settings.direction)
+        context.catalog.eligibility(model, vid, context.settings.direction)
     {
         return Some(Hold::new(
             HoldCode::NotEligible,
@@ -206,24 +189,11 @@ fn along(
             if attempt > context.settings.timing.attempts {
                 Next::Nothing
             } else {
-                named(
-                    first,
-                    hops.get(1),
-                    belief,
-                    attempt,
-                    hops.iter().any(|hop| hop.license),
-                    vid,
-                    context,
-                )
+                named(first, hops.get(1), belief, attempt, hops.iter().any(|hop| hop.license), vid, context)
             }
         }
     };
-    Way {
-        hops,
-        target: Some(target),
-        refusal: obstacle,
-        next,
-    }
+    Way { hops, target: Some(target), refusal: obstacle, next }
 }
 
 /// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,
@@ -242,10 +212,7 @@ fn named(
     };
     let transition = Kind::Transition(Direction::M2e);
     // An upgrade that stays on the Multiplatform side needs no license, and without one its silence is clear.
-    let on_multiplatform = belief
-        .load
-        .as_ref()
-        .is_some_and(|load| load.kind() == Kind::Multiplatform);
+    let on_multiplatform = belief.load.as_ref().is_some_and(|load| load.kind() == Kind::Multiplatform);
     let upgrade = first.to.kind() == Kind::Multiplatform
         && !first.crosses
         && (context.settings.direction == Direction::M2e || on_multiplatform || belief.release.is_some());
@@ -257,12 +224,7 @@ fn named(
         (Some(present), _) if present.kind() == transition => (first.to.clone(), Some(present.clone())),
         _ => (first.to.clone(), None),
     };
-    Next::Load {
-        load,
-        when,
-        attempt,
-        license,
-    }
+    Next::Load { load, when, attempt, license }
 }
 
 /// Which attempt at a load this is, from 1: one more than the fetches of it that failed since the operator's

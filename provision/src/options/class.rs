@@ -65,10 +65,7 @@ impl fmt::Display for Pattern {
 impl Pattern {
     /// Whether this is the vendor class of the client.
     pub fn matches(&self, vendor_class: &[u8]) -> bool {
-        let end = vendor_class
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
+        let end = vendor_class.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let sent = &vendor_class[..end];
         match self {
             Self::Whole(text) => sent == text.as_bytes(),
@@ -225,20 +222,13 @@ pub fn check_classes(classes: &[ClassRule]) -> Result<Vec<Overlap>, Vec<ClassErr
         for other in earlier.iter().filter(somebody) {
             let (first, second) = (other.name.clone(), name.to_owned());
             if other.covers(class) {
-                errors.push(ClassError::Unreachable {
-                    first,
-                    unreachable: second,
-                });
+                errors.push(ClassError::Unreachable { first, unreachable: second });
             } else if other.meets(class) {
                 overlaps.push(Overlap { first, second });
             }
         }
     }
-    if errors.is_empty() {
-        Ok(overlaps)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(overlaps) } else { Err(errors) }
 }
 
 /// The vendor's three octets: `00:12:34`, `00-12-34` or `001234`.
@@ -251,13 +241,7 @@ pub fn parse_oui(text: &str) -> Result<[u8; 3], ClassError> {
         .map(|c| c.to_digit(16).map(|digit| digit as u8))
         .collect::<Option<_>>()
         .ok_or_else(error)?;
-    let octets: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
-        .collect();
-    if digits.len() == 6 {
-        octets.try_into().map_err(|_| error())
-    } else {
-        Err(error())
-    }
+    let octets: Vec<u8> =
+        digits.chunks(2).map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit)).collect();
+    if digits.len() == 6 { octets.try_into().map_err(|_| error()) } else { Err(error()) }
 }

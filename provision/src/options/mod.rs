@@ -64,39 +64,21 @@ pub struct PhoneOptions {
 pub fn phone_options(persona: Persona, steering: &Steering) -> PhoneOptions {
     let (class, servers) = match persona {
         Persona::Enterprise => (class::ENTERPRISE, steering.enterprise),
-        Persona::Unknown => (
-            class::UNKNOWN_PHONE,
-            std::slice::from_ref(&steering.server.address),
-        ),
+        Persona::Unknown => (class::UNKNOWN_PHONE, std::slice::from_ref(&steering.server.address)),
         Persona::Transition => return multiplatform(class::TRANSITION, steering),
         Persona::Multiplatform => return multiplatform(class::MULTIPLATFORM, steering),
     };
     let options = servers.first().map_or_else(Vec::new, |first| {
-        vec![
-            (SERVER_NAME, first.to_string().into_bytes()),
-            (SERVER_ADDRESSES, value::addresses(servers)),
-        ]
+        vec![(SERVER_NAME, first.to_string().into_bytes()), (SERVER_ADDRESSES, value::addresses(servers))]
     });
-    PhoneOptions {
-        class,
-        next_server: servers.first().copied(),
-        options,
-    }
+    PhoneOptions { class, next_server: servers.first().copied(), options }
 }
 
 /// 66 and 150 are left out, as is `siaddr`: 66 would win over the URLs.
 fn multiplatform(class: &'static str, steering: &Steering) -> PhoneOptions {
     let url = || steering.server.to_string().into_bytes();
-    let options = if steering.cda {
-        Vec::new()
-    } else {
-        vec![(SECOND_URL, url()), (URL, url())]
-    };
-    PhoneOptions {
-        class,
-        next_server: None,
-        options,
-    }
+    let options = if steering.cda { Vec::new() } else { vec![(SECOND_URL, url()), (URL, url())] };
+    PhoneOptions { class, next_server: None, options }
 }
 
 #[cfg(test)]

@@ -71,18 +71,9 @@ pub struct Resolved<'a> {
 pub fn resolve<'a>(layers: &[Layer<'a>]) -> Resolved<'a> {
     let mut layers = layers.to_vec();
     layers.sort_by_key(|layer| layer.origin);
-    let mut resolved = Resolved {
-        class: None,
-        next_server: None,
-        options: Vec::new(),
-    };
+    let mut resolved = Resolved { class: None, next_server: None, options: Vec::new() };
     let mut steered = false;
-    for Layer {
-        origin,
-        next_server,
-        options,
-    } in layers
-    {
+    for Layer { origin, next_server, options } in layers {
         if let Origin::Class(name) | Origin::BuiltIn(name) = origin {
             resolved.class = resolved.class.or(Some(name));
         }
@@ -93,11 +84,7 @@ pub fn resolve<'a>(layers: &[Layer<'a>]) -> Resolved<'a> {
             let taken = resolved.options.iter().any(|earlier| earlier.code == *code);
             let ended = steered && steers(*code);
             if !taken && !ended {
-                resolved.options.push(Sourced {
-                    code: *code,
-                    value: value.clone(),
-                    origin,
-                });
+                resolved.options.push(Sourced { code: *code, value: value.clone(), origin });
             }
         }
         steered |= options.iter().any(|(code, _)| steers(*code));

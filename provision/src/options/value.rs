@@ -91,31 +91,21 @@ pub fn phone_option(code: u8, value: &OptionValue) -> Result<Vec<u8>, OptionErro
         (_, OptionValue::Text(text)) if text.is_empty() => return Err(OptionError::Empty(code)),
         (SERVER_NAME, OptionValue::Text(text)) => {
             if !is_url(text) && !is_host(text) {
-                return Err(OptionError::NotAServer {
-                    code,
-                    part: shorten(text),
-                });
+                return Err(OptionError::NotAServer { code, part: shorten(text) });
             }
             text.clone().into_bytes()
         }
         (SERVER_ADDRESSES, OptionValue::Text(text)) => {
-            if let Some(part) = text
-                .split(';')
-                .find(|part| !is_url(part) && part.parse::<Ipv4Addr>().is_err())
+            if let Some(part) =
+                text.split(';').find(|part| !is_url(part) && part.parse::<Ipv4Addr>().is_err())
             {
-                return Err(OptionError::NeitherUrlNorAddress {
-                    code,
-                    part: shorten(part),
-                });
+                return Err(OptionError::NeitherUrlNorAddress { code, part: shorten(part) });
             }
             text.clone().into_bytes()
         }
         (SECOND_URL | URL, OptionValue::Text(text)) => {
             if !is_url(text) {
-                return Err(OptionError::NotAUrl {
-                    code,
-                    part: shorten(text),
-                });
+                return Err(OptionError::NotAUrl { code, part: shorten(text) });
             }
             text.clone().into_bytes()
         }
@@ -131,14 +121,7 @@ pub fn phone_option(code: u8, value: &OptionValue) -> Result<Vec<u8>, OptionErro
 /// Whether this option can be set where things other than phones get it too: `place` names where, as the user
 /// knows it (`[dhcp] options`).
 pub fn check_general(code: u8, place: &str) -> Result<(), OptionError> {
-    if steers(code) {
-        Err(OptionError::TooGeneral {
-            code,
-            place: place.to_owned(),
-        })
-    } else {
-        Ok(())
-    }
+    if steers(code) { Err(OptionError::TooGeneral { code, place: place.to_owned() }) } else { Ok(()) }
 }
 
 /// Addresses as DHCP writes them: 4 bytes each, in order.
@@ -153,9 +136,7 @@ fn is_url(text: &str) -> bool {
     };
     let authority = rest.split('/').next().unwrap_or_default();
     let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
-    ["http", "https", "tftp"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known))
+    ["http", "https", "tftp"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
         && is_host(host)
         && port.parse::<u16>().is_ok_and(|port| port > 0)
         && rest.bytes().all(|byte| byte.is_ascii_graphic())
@@ -170,9 +151,7 @@ fn is_host(text: &str) -> bool {
         !label.is_empty()
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     })
 }
 

@@ -16,21 +16,11 @@ struct Wanted {
 impl Planner<'_> {
     /// The reason that no route was found: files, hardware, or rules, in this order.
     pub(super) fn no_route(&self) -> NoRoute {
-        let every: Vec<Node> = self
-            .loads()
-            .map(|(name, load)| Node {
-                name,
-                bytes: load.bytes(),
-            })
-            .collect();
+        let every: Vec<Node> = self.loads().map(|(name, load)| Node { name, bytes: load.bytes() }).collect();
         let targets = self.targets(&every);
         if targets.is_empty() {
             let kind = self.final_kind();
-            let wanted = Wanted {
-                kind,
-                min: None,
-                below: None,
-            };
+            let wanted = Wanted { kind, min: None, below: None };
             return NoRoute {
                 code: NoRouteCode::FirmwareMissing,
                 cause: format!("there is no {kind} firmware for {} in the library", self.family),
@@ -43,9 +33,7 @@ impl Planner<'_> {
         {
             return no_route;
         }
-        let below = targets
-            .iter()
-            .find_map(|target| self.shortest(&every, target, Allow::BelowFloorsToo));
+        let below = targets.iter().find_map(|target| self.shortest(&every, target, Allow::BelowFloorsToo));
         let too_old = below.iter().flatten().find(|hop| self.floor(&hop.to).is_some());
         let kind = self.final_kind();
         let (from, help) = match self.query.present {
@@ -54,10 +42,9 @@ impl Planner<'_> {
                 format!("Multiplatform release {release}"),
                 "no load would help; put the one it runs into the roster",
             ),
-            Present::Unknown(side) => (
-                format!("an unknown {side} load"),
-                "no load would help; put the one it runs into the roster",
-            ),
+            Present::Unknown(side) => {
+                (format!("an unknown {side} load"), "no load would help; put the one it runs into the roster")
+            }
         };
         let cause = match too_old.and_then(|hop| self.floor(&hop.to)) {
             Some(floor) => floor,
@@ -68,12 +55,7 @@ impl Planner<'_> {
                 "{help}, or add a [[hop]] row to catalog.toml in the state folder if Cisco allows the step"
             )
         });
-        NoRoute {
-            code: NoRouteCode::NoRoute,
-            cause,
-            cure,
-            missing: Vec::new(),
-        }
+        NoRoute { code: NoRouteCode::NoRoute, cause, cure, missing: Vec::new() }
     }
 
     /// The first obstacle among loads that are needed: one that is damaged, or else all that are missing.
@@ -101,11 +83,7 @@ impl Planner<'_> {
         }
         (!missing.is_empty()).then(|| NoRoute {
             code: NoRouteCode::FirmwareMissing,
-            cause: format!(
-                "the library lacks {}, of {}",
-                missing.join(", "),
-                loads.join(" and ")
-            ),
+            cause: format!("the library lacks {}, of {}", missing.join(", "), loads.join(" and ")),
             cure: format!("import Cisco's package of {}", loads.join(" and ")),
             missing,
         })
@@ -142,10 +120,7 @@ impl Planner<'_> {
             .hops
             .iter()
             .filter(|rule| rule.from == kind && rule.to == to.kind())
-            .filter(|rule| {
-                rule.direction()
-                    .is_none_or(|direction| direction == self.query.direction)
-            })
+            .filter(|rule| rule.direction().is_none_or(|direction| direction == self.query.direction))
             .map(|rule| {
                 let from = bounds(rule.from_min.as_ref(), rule.from_below.as_ref());
                 let to = if rule.upward {
@@ -159,10 +134,7 @@ impl Planner<'_> {
         if rules.is_empty() {
             format!("no rule leads from {from} to {to}")
         } else {
-            format!(
-                "no rule leads from {from} to {to}, only from {}",
-                rules.join(", or from ")
-            )
+            format!("no rule leads from {from} to {to}, only from {}", rules.join(", or from "))
         }
     }
 
@@ -189,8 +161,7 @@ impl Planner<'_> {
             .collect();
         let helps = |names: &[&LoadName]| {
             let added = names.iter().map(|name| Node { name, bytes: 0 });
-            self.best(&every.iter().copied().chain(added).collect::<Vec<_>>())
-                .is_some()
+            self.best(&every.iter().copied().chain(added).collect::<Vec<_>>()).is_some()
         };
         let single: Vec<String> = wanted
             .iter()
@@ -205,40 +176,24 @@ impl Planner<'_> {
             .enumerate()
             .flat_map(|(at, first)| wanted[at + 1..].iter().map(move |second| (first, second)));
         let (first, second) = pairs.find(|(first, second)| helps(&[&first.1, &second.1]))?;
-        Some(format!(
-            "add {} and {} to the library",
-            self.describe(&first.0),
-            self.describe(&second.0)
-        ))
+        Some(format!("add {} and {} to the library", self.describe(&first.0), self.describe(&second.0)))
     }
 
     /// The loads that rules and floors speak of.
     fn wanted(&self) -> Vec<Wanted> {
-        let hops = self.catalog.hops.iter().filter(|rule| {
-            rule.direction()
-                .is_none_or(|direction| direction == self.query.direction)
-        });
+        let hops = self
+            .catalog
+            .hops
+            .iter()
+            .filter(|rule| rule.direction().is_none_or(|direction| direction == self.query.direction));
         let ends = hops.flat_map(|rule| {
-            let from = Wanted {
-                kind: rule.from,
-                min: rule.from_min.clone(),
-                below: rule.from_below.clone(),
-            };
-            [
-                from,
-                Wanted {
-                    kind: rule.to,
-                    min: rule.to_min.clone(),
-                    below: None,
-                },
-            ]
+            let from = Wanted { kind: rule.from, min: rule.from_min.clone(), below: rule.from_below.clone() };
+            [from, Wanted { kind: rule.to, min: rule.to_min.clone(), below: None }]
         });
         let mut wanted: Vec<Wanted> = Vec::new();
         for end in ends {
             let transition = matches!(end.kind, Kind::Transition(_));
-            let known = wanted
-                .iter()
-                .any(|known| known.kind == end.kind && known.min == end.min);
+            let known = wanted.iter().any(|known| known.kind == end.kind && known.min == end.min);
             if !known && (transition || end.min.is_some()) {
                 wanted.push(end);
             }
@@ -249,12 +204,7 @@ impl Planner<'_> {
     /// A name for a load that may not exist, to plan with.
     fn example(&self, wanted: &Wanted) -> Option<LoadName> {
         // Every transition load known is of 11.2(3).
-        let known = Version {
-            major: 11,
-            minor: 2,
-            micro: 3,
-            build: Vec::new(),
-        };
+        let known = Version { major: 11, minor: 2, micro: 3, build: Vec::new() };
         let version = wanted.min.as_ref().unwrap_or(&known);
         let text = version.to_string();
         let build = text.split_once(')').map_or("", |(_, build)| build);
@@ -276,30 +226,17 @@ impl Planner<'_> {
             Kind::Multiplatform => &["11-2-3MPP-398", "12-0-7MPP0201-66"],
         };
         let fits = |name: &LoadName| wanted.min.as_ref().is_none_or(|min| name.version().at_least(min));
-        let names = samples
-            .iter()
-            .filter_map(|sample| format!("{}.{sample}", self.family).parse().ok());
-        let sample = names
-            .filter(fits)
-            .map(|name| format!(" (named like {name})"))
-            .next()
-            .unwrap_or_default();
-        let article = if wanted.kind == Kind::Enterprise {
-            "an"
-        } else {
-            "a"
-        };
+        let names = samples.iter().filter_map(|sample| format!("{}.{sample}", self.family).parse().ok());
+        let sample =
+            names.filter(fits).map(|name| format!(" (named like {name})")).next().unwrap_or_default();
+        let article = if wanted.kind == Kind::Enterprise { "an" } else { "a" };
         let bounds = bounds(wanted.min.as_ref(), wanted.below.as_ref());
         format!("{article} {} load{bounds}{sample}", wanted.kind)
     }
 }
 
 fn damaged(name: &LoadName, load: &Load) -> NoRoute {
-    let what: Vec<String> = load
-        .damaged
-        .iter()
-        .map(|(file, what)| format!("{file} ({what})"))
-        .collect();
+    let what: Vec<String> = load.damaged.iter().map(|(file, what)| format!("{file} ({what})")).collect();
     NoRoute {
         code: NoRouteCode::FirmwareDamaged,
         cause: format!("{name} is damaged: {}", what.join(", ")),

@@ -100,27 +100,15 @@ pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<R
         Eligibility::Eligible => false,
         Eligibility::DependsOnVid { .. } => true,
         Eligibility::Refused { cause, source, date } => {
-            return Err(not_eligible(
-                format!("{cause} ({source}, {date})"),
-                STAYS.to_owned(),
-            ));
+            return Err(not_eligible(format!("{cause} ({source}, {date})"), STAYS.to_owned()));
         }
         Eligibility::NotInCatalog { cause, cure } => return Err(not_eligible(cause, cure)),
     };
     let Some(family) = query.model.family.as_deref() else {
-        let cause = format!(
-            "the catalog names no firmware family for the {}",
-            query.model.name
-        );
+        let cause = format!("the catalog names no firmware family for the {}", query.model.name);
         return Err(not_eligible(cause, STAYS.to_owned()));
     };
-    let planner = Planner {
-        query,
-        catalog,
-        library,
-        family,
-        depends_on_vid,
-    };
+    let planner = Planner { query, catalog, library, family, depends_on_vid };
     match query.pin {
         Some(pin) => planner.pinned(pin),
         None => planner.free(),
@@ -130,12 +118,7 @@ pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<R
 const STAYS: &str = "take it off the bench; it stays as it is";
 
 fn not_eligible(cause: String, cure: String) -> NoRoute {
-    NoRoute {
-        code: NoRouteCode::NotEligible,
-        cause,
-        cure,
-        missing: Vec::new(),
-    }
+    NoRoute { code: NoRouteCode::NotEligible, cause, cure, missing: Vec::new() }
 }
 
 /// One question and all that its answer rests on.
@@ -160,30 +143,23 @@ impl<'a> Planner<'a> {
     /// The loads of the phone's family.
     fn loads(&self) -> impl Iterator<Item = (&'a LoadName, &'a Load)> {
         let family = self.family;
-        self.library
-            .loads
-            .iter()
-            .filter(move |(name, _)| name.family().eq_ignore_ascii_case(family))
+        self.library.loads.iter().filter(move |(name, _)| name.family().eq_ignore_ascii_case(family))
     }
 
     fn free(&self) -> Result<Route, NoRoute> {
         let complete: Vec<search::Node> = self
             .loads()
             .filter(|(name, _)| self.library.complete(name).is_some())
-            .map(|(name, load)| search::Node {
-                name,
-                bytes: load.bytes(),
-            })
+            .map(|(name, load)| search::Node { name, bytes: load.bytes() })
             .collect();
         if let Some(route) = self.best(&complete) {
             return Ok(route);
         }
         match self.query.present {
             // Newer than everything at hand, and where it should be.
-            Present::Load(load) if load.kind() == self.final_kind() => Ok(Route {
-                hops: Vec::new(),
-                target: load.clone(),
-            }),
+            Present::Load(load) if load.kind() == self.final_kind() => {
+                Ok(Route { hops: Vec::new(), target: load.clone() })
+            }
             _ => Err(self.no_route()),
         }
     }
@@ -191,15 +167,11 @@ impl<'a> Planner<'a> {
     /// A phone on the pinned way goes on from where it is; any other begins at the first load it may go to.
     fn pinned(&self, pin: &[LoadName]) -> Result<Route, NoRoute> {
         let Some(target) = pin.last().filter(|target| target.kind() == self.final_kind()) else {
-            return Err(self.bad_pin(format!(
-                "the pinned route does not end with {} firmware",
-                self.final_kind()
-            )));
+            return Err(
+                self.bad_pin(format!("the pinned route does not end with {} firmware", self.final_kind()))
+            );
         };
-        if let Some(stranger) = pin
-            .iter()
-            .find(|load| !load.family().eq_ignore_ascii_case(self.family))
-        {
+        if let Some(stranger) = pin.iter().find(|load| !load.family().eq_ignore_ascii_case(self.family)) {
             let model = &self.query.model.name;
             return Err(self.bad_pin(format!(
                 "the pinned load {stranger} is not for the {model}, which takes {}",
@@ -210,10 +182,7 @@ impl<'a> Planner<'a> {
             Present::Load(load) => pin.iter().rposition(|pinned| same(pinned, load)).map(|at| at + 1),
             Present::Release(_) | Present::Unknown(_) => None,
         };
-        let entry = || {
-            pin.iter()
-                .position(|load| self.step(self.query.present, load, true).is_some())
-        };
+        let entry = || pin.iter().position(|load| self.step(self.query.present, load, true).is_some());
         let Some(start) = on_it.or_else(entry) else {
             let first = pin.first().unwrap_or(target);
             return Err(self.bad_pin(self.why_not(self.query.present, first)));
@@ -231,10 +200,7 @@ impl<'a> Planner<'a> {
             hops.push(hop);
             present = Present::Load(load);
         }
-        Ok(Route {
-            hops,
-            target: target.clone(),
-        })
+        Ok(Route { hops, target: target.clone() })
     }
 
     /// The hop to a load, if a rule allows it and, with `floors`, the hardware takes it.
@@ -243,12 +209,7 @@ impl<'a> Planner<'a> {
         if floors && matches!(fit, Fit::TooOld(_)) {
             return None;
         }
-        let mut rules = self
-            .catalog
-            .hops
-            .iter()
-            .filter(|rule| self.applies(rule, present, to))
-            .peekable();
+        let mut rules = self.catalog.hops.iter().filter(|rule| self.applies(rule, present, to)).peekable();
         rules.peek()?;
         let (from, side) = match present {
             Present::Load(load) => (Some(load.clone()), load.kind().side()),
@@ -272,9 +233,7 @@ impl<'a> Planner<'a> {
     /// Whether a rule allows this hop. An unknown load of a side may be any load of it, so only rules without bounds
     /// on where a phone comes from apply; that an upgrade leads upward is then taken on trust.
     fn applies(&self, rule: &HopRule, present: Present<'_>, to: &LoadName) -> bool {
-        let direction = rule
-            .direction()
-            .is_none_or(|direction| direction == self.query.direction);
+        let direction = rule.direction().is_none_or(|direction| direction == self.query.direction);
         let arrives =
             rule.to == to.kind() && rule.to_min.as_ref().is_none_or(|min| to.version().at_least(min));
         let departs = match present {
@@ -294,9 +253,7 @@ impl<'a> Planner<'a> {
     /// it may be in the middle of its crossing.
     fn may_need_license(&self, side: Side, to: &LoadName) -> bool {
         self.catalog.hops.iter().any(|rule| {
-            let direction = rule
-                .direction()
-                .is_none_or(|direction| direction == self.query.direction);
+            let direction = rule.direction().is_none_or(|direction| direction == self.query.direction);
             direction && rule.license && rule.from.side() == side && rule.to == to.kind()
         })
     }

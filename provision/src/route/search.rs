@@ -44,25 +44,17 @@ impl<'a> Planner<'a> {
     pub(super) fn best(&self, nodes: &[Node<'_>]) -> Option<Route> {
         self.targets(nodes).into_iter().find_map(|target| {
             let careful = self.query.vid.is_none() && !self.query.unknown_vid_proceeds;
-            let safe = careful
-                .then(|| self.shortest(nodes, target, Allow::SafeForEveryVid))
-                .flatten();
+            let safe = careful.then(|| self.shortest(nodes, target, Allow::SafeForEveryVid)).flatten();
             let hops = safe.or_else(|| self.shortest(nodes, target, Allow::AboveFloors))?;
-            Some(Route {
-                hops,
-                target: target.clone(),
-            })
+            Some(Route { hops, target: target.clone() })
         })
     }
 
     /// Loads of the final kind, newest first.
     pub(super) fn targets<'n>(&self, nodes: &[Node<'n>]) -> Vec<&'n LoadName> {
         let kind = self.final_kind();
-        let mut targets: Vec<&LoadName> = nodes
-            .iter()
-            .map(|node| node.name)
-            .filter(|name| name.kind() == kind)
-            .collect();
+        let mut targets: Vec<&LoadName> =
+            nodes.iter().map(|node| node.name).filter(|name| name.kind() == kind).collect();
         targets.sort_by_key(|name| Reverse((name.version(), name.as_str())));
         targets
     }
@@ -77,11 +69,7 @@ impl<'a> Planner<'a> {
             return Some(Vec::new());
         }
         let mut seen: BTreeSet<&LoadName> = BTreeSet::new();
-        let mut layer = vec![Path {
-            cost: Cost::default(),
-            at: start,
-            hops: Vec::new(),
-        }];
+        let mut layer = vec![Path { cost: Cost::default(), at: start, hops: Vec::new() }];
         while !layer.is_empty() {
             let mut next: BTreeMap<&LoadName, Path> = BTreeMap::new();
             for path in &layer {
@@ -95,14 +83,7 @@ impl<'a> Planner<'a> {
                     let cost = path.cost.with(&hop, node);
                     if next.get(node.name).is_none_or(|known| cost < known.cost) {
                         let hops = path.hops.iter().cloned().chain([hop]).collect();
-                        next.insert(
-                            node.name,
-                            Path {
-                                cost,
-                                at: Present::Load(node.name),
-                                hops,
-                            },
-                        );
+                        next.insert(node.name, Path { cost, at: Present::Load(node.name), hops });
                     }
                 }
             }

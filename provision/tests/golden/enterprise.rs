@@ -22,38 +22,14 @@ const SAMPLE_DEFAULT: [(&str, &str); 19] = [
     ("ipMediaAddressFamilyPreference", "0"),
     ("callManagerGroup/name", "Default"),
     ("callManagerGroup/tftpDefault", "true"),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/name",
-        "12.34.56.78",
-    ),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/description",
-        "12.34.56.78",
-    ),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/ports/ethernetPhonePort",
-        "2000",
-    ),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/ports/sipPort",
-        "5060",
-    ),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/ports/securedSipPort",
-        "5061",
-    ),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/ports/mgcpPorts/listen",
-        "2427",
-    ),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/ports/mgcpPorts/keepAlive",
-        "2428",
-    ),
-    (
-        "callManagerGroup/members/member[priority=0]/callManager/processNodeName",
-        "12.34.56.78",
-    ),
+    ("callManagerGroup/members/member[priority=0]/callManager/name", "12.34.56.78"),
+    ("callManagerGroup/members/member[priority=0]/callManager/description", "12.34.56.78"),
+    ("callManagerGroup/members/member[priority=0]/callManager/ports/ethernetPhonePort", "2000"),
+    ("callManagerGroup/members/member[priority=0]/callManager/ports/sipPort", "5060"),
+    ("callManagerGroup/members/member[priority=0]/callManager/ports/securedSipPort", "5061"),
+    ("callManagerGroup/members/member[priority=0]/callManager/ports/mgcpPorts/listen", "2427"),
+    ("callManagerGroup/members/member[priority=0]/callManager/ports/mgcpPorts/keepAlive", "2428"),
+    ("callManagerGroup/members/member[priority=0]/callManager/processNodeName", "12.34.56.78"),
     ("TVS/members/member[priority=0]/port", "2445"),
     ("TVS/members/member[priority=0]/address", "12.34.56.78"),
 ];
@@ -76,26 +52,18 @@ const SAMPLE_MODELS: [(&str, u32, &str); 12] = [
 
 #[test]
 fn the_default_document_is_ciscos_sample_with_our_address() {
-    let loads: Vec<LoadName> = SAMPLE_MODELS
-        .map(|(_, _, family)| load(&format!("{family}.TLexE2M-11-2-3C-4")))
-        .to_vec();
+    let loads: Vec<LoadName> =
+        SAMPLE_MODELS.map(|(_, _, family)| load(&format!("{family}.TLexE2M-11-2-3C-4"))).to_vec();
     let loads: Vec<ModelLoad> = SAMPLE_MODELS
         .iter()
         .zip(&loads)
         .map(|(&(model, id, _), load)| ModelLoad { model, id, load })
         .collect();
-    let document = xml_default(&XmlDefault {
-        server: SAMPLE_SERVER,
-        loads: &loads,
-    })
-    .unwrap();
+    let document = xml_default(&XmlDefault { server: SAMPLE_SERVER, loads: &loads }).unwrap();
 
     let mut expected = sample("Default/", &SAMPLE_DEFAULT);
     expected.extend(SAMPLE_MODELS.map(|(model, id, family)| {
-        (
-            format!("Default/loadInformation{id}[model=Cisco {model}]"),
-            format!("{family}.TLexE2M-11-2-3C-4"),
-        )
+        (format!("Default/loadInformation{id}[model=Cisco {model}]"), format!("{family}.TLexE2M-11-2-3C-4"))
     }));
     assert_eq!(elements(&golden("XMLDefault-sample.cnf.xml", document)), expected);
 }
@@ -106,72 +74,35 @@ fn the_default_document_can_name_a_load_for_every_model_that_has_one() {
     let with_load: Vec<(&Model, LoadName)> = catalog
         .models
         .iter()
-        .filter_map(|model| {
-            Some((
-                model,
-                load(&format!("{}.14-1-1-0001-1", model.family.as_deref()?)),
-            ))
-        })
+        .filter_map(|model| Some((model, load(&format!("{}.14-1-1-0001-1", model.family.as_deref()?)))))
         .collect();
-    let loads: Vec<ModelLoad> = with_load
-        .iter()
-        .map(|(model, load)| ModelLoad {
-            model: &model.name,
-            id: model.id,
-            load,
-        })
-        .collect();
-    let document = xml_default(&XmlDefault {
-        server: SERVER.address,
-        loads: &loads,
-    })
-    .unwrap();
+    let loads: Vec<ModelLoad> =
+        with_load.iter().map(|(model, load)| ModelLoad { model: &model.name, id: model.id, load }).collect();
+    let document = xml_default(&XmlDefault { server: SERVER.address, loads: &loads }).unwrap();
     let found = elements(&golden("XMLDefault-every-model.cnf.xml", document));
     for (model, id, family) in SAMPLE_MODELS {
         let element = format!("Default/loadInformation{id}[model=Cisco {model}]");
-        assert!(
-            found.contains(&(element, format!("{family}.14-1-1-0001-1"))),
-            "{model}"
-        );
+        assert!(found.contains(&(element, format!("{family}.14-1-1-0001-1"))), "{model}");
     }
 }
 
 #[test]
 fn the_default_document_that_is_served_names_the_asking_phones_load_alone() {
     let load = load("sip88xx.12-5-1SR1-4");
-    let loads = [ModelLoad {
-        model: "8851",
-        id: 684,
-        load: &load,
-    }];
-    let document = xml_default(&XmlDefault {
-        server: SERVER.address,
-        loads: &loads,
-    })
-    .unwrap();
+    let loads = [ModelLoad { model: "8851", id: 684, load: &load }];
+    let document = xml_default(&XmlDefault { server: SERVER.address, loads: &loads }).unwrap();
     let found = elements(&golden("XMLDefault-8851.cnf.xml", document));
-    let loads: Vec<_> = found
-        .iter()
-        .filter(|(path, _)| path.contains("loadInformation"))
-        .collect();
+    let loads: Vec<_> = found.iter().filter(|(path, _)| path.contains("loadInformation")).collect();
     assert_eq!(
         loads,
-        [&(
-            "Default/loadInformation684[model=Cisco 8851]".into(),
-            "sip88xx.12-5-1SR1-4".into()
-        )]
+        [&("Default/loadInformation684[model=Cisco 8851]".into(), "sip88xx.12-5-1SR1-4".into())]
     );
 }
 
 #[test]
 fn a_phones_own_document_is_ciscos_sample_without_peer_firmware_sharing() {
     let load = load("sip88xx.TLexE2M-11-2-3C-4");
-    let document = sep(&Sep {
-        load: Some(&load),
-        load_server: SAMPLE_SERVER,
-        call_managers: &[],
-    })
-    .unwrap();
+    let document = sep(&Sep { load: Some(&load), load_server: SAMPLE_SERVER, call_managers: &[] }).unwrap();
     let mut expected = sample(
         "device/",
         &[
@@ -186,19 +117,10 @@ fn a_phones_own_document_is_ciscos_sample_without_peer_firmware_sharing() {
 
 #[test]
 fn a_phones_own_document_can_leave_it_on_its_load() {
-    let document = sep(&Sep {
-        load: None,
-        load_server: SERVER.address,
-        call_managers: &[],
-    })
-    .unwrap();
+    let document = sep(&Sep { load: None, load_server: SERVER.address, call_managers: &[] }).unwrap();
     let expected = sample(
         "device/vendorConfig/",
-        &[
-            ("webAccess", "0"),
-            ("loadServer", "10.23.45.67"),
-            ("peerFirmwareSharing", "0"),
-        ],
+        &[("webAccess", "0"), ("loadServer", "10.23.45.67"), ("peerFirmwareSharing", "0")],
     );
     assert_eq!(elements(&golden("SEP-no-load.cnf.xml", document)), expected);
 }
@@ -206,23 +128,13 @@ fn a_phones_own_document_can_leave_it_on_its_load() {
 #[test]
 fn a_phones_own_document_can_tell_it_its_call_managers_in_order() {
     let call_managers = [Ipv4Addr::new(192, 0, 2, 10), Ipv4Addr::new(192, 0, 2, 11)];
-    let document = sep(&Sep {
-        load: None,
-        load_server: SERVER.address,
-        call_managers: &call_managers,
-    })
-    .unwrap();
+    let document =
+        sep(&Sep { load: None, load_server: SERVER.address, call_managers: &call_managers }).unwrap();
     let found = elements(&golden("SEP-call-managers.cnf.xml", document));
-    let nodes: Vec<_> = found
-        .iter()
-        .filter(|(path, _)| path.ends_with("/processNodeName"))
-        .collect();
+    let nodes: Vec<_> = found.iter().filter(|(path, _)| path.ends_with("/processNodeName")).collect();
     let node = |priority, address: &str| {
         let member = format!("device/devicePool/callManagerGroup/members/member[priority={priority}]");
-        (
-            format!("{member}/callManager/processNodeName"),
-            address.to_owned(),
-        )
+        (format!("{member}/callManager/processNodeName"), address.to_owned())
     };
     assert_eq!(nodes, [&node(0, "192.0.2.10"), &node(1, "192.0.2.11")]);
 }

@@ -15,10 +15,7 @@ use transload_provision::load::LoadName;
 mod enterprise;
 mod profile;
 
-const SERVER: FileServer = FileServer {
-    address: Ipv4Addr::new(10, 23, 45, 67),
-    port: 80,
-};
+const SERVER: FileServer = FileServer { address: Ipv4Addr::new(10, 23, 45, 67), port: 80 };
 
 fn load(name: &str) -> LoadName {
     name.parse().unwrap()
@@ -27,15 +24,9 @@ fn load(name: &str) -> LoadName {
 /// Compares with the file; the message of a mismatch holds the whole document, to be put there if it is right.
 fn golden(name: &str, document: Vec<u8>) -> String {
     let document = String::from_utf8(document).unwrap();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        document == expected,
-        "{} should be\n{expected}but the document is\n{document}",
-        path.display()
-    );
+    assert!(document == expected, "{} should be\n{expected}but the document is\n{document}", path.display());
     assert!(document.is_ascii());
     document
 }
@@ -71,8 +62,5 @@ fn elements(document: &str) -> Vec<(String, String)> {
 
 /// A sample's elements under one path.
 fn sample(path: &str, elements: &[(&str, &str)]) -> Vec<(String, String)> {
-    elements
-        .iter()
-        .map(|(name, value)| (format!("{path}{name}"), (*value).to_owned()))
-        .collect()
+    elements.iter().map(|(name, value)| (format!("{path}{name}"), (*value).to_owned())).collect()
 }

@@ -101,11 +101,7 @@ pub fn send(file: &Memory, terms: Terms, rollover: Rollover, link: Link) -> Run 
     let mut order = 0;
     let mut wires = [0_u64; 2];
     let mut transmit = |queue: &mut BinaryHeap<_>, now: u64, event: fn(Vec<u8>) -> Event, packet: &[u8]| {
-        let copies = if random.one_in_thousand(link.doubled) {
-            2
-        } else {
-            1
-        };
+        let copies = if random.one_in_thousand(link.doubled) { 2 } else { 1 };
         for _ in 0..copies {
             if random.one_in_thousand(link.lost) {
                 continue;
@@ -113,11 +109,8 @@ pub fn send(file: &Memory, terms: Terms, rollover: Rollover, link: Link) -> Run 
             let event = event(packet.to_vec());
             let wire = &mut wires[usize::from(matches!(event, Event::ToServer(_)))];
             *wire = (*wire + SPACING).max(now + link.delay.0 + random.below(link.delay.1 - link.delay.0 + 1));
-            let held_back = if random.one_in_thousand(link.reordered) {
-                random.below(4 * link.delay.1)
-            } else {
-                0
-            };
+            let held_back =
+                if random.one_in_thousand(link.reordered) { random.below(4 * link.delay.1) } else { 0 };
             order += 1;
             queue.push(Reverse((*wire + held_back, order, event)));
         }
@@ -177,11 +170,7 @@ pub fn send(file: &Memory, terms: Terms, rollover: Rollover, link: Link) -> Run 
             }
         }
         let tick_at = transfer.deadline().as_nanos().div_ceil(1000) as u64;
-        let ask_at = if client.done {
-            u64::MAX
-        } else {
-            client.ask_again_at
-        };
+        let ask_at = if client.done { u64::MAX } else { client.ask_again_at };
         let arrives_at = queue.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
         step = if arrives_at <= tick_at && arrives_at <= ask_at {
             now = arrives_at;

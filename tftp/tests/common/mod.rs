@@ -20,18 +20,12 @@ pub struct Memory {
 
 impl Memory {
     pub fn new(bytes: Vec<u8>) -> Memory {
-        Memory {
-            bytes: Arc::new(bytes),
-            ..Memory::default()
-        }
+        Memory { bytes: Arc::new(bytes), ..Memory::default() }
     }
 
     /// The same file, opened once more.
     pub fn opened(&self) -> Memory {
-        Memory {
-            acknowledged: Arc::default(),
-            ..self.clone()
-        }
+        Memory { acknowledged: Arc::default(), ..self.clone() }
     }
 }
 
@@ -55,11 +49,7 @@ impl Content for Memory {
     }
 
     fn ended(self: Box<Self>, ending: Ending) {
-        assert_eq!(
-            *self.acknowledged.lock().unwrap(),
-            ending.bytes,
-            "progress and ending agree"
-        );
+        assert_eq!(*self.acknowledged.lock().unwrap(), ending.bytes, "progress and ending agree");
         self.endings.lock().unwrap().push(ending);
     }
 }
@@ -67,10 +57,7 @@ impl Content for Memory {
 /// Bytes without a short period, so that a block in the wrong place shows.
 pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
-    (0..length.div_ceil(8))
-        .flat_map(|_| random.next().to_le_bytes())
-        .take(length)
-        .collect()
+    (0..length.div_ceil(8)).flat_map(|_| random.next().to_le_bytes()).take(length).collect()
 }
 
 /// `SplitMix64`: the same numbers from the same seed, everywhere.
@@ -97,10 +84,7 @@ impl Random {
 /// A read request as a client writes it.
 pub fn read_request(name: &str, mode: &str, options: &[(&str, &str)]) -> Vec<u8> {
     let mut packet = vec![0, 1];
-    for word in [name, mode]
-        .into_iter()
-        .chain(options.iter().flat_map(|(name, value)| [*name, *value]))
-    {
+    for word in [name, mode].into_iter().chain(options.iter().flat_map(|(name, value)| [*name, *value])) {
         packet.extend_from_slice(word.as_bytes());
         packet.push(0);
     }

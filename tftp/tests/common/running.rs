@@ -54,36 +54,17 @@ pub struct Running {
 
 impl Running {
     pub fn start(files: &[(&str, Memory)], config: Config) -> Running {
-        let files = files
-            .iter()
-            .map(|(name, file)| ((*name).to_owned(), file.clone()))
-            .collect();
-        let shelf = Arc::new(Shelf {
-            files,
-            ..Shelf::default()
-        });
+        let files = files.iter().map(|(name, file)| ((*name).to_owned(), file.clone())).collect();
+        let shelf = Arc::new(Shelf { files, ..Shelf::default() });
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel();
         let guard = runtime.enter();
         let source = Arc::clone(&shelf) as Arc<dyn Source>;
-        let server = Server::bind(
-            Config {
-                bind: at_loopback(config.bind),
-                ..config
-            },
-            source,
-        )
-        .unwrap();
+        let server = Server::bind(Config { bind: at_loopback(config.bind), ..config }, source).unwrap();
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, server.local_addr().port());
         let done = runtime.spawn(server.run(async { drop(stopped.await) }));
         drop(guard);
-        Running {
-            address,
-            shelf,
-            runtime,
-            stop: Some(stop),
-            done: Some(done),
-        }
+        Running { address, shelf, runtime, stop: Some(stop), done: Some(done) }
     }
 
     /// Asks the server to stop.
@@ -94,10 +75,7 @@ impl Running {
     /// Waits until it has stopped.
     pub fn join(&mut self) {
         let done = self.done.take().unwrap();
-        self.runtime
-            .block_on(async { tokio::time::timeout(LONG, done).await })
-            .unwrap()
-            .unwrap();
+        self.runtime.block_on(async { tokio::time::timeout(LONG, done).await }).unwrap().unwrap();
     }
 
     /// A client that has asked for something.
@@ -117,11 +95,7 @@ pub fn client_at(address: Ipv4Addr) -> UdpSocket {
 
 /// The tests' servers take any free port; a configured address other than the default's is kept.
 fn at_loopback(bind: SocketAddrV4) -> SocketAddrV4 {
-    if bind.port() == 69 {
-        SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)
-    } else {
-        bind
-    }
+    if bind.port() == 69 { SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0) } else { bind }
 }
 
 /// The next packet, and where it came from.

@@ -11,10 +11,7 @@ async fn a_connection_serves_many_requests_even_sent_at_once() {
     let mut stream = door.connect().await;
     let request = "GET /ten HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(request.repeat(3).as_bytes()).await.unwrap();
-    stream
-        .write_all(b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 3, "{answer}");
@@ -26,10 +23,7 @@ async fn a_connection_serves_many_requests_even_sent_at_once() {
 async fn a_client_that_goes_away_has_not_got_the_file() {
     let door = open().await;
     let mut stream = door.connect().await;
-    stream
-        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut some = vec![0; 100_000];
     stream.read_exact(&mut some).await.unwrap();
     drop(stream);
@@ -40,16 +34,10 @@ async fn a_client_that_goes_away_has_not_got_the_file() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_given_up_on() {
-    let limits = Limits {
-        patience: Duration::from_millis(300),
-        ..Limits::default()
-    };
+    let limits = Limits { patience: Duration::from_millis(300), ..Limits::default() };
     let door = open_with(limits).await;
     let mut reader = door.connect().await;
-    reader
-        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    reader.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert_eq!(door.log.end().await.0, Seen::Broken);
 
     for begin in ["", "GET /ten HTTP/1.1\r\nHo"] {
@@ -63,47 +51,29 @@ async fn a_client_that_takes_nothing_is_given_up_on() {
 
 #[tokio::test]
 async fn what_only_the_kernel_has_taken_has_not_arrived() {
-    let limits = Limits {
-        patience: Duration::from_millis(300),
-        ..Limits::default()
-    };
+    let limits = Limits { patience: Duration::from_millis(300), ..Limits::default() };
     let door = open_with(limits).await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(door.address).await.unwrap();
-    stream
-        .write_all(b"GET /tail.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /tail.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert_eq!(door.log.end().await.0, Seen::Broken);
 }
 
 #[tokio::test]
 async fn one_peer_cannot_take_every_connection() {
-    let limits = Limits {
-        per_peer: 2,
-        ..Limits::default()
-    };
+    let limits = Limits { per_peer: 2, ..Limits::default() };
     let door = open_with(limits).await;
     let mut held = [door.connect().await, door.connect().await];
     for stream in &mut held {
-        stream
-            .write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         assert_eq!(stream.read_u8().await.unwrap(), b'H');
     }
-    assert_eq!(
-        door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await,
-        "closed"
-    );
+    assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "closed");
     drop(held);
     let started = Instant::now();
     while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "200" {
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "a freed place is used again"
-        );
+        assert!(started.elapsed() < Duration::from_secs(20), "a freed place is used again");
     }
 }
 
@@ -111,10 +81,7 @@ async fn one_peer_cannot_take_every_connection() {
 async fn a_stop_lets_transfers_end_and_takes_in_no_more() {
     let door = open().await;
     let mut stream = door.connect().await;
-    stream
-        .write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut idle = door.connect().await;
     let mut start = vec![0; 1000];
     stream.read_exact(&mut start).await.unwrap();

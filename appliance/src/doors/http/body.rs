@@ -37,20 +37,14 @@ pub(super) struct Content<T: Track> {
 impl<T: Track> Content<T> {
     /// Sends `range` of the source. The tracker learns what went out, and its end when the client has it all.
     pub(super) fn tracked(source: Source, range: Range<u64>, tracker: T, receipts: Receipts) -> Self {
-        let mut content = Self {
-            tracking: Some((tracker, receipts)),
-            ..Self::untracked(source, range)
-        };
+        let mut content = Self { tracking: Some((tracker, receipts)), ..Self::untracked(source, range) };
         content.end_if_through();
         content
     }
 
     /// An answer that is no transfer.
     pub(super) fn text(text: &'static str) -> Self {
-        Self::untracked(
-            Source::Memory(Bytes::from_static(text.as_bytes())),
-            0..text.len() as u64,
-        )
+        Self::untracked(Source::Memory(Bytes::from_static(text.as_bytes())), 0..text.len() as u64)
     }
 
     /// Content whose length matters and whose transfer does not.

@@ -72,11 +72,7 @@ fn matches(headers: &HeaderMap, name: &HeaderName, etag: &str, weak: bool) -> bo
         .flat_map(|value| value.split(','))
         .any(|tag| {
             let tag = tag.trim();
-            let tag = if weak {
-                tag.strip_prefix("W/").unwrap_or(tag)
-            } else {
-                tag
-            };
+            let tag = if weak { tag.strip_prefix("W/").unwrap_or(tag) } else { tag };
             tag == "*" || tag == etag
         })
 }
@@ -97,9 +93,7 @@ fn part(range: &[u8], length: u64) -> Wanted {
     let read = || {
         let (unit, range) = std::str::from_utf8(range).ok()?.split_once('=')?;
         let (first, last) = range.split_once('-')?;
-        unit.trim()
-            .eq_ignore_ascii_case("bytes")
-            .then_some((position(first)?, position(last)?))
+        unit.trim().eq_ignore_ascii_case("bytes").then_some((position(first)?, position(last)?))
     };
     let range = match read() {
         Some((Some(first), Some(last))) if first > last => return Wanted::Whole,
@@ -107,11 +101,7 @@ fn part(range: &[u8], length: u64) -> Wanted {
         Some((None, Some(suffix))) => length.saturating_sub(suffix)..length,
         Some((None, None)) | None => return Wanted::Whole,
     };
-    if range.is_empty() {
-        Wanted::Unsatisfiable
-    } else {
-        Wanted::Part(range)
-    }
+    if range.is_empty() { Wanted::Unsatisfiable } else { Wanted::Part(range) }
 }
 
 /// A number, or nothing; `None` for anything else. Numbers beyond 64 bits are beyond every file.

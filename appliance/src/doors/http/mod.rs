@@ -80,20 +80,12 @@ async fn answer<P: Plane>(
             return with(response, header::RETRY_AFTER, RETRY_AFTER);
         }
         Served::Document { body, content_type } => {
-            let file = Representation {
-                length: body.len() as u64,
-                etag: digest(&body),
-                modified: None,
-            };
+            let file = Representation { length: body.len() as u64, etag: digest(&body), modified: None };
             (Source::Memory(body), content_type, file)
         }
         Served::File(open) => {
             let content_type = content_type(&open.name);
-            let file = Representation {
-                length: open.size,
-                etag: open.etag,
-                modified: Some(open.modified),
-            };
+            let file = Representation { length: open.size, etag: open.etag, modified: Some(open.modified) };
             (Source::Disk(open.file), content_type, file)
         }
     };
@@ -110,11 +102,7 @@ async fn answer<P: Plane>(
         Wanted::Unsatisfiable => {
             tracker.broken("the client asked for a part beyond the file's end");
             let response = plain(StatusCode::RANGE_NOT_SATISFIABLE, "no such part\n");
-            return with(
-                response,
-                header::CONTENT_RANGE,
-                &format!("bytes */{}", file.length),
-            );
+            return with(response, header::CONTENT_RANGE, &format!("bytes */{}", file.length));
         }
         Wanted::Whole => {
             let whole = 0..file.length;
@@ -132,11 +120,7 @@ async fn answer<P: Plane>(
             let part = format!("bytes {}-{}/{}", range.start, range.end - 1, file.length);
             let content = Content::tracked(source, range, tracker, caller.receipts);
             let response = status(StatusCode::PARTIAL_CONTENT, content);
-            with(
-                with(response, header::CONTENT_TYPE, content_type),
-                header::CONTENT_RANGE,
-                &part,
-            )
+            with(with(response, header::CONTENT_TYPE, content_type), header::CONTENT_RANGE, &part)
         }
     };
     describe(response.headers_mut(), &file);
@@ -181,11 +165,7 @@ fn with<B>(mut response: Response<B>, name: HeaderName, value: &str) -> Response
 
 /// Never HTML: a phone might take it for what it asked for.
 fn plain<T: Track>(code: StatusCode, text: &'static str) -> Response<Content<T>> {
-    with(
-        status(code, Content::text(text)),
-        header::CONTENT_TYPE,
-        "text/plain; charset=utf-8",
-    )
+    with(status(code, Content::text(text)), header::CONTENT_TYPE, "text/plain; charset=utf-8")
 }
 
 fn content_type(name: &str) -> &'static str {

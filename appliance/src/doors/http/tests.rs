@@ -23,47 +23,30 @@ async fn a_file_comes_whole_and_its_end_is_known_once_it_has_arrived() {
     assert!(content == *CONTENT);
     assert_eq!(door.log.end().await, (Seen::Finished, BIG as u64));
     let steps: Vec<Seen> = door.log.all();
-    assert!(
-        steps.len() > 10 && !steps.contains(&Seen::Broken),
-        "progress is told on the way"
-    );
+    assert!(steps.len() > 10 && !steps.contains(&Seen::Broken), "progress is told on the way");
 }
 
 #[tokio::test]
 async fn documents_and_empty_files_are_transfers_too() {
     let door = open().await;
     let (head, content) = door.get("/SEP.xml", "").await;
-    assert!(
-        head.contains("content-type: text/xml\r\n") && head.contains("content-length: 9\r\n"),
-        "{head}"
-    );
-    assert_eq!(
-        (content.as_slice(), door.log.end().await),
-        (&b"<device/>"[..], (Seen::Finished, 9))
-    );
+    assert!(head.contains("content-type: text/xml\r\n") && head.contains("content-length: 9\r\n"), "{head}");
+    assert_eq!((content.as_slice(), door.log.end().await), (&b"<device/>"[..], (Seen::Finished, 9)));
     let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
     let (head, _) = door.get("/SEP.xml", &format!("If-None-Match: {etag}\r\n")).await;
     assert!(head.starts_with("http/1.1 304"), "{head}");
 
     let door = open().await;
     let (head, content) = door.get("/empty", "").await;
-    assert!(
-        head.contains("content-length: 0\r\n") && content.is_empty(),
-        "{head}"
-    );
+    assert!(head.contains("content-length: 0\r\n") && content.is_empty(), "{head}");
     assert_eq!(door.log.end().await.0, Seen::Finished);
 }
 
 #[tokio::test]
 async fn head_says_what_get_would_and_sends_nothing() {
     let door = open().await;
-    let (head, content) = door
-        .raw(b"HEAD /big.sbn HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n")
-        .await;
-    assert!(
-        head.starts_with("http/1.1 200") && head.contains("content-length: 8388608\r\n"),
-        "{head}"
-    );
+    let (head, content) = door.raw(b"HEAD /big.sbn HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n").await;
+    assert!(head.starts_with("http/1.1 200") && head.contains("content-length: 8388608\r\n"), "{head}");
     assert!(content.is_empty());
     assert_eq!(door.log.end().await, (Seen::Finished, 0));
 }
@@ -79,12 +62,7 @@ async fn one_range_is_honored_and_others_are_left_out_of_account() {
         ("Bytes = 2 - 3", "206", b"23", "bytes 2-3/10"),
         ("bytes=10-", "416", b"no such part\n", "bytes */10"),
         ("bytes=-0", "416", b"no such part\n", "bytes */10"),
-        (
-            "bytes=99999999999999999999999-",
-            "416",
-            b"no such part\n",
-            "bytes */10",
-        ),
+        ("bytes=99999999999999999999999-", "416", b"no such part\n", "bytes */10"),
         ("bytes=5-2", "200", b"0123456789", ""),
         ("bytes=0-1,3-4", "200", b"0123456789", ""),
         ("bytes=-", "200", b"0123456789", ""),
@@ -97,23 +75,14 @@ async fn one_range_is_honored_and_others_are_left_out_of_account() {
         let (head, content) = door.get("/ten", &format!("Range: {range}\r\n")).await;
         assert!(head.starts_with(&format!("http/1.1 {status}")), "{range}: {head}");
         assert_eq!(content, expected, "{range}");
-        assert!(
-            head.contains(&format!("content-length: {}\r\n", expected.len())),
-            "{range}: {head}"
-        );
-        let told = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-range: "))
-            .unwrap_or("");
+        assert!(head.contains(&format!("content-length: {}\r\n", expected.len())), "{range}: {head}");
+        let told = head.lines().find_map(|line| line.strip_prefix("content-range: ")).unwrap_or("");
         assert_eq!(told, described, "{range}");
     }
     let door = open().await;
     door.get("/ten", "Range: bytes=4-6\r\n").await;
     assert_eq!(door.log.end().await, (Seen::Finished, 7));
-    assert!(
-        door.log.all().contains(&Seen::Advanced(4, 7)),
-        "progress is in bytes of the file"
-    );
+    assert!(door.log.all().contains(&Seen::Advanced(4, 7)), "progress is in bytes of the file");
 }
 
 #[tokio::test]
@@ -130,10 +99,7 @@ async fn conditions_are_weighed_in_their_order() {
         (format!("If-Modified-Since: {newer}"), "304"),
         (format!("If-Modified-Since: {older}"), "200"),
         ("If-Modified-Since: yesterday".to_owned(), "200"),
-        (
-            format!("If-None-Match: \"e2\"\r\nIf-Modified-Since: {newer}"),
-            "200",
-        ),
+        (format!("If-None-Match: \"e2\"\r\nIf-Modified-Since: {newer}"), "200"),
         ("If-Match: \"e1\"".to_owned(), "200"),
         ("If-Match: W/\"e1\"".to_owned(), "412"),
         ("If-Match: \"e2\"".to_owned(), "412"),
@@ -145,10 +111,7 @@ async fn conditions_are_weighed_in_their_order() {
         ("Range: bytes=0-0\r\nIf-None-Match: \"e1\"".to_owned(), "304"),
     ] {
         let (head, content) = door.get("/ten", &format!("{headers}\r\n")).await;
-        assert!(
-            head.starts_with(&format!("http/1.1 {status}")),
-            "{headers}: {head}"
-        );
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{headers}: {head}");
         if status == "304" {
             assert!(content.is_empty() && head.contains("etag: \"e1\"\r\n"), "{head}");
         }
@@ -159,16 +122,10 @@ async fn conditions_are_weighed_in_their_order() {
 async fn what_is_not_there_or_not_now_is_said_at_once_and_never_in_html() {
     let door = open().await;
     let (head, content) = door.get("/none", "").await;
-    assert!(
-        head.starts_with("http/1.1 404") && head.contains("content-type: text/plain"),
-        "{head}"
-    );
+    assert!(head.starts_with("http/1.1 404") && head.contains("content-type: text/plain"), "{head}");
     assert_eq!(content, b"not found\n");
     let (head, _) = door.get("/busy", "").await;
-    assert!(
-        head.starts_with("http/1.1 503") && head.contains("retry-after: 5\r\n"),
-        "{head}"
-    );
+    assert!(head.starts_with("http/1.1 503") && head.contains("retry-after: 5\r\n"), "{head}");
 }
 
 #[tokio::test]
@@ -176,15 +133,11 @@ async fn old_and_absolute_requests_are_understood() {
     let door = open().await;
     assert_eq!(door.status("GET /ten HTTP/1.0\r\n\r\n").await, "200");
     assert_eq!(
-        door.status("GET http://10.23.45.67:6970/ten HTTP/1.1\r\nHost: 10.23.45.67:6970\r\n\r\n")
-            .await,
+        door.status("GET http://10.23.45.67:6970/ten HTTP/1.1\r\nHost: 10.23.45.67:6970\r\n\r\n").await,
         "200"
     );
     assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost:\r\n\r\n").await, "200");
-    assert_eq!(
-        door.status("GET /ten?m=1 HTTP/1.1\r\nHost: x\r\n\r\n").await,
-        "200"
-    );
+    assert_eq!(door.status("GET /ten?m=1 HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
 }
 
 #[tokio::test]
@@ -195,30 +148,21 @@ async fn what_is_wrong_is_refused_and_others_are_served_all_the_same() {
         ("GET /ten HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
         ("GET /ten HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
         ("GET /ten HTTP/1.1\r\nHost: a b\r\n\r\n", "400"),
-        (
-            "POST /ten HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
-            "405",
-        ),
+        ("POST /ten HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "405"),
         ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
         ("CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "405"),
         ("GET ten HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
         ("GET /t\u{0}en HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
         ("GET / HTTP/3.0\r\nHost: x\r\n\r\n", "400"),
         ("\u{0}\u{1}\u{2}garbage\r\n\r\n", "400"),
-        (
-            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: nonsense\r\n\r\n",
-            "400",
-        ),
+        ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: nonsense\r\n\r\n", "400"),
     ] {
         assert_eq!(door.status(request).await, status, "{request:?}");
         assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
     }
     let (head, _) = door.raw(b"DELETE /ten HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(head.contains("allow: get, head\r\n"), "{head}");
-    let long = format!(
-        "GET /ten HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
-        "x".repeat(100_000)
-    );
+    let long = format!("GET /ten HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(100_000));
     assert!(["431", "closed"].contains(&door.status(&long).await.as_str()));
     assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
 }
@@ -257,12 +201,8 @@ async fn a_file_cut_short_on_disk_ends_the_connection() {
     };
     cut.set_len(100_000).unwrap();
     let tracker = FakeTracker(Some(door.log.clone()));
-    let mut content = Box::pin(Content::tracked(
-        Source::Disk(open.file),
-        0..open.size,
-        tracker,
-        Receipts::default(),
-    ));
+    let mut content =
+        Box::pin(Content::tracked(Source::Disk(open.file), 0..open.size, tracker, Receipts::default()));
     let mut sent = 0;
     let failed = loop {
         match http_body_util::BodyExt::frame(&mut content).await {

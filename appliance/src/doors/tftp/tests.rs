@@ -17,16 +17,9 @@ struct Door {
 fn open() -> Door {
     let plane = Fake::new();
     let log = plane.log.clone();
-    let config = Config {
-        bind: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0),
-        ..Config::default()
-    };
+    let config = Config { bind: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), ..Config::default() };
     let server = Server::bind(config, Arc::new(Files(Arc::new(plane)))).unwrap();
-    Door {
-        server: server.local_addr().into(),
-        log,
-        task: tokio::spawn(server.run(std::future::pending())),
-    }
+    Door { server: server.local_addr().into(), log, task: tokio::spawn(server.run(std::future::pending())) }
 }
 
 /// Reads a file in lock-step, and breaks off after `blocks`; the text of an ERROR comes back as `Err`.
@@ -54,10 +47,7 @@ async fn read(door: &Door, name: &str, blocks: usize) -> Result<Vec<u8>, (u16, S
             }
             3 => {}
             5 => {
-                return Err((
-                    number,
-                    String::from_utf8_lossy(payload).trim_end_matches('\0').into(),
-                ));
+                return Err((number, String::from_utf8_lossy(payload).trim_end_matches('\0').into()));
             }
             other => panic!("packet {other}"),
         }

@@ -1,21 +1,14 @@
 use super::*;
 
 fn is_loads(name: &str) -> bool {
-    Path::new(name)
-        .extension()
-        .is_some_and(|extension| extension == "loads")
+    Path::new(name).extension().is_some_and(|extension| extension == "loads")
 }
 
 fn all_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            (
-                path.file_name().unwrap().to_string_lossy().into_owned(),
-                fs::read(path).unwrap(),
-            )
-        })
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap()))
         .collect();
     files.sort();
     files
@@ -44,11 +37,7 @@ fn every_listed_component_is_there_and_intact_and_boot_components_are_shared() {
     }
     let components: Vec<_> = files.iter().filter(|(name, _)| !is_loads(name)).collect();
     assert_eq!(listed, components.iter().map(|(name, _)| name.clone()).collect());
-    assert_eq!(
-        components.len(),
-        2 * 7 + 7,
-        "seven of each load's own, seven shared"
-    );
+    assert_eq!(components.len(), 2 * 7 + 7, "seven of each load's own, seven shared");
     for (name, bytes) in components {
         let mut verifier = Verifier::default();
         bytes.chunks(777).for_each(|chunk| verifier.feed(chunk));
@@ -87,9 +76,6 @@ fn an_altered_listing_and_a_missing_header_are_noticed() {
 #[test]
 fn a_license_names_its_phone_and_direction() {
     let mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
-    assert_eq!(
-        read_license(&license(Direction::M2e, mac)),
-        Some((Direction::M2e, mac))
-    );
+    assert_eq!(read_license(&license(Direction::M2e, mac)), Some((Direction::M2e, mac)));
     assert_eq!(read_license(b"anything else"), None);
 }

@@ -64,12 +64,7 @@ impl Client {
     /// Binds to a loopback address of the phone's own; answers come back to it.
     pub async fn bind(from: Ipv4Addr, server: SocketAddr, speed: u32, hello: Hello) -> io::Result<Self> {
         let socket = UdpSocket::bind((from, 0)).await?;
-        Ok(Self {
-            socket,
-            server,
-            speed,
-            hello,
-        })
+        Ok(Self { socket, server, speed, hello })
     }
 
     /// Gets a lease, however long it takes: first the address of last time, if there is one (RFC 2131 §3.2).
@@ -77,10 +72,7 @@ impl Client {
         if let Some(address) = remembered {
             for attempt in 0..2 {
                 let options = [(50, address.octets().to_vec())];
-                match self
-                    .exchange(REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt)
-                    .await?
-                {
+                match self.exchange(REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt).await? {
                     Some(reply) if reply.kind == ACK => return Ok(reply.lease),
                     Some(reply) if reply.kind == NAK => break,
                     _ => {}
@@ -88,24 +80,16 @@ impl Client {
             }
         }
         for attempt in 0.. {
-            let Some(offer) = self
-                .exchange(DISCOVER, &[], Ipv4Addr::UNSPECIFIED, attempt)
-                .await?
-            else {
+            let Some(offer) = self.exchange(DISCOVER, &[], Ipv4Addr::UNSPECIFIED, attempt).await? else {
                 continue;
             };
             if offer.kind != OFFER {
                 continue;
             }
-            let options = [
-                (54, offer.lease.server.octets().to_vec()),
-                (50, offer.lease.address.octets().to_vec()),
-            ];
+            let options =
+                [(54, offer.lease.server.octets().to_vec()), (50, offer.lease.address.octets().to_vec())];
             for attempt in 0..3 {
-                match self
-                    .exchange(REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt)
-                    .await?
-                {
+                match self.exchange(REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt).await? {
                     Some(reply) if reply.kind == ACK => return Ok(reply.lease),
                     Some(reply) if reply.kind == NAK => break,
                     _ => {}
@@ -151,9 +135,7 @@ impl Client {
         let xid = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), attempt) as u32;
         let message = self.message(kind, xid, address, options);
         self.socket.send_to(&message, self.server).await?;
-        let wait = self
-            .real(Duration::from_secs(4 << attempt.min(4)))
-            .max(Duration::from_millis(500));
+        let wait = self.real(Duration::from_secs(4 << attempt.min(4))).max(Duration::from_millis(500));
         let deadline = Instant::now() + wait;
         let mut buffer = vec![0; 2048];
         loop {
@@ -186,12 +168,8 @@ impl Client {
             message.extend_from_slice(&[code, value.len() as u8]);
             message.extend_from_slice(value);
         };
-        let extra = |code: u8| {
-            extra
-                .iter()
-                .find(|(other, _)| *other == code)
-                .map(|(_, value)| value.as_slice())
-        };
+        let extra =
+            |code: u8| extra.iter().find(|(other, _)| *other == code).map(|(_, value)| value.as_slice());
         let said = [
             (53, Some(&[kind][..])),
             (54, extra(54)),
@@ -235,11 +213,7 @@ impl Client {
                 }
             }
         }
-        let four = |code: u8| {
-            options
-                .get(&code)
-                .and_then(|value| <[u8; 4]>::try_from(value.as_slice()).ok())
-        };
+        let four = |code: u8| options.get(&code).and_then(|value| <[u8; 4]>::try_from(value.as_slice()).ok());
         let kind = *options.get(&53)?.first()?;
         let lease = Lease {
             address: Ipv4Addr::new(fixed[16], fixed[17], fixed[18], fixed[19]),

@@ -22,11 +22,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
     loop {
         life.doing(Doing::Asking);
         let mac = life.spec.mac;
-        for trust_list in [
-            format!("CTLSEP{mac}.tlv"),
-            format!("ITLSEP{mac}.tlv"),
-            "ITLFile.tlv".to_owned(),
-        ] {
+        for trust_list in [format!("CTLSEP{mac}.tlv"), format!("ITLSEP{mac}.tlv"), "ITLFile.tlv".to_owned()] {
             life.ask_document(network, &source, &trust_list).await;
         }
         match configuration(life, network, &source).await {
@@ -38,36 +34,20 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
 
 /// Option 150 as addresses, else option 66 as the text of one (§1.3).
 fn servers(lease: &Lease) -> Vec<Ipv4Addr> {
-    let from_150 = lease
-        .options
-        .get(&150)
-        .filter(|value| value.len() % 4 == 0)
-        .map(|value| {
-            value
-                .as_chunks::<4>()
-                .0
-                .iter()
-                .map(|octets| Ipv4Addr::from(*octets))
-                .collect::<Vec<_>>()
-        });
+    let from_150 = lease.options.get(&150).filter(|value| value.len() % 4 == 0).map(|value| {
+        value.as_chunks::<4>().0.iter().map(|octets| Ipv4Addr::from(*octets)).collect::<Vec<_>>()
+    });
     let from_66 = || {
         let text = std::str::from_utf8(lease.options.get(&66)?).ok()?;
         Some(vec![text.trim_end_matches('\0').trim().parse().ok()?])
     };
-    from_150
-        .filter(|servers| !servers.is_empty())
-        .or_else(from_66)
-        .unwrap_or_default()
+    from_150.filter(|servers| !servers.is_empty()).or_else(from_66).unwrap_or_default()
 }
 
 async fn configuration(life: &Life, network: &Network, source: &Source) -> Option<xml::Configuration> {
     let own = format!("SEP{}.cnf.xml", life.spec.mac);
     for name in [own.as_str(), "XMLDefault.cnf.xml"] {
-        let asked = if life.spec.quirks.trust_list {
-            format!("{name}.sgn")
-        } else {
-            name.to_owned()
-        };
+        let asked = if life.spec.quirks.trust_list { format!("{name}.sgn") } else { name.to_owned() };
         let (answer, document) = life.ask_document(network, source, &asked).await;
         match answer {
             Answer::Got(_) if life.spec.quirks.trust_list => {
@@ -75,14 +55,9 @@ async fn configuration(life: &Life, network: &Network, source: &Source) -> Optio
                 return None;
             }
             Answer::Got(_) => {
-                let read = if name == own {
-                    xml::device(&document)
-                } else {
-                    xml::default(&document, life.spec.id)
-                };
-                return read
-                    .map_err(|error| life.note(format!("{asked}: refused: {error}")))
-                    .ok();
+                let read =
+                    if name == own { xml::device(&document) } else { xml::default(&document, life.spec.id) };
+                return read.map_err(|error| life.note(format!("{asked}: refused: {error}"))).ok();
             }
             Answer::NotFound => {}
             _ => return None,
@@ -117,10 +92,7 @@ async fn obey(life: &Life, network: &Network, source: Source, configuration: xml
             return rest(life).await;
         }
     };
-    let hardware = truth::Hardware {
-        model: &life.spec.model,
-        vid: life.spec.vid,
-    };
+    let hardware = truth::Hardware { model: &life.spec.model, vid: life.spec.vid };
     if let Err(rule) = truth::judge(hardware, &running, &load) {
         life.fail(rule);
         return rest(life).await;

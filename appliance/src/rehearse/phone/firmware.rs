@@ -52,10 +52,7 @@ impl Life {
 
     pub(super) async fn ask_url(&self, network: &Network, url: &Url, sink: Sink<'_>) -> Answer {
         let answer = network.fetch(url, sink).await;
-        self.journal.add(Event::Asked {
-            url: url.to_string(),
-            answer: answer.clone(),
-        });
+        self.journal.add(Event::Asked { url: url.to_string(), answer: answer.clone() });
         answer
     }
 
@@ -64,26 +61,17 @@ impl Life {
         let quirks = &self.spec.quirks;
         if quirks.http_first {
             let answer = network.fetch_6970(server, name, sink).await;
-            self.journal.add(Event::Asked {
-                url: format!("http://{server}:6970/{name}"),
-                answer: answer.clone(),
-            });
+            self.journal
+                .add(Event::Asked { url: format!("http://{server}:6970/{name}"), answer: answer.clone() });
             match answer {
                 Answer::Unreachable => {}
                 Answer::NotFound if quirks.tftp_after_not_found => {}
                 answer => return answer,
             }
         }
-        let path = if quirks.leading_slash {
-            format!("/{name}")
-        } else {
-            name.to_owned()
-        };
+        let path = if quirks.leading_slash { format!("/{name}") } else { name.to_owned() };
         let answer = network.fetch_69(server, &path, sink).await;
-        self.journal.add(Event::Asked {
-            url: format!("tftp://{server}/{name}"),
-            answer: answer.clone(),
-        });
+        self.journal.add(Event::Asked { url: format!("tftp://{server}/{name}"), answer: answer.clone() });
         answer
     }
 
@@ -95,9 +83,7 @@ impl Life {
         name: &str,
     ) -> (Answer, Vec<u8>) {
         let mut bytes = Vec::new();
-        let answer = self
-            .ask(network, source, name, &mut |part| hold(&mut bytes, part))
-            .await;
+        let answer = self.ask(network, source, name, &mut |part| hold(&mut bytes, part)).await;
         (answer, bytes)
     }
 
@@ -129,8 +115,7 @@ impl Life {
             if !(self.spec.quirks.keeps_components
                 && self.memory(|memory| memory.components.contains(component)))
             {
-                self.fetch_component(network, source, component, signature == Signature::LookAlike)
-                    .await?;
+                self.fetch_component(network, source, component, signature == Signature::LookAlike).await?;
             }
             self.doing(Doing::Fetching(load.clone(), done + 1, components.len()));
         }
@@ -147,9 +132,7 @@ impl Life {
         let mut last = String::new();
         for _ in 0..TRIES {
             let mut verifier = Verifier::default();
-            let answer = self
-                .ask(network, source, name, &mut |part| verifier.feed(part))
-                .await;
+            let answer = self.ask(network, source, name, &mut |part| verifier.feed(part)).await;
             self.change(|state| state.bytes += verifier.length);
             match answer {
                 Answer::Got(_) if verify && !verifier.holds() => {
@@ -180,11 +163,7 @@ pub fn listing(text: &[u8]) -> Vec<(String, Vec<String>)> {
     let text = String::from_utf8_lossy(text);
     let mut platforms: Vec<(String, Vec<String>)> = Vec::new();
     for line in text.lines() {
-        if let Some((name, _)) = line
-            .trim()
-            .strip_prefix('[')
-            .and_then(|inner| inner.split_once(']'))
-        {
+        if let Some((name, _)) = line.trim().strip_prefix('[').and_then(|inner| inner.split_once(']')) {
             platforms.push((name.to_owned(), Vec::new()));
             continue;
         }
@@ -194,9 +173,7 @@ pub fn listing(text: &[u8]) -> Vec<(String, Vec<String>)> {
         let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
         let is_component = |word: &&str| {
             let word = word.to_ascii_lowercase();
-            [".sbn", ".sebn"]
-                .iter()
-                .any(|end| word.len() > end.len() && word.ends_with(end))
+            [".sbn", ".sebn"].iter().any(|end| word.len() > end.len() && word.ends_with(end))
         };
         components.extend(words.filter(is_component).map(str::to_owned));
     }

@@ -64,11 +64,7 @@ pub struct Journal {
 impl Journal {
     /// An empty journal of a phone whose time runs `speed` times as fast.
     pub fn new(speed: u32) -> Self {
-        Self {
-            start: Instant::now(),
-            speed,
-            entries: Mutex::default(),
-        }
+        Self { start: Instant::now(), speed, entries: Mutex::default() }
     }
 
     /// Writes an entry.
@@ -83,12 +79,7 @@ impl Journal {
 
     /// All entries, oldest first.
     pub fn entries(&self) -> Vec<(Duration, Event)> {
-        self.entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 

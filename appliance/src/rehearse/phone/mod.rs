@@ -133,52 +133,22 @@ impl Phone {
             failed_upgrade: None,
             components: BTreeSet::new(),
         };
-        let state = State {
-            memory,
-            doing: Doing::Booting,
-            hops: Vec::new(),
-            bytes: 0,
-            failures: Vec::new(),
-        };
-        Self::start(
-            Arc::new(spec),
-            wiring,
-            state,
-            Arc::new(Journal::new(wiring.speed)),
-        )
+        let state = State { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
+        Self::start(Arc::new(spec), wiring, state, Arc::new(Journal::new(wiring.speed)))
     }
 
     /// Pulls the plug and puts it in again.
     pub fn restart(&mut self) {
         self.task.abort();
-        let state = State {
-            doing: Doing::Booting,
-            ..self.state.borrow().clone()
-        };
-        *self = Self::start(
-            Arc::clone(&self.spec),
-            self.wiring,
-            state,
-            Arc::clone(&self.journal),
-        );
+        let state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        *self = Self::start(Arc::clone(&self.spec), self.wiring, state, Arc::clone(&self.journal));
     }
 
     fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {
         let (sender, receiver) = watch::channel(state);
-        let life = Life {
-            spec: Arc::clone(&spec),
-            wiring,
-            state: sender,
-            journal: Arc::clone(&journal),
-        };
+        let life = Life { spec: Arc::clone(&spec), wiring, state: sender, journal: Arc::clone(&journal) };
         let task = tokio::spawn(life.live());
-        Self {
-            spec,
-            state: receiver,
-            journal,
-            wiring,
-            task,
-        }
+        Self { spec, state: receiver, journal, wiring, task }
     }
 }
 
@@ -230,10 +200,7 @@ impl Life {
         let client = self.client(side).await?;
         let lease = client.acquire(remembered).await?;
         self.change(|state| state.memory.lease = Some(lease.address));
-        self.journal.add(Event::Leased(
-            lease.address,
-            lease.options.keys().copied().collect(),
-        ));
+        self.journal.add(Event::Leased(lease.address, lease.options.keys().copied().collect()));
         let network = Network {
             wiring: self.wiring,
             address: lease.address,

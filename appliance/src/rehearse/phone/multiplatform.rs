@@ -77,27 +77,17 @@ fn due(life: &Life, seconds: u64) -> Instant {
 fn back_off(life: &Life, failed: usize) -> u64 {
     let text =
         parameter(life, "Resync_Error_Retry_Delay").unwrap_or_else(|| RESYNC_ERROR_RETRY_DELAY.to_owned());
-    let delays: Vec<u64> = text
-        .split(',')
-        .filter_map(|delay| delay.trim().parse().ok())
-        .collect();
+    let delays: Vec<u64> = text.split(',').filter_map(|delay| delay.trim().parse().ok()).collect();
     delays.get(failed - 1).or(delays.last()).copied().unwrap_or(60)
 }
 
 fn parameter(life: &Life, name: &str) -> Option<String> {
-    life.memory(|memory| {
-        memory
-            .parameters
-            .get(name)
-            .map(|value| value.trim().replace(['\r', '\n'], " "))
-    })
-    .filter(|value| !value.is_empty())
+    life.memory(|memory| memory.parameters.get(name).map(|value| value.trim().replace(['\r', '\n'], " ")))
+        .filter(|value| !value.is_empty())
 }
 
 fn number(life: &Life, name: &str, default: u64) -> u64 {
-    parameter(life, name)
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(default)
+    parameter(life, name).and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 fn expand(life: &Life, network: &Network, text: &str) -> String {
@@ -126,25 +116,17 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
         candidates(life, network, lease, &rule)
     } else {
         // An absolute rule: what DHCP says is not looked at (§6.3).
-        rules::choose(&rule)
-            .and_then(|url| Url::parse(&url))
-            .into_iter()
-            .collect()
+        rules::choose(&rule).and_then(|url| Url::parse(&url)).into_iter().collect()
     };
     if candidates.is_empty() {
         life.note("DHCP gives no place of a profile: would ask Cisco's redirection service".to_owned());
     }
     for url in candidates {
         let mut document = Vec::new();
-        if let Answer::Got(_) = life
-            .ask_url(network, &url, &mut |part| hold(&mut document, part))
-            .await
-        {
+        if let Answer::Got(_) = life.ask_url(network, &url, &mut |part| hold(&mut document, part)).await {
             match xml::profile(&document) {
                 Ok(parameters) => {
-                    let parameters = parameters
-                        .into_iter()
-                        .filter(|(_, value)| !value.trim().is_empty());
+                    let parameters = parameters.into_iter().filter(|(_, value)| !value.trim().is_empty());
                     life.change(|state| state.memory.parameters.extend(parameters));
                     return true;
                 }
@@ -159,10 +141,7 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
 fn candidates(life: &Life, network: &Network, lease: &Lease, rule: &str) -> Vec<Url> {
     let tails = [rule.to_owned(), expand(life, network, "Cisco/$PN/$MA.cfg")];
     let mut urls = Vec::new();
-    for value in [66, 160, 159, 150]
-        .into_iter()
-        .filter_map(|code| lease.options.get(&code))
-    {
+    for value in [66, 160, 159, 150].into_iter().filter_map(|code| lease.options.get(&code)) {
         for place in places(value) {
             let place = expand(life, network, &place);
             if place.contains("://") {
@@ -187,29 +166,15 @@ fn places(value: &[u8]) -> Vec<String> {
     let text = value.strip_suffix(b"\0").unwrap_or(value);
     if text.iter().all(u8::is_ascii_graphic) {
         let text = String::from_utf8_lossy(text);
-        return text
-            .split(';')
-            .filter(|place| !place.is_empty())
-            .map(str::to_owned)
-            .collect();
+        return text.split(';').filter(|place| !place.is_empty()).map(str::to_owned).collect();
     }
-    value
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .map(|octets| std::net::Ipv4Addr::from(*octets).to_string())
-        .collect()
+    value.as_chunks::<4>().0.iter().map(|octets| std::net::Ipv4Addr::from(*octets).to_string()).collect()
 }
 
 /// Fetches the license if there is a rule for it and it is wanted; `false` if it has to be tried again.
 async fn license(life: &Life, network: &Network) -> bool {
-    let (load, crossed, fetched) = life.memory(|memory| {
-        (
-            memory.load.clone(),
-            memory.license_due,
-            memory.licensed_from.clone(),
-        )
-    });
+    let (load, crossed, fetched) =
+        life.memory(|memory| (memory.load.clone(), memory.license_due, memory.licensed_from.clone()));
     let Some(rule) = parameter(life, "Trans_Auth_Rule") else {
         return true;
     };
@@ -229,11 +194,7 @@ async fn license(life: &Life, network: &Network) -> bool {
     }
     let wanted = truth::license_direction(load.kind(), crossed);
     let mut file = Vec::new();
-    if !matches!(
-        life.ask_url(network, &url, &mut |part| hold(&mut file, part))
-            .await,
-        Answer::Got(1..)
-    ) {
+    if !matches!(life.ask_url(network, &url, &mut |part| hold(&mut file, part)).await, Answer::Got(1..)) {
         return false;
     }
     match lookalike::read_license(&file) {
@@ -284,12 +245,7 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
         return Upgraded::No;
     };
     let (running, inactive, authorized, failed) = life.memory(|memory| {
-        (
-            memory.load.clone(),
-            memory.inactive.clone(),
-            memory.authorized,
-            memory.failed_upgrade.clone(),
-        )
+        (memory.load.clone(), memory.inactive.clone(), memory.authorized, memory.failed_upgrade.clone())
     });
     if load == running {
         life.change(|state| state.memory.failed_upgrade = None);
@@ -299,10 +255,7 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
     if failed.as_ref() == Some(&tried) {
         return Upgraded::No;
     }
-    let hardware = truth::Hardware {
-        model: &life.spec.model,
-        vid: life.spec.vid,
-    };
+    let hardware = truth::Hardware { model: &life.spec.model, vid: life.spec.vid };
     let give_up = || {
         life.change(|state| state.memory.failed_upgrade = Some(tried.clone()));
         Upgraded::Failed
@@ -311,19 +264,13 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
         life.fail(rule);
         return give_up();
     }
-    let direction = if load.kind().side() == Side::Enterprise {
-        Direction::M2e
-    } else {
-        Direction::E2m
-    };
+    let direction = if load.kind().side() == Side::Enterprise { Direction::M2e } else { Direction::E2m };
     if truth::needs_license(&running, &load) && authorized != Some(direction) {
         life.note(format!("{load} waits for its license"));
         return Upgraded::No;
     }
     if inactive.as_ref() == Some(&load) {
-        life.note(format!(
-            "{load} is in the other partition: started without a download"
-        ));
+        life.note(format!("{load} is in the other partition: started without a download"));
         return Upgraded::Yes(load);
     }
     match life.fetch_load(network, &Source::Beside(url), &load).await {

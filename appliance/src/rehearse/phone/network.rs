@@ -34,11 +34,7 @@ pub struct Wiring {
 impl Wiring {
     /// Whom a phone reaches under an address: nobody beyond this machine.
     fn reach(&self, host: Ipv4Addr) -> Option<Ipv4Addr> {
-        if self.alias == Some(host) {
-            Some(self.server)
-        } else {
-            Some(host).filter(Ipv4Addr::is_loopback)
-        }
+        if self.alias == Some(host) { Some(self.server) } else { Some(host).filter(Ipv4Addr::is_loopback) }
     }
 }
 
@@ -91,31 +87,19 @@ impl Url {
             None => (server, None),
         };
         let path = if path.is_empty() { "/" } else { path };
-        (!host.is_empty()).then(|| Self {
-            scheme,
-            host: host.to_owned(),
-            port,
-            path: path.to_owned(),
-        })
+        (!host.is_empty()).then(|| Self { scheme, host: host.to_owned(), port, path: path.to_owned() })
     }
 
     /// The same server, another file: `tail` put behind the path as behind a folder.
     pub fn below(&self, tail: &str) -> Self {
-        let path = format!(
-            "{}/{}",
-            self.path.trim_end_matches('/'),
-            tail.trim_start_matches('/')
-        );
+        let path = format!("{}/{}", self.path.trim_end_matches('/'), tail.trim_start_matches('/'));
         Self { path, ..self.clone() }
     }
 
     /// The same folder, another file.
     pub fn beside(&self, name: &str) -> Self {
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        Self {
-            path: format!("{folder}/{name}"),
-            ..self.clone()
-        }
+        Self { path: format!("{folder}/{name}"), ..self.clone() }
     }
 
     /// What follows the last slash.
@@ -156,14 +140,8 @@ impl Network {
             return Answer::Unreachable;
         };
         match url.scheme {
-            Scheme::Tftp => {
-                self.tftp(host, url.port.unwrap_or(self.wiring.tftp_69), &url.path, sink)
-                    .await
-            }
-            Scheme::Http => {
-                self.http(host, url, url.port.unwrap_or(self.wiring.http_80), sink)
-                    .await
-            }
+            Scheme::Tftp => self.tftp(host, url.port.unwrap_or(self.wiring.tftp_69), &url.path, sink).await,
+            Scheme::Http => self.http(host, url, url.port.unwrap_or(self.wiring.http_80), sink).await,
             Scheme::Https => Answer::Unreachable,
         }
     }
@@ -173,12 +151,8 @@ impl Network {
         let Some(host) = self.wiring.reach(host) else {
             return Answer::Unreachable;
         };
-        let url = Url {
-            scheme: Scheme::Http,
-            host: host.to_string(),
-            port: Some(6970),
-            path: format!("/{name}"),
-        };
+        let url =
+            Url { scheme: Scheme::Http, host: host.to_string(), port: Some(6970), path: format!("/{name}") };
         self.http(host, &url, self.wiring.http_6970, sink).await
     }
 
@@ -191,15 +165,9 @@ impl Network {
     }
 
     async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> Answer {
-        tftp::fetch(
-            self.address,
-            SocketAddrV4::new(host, port),
-            name,
-            self.block_size,
-            sink,
-        )
-        .await
-        .unwrap_or_else(|error| Answer::Broken(error.to_string()))
+        tftp::fetch(self.address, SocketAddrV4::new(host, port), name, self.block_size, sink)
+            .await
+            .unwrap_or_else(|error| Answer::Broken(error.to_string()))
     }
 
     async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> Answer {
@@ -211,27 +179,20 @@ impl Network {
         let Ok(Ok(stream)) = timeout(PATIENCE, connect).await else {
             return Answer::Unreachable;
         };
-        let agent = self
-            .user_agent
-            .as_ref()
-            .map(|agent| format!("User-Agent: {agent}\r\n"))
-            .unwrap_or_default();
+        let agent =
+            self.user_agent.as_ref().map(|agent| format!("User-Agent: {agent}\r\n")).unwrap_or_default();
         let shown_port = url.port.map(|port| format!(":{port}")).unwrap_or_default();
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}{shown_port}\r\n{agent}Accept: */*\r\nConnection: close\r\n\r\n",
             url.path.replace(' ', "%20"),
             url.host
         );
-        exchange(stream, &request, sink)
-            .await
-            .unwrap_or_else(|error| Answer::Broken(error.to_string()))
+        exchange(stream, &request, sink).await.unwrap_or_else(|error| Answer::Broken(error.to_string()))
     }
 }
 
 async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(PATIENCE, work)
-        .await
-        .unwrap_or_else(|_| Err(io::Error::other("the server fell silent")))
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::Error::other("the server fell silent")))
 }
 
 async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Result<Answer> {
@@ -252,12 +213,7 @@ async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Resul
             break;
         }
         if status.is_none() {
-            status = Some(
-                line.split(' ')
-                    .nth(1)
-                    .and_then(|code| code.parse::<u16>().ok())
-                    .unwrap_or(0),
-            );
+            status = Some(line.split(' ').nth(1).and_then(|code| code.parse::<u16>().ok()).unwrap_or(0));
         } else if let Some((name, value)) = line.split_once(':') {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse::<u64>().ok(),
@@ -271,12 +227,8 @@ async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Resul
         Some(404) => return Ok(Answer::NotFound),
         status => return Ok(Answer::Broken(format!("HTTP status {}", status.unwrap_or(0)))),
     }
-    if chunked {
-        chunks(&mut stream, sink).await
-    } else {
-        body(&mut stream, length, sink).await
-    }
-    .map(Answer::Got)
+    if chunked { chunks(&mut stream, sink).await } else { body(&mut stream, length, sink).await }
+        .map(Answer::Got)
 }
 
 /// Reads so many bytes, or to the end of the connection.
@@ -284,9 +236,7 @@ async fn body(stream: &mut BufReader<TcpStream>, length: Option<u64>, sink: Sink
     let mut got = 0;
     while length.is_none_or(|length| got < length) {
         let available = patiently(stream.fill_buf()).await?;
-        let left = length.map_or(usize::MAX, |length| {
-            usize::try_from(length - got).unwrap_or(usize::MAX)
-        });
+        let left = length.map_or(usize::MAX, |length| usize::try_from(length - got).unwrap_or(usize::MAX));
         let part = &available[..available.len().min(left)];
         if part.is_empty() {
             break;
@@ -324,31 +274,16 @@ mod tests {
     #[test]
     fn urls_are_read_in_both_formats_and_joined_as_the_guide_shows() {
         for (base, tail, expected) in [
-            (
-                "http://10.23.45.67",
-                "8851-3PCC.xml",
-                "http://10.23.45.67/8851-3PCC.xml",
-            ),
-            (
-                "http://10.23.45.67/path/",
-                "8851-3PCC.xml",
-                "http://10.23.45.67/path/8851-3PCC.xml",
-            ),
-            (
-                "http://10.23.45.67/path",
-                "/a/b.cfg",
-                "http://10.23.45.67/path/a/b.cfg",
-            ),
+            ("http://10.23.45.67", "8851-3PCC.xml", "http://10.23.45.67/8851-3PCC.xml"),
+            ("http://10.23.45.67/path/", "8851-3PCC.xml", "http://10.23.45.67/path/8851-3PCC.xml"),
+            ("http://10.23.45.67/path", "/a/b.cfg", "http://10.23.45.67/path/a/b.cfg"),
             ("10.23.45.67", "x", "tftp://10.23.45.67/x"),
             ("https://10.23.45.67:8443/", "x", "https://10.23.45.67:8443/x"),
         ] {
             assert_eq!(Url::parse(base).unwrap().below(tail).to_string(), expected);
         }
         assert_eq!(
-            Url::parse("http://h:8080/a/1/x.loads")
-                .unwrap()
-                .beside("y.sbn")
-                .to_string(),
+            Url::parse("http://h:8080/a/1/x.loads").unwrap().beside("y.sbn").to_string(),
             "http://h:8080/a/1/y.sbn"
         );
         for bad in ["", "gopher://h/a", "http://", "http://h:port/"] {

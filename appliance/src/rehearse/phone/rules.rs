@@ -137,10 +137,7 @@ fn version(text: &str) -> Vec<Part> {
         };
         let length = rest.len() - rest.trim_start_matches(class).len();
         let run = &rest[..length];
-        parts.push(
-            run.parse()
-                .map_or_else(|_| Part::Word(run.to_ascii_uppercase()), Part::Number),
-        );
+        parts.push(run.parse().map_or_else(|_| Part::Word(run.to_ascii_uppercase()), Part::Number));
         rest = &rest[length..];
     }
     parts
@@ -165,10 +162,7 @@ mod tests {
     #[test]
     fn macros_are_expanded_once_and_unknown_ones_stay() {
         for (text, expanded) in [
-            (
-                "http://10.23.45.67/$MAU.lic",
-                "http://10.23.45.67/001234AB45DE.lic",
-            ),
+            ("http://10.23.45.67/$MAU.lic", "http://10.23.45.67/001234AB45DE.lic"),
             ("/$PSN.xml", "/8851-3PCC.xml"),
             ("$(MA)x$MAU", "001234ab45dex001234AB45DE"),
             ("$$MAU", "$MAU"),
@@ -183,14 +177,8 @@ mod tests {
     fn the_conditional_of_the_return_journey_takes_the_step_that_fits_the_load() {
         let rule = "\n  ($SWVER eq sip88xx.TLexM2E-11-2-3C-4)? http://h/sip88xx.12-5-1SR1-4.loads |\n  http://h/sip88xx.TLexM2E-11-2-3C-4.loads\n";
         let at = |load: &str| choose(&expand(rule, |name| (name == "SWVER").then(|| load.to_owned())));
-        assert_eq!(
-            at("sip88xx.TLexM2E-11-2-3C-4").as_deref(),
-            Some("http://h/sip88xx.12-5-1SR1-4.loads")
-        );
-        assert_eq!(
-            at("sip88xx.11-2-3MPP-398").as_deref(),
-            Some("http://h/sip88xx.TLexM2E-11-2-3C-4.loads")
-        );
+        assert_eq!(at("sip88xx.TLexM2E-11-2-3C-4").as_deref(), Some("http://h/sip88xx.12-5-1SR1-4.loads"));
+        assert_eq!(at("sip88xx.11-2-3MPP-398").as_deref(), Some("http://h/sip88xx.TLexM2E-11-2-3C-4.loads"));
     }
 
     #[test]

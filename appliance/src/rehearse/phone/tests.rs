@@ -73,20 +73,13 @@ fn profile(upgrade: &str) -> String {
 
 async fn until(phone: &Phone, what: &str, reached: impl FnMut(&State) -> bool) {
     let mut state = phone.state.clone();
-    let waited = tokio::time::timeout(Duration::from_secs(30), state.wait_for(reached))
-        .await
-        .is_ok();
+    let waited = tokio::time::timeout(Duration::from_secs(30), state.wait_for(reached)).await.is_ok();
     assert!(waited, "never {what}:\n{}", phone.journal);
 }
 
 async fn until_noted(phone: &Phone, what: &str) {
     for _ in 0..600 {
-        if phone
-            .journal
-            .entries()
-            .iter()
-            .any(|(_, event)| event.to_string().contains(what))
-        {
+        if phone.journal.entries().iter().any(|(_, event)| event.to_string().contains(what)) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -122,12 +115,8 @@ async fn an_enterprise_phone_walks_the_seeds_path_to_multiplatform() {
     let foreign = |url: &&String| url.contains("rootfs88xx") || url.contains("rootfs388xx");
     assert_eq!(asked.iter().find(foreign), None, "components of other hardware");
     assert!(asked.contains(&format!("http://127.0.0.1/{MAC}.lic")));
-    let resets = phone
-        .journal
-        .entries()
-        .into_iter()
-        .filter(|(_, event)| *event == Event::FactoryReset)
-        .count();
+    let resets =
+        phone.journal.entries().into_iter().filter(|(_, event)| *event == Event::FactoryReset).count();
     assert_eq!(resets, 1, "only the crossing resets");
 }
 
@@ -139,10 +128,7 @@ async fn a_multiplatform_phone_walks_back_by_the_conditional_rule() {
     server.put("8851-3PCC.xml", profile(&rule));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::M2e, MAC));
     let phone = Phone::plug(spec(MPP), server.wiring);
-    until(&phone, "at the target", |state| {
-        state.memory.load.as_str() == BASE
-    })
-    .await;
+    until(&phone, "at the target", |state| state.memory.load.as_str() == BASE).await;
     let state = phone.state.borrow().clone();
     assert_eq!(state.failures, Vec::<String>::new());
     assert_eq!(state.hops, [M2E, BASE].map(|load| load.parse().unwrap()));
@@ -183,8 +169,7 @@ async fn every_place_is_tried_in_the_order_of_the_guide() {
 async fn an_absolute_profile_rule_ignores_dhcp() {
     let server = bench(&[]).await;
     let mut spec = spec(MPP);
-    spec.parameters
-        .insert("Profile_Rule".into(), "http://127.0.0.1/elsewhere/$MA.xml".into());
+    spec.parameters.insert("Profile_Rule".into(), "http://127.0.0.1/elsewhere/$MA.xml".into());
     let phone = Phone::plug(spec, server.wiring);
     until_noted(&phone, "elsewhere").await;
     until(&phone, "resting", |state| state.doing == Doing::Resting).await;
@@ -205,11 +190,7 @@ async fn a_missing_component_and_an_altered_one_are_failures_and_not_taken() {
         }
         let phone = Phone::plug(spec(OLD), server.wiring);
         until(&phone, "a failure", |state| !state.failures.is_empty()).await;
-        assert!(
-            phone.state.borrow().failures[0].contains(&kernel),
-            "{}",
-            phone.journal
-        );
+        assert!(phone.state.borrow().failures[0].contains(&kernel), "{}", phone.journal);
         assert_eq!(phone.state.borrow().memory.load.as_str(), OLD);
     }
 }
@@ -220,11 +201,7 @@ async fn a_leap_that_would_strand_it_is_a_failure_and_not_taken() {
     server.put("XMLDefault.cnf.xml", xml_default(E2M));
     let phone = Phone::plug(spec(OLD), server.wiring);
     until(&phone, "a failure", |state| !state.failures.is_empty()).await;
-    assert!(
-        phone.state.borrow().failures[0].contains("12.5(1)"),
-        "{}",
-        phone.journal
-    );
+    assert!(phone.state.borrow().failures[0].contains("12.5(1)"), "{}", phone.journal);
     assert!(!asked(&phone).iter().any(|url| url.contains(".loads")));
 }
 
@@ -267,44 +244,25 @@ async fn without_the_type_of_authorization_no_license_is_fetched() {
 async fn another_phones_license_is_a_failure() {
     let server = bench(&[MPP]).await;
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
-    server.put(
-        &format!("{MAC}.lic"),
-        lookalike::license(Direction::E2m, Mac([9; 6])),
-    );
+    server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, Mac([9; 6])));
     let phone = Phone::plug(spec(E2M), server.wiring);
-    until(&phone, "a failure", |state| {
-        state
-            .failures
-            .iter()
-            .any(|failure| failure.contains("license of"))
-    })
-    .await;
+    until(&phone, "a failure", |state| state.failures.iter().any(|failure| failure.contains("license of")))
+        .await;
 }
 
 #[tokio::test]
 async fn a_failed_upgrade_is_tried_again_only_under_another_url() {
     let server = bench(&[MPP]).await;
-    server.put(
-        "8851-3PCC.xml",
-        profile(&format!("http://127.0.0.1/1/{MPP}.loads")),
-    );
+    server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
     let phone = Phone::plug(spec(E2M), server.wiring);
     until(&phone, "a failure", |state| !state.failures.is_empty()).await;
-    let resyncs = |phone: &Phone| {
-        asked(phone)
-            .iter()
-            .filter(|url| url.ends_with("8851-3PCC.xml"))
-            .count()
-    };
+    let resyncs = |phone: &Phone| asked(phone).iter().filter(|url| url.ends_with("8851-3PCC.xml")).count();
     let before = resyncs(&phone);
     while resyncs(&phone) < before + 3 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(
-        asked(&phone).iter().filter(|url| url.contains(".loads")).count(),
-        1
-    );
+    assert_eq!(asked(&phone).iter().filter(|url| url.contains(".loads")).count(), 1);
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
     until(&phone, "at the target", |state| state.memory.load.as_str() == MPP).await;
 }
@@ -316,27 +274,10 @@ async fn a_lease_from_elsewhere_is_given_up_when_refused_and_tftp_serves_where_h
     let mut spec = spec(OLD);
     spec.production_address = Some(Ipv4Addr::new(192, 0, 2, 77));
     spec.quirks.leading_slash = true;
-    let unused = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let wiring = Wiring {
-        http_6970: unused,
-        ..server.wiring
-    };
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let wiring = Wiring { http_6970: unused, ..server.wiring };
     let phone = Phone::plug(spec, wiring);
-    until(&phone, "at the target", |state| {
-        state.memory.load.as_str() == BASE
-    })
-    .await;
-    assert_eq!(
-        phone.state.borrow().memory.lease,
-        Some(Ipv4Addr::new(127, 10, 0x45, 0xde))
-    );
-    assert!(
-        asked(&phone)
-            .iter()
-            .any(|url| url.starts_with("tftp://127.0.0.1/rootfs288xx"))
-    );
+    until(&phone, "at the target", |state| state.memory.load.as_str() == BASE).await;
+    assert_eq!(phone.state.borrow().memory.lease, Some(Ipv4Addr::new(127, 10, 0x45, 0xde)));
+    assert!(asked(&phone).iter().any(|url| url.starts_with("tftp://127.0.0.1/rootfs288xx")));
 }

@@ -70,9 +70,7 @@ pub(super) async fn fetch(
                 let mut words = options.split('\0');
                 while let (Some(name), Some(value)) = (words.next(), words.next()) {
                     if name.eq_ignore_ascii_case("blksize") {
-                        size = value
-                            .parse()
-                            .map_err(|_| io::Error::other("blksize without a number"))?;
+                        size = value.parse().map_err(|_| io::Error::other("blksize without a number"))?;
                     }
                 }
                 last = vec![0, 4, 0, 0];

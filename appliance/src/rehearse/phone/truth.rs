@@ -15,12 +15,8 @@ pub struct Hardware<'a> {
 /// Whether the phone survives going from one load to another; otherwise the rule it would break.
 /// Whether a license is there is another matter: see [`needs_license`].
 pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(), String> {
-    let broken = |rule: &str| {
-        Err(format!(
-            "{from} to {to} on a {} V{:02}: {rule}",
-            hardware.model, hardware.vid
-        ))
-    };
+    let broken =
+        |rule: &str| Err(format!("{from} to {to} on a {} V{:02}: {rule}", hardware.model, hardware.vid));
     if family(hardware.model) != Some(to.family()) {
         return broken("the load is for other hardware");
     }
@@ -64,10 +60,7 @@ pub fn needs_license(from: &LoadName, to: &LoadName) -> bool {
     matches!(
         (from.kind(), to.kind()),
         (Kind::Transition(Direction::E2m), Kind::Multiplatform)
-            | (
-                Kind::Transition(Direction::M2e) | Kind::Multiplatform,
-                Kind::Enterprise
-            )
+            | (Kind::Transition(Direction::M2e) | Kind::Multiplatform, Kind::Enterprise)
     )
 }
 
@@ -99,10 +92,7 @@ fn family(model: &str) -> Option<&'static str> {
 
 fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
     if to == Side::Enterprise {
-        return hardware
-            .model
-            .ends_with("NR")
-            .then_some("models without a radio are not known to go back");
+        return hardware.model.ends_with("NR").then_some("models without a radio are not known to go back");
     }
     match (hardware.model, hardware.vid) {
         ("7821", 0..=2) => Some("7821 migrates from V03 on"),
@@ -140,9 +130,7 @@ fn below_floor(hardware: Hardware<'_>, to: &LoadName) -> Option<&'static str> {
 }
 
 fn at_least(load: &LoadName, floor: &str) -> bool {
-    floor
-        .parse::<Version>()
-        .is_ok_and(|floor| load.version().at_least(&floor))
+    floor.parse::<Version>().is_ok_and(|floor| load.version().at_least(&floor))
 }
 
 #[cfg(test)]
@@ -150,12 +138,7 @@ mod tests {
     use super::*;
 
     fn judged(model: &str, vid: u8, from: &str, to: &str) -> bool {
-        judge(
-            Hardware { model, vid },
-            &from.parse().unwrap(),
-            &to.parse().unwrap(),
-        )
-        .is_ok()
+        judge(Hardware { model, vid }, &from.parse().unwrap(), &to.parse().unwrap()).is_ok()
     }
 
     #[test]

@@ -45,10 +45,7 @@ pub fn default(document: &[u8], id: u32) -> Result<Configuration, String> {
             return Err(format!("no <{needed}> of a call manager"));
         }
     }
-    Ok(Configuration {
-        load: text(&format!("Default/loadInformation{id}")),
-        ..Configuration::default()
-    })
+    Ok(Configuration { load: text(&format!("Default/loadInformation{id}")), ..Configuration::default() })
 }
 
 /// Reads a profile of Multiplatform firmware: parameters in the order they are written.
@@ -57,11 +54,8 @@ pub fn profile(document: &[u8]) -> Result<Vec<(String, String)>, String> {
     let parameters: Vec<_> = leaves
         .into_iter()
         .filter_map(|leaf| {
-            let name = leaf
-                .path
-                .strip_prefix("device/")
-                .unwrap_or(&leaf.path)
-                .strip_prefix("flat-profile/")?;
+            let name =
+                leaf.path.strip_prefix("device/").unwrap_or(&leaf.path).strip_prefix("flat-profile/")?;
             Some((name.to_owned(), leaf.text))
         })
         .collect();
@@ -104,10 +98,7 @@ fn leaves(document: &[u8]) -> Result<Vec<Leaf>, String> {
         }
         if matches!(event, Event::End(_) | Event::Empty(_)) {
             if childless {
-                leaves.push(Leaf {
-                    path: path.join("/"),
-                    text: std::mem::take(&mut text),
-                });
+                leaves.push(Leaf { path: path.join("/"), text: std::mem::take(&mut text) });
             }
             path.pop();
             childless = false;
@@ -155,17 +146,11 @@ mod tests {
     fn a_profile_with_or_without_device_is_read_and_its_escapes_resolved() {
         let inner = "<flat-profile><Upgrade_Rule ua=\"na\">($SWVER &lt; 12-0)? http://h/a?x=1&amp;y=2 | &#104;</Upgrade_Rule><Empty/></flat-profile>";
         let expected = vec![
-            (
-                "Upgrade_Rule".to_owned(),
-                "($SWVER < 12-0)? http://h/a?x=1&y=2 | h".to_owned(),
-            ),
+            ("Upgrade_Rule".to_owned(), "($SWVER < 12-0)? http://h/a?x=1&y=2 | h".to_owned()),
             ("Empty".to_owned(), String::new()),
         ];
         assert_eq!(profile(inner.as_bytes()), Ok(expected.clone()));
-        assert_eq!(
-            profile(format!("<device>\n{inner}\n</device>").as_bytes()),
-            Ok(expected)
-        );
+        assert_eq!(profile(format!("<device>\n{inner}\n</device>").as_bytes()), Ok(expected));
     }
 
     #[test]

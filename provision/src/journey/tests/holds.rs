@@ -5,21 +5,12 @@ use super::*;
 #[test]
 fn a_missing_component_stops_every_hop_of_the_route_and_is_named() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench
-        .library
-        .loads
-        .get_mut(&load(MPP))
-        .unwrap()
-        .missing
-        .push("rootfs88xx.11-2-3MPP-398.sbn".into());
+    bench.library.loads.get_mut(&load(MPP)).unwrap().missing.push("rootfs88xx.11-2-3MPP-398.sbn".into());
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
     let hold = bench.verdict().hold.unwrap();
     assert_eq!(hold.code, HoldCode::FirmwareMissing);
-    assert!(
-        format!("{} {}", hold.cause, hold.cure).contains("rootfs88xx.11-2-3MPP-398.sbn"),
-        "{hold:?}"
-    );
+    assert!(format!("{} {}", hold.cause, hold.cure).contains("rootfs88xx.11-2-3MPP-398.sbn"), "{hold:?}");
 }
 
 #[test]
@@ -68,26 +59,12 @@ fn too_many_failed_attempts_stop_it_until_the_operator_retries() {
 fn a_phone_that_asks_for_signed_files_only_holds_a_trust_list() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
-    bench.see(Fact::ConfigAsked {
-        side: Side::Enterprise,
-        signed: true,
-        model: None,
-        user_agent: None,
-    });
+    bench.see(Fact::ConfigAsked { side: Side::Enterprise, signed: true, model: None, user_agent: None });
     assert_eq!(bench.hold(), (Stage::Seen, None), "it may fall back yet");
     bench.pass(45);
-    bench.see(Fact::ConfigAsked {
-        side: Side::Enterprise,
-        signed: true,
-        model: None,
-        user_agent: None,
-    });
+    bench.see(Fact::ConfigAsked { side: Side::Enterprise, signed: true, model: None, user_agent: None });
     bench.pass(25);
-    assert_eq!(
-        bench.hold(),
-        (Stage::Held, Some(HoldCode::TrustList)),
-        "it asks again every 45 s"
-    );
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::TrustList)), "it asks again every 45 s");
     bench.reads(Side::Enterprise);
     assert_eq!(bench.hold(), (Stage::Moving, None), "erased");
 }

@@ -8,54 +8,30 @@ fn an_enterprise_phone_of_unknown_load_walks_the_seeds_path() {
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().stage, Stage::Seen);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
-    assert!(
-        !bench.verdict().permits(&load(E2M)),
-        "the gate stays closed for a hop too far"
-    );
+    assert!(!bench.verdict().permits(&load(E2M)), "the gate stays closed for a hop too far");
     bench.fetches(FLOOR);
     let moving = bench.verdict();
-    assert_eq!(
-        (moving.stage, moving.writing, moving.progress.value()),
-        (Stage::Moving, true, 1.0)
-    );
+    assert_eq!((moving.stage, moving.writing, moving.progress.value()), (Stage::Moving, true, 1.0));
 
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     let crossing = bench.verdict();
-    assert_eq!(
-        (crossing.stage, crossing.hop, crossing.hops),
-        (Stage::Crossing, 1, 2)
-    );
+    assert_eq!((crossing.stage, crossing.hop, crossing.hops), (Stage::Crossing, 1, 2));
     assert_eq!(crossing.route, [FLOOR, E2M, MPP].map(load));
     bench.fetches(E2M);
 
     bench.boot(MPP_CLASS);
     let transition = bench.verdict();
-    assert_eq!(
-        (transition.persona, transition.steered_as),
-        (Persona::Transition, Persona::Transition)
-    );
-    assert!(matches!(
-        bench.reads(Side::Multiplatform),
-        Next::Load {
-            license: true,
-            when: None,
-            ..
-        }
-    ));
-    bench.see(Fact::LicenseGiven {
-        direction: Direction::E2m,
-    });
+    assert_eq!((transition.persona, transition.steered_as), (Persona::Transition, Persona::Transition));
+    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { license: true, when: None, .. }));
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     bench.fetches(MPP);
 
     bench.boot(MPP_CLASS);
     assert_eq!(bench.reads(Side::Multiplatform), Next::Final);
     let done = bench.verdict();
-    assert_eq!(
-        (done.stage, done.license, done.hold),
-        (Stage::Done, LicenseState::Accepted, None)
-    );
+    assert_eq!((done.stage, done.license, done.hold), (Stage::Done, LicenseState::Accepted, None));
     assert_eq!((done.hop, done.hops, done.load), (2, 2, Some(load(MPP))));
 }
 
@@ -72,16 +48,11 @@ fn a_multiplatform_phone_is_led_by_the_conditional_rule() {
     bench.boot(MPP_CLASS);
     assert_eq!(bench.verdict().persona, Persona::Transition);
     bench.reads(Side::Multiplatform);
-    bench.see(Fact::LicenseGiven {
-        direction: Direction::M2e,
-    });
+    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.reads(Side::Enterprise), Next::Final);
-    assert_eq!(
-        (bench.verdict().stage, bench.verdict().license),
-        (Stage::Done, LicenseState::Accepted)
-    );
+    assert_eq!((bench.verdict().stage, bench.verdict().license), (Stage::Done, LicenseState::Accepted));
 }
 
 #[test]
@@ -121,11 +92,7 @@ fn after_a_whole_crossing_load_the_phone_is_on_the_far_side_whatever_dhcp_says()
     bench.boot(ENTERPRISE_CLASS);
     let verdict = bench.verdict();
     assert_eq!(verdict.persona, Persona::Transition);
-    assert_eq!(
-        verdict.steered_as,
-        Persona::Unknown,
-        "options that are valid on both sides"
-    );
+    assert_eq!(verdict.steered_as, Persona::Unknown, "options that are valid on both sides");
     // It asks for an Enterprise boot file: the flash failed, and it is where it was.
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     let verdict = bench.verdict();
@@ -139,18 +106,8 @@ fn a_component_the_phone_has_already_need_not_be_fetched_again() {
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
     let name = String::from("rootfs88xx.12-5-1SR1-4.sbn");
-    bench.see(Fact::Fetched {
-        name: name.clone(),
-        from: 0,
-        to: 400,
-        size: 1000,
-    });
-    bench.see(Fact::Fetched {
-        name,
-        from: 400,
-        to: 1000,
-        size: 1000,
-    });
+    bench.see(Fact::Fetched { name: name.clone(), from: 0, to: 400, size: 1000 });
+    bench.see(Fact::Fetched { name, from: 400, to: 1000, size: 1000 });
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
 }
@@ -162,14 +119,8 @@ fn a_broken_fetch_on_the_multiplatform_side_starts_the_next_attempt_by_itself() 
     bench.reads(Side::Multiplatform);
     assert_eq!(bench.verdict().attempt, 1);
     bench.see(Fact::LoadsGiven { load: load(MPP) });
-    bench.see(Fact::Broken {
-        name: "rootfs88xx.11-2-3MPP-398.sbn".into(),
-        cause: "reset".into(),
-    });
-    assert!(matches!(
-        bench.reads(Side::Multiplatform),
-        Next::Load { attempt: 2, .. }
-    ));
+    bench.see(Fact::Broken { name: "rootfs88xx.11-2-3MPP-398.sbn".into(), cause: "reset".into() });
+    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }));
     bench.fetches(MPP);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
@@ -194,9 +145,7 @@ fn a_phone_in_the_transition_load_that_waits_for_its_license_is_not_done() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
-    bench.see(Fact::LicenseGiven {
-        direction: Direction::E2m,
-    });
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     bench.pass(600);
     assert_ne!(bench.verdict().stage, Stage::Done);
 }
@@ -213,19 +162,11 @@ fn a_direct_crossing_is_done_when_its_license_is_no_longer_asked_for() {
     bench.fetches(to);
     bench.boot(MPP_CLASS);
     assert_eq!(bench.reads(Side::Multiplatform), Next::License);
-    bench.see(Fact::LicenseGiven {
-        direction: Direction::E2m,
-    });
-    assert_eq!(
-        (bench.verdict().stage, bench.verdict().license),
-        (Stage::Crossing, LicenseState::Fetched)
-    );
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    assert_eq!((bench.verdict().stage, bench.verdict().license), (Stage::Crossing, LicenseState::Fetched));
     let deadline = bench.verdict().deadline.unwrap();
     bench.now = deadline;
-    assert_eq!(
-        (bench.verdict().stage, bench.verdict().license),
-        (Stage::Done, LicenseState::Accepted)
-    );
+    assert_eq!((bench.verdict().stage, bench.verdict().license), (Stage::Done, LicenseState::Accepted));
 }
 
 #[test]
@@ -244,19 +185,10 @@ fn a_looping_phone_does_not_grow_without_bound() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     for round in 0..1000 {
         bench.boot(ENTERPRISE_CLASS);
-        bench.see(Fact::Missing {
-            name: format!("nonsense-{round}"),
-        });
-        bench.see(Fact::Contradiction {
-            what: format!("nonsense-{round}"),
-        });
+        bench.see(Fact::Missing { name: format!("nonsense-{round}") });
+        bench.see(Fact::Contradiction { what: format!("nonsense-{round}") });
         bench.see(Fact::LoadsGiven { load: load(OLD) });
-        bench.see(Fact::Fetched {
-            name: format!("{round}.sbn"),
-            from: 0,
-            to: 1,
-            size: 1,
-        });
+        bench.see(Fact::Fetched { name: format!("{round}.sbn"), from: 0, to: 1, size: 1 });
     }
     let journey = bench.journey.unwrap();
     assert!(
@@ -270,21 +202,14 @@ fn a_looping_phone_does_not_grow_without_bound() {
 fn an_enterprise_name_with_a_multiplatform_request_list_gets_what_both_sides_understand() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     let request_list = vec![1, 3, 6, 66, 150, 159, 160];
-    bench.see(Fact::Dhcp {
-        boot: true,
-        vendor_class: Some(ENTERPRISE_CLASS.into()),
-        request_list,
-    });
+    bench.see(Fact::Dhcp { boot: true, vendor_class: Some(ENTERPRISE_CLASS.into()), request_list });
     assert_eq!(bench.verdict().steered_as, Persona::Unknown);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
 }
 
 #[test]
 fn a_user_agent_tells_the_release_where_no_transition_load_has_it() {
-    let (target, newer) = (
-        "sip88xx.14-4-1-0301-6",
-        "Cisco-CP-8851-3PCC/12.0.7 (001234ab45de)",
-    );
+    let (target, newer) = ("sip88xx.14-4-1-0301-6", "Cisco-CP-8851-3PCC/12.0.7 (001234ab45de)");
     let mut bench = Bench::new(Direction::M2e, &[target]);
     bench.boot(MPP_CLASS);
     bench.see(Fact::ConfigAsked {
@@ -293,17 +218,8 @@ fn a_user_agent_tells_the_release_where_no_transition_load_has_it() {
         model: None,
         user_agent: Some(newer.into()),
     });
-    assert_eq!(
-        names(&bench.verdict().next),
-        Some(target),
-        "{:?}",
-        bench.verdict()
-    );
-    assert!(
-        bench.verdict().evidence.contains("12.0"),
-        "{}",
-        bench.verdict().evidence
-    );
+    assert_eq!(names(&bench.verdict().next), Some(target), "{:?}", bench.verdict());
+    assert!(bench.verdict().evidence.contains("12.0"), "{}", bench.verdict().evidence);
 }
 
 #[test]
@@ -311,9 +227,7 @@ fn a_phone_on_the_target_that_fetches_its_license_all_the_same_is_done_in_the_en
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
-    bench.see(Fact::LicenseGiven {
-        direction: Direction::E2m,
-    });
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     for _ in 0..36 {
         assert_ne!(bench.verdict().stage, Stage::Stuck);
         bench.pass(60);

@@ -17,11 +17,7 @@ fn a_vendor_class_is_compared_from_end_to_end() {
     ] {
         let parsed: Pattern = pattern.parse().unwrap();
         assert_eq!(parsed.to_string(), pattern);
-        assert_eq!(
-            (parsed.matches(mpp), parsed.matches(enterprise)),
-            (to_mpp, to_enterprise),
-            "{pattern}"
-        );
+        assert_eq!((parsed.matches(mpp), parsed.matches(enterprise)), (to_mpp, to_enterprise), "{pattern}");
         assert!(!parsed.matches(b"") && !parsed.matches(b"\0"));
     }
     for text in ["", "*", "**", "*CP-8851*", "CP-*-3PCC", "CP-8851\0", "é", "\n"] {
@@ -58,18 +54,12 @@ fn a_class_with_vendor_class_and_oui_needs_both() {
 
 #[test]
 fn the_first_class_in_the_file_wins() {
-    let classes = [
-        class("one", Some("CP-8851-3PCC"), &[]),
-        class("all", Some("CP-88*"), &[]),
-    ];
+    let classes = [class("one", Some("CP-8851-3PCC"), &[]), class("all", Some("CP-88*"), &[])];
     let found = |sent: &[u8]| find_class(&classes, Some(sent), PHONE).map(|class| class.name.as_str());
     assert_eq!(found(b"CP-8851-3PCC\0"), Some("one"));
     assert_eq!(found(b"CP-8841-3PCC"), Some("all"));
     assert_eq!(found(b"CP-7841-3PCC"), None);
-    let overlap = Overlap {
-        first: "one".into(),
-        second: "all".into(),
-    };
+    let overlap = Overlap { first: "one".into(), second: "all".into() };
     assert_eq!(check_classes(&classes), Ok(vec![overlap]));
 }
 
@@ -94,36 +84,16 @@ fn classes_that_share_no_client_are_not_reported() {
 #[test]
 fn a_class_that_never_applies_is_an_error() {
     let unreachable = |first: ClassRule, second: ClassRule| {
-        let expected = ClassError::Unreachable {
-            first: first.name.clone(),
-            unreachable: second.name.clone(),
-        };
+        let expected =
+            ClassError::Unreachable { first: first.name.clone(), unreachable: second.name.clone() };
         check_classes(&[first, second]) == Err(vec![expected])
     };
-    assert!(unreachable(
-        class("a", Some("CP-88*"), &[]),
-        class("b", Some("CP-8851-3PCC"), &[])
-    ));
-    assert!(unreachable(
-        class("a", Some("CP-88*"), &[]),
-        class("b", Some("CP-885*"), &["00:12:34"])
-    ));
-    assert!(unreachable(
-        class("a", Some("*-3PCC"), &[]),
-        class("b", Some("*-3PCC"), &[])
-    ));
-    assert!(unreachable(
-        class("a", None, &["00:12:34", "00:56:78"]),
-        class("b", Some("x"), &["00:56:78"])
-    ));
-    assert!(!unreachable(
-        class("a", Some("x"), &["00:12:34"]),
-        class("b", Some("x"), &[])
-    ));
-    assert!(!unreachable(
-        class("a", None, &["00:12:34"]),
-        class("b", None, &["00:12:34", "00:56:78"])
-    ));
+    assert!(unreachable(class("a", Some("CP-88*"), &[]), class("b", Some("CP-8851-3PCC"), &[])));
+    assert!(unreachable(class("a", Some("CP-88*"), &[]), class("b", Some("CP-885*"), &["00:12:34"])));
+    assert!(unreachable(class("a", Some("*-3PCC"), &[]), class("b", Some("*-3PCC"), &[])));
+    assert!(unreachable(class("a", None, &["00:12:34", "00:56:78"]), class("b", Some("x"), &["00:56:78"])));
+    assert!(!unreachable(class("a", Some("x"), &["00:12:34"]), class("b", Some("x"), &[])));
+    assert!(!unreachable(class("a", None, &["00:12:34"]), class("b", None, &["00:12:34", "00:56:78"])));
 }
 
 #[test]

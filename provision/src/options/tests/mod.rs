@@ -5,16 +5,9 @@ use super::*;
 mod classes;
 mod values;
 
-const SERVER: FileServer = FileServer {
-    address: Ipv4Addr::new(10, 23, 45, 67),
-    port: 80,
-};
+const SERVER: FileServer = FileServer { address: Ipv4Addr::new(10, 23, 45, 67), port: 80 };
 const US: [Ipv4Addr; 1] = [SERVER.address];
-const HERE: Steering = Steering {
-    server: SERVER,
-    enterprise: &US,
-    cda: false,
-};
+const HERE: Steering = Steering { server: SERVER, enterprise: &US, cda: false };
 const URL_TEXT: &[u8] = b"http://10.23.45.67";
 
 #[test]
@@ -22,76 +15,32 @@ fn an_enterprise_phone_is_told_addresses_in_both_forms() {
     let told = phone_options(Persona::Enterprise, &HERE);
     assert_eq!(told.class, "enterprise");
     assert_eq!(told.next_server, Some(SERVER.address));
-    assert_eq!(
-        told.options,
-        [(66, b"10.23.45.67".to_vec()), (150, vec![10, 23, 45, 67])]
-    );
+    assert_eq!(told.options, [(66, b"10.23.45.67".to_vec()), (150, vec![10, 23, 45, 67])]);
 }
 
 #[test]
 fn where_call_managers_steer_an_enterprise_phone_is_told_of_them_alone() {
     let call_managers = [Ipv4Addr::new(192, 0, 2, 10), Ipv4Addr::new(192, 0, 2, 11)];
-    let steering = Steering {
-        enterprise: &call_managers,
-        ..HERE
-    };
+    let steering = Steering { enterprise: &call_managers, ..HERE };
     let told = phone_options(Persona::Enterprise, &steering);
     assert_eq!(told.next_server, Some(call_managers[0]));
-    assert_eq!(
-        told.options,
-        [
-            (66, b"192.0.2.10".to_vec()),
-            (150, vec![192, 0, 2, 10, 192, 0, 2, 11])
-        ]
-    );
+    assert_eq!(told.options, [(66, b"192.0.2.10".to_vec()), (150, vec![192, 0, 2, 10, 192, 0, 2, 11])]);
     // What it is not known to be, it must tell here first.
-    assert_eq!(
-        phone_options(Persona::Unknown, &steering),
-        phone_options(Persona::Unknown, &HERE)
-    );
-    let nobody = phone_options(
-        Persona::Enterprise,
-        &Steering {
-            enterprise: &[],
-            ..HERE
-        },
-    );
+    assert_eq!(phone_options(Persona::Unknown, &steering), phone_options(Persona::Unknown, &HERE));
+    let nobody = phone_options(Persona::Enterprise, &Steering { enterprise: &[], ..HERE });
     assert_eq!((nobody.next_server, nobody.options), (None, vec![]));
 }
 
 #[test]
 fn a_multiplatform_phone_is_told_urls_and_nothing_that_wins_over_them() {
-    for (persona, class) in [
-        (Persona::Multiplatform, "multiplatform"),
-        (Persona::Transition, "transition"),
-    ] {
+    for (persona, class) in [(Persona::Multiplatform, "multiplatform"), (Persona::Transition, "transition")] {
         let told = phone_options(persona, &HERE);
         let options = vec![(159, URL_TEXT.to_vec()), (160, URL_TEXT.to_vec())];
-        assert_eq!(
-            told,
-            PhoneOptions {
-                class,
-                next_server: None,
-                options
-            }
-        );
-        let other = Steering {
-            server: FileServer { port: 6970, ..SERVER },
-            ..HERE
-        };
-        assert_eq!(
-            phone_options(persona, &other).options[1],
-            (160, b"http://10.23.45.67:6970".to_vec())
-        );
+        assert_eq!(told, PhoneOptions { class, next_server: None, options });
+        let other = Steering { server: FileServer { port: 6970, ..SERVER }, ..HERE };
+        assert_eq!(phone_options(persona, &other).options[1], (160, b"http://10.23.45.67:6970".to_vec()));
         let told = phone_options(persona, &Steering { cda: true, ..HERE });
-        assert_eq!(
-            told,
-            PhoneOptions {
-                class,
-                next_server: None,
-                options: vec![]
-            }
-        );
+        assert_eq!(told, PhoneOptions { class, next_server: None, options: vec![] });
     }
 }
 
@@ -100,10 +49,7 @@ fn a_cisco_phone_that_does_not_tell_its_side_is_told_what_both_understand() {
     let told = phone_options(Persona::Unknown, &HERE);
     assert_eq!(told.class, "unknown-phone");
     assert_eq!(told.next_server, Some(SERVER.address));
-    assert_eq!(
-        told.options,
-        [(66, b"10.23.45.67".to_vec()), (150, vec![10, 23, 45, 67])]
-    );
+    assert_eq!(told.options, [(66, b"10.23.45.67".to_vec()), (150, vec![10, 23, 45, 67])]);
 }
 
 fn resolved(layers: &[Layer]) -> Vec<(u8, Vec<u8>, String)> {
@@ -115,11 +61,7 @@ fn resolved(layers: &[Layer]) -> Vec<(u8, Vec<u8>, String)> {
 }
 
 fn layer<'a>(origin: Origin<'a>, options: &'a [(u8, Vec<u8>)]) -> Layer<'a> {
-    Layer {
-        origin,
-        next_server: None,
-        options,
-    }
+    Layer { origin, next_server: None, options }
 }
 
 #[test]
@@ -142,10 +84,7 @@ fn each_option_comes_from_the_most_specific_place_that_sets_it() {
         (15, vec![4], "network 10.23.45.0/24"),
         (42, vec![3], "built-in class enterprise"),
     ];
-    assert_eq!(
-        resolved(&layers),
-        expected.map(|(code, value, origin)| (code, value, origin.to_owned()))
-    );
+    assert_eq!(resolved(&layers), expected.map(|(code, value, origin)| (code, value, origin.to_owned())));
     assert_eq!(resolve(&layers).class, Some("lab"));
     assert_eq!(resolve(&layers[..3]).class, Some("enterprise"));
     assert_eq!(resolve(&layers[..1]).class, None);
@@ -166,46 +105,22 @@ fn a_class_that_steers_leaves_nothing_beside_it_that_steers_otherwise() {
         layer(Origin::Global, &general),
     ];
     let told = resolve(&layers);
-    assert_eq!(
-        told.options.iter().map(|option| option.code).collect::<Vec<_>>(),
-        [3, 160]
-    );
+    assert_eq!(told.options.iter().map(|option| option.code).collect::<Vec<_>>(), [3, 160]);
     assert_eq!(told.next_server, None);
     // Nor does a class between the two open the way for it again.
-    let told = resolve(&[
-        layer(Origin::Reservation("x"), &users),
-        layer(Origin::Class("lab"), &general),
-        layers[1],
-    ]);
-    assert_eq!(
-        told.options.iter().map(|option| option.code).collect::<Vec<_>>(),
-        [3, 160]
-    );
+    let told =
+        resolve(&[layer(Origin::Reservation("x"), &users), layer(Origin::Class("lab"), &general), layers[1]]);
+    assert_eq!(told.options.iter().map(|option| option.code).collect::<Vec<_>>(), [3, 160]);
     // A class that sets other things leaves the steering as it is.
     let told = resolve(&[layer(Origin::Class("lab"), &general), layers[1]]);
-    assert_eq!(
-        told.options.iter().map(|option| option.code).collect::<Vec<_>>(),
-        [3, 66, 150]
-    );
-    assert_eq!(
-        told.next_server,
-        Some((SERVER.address, Origin::BuiltIn("unknown-phone")))
-    );
+    assert_eq!(told.options.iter().map(|option| option.code).collect::<Vec<_>>(), [3, 66, 150]);
+    assert_eq!(told.next_server, Some((SERVER.address, Origin::BuiltIn("unknown-phone"))));
 }
 
 #[test]
 fn the_most_specific_next_server_counts() {
-    let server = |last, origin| Layer {
-        origin,
-        next_server: Some(Ipv4Addr::new(192, 0, 2, last)),
-        options: &[],
-    };
-    let layers = [
-        server(1, Origin::BuiltIn("enterprise")),
-        server(2, Origin::Class("lab")),
-    ];
-    assert_eq!(
-        resolve(&layers).next_server,
-        Some((Ipv4Addr::new(192, 0, 2, 2), Origin::Class("lab")))
-    );
+    let server =
+        |last, origin| Layer { origin, next_server: Some(Ipv4Addr::new(192, 0, 2, last)), options: &[] };
+    let layers = [server(1, Origin::BuiltIn("enterprise")), server(2, Origin::Class("lab"))];
+    assert_eq!(resolve(&layers).next_server, Some((Ipv4Addr::new(192, 0, 2, 2), Origin::Class("lab"))));
 }

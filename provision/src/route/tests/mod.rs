@@ -24,23 +24,14 @@ fn complete(name: &str, bytes: u64) -> Load {
     let component = format!("rootfs.{name}.sbn");
     Load {
         sizes: [(component.to_ascii_lowercase(), bytes)].into(),
-        platforms: vec![Platform {
-            name: "PLATFORM_1".into(),
-            components: vec![component],
-        }],
+        platforms: vec![Platform { name: "PLATFORM_1".into(), components: vec![component] }],
         ..Load::default()
     }
 }
 
 fn library(names: &[&str]) -> Library {
-    let loads = names
-        .iter()
-        .map(|name| (load(name), complete(name, 1000)))
-        .collect();
-    Library {
-        loads,
-        ..Library::default()
-    }
+    let loads = names.iter().map(|name| (load(name), complete(name, 1000))).collect();
+    Library { loads, ..Library::default() }
 }
 
 /// A phone to ask about; the fields a test does not care for are as a first look would have them.
@@ -62,10 +53,7 @@ const E2M_8851: fn() -> Phone = || Phone {
     unknown_vid_proceeds: false,
 };
 
-const M2E_8851: fn() -> Phone = || Phone {
-    direction: Direction::M2e,
-    ..E2M_8851()
-};
+const M2E_8851: fn() -> Phone = || Phone { direction: Direction::M2e, ..E2M_8851() };
 
 impl Phone {
     fn ask(&self, present: Present<'_>, library: &Library) -> Result<Route, NoRoute> {
@@ -94,7 +82,6 @@ impl Phone {
     }
 
     fn refusal(&self, present: &str, names: &[&str]) -> NoRoute {
-        self.ask(Present::Load(&load(present)), &library(names))
-            .unwrap_err()
+        self.ask(Present::Load(&load(present)), &library(names)).unwrap_err()
     }
 }

@@ -26,9 +26,7 @@ const POOL: [&str; 15] = [
 ];
 
 fn at_least(load: &LoadName, floor: (u16, u16, u16)) -> bool {
-    let Version {
-        major, minor, micro, ..
-    } = *load.version();
+    let Version { major, minor, micro, .. } = *load.version();
     (major, minor, micro) >= floor
 }
 
@@ -85,23 +83,14 @@ fn world() -> impl Strategy<Value = World> {
         proptest::option::of(prop_oneof![Just(3u8), Just(8), Just(14), Just(15), Just(20)].prop_map(Vid));
     let direction = prop_oneof![Just(Direction::E2m), Just(Direction::M2e)];
     (states, 0..POOL.len() + 2, direction, vid, any::<bool>()).prop_map(
-        |(states, present, direction, vid, proceeds)| World {
-            states,
-            present,
-            direction,
-            vid,
-            proceeds,
-        },
+        |(states, present, direction, vid, proceeds)| World { states, present, direction, vid, proceeds },
     )
 }
 
 impl World {
     fn library(&self) -> Library {
-        let mut library = library(&[
-            "sip78xx.12-5-1SR1-4",
-            "sip78xx.TLexE2M-11-2-3C-4",
-            "sip78xx.11-2-3MPP-398",
-        ]);
+        let mut library =
+            library(&["sip78xx.12-5-1SR1-4", "sip78xx.TLexE2M-11-2-3C-4", "sip78xx.11-2-3MPP-398"]);
         for (name, state) in POOL.iter().zip(&self.states).filter(|(_, state)| **state > 0) {
             let mut entry = complete(name, u64::from(*state));
             match state {
@@ -115,14 +104,9 @@ impl World {
     }
 
     fn usable(&self) -> Vec<LoadName> {
-        let complete = POOL
-            .iter()
-            .zip(&self.states)
-            .filter(|(_, state)| **state > 2)
-            .map(|(name, _)| load(name));
-        complete
-            .filter(|load| self.vid.is_none_or(|vid| takes(vid, load)))
-            .collect()
+        let complete =
+            POOL.iter().zip(&self.states).filter(|(_, state)| **state > 2).map(|(name, _)| load(name));
+        complete.filter(|load| self.vid.is_none_or(|vid| takes(vid, load))).collect()
     }
 
     /// Every way without a detour to the target, as the loads after the present one.
@@ -135,11 +119,7 @@ impl World {
         way: &mut Vec<LoadName>,
         found: &mut Vec<Vec<LoadName>>,
     ) {
-        for (at, to) in left
-            .iter()
-            .enumerate()
-            .filter(|(_, to)| legal(self.direction, from, side, to))
-        {
+        for (at, to) in left.iter().enumerate().filter(|(_, to)| legal(self.direction, from, side, to)) {
             way.push(to.clone());
             if to == target {
                 found.push(way.clone());
@@ -175,14 +155,9 @@ impl World {
                 ways.retain(|way| way.iter().all(suits_all));
             }
             let best = ways.into_iter().min_by_key(|way| {
-                let harmful = way
-                    .iter()
-                    .filter(|load| self.vid.is_none() && !suits_all(load))
-                    .count();
-                let transitions = way
-                    .iter()
-                    .filter(|load| matches!(load.kind(), Kind::Transition(_)))
-                    .count();
+                let harmful = way.iter().filter(|load| self.vid.is_none() && !suits_all(load)).count();
+                let transitions =
+                    way.iter().filter(|load| matches!(load.kind(), Kind::Transition(_))).count();
                 let bytes: u64 = way.iter().map(|load| self.bytes(load)).sum();
                 let ages: Vec<_> = way.iter().map(|load| Reverse(load.version().clone())).collect();
                 (way.len(), harmful, transitions, bytes, ages)

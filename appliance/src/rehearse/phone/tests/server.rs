@@ -53,46 +53,27 @@ impl Server {
             speed,
         };
         tasks.spawn(serve_dhcp(dhcp, Arc::clone(&options)));
-        Self {
-            files,
-            wiring,
-            options,
-            _tasks: tasks,
-        }
+        Self { files, wiring, options, _tasks: tasks }
     }
 
     pub fn put(&self, name: &str, content: impl Into<Vec<u8>>) {
-        self.files
-            .lock()
-            .unwrap()
-            .insert(name.to_ascii_lowercase(), content.into());
+        self.files.lock().unwrap().insert(name.to_ascii_lowercase(), content.into());
     }
 
     pub fn remove(&self, name: &str) {
-        self.files
-            .lock()
-            .unwrap()
-            .remove(&name.to_ascii_lowercase())
-            .unwrap();
+        self.files.lock().unwrap().remove(&name.to_ascii_lowercase()).unwrap();
     }
 
     pub fn put_folder(&self, folder: &Path) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            self.put(
-                path.file_name().unwrap().to_str().unwrap(),
-                std::fs::read(&path).unwrap(),
-            );
+            self.put(path.file_name().unwrap().to_str().unwrap(), std::fs::read(&path).unwrap());
         }
     }
 }
 
 fn find(files: &Files, name: &str) -> Option<Vec<u8>> {
-    files
-        .lock()
-        .unwrap()
-        .get(&name.trim_start_matches('/').to_ascii_lowercase())
-        .cloned()
+    files.lock().unwrap().get(&name.trim_start_matches('/').to_ascii_lowercase()).cloned()
 }
 
 async fn serve_http(listener: TcpListener, files: Files) {
@@ -104,11 +85,10 @@ async fn serve_http(listener: TcpListener, files: Files) {
             let request = String::from_utf8_lossy(&request[..length]).into_owned();
             let path = request.split(' ').nth(1).unwrap_or_default();
             let answer = match find(&files, path) {
-                Some(body) => [
-                    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes(),
-                    body,
-                ]
-                .concat(),
+                Some(body) => {
+                    [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes(), body]
+                        .concat()
+                }
                 None => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
             };
             stream.write_all(&answer).await.ok();
@@ -119,11 +99,8 @@ async fn serve_http(listener: TcpListener, files: Files) {
 async fn serve_tftp(socket: UdpSocket, files: Files) {
     let mut request = vec![0; 1024];
     while let Ok((length, peer)) = socket.recv_from(&mut request).await {
-        let name = String::from_utf8_lossy(&request[2..length])
-            .split('\0')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let name =
+            String::from_utf8_lossy(&request[2..length]).split('\0').next().unwrap_or_default().to_owned();
         let file = find(&files, &name);
         tokio::spawn(send_tftp(file, peer));
     }
@@ -173,11 +150,7 @@ async fn serve_dhcp(socket: UdpSocket, options: Options) {
         if kind != 6 {
             reply[16..20].copy_from_slice(&address.octets());
         }
-        let common = vec![
-            (53, vec![kind]),
-            (54, vec![127, 0, 0, 1]),
-            (51, 3600_u32.to_be_bytes().to_vec()),
-        ];
+        let common = vec![(53, vec![kind]), (54, vec![127, 0, 0, 1]), (51, 3600_u32.to_be_bytes().to_vec())];
         for (code, value) in common.into_iter().chain(mine) {
             reply.extend_from_slice(&[code, value.len() as u8]);
             reply.extend_from_slice(&value);
