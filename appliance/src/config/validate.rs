@@ -28,9 +28,7 @@ pub(super) struct Findings<'a> {
 
 /// An error's text in two: what comes before the last semicolon, and what to do.
 pub(super) fn cause_and_cure(message: &str) -> (&str, &str) {
-    message
-        .rsplit_once("; ")
-        .unwrap_or((message, "correct it, or leave it out"))
+    message.rsplit_once("; ").unwrap_or((message, "correct it, or leave it out"))
 }
 
 impl Findings<'_> {
@@ -41,8 +39,7 @@ impl Findings<'_> {
 
     fn no_effect<T>(&mut self, written: Option<&T>, key: &str) {
         if written.is_some() {
-            self.warnings
-                .push(format!("{key} is set; this version does not act on it yet"));
+            self.warnings.push(format!("{key} is set; this version does not act on it yet"));
         }
     }
 
@@ -59,10 +56,7 @@ impl Findings<'_> {
             self.problem(
                 spanned.span(),
                 &format!("{key} is shorter than a second or longer than a year"),
-                format!(
-                    "write a time between, or leave it out for {} s",
-                    default.as_secs()
-                ),
+                format!("write a time between, or leave it out for {} s", default.as_secs()),
             );
             return default;
         }
@@ -84,27 +78,14 @@ impl Findings<'_> {
 
 /// Weighs everything; the configuration is worth using only where no problem comes with it.
 pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem>) {
-    let mut findings = Findings {
-        source,
-        problems: Vec::new(),
-        warnings: Vec::new(),
-    };
+    let mut findings = Findings { source, problems: Vec::new(), warnings: Vec::new() };
     let f = &mut findings;
     let bench = bench(file.bench, f);
-    f.no_effect(
-        file.dhcp.conflict_probe.as_ref().filter(|on| **on),
-        "dhcp.conflict-probe",
-    );
+    f.no_effect(file.dhcp.conflict_probe.as_ref().filter(|on| **on), "dhcp.conflict-probe");
     let dhcp = dhcp::dhcp(file.dhcp, bench.address, f);
-    f.no_effect(
-        file.registrar.enabled.as_ref().filter(|on| *on.get_ref()),
-        "registrar.enabled",
-    );
+    f.no_effect(file.registrar.enabled.as_ref().filter(|on| *on.get_ref()), "registrar.enabled");
     f.no_effect(file.registrar.listen.as_ref(), "registrar.listen");
-    f.no_effect(
-        file.probe.enabled.as_ref().filter(|on| *on.get_ref()),
-        "probe.enabled",
-    );
+    f.no_effect(file.probe.enabled.as_ref().filter(|on| *on.get_ref()), "probe.enabled");
     f.no_effect(file.hooks.restart.as_ref(), "hooks.restart");
     f.no_effect(file.hooks.stage.as_ref(), "hooks.stage");
     let config = Config {
@@ -164,19 +145,10 @@ fn migration(migration: written::Migration, f: &mut Findings<'_>) -> Migration {
     let mut routes = BTreeMap::new();
     for (family, loads) in migration.routes {
         let names: Vec<LoadName> = loads.get_ref().iter().map(|Text(load)| load.clone()).collect();
-        let strange = names
-            .iter()
-            .find(|load| !load.family().eq_ignore_ascii_case(family.get_ref()));
+        let strange = names.iter().find(|load| !load.family().eq_ignore_ascii_case(family.get_ref()));
         if let Some(load) = strange {
-            let cause = format!(
-                "migration.routes.{}: {load} is of another family",
-                family.get_ref()
-            );
-            f.problem(
-                loads.span(),
-                &cause,
-                format!("write it under {} = […]", load.family()),
-            );
+            let cause = format!("migration.routes.{}: {load} is of another family", family.get_ref());
+            f.problem(loads.span(), &cause, format!("write it under {} = […]", load.family()));
         }
         if names.is_empty() {
             let cause = format!("migration.routes.{} names no load", family.get_ref());
@@ -192,11 +164,7 @@ fn migration(migration: written::Migration, f: &mut Findings<'_>) -> Migration {
         direction: migration.direction.unwrap_or(Direction::E2m),
         enterprise: migration.enterprise.unwrap_or(EnterpriseSide::Dhcp),
         multiplatform: migration.multiplatform.unwrap_or(MultiplatformSide::Dhcp),
-        call_managers: migration
-            .call_manager
-            .into_iter()
-            .map(|Text(address)| address)
-            .collect(),
+        call_managers: migration.call_manager.into_iter().map(|Text(address)| address).collect(),
         admit: match migration.admit {
             Some(written::MigrationAdmit::Listed) => settings::Admit::Listed,
             Some(written::MigrationAdmit::Eligible) | None => settings::Admit::Eligible,
@@ -242,10 +210,7 @@ fn files(files: &written::Files, f: &mut Findings<'_>) -> Files {
         }
         *most.get_ref() as usize
     });
-    f.no_effect(
-        files.rate_limit.as_ref().filter(|rate| rate.get_ref().0.0 > 0),
-        "files.rate-limit",
-    );
+    f.no_effect(files.rate_limit.as_ref().filter(|rate| rate.get_ref().0.0 > 0), "files.rate-limit");
     Files {
         http,
         tftp: f.port(files.tftp.as_ref(), "files.tftp", 69),
@@ -261,14 +226,10 @@ fn files(files: &written::Files, f: &mut Findings<'_>) -> Files {
 }
 
 fn admin(admin: written::Admin, f: &mut Findings<'_>) -> Admin {
-    let listen = admin
-        .listen
-        .as_ref()
-        .map_or_else(|| ([127, 0, 0, 1], 8080).into(), |listen| listen.get_ref().0);
-    if let Some(written) = admin
-        .listen
-        .as_ref()
-        .filter(|_| !listen.ip().is_loopback() && admin.token_file.is_none())
+    let listen =
+        admin.listen.as_ref().map_or_else(|| ([127, 0, 0, 1], 8080).into(), |listen| listen.get_ref().0);
+    if let Some(written) =
+        admin.listen.as_ref().filter(|_| !listen.ip().is_loopback() && admin.token_file.is_none())
     {
         f.problem(
             written.span(),
@@ -276,10 +237,7 @@ fn admin(admin: written::Admin, f: &mut Findings<'_>) -> Admin {
             "name a file that holds a token with token-file, or listen on 127.0.0.1",
         );
     }
-    Admin {
-        listen,
-        token_file: admin.token_file,
-    }
+    Admin { listen, token_file: admin.token_file }
 }
 
 fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
@@ -287,11 +245,7 @@ fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
     for (name, value) in after.profile {
         let text = name.get_ref();
         let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !first
-            || !text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-        {
+        if !first || !text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
             let cause = format!("after.profile: {text:?} is no profile parameter");
             f.problem(
                 name.span(),
@@ -307,11 +261,7 @@ fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
     }
     settings::After {
         profile,
-        call_manager: after
-            .call_manager
-            .into_iter()
-            .map(|Text(address)| address)
-            .collect(),
+        call_manager: after.call_manager.into_iter().map(|Text(address)| address).collect(),
     }
 }
 
@@ -319,32 +269,16 @@ fn timing(timing: &written::Timing, f: &mut Findings<'_>) -> settings::Timing {
     let default = settings::Timing::default();
     let attempts = timing.attempts.as_ref().map_or(default.attempts, |attempts| {
         if *attempts.get_ref() == 0 {
-            f.problem(
-                attempts.span(),
-                "timing.attempts = 0 would move no phone",
-                "write 1 or more",
-            );
+            f.problem(attempts.span(), "timing.attempts = 0 would move no phone", "write 1 or more");
         }
         *attempts.get_ref()
     });
     settings::Timing {
-        already_there: f.span(
-            timing.already_there.as_ref(),
-            "timing.already-there",
-            default.already_there,
-        ),
-        transfer_idle: f.span(
-            timing.transfer_idle.as_ref(),
-            "timing.transfer-idle",
-            default.transfer_idle,
-        ),
+        already_there: f.span(timing.already_there.as_ref(), "timing.already-there", default.already_there),
+        transfer_idle: f.span(timing.transfer_idle.as_ref(), "timing.transfer-idle", default.transfer_idle),
         flash: f.span(timing.flash.as_ref(), "timing.flash", default.flash),
         license: f.span(timing.license.as_ref(), "timing.license", default.license),
-        not_asking: f.span(
-            timing.not_asking.as_ref(),
-            "timing.not-asking",
-            default.not_asking,
-        ),
+        not_asking: f.span(timing.not_asking.as_ref(), "timing.not-asking", default.not_asking),
         attempts,
     }
 }
