@@ -51,6 +51,8 @@ pub enum Outcome {
     Released,
     /// The client found somebody else using the address; it is set aside.
     Declined,
+    /// Before the address was offered, this machine was found to use it; it is set aside.
+    Conflict(Mac),
     /// The client took another server's offer. Unless that one is known, it is a foreign server.
     ChoseOther(Ipv4Addr),
     /// No answer, and why.

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use nix::libc::ETH_P_IP;
 use nix::sys::socket::{LinkAddr, recvfrom};
 use socket2::SockFilter;
 use tokio::io::unix::AsyncFd;
@@ -47,7 +48,7 @@ impl Watch {
         let open = || {
             let wire = Wire::open(interface)?;
             wire.socket.attach_filter(&from_server_port())?;
-            wire.listen()?;
+            wire.listen(ETH_P_IP as u16)?;
             Ok(Self { wire: wire.register()?, own })
         };
         open().map_err(|cause| OpenError::new(format!("interface {interface}"), CLIENT_PORT, cause))
@@ -95,7 +96,11 @@ impl Watch {
 
         let mut found = BTreeMap::new();
         for deadline in [start + wait / 3, start + wait] {
-            self.wire.get_ref().send([0xff; 6], &frame::datagram(from, to, &packet.encode(576)))?;
+            self.wire.get_ref().send(
+                [0xff; 6],
+                ETH_P_IP as u16,
+                &frame::datagram(from, to, &packet.encode(576)),
+            )?;
             packet.secs = 1;
             while let Ok(foreign) = timeout_at(deadline, self.next()).await {
                 let foreign = foreign?;

@@ -24,7 +24,7 @@ pub enum LeaseState {
     Bound,
     /// Given back; kept likewise.
     Released,
-    /// Reported to be in use by somebody else: nobody's until [`LeaseRecord::expires`].
+    /// In use by somebody else, as its client reported or a probe found: nobody's until [`LeaseRecord::expires`].
     Declined,
 }
 

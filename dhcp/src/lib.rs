@@ -23,6 +23,7 @@ pub mod policy;
 pub mod server;
 pub mod sockets;
 
+mod arp;
 mod encode;
 mod frame;
 mod reply;

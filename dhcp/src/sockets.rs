@@ -4,12 +4,14 @@ use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, RawFd};
 
+use nix::libc::ETH_P_IP;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UdpSocket;
 
+use crate::arp::Arp;
 use crate::destination::{CLIENT_PORT, Destination, SERVER_PORT};
 use crate::engine::{Ingress, Reply};
 use crate::{Mac, frame};
@@ -92,6 +94,8 @@ pub(crate) struct Door {
     pub(crate) local: SocketAddrV4,
     /// Absent on loopback.
     wire: Option<Wire>,
+    /// Likewise.
+    pub(crate) arp: Option<Arp>,
 }
 
 /// A datagram that came in.
@@ -118,13 +122,13 @@ impl Door {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
         // A smaller buffer serves too, only bursts are shorter.
         _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        let wire = match link {
+        let (wire, arp) = match link {
             Link::Interface { name, .. } => {
                 socket.set_broadcast(true)?;
                 socket.bind_device(Some(name.as_bytes()))?;
-                Some(Wire::open(name)?)
+                (Some(Wire::open(name)?), Some(Arp::open(name)?))
             }
-            Link::Loopback { .. } => None,
+            Link::Loopback { .. } => (None, None),
         };
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         socket.bind(&SockAddr::from(bind))?;
@@ -133,7 +137,7 @@ impl Door {
             Link::Interface { address, .. } => SocketAddrV4::new(*address, bound.port()),
             Link::Loopback { .. } => bound,
         };
-        Ok(Self { udp: UdpSocket::from_std(socket.into())?, local, wire })
+        Ok(Self { udp: UdpSocket::from_std(socket.into())?, local, wire, arp })
     }
 
     /// Ready when there may be something to receive.
@@ -165,8 +169,8 @@ impl Door {
     }
 
     /// How a datagram came in, for the engine. On loopback nothing is broadcast.
-    pub(crate) fn ingress(&self, received: &Received) -> Ingress {
-        Ingress { local: *self.local.ip(), unicast: received.unicast }
+    pub(crate) fn ingress(&self, unicast: bool) -> Ingress {
+        Ingress { local: *self.local.ip(), unicast }
     }
 
     /// Sends a reply. Never waits: what does not go out now, the client asks for again.
@@ -182,7 +186,7 @@ impl Door {
             Destination::Broadcast => broadcast,
             Destination::Hardware(address, mac) => {
                 let to = SocketAddrV4::new(address, CLIENT_PORT);
-                match wire.send(mac, &frame::datagram(self.local, to, &octets)) {
+                match wire.send(mac, ETH_P_IP as u16, &frame::datagram(self.local, to, &octets)) {
                     Ok(()) => return Ok(()),
                     // RFC 2131 §4.1 allows it: the client hears a broadcast as well.
                     Err(cause) => {
@@ -211,9 +215,9 @@ impl Wire {
         Ok(Self { socket, index })
     }
 
-    /// Lets it receive IPv4 packets of its interface.
-    pub(crate) fn listen(&self) -> io::Result<()> {
-        self.socket.bind(&link_address(self.index, [0; 6]))
+    /// Lets it receive packets of a protocol (`ETH_P_…`) on its interface.
+    pub(crate) fn listen(&self, protocol: u16) -> io::Result<()> {
+        self.socket.bind(&link_address(self.index, protocol, [0; 6]))
     }
 
     /// Hands it to the runtime, which then tells when something came in.
@@ -223,9 +227,9 @@ impl Wire {
         Ok(unsafe { AsyncFd::register(self) }?)
     }
 
-    /// Sends an IP datagram to an Ethernet address.
-    pub(crate) fn send(&self, to: Mac, ip: &[u8]) -> io::Result<()> {
-        self.socket.send_to(ip, &link_address(self.index, to)).map(drop)
+    /// Sends a packet of a protocol to an Ethernet address.
+    pub(crate) fn send(&self, to: Mac, protocol: u16, packet: &[u8]) -> io::Result<()> {
+        self.socket.send_to(packet, &link_address(self.index, protocol, to)).map(drop)
     }
 }
 
@@ -238,13 +242,13 @@ impl AsRawFd for Wire {
 /// The `sockaddr_ll` of packet(7).
 // socket2 knows no link-layer address, so its storage is filled in by hand.
 #[allow(unsafe_code)]
-fn link_address(interface: u32, mac: Mac) -> SockAddr {
-    use nix::libc::{AF_PACKET, ETH_P_IP, sockaddr_ll, socklen_t};
+fn link_address(interface: u32, protocol: u16, mac: Mac) -> SockAddr {
+    use nix::libc::{AF_PACKET, sockaddr_ll, socklen_t};
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: `sockaddr_ll` is the address type of AF_PACKET, plain data, and fits the storage, as `view_as` asserts.
     let address = unsafe { storage.view_as::<sockaddr_ll>() };
     address.sll_family = AF_PACKET as u16;
-    address.sll_protocol = (ETH_P_IP as u16).to_be();
+    address.sll_protocol = protocol.to_be();
     address.sll_ifindex = interface.cast_signed();
     address.sll_halen = 6;
     address.sll_addr[..6].copy_from_slice(&mac);

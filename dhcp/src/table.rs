@@ -67,6 +67,8 @@ struct Lease {
 struct Offer {
     to: Identity,
     made: u64,
+    /// Nobody else answered for the address.
+    tried: bool,
 }
 
 #[derive(Debug)]
@@ -202,7 +204,7 @@ impl Table {
             }
         }
         self.returned.remove(&address);
-        self.offers.insert(address, Offer { to: client.clone(), made: now });
+        self.offers.insert(address, Offer { to: client.clone(), made: now, tried: false });
         self.offers_by_key.insert(client.key.clone(), address);
         self.offer_queue.push_back((now, address));
         self.relist(address);
@@ -217,6 +219,24 @@ impl Table {
 
     pub(crate) fn is_offered(&self, address: Ipv4Addr, client: &Identity) -> bool {
         self.offers.get(&address).is_some_and(|offer| client.is_same(&offer.to))
+    }
+
+    /// Whom the address is offered to.
+    pub(crate) fn offered_to(&self, address: Ipv4Addr) -> Option<&Identity> {
+        self.offers.get(&address).map(|offer| &offer.to)
+    }
+
+    /// Notes that nobody else answered for an offered address. A repeated DISCOVER then gets its offer at once.
+    pub(crate) fn tried(&mut self, address: Ipv4Addr) {
+        if let Some(offer) = self.offers.get_mut(&address) {
+            offer.tried = true;
+        }
+    }
+
+    /// Whether the address is new to the client, and nobody has asked the segment for it.
+    pub(crate) fn is_untried(&self, address: Ipv4Addr, client: &Identity) -> bool {
+        let its_own = self.leases.get(&address).is_some_and(|lease| client.owns(&lease.record));
+        !its_own && !self.offers.get(&address).is_some_and(|offer| offer.tried)
     }
 
     /// Puts a record in the place of the address's last one. It counts at once, even before it is saved.

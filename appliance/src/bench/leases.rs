@@ -126,6 +126,9 @@ impl Bench {
             (Outcome::Released | Outcome::Declined, Some(address)) => {
                 self.state().addresses.free(address);
             }
+            (Outcome::Conflict(user), Some(address)) => {
+                tracing::warn!(%mac, %address, user = %Mac(*user), "not offered: another machine uses this address");
+            }
             (Outcome::Ignored(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
             (Outcome::Refused(reason), _) => tracing::info!(%mac, %reason, "DHCP request refused"),
             (Outcome::NotSaved(reason), _) => {

@@ -48,8 +48,12 @@ impl Config {
                 options: reservation.options.clone(),
             });
         }
-        let config =
-            engine::Config { networks, authoritative: self.dhcp.authoritative, ..engine::Config::default() };
+        let config = engine::Config {
+            networks,
+            authoritative: self.dhcp.authoritative,
+            conflict_probe: self.dhcp.conflict_probe,
+            ..engine::Config::default()
+        };
         config.validate().map_err(|error| {
             let message = error.to_string();
             let (cause, cure) = cause_and_cure(&message);

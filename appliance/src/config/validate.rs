@@ -81,7 +81,6 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
     let mut findings = Findings { source, problems: Vec::new(), warnings: Vec::new() };
     let f = &mut findings;
     let bench = bench(file.bench, f);
-    f.no_effect(file.dhcp.conflict_probe.as_ref().filter(|on| **on), "dhcp.conflict-probe");
     let dhcp = dhcp::dhcp(file.dhcp, bench.address, f);
     f.no_effect(file.registrar.enabled.as_ref().filter(|on| *on.get_ref()), "registrar.enabled");
     f.no_effect(file.registrar.listen.as_ref(), "registrar.listen");

@@ -16,11 +16,14 @@ pub struct Config {
     pub authoritative: bool,
     /// Accept relay agent information (82) without a relay's address. Only for trusted circuits (RFC 3046 §2.1).
     pub trust_circuits: bool,
+    /// Ask the segment whether anybody uses an address before a client is offered it for the first time (RFC 2131
+    /// §3.1(2)). The offer then takes 0.3 s. Not possible through relays and on loopback.
+    pub conflict_probe: bool,
     /// How long an offered address is kept for its client; milliseconds.
     pub offer_hold: u64,
     /// Offers kept at a time; the oldest go first.
     pub max_offers: usize,
-    /// How long a declined address is set aside; milliseconds.
+    /// How long an address is set aside that a client declined or that was found in use; milliseconds.
     pub decline_hold: u64,
 }
 
@@ -30,6 +33,7 @@ impl Default for Config {
             networks: Vec::new(),
             authoritative: true,
             trust_circuits: false,
+            conflict_probe: true,
             offer_hold: 60_000,
             max_offers: 4096,
             decline_hold: 3_600_000,

@@ -28,9 +28,18 @@ impl Engine {
             ));
         };
         table.offer(address, &asked.client, asked.now);
+        // §3.1(2). Through a relay, ARP does not reach the client's segment.
+        let on_link = asked.packet.giaddr.is_unspecified() && table.network.contains(asked.local);
+        let probe = self.config.conflict_probe && on_link && table.is_untried(address, &asked.client);
         let lease = lease_time(&table.network.lease, asked.packet);
         let (reply, left_out) = answer(table, asked, grant, MessageType::Offer, address, Some(lease));
-        Finding { address: Some(address), reply: Some(reply), left_out, ..Finding::new(Outcome::Offered) }
+        Finding {
+            address: Some(address),
+            reply: Some(reply),
+            left_out,
+            probe: probe.then_some(address),
+            ..Finding::new(Outcome::Offered)
+        }
     }
 
     /// RFC 2131 §4.3.2, Table 4: what a REQUEST means shows in which of three fields it has.

@@ -4,6 +4,7 @@
 //! The caller saves the records of all [`Decision`]s in their order and reports with [`Engine::committed`] or
 //! [`Engine::commit_failed`]. A decision's reply and event leave once the commit they wait for has succeeded.
 
+mod conflict;
 mod handlers;
 
 use std::borrow::Cow;
@@ -43,6 +44,9 @@ pub struct Decision {
     pub reply: Option<Reply>,
     /// What to tell the observer.
     pub event: Event,
+    /// An address to ask the segment for before `reply` and `event` leave, where that can be done. Report with
+    /// [`Engine::probed`].
+    pub probe: Option<Ipv4Addr>,
 }
 
 /// The lease table and the rules.
@@ -69,6 +73,7 @@ struct Finding {
     write: Option<LeaseRecord>,
     after: u64,
     left_out: Vec<u8>,
+    probe: Option<Ipv4Addr>,
 }
 
 impl Finding {
@@ -82,6 +87,7 @@ impl Finding {
             write: None,
             after: 0,
             left_out: Vec::new(),
+            probe: None,
         }
     }
 
@@ -222,6 +228,7 @@ impl Engine {
                 relay: relay(packet),
                 left_out: finding.left_out,
             },
+            probe: finding.probe,
         };
         if let Some(record) = finding.write {
             self.write(record, &mut decision);

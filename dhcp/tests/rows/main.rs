@@ -8,6 +8,7 @@ mod lab;
 mod binding;
 mod choice;
 mod codec;
+mod conflict;
 mod delivery;
 mod messages;
 mod reply_options;

@@ -1,8 +1,11 @@
 //! The running server: datagrams in, the engine's decisions carried out, replies out.
 //!
 //! One task reads each link. One task saves leases, one commit at a time: what is granted while a commit is under way
-//! goes into the next, so that under load many ACKs share one write.
+//! goes into the next, so that under load many ACKs share one write. One more task waits for each address being tried.
 
+mod conflict;
+
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,18 +14,22 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, ConfigError};
-use crate::engine::{Engine, Reply};
+use crate::engine::{Decision, Engine, Reply};
 use crate::event::{Event, Outcome};
 use crate::journal::Journal;
 use crate::lease::LeaseRecord;
 use crate::packet::Packet;
 use crate::policy::Policy;
 use crate::sockets::{Door, LARGEST, Link, OpenError};
+use conflict::{Allowance, Question};
 
 /// Messages handled before other tasks get their turn.
 const BATCH: usize = 64;
 /// Replies that may wait for the journal; beyond that, messages go unanswered until it has caught up.
 const MOST_WAITING: usize = 4096;
+
+/// How long a socket that fails is left alone.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -69,7 +76,7 @@ pub struct Server {
 
 struct Inner {
     state: Mutex<State>,
-    doors: Vec<Door>,
+    doors: Vec<Arc<Door>>,
     policy: Arc<dyn Policy>,
     journal: Arc<dyn Journal>,
     clock: Clock,
@@ -85,6 +92,9 @@ struct State {
     /// The number of the last decision in `unsaved`.
     through: u64,
     waiting: Vec<Waiting>,
+    /// Addresses the segment is being asked for.
+    trying: HashSet<Ipv4Addr>,
+    allowance: Allowance,
 }
 
 /// A reply and an event that may leave once commit `after` has succeeded.
@@ -92,17 +102,33 @@ struct Waiting {
     after: u64,
     reply: Option<Reply>,
     event: Event,
-    door: usize,
+    door: Arc<Door>,
     source: SocketAddrV4,
+    writes: Vec<LeaseRecord>,
+}
+
+impl Waiting {
+    fn of(decision: Decision, door: &Arc<Door>, source: SocketAddrV4) -> Self {
+        let Decision { writes, after, reply, event, probe: _ } = decision;
+        Self { after, reply, event, door: Arc::clone(door), source, writes }
+    }
 }
 
 impl Server {
     /// Opens the links and starts serving. To be called within a tokio runtime.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let engine = Engine::new(setup.config, setup.leases)?;
-        let doors = setup.links.iter().map(Door::open).collect::<Result<Vec<_>, _>>()?;
+        let doors =
+            setup.links.iter().map(|link| Door::open(link).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         let inner = Arc::new(Inner {
-            state: Mutex::new(State { engine, unsaved: Vec::new(), through: 0, waiting: Vec::new() }),
+            state: Mutex::new(State {
+                engine,
+                unsaved: Vec::new(),
+                through: 0,
+                waiting: Vec::new(),
+                trying: HashSet::new(),
+                allowance: Allowance::full(),
+            }),
             doors,
             policy: setup.policy,
             journal: setup.journal,
@@ -112,8 +138,10 @@ impl Server {
         });
         let (stop_reading, reading) = watch::channel(false);
         let (stop_saving, saving) = watch::channel(false);
-        let readers =
-            (0..inner.doors.len()).map(|door| tokio::spawn(Arc::clone(&inner).read(door, reading.clone())));
+        let readers = inner
+            .doors
+            .iter()
+            .map(|door| tokio::spawn(Arc::clone(&inner).read(Arc::clone(door), reading.clone())));
         let readers = Mutex::new(readers.collect());
         let saver = Mutex::new(Some(tokio::spawn(Arc::clone(&inner).save(saving))));
         Ok(Self { inner, stop_reading, stop_saving, readers, saver })
@@ -166,26 +194,29 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read(self: Arc<Self>, at: usize, mut stop: watch::Receiver<bool>) {
-        let Some(door) = self.doors.get(at) else { return };
+    async fn read(self: Arc<Self>, door: Arc<Door>, mut stop: watch::Receiver<bool>) {
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = self.serve(&door) => {}
+            () = hear_answers(&door) => {}
+        }
+    }
+
+    async fn serve(self: &Arc<Self>, door: &Arc<Door>) {
         let mut buffer = vec![0; LARGEST];
         loop {
-            let ready = tokio::select! {
-                _ = stop.changed() => return,
-                ready = door.readable() => ready,
-            };
-            let outcome = ready.and_then(|()| self.receive(at, door, &mut buffer));
-            if let Err(cause) = outcome {
+            let ready = door.readable().await;
+            if let Err(cause) = ready.and_then(|()| self.receive(door, &mut buffer)) {
                 // An interface that goes down and comes back must not end the service.
                 tracing::warn!(address = %door.local, %cause, "DHCP cannot receive; trying again");
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(AGAIN).await;
             }
             tokio::task::yield_now().await;
         }
     }
 
     /// Handles what is there, up to a batch.
-    fn receive(&self, at: usize, door: &Door, buffer: &mut [u8]) -> std::io::Result<()> {
+    fn receive(self: &Arc<Self>, door: &Arc<Door>, buffer: &mut [u8]) -> std::io::Result<()> {
         let mut ready = Vec::new();
         let mut result = Ok(());
         let mut state = self.state();
@@ -209,32 +240,40 @@ impl Inner {
                 continue;
             }
             let now = (self.clock)();
-            let decision = state.engine.handle(now, &packet, door.ingress(&received), &*self.policy);
-            let waiting = Waiting {
-                after: decision.after,
-                reply: decision.reply,
-                event: decision.event,
-                door: at,
-                source: received.source,
-            };
-            if !decision.writes.is_empty() {
-                state.unsaved.extend(decision.writes);
-                state.through = decision.after;
+            let ingress = door.ingress(received.unicast);
+            let mut decision = Some(state.engine.handle(now, &packet, ingress, &*self.policy));
+            if door.arp.is_some() {
+                let question = || Question {
+                    packet,
+                    unicast: received.unicast,
+                    door: Arc::clone(door),
+                    source: received.source,
+                };
+                decision = decision.and_then(|decision| self.try_first(&mut state, question, decision));
             }
-            if waiting.after == 0 {
-                ready.push(waiting);
-            } else {
-                state.waiting.push(waiting);
+            if let Some(decision) = decision {
+                self.carry_out(&mut state, Waiting::of(decision, door, received.source), &mut ready);
             }
-        }
-        if !state.unsaved.is_empty() {
-            self.to_save.notify_one();
         }
         drop(state);
         for done in &ready {
             self.finish(done);
         }
         result
+    }
+
+    /// Hands over what is to be saved. What need not wait for that goes to `ready`, to be finished without the lock.
+    fn carry_out(&self, state: &mut State, mut waiting: Waiting, ready: &mut Vec<Waiting>) {
+        if !waiting.writes.is_empty() {
+            state.unsaved.append(&mut waiting.writes);
+            state.through = waiting.after;
+            self.to_save.notify_one();
+        }
+        if waiting.after == 0 {
+            ready.push(waiting);
+        } else {
+            state.waiting.push(waiting);
+        }
     }
 
     async fn save(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
@@ -282,10 +321,20 @@ impl Inner {
     /// The observer is told first, so that it knows a client by its address before that client can use it.
     fn finish(&self, done: &Waiting) {
         (self.observer)(&done.event);
-        if let (Some(reply), Some(door)) = (&done.reply, self.doors.get(done.door))
-            && let Err(cause) = door.send(reply, done.source)
+        if let Some(reply) = &done.reply
+            && let Err(cause) = done.door.send(reply, done.source)
         {
             tracing::warn!(to = ?reply.destination, %cause, "a DHCP reply could not be sent");
         }
+    }
+}
+
+/// Takes in answers about addresses being tried; without ARP there are none.
+async fn hear_answers(door: &Door) {
+    let Some(arp) = &door.arp else { return std::future::pending().await };
+    loop {
+        let cause = arp.listen().await;
+        tracing::debug!(address = %door.local, %cause, "ARP cannot be received; trying again");
+        tokio::time::sleep(AGAIN).await;
     }
 }
