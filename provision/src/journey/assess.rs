@@ -1,9 +1,10 @@
 //! From facts, library, catalog and the time to what a phone is given next.
 
-use super::belief::{Belief, believe};
+use super::belief::{Belief, Fetch, believe, fetched};
 use super::stall;
+use super::tries::{Tries, tries};
 use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Ratio, Stage};
-use super::way::{Context, Way, attempt, way};
+use super::way::{Context, Way, way};
 use super::{Journey, Round};
 use crate::client::Persona;
 use crate::library::Library;
@@ -22,7 +23,7 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let name = journey.model().or_else(|| context.entry.and_then(|entry| entry.model.clone()));
     let way = way(journey, &belief, name.as_deref(), context);
     let license = license_state(journey, &belief, &way, context);
-    let attempt = attempt(journey, way.hops.first().map(|hop| &hop.to));
+    let tries = tries(journey, way.hops.first().map(|hop| &hop.to), &belief, context);
     let round = journey.rounds.last().filter(|round| round.booted.is_none());
     let mut verdict = Assessment {
         model: name,
@@ -36,9 +37,9 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
         hops: 0,
         stage: Stage::Seen,
         hold: way.refusal.clone(),
-        writing: round.is_some_and(|round| !round.components.is_empty()),
+        writing: round.is_some_and(|round| writes(round, context)),
         progress: progress(round, way.hops.first(), context.library),
-        attempt,
+        attempt: tries.number,
         license,
         next: way.next.clone(),
         deadline: None,
@@ -49,8 +50,18 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
         verdict.hold = None;
         return verdict;
     }
-    settle_stage(&mut verdict, journey, &belief, &way, context);
+    settle_stage(&mut verdict, journey, &belief, &way, tries, context);
     verdict
+}
+
+/// From its first component until it starts again, or nothing moves any more, a phone may be writing flash.
+fn writes(round: &Round, context: &Context<'_>) -> bool {
+    let timing = &context.settings.timing;
+    let patience = match fetched(round, context.library) {
+        Fetch::Part => timing.transfer_idle,
+        Fetch::Whole | Fetch::Doubtful => timing.flash,
+    };
+    !round.components.is_empty() && round.broken.is_none() && context.now - round.last < patience
 }
 
 fn persona(belief: &Belief) -> Persona {
@@ -138,6 +149,7 @@ fn settle_stage(
     journey: &Journey,
     belief: &Belief,
     way: &Way,
+    tries: Tries,
     context: &Context<'_>,
 ) {
     let mut deadlines = Vec::new();
@@ -151,9 +163,7 @@ fn settle_stage(
             (true, false) => Stage::Moving,
             (true, true) => Stage::Crossing,
         };
-        if let Some((stage, hold)) =
-            stall::on_the_way(journey, belief, hop, verdict.attempt, context, &mut deadlines)
-        {
+        if let Some((stage, hold)) = stall::on_the_way(journey, belief, hop, tries, context, &mut deadlines) {
             verdict.stage = stage;
             verdict.hold = Some(hold);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Journey, Offer, Round};
 use crate::client::{self, Persona};
-use crate::library::Library;
+use crate::library::{Library, Platform};
 use crate::load::{Kind, LoadName, Side, Version};
 use crate::settings::Timing;
 use crate::time::Time;
@@ -108,7 +108,7 @@ fn claims<'a>(
             let why = format!("its upgrade rule chose {}, which only this load does", round.load);
             claims.push((round.began, Claim::Runs(running, Strength::Behavior, why)));
         }
-        if let Some(booted) = round.booted.filter(|_| arrived_whole(round, library)) {
+        if let Some(booted) = round.booted.filter(|_| fetched(round, library) == Fetch::Whole) {
             let why = "it fetched the load and its components whole and started again".into();
             claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
         }
@@ -143,7 +143,12 @@ fn silence_tells(offer: &Offer) -> bool {
 /// From when, and for how long, silence has to last. A phone that waits for its license to be accepted is silent
 /// too, but comes back for the license; so silence counts from the license, and as long as a license may take,
 /// unless the phone says that it has the release already.
-fn silence(offer: &Offer, journey: &Journey, release: Option<&Version>, timing: &Timing) -> (Time, Duration) {
+pub(super) fn silence(
+    offer: &Offer,
+    journey: &Journey,
+    release: Option<&Version>,
+    timing: &Timing,
+) -> (Time, Duration) {
     match journey.license_given.filter(|(_, latest)| *latest >= offer.at) {
         Some((_, latest)) if release.is_none_or(|release| !same_release(release, offer.load.version())) => {
             (latest, timing.license)
@@ -255,26 +260,46 @@ impl Belief {
     }
 }
 
-/// Whether a round brought everything a phone needs to run the load. A phone may keep a component it has
-/// already, and one name means the same bytes in every package; so only those count that no other load
-/// shares, and of these, if there are any, those that carry the load's own version.
-pub fn arrived_whole(round: &Round, library: &Library) -> bool {
-    let whole =
-        |name: &String| round.components.get(&name.to_ascii_lowercase()).is_some_and(|file| file.whole());
-    let Some(load) = library.loads.get(&round.load) else {
-        return !round.components.is_empty() && round.components.values().all(|file| file.whole());
-    };
+/// How much of a load a round brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetch {
+    /// Everything the phone needs: what was not fetched, it has.
+    Whole,
+    /// All that only this load has; whether the rest was not needed or was cut off, nothing tells.
+    Doubtful,
+    /// Something is missing.
+    Part,
+}
+
+/// What a round brought. A phone may keep a component it has already, since one name means the same bytes in every
+/// package; so only those have to come that no other load shares, and of these, if there are any, those that carry
+/// the load's own version. But a fetch that was cut off before its last components looks the same, and leaves the
+/// phone on its old load: only where the phone went through the list in order to its very end was the rest
+/// left out on purpose.
+pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
+    let Some(load) = library.loads.get(&round.load) else { return Fetch::Part };
     let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
-    load.platforms.iter().filter(|platform| !platform.components.is_empty()).any(|platform| {
+    let platforms = load.platforms.iter().filter(|platform| !platform.components.is_empty());
+    let grade = |platform: &Platform| {
+        let progress = |name: &String| round.components.get(&name.to_ascii_lowercase());
+        let whole = |name: &String| progress(name).is_some_and(|file| file.whole());
+        if platform.components.iter().all(whole) {
+            return Fetch::Whole;
+        }
         let own: Vec<&String> =
             platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
         let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
-        match (versioned.is_empty(), own.is_empty()) {
-            (false, _) => versioned.into_iter().all(whole),
-            (true, false) => own.into_iter().all(whole),
-            (true, true) => platform.components.iter().all(whole),
+        let needed = if versioned.is_empty() { own } else { versioned };
+        if needed.is_empty() || !needed.into_iter().all(whole) {
+            return Fetch::Part;
         }
-    })
+        let begun: Vec<Time> =
+            platform.components.iter().filter_map(progress).map(|file| file.began).collect();
+        let to_the_end = platform.components.last().is_some_and(whole) && begun.is_sorted();
+        if to_the_end { Fetch::Whole } else { Fetch::Doubtful }
+    };
+    let grades: Vec<Fetch> = platforms.map(grade).collect();
+    [Fetch::Whole, Fetch::Doubtful].into_iter().find(|grade| grades.contains(grade)).unwrap_or(Fetch::Part)
 }
 
 fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> bool {

@@ -48,6 +48,8 @@ pub struct Round {
 /// How far a file got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
+    /// When its first bytes arrived.
+    pub began: Time,
     /// Bytes from the start without a gap.
     pub reached: u64,
     /// Bytes in all.

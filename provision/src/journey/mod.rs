@@ -19,6 +19,7 @@ mod observation;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod tries;
 mod verdict;
 mod way;
 
@@ -305,7 +306,7 @@ impl Journey {
         {
             return;
         }
-        let progress = round.components.entry(key).or_insert(Progress { reached: 0, size });
+        let progress = round.components.entry(key).or_insert(Progress { began: at, reached: 0, size });
         progress.size = size;
         if from <= progress.reached {
             progress.reached = progress.reached.max(to.min(size));

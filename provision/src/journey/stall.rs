@@ -1,6 +1,7 @@
 //! A phone that is not getting on: what it was last seen doing, and the cure.
 
-use super::belief::Belief;
+use super::belief::{Belief, Fetch, fetched};
+use super::tries::Tries;
 use super::verdict::{Hold, HoldCode, Stage};
 use super::way::Context;
 use super::{Journey, Round};
@@ -17,13 +18,13 @@ pub(super) fn on_the_way(
     journey: &Journey,
     belief: &Belief,
     hop: &Hop,
-    attempt: u32,
+    tries: Tries,
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
     let timing = &context.settings.timing;
     let now = context.now;
-    if attempt > timing.attempts {
+    if tries.failures >= timing.attempts {
         let cause = format!(
             "{} attempts to load {} failed; last: {}",
             timing.attempts,
@@ -35,9 +36,11 @@ pub(super) fn on_the_way(
             Hold::new(HoldCode::Failed, cause, "check cable and power, then retry it"),
         ));
     }
-    if let Some(round) = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to)
-    {
-        return in_round(round, context, deadlines);
+    let offer = journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none());
+    let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to);
+    // A fetch older than the latest document belongs to an attempt that was given up.
+    if let Some(round) = round.filter(|round| offer.is_none_or(|offer| round.last >= offer.at)) {
+        return in_round(round, belief.side, context, deadlines);
     }
     if let Some(at) = signed_only(journey) {
         deadlines.push(at + timing.not_asking);
@@ -55,9 +58,7 @@ pub(super) fn on_the_way(
         }
         return None;
     }
-    if let Some(offer) =
-        journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none())
-    {
+    if let Some(offer) = offer {
         if let Some(answered) = offer.answered {
             // Told, fetched, and the round is over: the phone will ask again by itself.
             deadlines.push(answered + timing.flash);
@@ -78,10 +79,15 @@ pub(super) fn on_the_way(
     waits_for_configuration(journey, belief, context, deadlines)
 }
 
-fn in_round(round: &Round, context: &Context<'_>, deadlines: &mut Vec<Time>) -> Option<(Stage, Hold)> {
+fn in_round(
+    round: &Round,
+    side: Option<Side>,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
     let timing = &context.settings.timing;
     let idle = context.now - round.last;
-    if super::belief::arrived_whole(round, context.library) {
+    if fetched(round, context.library) != Fetch::Part {
         deadlines.push(round.last + timing.flash);
         return (idle >= timing.flash).then(|| {
             failed(format!(
@@ -90,8 +96,13 @@ fn in_round(round: &Round, context: &Context<'_>, deadlines: &mut Vec<Time>) -> 
             ))
         });
     }
-    deadlines.push(round.last + timing.transfer_idle);
-    (idle >= timing.transfer_idle).then(|| {
+    // A Multiplatform phone comes back by itself for its profile, and so for the next attempt.
+    let patience = match side {
+        Some(Side::Multiplatform) => timing.transfer_idle + timing.not_asking,
+        _ => timing.transfer_idle,
+    };
+    deadlines.push(round.last + patience);
+    (idle >= patience).then(|| {
         let what = round.broken.clone().unwrap_or_else(|| "nothing has moved since".into());
         failed(format!("its fetch of {} stopped: {what}", round.load))
     })

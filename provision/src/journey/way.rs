@@ -1,8 +1,9 @@
 //! The way ahead of a phone: its route, what forbids it, and what it is given next.
 
+use super::Journey;
 use super::belief::Belief;
+use super::tries::{Tries, tries};
 use super::verdict::{Hold, HoldCode, Next};
-use super::{Journey, Round};
 use crate::catalog::{Catalog, Eligibility, Model, Vid};
 use crate::library::Library;
 use crate::load::{Direction, Kind, LoadName};
@@ -185,11 +186,11 @@ fn along(
         _ if obstacle.is_some() => Next::Nothing,
         None => Next::Final,
         Some(first) => {
-            let attempt = attempt(journey, Some(&first.to));
-            if attempt > context.settings.timing.attempts {
+            let Tries { number, failures } = tries(journey, Some(&first.to), belief, context);
+            if failures >= context.settings.timing.attempts {
                 Next::Nothing
             } else {
-                named(first, hops.get(1), belief, attempt, hops.iter().any(|hop| hop.license), vid, context)
+                named(first, hops.get(1), belief, number, hops.iter().any(|hop| hop.license), vid, context)
             }
         }
     };
@@ -225,16 +226,4 @@ fn named(
         _ => (first.to.clone(), None),
     };
     Next::Load { load, when, attempt, license }
-}
-
-/// Which attempt at a load this is, from 1: one more than the fetches of it that failed since the operator's
-/// latest retry. Where one of them had succeeded, the phone would be past this hop.
-pub(super) fn attempt(journey: &Journey, load: Option<&LoadName>) -> u32 {
-    let since = journey.retried.unwrap_or_default();
-    let failed = |round: &&Round| {
-        Some(&round.load) == load
-            && round.began >= since
-            && (round.booted.is_some() || round.broken.is_some())
-    };
-    1 + journey.rounds.iter().filter(failed).count() as u32
 }

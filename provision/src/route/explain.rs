@@ -84,7 +84,7 @@ impl Planner<'_> {
         (!missing.is_empty()).then(|| NoRoute {
             code: NoRouteCode::FirmwareMissing,
             cause: format!("the library lacks {}, of {}", missing.join(", "), loads.join(" and ")),
-            cure: format!("import Cisco's package of {}", loads.join(" and ")),
+            cure: format!("put the files of Cisco's package of {} into firmware/", loads.join(" and ")),
             missing,
         })
     }
@@ -240,7 +240,7 @@ fn damaged(name: &LoadName, load: &Load) -> NoRoute {
     NoRoute {
         code: NoRouteCode::FirmwareDamaged,
         cause: format!("{name} is damaged: {}", what.join(", ")),
-        cure: format!("import Cisco's package of {name} again"),
+        cure: format!("put the files of Cisco's package of {name} into firmware/ again"),
         missing: load.damaged.iter().map(|(file, _)| file.clone()).collect(),
     }
 }

@@ -102,6 +102,7 @@ fn after_a_whole_crossing_load_the_phone_is_on_the_far_side_whatever_dhcp_says()
 #[test]
 fn a_component_the_phone_has_already_need_not_be_fetched_again() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.library.loads.get_mut(&load(FLOOR)).unwrap().platforms[0].components.reverse();
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
@@ -233,4 +234,38 @@ fn a_phone_on_the_target_that_fetches_its_license_all_the_same_is_done_in_the_en
         bench.pass(60);
     }
     assert_eq!(bench.verdict().stage, Stage::Done);
+}
+
+#[test]
+fn a_fetch_that_stands_still_starts_the_next_attempt_when_the_phone_comes_back() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.see(Fact::LoadsGiven { load: load(MPP) });
+    bench.see(Fact::Fetched { name: "rootfs88xx.11-2-3MPP-398.sbn".into(), from: 0, to: 10, size: 1000 });
+    bench.pass(60);
+    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 1, .. }));
+    bench.pass(60);
+    assert!(!bench.verdict().writing);
+    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }));
+    assert_eq!(bench.hold(), (Stage::Moving, None));
+    bench.fetches(MPP);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    assert_eq!(bench.verdict().load, Some(load(MPP)));
+}
+
+#[test]
+fn a_fetch_cut_off_before_its_last_component_is_named_again() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.see(Fact::LoadsGiven { load: load(FLOOR) });
+    bench.see(Fact::Fetched { name: "rootfs88xx.12-5-1SR1-4.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().load, None, "it may be on its old load still");
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    bench.pass(121);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)), "it does not ask again: it runs it");
 }

@@ -1,0 +1,52 @@
+//! Attempts at a hop. A Multiplatform phone does not try an upgrade again until its URL changes (AG-fmt), so each
+//! attempt has a number of its own, which never falls back.
+
+use super::belief::{Belief, Fetch, fetched, silence};
+use super::way::Context;
+use super::{Journey, Offer};
+use crate::load::{LoadName, Side};
+
+/// How often a load has been tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tries {
+    /// This attempt's number, from 1.
+    pub number: u32,
+    /// Attempts that failed since the operator's latest retry.
+    pub failures: u32,
+}
+
+/// The attempts at a load that the phone is believed not to run yet.
+pub(super) fn tries(
+    journey: &Journey,
+    load: Option<&LoadName>,
+    belief: &Belief,
+    context: &Context<'_>,
+) -> Tries {
+    let offers = || journey.offers.iter().filter(|offer| Some(&offer.load) == load);
+    let Some(latest) = offers().next_back() else {
+        return Tries { number: 1, failures: 0 };
+    };
+    let number = latest.attempt + u32::from(failed(latest, journey, belief, context));
+    let since = journey.retried.unwrap_or_default();
+    let first = offers().find(|offer| offer.at >= since).map_or(number, |offer| offer.attempt);
+    Tries { number, failures: number.saturating_sub(first) }
+}
+
+/// Whether what an offer led to has ended without the phone getting on.
+fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'_>) -> bool {
+    let timing = &context.settings.timing;
+    let round = journey.rounds.iter().rev().find(|round| round.load == offer.load && round.last >= offer.at);
+    match round {
+        Some(round) if round.booted.is_some() => true,
+        Some(round) => {
+            let idle = context.now - round.last >= timing.transfer_idle;
+            round.broken.is_some() || (idle && fetched(round, context.library) == Fetch::Part)
+        }
+        // Its first request may have been lost: told again in the same words, the phone would not move.
+        None if offer.side == Side::Multiplatform && offer.closed.is_none() => {
+            let (from, wait) = silence(offer, journey, belief.release.as_ref(), timing);
+            context.now - from >= wait
+        }
+        None => false,
+    }
+}
