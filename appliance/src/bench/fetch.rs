@@ -125,7 +125,7 @@ impl Bench {
     fn loads(&self, state: &mut State, mac: Mac, name: &str, fetch: &Fetch) -> Answer {
         let load = name.parse::<LoadName>().ok();
         let verdict = self.assess(state, mac);
-        let permitted = load.filter(|load| verdict.permits(load));
+        let permitted = load.filter(|load| verdict.permits(load, &state.shelf.index));
         let file = permitted.as_ref().and_then(|load| state.shelf.open(&load.loads_file()));
         let (Some(load), Some(file)) = (permitted, file) else {
             tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");

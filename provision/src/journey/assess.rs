@@ -190,7 +190,12 @@ fn settle_target(
     verdict.next = Next::License;
     let from = journey.license_given.map_or(belief.since, |(_, latest)| latest);
     deadlines.push(from + context.settings.timing.license);
-    if verdict.license != LicenseState::Fetched && context.now - from >= context.settings.timing.license {
+    if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
+        verdict.stage = stage;
+        verdict.hold = Some(hold);
+    } else if verdict.license != LicenseState::Fetched
+        && context.now - from >= context.settings.timing.license
+    {
         verdict.stage = Stage::Stuck;
         verdict.hold = Some(Hold::new(
             HoldCode::Failed,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Journey, Offer, Round};
-use crate::client::{self, Persona};
+use crate::client::{self, Persona, Signal};
 use crate::library::{Library, Platform};
 use crate::load::{Kind, LoadName, Side, Version};
 use crate::settings::Timing;
@@ -40,6 +40,7 @@ enum Strength {
 enum Claim<'a> {
     Runs(&'a LoadName, Strength, String),
     RunsNot(&'a LoadName),
+    SaysRelease(String),
     On(Side, &'static str),
     DhcpSays(Side),
 }
@@ -122,6 +123,10 @@ fn claims<'a>(
             claims.push((at, Claim::Runs(&offer.load, Strength::Silence, why)));
         }
     }
+    let said = agent(journey).and_then(|agent| agent.version);
+    if let (Some(at), Some(release)) = (journey.user_agent_at, said) {
+        claims.push((at, Claim::SaysRelease(release)));
+    }
     if let Some(at) = journey.enterprise_asked {
         claims.push((at, Claim::On(Side::Enterprise, "it asks for Enterprise boot files")));
     }
@@ -135,6 +140,7 @@ fn claims<'a>(
 /// side whose document the phone read.
 fn silence_tells(offer: &Offer) -> bool {
     offer.answered.is_none()
+        && !offer.refused
         && !offer.conditional
         && offer.load.kind().side() == offer.side
         && !matches!(offer.load.kind(), Kind::Transition(_))
@@ -163,14 +169,25 @@ const TRANSITION_RELEASE: (u16, u16, u16) = (11, 2, 3);
 /// The Multiplatform release that the User-Agent tells, where no transition load is of that release: whether
 /// those name themselves like Multiplatform loads is not known.
 fn release(journey: &Journey, library: &Library) -> Option<Version> {
-    let agent = client::user_agent(journey.user_agent.as_deref()?)?;
-    let release: Version = agent.version?.parse().ok()?;
+    let release: Version = agent(journey)?.version?.parse().ok()?;
     let ambiguous = (release.major, release.minor, release.micro) <= TRANSITION_RELEASE
         || library
             .loads
             .keys()
             .any(|load| matches!(load.kind(), Kind::Transition(_)) && same_release(load.version(), &release));
-    (agent.persona == Persona::Multiplatform && !ambiguous).then_some(release)
+    (!ambiguous).then_some(release)
+}
+
+fn agent(journey: &Journey) -> Option<Signal> {
+    let agent = client::user_agent(journey.user_agent.as_deref()?)?;
+    (agent.persona == Persona::Multiplatform).then_some(agent)
+}
+
+/// Whether a load can be of the release that a User-Agent says, which may leave out the last number.
+fn is_of(load: &LoadName, said: &str) -> bool {
+    let version = load.version();
+    let numbers = [version.major, version.minor, version.micro].map(|number| number.to_string());
+    said.split('.').zip(numbers).all(|(said, number)| said == number)
 }
 
 fn same_release(one: &Version, other: &Version) -> bool {
@@ -201,6 +218,13 @@ impl Belief {
                 self.back_to(at, side, format!("it asks for {load}, so it does not run it"));
             }
             Claim::RunsNot(_) => {}
+            Claim::SaysRelease(said) => {
+                let denied = |load: &&LoadName| load.kind() == Kind::Multiplatform && !is_of(load, &said);
+                if let Some(load) = self.load.as_ref().filter(denied) {
+                    let why = format!("its User-Agent says release {said}, so it does not run {load}");
+                    self.back_to(at, Side::Multiplatform, why);
+                }
+            }
             Claim::On(side, why) => self.on(at, side, why, journey),
             // A phone that fetched all of a crossing load is on the far side, whatever it sends.
             Claim::DhcpSays(side) => {

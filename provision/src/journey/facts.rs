@@ -24,7 +24,10 @@ pub struct Offer {
     pub side: Side,
     /// The phone asked for the `.loads` file.
     pub answered: Option<Time>,
-    /// A boot or another offer ended it.
+    /// It asked, and was refused.
+    #[serde(default)]
+    pub refused: bool,
+    /// A boot, a refusal or another offer ended it.
     pub closed: Option<Time>,
 }
 
@@ -50,7 +53,7 @@ pub struct Round {
 pub struct Progress {
     /// When its first bytes arrived.
     pub began: Time,
-    /// Bytes from the start without a gap.
+    /// One past the furthest byte that arrived.
     pub reached: u64,
     /// Bytes in all.
     pub size: u64,

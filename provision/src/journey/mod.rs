@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::client;
 use crate::load::{LoadName, Side};
 use crate::mac::Mac;
+use crate::names::{self, Asked};
 use crate::time::Time;
 
 mod assess;
@@ -58,6 +59,9 @@ pub struct Journey {
     pub dhcp_at: Option<Time>,
     /// Latest User-Agent.
     pub user_agent: Option<String>,
+    /// When it was sent.
+    #[serde(default)]
+    pub user_agent_at: Option<Time>,
     /// The model as file names told it.
     pub named_model: Option<String>,
     /// Latest boot.
@@ -102,6 +106,7 @@ impl Journey {
             request_list: Vec::new(),
             dhcp_at: None,
             user_agent: None,
+            user_agent_at: None,
             named_model: None,
             booted: None,
             asked: None,
@@ -160,15 +165,13 @@ impl Journey {
                     attempt: *attempt,
                     side: *side,
                     answered: None,
+                    refused: false,
                     closed: None,
                 });
             }
             Fact::LoadsGiven { load } => self.loads_given(at, load),
-            Fact::LoadsRefused { name } => {
-                self.asked = Some(at);
-                self.refused = Some((at, name.clone()));
-            }
-            Fact::Fetched { name, from, to, size } => self.fetched(at, name, *from, *to, *size),
+            Fact::LoadsRefused { name } => self.loads_refused(at, name),
+            Fact::Fetched { name, to, size, .. } => self.fetched(at, name, *to, *size),
             Fact::Broken { name, cause } => self.broken(at, name, cause),
             Fact::LicenseGiven { .. } => {
                 let first = self.license_given.map_or(at, |(first, _)| first);
@@ -240,6 +243,7 @@ impl Journey {
         }
         if let Some(agent) = agent {
             self.user_agent = Some(agent.clone());
+            self.user_agent_at = Some(at);
         }
     }
 
@@ -274,13 +278,31 @@ impl Journey {
         }
     }
 
+    /// A phone that asks for a load it was told of does not run it, however long it was silent. The document is
+    /// spent: a Multiplatform phone does not try the same URL again.
+    fn loads_refused(&mut self, at: Time, name: &str) {
+        self.asked = Some(at);
+        self.refused = Some((at, name.to_owned()));
+        let since_boot = |offer: &&Offer| Some(offer.at) >= self.booted && offer.load.as_str() == name;
+        let Some(told) = self.offers.iter().rev().find(since_boot).map(|offer| offer.at) else {
+            return;
+        };
+        for offer in self.offers.iter_mut().filter(|offer| offer.at == told) {
+            offer.refused = true;
+            offer.closed.get_or_insert(at);
+        }
+    }
+
     fn loads_given(&mut self, at: Time, load: &LoadName) {
         self.asked = Some(at);
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
             offer.answered.get_or_insert(at);
         }
         match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
-            Some(round) => round.last = at,
+            Some(round) => {
+                round.last = at;
+                round.broken = None;
+            }
             None => self.rounds.push(Round {
                 load: load.clone(),
                 began: at,
@@ -293,28 +315,28 @@ impl Journey {
         drop_oldest(&mut self.rounds, KEPT);
     }
 
-    fn fetched(&mut self, at: Time, name: &str, from: u64, to: u64, size: u64) {
+    fn fetched(&mut self, at: Time, name: &str, to: u64, size: u64) {
         self.asked = Some(at);
-        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else {
+        let (Some(round), Some(part)) = (self.open_round(), part(name)) else {
             return;
         };
         round.last = at;
         round.broken = None;
         let key = name.to_ascii_lowercase();
-        if std::path::Path::new(&key).extension().is_some_and(|extension| extension == "loads")
+        if part == Part::Loads
             || (round.components.len() >= COMPONENTS_KEPT && !round.components.contains_key(&key))
         {
             return;
         }
         let progress = round.components.entry(key).or_insert(Progress { began: at, reached: 0, size });
         progress.size = size;
-        if from <= progress.reached {
-            progress.reached = progress.reached.max(to.min(size));
-        }
+        // Who asks for the rest of a file has its beginning, also where a connection or this bench broke down
+        // before that was seen.
+        progress.reached = progress.reached.max(to.min(size));
     }
 
     fn broken(&mut self, at: Time, name: &str, cause: &str) {
-        let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_none()) else {
+        let (Some(round), Some(_)) = (self.open_round(), part(name)) else {
             return;
         };
         // A file that had arrived already and is asked for again breaks nothing.
@@ -323,6 +345,25 @@ impl Journey {
         }
         round.last = at;
         round.broken = Some(format!("{name}: {cause}"));
+    }
+
+    fn open_round(&mut self) -> Option<&mut Round> {
+        self.rounds.last_mut().filter(|round| round.booted.is_none())
+    }
+}
+
+#[derive(PartialEq)]
+enum Part {
+    Loads,
+    Component,
+}
+
+/// What part of a load this file is; licenses, ring lists and the like are none.
+fn part(name: &str) -> Option<Part> {
+    match names::parse(name) {
+        Asked::Loads { .. } => Some(Part::Loads),
+        Asked::Component { .. } => Some(Part::Component),
+        _ => None,
     }
 }
 

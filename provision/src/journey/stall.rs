@@ -43,7 +43,7 @@ pub(super) fn on_the_way(
         return in_round(round, belief.side, context, deadlines);
     }
     if let Some(at) = signed_only(journey) {
-        deadlines.push(at + timing.not_asking);
+        deadlines.push(at + timing.not_asking / 3);
         if now - at >= timing.not_asking / 3 {
             let cause =
                 "it asks for signed configuration only, so it holds the trust list of its old call manager";
@@ -65,6 +65,9 @@ pub(super) fn on_the_way(
             return (now - answered >= timing.flash)
                 .then(|| failed(format!("it fetched {} and did not go on", hop.to)));
         }
+        if let Some(stuck) = license_not_accepted(journey, offer.at, context) {
+            return Some(stuck);
+        }
         let since = journey.license_given.map_or(offer.at, |(_, latest)| latest.max(offer.at));
         let wait = if hop.license && belief.side == Some(Side::Multiplatform) {
             timing.license
@@ -77,6 +80,22 @@ pub(super) fn on_the_way(
             .then(|| failed(format!("it was told to load {} and does not ask for it", hop.to)));
     }
     waits_for_configuration(journey, belief, context, deadlines)
+}
+
+/// A phone fetches its license again for as long as it does not accept it.
+pub(super) fn license_not_accepted(
+    journey: &Journey,
+    since: Time,
+    context: &Context<'_>,
+) -> Option<(Stage, Hold)> {
+    let patience = context.settings.timing.license;
+    let (first, latest) = journey.license_given?;
+    let asking = context.now - latest < patience;
+    (asking && latest - first.max(since) >= patience).then(|| {
+        let cause = "it fetches its license again and again, so it does not accept it";
+        let cure = "see that the license is this phone's and for this direction; order another if it is";
+        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure))
+    })
 }
 
 fn in_round(
@@ -108,7 +127,8 @@ fn in_round(
     })
 }
 
-/// An Enterprise phone reads its configuration only when it boots; one that is held asks again by itself.
+/// An Enterprise phone reads its configuration only when it boots; one that is held asks again by itself. A
+/// Multiplatform phone comes back every minute.
 fn waits_for_configuration(
     journey: &Journey,
     belief: &Belief,
@@ -120,6 +140,12 @@ fn waits_for_configuration(
     // A phone that was told to load what it runs already is settled and will not ask again.
     let settled = belief.side == Some(Side::Enterprise) && belief.since > asked;
     deadlines.push(asked + wait);
+    if belief.side == Some(Side::Multiplatform) {
+        return (context.now - asked >= wait).then(|| {
+            let cause = "it has stopped asking for its profile";
+            (Stage::Stuck, Hold::new(HoldCode::NotAsking, cause, "check cable and power, then restart it"))
+        });
+    }
     (settled || context.now - asked >= wait).then(|| {
         let cause = format!(
             "it runs {} and reads its configuration only when it starts",

@@ -1,6 +1,7 @@
 //! Journeys as a bench sees them: facts in, what the phone is given out.
 
 mod holds;
+mod mishaps;
 mod walks;
 
 use std::time::Duration;
@@ -128,12 +129,16 @@ impl Bench {
     }
 
     fn fetches(&mut self, name: &str) {
-        assert!(self.verdict().permits(&load(name)), "{name} is not permitted: {:?}", self.verdict());
+        assert!(self.permits(name), "{name} is not permitted: {:?}", self.verdict());
         self.see(Fact::LoadsGiven { load: load(name) });
         let components: Vec<_> = self.library.loads[&load(name)].platforms[0].components.clone();
         for name in components {
             self.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000 });
         }
+    }
+
+    fn permits(&self, name: &str) -> bool {
+        self.verdict().permits(&load(name), &self.library)
     }
 
     fn hold(&self) -> (Stage, Option<HoldCode>) {

@@ -34,6 +34,9 @@ pub(super) fn tries(
 
 /// Whether what an offer led to has ended without the phone getting on.
 fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'_>) -> bool {
+    if offer.refused {
+        return true;
+    }
     let timing = &context.settings.timing;
     let round = journey.rounds.iter().rev().find(|round| round.load == offer.load && round.last >= offer.at);
     match round {

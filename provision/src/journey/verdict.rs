@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Persona;
+use crate::library::Library;
 use crate::load::LoadName;
 use crate::time::Time;
 
@@ -171,9 +172,11 @@ pub enum Next {
 }
 
 impl Assessment {
-    /// Whether the phone may have this load's `.loads` file: the last gate, whoever told it to ask.
-    pub fn permits(&self, name: &LoadName) -> bool {
-        matches!(&self.next, Next::Load { load, when, .. } if load == name || when.as_ref() == Some(name))
+    /// Whether the phone may have this load's `.loads` file: the last gate, whoever told it to ask. A condition may
+    /// name a load that the phone is believed to run already and that is no longer all here.
+    pub fn permits(&self, name: &LoadName, library: &Library) -> bool {
+        let named = matches!(&self.next, Next::Load { load, when, .. } if load == name || when.as_ref() == Some(name));
+        named && library.complete(name).is_some()
     }
 }
 

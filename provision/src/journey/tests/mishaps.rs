@@ -1,0 +1,224 @@
+//! Phones whose walk goes wrong somewhere.
+
+use super::*;
+
+const NEW_MPP: &str = "sip88xx.12-0-7MPP0201-66";
+const NEW_ENTERPRISE: &str = "sip88xx.14-4-1-0301-6";
+
+fn rootfs(load: &str) -> String {
+    format!("rootfs88xx.{}.sbn", load.split_once('.').unwrap().1)
+}
+
+fn profile_asked(agent: &str) -> Fact {
+    Fact::ConfigAsked {
+        side: Side::Multiplatform,
+        signed: false,
+        model: None,
+        user_agent: Some(agent.to_owned()),
+    }
+}
+
+#[test]
+fn every_broken_attempt_gets_a_url_of_its_own_until_they_are_used_up() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    for expected in 1..=bench.settings.timing.attempts {
+        assert!(
+            matches!(bench.reads(Side::Multiplatform), Next::Load { attempt, .. } if attempt == expected),
+            "{expected}: {:?}",
+            bench.verdict().next
+        );
+        bench.see(Fact::LoadsGiven { load: load(MPP) });
+        bench.see(Fact::Fetched { name: rootfs(MPP), from: 0, to: 400, size: 1000 });
+        assert!(
+            matches!(bench.reads(Side::Multiplatform), Next::Load { attempt, .. } if attempt == expected),
+            "a resync during the download changes nothing"
+        );
+        bench.see(Fact::Broken { name: rootfs(MPP), cause: "reset".into() });
+    }
+    assert_eq!(bench.reads(Side::Multiplatform), Next::Nothing);
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
+}
+
+#[test]
+fn a_load_that_was_asked_for_and_refused_is_not_taken_for_run() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.see(Fact::Operator { act: Act::Hold });
+    bench.see(Fact::LoadsRefused { name: FLOOR.into() });
+    bench.pass(130);
+    bench.see(Fact::Operator { act: Act::Release });
+    assert_eq!(bench.verdict().load, None, "{}", bench.verdict().evidence);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+}
+
+#[test]
+fn a_phone_that_was_silent_and_asks_after_all_does_not_run_the_load() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.pass(130);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+    bench.see(Fact::LoadsRefused { name: FLOOR.into() });
+    assert_eq!(bench.verdict().load, None);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR), "not the transition load");
+}
+
+#[test]
+fn a_refused_upgrade_is_offered_again_under_another_url() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::Operator { act: Act::Hold });
+    bench.see(Fact::LoadsRefused { name: MPP.into() });
+    assert_eq!(bench.reads(Side::Multiplatform), Next::Nothing);
+    bench.see(Fact::Operator { act: Act::Release });
+    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }));
+}
+
+#[test]
+fn a_license_that_is_asked_for_again_and_again_is_shown() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(E2M);
+    bench.boot(MPP_CLASS);
+    for _ in 0..30 {
+        bench.reads(Side::Multiplatform);
+        bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+        assert_eq!(bench.hold(), (Stage::Moving, None));
+        bench.pass(60);
+    }
+    for _ in 0..10 {
+        bench.reads(Side::Multiplatform);
+        bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+        bench.pass(60);
+    }
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
+    assert!(bench.verdict().hold.unwrap().cause.contains("license"));
+}
+
+#[test]
+fn a_license_asked_for_again_and_again_after_a_direct_crossing_is_shown() {
+    let mut bench = Bench::new(Direction::E2m, &[NEW_ENTERPRISE, NEW_MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(NEW_ENTERPRISE);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(NEW_MPP);
+    bench.boot(MPP_CLASS);
+    for _ in 0..40 {
+        bench.reads(Side::Multiplatform);
+        bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+        bench.pass(60);
+    }
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
+    bench.pass(36 * 60);
+    assert_eq!(bench.hold(), (Stage::Done, None), "accepted in the end");
+}
+
+#[test]
+fn a_user_agent_of_another_release_says_that_the_flash_failed() {
+    let (old, new) = ("Cisco-CP-8851-3PCC/11.3.1 (001234ab45de)", "Cisco-CP-8851-3PCC/12.0.7 (001234ab45de)");
+    let mut bench = Bench::new(Direction::M2e, &[NEW_MPP, NEW_ENTERPRISE]);
+    bench.boot(MPP_CLASS);
+    bench.see(profile_asked(old));
+    bench.reads(Side::Multiplatform);
+    bench.fetches(NEW_MPP);
+    bench.boot(MPP_CLASS);
+    assert_eq!(bench.verdict().load, Some(load(NEW_MPP)));
+    bench.see(profile_asked(old));
+    let verdict = bench.verdict();
+    assert_eq!(names(&verdict.next), Some(NEW_MPP), "not the direct crossing: {}", verdict.evidence);
+    bench.reads(Side::Multiplatform);
+    bench.fetches(NEW_MPP);
+    bench.boot(MPP_CLASS);
+    bench.see(profile_asked(new));
+    assert_eq!(names(&bench.verdict().next), Some(NEW_ENTERPRISE));
+}
+
+#[test]
+fn a_license_and_a_ring_list_are_no_part_of_a_load() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LoadsGiven { load: load(MPP) });
+    bench.see(Fact::Fetched { name: "Ringlist.xml".into(), from: 0, to: 500, size: 500 });
+    assert!(!bench.verdict().writing);
+    assert!(bench.verdict().progress.part == 0);
+    bench.see(Fact::Broken { name: "001234AB45DE.lic".into(), cause: "reset".into() });
+    assert_eq!(bench.verdict().attempt, 1);
+}
+
+#[test]
+fn the_gate_is_shut_for_a_load_with_a_missing_component_that_a_condition_names() {
+    let mut bench = Bench::new(Direction::M2e, &[M2E, FLOOR]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.fetches(M2E);
+    bench.boot(MPP_CLASS);
+    bench.library.loads.get_mut(&load(M2E)).unwrap().missing.push(rootfs(M2E));
+    bench.reads(Side::Multiplatform);
+    assert!(bench.permits(FLOOR), "it needs that no more");
+    assert!(!bench.permits(M2E), "but should it not run it, it may not have it");
+}
+
+#[test]
+fn a_resumed_fetch_is_whole_though_the_bench_lost_sight_of_its_middle() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.see(Fact::LoadsGiven { load: load(FLOOR) });
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 400, size: 1000 });
+    bench.see(Fact::Broken { name: rootfs(FLOOR), cause: "reset".into() });
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 450, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched { name: "sb288xx.BE-01-020.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+}
+
+#[test]
+fn a_multiplatform_phone_that_goes_away_is_not_told_to_read_its_configuration() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.library.licenses.clear();
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.pass(200);
+    bench.library.licenses.insert((Direction::E2m, MAC));
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
+}
+
+#[test]
+fn when_a_hold_is_due_is_known_beforehand() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.see(Fact::ConfigAsked { side: Side::Enterprise, signed: true, model: None, user_agent: None });
+    let due = bench.verdict().deadline.unwrap();
+    bench.now = Time(due.0 - 1);
+    assert_eq!(bench.hold(), (Stage::Seen, None));
+    bench.now = due;
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::TrustList)));
+}
+
+#[test]
+fn a_phone_that_loses_power_while_it_fetches_the_crossing_load_goes_on_from_where_it_was() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.see(Fact::LoadsGiven { load: load(E2M) });
+    bench.see(Fact::Fetched { name: rootfs(E2M), from: 0, to: 999, size: 1000 });
+    bench.see(Fact::Broken { name: rootfs(E2M), cause: "gone".into() });
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+    assert!(matches!(bench.reads(Side::Enterprise), Next::Load { attempt: 2, .. }));
+}
