@@ -238,6 +238,7 @@ fn start_dhcp(
         config: config.dhcp_server(place.network)?,
         leases,
         links: vec![link],
+        await_links: false,
         policy: Arc::clone(bench) as _,
         journal: Arc::clone(bench) as _,
         clock: Arc::new(move || clock.now().0),

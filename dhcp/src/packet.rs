@@ -182,6 +182,19 @@ impl Packet {
     }
 }
 
+/// The message type without reading the rest; `None` where it is not among the options proper.
+pub(crate) fn peek_kind(datagram: &[u8]) -> Option<MessageType> {
+    let mut field = datagram.get(FIXED..)?;
+    loop {
+        match *field {
+            [code::PAD, ref rest @ ..] => field = rest,
+            [code::MESSAGE_TYPE, 1, kind, ..] => return Some(kind.into()),
+            [code, length, ref rest @ ..] if code != code::END => field = rest.get(usize::from(length)..)?,
+            _ => return None,
+        }
+    }
+}
+
 /// Options as they are collected from up to three fields.
 struct Fields {
     options: Vec<(u8, Vec<u8>)>,

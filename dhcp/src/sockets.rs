@@ -1,10 +1,13 @@
 //! Where datagrams come in and go out.
 
+use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsRawFd, RawFd};
 
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc::ETH_P_IP;
+use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use tokio::io::Interest;
@@ -37,6 +40,37 @@ pub enum Link {
         /// Where to listen; port 0 takes any.
         bind: SocketAddrV4,
     },
+}
+
+impl Link {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddrV4 {
+        match self {
+            Self::Interface { address, .. } => SocketAddrV4::new(*address, SERVER_PORT),
+            Self::Loopback { bind } => *bind,
+        }
+    }
+
+    /// The number the kernel gave the interface, while it is there and has the address; 0 for loopback.
+    pub(crate) fn index(&self) -> Option<u32> {
+        let Self::Interface { name, address } = self else { return Some(0) };
+        let has_it = |entry: InterfaceAddress| {
+            entry.interface_name == *name
+                && entry
+                    .address
+                    .is_some_and(|found| found.as_sockaddr_in().is_some_and(|v4| v4.ip() == *address))
+        };
+        getifaddrs().ok()?.any(has_it).then(|| if_nametoindex(name.as_str()).ok()).flatten()
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interface { name, address } => write!(f, "interface {name} ({address})"),
+            Self::Loopback { bind } => write!(f, "{bind}"),
+        }
+    }
 }
 
 /// A link could not be opened.
@@ -107,21 +141,24 @@ pub(crate) struct Received {
 
 impl Door {
     pub(crate) fn open(link: &Link) -> Result<Self, OpenError> {
-        let (text, bind) = match link {
-            Link::Interface { name, address } => (
-                format!("interface {name} ({address})"),
-                SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT),
-            ),
-            Link::Loopback { bind } => (format!("{bind}"), *bind),
-        };
-        Self::open_at(link, bind).map_err(|cause| OpenError::new(text, bind.port(), cause))
+        let missing = || OpenError::Missing { link: link.to_string() };
+        let index = link.index().ok_or_else(missing)?;
+        let door = Self::open_at(link)
+            .map_err(|cause| OpenError::new(link.to_string(), link.address().port(), cause))?;
+        if door.index() == index { Ok(door) } else { Err(missing()) }
     }
 
-    fn open_at(link: &Link, bind: SocketAddrV4) -> io::Result<Self> {
+    fn open_at(link: &Link) -> io::Result<Self> {
+        let bind = match link {
+            Link::Interface { .. } => SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PORT),
+            Link::Loopback { bind } => *bind,
+        };
         // No SO_REUSEADDR: with it, two servers on one machine would both think they have the port.
         let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
-        // A smaller buffer serves too, only bursts are shorter.
-        _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        // The first is for the privileged only. A smaller buffer serves too, only bursts are shorter.
+        if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        }
         let (wire, arp) = match link {
             Link::Interface { name, .. } => {
                 socket.set_broadcast(true)?;
@@ -138,6 +175,11 @@ impl Door {
             Link::Loopback { .. } => bound,
         };
         Ok(Self { udp: UdpSocket::from_std(socket.into())?, local, wire, arp })
+    }
+
+    /// The number of its interface; 0 for loopback.
+    pub(crate) fn index(&self) -> u32 {
+        self.wire.as_ref().map_or(0, |wire| wire.index)
     }
 
     /// Ready when there may be something to receive.
@@ -210,7 +252,7 @@ pub(crate) struct Wire {
 impl Wire {
     /// Opens it for sending; it receives nothing until bound to a protocol.
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
-        let index = nix::net::if_::if_nametoindex(interface)?;
+        let index = if_nametoindex(interface)?;
         let socket = Socket::new(Domain::PACKET, Type::DGRAM.nonblocking().cloexec(), None)?;
         Ok(Self { socket, index })
     }

@@ -1,0 +1,11 @@
+//! The server on real interfaces: what shows only there. Needs root.
+
+// Helpers of tests may fail like tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod frames;
+mod segment;
+
+mod conflict;
+mod links;
+mod rows;
