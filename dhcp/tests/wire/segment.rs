@@ -69,10 +69,20 @@ impl Drop for Namespace {
     }
 }
 
-/// Runs `ip` in the namespace of the calling thread.
-pub fn ip(arguments: &str) {
+/// The kernel notices a carrier in its own time, and drops what is sent before.
+fn wait_until_up(interface: &str) {
+    let end = Instant::now() + PATIENCE;
+    while !ip(&format!("-br link show {interface}")).contains(" UP ") {
+        assert!(Instant::now() < end, "{interface} does not come up");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs `ip` in the namespace of the calling thread; what it says.
+pub fn ip(arguments: &str) -> String {
     let done = Command::new("ip").args(arguments.split_whitespace()).output().expect("ip, of iproute2");
     assert!(done.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
 /// The wire. `c0` is here, `s0` at the server's end; where there is a second pair, `c1` and `s1`.
@@ -113,12 +123,14 @@ impl Segment {
         ip(&format!("link set c{number} up"));
         self.far(&format!("address add {address} dev s{number}"));
         self.far(&format!("link set s{number} up"));
+        wait_until_up(&format!("c{number}"));
+        self.far.run(move || wait_until_up(&format!("s{number}")));
     }
 
     /// Runs `ip` at the server's end.
     pub fn far(&self, arguments: &str) {
         let arguments = arguments.to_owned();
-        self.far.run(move || ip(&arguments));
+        self.far.run(move || drop(ip(&arguments)));
     }
 
     pub fn serve(&mut self, config: Config) {
