@@ -152,7 +152,7 @@ impl Roster {
             match COLUMNS.iter().position(|column| *column == name) {
                 Some(column) if found[column].is_none() => found[column] = Some(at),
                 Some(_) => {
-                    self.report(line, format!("there are two columns named {cell}; the first counts"), false)
+                    self.report(line, format!("there are two columns named {cell}; the first counts"), false);
                 }
                 None if cell.is_empty() => {}
                 None => self.report(
