@@ -65,7 +65,7 @@ impl Bench {
         let asked = names::parse(&fetch.path);
         let mut state = self.state();
         let state = &mut *state;
-        let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref());
+        let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref(), self.now());
         if let Some(what) = who.doubt {
             tracing::warn!(%what, path = %fetch.path, "signals disagree on who asks");
             if let Some(mac) = who.concerns {
@@ -74,7 +74,7 @@ impl Bench {
         }
         let mac = who.phone;
         if let Some(mac) = mac {
-            state.addresses.spoke(address, mac);
+            state.addresses.spoke(address, mac, self.now());
             let known = state.phones.get(&mac).and_then(|phone| phone.journey.address);
             if known != Some(address) {
                 self.observe(state, mac, Fact::Leased { address });

@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use transload_provision::client;
 use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
+use transload_provision::time::Time;
 
 use super::State;
 
 /// Addresses remembered for clients without a lease of ours.
 const SPEAKERS_KEPT: usize = 4096;
+/// How long an address is taken for that of the phone that named itself from there: longer than the longest fetch of
+/// one file, and no longer than DHCP servers commonly wait before they give an address to somebody else.
+const SPEAKER_KEPT: Duration = Duration::from_secs(3600);
 
 /// Who has which address.
 #[derive(Debug, Default)]
@@ -18,8 +23,8 @@ pub(super) struct Addresses {
     /// By lease.
     leases: HashMap<Ipv4Addr, Mac>,
     leased_to: HashMap<Mac, Ipv4Addr>,
-    /// By the names asked for, where no lease tells.
-    speakers: HashMap<Ipv4Addr, Mac>,
+    /// By the names asked for, where no lease tells, and when they were.
+    speakers: HashMap<Ipv4Addr, (Mac, Time)>,
 }
 
 impl Addresses {
@@ -42,14 +47,19 @@ impl Addresses {
     }
 
     /// Remembers who speaks from an address without a lease; a flood of them makes it forget, never grow.
-    pub(super) fn spoke(&mut self, address: Ipv4Addr, mac: Mac) {
+    pub(super) fn spoke(&mut self, address: Ipv4Addr, mac: Mac, now: Time) {
         if self.leases.contains_key(&address) {
             return;
         }
         if self.speakers.len() >= SPEAKERS_KEPT && !self.speakers.contains_key(&address) {
             self.speakers.clear();
         }
-        self.speakers.insert(address, mac);
+        self.speakers.insert(address, (mac, now));
+    }
+
+    /// Who spoke last from an address, unless another phone may have it by now.
+    fn speaker(&self, address: Ipv4Addr, now: Time) -> Option<Mac> {
+        self.speakers.get(&address).filter(|(_, at)| now - *at < SPEAKER_KEPT).map(|(mac, _)| *mac)
     }
 }
 
@@ -64,9 +74,16 @@ pub(super) struct Who {
     pub doubt: Option<String>,
 }
 
-/// Merges the lease, the name asked for, the folder in the URL, and the User-Agent. The last can be configured,
-/// so it tells only where nothing else does, and against nothing.
-pub(super) fn who(state: &State, address: Ipv4Addr, asked: &Asked, path: &str, agent: Option<&str>) -> Who {
+/// Merges the lease, the name asked for and the folder in the URL. What was asked for earlier from the same address,
+/// and the User-Agent, which can be configured, tell only where nothing else does.
+pub(super) fn who(
+    state: &State,
+    address: Ipv4Addr,
+    asked: &Asked,
+    path: &str,
+    agent: Option<&str>,
+    now: Time,
+) -> Who {
     let named = match asked {
         Asked::PhoneConfig { mac, .. } => Some(*mac),
         Asked::Profile { mac, .. } | Asked::License { mac, .. } | Asked::TrustList { mac } => *mac,
@@ -75,16 +92,18 @@ pub(super) fn who(state: &State, address: Ipv4Addr, asked: &Asked, path: &str, a
     let in_path = names::path_identity(path).map(|(mac, _)| mac);
     let in_agent = agent.and_then(client::user_agent).and_then(|signal| signal.mac);
     let leased = state.addresses.leases.get(&address).copied();
-    let signals = [("its lease", leased), ("the file's name", named), ("the URL", in_path)];
+    let speaker = state.addresses.speaker(address, now);
+    let strong = [("its lease", leased), ("the file's name", named), ("the URL", in_path)];
+    let weak = [("an earlier request", speaker), ("its User-Agent", in_agent)];
+    let signals: &[_] = if strong.iter().any(|(_, mac)| mac.is_some()) { &strong } else { &weak };
     let told: Vec<(&str, Mac)> =
-        signals.into_iter().filter_map(|(source, mac)| Some((source, mac?))).collect();
+        signals.iter().filter_map(|(source, mac)| Some((*source, (*mac)?))).collect();
     let Some(&(source, mac)) = told.first() else {
-        let phone = state.addresses.speakers.get(&address).copied().or(in_agent);
-        return Who { phone, concerns: phone, doubt: None };
+        return Who::default();
     };
     if let Some((other, stranger)) = told.iter().find(|(_, other)| *other != mac) {
         let doubt = format!("{address} is {mac} by {source} and {stranger} by {other}");
-        return Who { phone: None, concerns: leased, doubt: Some(doubt) };
+        return Who { phone: None, concerns: leased.or(speaker), doubt: Some(doubt) };
     }
     let elsewhere = state.addresses.leased_to.get(&mac).filter(|lease| **lease != address);
     if let (true, Some(lease)) = (state.rules.gives_leases, elsewhere) {

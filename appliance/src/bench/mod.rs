@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::{Assessment, Context, Fact, Journey, Observation, assess};
+use transload_provision::journey::{Assessment, Context, Fact, Journey, Observation, assess, under_way};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
 use transload_provision::roster::Entry;
@@ -21,6 +21,8 @@ mod fetch;
 mod identity;
 mod leases;
 mod show;
+#[cfg(test)]
+mod tests;
 mod tracker;
 
 use identity::Addresses;
@@ -78,7 +80,7 @@ impl Bench {
         restored: &Restored,
     ) -> Arc<Self> {
         let phones = restore(restored);
-        Arc::new(Self {
+        let bench = Arc::new(Self {
             clock,
             catalog,
             ledger,
@@ -89,7 +91,22 @@ impl Bench {
                 phones,
                 addresses: Addresses::default(),
             }),
-        })
+        });
+        bench.end_fetches();
+        bench
+    }
+
+    /// No fetch outlives the bench that served it. One whose end nobody saw is broken, so that its phone is given
+    /// another attempt.
+    fn end_fetches(&self) {
+        let mut state = self.state();
+        let index = &state.shelf.index;
+        let cut = |(mac, phone): (&Mac, &Phone)| Some((*mac, under_way(&phone.journey, index)?.loads_file()));
+        let fetches: Vec<(Mac, String)> = state.phones.iter().filter_map(cut).collect();
+        for (mac, name) in fetches {
+            let cause = "transload was stopped while it was fetched".into();
+            self.observe(&mut state, mac, Fact::Broken { name, cause });
+        }
     }
 
     /// The time all decisions are made by.

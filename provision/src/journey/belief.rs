@@ -326,6 +326,12 @@ pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
     [Fetch::Whole, Fetch::Doubtful].into_iter().find(|grade| grades.contains(grade)).unwrap_or(Fetch::Part)
 }
 
+/// The load whose fetch seems to be under way.
+pub fn under_way<'a>(journey: &'a Journey, library: &Library) -> Option<&'a LoadName> {
+    let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.broken.is_none())?;
+    (fetched(round, library) == Fetch::Part).then_some(&round.load)
+}
+
 fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> bool {
     library.loads.iter().filter(|(name, _)| *name != with_other_than).any(|(_, load)| {
         load.platforms

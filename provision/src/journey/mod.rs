@@ -25,7 +25,7 @@ mod verdict;
 mod way;
 
 pub use assess::assess;
-pub use belief::{Belief, believe};
+pub use belief::{Belief, believe, under_way};
 pub use facts::{Offer, Progress, Round};
 pub use observation::{Act, Fact, Observation};
 pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};

@@ -1,0 +1,159 @@
+//! What a bench gives to whom, file by file.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use tempfile::TempDir;
+use transload_dhcp::lease::{LeaseRecord, LeaseState};
+use transload_provision::load::Direction;
+use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
+
+use super::*;
+use crate::doors::{Fetch, Plane, Served, Track, Transport};
+use crate::rehearse::lookalike;
+
+const A: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
+const B: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xdf]);
+const AT_A: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 101);
+const AT_B: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 102);
+const FLOOR: &str = "sip88xx.12-5-1SR1-4";
+const E2M: &str = "sip88xx.TLexE2M-11-2-3C-4";
+const MPP: &str = "sip88xx.11-2-3MPP-398";
+const ROOTFS: u64 = 1 << 20;
+
+struct Lab {
+    state: TempDir,
+    bench: Arc<Bench>,
+}
+
+fn agent(mac: Mac) -> String {
+    format!("Cisco-CP-8851-3PCC/11.2.3 ({})", mac.lower())
+}
+
+fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
+    let settings = Settings {
+        direction: Direction::E2m,
+        admit: Admit::Eligible,
+        unknown_vid: UnknownVid::Hold,
+        routes: BTreeMap::new(),
+        timing: Timing::default(),
+        server: Ipv4Addr::new(10, 23, 45, 67),
+        http_port: 80,
+        after: After::default(),
+    };
+    let rules = Rules { settings, classes: Vec::new(), admit_all: false, gives_leases };
+    let (ledger, restored) = Ledger::open(&state.join("ledger.db")).unwrap();
+    let shelf = Shelf::scan(state, Direction::E2m).unwrap();
+    let clock = Clock::start(restored.high_water, 1);
+    Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, &restored)
+}
+
+impl Lab {
+    /// Firmware for the seed's path, and a license for A alone.
+    fn new(gives_leases: bool) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        for load in [FLOOR, E2M, MPP] {
+            lookalike::firmware(&state.path().join("firmware"), load, ROOTFS).unwrap();
+        }
+        let licenses = state.path().join("licenses/e2m");
+        std::fs::create_dir_all(&licenses).unwrap();
+        std::fs::write(licenses.join(format!("{A}.lic")), lookalike::license(Direction::E2m, A)).unwrap();
+        let bench = open(state.path(), gives_leases);
+        Self { state, bench }
+    }
+
+    /// As after a power cut: transfers under way are forgotten, what is on disk is read again.
+    fn power_cut(self, gives_leases: bool) -> Self {
+        let Self { state, bench } = self;
+        bench.ledger.close().unwrap();
+        Self { bench: open(state.path(), gives_leases), state }
+    }
+
+    fn lease(&self, mac: Mac, address: Ipv4Addr) {
+        let state = LeaseState::Bound;
+        let lease = LeaseRecord { address, mac: mac.0, client_id: None, state, since: 0, expires: u64::MAX };
+        self.bench.restore_leases(&[lease]);
+    }
+
+    async fn fetch(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> (Served, Tracker) {
+        let (peer, transport) = ((from, 40_000).into(), Transport::Http);
+        let fetch = Fetch { peer, path: path.to_owned(), user_agent: agent, transport, head_only: false };
+        self.bench.fetch(fetch).await
+    }
+
+    /// The document's text; empty where there is none.
+    async fn text(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> String {
+        match self.fetch(from, path, agent).await.0 {
+            Served::Document { body, .. } => String::from_utf8(body.to_vec()).unwrap(),
+            Served::File(_) => "a file".into(),
+            Served::NotFound | Served::Busy => String::new(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_known_learns_no_load_and_gets_no_license() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    for path in
+        ["XMLDefault.cnf.xml", "/", "8851-3PCC.xml", &format!("{FLOOR}.loads"), &format!("{MPP}.loads")]
+    {
+        assert_eq!(lab.text(AT_B, path, None).await, "", "{path}");
+        assert_eq!(lab.text(AT_B, path, Some(agent(A))).await, "", "{path}: A has a lease elsewhere");
+    }
+    for path in [format!("SEP{A}.cnf.xml"), format!("{A}.lic"), format!("/{A}/1/{MPP}.loads")] {
+        assert_eq!(lab.text(AT_B, &path, None).await, "", "{path}");
+    }
+    assert_eq!(lab.text(AT_A, &format!("{A}.lic"), None).await, "a file");
+}
+
+#[tokio::test]
+async fn a_phone_that_spoke_before_it_had_its_lease_is_not_taken_for_whoever_has_its_old_address() {
+    let lab = Lab::new(true);
+    assert!(lab.text(AT_B, &format!("SEP{A}.cnf.xml"), Some(agent(A))).await.contains(FLOOR));
+    lab.lease(A, AT_A);
+    assert_eq!(lab.text(AT_B, "XMLDefault.cnf.xml", None).await, "");
+}
+
+#[tokio::test]
+async fn another_phone_at_the_same_address_does_not_get_the_first_ones_profile() {
+    let lab = Lab::new(false);
+    let profile = lab.text(AT_A, &format!("/Cisco/CP-8851-3PCC/{}.cfg", A.lower()), Some(agent(A))).await;
+    assert!(profile.contains(MPP), "{profile}");
+    assert_eq!(lab.text(AT_A, "8851-3PCC.xml", Some(agent(B))).await, "");
+    let profile = lab.text(AT_A, &format!("/Cisco/CP-8851-3PCC/{}.cfg", B.lower()), Some(agent(B))).await;
+    assert!(!profile.contains(".loads"), "B has no license: {profile}");
+    assert_eq!(lab.text(AT_A, &format!("/{A}/1/{MPP}.loads"), Some(agent(A))).await, "a file", "A is back");
+}
+
+#[tokio::test]
+async fn a_fetch_that_a_power_cut_ended_is_tried_again_under_another_url() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(&format!("/{A}/1/{MPP}.loads")));
+    let (_, tracker) = lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await;
+    tracker.finish();
+    let (_, tracker) = lab.fetch(AT_A, &format!("/{A}/1/rootfs88xx.11-2-3MPP-398.sbn"), None).await;
+    tracker.advance(0, ROOTFS / 2);
+    let lab = lab.power_cut(true);
+    drop(tracker);
+    lab.lease(A, AT_A);
+    assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(&format!("/{A}/2/{MPP}.loads")));
+    let lab = lab.power_cut(true);
+    lab.lease(A, AT_A);
+    assert!(
+        lab.text(AT_A, "8851-3PCC.xml", None).await.contains(&format!("/{A}/2/{MPP}.loads")),
+        "not tried yet"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_given() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    lab.bench.ledger.close().unwrap();
+    for path in ["8851-3PCC.xml", &format!("SEP{A}.cnf.xml"), &format!("{A}.lic")] {
+        assert!(matches!(lab.fetch(AT_A, path, None).await.0, Served::Busy), "{path}");
+    }
+}
