@@ -124,10 +124,7 @@ pub(super) fn crossed_here(journey: &Journey, belief: &Belief, direction: Direct
         Direction::M2e => Kind::Enterprise,
     };
     belief.passed.iter().any(|load| load.kind() != far)
-        || match direction {
-            Direction::E2m => journey.enterprise_asked.is_some(),
-            Direction::M2e => journey.multiplatform_asked.is_some(),
-        }
+        || journey.sightings.iter().any(|(_, side)| *side == direction.near())
 }
 
 fn lay_out_route(verdict: &mut Assessment, belief: &Belief, way: &Way) {

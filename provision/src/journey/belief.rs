@@ -119,19 +119,29 @@ fn claims<'a>(
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
         if offer.closed.unwrap_or(now).min(now) >= at {
+            let before = |round: &&Round| {
+                round.load == offer.load && round.booted.is_some_and(|booted| booted <= offer.at)
+            };
+            let came = journey.rounds.iter().rev().find(before).map(|round| fetched(round, library));
+            // Silence after a fetch that was doubtful settles the doubt.
+            let strength = match came {
+                Some(Fetch::Whole | Fetch::Doubtful) => Strength::Fetched,
+                Some(Fetch::Part) | None => Strength::Silence,
+            };
             let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
-            claims.push((at, Claim::Runs(&offer.load, Strength::Silence, why)));
+            claims.push((at, Claim::Runs(&offer.load, strength, why)));
         }
     }
     let said = agent(journey).and_then(|agent| agent.version);
     if let (Some(at), Some(release)) = (journey.user_agent_at, said) {
         claims.push((at, Claim::SaysRelease(release)));
     }
-    if let Some(at) = journey.enterprise_asked {
-        claims.push((at, Claim::On(Side::Enterprise, "it asks for Enterprise boot files")));
-    }
-    if let Some(at) = journey.multiplatform_asked {
-        claims.push((at, Claim::On(Side::Multiplatform, "it asks for Multiplatform profiles")));
+    for (at, side) in &journey.sightings {
+        let why = match side {
+            Side::Enterprise => "it asks for Enterprise boot files",
+            Side::Multiplatform => "it asks for Multiplatform profiles",
+        };
+        claims.push((*at, Claim::On(*side, why)));
     }
     claims
 }
@@ -148,19 +158,20 @@ fn silence_tells(offer: &Offer) -> bool {
 
 /// From when, and for how long, silence has to last. A phone that waits for its license to be accepted is silent
 /// too, but comes back for the license; so silence counts from the license, and as long as a license may take,
-/// unless the phone says that it has the release already.
+/// unless the phone has shown that it needs none any more: it says that it has the release already, or it went on
+/// from its license to fetch this load once before.
 pub(super) fn silence(
     offer: &Offer,
     journey: &Journey,
     release: Option<&Version>,
     timing: &Timing,
 ) -> (Time, Duration) {
-    match journey.license_given.filter(|(_, latest)| *latest >= offer.at) {
-        Some((_, latest)) if release.is_none_or(|release| !same_release(release, offer.load.version())) => {
-            (latest, timing.license)
-        }
-        _ => (offer.at, timing.already_there),
-    }
+    let Some((first, latest)) = journey.license_given.filter(|(_, latest)| *latest >= offer.at) else {
+        return (offer.at, timing.already_there);
+    };
+    let has_release = release.is_some_and(|release| same_release(release, offer.load.version()));
+    let went_on = journey.rounds.iter().any(|round| round.load == offer.load && round.began >= first);
+    if has_release || went_on { (offer.at, timing.already_there) } else { (latest, timing.license) }
 }
 
 /// The newest release of a transition load known (cisco-phones §4.4); beyond it a User-Agent means what it says.

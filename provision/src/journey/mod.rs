@@ -68,10 +68,8 @@ pub struct Journey {
     pub booted: Option<Time>,
     /// Latest request for any file.
     pub asked: Option<Time>,
-    /// Latest request for an Enterprise boot file.
-    pub enterprise_asked: Option<Time>,
-    /// Latest request for a profile.
-    pub multiplatform_asked: Option<Time>,
+    /// When it was first seen to ask as a phone of a side, after each boot and each change of side; oldest first.
+    pub sightings: Vec<(Time, Side)>,
     /// First request for a signed configuration since the latest unsigned one.
     pub signed_asked: Option<Time>,
     /// Latest request for an unsigned Enterprise configuration.
@@ -110,8 +108,7 @@ impl Journey {
             named_model: None,
             booted: None,
             asked: None,
-            enterprise_asked: None,
-            multiplatform_asked: None,
+            sightings: Vec::new(),
             signed_asked: None,
             unsigned_asked: None,
             offers: Vec::new(),
@@ -227,16 +224,18 @@ impl Journey {
             self.boot(at);
         }
         self.asked = Some(at);
+        let known =
+            self.sightings.last().is_some_and(|(seen, as_of)| *as_of == side && self.booted <= Some(*seen));
+        if !known {
+            self.sightings.push((at, side));
+            drop_oldest(&mut self.sightings, KEPT);
+        }
         match side {
-            Side::Enterprise => {
-                self.enterprise_asked = Some(at);
-                if !signed {
-                    self.unsigned_asked = Some(at);
-                } else if self.signed_asked.is_none_or(|signed| self.unsigned_asked > Some(signed)) {
-                    self.signed_asked = Some(at);
-                }
+            Side::Enterprise if !signed => self.unsigned_asked = Some(at),
+            Side::Enterprise if self.signed_asked.is_none_or(|first| self.unsigned_asked > Some(first)) => {
+                self.signed_asked = Some(at);
             }
-            Side::Multiplatform => self.multiplatform_asked = Some(at),
+            Side::Enterprise | Side::Multiplatform => {}
         }
         if let Some(model) = model {
             self.named_model = Some(model.clone());

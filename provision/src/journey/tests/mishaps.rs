@@ -222,3 +222,44 @@ fn a_phone_that_loses_power_while_it_fetches_the_crossing_load_goes_on_from_wher
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
     assert!(matches!(bench.reads(Side::Enterprise), Next::Load { attempt: 2, .. }));
 }
+
+#[test]
+fn a_phone_that_kept_components_at_the_last_hop_is_done_two_minutes_later() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(E2M);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.see(Fact::LoadsGiven { load: load(MPP) });
+    bench.see(Fact::Fetched { name: "rootfs88xx.11-2-3MPP-398.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.boot(MPP_CLASS);
+    assert!(
+        matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }),
+        "it may have been cut off"
+    );
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.pass(121);
+    assert_eq!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
+}
+
+#[test]
+fn a_load_is_not_taken_for_run_because_an_earlier_one_was_seen_on_its_side() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.see(Fact::LoadsGiven { load: load(E2M) });
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    assert_eq!(bench.verdict().load, Some(load(E2M)), "it had the transition load in its second partition");
+    bench.see(Fact::LoadsGiven { load: load(MPP) });
+    bench.reads(Side::Multiplatform);
+    assert_eq!(bench.verdict().load, Some(load(E2M)), "it has not started again yet");
+}
