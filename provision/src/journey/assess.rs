@@ -150,7 +150,12 @@ fn settle_stage(
     context: &Context<'_>,
 ) {
     let mut deadlines = Vec::new();
-    if verdict.hold.is_some() {
+    let patience = context.settings.timing.not_asking;
+    if verdict.model.is_none() && journey.asked.is_none() && context.now - journey.first_seen < patience {
+        // The name of the file it asks for may tell its model.
+        verdict.hold = None;
+        deadlines.push(journey.first_seen + patience);
+    } else if verdict.hold.is_some() {
         verdict.stage = Stage::Held;
     } else if let Some(hop) = way.hops.first() {
         let begun = journey.offers.iter().any(|offer| offer.load == hop.to)

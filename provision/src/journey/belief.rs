@@ -119,9 +119,7 @@ fn claims<'a>(
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
         if offer.closed.unwrap_or(now).min(now) >= at {
-            let before = |round: &&Round| {
-                round.load == offer.load && round.booted.is_some_and(|booted| booted <= offer.at)
-            };
+            let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
             let came = journey.rounds.iter().rev().find(before).map(|round| fetched(round, library));
             // Silence after a fetch that was doubtful settles the doubt.
             let strength = match came {

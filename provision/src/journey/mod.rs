@@ -37,8 +37,9 @@ const KEPT: usize = 64;
 const NAMES_KEPT: usize = 32;
 /// Components recorded per round; a real load has fewer than twenty per platform.
 const COMPONENTS_KEPT: usize = 64;
-/// Without DHCP of ours, a profile asked for this long after the last transfer is taken for a boot.
-const QUIET_BEFORE_BOOT: Duration = Duration::from_secs(30);
+/// Without DHCP of ours, a profile asked for this long after the last transfer is taken for a boot: longer than a
+/// phone takes between two profiles while it is still on its old load.
+const QUIET_BEFORE_BOOT: Duration = Duration::from_secs(120);
 
 /// What is known of one phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -315,6 +316,12 @@ impl Journey {
     }
 
     fn fetched(&mut self, at: Time, name: &str, to: u64, size: u64) {
+        // A phone that goes on with a fetch before it asks for anything else did not start: it lost its link.
+        let booted = self.booted.filter(|_| self.asked < self.booted && part(name) == Some(Part::Component));
+        if let Some(round) = self.rounds.last_mut().filter(|round| booted.is_some() && round.booted == booted)
+        {
+            round.booted = None;
+        }
         self.asked = Some(at);
         let (Some(round), Some(part)) = (self.open_round(), part(name)) else {
             return;

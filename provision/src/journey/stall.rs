@@ -39,7 +39,7 @@ pub(super) fn on_the_way(
     let offer = journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none());
     let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to);
     // A fetch older than the latest document belongs to an attempt that was given up.
-    if let Some(round) = round.filter(|round| offer.is_none_or(|offer| round.last >= offer.at)) {
+    if let Some(round) = round.filter(|round| offer.is_none_or(|offer| round.last > offer.at)) {
         return in_round(round, belief.side, context, deadlines);
     }
     if let Some(at) = signed_only(journey) {

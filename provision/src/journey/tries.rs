@@ -38,12 +38,16 @@ fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'
         return true;
     }
     let timing = &context.settings.timing;
-    let round = journey.rounds.iter().rev().find(|round| round.load == offer.load && round.last >= offer.at);
+    let round = journey.rounds.iter().rev().find(|round| round.load == offer.load && round.last > offer.at);
     match round {
         Some(round) if round.booted.is_some() => true,
         Some(round) => {
-            let idle = context.now - round.last >= timing.transfer_idle;
-            round.broken.is_some() || (idle && fetched(round, context.library) == Fetch::Part)
+            // One that has everything may have started again unseen: told again, it does not ask then.
+            let patience = match fetched(round, context.library) {
+                Fetch::Part => timing.transfer_idle,
+                Fetch::Whole | Fetch::Doubtful => timing.flash,
+            };
+            round.broken.is_some() || context.now - round.last >= patience
         }
         // Its first request may have been lost: told again in the same words, the phone would not move.
         None if offer.side == Side::Multiplatform && offer.closed.is_none() => {

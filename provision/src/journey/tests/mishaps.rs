@@ -263,3 +263,70 @@ fn a_load_is_not_taken_for_run_because_an_earlier_one_was_seen_on_its_side() {
     bench.reads(Side::Multiplatform);
     assert_eq!(bench.verdict().load, Some(load(E2M)), "it has not started again yet");
 }
+
+#[test]
+fn a_phone_that_only_lost_its_link_goes_on_and_is_marked_while_it_writes() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.see(Fact::LoadsGiven { load: load(FLOOR) });
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 500, size: 1000 });
+    bench.boot(ENTERPRISE_CLASS);
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched { name: "sb288xx.BE-01-020.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.pass(300);
+    assert!(bench.verdict().writing, "do not unplug");
+    assert_eq!(bench.hold(), (Stage::Moving, None));
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+}
+
+#[test]
+fn a_phone_whose_start_nobody_saw_is_told_again_and_done_when_it_does_not_ask() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(E2M);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.fetches(MPP);
+    // It starts while the bench is down, and keeps its lease.
+    for _ in 0..20 {
+        bench.pass(60);
+        bench.reads(Side::Multiplatform);
+    }
+    assert_eq!(bench.hold(), (Stage::Done, None), "{:?}", bench.verdict());
+}
+
+#[test]
+fn without_dhcp_a_profile_asked_for_while_flash_is_written_is_no_start() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.see(Fact::ConfigAsked {
+        side: Side::Multiplatform,
+        signed: false,
+        model: Some("8851".into()),
+        user_agent: None,
+    });
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.fetches(MPP);
+    bench.pass(60);
+    bench.reads(Side::Multiplatform);
+    assert!(bench.verdict().writing, "do not unplug");
+    bench.pass(120);
+    bench.reads(Side::Multiplatform);
+    assert_eq!(bench.hold(), (Stage::Done, None));
+}
+
+#[test]
+fn a_phone_that_does_not_name_its_model_by_dhcp_is_waited_for() {
+    let mut bench = Bench::new(Direction::M2e, &[M2E, FLOOR]);
+    bench.boot("dslforum.org");
+    assert_eq!(bench.hold(), (Stage::Seen, None), "its profile's name may tell");
+    bench.now = bench.verdict().deadline.unwrap();
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
+}
