@@ -223,15 +223,14 @@ impl Belief {
                 self.runs(at, load, strength, why);
             }
             Claim::RunsNot(load) if self.load.as_ref() == Some(load) => {
-                let side = load.kind().side();
-                self.back_to(at, side, format!("it asks for {load}, so it does not run it"));
+                self.back_to(at, None, format!("it asks for {load}, so it does not run it"));
             }
             Claim::RunsNot(_) => {}
             Claim::SaysRelease(said) => {
                 let denied = |load: &&LoadName| load.kind() == Kind::Multiplatform && !is_of(load, &said);
                 if let Some(load) = self.load.as_ref().filter(denied) {
                     let why = format!("its User-Agent says release {said}, so it does not run {load}");
-                    self.back_to(at, Side::Multiplatform, why);
+                    self.back_to(at, Some(Side::Multiplatform), why);
                 }
             }
             Claim::On(side, why) => self.on(at, side, why, journey),
@@ -278,15 +277,22 @@ impl Belief {
                 let why = format!("it asked for {} and came back on the other side", round.load);
                 self.runs(at, &round.load, Strength::Behavior, why);
             }
-            None => self.back_to(at, side, why.into()),
+            None => self.back_to(at, Some(side), why.into()),
         }
     }
 
-    /// The belief was wrong: back to the latest load of that side, if any is known.
-    fn back_to(&mut self, at: Time, side: Side, why: String) {
-        self.passed.retain(|load| Some(load) != self.load.as_ref() && load.kind().side() == side);
-        self.load = self.passed.last().cloned();
-        self.side = Some(side);
+    /// The belief was wrong. If the load before it fits what is seen, the phone has not moved; otherwise somebody
+    /// else has loaded it meanwhile, and what it runs is not known.
+    fn back_to(&mut self, at: Time, side: Option<Side>, why: String) {
+        if self.load.is_some() {
+            self.passed.pop();
+        }
+        let before = self.passed.last().cloned();
+        self.load = before.filter(|load| side.is_none_or(|side| load.kind().side() == side));
+        if self.load.is_none() {
+            self.passed.clear();
+        }
+        self.side = side.or(self.load.as_ref().map(|load| load.kind().side())).or(self.side);
         self.since = at;
         self.evidence = why;
         self.strength = Strength::Told;

@@ -330,3 +330,45 @@ fn a_phone_that_does_not_name_its_model_by_dhcp_is_waited_for() {
     bench.now = bench.verdict().deadline.unwrap();
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
 }
+
+#[test]
+fn a_crossing_that_fails_again_and_again_is_told_again_and_again() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    for attempt in 1..4 {
+        bench.boot(ENTERPRISE_CLASS);
+        assert!(
+            matches!(bench.reads(Side::Enterprise), Next::Load { load: to, attempt: this, .. } if to == load(E2M) && this == attempt),
+            "{:?}",
+            bench.verdict()
+        );
+        if attempt == 1 {
+            bench.fetches(E2M);
+        } else {
+            bench.see(Fact::LoadsGiven { load: load(E2M) });
+        }
+    }
+}
+
+#[test]
+fn a_phone_that_somebody_took_back_is_not_taken_for_what_it_was_before() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(E2M);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.fetches(MPP);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    assert_eq!(bench.verdict().stage, Stage::Done);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    assert_eq!(bench.verdict().load, None);
+}
