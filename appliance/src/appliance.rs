@@ -114,7 +114,7 @@ impl Appliance {
         })
     }
 
-    /// Takes over another configuration and roster. Listeners stay as they are.
+    /// Takes over another configuration, catalog and roster. Listeners stay as they are.
     ///
     /// # Errors
     /// Something is wrong with them; nothing has changed then.
@@ -123,6 +123,7 @@ impl Appliance {
         if config.bench.state != self.state {
             return Err(needs_restart("state"));
         }
+        let catalog = home::catalog(config)?;
         let roster = roster(&self.state)?;
         let shelf = Shelf::scan(&self.state, config.migration.direction)?;
         match (&self.dhcp_server, config.dhcp.enabled) {
@@ -141,7 +142,7 @@ impl Appliance {
         }
         let mut rules = rules(config, &self.place);
         rules.settings.http_port = self.http.first().map_or(80, SocketAddrV4::port);
-        self.bench.set_rules(rules, roster);
+        self.bench.set_rules(rules, catalog, roster);
         self.bench.set_shelf(shelf);
         Ok(())
     }

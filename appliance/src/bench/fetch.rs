@@ -153,7 +153,7 @@ impl Bench {
             return Answer::now(Served::NotFound, Some(mac));
         }
         let verdict = self.assess(state, mac);
-        let body = match config.document(&verdict, &state.rules.settings, &self.catalog, mac) {
+        let body = match config.document(&verdict, &state.rules.settings, &state.catalog, mac) {
             Ok(Some(body)) => body,
             Ok(None) => return Answer::now(Served::NotFound, Some(mac)),
             Err(error) => {
@@ -202,7 +202,7 @@ impl Bench {
                     conditional,
                     attempt: *attempt,
                     side,
-                    catalog: self.catalog.digest.clone(),
+                    catalog: state.catalog.digest.clone(),
                 };
                 self.observe_at(state, mac, fact, now)
             })

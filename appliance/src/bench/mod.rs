@@ -49,13 +49,13 @@ pub struct Rules {
 /// The running appliance.
 pub struct Bench {
     clock: Clock,
-    catalog: Catalog,
     ledger: Ledger,
     state: Mutex<State>,
 }
 
 struct State {
     rules: Rules,
+    catalog: Catalog,
     roster: BTreeMap<Mac, Entry>,
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
@@ -82,10 +82,10 @@ impl Bench {
         let phones = restore(restored);
         let bench = Arc::new(Self {
             clock,
-            catalog,
             ledger,
             state: Mutex::new(State {
                 rules,
+                catalog,
                 roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
                 shelf: Arc::new(shelf),
                 phones,
@@ -122,14 +122,14 @@ impl Bench {
     /// All phones: those seen and those listed, by MAC.
     pub fn phones(&self) -> Vec<PhoneView> {
         let state = self.state();
-        show::phones(&state, &self.catalog, self.now())
+        show::phones(&state, self.now())
     }
 
     /// One phone, if it was seen or listed.
     pub fn phone(&self, mac: Mac) -> Option<PhoneView> {
         let state = self.state();
         let known = state.phones.contains_key(&mac) || state.roster.contains_key(&mac);
-        known.then(|| show::phone(&state, &self.catalog, self.now(), mac))
+        known.then(|| show::phone(&state, self.now(), mac))
     }
 
     /// The library as it stands.
@@ -142,10 +142,11 @@ impl Bench {
         self.state().shelf = Arc::new(shelf);
     }
 
-    /// Swaps in a validated configuration and roster.
-    pub fn set_rules(&self, rules: Rules, roster: Vec<Entry>) {
+    /// Swaps in a validated configuration, with its catalog and roster.
+    pub fn set_rules(&self, rules: Rules, catalog: Catalog, roster: Vec<Entry>) {
         let mut state = self.state();
         state.rules = rules;
+        state.catalog = catalog;
         state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
     }
 
@@ -206,13 +207,13 @@ impl Bench {
     }
 
     fn assess(&self, state: &State, mac: Mac) -> Assessment {
-        verdict(state, &self.catalog, self.now(), mac)
+        verdict(state, self.now(), mac)
     }
 }
 
-fn verdict(state: &State, catalog: &Catalog, now: Time, mac: Mac) -> Assessment {
+fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
     let context = Context {
-        catalog,
+        catalog: &state.catalog,
         library: &state.shelf.index,
         settings: &state.rules.settings,
         entry: state.roster.get(&mac),
@@ -250,7 +251,7 @@ fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
 
 /// The phones of a state folder on which no bench runs.
 pub fn offline(
-    catalog: &Catalog,
+    catalog: Catalog,
     rules: Rules,
     roster: Vec<Entry>,
     shelf: Shelf,
@@ -259,10 +260,11 @@ pub fn offline(
 ) -> Vec<PhoneView> {
     let state = State {
         rules,
+        catalog,
         roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
         shelf: Arc::new(shelf),
         phones: restore(restored),
         addresses: Addresses::default(),
     };
-    show::phones(&state, catalog, now.max(restored.high_water))
+    show::phones(&state, now.max(restored.high_water))
 }

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use transload_provision::catalog::Catalog;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::{State, verdict};
 use crate::view::PhoneView;
 
-pub(super) fn phones(state: &State, catalog: &Catalog, now: Time) -> Vec<PhoneView> {
+pub(super) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
     let macs: BTreeSet<Mac> = state.phones.keys().chain(state.roster.keys()).copied().collect();
-    macs.into_iter().map(|mac| phone(state, catalog, now, mac)).collect()
+    macs.into_iter().map(|mac| phone(state, now, mac)).collect()
 }
 
-pub(super) fn phone(state: &State, catalog: &Catalog, now: Time, mac: Mac) -> PhoneView {
-    let verdict = verdict(state, catalog, now, mac);
+pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
+    let verdict = verdict(state, now, mac);
     let journey = state.phones.get(&mac).map(|phone| &phone.journey);
     let entry = state.roster.get(&mac);
     PhoneView {

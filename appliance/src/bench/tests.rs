@@ -12,6 +12,7 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 use super::*;
 use crate::doors::{Fetch, Plane, Served, Track, Transport};
 use crate::rehearse::lookalike;
+use crate::view::HoldCode;
 
 const A: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const B: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xdf]);
@@ -156,4 +157,16 @@ async fn what_cannot_be_written_down_is_not_given() {
     for path in ["8851-3PCC.xml", &format!("SEP{A}.cnf.xml"), &format!("{A}.lic")] {
         assert!(matches!(lab.fetch(AT_A, path, None).await.0, Served::Busy), "{path}");
     }
+}
+
+#[tokio::test]
+async fn another_catalog_counts_as_soon_as_it_is_swapped_in() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    lab.text(AT_A, "8851NR-3PCC.xml", None).await;
+    let held = || lab.bench.phone(A).and_then(|phone| phone.hold).map(|hold| hold.code);
+    assert_eq!(held(), Some(HoldCode::NotEligible), "the procedure of 2019 leaves this model out");
+    let rules = lab.bench.state().rules.clone();
+    lab.bench.set_rules(rules, Catalog::current(), Vec::new());
+    assert_eq!(held(), Some(HoldCode::UnknownVid), "later guides name it");
 }

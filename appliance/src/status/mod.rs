@@ -82,5 +82,5 @@ fn offline(config: &Config) -> Result<Vec<PhoneView>, Failure> {
     let (roster, _) = home::roster(state)?;
     let shelf = Shelf::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
-    Ok(bench::offline(&home::catalog(config)?, rules, roster, shelf, &restored, now))
+    Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, &restored, now))
 }
