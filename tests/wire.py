@@ -1,7 +1,6 @@
 """DHCP by hand: messages built and read byte by byte, and raw sockets inside other namespaces."""
 
 import ctypes
-import os
 import random
 import select
 import socket
@@ -72,13 +71,14 @@ class Message:
         message.chaddr = data[28:34]
         message.size = len(data)
         at = 240
-        while at < len(data) and data[at] != 255:
+        while at + 1 < len(data) and data[at] != 255:
             if data[at] == 0:
                 at += 1
                 continue
             message.options.append((data[at], data[at + 2:at + 2 + data[at + 1]]))
             at += 2 + data[at + 1]
-        return message
+        # Without its End option a message is cut: nobody can use it.
+        return message if at < len(data) and data[at] == 255 else None
 
     @property
     def kind(self):
@@ -174,6 +174,3 @@ def full_lease(wire, mac, options, flags=0):
     request = Message(REQUEST, mac, extra + list(options), flags=flags, xid=discover.xid)
     return offer, wire.ask(request, mac)
 
-
-def alive(pid):
-    return os.path.exists(f"/proc/{pid}")

@@ -38,6 +38,7 @@ class Phone:
         self.blksize = config.get("blksize", 1428)
         self.product = config.get("product", config["model"])  # what $PN and $PSN are made of
         self.profile_walk = config.get("profile_walk", "first")
+        self.keeps_boot = config.get("keeps_boot", False)      # does not fetch boot components that it has
         self.factor = config.get("factor", 20)
         self.flash_seconds = config.get("flash_seconds", 0.3)
         self.rate = config.get("rate", 0)
@@ -163,7 +164,10 @@ class Phone:
         wanted = loads.platforms(data).get(self.platform)
         if not wanted:
             raise Stranded(f"{new.name}.loads has nothing for platform {self.platform}")
+        version = new.name.partition(".")[2]
         for name in wanted:
+            if self.keeps_boot and version not in name:
+                continue
             outcome, path = locate(name)
             if outcome == fetch.MISSING:
                 raise Stranded(f"{name} of {new.name} is missing on the server")
