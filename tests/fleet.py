@@ -17,6 +17,8 @@ from loads import FAMILY  # noqa: E402
 OUI = {"sip78xx": "C80084", "sip7832": "706E6D", "sip88xx": "C4B9CD", "sip8845_65": "74A02F", "sip8832": "F87B20"}
 PLATFORMS = {"sip78xx": 2, "sip7832": 1, "sip88xx": 3, "sip8845_65": 1, "sip8832": 2}
 MODELS = sorted(FAMILY)
+# The vendor's list of the way back, as far as it is public, names no model without radio.
+MODELS_M2E = [model for model in MODELS if not model.endswith("NR")]
 
 
 def mac(model, number):

@@ -14,10 +14,11 @@ def make_fleet(count, starts, **more):
     A start is (version, whether the roster tells it).
     """
     phones = []
+    models = fleet.MODELS_M2E if "MPP" in starts[0][0] else fleet.MODELS
     for n in range(count):
         version, told = starts[n % len(starts)]
         # Older firmware knows TFTP only.
-        phones.append(fleet.phone(fleet.MODELS[n % len(fleet.MODELS)], 0x100 + n, version, roster_load=told,
+        phones.append(fleet.phone(models[n % len(models)], 0x100 + n, version, roster_load=told,
                                   tftp_only=version == OLD and n % 4 == 1, **more))
     return phones
 
