@@ -136,10 +136,19 @@ class Fleet:
                 holders.setdefault(address, set()).add(state["mac"])
         return {a: sorted(m) for a, m in holders.items() if len(m) > 1}
 
-    def story(self, mac, last=12):
+    def story(self, mac, last=40):
+        """What the phone did last; the same step again and again counts as one."""
         state = self.state(mac)
-        lines = [f"    {at:8.2f}  {step}" for at, step in state["steps"][-last:]]
-        return f"  {mac} on {state['load']}\n" + "\n".join(lines)
+        lines = []
+        previous = times = None
+        for at, step in state["steps"]:
+            if step == previous:
+                times += 1
+                lines[-1] = f"    {at:8.2f}  {step}  (x{times})"
+            else:
+                previous, times = step, 1
+                lines.append(f"    {at:8.2f}  {step}")
+        return f"  {mac} on {state['load']}\n" + "\n".join(lines[-last:])
 
 
 def colons(mac):

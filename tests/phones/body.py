@@ -41,7 +41,7 @@ class Phone:
         self.keeps_boot = config.get("keeps_boot", False)      # does not fetch boot components that it has
         self.factor = config.get("factor", 20)
         self.flash_seconds = config.get("flash_seconds", 0.3)
-        self.rate = config.get("rate", 0)
+        self.rate = config.get("rate", 0)              # bytes per second by HTTP; 0: as fast as it goes
         self.work = config["work"]
         self.random = random.Random(config.get("seed", 0) ^ int(self.mac, 16))
         with open(config["manifest"]) as file:
@@ -125,7 +125,7 @@ class Phone:
         host, _, name = rest.partition("/")
         target = self.path(name)
         if scheme == "http":
-            outcome, detail = fetch.http(url, target, self.agent(), 10)
+            outcome, detail = fetch.http(url, target, self.agent(), 10, self.rate)
         elif scheme == "tftp":
             outcome, detail = fetch.tftp(self.tftp_client, host, name, target, self.blksize, 10)
         else:

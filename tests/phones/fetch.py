@@ -6,12 +6,12 @@ import subprocess
 OK, MISSING, BROKEN = "ok", "missing", "broken"
 
 
-def http(url, target, user_agent, patience):
+def http(url, target, user_agent, patience, rate=0):
     """GET one URL. Returns (outcome, content type); a 404 is missing, everything else that fails is broken."""
     done = subprocess.run(
         ["curl", "-s", "-S", "-L", "--path-as-is", "--globoff", "-A", user_agent or "", "--connect-timeout", "2",
          "--speed-time", str(patience), "--speed-limit", "1", "-o", target,
-         "-w", "%{http_code} %{content_type}", url],
+         "--limit-rate", str(rate), "-w", "%{http_code} %{content_type}", url],
         capture_output=True, text=True)
     code, _, content_type = done.stdout.partition(" ")
     if done.returncode == 0 and code == "200":
