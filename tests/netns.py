@@ -50,7 +50,7 @@ class Switch:
     def host(self, name, mac=None, address=None):
         """Plug in a host. Its interface is named after its number, since some clients keep files by that name."""
         self.count += 1
-        host = Host(self, f"{self.prefix}-{name}", f"e{self.count}")
+        host = Host(self, f"{self.prefix}-{self.count}-{name}", f"e{self.count}")
         run("ip", "netns", "add", host.namespace)
         self.hosts.append(host)
         port = f"p{self.count}"
@@ -64,6 +64,10 @@ class Switch:
         if address:
             host.ip("address", "add", address, "dev", host.interface)
         return host
+
+    def forward(self, working):
+        """Let the bridge forward, or let it lose everything."""
+        self._in_bridge("link", "set", "br0", "up" if working else "down")
 
     def unplug(self, host):
         host.remove()

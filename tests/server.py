@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import contract
+
 ADDRESS = "10.23.45.67"
 NETWORK = "10.23.45"
 
@@ -115,17 +117,22 @@ class Server:
         if done.returncode not in (0, 1):
             raise AssertionError(f"status: exit {done.returncode}: {done.stderr.decode()}")
         try:
-            return {p["mac"]: p for p in json.loads(done.stdout)}
-        except (json.JSONDecodeError, TypeError, KeyError) as error:
-            raise AssertionError(f"status --json is not the contract's array ({error}): {done.stdout[:400]!r}")
+            phones = json.loads(done.stdout)
+        except json.JSONDecodeError as error:
+            raise AssertionError(f"status --json is not JSON ({error}): {done.stdout[:400]!r}") from error
+        for phone in phones:
+            contract.phone(phone)
+        return {phone["mac"]: phone for phone in phones}
 
     def check(self):
         """`check --json`: (exit status, the object)."""
         done = self.command("check", "--json")
         try:
-            return done.returncode, json.loads(done.stdout)
-        except json.JSONDecodeError:
-            raise AssertionError(f"check --json: exit {done.returncode}: {done.stdout!r} {done.stderr.decode()}")
+            report = json.loads(done.stdout)
+        except json.JSONDecodeError as error:
+            raise AssertionError(f"check --json: exit {done.returncode}: {done.stdout!r} {done.stderr!r}") from error
+        contract.check(report)
+        return done.returncode, report
 
     def log_tail(self, lines=25):
         try:

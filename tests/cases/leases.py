@@ -266,7 +266,7 @@ def renew_and_release(bench):
 
 @case("leases: an address that answers on the wire is not offered, a declined one not again")
 def conflicts(bench):
-    host = bench.switch.host("squatter", address=f"{NETWORK}.100/24")
+    squatter = bench.switch.host("squatter", address=f"{NETWORK}.100/24")
     bench.server(library(bench), roster(), sections={"dhcp": {"pool": f"{NETWORK}.100-{NETWORK}.103"}}).start()
     mac, vendor, requests, _ = people()["enterprise"]
     client = bench.switch.host("c", mac=fleet.colons(mac))
@@ -280,7 +280,25 @@ def conflicts(bench):
         _, second = wire.full_lease(line, mac, options)
         expect(second is not None and second.kind == wire.ACK, "no lease after a DECLINE")
         expect(second.yiaddr not in (ack.yiaddr, f"{NETWORK}.100"), f"{second.yiaddr} again after its DECLINE")
-    bench.switch.unplug(host)
+    bench.switch.unplug(squatter)
+
+
+@case("leases: a reservation is kept for its phone, an excluded address for nobody")
+def reservation(bench):
+    kept, vendor, requests, _ = people()["enterprise"]
+    bench.server(library(bench), roster(), sections={
+        "dhcp": {"pool": f"{NETWORK}.100-{NETWORK}.103", "exclude": [f"{NETWORK}.101"]},
+        "dhcp.reservation": [{"mac": fleet.colons(kept), "address": f"{NETWORK}.102"}]}).start()
+    got = {}
+    for name in ("mpp", "dslforum", "enterprise"):
+        mac, vendor, requests, _ = people()[name]
+        host = bench.switch.host("c", mac=fleet.colons(mac))
+        with wire.Wire(host) as line:
+            _, ack = wire.full_lease(line, mac, wire.client_options(vendor, requests))
+            expect(ack is not None and ack.kind == wire.ACK, f"{name}: no lease")
+            got[name] = ack.yiaddr
+    same("the reserved one", got["enterprise"], f"{NETWORK}.102")
+    same("the others", {got["mpp"], got["dslforum"]}, {f"{NETWORK}.100", f"{NETWORK}.103"})
 
 
 @case("leases: INFORM is answered without a lease, a relay's request goes back to the relay")
@@ -318,8 +336,15 @@ def inform_and_relay(bench):
 def user_class(bench):
     rule = {"name": "lab", "vendor-class": "CP-8851-3PCC", "oui": ["C4:B9:CD"],
             "options": {"159": "http://10.23.45.67/lab", "160": "http://10.23.45.67/lab"}}
-    server = bench.server(library(bench), roster(), sections={"dhcp.class": [rule]})
-    server.start()
+    listed = {"name": "list", "vendor-class": "CP-7841-*", "oui": ["C80084"],
+              "options": {"66": ADDRESS, "150": f"http://{ADDRESS};{ADDRESS}"}}
+    bench.server(library(bench), roster(), sections={"dhcp.class": [rule, listed]}).start()
+    host = bench.switch.host("c", mac=fleet.colons(fleet.mac("7841", 4)))
+    with wire.Wire(host) as line:
+        options = wire.client_options(b"CP-7841-3PCC\0", dhcp.MULTIPLATFORM_REQUESTS)
+        _, ack = wire.full_lease(line, fleet.mac("7841", 4), options)
+        same("66 and 150 as text", (ack and ack.get(66), ack and ack.get(150)),
+             (ADDRESS.encode(), f"http://{ADDRESS};{ADDRESS}".encode()))
     for name, mac, vendor, wanted in (("both fit", fleet.mac("8851", 3), b"CP-8851-3PCC\0", b"/lab"),
                                       ("another model", fleet.mac("8861", 8), b"CP-8861-3PCC\0", None),
                                       ("another OUI", "74A02F000010", b"CP-8851-3PCC", None)):

@@ -37,7 +37,8 @@ class Phone:
         self.tftp_client = config.get("tftp_client", "curl")
         self.blksize = config.get("blksize", 1428)
         self.product = config.get("product", config["model"])  # what $PN and $PSN are made of
-        self.profile_walk = config.get("profile_walk", "first")
+        self.profile_walk = config.get("profile_walk", "first")  # first | named | cfg: which of the URLs it knows
+        self.default_only = config.get("default_only", False)    # reads XMLDefault, as if it had no file of its own
         self.keeps_boot = config.get("keeps_boot", False)      # does not fetch boot components that it has
         self.factor = config.get("factor", 20)
         self.flash_seconds = config.get("flash_seconds", 0.3)
@@ -58,6 +59,10 @@ class Phone:
         self.slowest = 0.0
         self.problem = None
         self.state = os.path.join(self.work, "state.json")
+        # A trust list of another call manager: as a file, so that somebody can erase it.
+        self.trust_list = os.path.join(self.work, "trust-list")
+        if config.get("trust_list"):
+            open(self.trust_list, "w").close()
         shutil.rmtree(os.path.join(self.work, "files"), ignore_errors=True)
         os.makedirs(os.path.join(self.work, "files"))
 

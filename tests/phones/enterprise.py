@@ -1,5 +1,6 @@
 """A phone on Enterprise firmware: reads its configuration when it boots, and at no other time."""
 
+import os
 import xml.etree.ElementTree as ET
 
 import fetch
@@ -50,11 +51,18 @@ def configuration(phone, server):
         outcome, _, _ = get(phone, server, name)
         if outcome == fetch.OK:
             raise Stranded(f"the server gave out {name}: an unsigned trust list")
-    outcome, path, _ = get(phone, server, f"SEP{phone.mac}.cnf.xml")
-    if outcome == fetch.OK:
-        return device_file(phone, path, server)
-    if outcome == fetch.BROKEN:
-        return None, None
+    if os.path.exists(phone.trust_list):
+        for name in (f"SEP{phone.mac}.cnf.xml.sgn", "XMLDefault.cnf.xml.sgn"):
+            outcome, _, _ = get(phone, server, name)
+            if outcome == fetch.OK:
+                raise Stranded(f"the server gave out {name}, which it cannot sign")
+        return None, None                              # what is not signed by a known signer does not exist for it
+    if not phone.default_only:
+        outcome, path, _ = get(phone, server, f"SEP{phone.mac}.cnf.xml")
+        if outcome == fetch.OK:
+            return device_file(phone, path, server)
+        if outcome == fetch.BROKEN:
+            return None, None
     outcome, path, _ = get(phone, server, "XMLDefault.cnf.xml")
     if outcome == fetch.OK:
         return default_file(phone, path, server)

@@ -82,8 +82,9 @@ def provision(phone):
     """Fetch and take in a profile. False if there was none."""
     known = [phone.profile_url] if phone.profile_url else []
     urls = known or candidates(phone)
-    if phone.profile_walk == "named" and not known:
-        urls = [u for u in urls if not u.endswith("/")] or urls    # firmware that skips the URL itself
+    if not known and phone.profile_walk != "first":     # firmware that skips the URL itself, or knows the last tail only
+        tail = ".cfg" if phone.profile_walk == "cfg" else ("xml", "cfg")
+        urls = [u for u in urls if u.endswith(tail)] or urls
     if not urls:
         phone.note("no provisioning server in the lease")
         return False
