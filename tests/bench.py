@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 """The end-to-end check: the real program, real clients, phones of other hands than the program's.
 
-    bench.py [--only TEXT] [--phones N] [--seed N] [--long] [--keep] [--list]
+    bench.py [--only TEXT] [--phones N] [--jobs N] [--seed N] [--long] [--keep] [--verbose] [--list]
 
 Needs root, for network namespaces; it touches nothing outside those it makes. The program is $TRANSLOAD, or
 target/debug/transload. Exit status 0 only if every case passed.
 """
 
 import argparse
+import multiprocessing
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import traceback
+from functools import partial
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
@@ -32,10 +35,9 @@ TOOLS = ("ip", "udhcpc", "dhclient", "dhcpcd", "curl", "tftp", "atftp", "unshare
 class Bench:
     """What a case works with: a switch, a scratch folder, firmware, and at most one server."""
 
-    def __init__(self, switch, folder, store, arguments):
+    def __init__(self, switch, folder, arguments):
         self.switch = switch
         self.folder = folder
-        self.store = store
         self.phones = arguments.phones
         self.seed = arguments.seed
         self.long = arguments.long
@@ -44,15 +46,15 @@ class Bench:
 
     def firmware(self, name, families, versions, sizes=None):
         """A folder of look-alike firmware, made once for the whole run and never changed afterwards."""
-        if name not in self.store:
-            firmware = lookalike.Firmware(os.path.join(self.store["folder"], name), sizes)
+        if name not in store:
+            firmware = lookalike.Firmware(os.path.join(store["folder"], name), sizes)
             for family in families:
                 for version in versions:
                     firmware.load(family, version)
-            firmware.manifest_path = os.path.join(self.store["folder"], f"{name}.json")
+            firmware.manifest_path = os.path.join(store["folder"], f"{name}.json")
             firmware.save_manifest(firmware.manifest_path)
-            self.store[name] = firmware
-        return self.store[name]
+            store[name] = firmware
+        return store[name]
 
     def server(self, firmware=None, phones=(), licensed=None, direction="e2m", without=(), **options):
         """A configured server in its namespace, not started: library, licenses and roster in its state folder."""
@@ -88,12 +90,20 @@ class Bench:
             time.sleep(0.2)
 
 
-def run(case, store, arguments):
-    """One case on a switch of its own. Returns None, or what went wrong."""
+def run(number, arguments):
+    """One case on a switch of its own. Returns its name, how long it took, and what went wrong, if anything."""
+    name, function, _ = CASES[number]
+    began = time.monotonic()
+    problem = attempt(function, arguments)
+    return name, time.monotonic() - began, problem
+
+
+def attempt(case, arguments):
+    """Run a case and clean up after it, whatever happens. Returns None, or what went wrong."""
     folder = tempfile.mkdtemp(prefix="case-", dir=store["folder"])
     try:
         with Switch() as switch:
-            bench = Bench(switch, folder, store, arguments)
+            bench = Bench(switch, folder, arguments)
             try:
                 case(bench)
                 for server in bench.servers:
@@ -122,14 +132,16 @@ def main():
     parser.add_argument("--only", default="", help="run the cases whose name contains this")
     parser.add_argument("--phones", type=int, default=24, help="phones per migration")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="seed of everything random")
+    parser.add_argument("--jobs", type=int, default=1, help="cases at a time; they mostly wait")
     parser.add_argument("--long", action="store_true", help="more rounds of killing and of garbage")
     parser.add_argument("--keep", action="store_true", help="keep the scratch folders, and say where they are")
     parser.add_argument("--verbose", action="store_true", help="show the server's last lines when a case fails")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     arguments = parser.parse_args()
-    chosen = [(n, f) for n, f, slow in CASES if arguments.only in n and (arguments.long or not slow)]
+    chosen = [number for number, (name, _, slow) in enumerate(CASES)
+              if arguments.only in name and (arguments.long or not slow)]
     if arguments.list:
-        print("\n".join(n for n, _ in chosen))
+        print("\n".join(CASES[number][0] for number in chosen))
         return 0
     lacking = [tool for tool in TOOLS if shutil.which(tool) is None]
     if os.geteuid() != 0 or lacking:
@@ -137,28 +149,34 @@ def main():
         print(f"END-TO-END CHECK SKIPPED, {len(chosen)} cases: {reason}", file=sys.stderr)
         return 1 if os.environ.get("CI") else 0
     print(f"seed {arguments.seed}, {server_module.binary()}", flush=True)
-    store = {"folder": tempfile.mkdtemp(prefix="transload-bench-")}
-    passed = failed = 0
+    results = {True: 0, False: 0}
+    folder = tempfile.mkdtemp(prefix="transload-bench-")
     try:
-        for name, function in chosen:
-            began = time.monotonic()
-            problem = run(function, store, arguments)
-            seconds = time.monotonic() - began
-            if problem is None:
-                passed += 1
-                print(f"pass  {name}  ({seconds:.1f} s)", flush=True)
-            else:
-                failed += 1
-                print(f"FAIL  {name}  ({seconds:.1f} s)\n" + "\n".join("      " + x for x in problem.splitlines()),
-                      flush=True)
+        with multiprocessing.Pool(arguments.jobs, begin, (folder,)) as pool:
+            for name, seconds, problem in pool.imap_unordered(partial(run, arguments=arguments), chosen):
+                results[problem is None] += 1
+                print(f"{'pass' if problem is None else 'FAIL'}  {name}  ({seconds:.1f} s)", flush=True)
+                for line in (problem or "").splitlines():
+                    print(f"      {line}", flush=True)
     finally:
         if arguments.keep:
-            print(f"kept: {store['folder']}")
+            print(f"kept: {folder}")
         else:
-            shutil.rmtree(store["folder"], ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{results[True]} passed, {results[False]} failed")
+    return 0 if results[True] > 0 and results[False] == 0 else 1
+
+
+store = {}
+
+
+def begin(folder):
+    """In each worker: a folder of its own, and an orderly end when it is told to end."""
+    store["folder"] = tempfile.mkdtemp(prefix="worker-", dir=folder)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main())

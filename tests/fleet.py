@@ -36,7 +36,6 @@ def phone(model, number, version, **more):
         "blksize": (1428, 512)[number % 2],
         "vendor": ("bare", "nul")[number % 2],
         "user_agent": number % 7 != 3,
-        "keeps_boot": number % 6 == 5,
         "profile_walk": ("first", "named", "cfg")[number % 3],
         "default_only": number % 8 == 6,
         "product": model.replace("NR", "") if number % 2 else model,

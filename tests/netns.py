@@ -4,6 +4,7 @@ Nothing outside the namespaces made here is touched; the root namespace never se
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ class Switch:
     """A bridge and the hosts plugged into it. Use it in a `with` statement: leaving it removes everything."""
 
     def __init__(self):
+        sweep()
         self.prefix = f"tl{os.getpid()}"
         self.bridge = f"{self.prefix}-sw"
         self.hosts = []
@@ -105,6 +107,14 @@ class Host:
 
     def remove(self):
         remove_namespace(self.namespace)
+
+
+def sweep():
+    """Remove what an earlier check left that was killed: its namespaces carry the number of its process."""
+    for line in run("ip", "netns", "list").splitlines():
+        match = re.match(r"(tl(\d+)-\S+)", line)
+        if match and not os.path.exists(f"/proc/{match[2]}"):
+            remove_namespace(match[1])
 
 
 def remove_namespace(namespace):

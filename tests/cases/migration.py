@@ -1,5 +1,7 @@
 """Whole fleets, unattended, from where they are to the target load."""
 
+import time
+
 import fleet
 import lookalike
 from cases import case, expect, same
@@ -161,3 +163,19 @@ def already_there(bench):
         bench.wait_for(done, 60, lambda: f"{server.status()}")
         same("loads", [s["load"] for s in phones_on.states()], [p["load"] for p in phones])
         expect(not phones_on.problems(), "\n".join(phones_on.problems()))
+
+
+@case("migration: phones that keep the boot components they have: at worst a restart is asked for")
+def keeps_boot(bench):
+    firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
+    phones = [fleet.phone(model, 0x700 + n, OLD, keeps_boot=True)
+              for n, model in enumerate(("8811", "8841", "8851", "7832", "8865", "8832"))]
+    cycled = {}
+
+    def technician(server, phones_on):
+        # Not twice within a few seconds: the request for a restart stands until the phone has started.
+        for mac, shown in server.status().items():
+            if (shown["hold"] or {}).get("code") == "needs-restart" and time.monotonic() > cycled.get(mac, 0):
+                phones_on.power_cycle(mac)
+                cycled[mac] = time.monotonic() + 6
+    walk(bench, phones, firmware, "e2m", MPP_11, during=technician)
