@@ -1,7 +1,7 @@
 //! The whole appliance, started and stopped as one: state folder, ledger, bench and doors.
 
 use std::net::{SocketAddr, SocketAddrV4};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct Appliance {
     /// Page and API.
     pub admin: SocketAddr,
     place: Place,
-    state: PathBuf,
+    config: Config,
     dhcp_server: Option<Arc<DhcpServer>>,
     stop: CancellationToken,
     tasks: Mutex<JoinSet<()>>,
@@ -106,7 +106,7 @@ impl Appliance {
             dhcp: dhcp_server.as_ref().map(|server| server.addresses()).unwrap_or_default(),
             admin,
             place,
-            state,
+            config: config.clone(),
             dhcp_server,
             stop,
             tasks: Mutex::new(tasks),
@@ -120,12 +120,21 @@ impl Appliance {
     /// Something is wrong with them; nothing has changed then.
     pub fn reload(&self, config: &Config) -> Result<(), Failure> {
         config.servable()?;
-        if config.bench.state != self.state {
-            return Err(needs_restart("state"));
+        let running = &self.config;
+        for (key, same) in [
+            ("bench.state", config.bench.state == running.bench.state),
+            ("bench.interface", config.bench.interface == running.bench.interface),
+            ("bench.address", config.bench.address == running.bench.address),
+            ("files", config.files == running.files),
+            ("admin", config.admin == running.admin),
+        ] {
+            if !same {
+                return Err(needs_restart(key));
+            }
         }
         let catalog = home::catalog(config)?;
-        let roster = roster(&self.state)?;
-        let shelf = Shelf::scan(&self.state, config.migration.direction)?;
+        let roster = roster(&self.config.bench.state)?;
+        let shelf = Shelf::scan(&self.config.bench.state, config.migration.direction)?;
         match (&self.dhcp_server, config.dhcp.enabled) {
             (Some(server), true) => {
                 let networks = config.dhcp_server(self.place.network)?;
@@ -150,6 +159,20 @@ impl Appliance {
     /// The DHCP server, where it is on.
     pub fn dhcp_server(&self) -> Option<&Arc<DhcpServer>> {
         self.dhcp_server.as_ref()
+    }
+
+    /// Until a service has ended by itself, which none should.
+    pub async fn failure(&self) -> Failure {
+        std::future::poll_fn(|context| {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            tasks.poll_join_next(context)
+        })
+        .await;
+        Failure::new(
+            Exit::Act,
+            "a service of the appliance has ended",
+            "start it again, and report this with its log",
+        )
     }
 
     /// Refuses new work, lets transfers under way end within [`DRAIN`], and writes down what is known.

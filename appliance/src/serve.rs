@@ -24,27 +24,32 @@ const PROBE_AGAIN: Duration = Duration::from_secs(15);
 /// Why it could not start, or why it had to end.
 pub async fn serve(config: Config, named: Option<&Path>) -> Result<(), Failure> {
     config.servable()?;
+    let mut signals = Signals::new()?;
     let place = place::resolve(&config)?;
     let watch = guard(&config, &place)?;
     if let Some(watch) = &watch {
-        clear_segment(watch, config.dhcp.on_foreign).await?;
+        tokio::select! {
+            clear = clear_segment(watch, config.dhcp.on_foreign) => clear?,
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+        }
     }
-    let mut signals = Signals::new()?;
     let appliance = Appliance::start(&config, place, 1).await?;
     if let (Some(watch), Some(server)) = (watch, appliance.dhcp_server()) {
         tokio::spawn(keep_watch(watch, Arc::clone(server)));
     }
     announce(&appliance);
-    loop {
+    let ended = loop {
         tokio::select! {
-            _ = signals.terminate.recv() => break,
-            _ = signals.interrupt.recv() => break,
+            _ = signals.terminate.recv() => break Ok(()),
+            _ = signals.interrupt.recv() => break Ok(()),
+            failure = appliance.failure() => break Err(failure),
             _ = signals.hang_up.recv() => reload(&appliance, &config, named),
         }
-    }
+    };
     tracing::info!("stopping: new transfers are refused, those under way may end");
     appliance.stop().await;
-    Ok(())
+    ended
 }
 
 fn announce(appliance: &Appliance) {

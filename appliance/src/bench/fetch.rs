@@ -67,8 +67,10 @@ impl Bench {
         let state = &mut *state;
         let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref(), self.now());
         if let Some(what) = who.doubt {
-            tracing::warn!(%what, path = %fetch.path, "signals disagree on who asks");
-            if let Some(mac) = who.concerns {
+            let known =
+                |mac| state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));
+            if let Some(mac) = who.concerns.filter(|mac| !known(*mac)) {
+                tracing::warn!(%what, path = %fetch.path, "signals disagree on who asks");
                 self.observe(state, mac, Fact::Contradiction { what });
             }
         }

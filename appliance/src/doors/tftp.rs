@@ -14,6 +14,9 @@ use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source};
 
 use super::{Fetch, Plane, Served, Track, Transport};
 
+/// The largest block that fits Ethernet; phones ask for no larger ones.
+const ONE_BLOCK: u64 = 1468;
+
 /// The plane as a TFTP server sees it.
 pub struct Files<P>(pub Arc<P>);
 
@@ -77,14 +80,20 @@ impl<T: Track> Content for Transfer<T> {
 
     fn ended(self: Box<Self>, ending: Ending) {
         match ending.outcome {
+            Outcome::Finished => {
+                self.tracker.advance(0, self.size);
+                self.tracker.finish();
+            }
             // Few clients send the last acknowledgment again when it is lost, so one that is missing says little.
-            // Should the file be missing too, its client asks again.
-            Outcome::Finished | Outcome::LastAckMissing => {
+            // Should the file be missing too, its client asks again. With more than a block on its way, it says
+            // that the client fell silent before the end.
+            Outcome::LastAckMissing if self.size - ending.bytes.min(self.size) <= ONE_BLOCK => {
                 self.tracker.advance(0, self.size);
                 self.tracker.finish();
             }
             // A client that only wanted to know the size, and got it (RFC 2349 §4).
             Outcome::Aborted(Abort::Client { .. }) if ending.bytes == 0 => self.tracker.finish(),
+            Outcome::LastAckMissing => self.tracker.broken("the client fell silent before its last blocks"),
             Outcome::Aborted(abort) => self.tracker.broken(&reason(abort)),
             Outcome::TimedOut => self.tracker.broken("the phone fell silent"),
         }

@@ -271,6 +271,11 @@ impl Journey {
             .any(|offer| offer.closed.is_none() && offer.load == *load && offer.attempt == attempt)
     }
 
+    /// Whether this disagreement is on record.
+    pub fn knows_contradiction(&self, what: &str) -> bool {
+        self.contradictions.iter().any(|(_, known)| known == what)
+    }
+
     /// Documents on their way did not leave after all.
     pub fn withdraw_offers(&mut self, at: Time) {
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
