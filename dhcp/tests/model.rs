@@ -17,13 +17,15 @@ use transload_dhcp::policy::Everybody;
 use transload_dhcp::{Mac, MessageType};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const SQUATTER: Mac = [2, 0, 0, 0, 0, 1];
 const CLIENTS: usize = 8;
 /// Fewer addresses than clients.
 const POOL: (u8, u8) = (10, 15);
 
 #[derive(Debug, Clone)]
 enum Step {
-    Discover(usize),
+    /// Where a new address is tried, somebody else may answer for it.
+    Discover(usize, bool),
     /// Takes the last offer, or asks for some address as if offered.
     Select(usize, Option<u8>),
     Reboot(usize, Option<u8>),
@@ -46,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
     let client = 0..CLIENTS;
     let address = prop::option::of(POOL.0 - 1..=POOL.1 + 1);
     prop_oneof![
-        8 => client.clone().prop_map(Step::Discover),
+        8 => (client.clone(), prop::bool::weighted(0.1)).prop_map(|(client, answers)| Step::Discover(client, answers)),
         10 => (client.clone(), prop::option::weighted(0.2, POOL.0..=POOL.1)).prop_map(|(c, a)| Step::Select(c, a)),
         3 => (client.clone(), address).prop_map(|(client, address)| Step::Reboot(client, address)),
         5 => client.clone().prop_map(Step::Renew),
@@ -81,6 +83,8 @@ struct World {
     last: HashMap<usize, Ipv4Addr>,
     names: [u8; CLIENTS],
     promises: HashMap<Ipv4Addr, Promise>,
+    /// Somebody answers for the next address that is tried.
+    squatter: bool,
 }
 
 fn host(last: u8) -> Ipv4Addr {
@@ -117,6 +121,7 @@ impl World {
             last: HashMap::new(),
             names: [0; CLIENTS],
             promises: HashMap::new(),
+            squatter: false,
         }
     }
 
@@ -145,6 +150,14 @@ impl World {
     fn deliver(&mut self, client: usize, packet: &Packet) {
         let ingress = Ingress { local: SERVER, unicast: !packet.ciaddr.is_unspecified() };
         let decision = self.engine.handle(self.now, packet, ingress, &Everybody);
+        if let Some(address) = decision.probe {
+            let answer = self.squatter.then_some(SQUATTER);
+            if let Some(conflict) = self.engine.probed(self.now, address, answer) {
+                self.waiting.push((client, conflict));
+                return;
+            }
+            assert_eq!(answer, None, "{address} was offered though somebody answered for it");
+        }
         if decision.after == 0 {
             self.reply(client, &decision);
         } else {
@@ -219,7 +232,8 @@ impl World {
 
     fn run(&mut self, step: &Step) {
         match *step {
-            Step::Discover(client) => {
+            Step::Discover(client, answers) => {
+                self.squatter = answers;
                 self.send(client, self.packet(client, MessageType::Discover), false, None);
             }
             Step::Select(client, wish) => {
