@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Asked, Engine, Finding, Reply};
+use super::{Asked, Engine, Finding, Reply, boots};
 use crate::MessageType;
 use crate::event::Outcome;
 use crate::lease::{LeaseRecord, LeaseState};
@@ -11,8 +11,8 @@ use crate::policy::Grant;
 use crate::reply::{Answer, lease_time, refusal};
 use crate::table::{Table, Write};
 
-/// A grant asked for again within this time, or an eighth of a shorter lease, is repeated, not renewed, so that
-/// retransmissions cost no write.
+/// A grant asked for again within this time, or an eighth of a shorter lease, without a new offer or boot in
+/// between, is repeated, not renewed, so that retransmissions cost no write.
 const REPEATED_WITHIN: u64 = 5_000;
 
 impl Engine {
@@ -100,7 +100,9 @@ impl Engine {
         match table.record(address) {
             // §3.1(4): nothing is promised before it is saved, and what is being saved is waited for.
             Some((record, state @ (Write::Saved | Write::UnderWay(_))))
-                if asked.client.holds_key(record)
+                if !boots(asked.packet)
+                    && !table.is_offered(address, &asked.client)
+                    && asked.client.holds_key(record)
                     && record.mac == asked.client.mac
                     && record.is_bound(asked.now)
                     && (record.since..record.since.saturating_add(repeated_within)).contains(&asked.now) =>

@@ -2,6 +2,7 @@
 
 use transload_dhcp::MessageType;
 use transload_dhcp::config::{Config, Network, Range};
+use transload_dhcp::options::code;
 
 use crate::lab::*;
 
@@ -91,4 +92,21 @@ fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
     lab.engine.reconfigure(smaller).unwrap();
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Nak);
     assert_ne!(lab.lease(PHONE), address);
+}
+
+#[test]
+fn d6_the_ack_says_what_the_offer_said_also_where_the_client_begins_anew_at_once() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    lab.now += 2_000;
+    let again = lab.ask(&select(PHONE, address)).unwrap();
+    assert_eq!(number(&again, code::LEASE_TIME), Some(3598), "a retransmission repeats the grant");
+    let offer = lab.ask(&discover(PHONE)).unwrap();
+    let ack = lab.ask(&select(PHONE, address)).unwrap();
+    assert_eq!((offer.yiaddr, ack.yiaddr), (address, address));
+    assert_eq!(number(&ack, code::LEASE_TIME), number(&offer, code::LEASE_TIME));
+    assert_eq!(lab.disk[&address].expires, lab.now + 3_600_000);
+    lab.now += 2_000;
+    let booted = lab.ask(&reboot(PHONE, address)).unwrap();
+    assert_eq!(number(&booted, code::LEASE_TIME), Some(3600));
 }
