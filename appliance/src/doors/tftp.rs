@@ -14,9 +14,6 @@ use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source};
 
 use super::{Fetch, Plane, Served, Track, Transport};
 
-/// The largest block that fits Ethernet; phones ask for no larger ones.
-const ONE_BLOCK: u64 = 1468;
-
 /// The plane as a TFTP server sees it.
 pub struct Files<P>(pub Arc<P>);
 
@@ -84,16 +81,11 @@ impl<T: Track> Content for Transfer<T> {
                 self.tracker.advance(0, self.size);
                 self.tracker.finish();
             }
-            // Few clients send the last acknowledgment again when it is lost, so one that is missing says little.
-            // Should the file be missing too, its client asks again. With more than a block on its way, it says
-            // that the client fell silent before the end.
-            Outcome::LastAckMissing if self.size - ending.bytes.min(self.size) <= ONE_BLOCK => {
-                self.tracker.advance(0, self.size);
-                self.tracker.finish();
-            }
+            // Whether the client has the last block nothing tells, and half a load for a whole one could strand a
+            // phone.
+            Outcome::LastAckMissing => self.tracker.broken("the last acknowledgment never came"),
             // A client that only wanted to know the size, and got it (RFC 2349 §4).
             Outcome::Aborted(Abort::Client { .. }) if ending.bytes == 0 => self.tracker.finish(),
-            Outcome::LastAckMissing => self.tracker.broken("the client fell silent before its last blocks"),
             Outcome::Aborted(abort) => self.tracker.broken(&reason(abort)),
             Outcome::TimedOut => self.tracker.broken("the phone fell silent"),
         }

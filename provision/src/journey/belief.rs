@@ -338,18 +338,7 @@ pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
         if to_the_end { Fetch::Whole } else { Fetch::Doubtful }
     };
     let grades: Vec<Fetch> = platforms.map(grade).collect();
-    match [Fetch::Whole, Fetch::Doubtful].into_iter().find(|grade| grades.contains(grade)) {
-        Some(Fetch::Whole) if gave_up_perhaps(round) => Fetch::Doubtful,
-        grade => grade.unwrap_or(Fetch::Part),
-    }
-}
-
-/// Whether the file that was interrupted is also the last that came: the phone may have given up on it before.
-/// Where another came after it, the phone had gone on.
-fn gave_up_perhaps(round: &Round) -> bool {
-    round.interrupted.is_some_and(|interrupted| {
-        round.components.values().filter(|file| file.done > Some(interrupted)).count() < 2
-    })
+    [Fetch::Whole, Fetch::Doubtful].into_iter().find(|grade| grades.contains(grade)).unwrap_or(Fetch::Part)
 }
 
 /// The load whose fetch seems to be under way.

@@ -44,8 +44,6 @@ pub struct Round {
     pub components: BTreeMap<String, Progress>,
     /// Why the latest transfer broke, if nothing moved since.
     pub broken: Option<String>,
-    /// When a transfer last broke.
-    pub interrupted: Option<Time>,
     /// The boot that ended the round.
     pub booted: Option<Time>,
 }
@@ -55,8 +53,6 @@ pub struct Round {
 pub struct Progress {
     /// When its first bytes arrived.
     pub began: Time,
-    /// When its last byte arrived, if all have.
-    pub done: Option<Time>,
     /// One past the furthest byte that arrived.
     pub reached: u64,
     /// Bytes in all.

@@ -314,7 +314,6 @@ impl Journey {
                 last: at,
                 components: BTreeMap::new(),
                 broken: None,
-                interrupted: None,
                 booted: None,
             }),
         }
@@ -340,15 +339,11 @@ impl Journey {
         {
             return;
         }
-        let progress =
-            round.components.entry(key).or_insert(Progress { began: at, done: None, reached: 0, size });
+        let progress = round.components.entry(key).or_insert(Progress { began: at, reached: 0, size });
         progress.size = size;
         // Who asks for the rest of a file has its beginning, also where a connection or this bench broke down
         // before that was seen.
         progress.reached = progress.reached.max(to.min(size));
-        if progress.whole() {
-            progress.done.get_or_insert(at);
-        }
     }
 
     fn broken(&mut self, at: Time, name: &str, cause: &str) {
@@ -360,7 +355,6 @@ impl Journey {
             return;
         }
         round.last = at;
-        round.interrupted = Some(at);
         round.broken = Some(format!("{name}: {cause}"));
     }
 

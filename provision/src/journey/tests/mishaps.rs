@@ -372,17 +372,3 @@ fn a_phone_that_somebody_took_back_is_not_taken_for_what_it_was_before() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
     assert_eq!(bench.verdict().load, None);
 }
-
-#[test]
-fn a_last_component_that_came_after_an_interruption_may_have_come_too_late() {
-    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    let rootfs = || String::from("rootfs88xx.12-5-1SR1-4.sbn");
-    bench.boot(ENTERPRISE_CLASS);
-    bench.reads(Side::Enterprise);
-    bench.see(Fact::LoadsGiven { load: load(FLOOR) });
-    bench.see(Fact::Fetched { name: rootfs(), from: 0, to: 1000, size: 1000 });
-    bench.see(Fact::Broken { name: "sb288xx.BE-01-020.sbn".into(), cause: "this bench was stopped".into() });
-    bench.see(Fact::Fetched { name: "sb288xx.BE-01-020.sbn".into(), from: 0, to: 1000, size: 1000 });
-    bench.boot(ENTERPRISE_CLASS);
-    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR), "{:?}", bench.verdict());
-}
