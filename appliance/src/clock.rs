@@ -1,6 +1,6 @@
 //! The one clock. A rehearsal runs it faster than real time, so that waits of half an hour are seen in seconds.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use transload_provision::time::Time;
 
@@ -23,10 +23,5 @@ impl Clock {
     /// Now, on this clock; never runs backwards.
     pub fn now(&self) -> Time {
         self.start + self.origin.elapsed() * self.speed
-    }
-
-    /// How long a span on this clock takes in reality.
-    pub fn real(&self, span: Duration) -> Duration {
-        span / self.speed
     }
 }

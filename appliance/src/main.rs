@@ -1,7 +1,5 @@
 //! Transload: moves Cisco desk phones between Enterprise and Multiplatform firmware, unattended.
 
-#![allow(dead_code)]
-
 mod admin;
 mod appliance;
 mod bench;

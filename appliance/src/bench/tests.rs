@@ -10,7 +10,7 @@ use transload_provision::load::Direction;
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use super::*;
-use crate::doors::{Fetch, Plane, Served, Track, Transport};
+use crate::doors::{Fetch, Plane, Served, Track};
 use crate::rehearse::lookalike;
 use crate::view::HoldCode;
 
@@ -78,8 +78,8 @@ impl Lab {
     }
 
     async fn fetch(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> (Served, Tracker) {
-        let (peer, transport) = ((from, 40_000).into(), Transport::Http);
-        let fetch = Fetch { peer, path: path.to_owned(), user_agent: agent, transport, head_only: false };
+        let peer = (from, 40_000).into();
+        let fetch = Fetch { peer, path: path.to_owned(), user_agent: agent, head_only: false };
         self.bench.fetch(fetch).await
     }
 

@@ -18,15 +18,6 @@ pub mod http;
 pub mod tftp;
 mod wire;
 
-/// How a request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// UDP 69.
-    Tftp,
-    /// TCP 80 or 6970.
-    Http,
-}
-
 /// A request for a file, as a door took it in.
 #[derive(Debug, Clone)]
 pub struct Fetch {
@@ -36,8 +27,6 @@ pub struct Fetch {
     pub path: String,
     /// HTTP's User-Agent.
     pub user_agent: Option<String>,
-    /// The door.
-    pub transport: Transport,
     /// Only the length is wanted: nothing is given, so nothing counts as given.
     pub head_only: bool,
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source};
 
-use super::{Fetch, Plane, Served, Track, Transport};
+use super::{Fetch, Plane, Served, Track};
 
 /// The plane as a TFTP server sees it.
 pub struct Files<P>(pub Arc<P>);
@@ -20,13 +20,7 @@ pub struct Files<P>(pub Arc<P>);
 impl<P: Plane> Source for Files<P> {
     fn open<'a>(&'a self, peer: SocketAddr, name: &'a str) -> Opening<'a> {
         Box::pin(async move {
-            let fetch = Fetch {
-                peer,
-                path: name.to_owned(),
-                user_agent: None,
-                transport: Transport::Tftp,
-                head_only: false,
-            };
+            let fetch = Fetch { peer, path: name.to_owned(), user_agent: None, head_only: false };
             let (served, tracker) = self.0.fetch(fetch).await;
             let (bytes, size) = match served {
                 Served::NotFound => return Err(Refusal::NotFound),

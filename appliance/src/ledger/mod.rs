@@ -12,11 +12,11 @@ mod tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{JoinHandle, Thread};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 use transload_provision::mac::Mac;
@@ -217,30 +217,6 @@ impl CommitFailed {
 #[derive(Debug)]
 #[must_use = "a reply that depends on the records must wait for this; drop it where they may be lost"]
 pub struct Ticket(oneshot::Receiver<Result<(), CommitFailed>>);
-
-impl Ticket {
-    /// Waits in place: for tests and for the program's end. Elsewhere a task awaits it.
-    pub fn wait(self) -> Result<(), CommitFailed> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut context = Context::from_waker(&waker);
-        // A task's budget must not keep its own thread from seeing the answer.
-        let mut ticket = pin!(tokio::task::unconstrained(self));
-        loop {
-            match ticket.as_mut().poll(&mut context) {
-                Poll::Ready(result) => return result,
-                Poll::Pending => std::thread::park(),
-            }
-        }
-    }
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
 
 impl Future for Ticket {
     type Output = Result<(), CommitFailed>;

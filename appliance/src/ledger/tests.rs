@@ -7,6 +7,17 @@ use super::*;
 const PHONE: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const OTHER: Mac = Mac([0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]);
 
+/// Waits in place for what tasks await.
+trait Wait {
+    fn wait(self) -> Result<(), CommitFailed>;
+}
+
+impl Wait for Ticket {
+    fn wait(self) -> Result<(), CommitFailed> {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(CommitFailed::stopped()))
+    }
+}
+
 fn fact(mac: Mac, at: u64, json: &str) -> Record {
     Record::Observation { mac, at: Time(at), json: json.into() }
 }

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{self, Caller, Limits};
-use super::{Fetch, Plane, Served, Track, Transport};
+use super::{Fetch, Plane, Served, Track};
 use body::{Content, Source};
 use conditional::{Representation, Wanted};
 
@@ -69,7 +69,6 @@ async fn answer<P: Plane>(
         peer: caller.peer,
         path: request.uri().path().to_owned(),
         user_agent: request.headers().get(header::USER_AGENT).map(text),
-        transport: Transport::Http,
         head_only: !get,
     };
     let (served, tracker) = plane.fetch(fetch).await;
