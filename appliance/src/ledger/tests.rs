@@ -127,7 +127,7 @@ async fn a_failed_commit_is_told_to_its_waiters_and_the_next_is_tried() {
     assert!(error.to_string().contains("another program holds"), "{error}");
     stranger.execute_batch("ROLLBACK").unwrap();
     ledger.append(vec![fact(PHONE, 2, "kept")]).await.unwrap();
-    ledger.append(vec![]).wait().unwrap();
+    ledger.append(vec![]).await.unwrap();
     assert_eq!(read(&path).unwrap().observations, [seen(PHONE, 2, "kept")]);
 
     ledger.close().unwrap();
