@@ -35,6 +35,8 @@ enum Strength {
     Silence,
     Behavior,
     Fetched,
+    /// Fetched whole, and not asked for when told again.
+    Settled,
 }
 
 enum Claim<'a> {
@@ -123,7 +125,7 @@ fn claims<'a>(
             let came = journey.rounds.iter().rev().find(before).map(|round| fetched(round, library));
             // Silence after a fetch that was doubtful settles the doubt.
             let strength = match came {
-                Some(Fetch::Whole | Fetch::Doubtful) => Strength::Fetched,
+                Some(Fetch::Whole | Fetch::Doubtful) => Strength::Settled,
                 Some(Fetch::Part) | None => Strength::Silence,
             };
             let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
@@ -226,6 +228,8 @@ impl Belief {
                 self.back_to(at, None, format!("it asks for {load}, so it does not run it"));
             }
             Claim::RunsNot(_) => {}
+            // A User-Agent can be configured: what the phone does when told again weighs more.
+            Claim::SaysRelease(_) if self.strength == Strength::Settled => {}
             Claim::SaysRelease(said) => {
                 let denied = |load: &&LoadName| load.kind() == Kind::Multiplatform && !is_of(load, &said);
                 if let Some(load) = self.load.as_ref().filter(denied) {
@@ -236,7 +240,7 @@ impl Belief {
             Claim::On(side, why) => self.on(at, side, why, journey),
             // A phone that fetched all of a crossing load is on the far side, whatever it sends.
             Claim::DhcpSays(side) => {
-                let crossed = self.strength == Strength::Fetched && self.load.is_some();
+                let crossed = self.strength >= Strength::Fetched && self.load.is_some();
                 if !crossed || self.side == Some(side) {
                     self.on(at, side, "its DHCP vendor class says so", journey);
                 }

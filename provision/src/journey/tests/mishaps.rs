@@ -372,3 +372,33 @@ fn a_phone_that_somebody_took_back_is_not_taken_for_what_it_was_before() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
     assert_eq!(bench.verdict().load, None);
 }
+
+#[test]
+fn a_user_agent_somebody_configured_holds_a_phone_up_but_not_for_good() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(E2M);
+    let says = |bench: &mut Bench| {
+        bench.see(Fact::ConfigAsked {
+            side: Side::Multiplatform,
+            signed: false,
+            model: None,
+            user_agent: Some("Cisco-CP-8851-3PCC/11.0 (001234ab45de)".into()),
+        });
+        bench.reads(Side::Multiplatform)
+    };
+    bench.boot(MPP_CLASS);
+    says(&mut bench);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.fetches(MPP);
+    bench.boot(MPP_CLASS);
+    for _ in 0..4 {
+        says(&mut bench);
+        bench.pass(60);
+    }
+    assert_eq!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
+}
