@@ -387,7 +387,7 @@ fn a_user_agent_somebody_configured_holds_a_phone_up_but_not_for_good() {
             side: Side::Multiplatform,
             signed: false,
             model: None,
-            user_agent: Some("Cisco-CP-8851-3PCC/11.0 (001234ab45de)".into()),
+            user_agent: Some("Cisco-CP-8851-3PCC/12.0.1 (001234ab45de)".into()),
         });
         bench.reads(Side::Multiplatform)
     };
@@ -400,5 +400,6 @@ fn a_user_agent_somebody_configured_holds_a_phone_up_but_not_for_good() {
         says(&mut bench);
         bench.pass(60);
     }
+    says(&mut bench);
     assert_eq!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
 }
