@@ -9,6 +9,7 @@ use transload_dhcp::guard::{Foreign, Watch};
 use transload_dhcp::server::Server as DhcpServer;
 
 use crate::appliance::Appliance;
+use crate::bench::Bench;
 use crate::config::{Config, OnForeign};
 use crate::error::{Exit, Failure};
 use crate::place::{self, Place};
@@ -36,7 +37,7 @@ pub async fn serve(config: Config, named: Option<&Path>) -> Result<(), Failure> 
     }
     let appliance = Appliance::start(&config, place, 1).await?;
     if let (Some(watch), Some(server)) = (watch, appliance.dhcp_server()) {
-        tokio::spawn(keep_watch(watch, Arc::clone(server)));
+        tokio::spawn(keep_watch(watch, Arc::clone(server), Arc::clone(&appliance.bench)));
     }
     announce(&appliance);
     let ended = loop {
@@ -135,13 +136,14 @@ async fn clear_segment(watch: &Watch, on_foreign: OnForeign) -> Result<(), Failu
 }
 
 /// Falls silent while another DHCP server is about.
-async fn keep_watch(watch: Watch, server: Arc<DhcpServer>) {
+async fn keep_watch(watch: Watch, server: Arc<DhcpServer>, bench: Arc<Bench>) {
     loop {
         let Ok(foreign) = watch.next().await else {
             tokio::time::sleep(PROBE_AGAIN).await;
             continue;
         };
         server.set_silent(true);
+        bench.set_foreign_dhcp(Some(describe(&foreign)));
         tracing::error!(
             "another DHCP server answers on this segment: {}; ours is silent until it is gone",
             describe(&foreign)
@@ -153,6 +155,7 @@ async fn keep_watch(watch: Watch, server: Arc<DhcpServer>) {
             }
         }
         server.set_silent(false);
+        bench.set_foreign_dhcp(None);
         tracing::info!("the other DHCP server is gone; ours answers again");
     }
 }

@@ -60,6 +60,8 @@ struct State {
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
     addresses: Addresses,
+    /// Another DHCP server on the segment, for which ours is silent.
+    foreign_dhcp: Option<String>,
 }
 
 struct Phone {
@@ -90,6 +92,7 @@ impl Bench {
                 shelf: Arc::new(shelf),
                 phones,
                 addresses: Addresses::default(),
+                foreign_dhcp: None,
             }),
         });
         bench.end_fetches();
@@ -148,6 +151,11 @@ impl Bench {
         state.rules = rules;
         state.catalog = catalog;
         state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+    }
+
+    /// Another DHCP server was found on the segment, or is gone: while it is there, no phone gets on.
+    pub fn set_foreign_dhcp(&self, found: Option<String>) {
+        self.state().foreign_dhcp = found;
     }
 
     /// The port that URLs name, once it is bound.
@@ -265,6 +273,7 @@ pub fn offline(
         shelf: Arc::new(shelf),
         phones: restore(restored),
         addresses: Addresses::default(),
+        foreign_dhcp: None,
     };
     show::phones(&state, now.max(restored.high_water))
 }

@@ -6,7 +6,7 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::{State, verdict};
-use crate::view::PhoneView;
+use crate::view::{Hold, HoldCode, PhoneView, Stage};
 
 pub(super) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
     let macs: BTreeSet<Mac> = state.phones.keys().chain(state.roster.keys()).copied().collect();
@@ -14,7 +14,16 @@ pub(super) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
 }
 
 pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
-    let verdict = verdict(state, now, mac);
+    let mut verdict = verdict(state, now, mac);
+    if let (Some(server), false) = (&state.foreign_dhcp, matches!(verdict.stage, Stage::Absent | Stage::Done))
+    {
+        verdict.stage = Stage::Held;
+        verdict.hold = Some(Hold::new(
+            HoldCode::ForeignDhcp,
+            format!("another DHCP server answers on this segment ({server}), so ours is silent"),
+            "take it off the segment; ours goes on by itself",
+        ));
+    }
     let journey = state.phones.get(&mac).map(|phone| &phone.journey);
     let entry = state.roster.get(&mac);
     PhoneView {

@@ -170,3 +170,16 @@ async fn another_catalog_counts_as_soon_as_it_is_swapped_in() {
     lab.bench.set_rules(rules, Catalog::current(), Vec::new());
     assert_eq!(held(), Some(HoldCode::UnknownVid), "later guides name it");
 }
+
+#[tokio::test]
+async fn a_foreign_dhcp_server_holds_every_phone_that_is_under_way_and_no_longer_than_it_is_there() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
+    let hold = || lab.bench.phone(A).unwrap().hold.map(|hold| hold.code);
+    assert_eq!(hold(), None);
+    lab.bench.set_foreign_dhcp(Some("192.0.2.1".into()));
+    assert_eq!(hold(), Some(HoldCode::ForeignDhcp));
+    lab.bench.set_foreign_dhcp(None);
+    assert_eq!(hold(), None);
+}
