@@ -126,3 +126,55 @@ def gate(bench):
         for other in ({ENTERPRISE_12, E2M, MPP_11} - {wanted}):
             expect(other not in document, f"XMLDefault for {phone['load']} names {other}: {document}")
         expect("sip78xx" not in document, f"XMLDefault for an {phone['model']} names a load of another family")
+
+
+@case("trouble: a load that came only in part is no load, whoever died meanwhile")
+def partial(bench):
+    # More than the sockets' buffers hold: what they hold, the phone may well have.
+    last = f"sboot78xx.{ENTERPRISE_12}.sbn"
+    firmware = bench.firmware("partial", ["sip78xx"], [ENTERPRISE_12, E2M, MPP_11], sizes={last: 12_000_000})
+    # One phone for each way to miss a component of 12.5: files fetched whole, file cut off, whether the server dies.
+    parts = ["kern78xx.{}.sbn", "rootfs78xx.{}.sbn", "sboot78xx.{}.sbn"]
+    ways = {
+        "nothing but the .loads": ([], None, False),
+        "the last never asked for": (parts[:2], None, False),
+        "the last cut off": (parts[:2], parts[2], False),
+        "the middle one never asked for": ([parts[0], parts[2]], None, False),
+        "the last never asked for, server killed": (parts[:2], None, True),
+        "the last cut off, server killed": (parts[:2], parts[2], True),
+        "the first only, server killed": (parts[:1], None, True),
+        "the last never asked for, by TFTP": (parts[:2], None, False),
+    }
+    phones = {way: fleet.phone("7811", 0x900 + n, OLD, platform=1) for n, way in enumerate(ways)}
+    server = bench.server(firmware, list(phones.values())).start()
+    wrong = []
+    for way, (whole, cut, dies) in ways.items():
+        phone = phones[way]
+        host = bench.switch.host("c", mac=fleet.colons(phone["mac"]))
+        base = f"tftp://{ADDRESS}" if "TFTP" in way else f"http://{ADDRESS}:6970"
+        document = power_up(bench, host, phone)
+        expect(ENTERPRISE_12 in document, f"{way}: the first document does not name 12.5: {document}")
+        for name in [f"sip78xx.{ENTERPRISE_12}.loads"] + [p.format(ENTERPRISE_12) for p in whole]:
+            same(f"{way}: {name}", host.run("curl", "-s", "-f", "-o", "/dev/null", f"{base}/{name}").returncode, 0)
+        if cut:
+            host.run("curl", "-s", "-m", "0.3", "--limit-rate", "50K", "-o", "/dev/null",
+                     f"{base}/{cut.format(ENTERPRISE_12)}")
+        if dies:
+            server.kill()
+            server.start()
+        # It gave up and starts again, on the load that it had. More than once: no start may clear the doubt.
+        for number in (1, 2):
+            document = power_up(bench, host, phone)
+            if "TLex" in document:
+                wrong.append(f"{way}: start {number} on {OLD} is given the transition load; "
+                             f"{server.status()[phone['mac']]['load_evidence']!r}")
+                break
+        bench.switch.unplug(host)
+    same("partial loads taken for whole ones", wrong, [])
+
+
+def power_up(bench, host, phone):
+    """A start as far as the configuration: the lease, then the phone's own document."""
+    vendor = dhcp.vendor_class(phone["model"], "enterprise", "bare")
+    expect(obtain(bench, host, "udhcpc", vendor, dhcp.ENTERPRISE_REQUESTS), f"{phone['mac']}: no lease")
+    return host.run("curl", "-s", f"http://{ADDRESS}:6970/SEP{phone['mac']}.cnf.xml").stdout.decode()

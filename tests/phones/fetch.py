@@ -42,9 +42,9 @@ def tftp(client, host, name, target, blksize, patience):
     if "not found" in lowered or done.returncode == 68:
         remove(target)
         return MISSING, message
-    # tftp-hpa says everything by its output and ends with 0.
-    failed = done.returncode != 0 or "error" in lowered or "timed out" in lowered or "timeout" in lowered
-    if failed or not os.path.exists(target):
+    # tftp-hpa ends with 0 whatever happened and says it by its output; atftp also tells of retries that went well.
+    failed = client == "hpa" and ("error" in lowered or "timed out" in lowered)
+    if failed or done.returncode != 0 or not os.path.exists(target):
         remove(target)
         return BROKEN, message
     return OK, message
