@@ -59,6 +59,7 @@ class Bench:
     def server(self, firmware=None, phones=(), licensed=None, direction="e2m", without=(), **options):
         """A configured server in its namespace, not started: library, licenses and roster in its state folder."""
         host = self.switch.host("srv", address=f"{server_module.ADDRESS}/24")
+        host.small_buffers()
         server = server_module.Server(host, os.path.join(self.folder, "server"), direction, **options)
         if firmware:
             for name in firmware.manifest:

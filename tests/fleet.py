@@ -52,8 +52,10 @@ class Fleet:
         self.phones = phones
         self.hosts = {}
         self.processes = {}
+        self.marks = []
         for phone in phones:
             host = switch.host(phone["mac"][-8:], mac=colons(phone["mac"]))
+            host.small_buffers()
             self.hosts[phone["mac"]] = host
             work = os.path.join(folder, phone["mac"])
             os.makedirs(work)
@@ -136,12 +138,17 @@ class Fleet:
                 holders.setdefault(address, set()).add(state["mac"])
         return {a: sorted(m) for a, m in holders.items() if len(m) > 1}
 
-    def story(self, mac, last=40):
+    def mark(self, what):
+        """Something that happened to all: it appears in every phone's story."""
+        self.marks.append((time.time(), f"---- {what}"))
+
+    def story(self, mac, last=45):
         """What the phone did last; the same step again and again counts as one."""
         state = self.state(mac)
         lines = []
         previous = times = None
-        for at, step in state["steps"]:
+        marks = [[round(at - state.get("start", at), 2), what] for at, what in self.marks]
+        for at, step in sorted(state["steps"] + marks):
             if step == previous:
                 times += 1
                 lines[-1] = f"    {at:8.2f}  {step}  (x{times})"

@@ -32,9 +32,11 @@ def kill_rounds(bench, direction, starts, target, versions, rounds):
             bench.wait_for(lambda: flashes(phones_on) >= total * number // rounds or phones_on.problems(), 120,
                            lambda: f"only {flashes(phones_on)} flashes before kill {number + 1}")
             time.sleep(bench.random.uniform(0.0, 1.5))
+            phones_on.mark("server killed")
             server.kill()
             time.sleep(bench.random.uniform(0.0, 1.5))
             server.start()
+            phones_on.mark("server up again")
         stranded = phones_on.wait(fleet.on_target(fleet.targets(target)), 120 + 5 * len(phones))
         explain(bench, server, phones_on, stranded)
         done_everywhere(bench, server, phones_on, target, 90)
