@@ -11,7 +11,7 @@ import server as server_module
 import wire
 from cases import case, expect, same
 from cases.leases import library, people, roster
-from cases.migration import OLD, done_everywhere, explain, make_fleet
+from cases.migration import OLD, Technician, done_everywhere, explain, make_fleet
 from lookalike import E2M, ENTERPRISE_12, M2E, MPP_11, MPP_12
 
 
@@ -37,9 +37,15 @@ def kill_rounds(bench, direction, starts, target, versions, rounds):
             time.sleep(bench.random.uniform(0.0, 1.5))
             server.start()
             phones_on.mark("server up again")
-        stranded = phones_on.wait(fleet.on_target(fleet.targets(target)), 120 + 5 * len(phones))
+        # What died with the server can leave it in doubt of what an Enterprise phone runs; the phone then needs one
+        # restart, and status says so. That must be the exception.
+        technician = Technician()
+        stranded = phones_on.wait(fleet.on_target(fleet.targets(target)), 120 + 5 * len(phones),
+                                  each=lambda: technician(server, phones_on))
         explain(bench, server, phones_on, stranded)
         done_everywhere(bench, server, phones_on, target, 90)
+        helped = sorted(technician.next_time)
+        expect(len(helped) <= len(phones) // 4, f"{len(helped)} of {len(phones)} phones needed a restart: {helped}")
         same("addresses held by two phones", phones_on.doubled(), {})
         unstable = {s["mac"]: sorted({a for _, a in s["leases"]}) for s in phones_on.states()
                     if len({a for _, a in s["leases"]}) > 1}

@@ -43,6 +43,21 @@ def walk(bench, phones, firmware, direction, target, seconds=None, during=None, 
     return server
 
 
+class Technician:
+    """Somebody who unplugs, and plugs in again, the phones that status asks to restart, and does nothing else."""
+
+    def __init__(self):
+        self.next_time = {}
+
+    def __call__(self, server, phones_on):
+        for mac, shown in server.status().items():
+            # Not twice in a row: the request stands until the phone has started.
+            if (shown["hold"] or {}).get("code") == "needs-restart" \
+                    and time.monotonic() > self.next_time.get(mac, 0):
+                phones_on.power_cycle(mac)
+                self.next_time[mac] = time.monotonic() + 6
+
+
 def explain(bench, server, phones_on, stranded):
     """Fail with the story of what did not arrive, the phones' side and the server's."""
     problems = phones_on.problems()
@@ -170,12 +185,4 @@ def keeps_boot(bench):
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = [fleet.phone(model, 0x700 + n, OLD, keeps_boot=True)
               for n, model in enumerate(("8811", "8841", "8851", "7832", "8865", "8832"))]
-    cycled = {}
-
-    def technician(server, phones_on):
-        # Not twice within a few seconds: the request for a restart stands until the phone has started.
-        for mac, shown in server.status().items():
-            if (shown["hold"] or {}).get("code") == "needs-restart" and time.monotonic() > cycled.get(mac, 0):
-                phones_on.power_cycle(mac)
-                cycled[mac] = time.monotonic() + 6
-    walk(bench, phones, firmware, "e2m", MPP_11, during=technician)
+    walk(bench, phones, firmware, "e2m", MPP_11, during=Technician())
