@@ -96,6 +96,7 @@ impl Bench {
             }),
         });
         bench.end_fetches();
+        bench.note_absence(restored.high_water);
         bench
     }
 
@@ -109,6 +110,16 @@ impl Bench {
         for (mac, name) in fetches {
             let cause = "transload was stopped while it was fetched".into();
             self.observe(&mut state, mac, Fact::Broken { name, cause });
+        }
+    }
+
+    /// What phones asked for while no bench was there to hear it, nobody knows: their silence tells nothing.
+    fn note_absence(&self, since: Time) {
+        let mut state = self.state();
+        let waiting = |(mac, phone): (&Mac, &Phone)| phone.journey.awaits_answer().then_some(*mac);
+        let phones: Vec<Mac> = state.phones.iter().filter_map(waiting).collect();
+        for mac in phones {
+            self.observe(&mut state, mac, Fact::Unwatched { since });
         }
     }
 

@@ -120,7 +120,8 @@ fn claims<'a>(
     for offer in journey.offers.iter().filter(|offer| silence_tells(offer)) {
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
-        if offer.closed.unwrap_or(now).min(now) >= at {
+        let heard = [offer.closed, offer.unwatched].into_iter().flatten().fold(now, Time::min);
+        if heard >= at {
             let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
             let came = journey.rounds.iter().rev().find(before).map(|round| fetched(round, library));
             // Silence after a fetch that was doubtful settles the doubt.

@@ -27,8 +27,18 @@ pub struct Offer {
     /// It asked, and was refused.
     #[serde(default)]
     pub refused: bool,
+    /// Since when the phone may have asked without being seen: silence after this moment tells nothing.
+    #[serde(default)]
+    pub unwatched: Option<Time>,
     /// A boot, a refusal or another offer ended it.
     pub closed: Option<Time>,
+}
+
+impl Offer {
+    /// Nothing has come of it yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.answered.is_none() && self.closed.is_none()
+    }
 }
 
 /// One fetch of a load: from its `.loads` file to the boot after it.

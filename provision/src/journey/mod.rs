@@ -164,6 +164,7 @@ impl Journey {
                     side: *side,
                     answered: None,
                     refused: false,
+                    unwatched: None,
                     closed: None,
                 });
             }
@@ -186,6 +187,11 @@ impl Journey {
                 self.contradictions.retain(|(_, known)| known != what);
                 self.contradictions.push((at, what.clone()));
                 drop_oldest(&mut self.contradictions, NAMES_KEPT);
+            }
+            Fact::Unwatched { since } => {
+                for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
+                    offer.unwatched.get_or_insert(*since);
+                }
             }
             Fact::Operator { act } => match act {
                 Act::Hold => self.held_by_operator = Some(at),
@@ -250,6 +256,7 @@ impl Journey {
     fn offered(&mut self, offer: Offer) {
         let same = |known: &Offer| {
             known.closed.is_none()
+                && known.unwatched.is_none()
                 && (&known.load, &known.when, known.attempt, known.side)
                     == (&offer.load, &offer.when, offer.attempt, offer.side)
         };
@@ -264,11 +271,17 @@ impl Journey {
         drop_oldest(&mut self.offers, KEPT);
     }
 
+    /// Whether a document is in the phone's hands to which it may answer, or has no need to.
+    pub fn awaits_answer(&self) -> bool {
+        self.offers.iter().any(Offer::awaits_answer)
+    }
+
     /// Whether a document that says exactly this is in the phone's hands since its latest boot.
     pub fn holds_offer(&self, load: &LoadName, attempt: u32) -> bool {
         self.offers
             .iter()
-            .any(|offer| offer.closed.is_none() && offer.load == *load && offer.attempt == attempt)
+            .filter(|offer| offer.closed.is_none() && offer.unwatched.is_none())
+            .any(|offer| offer.load == *load && offer.attempt == attempt)
     }
 
     /// Whether this disagreement is on record.

@@ -104,6 +104,11 @@ pub enum Fact {
         /// What disagrees, for the technician.
         what: String,
     },
+    /// The bench was not there: whatever the phone asked for meanwhile, nobody saw it.
+    Unwatched {
+        /// The last moment at which the bench is known to have been there.
+        since: Time,
+    },
     /// The operator's hand.
     Operator {
         /// What was done.

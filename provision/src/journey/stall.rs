@@ -76,8 +76,17 @@ pub(super) fn on_the_way(
         };
         deadlines.push(offer.at + timing.already_there);
         deadlines.push(since + wait);
-        return (now - since >= wait)
-            .then(|| failed(format!("it was told to load {} and does not ask for it", hop.to)));
+        return (now - since >= wait).then(|| {
+            let not_seen = offer.unwatched.map(|_| {
+                let cause = format!(
+                    "it was told to load {}, and transload was stopped before it was seen to ask",
+                    hop.to
+                );
+                (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
+            });
+            not_seen
+                .unwrap_or_else(|| failed(format!("it was told to load {} and does not ask for it", hop.to)))
+        });
     }
     waits_for_configuration(journey, belief, context, deadlines)
 }

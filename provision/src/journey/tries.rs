@@ -29,7 +29,8 @@ pub(super) fn tries(
     let number = latest.attempt + u32::from(failed(latest, journey, belief, context));
     let since = journey.retried.unwrap_or_default();
     let first = offers().find(|offer| offer.at >= since).map_or(number, |offer| offer.attempt);
-    Tries { number, failures: number.saturating_sub(first) }
+    let unwatched = offers().filter(|offer| offer.at >= since && offer.unwatched.is_some()).count() as u32;
+    Tries { number, failures: number.saturating_sub(first).saturating_sub(unwatched) }
 }
 
 /// Whether what an offer led to has ended without the phone getting on.
@@ -52,7 +53,7 @@ fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'
         // Its first request may have been lost: told again in the same words, the phone would not move.
         None if offer.side == Side::Multiplatform && offer.closed.is_none() => {
             let (from, wait) = silence(offer, journey, belief.release.as_ref(), timing);
-            context.now - from >= wait
+            offer.unwatched.is_some() || context.now - from >= wait
         }
         None => false,
     }

@@ -403,3 +403,43 @@ fn a_user_agent_somebody_configured_holds_a_phone_up_but_not_for_good() {
     says(&mut bench);
     assert_eq!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
 }
+
+#[test]
+fn silence_while_no_bench_was_there_to_hear_it_tells_nothing() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    let since = bench.now;
+    bench.pass(3600);
+    bench.see(Fact::Unwatched { since });
+    assert_eq!(bench.verdict().load, None, "{}", bench.verdict().evidence);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NeedsRestart)));
+    // It reads its configuration again without having asked for an address: from here on silence counts.
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    bench.pass(bench.settings.timing.already_there.as_secs());
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+}
+
+#[test]
+fn silence_that_had_told_all_before_the_bench_was_stopped_still_counts() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.pass(bench.settings.timing.already_there.as_secs());
+    let since = bench.now;
+    bench.see(Fact::Unwatched { since });
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+}
+
+#[test]
+fn a_multiplatform_phone_that_may_have_tried_unseen_is_given_another_url_and_no_blame() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    for expected in 1..=bench.settings.timing.attempts + 2 {
+        let next = bench.reads(Side::Multiplatform);
+        assert!(matches!(next, Next::Load { attempt, .. } if attempt == expected), "{expected}: {next:?}");
+        let since = bench.now;
+        bench.see(Fact::Unwatched { since });
+        assert_eq!(bench.verdict().load, None);
+    }
+}
