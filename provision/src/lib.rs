@@ -13,6 +13,7 @@ pub mod loads_file;
 pub mod mac;
 pub mod names;
 pub mod options;
+pub mod page;
 pub mod roster;
 pub mod route;
 pub mod settings;

@@ -37,6 +37,8 @@ pub struct Timing {
     pub license: Duration,
     /// A lease and no request for a file. Default 3 min.
     pub not_asking: Duration,
+    /// How long a phone is left alone after it asked for something, before its own page is read. Default 5 s.
+    pub quiet: Duration,
     /// Failed attempts at one hop before the phone is stuck. Default 5.
     pub attempts: u32,
 }
@@ -49,6 +51,7 @@ impl Default for Timing {
             flash: Duration::from_secs(15 * 60),
             license: Duration::from_secs(35 * 60),
             not_asking: Duration::from_secs(180),
+            quiet: Duration::from_secs(5),
             attempts: 5,
         }
     }
@@ -74,6 +77,8 @@ pub struct Settings {
     pub unknown_vid: UnknownVid,
     /// Pinned routes by load family; otherwise planned.
     pub routes: BTreeMap<String, Vec<LoadName>>,
+    /// Phones' own pages are read.
+    pub probe: bool,
     /// Waiting times.
     pub timing: Timing,
     /// The address phones reach this server at.

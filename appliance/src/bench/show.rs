@@ -26,11 +26,14 @@ pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
     }
     let journey = state.phones.get(&mac).map(|phone| &phone.journey);
     let entry = state.roster.get(&mac);
+    let vid = journey.map_or_else(|| entry.and_then(|entry| entry.vid), |journey| journey.vid(entry));
     PhoneView {
         mac,
         model: verdict.model,
-        vid: entry.and_then(|entry| entry.vid).map(|vid| vid.to_string()),
-        serial: entry.and_then(|entry| entry.serial.clone()),
+        vid: vid.map(|vid| vid.to_string()),
+        serial: journey
+            .and_then(|journey| journey.page.serial.clone())
+            .or_else(|| entry.and_then(|entry| entry.serial.clone())),
         location: entry.and_then(|entry| entry.location.clone()),
         address: journey.and_then(|journey| journey.address),
         persona: verdict.persona,

@@ -38,6 +38,7 @@ fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
         admit: Admit::Eligible,
         unknown_vid: UnknownVid::Hold,
         routes: BTreeMap::new(),
+        probe: false,
         timing: Timing::default(),
         server: Ipv4Addr::new(10, 23, 45, 67),
         http_port: 80,

@@ -341,6 +341,7 @@ impl Config {
             admit: self.migration.admit,
             unknown_vid: self.migration.unknown_vid,
             routes: self.migration.routes.clone(),
+            probe: false,
             timing: self.timing.clone(),
             server,
             http_port,

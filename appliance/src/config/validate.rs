@@ -278,6 +278,7 @@ fn timing(timing: &written::Timing, f: &mut Findings<'_>) -> settings::Timing {
         flash: f.span(timing.flash.as_ref(), "timing.flash", default.flash),
         license: f.span(timing.license.as_ref(), "timing.license", default.license),
         not_asking: f.span(timing.not_asking.as_ref(), "timing.not-asking", default.not_asking),
+        quiet: f.span(timing.quiet.as_ref(), "timing.quiet", default.quiet),
         attempts,
     }
 }

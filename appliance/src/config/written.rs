@@ -167,5 +167,6 @@ pub struct Timing {
     pub flash: Option<Spanned<Text<Duration>>>,
     pub license: Option<Spanned<Text<Duration>>>,
     pub not_asking: Option<Spanned<Text<Duration>>>,
+    pub quiet: Option<Spanned<Text<Duration>>>,
     pub attempts: Option<Spanned<u32>>,
 }

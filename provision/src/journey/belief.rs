@@ -37,6 +37,8 @@ enum Strength {
     Fetched,
     /// Fetched whole, and not asked for when told again.
     Settled,
+    /// The phone's own page says so.
+    Page,
 }
 
 enum Claim<'a> {
@@ -117,7 +119,10 @@ fn claims<'a>(
         }
     }
     let release = release(journey, library);
-    for offer in journey.offers.iter().filter(|offer| silence_tells(offer)) {
+    let page = &journey.page.loads;
+    // Where its page was read after it was told, that tells, and silence nothing more.
+    let unread = |offer: &&Offer| page.last().is_none_or(|(read, _)| *read <= offer.at);
+    for offer in journey.offers.iter().filter(|offer| silence_tells(offer)).filter(unread) {
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
         let heard = [offer.closed, offer.unwatched].into_iter().flatten().fold(now, Time::min);
@@ -144,6 +149,8 @@ fn claims<'a>(
         };
         claims.push((*at, Claim::On(*side, why)));
     }
+    let says = |load| Claim::Runs(load, Strength::Page, "its own page says so".into());
+    claims.extend(page.iter().map(|(at, load)| (*at, says(load))));
     claims
 }
 
@@ -230,7 +237,7 @@ impl Belief {
             }
             Claim::RunsNot(_) => {}
             // A User-Agent can be configured: what the phone does when told again weighs more.
-            Claim::SaysRelease(_) if self.strength == Strength::Settled => {}
+            Claim::SaysRelease(_) if self.strength >= Strength::Settled => {}
             Claim::SaysRelease(said) => {
                 let denied = |load: &&LoadName| load.kind() == Kind::Multiplatform && !is_of(load, &said);
                 if let Some(load) = self.load.as_ref().filter(denied) {
@@ -249,7 +256,20 @@ impl Belief {
         }
     }
 
+    /// What the phone is taken to run is beyond guessing.
+    pub(super) fn is_certain(&self) -> bool {
+        self.load.is_some() && self.strength >= Strength::Fetched && !self.disputed
+    }
+
     fn runs(&mut self, at: Time, load: &LoadName, strength: Strength, why: String) {
+        if strength == Strength::Page && self.load.as_ref() != Some(load) {
+            // It denies what was concluded: the phone has not left that load, or the guess was wrong.
+            match self.passed.iter().rposition(|passed| passed == load) {
+                Some(position) => self.passed.truncate(position + 1),
+                None if self.strength < Strength::Behavior => drop(self.passed.pop()),
+                None => {}
+            }
+        }
         if self.passed.last() != Some(load) {
             self.passed.push(load.clone());
         }

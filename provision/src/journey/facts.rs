@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Vid;
 use crate::load::{LoadName, Side};
+use crate::page::Page;
 use crate::time::Time;
 
 /// A document that named a load, given to the phone.
@@ -56,6 +58,40 @@ pub struct Round {
     pub broken: Option<String>,
     /// The boot that ended the round.
     pub booted: Option<Time>,
+}
+
+/// What the phone's own page told. Hardware does not change: what a later page leaves out stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnPage {
+    /// When it was last read.
+    pub read: Option<Time>,
+    /// `8851NR`.
+    pub model: Option<String>,
+    /// Hardware version, from the UDI.
+    pub vid: Option<Vid>,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Loads that it named: when each was first and last read in a row, oldest first.
+    pub loads: Vec<(Time, LoadName)>,
+}
+
+impl OwnPage {
+    pub(super) fn take(&mut self, at: Time, page: &Page) {
+        self.read = Some(at);
+        // Multiplatform firmware is not known to tell an 8851NR from an 8851.
+        let coarser =
+            |known: &String| page.model.as_ref().is_some_and(|model| known.starts_with(model.as_str()));
+        if !self.model.as_ref().is_some_and(coarser) {
+            self.model = page.model.clone().or(self.model.take());
+        }
+        self.vid = page.vid.or(self.vid);
+        self.serial = page.serial.clone().or(self.serial.take());
+        let Some(load) = &page.load else { return };
+        if self.loads.iter().rev().take(2).filter(|(_, known)| known == load).count() == 2 {
+            self.loads.pop();
+        }
+        self.loads.push((at, load.clone()));
+    }
 }
 
 /// How far a file got.

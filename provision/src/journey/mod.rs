@@ -17,6 +17,7 @@ mod assess;
 mod belief;
 mod facts;
 mod observation;
+mod own_page;
 mod stall;
 #[cfg(test)]
 mod tests;
@@ -26,8 +27,9 @@ mod way;
 
 pub use assess::assess;
 pub use belief::{Belief, believe, under_way};
-pub use facts::{Offer, Progress, Round};
+pub use facts::{Offer, OwnPage, Progress, Round};
 pub use observation::{Act, Fact, Observation};
+pub use own_page::{disagreements, page_due};
 pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
 pub use way::{Context, from_no_route, obstacle, plan};
 
@@ -65,6 +67,9 @@ pub struct Journey {
     pub user_agent_at: Option<Time>,
     /// The model as file names told it.
     pub named_model: Option<String>,
+    /// What its own page told.
+    #[serde(default)]
+    pub page: OwnPage,
     /// Latest boot.
     pub booted: Option<Time>,
     /// Latest request for any file.
@@ -107,6 +112,7 @@ impl Journey {
             user_agent: None,
             user_agent_at: None,
             named_model: None,
+            page: OwnPage::default(),
             booted: None,
             asked: None,
             sightings: Vec::new(),
@@ -123,8 +129,11 @@ impl Journey {
         }
     }
 
-    /// The model as the phone itself tells it: option 60 first, then file names, then User-Agent.
+    /// The model as the phone itself tells it: its page first, then option 60, file names, User-Agent.
     pub fn model(&self) -> Option<String> {
+        if let Some(model) = &self.page.model {
+            return Some(model.clone());
+        }
         let by_class = self.vendor_class.as_deref().and_then(|text| client::vendor_class(text.as_bytes()));
         let by_agent = || self.user_agent.as_deref().and_then(client::user_agent);
         by_class
@@ -182,6 +191,10 @@ impl Journey {
                 if self.missing.len() < NAMES_KEPT || self.missing.contains_key(name) {
                     self.missing.insert(name.clone(), at);
                 }
+            }
+            Fact::Probed(page) => {
+                self.page.take(at, page);
+                drop_oldest(&mut self.page.loads, KEPT);
             }
             Fact::Contradiction { what } => {
                 self.contradictions.retain(|(_, known)| known != what);

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{Direction, LoadName, Side};
+use crate::page::Page;
 use crate::time::Time;
 
 /// One fact and when it was seen.
@@ -99,6 +100,8 @@ pub enum Fact {
         /// As asked, shortened.
         name: String,
     },
+    /// The phone's own page was read.
+    Probed(Page),
     /// Two signals disagree about who this is.
     Contradiction {
         /// What disagrees, for the technician.

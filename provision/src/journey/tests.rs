@@ -2,6 +2,7 @@
 
 mod holds;
 mod mishaps;
+mod page;
 mod walks;
 
 use std::time::Duration;
@@ -58,6 +59,7 @@ impl Bench {
             admit: Admit::Eligible,
             unknown_vid: UnknownVid::Hold,
             routes: BTreeMap::new(),
+            probe: true,
             timing: Timing::default(),
             server: Ipv4Addr::new(10, 23, 45, 67),
             http_port: 80,

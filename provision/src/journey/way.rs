@@ -2,6 +2,7 @@
 
 use super::Journey;
 use super::belief::Belief;
+use super::own_page::page_may_tell;
 use super::tries::{Tries, tries};
 use super::verdict::{Hold, HoldCode, Next};
 use crate::catalog::{Catalog, Eligibility, Model, Vid};
@@ -59,7 +60,7 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
         );
         return Way::refused(hold, Next::Nothing);
     };
-    let vid = context.entry.and_then(|entry| entry.vid);
+    let vid = journey.vid(context.entry);
     if let Some(hold) = refusal(journey, model, vid, context) {
         return Way::refused(hold, Next::Nothing);
     }
@@ -182,7 +183,9 @@ fn along(
 ) -> Way {
     let obstacle = obstacle(journey.mac, &route, vid, model, context);
     let Route { hops, target } = route;
+    let asks_page = |hold: &Hold| hold.code == HoldCode::UnknownVid && page_may_tell(journey, context);
     let next = match hops.first() {
+        _ if obstacle.as_ref().is_some_and(asks_page) => Next::Introduction,
         _ if obstacle.is_some() => Next::Nothing,
         None => Next::Final,
         Some(first) => {

@@ -1,0 +1,79 @@
+//! The phone's own page: when it is worth reading, and what it contradicts.
+
+use super::belief::{Belief, Fetch, fetched};
+use super::{Assessment, Context, Journey};
+use crate::catalog::Vid;
+use crate::page::Page;
+use crate::roster::Entry;
+use crate::time::Time;
+
+/// A phone that asks again and again is not waited for longer than so many times the quiet that is wanted.
+const PATIENCE: u32 = 4;
+
+impl Journey {
+    /// The hardware version: the phone's own word before the roster's.
+    pub fn vid(&self, entry: Option<&Entry>) -> Option<Vid> {
+        self.page.vid.or_else(|| entry.and_then(|entry| entry.vid))
+    }
+
+    fn started(&self) -> Time {
+        self.booted.unwrap_or(self.first_seen)
+    }
+}
+
+/// From when on the phone's page is worth reading: once after each boot, when the phone has asked for what it wants
+/// and is quiet, if its load or its hardware version is in doubt. `None` where nothing is in doubt, and while the
+/// phone may be writing flash.
+pub fn page_due(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Option<Time> {
+    let started = journey.started();
+    let asked = journey.asked.filter(|asked| *asked >= started)?;
+    let timing = &context.settings.timing;
+    let writes = journey.rounds.last().is_some_and(|round| {
+        round.booted.is_none() && round.broken.is_none() && context.now - round.last < timing.flash
+    });
+    let read = journey.page.read >= Some(started);
+    let doubtful = journey.rounds.last().is_some_and(|round| {
+        round.booted == journey.booted && fetched(round, context.library) != Fetch::Whole
+    });
+    let certain = belief.is_certain() && !doubtful && journey.vid(context.entry).is_some();
+    let due = (asked + timing.quiet).min(started + timing.quiet * PATIENCE);
+    (!writes && !read && !certain).then_some(due)
+}
+
+/// Whether the page may still tell what nothing else does. A phone whose page is open already, because of an earlier
+/// document, has it read while its boot files are "not found", and asks for them again by itself; later on,
+/// only a document can open the page.
+pub(super) fn page_may_tell(journey: &Journey, context: &Context<'_>) -> bool {
+    let started = journey.started();
+    let tried = context.now - started >= context.settings.timing.quiet * (PATIENCE + 2);
+    context.settings.probe && tried && journey.page.read < Some(started)
+}
+
+/// What the page says and other signals deny, for the technician.
+pub fn disagreements(
+    page: &Page,
+    journey: &Journey,
+    before: &Assessment,
+    entry: Option<&Entry>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    if let (Some(said), Some(known)) = (&page.model, before.model.as_ref())
+        && !known.starts_with(said.as_str())
+        && !said.starts_with(known.as_str())
+    {
+        found.push(format!("its page says it is a {said}, and by other signals it is a {known}"));
+    }
+    if let (Some(said), Some(known)) = (page.vid, journey.vid(entry).filter(|known| page.vid != Some(*known)))
+    {
+        found.push(format!("its page says VID {said}, and before it was taken for {known}"));
+    }
+    if let (Some(said), Some(known)) =
+        (&page.load, before.load.as_ref().filter(|known| page.load.as_ref() != Some(*known)))
+    {
+        found.push(format!(
+            "its page says it runs {said}, and it was taken to run {known}: {}",
+            before.evidence
+        ));
+    }
+    found
+}
