@@ -30,12 +30,17 @@ impl Identity {
     /// Whether the other is this client. A machine that changed its client identifier (another firmware, RFC 4361)
     /// is still the same machine.
     fn is_same(&self, other: &Self) -> bool {
-        self.mac == other.mac || self.key == other.key
+        self.is_machine(other.mac) || self.key == other.key
     }
 
     /// Whether the lease is this client's, in the same sense.
     pub(crate) fn owns(&self, record: &LeaseRecord) -> bool {
-        self.mac == record.mac || self.holds_key(record)
+        self.is_machine(record.mac) || self.holds_key(record)
+    }
+
+    /// An address of zeros is that of a client that does not tell its own.
+    fn is_machine(&self, mac: Mac) -> bool {
+        self.mac == mac && mac != [0; 6]
     }
 
     /// Whether it is the very client of the lease (RFC 2131 §4.2).

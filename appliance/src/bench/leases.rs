@@ -123,8 +123,11 @@ impl Bench {
                     self.observe(&mut state, mac, Fact::Leased { address });
                 }
             }
-            (Outcome::Released | Outcome::Declined, Some(address)) => {
+            (Outcome::Released, Some(address)) => self.state().addresses.free(address),
+            (Outcome::Declined, Some(address)) => {
                 self.state().addresses.free(address);
+                // RFC 2131 §4.3.3: somebody should know.
+                tracing::warn!(%mac, %address, "declined by this phone: another machine uses this address");
             }
             (Outcome::Conflict(user), Some(address)) => {
                 tracing::warn!(%mac, %address, user = %Mac(*user), "not offered: another machine uses this address");

@@ -37,6 +37,15 @@ fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
 }
 
 #[test]
+fn d2_an_ethernet_address_of_zeros_is_nobodys() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease_as([0; 6], Some(b"one"));
+    assert_ne!(lab.lease_as([0; 6], Some(b"two")), address);
+    assert_eq!(lab.lease_as([0; 6], Some(b"one")), address);
+    assert_eq!(lab.ask(&with_id(reboot([0; 6], address), Some(b"two"))).unwrap().kind, MessageType::Nak);
+}
+
+#[test]
 fn d45_also_after_a_restart() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01old"));

@@ -92,11 +92,22 @@ fn d40_a_long_option_is_split_in_order() {
 }
 
 #[test]
-fn d48_at_least_300_octets_are_sent_and_d8_the_last_option_is_end() {
+fn d8_the_last_option_is_end_and_the_rest_is_pad() {
     let octets = discover(PHONE).encode(576);
-    assert_eq!(octets.len(), 300);
     assert_eq!(octets[240..244], [53, 1, 1, 255]);
     assert!(octets[244..].iter().all(|octet| *octet == 0));
+    let long = with(discover(PHONE), 43, &[7; 200]).encode(576);
+    assert_eq!((long.len(), long.last()), (446, Some(&255)));
+    // What stands behind End is no option, and pads in between are nothing.
+    let read = Packet::decode(&raw(&[0, 53, 1, 1, 0, 0, 12, 1, b'a', 255, 12, 1, b'b'])).unwrap();
+    assert_eq!(read.options, [(12, b"a".to_vec())]);
+}
+
+#[test]
+fn d48_at_least_300_octets_are_sent() {
+    assert_eq!(discover(PHONE).encode(576).len(), 300);
+    let reply = Lab::new(config()).handle(&reboot(PHONE, host(200)), BROADCAST).reply.unwrap();
+    assert_eq!(reply.encode().len(), 300);
 }
 
 #[test]

@@ -31,6 +31,14 @@ fn destination(lab: &mut Lab, packet: &Packet) -> Destination {
 }
 
 #[test]
+fn d1_reserved_flags_mean_nothing_and_come_back_as_they_were() {
+    let packet = Packet { flags: !packet::BROADCAST, ..discover(PHONE) };
+    let reply = Lab::new(config()).handle(&packet, BROADCAST).reply.unwrap();
+    assert_eq!(reply.destination, Destination::Hardware(host(10), PHONE));
+    assert_eq!(Packet::decode(&reply.encode()).unwrap().flags, 0x7fff);
+}
+
+#[test]
 fn d9_a_relay_gets_the_reply() {
     let mut lab = relayed();
     let offer = lab.handle(&Packet { giaddr: RELAY, hops: 1, ..discover(PHONE) }, UNICAST);

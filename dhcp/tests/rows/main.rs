@@ -9,6 +9,7 @@ mod binding;
 mod choice;
 mod codec;
 mod conflict;
+mod coverage;
 mod delivery;
 mod messages;
 mod reply_options;

@@ -157,16 +157,39 @@ fn d30_an_inform_gets_parameters_and_no_lease() {
     assert_eq!(kind(&mut lab, &inform(PHONE, NOBODY)), None);
 }
 
-#[test]
-fn d33_d46_d47_other_messages_are_ignored() {
+/// A lease is there, and a message of any of these types from its holder changes nothing and gets no answer.
+fn ignored(types: impl IntoIterator<Item = u8>) {
     let mut lab = Lab::new(config());
-    for unwanted in [0, 2, 5, 6, 9, 10, 13, 14, 18, 99, 255] {
-        let packet = Packet { kind: MessageType::from(unwanted), ..discover(PHONE) };
-        assert!(matches!(lab.outcome(&packet), Outcome::Ignored(_)), "{unwanted}");
-        assert_eq!(kind(&mut lab, &packet), None);
+    let address = lab.lease(PHONE);
+    for unwanted in types {
+        for packet in [discover(PHONE), renew(PHONE, address), select(PHONE, address)] {
+            let decision = lab.handle(&Packet { kind: MessageType::from(unwanted), ..packet }, UNICAST);
+            assert!(matches!(decision.event.outcome, Outcome::Ignored(_)), "{unwanted}");
+            assert_eq!((decision.reply, decision.writes), (None, Vec::new()), "{unwanted}");
+        }
     }
+    assert_eq!(kind(&mut lab, &renew(PHONE, address)), Some(MessageType::Ack));
+}
+
+#[test]
+fn d33_unknown_types_and_those_of_servers_are_ignored() {
+    ignored([0, 2, 5, 6, 18, 99, 255]);
+}
+
+#[test]
+fn d46_forcerenew_is_not_there() {
+    ignored([9]);
+}
+
+#[test]
+fn d47_leasequery_is_not_there() {
+    ignored(10..=17);
+}
+
+#[test]
+fn d50_a_servers_reply_is_no_request() {
     let reply = Packet { op: Op::Reply, ..discover(PHONE) };
-    assert_eq!(kind(&mut lab, &reply), None, "D50");
+    assert_eq!(kind(&mut Lab::new(config()), &reply), None);
 }
 
 #[test]

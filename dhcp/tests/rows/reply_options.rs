@@ -218,6 +218,25 @@ fn d41_relay_information_is_echoed_whole_and_last() {
 }
 
 #[test]
+fn d41_relay_information_stays_in_the_options_field_and_is_left_out_where_it_does_not_fit() {
+    let through = |length| {
+        let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
+        with(relayed, code::RELAY_INFORMATION, &vec![7; length])
+    };
+    // Enough for `file` to be used, where it must not be.
+    let mut lab = Lab::new(with_options(&[(15, &[b'a'; 120]), (40, &[b'b'; 110])]));
+    let octets = lab.handle(&through(100), BROADCAST).reply.unwrap().encode();
+    assert_eq!(octets[243..246], [code::OVERLOAD, 1, 1]);
+    assert_eq!(octets[octets.len() - 103..octets.len() - 100], [code::RELAY_INFORMATION, 100, 7]);
+    assert_eq!(octets.last(), Some(&code::END));
+
+    let grant = Grant { options: vec![(160, vec![b'a'; 200])], ..Grant::default() };
+    let decision = Lab::granting(config(), grant).handle(&through(250), BROADCAST);
+    assert_eq!(decision.event.left_out, [code::RELAY_INFORMATION]);
+    assert_eq!(decision.reply.unwrap().packet.option(code::RELAY_INFORMATION), None);
+}
+
+#[test]
 fn d44_the_client_identifier_is_echoed_and_never_made_up() {
     let mut lab = Lab::new(config());
     let id = [255, 1, 2, 3, 0, 4];
