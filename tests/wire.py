@@ -43,7 +43,9 @@ class Message:
 
     def __init__(self, kind=None, mac=None, options=(), **fields):
         self.op = fields.get("op", 1)
+        self.hops = fields.get("hops", 0)
         self.xid = fields.get("xid", random.getrandbits(32))
+        self.secs = fields.get("secs", 0)
         self.flags = fields.get("flags", 0)
         self.ciaddr = fields.get("ciaddr", "0.0.0.0")
         self.yiaddr = fields.get("yiaddr", "0.0.0.0")
@@ -51,24 +53,27 @@ class Message:
         self.giaddr = fields.get("giaddr", "0.0.0.0")
         self.chaddr = mac_bytes(mac) if mac else b"\0" * 6
         self.options = ([(53, bytes([kind]))] if kind else []) + list(options)
+        self.sname, self.file = fields.get("sname", b""), fields.get("file", b"")
         self.destination_mac = self.destination = self.source = None
         self.size = 0
 
     def encode(self):
         addresses = b"".join(socket.inet_aton(a) for a in (self.ciaddr, self.yiaddr, self.siaddr, self.giaddr))
-        head = struct.pack(">BBBBIHH", self.op, 1, 6, 0, self.xid, 0, self.flags) + addresses
+        head = struct.pack(">BBBBIHH", self.op, 1, 6, self.hops, self.xid, self.secs, self.flags) + addresses
         options = b"".join(bytes([c, len(v)]) + v for c, v in self.options) + b"\xff"
-        return (head + self.chaddr.ljust(16, b"\0") + b"\0" * 192 + MAGIC + options).ljust(300, b"\0")
+        texts = self.sname.ljust(64, b"\0") + self.file.ljust(128, b"\0")
+        return (head + self.chaddr.ljust(16, b"\0") + texts + MAGIC + options).ljust(300, b"\0")
 
     @classmethod
     def decode(cls, data):
         if len(data) < 240 or data[236:240] != MAGIC:
             return None
         message = cls()
-        message.op, _, _, _, message.xid, _, message.flags = struct.unpack(">BBBBIHH", data[:12])
+        message.op, _, _, message.hops, message.xid, message.secs, message.flags = struct.unpack(">BBBBIHH", data[:12])
         message.ciaddr, message.yiaddr, message.siaddr, message.giaddr = (
             socket.inet_ntoa(data[i:i + 4]) for i in (12, 16, 20, 24))
         message.chaddr = data[28:34]
+        message.sname, message.file = data[44:108].rstrip(b"\0"), data[108:236].rstrip(b"\0")
         message.size = len(data)
         at = 240
         while at + 1 < len(data) and data[at] != 255:

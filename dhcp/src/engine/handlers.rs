@@ -11,8 +11,8 @@ use crate::policy::Grant;
 use crate::reply::{Answer, lease_time, refusal};
 use crate::table::{Table, Write};
 
-/// A grant asked for again within this time, or an eighth of a shorter lease, without a new offer or boot in
-/// between, is repeated, not renewed, so that retransmissions cost no write.
+/// A grant taken again within this time, or an eighth of a shorter lease, without a new offer or boot in between, is
+/// repeated, not renewed, so that retransmissions cost no write.
 const REPEATED_WITHIN: u64 = 5_000;
 
 impl Engine {
@@ -101,6 +101,7 @@ impl Engine {
             // §3.1(4): nothing is promised before it is saved, and what is being saved is waited for.
             Some((record, state @ (Write::Saved | Write::UnderWay(_))))
                 if !boots(asked.packet)
+                    && asked.packet.ciaddr.is_unspecified()
                     && !table.is_offered(address, &asked.client)
                     && asked.client.holds_key(record)
                     && record.mac == asked.client.mac
