@@ -39,6 +39,11 @@ pub struct Timing {
     pub not_asking: Duration,
     /// How long a phone is left alone after it asked for something, before its own page is read. Default 5 s.
     pub quiet: Duration,
+    /// A phone that was told to restart and has not asked for its configuration yet; twice as long each further
+    /// time. Default 60 s.
+    pub restart: Duration,
+    /// Restarts that a phone is told of before it needs a hand. Default 3; 0 for none.
+    pub restarts: u32,
     /// Failed attempts at one hop before the phone is stuck. Default 5.
     pub attempts: u32,
 }
@@ -52,6 +57,8 @@ impl Default for Timing {
             license: Duration::from_secs(35 * 60),
             not_asking: Duration::from_secs(180),
             quiet: Duration::from_secs(5),
+            restart: Duration::from_secs(60),
+            restarts: 3,
             attempts: 5,
         }
     }
@@ -85,6 +92,10 @@ pub struct Settings {
     pub server: Ipv4Addr,
     /// The port of the HTTP file service that URLs name; 80 is left out of them.
     pub http_port: u16,
+    /// The port that Enterprise phones are told to register at; none where there is no registrar.
+    pub registrar: Option<u16>,
+    /// There is a program that cuts a phone's power.
+    pub restart_hook: bool,
     /// What a finished phone is told.
     pub after: After,
 }

@@ -265,7 +265,8 @@ fn enterprise(
         Next::Final => &settings.after.call_manager,
         _ => &[],
     };
-    documents::sep(&Sep { load, load_server: settings.server, call_managers }).map(Some)
+    let sep = Sep { load, load_server: settings.server, call_managers, registrar: None };
+    documents::sep(&sep).map(Some)
 }
 
 fn profile(verdict: &Assessment, settings: &Settings, mac: Mac) -> Result<Vec<u8>, DocumentError> {

@@ -42,6 +42,8 @@ fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
         timing: Timing::default(),
         server: Ipv4Addr::new(10, 23, 45, 67),
         http_port: 80,
+        registrar: None,
+        restart_hook: false,
         after: After::default(),
     };
     let rules = Rules { settings, classes: Vec::new(), admit_all: false, gives_leases };

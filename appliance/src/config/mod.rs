@@ -345,6 +345,8 @@ impl Config {
             timing: self.timing.clone(),
             server,
             http_port,
+            registrar: self.registrar.enabled.then_some(self.registrar.listen),
+            restart_hook: false,
             after: self.after.clone(),
         }
     }

@@ -279,6 +279,8 @@ fn timing(timing: &written::Timing, f: &mut Findings<'_>) -> settings::Timing {
         license: f.span(timing.license.as_ref(), "timing.license", default.license),
         not_asking: f.span(timing.not_asking.as_ref(), "timing.not-asking", default.not_asking),
         quiet: f.span(timing.quiet.as_ref(), "timing.quiet", default.quiet),
+        restart: f.span(timing.restart.as_ref(), "timing.restart", default.restart),
+        restarts: timing.restarts.unwrap_or(default.restarts),
         attempts,
     }
 }

@@ -168,5 +168,7 @@ pub struct Timing {
     pub license: Option<Spanned<Text<Duration>>>,
     pub not_asking: Option<Spanned<Text<Duration>>>,
     pub quiet: Option<Spanned<Text<Duration>>>,
+    pub restart: Option<Spanned<Text<Duration>>>,
+    pub restarts: Option<u32>,
     pub attempts: Option<Spanned<u32>>,
 }

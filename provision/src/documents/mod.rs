@@ -11,7 +11,7 @@ mod xml;
 mod xml_default;
 
 pub use profile::{Audience, Profile, Purpose, check_parameters, profile};
-pub use sep::{Sep, sep};
+pub use sep::{Registrar, Sep, sep};
 pub use url::FileServer;
 pub use xml::DocumentError;
 pub use xml_default::{ModelLoad, XmlDefault, xml_default};

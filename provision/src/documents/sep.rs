@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::xml::{DocumentError, parent, text};
-use super::xml_default::call_manager_group;
+use super::xml::{DocumentError, Element, parent, text};
+use super::xml_default::{SIP_PORT, call_manager_group};
 use crate::load::LoadName;
+use crate::mac::Mac;
 
 /// What to tell one Enterprise phone.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +16,20 @@ pub struct Sep<'a> {
     pub load_server: Ipv4Addr,
     /// The call managers it should register with, the preferred one first; with none, it is told of none.
     pub call_managers: &'a [Ipv4Addr],
+    /// Where it should register so that it can be asked and restarted, in place of call managers; none for the
+    /// form of Cisco's sample.
+    pub registrar: Option<Registrar>,
+}
+
+/// A call manager that takes one phone's registration.
+#[derive(Debug, Clone, Copy)]
+pub struct Registrar {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its port for SIP by TCP and UDP.
+    pub port: u16,
+    /// The phone, which its line is named after.
+    pub mac: Mac,
 }
 
 /// The document. Without a load it is still one that a phone takes, unlike "not found".
@@ -23,7 +38,10 @@ pub fn sep(sep: &Sep) -> Result<Vec<u8>, DocumentError> {
     if !sep.call_managers.is_empty() {
         device.push(text("fullConfig", "true"));
         device.push(text("deviceProtocol", "SIP"));
-        device.push(parent("devicePool", vec![call_manager_group(sep.call_managers)]));
+        device.push(parent("devicePool", vec![call_manager_group(sep.call_managers, SIP_PORT)]));
+    }
+    if let Some(registrar) = &sep.registrar {
+        device.extend(registration(registrar));
     }
     if let Some(load) = sep.load {
         device.push(text("loadInformation", load));
@@ -39,4 +57,43 @@ pub fn sep(sep: &Sep) -> Result<Vec<u8>, DocumentError> {
         ],
     ));
     parent("device", device).into_document()
+}
+
+/// The least that makes a phone register (cisco-phones §13). Its line takes no calls: every one is declined.
+fn registration(registrar: &Registrar) -> Vec<Element> {
+    let Registrar { address, port, mac } = registrar;
+    let stack = vec![
+        text("timerInviteExpires", 180),
+        text("timerRegisterExpires", 120),
+        text("timerRegisterDelta", 5),
+        text("timerKeepAliveExpires", 120),
+        text("timerSubscribeExpires", 120),
+        text("timerSubscribeDelta", 5),
+        text("timerT1", 500),
+        text("timerT2", 4000),
+    ];
+    let line = vec![
+        // The feature of a line of its own.
+        text("featureID", 9),
+        text("proxy", "USECALLMANAGER"),
+        text("port", port),
+        text("name", mac),
+        text("authName", mac),
+        text("contact", mac),
+    ];
+    let profile = vec![
+        parent("sipProxies", vec![text("registerWithProxy", true)]),
+        parent("sipStack", stack),
+        parent("sipLines", vec![parent("line", line).with("button", 1)]),
+    ];
+    vec![
+        text("fullConfig", true),
+        text("deviceProtocol", "SIP"),
+        parent("devicePool", vec![call_manager_group(&[*address], *port)]),
+        parent("sipProfile", profile),
+        // 1: TCP.
+        text("transportLayerProtocol", 1),
+        // 1: no signatures and no encryption.
+        text("deviceSecurityMode", 1),
+    ]
 }

@@ -35,7 +35,7 @@ pub fn xml_default(default: &XmlDefault) -> Result<Vec<u8>, DocumentError> {
         text("ipAddressMode", 0),
         text("ipPreferenceModeControl", 0),
         text("ipMediaAddressFamilyPreference", 0),
-        call_manager_group(&[default.server]),
+        call_manager_group(&[default.server], SIP_PORT),
         parent(
             "TVS",
             vec![parent(
@@ -53,12 +53,15 @@ pub fn xml_default(default: &XmlDefault) -> Result<Vec<u8>, DocumentError> {
     parent("Default", elements).into_document()
 }
 
-/// The call managers to register with, the preferred one first, on the ports call managers listen on.
-pub(super) fn call_manager_group(call_managers: &[Ipv4Addr]) -> Element {
+/// Where call managers listen for SIP.
+pub(super) const SIP_PORT: u16 = 5060;
+
+/// The call managers to register with, the preferred one first, on the other ports that call managers listen on.
+pub(super) fn call_manager_group(call_managers: &[Ipv4Addr], sip_port: u16) -> Element {
     let member = |(priority, address): (usize, &Ipv4Addr)| {
         let ports = vec![
             text("ethernetPhonePort", 2000),
-            text("sipPort", 5060),
+            text("sipPort", sip_port),
             text("securedSipPort", 5061),
             parent("mgcpPorts", vec![text("listen", 2427), text("keepAlive", 2428)]),
         ];

@@ -1,6 +1,7 @@
 //! From facts, library, catalog and the time to what a phone is given next.
 
 use super::belief::{Belief, Fetch, believe, fetched};
+use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};
 use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Ratio, Stage};
@@ -42,6 +43,7 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
         attempt: tries.number,
         license,
         next: way.next.clone(),
+        restart: None,
         deadline: None,
     };
     lay_out_route(&mut verdict, &belief, &way);
@@ -166,8 +168,20 @@ fn settle_stage(
             (true, true) => Stage::Crossing,
         };
         if let Some((stage, hold)) = stall::on_the_way(journey, belief, hop, tries, context, &mut deadlines) {
-            verdict.stage = stage;
-            verdict.hold = Some(hold);
+            let needs = hold.code == HoldCode::NeedsRestart;
+            let outlook = needs.then(|| outlook(journey, belief, context, &mut deadlines));
+            match outlook {
+                Some(Outlook::Now(order)) => verdict.restart = Some(order),
+                Some(Outlook::Wait) => {}
+                Some(Outlook::ByHand(Some(why))) => {
+                    verdict.stage = stage;
+                    verdict.hold = Some(Hold { cause: format!("{}; {why}", hold.cause), ..hold });
+                }
+                Some(Outlook::ByHand(None)) | None => {
+                    verdict.stage = stage;
+                    verdict.hold = Some(hold);
+                }
+            }
         }
     } else {
         settle_target(verdict, journey, belief, context, &mut deadlines);

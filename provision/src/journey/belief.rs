@@ -39,9 +39,12 @@ enum Strength {
     Settled,
     /// The phone's own page says so.
     Page,
+    /// The phone itself named it when it registered.
+    Reported,
 }
 
 enum Claim<'a> {
+    Reports(&'a LoadName),
     Runs(&'a LoadName, Strength, String),
     RunsNot(&'a LoadName),
     SaysRelease(String),
@@ -102,6 +105,9 @@ fn claims<'a>(
     }
     if let (Some(side), Some(at)) = (dhcp_side(journey), journey.dhcp_at) {
         claims.push((at, Claim::DhcpSays(side)));
+    }
+    for (at, report) in &journey.reports {
+        claims.extend(report.active.as_ref().map(|load| (*at, Claim::Reports(load))));
     }
     for round in &journey.rounds {
         claims.push((round.began, Claim::RunsNot(&round.load)));
@@ -226,6 +232,13 @@ fn dhcp_side(journey: &Journey) -> Option<Side> {
 impl Belief {
     fn weigh(&mut self, at: Time, claim: Claim<'_>, journey: &Journey) {
         match claim {
+            Claim::Reports(load) => self.reports(at, load),
+            // What a phone said itself holds until it has started with another load.
+            Claim::Runs(_, strength, _)
+                if self.strength == Strength::Reported
+                    && strength != Strength::Fetched
+                    && (strength != Strength::Page || journey.said_since_boot()) => {}
+            Claim::RunsNot(_) if self.strength == Strength::Reported => {}
             Claim::Runs(load, strength, why) => {
                 if strength == Strength::Silence && self.load.is_some() && self.strength > Strength::Silence {
                     return;
@@ -248,7 +261,8 @@ impl Belief {
             Claim::On(side, why) => self.on(at, side, why, journey),
             // A phone that fetched all of a crossing load is on the far side, whatever it sends.
             Claim::DhcpSays(side) => {
-                let crossed = self.strength >= Strength::Fetched && self.load.is_some();
+                let fetched = self.strength >= Strength::Fetched && self.strength < Strength::Reported;
+                let crossed = fetched && self.load.is_some();
                 if !crossed || self.side == Some(side) {
                     self.on(at, side, "its DHCP vendor class says so", journey);
                 }
@@ -259,6 +273,21 @@ impl Belief {
     /// What the phone is taken to run is beyond guessing.
     pub(super) fn is_certain(&self) -> bool {
         self.load.is_some() && self.strength >= Strength::Fetched && !self.disputed
+    }
+
+    /// Whatever was believed without the phone's own word gives way to it, and is shown beside it.
+    fn reports(&mut self, at: Time, load: &LoadName) {
+        let mut why = format!("it registered with ActiveLoad={load}");
+        if let Some(other) = self.load.clone().filter(|other| other != load) {
+            if self.strength < Strength::Reported {
+                why = format!("{why}; it was taken for {other}, because {}", self.evidence);
+                self.passed.pop();
+            }
+            if let Some(known) = self.passed.iter().position(|passed| passed == load) {
+                self.passed.truncate(known + 1);
+            }
+        }
+        self.runs(at, load, Strength::Reported, why);
     }
 
     fn runs(&mut self, at: Time, load: &LoadName, strength: Strength, why: String) {

@@ -18,6 +18,8 @@ mod belief;
 mod facts;
 mod observation;
 mod own_page;
+mod registration;
+mod restart;
 mod stall;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,8 @@ pub use belief::{Belief, believe, under_way};
 pub use facts::{Offer, OwnPage, Progress, Round};
 pub use observation::{Act, Fact, Observation};
 pub use own_page::{disagreements, page_due};
+pub use registration::{Means, Report, Restart, Told};
+pub use restart::{Order, by_operator};
 pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
 pub use way::{Context, from_no_route, obstacle, plan};
 
@@ -39,6 +43,8 @@ const KEPT: usize = 64;
 const NAMES_KEPT: usize = 32;
 /// Components recorded per round; a real load has fewer than twenty per platform.
 const COMPONENTS_KEPT: usize = 64;
+/// Reports and restarts kept per phone.
+const REPORTS_KEPT: usize = 16;
 /// Without DHCP of ours, a profile asked for this long after the last transfer is taken for a boot: longer than a
 /// phone takes between two profiles while it is still on its old load.
 const QUIET_BEFORE_BOOT: Duration = Duration::from_secs(120);
@@ -92,6 +98,15 @@ pub struct Journey {
     pub missing: BTreeMap<String, Time>,
     /// Signals that disagreed.
     pub contradictions: Vec<(Time, String)>,
+    /// What it said when it registered, each time it said something new or had started again; oldest first.
+    #[serde(default)]
+    pub reports: Vec<(Time, Report)>,
+    /// Since when it is registered.
+    #[serde(default)]
+    pub registered: Option<Time>,
+    /// Restarts that it was told of, oldest first.
+    #[serde(default)]
+    pub restarts: Vec<Told>,
     /// Held by the operator since.
     pub held_by_operator: Option<Time>,
     /// Failures before this moment are forgiven.
@@ -124,13 +139,23 @@ impl Journey {
             refused: None,
             missing: BTreeMap::new(),
             contradictions: Vec::new(),
+            reports: Vec::new(),
+            registered: None,
+            restarts: Vec::new(),
             held_by_operator: None,
             retried: None,
         }
     }
 
-    /// The model as the phone itself tells it: its page first, then option 60, file names, User-Agent.
+    /// The model as the phone itself tells it: its registration first, then its page, option 60, file names,
+    /// User-Agent.
     pub fn model(&self) -> Option<String> {
+        let registered = self.reports.iter().rev().find_map(|(_, report)| report.model.clone());
+        registered.or_else(|| self.model_by_weaker_signals())
+    }
+
+    /// The same without its registration.
+    pub fn model_by_weaker_signals(&self) -> Option<String> {
         if let Some(model) = &self.page.model {
             return Some(model.clone());
         }
@@ -206,16 +231,45 @@ impl Journey {
                     offer.unwatched.get_or_insert(*since);
                 }
             }
-            Fact::Operator { act } => match act {
-                Act::Hold => self.held_by_operator = Some(at),
-                Act::Release => self.held_by_operator = None,
-                Act::Retry => self.retried = Some(at),
-            },
+            Fact::Registered { report } => self.registered(at, report),
+            Fact::Unregistered => self.registered = None,
+            Fact::RestartTold { how, by, operator } => {
+                let (how, by, operator) = (*how, *by, *operator);
+                self.restarts.push(Told { at, how, by, operator, answer: None, refused: false });
+                drop_oldest(&mut self.restarts, REPORTS_KEPT);
+            }
+            Fact::RestartAnswered { answer, refused } => {
+                if let Some(told) = self.restarts.last_mut() {
+                    told.answer = Some(answer.clone());
+                    told.refused = *refused;
+                }
+            }
+            Fact::Operator { act } => {
+                // Whatever was tried before the operator's hand does not count any more.
+                self.restarts.clear();
+                match act {
+                    Act::Hold => self.held_by_operator = Some(at),
+                    Act::Release => self.held_by_operator = None,
+                    Act::Retry => self.retried = Some(at),
+                }
+            }
+        }
+    }
+
+    fn registered(&mut self, at: Time, report: &Report) {
+        self.registered = Some(at);
+        let said = |(when, known): &(Time, Report)| {
+            known == report && self.booted.is_none_or(|booted| booted <= *when)
+        };
+        if !self.reports.last().is_some_and(said) {
+            self.reports.push((at, report.clone()));
+            drop_oldest(&mut self.reports, REPORTS_KEPT);
         }
     }
 
     fn boot(&mut self, at: Time) {
         self.booted = Some(at);
+        self.registered = None;
         for round in self.rounds.iter_mut().filter(|round| round.booted.is_none()) {
             round.booted = Some(at);
         }

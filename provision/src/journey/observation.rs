@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::registration::{Means, Report, Restart};
 use crate::load::{Direction, LoadName, Side};
 use crate::page::Page;
 use crate::time::Time;
@@ -111,6 +112,29 @@ pub enum Fact {
     Unwatched {
         /// The last moment at which the bench is known to have been there.
         since: Time,
+    },
+    /// It registered by SIP, and said what it runs.
+    Registered {
+        /// Its words.
+        report: Report,
+    },
+    /// Its registration has ended or was lost.
+    Unregistered,
+    /// It is about to be told to read its configuration again.
+    RestartTold {
+        /// What it is told.
+        how: Restart,
+        /// By which way.
+        by: Means,
+        /// By the operator's hand.
+        operator: bool,
+    },
+    /// What it answered, or what became of that.
+    RestartAnswered {
+        /// For the technician.
+        answer: String,
+        /// It refused, or could not be reached.
+        refused: bool,
     },
     /// The operator's hand.
     Operator {

@@ -69,14 +69,20 @@ pub(super) fn on_the_way(
             return Some(stuck);
         }
         let since = journey.license_given.map_or(offer.at, |(_, latest)| latest.max(offer.at));
-        let wait = if hop.license && belief.side == Some(Side::Multiplatform) {
-            timing.license
-        } else {
-            timing.not_asking
+        let rests = journey.rests_registered();
+        let wait = match belief.side {
+            Some(Side::Multiplatform) if hop.license => timing.license,
+            _ if rests => timing.already_there,
+            _ => timing.not_asking,
         };
         deadlines.push(offer.at + timing.already_there);
         deadlines.push(since + wait);
         return (now - since >= wait).then(|| {
+            let cause = format!("it was told to load {} and does not ask for it", hop.to);
+            let registered = rests.then(|| {
+                let cure = "unplug it and plug it in again";
+                (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause.clone(), cure))
+            });
             let not_seen = offer.unwatched.map(|_| {
                 let cause = format!(
                     "it was told to load {}, and transload was stopped before it was seen to ask",
@@ -84,8 +90,7 @@ pub(super) fn on_the_way(
                 );
                 (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
             });
-            not_seen
-                .unwrap_or_else(|| failed(format!("it was told to load {} and does not ask for it", hop.to)))
+            not_seen.or(registered).unwrap_or_else(|| failed(cause))
         });
     }
     waits_for_configuration(journey, belief, context, deadlines)
@@ -147,7 +152,8 @@ fn waits_for_configuration(
     let asked = journey.asked?;
     let wait = context.settings.timing.not_asking;
     // A phone that was told to load what it runs already is settled and will not ask again.
-    let settled = belief.side == Some(Side::Enterprise) && belief.since > asked;
+    let settled =
+        belief.side == Some(Side::Enterprise) && (belief.since > asked || journey.rests_registered());
     deadlines.push(asked + wait);
     if belief.side == Some(Side::Multiplatform) {
         return (context.now - asked >= wait).then(|| {

@@ -3,6 +3,7 @@
 mod holds;
 mod mishaps;
 mod page;
+mod registered;
 mod walks;
 
 use std::time::Duration;
@@ -63,6 +64,8 @@ impl Bench {
             timing: Timing::default(),
             server: Ipv4Addr::new(10, 23, 45, 67),
             http_port: 80,
+            registrar: Some(5060),
+            restart_hook: false,
             after: After::default(),
         };
         Self {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::restart::Order;
 use crate::client::Persona;
 use crate::library::Library;
 use crate::load::LoadName;
@@ -172,6 +173,13 @@ pub enum Next {
 }
 
 impl Assessment {
+    /// Whether a phone that is held is still asked to register: its hold can be lifted here, and then it can be
+    /// told to go on at once.
+    pub fn may_register(&self) -> bool {
+        let beyond_help = [HoldCode::NotEligible, HoldCode::NotListed];
+        self.hold.as_ref().is_none_or(|hold| !beyond_help.contains(&hold.code))
+    }
+
     /// Whether the phone may have this load's `.loads` file: the last gate, whoever told it to ask. A condition may
     /// name a load that the phone is believed to run already and that is no longer all here.
     pub fn permits(&self, name: &LoadName, library: &Library) -> bool {
@@ -215,6 +223,8 @@ pub struct Assessment {
     pub license: LicenseState,
     /// What it is given when it asks.
     pub next: Next,
+    /// It has to read its configuration again, and can be told to.
+    pub restart: Option<Order>,
     /// When this could change without a new fact.
     pub deadline: Option<Time>,
 }

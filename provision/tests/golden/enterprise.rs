@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use transload_provision::catalog::{Catalog, Model};
-use transload_provision::documents::{ModelLoad, Sep, XmlDefault, sep, xml_default};
+use transload_provision::documents::{ModelLoad, Registrar, Sep, XmlDefault, sep, xml_default};
 use transload_provision::load::LoadName;
 
 use super::{SERVER, elements, golden, load, sample};
@@ -102,7 +102,9 @@ fn the_default_document_that_is_served_names_the_asking_phones_load_alone() {
 #[test]
 fn a_phones_own_document_is_ciscos_sample_without_peer_firmware_sharing() {
     let load = load("sip88xx.TLexE2M-11-2-3C-4");
-    let document = sep(&Sep { load: Some(&load), load_server: SAMPLE_SERVER, call_managers: &[] }).unwrap();
+    let document =
+        sep(&Sep { load: Some(&load), load_server: SAMPLE_SERVER, call_managers: &[], registrar: None })
+            .unwrap();
     let mut expected = sample(
         "device/",
         &[
@@ -117,7 +119,8 @@ fn a_phones_own_document_is_ciscos_sample_without_peer_firmware_sharing() {
 
 #[test]
 fn a_phones_own_document_can_leave_it_on_its_load() {
-    let document = sep(&Sep { load: None, load_server: SERVER.address, call_managers: &[] }).unwrap();
+    let document =
+        sep(&Sep { load: None, load_server: SERVER.address, call_managers: &[], registrar: None }).unwrap();
     let expected = sample(
         "device/vendorConfig/",
         &[("webAccess", "0"), ("loadServer", "10.23.45.67"), ("peerFirmwareSharing", "0")],
@@ -129,7 +132,8 @@ fn a_phones_own_document_can_leave_it_on_its_load() {
 fn a_phones_own_document_can_tell_it_its_call_managers_in_order() {
     let call_managers = [Ipv4Addr::new(192, 0, 2, 10), Ipv4Addr::new(192, 0, 2, 11)];
     let document =
-        sep(&Sep { load: None, load_server: SERVER.address, call_managers: &call_managers }).unwrap();
+        sep(&Sep { load: None, load_server: SERVER.address, call_managers: &call_managers, registrar: None })
+            .unwrap();
     let found = elements(&golden("SEP-call-managers.cnf.xml", document));
     let nodes: Vec<_> = found.iter().filter(|(path, _)| path.ends_with("/processNodeName")).collect();
     let node = |priority, address: &str| {
@@ -137,4 +141,35 @@ fn a_phones_own_document_can_tell_it_its_call_managers_in_order() {
         (format!("{member}/callManager/processNodeName"), address.to_owned())
     };
     assert_eq!(nodes, [&node(0, "192.0.2.10"), &node(1, "192.0.2.11")]);
+}
+
+#[test]
+fn a_phones_own_document_can_make_it_register() {
+    let load = load("sip88xx.12-5-1SR1-4");
+    let registrar = Registrar { address: SERVER.address, port: 5062, mac: "001234AB45DE".parse().unwrap() };
+    let document = Sep {
+        load: Some(&load),
+        load_server: SERVER.address,
+        call_managers: &[],
+        registrar: Some(registrar),
+    };
+    let found = elements(&golden("SEP-register.cnf.xml", sep(&document).unwrap()));
+    let manager = "devicePool/callManagerGroup/members/member[priority=0]/callManager/";
+    let line = "sipProfile/sipLines/line[button=1]/";
+    for (path, value) in [
+        ("fullConfig".into(), "true"),
+        ("deviceProtocol".into(), "SIP"),
+        (format!("{manager}ports/sipPort"), "5062"),
+        (format!("{manager}processNodeName"), "10.23.45.67"),
+        ("sipProfile/sipProxies/registerWithProxy".into(), "true"),
+        (format!("{line}featureID"), "9"),
+        (format!("{line}proxy"), "USECALLMANAGER"),
+        (format!("{line}name"), "001234AB45DE"),
+        ("transportLayerProtocol".into(), "1"),
+        ("deviceSecurityMode".into(), "1"),
+        ("loadInformation".into(), "sip88xx.12-5-1SR1-4"),
+    ] {
+        let (path, value) = (format!("device/{path}"), value.to_owned());
+        assert!(found.contains(&(path.clone(), value)), "{path}");
+    }
 }
