@@ -17,4 +17,5 @@ pub mod page;
 pub mod roster;
 pub mod route;
 pub mod settings;
+pub mod sip;
 pub mod time;

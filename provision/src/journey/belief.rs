@@ -233,19 +233,20 @@ impl Belief {
     fn weigh(&mut self, at: Time, claim: Claim<'_>, journey: &Journey) {
         match claim {
             Claim::Reports(load) => self.reports(at, load),
-            // What a phone said itself holds until it has started with another load.
-            Claim::Runs(_, strength, _)
-                if self.strength == Strength::Reported
-                    && strength != Strength::Fetched
-                    && (strength != Strength::Page || journey.said_since_boot()) => {}
-            Claim::RunsNot(_) if self.strength == Strength::Reported => {}
             Claim::Runs(load, strength, why) => {
-                if strength == Strength::Silence && self.load.is_some() && self.strength > Strength::Silence {
+                let weaker = strength == Strength::Silence && self.strength > Strength::Silence;
+                // What a phone said itself holds until it has started with another load.
+                let said = self.strength == Strength::Reported
+                    && strength != Strength::Fetched
+                    && (strength != Strength::Page || journey.said_since_boot());
+                if self.load.is_some() && (weaker || said) {
                     return;
                 }
                 self.runs(at, load, strength, why);
             }
-            Claim::RunsNot(load) if self.load.as_ref() == Some(load) => {
+            Claim::RunsNot(load)
+                if self.load.as_ref() == Some(load) && self.strength < Strength::Reported =>
+            {
                 self.back_to(at, None, format!("it asks for {load}, so it does not run it"));
             }
             Claim::RunsNot(_) => {}

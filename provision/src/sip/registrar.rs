@@ -1,0 +1,370 @@
+//! The registrar: who is registered, what each request is answered, and what that tells.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::message::{Message, Start};
+use super::notify::{Due, Sent, notify};
+use super::phone::{Said, said};
+use super::reply::{ALLOW, answer_port, reply};
+use crate::journey::Restart;
+use crate::mac::Mac;
+
+/// How long a registration lasts, in seconds, as call managers have it.
+const EXPIRES: u64 = 120;
+/// How long after that it is gone, in milliseconds: the phone's clock is another.
+const GRACE: u64 = 30_000;
+/// Registrations at one time; more phones than stand on any bench.
+const MOST: usize = 20_000;
+/// The largest Call-ID and Contact kept, in bytes.
+const LONGEST: usize = 256;
+
+/// How a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// A connection that the phone opened.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+impl Transport {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// Where messages come from and answers go: a connection by its other end, or an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Flow {
+    /// How.
+    pub transport: Transport,
+    /// The phone's end.
+    pub peer: SocketAddrV4,
+}
+
+/// Who speaks, as others know them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// The phone of the bench that has the address, if one has.
+    pub phone: Option<Mac>,
+}
+
+/// What a message brought about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send these bytes.
+    Send(Flow, Vec<u8>),
+    /// Tell the bench.
+    Tell(Event),
+}
+
+/// What the bench should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The phone is registered, and said this. Told with every refresh.
+    Registered(Mac, Said),
+    /// It is not registered any more.
+    Gone(Mac),
+    /// What it answered when it was told to restart; `None` for nothing.
+    Answered(Mac, Option<(u16, String)>),
+    /// Somebody at this address wanted to register and was refused, for this reason.
+    Refused(Ipv4Addr, Option<Mac>, String),
+}
+
+#[derive(Debug)]
+struct Binding {
+    flow: Flow,
+    call_id: String,
+    sequence: u32,
+    contact: String,
+    until: u64,
+}
+
+/// The registrar of one bench. Time is in milliseconds from any beginning.
+#[derive(Debug)]
+pub struct Registrar {
+    own: SocketAddrV4,
+    seed: u64,
+    count: u64,
+    bindings: BTreeMap<Mac, Binding>,
+    sent: Vec<Sent>,
+}
+
+impl Registrar {
+    /// One that listens at `own`. `seed` makes what it names unlike what an earlier one named.
+    pub fn new(own: SocketAddrV4, seed: u64) -> Self {
+        Self { own, seed, count: 0, bindings: BTreeMap::new(), sent: Vec::new() }
+    }
+
+    /// Whether a phone can be told anything.
+    pub fn has(&self, mac: Mac) -> bool {
+        self.bindings.contains_key(&mac)
+    }
+
+    /// How many are registered.
+    pub fn len(&self) -> usize {
+        self.bindings.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.bindings.is_empty()
+    }
+
+    /// Takes in a message from `flow`.
+    pub fn receive(&mut self, message: &Message, flow: Flow, caller: Caller, now: u64) -> Vec<Action> {
+        match &message.start {
+            Start::Response { code, reason } => self.answered(message, flow, *code, reason),
+            Start::Request { method, .. } => self.request(message, method, flow, caller, now),
+        }
+    }
+
+    /// A connection has ended.
+    pub fn closed(&mut self, flow: Flow) -> Vec<Action> {
+        let gone: Vec<Mac> =
+            self.bindings.iter().filter(|(_, binding)| binding.flow == flow).map(|(mac, _)| *mac).collect();
+        gone.into_iter().map(|mac| self.forget(mac)).collect()
+    }
+
+    /// Lets time pass: what is to be sent again, who has gone, what was never answered.
+    pub fn tick(&mut self, now: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let late: Vec<Mac> =
+            self.bindings.iter().filter(|(_, binding)| binding.until <= now).map(|(mac, _)| *mac).collect();
+        actions.extend(late.into_iter().map(|mac| self.forget(mac)));
+        self.sent.retain_mut(|sent| match sent.due(now) {
+            Due::Nothing => true,
+            Due::Again => {
+                actions.push(Action::Send(sent.flow, sent.bytes.clone()));
+                true
+            }
+            Due::Over => {
+                actions.push(Action::Tell(Event::Answered(sent.mac, None)));
+                false
+            }
+        });
+        actions
+    }
+
+    /// Tells a registered phone to read its configuration again; nothing where it is not registered. An earlier
+    /// order that it has not answered is forgotten.
+    pub fn restart(&mut self, mac: Mac, how: Restart, now: u64) -> Option<Action> {
+        let unique = self.unique();
+        let binding = self.bindings.get(&mac)?;
+        let flow = binding.flow;
+        let notify = notify(how, &binding.contact, &binding.call_id, self.own, flow.transport, &unique);
+        let call_id = notify.header("Call-ID").unwrap_or_default().to_owned();
+        let sent = Sent::new(mac, flow, call_id, &notify, now);
+        let bytes = sent.bytes.clone();
+        self.sent.retain(|sent| sent.mac != mac);
+        self.sent.push(sent);
+        Some(Action::Send(flow, bytes))
+    }
+
+    fn unique(&mut self) -> String {
+        self.count += 1;
+        // Unlike from one to the next; nobody gains anything by guessing them.
+        let mixed =
+            (self.seed ^ self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        format!("{mixed:016x}{:x}", self.count)
+    }
+
+    fn forget(&mut self, mac: Mac) -> Action {
+        self.bindings.remove(&mac);
+        Action::Tell(Event::Gone(mac))
+    }
+
+    fn answered(&mut self, message: &Message, flow: Flow, code: u16, reason: &str) -> Vec<Action> {
+        let call_id = message.header("Call-ID");
+        let from_it =
+            |sent: &Sent| Some(sent.call_id.as_str()) == call_id && sent.flow.peer.ip() == flow.peer.ip();
+        if code < 200 {
+            return Vec::new();
+        }
+        let Some(at) = self.sent.iter().position(from_it) else { return Vec::new() };
+        let sent = self.sent.swap_remove(at);
+        let reason = reason.chars().take(60).collect();
+        vec![Action::Tell(Event::Answered(sent.mac, Some((code, reason))))]
+    }
+
+    fn request(
+        &mut self,
+        request: &Message,
+        method: &str,
+        flow: Flow,
+        caller: Caller,
+        now: u64,
+    ) -> Vec<Action> {
+        if method == "ACK" {
+            return Vec::new();
+        }
+        let whole = ["Via", "From", "To", "Call-ID"].iter().all(|name| request.header(name).is_some())
+            && request.sequence().is_some_and(|(_, named)| named == method);
+        if !whole {
+            return vec![self.answer(request, flow, 400, &[])];
+        }
+        match method {
+            "REGISTER" => self.register(request, flow, caller, now),
+            _ if caller.phone.is_none() => vec![self.answer(request, flow, 403, &[])],
+            "REFER" => vec![self.answer(request, flow, 202, &[("Expires", "0")])],
+            // There is nothing to subscribe to (RFC 6665 §4.2.1.3).
+            "SUBSCRIBE" | "PUBLISH" => {
+                vec![self.answer(request, flow, 489, &[("Allow-Events", "service-control")])]
+            }
+            "OPTIONS" => {
+                let says =
+                    [("Allow", ALLOW), ("Accept", "application/sdp"), ("Allow-Events", "service-control")];
+                vec![self.answer(request, flow, 200, &says)]
+            }
+            "NOTIFY" => vec![self.answer(request, flow, 200, &[])],
+            "INVITE" => {
+                let why = [("Warning", "399 transload \"this phone is being migrated and takes no calls\"")];
+                vec![self.answer(request, flow, 603, &why)]
+            }
+            "CANCEL" | "BYE" => vec![self.answer(request, flow, 481, &[])],
+            _ => vec![self.answer(request, flow, 405, &[("Allow", ALLOW)])],
+        }
+    }
+
+    fn register(&mut self, request: &Message, flow: Flow, caller: Caller, now: u64) -> Vec<Action> {
+        let said = said(request);
+        let peer = *flow.peer.ip();
+        let mac = match agreed(&said, caller) {
+            Ok(mac) => mac,
+            Err(why) => {
+                let refused = Action::Tell(Event::Refused(peer, caller.phone, why));
+                return vec![self.answer(request, flow, 403, &[]), refused];
+            }
+        };
+        let call_id = request.header("Call-ID").unwrap_or_default();
+        let sequence = request.sequence().map_or(0, |(number, _)| number);
+        let known = self.bindings.get(&mac).filter(|known| known.call_id == call_id);
+        // RFC 3261 §10.3: within one Call-ID, what is older than what was done comes too late.
+        if known.is_some_and(|known| sequence < known.sequence) {
+            return vec![self.answer(request, flow, 500, &[])];
+        }
+        let leaves = request.header("Expires").map(str::trim) == Some("0")
+            || request.header("Contact").is_some_and(|contact| {
+                contact.trim() == "*" || contact.to_ascii_lowercase().contains(";expires=0")
+            });
+        if leaves {
+            let gone = self.bindings.contains_key(&mac).then(|| self.forget(mac));
+            return [self.answer(request, flow, 200, &[])].into_iter().chain(gone).collect();
+        }
+        let Some(contact) = said.contact.as_deref().filter(|uri| reaches(uri, peer)) else {
+            return vec![self.answer(request, flow, 400, &[])];
+        };
+        let room = self.bindings.len() < MOST || self.bindings.contains_key(&mac);
+        if !room || call_id.len() > LONGEST || contact.len() > LONGEST {
+            return vec![self.answer(request, flow, 500, &[])];
+        }
+        let fresh = known.is_none();
+        // Datagrams go where the Contact says; a connection is its own way back.
+        let back = match flow.transport {
+            Transport::Tcp => flow,
+            Transport::Udp => Flow { peer: SocketAddrV4::new(peer, port(contact)), ..flow },
+        };
+        let binding = Binding {
+            flow: back,
+            call_id: call_id.to_owned(),
+            sequence,
+            contact: contact.to_owned(),
+            until: now + EXPIRES * 1000 + GRACE,
+        };
+        self.bindings.insert(mac, binding);
+        let trying = reply(request, flow.peer, 100, "").encode();
+        vec![
+            Action::Send(way_back(request, flow), trying),
+            self.accept(request, flow, fresh),
+            Action::Tell(Event::Registered(mac, said)),
+        ]
+    }
+
+    /// The answer that call managers give.
+    fn accept(&mut self, request: &Message, flow: Flow, fresh: bool) -> Action {
+        const CONTROL: &str = "application/x-cisco-remotecc-request+xml";
+        let contact = request.header("Contact").unwrap_or_default();
+        let newly = if fresh { ";x-cisco-newreg" } else { "" };
+        let mut accepted = reply(request, flow.peer, 200, &self.unique());
+        let contact = format!("{contact}{newly}");
+        let expires = EXPIRES.to_string();
+        for (name, value) in [
+            ("Contact", contact.as_str()),
+            ("Expires", &expires),
+            ("Supported", "X-cisco-srtp-fallback,X-cisco-sis-8.0.0"),
+        ] {
+            accepted.headers.push((name.to_owned(), value.to_owned()));
+        }
+        let asks = request.body.windows(CONTROL.len()).any(|bytes| bytes == CONTROL.as_bytes())
+            || request.header("Content-Type").is_some_and(|kind| kind.contains(CONTROL));
+        if asks {
+            let kind = "application/x-cisco-remotecc-response+xml";
+            accepted.headers.push(("Content-Type".to_owned(), kind.to_owned()));
+            accepted.body = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+                <x-cisco-remotecc-response><response><code>200</code>\
+                <optionsind><service-control/></optionsind>\
+                </response></x-cisco-remotecc-response>\r\n"
+                .to_vec();
+        }
+        Action::Send(way_back(request, flow), accepted.encode())
+    }
+
+    fn answer(&mut self, request: &Message, flow: Flow, code: u16, more: &[(&str, &str)]) -> Action {
+        let mut answer = reply(request, flow.peer, code, &self.unique());
+        answer.headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Action::Send(way_back(request, flow), answer.encode())
+    }
+}
+
+/// By a connection the way it came; by UDP to the port that the request names.
+fn way_back(request: &Message, flow: Flow) -> Flow {
+    match flow.transport {
+        Transport::Tcp => flow,
+        Transport::Udp => {
+            Flow { peer: SocketAddrV4::new(*flow.peer.ip(), answer_port(request, flow.peer)), ..flow }
+        }
+    }
+}
+
+/// Only a phone of the bench registers: its lease, its device name and its instance have to agree.
+fn agreed(said: &Said, caller: Caller) -> Result<Mac, String> {
+    let Some(phone) = caller.phone else {
+        return Err("no phone of the bench has this address".to_owned());
+    };
+    let device = said.device.ok_or("it has no device name of the form SEP and a MAC address")?;
+    if device != phone {
+        return Err(format!("it is {phone} by its address and {device} by its device name"));
+    }
+    if let Some(instance) = said.instance.filter(|instance| *instance != phone) {
+        return Err(format!("it is {phone} by its address and {instance} by its instance"));
+    }
+    match &said.other {
+        Some(other) => Err(format!("it is SEP{phone} by its Contact and {other} by its Reason")),
+        None => Ok(phone),
+    }
+}
+
+/// Whether a Contact is the phone that sent it: nobody is told anything on another's word.
+fn reaches(uri: &str, peer: Ipv4Addr) -> bool {
+    host(uri).is_some_and(|(host, _)| host.parse() == Ok(peer))
+        && uri.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"".contains(&byte))
+}
+
+fn port(uri: &str) -> u16 {
+    host(uri).and_then(|(_, port)| port).unwrap_or(5060)
+}
+
+/// Host and port of `sip:user@host:port;parameters`.
+fn host(uri: &str) -> Option<(&str, Option<u16>)> {
+    let rest = uri.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("sip:")).and(uri.get(4..))?;
+    let rest = rest.split([';', '?']).next()?;
+    let place = rest.rsplit('@').next()?;
+    match place.split_once(':') {
+        Some((host, port)) => Some((host, Some(port.parse().ok().filter(|port| *port != 0)?))),
+        None => Some((place, None)),
+    }
+}
