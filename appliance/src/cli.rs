@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use transload_provision::load::Direction;
 
 /// Moves Cisco 7800 and 8800 desk phones between Enterprise and Multiplatform firmware, unattended.
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ pub enum Command {
     Rehearse(RehearseArgs),
     /// Say what would hold or strand which phone, before any is plugged in
     Check(CheckArgs),
+    /// Take in firmware, licenses and rosters as they were delivered
+    Import(ImportArgs),
     /// Show the phones, as the running bench sees them
     Status(StatusArgs),
     /// Write a commented configuration file
@@ -58,9 +61,37 @@ pub struct RehearseArgs {
     pub json: bool,
 }
 
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Say what would happen to each file, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Of licenses whose folder does not tell it: e2m or m2e
+    #[arg(long, value_name = "DIRECTION", value_parser = direction)]
+    pub direction: Option<Direction>,
+    /// Let a file take the place of a different one of the same name
+    #[arg(long)]
+    pub replace: bool,
+    /// Cisco's zip and COP files, .loads and .sbn files, license zips or files, rosters (.csv), or folders of these
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+fn direction(text: &str) -> Result<Direction, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "e2m" => Ok(Direction::E2m),
+        "m2e" => Ok(Direction::M2e),
+        _ => Err("it is e2m or m2e"),
+    }
+}
+
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
+    /// Read every file again and compare it with what was imported; finds damage that size and time do not tell
+    #[arg(long)]
+    pub verify: bool,
     /// One JSON object instead of tables
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,7 @@
 
 mod admin;
 mod appliance;
+mod atomic;
 mod bench;
 mod check;
 mod cli;
@@ -10,12 +11,14 @@ mod config;
 mod doors;
 mod error;
 mod home;
+mod import;
 mod init;
 mod interface;
 mod ledger;
 mod library;
 mod logs;
 mod place;
+mod progress;
 mod rehearse;
 mod reload;
 mod serve;
@@ -53,6 +56,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         }
         Command::Rehearse(args) => on_runtime(rehearse::rehearse(&configuration(cli)?, args)).map(done),
         Command::Check(args) => check::run(&configuration(cli)?, args),
+        Command::Import(args) => import::run(&configuration(cli)?, args),
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
         Command::Init => init::run(cli.config.as_deref()).map(done),
         Command::Reload => reload::run(&configuration(cli)?).map(done),

@@ -72,6 +72,22 @@ pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
     }
 }
 
+/// Keeps other imports and verifications away until it is dropped. A bench may run meanwhile.
+pub fn import_lock(state: &Path) -> Result<StateLock, Failure> {
+    let path = state.join("import.lock");
+    let refused = |cause| Failure::from(StateLockError::Refused { path: path.clone(), cause });
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(refused)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(StateLock(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Err(Failure::new(
+            Exit::Act,
+            format!("another import or verification works on {}", state.display()),
+            "wait until it has ended",
+        )),
+        Err((_, errno)) => Err(refused(errno.into())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ pub mod mac;
 pub mod names;
 pub mod options;
 pub mod page;
+pub mod package;
 pub mod roster;
 pub mod route;
 pub mod settings;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::load::{Direction, LoadName};
 use crate::mac::Mac;
+use crate::package;
 
 /// What is at hand.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,10 @@ pub struct Load {
     pub missing: Vec<String>,
     /// Files that are here and cannot be what they should be, each with what is wrong.
     pub damaged: Vec<(String, String)>,
+    /// The package that each component came in or should be in, by lower-case name, as far as it was imported.
+    pub packages: BTreeMap<String, String>,
+    /// The package that the `.loads` file came in, if it was imported.
+    pub package: Option<String>,
 }
 
 /// One hardware variant's section of a `.loads` file.
@@ -59,6 +64,13 @@ impl Load {
         } else {
             Completeness::Complete
         }
+    }
+
+    /// The package in which a component of the load `name` should be: the one it was imported from, else the one that
+    /// listed it, else what Cisco calls the load's.
+    pub fn package_of(&self, name: &LoadName, component: &str) -> String {
+        let remembered = self.packages.get(&component.to_ascii_lowercase()).or(self.package.as_ref());
+        remembered.cloned().unwrap_or_else(|| package::likely_name(name))
     }
 
     /// Bytes a phone fetches at most: the largest platform.

@@ -63,10 +63,7 @@ pub fn parse(file: &[u8]) -> Result<Vec<Platform>, LoadsFileError> {
             if !["sbn", "sebn"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
                 continue;
             }
-            if word.len() > 255
-                || word.starts_with('.')
-                || !word.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
-            {
+            if !is_plain_name(word) {
                 return Err(LoadsFileError::NotAName(word.chars().take(80).collect()));
             }
             if platform.components.len() == MAX_COMPONENTS {
@@ -81,6 +78,13 @@ pub fn parse(file: &[u8]) -> Result<Vec<Platform>, LoadsFileError> {
         return Err(LoadsFileError::NoComponent);
     }
     Ok(platforms)
+}
+
+/// Whether a name is one that firmware files have: no folders, blanks or control characters.
+pub fn is_plain_name(name: &str) -> bool {
+    name.len() <= 255
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))
 }
 
 #[cfg(test)]

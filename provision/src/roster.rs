@@ -1,6 +1,12 @@
 //! The roster: a table of phones as a spreadsheet exports it.
 
+mod merge;
+mod table;
+
 use std::collections::BTreeMap;
+
+pub use merge::{Cell, Change, Line, Merged, merge};
+use table::{column_of, decode, reader};
 
 use crate::catalog::Vid;
 use crate::load::LoadName;
@@ -61,24 +67,14 @@ const COLUMNS: [&str; 7] = ["mac", "model", "vid", "serial", "load", "location",
 /// A row with a mistake is left out and reported; the others are kept.
 pub fn parse(file: &[u8]) -> Roster {
     let mut roster = Roster::default();
-    if file.starts_with(&[0xff, 0xfe]) || file.starts_with(&[0xfe, 0xff]) {
+    let Some((text, delimiter)) = decode(file) else {
         roster.report(1, "it is UTF-16; export it as CSV (UTF-8)".to_owned(), true);
         return roster;
-    }
-    let text = String::from_utf8_lossy(file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file));
-    let first = text.lines().find(|line| !blank(line)).unwrap_or_default();
-    let count = |delimiter| first.matches(delimiter).count();
-    let delimiter = if count(';') > count(',') { b';' } else { b',' };
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
+    };
     let mut columns: Option<Vec<Option<usize>>> = None;
     let mut lines: BTreeMap<Mac, u64> = BTreeMap::new();
     let mut lines_read = Lines { text: &text, at: 0, line: 1 };
-    for record in reader.records() {
+    for record in reader(&text, delimiter).records() {
         // Only I/O and encoding can fail with flexible rows, and neither can here.
         let Ok(record) = record else { continue };
         let line = lines_read.reach(record.position().map_or(0, |position| position.byte() as usize));
@@ -147,9 +143,7 @@ impl Roster {
     fn header(&mut self, record: &csv::StringRecord, line: u64) -> Vec<Option<usize>> {
         let mut found = vec![None; COLUMNS.len()];
         for (at, cell) in record.iter().enumerate() {
-            let name = cell.to_ascii_lowercase();
-            let name = name.strip_suffix(" address").unwrap_or(&name);
-            match COLUMNS.iter().position(|column| *column == name) {
+            match column_of(cell) {
                 Some(column) if found[column].is_none() => found[column] = Some(at),
                 Some(_) => {
                     self.report(line, format!("there are two columns named {cell}; the first counts"), false);

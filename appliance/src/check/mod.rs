@@ -15,7 +15,7 @@ use transload_provision::time::Time;
 use crate::cli::CheckArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
-use crate::library::Shelf;
+use crate::library::{Shelf, verify};
 use crate::{home, place};
 use environment::EnvironmentCheck;
 use phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck, Verdict};
@@ -51,6 +51,9 @@ impl Report {
 
 /// Looks at everything and prints it; exit status 1 if anything would hold a phone.
 pub fn run(config: &Config, args: &CheckArgs) -> Result<ExitCode, Failure> {
+    if args.verify {
+        verify::run(config)?;
+    }
     let report = report(config)?;
     if args.json {
         println!("{}", serde_json::to_string(&report).map_err(|error| internal(&error))?);

@@ -65,6 +65,9 @@ pub(super) struct LoadCheck {
     pub missing: Vec<String>,
     #[serde(skip)]
     pub damaged: Vec<(String, String)>,
+    /// That the missing ones should be in, in their order.
+    #[serde(skip)]
+    pub packages: Vec<String>,
 }
 
 /// What would be said of the phone the moment it appears.
@@ -158,5 +161,6 @@ fn load(name: &LoadName, load: &Load) -> LoadCheck {
         },
         missing: load.missing.clone(),
         damaged: load.damaged.clone(),
+        packages: load.missing.iter().map(|file| load.package_of(name, file)).collect(),
     }
 }

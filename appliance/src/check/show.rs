@@ -106,14 +106,14 @@ fn models(page: &mut Page, models: &[ModelCheck]) {
 fn loads(page: &mut Page, loads: &[LoadCheck]) {
     page.line("");
     if loads.is_empty() {
-        page.line("No firmware: put Cisco's packages, unpacked, into firmware/ in the state folder.");
+        page.line("No firmware: take Cisco's packages in with `transload import`.");
         return;
     }
     let row = |load: &LoadCheck| vec![load.name.clone(), load.kind.to_owned(), load.state.to_owned()];
     page.table(&["LOAD", "KIND", "STATE"], &loads.iter().map(row).collect::<Vec<_>>());
     for load in loads {
-        for file in &load.missing {
-            page.line(&format!("  {} needs {file}, which is missing", load.name));
+        for (file, package) in load.missing.iter().zip(&load.packages) {
+            page.line(&format!("  {} needs {file}, which is missing; it should be in {package}", load.name));
         }
         for (file, cause) in &load.damaged {
             page.line(&format!("  {} needs {file}, which is damaged: {cause}", load.name));
@@ -131,6 +131,12 @@ pub(super) fn notes(shelf: &Shelf, entries: &[Entry], context: &Context<'_>) -> 
     notes.extend(shelf.conflicts.iter().map(|conflict| {
         let (served, ignored) = (conflict.served.display(), conflict.ignored.display());
         format!("{ignored} is not used: {served} has the same name and other content; delete the wrong one")
+    }));
+    notes.extend(shelf.unverified.iter().map(|path| {
+        format!(
+            "{} was written to since it was imported; `transload check --verify` looks into it",
+            path.display()
+        )
     }));
     let direction = context.settings.direction;
     let named = |entry: &Entry| Some((context.catalog.model(entry.model.as_deref()?)?, entry.vid));

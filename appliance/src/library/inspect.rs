@@ -9,17 +9,19 @@ use transload_provision::load::LoadName;
 use transload_provision::loads_file;
 
 use super::Unusable;
+use super::manifest::{Manifest, firmware_key};
 use super::walk::Found;
 
 /// The loads whose `.loads` file is among the files (by lower-case name), with what is wrong with them.
 pub(super) fn loads(
     files: &BTreeMap<String, Found>,
+    manifest: &Manifest,
     unusable: &mut Vec<Unusable>,
 ) -> BTreeMap<LoadName, Load> {
     let mut loads = BTreeMap::new();
     for found in files.values().filter(|found| is_loads_file(&found.name)) {
         match found.name.parse::<LoadName>() {
-            Ok(name) => drop(loads.insert(name, load(found, files))),
+            Ok(name) => drop(loads.insert(name, load(found, files, manifest))),
             Err(error) => unusable.push(Unusable { path: found.path.clone(), cause: error.to_string() }),
         }
     }
@@ -30,8 +32,13 @@ fn is_loads_file(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("loads"))
 }
 
-fn load(found: &Found, files: &BTreeMap<String, Found>) -> Load {
-    let mut load = Load::default();
+fn load(found: &Found, files: &BTreeMap<String, Found>, manifest: &Manifest) -> Load {
+    let package =
+        |name: &str| manifest.files.get(&firmware_key(name)).and_then(|known| known.package.clone());
+    let mut load = Load { package: package(&found.name), ..Load::default() };
+    if let Some(cause) = manifest.damage(&firmware_key(&found.name), &found.stamp) {
+        load.damaged.push((found.name.clone(), cause));
+    }
     match read_loads_file(found) {
         Ok(platforms) => load.platforms = platforms,
         Err(cause) => load.damaged.push((found.name.clone(), cause)),
@@ -41,12 +48,14 @@ fn load(found: &Found, files: &BTreeMap<String, Found>) -> Load {
     components.sort_unstable();
     components.dedup_by_key(|name| name.to_ascii_lowercase());
     for name in components {
-        let key = name.to_ascii_lowercase();
+        let key = firmware_key(name);
+        load.packages.extend(package(name).map(|package| (key.clone(), package)));
         let Some(component) = files.get(&key) else {
             load.missing.push(name.clone());
             continue;
         };
-        if let Err(cause) = plausible(component) {
+        let known = || manifest.damage(&key, &component.stamp);
+        if let Some(cause) = read_plausible(component).err().or_else(known) {
             load.damaged.push((component.name.clone(), cause));
         }
         load.sizes.insert(key, component.stamp.size);
@@ -62,28 +71,39 @@ fn read_loads_file(found: &Found) -> Result<Vec<Platform>, String> {
     loads_file::parse(&bytes).map_err(|error| error.to_string())
 }
 
-/// What can be told of a component without knowing its content. Those of the 78xx begin with a header: `CD 34 12 AB`,
-/// at 4 the header's length and at 12 that of what follows it, both 32 bits, low byte first.
-fn plausible(component: &Found) -> Result<(), String> {
-    let size = component.stamp.size;
+/// Bytes at a component's beginning that tell whether the rest can be right.
+pub const HEAD: usize = 48;
+
+pub(super) fn read_plausible(component: &Found) -> Result<(), String> {
+    let mut head = Vec::new();
+    File::open(&component.path)
+        .and_then(|file| file.take(HEAD as u64).read_to_end(&mut head))
+        .map_err(|error| format!("it cannot be read: {error}"))?;
+    plausible(&head, component.stamp.size)
+}
+
+/// What can be told of a component by its first [`HEAD`] bytes and its size. Those of the 78xx begin with a header:
+/// `CD 34 12 AB`, at 4 the header's length and at 12 that of what follows it, both 32 bits, low byte first. Those
+/// that are a SquashFS (`hsqs`) say at 40 how many bytes it has (64 bits, low byte first), before padding.
+pub fn plausible(head: &[u8], size: u64) -> Result<(), String> {
     if size == 0 {
         return Err("it is empty; take it from Cisco's package again".into());
     }
-    let mut head = Vec::new();
-    File::open(&component.path)
-        .and_then(|file| file.take(16).read_to_end(&mut head))
-        .map_err(|error| format!("it cannot be read: {error}"))?;
-    if let [0xCD, 0x34, 0x12, 0xAB, h0, h1, h2, h3, _, _, _, _, p0, p1, p2, p3] = *head {
-        let header = u64::from(u32::from_le_bytes([h0, h1, h2, h3]));
-        let payload = u64::from(u32::from_le_bytes([p0, p1, p2, p3]));
-        let announced = header + payload;
-        if announced != size {
-            return Err(format!(
-                "it has {size} bytes and its header says {announced}; take it from Cisco's package again"
-            ));
-        }
+    let number = |range: std::ops::Range<usize>| {
+        let bytes = head.get(range)?;
+        Some(bytes.iter().rev().fold(0, |number: u64, byte| number << 8 | u64::from(*byte)))
+    };
+    let announced = match head {
+        [0xCD, 0x34, 0x12, 0xAB, ..] => number(4..8).zip(number(12..16)).map(|(header, rest)| header + rest),
+        [b'h', b's', b'q', b's', ..] => Some(number(40..48).map_or(u64::MAX, |used| used.max(size))),
+        _ => None,
+    };
+    match announced {
+        Some(announced) if announced != size => Err(format!(
+            "it has {size} bytes and its header says {announced}; take it from Cisco's package again"
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether two files hold the same bytes. One that cannot be read is like no other.

@@ -1,13 +1,15 @@
 //! The files at hand: found on disk, checked, and handed out by name. Read-only.
 
 mod inspect;
+pub mod manifest;
+pub mod verify;
 mod view;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,10 @@ use transload_provision::library::Library;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
+pub use inspect::{HEAD, plausible};
+use manifest::Manifest;
 pub use view::LibraryView;
+pub use walk::direction_of;
 use walk::{Found, Place, Stamp};
 
 use crate::error::{Exit, Failure};
@@ -32,6 +37,10 @@ pub struct Shelf {
     pub conflicts: Vec<Conflict>,
     /// Files that are there and of no use.
     pub unusable: Vec<Unusable>,
+    /// Files that were written to since their content was last known; of the same size, or they would be damaged.
+    pub unverified: Vec<PathBuf>,
+    /// What was imported.
+    pub manifest: Manifest,
     state: PathBuf,
     direction: Direction,
     walked: walk::Walk,
@@ -102,10 +111,19 @@ impl Shelf {
     }
 
     fn stock(state: &Path, direction: Direction, walked: walk::Walk) -> Self {
+        let mut unusable = walked.unusable.clone();
+        let manifest = Manifest::read(state).unwrap_or_else(|error| {
+            let cause =
+                format!("it cannot be read ({error}); run `transload check --verify`, which makes it anew");
+            unusable.push(Unusable { path: state.join(manifest::NAME), cause });
+            Manifest::default()
+        });
         let mut shelf = Self {
             index: Library::default(),
             conflicts: Vec::new(),
-            unusable: walked.unusable.clone(),
+            unusable,
+            unverified: Vec::new(),
+            manifest,
             state: state.to_owned(),
             direction,
             files: BTreeMap::new(),
@@ -126,9 +144,53 @@ impl Shelf {
                 }
             }
         }
-        shelf.index.licenses = shelf.licenses.keys().copied().collect();
-        shelf.index.loads = inspect::loads(&shelf.files, &mut shelf.unusable);
+        shelf.index.licenses = shelf.sound_licenses();
+        shelf.index.loads = inspect::loads(&shelf.files, &shelf.manifest, &mut shelf.unusable);
+        shelf.unverified = shelf
+            .known_files()
+            .filter(|(key, found)| shelf.manifest.is_unverified(key, &found.stamp))
+            .map(|(_, found)| found.path.clone())
+            .collect();
         shelf
+    }
+
+    /// Firmware and licenses by their key in the manifest.
+    fn known_files(&self) -> impl Iterator<Item = (String, &Found)> {
+        let firmware = self.files.values().filter(|found| found.place == Place::Firmware);
+        let licenses = self.licenses.iter();
+        firmware
+            .map(|found| (manifest::firmware_key(&found.name), found))
+            .chain(licenses.map(|((direction, mac), found)| (manifest::license_key(*direction, *mac), found)))
+    }
+
+    /// Licenses whose content is what it was when they were imported; the others are told of.
+    fn sound_licenses(&mut self) -> BTreeSet<(Direction, Mac)> {
+        let mut sound = BTreeSet::new();
+        for ((direction, mac), found) in &self.licenses {
+            match self.manifest.damage(&manifest::license_key(*direction, *mac), &found.stamp) {
+                None => drop(sound.insert((*direction, *mac))),
+                Some(cause) => self.unusable.push(Unusable { path: found.path.clone(), cause }),
+            }
+        }
+        sound
+    }
+
+    /// Whether the firmware file or license with this key in the manifest cannot be what it should be.
+    pub fn is_damaged(&self, key: &str) -> bool {
+        self.known_files().find(|(of, _)| of == key).is_some_and(|(_, found)| {
+            let broken = found.license_of().is_none() && inspect::read_plausible(found).is_err();
+            broken || self.manifest.damage(key, &found.stamp).is_some()
+        })
+    }
+
+    /// Where a firmware file lies that phones are given under this name.
+    pub fn firmware_path(&self, name: &str) -> Option<&Path> {
+        self.files.get(&name.to_ascii_lowercase()).map(|found| found.path.as_path())
+    }
+
+    /// Where a phone's license lies.
+    pub fn license_path(&self, direction: Direction, mac: Mac) -> Option<&Path> {
+        self.licenses.get(&(direction, mac)).map(|found| found.path.as_path())
     }
 
     fn add_license(&mut self, direction: Direction, found: Found) {
@@ -150,6 +212,9 @@ impl Shelf {
 
     /// Opens a phone's license.
     pub fn open_license(&self, direction: Direction, mac: Mac) -> Option<OpenFile> {
+        if !self.index.licensed(direction, mac) {
+            return None;
+        }
         open(self.licenses.get(&(direction, mac))?)
     }
 }

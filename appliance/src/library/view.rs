@@ -1,5 +1,6 @@
 //! The library as the API shows it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct LibraryView {
     pub conflicts: Vec<ConflictView>,
     /// Files that are of no use.
     pub unusable: Vec<FileView>,
+    /// Files that were written to since their content was last known.
+    #[serde(default)]
+    pub unverified: Vec<String>,
 }
 
 /// One load.
@@ -31,12 +35,21 @@ pub struct LoadView {
     pub kind: String,
     /// `sip88xx`.
     pub family: String,
+    /// `11.2(3)MPP398`.
+    #[serde(default)]
+    pub version: String,
     /// `complete`, `missing` or `damaged`.
     pub state: String,
     /// What a phone fetches at most.
     pub bytes: u64,
+    /// Components by hardware platform.
+    #[serde(default)]
+    pub platforms: BTreeMap<String, Vec<String>>,
     /// Components that are not here.
     pub missing: Vec<String>,
+    /// The packages that the missing should be in, by component.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
     /// Files that cannot be right.
     pub damaged: Vec<FileView>,
 }
@@ -95,6 +108,7 @@ impl Shelf {
                     }
                     .into(),
                     family: name.family().into(),
+                    version: name.version().to_string(),
                     state: match load.completeness() {
                         Completeness::Complete => "complete",
                         Completeness::Missing => "missing",
@@ -102,7 +116,17 @@ impl Shelf {
                     }
                     .into(),
                     bytes: load.bytes(),
+                    platforms: load
+                        .platforms
+                        .iter()
+                        .map(|platform| (platform.name.clone(), platform.components.clone()))
+                        .collect(),
                     missing: load.missing.clone(),
+                    packages: load
+                        .missing
+                        .iter()
+                        .map(|file| (file.clone(), load.package_of(name, file)))
+                        .collect(),
                     damaged: load
                         .damaged
                         .iter()
@@ -124,6 +148,7 @@ impl Shelf {
                 .iter()
                 .map(|unusable| FileView { file: inner(&unusable.path), cause: unusable.cause.clone() })
                 .collect(),
+            unverified: self.unverified.iter().map(|path| inner(path)).collect(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::{LibraryError, Unusable};
+use super::{LibraryError, Unusable, manifest};
 
 /// Folders within folders that are looked into.
 const DEPTH: usize = 8;
@@ -21,6 +21,8 @@ const ENTRIES: usize = 50_000;
 pub(super) struct Walk {
     pub(super) files: Vec<Found>,
     pub(super) unusable: Vec<Unusable>,
+    /// Of the manifest: what is known of the files is part of what they are taken for.
+    manifest: Option<Stamp>,
 }
 
 /// One file.
@@ -80,7 +82,8 @@ impl Found {
 
 /// Walks through the three folders of a state folder.
 pub(super) fn walk(state: &Path) -> Result<Walk, LibraryError> {
-    let mut walk = Walk::default();
+    let manifest = fs::metadata(state.join(manifest::NAME)).ok().map(|metadata| Stamp::of(&metadata));
+    let mut walk = Walk { manifest, ..Walk::default() };
     for (name, place) in
         [("firmware", Place::Firmware), ("licenses", Place::License(None)), ("extra", Place::Extra)]
     {
@@ -175,15 +178,19 @@ impl Place {
         if folders.as_os_str().is_empty() {
             return self;
         }
-        folders
-            .components()
-            .find_map(|folder| match folder.as_os_str().to_string_lossy().to_ascii_lowercase().as_str() {
-                "e2m" | "ent-2-mpp-licenses" => Some(Self::License(Some(Direction::E2m))),
-                "m2e" | "mpp-2-ent-licenses" => Some(Self::License(Some(Direction::M2e))),
-                _ => None,
-            })
-            .unwrap_or(Self::StrayLicense)
+        direction_of(folders).map_or(Self::StrayLicense, |direction| Self::License(Some(direction)))
     }
+}
+
+/// The direction of the licenses in a folder, by its name or those of the folders around it.
+pub fn direction_of(folders: &Path) -> Option<Direction> {
+    folders.components().rev().find_map(|folder| {
+        match folder.as_os_str().to_string_lossy().to_ascii_lowercase().as_str() {
+            "e2m" | "ent-2-mpp-licenses" => Some(Direction::E2m),
+            "m2e" | "mpp-2-ent-licenses" => Some(Direction::M2e),
+            _ => None,
+        }
+    })
 }
 
 /// Sorted by name, the first one last.

@@ -1,5 +1,7 @@
 //! Why there is no route, and what to add so that there is one.
 
+use std::collections::BTreeSet;
+
 use super::search::{Allow, Node};
 use super::{NoRoute, NoRouteCode, Planner, Present};
 use crate::catalog::Fit;
@@ -60,31 +62,26 @@ impl Planner<'_> {
 
     /// The first obstacle among loads that are needed: one that is damaged, or else all that are missing.
     pub(super) fn not_at_hand<'l>(&self, needed: impl Iterator<Item = &'l LoadName>) -> Option<NoRoute> {
-        let mut missing = Vec::new();
-        let mut loads = Vec::new();
+        let absent = Load::default();
+        let (mut missing, mut loads, mut packages) = (Vec::new(), Vec::new(), Vec::new());
         for name in needed {
-            let Some(load) = self.library.loads.get(name) else {
-                missing.push(name.loads_file());
-                loads.push(name.to_string());
-                continue;
-            };
-            match load.completeness() {
-                Completeness::Complete => {}
+            let load = self.library.loads.get(name).unwrap_or(&absent);
+            let lacks = match load.completeness() {
+                Completeness::Complete => continue,
                 Completeness::Damaged => return Some(damaged(name, load)),
-                Completeness::Missing if load.missing.is_empty() => {
-                    missing.push(name.loads_file());
-                    loads.push(name.to_string());
-                }
-                Completeness::Missing => {
-                    missing.extend(load.missing.iter().cloned());
-                    loads.push(name.to_string());
-                }
-            }
+                Completeness::Missing if load.missing.is_empty() => vec![name.loads_file()],
+                Completeness::Missing => load.missing.clone(),
+            };
+            packages.extend(lacks.iter().map(|file| load.package_of(name, file)));
+            missing.extend(lacks);
+            loads.push(name.to_string());
         }
+        packages.sort();
+        packages.dedup();
         (!missing.is_empty()).then(|| NoRoute {
             code: NoRouteCode::FirmwareMissing,
             cause: format!("the library lacks {}, of {}", missing.join(", "), loads.join(" and ")),
-            cure: format!("put the files of Cisco's package of {} into firmware/", loads.join(" and ")),
+            cure: format!("import {}", packages.join(" and ")),
             missing,
         })
     }
@@ -236,11 +233,14 @@ impl Planner<'_> {
 }
 
 fn damaged(name: &LoadName, load: &Load) -> NoRoute {
+    let packages: BTreeSet<String> =
+        load.damaged.iter().map(|(file, _)| load.package_of(name, file)).collect();
+    let packages: Vec<String> = packages.into_iter().collect();
     let what: Vec<String> = load.damaged.iter().map(|(file, what)| format!("{file} ({what})")).collect();
     NoRoute {
         code: NoRouteCode::FirmwareDamaged,
         cause: format!("{name} is damaged: {}", what.join(", ")),
-        cure: format!("put the files of Cisco's package of {name} into firmware/ again"),
+        cure: format!("import {} again", packages.join(" and ")),
         missing: load.damaged.iter().map(|(file, _)| file.clone()).collect(),
     }
 }

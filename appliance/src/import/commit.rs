@@ -1,0 +1,168 @@
+//! The staging folders, and the moment at which what was imported becomes visible.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use jiff::Timestamp;
+
+use super::Verdict;
+use super::compare::Decided;
+use super::intake::{Item, Kind};
+use crate::atomic;
+use crate::error::{Exit, Failure};
+use crate::library::manifest::{Known, Manifest};
+use crate::library::verify;
+
+/// In `firmware/` and in `licenses/`, since either may be on a disk of its own; scans pass over hidden folders.
+const STAGING: &str = ".import";
+
+/// Where files lie until all of them have been read. Goes away with what is left in it.
+#[derive(Debug)]
+pub(super) struct Staging {
+    firmware: PathBuf,
+    licenses: PathBuf,
+    files: Cell<u64>,
+}
+
+/// Makes the state folder's folders.
+pub(super) fn prepare(state: &Path) -> Result<(), Failure> {
+    for folder in ["firmware", "licenses/e2m", "licenses/m2e"] {
+        let path = state.join(folder);
+        fs::create_dir_all(&path).map_err(|error| unwritable(&path.display().to_string(), &error))?;
+    }
+    Ok(())
+}
+
+pub(super) fn unwritable(path: &str, error: &io::Error) -> Failure {
+    let cure = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room, and import again",
+        io::ErrorKind::PermissionDenied => "run the command as a user that may write there, or with sudo",
+        _ => "see that the disk is well, and import again",
+    };
+    Failure::new(Exit::Act, format!("cannot write to {path}: {error}; nothing was imported"), cure)
+}
+
+impl Staging {
+    /// Makes the folders empty: an import that was interrupted may have left them. The import lock is held.
+    pub(super) fn new(state: &Path) -> Result<Self, Failure> {
+        let [firmware, licenses] = ["firmware", "licenses"].map(|folder| state.join(folder).join(STAGING));
+        for folder in [&firmware, &licenses] {
+            let fresh = match fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => fs::create_dir(folder),
+            };
+            fresh.map_err(|error| unwritable(&folder.display().to_string(), &error))?;
+        }
+        Ok(Self { firmware, licenses, files: Cell::new(0) })
+    }
+
+    /// Where firmware is staged.
+    pub(super) fn place(&self) -> &Path {
+        &self.firmware
+    }
+
+    /// A new file for what is about to be read.
+    pub(super) fn next(&self, kind: &Kind) -> Result<(File, PathBuf), Failure> {
+        let folder = if matches!(kind, Kind::License(..)) { &self.licenses } else { &self.firmware };
+        self.files.set(self.files.get() + 1);
+        let path = folder.join(self.files.get().to_string());
+        let open = || {
+            let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+            atomic::readable(&file).map(|()| file)
+        };
+        let file = open().map_err(|error| unwritable(&folder.display().to_string(), &error))?;
+        Ok((file, path))
+    }
+
+    /// Everything is on disk when this returns.
+    pub(super) fn finish(file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        for folder in [&self.firmware, &self.licenses] {
+            // What cannot be removed now is removed by the next import.
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Puts everything in its place: components and licenses, then the `.loads` files, then the roster. The manifest
+/// never says of a file what is not so: what it says of files to be replaced is taken back before.
+pub(super) fn commit(
+    state: &Path,
+    manifest: &Manifest,
+    decided: &[Decided],
+    roster: Option<&[u8]>,
+) -> Result<(), Failure> {
+    let mut manifest = manifest.clone();
+    let moves = |decided: &Decided| {
+        matches!(decided.line.verdict, Verdict::New | Verdict::Mended | Verdict::Replaced)
+    };
+    let replaced: Vec<String> = decided
+        .iter()
+        .filter(|decided| moves(decided) && decided.place.is_some())
+        .map(|decided| decided.item.key())
+        .filter(|key| manifest.files.contains_key(key))
+        .collect();
+    if !replaced.is_empty() {
+        manifest.files.retain(|key, _| !replaced.contains(key));
+        verify::keep(&manifest, state)?;
+    }
+    let is_loads = |decided: &Decided| matches!(decided.item.kind, Kind::Loads(_));
+    let mut folders = BTreeSet::new();
+    for loads in [false, true] {
+        for decided in decided.iter().filter(|decided| moves(decided) && is_loads(decided) == loads) {
+            let target = decided.place.clone().unwrap_or_else(|| target(state, &decided.item));
+            if let Some(staged) = &decided.item.staged {
+                fs::rename(staged, &target)
+                    .map_err(|error| unwritable(&target.display().to_string(), &error))?;
+            }
+            folders.extend(target.parent().map(Path::to_owned));
+        }
+        for folder in std::mem::take(&mut folders) {
+            atomic::sync_folder(&folder)
+                .map_err(|error| unwritable(&folder.display().to_string(), &error))?;
+        }
+    }
+    if let Some(text) = roster {
+        let path = state.join("roster.csv");
+        atomic::write(&path, text).map_err(|error| unwritable(&path.display().to_string(), &error))?;
+    }
+    let since = Timestamp::now();
+    for Decided { item, line, place } in decided {
+        if !matches!(line.verdict, Verdict::New | Verdict::Same | Verdict::Mended | Verdict::Replaced) {
+            continue;
+        }
+        let target = place.clone().unwrap_or_else(|| target(state, item));
+        let Ok(metadata) = fs::metadata(&target) else { continue };
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let earlier = manifest.files.get(&item.key()).filter(|known| known.sha256 == item.sha256);
+        let known = Known {
+            sha256: item.sha256.clone(),
+            size: item.size,
+            modified: modified.map_or(0, |since| since.as_nanos() as u64),
+            package: item.package.clone().or_else(|| earlier?.package.clone()),
+            since: earlier.map_or(since, |known| known.since),
+            spoiled: None,
+        };
+        manifest.files.insert(item.key(), known);
+    }
+    verify::keep(&manifest, state)
+}
+
+/// Where a file that is new goes.
+fn target(state: &Path, item: &Item) -> PathBuf {
+    match &item.kind {
+        Kind::License(direction, mac) => {
+            state.join("licenses").join(direction.to_string()).join(format!("{mac}.lic"))
+        }
+        Kind::Loads(_) | Kind::Component => state.join("firmware").join(&item.name),
+    }
+}
