@@ -90,7 +90,7 @@ mod tests {
         }
         assert_eq!(archive(&GZIP), Some(0), "none at all");
         assert_eq!(archive(b"<html>log in first</html>"), None);
-        assert_eq!(archive(&[&[0; MAX_HEADER][..], &GZIP].concat()), None);
+        assert_eq!(archive(&[vec![0; MAX_HEADER], GZIP.to_vec()].concat()), None);
     }
 
     #[test]

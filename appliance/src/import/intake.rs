@@ -10,7 +10,7 @@ use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::{loads_file, package};
 
-use super::archive::{self, Entry, Stop, broken, is_archive};
+use super::archive::{self, Stop, broken, is_archive};
 use super::commit::Staging;
 use super::sources::Source;
 use super::{Line, Verdict};
@@ -136,7 +136,7 @@ impl<'a> Intake<'a> {
             .map_err(|error| unreadable(&error))?;
         let bar = self.bar.clone();
         let read = move |bytes| bar.inc(bytes);
-        let mut visit = |entry: Entry<'_>| self.entry(source, &name, entry);
+        let mut visit = |path: &[String], content: &mut dyn Read| self.entry(source, &name, path, content);
         if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             return archive::read_zip(file, &read, &mut visit);
         }
@@ -161,18 +161,21 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn entry(&mut self, source: &Source, package: &str, entry: Entry<'_>) -> Result<(), Stop> {
-        let Some((name, folders)) = entry.path.split_last() else {
+    fn entry(
+        &mut self,
+        source: &Source,
+        package: &str,
+        path: &[String],
+        content: &mut dyn Read,
+    ) -> Result<(), Stop> {
+        let Some((name, folders)) = path.split_last() else {
             return Ok(());
         };
-        let hidden = entry.path.iter().any(|part| part.starts_with('.') || part == "__MACOSX");
-        if hidden {
+        if path.iter().any(|part| part.starts_with('.') || part == "__MACOSX") {
             return Ok(());
         }
         match extension(name).as_str() {
-            "loads" | "sbn" | "sebn" | "lic" => {
-                self.file(source, Some(package), folders, name, entry.content)
-            }
+            "loads" | "sbn" | "sebn" | "lic" => self.file(source, Some(package), folders, name, content),
             _ => {
                 self.say(&source.shown, name, Verdict::Skipped, "phones do not need it".into());
                 Ok(())
@@ -194,7 +197,10 @@ impl<'a> Intake<'a> {
         }
         let kind = match self.kind(package, folders, name) {
             Ok(kind) => kind,
-            Err(note) => return self.refuse(source, name, note),
+            Err(note) => {
+                self.say(&source.shown, name, Verdict::Refused, note);
+                return Ok(());
+            }
         };
         let largest = if kind == Kind::Component { LARGEST } else { LARGEST_TEXT };
         let staged = self.staging.map(|staging| staging.next(&kind)).transpose().map_err(Stop::Failed)?;
@@ -218,7 +224,8 @@ impl<'a> Intake<'a> {
             Ok(kind) => kind,
             Err(note) => {
                 let _ = staged.map(std::fs::remove_file);
-                return self.refuse(source, name, note);
+                self.say(&source.shown, name, Verdict::Refused, note);
+                return Ok(());
             }
         };
         self.taken.items.push(Item {
@@ -241,8 +248,8 @@ impl<'a> Intake<'a> {
                     "a license is named by its phone's MAC address, as in 001234AB45DE.lic".to_owned()
                 })?;
                 let package = package.map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem));
-                let told = folders.iter().map(String::as_str).chain(package).rev();
-                let told = told.filter_map(|folder| direction_of(Path::new(folder))).next();
+                let mut told = folders.iter().map(String::as_str).chain(package).rev();
+                let told = told.find_map(|folder| direction_of(Path::new(folder)));
                 match (told, self.direction) {
                     (Some(told), Some(asked)) if told != asked => {
                         Err(format!("its folder says {told}, and --direction {asked}; take one of them away"))
@@ -268,11 +275,6 @@ impl<'a> Intake<'a> {
     fn full(&self, error: &io::Error) -> Stop {
         let place = self.staging.map(|staging| staging.place().display().to_string()).unwrap_or_default();
         Stop::Failed(super::commit::unwritable(&place, error))
-    }
-
-    fn refuse(&mut self, source: &Source, name: &str, note: String) -> Result<(), Stop> {
-        self.say(&source.shown, name, Verdict::Refused, note);
-        Ok(())
     }
 
     fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: String) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
-use transload_provision::library::Completeness;
+use transload_provision::library::{Completeness, Load};
 use transload_provision::load::LoadName;
 use zip::write::SimpleFileOptions;
 
@@ -16,11 +16,11 @@ const MAC: &str = "001234AB45DE";
 const LISTING: &[u8] = b"head\0[PLATFORM_1]\nrootfs.a.sbn\nkern.a.sbn\n";
 
 /// A state folder, and a folder of deliveries.
-struct Box {
+struct Site {
     folder: TempDir,
 }
 
-impl Box {
+impl Site {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("in")).unwrap();
@@ -42,8 +42,8 @@ impl Box {
         import(&self.state(), Direction::E2m, options, paths, &ProgressBar::hidden()).unwrap()
     }
 
-    fn import(&self, paths: &[PathBuf]) -> Report {
-        self.import_as(Options::default(), paths)
+    fn import<const N: usize>(&self, paths: [PathBuf; N]) -> Report {
+        self.import_as(Options::default(), &paths)
     }
 
     fn shelf(&self) -> Shelf {
@@ -51,7 +51,7 @@ impl Box {
     }
 
     fn completeness(&self) -> Option<Completeness> {
-        self.shelf().index.loads.get(&LOAD.parse::<LoadName>().unwrap()).map(|load| load.completeness())
+        self.shelf().index.loads.get(&LOAD.parse::<LoadName>().unwrap()).map(Load::completeness)
     }
 
     /// Every file outside of the deliveries, by path and content.
@@ -129,9 +129,9 @@ fn every_form_of_a_package_makes_the_load_complete() {
         ("cmterm-88xx.11-2-3MPP-398.k4", archive.clone()),
         ("cmterm-88xx.11-2-3MPP-398.tar.gz", archive.clone()),
     ] {
-        let here = Box::new();
+        let here = Site::new();
         let path = here.deliver(name, &content);
-        let report = here.import(&[path.clone()]);
+        let report = here.import([path.clone()]);
         assert_eq!(
             verdicts(&report),
             [Verdict::Skipped, Verdict::New, Verdict::New, Verdict::New],
@@ -141,21 +141,21 @@ fn every_form_of_a_package_makes_the_load_complete() {
         assert_eq!(here.completeness(), Some(Completeness::Complete), "{name}");
         let manifest = here.shelf().manifest;
         assert_eq!(manifest.files["rootfs.a.sbn"].package.as_deref(), Some(name));
-        let again = here.import(&[path]);
+        let again = here.import([path]);
         assert_eq!(verdicts(&again)[1..], [Verdict::Same; 3], "{name}");
     }
 }
 
 #[test]
 fn folders_of_loose_files_are_taken_as_they_are() {
-    let here = Box::new();
+    let here = Site::new();
     for (name, content) in load_files() {
         here.deliver(&format!("from cisco/88xx/{name}"), content);
     }
     here.deliver(".DS_Store", b"x");
     here.deliver("Ent-2-Mpp-licenses/001234ab45de.LIC", b"license");
     here.deliver("list.csv", "\u{feff}model;MAC\r\n8851;00:12:34:ab:45:de\r\n".as_bytes());
-    let report = here.import(&[here.folder.path().join("in")]);
+    let report = here.import([here.folder.path().join("in")]);
     assert!(!report.trouble(), "{report:?}");
     assert_eq!(here.completeness(), Some(Completeness::Complete));
     assert!(here.shelf().index.licensed(Direction::E2m, MAC.parse().unwrap()));
@@ -165,20 +165,20 @@ fn folders_of_loose_files_are_taken_as_they_are() {
 
 #[test]
 fn a_dry_run_says_the_same_and_changes_nothing() {
-    let here = Box::new();
+    let here = Site::new();
     let path = here.deliver("a.zip", &zip(&load_files()));
-    let dry = here.import_as(Options { dry_run: true, ..Options::default() }, &[path.clone()]);
+    let dry = here.import_as(Options { dry_run: true, ..Options::default() }, std::slice::from_ref(&path));
     assert_eq!(here.everything(), []);
-    assert_eq!(dry.lines, here.import(&[path]).lines);
+    assert_eq!(dry.lines, here.import([path]).lines);
 }
 
 #[test]
 fn another_file_of_the_same_name_stays_unless_told() {
-    let here = Box::new();
-    here.import(&[here.deliver("a.zip", &zip(&load_files()))]);
+    let here = Site::new();
+    here.import([here.deliver("a.zip", &zip(&load_files()))]);
     let other =
         here.deliver("b.zip", &zip(&[("KERN.a.sbn", b"else"), ("sip88xx.12-0-1MPP-1.loads", LISTING)]));
-    let report = here.import(&[other.clone()]);
+    let report = here.import([other.clone()]);
     assert!(report.trouble());
     assert_eq!(
         verdicts(&report),
@@ -195,7 +195,7 @@ fn another_file_of_the_same_name_stays_unless_told() {
 
 #[test]
 fn two_different_files_of_one_name_in_one_import_are_a_conflict() {
-    let here = Box::new();
+    let here = Site::new();
     let one = here.deliver("a.zip", &zip(&[("kern.a.sbn", b"one")]));
     let two = here.deliver("b.zip", &zip(&[("kern.a.sbn", b"two")]));
     let report = here.import_as(Options { replace: true, ..Options::default() }, &[one, two]);
@@ -204,14 +204,14 @@ fn two_different_files_of_one_name_in_one_import_are_a_conflict() {
 
 #[test]
 fn damage_is_found_and_mended_by_importing_again() {
-    let here = Box::new();
+    let here = Site::new();
     let package = here.deliver("a.zip", &zip(&load_files()));
-    here.import(&[package.clone()]);
+    here.import([package.clone()]);
     let kernel = here.state().join("firmware/kern.a.sbn");
 
     fs::write(&kernel, b"cut").unwrap();
     assert_eq!(here.completeness(), Some(Completeness::Damaged), "its size is another");
-    let report = here.import(&[package.clone()]);
+    let report = here.import([package.clone()]);
     assert_eq!(note(&report, Verdict::Mended), "");
     assert_eq!(here.completeness(), Some(Completeness::Complete));
 
@@ -223,7 +223,7 @@ fn damage_is_found_and_mended_by_importing_again() {
     let verified = crate::library::verify::verify(&here.state(), Direction::E2m, |_| (), |_| ()).unwrap();
     assert_eq!((verified.intact, verified.damaged), (2, vec![fs::canonicalize(&kernel).unwrap()]));
     assert_eq!(here.completeness(), Some(Completeness::Damaged));
-    assert!(here.import(&[package]).lines.iter().any(|line| line.verdict == Verdict::Mended));
+    assert!(here.import([package]).lines.iter().any(|line| line.verdict == Verdict::Mended));
     assert_eq!(
         (here.completeness(), fs::read(&kernel).unwrap()),
         (Some(Completeness::Complete), b"kern".to_vec())
@@ -243,7 +243,7 @@ fn a_licenses_direction_comes_from_its_folder_or_is_asked_for() {
         ("a.zip", "m2e/001234AB45DE.lic", e2m, None),
         ("a.zip", "e2m/nobody.lic", None, None),
     ] {
-        let here = Box::new();
+        let here = Site::new();
         let path = here.deliver(package, &license(path));
         let report = here.import_as(Options { direction: asked, ..Options::default() }, &[path]);
         let licenses: Vec<_> = here.shelf().index.licenses.into_iter().collect();
@@ -257,10 +257,10 @@ fn a_licenses_direction_comes_from_its_folder_or_is_asked_for() {
 
 #[test]
 fn rosters_are_merged_and_each_line_is_told_of() {
-    let here = Box::new();
-    here.import(&[here.deliver("a.csv", b"MAC,model,port\n001234AB45DE,8851,1\n")]);
+    let here = Site::new();
+    here.import([here.deliver("a.csv", b"MAC,model,port\n001234AB45DE,8851,1\n")]);
     let new = b"vid;mac\nV05;00:12:34:ab:45:de\n;nonsense\nV06;001234AB45DF\n";
-    let report = here.import(&[here.deliver("b.csv", new)]);
+    let report = here.import([here.deliver("b.csv", new)]);
     assert_eq!(verdicts(&report), [Verdict::Changed, Verdict::New, Verdict::Refused]);
     assert_eq!(note(&report, Verdict::Changed), "vid is now V05");
     let roster = fs::read_to_string(here.state().join("roster.csv")).unwrap();
@@ -287,11 +287,11 @@ fn what_is_wrong_with_a_package_is_said_and_nothing_of_it_is_taken() {
         ("a.zip", broken, "download it again"),
         ("a.zip", zip(&load_files())[..200].to_vec(), "download it again"),
         ("a.zip", b"<!DOCTYPE html><html>".to_vec(), "web page"),
-        ("a.cop.sha512", signed(b"no archive"), "neither"),
+        ("a.cop.sha512", b"no archive".to_vec(), "neither"),
         ("a.pdf", b"%PDF".to_vec(), "nothing that phones need"),
     ] {
-        let here = Box::new();
-        let report = here.import(&[here.deliver(name, &content)]);
+        let here = Site::new();
+        let report = here.import([here.deliver(name, &content)]);
         assert!(note(&report, Verdict::Refused).contains(said), "{name}: {report:?}");
         let firmware = here.state().join("firmware");
         assert_eq!(fs::read_dir(firmware).unwrap().count(), 0, "{name}");
@@ -300,7 +300,7 @@ fn what_is_wrong_with_a_package_is_said_and_nothing_of_it_is_taken() {
 
 #[test]
 fn what_is_wrong_with_one_file_does_not_concern_the_others() {
-    let here = Box::new();
+    let here = Site::new();
     let mut component = vec![0xCD, 0x34, 0x12, 0xAB];
     component.resize(100, 1);
     let package = zip(&[
@@ -311,24 +311,24 @@ fn what_is_wrong_with_one_file_does_not_concern_the_others() {
         ("load.loads", LISTING),
         ("e2m/001234AB45DE.lic", b""),
     ]);
-    let report = here.import(&[here.deliver("a.zip", &package)]);
+    let report = here.import([here.deliver("a.zip", &package)]);
     assert_eq!(verdicts(&report), [[Verdict::Refused; 5].as_slice(), &[Verdict::New]].concat(), "{report:?}");
 }
 
 #[test]
 fn what_an_interrupted_import_left_is_invisible_and_goes_away() {
-    let here = Box::new();
+    let here = Site::new();
     let left = here.state().join("firmware/.import");
     fs::create_dir_all(&left).unwrap();
     fs::write(left.join("1"), b"half").unwrap();
     assert!(here.shelf().unusable.is_empty());
-    here.import(&[here.deliver("a.zip", &zip(&load_files()))]);
+    here.import([here.deliver("a.zip", &zip(&load_files()))]);
     assert!(!left.exists());
 }
 
 #[test]
 fn a_path_that_is_not_there_ends_the_import_before_it_begins() {
-    let here = Box::new();
+    let here = Site::new();
     let there = here.deliver("a.zip", &zip(&load_files()));
     let paths = [there, here.folder.path().join("nowhere.zip")];
     let failure = import(&here.state(), Direction::E2m, Options::default(), &paths, &ProgressBar::hidden())

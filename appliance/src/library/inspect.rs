@@ -84,7 +84,7 @@ pub(super) fn read_plausible(component: &Found) -> Result<(), String> {
 
 /// What can be told of a component by its first [`HEAD`] bytes and its size. Those of the 78xx begin with a header:
 /// `CD 34 12 AB`, at 4 the header's length and at 12 that of what follows it, both 32 bits, low byte first. Those
-/// that are a SquashFS (`hsqs`) say at 40 how many bytes it has (64 bits, low byte first), before padding.
+/// that are a squash file system (`hsqs`) say at 40 how many bytes it has (64 bits, low byte first), before padding.
 pub fn plausible(head: &[u8], size: u64) -> Result<(), String> {
     if size == 0 {
         return Err("it is empty; take it from Cisco's package again".into());

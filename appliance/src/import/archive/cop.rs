@@ -7,7 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, EntryType};
 
 use super::name::{is_archive, path};
-use super::{Bounded, ENTRIES, Entry, Stop, Visit, broken, budget, nested, too_many};
+use super::{Bounded, ENTRIES, Stop, Visit, broken, budget, nested, too_many};
 
 /// The longest extension header of the archive that is read, in bytes.
 const EXTENSION: u64 = 16 * 1024;
@@ -56,7 +56,7 @@ pub(in super::super) fn read(
             return Err(nested(&path));
         }
         let mut content = Whole { left: entry.header().entry_size().unwrap_or(0), inner: &mut entry };
-        visit(Entry { path, content: &mut content })?;
+        visit(&path, &mut content)?;
     }
     Ok(())
 }

@@ -31,16 +31,8 @@ pub(super) enum Stop {
     Failed(Failure),
 }
 
-/// One file of an archive.
-pub(super) struct Entry<'r> {
-    /// Folders and file name.
-    pub path: Vec<String>,
-    /// Its content.
-    pub content: &'r mut dyn Read,
-}
-
-/// Takes the files of an archive, one after another.
-pub(super) type Visit<'v> = dyn FnMut(Entry<'_>) -> Result<(), Stop> + 'v;
+/// Takes the files of an archive, one after another: folders and name, and content.
+pub(super) type Visit<'v> = dyn FnMut(&[String], &mut dyn Read) -> Result<(), Stop> + 'v;
 
 /// What an archive of such a size may unpack to.
 fn budget(file: &File) -> io::Result<u64> {
@@ -69,7 +61,7 @@ impl<R: Read> Read for Bounded<'_, R> {
 
 /// Says of a broken archive what a technician can do about it.
 pub(super) fn broken(error: &io::Error) -> Stop {
-    if error.get_ref().is_some_and(|inner| inner.is::<TooMuch>()) {
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooMuch>) {
         return Stop::Refused(TooMuch.to_string());
     }
     Stop::Refused(format!("it is damaged ({error}); download it again"))

@@ -9,7 +9,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::name::{is_archive, path};
-use super::{Bounded, ENTRIES, Entry, Stop, Visit, broken, budget, nested, too_many};
+use super::{Bounded, ENTRIES, Stop, Visit, broken, budget, nested, too_many};
 
 /// Bytes read until the directory is known; that of 10,000 files has less than two million.
 const DIRECTORY: u64 = 8 << 20;
@@ -23,7 +23,7 @@ pub(in super::super) fn read(mut file: File, read: &dyn Fn(u64), visit: &mut Vis
     let bound = Rc::new(Cell::new(DIRECTORY));
     let reader =
         Measured { file: io::BufReader::with_capacity(128 * 1024, file), bound: Rc::clone(&bound), read };
-    let mut archive = ZipArchive::new(reader).map_err(|error| damaged(error))?;
+    let mut archive = ZipArchive::new(reader).map_err(damaged)?;
     bound.set(u64::MAX);
     if archive.len() > ENTRIES {
         return Err(too_many());
@@ -37,7 +37,7 @@ pub(in super::super) fn read(mut file: File, read: &dyn Fn(u64), visit: &mut Vis
         if path.last().is_some_and(|name| is_archive(name)) {
             return Err(nested(&path));
         }
-        visit(Entry { path, content: &mut Bounded { inner: &mut entry, left: &mut left } })?;
+        visit(&path, &mut Bounded { inner: &mut entry, left: &mut left })?;
     }
     Ok(())
 }
