@@ -42,8 +42,8 @@ impl Site {
         import(&self.state(), Direction::E2m, options, paths, &ProgressBar::hidden()).unwrap()
     }
 
-    fn import<const N: usize>(&self, paths: [PathBuf; N]) -> Report {
-        self.import_as(Options::default(), &paths)
+    fn import(&self, paths: impl IntoIterator<Item = PathBuf>) -> Report {
+        self.import_as(Options::default(), &paths.into_iter().collect::<Vec<_>>())
     }
 
     fn shelf(&self) -> Shelf {
