@@ -79,6 +79,7 @@ impl Appliance {
         }
         let http = listeners.iter().map(local).collect::<Result<Vec<_>, _>>()?;
         bench.set_http_port(http.first().map_or(80, SocketAddrV4::port));
+        let rate = doors::rate::Rate::new(config.files.rate_limit);
         let tftp = transload_tftp::Server::bind(
             tftp_config(config, &place),
             Arc::new(doors::tftp::Files(Arc::clone(&bench))),
@@ -93,8 +94,9 @@ impl Appliance {
         let mut tasks = JoinSet::new();
         let tftp_address = tftp.local_addr();
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
+        let limits = Limits { connections: config.files.max_transfers, ..Limits::default() };
         for listener in listeners {
-            tasks.spawn(doors::http::serve(listener, Arc::clone(&bench), Limits::default(), stop.clone()));
+            tasks.spawn(doors::http::serve(listener, Arc::clone(&bench), limits, rate.clone(), stop.clone()));
         }
         tasks.spawn(tftp.run(stop.clone().cancelled_owned()));
         tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));

@@ -209,7 +209,6 @@ fn files(files: &written::Files, f: &mut Findings<'_>) -> Files {
         }
         *most.get_ref() as usize
     });
-    f.no_effect(files.rate_limit.as_ref().filter(|rate| rate.get_ref().0.0 > 0), "files.rate-limit");
     Files {
         http,
         tftp: f.port(files.tftp.as_ref(), "files.tftp", 69),

@@ -11,40 +11,50 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http_body::Body;
+use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
-use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::wire::{Receipts, Wire};
+use super::carrier::Carrier;
+use super::wire::Wire;
 
 /// The longest request line and headers, in bytes; what is larger is answered with 431 or 414.
 const HEADER: usize = 16 * 1024;
 /// What is held of one answer beside the piece being sent, in bytes.
 const BUFFER: usize = 16 * 1024;
+/// Seconds after which a client that was told to come back may.
+pub(super) const RETRY_AFTER: &str = "5";
+/// Connections that are told to come back at one time, in all and of one peer; beyond them, they are closed.
+const TURNED_AWAY: usize = 256;
+const TURNED_AWAY_OF_ONE: usize = 8;
+/// How long one that is told to come back may take to ask and to hear it.
+const TURNING_AWAY: Duration = Duration::from_secs(5);
 /// The wait after the system had no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(200);
 
 /// How much is taken in at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at one time; others wait to be accepted.
+    /// Connections at one time; further ones are told to come back.
     pub connections: usize,
-    /// Connections of one peer at one time; others are closed.
+    /// Connections of one peer at one time; further ones are told to come back.
     pub per_peer: usize,
-    /// How long a connection may take for a request's head, or stand idle, or take no byte of an answer.
+    /// How long a connection may take for a request's head, or stand idle, or take next to nothing of an answer.
     pub patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 4096, per_peer: 1024, patience: Duration::from_secs(120) }
+        Self { connections: 4096, per_peer: 64, patience: Duration::from_secs(120) }
     }
 }
 
@@ -53,8 +63,8 @@ impl Default for Limits {
 pub struct Caller {
     /// Its address.
     pub peer: SocketAddr,
-    /// Tells when it has what was sent.
-    pub receipts: Receipts,
+    /// The connection itself.
+    pub carrier: Carrier,
 }
 
 /// Serves until `stop`, then lets requests under way end, and returns when the last one has. Dropped, it ends them at
@@ -68,18 +78,13 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let room = Arc::new(Semaphore::new(limits.connections));
-    let peers = Peers::default();
+    let (peers, strangers) = (Peers::new(limits.connections), Peers::new(TURNED_AWAY));
     let mut tasks = JoinSet::new();
     loop {
-        let next = async {
-            let place = Arc::clone(&room).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = tasks.join_next() => continue,
-            next = next => next,
+            accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -89,25 +94,41 @@ where
                 continue;
             }
         };
-        let Some(seat) = peers.enter(peer.ip(), limits.per_peer) else {
-            tracing::debug!(%peer, "too many connections from one address; closed");
-            continue;
-        };
-        let receipts = Receipts::default();
-        let service = service_for(Caller { peer, receipts: receipts.clone() });
-        let connection = connection(stream, receipts, limits.patience, stop.clone(), service);
-        tasks.spawn(async move {
-            connection.await;
-            drop((place, seat));
-        });
+        let carrier = Carrier::default();
+        let stop = stop.clone();
+        if let Some(seat) = peers.enter(peer.ip(), limits.per_peer) {
+            let service = service_for(Caller { peer, carrier: carrier.clone() });
+            tasks.spawn(async move {
+                connection(stream, carrier, limits.patience, stop, service).await;
+                drop(seat);
+            });
+        } else if let Some(seat) = strangers.enter(peer.ip(), TURNED_AWAY_OF_ONE) {
+            tasks.spawn(async move {
+                connection(stream, carrier, limits.patience.min(TURNING_AWAY), stop, service_fn(busy)).await;
+                drop(seat);
+            });
+        } else {
+            tracing::debug!(%peer, "too many connections, and too many who are told so; closed");
+        }
     }
     drop(listener);
     while tasks.join_next().await.is_some() {}
 }
 
+/// The answer to whoever came when all places were taken.
+async fn busy(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::from("busy, try again\n"));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    Ok(response)
+}
+
 async fn connection<S, B>(
     stream: TcpStream,
-    receipts: Receipts,
+    carrier: Carrier,
     patience: Duration,
     stop: CancellationToken,
     service: S,
@@ -116,7 +137,7 @@ async fn connection<S, B>(
     B: Body + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let wire = Wire::new(stream, receipts, patience);
+    let wire = Wire::new(stream, carrier, patience);
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -139,9 +160,18 @@ async fn connection<S, B>(
     }
 }
 
-/// How many connections each peer has.
-#[derive(Clone, Default)]
-struct Peers(Arc<Mutex<HashMap<IpAddr, usize>>>);
+/// How many connections there are, and of whom.
+#[derive(Clone)]
+struct Peers {
+    limit: usize,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    all: usize,
+    of: HashMap<IpAddr, usize>,
+}
 
 struct Seat {
     peers: Peers,
@@ -149,23 +179,30 @@ struct Seat {
 }
 
 impl Peers {
-    fn enter(&self, peer: IpAddr, limit: usize) -> Option<Seat> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(peer).or_default();
-        (*count < limit).then(|| {
-            *count += 1;
-            Seat { peers: self.clone(), peer }
-        })
+    fn new(limit: usize) -> Self {
+        Self { limit, counts: Arc::default() }
+    }
+
+    fn enter(&self, peer: IpAddr, limit_of_one: usize) -> Option<Seat> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_peer = counts.of.get(&peer).copied().unwrap_or(0);
+        if counts.all >= self.limit || of_peer >= limit_of_one {
+            return None;
+        }
+        counts.all += 1;
+        counts.of.insert(peer, of_peer + 1);
+        Some(Seat { peers: self.clone(), peer })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut counts = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.peer) {
+        let mut counts = self.peers.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(count) = counts.of.get_mut(&self.peer) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.peer);
+                counts.of.remove(&self.peer);
             }
         }
     }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::Limits;
+use super::rate::Rate;
 use super::{Fetch, Plane, Served, Track, http};
 use crate::library::OpenFile;
 
@@ -35,7 +36,7 @@ pub enum Seen {
 }
 
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<Seen>>>);
+pub struct Log(Arc<Mutex<Vec<Seen>>>, Arc<Mutex<Vec<String>>>);
 
 impl Log {
     fn add(&self, seen: Seen) {
@@ -44,6 +45,11 @@ impl Log {
 
     pub fn all(&self) -> Vec<Seen> {
         self.0.lock().unwrap().clone()
+    }
+
+    /// Why transfers broke.
+    pub fn causes(&self) -> Vec<String> {
+        self.1.lock().unwrap().clone()
     }
 
     pub fn asked(&self) -> Vec<String> {
@@ -84,8 +90,10 @@ impl Track for FakeTracker {
         self.0.take().unwrap().add(Seen::Finished);
     }
 
-    fn broken(mut self, _why: &str) {
-        self.0.take().unwrap().add(Seen::Broken);
+    fn broken(mut self, why: &str) {
+        let log = self.0.take().unwrap();
+        log.1.lock().unwrap().push(why.to_owned());
+        log.add(Seen::Broken);
     }
 }
 
@@ -99,6 +107,8 @@ impl Drop for FakeTracker {
 
 pub struct Fake {
     pub files: HashMap<&'static str, std::fs::File>,
+    /// Files that are shorter than they were when they were looked at, and how long they were.
+    pub cut: HashMap<&'static str, (std::fs::File, u64)>,
     pub log: Log,
 }
 
@@ -112,11 +122,10 @@ impl Plane for Fake {
             "SEP.xml" => {
                 Served::Document { body: Bytes::from_static(b"<device/>"), content_type: "text/xml" }
             }
-            path => self.files.get(path).map_or(Served::NotFound, |file| {
-                let file = file.try_clone().unwrap();
+            path => self.find(path).map_or(Served::NotFound, |(file, size)| {
                 Served::File(OpenFile {
-                    size: file.metadata().unwrap().len(),
-                    file: Arc::new(file),
+                    size,
+                    file: Arc::new(file.try_clone().unwrap()),
                     modified: UNIX_EPOCH + MODIFIED,
                     name: path.into(),
                     etag: ETAG.into(),
@@ -151,16 +160,28 @@ impl Fake {
             ("tail.sbn", file(&CONTENT[..TAIL])),
             ("big.sbn", file(&CONTENT)),
         ]);
-        Self { files, log: Log::default() }
+        Self { files, cut: HashMap::new(), log: Log::default() }
+    }
+
+    fn find(&self, path: &str) -> Option<(&std::fs::File, u64)> {
+        let cut = self.cut.get(path).map(|(file, size)| (file, *size));
+        cut.or_else(|| self.files.get(path).map(|file| (file, file.metadata().unwrap().len())))
     }
 }
 
 pub async fn open_with(limits: Limits) -> Door {
+    open_plane(Fake::new(), limits).await
+}
+
+pub async fn open_plane(plane: Fake, limits: Limits) -> Door {
+    open_limited(plane, limits, Rate::new(None)).await
+}
+
+pub async fn open_limited(plane: Fake, limits: Limits, rate: Rate) -> Door {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let plane = Fake::new();
     let log = plane.log.clone();
-    let task = tokio::spawn(http::serve(listener, Arc::new(plane), limits, stop.clone()));
+    let task = tokio::spawn(http::serve(listener, Arc::new(plane), limits, rate, stop.clone()));
     Door { address, log, stop, task }
 }
 

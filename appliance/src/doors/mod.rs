@@ -11,11 +11,11 @@ use socket2::{Domain, Socket, Type};
 
 use crate::library::OpenFile;
 
+mod carrier;
 pub mod connections;
 #[cfg(test)]
 mod fake;
 pub mod http;
-#[allow(dead_code, reason = "until a door waits on it")]
 pub mod rate;
 pub mod tftp;
 mod wire;

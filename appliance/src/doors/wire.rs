@@ -1,73 +1,60 @@
-//! A connection that knows what its peer has acknowledged, and gives up on a peer that takes nothing any more.
+//! A connection that knows what its peer has acknowledged, gives up on a peer that takes next to nothing any more, and
+//! has the kernel send files.
 
 use std::io::{self, IoSlice};
-use std::mem;
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::fs::sendfile;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+
+use super::carrier::{Carrier, Receipt, is_placeholder};
 
 /// How often the kernel is asked what the peer has acknowledged, while somebody waits for it.
 const POLL: Duration = Duration::from_millis(20);
 /// Bytes the kernel holds beyond those under way. More would run ahead of what the peer really has.
 const UNSENT: u32 = 128 * 1024;
-
-type Receipt = Box<dyn FnOnce() + Send>;
-
-/// What is to be called once the peer has acknowledged all that was written to it so far. Whatever was not called when
-/// the connection ends is dropped.
-#[derive(Clone, Default)]
-pub struct Receipts(Arc<Mutex<Vec<Receipt>>>);
-
-impl Receipts {
-    /// Calls this when the bytes handed over up to now have arrived.
-    pub fn on_arrival(&self, receipt: impl FnOnce() + Send + 'static) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(receipt));
-    }
-
-    fn take(&self) -> Vec<Receipt> {
-        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+/// What a peer has to take while patience lasts, in bytes, unless less is left. Without it, one byte now and then would
+/// hold a place for days.
+const LEAST: u64 = 64 * 1024;
 
 /// A TCP connection.
 pub(super) struct Wire {
     stream: TcpStream,
-    receipts: Receipts,
+    carrier: Carrier,
     /// Receipts, and how many bytes had been written when they were handed over.
     due: Vec<(u64, Receipt)>,
     written: u64,
+    acknowledged: u64,
     shut: bool,
     stall: Duration,
-    /// The last number of acknowledged bytes seen, and when it last grew.
-    acknowledged: u64,
-    grew: Instant,
+    /// What had been acknowledged when the peer was last seen to take enough, and when that was.
+    enough: (u64, Instant),
     /// Set while a write waits for room.
     patience: Option<Pin<Box<Sleep>>>,
     look_again: Option<Pin<Box<Sleep>>>,
 }
 
 impl Wire {
-    /// A peer that takes no byte for `stall` is given up on.
-    pub(super) fn new(stream: TcpStream, receipts: Receipts, stall: Duration) -> Self {
+    /// A peer that takes too little for `stall` is given up on.
+    pub(super) fn new(stream: TcpStream, carrier: Carrier, stall: Duration) -> Self {
         let socket = socket2::SockRef::from(&stream);
         // Both only make things better; a kernel without them serves as well.
         let _ = socket.set_tcp_nodelay(true);
         let _ = socket.set_tcp_notsent_lowat(UNSENT);
         Self {
             stream,
-            receipts,
+            carrier,
             due: Vec::new(),
             written: 0,
+            acknowledged: 0,
             shut: false,
             stall,
-            acknowledged: 0,
-            grew: Instant::now(),
+            enough: (0, Instant::now()),
             patience: None,
             look_again: None,
         }
@@ -78,23 +65,36 @@ impl Wire {
         let Ok(under_way) = unacknowledged(&self.stream) else {
             return;
         };
-        let acknowledged = self.written.saturating_sub(under_way);
-        if acknowledged > self.acknowledged {
-            (self.acknowledged, self.grew) = (acknowledged, Instant::now());
+        self.carrier.set_unacknowledged(under_way);
+        self.acknowledged = self.acknowledged.max(self.written.saturating_sub(under_way));
+        let arrived = self.due.iter().take_while(|(end, _)| *end <= self.acknowledged).count();
+        self.due.drain(..arrived).for_each(|(_, receipt)| receipt(Ok(())));
+    }
+
+    /// Whether the peer has taken too little for too long.
+    fn is_stalled(&mut self) -> bool {
+        self.settle();
+        let (mark, since) = self.enough;
+        if self.acknowledged >= mark + LEAST || self.acknowledged >= self.written {
+            self.enough = (self.acknowledged, Instant::now());
+            return false;
         }
-        let arrived = self.due.iter().take_while(|(end, _)| *end <= acknowledged).count();
-        self.due.drain(..arrived).for_each(|(_, receipt)| receipt());
+        since.elapsed() >= self.stall
+    }
+
+    fn give_up(&mut self) -> io::Error {
+        self.carrier.fail(format!("the phone took next to nothing for {} s", self.stall.as_secs()));
+        io::ErrorKind::TimedOut.into()
     }
 
     /// Ready when nothing is due any more; the task is woken to look again.
     fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.due.is_empty() {
-            let sleep = self.look_again.get_or_insert_with(|| Box::pin(tokio::time::sleep(Duration::ZERO)));
+            let sleep = self.look_again.get_or_insert_with(|| Box::pin(tokio::time::sleep(POLL)));
             ready!(sleep.as_mut().poll(context));
             sleep.as_mut().reset(Instant::now() + POLL);
-            self.settle();
-            if self.grew.elapsed() >= self.stall {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            if self.is_stalled() {
+                return Poll::Ready(Err(self.give_up()));
             }
         }
         Poll::Ready(Ok(()))
@@ -109,24 +109,73 @@ impl Wire {
         match result {
             Poll::Ready(Ok(bytes)) => {
                 self.written += bytes as u64;
-                self.grew = Instant::now();
                 self.patience = None;
-                Poll::Ready(Ok(bytes))
             }
-            Poll::Pending => {
-                let stall = self.stall;
-                let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+            Poll::Ready(Err(ref error)) => {
+                self.settle();
+                self.carrier.fail(broken(error));
+            }
+            Poll::Pending => loop {
+                // A quarter, so that the end comes soon after patience has.
+                let pause = self.stall / 4;
+                let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
                 ready!(patience.as_mut().poll(context));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                patience.as_mut().reset(Instant::now() + pause);
+                if self.is_stalled() {
+                    return Poll::Ready(Err(self.give_up()));
+                }
+            },
         }
+        result
+    }
+
+    /// Lets the kernel send what a placeholder stands for.
+    fn poll_send_file(&mut self, context: &mut Context<'_>, length: usize) -> Poll<io::Result<usize>> {
+        let Some(stretch) = self.carrier.next_stretch() else {
+            return Poll::Ready(Err(io::Error::other("a placeholder stands for no file")));
+        };
+        let length = length.min(stretch.length);
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            let mut offset = stretch.offset;
+            let sent = self.stream.try_io(Interest::WRITABLE, || {
+                Ok(sendfile(&self.stream, &*stretch.file, Some(&mut offset), length)?)
+            });
+            match sent {
+                Ok(0) => {
+                    let cause = "the file has become shorter on disk";
+                    self.carrier.fail(cause);
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, cause)));
+                }
+                Ok(bytes) => {
+                    self.carrier.sent(bytes);
+                    self.carrier.set_unacknowledged(unacknowledged(&self.stream).unwrap_or(0));
+                    return Poll::Ready(Ok(bytes));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+/// What a failed write says, for the technician.
+fn broken(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+            "the phone closed the connection".to_owned()
+        }
+        _ => format!("the connection broke: {error}"),
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
+        self.due.extend(self.carrier.take_receipts().into_iter().map(|receipt| (u64::MAX, receipt)));
         self.settle();
+        let lost = self.carrier.lost();
+        self.due.drain(..).for_each(|(_, receipt)| receipt(Err(lost.clone())));
     }
 }
 
@@ -149,13 +198,8 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(context, result)
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(context, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -163,7 +207,17 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let mut slices = slices;
+        while let [first, rest @ ..] = slices
+            && first.is_empty()
+        {
+            slices = rest;
+        }
+        let result = match slices.iter().position(|slice| is_placeholder(slice)) {
+            Some(0) => self.poll_send_file(context, slices[0].len()),
+            Some(place) => Pin::new(&mut self.stream).poll_write_vectored(context, &slices[..place]),
+            None => Pin::new(&mut self.stream).poll_write_vectored(context, slices),
+        };
         self.wrote(context, result)
     }
 
@@ -174,9 +228,9 @@ impl AsyncWrite for Wire {
     /// Flushing means that nothing is held back above, so what was handed over so far ends here.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let end = self.written;
-        let receipts = self.receipts.take();
+        let receipts = self.carrier.take_receipts();
         if self.due.is_empty() && !receipts.is_empty() {
-            (self.grew, self.look_again) = (Instant::now(), None);
+            self.enough = (self.acknowledged, Instant::now());
         }
         self.due.extend(receipts.into_iter().map(|receipt| (end, receipt)));
         if let Poll::Ready(Err(error)) = self.poll_settled(context) {

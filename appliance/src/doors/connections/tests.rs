@@ -61,20 +61,68 @@ async fn what_only_the_kernel_has_taken_has_not_arrived() {
 }
 
 #[tokio::test]
-async fn one_peer_cannot_take_every_connection() {
-    let limits = Limits { per_peer: 2, ..Limits::default() };
+async fn whoever_comes_beyond_the_limits_is_told_to_come_back() {
+    let of_one = Limits { per_peer: 2, ..Limits::default() };
+    let in_all = Limits { connections: 2, ..Limits::default() };
+    for limits in [of_one, in_all] {
+        let door = open_with(limits).await;
+        let mut held = [door.connect().await, door.connect().await];
+        for stream in &mut held {
+            stream.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            assert_eq!(stream.read_u8().await.unwrap(), b'H');
+        }
+        let mut third = door.connect().await;
+        third.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        third.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(
+            answer.contains("retry-after: 5\r\n") && answer.contains("connection: close\r\n"),
+            "{answer}"
+        );
+        drop(held);
+        let started = Instant::now();
+        while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "200" {
+            assert!(started.elapsed() < Duration::from_secs(20), "a freed place is used again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_connections_ends_at_the_door() {
+    let limits = Limits { per_peer: 1, ..Limits::default() };
     let door = open_with(limits).await;
-    let mut held = [door.connect().await, door.connect().await];
-    for stream in &mut held {
-        stream.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        assert_eq!(stream.read_u8().await.unwrap(), b'H');
+    let mut held = door.connect().await;
+    held.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert_eq!(held.read_u8().await.unwrap(), b'H');
+    let mut told = Vec::new();
+    for _ in 0..TURNED_AWAY_OF_ONE {
+        told.push(door.connect().await);
     }
-    assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "closed");
-    drop(held);
     let started = Instant::now();
-    while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "200" {
-        assert!(started.elapsed() < Duration::from_secs(20), "a freed place is used again");
+    while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "closed" {
+        assert!(started.elapsed() < Duration::from_secs(20), "it is closed, and costs nothing more");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_a_little_now_and_then_is_given_up_on() {
+    let limits = Limits { patience: Duration::from_millis(400), ..Limits::default() };
+    let door = open_with(limits).await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(door.address).await.unwrap();
+    stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let sipping = async {
+        let mut some = [0; 512];
+        while stream.read_exact(&mut some).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let given_up = tokio::time::timeout(Duration::from_secs(20), sipping).await;
+    assert!(given_up.is_ok(), "its place is free again");
+    assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert!(door.log.causes()[0].contains("next to nothing"), "{:?}", door.log.causes());
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! An answer's content on its way: read piece by piece, never held as a whole unless it was made in memory.
+//! An answer's content on its way: files are sent by the kernel piece by piece, and only what is short is ever held.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
@@ -10,13 +11,17 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::task::JoinHandle;
 
 use crate::doors::Track;
-use crate::doors::wire::Receipts;
+use crate::doors::carrier::{Arrival, Carrier, PIECE, Piece};
+use crate::doors::rate::{self, Rate};
 
-/// Bytes read from disk at once.
-const PIECE: u64 = 64 * 1024;
+/// Content up to this length is held, in bytes: it leaves together with its headers.
+const SHORT: u64 = 16 * 1024;
+/// Bytes read at once where only the cache is to be filled.
+const WARM: usize = 64 * 1024;
 
 /// Where content comes from.
 pub(super) enum Source {
@@ -30,14 +35,25 @@ pub(super) struct Content<T: Track> {
     begin: u64,
     position: u64,
     end: u64,
+    /// A piece on its way from a slow disk.
     reading: Option<JoinHandle<io::Result<Bytes>>>,
-    tracking: Option<(T, Receipts)>,
+    tracking: Option<(T, Carrier)>,
+    /// Where the rate is limited: what each piece waits for.
+    turns: Option<Turns>,
+}
+
+struct Turns {
+    rate: Rate,
+    phone: IpAddr,
+    /// The wait for the next piece.
+    wait: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl<T: Track> Content<T> {
     /// Sends `range` of the source. The tracker learns what went out, and its end when the client has it all.
-    pub(super) fn tracked(source: Source, range: Range<u64>, tracker: T, receipts: Receipts) -> Self {
-        let mut content = Self { tracking: Some((tracker, receipts)), ..Self::untracked(source, range) };
+    pub(super) fn tracked(source: Source, range: Range<u64>, tracker: T, carrier: Carrier) -> Self {
+        let mut content = Self::untracked(source, range);
+        content.tracking = Some((tracker, carrier));
         content.end_if_through();
         content
     }
@@ -56,7 +72,35 @@ impl<T: Track> Content<T> {
             end: range.end,
             reading: None,
             tracking: None,
+            turns: None,
         }
+    }
+
+    /// From here on, pieces from disk wait for their turn. What was made for this phone never does.
+    pub(super) fn in_turn(mut self, rate: &Rate, phone: IpAddr) -> Self {
+        if rate.is_limited() && matches!(self.source, Source::Disk(_)) {
+            self.turns = Some(Turns { rate: rate.clone(), phone, wait: None });
+        }
+        self
+    }
+
+    /// How long the next piece may be, once it is its turn.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<usize> {
+        let left = (self.end - self.position).min(PIECE as u64);
+        let Some(turns) = &mut self.turns else {
+            return Poll::Ready(left as usize);
+        };
+        let piece = left.min(rate::PIECE);
+        let wait = turns.wait.get_or_insert_with(|| {
+            let (rate, phone) = (turns.rate.clone(), turns.phone);
+            Box::pin(async move { rate.take(phone, piece).await })
+        });
+        ready!(wait.as_mut().poll(context));
+        Poll::Ready(piece as usize)
+    }
+
+    fn is_short(&self) -> bool {
+        self.end - self.begin <= SHORT
     }
 
     /// The last piece is handed over: the tracker now waits for its arrival.
@@ -64,62 +108,106 @@ impl<T: Track> Content<T> {
         if self.position < self.end {
             return;
         }
-        if let Some((tracker, receipts)) = self.tracking.take() {
-            let (begin, end) = (self.begin, self.end);
-            receipts.on_arrival(move || {
-                tracker.advance(begin, end);
-                tracker.finish();
+        if let Some((tracker, carrier)) = self.tracking.take() {
+            let (begin, end, held) = (self.begin, self.end, self.is_short());
+            carrier.on_arrival(move |arrival: Arrival| match arrival {
+                Ok(()) => {
+                    tracker.advance(begin, end);
+                    tracker.finish();
+                }
+                Err(lost) => {
+                    let reached = if held { begin } else { end.saturating_sub(lost.bytes).max(begin) };
+                    tracker.advance(begin, reached);
+                    tracker.broken(&lost.cause);
+                }
             });
         }
     }
 
-    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let length = PIECE.min(self.end - self.position);
-        let piece = match &self.source {
-            Source::Memory(bytes) => bytes.slice(self.position as usize..(self.position + length) as usize),
-            Source::Disk(file) => {
-                let reading = self.reading.get_or_insert_with(|| {
-                    let (file, position) = (Arc::clone(file), self.position);
-                    tokio::task::spawn_blocking(move || {
-                        let mut piece = vec![0; length as usize];
-                        file.read_exact_at(&mut piece, position)?;
-                        Ok(Bytes::from(piece))
-                    })
-                });
-                let piece = ready!(Pin::new(reading).poll(context));
-                self.reading = None;
-                piece.map_err(io::Error::other)??
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Piece>> {
+        let (file, carrier) = match (&self.source, &self.tracking) {
+            (Source::Disk(file), Some((_, carrier))) => (file, carrier),
+            (Source::Memory(bytes), _) => {
+                let bytes = bytes.slice(self.position as usize..self.end as usize);
+                return Poll::Ready(Ok(Piece::Memory(bytes)));
             }
+            // Only HEAD's, of which nothing is sent.
+            (Source::Disk(_), None) => return Poll::Ready(Ok(Piece::none())),
         };
-        Poll::Ready(Ok(piece))
+        let (file, carrier) = (Arc::clone(file), carrier.clone());
+        let (position, length) = (self.position, ready!(self.poll_turn(context)));
+        let held = if let Some(reading) = &mut self.reading {
+            let read = ready!(Pin::new(reading).poll(context));
+            self.reading = None;
+            Some(read.map_err(io::Error::other)??)
+        } else {
+            None
+        };
+        let piece = if self.is_short() {
+            held.or_else(|| cached(&file, position, length)).map(Piece::Memory)
+        } else {
+            (held.is_some() || is_cached(&file, position, length))
+                .then(|| carrier.piece(&file, position, length))
+        };
+        if let Some(piece) = piece {
+            self.turns.iter_mut().for_each(|turns| turns.wait = None);
+            return Poll::Ready(Ok(piece));
+        }
+        // A slow disk must not hold up the others who are served by this thread.
+        let held = self.is_short();
+        self.reading = Some(tokio::task::spawn_blocking(move || {
+            let mut bytes = vec![0; if held { length } else { WARM }];
+            for begin in (0..length).step_by(bytes.len().max(1)) {
+                let left = bytes.len().min(length - begin);
+                file.read_exact_at(&mut bytes[..left], position + begin as u64)?;
+            }
+            Ok(Bytes::from(bytes))
+        }));
+        self.poll_piece(context)
     }
 }
 
+/// What is at hand without waiting for a disk, if it is all of it.
+fn cached(file: &File, position: u64, length: usize) -> Option<Bytes> {
+    let mut bytes = vec![0; length];
+    let read = preadv2(file, &mut [IoSliceMut::new(&mut bytes)], position, ReadWriteFlags::NOWAIT);
+    (read == Ok(length)).then(|| Bytes::from(bytes))
+}
+
+/// Whether a piece is most likely in memory: its last byte is, and files are read from front to back.
+fn is_cached(file: &File, position: u64, length: usize) -> bool {
+    cached(file, position + length as u64 - 1, 1).is_some()
+}
+
 impl<T: Track + Unpin> Body for Content<T> {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<io::Result<Frame<Piece>>>> {
+        use bytes::Buf as _;
         if self.position >= self.end {
             return Poll::Ready(None);
         }
         let piece = ready!(self.poll_piece(context));
-        // The pieces before have gone out, or there were no room for this one.
-        if let Some((tracker, _)) = self.tracking.as_ref().filter(|_| self.position > self.begin) {
-            tracker.advance(self.begin, self.position);
-        }
         match piece {
             Ok(piece) => {
-                self.position += piece.len() as u64;
+                // The pieces before have gone out, or there were no room for this one.
+                if let Some((tracker, carrier)) =
+                    self.tracking.as_ref().filter(|_| self.position > self.begin)
+                {
+                    let under_way = carrier.under_way().saturating_sub(piece.remaining() as u64);
+                    tracker.advance(self.begin, self.position.saturating_sub(under_way).max(self.begin));
+                }
+                self.position += piece.remaining() as u64;
                 self.end_if_through();
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             Err(error) => {
-                if let Some((tracker, _)) = self.tracking.take() {
-                    tracker.broken(&format!("the file could not be read: {error}"));
+                if let Some((_, carrier)) = &self.tracking {
+                    carrier.fail(format!("the file could not be read: {error}"));
                 }
                 Poll::Ready(Some(Err(error)))
             }
@@ -132,5 +220,15 @@ impl<T: Track + Unpin> Body for Content<T> {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.end - self.position)
+    }
+}
+
+impl<T: Track> Drop for Content<T> {
+    fn drop(&mut self) {
+        if let Some((tracker, carrier)) = self.tracking.take() {
+            let lost = carrier.lost();
+            tracker.advance(self.begin, self.position.saturating_sub(lost.bytes).max(self.begin));
+            tracker.broken(&lost.cause);
+        }
     }
 }

@@ -21,24 +21,27 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::connections::{self, Caller, Limits};
+use super::connections::{self, Caller, Limits, RETRY_AFTER};
+use super::rate::Rate;
 use super::{Fetch, Plane, Served, Track};
 use body::{Content, Source};
 use conditional::{Representation, Wanted};
 
-/// Seconds after which a client that was told to come back may.
-const RETRY_AFTER: &str = "5";
-
 /// Serves until `stop`, then ends the transfers under way, and returns when the last one has ended.
-pub async fn serve<P: Plane>(listener: TcpListener, plane: Arc<P>, limits: Limits, stop: CancellationToken)
-where
+pub async fn serve<P: Plane>(
+    listener: TcpListener,
+    plane: Arc<P>,
+    limits: Limits,
+    rate: Rate,
+    stop: CancellationToken,
+) where
     P::Tracker: Unpin,
 {
     connections::serve(listener, limits, stop, move |caller| {
-        let plane = Arc::clone(&plane);
+        let (plane, rate) = (Arc::clone(&plane), rate.clone());
         service_fn(move |request: Request<Incoming>| {
-            let (plane, caller) = (Arc::clone(&plane), caller.clone());
-            async move { Ok::<_, Infallible>(answer(&plane, caller, &request).await) }
+            let (plane, caller, rate) = (Arc::clone(&plane), caller.clone(), rate.clone());
+            async move { Ok::<_, Infallible>(answer(&plane, caller, &rate, &request).await) }
         })
     })
     .await;
@@ -47,6 +50,7 @@ where
 async fn answer<P: Plane>(
     plane: &Arc<P>,
     caller: Caller,
+    rate: &Rate,
     request: &Request<Incoming>,
 ) -> Response<Content<P::Tracker>> {
     if !names_one_host(request) {
@@ -88,6 +92,7 @@ async fn answer<P: Plane>(
             (Source::Disk(open.file), content_type, file)
         }
     };
+    let phone = caller.peer.ip();
     let wanted = conditional::wanted(get, request.headers(), &file);
     let mut response = match wanted {
         Wanted::NotModified => {
@@ -106,7 +111,7 @@ async fn answer<P: Plane>(
         Wanted::Whole => {
             let whole = 0..file.length;
             let content = if get {
-                Content::tracked(source, whole, tracker, caller.receipts)
+                Content::tracked(source, whole, tracker, caller.carrier).in_turn(rate, phone)
             } else {
                 // The headers are those of GET (RFC 9110 §9.3.2); the content is left out when they are sent.
                 tracker.finish();
@@ -117,7 +122,7 @@ async fn answer<P: Plane>(
         }
         Wanted::Part(range) => {
             let part = format!("bytes {}-{}/{}", range.start, range.end - 1, file.length);
-            let content = Content::tracked(source, range, tracker, caller.receipts);
+            let content = Content::tracked(source, range, tracker, caller.carrier).in_turn(rate, phone);
             let response = status(StatusCode::PARTIAL_CONTENT, content);
             with(with(response, header::CONTENT_TYPE, content_type), header::CONTENT_RANGE, &part)
         }

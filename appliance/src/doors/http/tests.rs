@@ -1,10 +1,10 @@
-use std::io::Write as _;
-use std::time::UNIX_EPOCH;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::doors::fake::{BIG, CONTENT, DATE, ETAG, FakeTracker, Seen, open};
-use crate::doors::wire::Receipts;
-use crate::library::OpenFile;
+use crate::doors::fake::{BIG, CONTENT, DATE, Fake, Seen, open, open_limited, open_plane};
 
 #[tokio::test]
 async fn a_file_comes_whole_and_its_end_is_known_once_it_has_arrived() {
@@ -189,28 +189,53 @@ async fn paths_are_passed_on_as_they_were_written() {
 
 #[tokio::test]
 async fn a_file_cut_short_on_disk_ends_the_connection() {
-    let door = open().await;
-    let mut cut = tempfile::tempfile().unwrap();
-    cut.write_all(&vec![7; 300_000]).unwrap();
-    let open = OpenFile {
-        file: Arc::new(cut.try_clone().unwrap()),
-        size: 300_000,
-        modified: UNIX_EPOCH,
-        name: "x.sbn".into(),
-        etag: ETAG.into(),
-    };
-    cut.set_len(100_000).unwrap();
-    let tracker = FakeTracker(Some(door.log.clone()));
-    let mut content =
-        Box::pin(Content::tracked(Source::Disk(open.file), 0..open.size, tracker, Receipts::default()));
-    let mut sent = 0;
-    let failed = loop {
-        match http_body_util::BodyExt::frame(&mut content).await {
-            Some(Ok(frame)) => sent += frame.into_data().unwrap().len(),
-            Some(Err(_)) => break true,
-            None => break false,
-        }
-    };
-    assert!(failed && sent < 300_000, "{sent}");
+    let mut plane = Fake::new();
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(3_000_000).unwrap();
+    plane.cut.insert("cut.sbn", (file, 8_000_000));
+    let door = open_plane(plane, Limits::default()).await;
+    let (head, content) = door.get("/cut.sbn", "").await;
+    assert!(head.contains("content-length: 8000000\r\n"), "{head}");
+    assert!(content.len() < 8_000_000, "{}", content.len());
     assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert!(door.log.causes()[0].contains("the file"), "{:?}", door.log.causes());
+}
+
+#[tokio::test]
+async fn under_a_limit_phones_share_alike_and_a_document_does_not_wait() {
+    let rate: usize = 2_000_000;
+    let door = open_limited(Fake::new(), Limits::default(), Rate::new(Some(rate as u64))).await;
+    let started = Instant::now();
+    // Two connections of one phone, and one of another.
+    let mut phones = Vec::new();
+    for address in ["127.0.0.2", "127.0.0.2", "127.0.0.3"] {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+        let mut stream = socket.connect(door.address).await.unwrap();
+        stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        phones.push(stream);
+    }
+    let mut got = [0; 3];
+    let mut buffers = [vec![0; 65536], vec![0; 65536], vec![0; 65536]];
+    let mut asked = None;
+    while started.elapsed() < Duration::from_secs(2) {
+        let [first, second, third] = &mut buffers;
+        let [a, b, c] = &mut phones[..] else { unreachable!() };
+        tokio::select! {
+            read = a.read(first) => got[0] += read.unwrap(),
+            read = b.read(second) => got[1] += read.unwrap(),
+            read = c.read(third) => got[2] += read.unwrap(),
+        }
+        if asked.is_none() && started.elapsed() > Duration::from_secs(1) {
+            let began = Instant::now();
+            let (head, content) = door.get("/SEP.xml", "").await;
+            assert!(head.starts_with("http/1.1 200") && content == b"<device/>", "{head}");
+            asked = Some(began.elapsed());
+        }
+    }
+    let due = rate * started.elapsed().as_millis() as usize / 1000;
+    let (all, one, other) = (got[0] + got[1] + got[2], got[0] + got[1], got[2]);
+    assert!(all < due * 11 / 10 && all > due / 2, "{all} bytes of {due}");
+    assert!(other > one * 8 / 10 && one > other * 8 / 10, "{got:?}");
+    assert!(asked.unwrap() < Duration::from_millis(500), "{asked:?}");
 }
