@@ -1,22 +1,29 @@
-//! Random clients, a lossy network, a disk that fails and a server that crashes, against two promises:
-//! no address is acknowledged to two clients at a time, and no acknowledged lease is forgotten.
+//! Random clients, a network that loses, doubles, delays and reorders, a disk that fails, a clock that jumps and a server
+//! that crashes, against three promises: no address is acknowledged to two clients at a time, no acknowledged lease is
+//! forgotten, and no reply breaks a rule.
 
 // Helpers of tests may fail like tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../fuzz/rules.rs"]
+mod rules;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
 use transload_dhcp::config::{Config, LeaseTime, Network, Range};
 use transload_dhcp::engine::{Decision, Engine, Ingress};
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::options::code;
-use transload_dhcp::packet::Packet;
+use transload_dhcp::packet::{BROADCAST, Packet};
 use transload_dhcp::policy::Everybody;
 use transload_dhcp::{Mac, MessageType};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const SQUATTER: Mac = [2, 0, 0, 0, 0, 1];
 const CLIENTS: usize = 8;
 /// Fewer addresses than clients.
@@ -34,14 +41,54 @@ enum Step {
     Decline(usize),
     /// The client sends another client identifier from now on.
     Rename(usize, u8),
+    Inform(usize),
     /// An earlier message arrives once more, or late.
     Repeat(usize),
+    /// What clients say in passing, and how the network treats them, from now on.
+    Manner(Manner),
     Commit,
     /// The commit fails; that many of its records got to disk all the same.
     FailCommit(usize),
     Crash,
     Reconfigure,
     Wait(u64),
+    /// The clock is set back.
+    Back(u64),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Manner {
+    broadcast: bool,
+    /// Through a relay, with its information.
+    relay: Option<Vec<u8>>,
+    request_list: Vec<u8>,
+    max_message_size: Option<u16>,
+    /// Messages arrive only when they are repeated.
+    delays: bool,
+    /// Replies get lost.
+    deaf: bool,
+}
+
+fn manner() -> impl Strategy<Value = Manner> {
+    let octets = |most| prop::collection::vec(any::<u8>(), 0..most);
+    let listed = prop::sample::select(vec![1_u8, 3, 6, 15, 28, 42, 43, 51, 54, 58, 66, 82, 150, 160]);
+    let relay = prop::option::weighted(0.3, octets(200).prop_map(|more| [&[1, 1, 7][..], &more].concat()));
+    (
+        any::<bool>(),
+        relay,
+        prop::collection::vec(listed, 0..12),
+        prop::option::of(prop_oneof![Just(576), Just(100), Just(700), Just(1500)]),
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(broadcast, relay, request_list, max_message_size, delays, deaf)| Manner {
+            broadcast,
+            relay,
+            request_list,
+            max_message_size,
+            delays,
+            deaf,
+        })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -54,13 +101,16 @@ fn step() -> impl Strategy<Value = Step> {
         5 => client.clone().prop_map(Step::Renew),
         2 => client.clone().prop_map(Step::Release),
         1 => client.clone().prop_map(Step::Decline),
-        1 => (client, 0_u8..3).prop_map(|(client, name)| Step::Rename(client, name)),
+        1 => (client.clone(), 0_u8..3).prop_map(|(client, name)| Step::Rename(client, name)),
+        1 => client.prop_map(Step::Inform),
+        3 => manner().prop_map(Step::Manner),
         4 => (0_usize..30).prop_map(Step::Repeat),
         12 => Just(Step::Commit),
         1 => (0_usize..4).prop_map(Step::FailCommit),
         1 => Just(Step::Crash),
         1 => Just(Step::Reconfigure),
-        4 => prop_oneof![Just(500_u64), Just(3_000), Just(30_000), Just(61_000), Just(120_000)].prop_map(Step::Wait),
+        4 => prop_oneof![Just(500_u64), Just(3_000), Just(30_000), Just(61_000), Just(120_000), Just(86_400_000)].prop_map(Step::Wait),
+        1 => prop_oneof![Just(1_000_u64), Just(70_000), Just(3_600_000), Just(u64::MAX)].prop_map(Step::Back),
     ]
 }
 
@@ -68,15 +118,27 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Clone, Copy)]
 struct Promise {
     to: usize,
+    /// By the client's clock, which does not jump.
     until: u64,
+}
+
+/// What waits for a commit.
+struct Waiting {
+    client: usize,
+    /// When it asked, by its own clock.
+    asked_at: u64,
+    asked: Packet,
+    decision: Decision,
 }
 
 struct World {
     engine: Engine,
     now: u64,
+    /// How far the server's clock was set back in all.
+    lag: u64,
     disk: BTreeMap<Ipv4Addr, LeaseRecord>,
     /// Decisions that wait, in order; all that wait are committed together, as the server does it.
-    waiting: Vec<(usize, Decision)>,
+    waiting: Vec<Waiting>,
     sent: VecDeque<(usize, Packet)>,
     offers: HashMap<usize, Ipv4Addr>,
     /// The address a client last got an ACK for.
@@ -85,6 +147,7 @@ struct World {
     promises: HashMap<Ipv4Addr, Promise>,
     /// Somebody answers for the next address that is tried.
     squatter: bool,
+    manner: Manner,
 }
 
 fn host(last: u8) -> Ipv4Addr {
@@ -103,7 +166,14 @@ fn config() -> Config {
         pools: vec![Range { first: host(POOL.0), last: host(POOL.1) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(100),
-        options: Vec::new(),
+        options: vec![
+            (code::ROUTER, SERVER.octets().to_vec()),
+            (code::DNS, vec![10; 8]),
+            (15, b"example".to_vec()),
+            (code::NTP, vec![9; 4]),
+            (150, vec![7; 100]),
+            (160, vec![b'a'; 150]),
+        ],
         reservations: Vec::new(),
     };
     Config { networks: vec![network], decline_hold: 200_000, ..Config::default() }
@@ -114,6 +184,7 @@ impl World {
         Self {
             engine: Engine::new(config(), Vec::new()).unwrap(),
             now: 1_000_000,
+            lag: 0,
             disk: BTreeMap::new(),
             waiting: Vec::new(),
             sent: VecDeque::new(),
@@ -122,6 +193,7 @@ impl World {
             names: [0; CLIENTS],
             promises: HashMap::new(),
             squatter: false,
+            manner: Manner::default(),
         }
     }
 
@@ -129,6 +201,18 @@ impl World {
         let mut packet = Packet::request(kind, 7, mac(client));
         if self.names[client] > 0 {
             packet.options.push((code::CLIENT_ID, vec![self.names[client], client as u8]));
+        }
+        let Manner { broadcast, relay, request_list, max_message_size, .. } = &self.manner;
+        packet.flags = if *broadcast { BROADCAST } else { 0x0100 };
+        if !request_list.is_empty() {
+            packet.options.push((code::REQUEST_LIST, request_list.clone()));
+        }
+        if let Some(size) = max_message_size {
+            packet.options.push((code::MAX_MESSAGE_SIZE, size.to_be_bytes().to_vec()));
+        }
+        if let Some(information) = relay {
+            packet.giaddr = RELAY;
+            packet.options.push((code::RELAY_INFORMATION, information.clone()));
         }
         packet
     }
@@ -143,78 +227,79 @@ impl World {
         if matches!(packet.kind, MessageType::Discover | MessageType::Request) {
             self.sent.push_front((client, packet.clone()));
             self.sent.truncate(30);
+            if self.manner.delays {
+                return;
+            }
         }
         self.deliver(client, &packet);
     }
 
     fn deliver(&mut self, client: usize, packet: &Packet) {
         let ingress = Ingress { local: SERVER, unicast: !packet.ciaddr.is_unspecified() };
-        let decision = self.engine.handle(self.now, packet, ingress, &Everybody);
+        let mut decision = self.engine.handle(self.now, packet, ingress, &Everybody);
         if let Some(address) = decision.probe {
             let answer = self.squatter.then_some(SQUATTER);
-            if let Some(conflict) = self.engine.probed(self.now, address, answer) {
-                self.waiting.push((client, conflict));
-                return;
+            match self.engine.probed(self.now, address, answer) {
+                Some(conflict) => decision = conflict,
+                None => assert_eq!(answer, None, "{address} was offered though somebody answered for it"),
             }
-            assert_eq!(answer, None, "{address} was offered though somebody answered for it");
         }
-        if decision.after == 0 {
-            self.reply(client, &decision);
+        let waiting = Waiting { client, asked_at: self.true_time(), asked: packet.clone(), decision };
+        if waiting.decision.after == 0 {
+            self.reply(&waiting);
         } else {
-            self.waiting.push((client, decision));
+            self.waiting.push(waiting);
         }
+    }
+
+    fn true_time(&self) -> u64 {
+        self.now.saturating_add(self.lag)
     }
 
     fn commit(&mut self, saved: Result<(), usize>) {
         let waiting = std::mem::take(&mut self.waiting);
-        let Some(through) = waiting.iter().map(|(_, decision)| decision.after).max() else {
+        let Some(through) = waiting.iter().map(|waiting| waiting.decision.after).max() else {
             return;
         };
-        let records = waiting.iter().flat_map(|(_, decision)| decision.writes.iter().cloned());
+        let records = waiting.iter().flat_map(|waiting| waiting.decision.writes.iter().cloned());
         let arrive = saved.err().unwrap_or(usize::MAX);
         self.disk.extend(records.take(arrive).map(|record| (record.address, record)));
         match saved {
             Ok(()) => {
                 self.engine.committed(through);
-                for (client, decision) in waiting {
-                    self.reply(client, &decision);
-                }
+                waiting.iter().for_each(|waiting| self.reply(waiting));
             }
             Err(_) => self.engine.commit_failed(through),
         }
     }
 
     /// What the client gets; that an ACK is lost on the way makes no difference to the promise.
-    fn reply(&mut self, client: usize, decision: &Decision) {
-        let Some(reply) = &decision.reply else { return };
-        let packet = Packet::decode(&reply.encode()).unwrap();
+    fn reply(&mut self, waiting: &Waiting) {
+        let Waiting { client, asked_at, asked, decision } = waiting;
+        let Some(packet) = rules::check(asked, decision, SERVER, self.engine.config()) else { return };
         let address = packet.yiaddr;
         match packet.kind {
-            MessageType::Offer => _ = self.offers.insert(client, address),
-            MessageType::Ack => {
+            MessageType::Offer if !self.manner.deaf => _ = self.offers.insert(*client, address),
+            MessageType::Ack if asked.kind == MessageType::Request => {
                 let seconds =
                     packet.option(code::LEASE_TIME).unwrap().try_into().map(u32::from_be_bytes).unwrap();
                 assert!(seconds <= 100, "lease time");
-                // The client counts from when it asked, which was not later.
-                let until = decision.event.at + u64::from(seconds) * 1000;
-                let octet = address.octets()[3];
-                assert!((POOL.0..=POOL.1).contains(&octet), "{address} is not in the pool");
-                if let Some(promise) = self.promises.get(&address) {
-                    assert!(
-                        promise.to == client || promise.until <= self.now,
-                        "{address} promised to {client} while {promise:?}"
-                    );
+                let until = asked_at.saturating_add(u64::from(seconds) * 1000);
+                let before = self.promises.get(&address);
+                assert!(
+                    before.is_none_or(|before| before.to == *client || before.until <= self.true_time()),
+                    "{address} promised to {client} while {before:?}"
+                );
+                let until = before
+                    .filter(|before| before.to == *client)
+                    .map_or(until, |before| before.until.max(until));
+                self.promises.insert(address, Promise { to: *client, until });
+                if !self.manner.deaf {
+                    self.last.insert(*client, address);
                 }
-                let until = self
-                    .promises
-                    .get(&address)
-                    .filter(|p| p.to == client)
-                    .map_or(until, |p| p.until.max(until));
-                self.promises.insert(address, Promise { to: client, until });
-                self.last.insert(client, address);
                 let record = &self.disk[&address];
-                assert_eq!(record.mac, mac(client), "acknowledged but not on disk");
-                assert!(record.expires >= decision.event.at + u64::from(seconds) * 1000, "shorter on disk");
+                assert_eq!(record.mac, mac(*client), "acknowledged but not on disk");
+                assert!(record.expires.saturating_add(self.lag) >= until, "shorter on disk");
             }
             _ => {}
         }
@@ -222,8 +307,8 @@ impl World {
 
     /// The client stops using the address, and will not listen to an ACK still to come.
     fn give_up(&mut self, client: usize, address: Ipv4Addr) {
-        for (_, decision) in self.waiting.iter_mut().filter(|(to, _)| *to == client) {
-            decision.reply = None;
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.client == client) {
+            waiting.decision.reply = None;
         }
         if self.promises.get(&address).is_some_and(|promise| promise.to == client) {
             self.promises.remove(&address);
@@ -270,6 +355,11 @@ impl World {
                 self.give_up(client, address);
                 self.send(client, self.packet(client, MessageType::Decline), true, Some(address));
             }
+            Step::Inform(client) => {
+                let packet = Packet { ciaddr: host(200), ..self.packet(client, MessageType::Inform) };
+                self.send(client, packet, false, None);
+            }
+            Step::Manner(ref manner) => self.manner = manner.clone(),
             Step::Rename(client, name) => self.names[client] = name,
             Step::Repeat(which) => {
                 if let Some((client, packet)) = self.sent.get(which).cloned() {
@@ -284,6 +374,11 @@ impl World {
             }
             Step::Reconfigure => self.engine.reconfigure(config()).unwrap(),
             Step::Wait(time) => self.now += time,
+            Step::Back(time) => {
+                let time = time.min(self.now - 1);
+                self.now -= time;
+                self.lag += time;
+            }
         }
     }
 
@@ -292,7 +387,7 @@ impl World {
         self.commit(Ok(()));
         let promises: Vec<_> = self.promises.iter().map(|(address, promise)| (*address, *promise)).collect();
         for (ciaddr, promise) in promises {
-            if promise.until <= self.now {
+            if promise.until <= self.true_time() {
                 continue;
             }
             let packet = Packet { ciaddr, ..self.packet(promise.to, MessageType::Request) };
@@ -305,11 +400,15 @@ impl World {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
-    #[test]
-    fn d32_no_address_for_two_and_no_acknowledged_lease_lost(steps in prop::collection::vec(step(), 1..200)) {
+#[test]
+fn d32_no_address_for_two_no_acknowledged_lease_lost_and_no_reply_out_of_order() {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let seed = std::env::var("MODEL_SEED").map_or(clock, |seed| seed.parse().unwrap());
+    let cases = std::env::var("MODEL_CASES").map_or(512, |cases| cases.parse().unwrap());
+    println!("MODEL_SEED={seed} MODEL_CASES={cases}");
+    let config =
+        ProptestConfig { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..<_>::default() };
+    let outcome = TestRunner::new(config).run(&prop::collection::vec(step(), 1..200), |steps| {
         let mut world = World::new();
         for step in &steps {
             world.run(step);
@@ -318,5 +417,9 @@ proptest! {
         // Nor after a crash.
         world.run(&Step::Crash);
         world.nobody_is_forgotten();
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("MODEL_SEED={seed}: {failure}");
     }
 }
