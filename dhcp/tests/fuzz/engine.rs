@@ -78,7 +78,7 @@ fn config() -> Config {
 
 impl World {
     /// A message out of the tape: mostly sensible, with whatever options come after.
-    fn message(&self, tape: &mut Tape<'_>) -> Option<(Packet, Ingress)> {
+    fn message(tape: &mut Tape<'_>) -> Option<(Packet, Ingress)> {
         let (kind, client, bits) = (tape.next()?, tape.next()?, tape.next()?);
         let address = |last: u8| Ipv4Addr::new(10, bits >> 7, 0, if last == 255 { 50 } else { last % 20 });
         let mut packet = Packet::request(MessageType::from(kind % 9), u32::from(kind), mac(client));
@@ -180,7 +180,7 @@ pub fn check(input: &[u8]) {
             7 => world.engine.reconfigure(config()).expect("a sound configuration"),
             _ => {
                 let squatter = (step > 224).then_some([2, 0, 0, 0, 0, 1]);
-                if let Some((packet, ingress)) = world.message(&mut tape) {
+                if let Some((packet, ingress)) = World::message(&mut tape) {
                     world.handle(packet, ingress, squatter);
                 }
             }

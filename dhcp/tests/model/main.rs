@@ -7,6 +7,7 @@
 
 #[path = "../fuzz/rules.rs"]
 mod rules;
+mod steps;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -22,97 +23,11 @@ use transload_dhcp::packet::{BROADCAST, Packet};
 use transload_dhcp::policy::Everybody;
 use transload_dhcp::{Mac, MessageType};
 
+use steps::{CLIENTS, Manner, POOL, Step, step};
+
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 const SQUATTER: Mac = [2, 0, 0, 0, 0, 1];
-const CLIENTS: usize = 8;
-/// Fewer addresses than clients.
-const POOL: (u8, u8) = (10, 15);
-
-#[derive(Debug, Clone)]
-enum Step {
-    /// Where a new address is tried, somebody else may answer for it.
-    Discover(usize, bool),
-    /// Takes the last offer, or asks for some address as if offered.
-    Select(usize, Option<u8>),
-    Reboot(usize, Option<u8>),
-    Renew(usize),
-    Release(usize),
-    Decline(usize),
-    /// The client sends another client identifier from now on.
-    Rename(usize, u8),
-    Inform(usize),
-    /// An earlier message arrives once more, or late.
-    Repeat(usize),
-    /// What clients say in passing, and how the network treats them, from now on.
-    Manner(Manner),
-    Commit,
-    /// The commit fails; that many of its records got to disk all the same.
-    FailCommit(usize),
-    Crash,
-    Reconfigure,
-    Wait(u64),
-    /// The clock is set back.
-    Back(u64),
-}
-
-#[derive(Debug, Clone, Default)]
-struct Manner {
-    broadcast: bool,
-    /// Through a relay, with its information.
-    relay: Option<Vec<u8>>,
-    request_list: Vec<u8>,
-    max_message_size: Option<u16>,
-    /// Messages arrive only when they are repeated.
-    delays: bool,
-    /// Replies get lost.
-    deaf: bool,
-}
-
-fn manner() -> impl Strategy<Value = Manner> {
-    let octets = |most| prop::collection::vec(any::<u8>(), 0..most);
-    let listed = prop::sample::select(vec![1_u8, 3, 6, 15, 28, 42, 43, 51, 54, 58, 66, 82, 150, 160]);
-    let relay = prop::option::weighted(0.3, octets(200).prop_map(|more| [&[1, 1, 7][..], &more].concat()));
-    (
-        any::<bool>(),
-        relay,
-        prop::collection::vec(listed, 0..12),
-        prop::option::of(prop_oneof![Just(576), Just(100), Just(700), Just(1500)]),
-        prop::bool::weighted(0.1),
-        prop::bool::weighted(0.2),
-    )
-        .prop_map(|(broadcast, relay, request_list, max_message_size, delays, deaf)| Manner {
-            broadcast,
-            relay,
-            request_list,
-            max_message_size,
-            delays,
-            deaf,
-        })
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let client = 0..CLIENTS;
-    let address = prop::option::of(POOL.0 - 1..=POOL.1 + 1);
-    prop_oneof![
-        8 => (client.clone(), prop::bool::weighted(0.1)).prop_map(|(client, answers)| Step::Discover(client, answers)),
-        10 => (client.clone(), prop::option::weighted(0.2, POOL.0..=POOL.1)).prop_map(|(c, a)| Step::Select(c, a)),
-        3 => (client.clone(), address).prop_map(|(client, address)| Step::Reboot(client, address)),
-        5 => client.clone().prop_map(Step::Renew),
-        2 => client.clone().prop_map(Step::Release),
-        1 => client.clone().prop_map(Step::Decline),
-        1 => (client.clone(), 0_u8..3).prop_map(|(client, name)| Step::Rename(client, name)),
-        1 => client.prop_map(Step::Inform),
-        3 => manner().prop_map(Step::Manner),
-        4 => (0_usize..30).prop_map(Step::Repeat),
-        12 => Just(Step::Commit),
-        1 => (0_usize..4).prop_map(Step::FailCommit),
-        1 => Just(Step::Crash),
-        1 => Just(Step::Reconfigure),
-        4 => prop_oneof![Just(500_u64), Just(3_000), Just(30_000), Just(61_000), Just(120_000), Just(86_400_000)].prop_map(Step::Wait),
-        1 => prop_oneof![Just(1_000_u64), Just(70_000), Just(3_600_000), Just(u64::MAX)].prop_map(Step::Back),
-    ]
-}
 
 /// A lease that an ACK promised.
 #[derive(Debug, Clone, Copy)]
@@ -267,7 +182,9 @@ impl World {
         match saved {
             Ok(()) => {
                 self.engine.committed(through);
-                waiting.iter().for_each(|waiting| self.reply(waiting));
+                for waiting in &waiting {
+                    self.reply(waiting);
+                }
             }
             Err(_) => self.engine.commit_failed(through),
         }
@@ -420,6 +337,6 @@ fn d32_no_address_for_two_no_acknowledged_lease_lost_and_no_reply_out_of_order()
         Ok(())
     });
     if let Err(failure) = outcome {
-        panic!("MODEL_SEED={seed}: {failure}");
+        panic!("MODEL_SEED={seed} MODEL_CASES={cases}: {failure}");
     }
 }
