@@ -82,7 +82,7 @@ impl Appliance {
         let rate = doors::rate::Rate::new(config.files.rate_limit);
         let tftp = transload_tftp::Server::bind(
             tftp_config(config, &place),
-            Arc::new(doors::tftp::Files(Arc::clone(&bench))),
+            Arc::new(doors::tftp::Files { plane: Arc::clone(&bench), rate: rate.clone() }),
         )
         .map_err(|error| cannot_bind("TFTP", place.tftp, &error))?;
         let admin_listener = tokio::net::TcpListener::bind(place.admin)
@@ -236,7 +236,6 @@ fn tftp_config(config: &Config, place: &Place) -> transload_tftp::Config {
     transload_tftp::Config {
         bind: place.tftp,
         device: place.device.as_ref().map(|device| device.name.clone()),
-        mtu: place.mtu,
         rollover: if config.files.rollover == 1 { Rollover::One } else { Rollover::Zero },
         max_transfers: config.files.max_transfers,
         drain: DRAIN,

@@ -14,8 +14,6 @@ pub struct Interface {
     pub mac: [u8; 6],
     /// Its IPv4 addresses and the lengths of their prefixes.
     pub addresses: Vec<(Ipv4Addr, u8)>,
-    /// The largest packet it carries.
-    pub mtu: u16,
     /// Switched on, with a link.
     pub up: bool,
 }
@@ -28,7 +26,6 @@ pub fn find(name: &str) -> std::io::Result<Option<Interface>> {
             name: name.to_owned(),
             mac: [0; 6],
             addresses: Vec::new(),
-            mtu: mtu(name),
             up: entry.flags.contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING),
         });
         if let Some(mac) = entry.address.as_ref().and_then(|address| address.as_link_addr()?.addr()) {
@@ -52,12 +49,6 @@ pub fn has_default_route(name: &str) -> bool {
             columns.next() == Some(name) && columns.next() == Some("00000000")
         })
     })
-}
-
-fn mtu(name: &str) -> u16 {
-    let path = format!("/sys/class/net/{name}/mtu");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.trim().parse::<u32>().map_or(1500, |mtu| mtu.clamp(576, 65_535) as u16)
 }
 
 #[cfg(test)]

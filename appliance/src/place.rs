@@ -14,8 +14,6 @@ pub struct Place {
     pub device: Option<Interface>,
     /// The bench's address and network.
     pub network: Prefix,
-    /// The largest packet towards phones.
-    pub mtu: u16,
     /// HTTP file service.
     pub http: Vec<SocketAddrV4>,
     /// TFTP.
@@ -68,7 +66,6 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
     let network = network(config, &device)?;
     let at = |port| SocketAddrV4::new(network.address, port);
     Ok(Place {
-        mtu: device.mtu,
         http: config.files.http.iter().map(|port| at(*port)).collect(),
         tftp: at(config.files.tftp),
         dhcp_loopback: None,

@@ -20,9 +20,9 @@ struct OpenFile {
 }
 
 impl Source for Folder {
-    fn open<'a>(&'a self, peer: SocketAddr, name: &'a str) -> Opening<'a> {
+    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
         Box::pin(async move {
-            let bare = Path::new(name).file_name().ok_or(Refusal::NotFound)?;
+            let bare = Path::new(&name).file_name().ok_or(Refusal::NotFound)?;
             let file = File::open(self.0.join(bare)).map_err(|_| Refusal::NotFound)?;
             let facts = file.metadata().map_err(|_| Refusal::NotFound)?;
             if !facts.is_file() {

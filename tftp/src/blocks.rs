@@ -6,7 +6,7 @@ use std::{collections::VecDeque, io};
 use crate::{
     packet,
     request::Mode,
-    source::{Content, Ending},
+    source::{Content, Ending, Turn},
 };
 
 /// Bytes read from the file at once, rounded to whole blocks. One such buffer per transfer, never longer than the
@@ -48,38 +48,57 @@ impl Blocks {
         Blocks { content, size, block_size, netascii, buffer: Vec::new(), buffer_at: 0 }
     }
 
-    /// Whether `block` can be made without reading the file.
-    pub fn ready(&self, block: u64) -> bool {
-        self.mark(block).is_ok_and(|mark| self.bytes(mark).is_some())
+    /// Sees to it that `block` can be made without reading from a disk; `false` if the file must be
+    /// [`load`](Blocks::load)ed for that.
+    pub fn ready(&mut self, block: u64) -> io::Result<bool> {
+        let mark = self.mark(block)?;
+        if self.bytes(mark).is_some() {
+            return Ok(true);
+        }
+        match self.read(mark.offset, Content::read_ready) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads the file from `block` on. May block on a disk.
     pub fn load(&mut self, block: u64) -> io::Result<()> {
         let start = self.mark(block)?.offset;
+        self.read(start, Content::read_at)
+    }
+
+    /// Fills the buffer from `start` on.
+    fn read(
+        &mut self,
+        start: u64,
+        read: impl Fn(&dyn Content, u64, &mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<()> {
         let whole_blocks = (READ_AHEAD / self.block_size).max(1) * self.block_size;
         let length = whole_blocks.min(self.size.saturating_sub(start).try_into().unwrap_or(usize::MAX));
         self.buffer_at = start;
         self.buffer.resize(length, 0);
         let mut filled = 0;
         while let Some(rest) = self.buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.content.read_at(start + filled as u64, rest) {
-                Ok(0) => {
-                    self.buffer.clear();
-                    // Ending here would look to the client like the whole file.
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "it became shorter while it was sent",
-                    ));
+            let failure = match read(&*self.content, start + filled as u64, rest) {
+                // Ending here would look to the client like the whole file.
+                Ok(0) => io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter while it was sent"),
+                Ok(read) => {
+                    filled += read;
+                    continue;
                 }
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.buffer.clear();
-                    return Err(error);
-                }
-            }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            self.buffer.clear();
+            return Err(failure);
         }
         Ok(())
+    }
+
+    /// What must be waited for before more is sent.
+    pub fn turn(&self) -> Option<Turn> {
+        self.content.turn()
     }
 
     /// Makes the DATA packet of `block`, numbered `number`, and says whether it is the file's last: the first that is

@@ -6,19 +6,19 @@
 //!   returned values.
 //! - [`blocks`] cuts a file into DATA packets, in either mode.
 //! - [`Server`] owns the sockets. What exists, and who may read it, is the [`Source`]'s to say: this crate opens no
-//!   file and puts no name or path into an error's text.
+//!   file and puts no name or path into an error's text. One thread serves all transfers; each has a socket, and so a
+//!   port, of its own.
 //!
 //! IPv4 only. As files are only ever read, receiving and its dallying (RFC 1350 §6) do not arise.
 //!
-//! Known deviations: a stranger who sends to a transfer's port is told "port unreachable" by the kernel and not
-//! ERROR 5 by us, since each transfer's socket is connected to its client (RFC 1350 §4 lets the transfer go on
-//! either way; the connected socket costs about a seventh less per block and learns at once when a client is gone). The
-//! retransmission timeout goes down to 50 ms, below the second of RFC 6298 §2.4, which is meant for receivers that
-//! delay their ACKs.
+//! Known deviation: the retransmission timeout goes down to 50 ms, below the second of RFC 6298 §2.4, which is meant
+//! for receivers that delay their ACKs.
 
 pub mod blocks;
+mod desk;
 mod listen;
 pub mod packet;
+mod post;
 pub mod request;
 mod seats;
 mod server;
@@ -30,4 +30,4 @@ pub mod transfer;
 
 pub use packet::Rollover;
 pub use server::{Config, Server};
-pub use source::{Abort, Content, Ending, Opening, Outcome, Refusal, Source};
+pub use source::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, Turn};

@@ -86,6 +86,8 @@ pub enum Fault {
     Illegal,
     /// The file failed during the transfer.
     Unreadable,
+    /// A packet for a transfer, from somebody else than its client.
+    Stranger,
 }
 
 impl Fault {
@@ -99,6 +101,7 @@ impl Fault {
             Fault::Stopping => (ErrorCode::NotDefined, "the server is stopping, try again"),
             Fault::Illegal => (ErrorCode::IllegalOperation, "not a read request in mode octet or netascii"),
             Fault::Unreadable => (ErrorCode::NotDefined, "the server could not read this file to its end"),
+            Fault::Stranger => (ErrorCode::UnknownId, "this transfer is somebody else's"),
         };
         Packet::Error { code, msg: text.to_owned() }.serialize().unwrap_or_default()
     }

@@ -1,39 +1,23 @@
-//! The server: reads requests on the well-known port and starts a task for each transfer.
+//! The server as its owner sees it.
 
 use std::{
     future::Future,
     io,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    pin::pin,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     sync::Arc,
-    time::{Duration, Instant},
+    thread,
+    time::Duration,
 };
 
-use tokio::{
-    net::UdpSocket,
-    select,
-    sync::{Semaphore, oneshot},
-    task::JoinSet,
-    time::{sleep, sleep_until},
-};
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    blocks::Blocks,
-    listen::{self, Arrival},
-    packet::{Fault, Rollover},
-    request::{self, Asked, Request},
-    seats::{Admission, Seat, Seats},
-    session::{self, Session},
-    source::{Abort, Refusal, Source},
-    terms::{self, Limits},
-    transfer::Transfer,
+    desk::Desk,
+    listen,
+    packet::Rollover,
+    post::{Message, Post},
+    source::Source,
 };
-
-/// Longest request read; RFC 2347 asks for 512 bytes.
-const REQUEST_LIMIT: usize = 2048;
-
-/// Threads that read files at once. A disk serves few readers better than many.
-const READERS: usize = 8;
 
 /// How a [`Server`] is set up.
 #[derive(Clone, Debug)]
@@ -42,8 +26,6 @@ pub struct Config {
     pub bind: SocketAddrV4,
     /// The only network interface served (`SO_BINDTODEVICE`), all if `None`.
     pub device: Option<String>,
-    /// That interface's MTU in bytes: no block is agreed on that would be fragmented. Not used towards loopback.
-    pub mtu: u16,
     /// The number that follows block 65535.
     pub rollover: Rollover,
     /// Most transfers at once; who comes later is told to come again. Each takes a file descriptor.
@@ -61,7 +43,6 @@ impl Default for Config {
         Config {
             bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 69),
             device: None,
-            mtu: 1500,
             rollover: Rollover::Zero,
             max_transfers: 4096,
             max_per_peer: 16,
@@ -79,17 +60,8 @@ pub struct Server {
     source: Arc<dyn Source>,
 }
 
-/// What every transfer shares.
-struct Shared {
-    socket: UdpSocket,
-    config: Config,
-    source: Arc<dyn Source>,
-    reads: Semaphore,
-}
-
 impl Server {
-    /// Opens the port. Needs a tokio runtime around it. The error keeps its kind (`PermissionDenied`, `AddrInUse`, …)
-    /// and says what could not be opened.
+    /// Opens the port. The error keeps its kind (`PermissionDenied`, `AddrInUse`, …) and says what could not be opened.
     pub fn bind(config: Config, source: Arc<dyn Source>) -> io::Result<Server> {
         let explain = |error: io::Error| {
             let on = config.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
@@ -110,117 +82,37 @@ impl Server {
 
     /// Serves until `shutdown` is ready, then refuses new requests, lets transfers under way go on for
     /// [`Config::drain`], and breaks off the rest. Every opened file has been told of its ending when this returns.
+    /// Needs a tokio runtime around it, which opens files; they are sent by a thread of its own. Dropped, it stops at
+    /// once.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Server { socket, config, source, .. } = self;
-        let seats = Seats::new(config.max_transfers, config.max_per_peer);
-        let drain = config.drain;
-        let shared = Arc::new(Shared { socket, config, source, reads: Semaphore::new(READERS) });
-        let mut transfers = JoinSet::new();
-        let mut buffer = [0; REQUEST_LIMIT];
-        let mut shutdown = pin!(shutdown);
-        loop {
-            select! {
-                () = &mut shutdown => break,
-                Some(_) = transfers.join_next() => {}
-                arrived = listen::receive(&shared.socket, &mut buffer) => match arrived {
-                    Ok(Some(arrival)) => {
-                        let asked = request::read(buffer.get(..arrival.length).unwrap_or_default());
-                        shared.handle(arrival, asked, &seats, &mut transfers);
-                    }
-                    Ok(None) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "the TFTP port failed; trying again");
-                        sleep(Duration::from_millis(100)).await;
-                    }
-                }
-            }
+        let (ended, end) = oneshot::channel::<()>();
+        let started = Desk::new(config, source, socket, Handle::current()).and_then(|(desk, post)| {
+            let serve = move || {
+                desk.serve();
+                drop(ended);
+            };
+            thread::Builder::new().name("tftp".to_owned()).spawn(serve)?;
+            Ok(Leash(post))
+        });
+        let leash = match started {
+            Ok(leash) => leash,
+            Err(error) => return tracing::error!(%error, "TFTP cannot be served"),
+        };
+        let mut end = std::pin::pin!(end);
+        tokio::select! {
+            () = shutdown => leash.0.send(Message::Drain),
+            _ = &mut end => return,
         }
-        let end = Instant::now() + drain;
-        while !transfers.is_empty() {
-            select! {
-                _ = transfers.join_next() => {}
-                arrived = listen::receive(&shared.socket, &mut buffer) => match arrived {
-                    Ok(Some(arrival)) => shared.refuse(arrival, Fault::Stopping),
-                    Ok(None) => {}
-                    Err(_) => sleep(Duration::from_millis(100)).await,
-                },
-                () = sleep_until(end.into()) => break,
-            }
-        }
-        seats.stop_all();
-        while transfers.join_next().await.is_some() {}
+        let _ = end.await;
     }
 }
 
-impl Shared {
-    fn handle(
-        self: &Arc<Shared>,
-        arrival: Arrival,
-        asked: Asked,
-        seats: &Seats,
-        transfers: &mut JoinSet<()>,
-    ) {
-        let request = match asked {
-            Asked::Read(request) => request,
-            Asked::Write => return self.refuse(arrival, Fault::ReadOnly),
-            Asked::Illegal => return self.refuse(arrival, Fault::Illegal),
-            Asked::Nothing => return,
-        };
-        match seats.admit(arrival.peer, &request.name, Instant::now()) {
-            Admission::Duplicate => {}
-            Admission::Full => self.refuse(arrival, Fault::Busy),
-            Admission::Seated(seat, stopped) => {
-                let shared = Arc::clone(self);
-                transfers.spawn(async move { shared.serve(arrival, request, seat, stopped).await });
-            }
-        }
-    }
+/// Stops the serving thread when nobody waits for it any more.
+struct Leash(Post);
 
-    fn refuse(&self, arrival: Arrival, fault: Fault) {
-        tracing::debug!(peer = %arrival.peer, ?fault, "TFTP request refused");
-        listen::answer(&self.socket, arrival, &fault.packet());
-    }
-
-    async fn serve(
-        &self,
-        arrival: Arrival,
-        request: Request,
-        seat: Seat,
-        mut stopped: oneshot::Receiver<Abort>,
-    ) {
-        let opened = select! {
-            opened = self.source.open(arrival.peer.into(), &request.name) => opened,
-            _ = &mut stopped => return self.refuse(arrival, Fault::Stopping),
-        };
-        let content = match opened {
-            Ok(content) => content,
-            Err(Refusal::NotFound) => return self.refuse(arrival, Fault::NotFound),
-            Err(Refusal::Forbidden) => return self.refuse(arrival, Fault::Forbidden),
-            Err(Refusal::Busy) => return self.refuse(arrival, Fault::Busy),
-        };
-        let device = self.config.device.as_deref();
-        let socket = match listen::transfer_socket(arrival.local, arrival.peer, device) {
-            Ok(socket) => socket,
-            Err(error) => {
-                tracing::warn!(peer = %arrival.peer, %error, "no socket for a TFTP transfer");
-                self.refuse(arrival, Fault::Busy);
-                return content.ended(session::never_begun(&error));
-            }
-        };
-        let limits = Limits {
-            block_size: terms::largest_block(*arrival.peer.ip(), self.config.mtu),
-            window: self.config.max_window,
-        };
-        let (terms, oack) = terms::agree(&request, limits, content.size());
-        let session = Session {
-            socket,
-            transfer: Transfer::new(terms, self.config.rollover, oack.is_some()),
-            oack: oack.unwrap_or_default(),
-            blocks: Some(Blocks::new(content, terms.mode, terms.block_size)),
-            seat,
-            reads: &self.reads,
-            begun: Instant::now(),
-        };
-        session.run(stopped).await;
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.0.send(Message::Quit);
     }
 }

@@ -1,24 +1,16 @@
-//! Drives one transfer over its socket.
+//! One transfer over its socket.
 
 use std::{
     io::{self, ErrorKind},
-    pin::pin,
-    time::{Duration, Instant},
-};
-
-use tokio::{
-    net::UdpSocket,
-    select,
-    sync::{Semaphore, oneshot},
-    task::spawn_blocking,
-    time::sleep_until,
+    net::{SocketAddr, SocketAddrV4, UdpSocket},
+    time::Instant,
 };
 
 use crate::{
     blocks::Blocks,
+    listen,
     packet::Fault,
-    seats::Seat,
-    source::{Abort, Ending, Outcome},
+    source::{Abort, Content, Ending, Outcome, Turn},
     transfer::{Step, Transfer},
 };
 
@@ -28,153 +20,275 @@ const REPLY_LIMIT: usize = 512;
 /// Packets still read after the client's port was found closed.
 const UNREAD_LIMIT: usize = 64;
 
-/// One transfer, and what it needs from the server.
-pub struct Session<'a> {
-    /// Connected to the client.
-    pub socket: UdpSocket,
-    /// Decides what is sent next.
-    pub transfer: Transfer,
+/// One transfer.
+pub struct Session {
+    socket: UdpSocket,
+    peer: SocketAddrV4,
+    transfer: Transfer,
     /// Sent first, where options were agreed on.
-    pub oack: Vec<u8>,
+    oack: Vec<u8>,
     /// Taken while a thread reads the file.
-    pub blocks: Option<Blocks>,
-    /// Told whenever the client makes progress.
-    pub seat: Seat,
-    /// Bounds how many threads read files at once.
-    pub reads: &'a Semaphore,
-    /// The beginning of the transfer.
-    pub begun: Instant,
+    blocks: Option<Blocks>,
+    /// Bytes that may be sent before the next turn must be waited for.
+    allowance: u64,
+    /// What cannot be sent yet, and since when.
+    held: Option<(Step, Instant)>,
+    begun: Instant,
+    /// The client's last progress.
+    heard: Option<Instant>,
+    bytes: u64,
+    outcome: Option<Outcome>,
 }
 
-impl Session<'_> {
-    /// Runs the transfer to its end, or until `stopped` says to break it off, and tells the file's owner.
-    pub async fn run(mut self, mut stopped: oneshot::Receiver<Abort>) {
-        let mut bytes = 0;
-        let mut packet = Vec::new();
+/// What a transfer needs to go on.
+pub enum Need {
+    /// The next packet, or its deadline.
+    Nothing,
+    /// The file read from this block on; back with it by [`Session::loaded`].
+    Load(Blocks, u64),
+    /// A turn; it is given by [`Session::allow`].
+    Turn(Turn),
+    /// Nothing ever again: it is over.
+    End,
+}
+
+impl Session {
+    /// A transfer of `content` to `peer`, begun `now`; the `oack` goes first if there is one.
+    pub fn new(
+        socket: UdpSocket,
+        peer: SocketAddrV4,
+        transfer: Transfer,
+        oack: Option<Vec<u8>>,
+        blocks: Blocks,
+        now: Instant,
+    ) -> Session {
+        Session {
+            socket,
+            peer,
+            transfer,
+            oack: oack.unwrap_or_default(),
+            blocks: Some(blocks),
+            allowance: 0,
+            held: None,
+            begun: now,
+            heard: None,
+            bytes: 0,
+            outcome: None,
+        }
+    }
+
+    /// The client's last progress; `None` before the first.
+    pub fn heard(&self) -> Option<Instant> {
+        self.heard
+    }
+
+    /// When [`tick`](Session::tick) is due; `None` while the client is not to blame for anything.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.held.is_none().then(|| self.begun + self.transfer.deadline())
+    }
+
+    /// Sends the first packets. `scratch` is room to make packets in.
+    pub fn start(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
+        let step = self.transfer.start();
+        self.carry_out(step, now, scratch)
+    }
+
+    /// Takes a packet from the socket.
+    pub fn receive(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
         let mut reply = [0; REPLY_LIMIT];
-        let mut step = self.transfer.start();
-        let mut alarm = pin!(sleep_until(self.begun.into()));
-        let outcome = loop {
-            match self.carry_out(step, &mut packet).await {
-                Ok(()) => {}
-                Err(Outcome::Aborted(Abort::Gone)) => break self.gone(&mut bytes),
-                Err(outcome) => break outcome,
-            }
-            // Deadlines mostly move on with every ACK: an alarm that is merely early is left alone and set anew when
-            // it goes off.
-            let due = (self.begun + self.transfer.deadline()).into();
-            if alarm.is_elapsed() || alarm.deadline() > due {
-                alarm.as_mut().reset(due);
-            }
-            step = select! {
-                biased;
-                received = self.socket.recv(&mut reply) => match received {
-                    Ok(length) => self.receive(reply.get(..length).unwrap_or_default(), &mut bytes),
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => Step::End(self.gone(&mut bytes)),
-                    Err(_) => Step::Wait,
-                },
-                () = alarm.as_mut() => self.transfer.tick(self.begun.elapsed()),
-                abort = &mut stopped => Step::End(Outcome::Aborted(abort.unwrap_or(Abort::Stopped))),
-            };
+        let step = match self.socket.recv_from(&mut reply) {
+            Ok((length, from)) => self.take(reply.get(..length).unwrap_or_default(), from, now),
+            Err(_) => Step::Wait,
         };
-        match &outcome {
-            Outcome::Aborted(Abort::Unreadable(_)) => self.farewell(Fault::Unreadable),
-            Outcome::Aborted(Abort::Stopped) => self.farewell(Fault::Stopping),
-            _ => {}
-        }
-        let Session { seat, transfer, blocks, begun, .. } = self;
-        // Whoever hears of the ending may ask again at once.
-        drop(seat);
-        if let Some(blocks) = blocks {
-            let retransmissions = transfer.retransmissions();
-            blocks.ended(Ending { outcome, bytes, retransmissions, elapsed: begun.elapsed() });
-        }
+        self.carry_out(step, now, scratch)
     }
 
-    /// Sends what a step asks for; an error is the transfer's end.
-    async fn carry_out(&mut self, step: Step, packet: &mut Vec<u8>) -> Result<(), Outcome> {
-        match step {
-            Step::Wait => {}
-            Step::End(outcome) => return Err(outcome),
-            Step::SendOack => {
-                self.send(&self.oack).await?;
-                self.transfer.sent(self.begun.elapsed(), None, false);
-            }
-            Step::SendBlocks(range) => {
-                let mut through = *range.end();
-                let mut ends = false;
-                for block in range {
-                    ends = self.make(block, packet).await.map_err(|error| unreadable(&error))?;
-                    self.send(packet).await?;
-                    if ends {
-                        through = block;
-                        break;
-                    }
-                }
-                self.transfer.sent(self.begun.elapsed(), Some(through), ends);
-            }
+    /// Takes the errors from the socket. If the client's port is closed, what it said before that still counts, the
+    /// last ACK above all.
+    pub fn failed(&mut self, now: Instant) -> Need {
+        if !listen::refused(&self.socket, self.peer) {
+            return Need::Nothing;
         }
-        Ok(())
-    }
-
-    /// Makes the packet of `block`, with a thread reading the file where more of it is needed.
-    async fn make(&mut self, block: u64, packet: &mut Vec<u8>) -> io::Result<bool> {
-        let lost = || io::Error::other("reading it failed");
-        let mut blocks = self.blocks.take().ok_or_else(lost)?;
-        let mut loaded = Ok(());
-        if !blocks.ready(block) {
-            let _permit = self.reads.acquire().await.map_err(io::Error::other)?;
-            let reading = spawn_blocking(move || {
-                let loaded = blocks.load(block);
-                (blocks, loaded)
-            });
-            (blocks, loaded) = reading.await.map_err(|_| lost())?;
-        }
-        let made = loaded.and_then(|()| blocks.write(block, self.transfer.number(block), packet));
-        self.blocks = Some(blocks);
-        made
-    }
-
-    /// A packet that cannot leave is as good as lost on its way, and is sent again in time: links flap.
-    async fn send(&self, packet: &[u8]) -> Result<(), Outcome> {
-        match self.socket.send(packet).await {
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => Err(Outcome::Aborted(Abort::Gone)),
-            _ => Ok(()),
-        }
-    }
-
-    fn receive(&mut self, reply: &[u8], bytes: &mut u64) -> Step {
-        let now = self.begun.elapsed();
-        let before = self.transfer.acknowledged();
-        let step = self.transfer.receive(now, reply);
-        let acknowledged = self.transfer.acknowledged();
-        if acknowledged > before {
-            self.seat.heard(self.begun + now);
-            if let Some(blocks) = &mut self.blocks {
-                *bytes = blocks.acknowledge(acknowledged);
-            }
-        }
-        // A client that sends nonsense without pause does not stop the clock.
-        if step == Step::Wait { self.transfer.tick(now) } else { step }
-    }
-
-    /// The client's port is closed; but what it said before that still counts, the last ACK above all.
-    fn gone(&mut self, bytes: &mut u64) -> Outcome {
         let mut reply = [0; REPLY_LIMIT];
         for _ in 0..UNREAD_LIMIT {
-            let Ok(length) = self.socket.try_recv(&mut reply) else {
+            let Ok((length, from)) = self.socket.recv_from(&mut reply) else {
                 break;
             };
-            if let Step::End(outcome) = self.receive(reply.get(..length).unwrap_or_default(), bytes) {
-                return outcome;
+            if let Step::End(outcome) = self.take(reply.get(..length).unwrap_or_default(), from, now) {
+                return self.end(outcome);
             }
         }
-        self.transfer.gone()
+        self.end(self.transfer.gone())
     }
 
-    /// ERROR is sent once, and not waited for (RFC 1350 §7).
-    fn farewell(&self, fault: Fault) {
-        let _ = self.socket.try_send(&fault.packet());
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
+        if self.held.is_some() {
+            return Need::Nothing;
+        }
+        let step = self.transfer.tick(now - self.begun);
+        self.carry_out(step, now, scratch)
+    }
+
+    /// Takes the file back from its reader.
+    pub fn loaded(
+        &mut self,
+        mut blocks: Blocks,
+        loaded: io::Result<()>,
+        now: Instant,
+        scratch: &mut Vec<u8>,
+    ) -> Need {
+        if self.transfer.acknowledged() > 0 {
+            self.bytes = blocks.acknowledge(self.transfer.acknowledged());
+        }
+        self.blocks = Some(blocks);
+        if self.outcome.is_some() {
+            return Need::End;
+        }
+        match loaded {
+            Ok(()) => self.go_on(now, scratch),
+            Err(error) => self.end(unreadable(&error)),
+        }
+    }
+
+    /// Allows so many bytes more.
+    pub fn allow(&mut self, bytes: u64, now: Instant, scratch: &mut Vec<u8>) -> Need {
+        self.allowance = self.allowance.saturating_add(bytes);
+        self.go_on(now, scratch)
+    }
+
+    /// Breaks it off, for a reason of ours.
+    pub fn abort(&mut self, abort: Abort) -> Need {
+        self.end(Outcome::Aborted(abort))
+    }
+
+    /// Tells the file's owner how it ended.
+    pub fn close(self, now: Instant) {
+        if let Some(blocks) = self.blocks {
+            blocks.ended(Ending {
+                outcome: self.outcome.unwrap_or(Outcome::Aborted(Abort::Stopped)),
+                bytes: self.bytes,
+                retransmissions: self.transfer.retransmissions(),
+                elapsed: now - self.begun,
+            });
+        }
+    }
+
+    /// Ends it, at once or as soon as the file's reader is done.
+    fn end(&mut self, outcome: Outcome) -> Need {
+        if self.outcome.is_none() {
+            // ERROR is sent once, and not waited for (RFC 1350 §7).
+            match &outcome {
+                Outcome::Aborted(Abort::Unreadable(_)) => self.send(&Fault::Unreadable.packet()),
+                Outcome::Aborted(Abort::Stopped) => self.send(&Fault::Stopping.packet()),
+                _ => {}
+            }
+            self.outcome = Some(outcome);
+        }
+        if self.blocks.is_some() { Need::End } else { Need::Nothing }
+    }
+
+    fn take(&mut self, reply: &[u8], from: SocketAddr, now: Instant) -> Step {
+        if from != SocketAddr::V4(self.peer) {
+            // RFC 1350 §4: whoever sends here from elsewhere is told so, and the transfer is not disturbed. An ERROR is
+            // never answered (§7).
+            if !matches!(reply, [0, 5, ..]) {
+                let _ = self.socket.send_to(&Fault::Stranger.packet(), from);
+            }
+            return Step::Wait;
+        }
+        let elapsed = now - self.begun;
+        let before = self.transfer.acknowledged();
+        let step = self.transfer.receive(elapsed, reply);
+        let acknowledged = self.transfer.acknowledged();
+        if acknowledged > before {
+            self.heard = Some(now);
+            if let Some(blocks) = &mut self.blocks {
+                self.bytes = blocks.acknowledge(acknowledged);
+            }
+        }
+        step
+    }
+
+    /// Sends what was held back. Waiting for us is not held against the client.
+    fn go_on(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
+        let Some((step, since)) = self.held.take() else {
+            return Need::Nothing;
+        };
+        self.transfer.held(now - since);
+        self.carry_out(step, now, scratch)
+    }
+
+    fn carry_out(&mut self, step: Step, now: Instant, scratch: &mut Vec<u8>) -> Need {
+        match (step, &mut self.held) {
+            (_, _) if self.outcome.is_some() => Need::Nothing,
+            (Step::Wait, _) => Need::Nothing,
+            (Step::End(outcome), _) => self.end(outcome),
+            // The transfer has thought better of what waits.
+            (step, Some((held, _))) => {
+                *held = step;
+                Need::Nothing
+            }
+            (Step::SendOack, None) => {
+                self.send(&self.oack);
+                self.transfer.sent(now - self.begun, None, false);
+                Need::Nothing
+            }
+            (Step::SendBlocks(range), None) => self.send_blocks(*range.start(), *range.end(), now, scratch),
+        }
+    }
+
+    fn send_blocks(&mut self, first: u64, last: u64, now: Instant, scratch: &mut Vec<u8>) -> Need {
+        for block in first..=last {
+            let Some(blocks) = &mut self.blocks else {
+                return Need::Nothing;
+            };
+            let need = if self.allowance == 0 { blocks.turn().map(Need::Turn) } else { None };
+            if need.is_none() && self.allowance == 0 {
+                self.allowance = u64::MAX;
+            }
+            let need = match need {
+                None => match blocks.ready(block) {
+                    Ok(true) => None,
+                    Ok(false) => self.blocks.take().map(|blocks| Need::Load(blocks, block)),
+                    Err(error) => return self.end(unreadable(&error)),
+                },
+                need => need,
+            };
+            if let Some(need) = need {
+                if block > first {
+                    self.transfer.sent(now - self.begun, Some(block - 1), false);
+                }
+                self.held = Some((Step::SendBlocks(block..=last), now));
+                return need;
+            }
+            let Some(blocks) = &mut self.blocks else {
+                return Need::Nothing;
+            };
+            let ends = match blocks.write(block, self.transfer.number(block), scratch) {
+                Ok(ends) => ends,
+                Err(error) => return self.end(unreadable(&error)),
+            };
+            self.send(scratch);
+            if self.allowance < u64::MAX {
+                self.allowance = self.allowance.saturating_sub(scratch.len() as u64);
+            }
+            if ends || block == last {
+                self.transfer.sent(now - self.begun, Some(block), ends);
+                break;
+            }
+        }
+        Need::Nothing
+    }
+
+    /// A packet that cannot leave is as good as lost on its way, and is sent again in time: links flap. The first
+    /// failure may be about an earlier packet.
+    fn send(&self, packet: &[u8]) {
+        if let Err(error) = self.socket.send_to(packet, self.peer)
+            && error.kind() == ErrorKind::ConnectionRefused
+        {
+            let _ = self.socket.send_to(packet, self.peer);
+        }
     }
 }
 
@@ -182,8 +296,9 @@ fn unreadable(error: &io::Error) -> Outcome {
     Outcome::Aborted(Abort::Unreadable(error.to_string()))
 }
 
-/// The ending of a file that was opened but never sent.
-pub fn never_begun(error: &io::Error) -> Ending {
+/// Tells the owner of a file that it was opened but never sent.
+pub fn never_begun(content: Box<dyn Content>, error: &io::Error) {
     let outcome = Outcome::Aborted(Abort::NoSocket(error.to_string()));
-    Ending { outcome, bytes: 0, retransmissions: 0, elapsed: Duration::ZERO }
+    let ending = Ending { outcome, bytes: 0, retransmissions: 0, elapsed: std::time::Duration::ZERO };
+    content.ended(ending);
 }

@@ -1,16 +1,19 @@
 //! What a server needs from its owner: the files, and somebody to tell how each transfer ended.
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 /// The answer to a request, under way.
-pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Content>, Refusal>> + Send + 'a>>;
+pub type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Content>, Refusal>> + Send>>;
+
+/// A wait for more to be allowed on its way: how many bytes of the file may be sent then.
+pub type Turn = Pin<Box<dyn Future<Output = u64> + Send>>;
 
 /// Decides what each client may read.
 pub trait Source: Send + Sync + 'static {
     /// Opens `name` for `peer`, or refuses it. `name` is as the client wrote it (bytes that are not UTF-8 replaced by
     /// U+FFFD): it may hold `..`, backslashes or anything else, and must not be trusted as a path. A client that
     /// waits here keeps no other waiting; the future is dropped when the server stops.
-    fn open<'a>(&'a self, peer: SocketAddr, name: &'a str) -> Opening<'a>;
+    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening;
 }
 
 /// A file as it was when it was opened.
@@ -21,6 +24,18 @@ pub trait Content: Send + Sync + 'static {
     /// Reads at `offset` into `buffer`, as much as one read gives; 0 only at the end. May block on a disk: it is
     /// called on a thread made for that.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// The same for what is in memory already. Everybody's transfers wait for this one, so it must not block: where it
+    /// would have to, it fails with `WouldBlock`, and [`read_at`](Content::read_at) is called instead.
+    fn read_ready(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = (offset, buffer);
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// What must be waited for before more of the file is sent, repetitions included; `None` if there is no limit.
+    fn turn(&self) -> Option<Turn> {
+        None
+    }
 
     /// Called whenever the client has acknowledged more: `bytes` of this file since its beginning, in one piece.
     /// Must not block.

@@ -1,7 +1,5 @@
 //! What server and client agree on before the first block.
 
-use std::net::Ipv4Addr;
-
 use tftpd::{OptionType, TransferOption};
 
 use crate::{
@@ -35,9 +33,9 @@ pub struct Terms {
 const WINDOW_BYTES: u32 = 128 * 1024;
 
 /// The largest block that does not make an IPv4 packet longer than `mtu`: 20 bytes of IP, 8 of UDP and 4 of TFTP go
-/// besides the data. Towards the loopback interface nothing is ever fragmented.
-pub fn largest_block(peer: Ipv4Addr, mtu: u16) -> u16 {
-    if peer.is_loopback() { 65464 } else { mtu.saturating_sub(32).clamp(8, 65464) }
+/// besides the data.
+pub fn largest_block(mtu: u16) -> u16 {
+    mtu.saturating_sub(32).clamp(8, 65464)
 }
 
 /// Agrees on terms, and returns the OACK to be sent first: `None` when no option is agreed on, and the transfer

@@ -106,6 +106,11 @@ impl Transfer {
         self.resend_at = now + self.timer.timeout();
     }
 
+    /// Notes that a step was held back for so long before its packets could leave, which is not the client's fault.
+    pub fn held(&mut self, time: Duration) {
+        self.give_up_at += time;
+    }
+
     /// Takes a packet from the client.
     pub fn receive(&mut self, now: Duration, packet: &[u8]) -> Step {
         match packet::read_reply(packet) {

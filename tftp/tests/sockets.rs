@@ -52,12 +52,15 @@ fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
     let client = running.asking(&plain("f"));
     let (packet, transfer) = next(&client);
     let stranger = client_at(Ipv4Addr::LOCALHOST);
-    stranger.connect(transfer).unwrap();
-    for packet in [ack(1), b"\0\x05\0\0stop\0".to_vec()] {
-        stranger.send(&packet).unwrap();
-        let refused = stranger.recv(&mut [0; 64]).unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    stranger.send_to(b"\0\x05\0\0stop\0", transfer).unwrap();
+    for packet in [ack(1), plain("f")] {
+        stranger.send_to(&packet, transfer).unwrap();
+        error(&stranger, 5);
     }
+    // One that does not wait for its answer leaves a "port unreachable" behind.
+    let hasty = client_at(Ipv4Addr::LOCALHOST);
+    hasty.send_to(&ack(1), transfer).unwrap();
+    drop(hasty);
     assert_eq!(finish(&client, packet, transfer), noise(2000, 2));
     assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
 }

@@ -4,24 +4,31 @@
 mod tests;
 
 use std::fs::File;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, Turn};
 
+use super::rate::{PIECE, Rate};
 use super::{Fetch, Plane, Served, Track};
 
 /// The plane as a TFTP server sees it.
-pub struct Files<P>(pub Arc<P>);
+pub struct Files<P> {
+    /// Decides who gets what.
+    pub plane: Arc<P>,
+    /// What files from disk wait on.
+    pub rate: Rate,
+}
 
 impl<P: Plane> Source for Files<P> {
-    fn open<'a>(&'a self, peer: SocketAddr, name: &'a str) -> Opening<'a> {
+    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
         Box::pin(async move {
-            let fetch = Fetch { peer, path: name.to_owned(), user_agent: None, head_only: false };
-            let (served, tracker) = self.0.fetch(fetch).await;
+            let fetch = Fetch { peer, path: name, user_agent: None, head_only: false };
+            let (served, tracker) = self.plane.fetch(fetch).await;
             let (bytes, size) = match served {
                 Served::NotFound => return Err(Refusal::NotFound),
                 Served::Busy => return Err(Refusal::Busy),
@@ -31,7 +38,8 @@ impl<P: Plane> Source for Files<P> {
                 }
                 Served::File(file) => (Octets::Disk(file.file), file.size),
             };
-            Ok(Box::new(Transfer { bytes, size, tracker }) as Box<dyn Content>)
+            let rate = self.rate.clone();
+            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip() }) as Box<dyn Content>)
         })
     }
 }
@@ -45,6 +53,8 @@ struct Transfer<T> {
     bytes: Octets,
     size: u64,
     tracker: T,
+    rate: Rate,
+    phone: IpAddr,
 }
 
 impl<T: Track> Content for Transfer<T> {
@@ -54,15 +64,35 @@ impl<T: Track> Content for Transfer<T> {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.bytes {
-            Octets::Memory(bytes) => {
-                let rest =
-                    usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
-                let length = rest.len().min(buffer.len());
-                buffer[..length].copy_from_slice(&rest[..length]);
-                Ok(length)
-            }
+            Octets::Memory(bytes) => Ok(copy(bytes, offset, buffer)),
             Octets::Disk(file) => file.read_at(buffer, offset),
         }
+    }
+
+    fn read_ready(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.bytes {
+            Octets::Memory(bytes) => Ok(copy(bytes, offset, buffer)),
+            Octets::Disk(file) => {
+                let mut parts = [IoSliceMut::new(buffer)];
+                match preadv2(file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
+                    // Not every file system can tell what is in memory.
+                    Err(Errno::OPNOTSUPP) => Err(io::ErrorKind::WouldBlock.into()),
+                    read => Ok(read?),
+                }
+            }
+        }
+    }
+
+    fn turn(&self) -> Option<Turn> {
+        // A document never waits behind firmware.
+        if !self.rate.is_limited() || matches!(self.bytes, Octets::Memory(_)) {
+            return None;
+        }
+        let (rate, phone) = (self.rate.clone(), self.phone);
+        Some(Box::pin(async move {
+            rate.take(phone, PIECE).await;
+            PIECE
+        }))
     }
 
     fn acknowledged(&self, bytes: u64) {
@@ -84,6 +114,14 @@ impl<T: Track> Content for Transfer<T> {
             Outcome::TimedOut => self.tracker.broken("the phone fell silent"),
         }
     }
+}
+
+/// Copies from `offset` on as much as there is and fits.
+fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+    let length = rest.len().min(buffer.len());
+    buffer[..length].copy_from_slice(&rest[..length]);
+    length
 }
 
 fn reason(abort: Abort) -> String {

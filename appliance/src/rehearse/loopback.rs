@@ -44,7 +44,6 @@ pub fn place() -> Place {
     Place {
         device: None,
         network: NETWORK,
-        mtu: 1500,
         http: vec![any, any],
         tftp: any,
         dhcp_loopback: Some(any),

@@ -4,9 +4,10 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use transload_tftp::{Content, Ending};
+use transload_tftp::{Content, Ending, Turn};
 
 /// A file in memory that keeps what it was told.
 #[derive(Clone, Default)]
@@ -14,6 +15,10 @@ pub struct Memory {
     pub bytes: Arc<Vec<u8>>,
     /// Reads beyond this fail as if the file had become shorter.
     pub cut_at: Option<u64>,
+    /// Nothing of it can be read without blocking.
+    pub on_disk: bool,
+    /// So many bytes may be sent each millisecond.
+    pub pace: Option<u64>,
     pub acknowledged: Arc<Mutex<u64>>,
     pub endings: Arc<Mutex<Vec<Ending>>>,
 }
@@ -40,6 +45,18 @@ impl Content for Memory {
         let length = rest.len().min(buffer.len());
         buffer[..length].copy_from_slice(&rest[..length]);
         Ok(length)
+    }
+
+    fn read_ready(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.on_disk { Err(io::ErrorKind::WouldBlock.into()) } else { self.read_at(offset, buffer) }
+    }
+
+    fn turn(&self) -> Option<Turn> {
+        let pace = self.pace?;
+        Some(Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            pace
+        }))
     }
 
     fn acknowledged(&self, bytes: u64) {

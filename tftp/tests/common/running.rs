@@ -29,16 +29,16 @@ pub struct Shelf {
 }
 
 impl Source for Shelf {
-    fn open<'a>(&'a self, _peer: SocketAddr, name: &'a str) -> Opening<'a> {
+    fn open(self: Arc<Self>, _peer: SocketAddr, name: String) -> Opening {
         Box::pin(async move {
-            self.asked.lock().unwrap().push(name.to_owned());
-            match name {
+            self.asked.lock().unwrap().push(name.clone());
+            match name.as_str() {
                 "forbidden" => return Err(Refusal::Forbidden),
                 "later" => return Err(Refusal::Busy),
                 "slow" => self.go_on.notified().await,
                 _ => {}
             }
-            let file = self.files.get(name).ok_or(Refusal::NotFound)?;
+            let file = self.files.get(&name).ok_or(Refusal::NotFound)?;
             Ok(Box::new(file.opened()) as Box<dyn Content>)
         })
     }

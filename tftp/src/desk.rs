@@ -1,0 +1,389 @@
+//! The thread that serves: it alone owns the sockets, and takes turns among all transfers, a packet at a time. Whatever
+//! may take long (opening a file, reading it from a disk) is done elsewhere, and comes back by [`post`](crate::post).
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    io,
+    net::UdpSocket,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
+};
+use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle};
+
+use crate::{
+    blocks::Blocks,
+    listen::{self, Arrival},
+    packet::Fault,
+    post::{self, Inbox, Message, Post},
+    request::{self, Asked, Request},
+    seats::{Admission, Key, Seats},
+    server::Config,
+    session::{self, Need, Session},
+    source::{Abort, Content, Refusal, Source},
+    terms::{self, Limits},
+    transfer::Transfer,
+};
+
+/// Longest request read; RFC 2347 asks for 512 bytes.
+const REQUEST_LIMIT: usize = 2048;
+/// Requests taken before transfers under way have their turn again.
+const REQUESTS_AT_ONCE: usize = 32;
+/// Transfers served before requests and deadlines have their turn again.
+const EVENTS_AT_ONCE: usize = 64;
+/// Threads that read files at once. A disk serves few readers better than many.
+const READERS: usize = 8;
+/// A client that asks again from the same port, after its transfer had begun and then stood still this long, has
+/// started anew; before that its request is a duplicate that was under way.
+const SILENCE: Duration = Duration::from_secs(3);
+/// What is assumed where the system knows no route to a client.
+const ETHERNET: u16 = 1500;
+
+/// Events that are not of a seat.
+const REQUESTS: u64 = u64::MAX;
+const POST: u64 = u64::MAX - 1;
+
+/// Everything there is to a running server.
+pub struct Desk {
+    config: Config,
+    source: Arc<dyn Source>,
+    runtime: Handle,
+    reads: Arc<Semaphore>,
+    socket: UdpSocket,
+    epoll: Epoll,
+    inbox: Inbox,
+    post: Post,
+    seats: Seats,
+    opening: HashMap<u64, Opening>,
+    transfers: HashMap<u64, Seated>,
+    /// Deadlines mostly move on with every packet: an alarm that is merely early is set anew when it goes off.
+    alarms: BinaryHeap<Reverse<(Instant, u64)>>,
+    /// When transfers still under way are broken off.
+    draining: Option<Instant>,
+    /// Room to make packets in.
+    scratch: Vec<u8>,
+}
+
+/// A client whose request the source thinks about.
+struct Opening {
+    arrival: Arrival,
+    request: Request,
+    task: AbortHandle,
+}
+
+/// A client that is being served.
+struct Seated {
+    key: Key,
+    session: Session,
+    /// The earliest alarm that is set for it.
+    alarm: Option<Instant>,
+    /// What it waits for, unless the file's reader.
+    turn: Option<AbortHandle>,
+}
+
+impl Seated {
+    /// The alarm to be set, if none goes off in time; it then counts as set.
+    fn earlier_alarm(&mut self) -> Option<Instant> {
+        let due = self.session.deadline()?;
+        if self.alarm.is_some_and(|alarm| alarm <= due) {
+            return None;
+        }
+        self.alarm = Some(due);
+        self.alarm
+    }
+}
+
+impl Desk {
+    /// A desk that serves requests arriving at `socket`, and where to leave messages for it.
+    pub fn new(
+        config: Config,
+        source: Arc<dyn Source>,
+        socket: UdpSocket,
+        runtime: Handle,
+    ) -> io::Result<(Desk, Post)> {
+        let (post, inbox) = post::open()?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, REQUESTS))?;
+        epoll.add(&inbox, EpollEvent::new(EpollFlags::EPOLLIN, POST))?;
+        let desk = Desk {
+            seats: Seats::new(config.max_transfers, config.max_per_peer),
+            config,
+            source,
+            runtime,
+            reads: Arc::new(Semaphore::new(READERS)),
+            socket,
+            epoll,
+            inbox,
+            post: post.clone(),
+            opening: HashMap::new(),
+            transfers: HashMap::new(),
+            alarms: BinaryHeap::new(),
+            draining: None,
+            scratch: Vec::new(),
+        };
+        Ok((desk, post))
+    }
+
+    /// Serves until told to drain or to quit.
+    pub fn serve(mut self) {
+        let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
+        loop {
+            let ready = match self.epoll.wait(&mut events, self.pause()) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => 0,
+                Err(error) => {
+                    tracing::error!(%error, "TFTP can wait for packets no longer");
+                    return;
+                }
+            };
+            let now = Instant::now();
+            for event in events.iter().take(ready) {
+                match event.data() {
+                    REQUESTS => self.requests(now),
+                    POST => {
+                        self.inbox.silence();
+                        while let Some(message) = self.inbox.next() {
+                            if !self.message(message, now) {
+                                return;
+                            }
+                        }
+                    }
+                    seat if event.events().contains(EpollFlags::EPOLLERR) => {
+                        self.with(seat, now, |session, _| session.failed(now));
+                    }
+                    seat => self.with(seat, now, |session, scratch| session.receive(now, scratch)),
+                }
+            }
+            self.ring(now);
+            if let Some(end) = self.draining {
+                if now >= end {
+                    self.stop_all(now);
+                }
+                if self.opening.is_empty() && self.transfers.is_empty() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// How long nothing is to be done, if no packet comes.
+    fn pause(&self) -> EpollTimeout {
+        let alarm = self.alarms.peek().map(|Reverse((due, _))| *due);
+        let Some(next) = [alarm, self.draining].into_iter().flatten().min() else {
+            return EpollTimeout::NONE;
+        };
+        // Rounded up, or the last part of a millisecond would be spent turning round and round.
+        let milliseconds = next.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
+        EpollTimeout::from(u16::try_from(milliseconds).unwrap_or(u16::MAX))
+    }
+
+    fn requests(&mut self, now: Instant) {
+        let mut buffer = [0; REQUEST_LIMIT];
+        for _ in 0..REQUESTS_AT_ONCE {
+            match listen::receive(&self.socket, &mut buffer) {
+                Ok(Some(arrival)) => {
+                    let asked = request::read(buffer.get(..arrival.length).unwrap_or_default());
+                    self.request(arrival, asked, now);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        tracing::warn!(%error, "the TFTP port failed; trying again");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, arrival: Arrival, asked: Asked, now: Instant) {
+        let request = match asked {
+            Asked::Read(_) if self.draining.is_some() => return self.refuse(arrival, Fault::Stopping),
+            Asked::Read(request) => request,
+            Asked::Write => return self.refuse(arrival, Fault::ReadOnly),
+            Asked::Illegal => return self.refuse(arrival, Fault::Illegal),
+            Asked::Nothing => return,
+        };
+        let key = (arrival.peer, request.name.clone());
+        let mut admission = self.seats.admit(key.clone());
+        if let Admission::Duplicate(seat) = admission
+            && let Some(seated) = self.transfers.get(&seat)
+            && seated.session.heard().is_some_and(|heard| now - heard >= SILENCE)
+        {
+            self.with(seat, now, |session, _| session.abort(Abort::Restarted));
+            admission = self.seats.admit(key);
+        }
+        match admission {
+            Admission::Duplicate(_) => {}
+            Admission::Full => self.refuse(arrival, Fault::Busy),
+            Admission::Seated(seat) => {
+                let opening = Arc::clone(&self.source).open(arrival.peer.into(), request.name.clone());
+                let opening = self.runtime.spawn(opening);
+                let task = opening.abort_handle();
+                let post = self.post.clone();
+                self.runtime.spawn(async move {
+                    post.send(Message::Opened { seat, content: opening.await.ok() });
+                });
+                self.opening.insert(seat, Opening { arrival, request, task });
+            }
+        }
+    }
+
+    fn refuse(&self, arrival: Arrival, fault: Fault) {
+        tracing::debug!(peer = %arrival.peer, ?fault, "TFTP request refused");
+        listen::answer(&self.socket, arrival, &fault.packet());
+    }
+
+    /// Takes a message; `false` if it is to stop at once.
+    fn message(&mut self, message: Message, now: Instant) -> bool {
+        match message {
+            Message::Opened { seat, content } => {
+                if let Some(Opening { arrival, request, .. }) = self.opening.remove(&seat) {
+                    self.opened(seat, arrival, request, content, now);
+                }
+            }
+            Message::Loaded { seat, loaded: Some((blocks, loaded)) } => {
+                self.with(seat, now, |session, scratch| session.loaded(blocks, loaded, now, scratch));
+            }
+            Message::Loaded { seat, loaded: None } => self.leave(seat, now),
+            Message::Allowed { seat, bytes } => {
+                if let Some(seated) = self.transfers.get_mut(&seat) {
+                    seated.turn = None;
+                }
+                self.with(seat, now, |session, scratch| session.allow(bytes, now, scratch));
+            }
+            Message::Drain => self.draining = Some(now + self.config.drain),
+            Message::Quit => return false,
+        }
+        true
+    }
+
+    fn opened(
+        &mut self,
+        seat: u64,
+        arrival: Arrival,
+        request: Request,
+        content: Option<Result<Box<dyn Content>, Refusal>>,
+        now: Instant,
+    ) {
+        let fault = match content {
+            Some(Ok(content)) => return self.begin(seat, arrival, request, content, now),
+            Some(Err(Refusal::NotFound)) => Fault::NotFound,
+            Some(Err(Refusal::Forbidden)) => Fault::Forbidden,
+            Some(Err(Refusal::Busy)) | None => Fault::Busy,
+        };
+        self.seats.leave(&(arrival.peer, request.name));
+        self.refuse(arrival, fault);
+    }
+
+    fn begin(
+        &mut self,
+        seat: u64,
+        arrival: Arrival,
+        request: Request,
+        content: Box<dyn Content>,
+        now: Instant,
+    ) {
+        let device = self.config.device.as_deref();
+        let socket = listen::transfer_socket(arrival.local, device).and_then(|socket| {
+            self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, seat))?;
+            Ok(socket)
+        });
+        let socket = match socket {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::warn!(peer = %arrival.peer, %error, "no socket for a TFTP transfer");
+                self.seats.leave(&(arrival.peer, request.name));
+                self.refuse(arrival, Fault::Busy);
+                return session::never_begun(content, &error);
+            }
+        };
+        let mtu = listen::mtu_towards(arrival.peer, device).unwrap_or(ETHERNET);
+        let limits = Limits { block_size: terms::largest_block(mtu), window: self.config.max_window };
+        let (terms, oack) = terms::agree(&request, limits, content.size());
+        let transfer = Transfer::new(terms, self.config.rollover, oack.is_some());
+        let blocks = Blocks::new(content, terms.mode, terms.block_size);
+        let session = Session::new(socket, arrival.peer, transfer, oack, blocks, now);
+        let key = (arrival.peer, request.name);
+        self.transfers.insert(seat, Seated { key, session, alarm: None, turn: None });
+        self.with(seat, now, |session, scratch| session.start(now, scratch));
+    }
+
+    /// Lets a transfer do something, and sees to what it needs then.
+    fn with(&mut self, seat: u64, now: Instant, act: impl FnOnce(&mut Session, &mut Vec<u8>) -> Need) {
+        let Some(seated) = self.transfers.get_mut(&seat) else { return };
+        let need = act(&mut seated.session, &mut self.scratch);
+        if let Some(due) = seated.earlier_alarm() {
+            self.alarms.push(Reverse((due, seat)));
+        }
+        match need {
+            Need::Nothing => {}
+            Need::Load(blocks, block) => self.load(seat, blocks, block),
+            Need::Turn(turn) => {
+                let post = self.post.clone();
+                let task = self.runtime.spawn(async move {
+                    let bytes = turn.await;
+                    post.send(Message::Allowed { seat, bytes });
+                });
+                seated.turn = Some(task.abort_handle());
+            }
+            Need::End => self.leave(seat, now),
+        }
+    }
+
+    fn load(&self, seat: u64, mut blocks: Blocks, block: u64) {
+        let (post, reads) = (self.post.clone(), Arc::clone(&self.reads));
+        self.runtime.spawn(async move {
+            let _permit = reads.acquire().await;
+            let reading = tokio::task::spawn_blocking(move || {
+                let loaded = blocks.load(block);
+                (blocks, loaded)
+            });
+            post.send(Message::Loaded { seat, loaded: reading.await.ok() });
+        });
+    }
+
+    fn leave(&mut self, seat: u64, now: Instant) {
+        if let Some(Seated { key, session, turn, .. }) = self.transfers.remove(&seat) {
+            // Whoever hears of the ending may ask again at once.
+            self.seats.leave(&key);
+            if let Some(turn) = turn {
+                turn.abort();
+            }
+            session.close(now);
+        }
+    }
+
+    /// Sees to all whose deadline has come.
+    fn ring(&mut self, now: Instant) {
+        let due_by = |alarm: &Reverse<(Instant, u64)>| alarm.0.0 <= now;
+        while let Some(Reverse((due, seat))) = self.alarms.peek().copied().filter(due_by) {
+            self.alarms.pop();
+            let Some(seated) = self.transfers.get_mut(&seat).filter(|seated| seated.alarm == Some(due))
+            else {
+                continue;
+            };
+            seated.alarm = None;
+            self.with(seat, now, |session, scratch| session.tick(now, scratch));
+        }
+    }
+
+    /// Breaks off everything. A transfer whose file is being read ends when that is done.
+    fn stop_all(&mut self, now: Instant) {
+        let opening: Vec<Opening> = self.opening.drain().map(|(_, opening)| opening).collect();
+        for Opening { arrival, request, task } in opening {
+            task.abort();
+            self.seats.leave(&(arrival.peer, request.name));
+            self.refuse(arrival, Fault::Stopping);
+        }
+        let seats: Vec<u64> = self.transfers.keys().copied().collect();
+        for seat in seats {
+            self.with(seat, now, |session, _| session.abort(Abort::Stopped));
+        }
+    }
+}
