@@ -38,6 +38,7 @@ def phone(model, number, version, **more):
         "user_agent": number % 7 != 3,
         "profile_walk": ("first", "named", "cfg")[number % 3],
         "default_only": number % 8 == 6,
+        "page": ("whole", "escaped", "no-udi", "off", "whole")[number % 5],
         "product": model.replace("NR", "") if number % 2 else model,
         **more,
     }

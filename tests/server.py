@@ -13,7 +13,8 @@ ADDRESS = "10.23.45.67"
 NETWORK = "10.23.45"
 
 # The server's patience, shortened as the phones' clocks are.
-TIMING = {"already-there": "8s", "transfer-idle": "6s", "flash": "30s", "license": "5s", "not-asking": "20s"}
+TIMING = {"already-there": "8s", "transfer-idle": "6s", "flash": "30s", "license": "5s", "not-asking": "20s",
+          "quiet": "1s"}
 
 
 def binary():

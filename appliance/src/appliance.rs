@@ -22,6 +22,7 @@ use crate::home;
 use crate::ledger::{Ledger, Restored};
 use crate::library::Shelf;
 use crate::place::Place;
+use crate::probe;
 use crate::state_lock::{self, StateLock};
 
 /// How often the library folder is compared with what is known of it, in real time.
@@ -101,6 +102,8 @@ impl Appliance {
         tasks.spawn(tftp.run(stop.clone().cancelled_owned()));
         tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));
         tasks.spawn(keep_house(Arc::clone(&bench), stop.clone()));
+        let visitor = probe::Visitor::new(&place, speed);
+        tasks.spawn(probe::serve(visitor, Arc::clone(&bench), stop.clone()));
         Ok(Self {
             bench,
             http,
@@ -156,6 +159,11 @@ impl Appliance {
         self.bench.set_rules(rules, catalog, roster);
         self.bench.set_shelf(shelf);
         Ok(())
+    }
+
+    /// The port that phones' own pages are looked for at.
+    pub fn page_port(&self) -> u16 {
+        self.place.page_port
     }
 
     /// The DHCP server, where it is on.

@@ -18,6 +18,7 @@ mod ledger;
 mod library;
 mod logs;
 mod place;
+mod probe;
 mod progress;
 mod rehearse;
 mod reload;

@@ -18,6 +18,8 @@ pub struct Place {
     pub http: Vec<SocketAddrV4>,
     /// TFTP.
     pub tftp: SocketAddrV4,
+    /// The port of phones' own pages.
+    pub page_port: u16,
     /// DHCP on loopback, where there is no interface to serve.
     pub dhcp_loopback: Option<SocketAddrV4>,
     /// Page and API.
@@ -68,6 +70,7 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
     Ok(Place {
         http: config.files.http.iter().map(|port| at(*port)).collect(),
         tftp: at(config.files.tftp),
+        page_port: 80,
         dhcp_loopback: None,
         admin: config.admin.listen,
         token: token(config)?,

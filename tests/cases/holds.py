@@ -147,8 +147,9 @@ def missing_component(bench):
 @case("holds: where the VID decides and is not known, the phone does not cross")
 def unknown_vid(bench):
     firmware = library(bench)
-    phones = [fleet.phone("7841", 1, OLD, roster_vid=False), fleet.phone("8851", 2, OLD, roster_vid=False),
-              fleet.phone("7861", 3, ENTERPRISE_12, roster_vid=False, roster_load=True)]
+    phones = [fleet.phone("7841", 1, OLD, roster_vid=False, page="off"),
+              fleet.phone("8851", 2, OLD, roster_vid=False, page="no-udi"),
+              fleet.phone("7861", 3, ENTERPRISE_12, roster_vid=False, roster_load=True, page="off")]
     server = bench.server(firmware, phones).start()
     with bench.fleet(phones, firmware) as phones_on:
         phones_on.power_on()

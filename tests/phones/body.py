@@ -40,6 +40,7 @@ class Phone:
         self.profile_walk = config.get("profile_walk", "first")  # first | named | cfg: which of the URLs it knows
         self.default_only = config.get("default_only", False)    # reads XMLDefault, as if it had no file of its own
         self.keeps_boot = config.get("keeps_boot", False)      # does not fetch boot components that it has
+        self.page = config.get("page", "whole")        # its own: whole | escaped | no-udi | off
         self.factor = config.get("factor", 20)
         self.flash_seconds = config.get("flash_seconds", 0.3)
         self.rate = config.get("rate", 0)              # bytes per second by HTTP; 0: as fast as it goes
@@ -51,6 +52,10 @@ class Phone:
         self.authorized = False
         self.settings = {}                             # a Multiplatform phone's parameters, gone by factory reset
         self.failed_upgrade = None
+        # Enterprise firmware shows its page when a configuration says so, Multiplatform firmware by itself.
+        self.web_access = not self.load.enterprise
+        self.flashing = False
+        self.page_asked = []                           # [path, whether shown, whether in the middle of a flash]
         self.lease = None
         self.power_cycle = False
         self.start = time.time()
@@ -84,7 +89,7 @@ class Phone:
     def result(self):
         return {"mac": self.mac, "model": self.model, "start": self.start, "end": time.time(),
                 "load": self.load.name, "authorized": self.authorized, "steps": self.steps,
-                "leases": self.leases, "slowest": round(self.slowest, 2), "problem": self.problem}
+                "leases": self.leases, "page": self.page_asked, "slowest": round(self.slowest, 2), "problem": self.problem}
 
     # Clock
 
@@ -182,7 +187,9 @@ class Phone:
                 self.verify(name, file.read())
             fetch.remove(path)
         self.note(f"flash {new.name}")
+        self.flashing = True
         time.sleep(self.flash_seconds)
+        self.flashing = False
         crossed = self.load.enterprise != new.enterprise
         self.load = new
         if crossed:
@@ -202,4 +209,5 @@ class Phone:
         self.settings = {}
         self.failed_upgrade = None
         self.authorized = False
+        self.web_access = not self.load.enterprise
         self.note("factory reset")

@@ -87,6 +87,9 @@ def device_file(phone, path, server):
         raise Stranded(f"the SEP file's root is <{root.tag}>")
     if root.findtext("vendorConfig/peerFirmwareSharing") == "1":
         raise Stranded("peer firmware sharing is on: the load would come from another phone")
+    access = root.findtext("vendorConfig/webAccess")
+    if access is not None:
+        phone.web_access = access.strip() == "0"       # 0 is on
     server = (root.findtext("vendorConfig/loadServer") or "").strip() or server
     name = (root.findtext("loadInformation") or "").strip()
     return (named(phone, name) if name else None), server

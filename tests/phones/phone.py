@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import enterprise  # noqa: E402
 import multiplatform  # noqa: E402
+import page  # noqa: E402
 from body import Phone, PowerCycle, Stranded  # noqa: E402
 
 
@@ -25,6 +26,7 @@ class End(Exception):
 def main():
     with open(sys.argv[1]) as file:
         phone = Phone(json.load(file))
+    page.start(phone)
 
     def end(*_):
         raise End

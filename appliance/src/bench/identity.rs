@@ -46,6 +46,11 @@ impl Addresses {
         }
     }
 
+    /// The address that a phone has a lease of.
+    pub(super) fn lease_of(&self, mac: Mac) -> Option<Ipv4Addr> {
+        self.leased_to.get(&mac).copied()
+    }
+
     /// Remembers who speaks from an address without a lease; a flood of them makes it forget, never grow.
     pub(super) fn spoke(&mut self, address: Ipv4Addr, mac: Mac, now: Time) {
         if self.leases.contains_key(&address) {

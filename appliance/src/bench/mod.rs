@@ -20,12 +20,14 @@ use crate::view::PhoneView;
 mod fetch;
 mod identity;
 mod leases;
+mod pages;
 mod show;
 #[cfg(test)]
 mod tests;
 mod tracker;
 
 use identity::Addresses;
+pub use pages::{Round, Visit};
 pub use tracker::Tracker;
 
 /// Phones kept beyond the roster's; a flood of made-up addresses ends here.

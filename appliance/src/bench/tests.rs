@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::load::Direction;
+use transload_provision::page::Page;
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use super::*;
@@ -38,7 +39,7 @@ fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
         admit: Admit::Eligible,
         unknown_vid: UnknownVid::Hold,
         routes: BTreeMap::new(),
-        probe: false,
+        probe: true,
         timing: Timing::default(),
         server: Ipv4Addr::new(10, 23, 45, 67),
         http_port: 80,
@@ -186,4 +187,51 @@ async fn a_foreign_dhcp_server_holds_every_phone_that_is_under_way_and_no_longer
     assert_eq!(hold(), Some(HoldCode::ForeignDhcp));
     lab.bench.set_foreign_dhcp(None);
     assert_eq!(hold(), before);
+}
+
+/// The visits that are due once the phone has been quiet for long enough.
+async fn visits(lab: &Lab, round: &mut Round) -> Vec<Visit> {
+    let wait = std::time::Duration::from_millis(20);
+    lab.bench.state().rules.settings.timing.quiet = wait;
+    tokio::time::sleep(wait * 2).await;
+    lab.bench.visits(round, 8)
+}
+
+#[tokio::test]
+async fn only_a_phone_with_a_lease_is_visited_and_not_twice_at_once() {
+    let lab = Lab::new(true);
+    lab.text(AT_B, &format!("SEP{B}.cnf.xml"), None).await;
+    lab.lease(A, AT_A);
+    lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
+    let mut round = Round::default();
+    let due = visits(&lab, &mut round).await;
+    assert_eq!(due.iter().map(|visit| (visit.mac, visit.address)).collect::<Vec<_>>(), [(A, AT_A)]);
+    assert!(visits(&lab, &mut round).await.is_empty(), "it has not come back yet");
+    round.back(A);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert_eq!(visits(&lab, &mut round).await.len(), 1, "it did not answer: once more");
+    lab.bench.state().rules.settings.probe = false;
+    round.back(A);
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(visits(&lab, &mut round).await.is_empty(), "switched off");
+}
+
+#[tokio::test]
+async fn a_page_counts_for_its_phone_alone_and_what_it_contradicts_is_on_record() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
+    let visit = visits(&lab, &mut Round::default()).await.remove(0);
+    let page = |mac| Page { mac: Some(mac), load: E2M.parse().ok(), ..Page::default() };
+    let load = || lab.bench.phone(A).and_then(|phone| phone.load);
+    let contradictions = || lab.bench.state().phones[&A].journey.contradictions.len();
+    lab.bench.page_read(&visit, page(B));
+    assert_eq!((load(), contradictions()), (None, 1), "that is another phone's page");
+    lab.bench.page_read(&visit, page(A));
+    assert_eq!((load().as_deref(), contradictions()), (Some(E2M), 1));
+    lab.bench.page_read(&visit, Page { load: MPP.parse().ok(), ..page(A) });
+    assert_eq!((load().as_deref(), contradictions()), (Some(MPP), 2));
+    lab.lease(A, AT_B);
+    lab.bench.page_read(&visit, page(A));
+    assert_eq!(load().as_deref(), Some(MPP), "it has another address by now: who answered at the old one?");
 }

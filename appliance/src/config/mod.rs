@@ -341,7 +341,7 @@ impl Config {
             admit: self.migration.admit,
             unknown_vid: self.migration.unknown_vid,
             routes: self.migration.routes.clone(),
-            probe: false,
+            probe: self.probe,
             timing: self.timing.clone(),
             server,
             http_port,

@@ -108,7 +108,7 @@ fn the_contracts_example_means_what_it_says() {
 #[test]
 fn what_has_no_effect_yet_is_said_and_only_when_it_is_written() {
     let warnings = parse(EXAMPLE).unwrap().warnings;
-    for key in ["registrar.enabled", "probe.enabled", "hooks.restart", "hooks.stage"] {
+    for key in ["registrar.enabled", "hooks.restart", "hooks.stage"] {
         assert!(warnings.iter().any(|line| line.starts_with(key)), "{key}: {warnings:?}");
     }
     assert!(parse("").unwrap().warnings.is_empty());

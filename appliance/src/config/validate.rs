@@ -84,7 +84,6 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
     let dhcp = dhcp::dhcp(file.dhcp, bench.address, f);
     f.no_effect(file.registrar.enabled.as_ref().filter(|on| *on.get_ref()), "registrar.enabled");
     f.no_effect(file.registrar.listen.as_ref(), "registrar.listen");
-    f.no_effect(file.probe.enabled.as_ref().filter(|on| *on.get_ref()), "probe.enabled");
     f.no_effect(file.hooks.restart.as_ref(), "hooks.restart");
     f.no_effect(file.hooks.stage.as_ref(), "hooks.stage");
     let config = Config {

@@ -9,7 +9,7 @@ use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 
 use super::folder::Firmware;
-use super::phone::{ClientId, Quirks, Spec, VendorClass};
+use super::phone::{ClientId, OwnPage, Quirks, Spec, VendorClass};
 use crate::error::{Exit, Failure};
 
 /// The models that the procedure of 2019 is for.
@@ -151,6 +151,11 @@ fn quirks(index: u32) -> Quirks {
         broadcast: index % 5 == 3,
         http_first: index % 7 != 3,
         leading_slash: index % 2 == 1,
+        page: match index % 6 {
+            1 => OwnPage::Off,
+            2 => OwnPage::WithoutUdi,
+            _ => OwnPage::Whole,
+        },
         tftp_block_size: (index % 4 == 3).then_some(1428),
         keeps_components: index % 2 == 1,
         ..Quirks::default()

@@ -34,18 +34,20 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
     config.dhcp.networks.clear();
     config.dhcp.reservations.clear();
     config.hooks = Hooks::default();
-    config.probe = false;
     config
 }
 
-/// Free ports on loopback for every service.
+/// Free ports on loopback for every service. Phones' pages share one port that is free now: each has an address of
+/// its own, and a phone that cannot have it has its page turned off.
 pub fn place() -> Place {
+    let free = std::net::TcpListener::bind((SERVER, 0)).and_then(|listener| listener.local_addr());
     let any = SocketAddrV4::new(SERVER, 0);
     Place {
         device: None,
         network: NETWORK,
         http: vec![any, any],
         tftp: any,
+        page_port: free.map_or(8081, |address| address.port()),
         dhcp_loopback: Some(any),
         admin: any.into(),
         token: None,
@@ -62,6 +64,7 @@ pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>, speed: u32) -> Opt
         http_80: http_80.port(),
         http_6970: http_6970.port(),
         tftp_69: appliance.tftp.port(),
+        page: appliance.page_port(),
         server: SERVER,
         alias,
         speed,

@@ -228,3 +228,46 @@ async fn phones_found_half_way_go_on_from_there() {
     let restarts: Vec<u32> = performance.endings.iter().map(|ending| ending.restarts).collect();
     assert_eq!(restarts, [1, 0, 0, 1], "what already runs the first load reads no further by itself");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
+    use phone::OwnPage::{Off, Whole, WithoutUdi};
+    let folder = Folder::make(Path::new("/nowhere")).unwrap();
+    let firmware = folder.firmware().unwrap();
+    let mut players = lineup::made_up(Some(12), Direction::E2m, &Catalog::current(), &firmware);
+    players.retain(|player| ["7841", "8841", "8851", "8861", "8811"].contains(&player.spec.model.as_str()));
+    for (player, (page, vid)) in
+        players.iter_mut().zip([(Whole, 5), (Off, 5), (Whole, 5), (WithoutUdi, 5), (Whole, 15)])
+    {
+        player.listed_vid = None;
+        player.spec.vid = vid;
+        player.spec.quirks.page = page;
+    }
+    // Already where its first hop would lead, and nobody says so but its page.
+    players[2].spec.load = "sip88xx.12-5-1SR1-4".parse().unwrap();
+    folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
+    let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
+    let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
+    let performance = told(perform(&config, None, &folder, players).await);
+    assert_eq!(performance.summary.failures, Vec::<String>::new());
+    let ends: Vec<_> = performance
+        .endings
+        .iter()
+        .map(|ending| {
+            let view = ending.view.as_ref().unwrap();
+            (ending.player.spec.vid, view.vid.as_deref(), view.hold.as_ref().map(|hold| hold.code))
+        })
+        .collect();
+    let expected = [
+        (5, Some("V05"), None),
+        (5, None, Some(HoldCode::UnknownVid)),
+        (5, Some("V05"), None),
+        (5, None, Some(HoldCode::UnknownVid)),
+        (15, Some("V15"), Some(HoldCode::NoRoute)),
+    ];
+    assert_eq!(ends, expected);
+    let refused = performance.endings[4].view.as_ref().and_then(|view| view.hold.as_ref()).unwrap();
+    assert!(refused.cause.contains("V15") && refused.cause.contains("11.3(3)"), "{refused:?}");
+    let serial = performance.endings[0].view.as_ref().unwrap().serial.clone();
+    assert_eq!(serial.as_ref(), Some(&performance.endings[0].player.spec.serial));
+}

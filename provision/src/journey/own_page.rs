@@ -1,6 +1,6 @@
 //! The phone's own page: when it is worth reading, and what it contradicts.
 
-use super::belief::{Belief, Fetch, fetched};
+use super::belief::{Fetch, believe, fetched};
 use super::{Assessment, Context, Journey};
 use crate::catalog::Vid;
 use crate::page::Page;
@@ -16,7 +16,8 @@ impl Journey {
         self.page.vid.or_else(|| entry.and_then(|entry| entry.vid))
     }
 
-    fn started(&self) -> Time {
+    /// Since when it runs: its latest boot, or else when it was first seen.
+    pub fn started(&self) -> Time {
         self.booted.unwrap_or(self.first_seen)
     }
 }
@@ -24,20 +25,27 @@ impl Journey {
 /// From when on the phone's page is worth reading: once after each boot, when the phone has asked for what it wants
 /// and is quiet, if its load or its hardware version is in doubt. `None` where nothing is in doubt, and while the
 /// phone may be writing flash.
-pub fn page_due(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Option<Time> {
+pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
     let started = journey.started();
+    if journey.page.read >= Some(started) {
+        return None;
+    }
     let asked = journey.asked.filter(|asked| *asked >= started)?;
     let timing = &context.settings.timing;
     let writes = journey.rounds.last().is_some_and(|round| {
         round.booted.is_none() && round.broken.is_none() && context.now - round.last < timing.flash
     });
-    let read = journey.page.read >= Some(started);
+    if writes {
+        return None;
+    }
+    let told = context.entry.and_then(|entry| entry.load.as_ref());
+    let belief = believe(journey, context.library, timing, told, context.now);
     let doubtful = journey.rounds.last().is_some_and(|round| {
         round.booted == journey.booted && fetched(round, context.library) != Fetch::Whole
     });
     let certain = belief.is_certain() && !doubtful && journey.vid(context.entry).is_some();
     let due = (asked + timing.quiet).min(started + timing.quiet * PATIENCE);
-    (!writes && !read && !certain).then_some(due)
+    (!certain).then_some(due)
 }
 
 /// Whether the page may still tell what nothing else does. A phone whose page is open already, because of an earlier

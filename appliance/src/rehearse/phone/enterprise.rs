@@ -70,6 +70,9 @@ async fn obey(life: &Life, network: &Network, source: Source, configuration: xml
     for extra in ["g3-tones.xml", "AppDialRules.xml", "defaultheadsetconfig.json"] {
         life.ask_document(network, &source, extra).await;
     }
+    if let Some(open) = configuration.web_access {
+        life.change(|state| state.memory.page_open = open);
+    }
     if configuration.peer_sharing {
         life.fail("told to fetch firmware from other phones: they have none for a migration".to_owned());
     }

@@ -10,6 +10,7 @@ mod firmware;
 mod journal;
 mod multiplatform;
 mod network;
+mod page;
 mod rules;
 mod spec;
 #[cfg(test)]
@@ -33,7 +34,7 @@ use transload_provision::load::{Direction, LoadName, Side};
 pub use firmware::listing;
 pub use journal::{Event, Journal};
 pub use network::Wiring;
-pub use spec::{ClientId, Quirks, Spec, VendorClass};
+pub use spec::{ClientId, OwnPage, Quirks, Spec, VendorClass};
 
 use dhcp::{Client, Hello};
 use network::Network;
@@ -57,6 +58,8 @@ pub struct Memory {
     pub licensed_from: Option<String>,
     /// The URL of an upgrade that failed; the same one is not tried again.
     pub failed_upgrade: Option<String>,
+    /// Its page is open; Enterprise firmware opens it when told to.
+    pub page_open: bool,
     /// Components it has written.
     pub components: BTreeSet<String>,
 }
@@ -131,6 +134,7 @@ impl Phone {
             license_due: false,
             licensed_from: None,
             failed_upgrade: None,
+            page_open: spec.load.kind().side() == Side::Multiplatform,
             components: BTreeSet::new(),
         };
         let state = State { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
@@ -216,6 +220,7 @@ impl Life {
         };
         tokio::select! {
             end = work => Ok(end),
+            () = page::show(self, lease.address) => Ok(End::Restart),
             () = client.keep(&lease) => {
                 self.note("its lease is gone".to_owned());
                 self.change(|state| state.memory.lease = None);
@@ -257,6 +262,7 @@ impl Life {
                 memory.authorized = None;
                 memory.licensed_from = None;
                 memory.failed_upgrade = None;
+                memory.page_open = to.side() == Side::Multiplatform;
                 self.journal.add(Event::FactoryReset);
             }
         });

@@ -23,6 +23,8 @@ pub struct Wiring {
     pub http_6970: u16,
     /// Where UDP port 69 really is.
     pub tftp_69: u16,
+    /// Where port 80 of a phone's own address really is.
+    pub page: u16,
     /// The address at which all this is.
     pub server: Ipv4Addr,
     /// The address that the configuration gives the server; asking it is asking `server`.

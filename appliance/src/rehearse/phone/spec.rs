@@ -66,6 +66,17 @@ pub enum ClientId {
     Absent,
 }
 
+/// The phone's own page (§9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnPage {
+    /// With everything in it.
+    Whole,
+    /// Without its UDI.
+    WithoutUdi,
+    /// Nobody listens: switched off by hand.
+    Off,
+}
+
 /// What differs between phones, or is not known for certain.
 #[derive(Debug, Clone)]
 pub struct Quirks {
@@ -93,6 +104,8 @@ pub struct Quirks {
     pub tftp_block_size: Option<u16>,
     /// It does not fetch components that it has written before.
     pub keeps_components: bool,
+    /// Its page.
+    pub page: OwnPage,
     /// `Trans_Auth_Rule` works only along with `Trans_Auth_Type` Classic (§6.5).
     pub auth_type_needed: bool,
     /// The parameter that sets the wait between tries for a license (§6.4).
@@ -117,6 +130,7 @@ impl Default for Quirks {
             leading_slash: false,
             tftp_block_size: None,
             keeps_components: false,
+            page: OwnPage::Whole,
             auth_type_needed: true,
             auth_retry_parameter: "Transition_Authorization_Error_Retry_Delay",
             retries_failed_upgrade: false,

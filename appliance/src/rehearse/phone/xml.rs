@@ -11,6 +11,8 @@ pub struct Configuration {
     pub load: Option<String>,
     /// Where to fetch that from, if not from where the configuration came from.
     pub load_server: Option<String>,
+    /// Whether its page should be open, where that is said.
+    pub web_access: Option<bool>,
     /// It should ask other phones for firmware first.
     pub peer_sharing: bool,
 }
@@ -28,6 +30,8 @@ pub fn device(document: &[u8]) -> Result<Configuration, String> {
     Ok(Configuration {
         load: text("device/loadInformation"),
         load_server: text("device/vendorConfig/loadServer"),
+        // 0 is on: the encoding is inverted (§9.1).
+        web_access: text("device/vendorConfig/webAccess").map(|value| value == "0"),
         peer_sharing: text("device/vendorConfig/peerFirmwareSharing").is_some_and(|value| value != "0"),
     })
 }
@@ -121,6 +125,7 @@ mod tests {
         let expected = Configuration {
             load: Some("sip88xx.TLexE2M-11-2-3C-4".into()),
             load_server: Some("12.34.56.78".into()),
+            web_access: Some(true),
             peer_sharing: false,
         };
         assert_eq!(device(document), Ok(expected));

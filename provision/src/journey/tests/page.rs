@@ -22,8 +22,7 @@ impl Bench {
     /// From when on the page is worth reading, in seconds from now.
     fn due(&self) -> Option<u64> {
         let journey = self.journey.as_ref().unwrap();
-        let belief = believe(journey, &self.library, &self.settings.timing, None, self.now);
-        page_due(journey, &belief, &self.context()).map(|at| (at - self.now).as_secs())
+        page_due(journey, &self.context()).map(|at| (at - self.now).as_secs())
     }
 
     fn load(&self) -> Option<String> {

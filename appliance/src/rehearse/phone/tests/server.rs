@@ -48,6 +48,7 @@ impl Server {
             http_80: http[0],
             http_6970: http[1],
             tftp_69,
+            page: 0,
             server: Ipv4Addr::LOCALHOST,
             alias: None,
             speed,
