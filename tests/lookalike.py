@@ -6,10 +6,13 @@ means the same bytes. Nothing here knows how the server reads such files.
 """
 
 import hashlib
+import io
 import json
 import os
 import random
 import struct
+import tarfile
+import zipfile
 
 FAMILIES = ("sip78xx", "sip7832", "sip88xx", "sip8845_65", "sip8832")
 
@@ -107,6 +110,12 @@ class Firmware:
             file.write(content)
         self.manifest[name] = [len(content), hashlib.sha256(content).hexdigest()]
 
+    def files(self, load):
+        """The files of one load's package, by name."""
+        family, version = load.split(".", 1)
+        parts = [part.format(version) + ".sbn" for parts in PARTS[family].values() for part in parts]
+        return {name: open(os.path.join(self.folder, name), "rb").read() for name in [f"{load}.loads", *parts]}
+
     def save_manifest(self, path):
         with open(path, "w") as file:
             json.dump(self.manifest, file)
@@ -132,3 +141,29 @@ def write_roster(path, phones):
             vid = f"V{phone['vid']:02}" if phone.get("roster_vid", True) else ""
             load = phone["load"] if phone.get("roster_load") else ""
             file.write(f"{phone['model']};{mac};{vid};{load};\r\n")
+
+
+def zip_package(path, files):
+    """A package as it is downloaded: {name within the zip: content}."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in files.items():
+            package.writestr(name, content)
+
+
+def cop_package(path, files, signed=True):
+    """A COP file: a header, here of either form, then a compressed tape archive with the vendor's script in it."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tape:
+        for name, content in {"copstart.sh": b"#!/bin/sh\n", **files}.items():
+            entry = tarfile.TarInfo("./" + name)
+            entry.size = len(content)
+            tape.addfile(entry, io.BytesIO(content))
+    rng = random.Random(os.path.basename(path))
+    start = header(os.path.basename(path), rng) if signed else b"\x30" * 428
+    with open(path, "wb") as file:
+        file.write(start + archive.getvalue())
+
+
+def license_package(path, macs, direction):
+    folder = {"e2m": "Ent-2-Mpp-licenses", "m2e": "MPP-2-ENT-licenses"}[direction]
+    zip_package(path, {f"{folder}/{mac}.lic": license_text(mac, direction) for mac in macs})

@@ -78,10 +78,6 @@ impl Staging {
         Ok((file, path))
     }
 
-    /// Everything is on disk when this returns.
-    pub(super) fn finish(file: &File) -> io::Result<()> {
-        file.sync_all()
-    }
 }
 
 impl Drop for Staging {
@@ -121,7 +117,9 @@ pub(super) fn commit(
         for decided in decided.iter().filter(|decided| moves(decided) && is_loads(decided) == loads) {
             let target = decided.place.clone().unwrap_or_else(|| target(state, &decided.item));
             if let Some(staged) = &decided.item.staged {
-                fs::rename(staged, &target)
+                let on_disk = File::open(staged).and_then(|file| file.sync_all());
+                on_disk
+                    .and_then(|()| fs::rename(staged, &target))
                     .map_err(|error| unwritable(&target.display().to_string(), &error))?;
             }
             folders.extend(target.parent().map(Path::to_owned));

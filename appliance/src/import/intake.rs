@@ -218,8 +218,7 @@ impl<'a> Intake<'a> {
                 return Err(Stop::Refused(format!("it holds {name}, which is larger than any such file")));
             }
         }
-        let staged = copy.staged.take().map(|(file, path)| Staging::finish(&file).map(|()| path)).transpose();
-        let staged = staged.map_err(|error| self.full(&error))?;
+        let staged = copy.staged.take().map(|(_, path)| path);
         let kind = match sound(kind, name, &copy) {
             Ok(kind) => kind,
             Err(note) => {

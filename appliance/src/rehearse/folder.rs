@@ -12,11 +12,14 @@ use transload_provision::mac::Mac;
 
 use super::lookalike::{self, signature};
 use super::phone::listing;
+use crate::library::manifest;
 
 /// A folder that goes with the rehearsal.
 #[derive(Debug)]
 pub struct Folder {
     place: TempDir,
+    /// Where the user's licenses are; more may arrive.
+    licenses: PathBuf,
     /// Its firmware is the user's.
     pub own_firmware: bool,
     /// Its licenses are the user's.
@@ -50,11 +53,17 @@ impl Folder {
         if own_licenses {
             link_tree(&licenses, &folder.path().join("licenses"))?;
         }
-        let rows = state.join("catalog.toml");
-        if rows.exists() {
-            fs::copy(rows, folder.path().join("catalog.toml"))?;
+        for name in ["catalog.toml", manifest::NAME] {
+            if state.join(name).exists() {
+                fs::copy(state.join(name), folder.path().join(name))?;
+            }
         }
-        Ok(Self { place: folder, own_firmware, own_licenses })
+        Ok(Self { place: folder, licenses, own_firmware, own_licenses })
+    }
+
+    /// Takes over the user's licenses that have arrived meanwhile.
+    pub fn follow(&self) -> io::Result<()> {
+        if self.own_licenses { link_tree(&self.licenses, &self.path().join("licenses")) } else { Ok(()) }
     }
 
     /// Where it is.
@@ -142,6 +151,10 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;
+        // Such as the folder of an import under way.
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         if kind.is_dir() {
             walk(&entry.path(), files)?;
         } else if kind.is_file() {
@@ -151,7 +164,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// The same files in another place, without copying where the file system can.
+/// The same files in another place, without copying where the file system can. Those that are there stay.
 fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
     let mut files = Vec::new();
     walk(from, &mut files)?;
@@ -163,8 +176,11 @@ fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder)?;
         }
-        if fs::hard_link(&file, &target).is_err() {
-            fs::copy(&file, &target)?;
+        if !target.exists() && fs::hard_link(&file, &target).is_err() {
+            let whole =
+                target.with_file_name(format!(".{}", inner.file_name().unwrap_or_default().display()));
+            fs::copy(&file, &whole)?;
+            fs::rename(&whole, &target)?;
         }
     }
     Ok(())

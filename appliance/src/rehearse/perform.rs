@@ -48,7 +48,6 @@ pub async fn perform(
     let began = Instant::now();
     let direction = config.migration.direction;
     let firmware = folder.firmware().map_err(|error| no_folder(&error))?;
-    let licensed = folder.licensed(direction).map_err(|error| no_folder(&error))?;
     let roster = folder.path().join("roster.csv");
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
@@ -58,13 +57,14 @@ pub async fn perform(
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;
     let (phones, ends) = tokio::select! {
-        ended = watch(&appliance, wiring, &players, direction) => ended,
+        ended = watch(&appliance, wiring, folder, &players, direction) => ended,
         _ = tokio::signal::ctrl_c() => {
             appliance.stop().await;
             return Err(Failure::new(Exit::Act, "the rehearsal was interrupted", "run it again"));
         }
     };
     let views = by_mac(appliance.bench.phones());
+    let licensed = folder.licensed(direction).map_err(|error| no_folder(&error))?;
     let ending = |(player, (phone, end)): (Player, (&Phone, End))| {
         let state = phone.state.borrow().clone();
         let view = views.get(&player.spec.mac).cloned();
@@ -93,6 +93,7 @@ struct End {
 async fn watch(
     appliance: &Appliance,
     wiring: Wiring,
+    folder: &Folder,
     players: &[Player],
     direction: Direction,
 ) -> (Vec<Phone>, Vec<End>) {
@@ -104,6 +105,8 @@ async fn watch(
     let mut latest = (0, 0, began);
     loop {
         tokio::time::sleep(TICK).await;
+        // A file that goes while it is looked at is looked for again at the next turn.
+        let _ = folder.follow();
         let views = by_mac(appliance.bench.phones());
         let states: Vec<_> =
             phones.iter().map(|phone| (phone.state.borrow().clone(), views.get(&phone.spec.mac))).collect();
