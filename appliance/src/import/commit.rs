@@ -77,7 +77,6 @@ impl Staging {
         let file = open().map_err(|error| unwritable(&folder.display().to_string(), &error))?;
         Ok((file, path))
     }
-
 }
 
 impl Drop for Staging {
