@@ -52,8 +52,10 @@ struct World {
     /// How far the server's clock was set back in all.
     lag: u64,
     disk: BTreeMap<Ipv4Addr, LeaseRecord>,
-    /// Decisions that wait, in order; all that wait are committed together, as the server does it.
     waiting: Vec<Waiting>,
+    /// What the next commit will save, and its number; what arrives while one is under way goes into the next.
+    unsaved: (Vec<LeaseRecord>, u64),
+    under_way: Option<(Vec<LeaseRecord>, u64)>,
     sent: VecDeque<(usize, Packet)>,
     offers: HashMap<usize, Ipv4Addr>,
     /// The address a client last got an ACK for.
@@ -102,6 +104,8 @@ impl World {
             lag: 0,
             disk: BTreeMap::new(),
             waiting: Vec::new(),
+            unsaved: (Vec::new(), 0),
+            under_way: None,
             sent: VecDeque::new(),
             offers: HashMap::new(),
             last: HashMap::new(),
@@ -159,6 +163,10 @@ impl World {
                 None => assert_eq!(answer, None, "{address} was offered though somebody answered for it"),
             }
         }
+        if !decision.writes.is_empty() {
+            self.unsaved.0.append(&mut decision.writes);
+            self.unsaved.1 = decision.after;
+        }
         let waiting = Waiting { client, asked_at: self.true_time(), asked: packet.clone(), decision };
         if waiting.decision.after == 0 {
             self.reply(&waiting);
@@ -171,22 +179,33 @@ impl World {
         self.now.saturating_add(self.lag)
     }
 
-    fn commit(&mut self, saved: Result<(), usize>) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let Some(through) = waiting.iter().map(|waiting| waiting.decision.after).max() else {
-            return;
-        };
-        let records = waiting.iter().flat_map(|waiting| waiting.decision.writes.iter().cloned());
+    fn begin_commit(&mut self) {
+        if self.under_way.is_none() && !self.unsaved.0.is_empty() {
+            self.under_way = Some((std::mem::take(&mut self.unsaved.0), self.unsaved.1));
+        }
+    }
+
+    /// The commit under way, or a new one, ends; of a failed one, so many records got to disk.
+    fn end_commit(&mut self, saved: Result<(), usize>) {
+        self.begin_commit();
+        let Some((records, through)) = self.under_way.take() else { return };
         let arrive = saved.err().unwrap_or(usize::MAX);
-        self.disk.extend(records.take(arrive).map(|record| (record.address, record)));
+        self.disk.extend(records.into_iter().take(arrive).map(|record| (record.address, record)));
         match saved {
-            Ok(()) => {
-                self.engine.committed(through);
-                for waiting in &waiting {
-                    self.reply(waiting);
-                }
-            }
+            Ok(()) => self.engine.committed(through),
             Err(_) => self.engine.commit_failed(through),
+        }
+        let done: Vec<_> = self.waiting.extract_if(.., |waiting| waiting.decision.after <= through).collect();
+        if saved.is_ok() {
+            for waiting in &done {
+                self.reply(waiting);
+            }
+        }
+    }
+
+    fn commit_all(&mut self) {
+        while self.under_way.is_some() || !self.unsaved.0.is_empty() {
+            self.end_commit(Ok(()));
         }
     }
 
@@ -216,7 +235,10 @@ impl World {
                 }
                 let record = &self.disk[&address];
                 assert_eq!(record.mac, mac(*client), "acknowledged but not on disk");
-                assert!(record.expires.saturating_add(self.lag) >= until, "shorter on disk");
+                assert!(
+                    record.expires.saturating_add(self.lag) >= until,
+                    "{record:?} is shorter than promised at {asked_at}, until {until}"
+                );
             }
             _ => {}
         }
@@ -283,9 +305,14 @@ impl World {
                     self.deliver(client, &packet);
                 }
             }
-            Step::Commit => self.commit(Ok(())),
-            Step::FailCommit(arrive) => self.commit(Err(arrive)),
-            Step::Crash => {
+            Step::BeginCommit => self.begin_commit(),
+            Step::Commit => self.end_commit(Ok(())),
+            Step::FailCommit(arrive) => self.end_commit(Err(arrive)),
+            Step::Crash(arrive) => {
+                if let Some((records, _)) = self.under_way.take() {
+                    self.disk.extend(records.into_iter().take(arrive).map(|record| (record.address, record)));
+                }
+                self.unsaved.0.clear();
                 self.waiting.clear();
                 self.engine = Engine::new(config(), self.disk.values().cloned().collect()).unwrap();
             }
@@ -301,7 +328,7 @@ impl World {
 
     /// Whoever was promised an address can go on using it.
     fn nobody_is_forgotten(&mut self) {
-        self.commit(Ok(()));
+        self.commit_all();
         let promises: Vec<_> = self.promises.iter().map(|(address, promise)| (*address, *promise)).collect();
         for (ciaddr, promise) in promises {
             if promise.until <= self.true_time() {
@@ -332,7 +359,7 @@ fn d32_no_address_for_two_no_acknowledged_lease_lost_and_no_reply_out_of_order()
         }
         world.nobody_is_forgotten();
         // Nor after a crash.
-        world.run(&Step::Crash);
+        world.run(&Step::Crash(0));
         world.nobody_is_forgotten();
         Ok(())
     });

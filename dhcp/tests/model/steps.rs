@@ -23,10 +23,13 @@ pub enum Step {
     Repeat(usize),
     /// What clients say in passing, and how the network treats them, from now on.
     Manner(Manner),
+    BeginCommit,
+    /// The commit under way succeeds; where there is none, one begins first.
     Commit,
     /// The commit fails; that many of its records got to disk all the same.
     FailCommit(usize),
-    Crash,
+    /// Of the commit under way, that many records got to disk.
+    Crash(usize),
     Reconfigure,
     Wait(u64),
     /// The clock is set back.
@@ -82,9 +85,10 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => client.prop_map(Step::Inform),
         3 => manner().prop_map(Step::Manner),
         4 => (0_usize..30).prop_map(Step::Repeat),
+        6 => Just(Step::BeginCommit),
         12 => Just(Step::Commit),
         1 => (0_usize..4).prop_map(Step::FailCommit),
-        1 => Just(Step::Crash),
+        1 => (0_usize..4).prop_map(Step::Crash),
         1 => Just(Step::Reconfigure),
         4 => prop_oneof![Just(500_u64), Just(3_000), Just(30_000), Just(61_000), Just(120_000), Just(86_400_000)].prop_map(Step::Wait),
         1 => prop_oneof![Just(1_000_u64), Just(70_000), Just(3_600_000), Just(u64::MAX)].prop_map(Step::Back),
