@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """DHCP protocol cases asked from outside: of `transload serve`, of Kea, or of both, to compare.
 
-    conformance.py [--server transload|kea|both] [--only TEXT] [--list]
+    conformance.py [--server transload|kea|both] [--only TEXT] [--jobs N] [--list]
 
-Needs root, for network namespaces; the program is $TRANSLOAD, as for bench.py. Exit status 0 if transload passes all.
+Needs root, for network namespaces; the program is $TRANSLOAD, as for bench.py. Exit status 0 if the (first) server passes all.
 """
 
 import argparse
+import multiprocessing
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import traceback
+from functools import partial
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
@@ -50,11 +53,18 @@ def ask(server, number, folder):
             running.stop()
 
 
+def ask_all(number, names, folder):
+    """A case of each server: its number, and what went wrong by server."""
+    own = os.path.join(folder, str(os.getpid()))
+    return number, {name: ask(name, number, os.path.join(own, name)) for name in names}
+
+
 def main():
     parser = argparse.ArgumentParser(description="DHCP protocol cases, asked from outside.")
     parser.add_argument("--server", choices=("transload", "kea", "both"), default="transload")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--only", default="", help="the cases whose name contains this")
+    parser.add_argument("--jobs", type=int, default=1, help="cases at a time; they mostly wait")
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
     arguments = parser.parse_args()
     chosen = [number for number, row in enumerate(CASES) if arguments.only in row[0]]
     if arguments.list:
@@ -68,18 +78,28 @@ def main():
         return 1 if os.environ.get("CI") else 0
     passed, began = dict.fromkeys(names, 0), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="transload-conformance-") as folder:
-        for number in chosen:
-            problems = {name: ask(name, number, os.path.join(folder, name)) for name in names}
-            for name, problem in problems.items():
-                passed[name] += problem is None
-            marks = "  ".join(f"{name} {'pass' if problem is None else 'FAIL'}" for name, problem in problems.items())
-            print(f"{marks}  {CASES[number][0]}", flush=True)
-            for name, problem in problems.items():
-                for line in (problem or "").splitlines():
-                    print(f"      {name}: {line}", flush=True)
+        with multiprocessing.Pool(arguments.jobs, begin) as pool:
+            for number, problems in pool.imap_unordered(partial(ask_all, names=names, folder=folder), chosen):
+                show(CASES[number][0], problems)
+                for name, problem in problems.items():
+                    passed[name] += problem is None
     print(", ".join(f"{name} {count} of {len(chosen)}" for name, count in passed.items())
           + f", {time.monotonic() - began:.0f} s")
-    return 0 if passed[names[0]] == len(chosen) else 1
+    return 0 if chosen and passed[names[0]] == len(chosen) else 1
+
+
+def show(case, problems):
+    marks = "  ".join(f"{name} {'pass' if problem is None else 'FAIL'}" for name, problem in problems.items())
+    print(f"{marks}  {case}", flush=True)
+    for name, problem in problems.items():
+        for line in (problem or "").splitlines():
+            print(f"      {name}: {line}", flush=True)
+
+
+def begin():
+    """In each worker: an orderly end when it is told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use transload_dhcp::journal::Journal;
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::server::{Server as DhcpServer, Setup};
 use transload_dhcp::sockets::Link;
@@ -14,7 +15,7 @@ use transload_tftp::Rollover;
 
 use crate::admin;
 use crate::bench::{Bench, Rules};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::{Config, DhcpAdmit};
 use crate::doors::{self, connections::Limits};
 use crate::error::{Exit, Failure};
@@ -66,10 +67,23 @@ impl Appliance {
         let roster = roster(&state)?;
         let shelf = Shelf::scan(&state, config.migration.direction)?;
         let (ledger, restored) = Ledger::open(&state.join("ledger.db"))?;
-        let leases = leases(&restored);
+        let mut leases = leases(&restored);
         let clock = Clock::start(restored.high_water, speed);
+        let kept = if clock::is_trusted() {
+            Vec::new()
+        } else {
+            clock::keep_running(&mut leases, restored.high_water, clock.now())
+        };
         let bench = Bench::new(clock, catalog, rules(config, &place), roster, shelf, ledger, &restored);
         bench.restore_leases(&leases);
+        if !kept.is_empty() {
+            tracing::info!(
+                leases = kept.len(),
+                "nothing vouches for the time: leases go on for what was left of them"
+            );
+            // Written before any other lease, for the ledger keeps the order; nobody has to wait for it.
+            drop(bench.commit(kept));
+        }
 
         let device = place.device.as_ref().map(|device| device.name.as_str());
         let mut listeners = Vec::new();
