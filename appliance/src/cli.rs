@@ -42,6 +42,10 @@ pub struct ServeArgs {
     /// The staging interface, in place of the configuration's
     #[arg(long, value_name = "IF")]
     pub interface: Option<String>,
+    /// Nobody watches it start, as in a system service: wait until another DHCP server is gone instead of exiting,
+    /// where the configuration does not say
+    #[arg(long)]
+    pub unattended: bool,
 }
 
 /// Arguments of `rehearse`.

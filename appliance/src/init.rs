@@ -58,7 +58,7 @@ mod tests {
         assert_eq!(config.bench.interface.as_deref(), Some("eth1"));
         assert_eq!(
             (config.dhcp.classes.len(), config.dhcp.reservations.len(), config.dhcp.networks.len()),
-            (1, 1, 1)
+            (1, 1, 2)
         );
     }
 }

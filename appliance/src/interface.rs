@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use nix::ifaddrs::getifaddrs;
-use nix::net::if_::InterfaceFlags;
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
 
 /// An interface that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Interface {
     pub addresses: Vec<(Ipv4Addr, u8)>,
     /// Switched on, with a link.
     pub up: bool,
+    /// The kernel's number of it; a new one each time an interface of this name appears.
+    pub index: u32,
+    /// How often its link has come or gone.
+    pub changes: u32,
 }
 
 /// The interface of this name.
@@ -27,6 +31,8 @@ pub fn find(name: &str) -> std::io::Result<Option<Interface>> {
             mac: [0; 6],
             addresses: Vec::new(),
             up: entry.flags.contains(InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING),
+            index: if_nametoindex(name).unwrap_or(0),
+            changes: attribute(name, "carrier_changes").unwrap_or(0),
         });
         if let Some(mac) = entry.address.as_ref().and_then(|address| address.as_link_addr()?.addr()) {
             interface.mac = mac;
@@ -49,6 +55,16 @@ pub fn has_default_route(name: &str) -> bool {
             columns.next() == Some(name) && columns.next() == Some("00000000")
         })
     })
+}
+
+/// All IPv4 addresses of this machine.
+pub fn own_addresses() -> Vec<Ipv4Addr> {
+    let address = |entry: nix::ifaddrs::InterfaceAddress| Some(entry.address?.as_sockaddr_in()?.ip());
+    getifaddrs().map(|entries| entries.filter_map(address).collect()).unwrap_or_default()
+}
+
+fn attribute(name: &str, attribute: &str) -> Option<u32> {
+    std::fs::read_to_string(format!("/sys/class/net/{name}/{attribute}")).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod probe;
 mod progress;
 mod rehearse;
 mod reload;
+mod segment;
 mod serve;
 mod state_lock;
 mod status;
@@ -53,7 +54,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             if args.interface.is_some() {
                 config.bench.interface.clone_from(&args.interface);
             }
-            on_runtime(serve::serve(config, cli.config.as_deref())).map(done)
+            on_runtime(serve::serve(config, cli.config.as_deref(), args.unattended)).map(done)
         }
         Command::Rehearse(args) => on_runtime(rehearse::rehearse(&configuration(cli)?, args)).map(done),
         Command::Check(args) => check::run(&configuration(cli)?, args),

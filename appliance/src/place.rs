@@ -1,27 +1,18 @@
-//! Where the appliance listens: the staging interface for phones, another address for people.
+//! Where the appliance listens: the staging interfaces for phones, another address for people.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::config::Config;
-use crate::config::values::Prefix;
 use crate::error::{Exit, Failure};
-use crate::interface::{self, Interface};
+use crate::segment::Segment;
 
-/// Where each service listens, and what phones are told of it.
+/// Where each service listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The staging interface; `None` in a rehearsal, which stays on loopback.
-    pub device: Option<Interface>,
-    /// The bench's address and network.
-    pub network: Prefix,
-    /// HTTP file service.
-    pub http: Vec<SocketAddrV4>,
-    /// TFTP.
-    pub tftp: SocketAddrV4,
+    /// Where phones are: the bench's own segment, then those of further interfaces in the order of the configuration.
+    pub segments: Vec<Segment>,
     /// The port of phones' own pages.
     pub page_port: u16,
-    /// DHCP on loopback, where there is no interface to serve.
-    pub dhcp_loopback: Option<SocketAddrV4>,
     /// Page and API.
     pub admin: SocketAddr,
     /// The token for it, where one is needed.
@@ -29,79 +20,45 @@ pub struct Place {
 }
 
 impl Place {
-    /// The address phones reach the bench at.
+    /// The bench's own address, as far as it is known now.
     pub fn server(&self) -> Ipv4Addr {
-        self.network.address
-    }
-
-    /// The HTTP port that URLs name.
-    pub fn http_port(&self) -> u16 {
-        self.http.first().map_or(80, SocketAddrV4::port)
+        let own = self.segments.first();
+        let standing = own.and_then(|segment| segment.look().ok()).map(|standing| standing.network);
+        let wanted = || own.and_then(|segment| segment.address);
+        standing.or_else(wanted).map_or(Ipv4Addr::UNSPECIFIED, |network| network.address)
     }
 }
 
-/// The place that a configuration describes, on this machine as it is now.
+/// The place that a configuration describes. Its interfaces need not be there yet.
 pub fn resolve(config: &Config) -> Result<Place, Failure> {
-    let Some(name) = &config.bench.interface else {
+    let Some(own) = &config.bench.interface else {
         return Err(Failure::new(
             Exit::Usage,
             "no interface to serve is named",
             "set interface under [bench], or give --interface",
         ));
     };
-    let device = interface::find(name).ok().flatten().ok_or_else(|| {
-        Failure::new(
-            Exit::Act,
-            format!("there is no interface {name}"),
-            "name one that `ip address` lists, or plug it in",
-        )
-    })?;
-    if interface::has_default_route(name) && !config.bench.allow_default_route {
+    let further = config.dhcp.networks.iter();
+    if further.clone().any(|network| network.interface.as_ref() == Some(own)) {
         return Err(Failure::new(
             Exit::Usage,
-            format!(
-                "{name} is the interface of the default route, so it is probably no isolated staging network"
-            ),
-            "name the staging interface, or set allow-default-route = true under [bench]",
+            format!("{own} is the bench's own interface, and that of a [[dhcp.network]] too"),
+            "name another interface in one of the two places",
         ));
     }
-    let network = network(config, &device)?;
-    let at = |port| SocketAddrV4::new(network.address, port);
-    Ok(Place {
-        http: config.files.http.iter().map(|port| at(*port)).collect(),
-        tftp: at(config.files.tftp),
-        page_port: 80,
-        dhcp_loopback: None,
-        admin: config.admin.listen,
-        token: token(config)?,
-        network,
-        device: Some(device),
-    })
-}
-
-fn network(config: &Config, device: &Interface) -> Result<Prefix, Failure> {
-    match config.bench.address {
-        Some(network) if device.addresses.iter().any(|(address, _)| *address == network.address) => {
-            Ok(network)
-        }
-        Some(network) => Err(Failure::new(
-            Exit::Act,
-            format!("{} does not have the address {}", device.name, network.address),
-            format!(
-                "give it the address: ip address add {}/{} dev {}",
-                network.address, network.length, device.name
-            ),
-        )),
-        None => {
-            device.addresses.first().map(|&(address, length)| Prefix { address, length }).ok_or_else(|| {
-                Failure::new(
-                    Exit::Act,
-                    format!("{} has no IPv4 address", device.name),
-                    format!("give it one: ip address add 10.23.45.67/24 dev {}", device.name),
-                )
-            })
-        }
-    }
+    let segment = |interface: &String, address, subnet| Segment {
+        interface: Some(interface.clone()),
+        address,
+        subnet,
+        allow_default_route: config.bench.allow_default_route,
+        http: config.files.http.clone(),
+        tftp: config.files.tftp,
+    };
+    let mut segments = vec![segment(own, config.bench.address, None)];
+    segments.extend(further.filter_map(|network| {
+        network.interface.as_ref().map(|name| segment(name, network.address, network.subnet))
+    }));
+    Ok(Place { segments, page_port: 80, admin: config.admin.listen, token: token(config)? })
 }
 
 fn token(config: &Config) -> Result<Option<String>, Failure> {

@@ -20,6 +20,7 @@ use transload_provision::page::{self, MAX_PAGE, Page};
 
 use crate::bench::{Bench, Round, Visit};
 use crate::place::Place;
+use crate::segment::Segment;
 
 /// Pages read at once.
 const AT_ONCE: usize = 8;
@@ -31,26 +32,36 @@ const TICK: Duration = Duration::from_secs(1);
 /// How phones are reached.
 #[derive(Debug, Clone)]
 pub struct Visitor {
-    device: Option<String>,
+    segments: Vec<Segment>,
     port: u16,
     patience: Duration,
     tick: Duration,
 }
 
 impl Visitor {
-    /// From the staging interface; in a rehearsal, whose time runs faster, on loopback.
+    /// From the staging interfaces; in a rehearsal, whose time runs faster, on loopback.
     pub fn new(place: &Place, speed: u32) -> Self {
         Self {
-            device: place.device.as_ref().map(|device| device.name.clone()),
+            segments: place.segments.clone(),
             port: place.page_port,
             patience: PATIENCE,
             tick: (TICK / speed).max(Duration::from_millis(50)),
         }
     }
 
+    fn is_rehearsal(&self) -> bool {
+        self.segments.iter().all(|segment| segment.interface.is_none())
+    }
+
+    /// The interface of the phone's segment; one behind a relay is reached from the bench's own.
+    fn device(&self, phone: Ipv4Addr) -> Option<&str> {
+        let at = |segment: &&Segment| segment.look().is_ok_and(|standing| standing.network.has_host(phone));
+        self.segments.iter().find(at).or(self.segments.first())?.interface.as_deref()
+    }
+
     /// Whether this is an address of a staging network: a lease of a public one is nobody's to be asked.
     fn may_ask(&self, address: Ipv4Addr) -> bool {
-        address.is_private() || (self.device.is_none() && address.is_loopback())
+        address.is_private() || (self.is_rehearsal() && address.is_loopback())
     }
 
     /// The first of the pages that a phone of this side may have.
@@ -115,7 +126,7 @@ impl Visitor {
 
     async fn connect(&self, phone: SocketAddrV4) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking().cloexec(), None)?;
-        if let Some(device) = &self.device {
+        if let Some(device) = self.device(*phone.ip()) {
             socket.bind_device(Some(device.as_bytes()))?;
         }
         TcpSocket::from_std_stream(socket.into()).connect(SocketAddr::V4(phone)).await

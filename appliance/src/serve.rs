@@ -1,44 +1,39 @@
 //! `transload serve`: the appliance on its staging interface, until it is told to stop.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use transload_dhcp::guard::{Foreign, Watch};
-use transload_dhcp::server::Server as DhcpServer;
+use transload_dhcp::guard::Watch;
 
 use crate::appliance::Appliance;
-use crate::bench::Bench;
 use crate::config::{Config, OnForeign};
 use crate::error::{Exit, Failure};
+use crate::interface;
 use crate::place::{self, Place};
+use crate::segment::{PROBE, describe};
 
-/// How long other DHCP servers have to answer the probe; those that look for address conflicts take a second.
-const PROBE: Duration = Duration::from_secs(3);
-/// A server found while serving counts as gone when a probe this much later finds none.
-const PROBE_AGAIN: Duration = Duration::from_secs(15);
-
-/// Serves. `named` is what `--config` said, for reading the file again.
+/// Serves. `named` is what `--config` said, for reading the file again. Where the configuration does not say what to do
+/// about another DHCP server, a program that nobody watches start waits until it is gone, and any other ends.
 ///
 /// # Errors
 /// Why it could not start, or why it had to end.
-pub async fn serve(config: Config, named: Option<&Path>) -> Result<(), Failure> {
+pub async fn serve(config: Config, named: Option<&Path>, unattended: bool) -> Result<(), Failure> {
     config.servable()?;
     let mut signals = Signals::new()?;
     let place = place::resolve(&config)?;
-    let watch = guard(&config, &place)?;
-    if let Some(watch) = &watch {
+    let own_choice = if unattended { OnForeign::Wait } else { OnForeign::Exit };
+    let on_foreign = config.dhcp.on_foreign.unwrap_or(own_choice);
+    let clear = if config.dhcp.enabled {
         tokio::select! {
-            clear = clear_segment(watch, config.dhcp.on_foreign) => clear?,
+            clear = clear_segments(&place, on_foreign) => clear?,
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.interrupt.recv() => return Ok(()),
         }
-    }
-    let appliance = Appliance::start(&config, place, 1).await?;
-    if let (Some(watch), Some(server)) = (watch, appliance.dhcp_server()) {
-        tokio::spawn(keep_watch(watch, Arc::clone(server), Arc::clone(&appliance.bench)));
-    }
+    } else {
+        Vec::new()
+    };
+    let appliance = Appliance::start(&config, place, &clear, 1).await?;
+    appliance.keep_segments(on_foreign != OnForeign::Ignore);
     announce(&appliance);
     let ended = loop {
         tokio::select! {
@@ -55,7 +50,8 @@ pub async fn serve(config: Config, named: Option<&Path>) -> Result<(), Failure> 
 
 fn announce(appliance: &Appliance) {
     let http = appliance.http.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    tracing::info!(http, tftp = %appliance.tftp, dhcp = ?appliance.dhcp, api = %appliance.admin, "serving");
+    let tftp = appliance.tftp.map(|address| address.to_string()).unwrap_or_default();
+    tracing::info!(http, tftp, dhcp = ?appliance.dhcp, api = %appliance.admin, "serving");
 }
 
 fn reload(appliance: &Appliance, running: &Config, named: Option<&Path>) {
@@ -91,76 +87,51 @@ impl Signals {
     }
 }
 
-fn guard(config: &Config, place: &Place) -> Result<Option<Watch>, Failure> {
-    let (true, Some(device)) = (config.dhcp.enabled, &place.device) else {
-        return Ok(None);
-    };
-    if config.dhcp.on_foreign == OnForeign::Ignore {
-        return Ok(None);
-    }
-    let own = device.addresses.iter().map(|(address, _)| *address).collect();
-    Watch::open(&device.name, own).map(Some).map_err(|error| {
-        let text = error.to_string();
-        let (cause, cure) = text.split_once("; ").unwrap_or((&text, "run as root"));
-        Failure::new(Exit::Privilege, cause, cure)
-    })
-}
-
-/// Waits, or ends, while another DHCP server answers on the segment.
-async fn clear_segment(watch: &Watch, on_foreign: OnForeign) -> Result<(), Failure> {
-    tracing::info!("looking for other DHCP servers on the segment");
-    loop {
-        let found = watch.probe(PROBE).await.map_err(|error| {
-            Failure::new(
-                Exit::Privilege,
-                format!("the segment cannot be probed for other DHCP servers: {error}"),
-                "see that the interface is up, and run as root",
-            )
-        })?;
-        let Some(foreign) = found.first() else {
-            return Ok(());
+/// Which segments are clear of other DHCP servers. Those that do not stand yet are looked at once they do.
+///
+/// # Errors
+/// Another server was found and the program is to end then, or a segment cannot be looked at.
+async fn clear_segments(place: &Place, on_foreign: OnForeign) -> Result<Vec<bool>, Failure> {
+    let mut probes = Vec::new();
+    for segment in &place.segments {
+        let (Some(name), Ok(standing)) = (&segment.interface, segment.look()) else {
+            probes.push(None);
+            continue;
         };
-        if on_foreign == OnForeign::Exit {
+        if on_foreign == OnForeign::Ignore || !standing.link {
+            probes.push(None);
+            continue;
+        }
+        let watch = Watch::open(name, interface::own_addresses()).map_err(|error| {
+            let text = error.to_string();
+            let (cause, cure) = text.split_once("; ").unwrap_or((&text, "run as root"));
+            Failure::new(Exit::Privilege, cause, cure)
+        })?;
+        tracing::info!(interface = name, "looking for other DHCP servers");
+        probes.push(Some((name, tokio::spawn(async move { watch.probe(PROBE).await }))));
+    }
+    let mut clear = Vec::new();
+    for probe in probes {
+        let Some((name, probe)) = probe else {
+            clear.push(on_foreign == OnForeign::Ignore);
+            continue;
+        };
+        let found =
+            probe.await.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(|error| {
+                Failure::new(
+                    Exit::Privilege,
+                    format!("{name} cannot be probed for other DHCP servers: {error}"),
+                    "see that the interface is up, and run as root",
+                )
+            })?;
+        if let (Some(foreign), OnForeign::Exit) = (found.first(), on_foreign) {
             return Err(Failure::new(
                 Exit::ForeignDhcp,
-                format!("another DHCP server answers on this segment: {}", describe(foreign)),
+                format!("another DHCP server answers on {name}: {}", describe(foreign)),
                 "take it off the segment, or set on-foreign under [dhcp]; nothing has been served",
             ));
         }
-        tracing::warn!(
-            "another DHCP server answers on this segment: {}; waiting until it is gone",
-            describe(foreign)
-        );
-        tokio::time::sleep(PROBE_AGAIN).await;
+        clear.push(found.is_empty());
     }
-}
-
-/// Falls silent while another DHCP server is about.
-async fn keep_watch(watch: Watch, server: Arc<DhcpServer>, bench: Arc<Bench>) {
-    loop {
-        let Ok(foreign) = watch.next().await else {
-            tokio::time::sleep(PROBE_AGAIN).await;
-            continue;
-        };
-        server.set_silent(true);
-        bench.set_foreign_dhcp(Some(describe(&foreign)));
-        tracing::error!(
-            "another DHCP server answers on this segment: {}; ours is silent until it is gone",
-            describe(&foreign)
-        );
-        loop {
-            tokio::time::sleep(PROBE_AGAIN).await;
-            if watch.probe(PROBE).await.is_ok_and(|found| found.is_empty()) {
-                break;
-            }
-        }
-        server.set_silent(false);
-        bench.set_foreign_dhcp(None);
-        tracing::info!("the other DHCP server is gone; ours answers again");
-    }
-}
-
-fn describe(foreign: &Foreign) -> String {
-    let mac = transload_provision::mac::Mac(foreign.mac);
-    format!("{} (Ethernet address {})", foreign.server, mac.colons())
+    Ok(clear)
 }

@@ -27,7 +27,8 @@ pub struct Client<'a> {
     pub relay: Option<Ipv4Addr>,
     /// The name of the network it is on.
     pub network: &'a str,
-    /// The server's address on the client's side: what it can be told to fetch from.
+    /// Our address on the link that the message came in by: what the client can be told to fetch from, even where a
+    /// relay has it take another for the server's (RFC 5107).
     pub server: Ipv4Addr,
 }
 

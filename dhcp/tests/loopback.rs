@@ -271,10 +271,10 @@ async fn a_silent_server_answers_nobody_until_it_may_again() {
     let disk = Disk::new(100);
     let (server, address, mut observed) = start(&disk);
     let phone = Phone::new(1, address).await;
-    server.set_silent(true);
+    server.set_silent(*address.ip(), true);
     phone.say(MessageType::Discover, Vec::new()).await;
     assert!(matches!(event(&mut observed).await.outcome, Outcome::Ignored(_)));
-    server.set_silent(false);
+    server.set_silent(*address.ip(), false);
     // An answer to the first would come before the one to the second, with an offer where an ACK is awaited.
     phone.lease().await;
 }

@@ -4,6 +4,7 @@ mod merge;
 mod table;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 pub use merge::{Cell, Change, Line, Merged, merge};
 use table::{column_of, decode, reader};
@@ -38,6 +39,8 @@ pub struct Entry {
     pub location: Option<String>,
     /// Anything.
     pub note: Option<String>,
+    /// The address kept for it.
+    pub address: Option<Ipv4Addr>,
     /// The line in the file, from 1.
     pub line: u64,
 }
@@ -59,10 +62,10 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// The longest cell kept, in characters.
 const MAX_CELL: usize = 200;
 /// The columns, in the order of a table without a header.
-const COLUMNS: [&str; 7] = ["mac", "model", "vid", "serial", "load", "location", "note"];
+const COLUMNS: [&str; 8] = ["mac", "model", "vid", "serial", "load", "location", "note", "address"];
 
 /// Reads a roster: comma or semicolon between cells, columns in any order by the names in the first row (MAC, model,
-/// vid, serial, load, location, note), MAC addresses in any common spelling, blank lines and a byte order mark
+/// vid, serial, load, location, note, address), MAC addresses in any common spelling, blank lines and a byte order mark
 /// tolerated. A table whose first cell is a MAC address has no header, and its columns are in that order.
 /// A row with a mistake is left out and reported; the others are kept.
 pub fn parse(file: &[u8]) -> Roster {
@@ -72,7 +75,7 @@ pub fn parse(file: &[u8]) -> Roster {
         return roster;
     };
     let mut columns: Option<Vec<Option<usize>>> = None;
-    let mut lines: BTreeMap<Mac, u64> = BTreeMap::new();
+    let mut known = Known::default();
     let mut lines_read = Lines { text: &text, at: 0, line: 1 };
     for record in reader(&text, delimiter).records() {
         // Only I/O and encoding can fail with flexible rows, and neither can here.
@@ -94,7 +97,7 @@ pub fn parse(file: &[u8]) -> Roster {
                 return roster;
             }
             if !has_header {
-                roster.row(&record, &found, line, &mut lines);
+                roster.row(&record, &found, line, &mut known);
             }
             columns = Some(found);
             continue;
@@ -103,7 +106,7 @@ pub fn parse(file: &[u8]) -> Roster {
             roster.report(line, format!("more than {MAX_ENTRIES} phones; split the file"), true);
             break;
         }
-        roster.row(&record, columns, line, &mut lines);
+        roster.row(&record, columns, line, &mut known);
     }
     roster
 }
@@ -159,40 +162,54 @@ impl Roster {
         found
     }
 
-    fn row(
-        &mut self,
-        record: &csv::StringRecord,
-        columns: &[Option<usize>],
-        line: u64,
-        lines: &mut BTreeMap<Mac, u64>,
-    ) {
+    fn row(&mut self, record: &csv::StringRecord, columns: &[Option<usize>], line: u64, known: &mut Known) {
         let cell = |column: usize| {
             let at = columns.get(column).copied().flatten()?;
             record.get(at).map(shorten).filter(|cell| !cell.is_empty())
         };
-        let [mac, model, vid, serial, load, location, note] = std::array::from_fn(cell);
-        let (mac, vid, load) = match entry(mac.as_deref(), vid.as_deref(), load.as_deref()) {
+        let [mac, model, vid, serial, load, location, note, address] = std::array::from_fn(cell);
+        let cells = entry(mac.as_deref(), vid.as_deref(), load.as_deref(), address.as_deref());
+        let (mac, vid, load, mut address) = match cells {
             Ok(cells) => cells,
             Err(what) => return self.report(line, what, true),
         };
-        if let Some(first) = lines.get(&mac) {
+        if let Some(first) = known.macs.get(&mac) {
             return self.report(line, format!("{mac} is on line {first} already; remove one of them"), true);
         }
-        lines.insert(mac, line);
-        self.entries.push(Entry { mac, model, vid, serial, load, location, note, line });
+        known.macs.insert(mac, line);
+        if let Some(first) = address.and_then(|address| known.addresses.get(&address)) {
+            let what = format!("the address of {mac} is on line {first} already; give it another");
+            self.report(line, what, false);
+            address = None;
+        }
+        known.addresses.extend(address.map(|address| (address, line)));
+        self.entries.push(Entry { mac, model, vid, serial, load, location, note, address, line });
     }
 }
+
+/// The lines on which MAC and other addresses were read.
+#[derive(Default)]
+struct Known {
+    macs: BTreeMap<Mac, u64>,
+    addresses: BTreeMap<Ipv4Addr, u64>,
+}
+
+type Formed = (Mac, Option<Vid>, Option<LoadName>, Option<Ipv4Addr>);
 
 /// The cells that have a form of their own, or what is wrong with one of them.
 fn entry(
     mac: Option<&str>,
     vid: Option<&str>,
     load: Option<&str>,
-) -> Result<(Mac, Option<Vid>, Option<LoadName>), String> {
+    address: Option<&str>,
+) -> Result<Formed, String> {
     let mac = mac.ok_or("the MAC address is missing")?.parse::<Mac>().map_err(|error| error.to_string())?;
     let vid = vid.map(str::parse::<Vid>).transpose().map_err(|error| error.to_string())?;
     let load = load.map(str::parse::<LoadName>).transpose().map_err(|error| error.to_string())?;
-    Ok((mac, vid, load))
+    let address = address.map(|text| {
+        text.parse().map_err(|_| format!("{text:?} is no address; write one such as 10.23.45.50"))
+    });
+    Ok((mac, vid, load, address.transpose()?))
 }
 
 #[cfg(test)]
@@ -208,8 +225,8 @@ mod tests {
     #[test]
     fn a_spreadsheets_export_reads_as_it_comes() {
         let roster = parse(
-            "\u{feff}Location;MAC Address;VID;Model;Load;Note;Serial\r\n\r\n\
-             \"Room 1; left\";00:12:34:ab:45:de;V05;8851;sip88xx.12-5-1SR1-4;;FCH1\r\n;;;;;;\r\n\
+            "\u{feff}Location;MAC Address;VID;Model;Load;Note;Serial;IP Address\r\n\r\n\
+             \"Room 1; left\";00:12:34:ab:45:de;V05;8851;sip88xx.12-5-1SR1-4;;FCH1;10.23.45.50\r\n;;;;;;\r\n\
              ;SEP001234AB45DF;;CP-7841;;spare;\r\n"
                 .as_bytes(),
         );
@@ -224,6 +241,7 @@ mod tests {
                 load: Some("sip88xx.12-5-1SR1-4".parse().unwrap()),
                 location: Some("Room 1; left".into()),
                 note: None,
+                address: Some(Ipv4Addr::new(10, 23, 45, 50)),
                 line: 3,
             }
         );
@@ -254,6 +272,17 @@ mod tests {
         for word in ["color", "1.23E+11", "five", "firmware", "missing", "line 2 already"] {
             assert!(said.contains(word), "{word} in:\n{said}");
         }
+    }
+
+    #[test]
+    fn an_address_is_kept_for_one_phone() {
+        let roster = parse(
+            b"mac,address\n001234ab45de,10.23.45.50\n001234ab45df,10.23.45.50\n001234ab45e0,10.23.45\n",
+        );
+        assert_eq!(macs(&roster), ["001234AB45DE", "001234AB45DF"]);
+        assert_eq!((roster.entries[0].address.is_some(), roster.entries[1].address), (true, None));
+        let lines: Vec<(u64, bool)> = roster.problems.iter().map(|p| (p.line, p.left_out)).collect();
+        assert_eq!(lines, [(3, false), (4, true)]);
     }
 
     #[test]

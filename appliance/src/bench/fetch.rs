@@ -1,6 +1,6 @@
 //! A file request: who asks, what is meant, and what this phone may have.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -77,6 +77,9 @@ impl Bench {
         let mac = who.phone;
         if let Some(mac) = mac {
             state.addresses.spoke(address, mac, self.now());
+            if let Some(phone) = state.phones.get_mut(&mac) {
+                phone.heard_at = Some(fetch.local);
+            }
             let known = state.phones.get(&mac).and_then(|phone| phone.journey.address);
             if known != Some(address) {
                 self.observe(state, mac, Fact::Leased { address });
@@ -155,7 +158,9 @@ impl Bench {
             return Answer::now(Served::NotFound, Some(mac));
         }
         let verdict = self.assess(state, mac);
-        let body = match config.document(&verdict, &state.rules.settings, &state.catalog, mac) {
+        let settings = &state.rules.settings;
+        let server = FileServer { address: fetch.local, port: settings.http_port };
+        let body = match config.document(&verdict, server, settings, &state.catalog, mac) {
             Ok(Some(body)) => body,
             Ok(None) => return Answer::now(Served::NotFound, Some(mac)),
             Err(error) => {
@@ -230,13 +235,16 @@ impl Config {
     fn document(
         &self,
         verdict: &Assessment,
+        server: FileServer,
         settings: &Settings,
         catalog: &Catalog,
         mac: Mac,
     ) -> Result<Option<Vec<u8>>, DocumentError> {
         match self {
-            Self::Enterprise { default, .. } => enterprise(*default, verdict, settings, catalog),
-            Self::Profile { .. } => profile(verdict, settings, mac).map(Some),
+            Self::Enterprise { default, .. } => {
+                enterprise(*default, verdict, server.address, settings, catalog)
+            }
+            Self::Profile { .. } => profile(verdict, server, settings, mac).map(Some),
         }
     }
 }
@@ -244,6 +252,7 @@ impl Config {
 fn enterprise(
     default: bool,
     verdict: &Assessment,
+    server: Ipv4Addr,
     settings: &Settings,
     catalog: &Catalog,
 ) -> Result<Option<Vec<u8>>, DocumentError> {
@@ -259,17 +268,22 @@ fn enterprise(
             .map(|(model, load)| ModelLoad { model: &model.name, id: model.id, load })
             .into_iter()
             .collect();
-        return documents::xml_default(&XmlDefault { server: settings.server, loads: &loads }).map(Some);
+        return documents::xml_default(&XmlDefault { server, loads: &loads }).map(Some);
     }
     let call_managers: &[_] = match verdict.next {
         Next::Final => &settings.after.call_manager,
         _ => &[],
     };
-    let sep = Sep { load, load_server: settings.server, call_managers, registrar: None };
+    let sep = Sep { load, load_server: server, call_managers, registrar: None };
     documents::sep(&sep).map(Some)
 }
 
-fn profile(verdict: &Assessment, settings: &Settings, mac: Mac) -> Result<Vec<u8>, DocumentError> {
+fn profile(
+    verdict: &Assessment,
+    server: FileServer,
+    settings: &Settings,
+    mac: Mac,
+) -> Result<Vec<u8>, DocumentError> {
     let (purpose, license) = match &verdict.next {
         Next::Load { load, when: None, license, .. } => (Purpose::Upgrade(load), *license),
         Next::Load { load, when: Some(transition), license, .. } => {
@@ -280,7 +294,7 @@ fn profile(verdict: &Assessment, settings: &Settings, mac: Mac) -> Result<Vec<u8
         Next::Final => (Purpose::Finish(&settings.after.profile), false),
     };
     documents::profile(&Profile {
-        server: FileServer { address: settings.server, port: settings.http_port },
+        server,
         audience: Audience::Phone { mac, attempt: verdict.attempt },
         license,
         purpose,

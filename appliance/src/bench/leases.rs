@@ -1,29 +1,116 @@
 //! What DHCP tells of phones, and what phones are told by DHCP.
 
+use std::net::Ipv4Addr;
+
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{Commit, CommitFailed, Journal};
-use transload_dhcp::lease::LeaseRecord;
+use transload_dhcp::lease::{ClientKey, LeaseRecord};
 use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
 use transload_provision::client;
 use transload_provision::documents::FileServer;
 use transload_provision::journey::{Assessment, Fact, Next};
 use transload_provision::mac::Mac;
-use transload_provision::options::{ClassRule, Layer, Origin, Steering, find_class, phone_options, resolve};
+use transload_provision::options::{
+    Layer, Origin, PhoneOptions, Resolved, Sourced, Steering, find_class, phone_options, resolve,
+};
 
 use super::{Bench, State};
+use crate::config::Reserved;
 use crate::ledger::Record;
 
 impl Policy for Bench {
     fn decide(&self, client: &Client<'_>) -> Verdict {
         let mac = Mac(client.mac);
         let mut state = self.state();
-        let class = find_class(&state.rules.classes, client.vendor_class, mac.oui()).cloned();
-        if !is_phone(&state, client, mac) {
-            return stranger(&state, client, class.as_ref());
+        let verdict = if is_phone(&state, client, mac) {
+            self.note(&mut state, client, mac);
+            Some(self.assess(&state, mac))
+        } else {
+            None
+        };
+        match given(&state, &Asker::of(client), verdict.as_ref(), grant) {
+            Some(grant) => Verdict::Grant(grant),
+            None => Verdict::Ignore { reason: no_phone(client.vendor_class) },
         }
-        self.note(&mut state, client, mac);
-        let verdict = self.assess(&state, mac);
-        Verdict::Grant(grant(&state, &verdict, class.as_ref()))
+    }
+}
+
+/// Who is to be given something, and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) mac: Mac,
+    pub(super) client_id: Option<&'a [u8]>,
+    pub(super) vendor_class: Option<&'a [u8]>,
+    /// The name of its network.
+    pub(super) network: &'a str,
+    /// Our address there.
+    pub(super) server: Ipv4Addr,
+}
+
+impl<'a> Asker<'a> {
+    fn of(client: &Client<'a>) -> Self {
+        let Client { client_id, vendor_class, network, server, .. } = *client;
+        Self { mac: Mac(client.mac), client_id, vendor_class, network, server }
+    }
+
+    /// Its reservation on its network: by the identifier it sends, else by its Ethernet address.
+    pub(super) fn reserved<'s>(&self, state: &'s State) -> Option<&'s Reserved> {
+        let reservations = &state.rules.given.reservations;
+        let by_id = self.client_id.and_then(|id| reservations.get(&ClientKey::Id(id.to_vec())));
+        let reserved = by_id.or_else(|| reservations.get(&ClientKey::Mac(self.mac.0)));
+        reserved.filter(|reserved| reserved.network == self.network)
+    }
+}
+
+/// What a client is given, from all origins; `None` where it gets no answer. `verdict` is a phone's.
+pub(super) fn given<R>(
+    state: &State,
+    asker: &Asker<'_>,
+    verdict: Option<&Assessment>,
+    told: impl FnOnce(&Resolved<'_>) -> R,
+) -> Option<R> {
+    let class = find_class(&state.rules.classes, asker.vendor_class, asker.mac.oui());
+    let reserved = asker.reserved(state);
+    let built_in = verdict.map(|verdict| built_in(state, asker, verdict));
+    if built_in.is_none() && class.is_none() && reserved.is_none() && !state.rules.admit_all {
+        return None;
+    }
+    let mut layers = Vec::with_capacity(5);
+    let origin = |origin, gives| Layer { origin, gives };
+    layers.extend(reserved.map(|reserved| origin(Origin::Reservation(&reserved.place), &reserved.gives)));
+    layers.extend(class.map(|class| origin(Origin::Class(&class.name), &class.gives)));
+    layers.extend(built_in.as_ref().map(|built_in| origin(Origin::BuiltIn(built_in.class), &built_in.gives)));
+    if let Some(network) = state.rules.given.networks.get(asker.network) {
+        layers.push(origin(Origin::Network(&network.prefix), &network.own));
+        layers.push(origin(Origin::Global, &network.inherited));
+    }
+    Some(told(&resolve(&layers)))
+}
+
+/// What a phone is given by what it behaves as.
+fn built_in(state: &State, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOptions {
+    let settings = &state.rules.settings;
+    let this = [asker.server];
+    let home = &settings.after.call_manager;
+    let enterprise = if verdict.next == Next::Final && !home.is_empty() { home.as_slice() } else { &this };
+    let server = FileServer { address: asker.server, port: settings.http_port };
+    phone_options(verdict.steered_as, &Steering { server, enterprise, cda: false })
+}
+
+/// For the DHCP server, which has the options of networks already.
+fn grant(told: &Resolved<'_>) -> Grant {
+    let special = |option: &&Sourced<'_>| !matches!(option.origin, Origin::Network(_) | Origin::Global);
+    Grant {
+        class: told.class.unwrap_or("no phone").to_owned(),
+        next_server: told.next_server.map(|(address, _)| address),
+        server_name: told.server_name.map(|(name, _)| name.to_owned()),
+        boot_file: told.boot_file.map(|(file, _)| file.to_owned()),
+        options: told
+            .options
+            .iter()
+            .filter(special)
+            .map(|option| (option.code, option.value.clone()))
+            .collect(),
     }
 }
 
@@ -38,60 +125,17 @@ fn is_phone(state: &State, client: &Client<'_>, mac: Mac) -> bool {
             && client::request_list(client.request_list).is_some())
 }
 
-fn stranger(state: &State, client: &Client<'_>, class: Option<&ClassRule>) -> Verdict {
-    match class {
-        Some(class) => Verdict::Grant(Grant {
-            class: class.name.clone(),
-            next_server: class.next_server,
-            options: class.options.clone(),
-            ..Grant::default()
-        }),
-        None if state.rules.admit_all => {
-            Verdict::Grant(Grant { class: "no phone".into(), ..Grant::default() })
-        }
-        None => {
-            let said = client.vendor_class.map_or("nothing".into(), |class| {
-                class
-                    .iter()
-                    .take(60)
-                    .map(|byte| char::from(*byte))
-                    .filter(char::is_ascii_graphic)
-                    .collect::<String>()
-            });
-            Verdict::Ignore {
-                reason: format!("no phone (its vendor class: {said}); set dhcp.admit = \"all\" to serve it"),
-            }
-        }
-    }
-}
-
-fn grant(state: &State, verdict: &Assessment, class: Option<&ClassRule>) -> Grant {
-    let settings = &state.rules.settings;
-    let this = [settings.server];
-    let home = &settings.after.call_manager;
-    let enterprise = if verdict.next == Next::Final && !home.is_empty() { home.as_slice() } else { &this };
-    let server = FileServer { address: settings.server, port: settings.http_port };
-    let built_in = phone_options(verdict.steered_as, &Steering { server, enterprise, cda: false });
-    let mut layers = vec![Layer {
-        origin: Origin::BuiltIn(built_in.class),
-        next_server: built_in.next_server,
-        options: &built_in.options,
-    }];
-    if let Some(class) = class {
-        layers.push(Layer {
-            origin: Origin::Class(&class.name),
-            next_server: class.next_server,
-            options: &class.options,
-        });
-    }
-    let resolved = resolve(&layers);
-    Grant {
-        class: resolved.class.unwrap_or_default().to_owned(),
-        next_server: resolved.next_server.map(|(address, _)| address),
-        server_name: None,
-        boot_file: None,
-        options: resolved.options.into_iter().map(|option| (option.code, option.value)).collect(),
-    }
+/// Why a client gets no answer.
+fn no_phone(vendor_class: Option<&[u8]>) -> String {
+    let said = vendor_class.map_or("nothing".into(), |class| {
+        class
+            .iter()
+            .take(60)
+            .map(|byte| char::from(*byte))
+            .filter(|char| char.is_ascii_graphic() || *char == ' ')
+            .collect::<String>()
+    });
+    format!("no phone (its vendor class: {said}); set dhcp.admit = \"all\" to serve it")
 }
 
 impl Bench {
@@ -108,6 +152,9 @@ impl Bench {
         });
         if news {
             self.observe(state, mac, Fact::Dhcp { boot: client.boots, vendor_class, request_list });
+        }
+        if let Some(phone) = state.phones.get_mut(&mac) {
+            phone.heard_at = Some(client.server);
         }
     }
 

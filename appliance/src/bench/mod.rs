@@ -2,6 +2,7 @@
 //! beside the ledger, and answers by what `provision` decides. One lock, held for short computations only.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use transload_provision::catalog::Catalog;
@@ -13,6 +14,7 @@ use transload_provision::settings::Settings;
 use transload_provision::time::Time;
 
 use crate::clock::Clock;
+use crate::config::Given;
 use crate::ledger::{Ledger, Record, Restored, Ticket};
 use crate::library::Shelf;
 use crate::view::PhoneView;
@@ -42,6 +44,8 @@ pub struct Rules {
     pub settings: Settings,
     /// The user's DHCP classes, in file order.
     pub classes: Vec<ClassRule>,
+    /// What networks and reservations give, at the addresses that the box has now.
+    pub given: Given,
     /// Clients that are no phones get addresses too.
     pub admit_all: bool,
     /// Our DHCP server gives the addresses, so that a lease tells who asks.
@@ -62,14 +66,22 @@ struct State {
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
     addresses: Addresses,
-    /// Another DHCP server on the segment, for which ours is silent.
-    foreign_dhcp: Option<String>,
+    /// Other DHCP servers, for which ours is silent, by our address on their segment.
+    foreign_dhcp: BTreeMap<Ipv4Addr, String>,
 }
 
 struct Phone {
     journey: Journey,
     /// Observations in the ledger since its snapshot.
     unfolded: u32,
+    /// Our address where it was heard last, since the program started.
+    heard_at: Option<Ipv4Addr>,
+}
+
+impl Phone {
+    fn new(journey: Journey) -> Self {
+        Self { journey, unfolded: 0, heard_at: None }
+    }
 }
 
 impl Bench {
@@ -94,11 +106,11 @@ impl Bench {
                 shelf: Arc::new(shelf),
                 phones,
                 addresses: Addresses::default(),
-                foreign_dhcp: None,
+                foreign_dhcp: BTreeMap::new(),
             }),
         });
         bench.end_fetches();
-        bench.note_absence(restored.high_water);
+        bench.note_absence(restored.high_water, None);
         bench
     }
 
@@ -115,10 +127,14 @@ impl Bench {
         }
     }
 
-    /// What phones asked for while no bench was there to hear it, nobody knows: their silence tells nothing.
-    fn note_absence(&self, since: Time) {
+    /// What phones asked for while they could not be heard, nobody knows: their silence tells nothing. `at` is our
+    /// address on the segment that was cut off; `None` means that no bench was there.
+    pub fn note_absence(&self, since: Time, at: Option<Ipv4Addr>) {
         let mut state = self.state();
-        let waiting = |(mac, phone): (&Mac, &Phone)| phone.journey.awaits_answer().then_some(*mac);
+        let waiting = |(mac, phone): (&Mac, &Phone)| {
+            let concerned = at.is_none() || phone.heard_at.is_none() || phone.heard_at == at;
+            (concerned && phone.journey.awaits_answer()).then_some(*mac)
+        };
         let phones: Vec<Mac> = state.phones.iter().filter_map(waiting).collect();
         for mac in phones {
             self.observe(&mut state, mac, Fact::Unwatched { since });
@@ -166,9 +182,34 @@ impl Bench {
         state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
     }
 
-    /// Another DHCP server was found on the segment, or is gone: while it is there, no phone gets on.
-    pub fn set_foreign_dhcp(&self, found: Option<String>) {
-        self.state().foreign_dhcp = found;
+    /// Takes over what networks and reservations give, at new addresses.
+    pub fn set_given(&self, given: Given) {
+        self.state().rules.given = given;
+    }
+
+    /// The roster.
+    pub fn roster(&self) -> Vec<Entry> {
+        self.state().roster.values().cloned().collect()
+    }
+
+    /// Another DHCP server was found on the segment where our address is `at`, or is gone: while it is there, no phone
+    /// of that segment gets on.
+    pub fn set_foreign_dhcp(&self, at: Ipv4Addr, found: Option<String>) {
+        let mut state = self.state();
+        match found {
+            Some(server) => _ = state.foreign_dhcp.insert(at, server),
+            None => _ = state.foreign_dhcp.remove(&at),
+        }
+    }
+
+    /// The bench's own address, for what is told to no phone in particular.
+    pub fn server(&self) -> Ipv4Addr {
+        self.state().rules.settings.server
+    }
+
+    /// The port that URLs name.
+    pub fn http_port(&self) -> u16 {
+        self.state().rules.settings.http_port
     }
 
     /// The port that URLs name, once it is bound.
@@ -217,10 +258,7 @@ impl Bench {
         if !room && !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
             return None;
         }
-        let phone = state
-            .phones
-            .entry(mac)
-            .or_insert_with(|| Phone { journey: Journey::new(mac, observation.at), unfolded: 0 });
+        let phone = state.phones.entry(mac).or_insert_with(|| Phone::new(Journey::new(mac, observation.at)));
         phone.journey.observe(&observation);
         phone.unfolded += 1;
         let json = serde_json::to_string(&observation).ok()?;
@@ -250,7 +288,7 @@ fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
     for (mac, json) in &restored.snapshots {
         match serde_json::from_str::<Journey>(json) {
             Ok(journey) => {
-                phones.insert(*mac, Phone { journey, unfolded: 0 });
+                phones.insert(*mac, Phone::new(journey));
             }
             Err(error) => tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read"),
         }
@@ -258,9 +296,8 @@ fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
     for (mac, _, json) in &restored.observations {
         match serde_json::from_str::<Observation>(json) {
             Ok(observation) => {
-                let phone = phones
-                    .entry(*mac)
-                    .or_insert_with(|| Phone { journey: Journey::new(*mac, observation.at), unfolded: 0 });
+                let phone =
+                    phones.entry(*mac).or_insert_with(|| Phone::new(Journey::new(*mac, observation.at)));
                 phone.journey.observe(&observation);
                 phone.unfolded += 1;
             }
@@ -286,7 +323,7 @@ pub fn offline(
         shelf: Arc::new(shelf),
         phones: restore(restored),
         addresses: Addresses::default(),
-        foreign_dhcp: None,
+        foreign_dhcp: BTreeMap::new(),
     };
     show::phones(&state, now.max(restored.high_water))
 }

@@ -15,8 +15,9 @@ pub(super) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
 
 pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
     let mut verdict = verdict(state, now, mac);
-    if let (Some(server), false) = (&state.foreign_dhcp, matches!(verdict.stage, Stage::Absent | Stage::Done))
-    {
+    let heard_at = state.phones.get(&mac).and_then(|phone| phone.heard_at);
+    let foreign = state.foreign_dhcp.iter().find(|(at, _)| heard_at.is_none_or(|heard_at| heard_at == **at));
+    if let (Some((_, server)), false) = (foreign, matches!(verdict.stage, Stage::Absent | Stage::Done)) {
         verdict.stage = Stage::Held;
         verdict.hold = Some(Hold::new(
             HoldCode::ForeignDhcp,

@@ -47,7 +47,8 @@ fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
         restart_hook: false,
         after: After::default(),
     };
-    let rules = Rules { settings, classes: Vec::new(), admit_all: false, gives_leases };
+    let rules =
+        Rules { settings, classes: Vec::new(), given: Given::default(), admit_all: false, gives_leases };
     let (ledger, restored) = Ledger::open(&state.join("ledger.db")).unwrap();
     let shelf = Shelf::scan(state, Direction::E2m).unwrap();
     let clock = Clock::start(restored.high_water, 1);
@@ -83,7 +84,8 @@ impl Lab {
 
     async fn fetch(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> (Served, Tracker) {
         let peer = (from, 40_000).into();
-        let fetch = Fetch { peer, path: path.to_owned(), user_agent: agent, head_only: false };
+        let local = Ipv4Addr::new(10, 23, 45, 67);
+        let fetch = Fetch { peer, local, path: path.to_owned(), user_agent: agent, head_only: false };
         self.bench.fetch(fetch).await
     }
 
@@ -183,9 +185,9 @@ async fn a_foreign_dhcp_server_holds_every_phone_that_is_under_way_and_no_longer
     let hold = || lab.bench.phone(A).unwrap().hold.map(|hold| hold.code);
     let before = hold();
     assert_ne!(before, Some(HoldCode::ForeignDhcp));
-    lab.bench.set_foreign_dhcp(Some("192.0.2.1".into()));
+    lab.bench.set_foreign_dhcp(Ipv4Addr::new(10, 23, 45, 67), Some("192.0.2.1".into()));
     assert_eq!(hold(), Some(HoldCode::ForeignDhcp));
-    lab.bench.set_foreign_dhcp(None);
+    lab.bench.set_foreign_dhcp(Ipv4Addr::new(10, 23, 45, 67), None);
     assert_eq!(hold(), before);
 }
 

@@ -7,6 +7,7 @@ use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use serde::Serialize;
 use transload_provision::catalog::Catalog;
+use transload_provision::roster::Entry;
 use transload_provision::time::Time;
 
 use crate::config::Config;
@@ -14,6 +15,7 @@ use crate::error::{Failure, Problem};
 use crate::ledger;
 use crate::place::Place;
 use crate::reload::running_bench;
+use crate::segment::{self, Segment};
 
 /// Room that the ledger never outgrows on a bench.
 const ENOUGH: u64 = 200_000_000;
@@ -34,15 +36,21 @@ pub(super) fn checks(
     config: &Config,
     place: &Result<Place, Failure>,
     catalog: &Catalog,
+    entries: &[Entry],
     roster: &[String],
     now: Time,
 ) -> Vec<EnvironmentCheck> {
     let state = &config.bench.state;
+    let segments = || place.iter().flat_map(|place| &place.segments);
+    let standings: Vec<_> = segments().map(|segment| segment.look().ok()).collect();
+    let served = config.served(&segment::networks(standings.iter().map(Option::as_ref)), entries);
+    let misplaced = served.as_ref().map(|served| served.warnings.as_slice()).unwrap_or_default();
+    let roster = [roster, misplaced].concat();
     let problems = [
         ("scenario", config.servable().err().and_then(first)),
         ("state-folder", state_folder(state)),
-        ("interface", place.as_ref().err().cloned().and_then(first).or_else(|| down(place.as_ref().ok()?))),
-        ("addresses", place.as_ref().ok().and_then(|place| first(config.dhcp_server(place.network).err()?))),
+        ("interface", place.as_ref().err().cloned().and_then(first).or_else(|| segments().find_map(down))),
+        ("addresses", served.err().and_then(first)),
         ("ports", place.as_ref().ok().and_then(|place| ports(config, place))),
         ("disk-space", disk_space(state)),
         ("clock", clock(state, catalog, now)),
@@ -80,10 +88,16 @@ fn state_folder(state: &Path) -> Option<Problem> {
     })
 }
 
-fn down(place: &Place) -> Option<Problem> {
-    let device = place.device.as_ref().filter(|device| !device.up)?;
-    let cure = format!("plug its cable in, and run: ip link set {} up", device.name);
-    Some(Problem::new(format!("{} is down or has no link", device.name), cure))
+fn down(segment: &Segment) -> Option<Problem> {
+    match segment.look() {
+        Err(failure) => first(failure),
+        Ok(standing) if standing.link => None,
+        Ok(_) => {
+            let name = segment.interface.as_deref().unwrap_or_default();
+            let cure = format!("plug its cable in, and run: ip link set {name} up");
+            Some(Problem::new(format!("{name} is down or has no link"), cure))
+        }
+    }
 }
 
 /// Ports that somebody else listens on. They are ours where a bench runs on this state folder.
@@ -91,14 +105,16 @@ fn ports(config: &Config, place: &Place) -> Option<Problem> {
     if running_bench(&config.bench.state).is_some() {
         return None;
     }
-    let phones = IpAddr::V4(place.server());
-    let tcp =
-        place.http.iter().map(|address| ("tcp", SocketAddr::V4(*address))).chain([("tcp", place.admin)]);
-    let udp = [("udp", SocketAddr::V4(place.tftp))].into_iter();
-    let dhcp = config.dhcp.enabled.then_some(("udp", SocketAddr::new(phones, 67)));
-    let taken: Vec<String> = tcp
-        .chain(udp)
-        .chain(dhcp)
+    let wanted = place.segments.iter().filter_map(|segment| {
+        let phones = IpAddr::V4(segment.look().ok()?.network.address);
+        let tcp = segment.http.iter().map(|port| ("tcp", *port));
+        let udp = [Some(segment.tftp), config.dhcp.enabled.then_some(67)].into_iter().flatten();
+        let ports: Vec<_> = tcp.chain(udp.map(|port| ("udp", port))).collect();
+        Some(ports.into_iter().map(move |(protocol, port)| (protocol, SocketAddr::new(phones, port))))
+    });
+    let taken: Vec<String> = wanted
+        .flatten()
+        .chain([("tcp", place.admin)])
         .filter(|(protocol, address)| is_taken(protocol, *address))
         .map(|(protocol, address)| format!("{protocol} {}", address.port()))
         .collect();

@@ -70,7 +70,7 @@ fn internal(error: &serde_json::Error) -> Failure {
 fn report(config: &Config) -> Result<Report, Failure> {
     let place = place::resolve(config);
     let server = place.as_ref().map_or(Ipv4Addr::UNSPECIFIED, place::Place::server);
-    let settings = config.settings(server, place.as_ref().map_or(80, place::Place::http_port));
+    let settings = config.settings(server, config.files.http.first().copied().unwrap_or(80));
     let catalog = home::catalog(config)?;
     let (entries, roster_problems) = home::roster(&config.bench.state)?;
     let shelf = Shelf::scan(&config.bench.state, settings.direction)?;
@@ -78,7 +78,7 @@ fn report(config: &Config) -> Result<Report, Failure> {
     let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
     let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
     let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
-    let environment = environment::checks(config, &place, &catalog, &roster_problems, now);
+    let environment = environment::checks(config, &place, &catalog, &entries, &roster_problems, now);
     Ok(Report {
         ready: phones.len() - held,
         held,

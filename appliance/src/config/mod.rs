@@ -4,6 +4,7 @@ mod dhcp;
 mod network;
 mod options;
 mod reader;
+mod served;
 mod validate;
 pub mod values;
 mod written;
@@ -20,10 +21,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
-use transload_provision::options::ClassRule;
+use transload_provision::options::{ClassRule, Gives};
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use crate::error::{Exit, Failure};
+pub use served::{Given, Reserved, Served};
 use values::{Prefix, Range};
 
 /// Where the configuration is looked for when `--config` does not say.
@@ -134,11 +136,12 @@ pub struct Dhcp {
     pub authoritative: bool,
     /// Whether an address is tried for another user before it is offered.
     pub conflict_probe: bool,
-    /// What to do when another DHCP server is found.
-    pub on_foreign: OnForeign,
-    /// The bench's own network.
+    /// What to do when another DHCP server is found; where nothing is written, it depends on how the program was
+    /// started.
+    pub on_foreign: Option<OnForeign>,
+    /// The bench's own network. What it gives, every network does, save what belongs to one subnet.
     pub own: Network,
-    /// Further networks, each with its `subnet` given.
+    /// Further networks, each on an interface of its own or behind relays.
     pub networks: Vec<Network>,
     /// Classes that come before the built-in ones.
     pub classes: Vec<ClassRule>,
@@ -171,7 +174,13 @@ pub enum OnForeign {
 /// One network that leases are given in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
-    /// Which; `None` for the bench's own.
+    /// Where it is written.
+    pub place: String,
+    /// The interface it is on; `None` for the bench's own and for those behind relays.
+    pub interface: Option<String>,
+    /// The box's own address on that interface; the interface's, where it is not given.
+    pub address: Option<Prefix>,
+    /// Its addresses; given wherever there is no interface, save for the bench's own.
     pub subnet: Option<Prefix>,
     /// Addresses to give; the upper part of the network where none is named.
     pub pool: Vec<Range>,
@@ -179,8 +188,8 @@ pub struct Network {
     pub exclude: Vec<Range>,
     /// How long a lease lasts.
     pub lease: Duration,
-    /// Options every client of the network gets: number and content.
-    pub options: Vec<(u8, Vec<u8>)>,
+    /// What every client of the network gets.
+    pub gives: Gives,
 }
 
 /// A fixed address.
@@ -190,8 +199,10 @@ pub struct Reservation {
     pub client: Client,
     /// The address.
     pub address: Ipv4Addr,
-    /// Options of its own: number and content.
-    pub options: Vec<(u8, Vec<u8>)>,
+    /// What it gets that others do not.
+    pub gives: Gives,
+    /// Where it is written.
+    pub place: String,
 }
 
 /// How a reservation knows its client.

@@ -1,84 +1,115 @@
-//! Which addresses of a network are given, and the DHCP server's own configuration.
+//! The networks that leases are given in, validated.
 
 use std::net::Ipv4Addr;
+use std::ops::Range as Bytes;
+use std::time::Duration;
 
 use toml::Spanned;
-use transload_dhcp::config as engine;
-use transload_dhcp::lease::ClientKey;
 
-use super::validate::{Findings, cause_and_cure};
+use super::options::{self, Boot};
+use super::validate::Findings;
 use super::values::{Prefix, Range, Ranges};
-use super::{Client, Config, Network};
-use crate::error::{Exit, Failure};
+use super::{Bench, Network, written};
 
-impl Config {
-    /// What the DHCP server is told, for a bench at `own`.
-    ///
-    /// # Errors
-    /// What does not fit that address, at exit status 2.
-    pub fn dhcp_server(&self, own: Prefix) -> Result<engine::Config, Failure> {
-        // The bench's own network may be described among the others; the short form then stands back.
-        let is_own = |further: &&Network| {
-            further
-                .subnet
-                .is_some_and(|subnet| subnet.network() == own.network() && subnet.length == own.length)
+/// The further networks, for a bench on its own interface and address. Their leases last `lease` where they do not say.
+pub(super) fn networks(
+    written: Vec<Spanned<written::Network>>,
+    bench: &Bench,
+    lease: Duration,
+    f: &mut Findings<'_>,
+) -> Vec<Network> {
+    let mut networks: Vec<Network> = Vec::new();
+    for spanned in written {
+        let place = spanned.span();
+        let network = spanned.into_inner();
+        let prefix = whereabouts(&network, bench, &networks, place.clone(), f);
+        let options = options::common(network.options, "dhcp.network.options", f);
+        let boot = Boot {
+            next_server: network.next_server,
+            server_name: network.server_name,
+            file: network.boot_file,
         };
-        let described = self.dhcp.networks.iter().find(is_own).unwrap_or(&self.dhcp.own);
-        let mut networks = vec![network("bench".into(), own, described)];
-        for further in self.dhcp.networks.iter().filter(|further| !is_own(further)) {
-            if let Some(subnet) = further.subnet {
-                let first = Prefix { address: subnet.network(), ..subnet };
-                networks.push(network(first.to_string(), first, further));
-            }
-        }
-        for reservation in &self.dhcp.reservations {
-            let Some(network) = networks.iter_mut().find(|network| network.contains(reservation.address))
-            else {
-                let cause =
-                    format!("dhcp.reservation: {} is in no network of the bench", reservation.address);
-                let cure = format!("use an address of {own}, or describe its network in a [[dhcp.network]]");
-                return Err(Failure::new(Exit::Usage, cause, cure));
-            };
-            network.reservations.push(engine::Reservation {
-                client: match &reservation.client {
-                    Client::Mac(mac) => ClientKey::Mac(mac.0),
-                    Client::Id(id) => ClientKey::Id(id.clone()),
-                },
-                address: reservation.address,
-                options: reservation.options.clone(),
-            });
-        }
-        let config = engine::Config {
-            networks,
-            authoritative: self.dhcp.authoritative,
-            conflict_probe: self.dhcp.conflict_probe,
-            ..engine::Config::default()
-        };
-        config.validate().map_err(|error| {
-            let message = error.to_string();
-            let (cause, cure) = cause_and_cure(&message);
-            Failure::new(Exit::Usage, format!("[dhcp] does not fit the bench's address {own}: {cause}"), cure)
-        })?;
-        Ok(config)
+        networks.push(Network {
+            pool: pool(network.pool.as_ref(), "dhcp.network.pool", prefix, f),
+            place: f.place(place),
+            interface: network.interface.map(Spanned::into_inner),
+            address: network.address.map(|address| address.into_inner().0),
+            subnet: network.subnet.map(|subnet| subnet.into_inner().0),
+            exclude: ranges(network.exclude),
+            lease: f.span(network.lease.as_ref(), "dhcp.network.lease", lease),
+            gives: boot.with(options, "dhcp.network", f),
+        });
     }
+    networks
 }
 
-fn network(name: String, address: Prefix, network: &Network) -> engine::Network {
-    let range = |range: &Range| engine::Range { first: range.first, last: range.last };
-    let pools = match network.pool.as_slice() {
-        [] => vec![range(&default_pool(address))],
-        pool => pool.iter().map(range).collect(),
-    };
-    engine::Network {
-        name,
-        address: address.address,
-        prefix_len: address.length,
-        pools,
-        exclude: network.exclude.iter().map(range).collect(),
-        lease: engine::LeaseTime::fixed(u32::try_from(network.lease.as_secs()).unwrap_or(u32::MAX)),
-        options: network.options.clone(),
-        reservations: Vec::new(),
+/// The addresses of a network, as far as they are written. Whatever is wrong with them is noted.
+fn whereabouts(
+    network: &written::Network,
+    bench: &Bench,
+    earlier: &[Network],
+    place: Bytes<usize>,
+    f: &mut Findings<'_>,
+) -> Option<Prefix> {
+    let subnet = network.subnet.as_ref().map(|subnet| subnet.get_ref().0);
+    let address = network.address.as_ref().map(|address| address.get_ref().0);
+    match (&network.interface, subnet, &network.address) {
+        (None, _, Some(address)) => {
+            let cause = "dhcp.network: one has an `address` and no `interface`";
+            f.problem(
+                address.span(),
+                cause,
+                "name the interface that has the address, or leave the address out",
+            );
+        }
+        (None, None, None) => {
+            let cause = "dhcp.network: one has neither `subnet` nor `interface`";
+            let cure = r#"write interface = "eth2" for an interface of this box, or subnet = "10.1.2.0/24" for a network behind a relay"#;
+            f.problem(place.clone(), cause, cure);
+        }
+        _ => {}
     }
+    if let Some(name) = &network.interface {
+        f.interface(name, "dhcp.network.interface");
+        let taken = bench.interface.as_deref() == Some(name.get_ref().as_str())
+            || earlier.iter().any(|known| known.interface.as_ref() == Some(name.get_ref()));
+        if taken {
+            let cause = format!("dhcp.network.interface: {} has a network already", name.get_ref());
+            f.problem(name.span(), &cause, "give each network an interface of its own");
+        }
+    }
+    if let Some(address) = &network.address {
+        f.own_address(address, "dhcp.network.address");
+    }
+    if let (Some(subnet), Some(address)) = (subnet, address)
+        && (subnet.network(), subnet.length) != (address.network(), address.length)
+    {
+        let cause = format!("dhcp.network: the address {address} is not in the subnet {subnet}");
+        f.problem(place.clone(), &cause, "leave the subnet out; the address tells it");
+    }
+    let prefix = address.or(subnet);
+    if let Some(prefix) = prefix {
+        if !(8..=30).contains(&prefix.length) {
+            let cause = format!("dhcp.network: {prefix} is no network for phones");
+            f.problem(place.clone(), &cause, "use a prefix length from 8 to 30");
+        }
+        let overlaps =
+            |other: Prefix| other.network() <= prefix.broadcast() && prefix.network() <= other.broadcast();
+        // The bench's own network may be described here instead of in the short form.
+        let is_own = |own: &Prefix| {
+            network.interface.is_none() && own.network() == prefix.network() && own.length == prefix.length
+        };
+        let known = earlier.iter().filter_map(|known| known.address.or(known.subnet));
+        if bench.address.filter(|own| !is_own(own)).into_iter().chain(known).any(overlaps) {
+            let cause = format!("dhcp.network: {prefix} overlaps another network");
+            f.problem(place, &cause, "give each network its own addresses");
+        }
+    }
+    prefix
+}
+
+pub(super) fn ranges(written: Option<Spanned<Ranges>>) -> Vec<Range> {
+    written.map(|ranges| ranges.into_inner().0).unwrap_or_default()
 }
 
 /// A pool as written, weighed against its network where that is known.

@@ -3,16 +3,44 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use toml::Value;
+use toml::{Spanned, Value};
 use transload_dhcp::options as standard;
-use transload_provision::options::{OptionValue, check_general, phone_option, steers};
+use transload_provision::options::{Gives, OptionValue, check_general, phone_option, steers};
 
 use super::validate::{Findings, cause_and_cure};
-use super::values::Written;
+use super::values::{Text, Written};
 use super::written::Options;
 
 /// Number and content, as they go on the wire.
 type Encoded = (u8, Vec<u8>);
+
+/// What a section says of the server and the file to boot from.
+pub(super) struct Boot {
+    pub(super) next_server: Option<Text<Ipv4Addr>>,
+    pub(super) server_name: Option<Spanned<String>>,
+    pub(super) file: Option<Spanned<String>>,
+}
+
+impl Boot {
+    /// Together with options; `sname` and `file` have room for 63 and 127 octets and a NUL (RFC 2131 §2).
+    pub(super) fn with(self, options: Vec<Encoded>, key: &str, f: &mut Findings<'_>) -> Gives {
+        let mut text = |written: Option<Spanned<String>>, name: &str, most: usize| {
+            let written = written?;
+            let fits = (1..=most).contains(&written.get_ref().len());
+            if !fits || !written.get_ref().bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+                let cause = format!("{key}: {name} is not 1 to {most} printable ASCII characters");
+                f.problem(written.span(), &cause, "shorten it, or leave it out");
+            }
+            Some(written.into_inner())
+        };
+        Gives {
+            options,
+            next_server: self.next_server.map(|Text(address)| address),
+            server_name: text(self.server_name, "server-name", 63),
+            boot_file: text(self.file, "boot-file", 127),
+        }
+    }
+}
 
 /// Options for every client of a network: those that steer phones are refused.
 pub(super) fn common(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Encoded> {

@@ -28,9 +28,14 @@ pub struct Source<'a> {
 impl Source<'_> {
     /// A problem with what stands at `span`.
     pub fn problem(&self, span: Range<usize>, cause: &str, cure: impl Into<String>) -> Problem {
+        Problem::new(format!("{}: {cause}", self.place(span)), cure)
+    }
+
+    /// File and line of what stands at `span`.
+    pub fn place(&self, span: Range<usize>) -> String {
         let before = self.text.get(..span.start).unwrap_or_default();
         let line = 1 + before.matches('\n').count();
-        Problem::new(format!("{}:{line}: {cause}", self.file.display()), cure)
+        format!("{}:{line}", self.file.display())
     }
 
     /// What stands at `span`, shortened to its first line.

@@ -96,8 +96,8 @@ fn the_contracts_example_means_what_it_says() {
     assert_eq!(config.bench.interface.as_deref(), Some("eth1"));
     assert_eq!(config.dhcp.own.pool[0].to_string(), "10.23.45.100-10.23.45.250");
     assert_eq!(config.dhcp.own.lease, Duration::from_secs(3600));
-    assert_eq!(config.dhcp.own.options[1].0, 6);
-    assert_eq!(config.dhcp.classes[0].options[1].1, b"http://10.23.45.67");
+    assert_eq!(config.dhcp.own.gives.options[1].0, 6);
+    assert_eq!(config.dhcp.classes[0].gives.options[1].1, b"http://10.23.45.67");
     assert_eq!(config.dhcp.reservations[0].address, Ipv4Addr::new(10, 23, 45, 50));
     assert_eq!(config.migration.routes["sip88xx"].len(), 3);
     let settings = config.settings(Ipv4Addr::new(10, 23, 45, 67), 80);
@@ -196,7 +196,7 @@ fn values_are_weighed_against_each_other() {
             "[bench]\naddress = \"10.0.0.1/24\"\n[dhcp]\npool = \"10.0.1.5-10.0.1.9\"",
             "not within the network",
         ),
-        ("[[dhcp.network]]\npool = \"10.0.1.5-10.0.1.9\"", "has no `subnet`"),
+        ("[[dhcp.network]]\npool = \"10.0.1.5-10.0.1.9\"", "neither `subnet` nor `interface`"),
         ("[[dhcp.network]]\nsubnet = \"10.0.0.0/8\"\n[[dhcp.network]]\nsubnet = \"10.1.0.0/24\"", "overlaps"),
         ("[[dhcp.class]]\nname = \"a\"", "does not say who belongs to it"),
         ("[[dhcp.class]]\nname = \"a\"\nvendor-class = \"a*b\"", "is not a vendor class"),
@@ -247,8 +247,9 @@ fn sides_this_version_cannot_steer_are_read_and_named_and_refused_to_serve() {
 
 #[test]
 fn options_take_standard_names_numbers_and_typed_values() {
-    let options =
-        |text: &str| parse(&format!("[dhcp]\noptions = {{ {text} }}")).map(|config| config.dhcp.own.options);
+    let options = |text: &str| {
+        parse(&format!("[dhcp]\noptions = {{ {text} }}")).map(|config| config.dhcp.own.gives.options)
+    };
     assert_eq!(
         options("ntp = \"10.0.0.1\", mtu = 1400, 43 = \"hex:0102\", ip-forwarding = false"),
         Ok(vec![(19, vec![0]), (26, vec![5, 120]), (42, vec![10, 0, 0, 1]), (43, vec![1, 2])])

@@ -10,7 +10,7 @@ use transload_provision::load::{Direction, LoadName};
 use transload_provision::settings;
 
 use super::reader::Source;
-use super::values::{Rate, Text};
+use super::values::{Prefix, Rate, Text};
 use super::{
     Admin, Bench, CatalogChoice, Config, EnterpriseSide, Files, Hooks, Migration, MultiplatformSide,
     Registrar, dhcp, written,
@@ -35,6 +35,35 @@ impl Findings<'_> {
     /// Notes a problem with what stands at `span`.
     pub(super) fn problem(&mut self, span: Bytes<usize>, cause: &str, cure: impl Into<String>) {
         self.problems.push(self.source.problem(span, cause, cure));
+    }
+
+    /// File and line of what stands at `span`.
+    pub(super) fn place(&self, span: Bytes<usize>) -> String {
+        self.source.place(span)
+    }
+
+    /// Notes it where this can be no interface's name.
+    pub(super) fn interface(&mut self, name: &Spanned<String>, key: &str) {
+        let valid = |name: &str| (1..16).contains(&name.len()) && !name.contains(['/', ' ', '\0', '\n']);
+        if !valid(name.get_ref()) {
+            self.problem(
+                name.span(),
+                &format!("{key}: {:?} is no interface's name", name.get_ref()),
+                "write a name that `ip link` shows",
+            );
+        }
+    }
+
+    /// Notes it where this can be no address of the box.
+    pub(super) fn own_address(&mut self, address: &Spanned<Text<Prefix>>, key: &str) {
+        let Text(prefix) = *address.get_ref();
+        if !(8..=30).contains(&prefix.length) || !prefix.has_host(prefix.address) {
+            self.problem(
+                address.span(),
+                &format!("{key}: {prefix} is not a host's address in a network with room for phones"),
+                r#"write the box's own address, such as "10.23.45.67/24""#,
+            );
+        }
     }
 
     fn no_effect<T>(&mut self, written: Option<&T>, key: &str) {
@@ -81,7 +110,7 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
     let mut findings = Findings { source, problems: Vec::new(), warnings: Vec::new() };
     let f = &mut findings;
     let bench = bench(file.bench, f);
-    let dhcp = dhcp::dhcp(file.dhcp, bench.address, f);
+    let dhcp = dhcp::dhcp(file.dhcp, &bench, f);
     f.no_effect(file.registrar.enabled.as_ref().filter(|on| *on.get_ref()), "registrar.enabled");
     f.no_effect(file.registrar.listen.as_ref(), "registrar.listen");
     f.no_effect(file.hooks.restart.as_ref(), "hooks.restart");
@@ -111,24 +140,10 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
 
 fn bench(bench: written::Bench, f: &mut Findings<'_>) -> Bench {
     if let Some(name) = &bench.interface {
-        let valid = |name: &str| (1..16).contains(&name.len()) && !name.contains(['/', ' ', '\0', '\n']);
-        if !valid(name.get_ref()) {
-            f.problem(
-                name.span(),
-                &format!("bench.interface: {:?} is no interface's name", name.get_ref()),
-                "write a name that `ip link` shows",
-            );
-        }
+        f.interface(name, "bench.interface");
     }
     if let Some(address) = &bench.address {
-        let Text(prefix) = *address.get_ref();
-        if !(8..=30).contains(&prefix.length) || !prefix.has_host(prefix.address) {
-            f.problem(
-                address.span(),
-                &format!("bench.address: {prefix} is not a host's address in a network with room for phones"),
-                r#"write the box's own address, such as "10.23.45.67/24""#,
-            );
-        }
+        f.own_address(address, "bench.address");
     }
     Bench {
         interface: bench.interface.map(Spanned::into_inner),

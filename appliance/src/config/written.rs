@@ -81,6 +81,9 @@ pub struct Dhcp {
     pub conflict_probe: Option<bool>,
     pub on_foreign: Option<OnForeign>,
     pub options: Options,
+    pub next_server: Option<Text<Ipv4Addr>>,
+    pub server_name: Option<Spanned<String>>,
+    pub boot_file: Option<Spanned<String>>,
     pub network: Vec<Spanned<Network>>,
     pub class: Vec<Spanned<Class>>,
     pub reservation: Vec<Spanned<Reservation>>,
@@ -89,11 +92,16 @@ pub struct Dhcp {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Network {
+    pub interface: Option<Spanned<String>>,
+    pub address: Option<Spanned<Text<Prefix>>>,
     pub subnet: Option<Spanned<Text<Prefix>>>,
     pub pool: Option<Spanned<Ranges>>,
     pub exclude: Option<Spanned<Ranges>>,
     pub lease: Option<Spanned<Text<Duration>>>,
     pub options: Options,
+    pub next_server: Option<Text<Ipv4Addr>>,
+    pub server_name: Option<Spanned<String>>,
+    pub boot_file: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -104,6 +112,9 @@ pub struct Class {
     pub vendor_class: Option<Text<Pattern>>,
     pub oui: Vec<Text<Oui>>,
     pub options: Options,
+    pub next_server: Option<Text<Ipv4Addr>>,
+    pub server_name: Option<Spanned<String>>,
+    pub boot_file: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -113,6 +124,9 @@ pub struct Reservation {
     pub client_id: Option<Spanned<Text<Hex>>>,
     pub address: Option<Spanned<Text<Ipv4Addr>>>,
     pub options: Options,
+    pub next_server: Option<Text<Ipv4Addr>>,
+    pub server_name: Option<Spanned<String>>,
+    pub boot_file: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -63,6 +63,8 @@ impl Default for Limits {
 pub struct Caller {
     /// Its address.
     pub peer: SocketAddr,
+    /// The address of ours that it has connected to; unspecified where that is none of IPv4.
+    pub local: Ipv4Addr,
     /// The connection itself.
     pub carrier: Carrier,
 }
@@ -97,7 +99,11 @@ where
         let carrier = Carrier::default();
         let stop = stop.clone();
         if let Some(seat) = peers.enter(peer.ip(), limits.per_peer) {
-            let service = service_for(Caller { peer, carrier: carrier.clone() });
+            let local = match stream.local_addr() {
+                Ok(SocketAddr::V4(local)) => *local.ip(),
+                _ => Ipv4Addr::UNSPECIFIED,
+            };
+            let service = service_for(Caller { peer, local, carrier: carrier.clone() });
             tasks.spawn(async move {
                 connection(stream, carrier, limits.patience, stop, service).await;
                 drop(seat);

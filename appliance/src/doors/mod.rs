@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,6 +25,8 @@ mod wire;
 pub struct Fetch {
     /// Who asks.
     pub peer: SocketAddr,
+    /// The address of ours that it asked at.
+    pub local: Ipv4Addr,
     /// The name, or the path of the request target without its query; not decoded.
     pub path: String,
     /// HTTP's User-Agent.

@@ -5,7 +5,7 @@ mod tests;
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -16,10 +16,12 @@ use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, 
 use super::rate::{PIECE, Rate};
 use super::{Fetch, Plane, Served, Track};
 
-/// The plane as a TFTP server sees it.
+/// The plane as a TFTP server at one address sees it.
 pub struct Files<P> {
     /// Decides who gets what.
     pub plane: Arc<P>,
+    /// The address.
+    pub local: Ipv4Addr,
     /// What files from disk wait on.
     pub rate: Rate,
 }
@@ -27,7 +29,7 @@ pub struct Files<P> {
 impl<P: Plane> Source for Files<P> {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
         Box::pin(async move {
-            let fetch = Fetch { peer, path: name, user_agent: None, head_only: false };
+            let fetch = Fetch { peer, local: self.local, path: name, user_agent: None, head_only: false };
             let (served, tracker) = self.plane.fetch(fetch).await;
             let (bytes, size) = match served {
                 Served::NotFound => return Err(Refusal::NotFound),

@@ -10,7 +10,12 @@ use super::*;
 const PAGE: &str = "<DeviceInformation><versionID>sip88xx.12-5-1SR1-4</versionID></DeviceInformation>";
 
 fn visitor(port: u16) -> Visitor {
-    Visitor { device: None, port, patience: Duration::from_millis(500), tick: Duration::from_millis(50) }
+    Visitor {
+        segments: Vec::new(),
+        port,
+        patience: Duration::from_millis(500),
+        tick: Duration::from_millis(50),
+    }
 }
 
 /// Answers every connection with these bytes, then `more` again and again.
@@ -102,7 +107,15 @@ async fn nobody_else_is_asked_because_a_page_says_so() {
 #[test]
 fn only_addresses_of_a_staging_network_are_asked() {
     let rehearsal = visitor(80);
-    let real = Visitor { device: Some("eth1".into()), ..visitor(80) };
+    let segment = Segment {
+        interface: Some("eth1".into()),
+        address: None,
+        subnet: None,
+        allow_default_route: false,
+        http: vec![80],
+        tftp: 69,
+    };
+    let real = Visitor { segments: vec![segment], ..visitor(80) };
     for (address, in_rehearsal, in_reality) in [
         ("10.23.45.101", true, true),
         ("127.10.0.1", true, false),

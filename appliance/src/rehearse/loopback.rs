@@ -8,6 +8,7 @@ use crate::appliance::Appliance;
 use crate::config::values::{Prefix, Range};
 use crate::config::{Config, Hooks, Scenario};
 use crate::place::Place;
+use crate::segment::Segment;
 
 /// Phones and appliance live in 127.0.0.0/8, where any address can be used without privilege.
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -41,15 +42,18 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
 /// its own, and a phone that cannot have it has its page turned off.
 pub fn place() -> Place {
     let free = std::net::TcpListener::bind((SERVER, 0)).and_then(|listener| listener.local_addr());
-    let any = SocketAddrV4::new(SERVER, 0);
+    let segment = Segment {
+        interface: None,
+        address: Some(NETWORK),
+        subnet: None,
+        allow_default_route: false,
+        http: vec![0, 0],
+        tftp: 0,
+    };
     Place {
-        device: None,
-        network: NETWORK,
-        http: vec![any, any],
-        tftp: any,
+        segments: vec![segment],
         page_port: free.map_or(8081, |address| address.port()),
-        dhcp_loopback: Some(any),
-        admin: any.into(),
+        admin: SocketAddrV4::new(SERVER, 0).into(),
         token: None,
     }
 }
@@ -63,7 +67,7 @@ pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>, speed: u32) -> Opt
         dhcp: (*appliance.dhcp.first()?).into(),
         http_80: http_80.port(),
         http_6970: http_6970.port(),
-        tftp_69: appliance.tftp.port(),
+        tftp_69: appliance.tftp?.port(),
         page: appliance.page_port(),
         server: SERVER,
         alias,

@@ -10,7 +10,7 @@ use transload_provision::time::Time;
 
 use crate::bench::{self, Rules};
 use crate::cli::StatusArgs;
-use crate::config::{Config, DhcpAdmit};
+use crate::config::{Config, DhcpAdmit, Given};
 use crate::error::{Exit, Failure};
 use crate::library::Shelf;
 use crate::reload::running_bench;
@@ -76,6 +76,7 @@ fn offline(config: &Config) -> Result<Vec<PhoneView>, Failure> {
     let rules = Rules {
         settings: config.settings(server, 80),
         classes: config.dhcp.classes.clone(),
+        given: Given::default(),
         admit_all: config.dhcp.admit == DhcpAdmit::All,
         gives_leases: config.dhcp.enabled,
     };

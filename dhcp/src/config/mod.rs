@@ -9,7 +9,7 @@ use crate::options::is_reserved;
 /// All the server is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The networks; at least one.
+    /// The networks; none while no interface has an address.
     pub networks: Vec<Network>,
     /// NAK a client that insists on an address we know nothing of (it boots with the lease of another network).
     /// RFC 2131 §4.3.2 wants silence, for the sake of other servers on the segment; so only where there are none.
@@ -130,9 +130,6 @@ pub struct Reservation {
 /// What is wrong with a configuration, for the one who wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// Nothing to serve.
-    #[error("no network is configured; DHCP needs at least one")]
-    NoNetwork,
     /// Two networks of one name, or of overlapping addresses.
     #[error(
         "networks {0:?} and {1:?} have the same name or share addresses; each address belongs to one network"
@@ -296,9 +293,6 @@ impl Network {
 impl Config {
     /// Finds the first thing that cannot be meant.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        if self.networks.is_empty() {
-            return Err(ConfigError::NoNetwork);
-        }
         for (index, network) in self.networks.iter().enumerate() {
             network.validate()?;
             for other in self.networks.iter().take(index) {

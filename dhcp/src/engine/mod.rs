@@ -60,7 +60,8 @@ pub struct Engine {
     sequence: u64,
     under_way: VecDeque<(u64, Ipv4Addr)>,
     failed: BTreeSet<Ipv4Addr>,
-    silent: bool,
+    /// Our addresses on the links where another server is about.
+    silent: BTreeSet<Ipv4Addr>,
 }
 
 /// What the engine makes of a message before it becomes a [`Decision`].
@@ -119,7 +120,7 @@ impl Engine {
             sequence: 0,
             under_way: VecDeque::new(),
             failed: BTreeSet::new(),
-            silent: false,
+            silent: BTreeSet::new(),
         };
         let restored = restored.into_iter().map(|record| (record.address, (record, Write::Saved)));
         engine.strays = restored.collect();
@@ -149,10 +150,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives no answers while set: for the time a foreign server is about. What clients give back, and whose offers
-    /// they take, is still noted.
-    pub fn set_silent(&mut self, silent: bool) {
-        self.silent = silent;
+    /// Gives no answers on the link where our address is `local` while set: for the time a foreign server is about.
+    /// What clients give back, and whose offers they take, is still noted.
+    pub fn set_silent(&mut self, local: Ipv4Addr, silent: bool) {
+        if silent {
+            self.silent.insert(local);
+        } else {
+            self.silent.remove(&local);
+        }
     }
 
     /// The configuration in force.
@@ -318,7 +323,7 @@ impl Engine {
         policy: &dyn Policy,
         handler: impl FnOnce(&mut Self, &Asked<'_>, &Grant) -> Finding,
     ) -> Finding {
-        if self.silent {
+        if self.silent.contains(&asked.local) {
             return Finding::ignored("silent, because another DHCP server is about");
         }
         let packet = asked.packet;
@@ -336,7 +341,7 @@ impl Engine {
             boots: boots(packet),
             relay: relay(packet),
             network: &table.network.name,
-            server: asked.server_id,
+            server: asked.local,
         });
         match verdict {
             Verdict::Ignore { reason } => Finding::ignored(reason),

@@ -64,10 +64,29 @@ pub enum StartError {
 /// A running server. It stops when [`Server::shutdown`] is called or when it is dropped.
 pub struct Server {
     inner: Arc<Inner>,
-    stop_reading: watch::Sender<bool>,
     stop_saving: watch::Sender<bool>,
-    readers: Mutex<Vec<JoinHandle<()>>>,
+    readers: Mutex<Vec<Reader>>,
     saver: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The task that serves a link.
+struct Reader {
+    link: Link,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Reader {
+    fn start(inner: &Arc<Inner>, link: Link, door: Option<Arc<Door>>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(Arc::clone(inner).tend(link.clone(), door, stopped));
+        Self { link, stop, task }
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        _ = self.task.await;
+    }
 }
 
 struct Inner {
@@ -150,17 +169,18 @@ impl Server {
             to_save: Notify::new(),
             room: Notify::new(),
         });
-        let (stop_reading, reading) = watch::channel(false);
         let (stop_saving, saving) = watch::channel(false);
-        let readers = doors
-            .into_iter()
-            .map(|(link, door)| tokio::spawn(Arc::clone(&inner).tend(link, door, reading.clone())));
+        let readers = doors.into_iter().map(|(link, door)| Reader::start(&inner, link, door));
         let readers = Mutex::new(readers.collect());
         let saver = Mutex::new(Some(tokio::spawn(Arc::clone(&inner).save(saving))));
-        Ok(Self { inner, stop_reading, stop_saving, readers, saver })
+        Ok(Self { inner, stop_saving, readers, saver })
     }
 
-    /// Where it listens, in the order of the links.
+    fn readers(&self) -> MutexGuard<'_, Vec<Reader>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it listened, or was to, when it started; in the order of the links.
     pub fn addresses(&self) -> Vec<SocketAddrV4> {
         self.inner.addresses.clone()
     }
@@ -182,17 +202,41 @@ impl Server {
         self.inner.state().engine.lease(address).cloned()
     }
 
-    /// Stops answering, or starts again; see [`Engine::set_silent`].
-    pub fn set_silent(&self, silent: bool) {
-        self.inner.state().engine.set_silent(silent);
+    /// Stops answering on the link of this address, or starts again; see [`Engine::set_silent`].
+    pub fn set_silent(&self, local: Ipv4Addr, silent: bool) {
+        self.inner.state().engine.set_silent(local, silent);
+    }
+
+    /// Serves these links from now on, whenever they are there, and no others.
+    pub async fn set_links(&self, links: Vec<Link>) {
+        let ended = {
+            let mut readers = self.readers();
+            let (keep, end) = std::mem::take(&mut *readers)
+                .into_iter()
+                .partition::<Vec<_>, _>(|reader| links.contains(&reader.link) && !reader.task.is_finished());
+            *readers = keep;
+            end
+        };
+        for reader in ended {
+            reader.stop().await;
+        }
+        let mut readers = self.readers();
+        for link in links {
+            if readers.iter().all(|reader| reader.link != link) {
+                let door = Door::open(&link).ok().map(Arc::new);
+                readers.push(Reader::start(&self.inner, link, door));
+            }
+        }
     }
 
     /// Stops receiving, saves what is to be saved, sends what waits for it, and ends.
     pub async fn shutdown(&self) {
-        self.stop_reading.send_replace(true);
-        let readers = std::mem::take(&mut *self.readers.lock().unwrap_or_else(PoisonError::into_inner));
+        let readers = std::mem::take(&mut *self.readers());
+        for reader in &readers {
+            reader.stop.send_replace(true);
+        }
         for reader in readers {
-            _ = reader.await;
+            reader.stop().await;
         }
         self.stop_saving.send_replace(true);
         let saver = self.saver.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -176,7 +176,7 @@ pub fn check(input: &[u8]) {
             0 => world.settle(false),
             1..=4 => world.settle(true),
             5 => world.now += u64::from(tape.next().unwrap_or(0)) * 500,
-            6 => world.engine.set_silent(tape.next().is_some_and(|on| on < 32)),
+            6 => world.engine.set_silent(SERVER, tape.next().is_some_and(|on| on < 32)),
             7 => world.engine.reconfigure(config()).expect("a sound configuration"),
             _ => {
                 let squatter = (step > 224).then_some([2, 0, 0, 0, 0, 1]);

@@ -203,7 +203,7 @@ fn d39_what_the_server_does_not_know_changes_nothing() {
 fn a_silent_server_still_notes_what_is_given_back_and_who_else_serves() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
-    lab.engine.set_silent(true);
+    lab.engine.set_silent(SERVER, true);
     for packet in [discover(OTHER), renew(PHONE, address), reboot(OTHER, ELSEWHERE), inform(OTHER, host(12))]
     {
         assert_eq!(lab.ask(&packet), None);

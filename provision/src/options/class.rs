@@ -1,8 +1,9 @@
 //! Classes that users define: which clients belong to one.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::str::FromStr;
+
+use super::Gives;
 
 /// Built-in class of Enterprise phones.
 pub(super) const ENTERPRISE: &str = "enterprise";
@@ -106,10 +107,8 @@ pub struct ClassRule {
     pub vendor_class: Option<Pattern>,
     /// The vendors' octets of the hardware address, of which one must match; empty for any.
     pub oui: Vec<[u8; 3]>,
-    /// Code and value of what its clients are told.
-    pub options: Vec<(u8, Vec<u8>)>,
-    /// `siaddr`.
-    pub next_server: Option<Ipv4Addr>,
+    /// What its clients are told.
+    pub gives: Gives,
 }
 
 impl ClassRule {

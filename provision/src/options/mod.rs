@@ -46,15 +46,26 @@ pub struct Steering<'a> {
     pub cda: bool,
 }
 
+/// What one origin, such as a class or a network, tells its clients.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gives {
+    /// Code and value.
+    pub options: Vec<(u8, Vec<u8>)>,
+    /// `siaddr`: the server to boot from (RFC 2131 §2).
+    pub next_server: Option<Ipv4Addr>,
+    /// `sname`: its name, at most 63 octets.
+    pub server_name: Option<String>,
+    /// `file`: what to boot, at most 127 octets.
+    pub boot_file: Option<String>,
+}
+
 /// What a phone is told by DHCP because of what it behaves as. Sent whether or not the phone asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneOptions {
     /// The built-in class.
     pub class: &'static str,
-    /// `siaddr`.
-    pub next_server: Option<Ipv4Addr>,
-    /// Code and value, in order of code.
-    pub options: Vec<(u8, Vec<u8>)>,
+    /// `siaddr`, and options in order of code.
+    pub gives: Gives,
 }
 
 /// The built-in class of a Cisco phone, by what it behaves as.
@@ -71,14 +82,17 @@ pub fn phone_options(persona: Persona, steering: &Steering) -> PhoneOptions {
     let options = servers.first().map_or_else(Vec::new, |first| {
         vec![(SERVER_NAME, first.to_string().into_bytes()), (SERVER_ADDRESSES, value::addresses(servers))]
     });
-    PhoneOptions { class, next_server: servers.first().copied(), options }
+    PhoneOptions {
+        class,
+        gives: Gives { options, next_server: servers.first().copied(), ..Gives::default() },
+    }
 }
 
 /// 66 and 150 are left out, as is `siaddr`: 66 would win over the URLs.
 fn multiplatform(class: &'static str, steering: &Steering) -> PhoneOptions {
     let url = || steering.server.to_string().into_bytes();
     let options = if steering.cda { Vec::new() } else { vec![(SECOND_URL, url()), (URL, url())] };
-    PhoneOptions { class, next_server: None, options }
+    PhoneOptions { class, gives: Gives { options, ..Gives::default() } }
 }
 
 #[cfg(test)]

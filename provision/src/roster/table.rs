@@ -47,7 +47,11 @@ pub(super) fn reader(text: &str, delimiter: u8) -> csv::Reader<&[u8]> {
 /// The place of a column in [`COLUMNS`], by its name in a first row.
 pub(super) fn column_of(cell: &str) -> Option<usize> {
     let name = cell.trim().to_ascii_lowercase();
-    let name = name.strip_suffix(" address").unwrap_or(&name);
+    let name = match name.strip_suffix(" address") {
+        Some("ip" | "ipv4") => "address",
+        Some(name) => name,
+        None => &name,
+    };
     COLUMNS.iter().position(|column| *column == name)
 }
 

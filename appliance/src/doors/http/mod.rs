@@ -71,6 +71,7 @@ async fn answer<P: Plane>(
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let fetch = Fetch {
         peer: caller.peer,
+        local: caller.local,
         path: request.uri().path().to_owned(),
         user_agent: request.headers().get(header::USER_AGENT).map(text),
         head_only: !get,

@@ -18,8 +18,11 @@ fn open() -> Door {
     let plane = Fake::new();
     let log = plane.log.clone();
     let config = Config { bind: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), ..Config::default() };
-    let server =
-        Server::bind(config, Arc::new(Files { plane: Arc::new(plane), rate: Rate::new(None) })).unwrap();
+    let server = Server::bind(
+        config,
+        Arc::new(Files { plane: Arc::new(plane), local: Ipv4Addr::LOCALHOST, rate: Rate::new(None) }),
+    )
+    .unwrap();
     Door { server: server.local_addr().into(), log, task: tokio::spawn(server.run(std::future::pending())) }
 }
 

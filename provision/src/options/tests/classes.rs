@@ -30,8 +30,7 @@ fn class(name: &str, vendor_class: Option<&str>, oui: &[&str]) -> ClassRule {
         name: name.into(),
         vendor_class: vendor_class.map(|text| text.parse().unwrap()),
         oui: oui.iter().map(|text| parse_oui(text).unwrap()).collect(),
-        options: vec![],
-        next_server: None,
+        gives: Gives::default(),
     }
 }
 
