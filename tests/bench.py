@@ -30,7 +30,7 @@ from netns import Switch  # noqa: E402
 from cases import selfcheck, leases, networks, transfers, migration, holds, pages, lifecycle, disk, trouble, garbage  # noqa: E402,F401
 from cases import delivery  # noqa: E402,F401
 
-TOOLS = ("ip", "udhcpc", "dhclient", "dhcpcd", "curl", "tftp", "atftp", "unshare", "busybox")
+TOOLS = ("ip", "cc", "udhcpc", "dhclient", "dhcpcd", "curl", "tftp", "atftp", "unshare", "busybox")
 
 
 class Bench:

@@ -104,17 +104,11 @@ class Round:
         shutil.rmtree(self.server.state)
         self.disk = Disk(folder, self.server.state)
         self.load = Load(switch.host("clients"), self.random, CLIENTS)
-        self.environment = environment or {}
+        self.server.environment = environment or {}
         self.checked = 0
 
     def start(self):
-        saved = dict(os.environ)
-        os.environ.update(self.environment)
-        try:
-            self.server.start(wait=False)
-        finally:
-            os.environ.clear()
-            os.environ.update(saved)
+        self.server.start(wait=False)
 
     def alive(self):
         if self.server.process.poll() is not None:
@@ -208,10 +202,9 @@ def honest(folder, arguments):
 def forgetful(folder, arguments):
     """The program without the syncs of its log: power cuts must show it."""
     os.makedirs(folder)
-    library = os.path.join(folder, "nosync.so")
-    run("cc", "-O2", "-shared", "-fPIC", "-o", library, os.path.join(HERE, "nosync.c"))
+    environment = dict(server_module.preload("nosync.c", folder), NOSYNC="/ledger.db-wal")
     with Switch() as switch:
-        round_ = Round(switch, folder, arguments.seed, {"LD_PRELOAD": library, "NOSYNC": "/ledger.db-wal"})
+        round_ = Round(switch, folder, arguments.seed, environment)
         try:
             round_.disk.make()
             round_.start()

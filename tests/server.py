@@ -31,6 +31,14 @@ def toml(value):
     return json.dumps(value)
 
 
+def preload(source, folder):
+    """What makes a program use a file of C of ours in front of its own library: an environment."""
+    library = os.path.join(folder, f"{source}.so")
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+    return {"LD_PRELOAD": library}
+
+
 class Server:
     """One `transload serve`. `sections` are added to, or replace keys of, the usual configuration."""
 
@@ -41,6 +49,7 @@ class Server:
         self.config_path = os.path.join(folder, "transload.toml")
         self.log_path = os.path.join(folder, "server.log")
         self.process = None
+        self.environment = {}
         os.makedirs(os.path.join(self.state, "firmware"), exist_ok=True)
         self.config = {
             "bench": {"interface": host.interface, "address": f"{ADDRESS}/24", "state": self.state},
@@ -70,7 +79,8 @@ class Server:
         return self.host.run(binary(), *arguments, "--config", self.config_path, timeout=timeout)
 
     def start(self, wait=True):
-        environment = dict(os.environ, RUST_BACKTRACE="1", RUST_LOG=os.environ.get("RUST_LOG", "info"))
+        environment = dict(os.environ, RUST_BACKTRACE="1", RUST_LOG=os.environ.get("RUST_LOG", "info"),
+                           **self.environment)
         with open(self.log_path, "ab") as log:
             self.process = self.host.popen(binary(), "serve", "--config", self.config_path, stdout=log, stderr=log,
                                            env=environment)

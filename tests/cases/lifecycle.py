@@ -89,6 +89,36 @@ def leases_survive(bench):
     same("different addresses", len(set(given.values())), len(given))
 
 
+@case("lifecycle: a clock that jumped ahead ends no lease, unless something vouches for it")
+def clock_jump(bench):
+    server = bench.server(None, roster(), sections={"dhcp": {"pool": "10.23.45.100-10.23.45.100"}}).start()
+    host = bench.switch.host("c", mac="02:00:00:00:00:99")
+    (mac, vendor, requests, _), (other, *_) = people()["enterprise"], people()["mpp"]
+    options = wire.client_options(vendor, requests)
+
+    def reboot():
+        request = [(50, wire.socket.inet_aton("10.23.45.100"))] + options
+        reply = line.ask(wire.Message(wire.REQUEST, mac, request, flags=0x8000), mac)
+        return reply and reply.kind
+
+    def offered_to_another():
+        return line.ask(wire.Message(wire.DISCOVER, other, options, flags=0x8000), other, timeout=1.5, tries=1)
+    with wire.Wire(host) as line:
+        _, ack = wire.full_lease(line, mac, options, 0x8000)
+        same("lease", ack and (ack.kind, ack.yiaddr), (wire.ACK, "10.23.45.100"))
+        for years in (1, 2):
+            server.kill()
+            server.environment = dict(server_module.preload("clock.c", bench.folder), CLOCK_AHEAD=str(years * 31_536_000))
+            server.start()
+            expect(offered_to_another() is None, f"{years} years ahead, the only address is offered to another phone")
+        same("the holder, two years later", reboot(), wire.ACK)
+        server.kill()
+        server.environment |= {"CLOCK_AHEAD": str(3 * 31_536_000), "CLOCK_TRUSTED": "1"}
+        server.start()
+        offer = offered_to_another()
+        same("with a trusted clock, the address is offered to another", offer and offer.yiaddr, "10.23.45.100")
+
+
 @case("lifecycle: SIGTERM ends with 0, the state serves the next process")
 def sigterm(bench):
     server = bench.server(library(bench), roster()).start()
