@@ -33,9 +33,11 @@ pub fn cut(text: &str, width: Option<usize>) -> String {
     }
 }
 
-/// A line broken between words where the terminal ends: nobody can act on half a cure.
+/// A line broken between words where the terminal ends, and continued further in than it began: nobody can act on
+/// half a cure.
 pub fn wrapped(line: &str, width: Option<usize>) -> String {
-    const INDENT: &str = "         ";
+    const FURTHER: usize = 4;
+    let indent = " ".repeat(line.len() - line.trim_start_matches(' ').len() + FURTHER);
     let printable: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let Some(width) = width.filter(|width| printable.chars().count() > *width) else {
         return printable + "\n";
@@ -43,11 +45,11 @@ pub fn wrapped(line: &str, width: Option<usize>) -> String {
     let (mut text, mut used) = (String::new(), 0);
     for word in printable.split_inclusive(' ') {
         let length = word.trim_end().chars().count();
-        if used > INDENT.len() && used + length > width {
+        if used > indent.len() && used + length > width {
             text.truncate(text.trim_end().len());
             text.push('\n');
-            text.push_str(INDENT);
-            used = INDENT.len();
+            text.push_str(&indent);
+            used = indent.len();
         }
         text.push_str(word);
         used += word.chars().count();

@@ -54,7 +54,7 @@ pub fn likely_name(load: &LoadName) -> String {
         Kind::Multiplatform => format!("cmterm-{series}.{version}_REL.zip"),
         Kind::Enterprise => format!("cmterm-{series}-sip.{version} (.zip or .cop)"),
         Kind::Transition(_) => {
-            format!("the package of {load}, whose link is in the mail that the licenses came with")
+            format!("the package of {load} that the licenses' mail links to")
         }
     }
 }

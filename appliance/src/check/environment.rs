@@ -1,11 +1,12 @@
 //! What has to be right about the box before phones are served.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use serde::Serialize;
+use transload_dhcp::guard::Watch;
 use transload_provision::catalog::Catalog;
 use transload_provision::roster::Entry;
 use transload_provision::time::Time;
@@ -46,7 +47,7 @@ pub(super) fn checks(
     let served = config.served(&segment::networks(standings.iter().map(Option::as_ref)), entries);
     let misplaced = served.as_ref().map(|served| served.warnings.as_slice()).unwrap_or_default();
     let roster = [roster, misplaced].concat();
-    let problems = [
+    let mut checks: Vec<EnvironmentCheck> = [
         ("scenario", config.servable().err().and_then(first)),
         ("state-folder", state_folder(state)),
         ("interface", place.as_ref().err().cloned().and_then(first).or_else(|| segments().find_map(down))),
@@ -55,8 +56,51 @@ pub(super) fn checks(
         ("disk-space", disk_space(state)),
         ("clock", clock(state, catalog, now)),
         ("roster", roster.first().map(|line| row(line, roster.len()))),
-    ];
-    problems.map(|(check, problem)| result(check, problem)).into()
+    ]
+    .map(|(check, problem)| result(check, problem))
+    .into();
+    checks.push(other_dhcp(config, place.as_ref().ok()));
+    checks
+}
+
+/// Another DHCP server on a segment. Looking for one sends a DISCOVER; a bench that runs looks out itself.
+fn other_dhcp(config: &Config, place: Option<&Place>) -> EnvironmentCheck {
+    const CHECK: &str = "other-dhcp";
+    let served = config.dhcp.enabled && running_bench(&config.bench.state).is_none();
+    let segments = place.filter(|_| served).map_or([].as_slice(), |place| &place.segments);
+    for (name, address) in segments.iter().filter_map(wire) {
+        match look_for_servers(name, address) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                let cause = format!("another DHCP server answers on {name}: {found}");
+                return result(CHECK, Some(Problem::new(cause, "take it off the segment")));
+            }
+            Err(why) => {
+                let cause = Some(format!("not looked for: {why}"));
+                let cure = Some("run the command as root to have it looked for".into());
+                return EnvironmentCheck { check: CHECK, ok: true, cause, cure };
+            }
+        }
+    }
+    result(CHECK, None)
+}
+
+/// An interface that others can be on, and the box's address there.
+fn wire(segment: &Segment) -> Option<(&str, Ipv4Addr)> {
+    let name = segment.interface.as_deref()?;
+    let standing = segment.look().ok().filter(|standing| standing.link)?;
+    (!standing.network.address.is_loopback()).then_some((name, standing.network.address))
+}
+
+/// The first that answers, in words; or why nobody could be asked.
+fn look_for_servers(interface: &str, own: Ipv4Addr) -> Result<Option<String>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let looked = async {
+        let watch = Watch::open(interface, vec![own]).map_err(|error| error.to_string())?;
+        watch.probe(segment::PROBE).await.map_err(|error| error.to_string())
+    };
+    let found = runtime.map_err(|error| error.to_string())?.block_on(looked)?;
+    Ok(found.first().map(segment::describe))
 }
 
 fn result(check: &'static str, problem: Option<Problem>) -> EnvironmentCheck {

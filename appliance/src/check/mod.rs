@@ -1,6 +1,7 @@
 //! `transload check`: what would strand or hold which phone, before any is plugged in.
 
 mod environment;
+mod notes;
 mod phones;
 mod show;
 
@@ -18,6 +19,7 @@ use crate::error::{Exit, Failure};
 use crate::library::{Shelf, verify};
 use crate::{home, place};
 use environment::EnvironmentCheck;
+use notes::Notes;
 use phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck, Verdict};
 
 /// The contract's JSON; the models and notes are for people only.
@@ -33,7 +35,9 @@ struct Report {
     #[serde(skip)]
     licenses: usize,
     #[serde(skip)]
-    notes: Vec<String>,
+    notes: Notes,
+    #[serde(skip)]
+    heading: String,
 }
 
 impl Report {
@@ -86,7 +90,13 @@ fn report(config: &Config) -> Result<Report, Failure> {
         environment,
         models: phones::models(&context),
         licenses: shelf.index.licenses.iter().filter(|(of, _)| *of == settings.direction).count(),
-        notes: show::notes(&shelf, &entries, &context),
+        notes: notes::notes(&shelf, &entries, &context),
+        heading: format!(
+            "{}, catalog of {}, state folder {}",
+            config.scenario_name(),
+            catalog.date,
+            config.bench.state.display()
+        ),
         phones,
     })
 }

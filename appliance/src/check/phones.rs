@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use transload_provision::catalog::Model;
-use transload_provision::journey::{Context, Hold, HoldCode, Journey, assess};
+use transload_provision::journey::{self, Context, Hold, HoldCode, Journey, assess};
 use transload_provision::library::{Completeness, Load};
 use transload_provision::load::{Kind, LoadName};
 use transload_provision::mac::Mac;
@@ -44,6 +44,9 @@ pub(super) struct PhoneCheck {
     pub route: Vec<String>,
     pub state: Verdict,
     pub hold: Option<Hold>,
+    /// Its hardware version decides further on and is not known; its own page is asked for it on the way.
+    #[serde(skip)]
+    pub vid_wanted: bool,
 }
 
 /// One model, if a phone of it came whose load and hardware version are not known.
@@ -77,6 +80,8 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
     let assessment = assess(Some(&arrived), entry.mac, &context);
     // A phone tells its model when it is plugged in; until then only its license can be looked at.
     let hold = if entry.model.is_none() { unlicensed(entry.mac, &context) } else { assessment.hold };
+    let wanted = hold.is_none() && wants_vid(entry, assessment.model.as_deref(), &context);
+    let hold = hold.or_else(|| (wanted && !context.settings.probe).then(|| unknown_vid(entry)));
     PhoneCheck {
         mac: entry.mac,
         model: assessment.model,
@@ -84,7 +89,33 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
         route: assessment.route.iter().map(ToString::to_string).collect(),
         state: if hold.is_some() { Verdict::Held } else { Verdict::Ready },
         hold,
+        vid_wanted: wanted && context.settings.probe,
     }
+}
+
+/// Whether some hop of the route depends on the phone's hardware version, which the roster does not tell.
+fn wants_vid(entry: &Entry, model: Option<&str>, context: &Context<'_>) -> bool {
+    let known = entry.vid.is_some() || context.settings.unknown_vid == UnknownVid::Proceed;
+    let Some(model) = model.and_then(|name| context.catalog.model(name)).filter(|_| !known) else {
+        return false;
+    };
+    let present = match &entry.load {
+        Some(load) => Present::Load(load),
+        None => Present::Unknown(context.settings.direction.near()),
+    };
+    let route = journey::plan(model, None, present, context);
+    route.is_ok_and(|route| route.hops.iter().any(|hop| !hop.safe_for_every_vid))
+}
+
+fn unknown_vid(entry: &Entry) -> Hold {
+    Hold::new(
+        HoldCode::UnknownVid,
+        format!(
+            "further on, the way of {} depends on its hardware version (VID), which the roster does not tell",
+            entry.mac
+        ),
+        "read the VID from its label or UDI and put it in the roster, or set enabled = true under [probe]",
+    )
 }
 
 fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
@@ -93,7 +124,7 @@ fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
         Hold::new(
             HoldCode::NoLicense,
             format!("no {direction} license for {mac} is at hand"),
-            format!("get its license and put it at licenses/{direction}/{mac}.lic"),
+            format!("get its license and import it, or put it at licenses/{direction}/{mac}.lic"),
         )
     })
 }

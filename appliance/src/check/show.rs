@@ -1,14 +1,10 @@
 //! The report, for people.
 
-use std::collections::BTreeSet;
-
-use transload_provision::journey::Context;
 use transload_provision::load::Direction;
-use transload_provision::roster::Entry;
 
 use super::Report;
-use super::phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck, Verdict};
-use crate::library::Shelf;
+use super::environment::EnvironmentCheck;
+use super::phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck};
 use crate::table;
 
 /// Lines for a terminal of some width.
@@ -22,131 +18,166 @@ impl Page {
         self.text.push_str(&table::wrapped(line, self.width));
     }
 
-    fn table(&mut self, heading: &[&str], rows: &[Vec<String>]) {
-        self.text.push_str(&table::render(heading, rows, self.width));
+    fn section(&mut self, title: &str) {
+        self.line("");
+        self.line(title);
+    }
+
+    fn list(&mut self, title: &str, lines: &[String]) {
+        if !lines.is_empty() {
+            self.section(title);
+            for line in lines {
+                self.line(&format!("  {line}"));
+            }
+        }
     }
 }
 
 /// What needs somebody first, then everything else.
 pub(super) fn report(report: &Report, direction: Direction, width: Option<usize>) -> String {
     let mut page = Page { text: String::new(), width };
-    for wrong in report.environment.iter().filter(|check| !check.ok) {
-        page.line(&format!("{}: {}", wrong.check, wrong.cause.as_deref().unwrap_or_default()));
-        page.line(&format!("  cure: {}", wrong.cure.as_deref().unwrap_or_default()));
-    }
-    let fine = report.environment.iter().filter(|check| check.ok).map(|check| check.check);
-    page.line(&format!("fine: {}", fine.collect::<Vec<_>>().join(", ")));
+    page.line(&report.heading);
+    environment(&mut page, &report.environment);
     phones(&mut page, report, direction);
     models(&mut page, &report.models);
     loads(&mut page, &report.loads);
-    page.line("");
-    page.line("To know before you begin");
-    for note in &report.notes {
-        page.line(&format!("  {note}"));
-    }
+    page.list("Files to look into", &report.notes.files);
+    page.list("Warnings; nothing is held for them", &report.notes.warnings);
+    page.list("Before you begin", &report.notes.before);
     page.text
+}
+
+fn environment(page: &mut Page, checks: &[EnvironmentCheck]) {
+    page.section("The box");
+    let said = |check: &&EnvironmentCheck| check.cause.is_some();
+    for check in checks.iter().filter(said) {
+        let mark = if check.ok { "note" } else { "WRONG" };
+        page.line(&format!("  {mark}: {}: {}", check.check, check.cause.as_deref().unwrap_or_default()));
+        page.line(&format!("    cure: {}", check.cure.as_deref().unwrap_or_default()));
+    }
+    let fine: Vec<&str> = checks.iter().filter(|check| !said(check)).map(|check| check.check).collect();
+    page.line(&format!("  fine: {}", fine.join(", ")));
 }
 
 fn phones(page: &mut Page, report: &Report, direction: Direction) {
     if report.phones.is_empty() {
-        page.line("");
-        page.line(&format!(
-            "No roster.csv in the state folder. Licenses at hand for phones that appear: {}, in licenses/{direction}/",
+        page.section(&format!(
+            "No roster. Licenses at hand for phones that appear: {}, in licenses/{direction}/",
             report.licenses
         ));
         return;
     }
-    page.line("");
-    page.line(&format!("Phones of the roster: {} ready, {} held", report.ready, report.held));
-    for phone in &report.phones {
-        let Some(hold) = &phone.hold else { continue };
-        let model = phone.model.as_deref().unwrap_or("?");
-        page.line(&format!("  {} {model}  {}: {}", phone.mac, hold.code, hold.cause));
-        page.line(&format!("    cure: {}", hold.cure));
+    page.section(&format!("Phones of the roster: {} ready, {} held", report.ready, report.held));
+    // Phones that are held in the same words, but for their own address, stand together.
+    let held = grouped(report.phones.iter().filter_map(|phone| {
+        let hold = phone.hold.as_ref()?;
+        let general = |text: &str| text.replace(&phone.mac.to_string(), "<MAC>");
+        Some(((hold.code, general(&hold.cause), general(&hold.cure)), phone))
+    }));
+    for ((code, cause, cure), phones) in held {
+        let own = |text: String| match phones.as_slice() {
+            [only] => text.replace("<MAC>", &only.mac.to_string()),
+            _ => text,
+        };
+        page.line(&format!("  {} held, {code}: {}", phones.len(), own(cause)));
+        page.line(&format!("    cure: {}", own(cure)));
+        kinds(page, &phones);
     }
-    let row = |phone: &PhoneCheck| {
-        let dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-        vec![phone.mac.to_string(), dash(&phone.model), dash(&phone.vid), phone.route.join(" > ")]
+    let ready = report.phones.iter().filter(|phone| phone.hold.is_none());
+    for (way, phones) in grouped(ready.map(|phone| (way(&phone.route), phone))) {
+        page.line(&format!("  {} ready: {way}", phones.len()));
+        kinds(page, &phones);
+    }
+}
+
+/// Phones by model and hardware version.
+fn kinds(page: &mut Page, phones: &[&PhoneCheck]) {
+    let kind = |phone: &PhoneCheck| {
+        let model = phone.model.as_deref().unwrap_or("model not known");
+        let vid = phone.vid.as_deref().unwrap_or("VID not known");
+        let wanted = if phone.vid_wanted { ", held later unless its page tells" } else { "" };
+        format!("{model} {vid}{wanted}")
     };
-    let ready: Vec<_> = report.phones.iter().filter(|phone| phone.state == Verdict::Ready).map(row).collect();
-    if !ready.is_empty() {
-        page.table(&["READY", "MODEL", "VID", "ROUTE"], &ready);
+    for (kind, phones) in grouped(phones.iter().map(|phone| (kind(phone), *phone))) {
+        let macs: Vec<String> = phones.iter().map(|phone| phone.mac.to_string()).collect();
+        page.line(&format!("    {kind}: {}", macs.join(" ")));
     }
+}
+
+/// Things by what they have in common, in the order of the first of each.
+fn grouped<K: PartialEq, V>(things: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut groups: Vec<(K, Vec<V>)> = Vec::new();
+    for (key, thing) in things {
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, group)) => group.push(thing),
+            None => groups.push((key, vec![thing])),
+        }
+    }
+    groups
+}
+
+/// A route in one line; the family is said once.
+fn way(route: &[String]) -> String {
+    let Some((first, rest)) = route.split_first() else {
+        return "the way is planned when the phone tells its model".to_owned();
+    };
+    if rest.is_empty() {
+        return format!("{first}, which is its last load");
+    }
+    let family = first.split_once('.').map_or("", |(family, _)| family);
+    let short = |load: &String| {
+        load.strip_prefix(family).and_then(|rest| rest.strip_prefix('.')).unwrap_or(load).to_owned()
+    };
+    let loads: Vec<String> = std::iter::once(first.clone()).chain(rest.iter().map(short)).collect();
+    loads.join(" > ")
 }
 
 /// Models that fare alike stand together.
 fn models(page: &mut Page, models: &[ModelCheck]) {
-    let mut groups: Vec<(&ModelCheck, Vec<&str>)> = Vec::new();
-    for model in models {
-        let alike = |other: &ModelCheck| {
-            (other.state, &other.route, &other.note) == (model.state, &model.route, &model.note)
-        };
-        match groups.iter_mut().find(|(first, _)| alike(first)) {
-            Some((_, names)) => names.push(&model.name),
-            None => groups.push((model, vec![&model.name])),
-        }
-    }
-    page.line("");
+    page.section("Models, if a phone of unknown load and hardware version appears");
+    let alike = models.iter().map(|model| ((model.state, &model.route, &model.note), model.name.as_str()));
+    let groups = grouped(alike);
     for (state, label) in [
-        (ModelState::Ready, "Models that can be migrated, with a license each"),
-        (ModelState::NeedsVid, "The same, if the roster tells their hardware version (VID)"),
-        (ModelState::Held, "Models that would be held"),
-        (ModelState::NoFirmware, "Models without firmware of their family in the library"),
-        (ModelState::NotEligible, "Models that cannot be migrated"),
+        (ModelState::Ready, "ready, with a license each"),
+        (ModelState::NeedsVid, "ready once the hardware version (VID) is known"),
+        (ModelState::Held, "held"),
+        (ModelState::NoFirmware, "no firmware of their family in the library"),
+        (ModelState::NotEligible, "never migrated"),
     ] {
-        for (model, names) in groups.iter().filter(|(model, _)| model.state == state) {
-            page.line(&format!("{label}: {}", names.join(", ")));
-            for line in [model.route.join(" > "), model.note.clone()].iter().filter(|line| !line.is_empty()) {
-                page.line(&format!("  {line}"));
+        for ((_, route, note), names) in groups.iter().filter(|((of, ..), _)| *of == state) {
+            page.line(&format!("  {}: {label}", names.join(", ")));
+            if !route.is_empty() {
+                page.line(&format!("    {}", way(route)));
+            }
+            if !note.is_empty() {
+                page.line(&format!("    {note}"));
             }
         }
     }
 }
 
 fn loads(page: &mut Page, loads: &[LoadCheck]) {
-    page.line("");
     if loads.is_empty() {
-        page.line("No firmware: take Cisco's packages in with `transload import`.");
+        page.section("No firmware: take Cisco's packages in with `transload import`.");
         return;
     }
-    let row = |load: &LoadCheck| vec![load.name.clone(), load.kind.to_owned(), load.state.to_owned()];
-    page.table(&["LOAD", "KIND", "STATE"], &loads.iter().map(row).collect::<Vec<_>>());
-    for load in loads {
-        for (file, package) in load.missing.iter().zip(&load.packages) {
-            page.line(&format!("  {} needs {file}, which is missing; it should be in {package}", load.name));
+    page.section("Firmware in the library");
+    for (family, loads) in grouped(loads.iter().map(|load| (load.family.as_str(), load))) {
+        let version =
+            |load: &&&LoadCheck| load.name.split_once('.').map_or("", |(_, version)| version).to_owned();
+        let complete: Vec<String> =
+            loads.iter().filter(|load| load.state == "complete").map(|load| version(&load)).collect();
+        if !complete.is_empty() {
+            page.line(&format!("  {family}, complete: {}", complete.join(", ")));
         }
-        for (file, cause) in &load.damaged {
-            page.line(&format!("  {} needs {file}, which is damaged: {cause}", load.name));
+        for load in loads.iter().filter(|load| load.state != "complete") {
+            page.line(&format!("  {}: {}", load.name, load.state.to_uppercase()));
+            for (file, package) in load.missing.iter().zip(&load.packages) {
+                page.line(&format!("    {file} is missing; it should be in {package}"));
+            }
+            for (file, cause) in &load.damaged {
+                page.line(&format!("    {file} is damaged: {cause}"));
+            }
         }
     }
-}
-
-/// Files that are of no use, and what the catalog warns of.
-pub(super) fn notes(shelf: &Shelf, entries: &[Entry], context: &Context<'_>) -> Vec<String> {
-    let mut notes: Vec<String> = shelf
-        .unusable
-        .iter()
-        .map(|file| format!("{} is not used: {}", file.path.display(), file.cause))
-        .collect();
-    notes.extend(shelf.conflicts.iter().map(|conflict| {
-        let (served, ignored) = (conflict.served.display(), conflict.ignored.display());
-        format!("{ignored} is not used: {served} has the same name and other content; delete the wrong one")
-    }));
-    notes.extend(shelf.unverified.iter().map(|path| {
-        format!(
-            "{} was written to since it was imported; `transload check --verify` looks into it",
-            path.display()
-        )
-    }));
-    let direction = context.settings.direction;
-    let named = |entry: &Entry| Some((context.catalog.model(entry.model.as_deref()?)?, entry.vid));
-    let warnings: BTreeSet<String> = entries
-        .iter()
-        .filter_map(named)
-        .flat_map(|(model, vid)| context.catalog.warnings(model, vid, direction))
-        .map(|warning| format!("{} ({}, {})", warning.text, warning.source, warning.date))
-        .collect();
-    notes.extend(warnings);
-    notes.push("a phone that changes sides loses its call history and local contacts".to_owned());
-    notes
 }

@@ -44,7 +44,9 @@ fn a_bench_with_everything_is_fine() {
     assert!(report["environment"].as_array().unwrap().iter().all(|entry| entry["ok"] == true));
     let text = bench.run(&["check"]).out;
     assert!(
-        text.contains("1 ready, 0 held") && text.contains(&format!("{NEAR} > {TRANSITION} > {TARGET}")),
+        text.contains("1 ready, 0 held")
+            && text.contains(&format!("1 ready: {NEAR} > TLexE2M-11-2-3C-4 > 11-2-3MPP-398"))
+            && text.contains("8851 V05: 001234AB45DE"),
         "{text}"
     );
 }
@@ -68,7 +70,8 @@ fn each_phone_that_would_be_held_is_shown_with_its_reason() {
     assert_eq!(held(4)["code"], "no-route", "V15 and later do not take the 11.2(3) loads: {report}");
     assert_eq!(held(5)["code"], "firmware-missing", "{report}");
     let text = bench.run(&["check"]).out;
-    assert!(text.contains("1 ready, 5 held") && text.contains("001234AB4502 8821  not-eligible: "), "{text}");
+    assert!(text.contains("1 ready, 5 held") && text.contains("1 held, not-eligible: the 8821 "), "{text}");
+    assert!(text.contains("8821 VID not known: 001234AB4502"), "{text}");
 }
 
 #[test]
@@ -88,7 +91,11 @@ fn a_missing_component_is_named_with_the_load_that_needs_it() {
         })
     );
     assert_eq!(report["phones"][0]["hold"]["code"], "firmware-missing");
-    assert!(bench.run(&["check"]).out.contains(&format!("{TRANSITION} needs {gone}, which is missing")));
+    let text = bench.run(&["check"]).out;
+    assert!(
+        text.contains(&format!("{TRANSITION}: MISSING\n    {gone} is missing; it should be in ")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -111,16 +118,16 @@ fn without_a_roster_any_phone_of_the_library_may_come() {
     bench.license("001234AB45DE");
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(0), "{}", ran.out);
-    assert!(ran.out.contains("with a license each: 8811, 8841, 8851,"), "{}", ran.out);
+    assert!(ran.out.contains("8811, 8841, 8851, 8851NR, 8861: ready, with a license each"), "{}", ran.out);
     bench.configure(ON_LOOPBACK);
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(1), "VID V15 and later do not take these loads");
-    assert!(ran.out.contains("if the roster tells their hardware version (VID): 8811,"), "{}", ran.out);
+    assert!(ran.out.contains("8861: ready once the hardware version (VID) is known"), "{}", ran.out);
     fs::remove_dir_all(bench.state().join("firmware")).unwrap();
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(1));
     assert!(
-        ran.out.contains("No firmware") && ran.out.contains("without firmware of their family"),
+        ran.out.contains("No firmware") && ran.out.contains("no firmware of their family"),
         "{}",
         ran.out
     );
@@ -151,4 +158,47 @@ fn what_is_wrong_with_the_box_is_said_with_its_cure() {
     fs::remove_dir_all(bench.state()).unwrap();
     let entry = environment(&report(&bench).1, "state-folder");
     assert!(entry["cure"].as_str().unwrap().starts_with("run: mkdir -p"), "{entry}");
+}
+
+#[test]
+fn phones_that_fare_alike_stand_together_and_nobody_is_left_out() {
+    let bench = Bench::new(ON_LOOPBACK);
+    let macs: Vec<String> = (0..48).map(|index| format!("001234AB45{index:02X}")).collect();
+    let rows = macs.iter().map(|mac| format!("{mac},8851,V05\n")).collect::<String>();
+    bench.roster(&rows);
+    for mac in &macs[..40] {
+        bench.license(mac);
+    }
+    bench.license("001234AB45FF");
+    let ran = bench.run(&["check"]);
+    let text = &ran.out;
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        text.contains("40 ready, 8 held") && text.contains("8 held, no-license: no e2m license for <MAC>"),
+        "{text}"
+    );
+    assert!(text.contains(&format!("8851 V05: {}", macs[40..].join(" "))), "{text}");
+    assert!(text.contains(&format!("8851 V05: {}", macs[..40].join(" "))), "{text}");
+    assert!(text.contains("1 licenses are of phones that the roster does not list: 001234AB45FF"), "{text}");
+    for word in ["FN74296", "48 × 8851", "**#", "portfast", "call history", "rehearse"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn a_vid_that_is_wanted_further_on_is_said_and_holds_where_no_page_is_read() {
+    let old = "sip88xx.11-7-1-17";
+    for (probe, code, state) in [(true, Some(0), "ready"), (false, Some(1), "held")] {
+        let bench = Bench::new(&format!("{ON_LOOPBACK}\n[probe]\nenabled = {probe}"));
+        fs::write(bench.state().join("roster.csv"), format!("MAC,model,load\n001234AB45DE,8851,{old}\n"))
+            .unwrap();
+        bench.license("001234AB45DE");
+        let (exit, report) = report(&bench);
+        assert_eq!((exit, &report["phones"][0]["state"]), (code, &json!(state)), "{report}");
+        let text = bench.run(&["check"]).out;
+        assert_eq!(text.contains("held later unless its page tells"), probe, "{text}");
+        if !probe {
+            assert_eq!(report["phones"][0]["hold"]["code"], "unknown-vid");
+        }
+    }
 }

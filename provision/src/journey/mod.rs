@@ -34,6 +34,7 @@ pub use observation::{Act, Fact, Observation};
 pub use own_page::{disagreements, page_due};
 pub use registration::{Means, Report, Restart, Told};
 pub use restart::{Order, by_operator};
+pub use stall::ERASE_TRUST_LIST;
 pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
 pub use way::{Context, from_no_route, obstacle, plan};
 

@@ -9,8 +9,8 @@ use crate::load::{LoadName, Side};
 use crate::route::Hop;
 use crate::time::Time;
 
-/// The key sequences of cisco-phones §3.4.
-const ERASE_TRUST_LIST: &str = "erase its trust list: Settings > Admin Settings > Security Setup > Trust List > ITL File, **#, Erase; \
+/// What rids a phone of the trust list of its old call manager: the key sequences of cisco-phones §3.4.
+pub const ERASE_TRUST_LIST: &str = "erase its trust list: Settings > Admin Settings > Security Setup > Trust List > ITL File, **#, Erase; \
                                 or hold # while it powers up, then press 1 2 3 4 5 6 7 8 9 * 0 #";
 
 /// Why a phone with a permitted hop before it does not take it, and when that could be said next.

@@ -149,7 +149,7 @@ pub fn obstacle(
         return Some(Hold::new(
             HoldCode::NoLicense,
             format!("no {folder} license for {mac} is at hand"),
-            format!("get its license and put it at licenses/{folder}/{name}.lic"),
+            format!("get its license and import it, or put it at licenses/{folder}/{name}.lic"),
         ));
     }
     let first = route.hops.first()?;

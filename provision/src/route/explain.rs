@@ -7,6 +7,7 @@ use super::{NoRoute, NoRouteCode, Planner, Present};
 use crate::catalog::Fit;
 use crate::library::{Completeness, Load};
 use crate::load::{Direction, Kind, LoadName, Side, Version};
+use crate::package;
 
 /// A kind of load that some rule or floor asks for.
 struct Wanted {
@@ -224,8 +225,11 @@ impl Planner<'_> {
         };
         let fits = |name: &LoadName| wanted.min.as_ref().is_none_or(|min| name.version().at_least(min));
         let names = samples.iter().filter_map(|sample| format!("{}.{sample}", self.family).parse().ok());
-        let sample =
-            names.filter(fits).map(|name| format!(" (named like {name})")).next().unwrap_or_default();
+        let sample = names
+            .filter(fits)
+            .map(|name| format!(" (such as {name}, from {})", package::likely_name(&name)))
+            .next()
+            .unwrap_or_default();
         let article = if wanted.kind == Kind::Enterprise { "an" } else { "a" };
         let bounds = bounds(wanted.min.as_ref(), wanted.below.as_ref());
         format!("{article} {} load{bounds}{sample}", wanted.kind)
