@@ -229,6 +229,9 @@ def exit_codes(bench):
         time.sleep(0.5)
         done = server.command("serve", timeout=30)
         same("exit beside a foreign DHCP server", done.returncode, 3)
+        _, report = server.check()
+        found = {entry["check"]: entry for entry in report["environment"]}["other-dhcp"]
+        expect(not found["ok"] and "10.23.45.5" in found["cause"], f"check does not name the other server: {found}")
         expect(b"10.23.45.5" in done.stderr + done.stdout, f"it does not name the server: {done.stderr.decode()}")
     finally:
         foreign.kill()
