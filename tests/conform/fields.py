@@ -30,6 +30,26 @@ def other_fields(lab):
             same("siaddr, sname, file", (answer.siaddr, answer.sname, answer.file), ("0.0.0.0", b"", b""))
 
 
+BOOT = ("192.0.2.234", "boot.example", "loader.bin")
+
+
+@case("fields: siaddr, sname and file as configured", BOTH, boot=BOOT)
+def boot_fields(lab):
+    client = lab.client()
+    offer = client.offered()
+    for answer in (offer, client.select(offer.yiaddr), client.reboot(offer.yiaddr)):
+        same("siaddr, sname, file", (answer.siaddr, answer.sname, answer.file), (BOOT[0], b"boot.example", b"loader.bin"))
+    refused(client.reboot("192.0.2.7"))
+
+
+@case("fields: sname and file stay what they are when options are many", BOTH, boot=BOOT,
+      options={code: ("x" * 150, "x" * 150) for code in (14, 17, 18, 40)})
+def boot_fields_crowded(lab):
+    offer = lab.client().offered((55, bytes([14, 17, 18, 40])))
+    same("sname, file", (offer.sname, offer.file), (b"boot.example", b"loader.bin"))
+    same("overload", offer.get(52), None)
+
+
 @case("fields: a NAK has nothing of the request's addresses", BOTH)
 def nak(lab):
     address = lab.client().leased().yiaddr

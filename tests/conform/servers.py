@@ -1,7 +1,8 @@
 """The servers that can be asked: each is started anew for a case, with nothing in its memory, and configured alike.
 
 A setup has: pool and relayed_pool (lists of "first-last" host numbers), lease (seconds), options ({code: (value for
-transload, value for Kea)}), reservations ([(mac or b"client id", host number)]), klass (vendor class, option 67).
+transload, value for Kea)}), reservations ([(mac or b"client id", host number)]), klass (vendor class, option 67), boot
+(siaddr, sname, file).
 """
 
 import json
@@ -25,12 +26,14 @@ class Transload:
     name = "transload"
 
     def __init__(self, host, folder, pool=("100-109",), relayed_pool=("100-109",), lease=3600, options=None,
-                 reservations=(), klass=None, seconds=None):
+                 reservations=(), klass=None, boot=None):
         shutil.rmtree(folder, ignore_errors=True)
         options = {str(code): value for code, (value, _) in (options or {}).items()}
         far = {"subnet": f"{FAR}.0/24", "pool": ranges(FAR, relayed_pool), "lease": f"{lease}s", "options": options}
         dhcp = {"pool": ranges(NEAR, pool), "lease": f"{lease}s", "options": options, "admit": "all",
                 "conflict-probe": False, "on-foreign": "ignore"}
+        for network in (dhcp, far) if boot else ():
+            network.update(zip(("next-server", "server-name", "boot-file"), boot))
         sections = {"dhcp": dhcp, "dhcp.network": [far]}
         if reservations:
             sections["dhcp.reservation"] = [
@@ -54,7 +57,7 @@ class Kea:
     name = "kea"
 
     def __init__(self, host, folder, pool=("100-109",), relayed_pool=("100-109",), lease=3600, options=None,
-                 reservations=(), klass=None, seconds=None):
+                 reservations=(), klass=None, boot=None):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         data = [{"code": code, "data": value} if value[:4] != "hex:" else
@@ -73,6 +76,8 @@ class Kea:
             "valid-lifetime": lease, "calculate-tee-times": True, "option-data": data, "subnet4": subnets,
             "reservations-out-of-pool": False,
             "loggers": [{"name": "kea-dhcp4", "output_options": [{"output": log}], "severity": "INFO"}]}}
+        if boot:
+            config["Dhcp4"].update(zip(("next-server", "server-hostname", "boot-file-name"), boot))
         if klass:
             text = klass[0].rstrip("*")
             config["Dhcp4"]["client-classes"] = [{
