@@ -30,6 +30,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Show the phones, as the running bench sees them
     Status(StatusArgs),
+    /// Write what others need to know, as files
+    Export(ExportArgs),
     /// Write a commented configuration file
     Init,
     /// Make the running bench read its configuration and roster again
@@ -99,6 +101,25 @@ pub struct CheckArgs {
     /// One JSON object instead of tables
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// What to write.
+    #[command(subcommand)]
+    pub what: ExportWhat,
+}
+
+/// What can be written.
+#[derive(Debug, Subcommand)]
+pub enum ExportWhat {
+    /// MAC addresses without a license, for the License Registration Portal, and the quantities to order
+    Licenses {
+        /// The folder to write to
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+    },
 }
 
 /// Arguments of `status`.

@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod doors;
 mod error;
+mod export;
 mod home;
 mod import;
 mod init;
@@ -60,6 +61,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Check(args) => check::run(&configuration(cli)?, args),
         Command::Import(args) => import::run(&configuration(cli)?, args),
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
+        Command::Export(args) => export::run(&configuration(cli)?, args).map(done),
         Command::Init => init::run(cli.config.as_deref()).map(done),
         Command::Reload => reload::run(&configuration(cli)?).map(done),
     }

@@ -8,6 +8,7 @@ pub mod client;
 pub mod documents;
 pub mod journey;
 pub mod library;
+pub mod license;
 pub mod load;
 pub mod loads_file;
 pub mod mac;

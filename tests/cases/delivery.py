@@ -84,6 +84,13 @@ def whole_picture(bench):
     expect(any(gone in line and COP in line for line in text.splitlines()),
            f"check does not name the package that should hold {gone}:\n{text}")
 
+    done = server.command("export", "licenses", "--output", os.path.join(bench.folder, "portal"))
+    same(f"export licenses ({done.stderr.decode()})", done.returncode, 0)
+    with open(os.path.join(bench.folder, "portal", "L-CP-E2M-88XX-CNV.txt")) as file:
+        same("MAC addresses for the portal", file.read().split(), sorted(p["mac"] for p in late))
+    with open(os.path.join(bench.folder, "portal", "licenses-to-order-e2m.csv")) as file:
+        expect("L-CP-E2M-88XX-CNV=,8," in file.read(), "the order does not have 8 licenses")
+
     done = server.command("rehearse", "--json", timeout=240)
     summary = json.loads(done.stdout.splitlines()[-1])
     same(f"rehearsal ({done.stderr.decode()[-2000:]})", (done.returncode, summary["done"], summary["held"], summary["failures"]),

@@ -45,6 +45,11 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
     }
 }
 
+/// The phones, as the running bench sees them, or as its state folder says.
+pub fn phones(config: &Config) -> Result<Vec<PhoneView>, Failure> {
+    look(config).map(|seen| seen.phones)
+}
+
 fn json(phones: &[PhoneView]) -> Result<String, Failure> {
     let text = serde_json::to_string(phones)
         .map_err(|error| Failure::new(Exit::Act, error.to_string(), "run it without --json"))?;
