@@ -41,12 +41,14 @@ const READERS: usize = 8;
 /// A client that asks again from the same port, after its transfer had begun and then stood still this long, has
 /// started anew; before that its request is a duplicate that was under way.
 const SILENCE: Duration = Duration::from_secs(3);
-/// What is assumed where the system knows no route to a client.
+/// What is assumed where the system does not tell.
 const ETHERNET: u16 = 1500;
 
 /// Events that are not of a seat.
 const REQUESTS: u64 = u64::MAX;
 const POST: u64 = u64::MAX - 1;
+/// Added to a seat's number where somebody else than its client speaks.
+const STRANGERS: u64 = 1 << 62;
 
 /// Everything there is to a running server.
 pub struct Desk {
@@ -153,8 +155,10 @@ impl Desk {
                             }
                         }
                     }
-                    seat if event.events().contains(EpollFlags::EPOLLERR) => {
-                        self.with(seat, now, |session, _| session.failed(now));
+                    seat if seat >= STRANGERS => {
+                        if let Some(seated) = self.transfers.get(&(seat - STRANGERS)) {
+                            seated.session.turn_away();
+                        }
                     }
                     seat => self.with(seat, now, |session, scratch| session.receive(now, scratch)),
                 }
@@ -290,12 +294,15 @@ impl Desk {
         now: Instant,
     ) {
         let device = self.config.device.as_deref();
-        let socket = listen::transfer_socket(arrival.local, device).and_then(|socket| {
-            self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, seat))?;
-            Ok(socket)
+        let ends = listen::transfer_sockets(arrival.local, arrival.peer, device).and_then(|ends| {
+            // Told once for each packet: a socket that was read need not be looked at again.
+            let once = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+            self.epoll.add(&ends.client, EpollEvent::new(once, seat))?;
+            self.epoll.add(&ends.strangers, EpollEvent::new(EpollFlags::EPOLLIN, seat + STRANGERS))?;
+            Ok(ends)
         });
-        let socket = match socket {
-            Ok(socket) => socket,
+        let ends = match ends {
+            Ok(ends) => ends,
             Err(error) => {
                 tracing::warn!(peer = %arrival.peer, %error, "no socket for a TFTP transfer");
                 self.seats.leave(&(arrival.peer, request.name));
@@ -303,12 +310,12 @@ impl Desk {
                 return session::never_begun(content, &error);
             }
         };
-        let mtu = listen::mtu_towards(arrival.peer, device).unwrap_or(ETHERNET);
+        let mtu = listen::mtu(&ends.client).unwrap_or(ETHERNET);
         let limits = Limits { block_size: terms::largest_block(mtu), window: self.config.max_window };
         let (terms, oack) = terms::agree(&request, limits, content.size());
         let transfer = Transfer::new(terms, self.config.rollover, oack.is_some());
         let blocks = Blocks::new(content, terms.mode, terms.block_size);
-        let session = Session::new(socket, arrival.peer, transfer, oack, blocks, now);
+        let session = Session::new(ends, transfer, oack, blocks, now);
         let key = (arrival.peer, request.name);
         self.transfers.insert(seat, Seated { key, session, alarm: None, turn: None });
         self.with(seat, now, |session, scratch| session.start(now, scratch));

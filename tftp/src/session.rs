@@ -2,13 +2,12 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::{SocketAddr, SocketAddrV4, UdpSocket},
     time::Instant,
 };
 
 use crate::{
     blocks::Blocks,
-    listen,
+    listen::Ends,
     packet::Fault,
     source::{Abort, Content, Ending, Outcome, Turn},
     transfer::{Step, Transfer},
@@ -17,13 +16,12 @@ use crate::{
 /// A client's packets are ACKs of 4 bytes and ERRORs with a short text; a longer one is cut off.
 const REPLY_LIMIT: usize = 512;
 
-/// Packets still read after the client's port was found closed.
+/// Packets read at once that set nothing in motion, or after the client's port was found closed.
 const UNREAD_LIMIT: usize = 64;
 
 /// One transfer.
 pub struct Session {
-    socket: UdpSocket,
-    peer: SocketAddrV4,
+    ends: Ends,
     transfer: Transfer,
     /// Sent first, where options were agreed on.
     oack: Vec<u8>,
@@ -53,18 +51,16 @@ pub enum Need {
 }
 
 impl Session {
-    /// A transfer of `content` to `peer`, begun `now`; the `oack` goes first if there is one.
+    /// A transfer begun `now`; the `oack` goes first if there is one.
     pub fn new(
-        socket: UdpSocket,
-        peer: SocketAddrV4,
+        ends: Ends,
         transfer: Transfer,
         oack: Option<Vec<u8>>,
         blocks: Blocks,
         now: Instant,
     ) -> Session {
         Session {
-            socket,
-            peer,
+            ends,
             transfer,
             oack: oack.unwrap_or_default(),
             blocks: Some(blocks),
@@ -93,38 +89,39 @@ impl Session {
         self.carry_out(step, now, scratch)
     }
 
-    /// Takes a packet from the socket.
+    /// Takes packets from the client, up to the first that sets something in motion: then the next is its answer, and
+    /// comes later. What may still wait is taken by then, or before time passes.
     pub fn receive(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
         let mut reply = [0; REPLY_LIMIT];
-        let step = match self.socket.recv_from(&mut reply) {
-            Ok((length, from)) => self.take(reply.get(..length).unwrap_or_default(), from, now),
-            Err(_) => Step::Wait,
-        };
-        self.carry_out(step, now, scratch)
-    }
-
-    /// Takes the errors from the socket. If the client's port is closed, what it said before that still counts, the
-    /// last ACK above all.
-    pub fn failed(&mut self, now: Instant) -> Need {
-        if !listen::refused(&self.socket, self.peer) {
-            return Need::Nothing;
-        }
-        let mut reply = [0; REPLY_LIMIT];
         for _ in 0..UNREAD_LIMIT {
-            let Ok((length, from)) = self.socket.recv_from(&mut reply) else {
-                break;
+            let step = match self.ends.client.recv(&mut reply) {
+                Ok(length) => self.take(reply.get(..length).unwrap_or_default(), now),
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => Step::End(self.gone(now)),
+                Err(_) => break,
             };
-            if let Step::End(outcome) = self.take(reply.get(..length).unwrap_or_default(), from, now) {
-                return self.end(outcome);
+            if step != Step::Wait {
+                return self.carry_out(step, now, scratch);
             }
         }
-        self.end(self.transfer.gone())
+        Need::Nothing
+    }
+
+    /// Tells a stranger that this is not his transfer, which is not disturbed by that (RFC 1350 §4). An ERROR is never
+    /// answered (§7).
+    pub fn turn_away(&self) {
+        let mut packet = [0; REPLY_LIMIT];
+        if let Ok((length, stranger)) = self.ends.strangers.recv_from(&mut packet)
+            && !matches!(packet.get(..length), Some([0, 5, ..]))
+        {
+            let _ = self.ends.strangers.send_to(&Fault::Stranger.packet(), stranger);
+        }
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
-        if self.held.is_some() {
-            return Need::Nothing;
+        let need = self.receive(now, scratch);
+        if !matches!(need, Need::Nothing) || self.held.is_some() {
+            return need;
         }
         let step = self.transfer.tick(now - self.begun);
         self.carry_out(step, now, scratch)
@@ -178,25 +175,20 @@ impl Session {
     fn end(&mut self, outcome: Outcome) -> Need {
         if self.outcome.is_none() {
             // ERROR is sent once, and not waited for (RFC 1350 §7).
-            match &outcome {
-                Outcome::Aborted(Abort::Unreadable(_)) => self.send(&Fault::Unreadable.packet()),
-                Outcome::Aborted(Abort::Stopped) => self.send(&Fault::Stopping.packet()),
-                _ => {}
+            let fault = match &outcome {
+                Outcome::Aborted(Abort::Unreadable(_)) => Some(Fault::Unreadable),
+                Outcome::Aborted(Abort::Stopped) => Some(Fault::Stopping),
+                _ => None,
+            };
+            if let Some(fault) = fault {
+                self.send(&fault.packet());
             }
             self.outcome = Some(outcome);
         }
         if self.blocks.is_some() { Need::End } else { Need::Nothing }
     }
 
-    fn take(&mut self, reply: &[u8], from: SocketAddr, now: Instant) -> Step {
-        if from != SocketAddr::V4(self.peer) {
-            // RFC 1350 §4: whoever sends here from elsewhere is told so, and the transfer is not disturbed. An ERROR is
-            // never answered (§7).
-            if !matches!(reply, [0, 5, ..]) {
-                let _ = self.socket.send_to(&Fault::Stranger.packet(), from);
-            }
-            return Step::Wait;
-        }
+    fn take(&mut self, reply: &[u8], now: Instant) -> Step {
         let elapsed = now - self.begun;
         let before = self.transfer.acknowledged();
         let step = self.transfer.receive(elapsed, reply);
@@ -208,6 +200,20 @@ impl Session {
             }
         }
         step
+    }
+
+    /// The client's port is closed; but what it said before that still counts, the last ACK above all.
+    fn gone(&mut self, now: Instant) -> Outcome {
+        let mut reply = [0; REPLY_LIMIT];
+        for _ in 0..UNREAD_LIMIT {
+            let Ok(length) = self.ends.client.recv(&mut reply) else {
+                break;
+            };
+            if let Step::End(outcome) = self.take(reply.get(..length).unwrap_or_default(), now) {
+                return outcome;
+            }
+        }
+        self.transfer.gone()
     }
 
     /// Sends what was held back. Waiting for us is not held against the client.
@@ -230,7 +236,10 @@ impl Session {
                 Need::Nothing
             }
             (Step::SendOack, None) => {
-                self.send(&self.oack);
+                if !self.send(&self.oack) {
+                    let outcome = self.gone(now);
+                    return self.end(outcome);
+                }
                 self.transfer.sent(now - self.begun, None, false);
                 Need::Nothing
             }
@@ -269,7 +278,10 @@ impl Session {
                 Ok(ends) => ends,
                 Err(error) => return self.end(unreadable(&error)),
             };
-            self.send(scratch);
+            if !self.send(scratch) {
+                let outcome = self.gone(now);
+                return self.end(outcome);
+            }
             if self.allowance < u64::MAX {
                 self.allowance = self.allowance.saturating_sub(scratch.len() as u64);
             }
@@ -281,14 +293,10 @@ impl Session {
         Need::Nothing
     }
 
-    /// A packet that cannot leave is as good as lost on its way, and is sent again in time: links flap. The first
-    /// failure may be about an earlier packet.
-    fn send(&self, packet: &[u8]) {
-        if let Err(error) = self.socket.send_to(packet, self.peer)
-            && error.kind() == ErrorKind::ConnectionRefused
-        {
-            let _ = self.socket.send_to(packet, self.peer);
-        }
+    /// Sends a packet; `false` if nobody listens at the client's port any more. One that cannot leave is as good as lost
+    /// on its way, and is sent again in time: links flap.
+    fn send(&self, packet: &[u8]) -> bool {
+        !matches!(self.ends.client.send(packet), Err(error) if error.kind() == ErrorKind::ConnectionRefused)
     }
 }
 
