@@ -48,6 +48,11 @@ impl Blocks {
         Blocks { content, size, block_size, netascii, buffer: Vec::new(), buffer_at: 0 }
     }
 
+    /// The length of every packet but the last.
+    pub fn packet_size(&self) -> usize {
+        self.block_size + packet::DATA_HEADER
+    }
+
     /// Sees to it that `block` can be made without reading from a disk; `false` if the file must be
     /// [`load`](Blocks::load)ed for that.
     pub fn ready(&mut self, block: u64) -> io::Result<bool> {
@@ -101,7 +106,7 @@ impl Blocks {
         self.content.turn()
     }
 
-    /// Makes the DATA packet of `block`, numbered `number`, and says whether it is the file's last: the first that is
+    /// Appends the DATA packet of `block`, numbered `number`, and says whether it is the file's last: the first that is
     /// shorter than the others, empty if need be (RFC 1350 §6). `block` is at most one beyond those made before.
     pub fn write(&mut self, block: u64, number: u16, packet: &mut Vec<u8>) -> io::Result<bool> {
         let mark = self.mark(block)?;

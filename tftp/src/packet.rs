@@ -57,11 +57,13 @@ pub fn read_reply(packet: &[u8]) -> Option<Reply> {
     }
 }
 
-/// Starts a DATA packet in `packet`, whose former contents go.
-pub fn start_data(packet: &mut Vec<u8>, number: u16) {
-    packet.clear();
-    packet.extend_from_slice(&[0, 3]);
-    packet.extend_from_slice(&number.to_be_bytes());
+/// Bytes before the data of a DATA packet.
+pub const DATA_HEADER: usize = 4;
+
+/// Appends the beginning of a DATA packet.
+pub fn start_data(packets: &mut Vec<u8>, number: u16) {
+    packets.extend_from_slice(&[0, 3]);
+    packets.extend_from_slice(&number.to_be_bytes());
 }
 
 /// An OACK with these options, in this order.

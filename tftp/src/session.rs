@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     blocks::Blocks,
-    listen::Ends,
+    listen::{self, Ends},
     packet::Fault,
     source::{Abort, Content, Ending, Outcome, Turn},
     transfer::{Step, Transfer},
@@ -15,6 +15,10 @@ use crate::{
 
 /// A client's packets are ACKs of 4 bytes and ERRORs with a short text; a longer one is cut off.
 const REPLY_LIMIT: usize = 512;
+
+/// What the kernel cuts from one piece at most: its `UDP_MAX_SEGMENTS`, and less than an IPv4 packet can be long.
+const PACKETS_AT_ONCE: usize = 64;
+const BYTES_AT_ONCE: usize = 60 * 1024;
 
 /// Packets read at once that set nothing in motion, or after the client's port was found closed.
 const UNREAD_LIMIT: usize = 64;
@@ -27,6 +31,11 @@ pub struct Session {
     oack: Vec<u8>,
     /// Taken while a thread reads the file.
     blocks: Option<Blocks>,
+    packet_size: usize,
+    /// Bytes sent in one call at most.
+    at_once: usize,
+    /// The kernel cuts what is sent into packets.
+    cuts: bool,
     /// Bytes that may be sent before the next turn must be waited for.
     allowance: u64,
     /// What cannot be sent yet, and since when.
@@ -63,6 +72,9 @@ impl Session {
             ends,
             transfer,
             oack: oack.unwrap_or_default(),
+            packet_size: blocks.packet_size(),
+            at_once: (blocks.packet_size() * PACKETS_AT_ONCE).min(BYTES_AT_ONCE),
+            cuts: true,
             blocks: Some(blocks),
             allowance: 0,
             held: None,
@@ -237,8 +249,7 @@ impl Session {
             }
             (Step::SendOack, None) => {
                 if !self.send(&self.oack) {
-                    let outcome = self.gone(now);
-                    return self.end(outcome);
+                    return self.refused(now);
                 }
                 self.transfer.sent(now - self.begun, None, false);
                 Need::Nothing
@@ -247,56 +258,90 @@ impl Session {
         }
     }
 
+    /// Sends these blocks, up to the file's last, or up to one that must be waited for.
     fn send_blocks(&mut self, first: u64, last: u64, now: Instant, scratch: &mut Vec<u8>) -> Need {
-        for block in first..=last {
-            let Some(blocks) = &mut self.blocks else {
-                return Need::Nothing;
-            };
-            let need = if self.allowance == 0 { blocks.turn().map(Need::Turn) } else { None };
-            if need.is_none() && self.allowance == 0 {
-                self.allowance = u64::MAX;
+        let (mut made, mut ends) = (first - 1, false);
+        scratch.clear();
+        let need = loop {
+            if ends || made == last {
+                break Need::Nothing;
             }
-            let need = match need {
-                None => match blocks.ready(block) {
-                    Ok(true) => None,
-                    Ok(false) => self.blocks.take().map(|blocks| Need::Load(blocks, block)),
-                    Err(error) => return self.end(unreadable(&error)),
-                },
-                need => need,
-            };
-            if let Some(need) = need {
-                if block > first {
-                    self.transfer.sent(now - self.begun, Some(block - 1), false);
+            match self.wait_for(made + 1) {
+                Ok(Need::Nothing) => {}
+                Ok(need) => {
+                    self.held = Some((Step::SendBlocks(made + 1..=last), now));
+                    break need;
                 }
-                self.held = Some((Step::SendBlocks(block..=last), now));
-                return need;
+                Err(error) => return self.end(unreadable(&error)),
             }
-            let Some(blocks) = &mut self.blocks else {
-                return Need::Nothing;
-            };
-            let ends = match blocks.write(block, self.transfer.number(block), scratch) {
+            if scratch.len() + self.packet_size > self.at_once {
+                if !self.send_all(scratch) {
+                    return self.refused(now);
+                }
+                scratch.clear();
+            }
+            made += 1;
+            ends = match self.make(made, scratch) {
                 Ok(ends) => ends,
                 Err(error) => return self.end(unreadable(&error)),
             };
-            if !self.send(scratch) {
-                let outcome = self.gone(now);
-                return self.end(outcome);
-            }
-            if self.allowance < u64::MAX {
-                self.allowance = self.allowance.saturating_sub(scratch.len() as u64);
-            }
-            if ends || block == last {
-                self.transfer.sent(now - self.begun, Some(block), ends);
-                break;
+        };
+        if !self.send_all(scratch) && matches!(need, Need::Nothing) {
+            return self.refused(now);
+        }
+        if made >= first {
+            self.transfer.sent(now - self.begun, Some(made), ends);
+        }
+        need
+    }
+
+    /// What must come before `block` can be made.
+    fn wait_for(&mut self, block: u64) -> io::Result<Need> {
+        let Some(blocks) = &mut self.blocks else { return Ok(Need::Nothing) };
+        if self.allowance == 0 {
+            match blocks.turn() {
+                Some(turn) => return Ok(Need::Turn(turn)),
+                None => self.allowance = u64::MAX,
             }
         }
-        Need::Nothing
+        if blocks.ready(block)? {
+            return Ok(Need::Nothing);
+        }
+        Ok(self.blocks.take().map_or(Need::Nothing, |blocks| Need::Load(blocks, block)))
+    }
+
+    /// Appends the packet of `block`, and says whether it is the last.
+    fn make(&mut self, block: u64, scratch: &mut Vec<u8>) -> io::Result<bool> {
+        let blocks = self.blocks.as_mut().ok_or_else(|| io::Error::other("its reader has it"))?;
+        let before = scratch.len();
+        let ends = blocks.write(block, self.transfer.number(block), scratch)?;
+        if self.allowance < u64::MAX {
+            self.allowance = self.allowance.saturating_sub((scratch.len() - before) as u64);
+        }
+        Ok(ends)
+    }
+
+    /// Sends packets that lie one behind the other, all of one size but the last; answers as [`send`](Self::send).
+    fn send_all(&mut self, packets: &[u8]) -> bool {
+        if self.cuts && packets.len() > self.packet_size {
+            match listen::send_cut(&self.ends.client, packets, self.packet_size as u16) {
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => return false,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => self.cuts = false,
+                _ => return true,
+            }
+        }
+        packets.chunks(self.packet_size).all(|packet| self.send(packet))
     }
 
     /// Sends a packet; `false` if nobody listens at the client's port any more. One that cannot leave is as good as lost
     /// on its way, and is sent again in time: links flap.
     fn send(&self, packet: &[u8]) -> bool {
         !matches!(self.ends.client.send(packet), Err(error) if error.kind() == ErrorKind::ConnectionRefused)
+    }
+
+    fn refused(&mut self, now: Instant) -> Need {
+        let outcome = self.gone(now);
+        self.end(outcome)
     }
 }
 
