@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Memory, Random, ack, noise};
+use common::{Memory, Random, ack, noise, read_request};
 use running::{LONG, Running, Shelf, client_at, ending, error, finish, next, plain};
 use transload_tftp::{Abort, Config, Outcome, Server};
 
@@ -63,6 +63,64 @@ fn a_request_the_source_thinks_about_keeps_nobody_waiting() {
     running.shelf.go_on.notify_one();
     let (packet, transfer) = next(&patient);
     assert_eq!(finish(&patient, packet, transfer), noise(10, 8));
+}
+
+#[test]
+fn a_file_that_must_come_from_a_disk_or_wait_for_its_turn_arrives_whole() {
+    let bytes = noise(200_000, 14);
+    let disk = Memory { on_disk: true, ..Memory::new(bytes.clone()) };
+    let paced = Memory { pace: Some(20_000), ..Memory::new(bytes.clone()) };
+    let both = Memory { on_disk: true, pace: Some(700), ..Memory::new(bytes[..30_000].to_vec()) };
+    let files = [("disk", disk.clone()), ("paced", paced.clone()), ("both", both.clone())];
+    let running = Running::start(&files, Config::default());
+    for (name, file) in &files {
+        let client = running.asking(&plain(name));
+        let (packet, transfer) = next(&client);
+        assert!(finish(&client, packet, transfer) == *file.bytes, "{name}");
+        let ending = ending(file, 1);
+        assert_eq!((ending.outcome, ending.bytes), (Outcome::Finished, file.bytes.len() as u64), "{name}");
+        // Blocks that wait for our own reasons are not repeated: a turn at a time, a millisecond at least each.
+        let turns = file.pace.map_or(0, |pace| file.bytes.len() as u64 / (pace + 512));
+        assert!(ending.elapsed >= Duration::from_millis(turns), "{name}: {:?}", ending.elapsed);
+    }
+}
+
+#[test]
+fn who_waits_for_a_turn_keeps_nobody_else_waiting_and_may_still_break_off() {
+    let bytes = noise(5_000, 15);
+    let waiting = Memory { pace: Some(0), ..Memory::new(bytes.clone()) };
+    let other = Memory::new(bytes.clone());
+    let running = Running::start(&[("waiting", waiting.clone()), ("other", other)], Config::default());
+    let client = running.asking(&read_request("waiting", "octet", &[("blksize", "1024")]));
+    let (_, transfer) = next(&client);
+    client.send_to(&ack(0), transfer).unwrap();
+    let second = running.asking(&plain("other"));
+    let (packet, from) = next(&second);
+    assert_eq!(finish(&second, packet, from), bytes);
+    client.send_to(b"\0\x05\0\0enough\0", transfer).unwrap();
+    let abort = Abort::Client { code: 0, message: "enough".into() };
+    assert_eq!(ending(&waiting, 1).outcome, Outcome::Aborted(abort));
+}
+
+#[test]
+fn a_client_that_starts_anew_from_the_same_port_after_a_silence_is_served_again() {
+    let file = Memory::new(noise(2000, 16));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = running.asking(&plain("f"));
+    let (_, transfer) = next(&client);
+    client.send_to(&ack(1), transfer).unwrap();
+    let patience = Instant::now() + LONG;
+    let (packet, again) = loop {
+        client.send_to(&plain("f"), running.address).unwrap();
+        let (packet, from) = next(&client);
+        if from != transfer {
+            break (packet, from);
+        }
+        assert!(Instant::now() < patience);
+    };
+    assert_eq!(finish(&client, packet, again), noise(2000, 16));
+    assert_eq!(ending(&file, 1).outcome, Outcome::Aborted(Abort::Restarted));
+    assert_eq!(ending(&file, 2).outcome, Outcome::Finished);
 }
 
 #[test]

@@ -168,6 +168,64 @@ fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
 }
 
 #[test]
+fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
+    let file = Memory::new(noise(100, 7));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
+    let (oack, transfer) = next(&client);
+    assert_eq!(next(&client), (oack, transfer));
+    client.send_to(&ack(0), transfer).unwrap();
+    let (packet, _) = next(&client);
+    assert_eq!(packet[..4], [0, 3, 0, 1]);
+    client.send_to(&ack(1), transfer).unwrap();
+    assert_eq!(ending(&file, 1).retransmissions, 1);
+}
+
+#[test]
+fn t17_a_client_that_declines_the_options_is_left_alone() {
+    let file = Memory::new(noise(100, 8));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
+    let (_, transfer) = next(&client);
+    client.send_to(b"\0\x05\0\x08no options\0", transfer).unwrap();
+    let abort = Abort::Client { code: 8, message: "no options".into() };
+    assert_eq!(ending(&file, 1).outcome, Outcome::Aborted(abort));
+    client.set_read_timeout(Some(Duration::from_millis(1200))).unwrap();
+    assert_eq!(client.recv(&mut [0; 600]).unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
+    let running = Running::start(&[], Config::default());
+    let client = running.asking(b"\0\x02x\0octet\0");
+    let (_, from) = next(&client);
+    assert_eq!(from.port(), running.address.port(), "no port was opened for it");
+    client.send_to(b"\0\x03\0\x01data", running.address).unwrap();
+    client.send_to(&plain("absent"), running.address).unwrap();
+    error(&client, 1);
+}
+
+#[test]
+fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
+    let file = Memory::new(noise(512 * 20, 9));
+    let running = Running::start(&[("f", file.clone())], Config::default());
+    let client = running.asking(&read_request("f", "octet", &[("windowsize", "8")]));
+    let (packet, transfer) = next(&client);
+    assert_eq!(packet, b"\0\x06windowsize\x008\0");
+    client.send_to(&ack(0), transfer).unwrap();
+    let numbers = |count: usize| -> Vec<u8> { (0..count).map(|_| next(&client).0[3]).collect() };
+    assert_eq!(numbers(8), [1, 2, 3, 4, 5, 6, 7, 8]);
+    client.send_to(&ack(3), transfer).unwrap();
+    assert_eq!(numbers(8), [4, 5, 6, 7, 8, 9, 10, 11]);
+    client.send_to(&ack(11), transfer).unwrap();
+    assert_eq!(numbers(8), [12, 13, 14, 15, 16, 17, 18, 19]);
+    client.send_to(&ack(19), transfer).unwrap();
+    assert_eq!(numbers(2), [20, 21]);
+    client.send_to(&ack(21), transfer).unwrap();
+    assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
+}
+
+#[test]
 fn t23_write_requests_are_refused() {
     let running = Running::start(&[], Config::default());
     assert_eq!(error(&running.asking(b"\0\x02x\0octet\0"), 2), "this server is read-only");
