@@ -19,7 +19,7 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, DhcpAdmit, Given, Served};
 use crate::error::{Exit, Failure};
 use crate::home;
-use crate::ledger::{Ledger, Restored};
+use crate::ledger::Ledger;
 use crate::library::Shelf;
 use crate::place::Place;
 use crate::probe;
@@ -72,8 +72,8 @@ impl Appliance {
         for warning in &served.warnings {
             tracing::warn!("{warning}");
         }
-        let (ledger, restored) = Ledger::open(&state.join("ledger.db"))?;
-        let mut leases = leases(&restored);
+        let (ledger, mut restored) = Ledger::open(&state.join("ledger.db"))?;
+        let mut leases = std::mem::take(&mut restored.leases);
         let clock = Clock::start(restored.high_water, speed);
         let kept = if clock::is_trusted() {
             Vec::new()
@@ -89,7 +89,7 @@ impl Appliance {
                 "nothing vouches for the time: leases go on for what was left of them"
             );
             // Written before any other lease, for the ledger keeps the order; nobody has to wait for it.
-            drop(bench.commit(kept));
+            bench.commit(kept, Box::new(drop));
         }
 
         let mut segments = Segments::open(&place.segments, &standings, config, &bench)?;
@@ -236,15 +236,6 @@ fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failu
         tracing::warn!("{problem}");
     }
     Ok(entries)
-}
-
-fn leases(restored: &Restored) -> Vec<LeaseRecord> {
-    let read = |json: &String| {
-        serde_json::from_str(json)
-            .inspect_err(|error| tracing::warn!(%error, "a lease in the ledger cannot be read"))
-            .ok()
-    };
-    restored.leases.values().filter_map(read).collect()
 }
 
 fn rules(config: &Config, server: Ipv4Addr, given: Given) -> Rules {

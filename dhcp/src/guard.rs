@@ -47,7 +47,7 @@ impl Watch {
     pub fn open(interface: &str, own: Vec<Ipv4Addr>) -> Result<Self, OpenError> {
         let open = || {
             let wire = Wire::open(interface)?;
-            wire.socket.attach_filter(&from_server_port())?;
+            wire.socket.attach_filter(&replies())?;
             wire.listen(ETH_P_IP as u16)?;
             Ok(Self { wire: wire.register()?, own })
         };
@@ -119,10 +119,12 @@ fn made_up_client() -> (u32, Mac) {
     (u32::from_be_bytes([a, b, c, d]), [0x02, one, two, three, four, five])
 }
 
-/// Lets only UDP datagrams from port 67 through, so that firmware on the same wire costs nothing (bpf(4)).
-fn from_server_port() -> [SockFilter; 9] {
+/// Lets only servers' replies through, UDP datagrams from port 67 with `op` 2, so that neither firmware on the same
+/// wire nor what relays pass on costs anything (bpf(4)).
+fn replies() -> [SockFilter; 11] {
     const LOAD_OCTET: u16 = 0x30;
     const LOAD_PAIR: u16 = 0x28;
+    const LOAD_OCTET_AFTER_HEADER: u16 = 0x50;
     const LOAD_PAIR_AFTER_HEADER: u16 = 0x48;
     const HEADER_LENGTH: u16 = 0xb1;
     const IF_EQUAL: u16 = 0x15;
@@ -130,12 +132,14 @@ fn from_server_port() -> [SockFilter; 9] {
     const RETURN: u16 = 0x06;
     [
         SockFilter::new(LOAD_OCTET, 0, 0, 9),
-        SockFilter::new(IF_EQUAL, 0, 6, 17),
+        SockFilter::new(IF_EQUAL, 0, 8, 17),
         SockFilter::new(LOAD_PAIR, 0, 0, 6),
-        SockFilter::new(IF_ANY_BIT, 4, 0, 0x3fff),
+        SockFilter::new(IF_ANY_BIT, 6, 0, 0x3fff),
         SockFilter::new(HEADER_LENGTH, 0, 0, 0),
         SockFilter::new(LOAD_PAIR_AFTER_HEADER, 0, 0, 0),
-        SockFilter::new(IF_EQUAL, 0, 1, SERVER_PORT.into()),
+        SockFilter::new(IF_EQUAL, 0, 3, SERVER_PORT.into()),
+        SockFilter::new(LOAD_OCTET_AFTER_HEADER, 0, 0, 8),
+        SockFilter::new(IF_EQUAL, 0, 1, 2),
         SockFilter::new(RETURN, 0, 0, 0xffff),
         SockFilter::new(RETURN, 0, 0, 0),
     ]

@@ -1,8 +1,5 @@
 //! Where leases are saved before they are promised.
 
-use std::future::Future;
-use std::pin::Pin;
-
 use crate::lease::LeaseRecord;
 
 /// Records could not be saved. The server then keeps silent, and the client asks again.
@@ -10,23 +7,23 @@ use crate::lease::LeaseRecord;
 #[error("leases could not be saved: {0}")]
 pub struct CommitFailed(pub String);
 
-/// A commit under way.
-pub type Commit = Pin<Box<dyn Future<Output = Result<(), CommitFailed>> + Send>>;
+/// Takes a commit's outcome, and sends what waited for it.
+pub type Done = Box<dyn FnOnce(Result<(), CommitFailed>) + Send>;
 
 /// Saves leases durably.
 pub trait Journal: Send + Sync {
-    /// Saves all records, later ones over earlier ones of the same address. Ready with `Ok` only when they would
-    /// survive a power cut. The server has one commit under way at a time and puts all that arrives meanwhile
-    /// into the next.
-    fn commit(&self, records: Vec<LeaseRecord>) -> Commit;
+    /// Saves all records, later ones over earlier ones of the same address and after those of earlier calls. Never
+    /// blocks, and calls `done` later, from whatever thread and in the order of the calls; with `Ok` only when the
+    /// records would survive a power cut. Calls that wait at the same time should share one write.
+    fn commit(&self, records: Vec<LeaseRecord>, done: Done);
 }
 
-/// Keeps nothing: for rehearsals and tests.
+/// Keeps nothing: for rehearsals and tests. Needs a tokio runtime.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Forgetful;
 
 impl Journal for Forgetful {
-    fn commit(&self, _: Vec<LeaseRecord>) -> Commit {
-        Box::pin(std::future::ready(Ok(())))
+    fn commit(&self, _: Vec<LeaseRecord>, done: Done) {
+        tokio::spawn(async { done(Ok(())) });
     }
 }

@@ -1,18 +1,18 @@
 //! Where datagrams come in and go out.
 
 use std::fmt;
-use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::os::fd::{AsRawFd, RawFd};
+use std::io::{self, IoSliceMut, PipeReader};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
+use nix::errno::Errno;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc::ETH_P_IP;
 use nix::net::if_::if_nametoindex;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::net::UdpSocket;
 
 use crate::arp::Arp;
 use crate::destination::{CLIENT_PORT, Destination, SERVER_PORT};
@@ -124,7 +124,7 @@ impl OpenError {
 /// An open link.
 #[derive(Debug)]
 pub(crate) struct Door {
-    udp: UdpSocket,
+    udp: Socket,
     pub(crate) local: SocketAddrV4,
     /// Absent on loopback.
     wire: Option<Wire>,
@@ -174,7 +174,7 @@ impl Door {
             Link::Interface { address, .. } => SocketAddrV4::new(*address, bound.port()),
             Link::Loopback { .. } => bound,
         };
-        Ok(Self { udp: UdpSocket::from_std(socket.into())?, local, wire, arp })
+        Ok(Self { udp: socket, local, wire, arp })
     }
 
     /// The number of its interface; 0 for loopback.
@@ -182,32 +182,35 @@ impl Door {
         self.wire.as_ref().map_or(0, |wire| wire.index)
     }
 
-    /// Ready when there may be something to receive.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.udp.readable().await
+    /// Waits, if it may `sleep`, until there may be something to receive. False once `stopped` is closed.
+    pub(crate) fn wait(&self, stopped: &PipeReader, sleep: bool) -> io::Result<bool> {
+        let mut ends = [
+            PollFd::new(self.udp.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stopped.as_fd(), PollFlags::POLLIN),
+        ];
+        let patience = if sleep { PollTimeout::NONE } else { PollTimeout::ZERO };
+        match poll(&mut ends, patience) {
+            Ok(_) | Err(Errno::EINTR) => Ok(ends[1].revents().is_none_or(|seen| seen.is_empty())),
+            Err(cause) => Err(cause.into()),
+        }
     }
 
     /// Takes the next datagram, if one is there.
     pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         let mut control = nix::cmsg_space!(nix::libc::in_pktinfo);
-        self.udp.try_io(Interest::READABLE, || {
-            let mut parts = [IoSliceMut::new(buffer)];
-            let fd = self.udp.as_raw_fd();
-            let message = recvmsg::<SockaddrIn>(fd, &mut parts, Some(&mut control), MsgFlags::empty())?;
-            let to_us = message.cmsgs().is_ok_and(|mut all| {
-                all.any(|control| match control {
-                    // For a broadcast the kernel names the destination and, apart from it, the address that took it.
-                    ControlMessageOwned::Ipv4PacketInfo(info) => {
-                        info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr
-                    }
-                    _ => false,
-                })
-            });
-            let source =
-                message.address.map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
-            let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
-            Ok(Received { length: if whole { message.bytes } else { 0 }, source, unicast: to_us })
-        })
+        let mut parts = [IoSliceMut::new(buffer)];
+        let fd = self.udp.as_raw_fd();
+        let message = recvmsg::<SockaddrIn>(fd, &mut parts, Some(&mut control), MsgFlags::empty())?;
+        let to_us = message.cmsgs().is_ok_and(|mut all| {
+            all.any(|control| match control {
+                // For a broadcast the kernel names the destination and, apart from it, the address that took it.
+                ControlMessageOwned::Ipv4PacketInfo(info) => info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr,
+                _ => false,
+            })
+        });
+        let source = message.address.map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
+        let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
+        Ok(Received { length: if whole { message.bytes } else { 0 }, source, unicast: to_us })
     }
 
     /// How a datagram came in, for the engine. On loopback nothing is broadcast.
@@ -219,7 +222,7 @@ impl Door {
     pub(crate) fn send(&self, reply: &Reply, source: SocketAddrV4) -> io::Result<()> {
         let octets = reply.encode();
         let Some(wire) = &self.wire else {
-            return self.udp.try_send_to(&octets, SocketAddr::V4(source)).map(drop);
+            return self.udp.send_to(&octets, &source.into()).map(drop);
         };
         let broadcast = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
         let to = match reply.destination {
@@ -238,7 +241,7 @@ impl Door {
                 }
             }
         };
-        self.udp.try_send_to(&octets, SocketAddr::V4(to)).map(drop)
+        self.udp.send_to(&octets, &to.into()).map(drop)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use transload_dhcp::event::{Event, Outcome};
-use transload_dhcp::journal::{Commit, CommitFailed, Journal};
+use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::{ClientKey, LeaseRecord};
 use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
 use transload_provision::client;
@@ -16,7 +16,7 @@ use transload_provision::options::{
 
 use super::{Bench, State};
 use crate::config::Reserved;
-use crate::ledger::Record;
+use crate::ledger::{self, Record};
 
 impl Policy for Bench {
     fn decide(&self, client: &Client<'_>) -> Verdict {
@@ -151,7 +151,7 @@ impl Bench {
             said || again
         });
         if news {
-            self.observe(state, mac, Fact::Dhcp { boot: client.boots, vendor_class, request_list });
+            self.note_down(state, mac, Fact::Dhcp { boot: client.boots, vendor_class, request_list });
         }
         if let Some(phone) = state.phones.get_mut(&mac) {
             phone.heard_at = Some(client.server);
@@ -167,7 +167,7 @@ impl Bench {
                 state.addresses.lease(address, mac);
                 let news = state.phones.get(&mac).is_some_and(|phone| phone.journey.address != Some(address));
                 if news {
-                    self.observe(&mut state, mac, Fact::Leased { address });
+                    self.note_down(&mut state, mac, Fact::Leased { address });
                 }
             }
             (Outcome::Released, Some(address)) => self.state().addresses.free(address),
@@ -199,15 +199,11 @@ impl Bench {
 }
 
 impl Journal for Bench {
-    fn commit(&self, records: Vec<LeaseRecord>) -> Commit {
-        let mut rows = Vec::with_capacity(records.len());
-        for record in &records {
-            match serde_json::to_string(record) {
-                Ok(json) => rows.push(Record::Lease { client: record.address.octets().to_vec(), json }),
-                Err(error) => return Box::pin(std::future::ready(Err(CommitFailed(error.to_string())))),
-            }
-        }
-        let ticket = self.ledger.append(rows);
-        Box::pin(async move { ticket.await.map_err(|error| CommitFailed(error.to_string())) })
+    fn commit(&self, records: Vec<LeaseRecord>, done: Done) {
+        let rows = records.into_iter().map(Record::Lease).collect();
+        let done = |result: Result<(), ledger::CommitFailed>| {
+            done(result.map_err(|error| CommitFailed(error.to_string())));
+        };
+        self.ledger.append_then(rows, Box::new(done));
     }
 }

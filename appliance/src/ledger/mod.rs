@@ -3,6 +3,7 @@
 //! One thread owns the database. What arrives while a commit is under way goes to disk together in the next one,
 //! so that a box with a slow card still answers a bench full of phones that were switched on at once.
 
+mod queue;
 mod schema;
 mod writer;
 
@@ -13,19 +14,17 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+use transload_dhcp::lease::LeaseRecord;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use crate::error::{Exit, Failure};
-
-/// Calls of [`Ledger::append`] that may wait for the disk; further ones fail at once.
-const BACKLOG: usize = 16_384;
+use queue::{Job, Queue};
 
 /// One thing to remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,13 +45,8 @@ pub enum Record {
         /// What they come to.
         json: String,
     },
-    /// The newest state of a lease.
-    Lease {
-        /// What the lease is kept under: a later one under the same key replaces it.
-        client: Vec<u8>,
-        /// The lease.
-        json: String,
-    },
+    /// The newest state of an address: it replaces the earlier one.
+    Lease(LeaseRecord),
     /// Time has come this far, and must not run backwards after a restart.
     Mark(Time),
 }
@@ -60,13 +54,13 @@ pub enum Record {
 /// What the ledger knew when it was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// The newest state of every lease, by its key.
-    pub leases: BTreeMap<Vec<u8>, String>,
+    /// The newest state of every address, in the order of the addresses.
+    pub leases: Vec<LeaseRecord>,
     /// The newest snapshot of every phone that has one.
     pub snapshots: BTreeMap<Mac, String>,
     /// Observations that no snapshot covers, in the order they were appended.
     pub observations: Vec<(Mac, Time, String)>,
-    /// The latest moment told by a mark or an observation, deleted ones included.
+    /// The latest moment told by a mark, a lease or an observation, deleted ones included.
     pub high_water: Time,
 }
 
@@ -129,17 +123,15 @@ impl From<LedgerError> for Failure {
     }
 }
 
+/// Called by the writer with the outcome of a commit.
+pub type Done = Box<dyn FnOnce(Result<(), CommitFailed>) + Send>;
+
 /// The open ledger. Appends may come from any thread.
 #[derive(Debug)]
 pub struct Ledger {
+    queue: Arc<Queue>,
     /// Gone once closed.
-    writer: Mutex<Option<Writer>>,
-}
-
-#[derive(Debug)]
-struct Writer {
-    jobs: SyncSender<writer::Job>,
-    thread: JoinHandle<Result<(), CommitFailed>>,
+    writer: Mutex<Option<JoinHandle<Result<(), CommitFailed>>>>,
 }
 
 impl Ledger {
@@ -149,48 +141,44 @@ impl Ledger {
     /// The caller holds the state folder's lock.
     pub fn open(path: &Path) -> Result<(Self, Restored), LedgerError> {
         let (connection, restored) = schema::open(path)?;
-        let (sender, receiver) = sync_channel(BACKLOG);
         let path = path.to_owned();
-        let high_water = restored.high_water;
+        let queue = Arc::new(Queue::default());
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn({
-                let path = path.clone();
-                move || writer::run(connection, &path, high_water, &receiver)
+                let (path, queue, high_water) = (path.clone(), Arc::clone(&queue), restored.high_water);
+                move || writer::run(connection, &path, high_water, &queue)
             })
             .map_err(|error| LedgerError::Refused { path, cause: error.to_string() })?;
-        Ok((Self { writer: Mutex::new(Some(Writer { jobs: sender, thread })) }, restored))
+        Ok((Self { queue, writer: Mutex::new(Some(thread)) }, restored))
     }
 
     /// Hands the records over; never blocks. They go to disk together or not at all, after those of earlier calls.
     /// An append of nothing is answered once those are through.
     pub fn append(&self, records: Vec<Record>) -> Ticket {
         let (done, ticket) = oneshot::channel();
-        let job = writer::Job { records, done };
-        let refused = match &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Some((job, "the ledger is closed")),
-            Some(writer) => match writer.jobs.try_send(job) {
-                Ok(()) => None,
-                Err(TrySendError::Full(job)) => {
-                    Some((job, "the disk is too slow: too many commits are waiting"))
-                }
-                Err(TrySendError::Disconnected(job)) => Some((job, "the ledger's writer has stopped")),
-            },
-        };
-        if let Some((job, cause)) = refused {
-            job.answer(Err(CommitFailed { cause: cause.into() }));
-        }
+        self.append_then(records, Box::new(|result| drop(done.send(result))));
         Ticket(ticket)
+    }
+
+    /// As [`Self::append`], and has the writer itself call `done`, which must not block: what leaves then need not
+    /// wait for another thread to wake up.
+    pub fn append_then(&self, records: Vec<Record>, done: Done) {
+        self.queue.push(Job { records, done: Some(done) });
+    }
+
+    /// Hands over a record that may be lost: it goes to disk with the next append, or a tenth of a second later.
+    pub fn note(&self, record: Record) {
+        self.queue.push(Job { records: vec![record], done: None });
     }
 
     /// Commits what was appended, marks the file as cleanly closed, and closes it. Later appends fail.
     pub fn close(&self) -> Result<(), CommitFailed> {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Writer { jobs, thread }) = writer else {
-            return Ok(());
-        };
-        drop(jobs);
-        thread.join().unwrap_or_else(|_| Err(CommitFailed::stopped()))
+        self.queue.close();
+        match self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(thread) => thread.join().unwrap_or_else(|_| Err(CommitFailed::stopped())),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,14 +1,23 @@
 //! The file: its tables and versions, what is checked before it is trusted, and what is read from it.
 
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::types::Type;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
+use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::{LedgerError, Restored};
+
+/// Pages of the write-ahead log after which it goes into the main file even under load, which delays one commit. When
+/// there is time, it goes there earlier.
+const LOG_PAGES: u32 = 4096;
+/// Bytes of such a log.
+const LOG_SIZE: u32 = LOG_PAGES * (4096 + 24);
 
 /// Step n makes a ledger of version n into one of version n + 1; step 0 makes an empty file into the first.
 /// A released step never changes.
@@ -26,9 +35,15 @@ pub(super) const STEPS: &[&str] = &["
         at INTEGER NOT NULL,          -- ms since the epoch
         json TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX observation_of_phone ON observation (mac);
     CREATE TABLE snapshot (mac INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
-    CREATE TABLE lease (client BLOB PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE lease (
+        address INTEGER PRIMARY KEY,
+        mac INTEGER NOT NULL,
+        client_id BLOB,
+        state TEXT NOT NULL,
+        since INTEGER NOT NULL,       -- ms since the epoch
+        expires INTEGER NOT NULL      -- likewise
+    ) STRICT;
 "];
 
 /// Findings of a check that are told.
@@ -50,7 +65,10 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Rest
         let version = trusted_version(&connection, steps.len())?;
         migrate(&mut connection, path, version, steps)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.execute(FOLDED, [])?;
         connection.execute("UPDATE ledger SET clean = 0", [])?;
         if created {
             sync_folder(path)?;
@@ -97,6 +115,11 @@ pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
+/// Where a commit notes which observations its snapshots cover. An index by phone would find them sooner, and cost
+/// every observation a page more to write.
+pub(super) const FOLDED: &str =
+    "CREATE TEMP TABLE folded (mac INTEGER PRIMARY KEY, through INTEGER NOT NULL) STRICT";
+
 /// Marks the file as cleanly closed, and closes it.
 pub(super) fn close(connection: Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE ledger SET clean = 1", [])?;
@@ -106,6 +129,15 @@ pub(super) fn close(connection: Connection) -> rusqlite::Result<()> {
 /// A phone as a key: integers keep the tables small.
 pub(super) fn key(mac: Mac) -> i64 {
     mac.0.iter().fold(0, |key, octet| key << 8 | i64::from(*octet))
+}
+
+/// A lease's state, as the table has it.
+pub(super) fn state(state: LeaseState) -> &'static str {
+    match state {
+        LeaseState::Bound => "bound",
+        LeaseState::Released => "released",
+        LeaseState::Declined => "declined",
+    }
 }
 
 fn mac(key: i64) -> Mac {
@@ -178,10 +210,12 @@ fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(),
 
 fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
     let time = |value: i64| Time(value.cast_unsigned());
+    let latest = "SELECT max(high_water, ifnull((SELECT max(at) FROM observation), 0),
+                  ifnull((SELECT max(since) FROM lease), 0)) FROM ledger";
     Ok(Restored {
         leases: connection
-            .prepare("SELECT client, json FROM lease")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .prepare("SELECT address, mac, client_id, state, since, expires FROM lease ORDER BY address")?
+            .query_map([], lease)?
             .collect::<Result<_, _>>()?,
         snapshots: connection
             .prepare("SELECT mac, json FROM snapshot")?
@@ -191,7 +225,23 @@ fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
             .prepare("SELECT mac, at, json FROM observation ORDER BY number")?
             .query_map([], |row| Ok((mac(row.get(0)?), time(row.get(1)?), row.get(2)?)))?
             .collect::<Result<_, _>>()?,
-        high_water: time(connection.query_row("SELECT high_water FROM ledger", [], |row| row.get(0))?),
+        high_water: time(connection.query_row(latest, [], |row| row.get(0))?),
+    })
+}
+
+fn lease(row: &Row<'_>) -> rusqlite::Result<LeaseRecord> {
+    let time = |value: i64| value.cast_unsigned();
+    let written = row.get_ref(3)?.as_str()?;
+    let states = [LeaseState::Bound, LeaseState::Released, LeaseState::Declined];
+    let known = states.into_iter().find(|known| state(*known) == written);
+    Ok(LeaseRecord {
+        address: Ipv4Addr::from_bits(row.get(0)?),
+        mac: mac(row.get(1)?).0,
+        client_id: row.get(2)?,
+        // Only a newer release knows more states, and its ledger is refused.
+        state: known.ok_or_else(|| rusqlite::Error::InvalidColumnType(3, "state".into(), Type::Text))?,
+        since: time(row.get(4)?),
+        expires: time(row.get(5)?),
     })
 }
 

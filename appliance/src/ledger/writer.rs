@@ -1,46 +1,42 @@
-//! The thread that writes: takes what is waiting, commits it at once, wakes those who wait for it.
+//! The thread that writes: takes what is waiting, commits it at once, tells those who wait for it.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
-use tokio::sync::oneshot;
+use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::queue::{Job, Queue, Work};
 use super::schema::{self, key};
 use super::{CommitFailed, Record};
 
-/// Appends that share one commit at most.
-const BATCH: usize = 512;
-/// Under load, how long a commit waits for company in all, and for the next to arrive.
-const LINGER: Duration = Duration::from_millis(2);
-const GAP: Duration = Duration::from_micros(200);
-/// The write-ahead log goes into the main file when nothing was written for so long.
-const IDLE: Duration = Duration::from_secs(1);
-
-/// One append, and who waits for it.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) records: Vec<Record>,
-    pub(super) done: oneshot::Sender<Result<(), CommitFailed>>,
-}
-
-impl Job {
-    /// Wakes the waiter, if there still is one.
-    pub(super) fn answer(self, result: Result<(), CommitFailed>) {
-        drop(self.done.send(result));
-    }
-}
-
-/// Works until the last sender is gone, then closes the file.
+/// Works until the queue is closed and empty, then closes the file.
 pub(super) fn run(
     mut connection: Connection,
     path: &Path,
     mut high_water: Time,
-    jobs: &Receiver<Job>,
+    queue: &Queue,
 ) -> Result<(), CommitFailed> {
-    while let Some(batch) = next_batch(&connection, jobs) {
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(1));
+    let mut last = long_ago.unwrap_or_else(Instant::now);
+    let mut shared = false;
+    loop {
+        let batch = match queue.next(last, shared) {
+            Work::Commit(batch) => batch,
+            Work::Rest => {
+                shared = false;
+                if let Err(error) = schema::checkpoint(&connection) {
+                    tracing::warn!(%error, "the ledger's log could not be folded into its file; it is kept");
+                }
+                queue.rest();
+                continue;
+            }
+            Work::Close => break,
+        };
+        last = Instant::now();
+        let awaited = batch.iter().filter(|job| job.done.is_some());
+        shared = awaited.map(|job| job.records.len()).sum::<usize>() > 1;
         let result = commit(&mut connection, &batch, high_water);
         if let Ok(latest) = result {
             high_water = latest;
@@ -56,63 +52,65 @@ pub(super) fn run(
     schema::close(connection).map_err(|error| failed(path, &error))
 }
 
-/// What goes into the next commit; `None` at the end.
-fn next_batch(connection: &Connection, jobs: &Receiver<Job>) -> Option<Vec<Job>> {
-    let mut batch = vec![next_job(connection, jobs)?];
-    batch.extend(jobs.try_iter().take(BATCH - 1));
-    if batch.len() > 1 {
-        let start = Instant::now();
-        while batch.len() < BATCH && start.elapsed() < LINGER {
-            match jobs.recv_timeout(GAP) {
-                Ok(job) => batch.push(job),
-                Err(_) => break,
-            }
-        }
-    }
-    Some(batch)
-}
-
-fn next_job(connection: &Connection, jobs: &Receiver<Job>) -> Option<Job> {
-    match jobs.recv_timeout(IDLE) {
-        Ok(job) => Some(job),
-        Err(RecvTimeoutError::Disconnected) => None,
-        Err(RecvTimeoutError::Timeout) => {
-            if let Err(error) = schema::checkpoint(connection) {
-                tracing::warn!(%error, "the ledger's log could not be folded into its file; it is kept");
-            }
-            jobs.recv().ok()
-        }
-    }
-}
-
-/// Writes all or nothing; returns the new high-water mark.
+/// Writes all or nothing; returns the new high-water mark. It is written only where no row tells as much.
 fn commit(connection: &mut Connection, batch: &[Job], high_water: Time) -> rusqlite::Result<Time> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut latest = high_water;
-    for record in batch.iter().flat_map(|job| &job.records) {
-        match record {
-            Record::Observation { mac, at, json } => {
-                latest = latest.max(*at);
-                transaction
-                    .prepare_cached("INSERT INTO observation (mac, at, json) VALUES (?1, ?2, ?3)")?
-                    .execute(params![key(*mac), at.0.cast_signed(), json])?;
+    let (mut mark, mut folded) = (false, false);
+    {
+        let mut lease = transaction.prepare_cached(
+            "INSERT OR REPLACE INTO lease (address, mac, client_id, state, since, expires)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let mut observation =
+            transaction.prepare_cached("INSERT INTO observation (mac, at, json) VALUES (?1, ?2, ?3)")?;
+        for record in batch.iter().flat_map(|job| &job.records) {
+            match record {
+                Record::Observation { mac, at, json } => {
+                    latest = latest.max(*at);
+                    observation.execute(params![key(*mac), at.0.cast_signed(), json])?;
+                }
+                Record::Snapshot { mac, json } => {
+                    transaction
+                        .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json) VALUES (?1, ?2)")?
+                        .execute(params![key(*mac), json])?;
+                    transaction
+                        .prepare_cached(
+                            "INSERT OR REPLACE INTO folded
+                             SELECT ?1, ifnull(max(number), 0) FROM observation",
+                        )?
+                        .execute([key(*mac)])?;
+                    folded = true;
+                }
+                Record::Lease(record) => {
+                    latest = latest.max(Time(record.since));
+                    lease.execute(params![
+                        record.address.to_bits(),
+                        key(Mac(record.mac)),
+                        record.client_id,
+                        schema::state(record.state),
+                        record.since.cast_signed(),
+                        record.expires.cast_signed()
+                    ])?;
+                }
+                Record::Mark(time) => {
+                    latest = latest.max(*time);
+                    mark = true;
+                }
             }
-            Record::Snapshot { mac, json } => {
-                transaction
-                    .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json) VALUES (?1, ?2)")?
-                    .execute(params![key(*mac), json])?;
-                transaction.prepare_cached("DELETE FROM observation WHERE mac = ?1")?.execute([key(*mac)])?;
-            }
-            Record::Lease { client, json } => {
-                transaction
-                    .prepare_cached("INSERT OR REPLACE INTO lease (client, json) VALUES (?1, ?2)")?
-                    .execute(params![client, json])?;
-            }
-            Record::Mark(time) => latest = latest.max(*time),
         }
-    }
-    if latest > high_water {
-        transaction.prepare_cached("UPDATE ledger SET high_water = ?1")?.execute([latest.0.cast_signed()])?;
+        if folded {
+            transaction.execute_batch(
+                "DELETE FROM observation
+                 WHERE number <= (SELECT through FROM folded WHERE folded.mac = observation.mac);
+                 DELETE FROM folded;",
+            )?;
+        }
+        if mark || folded {
+            transaction
+                .prepare_cached("UPDATE ledger SET high_water = ?1")?
+                .execute([latest.0.cast_signed()])?;
+        }
     }
     transaction.commit()?;
     Ok(latest)

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Inner, State, Waiting};
+use super::replies::Batch;
+use super::{Inner, State};
 use crate::engine::Decision;
 use crate::event::Outcome;
 use crate::packet::Packet;
@@ -84,29 +85,31 @@ impl Inner {
                 None
             });
             let mut state = self.state();
+            let mut batch = Batch::default();
             state.trying.remove(&address);
             let now = (self.clock)();
             let Some(conflict) = state.engine.probed(now, address, answer) else {
-                drop(state);
-                return self.finish(&Waiting::of(offer, &question.door, question.source));
+                batch.add(&mut state, offer, &question.door, question.source);
+                return self.carry_out(state, batch);
             };
-            let mut ready = Vec::new();
-            self.carry_out(&mut state, Waiting::of(conflict, &question.door, question.source), &mut ready);
+            batch.add(&mut state, conflict, &question.door, question.source);
             let ingress = question.door.ingress(question.unicast);
             offer = state.engine.handle(now, &question.packet, ingress, &*self.policy);
             let next = offer.probe.filter(|next| state.trying.insert(*next));
-            if let Some(next) = next {
-                address = next;
-                continue;
-            }
-            self.carry_out(&mut state, Waiting::of(offer, &question.door, question.source), &mut ready);
-            drop(state);
-            return ready.iter().for_each(|done| self.finish(done));
+            let Some(next) = next else {
+                batch.add(&mut state, offer, &question.door, question.source);
+                return self.carry_out(state, batch);
+            };
+            self.carry_out(state, batch);
+            address = next;
         }
-        self.state().trying.remove(&address);
+        let mut state = self.state();
+        state.trying.remove(&address);
         offer.reply = None;
         offer.event.outcome = Outcome::Ignored("every address that was tried is in use".into());
-        self.finish(&Waiting::of(offer, &question.door, question.source));
+        let mut batch = Batch::default();
+        batch.add(&mut state, offer, &question.door, question.source);
+        self.carry_out(state, batch);
     }
 }
 

@@ -1,19 +1,24 @@
 //! Receiving on one link: from its socket into a queue, from there to the engine.
 
-use std::io;
+use std::io::{self, PipeReader, PipeWriter};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
 
+use super::Inner;
 use super::conflict::Question;
 use super::queue::Queue;
-use super::{Inner, Waiting};
+use super::replies::Batch;
 use crate::packet::Packet;
 use crate::sockets::{Door, LARGEST, Link};
 
-/// Messages handled before what came in meanwhile is received, and other tasks get their turn.
+/// Messages handled before what came in meanwhile is received.
 const BATCH: usize = 64;
+/// Rounds of receiving begin at least this far apart, so that under load one waking of the thread serves several
+/// messages; a lone one never waits.
+const APART: Duration = Duration::from_millis(1);
 /// Datagrams received at a time.
 const MOST_RECEIVED: usize = 1024;
 /// Replies that may wait for the journal. Beyond that, messages wait in the queue, where the oldest give way.
@@ -26,57 +31,81 @@ const LOOK: Duration = Duration::from_secs(1);
 const SAY: Duration = Duration::from_secs(10);
 
 impl Inner {
-    /// Serves a link whenever it is there.
+    /// Serves a link whenever it is there, until told to stop.
     pub(super) async fn tend(
         self: Arc<Self>,
         link: Link,
         mut door: Option<Arc<Door>>,
         mut stop: watch::Receiver<bool>,
     ) {
-        let served = async {
-            loop {
-                if let Some(door) = door.take() {
-                    tokio::select! {
-                        () = self.serve(&door) => {}
-                        () = hear_answers(&door) => {}
-                        () = gone(&link, &door) => {}
+        loop {
+            if let Some(door) = door.take() {
+                let stopped = match self.receive_on_a_thread(&door) {
+                    Ok(mut thread) => {
+                        let stopped = tokio::select! {
+                            _ = stop.changed() => true,
+                            _ = &mut thread.ended => false,
+                            () = hear_answers(&door) => false,
+                            () = gone(&link, &door) => false,
+                        };
+                        thread.stop().await;
+                        stopped
                     }
-                    tracing::warn!(%link, "not served: the interface or its address is gone");
+                    Err(cause) => {
+                        tracing::error!(%link, %cause, "no thread to receive on; trying again");
+                        false
+                    }
+                };
+                if stopped {
+                    return;
                 }
-                door = Some(Arc::new(opened(&link).await));
-                tracing::info!(%link, "served");
+                tracing::warn!(%link, "not served: the interface or its address is gone");
             }
-        };
-        tokio::select! {
-            _ = stop.changed() => {}
-            () = served => {}
+            tokio::select! {
+                _ = stop.changed() => return,
+                opened = opened(&link) => door = Some(Arc::new(opened)),
+            }
+            tracing::info!(%link, "served");
         }
     }
 
-    async fn serve(self: &Arc<Self>, door: &Arc<Door>) {
+    /// Starts receiving. On a thread of its own, because a task would be woken by every datagram.
+    fn receive_on_a_thread(self: &Arc<Self>, door: &Arc<Door>) -> io::Result<Receiving> {
+        let (stopped, stop) = io::pipe()?;
+        let (end, ended) = oneshot::channel();
+        let (inner, door, runtime) = (Arc::clone(self), Arc::clone(door), Handle::current());
+        std::thread::Builder::new().name("dhcp".into()).spawn(move || {
+            // For the tasks that wait while an address is tried.
+            let _runtime = runtime.enter();
+            inner.serve(&door, &stopped);
+            drop((door, end));
+        })?;
+        Ok(Receiving { stop, ended })
+    }
+
+    /// Receives and handles until `stopped` is closed.
+    fn serve(self: &Arc<Self>, door: &Arc<Door>, stopped: &PipeReader) {
         let mut buffer = vec![0; LARGEST];
         let mut queue = Queue::default();
-        let mut said = None;
+        let mut said: Option<Instant> = None;
+        let mut last = Instant::now();
         loop {
-            let room = self.room.notified();
-            let handled = self.handle(door, &mut queue);
-            let ready = if queue.is_empty() {
-                door.readable().await
-            } else if handled {
-                tokio::task::yield_now().await;
-                Ok(())
-            } else {
-                tokio::select! {
-                    () = room => Ok(()),
-                    ready = door.readable() => ready,
-                }
-            };
-            if let Err(cause) = ready.and_then(|()| receive(door, &mut buffer, &mut queue)) {
-                // An interface that goes down and comes back must not end the service.
-                tracing::warn!(address = %door.local, %cause, "DHCP cannot receive; trying again");
-                tokio::time::sleep(AGAIN).await;
+            match door.wait(stopped, queue.is_empty()) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(cause) => self.cannot_receive(door, &cause),
             }
-            if said.is_none_or(|said: Instant| said.elapsed() > SAY) {
+            let round = Instant::now();
+            if let Err(cause) = receive(door, &mut buffer, &mut queue) {
+                self.cannot_receive(door, &cause);
+            }
+            let has_room = self.handle(door, &mut queue);
+            let busy = round.duration_since(last) < 2 * APART;
+            last = round;
+            if (queue.is_empty() && busy) || !has_room {
+                std::thread::sleep(APART.saturating_sub(round.elapsed()));
+            }
+            if said.is_none_or(|said| said.elapsed() > SAY) {
                 let shed = queue.take_shed();
                 if shed > 0 {
                     said = Some(Instant::now());
@@ -86,16 +115,24 @@ impl Inner {
         }
     }
 
+    /// An interface that goes down and comes back must not end the service.
+    fn cannot_receive(&self, door: &Door, cause: &io::Error) {
+        tracing::warn!(address = %door.local, %cause, "DHCP cannot receive; trying again");
+        std::thread::sleep(AGAIN);
+    }
+
     /// Handles what is queued, up to a batch. False where it must wait for the journal.
     fn handle(self: &Arc<Self>, door: &Arc<Door>, queue: &mut Queue) -> bool {
         if queue.is_empty() {
             return true;
         }
-        let mut ready = Vec::new();
+        let mut batch = Batch::default();
         let mut state = self.state();
+        let mut has_room = true;
         for _ in 0..BATCH {
-            if state.waiting.len() >= MOST_WAITING {
-                return false;
+            has_room = state.waiting.len() < MOST_WAITING;
+            if !has_room {
+                break;
             }
             let Some(datagram) = queue.pop() else { break };
             let received = datagram.received;
@@ -121,14 +158,28 @@ impl Inner {
                 decision = decision.and_then(|decision| self.try_first(&mut state, question, decision));
             }
             if let Some(decision) = decision {
-                self.carry_out(&mut state, Waiting::of(decision, door, received.source), &mut ready);
+                batch.add(&mut state, decision, door, received.source);
             }
         }
-        drop(state);
-        for done in &ready {
-            self.finish(done);
+        self.carry_out(state, batch);
+        has_room
+    }
+}
+
+/// A thread that receives.
+struct Receiving {
+    /// Closed, it ends the thread.
+    stop: PipeWriter,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Receiving {
+    /// Ends it, and waits for that.
+    async fn stop(self) {
+        drop(self.stop);
+        if !self.ended.is_terminated() {
+            _ = self.ended.await;
         }
-        true
     }
 }
 

@@ -1,12 +1,12 @@
 //! The running server: datagrams in, the engine's decisions carried out, replies out.
 //!
-//! One task reads each link. One task saves leases, one commit at a time: what is granted while a commit is under way
-//! goes into the next, so that under load many ACKs share one write. One more task waits for each address being tried.
+//! One task reads each link, and one more waits for each address being tried. Leases are saved by the journal, which
+//! sends the replies that waited for them from its own thread: handing them to another one would cost more than they do.
 
 mod conflict;
 mod link;
 mod queue;
-mod saver;
+mod replies;
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -16,13 +16,14 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, ConfigError};
-use crate::engine::{Decision, Engine, Reply};
+use crate::engine::Engine;
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::lease::LeaseRecord;
 use crate::policy::Policy;
 use crate::sockets::{Door, Link, OpenError};
 use conflict::Allowance;
+use replies::Waiting;
 
 /// Milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -64,9 +65,7 @@ pub enum StartError {
 /// A running server. It stops when [`Server::shutdown`] is called or when it is dropped.
 pub struct Server {
     inner: Arc<Inner>,
-    stop_saving: watch::Sender<bool>,
     readers: Mutex<Vec<Reader>>,
-    saver: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The task that serves a link.
@@ -97,39 +96,19 @@ struct Inner {
     journal: Arc<dyn Journal>,
     clock: Clock,
     observer: Observer,
-    /// Wakes the saver.
-    to_save: Notify,
-    /// Tells that fewer replies wait for the journal.
+    /// Tells that a commit is through, and fewer replies wait.
     room: Notify,
 }
 
 struct State {
     engine: Engine,
-    /// What the next commit will save.
-    unsaved: Vec<LeaseRecord>,
-    /// The number of the last decision in `unsaved`.
-    through: u64,
+    /// What waits for the journal.
     waiting: Vec<Waiting>,
+    /// Commits under way.
+    commits: usize,
     /// Addresses the segment is being asked for.
     trying: HashSet<Ipv4Addr>,
     allowance: Allowance,
-}
-
-/// A reply and an event that may leave once commit `after` has succeeded.
-struct Waiting {
-    after: u64,
-    reply: Option<Reply>,
-    event: Event,
-    door: Arc<Door>,
-    source: SocketAddrV4,
-    writes: Vec<LeaseRecord>,
-}
-
-impl Waiting {
-    fn of(decision: Decision, door: &Arc<Door>, source: SocketAddrV4) -> Self {
-        let Decision { writes, after, reply, event, probe: _ } = decision;
-        Self { after, reply, event, door: Arc::clone(door), source, writes }
-    }
 }
 
 impl Server {
@@ -155,9 +134,8 @@ impl Server {
         let inner = Arc::new(Inner {
             state: Mutex::new(State {
                 engine,
-                unsaved: Vec::new(),
-                through: 0,
                 waiting: Vec::new(),
+                commits: 0,
                 trying: HashSet::new(),
                 allowance: Allowance::full(),
             }),
@@ -166,14 +144,11 @@ impl Server {
             journal: setup.journal,
             clock: setup.clock,
             observer: setup.observer,
-            to_save: Notify::new(),
             room: Notify::new(),
         });
-        let (stop_saving, saving) = watch::channel(false);
         let readers = doors.into_iter().map(|(link, door)| Reader::start(&inner, link, door));
         let readers = Mutex::new(readers.collect());
-        let saver = Mutex::new(Some(tokio::spawn(Arc::clone(&inner).save(saving))));
-        Ok(Self { inner, stop_saving, readers, saver })
+        Ok(Self { inner, readers })
     }
 
     fn readers(&self) -> MutexGuard<'_, Vec<Reader>> {
@@ -238,40 +213,12 @@ impl Server {
         for reader in readers {
             reader.stop().await;
         }
-        self.stop_saving.send_replace(true);
-        let saver = self.saver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(saver) = saver {
-            _ = saver.await;
-        }
+        self.inner.settled().await;
     }
 }
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Hands over what is to be saved. What need not wait for that goes to `ready`, to be finished without the lock.
-    fn carry_out(&self, state: &mut State, mut waiting: Waiting, ready: &mut Vec<Waiting>) {
-        if !waiting.writes.is_empty() {
-            state.unsaved.append(&mut waiting.writes);
-            state.through = waiting.after;
-            self.to_save.notify_one();
-        }
-        if waiting.after == 0 {
-            ready.push(waiting);
-        } else {
-            state.waiting.push(waiting);
-        }
-    }
-
-    /// The observer is told first, so that it knows a client by its address before that client can use it.
-    fn finish(&self, done: &Waiting) {
-        (self.observer)(&done.event);
-        if let Some(reply) = &done.reply
-            && let Err(cause) = done.door.send(reply, done.source)
-        {
-            tracing::warn!(to = ?reply.destination, %cause, "a DHCP reply could not be sent");
-        }
     }
 }

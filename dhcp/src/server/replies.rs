@@ -1,0 +1,113 @@
+//! What decisions ask for: leases to the journal, replies out, and those that wait for the journal once it has saved.
+
+use std::net::SocketAddrV4;
+use std::sync::{Arc, MutexGuard};
+
+use super::{Inner, State};
+use crate::engine::{Decision, Reply};
+use crate::event::{Event, Outcome};
+use crate::journal::CommitFailed;
+use crate::lease::LeaseRecord;
+use crate::sockets::Door;
+
+/// A reply and an event that may leave once commit `after` has succeeded.
+pub(super) struct Waiting {
+    after: u64,
+    reply: Option<Reply>,
+    event: Event,
+    door: Arc<Door>,
+    source: SocketAddrV4,
+}
+
+/// What came of messages that were handled in one go.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// What need not wait for the journal.
+    ready: Vec<Waiting>,
+    writes: Vec<LeaseRecord>,
+    /// The number of the last decision in `writes`.
+    through: u64,
+}
+
+impl Batch {
+    /// Takes in a decision; of what it wants saved, [`Inner::carry_out`] takes care.
+    pub(super) fn add(
+        &mut self,
+        state: &mut State,
+        decision: Decision,
+        door: &Arc<Door>,
+        source: SocketAddrV4,
+    ) {
+        let Decision { writes, after, reply, event, probe: _ } = decision;
+        if !writes.is_empty() {
+            self.writes.extend(writes);
+            self.through = after;
+        }
+        let waiting = Waiting { after, reply, event, door: Arc::clone(door), source };
+        if after == 0 {
+            self.ready.push(waiting);
+        } else {
+            state.waiting.push(waiting);
+        }
+    }
+}
+
+impl Inner {
+    /// Hands over what is to be saved, and sends what need not wait for that. Takes the lock that the decisions were
+    /// made under: the journal must have them in their order.
+    pub(super) fn carry_out(self: &Arc<Self>, mut state: MutexGuard<'_, State>, batch: Batch) {
+        let Batch { ready, writes, through } = batch;
+        if !writes.is_empty() {
+            state.commits += 1;
+            let inner = Arc::clone(self);
+            self.journal.commit(writes, Box::new(move |outcome| inner.settle(through, outcome)));
+        }
+        drop(state);
+        for waiting in &ready {
+            self.finish(waiting);
+        }
+    }
+
+    /// Tells the engine how a commit went; what waited for it leaves.
+    fn settle(&self, through: u64, outcome: Result<(), CommitFailed>) {
+        let mut state = self.state();
+        match &outcome {
+            Ok(()) => state.engine.committed(through),
+            Err(_) => state.engine.commit_failed(through),
+        }
+        let mut done: Vec<_> = state.waiting.extract_if(.., |waiting| waiting.after <= through).collect();
+        drop(state);
+        if let Err(CommitFailed(cause)) = outcome {
+            for waiting in &mut done {
+                waiting.reply = None;
+                waiting.event.outcome = Outcome::NotSaved(cause.clone());
+            }
+        }
+        for waiting in &done {
+            self.finish(waiting);
+        }
+        self.state().commits -= 1;
+        self.room.notify_waiters();
+    }
+
+    /// The observer is told first, so that it knows a client by its address before that client can use it.
+    fn finish(&self, waiting: &Waiting) {
+        (self.observer)(&waiting.event);
+        if let Some(reply) = &waiting.reply
+            && let Err(cause) = waiting.door.send(reply, waiting.source)
+        {
+            tracing::warn!(to = ?reply.destination, %cause, "a DHCP reply could not be sent");
+        }
+    }
+
+    /// Ready once every commit has had its outcome and every reply has left.
+    pub(super) async fn settled(&self) {
+        loop {
+            let room = self.room.notified();
+            if self.state().commits == 0 {
+                return;
+            }
+            room.await;
+        }
+    }
+}
