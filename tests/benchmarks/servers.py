@@ -1,5 +1,6 @@
 """The DHCP servers that are compared: each as its distribution ships it, with one large pool and phone options."""
 
+import datetime
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import time
 
 SERVER = "10.64.0.1"
+CLIENTS = "10.64.0.2"
 NETWORK = "10.64.0.0/10"
 FIRST, LAST = "10.64.1.0", "10.127.255.250"
 LEASES = 1 << 22
@@ -24,14 +26,14 @@ class Server:
         self.process = None
         os.makedirs(self.folder)
 
-    def start(self):
+    def start(self, wait=True):
         """Start, and wait until it is ready; in its control group from the first instruction on."""
         with open(self.log_path, "ab") as log:
             self.process = self.host.popen(*self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                            env=dict(os.environ, **self.environment()),
                                            preexec_fn=self.group.enter if self.group else None)
         deadline = time.monotonic() + 30
-        while not self.is_ready():
+        while wait and not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} did not start:\n{self.log()[-2000:]}")
             time.sleep(0.01)
@@ -109,6 +111,12 @@ lease = "{LEASE_SECONDS}s"
 options = {{ router = ["{SERVER}"], dns = ["{SERVER}"] }}
 """)
         return [self.binary, "serve", "--config", config]
+
+    def guard_began(self):
+        """When it last began to look for other servers, which takes three seconds; seconds since the epoch."""
+        lines = [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        began = [line["timestamp"] for line in lines if "looking for other DHCP servers" in line["message"]]
+        return datetime.datetime.fromisoformat(began[-1].replace("Z", "+00:00")).timestamp()
 
 
 class Kea(Server):

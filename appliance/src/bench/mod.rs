@@ -253,14 +253,14 @@ impl Bench {
     }
 
     fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
-        let record = take_in(state, mac, Observation { at, fact })?;
+        let record = take_in(state, mac, &Observation { at, fact })?;
         Some(self.ledger.append(vec![record]))
     }
 
     /// As [`Self::observe`], for facts that come by thousands when a site's power returns, and may be lost: they share
     /// other facts' commits.
     fn note_down(&self, state: &mut State, mac: Mac, fact: Fact) {
-        if let Some(record) = take_in(state, mac, Observation { at: self.now(), fact }) {
+        if let Some(record) = take_in(state, mac, &Observation { at: self.now(), fact }) {
             self.ledger.note(record);
         }
     }
@@ -271,15 +271,15 @@ impl Bench {
 }
 
 /// Adds a fact to its phone's journey. `None` where there is no room for one more phone.
-fn take_in(state: &mut State, mac: Mac, observation: Observation) -> Option<Record> {
+fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
     let room = state.phones.len() < PHONES_KEPT + state.roster.len();
     if !room && !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
         return None;
     }
     let phone = state.phones.entry(mac).or_insert_with(|| Phone::new(Journey::new(mac, observation.at)));
-    phone.journey.observe(&observation);
+    phone.journey.observe(observation);
     phone.unfolded += 1;
-    let json = serde_json::to_string(&observation).ok()?;
+    let json = serde_json::to_string(observation).ok()?;
     Some(Record::Observation { mac, at: observation.at, json })
 }
 

@@ -150,7 +150,7 @@ fn many_appends_at_once_share_a_write() {
     let stranger = Connection::open(&path).unwrap();
     stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
     // The first waits for the stranger, the others for the first.
-    let tickets: Vec<_> = (0..500)
+    let tickets: Vec<_> = (0..500u16)
         .map(|host| ledger.append(vec![Record::Lease(lease(host as u8, LeaseState::Bound, None))]))
         .collect();
     stranger.execute_batch("ROLLBACK").unwrap();

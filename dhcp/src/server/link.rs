@@ -93,11 +93,11 @@ impl Inner {
             match door.wait(stopped, queue.is_empty()) {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(cause) => self.cannot_receive(door, &cause),
+                Err(cause) => cannot_receive(door, &cause),
             }
             let round = Instant::now();
             if let Err(cause) = receive(door, &mut buffer, &mut queue) {
-                self.cannot_receive(door, &cause);
+                cannot_receive(door, &cause);
             }
             let has_room = self.handle(door, &mut queue);
             let busy = round.duration_since(last) < 2 * APART;
@@ -113,12 +113,6 @@ impl Inner {
                 }
             }
         }
-    }
-
-    /// An interface that goes down and comes back must not end the service.
-    fn cannot_receive(&self, door: &Door, cause: &io::Error) {
-        tracing::warn!(address = %door.local, %cause, "DHCP cannot receive; trying again");
-        std::thread::sleep(AGAIN);
     }
 
     /// Handles what is queued, up to a batch. False where it must wait for the journal.
@@ -164,6 +158,12 @@ impl Inner {
         self.carry_out(state, batch);
         has_room
     }
+}
+
+/// An interface that goes down and comes back must not end the service.
+fn cannot_receive(door: &Door, cause: &io::Error) {
+    tracing::warn!(address = %door.local, %cause, "DHCP cannot receive; trying again");
+    std::thread::sleep(AGAIN);
 }
 
 /// A thread that receives.
