@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """No acknowledged lease is lost and no address given twice, whenever the server is killed or loses power.
 
-    durability.py [--kills N] [--cuts N] [--seed N] [--verbose]
+    durability.py [--kills N] [--cuts N] [--sick N] [--seed N] [--verbose]
 
 Needs root, for network namespaces, loop devices and mounts; the program is $TRANSLOAD, as for bench.py.
 
 A power cut: the state folder is an ext4 file system on a loop device. Under load the server is stopped in its tracks
 (SIGSTOP); what it has answered by then is what it has promised. Then the loop device's backing file is copied: in it is
 what the file system has handed to its disk, and not what it still keeps in memory to be written later. The copy is
-mounted, the server started from it, and every client asked for its lease. Last, the same is done to a server whose
-syncs of its log do nothing (nosync.c): if that goes unnoticed, the check is worthless, and fails.
+mounted, the server started from it, and every client asked for its lease. Then power cuts again, after times in which
+one of eight syncs failed (nosync.c). Last, the same is done to a server whose syncs of its log do nothing: if that goes
+unnoticed, the check is worthless, and fails.
 """
 
 import argparse
@@ -199,6 +200,31 @@ def honest(folder, arguments):
             round_.end()
 
 
+def sick(folder, arguments):
+    """The program on a disk that fails now and then: returns its broken promises."""
+    os.makedirs(folder)
+    failing = os.path.join(folder, "failing")
+    environment = dict(server_module.preload("nosync.c", folder), NOSYNC="/ledger.db-wal", NOSYNC_WHEN=failing)
+    with Switch() as switch:
+        round_ = Round(switch, folder, arguments.seed, environment)
+        try:
+            round_.disk.make()
+            round_.start()
+            round_.load.run(4)
+            for number in range(1, arguments.sick + 1):
+                with open(failing, "w"):
+                    round_.load.run(round_.random.uniform(0.5, 2))
+                os.unlink(failing)
+                round_.cut_under_load()
+                told("power cut after failing syncs", number, round_, arguments.verbose)
+            with open(round_.server.log_path, errors="replace") as file:
+                failures = sum("disk I/O error" in line for line in file)
+            print(f"the log tells of failed writes {failures} times")
+            return round_.load.problems + ([] if failures or not arguments.sick else ["no write failed"])
+        finally:
+            round_.end()
+
+
 def forgetful(folder, arguments):
     """The program without the syncs of its log: power cuts must show it."""
     os.makedirs(folder)
@@ -223,6 +249,7 @@ def main():
     parser = argparse.ArgumentParser(description="Leases survive kill -9 and power cuts.")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--cuts", type=int, default=50)
+    parser.add_argument("--sick", type=int, default=10, help="power cuts after syncs that failed")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--verbose", action="store_true", help="a line for every round")
     arguments = parser.parse_args()
@@ -236,12 +263,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix="transload-durability-") as folder:
         began = time.monotonic()
         problems = honest(os.path.join(folder, "honest"), arguments)
+        problems += sick(os.path.join(folder, "sick"), arguments)
         for problem in problems[:20]:
             print(f"FAIL  {problem}")
         noticed = forgetful(os.path.join(folder, "forgetful"), arguments)
         seconds = time.monotonic() - began
     print(f"missing syncs were noticed at power cut {noticed}" if noticed else "FAIL  missing syncs went unnoticed")
-    print(f"{arguments.kills} kills, {arguments.cuts} power cuts, {len(problems)} broken promises, {seconds:.0f} s,"
+    print(f"{arguments.kills} kills, {arguments.cuts + arguments.sick} power cuts, {len(problems)} broken promises, {seconds:.0f} s,"
           f" seed {arguments.seed}")
     return 1 if problems or not noticed else 0
 

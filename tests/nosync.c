@@ -1,6 +1,8 @@
-/* Preloaded into the server, it makes the syncs of one file do nothing: what a program that forgot them would do.
- * The check of durability must find that out, or it proves nothing. NOSYNC is the end of the file's name. */
+/* Preloaded into the server, it tampers with the syncs of the file whose name ends with NOSYNC.
+ * They do nothing, as in a program that forgot them: the check of durability must find that out, or it proves nothing.
+ * With NOSYNC_WHEN, one of eight fails instead, as on a disk that is going, while the file of that name exists. */
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int forgotten(int fd)
+static int concerns(int fd)
 {
     const char *end = getenv("NOSYNC");
     char link[64], path[PATH_MAX];
@@ -20,12 +22,26 @@ static int forgotten(int fd)
     return strcmp(path + length - strlen(end), end) == 0;
 }
 
+static int tampered(int fd, long call)
+{
+    const char *when = getenv("NOSYNC_WHEN");
+    if (!concerns(fd))
+        return (int)syscall(call, fd);
+    if (when == NULL)
+        return 0;
+    if (access(when, F_OK) == 0 && random() % 8 == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(call, fd);
+}
+
 int fsync(int fd)
 {
-    return forgotten(fd) ? 0 : (int)syscall(SYS_fsync, fd);
+    return tampered(fd, SYS_fsync);
 }
 
 int fdatasync(int fd)
 {
-    return forgotten(fd) ? 0 : (int)syscall(SYS_fdatasync, fd);
+    return tampered(fd, SYS_fdatasync);
 }
