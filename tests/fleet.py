@@ -39,6 +39,9 @@ def phone(model, number, version, **more):
         "profile_walk": ("first", "named", "cfg")[number % 3],
         "default_only": number % 8 == 6,
         "page": ("whole", "escaped", "no-udi", "off", "whole")[number % 5],
+        "sip": ("tcp", "tcp", "udp")[number % 3],
+        "registers_first": number % 4 == 1,
+        "old_alarm": number % 5 == 2,
         "product": model.replace("NR", "") if number % 2 else model,
         **more,
     }

@@ -14,7 +14,7 @@ NETWORK = "10.23.45"
 
 # The server's patience, shortened as the phones' clocks are.
 TIMING = {"already-there": "8s", "transfer-idle": "6s", "flash": "30s", "license": "5s", "not-asking": "20s",
-          "quiet": "1s"}
+          "quiet": "1s", "restart": "3s"}
 
 
 def binary():

@@ -23,6 +23,7 @@ use crate::ledger::Ledger;
 use crate::library::Shelf;
 use crate::place::Place;
 use crate::probe;
+use crate::restart;
 use crate::segment::{self, Segments};
 use crate::state_lock::{self, StateLock};
 
@@ -107,6 +108,8 @@ impl Appliance {
         let mut tasks = JoinSet::new();
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
         tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));
+        let hook = config.hooks.restart.clone();
+        tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));
         tasks.spawn(keep_house(Arc::clone(&bench), stop.clone()));
         let visitor = probe::Visitor::new(&place, speed);
         tasks.spawn(probe::serve(visitor, Arc::clone(&bench), stop.clone()));
@@ -159,6 +162,8 @@ impl Appliance {
             ("bench.interface", config.bench.interface == running.bench.interface),
             ("bench.address", config.bench.address == running.bench.address),
             ("interface, address or subnet of a [[dhcp.network]]", interfaces(config) == interfaces(running)),
+            ("registrar", config.registrar == running.registrar),
+            ("hooks.restart", config.hooks.restart == running.hooks.restart),
             ("files", config.files == running.files),
             ("admin", config.admin == running.admin),
             ("dhcp.enabled", config.dhcp.enabled == running.dhcp.enabled),
@@ -174,6 +179,7 @@ impl Appliance {
         self.segments.reconfigure(config, &served)?;
         let mut rules = rules(config, self.bench.server(), served.given);
         rules.settings.http_port = self.bench.http_port();
+        rules.settings.registrar = self.bench.registrar_port();
         self.bench.set_rules(rules, catalog, roster);
         self.bench.set_shelf(shelf);
         Ok(())

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
 
 /// Moves Cisco 7800 and 8800 desk phones between Enterprise and Multiplatform firmware, unattended.
 #[derive(Debug, Parser)]
@@ -32,6 +33,14 @@ pub enum Command {
     Status(StatusArgs),
     /// Write what others need to know, as files
     Export(ExportArgs),
+    /// Stop phones before their next hop
+    Hold(PhoneArgs),
+    /// Let held phones go on
+    Release(PhoneArgs),
+    /// Forget failed attempts, and go on
+    Retry(PhoneArgs),
+    /// Make phones read their configuration again
+    Restart(RestartArgs),
     /// Write a commented configuration file
     Init,
     /// Make the running bench read its configuration and roster again
@@ -120,6 +129,25 @@ pub enum ExportWhat {
         #[arg(long, value_name = "DIR", default_value = ".")]
         output: PathBuf,
     },
+}
+
+/// Arguments of `hold`, `release` and `retry`.
+#[derive(Debug, Args)]
+pub struct PhoneArgs {
+    /// The phones, in any spelling of their MAC addresses
+    #[arg(required = true, value_name = "MAC")]
+    pub macs: Vec<Mac>,
+}
+
+/// Arguments of `restart`.
+#[derive(Debug, Args)]
+pub struct RestartArgs {
+    /// The phones.
+    #[command(flatten)]
+    pub phones: PhoneArgs,
+    /// Let them boot, instead of only reading their configuration again
+    #[arg(long)]
+    pub reset: bool,
 }
 
 /// Arguments of `status`.

@@ -18,11 +18,13 @@ mod interface;
 mod ledger;
 mod library;
 mod logs;
+mod operate;
 mod place;
 mod probe;
 mod progress;
 mod rehearse;
 mod reload;
+mod restart;
 mod segment;
 mod serve;
 mod state_lock;
@@ -37,6 +39,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use config::Config;
 use error::Failure;
+use transload_provision::journey::Act;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -62,6 +65,10 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Import(args) => import::run(&configuration(cli)?, args),
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
         Command::Export(args) => export::run(&configuration(cli)?, args).map(done),
+        Command::Hold(args) => operate::act(&configuration(cli)?, args, Act::Hold).map(done),
+        Command::Release(args) => operate::act(&configuration(cli)?, args, Act::Release).map(done),
+        Command::Retry(args) => operate::act(&configuration(cli)?, args, Act::Retry).map(done),
+        Command::Restart(args) => operate::restart(&configuration(cli)?, args).map(done),
         Command::Init => init::run(cli.config.as_deref()).map(done),
         Command::Reload => reload::run(&configuration(cli)?).map(done),
     }

@@ -53,6 +53,7 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
         allow_default_route: config.bench.allow_default_route,
         http: config.files.http.clone(),
         tftp: config.files.tftp,
+        sip: config.registrar.enabled.then_some(config.registrar.listen),
     };
     let mut segments = vec![segment(own, config.bench.address, None)];
     segments.extend(further.filter_map(|network| {

@@ -41,6 +41,14 @@ class Phone:
         self.default_only = config.get("default_only", False)    # reads XMLDefault, as if it had no file of its own
         self.keeps_boot = config.get("keeps_boot", False)      # does not fetch boot components that it has
         self.page = config.get("page", "whole")        # its own: whole | escaped | no-udi | off
+        self.sip = config.get("sip", "tcp")                    # tcp | udp | never: how it registers
+        self.registers_first = config.get("registers_first", False)  # and fetches its load a little later
+        self.old_alarm = config.get("old_alarm", False)        # says Load=, and nothing of its other partition
+        self.refuses = config.get("refuses", False)            # answers 400 whenever it is told to restart
+        self.claims = config.get("claims")                     # another device name than its own
+        self.manager = None
+        self.inactive = self.load.name
+        self.last_reason = "initialized"
         self.factor = config.get("factor", 20)
         self.flash_seconds = config.get("flash_seconds", 0.3)
         self.rate = config.get("rate", 0)              # bytes per second by HTTP; 0: as fast as it goes
@@ -191,7 +199,7 @@ class Phone:
         time.sleep(self.flash_seconds)
         self.flashing = False
         crossed = self.load.enterprise != new.enterprise
-        self.load = new
+        self.inactive, self.load = self.load.name, new
         if crossed:
             self.factory_reset()
         self.note(f"runs {new.name}")

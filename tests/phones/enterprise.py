@@ -5,17 +5,25 @@ import xml.etree.ElementTree as ET
 
 import fetch
 import loads
+import registration
 from body import Stranded
 
 
 def run(phone):
     """One life between two boots. Returns when the phone reboots with a new load, or to try a load again."""
     phone.boot()
+    again = True
+    while again:
+        again = configured(phone)
+
+
+def configured(phone):
+    """From reading its configuration to the end of what that leads to. True if it is to be read again at once."""
     servers = phone.lease.addresses(150) or phone.lease.addresses(66)
     if not servers:
         phone.note("no option 150 or 66")
         phone.wait(60)
-        return
+        return False
     while True:
         new, server = configuration(phone, servers[0])
         if server:
@@ -24,11 +32,16 @@ def run(phone):
     if new is None or new.name.lower() == phone.load.name.lower():
         phone.note("idle, configured")
         extras(phone, servers[0])
+        if phone.manager and phone.sip != "never":
+            return registration.stay(phone, phone.manager) == "restart"
         while True:
             phone.wait(3600)
+    if phone.registers_first and phone.manager and phone.sip != "never":
+        registration.stay(phone, phone.manager, seconds=20)
     if not phone.upgrade(new, lambda name: load_file(phone, server, name)):
         phone.note(f"{new.name} did not come")
         phone.wait(30)                                 # it hunts for the load on every boot
+    return False
 
 
 def load_file(phone, server, name):
@@ -47,6 +60,7 @@ def get(phone, server, name):
 
 def configuration(phone, server):
     """Read the boot files. Returns (load or None, server to load from), server None if nothing was usable."""
+    phone.manager = None
     for name in (f"CTLSEP{phone.mac}.tlv", f"ITLSEP{phone.mac}.tlv", "ITLFile.tlv"):
         outcome, _, _ = get(phone, server, name)
         if outcome == fetch.OK:
@@ -91,6 +105,7 @@ def device_file(phone, path, server):
     if access is not None:
         phone.web_access = access.strip() == "0"       # 0 is on
     server = (root.findtext("vendorConfig/loadServer") or "").strip() or server
+    phone.manager = registration.manager(root)
     name = (root.findtext("loadInformation") or "").strip()
     return (named(phone, name) if name else None), server
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Query, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -31,7 +31,11 @@ impl Access {
         Self { token: token.map(digest), loopback }
     }
 
-    fn refusal(&self, headers: &HeaderMap, uri: &Uri) -> Option<Problem> {
+    fn refusal(&self, method: &Method, headers: &HeaderMap, uri: &Uri) -> Option<Problem> {
+        if !method.is_safe() && comes_from_elsewhere(headers) {
+            let detail = "a page of another site may not do this";
+            return Some(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
         // A web page elsewhere can point a name of its own at this machine; its requests then carry that name.
         if self.loopback && !names_this_machine(headers) {
             let detail = "this address answers only to localhost and 127.0.0.1 as its name";
@@ -48,7 +52,7 @@ impl Access {
 
 /// Lets a request through, or answers it.
 pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let mut response = match access.refusal(request.headers(), request.uri()) {
+    let mut response = match access.refusal(request.method(), request.headers(), request.uri()) {
         None => next.run(request).await,
         Some(problem) => problem.into_response(),
     };
@@ -60,6 +64,15 @@ pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, n
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// A browser says from which site's page a request comes; ours are of the host that they ask.
+fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    headers.get(header::ORIGIN).is_some_and(|origin| {
+        let site = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        site.is_none_or(|(_, site)| Some(site) != host)
+    })
 }
 
 fn names_this_machine(headers: &HeaderMap) -> bool {

@@ -1,6 +1,7 @@
 //! The admin plane: what technicians and their programs see of the bench.
 
 mod access;
+mod operate;
 mod problem;
 
 #[cfg(test)]
@@ -12,14 +13,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use transload_provision::journey::{Act, Means, Restart};
 use transload_provision::mac::Mac;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Refusal};
 use crate::doors::connections::{self, Limits};
 use crate::library::LibraryView;
 use crate::view::PhoneView;
@@ -37,6 +39,10 @@ pub trait Board: Send + Sync + 'static {
     fn phone(&self, mac: Mac) -> Option<PhoneView>;
     /// The library as it stands.
     fn library_view(&self) -> LibraryView;
+    /// The operator's hand on a journey; on record when this is answered.
+    fn operate(&self, mac: Mac, act: Act) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// Makes a phone read its configuration again; on record when this is answered.
+    fn restart(&self, mac: Mac, how: Restart) -> impl Future<Output = Result<Means, Refusal>> + Send;
 }
 
 impl Board for Bench {
@@ -50,6 +56,14 @@ impl Board for Bench {
 
     fn library_view(&self) -> LibraryView {
         self.shelf().view()
+    }
+
+    fn operate(&self, mac: Mac, act: Act) -> impl Future<Output = Result<(), Refusal>> + Send {
+        self.operate(mac, act)
+    }
+
+    fn restart(&self, mac: Mac, how: Restart) -> impl Future<Output = Result<Means, Refusal>> + Send {
+        self.restart(mac, how)
     }
 }
 
@@ -73,10 +87,12 @@ fn router<B: Board>(board: Arc<B>, access: Access) -> Router {
         .route("/healthz", get(|| async { Json(serde_json::json!({"status": "ok"})) }))
         .route("/api/phones", get(phones::<B>))
         .route("/api/phones/{mac}", get(phone::<B>))
+        .route("/api/phones/{mac}/{what}", post(operate::operate::<B>))
         .route("/api/library", get(library::<B>))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address is only read, with GET")
+            let detail = "read this address with GET; POST is for what an operator does to a phone";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
         .with_state(board)
         .layer(middleware::from_fn_with_state(Arc::new(access), access::check))
@@ -88,6 +104,7 @@ async fn index() -> &'static str {
         env!("CARGO_PKG_VERSION"),
         "\n\nGET /api/phones          the phones, and what each needs\n",
         "GET /api/phones/{mac}    one phone\n",
+        "POST /api/phones/{mac}/{hold|release|retry|restart}    the operator's hand\n",
         "GET /api/library         firmware and licenses at hand\n",
         "GET /healthz             whether this answers\n",
     )

@@ -28,6 +28,21 @@ impl Board for Fake {
         let state = tempfile::tempdir().unwrap();
         Shelf::scan(state.path(), transload_provision::load::Direction::E2m).unwrap().view()
     }
+
+    async fn operate(&self, mac: Mac, act: Act) -> Result<(), Refusal> {
+        match (self.phone(mac), act) {
+            (None, _) => Err(Refusal::Unknown(format!("no phone {mac}"))),
+            (Some(_), Act::Retry) => Err(Refusal::NotWritten("the disk is full".into())),
+            (Some(_), _) => Ok(()),
+        }
+    }
+
+    async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, Refusal> {
+        match how {
+            Restart::Restart => Err(Refusal::Conflict(format!("{mac} may be writing flash"))),
+            Restart::Reset => Ok(Means::Registration),
+        }
+    }
 }
 
 /// Serves as if bound to a loopback address or not; the socket itself is on loopback either way.
@@ -135,4 +150,31 @@ async fn a_name_that_was_pointed_at_this_machine_is_refused() {
     ] {
         assert_eq!(get(address, "/api/phones", host).await.0, status, "{host}");
     }
+}
+
+#[tokio::test]
+async fn the_operators_hand_is_answered_with_what_came_of_it() {
+    let address = open(None, true).await;
+    let post = async |path: &str, headers: &str| {
+        let headers = format!("Host: localhost\r\n{headers}Content-Length: 0\r\nConnection: close");
+        raw(address, &format!("POST /api/phones/{path} HTTP/1.1\r\n{headers}\r\n\r\n")).await
+    };
+    for (path, status, word) in [
+        ("001234AB45DE/hold", 200, "hold"),
+        ("001234AB45DE/release", 200, "release"),
+        ("001234AB45DE/restart?how=reset", 200, "registration"),
+        ("001234AB45DE/restart", 409, "writing flash"),
+        ("001234AB45DE/retry", 503, "disk is full"),
+        ("001122334455/hold", 404, "001122334455"),
+        ("nonsense/hold", 400, "nonsense"),
+        ("001234AB45DE/dance", 404, "dance"),
+        ("001234AB45DE/restart?how=dance", 400, "dance"),
+    ] {
+        let (got, _, body) = post(path, "").await;
+        assert!(got == status && body.to_string().contains(word), "{path}: {got} {body}");
+    }
+    assert_eq!(post("001234AB45DE/hold", "Origin: http://localhost\r\n").await.0, 200);
+    assert_eq!(post("001234AB45DE/hold", "Origin: http://evil.example\r\n").await.0, 403);
+    assert_eq!(post("001234AB45DE/hold", "Origin: null\r\n").await.0, 403);
+    assert_eq!(get(address, "/api/phones/001234AB45DE/hold", "").await.0, 405);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use transload_provision::catalog::Catalog;
 use transload_provision::documents::{
-    self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, Sep, XmlDefault,
+    self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, Registrar, Sep, XmlDefault,
 };
 use transload_provision::journey::{Assessment, Fact, Next};
 use transload_provision::load::{LoadName, Side};
@@ -242,7 +242,7 @@ impl Config {
     ) -> Result<Option<Vec<u8>>, DocumentError> {
         match self {
             Self::Enterprise { default, .. } => {
-                enterprise(*default, verdict, server.address, settings, catalog)
+                enterprise(*default, verdict, server.address, settings, catalog, mac)
             }
             Self::Profile { .. } => profile(verdict, server, settings, mac).map(Some),
         }
@@ -255,10 +255,14 @@ fn enterprise(
     server: Ipv4Addr,
     settings: &Settings,
     catalog: &Catalog,
+    mac: Mac,
 ) -> Result<Option<Vec<u8>>, DocumentError> {
+    let port = settings.registrar.filter(|_| verdict.next != Next::Final && verdict.may_register());
     let load = match &verdict.next {
         Next::Load { load, when: None, .. } => Some(load),
         Next::Introduction | Next::Final | Next::License => None,
+        // One that is held and registers is told to go on as soon as its hold is lifted.
+        Next::Nothing if !default && port.is_some() => None,
         Next::Nothing | Next::Load { .. } => return Ok(None),
     };
     if default {
@@ -274,7 +278,8 @@ fn enterprise(
         Next::Final => &settings.after.call_manager,
         _ => &[],
     };
-    let sep = Sep { load, load_server: server, call_managers, registrar: None };
+    let registrar = port.map(|port| Registrar { address: server, port, mac });
+    let sep = Sep { load, load_server: server, call_managers, registrar };
     documents::sep(&sep).map(Some)
 }
 

@@ -68,6 +68,21 @@ impl Addresses {
     }
 }
 
+/// The phone that has an address: by its lease, by what it asked for from there, or, where another server gives the
+/// leases, because it was there before and says that it still is.
+pub(super) fn holder(state: &State, address: Ipv4Addr, named: Option<Mac>, now: Time) -> Option<Mac> {
+    let was_there = |mac: &Mac| {
+        !state.rules.gives_leases
+            && state.phones.get(mac).is_some_and(|phone| phone.journey.address == Some(address))
+    };
+    let leased = state.addresses.leases.get(&address).copied();
+    let spoke = || state.addresses.speaker(address, now);
+    let mac = leased.or_else(spoke).or_else(|| named.filter(was_there))?;
+    let elsewhere = state.addresses.leased_to.get(&mac).is_some_and(|lease| *lease != address);
+    let known = state.phones.contains_key(&mac);
+    (known && !(state.rules.gives_leases && elsewhere)).then_some(mac)
+}
+
 /// Who a request comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Who {

@@ -23,6 +23,7 @@ mod fetch;
 mod identity;
 mod leases;
 mod pages;
+mod registrar;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod tracker;
 
 use identity::Addresses;
 pub use pages::{Round, Visit};
+pub use registrar::{Errand, Refusal};
 pub use tracker::Tracker;
 
 /// Phones kept beyond the roster's; a flood of made-up addresses ends here.
@@ -66,8 +68,18 @@ struct State {
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
     addresses: Addresses,
+    /// When each phone is to be looked at again, if it may have to be restarted then.
+    agenda: HashMap<Mac, Time>,
+    /// Restarts that the operator ordered.
+    errands: Vec<Errand>,
     /// Other DHCP servers, for which ours is silent, by our address on their segment.
     foreign_dhcp: BTreeMap<Ipv4Addr, String>,
+}
+
+impl State {
+    fn look_at_all(&mut self, now: Time) {
+        self.agenda.extend(self.phones.keys().map(|mac| (*mac, now)));
+    }
 }
 
 struct Phone {
@@ -106,11 +118,14 @@ impl Bench {
                 shelf: Arc::new(shelf),
                 phones,
                 addresses: Addresses::default(),
+                agenda: HashMap::new(),
+                errands: Vec::new(),
                 foreign_dhcp: BTreeMap::new(),
             }),
         });
         bench.end_fetches();
         bench.note_absence(restored.high_water, None);
+        bench.note_unregistered();
         bench
     }
 
@@ -139,6 +154,17 @@ impl Bench {
         for mac in phones {
             self.observe(&mut state, mac, Fact::Unwatched { since });
         }
+    }
+
+    /// No registration outlives the bench that took it.
+    fn note_unregistered(&self) {
+        let mut state = self.state();
+        let registered = |(mac, phone): (&Mac, &Phone)| phone.journey.registered.is_some().then_some(*mac);
+        let phones: Vec<Mac> = state.phones.iter().filter_map(registered).collect();
+        for mac in phones {
+            self.observe(&mut state, mac, Fact::Unregistered);
+        }
+        state.look_at_all(self.now());
     }
 
     /// The time all decisions are made by.
@@ -171,7 +197,9 @@ impl Bench {
 
     /// Swaps in another library; held phones follow by themselves.
     pub fn set_shelf(&self, shelf: Shelf) {
-        self.state().shelf = Arc::new(shelf);
+        let mut state = self.state();
+        state.shelf = Arc::new(shelf);
+        state.look_at_all(self.now());
     }
 
     /// Swaps in a validated configuration, with its catalog and roster.
@@ -180,6 +208,7 @@ impl Bench {
         state.rules = rules;
         state.catalog = catalog;
         state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+        state.look_at_all(self.now());
     }
 
     /// Takes over what networks and reservations give, at new addresses.
@@ -210,6 +239,16 @@ impl Bench {
     /// The port that URLs name.
     pub fn http_port(&self) -> u16 {
         self.state().rules.settings.http_port
+    }
+
+    /// The port that phones register at; none without a registrar.
+    pub fn registrar_port(&self) -> Option<u16> {
+        self.state().rules.settings.registrar
+    }
+
+    /// The port that phones register at, once it is bound; none without a registrar.
+    pub fn set_registrar_port(&self, port: Option<u16>) {
+        self.state().rules.settings.registrar = port;
     }
 
     /// The port that URLs name, once it is bound.
@@ -279,6 +318,7 @@ fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Rec
     let phone = state.phones.entry(mac).or_insert_with(|| Phone::new(Journey::new(mac, observation.at)));
     phone.journey.observe(observation);
     phone.unfolded += 1;
+    state.agenda.insert(mac, observation.at);
     let json = serde_json::to_string(observation).ok()?;
     Some(Record::Observation { mac, at: observation.at, json })
 }
@@ -336,6 +376,8 @@ pub fn offline(
         shelf: Arc::new(shelf),
         phones: restore(restored),
         addresses: Addresses::default(),
+        agenda: HashMap::new(),
+        errands: Vec::new(),
         foreign_dhcp: BTreeMap::new(),
     };
     show::phones(&state, now.max(restored.high_water))

@@ -357,7 +357,7 @@ impl Config {
             server,
             http_port,
             registrar: self.registrar.enabled.then_some(self.registrar.listen),
-            restart_hook: false,
+            restart_hook: !self.hooks.restart.is_empty(),
             after: self.after.clone(),
         }
     }

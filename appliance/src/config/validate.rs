@@ -111,9 +111,6 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
     let f = &mut findings;
     let bench = bench(file.bench, f);
     let dhcp = dhcp::dhcp(file.dhcp, &bench, f);
-    f.no_effect(file.registrar.enabled.as_ref().filter(|on| *on.get_ref()), "registrar.enabled");
-    f.no_effect(file.registrar.listen.as_ref(), "registrar.listen");
-    f.no_effect(file.hooks.restart.as_ref(), "hooks.restart");
     f.no_effect(file.hooks.stage.as_ref(), "hooks.stage");
     let config = Config {
         file: None,

@@ -17,6 +17,7 @@ pub mod connections;
 mod fake;
 pub mod http;
 pub mod rate;
+pub mod sip;
 pub mod tftp;
 mod wire;
 
@@ -82,4 +83,14 @@ pub fn bind_tcp(address: SocketAddrV4, interface: Option<&str>) -> io::Result<to
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     tokio::net::TcpListener::from_std(socket.into())
+}
+
+/// A UDP socket on one address, and with an interface's name only for what comes in through it.
+pub fn bind_udp(address: SocketAddrV4, interface: Option<&str>) -> io::Result<tokio::net::UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), None)?;
+    if let Some(interface) = interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    socket.bind(&address.into())?;
+    tokio::net::UdpSocket::from_std(socket.into())
 }

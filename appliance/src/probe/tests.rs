@@ -114,6 +114,7 @@ fn only_addresses_of_a_staging_network_are_asked() {
         allow_default_route: false,
         http: vec![80],
         tftp: 69,
+        sip: None,
     };
     let real = Visitor { segments: vec![segment], ..visitor(80) };
     for (address, in_rehearsal, in_reality) in [

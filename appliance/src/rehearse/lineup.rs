@@ -9,7 +9,7 @@ use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 
 use super::folder::Firmware;
-use super::phone::{ClientId, OwnPage, Quirks, Spec, VendorClass};
+use super::phone::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
 use crate::error::{Exit, Failure};
 
 /// The models that the procedure of 2019 is for.
@@ -158,6 +158,13 @@ fn quirks(index: u32) -> Quirks {
         },
         tftp_block_size: (index % 4 == 3).then_some(1428),
         keeps_components: index % 2 == 1,
+        registers: match index % 8 {
+            2 | 5 => Registers::Udp,
+            7 => Registers::Never,
+            _ => Registers::Tcp,
+        },
+        old_alarm: index % 6 == 4,
+        refuses_restart: index % 16 == 9,
         ..Quirks::default()
     }
 }

@@ -38,9 +38,9 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
     config
 }
 
-/// Free ports on loopback for every service. Phones' pages share one port that is free now: each has an address of
+/// Free ports on loopback for every service, and for a registrar if there is to be one. Phones' pages share one port that is free now: each has an address of
 /// its own, and a phone that cannot have it has its page turned off.
-pub fn place() -> Place {
+pub fn place(registrar: bool) -> Place {
     let free = std::net::TcpListener::bind((SERVER, 0)).and_then(|listener| listener.local_addr());
     let segment = Segment {
         interface: None,
@@ -49,6 +49,7 @@ pub fn place() -> Place {
         allow_default_route: false,
         http: vec![0, 0],
         tftp: 0,
+        sip: registrar.then_some(0),
     };
     Place {
         segments: vec![segment],
@@ -69,6 +70,7 @@ pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>, speed: u32) -> Opt
         http_6970: http_6970.port(),
         tftp_69: appliance.tftp?.port(),
         page: appliance.page_port(),
+        sip: appliance.bench.registrar_port(),
         server: SERVER,
         alias,
         speed,

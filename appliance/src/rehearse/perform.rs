@@ -52,7 +52,8 @@ pub async fn perform(
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
     let speed = if players.len() > 200 { 20 } else { 60 };
-    let appliance = Appliance::start(config, loopback::place(), &[true], speed).await?;
+    let appliance =
+        Appliance::start(config, loopback::place(config.registrar.enabled), &[true], speed).await?;
     let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;

@@ -211,12 +211,24 @@ async fn phones_go_back_directly_where_firmware_allows() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn phones_found_half_way_go_on_from_there() {
+    use phone::Registers::{Never, Tcp, Udp};
     let folder = Folder::make(Path::new("/nowhere")).unwrap();
     let firmware = folder.firmware().unwrap();
-    let mut players = lineup::made_up(Some(4), Direction::E2m, &Catalog::current(), &firmware);
-    let starts = ["12-5-1SR1-4", "TLexE2M-11-2-3C-4", "12-1-1SR1-4", "12-5-1SR1-4"];
-    for (player, start) in players.iter_mut().zip(starts) {
+    let mut players = lineup::made_up(Some(7), Direction::E2m, &Catalog::current(), &firmware);
+    let starts = [
+        ("12-5-1SR1-4", Tcp, false),
+        ("TLexE2M-11-2-3C-4", Tcp, false),
+        ("12-1-1SR1-4", Udp, false),
+        ("12-5-1SR1-4", Udp, false),
+        ("12-5-1SR1-4", Tcp, false),
+        ("12-5-1SR1-4", Never, false),
+        ("12-5-1SR1-4", Tcp, true),
+    ];
+    for (player, (start, registers, refuses)) in players.iter_mut().zip(starts) {
         player.spec.load = format!("{}.{start}", player.spec.load.family()).parse().unwrap();
+        let quirks = &mut player.spec.quirks;
+        (quirks.registers, quirks.refuses_restart) = (registers, refuses);
+        quirks.old_alarm = start.starts_with("12-1");
     }
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
@@ -224,9 +236,13 @@ async fn phones_found_half_way_go_on_from_there() {
     let performance = told(perform(&config, None, &folder, players).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
-    assert_eq!(hops, [2, 1, 3, 2]);
+    assert_eq!(hops, [2, 1, 3, 2, 2, 2, 2]);
     let restarts: Vec<u32> = performance.endings.iter().map(|ending| ending.restarts).collect();
-    assert_eq!(restarts, [1, 0, 0, 1], "what already runs the first load reads no further by itself");
+    assert_eq!(
+        restarts,
+        [0, 0, 0, 0, 0, 1, 1],
+        "who runs the first load already is told to read on, or needs a hand"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! The file doors of one segment: HTTP and TFTP on its interface and address.
+//! The doors of one segment: HTTP, TFTP and SIP on its interface and address.
 
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use transload_tftp::Rollover;
 use super::{Segment, Standing};
 use crate::bench::Bench;
 use crate::config::Files;
+use crate::doors::sip::{Boards, Switchboard};
 use crate::doors::{self, connections::Limits, rate::Rate};
 use crate::error::{Exit, Failure};
 
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) bench: Arc<Bench>,
     pub(super) files: Files,
     pub(super) rate: Rate,
+    pub(super) boards: Boards<Bench>,
     /// Told when a door has closed by itself, which none should.
     pub(super) ended: Arc<Notify>,
 }
@@ -42,7 +44,7 @@ impl Doors {
     /// # Errors
     /// An address is taken, or a privilege is missing.
     pub(super) fn open(segment: &Segment, standing: &Standing, shared: &Shared) -> Result<Self, Failure> {
-        let Shared { bench, files, rate, ended } = shared;
+        let Shared { bench, files, rate, boards, ended } = shared;
         let local = standing.network.address;
         let device = segment.interface.as_deref();
         let mut listeners = Vec::new();
@@ -65,6 +67,8 @@ impl Doors {
         let source = doors::tftp::Files { plane: Arc::clone(bench), local, rate: rate.clone() };
         let server = transload_tftp::Server::bind(config, Arc::new(source))
             .map_err(|error| cannot_bind("TFTP", bind, &error))?;
+        let registrar = segment.sip.map(|port| open_registrar(SocketAddrV4::new(local, port), device, bench));
+        let registrar = registrar.transpose()?;
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -83,6 +87,11 @@ impl Doors {
             let door = doors::http::serve(listener, Arc::clone(bench), limits, rate.clone(), stop.clone());
             tasks.spawn(watched(Box::pin(door)));
         }
+        if let Some((board, listener)) = registrar {
+            boards.add(&board);
+            bench.set_registrar_port(Some(board.port()));
+            tasks.spawn(watched(Box::pin(doors::sip::serve(board, listener, stop.clone()))));
+        }
         tasks.spawn(watched(Box::pin(server.run(stop.clone().cancelled_owned()))));
         Ok(Self { http, tftp, stop, tasks })
     }
@@ -98,6 +107,15 @@ impl Doors {
             self.tasks.shutdown().await;
         }
     }
+}
+
+type Registrar = (Arc<Switchboard<Bench>>, tokio::net::TcpListener);
+
+fn open_registrar(at: SocketAddrV4, device: Option<&str>, bench: &Arc<Bench>) -> Result<Registrar, Failure> {
+    let (listener, udp) =
+        doors::sip::bind(at, device).map_err(|error| cannot_bind("the registrar", at, &error))?;
+    let board = Switchboard::new(udp, Arc::clone(bench));
+    Ok((board.map_err(|error| cannot_bind("the registrar", at, &error))?, listener))
 }
 
 fn own_address(listener: &tokio::net::TcpListener) -> Result<SocketAddrV4, Failure> {

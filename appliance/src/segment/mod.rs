@@ -33,6 +33,8 @@ pub struct Segment {
     pub http: Vec<u16>,
     /// UDP port of TFTP.
     pub tftp: u16,
+    /// TCP and UDP port of the registrar, where there is one.
+    pub sip: Option<u16>,
 }
 
 /// A segment as it is now.

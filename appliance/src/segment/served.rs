@@ -12,7 +12,7 @@ use super::{Segment, Standing};
 use crate::bench::Bench;
 use crate::config::values::Prefix;
 use crate::config::{Config, Served};
-use crate::doors::rate::Rate;
+use crate::doors::{rate::Rate, sip::Boards};
 use crate::error::Failure;
 
 /// The segments of a running appliance.
@@ -47,6 +47,7 @@ impl Segments {
             bench: Arc::clone(bench),
             files: config.files.clone(),
             rate: Rate::new(config.files.rate_limit),
+            boards: Boards::default(),
             ended: Arc::new(Notify::new()),
         };
         let mut sites = Vec::new();
@@ -83,6 +84,11 @@ impl Segments {
     pub fn own_doors(&self) -> Option<(Vec<std::net::SocketAddrV4>, std::net::SocketAddrV4)> {
         let sites = self.sites();
         sites.first()?.doors.as_ref().map(|doors| (doors.http.clone(), doors.tftp))
+    }
+
+    /// The registrars of all segments.
+    pub fn boards(&self) -> Boards<Bench> {
+        self.shared.boards.clone()
     }
 
     /// Until a door has closed by itself, which none should.

@@ -1,8 +1,10 @@
-//! Asks the running bench for its phones.
+//! Asks the running bench for its phones, and has it do what the operator wants.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::config::Admin;
 use crate::error::{Exit, Failure};
@@ -21,11 +23,34 @@ pub(super) enum Answer {
     NobodyThere,
 }
 
-/// `GET /api/phones`, by HTTP/1.0 so that the answer comes in one piece and the connection ends with it.
+/// `GET /api/phones`.
 pub(super) fn phones(admin: &Admin) -> Result<Answer, Failure> {
+    match ask(admin, "GET", "/api/phones")? {
+        Some((address, answer)) => read(&answer, address).map(Answer::Phones),
+        None => Ok(Answer::NobodyThere),
+    }
+}
+
+/// Has the running bench do something. Its words, of success or of refusal; `None` where nobody listens.
+///
+/// # Errors
+/// It cannot be reached, or does not know who asks.
+pub fn order(admin: &Admin, path: &str) -> Result<Option<Result<Value, String>>, Failure> {
+    let Some((address, answer)) = ask(admin, "POST", path)? else { return Ok(None) };
+    let (status, body) = parts(&answer, address)?;
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    match status {
+        200 => Ok(Some(Ok(said))),
+        401 | 403 => Err(refuses(address)),
+        _ => Ok(Some(Err(said["detail"].as_str().unwrap_or("it does not say why").to_owned()))),
+    }
+}
+
+/// Asks by HTTP/1.0, so that the answer comes in one piece and the connection ends with it.
+fn ask(admin: &Admin, method: &str, path: &str) -> Result<Option<(SocketAddr, Vec<u8>)>, Failure> {
     let address = reachable(admin.listen);
     let mut stream = match TcpStream::connect_timeout(&address, PATIENCE) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(Answer::NobodyThere),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(None),
         other => other.map_err(|error| unreachable(address, &error))?,
     };
     let token = match &admin.token_file {
@@ -42,8 +67,9 @@ pub(super) fn phones(admin: &Admin) -> Result<Answer, Failure> {
         }
         None => String::new(),
     };
-    let request =
-        format!("GET /api/phones HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n{token}\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\nContent-Length: 0\r\n{token}\r\n"
+    );
     let mut answer = Vec::new();
     stream
         .set_read_timeout(Some(PATIENCE))
@@ -51,7 +77,7 @@ pub(super) fn phones(admin: &Admin) -> Result<Answer, Failure> {
         .and_then(|()| stream.write_all(request.as_bytes()))
         .and_then(|()| stream.take(LARGEST).read_to_end(&mut answer))
         .map_err(|error| unreachable(address, &error))?;
-    read(&answer, address).map(Answer::Phones)
+    Ok(Some((address, answer)))
 }
 
 /// A bench that listens on every address is reached on this machine's own.
@@ -73,23 +99,33 @@ fn unreachable(address: SocketAddr, error: &std::io::Error) -> Failure {
     )
 }
 
-fn read(answer: &[u8], address: SocketAddr) -> Result<Vec<PhoneView>, Failure> {
-    let stranger = |what: &str| {
-        let cause = format!("{address} answers, but not as a bench does: {what}");
-        Failure::new(Exit::Act, cause, "check that admin.listen is the running bench's")
-    };
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or_else(|| stranger("no HTTP"))?;
-    let (head, body) = answer.split_at(end);
+fn stranger(address: SocketAddr, what: &str) -> Failure {
+    let cause = format!("{address} answers, but not as a bench does: {what}");
+    Failure::new(Exit::Act, cause, "check that admin.listen is the running bench's")
+}
+
+fn refuses(address: SocketAddr) -> Failure {
+    Failure::new(
+        Exit::Privilege,
+        format!("the bench at {address} refuses: the token is missing or another"),
+        "set admin.token-file to the file that the running bench reads",
+    )
+}
+
+/// An answer's status and body.
+fn parts(answer: &[u8], address: SocketAddr) -> Result<(u16, &[u8]), Failure> {
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let (head, body) = answer.split_at(end.ok_or_else(|| stranger(address, "no HTTP"))?);
     let head = String::from_utf8_lossy(head);
-    let status = head.split_whitespace().nth(1).unwrap_or_default();
-    match status {
-        "200" => serde_json::from_slice(body).map_err(|error| stranger(&error.to_string())),
-        "401" | "403" => Err(Failure::new(
-            Exit::Privilege,
-            format!("the bench at {address} refuses: the token is missing or another"),
-            "set admin.token-file to the file that the running bench reads",
-        )),
-        _ => Err(stranger(&format!("status {status}"))),
+    let status = head.split_whitespace().nth(1).and_then(|status| status.parse().ok());
+    Ok((status.ok_or_else(|| stranger(address, "no status"))?, &body[4..]))
+}
+
+fn read(answer: &[u8], address: SocketAddr) -> Result<Vec<PhoneView>, Failure> {
+    match parts(answer, address)? {
+        (200, body) => serde_json::from_slice(body).map_err(|error| stranger(address, &error.to_string())),
+        (401 | 403, _) => Err(refuses(address)),
+        (status, _) => Err(stranger(address, &format!("status {status}"))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `transload status`: the phones, as the running bench sees them, or as its ledger left them.
 
-mod client;
+pub mod client;
 mod show;
 
 use std::io::{IsTerminal, Write, stdout};

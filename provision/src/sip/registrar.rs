@@ -130,6 +130,13 @@ impl Registrar {
         gone.into_iter().map(|mac| self.forget(mac)).collect()
     }
 
+    /// The door closes: nobody is registered any more.
+    pub fn end(&mut self) -> Vec<Action> {
+        self.sent.clear();
+        let gone: Vec<Mac> = self.bindings.keys().copied().collect();
+        gone.into_iter().map(|mac| self.forget(mac)).collect()
+    }
+
     /// Lets time pass: what is to be sent again, who has gone, what was never answered.
     pub fn tick(&mut self, now: u64) -> Vec<Action> {
         let mut actions = Vec::new();

@@ -9,6 +9,8 @@ use super::dhcp::Lease;
 use super::firmware::{Source, Trouble};
 use super::journal::Answer;
 use super::network::Network;
+use super::registration::{self, Told};
+use super::spec::Registers;
 use super::{Doing, End, Life, truth, xml};
 
 /// Reads configuration once; without any it can use, again and again.
@@ -26,7 +28,11 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
             life.ask_document(network, &source, &trust_list).await;
         }
         match configuration(life, network, &source).await {
-            Some(configuration) => return obey(life, network, source, configuration).await,
+            Some(configuration) => {
+                if let Some(end) = obey(life, network, &source, configuration).await {
+                    return end;
+                }
+            }
             None => wait_to_ask_again(life).await,
         }
     }
@@ -66,9 +72,16 @@ async fn configuration(life: &Life, network: &Network, source: &Source) -> Optio
     None
 }
 
-async fn obey(life: &Life, network: &Network, source: Source, configuration: xml::Configuration) -> End {
+/// What a configuration leads to; `None` where it is to be read again.
+async fn obey(
+    life: &Life,
+    network: &Network,
+    source: &Source,
+    configuration: xml::Configuration,
+) -> Option<End> {
+    let manager = configuration.manager.as_ref();
     for extra in ["g3-tones.xml", "AppDialRules.xml", "defaultheadsetconfig.json"] {
-        life.ask_document(network, &source, extra).await;
+        life.ask_document(network, source, extra).await;
     }
     if let Some(open) = configuration.web_access {
         life.change(|state| state.memory.page_open = open);
@@ -77,37 +90,52 @@ async fn obey(life: &Life, network: &Network, source: Source, configuration: xml
         life.fail("told to fetch firmware from other phones: they have none for a migration".to_owned());
     }
     let running = life.memory(|memory| memory.load.clone());
-    let Some(text) = configuration.load else {
-        return rest(life).await;
+    let Some(text) = &configuration.load else {
+        return attend(life, network, manager).await;
     };
     let Ok(load) = text.parse::<LoadName>() else {
         life.fail(format!("told to run {text:?}, which is no load"));
-        return rest(life).await;
+        return attend(life, network, manager).await;
     };
     if load == running {
-        return rest(life).await;
+        return attend(life, network, manager).await;
     }
-    let source = match configuration.load_server.map(|server| server.parse::<Ipv4Addr>()) {
-        None => source,
-        Some(Ok(server)) => Source::Servers(vec![server]),
+    let own = match configuration.load_server.as_ref().map(|server| server.parse::<Ipv4Addr>()) {
+        None => None,
+        Some(Ok(server)) => Some(Source::Servers(vec![server])),
         Some(Err(_)) => {
             life.fail("told to fetch firmware from a load server that is no address".to_owned());
-            return rest(life).await;
+            return attend(life, network, manager).await;
         }
     };
     let hardware = truth::Hardware { model: &life.spec.model, vid: life.spec.vid };
     if let Err(rule) = truth::judge(hardware, &running, &load) {
         life.fail(rule);
-        return rest(life).await;
+        return attend(life, network, manager).await;
     }
-    match life.fetch_load(network, &source, &load).await {
-        Ok(()) => return End::Install(load),
+    match life.fetch_load(network, own.as_ref().unwrap_or(source), &load).await {
+        Ok(()) => return Some(End::Install(load)),
         Err(Trouble::Missing(name)) => life.fail(format!("told to run {load}: {name} is not there")),
         Err(Trouble::Damaged(what)) => life.fail(format!("told to run {load}: {what}")),
         Err(Trouble::Broken(what)) => life.note(what),
     }
     wait_to_ask_again(life).await;
-    End::Restart
+    Some(End::Restart)
+}
+
+/// A phone with configuration it can use reads it again only when it is told to, or after a restart.
+async fn attend(life: &Life, network: &Network, manager: Option<&xml::Manager>) -> Option<End> {
+    let Some(manager) = manager.filter(|_| life.spec.quirks.registers != Registers::Never) else {
+        return Some(rest(life).await);
+    };
+    life.doing(Doing::Resting);
+    match registration::stay(life, network, manager).await {
+        Told::Restart => {
+            life.doing(Doing::Asking);
+            None
+        }
+        Told::Reset => Some(End::Restart),
+    }
 }
 
 /// A phone with configuration it can use reads it again only after a restart.

@@ -11,6 +11,7 @@ mod journal;
 mod multiplatform;
 mod network;
 mod page;
+mod registration;
 mod rules;
 mod spec;
 #[cfg(test)]
@@ -34,7 +35,7 @@ use transload_provision::load::{Direction, LoadName, Side};
 pub use firmware::listing;
 pub use journal::{Event, Journal};
 pub use network::Wiring;
-pub use spec::{ClientId, OwnPage, Quirks, Spec, VendorClass};
+pub use spec::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
 
 use dhcp::{Client, Hello};
 use network::Network;

@@ -25,6 +25,8 @@ pub struct Wiring {
     pub tftp_69: u16,
     /// Where port 80 of a phone's own address really is.
     pub page: u16,
+    /// Where a registrar listens, as phones are told in their configuration; none, if none.
+    pub sip: Option<u16>,
     /// The address at which all this is.
     pub server: Ipv4Addr,
     /// The address that the configuration gives the server; asking it is asking `server`.
@@ -35,7 +37,7 @@ pub struct Wiring {
 
 impl Wiring {
     /// Whom a phone reaches under an address: nobody beyond this machine.
-    fn reach(&self, host: Ipv4Addr) -> Option<Ipv4Addr> {
+    pub(super) fn reach(&self, host: Ipv4Addr) -> Option<Ipv4Addr> {
         if self.alias == Some(host) { Some(self.server) } else { Some(host).filter(Ipv4Addr::is_loopback) }
     }
 }

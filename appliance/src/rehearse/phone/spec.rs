@@ -77,6 +77,17 @@ pub enum OwnPage {
     Off,
 }
 
+/// How an Enterprise phone registers with the call manager that its configuration names (§13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registers {
+    /// By a connection.
+    Tcp,
+    /// By datagrams.
+    Udp,
+    /// Not at all.
+    Never,
+}
+
 /// What differs between phones, or is not known for certain.
 #[derive(Debug, Clone)]
 pub struct Quirks {
@@ -110,6 +121,12 @@ pub struct Quirks {
     pub auth_type_needed: bool,
     /// The parameter that sets the wait between tries for a license (§6.4).
     pub auth_retry_parameter: &'static str,
+    /// How it registers.
+    pub registers: Registers,
+    /// It says `Load=` as older firmware does, and has no part for remote control in what it sends.
+    pub old_alarm: bool,
+    /// It answers 400 when it is told to restart.
+    pub refuses_restart: bool,
     /// A failed upgrade is tried again after `Upgrade_Error_Retry_Delay`, though its URL is the same (§6.4).
     pub retries_failed_upgrade: bool,
 }
@@ -133,6 +150,9 @@ impl Default for Quirks {
             page: OwnPage::Whole,
             auth_type_needed: true,
             auth_retry_parameter: "Transition_Authorization_Error_Retry_Delay",
+            registers: Registers::Tcp,
+            old_alarm: false,
+            refuses_restart: false,
             retries_failed_upgrade: false,
         }
     }

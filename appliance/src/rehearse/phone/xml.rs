@@ -15,6 +15,19 @@ pub struct Configuration {
     pub web_access: Option<bool>,
     /// It should ask other phones for firmware first.
     pub peer_sharing: bool,
+    /// The call manager it should register with, where everything is there that this takes.
+    pub manager: Option<Manager>,
+}
+
+/// A call manager.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manager {
+    /// Its address.
+    pub address: String,
+    /// Its port for SIP.
+    pub port: u16,
+    /// The name of the phone's line there.
+    pub line: String,
 }
 
 /// Reads `SEP<MAC>.cnf.xml`. One error in it, and a phone takes nothing of it.
@@ -33,6 +46,30 @@ pub fn device(document: &[u8]) -> Result<Configuration, String> {
         // 0 is on: the encoding is inverted (§9.1).
         web_access: text("device/vendorConfig/webAccess").map(|value| value == "0"),
         peer_sharing: text("device/vendorConfig/peerFirmwareSharing").is_some_and(|value| value != "0"),
+        manager: manager(text),
+    })
+}
+
+/// What it takes to register (§13).
+fn manager(text: impl Fn(&str) -> Option<String>) -> Option<Manager> {
+    const NODE: &str = "device/devicePool/callManagerGroup/members/member/callManager";
+    const LINE: &str = "device/sipProfile/sipLines/line";
+    for (path, value) in [
+        ("device/fullConfig", "true"),
+        ("device/deviceProtocol", "SIP"),
+        ("device/deviceSecurityMode", "1"),
+        ("device/sipProfile/sipProxies/registerWithProxy", "true"),
+        (&format!("{LINE}/featureID"), "9"),
+        (&format!("{LINE}/proxy"), "USECALLMANAGER"),
+    ] {
+        if text(path)? != value {
+            return None;
+        }
+    }
+    Some(Manager {
+        address: text(&format!("{NODE}/processNodeName"))?,
+        port: text(&format!("{NODE}/ports/sipPort"))?.parse().ok()?,
+        line: text(&format!("{LINE}/name"))?,
     })
 }
 
@@ -127,6 +164,7 @@ mod tests {
             load_server: Some("12.34.56.78".into()),
             web_access: Some(true),
             peer_sharing: false,
+            manager: None,
         };
         assert_eq!(device(document), Ok(expected));
     }

@@ -49,6 +49,7 @@ impl Server {
             http_6970: http[1],
             tftp_69,
             page: 0,
+            sip: None,
             server: Ipv4Addr::LOCALHOST,
             alias: None,
             speed,

@@ -1,0 +1,227 @@
+//! What phones say when they register, and restarts: which are due, who orders them, what came of them.
+
+use std::net::Ipv4Addr;
+
+use transload_provision::client::Persona;
+use transload_provision::journey::{Act, Fact, Means, Order, Report, Restart, by_operator};
+use transload_provision::load::{LoadName, Side};
+use transload_provision::mac::Mac;
+use transload_provision::sip::{Event, Said};
+
+use super::identity::holder;
+use super::{Bench, State};
+use crate::doors::sip::Exchange;
+
+impl Exchange for Bench {
+    fn caller(&self, address: Ipv4Addr, named: Option<Mac>) -> Option<Mac> {
+        holder(&self.state(), address, named, self.now())
+    }
+
+    fn heard(&self, event: Event) {
+        let mut state = self.state();
+        match event {
+            Event::Registered(mac, said) => self.registered(&mut state, mac, &said),
+            Event::Gone(mac) => {
+                if state.phones.get(&mac).is_some_and(|phone| phone.journey.registered.is_some()) {
+                    self.observe(&mut state, mac, Fact::Unregistered);
+                }
+            }
+            Event::Answered(mac, answer) => {
+                let refused = answer.as_ref().is_none_or(|(code, _)| *code >= 300);
+                let answer = answer
+                    .map_or_else(|| "no answer".to_owned(), |(code, reason)| format!("{code} {reason}"));
+                tracing::info!(%mac, answer, "told to restart by its registration");
+                self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
+            }
+            Event::Refused(address, None, why) => {
+                tracing::debug!(%address, why, "not registered");
+            }
+            Event::Refused(address, Some(mac), why) => {
+                let what = format!("{address} wants to register and may not: {why}");
+                self.contradicts(&mut state, mac, what);
+            }
+        }
+    }
+}
+
+/// A restart that is to be carried out now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errand {
+    /// The phone.
+    pub mac: Mac,
+    /// What and how.
+    pub order: Order,
+    /// Where it is.
+    pub address: Option<Ipv4Addr>,
+}
+
+/// Why an operator's order is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such phone.
+    #[error("{0}")]
+    Unknown(String),
+    /// Not now, or not from here.
+    #[error("{0}")]
+    Conflict(String),
+    /// It could not be put on record.
+    #[error("{0}")]
+    NotWritten(String),
+}
+
+impl Bench {
+    fn registered(&self, state: &mut State, mac: Mac, said: &Said) {
+        let model = said.model.and_then(|id| state.catalog.models.iter().find(|model| model.id == id));
+        let load = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<LoadName>().ok());
+        let report = Report {
+            active: load(&said.active),
+            inactive: load(&said.inactive),
+            model: model.map(|model| model.name.clone()),
+            last: said.last.clone(),
+        };
+        let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
+        let known = journey.reports.last().map(|(_, known)| known);
+        if journey.registered.is_some() && known == Some(&report) {
+            return;
+        }
+        let mut doubts = Vec::new();
+        if let (Some(said), Some(other)) = (&report.model, journey.model_by_weaker_signals())
+            && *said != other
+        {
+            doubts.push(format!("it registered as a {said}, and by other signals it is a {other}"));
+        }
+        let before = self.assess(state, mac);
+        let taken_for =
+            before.load.filter(|load| known.is_none_or(|known| known.active.as_ref() != Some(load)));
+        if let (Some(active), Some(other)) = (&report.active, taken_for)
+            && *active != other
+        {
+            let why = before.evidence;
+            doubts
+                .push(format!("it registered with ActiveLoad={active}, and was taken to run {other}: {why}"));
+        }
+        for what in doubts {
+            self.contradicts(state, mac, what);
+        }
+        let active = said.active.as_deref().unwrap_or("none");
+        tracing::info!(%mac, active, last = said.last, "registered");
+        self.observe(state, mac, Fact::Registered { report });
+    }
+
+    fn contradicts(&self, state: &mut State, mac: Mac, what: String) {
+        let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));
+        if !known {
+            tracing::warn!(%mac, %what, "signals disagree");
+            self.observe(state, mac, Fact::Contradiction { what });
+        }
+    }
+
+    /// Restarts that journeys need now, on record before they are carried out, and those that the operator ordered.
+    pub async fn errands(&self) -> Vec<Errand> {
+        let mut waiting = Vec::new();
+        let mut errands = {
+            let mut state = self.state();
+            let ordered = std::mem::take(&mut state.errands);
+            let now = self.now();
+            let settings = &state.rules.settings;
+            if settings.registrar.is_none() && !settings.restart_hook {
+                state.agenda.clear();
+            }
+            let due: Vec<Mac> =
+                state.agenda.iter().filter(|(_, at)| **at <= now).map(|(mac, _)| *mac).collect();
+            for mac in due {
+                let verdict = self.assess(&state, mac);
+                match verdict.deadline {
+                    Some(deadline) => state.agenda.insert(mac, deadline),
+                    None => state.agenda.remove(&mac),
+                };
+                if let Some(order) = verdict.restart {
+                    let Order { how, by } = order;
+                    let ticket =
+                        self.observe(&mut state, mac, Fact::RestartTold { how, by, operator: false });
+                    waiting.extend(ticket.map(|ticket| (mac, order, ticket)));
+                }
+            }
+            ordered
+        };
+        for (mac, order, ticket) in waiting {
+            match ticket.await {
+                Ok(()) => errands.push(self.errand(mac, order)),
+                Err(error) => tracing::error!(%mac, %error, "not restarted: the ledger cannot be written"),
+            }
+        }
+        errands
+    }
+
+    fn errand(&self, mac: Mac, order: Order) -> Errand {
+        let address = self.state().phones.get(&mac).and_then(|phone| phone.journey.address);
+        Errand { mac, order, address }
+    }
+
+    /// What became of an errand.
+    pub fn errand_done(&self, mac: Mac, answer: String, refused: bool) {
+        tracing::info!(%mac, answer, "restart");
+        let mut state = self.state();
+        self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
+    }
+
+    /// The operator's restart. On record when this returns; carried out at once after that.
+    ///
+    /// # Errors
+    /// The phone is not known, may be writing flash, or has to be restarted by hand.
+    pub async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, Refusal> {
+        let (order, ticket) = {
+            let mut state = self.state();
+            let verdict = self.assess(&state, mac);
+            let journey = state.phones.get(&mac).map(|phone| &phone.journey).ok_or_else(|| unknown(mac))?;
+            if verdict.writing {
+                let detail = format!("{mac} may be writing flash; wait until it has started again");
+                return Err(Refusal::Conflict(detail));
+            }
+            let side = match verdict.persona {
+                Persona::Enterprise => Some(Side::Enterprise),
+                Persona::Transition | Persona::Multiplatform => Some(Side::Multiplatform),
+                Persona::Unknown => None,
+            };
+            let hook = state.rules.settings.restart_hook;
+            let order = by_operator(journey, side, how, hook).ok_or_else(|| {
+                let detail = format!(
+                    "{mac} is not registered, and no program under [hooks] restart cuts its power: unplug it and plug \
+                     it in again"
+                );
+                Refusal::Conflict(detail)
+            })?;
+            let fact = Fact::RestartTold { how: order.how, by: order.by, operator: true };
+            (order, self.observe(&mut state, mac, fact))
+        };
+        written(ticket).await?;
+        let errand = self.errand(mac, order);
+        self.state().errands.push(errand);
+        Ok(order.by)
+    }
+
+    /// The operator's hand on a journey; on record when this returns.
+    ///
+    /// # Errors
+    /// The phone is not known, or the ledger cannot be written.
+    pub async fn operate(&self, mac: Mac, act: Act) -> Result<(), Refusal> {
+        let ticket = {
+            let mut state = self.state();
+            if !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
+                return Err(unknown(mac));
+            }
+            self.observe(&mut state, mac, Fact::Operator { act })
+        };
+        written(ticket).await
+    }
+}
+
+fn unknown(mac: Mac) -> Refusal {
+    Refusal::Unknown(format!("no phone {mac} was seen, and none is in the roster"))
+}
+
+async fn written(ticket: Option<crate::ledger::Ticket>) -> Result<(), Refusal> {
+    let refusal = |detail: String| Refusal::NotWritten(detail);
+    let ticket = ticket.ok_or_else(|| refusal("the bench has no room for another phone".to_owned()))?;
+    ticket.await.map_err(|error| refusal(error.to_string()))
+}
