@@ -143,10 +143,10 @@ def e2m_no_roster(bench):
         done_everywhere(bench, server, phones_on, MPP_11)
 
 
-@case("migration: a phone that already runs the first hop needs a restart, says so, and then walks on")
+@case("migration: a phone that already runs the first hop and does not register needs a restart, says so, and then walks on")
 def needs_restart(bench):
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
-    phone = fleet.phone("8851", 0x500, ENTERPRISE_12)
+    phone = fleet.phone("8851", 0x500, ENTERPRISE_12, sip="never")
     mac = phone["mac"]
     server = bench.server(firmware, [phone]).start()
     with bench.fleet([phone], firmware) as phones_on:
