@@ -115,7 +115,7 @@ def resident(group):
     return total / 1e6
 
 
-def commands(folder, floor):
+def commands(folder, floor, wanted):
     """How each server is started, for the file in `folder`/extra, on port 6900."""
     config = os.path.join(folder, "transload.toml")
     with open(config, "w") as file:
@@ -132,10 +132,10 @@ def commands(folder, floor):
         "tftpd-crate": [shutil.which("tftpd"), "-i", SERVER, "-p", "6900", "-d", root, "-r"],
         "floor": [floor, SERVER, "6900", os.path.join(root, FILE)],
     }
-    missing = [name for name, command in known.items() if not command[0]]
+    missing = [name for name in wanted or known if not known[name][0]]
     if missing:
         print(f"left out, not installed: {', '.join(missing)} (transload: set TRANSLOAD)", file=sys.stderr)
-    return {name: command for name, command in known.items() if name not in missing}
+    return {name: known[name] for name in wanted or known if name not in missing}
 
 
 def port(name):
@@ -254,15 +254,16 @@ def crowd(bench, servers, clients, block, loss):
             bench.end(server)
         words = done.stdout.split()
         whole, refused, failed = map(int, words[1:4]) if words[:1] == ["done"] else (0, 0, clients)
-        print(f"{name:12} {whole} of {clients} clients whole, {refused} refused, {failed} failed"
-              f"{f', {words[4]} s' if words else ''}{done.stderr.strip()}", flush=True)
+        print(f"{name:12} blocks of {block}, {loss:.0%} lost: {whole} of {clients} clients whole, {refused} refused, "
+              f"{failed} failed{f', {words[4]} s' if words else ''}{done.stderr.strip()}", flush=True)
         good &= name != "transload" or whole == clients
     return good
 
 
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parse.add_argument("--servers", nargs="+", help="of those installed")
+    parse.add_argument("--servers", nargs="+", choices=["transload", "dnsmasq", "tftpd-hpa", "tftpd-crate", "floor"],
+                       help="all that are installed")
     parse.add_argument("--clients", nargs="+", type=int, default=[1, 50, 500])
     parse.add_argument("--blocks", nargs="+", type=int, default=[512, 1428])
     parse.add_argument("--windows", nargs="+", type=int, default=[1])
@@ -281,8 +282,7 @@ def main():
         with open(os.path.join(folder, "extra", FILE), "wb") as file:
             file.write(os.urandom(arguments.size))
         os.chmod(folder, 0o755)
-        servers = commands(folder, os.path.join(folder, "floor"))
-        servers = {name: servers[name] for name in arguments.servers or servers if name in servers}
+        servers = commands(folder, os.path.join(folder, "floor"), arguments.servers)
         bench = Bench(pair, folder, os.path.join(folder, "load"))
         try:
             if arguments.crowd:

@@ -1,5 +1,5 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -15,20 +15,26 @@ struct Door {
 }
 
 fn open() -> Door {
+    open_limited(Rate::new(None))
+}
+
+fn open_limited(rate: Rate) -> Door {
     let plane = Fake::new();
     let log = plane.log.clone();
     let config = Config { bind: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), ..Config::default() };
-    let server = Server::bind(
-        config,
-        Arc::new(Files { plane: Arc::new(plane), local: Ipv4Addr::LOCALHOST, rate: Rate::new(None) }),
-    )
-    .unwrap();
+    let server =
+        Server::bind(config, Arc::new(Files { plane: Arc::new(plane), local: Ipv4Addr::LOCALHOST, rate }))
+            .unwrap();
     Door { server: server.local_addr().into(), log, task: tokio::spawn(server.run(std::future::pending())) }
 }
 
 /// Reads a file in lock-step, and breaks off after `blocks`; the text of an ERROR comes back as `Err`.
 async fn read(door: &Door, name: &str, blocks: usize) -> Result<Vec<u8>, (u16, String)> {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    read_from("127.0.0.1", door, name, blocks).await
+}
+
+async fn read_from(from: &str, door: &Door, name: &str, blocks: usize) -> Result<Vec<u8>, (u16, String)> {
+    let socket = UdpSocket::bind((from, 0)).await.unwrap();
     let request = [&[0, 1], name.as_bytes(), b"\0octet\0"].concat();
     socket.send_to(&request, door.server).await.unwrap();
     let (mut content, mut buffer) = (Vec::new(), [0; 600]);
@@ -83,4 +89,25 @@ async fn a_transfer_that_the_client_breaks_off_is_broken_and_how_far_it_came_is_
     let door = open();
     read(&door, "tail.sbn", 10).await.unwrap();
     assert_eq!(door.log.end().await, (Seen::Broken, 9 * 512));
+}
+
+#[tokio::test]
+async fn under_a_limit_phones_share_alike_and_documents_do_not_wait() {
+    // As many bytes as the two files have, in a second.
+    let door = open_limited(Rate::new(Some(2 * TAIL as u64)));
+    let begun = Instant::now();
+    let door = &door;
+    let whole = |from| async move {
+        assert!(read_from(from, door, "tail.sbn", usize::MAX).await.unwrap() == CONTENT[..TAIL]);
+        begun.elapsed()
+    };
+    let document = async {
+        assert_eq!(read_from("127.0.0.4", door, "SEP.xml", usize::MAX).await.unwrap(), b"<device/>");
+        begun.elapsed()
+    };
+    let (one, other, document) = tokio::join!(whole("127.0.0.2"), whole("127.0.0.3"), document);
+    // What leaves at once, and the last pieces, need not be waited for.
+    assert!(one.max(other) > Duration::from_millis(700), "{one:?}, {other:?}");
+    assert!(one.min(other) > one.max(other) / 2, "{one:?}, {other:?}");
+    assert!(document < one.min(other), "{document:?}, {one:?}, {other:?}");
 }
