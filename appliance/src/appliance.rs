@@ -1,7 +1,7 @@
 //! The whole appliance, started and stopped as one: state folder, ledger, bench and doors.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ impl Appliance {
         tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));
         let hook = config.hooks.restart.clone();
         tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));
-        tasks.spawn(keep_house(Arc::clone(&bench), stop.clone()));
+        tasks.spawn(keep_house(Arc::clone(&bench), Arc::clone(&segments), state, stop.clone()));
         let visitor = probe::Visitor::new(&place, speed);
         tasks.spawn(probe::serve(visitor, Arc::clone(&bench), stop.clone()));
         let (http, tftp) = segments.own_doors().unzip();
@@ -292,13 +292,21 @@ pub fn cannot_lease(error: &ConfigError) -> Failure {
     Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
 }
 
-async fn keep_house(bench: Arc<Bench>, stop: CancellationToken) {
+async fn keep_house(bench: Arc<Bench>, segments: Arc<Segments>, state: PathBuf, stop: CancellationToken) {
+    let mut known = home::roster_stamp(&state);
     let mut library = tokio::time::interval(LOOK_AT_LIBRARY);
     let mut ledger = tokio::time::interval(HOUSEKEEPING);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = library.tick() => look_at_library(&bench).await,
+            _ = library.tick() => {
+                look_at_library(&bench).await;
+                let stamp = home::roster_stamp(&state);
+                if stamp != known {
+                    known = stamp;
+                    look_at_roster(&state, &segments);
+                }
+            }
             _ = ledger.tick() => {
                 if let Err(error) = bench.housekeeping().await {
                     tracing::error!(%error, "the ledger cannot be written: no new lease, no new hop until it can");
@@ -319,6 +327,17 @@ async fn look_at_library(bench: &Arc<Bench>) {
         }
         Ok(Ok(None)) | Err(_) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the library cannot be read"),
+    }
+}
+
+/// A roster that was changed counts at once too.
+fn look_at_roster(state: &Path, segments: &Segments) {
+    let taken = roster(state).and_then(|roster| {
+        tracing::info!(phones = roster.len(), "the roster has changed");
+        segments.take_roster(roster)
+    });
+    if let Err(failure) = taken {
+        tracing::warn!("the roster has changed and cannot be used: {failure}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! What lies in the state folder beside the ledger and the library: the user's catalog rows and the roster.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use transload_provision::catalog::Catalog;
 use transload_provision::roster::{self, Entry};
@@ -33,6 +35,12 @@ pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
     let roster = roster::parse(&bytes);
     let problems = roster.problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect();
     Ok((roster.entries, problems))
+}
+
+/// Tells the roster's content from another without reading it: size, time and place on disk.
+pub fn roster_stamp(state: &Path) -> Option<(u64, SystemTime, u64)> {
+    let metadata = std::fs::metadata(state.join("roster.csv")).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?, metadata.ino()))
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {

@@ -108,23 +108,24 @@ def whole_picture(bench):
          (rehearsal.returncode, summary["done"], summary["held"], summary["failures"]), (0, 48, 2, []))
 
 
-@case("delivery: phones held for their license go on by themselves when it is imported")
-def late_license(bench):
+@case("delivery: phones held for their license or a roster line go on by themselves when it is imported")
+def late_delivery(bench):
     firmware = library(bench)
     phones = [fleet.phone("8851", 1, OLD), fleet.phone("8841", 2, ENTERPRISE_12, roster_load=True)]
-    server = bench.server(phones=phones, licensed=[])
+    server = bench.server(phones=phones[:1], licensed=[], sections={"migration": {"admit": "listed"}})
     imported(server, deliver(bench, firmware))
     server.start()
-    package = os.path.join(bench.folder, "licenses.zip")
-    lookalike.license_package(package, [p["mac"] for p in phones], "e2m")
+    licenses, roster = os.path.join(bench.folder, "licenses.zip"), os.path.join(bench.folder, "more.csv")
+    lookalike.license_package(licenses, [p["mac"] for p in phones], "e2m")
+    lookalike.write_roster(roster, phones)
 
     def holds():
         status = server.status()
-        return all((status[p["mac"]]["hold"] or {}).get("code") == "no-license" for p in phones)
+        return [(status.get(p["mac"], {}).get("hold") or {}).get("code") for p in phones] == ["no-license", "not-listed"]
     with bench.fleet(phones, firmware) as phones_on:
         phones_on.power_on()
         bench.wait_for(holds, 90, lambda: str(server.status()))
-        imported(server, package)
+        imported(server, licenses, roster)
         bench.wait_for(lambda: all(phones_on.state(p["mac"])["load"] == TARGET for p in phones), 120,
                        lambda: "\n".join(phones_on.story(p["mac"]) for p in phones))
         bench.wait_for(lambda: all(server.status()[p["mac"]]["stage"] == "done" for p in phones), 60,

@@ -216,6 +216,11 @@ impl Bench {
         self.state().rules.given = given;
     }
 
+    /// Swaps in another roster.
+    pub fn set_roster(&self, roster: Vec<Entry>) {
+        self.state().roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+    }
+
     /// The roster.
     pub fn roster(&self) -> Vec<Entry> {
         self.state().roster.values().cloned().collect()

@@ -143,6 +143,13 @@ impl Segments {
         self.tell(served)
     }
 
+    /// Takes over another roster: what it reserves, and what it tells of phones.
+    pub fn take_roster(&self, roster: Vec<Entry>) -> Result<(), Failure> {
+        let served = self.served(&self.config(), &roster)?;
+        self.bench().set_roster(roster);
+        self.tell(&served)
+    }
+
     /// Tells DHCP the networks as they are now.
     fn renew(&self) -> Result<(), Failure> {
         let served = self.served(&self.config(), &self.bench().roster())?;
