@@ -58,7 +58,7 @@ pub struct PhoneView {
 }
 
 /// Times in JSON: `2026-01-31T09:30:00Z`, or null.
-mod utc {
+pub(crate) mod utc {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use transload_provision::time::Time;

@@ -128,5 +128,8 @@ def late_delivery(bench):
         imported(server, licenses, roster)
         bench.wait_for(lambda: all(phones_on.state(p["mac"])["load"] == TARGET for p in phones), 120,
                        lambda: "\n".join(phones_on.story(p["mac"]) for p in phones))
+        shown = json.loads(server.get("http://127.0.0.1:8080/api/library").stdout)
+        same("licenses in use", [use["mac"] for use in shown["license_uses"] if use["first"]],
+             sorted(p["mac"] for p in phones))
         bench.wait_for(lambda: all(server.status()[p["mac"]]["stage"] == "done" for p in phones), 60,
                        lambda: str(server.status()))

@@ -55,7 +55,7 @@ impl Board for Bench {
     }
 
     fn library_view(&self) -> LibraryView {
-        self.shelf().view()
+        self.library_view()
     }
 
     fn operate(&self, mac: Mac, act: Act) -> impl Future<Output = Result<(), Refusal>> + Send {

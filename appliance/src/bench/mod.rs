@@ -16,7 +16,7 @@ use transload_provision::time::Time;
 use crate::clock::Clock;
 use crate::config::Given;
 use crate::ledger::{Ledger, Record, Restored, Ticket};
-use crate::library::Shelf;
+use crate::library::{LibraryView, LicenseUse, Shelf};
 use crate::view::PhoneView;
 
 mod fetch;
@@ -193,6 +193,18 @@ impl Bench {
     /// The library as it stands.
     pub fn shelf(&self) -> Arc<Shelf> {
         Arc::clone(&self.state().shelf)
+    }
+
+    /// The library as it stands, and which phones were given their license.
+    pub fn library_view(&self) -> LibraryView {
+        let state = self.state();
+        let used = |(mac, phone): (&Mac, &Phone)| {
+            let (first, latest) = phone.journey.license_given?;
+            Some(LicenseUse { mac: *mac, first: Some(first), latest: Some(latest) })
+        };
+        let mut license_uses: Vec<LicenseUse> = state.phones.iter().filter_map(used).collect();
+        license_uses.sort_by_key(|license| license.mac);
+        LibraryView { license_uses, ..state.shelf.view() }
     }
 
     /// Swaps in another library; held phones follow by themselves.

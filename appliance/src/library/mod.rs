@@ -22,7 +22,7 @@ use transload_provision::mac::Mac;
 
 pub use inspect::{HEAD, plausible};
 use manifest::Manifest;
-pub use view::LibraryView;
+pub use view::{LibraryView, LicenseUse};
 pub use walk::direction_of;
 use walk::{Found, Place, Stamp};
 

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use transload_provision::library::Completeness;
 use transload_provision::load::{Direction, Kind};
 use transload_provision::mac::Mac;
+use transload_provision::time::Time;
 
 use super::Shelf;
+use crate::view::utc;
 
 /// `GET /api/library`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,9 @@ pub struct LibraryView {
     pub loads: Vec<LoadView>,
     /// Phones with a license.
     pub licenses: LicenseView,
+    /// Phones that were given their license.
+    #[serde(default)]
+    pub license_uses: Vec<LicenseUse>,
     /// Names that two different files have.
     pub conflicts: Vec<ConflictView>,
     /// Files that are of no use.
@@ -61,6 +66,19 @@ pub struct LicenseView {
     pub e2m: Vec<Mac>,
     /// Multiplatform to Enterprise.
     pub m2e: Vec<Mac>,
+}
+
+/// The record of a license's use: its phone fetched it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseUse {
+    /// The phone.
+    pub mac: Mac,
+    /// When it was first given to it, UTC.
+    #[serde(with = "utc")]
+    pub first: Option<Time>,
+    /// When it was last given to it, UTC.
+    #[serde(with = "utc")]
+    pub latest: Option<Time>,
 }
 
 /// A file, and what is wrong with it.
@@ -135,6 +153,7 @@ impl Shelf {
                 })
                 .collect(),
             licenses: LicenseView { e2m: licensed(Direction::E2m), m2e: licensed(Direction::M2e) },
+            license_uses: Vec::new(),
             conflicts: self
                 .conflicts
                 .iter()
