@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import time
 
 import dhcp
@@ -10,6 +11,7 @@ import lookalike
 from cases import case, expect, same
 from cases.leases import obtain
 from server import ADDRESS
+from wire import socket_in
 
 BIG = "rootfs28832.12-5-1SR1-4.sbn"
 BIG_SIZE = 90 * 1024 * 1024 + 12_345
@@ -165,3 +167,21 @@ def cut(bench):
     done = host.run("curl", "-s", "-S", "-f", "-C", "-", "-o", out, url)
     same("resumed: exit", done.returncode, 0)
     same("resumed: size and digest", digest(out), firmware.manifest[BIG])
+
+
+@case("transfers: no TFTP block that would be fragmented on its way to the phone")
+def fitting_blocks(bench):
+    firmware = big_library(bench)
+    server, host, _ = customer(bench, firmware)
+
+    def agreed():
+        with socket_in(host.namespace, socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(5)
+            request = b"\0\1" + b"\0".join([BIG.encode(), b"octet", b"blksize", b"65464", b""])
+            client.sendto(request, (ADDRESS, 69))
+            answer, transfer = client.recvfrom(2048)
+            client.sendto(b"\0\5\0\0that was all\0", transfer)
+            return answer
+    same("on Ethernet", agreed(), b"\0\6blksize\x001468\0")
+    server.host.ip("link", "set", server.host.interface, "mtu", "1400")
+    same("with an MTU of 1400", agreed(), b"\0\6blksize\x001368\0")
