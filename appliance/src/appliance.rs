@@ -21,6 +21,7 @@ use crate::error::{Exit, Failure};
 use crate::home;
 use crate::ledger::Ledger;
 use crate::library::Shelf;
+use crate::limits;
 use crate::place::Place;
 use crate::probe;
 use crate::restart;
@@ -63,6 +64,7 @@ impl Appliance {
     /// served then.
     pub async fn start(config: &Config, place: Place, clear: &[bool], speed: u32) -> Result<Self, Failure> {
         config.servable()?;
+        limits::raise(config.files.max_transfers);
         let state = config.bench.state.clone();
         let lock = claim(&state)?;
         let catalog = home::catalog(config)?;

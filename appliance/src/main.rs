@@ -17,6 +17,7 @@ mod init;
 mod interface;
 mod ledger;
 mod library;
+mod limits;
 mod logs;
 mod operate;
 mod place;

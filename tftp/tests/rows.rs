@@ -15,7 +15,9 @@ fn every_row_has_a_test() {
                 let mut lines = text.lines().map(str::trim).peekable();
                 while let Some(line) = lines.next() {
                     if line == "#[test]" {
-                        names.extend(lines.peek().and_then(|next| next.strip_prefix("fn ")).map(str::to_owned));
+                        names.extend(
+                            lines.peek().and_then(|next| next.strip_prefix("fn ")).map(str::to_owned),
+                        );
                     }
                 }
             }
