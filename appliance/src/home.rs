@@ -22,7 +22,7 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
     };
     let text = String::from_utf8_lossy(&text);
     catalog.with_user(&text).map_err(|error| {
-        Failure::new(Exit::Usage, format!("{}: {error}", path.display()), "correct the row, or take it out")
+        Failure::new(Exit::Usage, format!("{}:{}: {}", path.display(), error.line, error.cause), error.cure)
     })
 }
 

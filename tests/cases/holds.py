@@ -1,11 +1,12 @@
 """Phones that must stay where they are, and why they are told so."""
 
+import os
 import time
 
 import fleet
 import lookalike
 from cases import case, expect, same
-from cases.migration import OLD, explain
+from cases.migration import OLD, Technician, explain
 from lookalike import E2M, ENTERPRISE_12, M2E, MPP_11
 from server import ADDRESS, NETWORK
 
@@ -144,7 +145,7 @@ def missing_component(bench):
                        lambda: phones_on.story(phones[3]["mac"]))
 
 
-@case("holds: where the VID decides and is not known, the phone does not cross")
+@case("holds: where the VID decides and is not known, the phone does not cross until somebody types it in")
 def unknown_vid(bench):
     firmware = library(bench)
     phones = [fleet.phone("7841", 1, OLD, roster_vid=False, page="off"),
@@ -159,6 +160,14 @@ def unknown_vid(bench):
             expect("TLex" not in state["load"] and "MPP" not in state["load"], f"crossed: {state['load']}")
             told = [s for _, s in state["steps"] if "TLex" in s or "MPP" in s]
             same(f"{phone['mac']}: crossing loads it was told of", told, [])
+        # Typed in by somebody who read the label: no command, no restart of the server.
+        for phone in phones:
+            phone["roster_vid"] = True
+        lookalike.write_roster(os.path.join(server.state, "roster.csv"), phones)
+        technician = Technician()
+        stranded = phones_on.wait(fleet.on_target(fleet.targets(MPP_11)), 120,
+                                  each=lambda: technician(server, phones_on))
+        explain(bench, server, phones_on, stranded)
 
 
 @case("holds: admit = listed keeps a phone that is in no roster where it is")

@@ -55,6 +55,8 @@ pub(super) struct ModelCheck {
     pub name: String,
     pub state: ModelState,
     pub route: Vec<String>,
+    /// Ways to other loads at hand, for a pin.
+    pub others: Vec<Vec<String>>,
     pub note: String,
 }
 
@@ -148,7 +150,16 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
         pin,
         unknown_vid_proceeds: proceed,
     };
-    let row = |state, route, note| ModelCheck { name: model.name.clone(), state, route, note };
+    let way = |route: &Route| route.hops.iter().map(|hop| hop.to.to_string()).collect();
+    let row = |state, route, note| {
+        let others = match state {
+            ModelState::Ready | ModelState::NeedsVid if pin.is_none() => {
+                route::alternatives(&query, context.catalog, context.library).iter().map(way).collect()
+            }
+            _ => Vec::new(),
+        };
+        ModelCheck { name: model.name.clone(), state, route, others, note }
+    };
     match route::plan(&query, context.catalog, context.library) {
         Err(refusal) if refusal.code == NoRouteCode::NotEligible => {
             row(ModelState::NotEligible, Vec::new(), String::new())
@@ -157,10 +168,10 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
             row(ModelState::NoFirmware, Vec::new(), String::new())
         }
         Err(refusal) => row(ModelState::Held, Vec::new(), format!("{}; {}", refusal.cause, refusal.cure)),
-        Ok(Route { hops, .. }) => {
-            let every_vid = proceed || hops.iter().all(|hop| hop.safe_for_every_vid);
+        Ok(route) => {
+            let every_vid = proceed || route.hops.iter().all(|hop| hop.safe_for_every_vid);
             let state = if every_vid { ModelState::Ready } else { ModelState::NeedsVid };
-            row(state, hops.iter().map(|hop| hop.to.to_string()).collect(), String::new())
+            row(state, way(&route), String::new())
         }
     }
 }

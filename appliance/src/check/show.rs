@@ -135,7 +135,9 @@ fn way(route: &[String]) -> String {
 /// Models that fare alike stand together.
 fn models(page: &mut Page, models: &[ModelCheck]) {
     page.section("Models, if a phone of unknown load and hardware version appears");
-    let alike = models.iter().map(|model| ((model.state, &model.route, &model.note), model.name.as_str()));
+    let alike = models
+        .iter()
+        .map(|model| ((model.state, &model.route, &model.others, &model.note), model.name.as_str()));
     let groups = grouped(alike);
     for (state, label) in [
         (ModelState::Ready, "ready, with a license each"),
@@ -144,10 +146,13 @@ fn models(page: &mut Page, models: &[ModelCheck]) {
         (ModelState::NoFirmware, "no firmware of their family in the library"),
         (ModelState::NotEligible, "never migrated"),
     ] {
-        for ((_, route, note), names) in groups.iter().filter(|((of, ..), _)| *of == state) {
+        for ((_, route, others, note), names) in groups.iter().filter(|((of, ..), _)| *of == state) {
             page.line(&format!("  {}: {label}", names.join(", ")));
             if !route.is_empty() {
                 page.line(&format!("    {}", way(route)));
+            }
+            for other in *others {
+                page.line(&format!("    to be had by [migration.routes]: {}", way(other)));
             }
             if !note.is_empty() {
                 page.line(&format!("    {note}"));

@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::load::{Direction, LoadName};
 
+mod mistake;
 mod rows;
 
+pub use mistake::CatalogError;
 pub use rows::{Floor, HopRule, VidRange};
 
 /// The knowledge in force.
@@ -116,20 +118,6 @@ pub enum Fit<'a> {
     TooOld(&'a Floor),
 }
 
-/// A user's rows cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CatalogError {
-    /// Not TOML, or not rows of a catalog; says where.
-    #[error("{0}")]
-    Syntax(String),
-    /// A row about a model that no row describes.
-    #[error("no [[model]] row describes {0:?}; add one with name, id and family, or correct the name")]
-    UnknownModel(String),
-    /// A range that ends before it begins.
-    #[error("the VID range from {0} to {1} is empty; exchange min and max")]
-    EmptyRange(Vid, Vid),
-}
-
 const COMMON: [&str; 3] = [
     include_str!("../../catalog/models.toml"),
     include_str!("../../catalog/hops.toml"),
@@ -163,15 +151,15 @@ impl Catalog {
         let mut rows = rows::Rows::default();
         let mut digest = Sha256::new();
         for text in &texts {
-            rows.merge(toml::from_str(text).map_err(|error| CatalogError::Syntax(error.to_string()))?);
+            rows.merge(toml::from_str(text).map_err(|error| mistake::syntax(text, &error))?);
             digest.update((text.len() as u64).to_be_bytes());
             digest.update(text);
-        }
-        if let Some(name) = rows.undescribed_model() {
-            return Err(CatalogError::UnknownModel(name.to_owned()));
-        }
-        if let Some(VidRange { min: Some(min), max: Some(max) }) = rows.empty_range() {
-            return Err(CatalogError::EmptyRange(min, max));
+            if let Some(name) = rows.undescribed_model() {
+                return Err(mistake::undescribed(text, name));
+            }
+            if let Some((one, other)) = rows.doubled_id() {
+                return Err(mistake::doubled(text, one, other));
+            }
         }
         for model in &mut rows.model {
             if model.pn.is_empty() {

@@ -108,14 +108,33 @@ pub(super) struct WarningRow {
 
 /// A range of hardware versions, both ends in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Bounds")]
 pub struct VidRange {
     /// The first; from V00 without it.
-    #[serde(default)]
     pub min: Option<Vid>,
     /// The last; without end without it.
-    #[serde(default)]
     pub max: Option<Vid>,
+}
+
+/// A range as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bounds {
+    min: Option<Vid>,
+    max: Option<Vid>,
+}
+
+impl TryFrom<Bounds> for VidRange {
+    type Error = String;
+
+    fn try_from(Bounds { min, max }: Bounds) -> Result<Self, String> {
+        match (min, max) {
+            (Some(min), Some(max)) if min > max => {
+                Err(format!("no VID is from {min} to {max}; exchange min and max"))
+            }
+            _ => Ok(Self { min, max }),
+        }
+    }
 }
 
 impl VidRange {
@@ -158,16 +177,10 @@ impl Rows {
         floors.chain(eligibility).chain(warnings).map(String::as_str).find(|name| !known(name))
     }
 
-    /// The first range of VIDs that holds none.
-    pub fn empty_range(&self) -> Option<VidRange> {
-        let floors = self.floor.iter().map(|row| row.vid);
-        let eligibility = self.eligibility.iter().map(|row| row.vid);
-        let warnings = self.warning.iter().map(|row| row.vid);
-        floors
-            .chain(eligibility)
-            .chain(warnings)
-            .flatten()
-            .find(|range| matches!(range, VidRange { min: Some(min), max: Some(max) } if min > max))
+    /// Two models with one `loadInformation` number, of which a document could name only one.
+    pub fn doubled_id(&self) -> Option<(&Model, &Model)> {
+        let twin = |at: usize, model: &Model| self.model[..at].iter().find(|other| other.id == model.id);
+        self.model.iter().enumerate().find_map(|(at, model)| Some((model, twin(at, model)?)))
     }
 }
 

@@ -173,24 +173,26 @@ fn a_users_rows_add_and_override() {
 }
 
 #[test]
-fn a_users_mistakes_are_named() {
-    let catalog = Catalog::current();
-    let mistake = |text| catalog.with_user(text).unwrap_err().to_string();
-    assert!(mistake("[[modell]]\nname = 1").contains("modell"));
-    assert!(mistake("[[eligibility]]\nmodels = [\"8852\"]\neligible = true\n").contains("8852"));
-    assert!(
-        mistake(
-            "[[eligibility]]\nmodels = [\"8851\"]\neligible = true\nvid = { min = \"V9\", max = \"V3\" }"
-        )
-        .contains("V09")
-    );
-    assert!(
-        mistake("[[hop]]\nname = \"x\"\nfrom = \"Classic\"\nto = \"MPP\"\nlicense = true")
-            .contains("Classic")
-    );
-    assert!(
-        mistake("[[floor]]\nname = \"x\"\nmodels = []\nside = \"enterprise\"\nmin = \"new\"").contains("new")
-    );
+fn a_users_mistakes_are_named_with_their_line_and_a_cure() {
+    let eligible = "[[eligibility]]\nmodels = [\"8851\"]\neligible = true\n";
+    for (rows, line, cause, cure) in [
+        ("[[modell]]\nname = 1", 1, "modell", "model"),
+        ("[[eligibility]]\nmodels = [\"8851\"]\n", 1, "eligible", "add it"),
+        ("\n[[eligibility]]\nmodels = [\"8851\", '8852']\neligible = true\n", 3, "8852", "add one"),
+        (&format!("{eligible}vid = {{ min = \"V9\", max = \"V3\" }}"), 4, "V09", "exchange"),
+        (&format!("{eligible}vid = {{ min = \"five\" }}"), 4, "five", "V05"),
+        (&format!("{eligible}direction = [\"e2m\"]"), 4, "direction", "directions"),
+        ("[[hop]]\nname = \"x\"\nfrom = \"Classic\"\nto = \"MPP\"\nlicense = true", 3, "Classic", "correct"),
+        ("[[floor]]\nname = \"x\"\nmodels = []\nside = \"enterprise\"\nmin = \"new\"", 5, "new", "11.3(5)"),
+        ("[[floor]]\nname = \"x\"\nmodels = []\nside = \"mpp\"\nmin = \"11.0\"", 4, "mpp", "multiplatform"),
+        ("[[model]]\nname = \"8852\"\nid = 684\n", 3, "8851", "loadInformation"),
+        ("[[floor]\n", 1, "unclosed", "]"),
+    ] {
+        let error = Catalog::current().with_user(rows).unwrap_err();
+        assert_eq!(error.line, line, "{error}\n{rows}");
+        assert!(error.cause.contains(cause) && error.cure.contains(cure), "{error}\n{rows}");
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    }
 }
 
 #[test]

@@ -96,6 +96,28 @@ pub enum NoRouteCode {
 /// to it, the one with the fewest hops wins, then one that every VID takes, then one without transition loads, then
 /// the fewest bytes, then the newest loads on the way.
 pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<Route, NoRoute> {
+    let planner = planner(query, catalog, library)?;
+    match query.pin {
+        Some(pin) => planner.pinned(pin),
+        None => planner.free(),
+    }
+}
+
+/// What an operator could pin instead: the best route to each other load of the final kind that can be reached, the
+/// newest first. A pin of the query does not count.
+pub fn alternatives(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Vec<Route> {
+    let Ok(planner) = planner(query, catalog, library) else { return Vec::new() };
+    let complete = planner.complete();
+    let targets = planner.targets(&complete);
+    let routes = targets.into_iter().filter_map(|target| planner.best_to(&complete, target));
+    routes.skip(1).filter(|route| !route.hops.is_empty()).collect()
+}
+
+fn planner<'a>(
+    query: &'a Query<'_>,
+    catalog: &'a Catalog,
+    library: &'a Library,
+) -> Result<Planner<'a>, NoRoute> {
     let depends_on_vid = match catalog.eligibility(query.model, query.vid, query.direction) {
         Eligibility::Eligible => false,
         Eligibility::DependsOnVid { .. } => true,
@@ -108,11 +130,7 @@ pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<R
         let cause = format!("the catalog names no firmware family for the {}", query.model.name);
         return Err(not_eligible(cause, STAYS.to_owned()));
     };
-    let planner = Planner { query, catalog, library, family, depends_on_vid };
-    match query.pin {
-        Some(pin) => planner.pinned(pin),
-        None => planner.free(),
-    }
+    Ok(Planner { query, catalog, library, family, depends_on_vid })
 }
 
 const STAYS: &str = "take it off the bench; it stays as it is";
@@ -146,13 +164,16 @@ impl<'a> Planner<'a> {
         self.library.loads.iter().filter(move |(name, _)| name.family().eq_ignore_ascii_case(family))
     }
 
-    fn free(&self) -> Result<Route, NoRoute> {
-        let complete: Vec<search::Node> = self
-            .loads()
+    /// Those of them that may be given to a phone.
+    fn complete(&self) -> Vec<search::Node<'a>> {
+        self.loads()
             .filter(|(name, _)| self.library.complete(name).is_some())
             .map(|(name, load)| search::Node { name, bytes: load.bytes() })
-            .collect();
-        if let Some(route) = self.best(&complete) {
+            .collect()
+    }
+
+    fn free(&self) -> Result<Route, NoRoute> {
+        if let Some(route) = self.best(&self.complete()) {
             return Ok(route);
         }
         match self.query.present {

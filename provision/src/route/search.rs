@@ -42,12 +42,15 @@ pub(super) enum Allow {
 impl<'a> Planner<'a> {
     /// The best route to the newest load of the final kind that can be reached.
     pub(super) fn best(&self, nodes: &[Node<'_>]) -> Option<Route> {
-        self.targets(nodes).into_iter().find_map(|target| {
-            let careful = self.query.vid.is_none() && !self.query.unknown_vid_proceeds;
-            let safe = careful.then(|| self.shortest(nodes, target, Allow::SafeForEveryVid)).flatten();
-            let hops = safe.or_else(|| self.shortest(nodes, target, Allow::AboveFloors))?;
-            Some(Route { hops, target: target.clone() })
-        })
+        self.targets(nodes).into_iter().find_map(|target| self.best_to(nodes, target))
+    }
+
+    /// The best route to one load.
+    pub(super) fn best_to(&self, nodes: &[Node<'_>], target: &LoadName) -> Option<Route> {
+        let careful = self.query.vid.is_none() && !self.query.unknown_vid_proceeds;
+        let safe = careful.then(|| self.shortest(nodes, target, Allow::SafeForEveryVid)).flatten();
+        let hops = safe.or_else(|| self.shortest(nodes, target, Allow::AboveFloors))?;
+        Some(Route { hops, target: target.clone() })
     }
 
     /// Loads of the final kind, newest first.

@@ -23,6 +23,22 @@ fn direct_crossings_are_shorter_and_lead_to_the_newest_load() {
 }
 
 #[test]
+fn other_loads_that_can_be_reached_are_offered_for_a_pin() {
+    let ways = |phone: &Phone, from| -> Vec<Vec<String>> {
+        let others = phone.others(Present::Load(&load(from)), &library(EVERYTHING));
+        others.iter().map(|route| route.hops.iter().map(|hop| hop.to.to_string()).collect()).collect()
+    };
+    assert_eq!(ways(&E2M_8851(), OLD), [[SEED, E2M, MPP]]);
+    assert_eq!(
+        ways(&Phone { vid: Some(Vid(15)), ..E2M_8851() }, OLD),
+        Vec::<Vec<String>>::new(),
+        "below its floor"
+    );
+    assert_eq!(ways(&M2E_8851(), NEW_MPP), [[SEED], [OLD]]);
+    assert_eq!(ways(&Phone { model: "8821", ..E2M_8851() }, OLD).len(), 0);
+}
+
+#[test]
 fn who_is_there_has_no_hop_left() {
     assert!(E2M_8851().way_from(MPP, SEEDS_LOADS).is_empty());
     assert!(

@@ -56,16 +56,23 @@ const E2M_8851: fn() -> Phone = || Phone {
 const M2E_8851: fn() -> Phone = || Phone { direction: Direction::M2e, ..E2M_8851() };
 
 impl Phone {
-    fn ask(&self, present: Present<'_>, library: &Library) -> Result<Route, NoRoute> {
-        let query = Query {
+    fn query<'a>(&'a self, present: Present<'a>) -> Query<'a> {
+        Query {
             model: self.catalog.model(self.model).unwrap(),
             vid: self.vid,
             present,
             direction: self.direction,
             pin: self.pin.as_deref(),
             unknown_vid_proceeds: self.unknown_vid_proceeds,
-        };
-        plan(&query, &self.catalog, library)
+        }
+    }
+
+    fn ask(&self, present: Present<'_>, library: &Library) -> Result<Route, NoRoute> {
+        plan(&self.query(present), &self.catalog, library)
+    }
+
+    fn others(&self, present: Present<'_>, library: &Library) -> Vec<Route> {
+        alternatives(&self.query(present), &self.catalog, library)
     }
 
     /// The loads of the route, by name.

@@ -131,6 +131,33 @@ impl World {
         }
     }
 
+    /// Loads to end with, newest first.
+    fn targets<'l>(&self, usable: &'l [LoadName]) -> Vec<&'l LoadName> {
+        let far = |load: &&LoadName| match self.direction {
+            Direction::E2m => load.kind() == Kind::Multiplatform,
+            Direction::M2e => load.kind() == Kind::Enterprise,
+        };
+        let mut targets: Vec<&LoadName> = usable.iter().filter(far).collect();
+        targets.sort_by_key(|load| Reverse(load.version()));
+        targets
+    }
+
+    /// Loads to end with that some way leads to, newest first.
+    fn reachable(&self, from: Option<&LoadName>, side: Side) -> Vec<LoadName> {
+        let usable = self.usable();
+        let legal = |from, to| legal(self.direction, from, side, to);
+        let mut found: Vec<&LoadName> = usable.iter().filter(|to| legal(from, to)).collect();
+        let mut at = 0;
+        while let Some(from) = found.get(at).copied() {
+            let further: Vec<_> =
+                usable.iter().filter(|to| legal(Some(from), to) && !found.contains(to)).collect();
+            found.extend(further);
+            at += 1;
+        }
+        let leads = |target: &&LoadName| from != Some(*target) && found.contains(target);
+        self.targets(&usable).into_iter().filter(leads).cloned().collect()
+    }
+
     fn bytes(&self, load: &LoadName) -> u64 {
         let at = POOL.iter().position(|name| *name == load.as_str()).unwrap();
         u64::from(self.states[at])
@@ -143,9 +170,7 @@ impl World {
             Direction::M2e => Kind::Enterprise,
         };
         let usable = self.usable();
-        let mut targets: Vec<&LoadName> = usable.iter().filter(|load| load.kind() == last).collect();
-        targets.sort_by_key(|load| Reverse(load.version()));
-        for target in targets {
+        for target in self.targets(&usable) {
             if from == Some(target) {
                 return Some(Vec::new());
             }
@@ -188,6 +213,16 @@ proptest! {
         let library = world.library();
         let asked = present.as_ref().map_or(Present::Unknown(side), Present::Load);
         let answer = world.answer(present.as_ref(), side);
+        let others = phone.others(asked, &library);
+        let chosen = answer.as_ref().and_then(|way| way.last());
+        let mut left = world.reachable(present.as_ref(), side);
+        left.retain(|target| Some(target) != chosen);
+        prop_assert_eq!(others.iter().map(|other| other.target.clone()).collect::<Vec<_>>(), left);
+        for other in others {
+            let pin = Some(other.hops.iter().map(|hop| hop.to.clone()).collect());
+            let pinned = Phone { pin, catalog: phone.catalog.clone(), ..phone };
+            prop_assert_eq!(pinned.ask(asked, &library), Ok(other), "an alternative is what can be pinned");
+        }
         match phone.ask(asked, &library) {
             Ok(route) => {
                 let way: Vec<LoadName> = route.hops.iter().map(|hop| hop.to.clone()).collect();
