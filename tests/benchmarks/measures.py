@@ -62,7 +62,8 @@ def rate(bench):
 
 
 def highest(bench, name, start):
-    """The last step that was served without loss and in full; a step that fails is given a second chance."""
+    """The last step that was served without loss and in full; a step that fails is given a second chance. Begins lower
+    where already the first one fails."""
     best, rate = 0, start
     with bench.server(name) as server:
         while True:
@@ -72,6 +73,9 @@ def highest(bench, name, start):
                 served = result.lost < LOSS_FREE and result.offered > 0.97 * rate * bench.seconds
                 if served:
                     break
+            if not served and best == 0 and rate > 50:
+                rate /= STEP ** 3
+                continue
             if not served:
                 return best
             best, rate = result.leases / bench.seconds, rate * STEP
@@ -115,7 +119,7 @@ def latency(bench):
 
 def leases(bench):
     with bench.server("transload") as server:
-        got, rate = 0, 1500
+        got, rate = 0, 2500
         while got < (2000 if bench.short else LEASES):
             got += bench.load(rate, 4).leases
         now, most = server.resident()

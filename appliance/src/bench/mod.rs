@@ -35,7 +35,7 @@ pub use registrar::{Errand, Refusal};
 pub use tracker::Tracker;
 
 /// Phones kept beyond the roster's; a flood of made-up addresses ends here.
-const PHONES_KEPT: usize = 20_000;
+const PHONES_KEPT: usize = 10_000;
 /// Observations of one phone in the ledger before they are folded into a snapshot.
 const FOLD_AFTER: u32 = 256;
 
@@ -83,7 +83,8 @@ impl State {
 }
 
 struct Phone {
-    journey: Journey,
+    /// Boxed, for of the table of phones much is empty.
+    journey: Box<Journey>,
     /// Observations in the ledger since its snapshot.
     unfolded: u32,
     /// Our address where it was heard last, since the program started.
@@ -92,7 +93,7 @@ struct Phone {
 
 impl Phone {
     fn new(journey: Journey) -> Self {
-        Self { journey, unfolded: 0, heard_at: None }
+        Self { journey: Box::new(journey), unfolded: 0, heard_at: None }
     }
 }
 
@@ -348,7 +349,7 @@ fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
         entry: state.roster.get(&mac),
         now,
     };
-    assess(state.phones.get(&mac).map(|phone| &phone.journey), mac, &context)
+    assess(state.phones.get(&mac).map(|phone| &*phone.journey), mac, &context)
 }
 
 /// Journeys from snapshots and the observations after them. A record that this version cannot read is left
