@@ -44,6 +44,9 @@ impl Exchange for Bench {
     }
 }
 
+/// Phones looked at under one hold of the lock.
+const AT_ONCE: usize = 32;
+
 /// A restart that is to be carried out now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Errand {
@@ -117,33 +120,28 @@ impl Bench {
     }
 
     /// Restarts that journeys need now, on record before they are carried out, and those that the operator ordered.
+    /// The lock is held for a few phones at a time.
     pub async fn errands(&self) -> Vec<Errand> {
-        let mut waiting = Vec::new();
-        let mut errands = {
+        let (mut errands, due) = {
             let mut state = self.state();
-            let ordered = std::mem::take(&mut state.errands);
-            let now = self.now();
-            let settings = &state.rules.settings;
-            if settings.registrar.is_none() && !settings.restart_hook {
-                state.agenda.clear();
-            }
-            let due: Vec<Mac> =
-                state.agenda.iter().filter(|(_, at)| **at <= now).map(|(mac, _)| *mac).collect();
-            for mac in due {
-                let verdict = self.assess(&state, mac);
-                match verdict.deadline {
-                    Some(deadline) => state.agenda.insert(mac, deadline),
-                    None => state.agenda.remove(&mac),
-                };
+            (std::mem::take(&mut state.errands), self.due(&mut state))
+        };
+        let mut waiting = Vec::new();
+        for macs in due.chunks(AT_ONCE) {
+            let mut state = self.state();
+            for mac in macs {
+                let verdict = self.assess(&state, *mac);
+                if let Some(deadline) = verdict.deadline {
+                    state.agenda.entry(*mac).or_insert(deadline);
+                }
                 if let Some(order) = verdict.restart {
                     let Order { how, by } = order;
-                    let ticket =
-                        self.observe(&mut state, mac, Fact::RestartTold { how, by, operator: false });
-                    waiting.extend(ticket.map(|ticket| (mac, order, ticket)));
+                    let told = Fact::RestartTold { how, by, operator: false };
+                    let ticket = self.observe(&mut state, *mac, told);
+                    waiting.extend(ticket.map(|ticket| (*mac, order, ticket)));
                 }
             }
-            ordered
-        };
+        }
         for (mac, order, ticket) in waiting {
             match ticket.await {
                 Ok(()) => errands.push(self.errand(mac, order)),
@@ -151,6 +149,25 @@ impl Bench {
             }
         }
         errands
+    }
+
+    /// Phones of which something is new and that could be restarted; they leave the agenda.
+    fn due(&self, state: &mut State) -> Vec<Mac> {
+        let now = self.now();
+        let State { agenda, phones, rules, .. } = state;
+        let hook = rules.settings.restart_hook;
+        let mut due = Vec::new();
+        agenda.retain(|mac, at| {
+            if *at > now {
+                return true;
+            }
+            let registered = phones.get(mac).is_some_and(|phone| phone.journey.registered.is_some());
+            if registered || hook {
+                due.push(*mac);
+            }
+            false
+        });
+        due
     }
 
     fn errand(&self, mac: Mac, order: Order) -> Errand {

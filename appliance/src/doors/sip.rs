@@ -1,6 +1,9 @@
 //! The SIP door: connections and datagrams on one port, within limits. What is said there is judged by the pure
 //! registrar, and who says it is for the bench to know.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};

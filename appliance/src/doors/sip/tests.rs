@@ -1,0 +1,142 @@
+//! The door as the network finds it.
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::*;
+
+const PHONE: Mac = Mac([0xc8, 0x00, 0x84, 0xaa, 0x87, 0x43]);
+const HERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+
+/// Takes everybody at this address for the one phone.
+struct Bench(UnboundedSender<Event>);
+
+impl Exchange for Bench {
+    fn caller(&self, _: Ipv4Addr, _: Option<Mac>) -> Option<Mac> {
+        Some(PHONE)
+    }
+
+    fn heard(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+}
+
+struct Door {
+    at: SocketAddr,
+    board: Arc<Switchboard<Bench>>,
+    heard: UnboundedReceiver<Event>,
+    stop: CancellationToken,
+}
+
+fn open() -> Door {
+    let (listener, udp) = bind(HERE, None).unwrap();
+    let (sender, heard) = unbounded_channel();
+    let at = listener.local_addr().unwrap();
+    let board = Switchboard::new(udp, Arc::new(Bench(sender))).unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(serve(Arc::clone(&board), listener, stop.clone()));
+    Door { at, board, heard, stop }
+}
+
+fn register(at: SocketAddr, transport: &str, sequence: u32) -> Vec<u8> {
+    format!(
+        "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/{transport} {at};branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+         To: <sip:a@b>\r\nCall-ID: c@{at}\r\nCSeq: {sequence} REGISTER\r\n\
+         Contact: <sip:a@{at}>;+u.sip!devicename.ccm.cisco.com=\"SEP{PHONE}\"\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+async fn until(stream: &mut TcpStream, words: &str) -> String {
+    let mut bytes = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&bytes).contains(words) {
+            let mut part = [0; 1024];
+            let length = stream.read(&mut part).await.unwrap();
+            assert!(length > 0, "closed before {words:?}: {}", String::from_utf8_lossy(&bytes));
+            bytes.extend_from_slice(&part[..length]);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Until the other end hangs up.
+async fn closed(mut stream: TcpStream) {
+    let mut rest = Vec::new();
+    // A reset is an end too.
+    let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_registers_byte_by_byte_is_told_to_restart_and_is_gone_with_its_end() {
+    let mut door = open();
+    let mut stream = TcpStream::connect(door.at).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let own = stream.local_addr().unwrap();
+    for byte in register(own, "TCP", 1) {
+        stream.write_all(&[byte]).await.unwrap();
+    }
+    until(&mut stream, "SIP/2.0 200 OK").await;
+    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _))));
+    stream.write_all(b"\r\n\r\n").await.unwrap();
+    assert!(!door.board.restart(Mac([1; 6]), Restart::Restart));
+    assert!(door.board.restart(PHONE, Restart::Reset));
+    let notify = until(&mut stream, "action=reset").await;
+    assert!(notify.contains("NOTIFY sip:a@"), "{notify}");
+    drop(stream);
+    assert_eq!(door.heard.recv().await, Some(Event::Gone(PHONE)));
+}
+
+#[tokio::test]
+async fn datagrams_are_answered_and_a_door_that_closes_forgets_its_phones() {
+    let mut door = open();
+    let socket = UdpSocket::bind(HERE).await.unwrap();
+    let own = socket.local_addr().unwrap();
+    for nothing in [b"\r\n\r\n".as_slice(), b"\0\0\0\0", b"no SIP at all"] {
+        socket.send_to(nothing, door.at).await.unwrap();
+    }
+    socket.send_to(&register(own, "UDP", 1), door.at).await.unwrap();
+    let mut answers = String::new();
+    while !answers.contains("200 OK") {
+        let mut part = [0; 4096];
+        let read = tokio::time::timeout(Duration::from_secs(20), socket.recv(&mut part)).await;
+        answers += &String::from_utf8_lossy(&part[..read.unwrap().unwrap()]);
+    }
+    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _))));
+    door.stop.cancel();
+    assert_eq!(door.heard.recv().await, Some(Event::Gone(PHONE)));
+}
+
+#[tokio::test]
+async fn what_is_no_sip_or_too_much_of_it_is_hung_up_on() {
+    let door = open();
+    for bytes in [b"GET / HTTP/1.1\r\n\r\n".to_vec(), vec![b'a'; 3 * LARGEST]] {
+        let mut stream = TcpStream::connect(door.at).await.unwrap();
+        let _ = stream.write_all(&bytes).await;
+        closed(stream).await;
+    }
+    let mut kept = Vec::new();
+    for sequence in 0..PER_PEER as u32 {
+        let mut stream = TcpStream::connect(door.at).await.unwrap();
+        let own = stream.local_addr().unwrap();
+        stream.write_all(&register(own, "TCP", sequence)).await.unwrap();
+        until(&mut stream, "SIP/2.0 200 OK").await;
+        kept.push(stream);
+    }
+    closed(TcpStream::connect(door.at).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn one_address_may_say_so_much_and_no_more() {
+    let door = open();
+    let address = Ipv4Addr::new(10, 23, 45, 101);
+    let said = (0..1000).filter(|_| door.board.allow(address).is_ok()).count();
+    assert!((60..100).contains(&said), "{said} of 1000 at once");
+    let wait = door.board.allow(address).unwrap_err();
+    assert!(wait <= Duration::from_millis(50), "{wait:?}");
+    assert_eq!(door.board.allow(Ipv4Addr::new(10, 23, 45, 102)), Ok(()), "others are not concerned");
+    for number in 0..(2 * PEERS_KEPT as u32) {
+        let _ = door.board.allow(Ipv4Addr::from(number));
+    }
+    assert!(door.board.state().peers.len() <= PEERS_KEPT);
+}
