@@ -74,6 +74,15 @@ pub struct RehearseArgs {
     /// One line of JSON for each scenario instead of a table
     #[arg(long)]
     pub json: bool,
+    /// For benchmarks: phones boot and write flash at once
+    #[arg(long, hide = true)]
+    pub at_once: bool,
+    /// For benchmarks: how many times as fast as in reality time runs
+    #[arg(long, hide = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub speed: Option<u32>,
+    /// For benchmarks: look-alike firmware of which a phone fetches this many bytes for each load, or slightly more
+    #[arg(long, hide = true, value_name = "BYTES")]
+    pub load_size: Option<u64>,
 }
 
 /// Arguments of `import`.

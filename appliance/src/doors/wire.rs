@@ -14,8 +14,9 @@ use tokio::time::{Instant, Sleep};
 
 use super::carrier::{Carrier, Receipt, is_placeholder};
 
-/// How often the kernel is asked what the peer has acknowledged, while somebody waits for it.
-const POLL: Duration = Duration::from_millis(20);
+/// While somebody waits for it, the kernel is asked what the peer has acknowledged: soon, then less and less often.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(20);
 /// Bytes the kernel holds beyond those under way. More would run ahead of what the peer really has.
 const UNSENT: u32 = 128 * 1024;
 /// What a peer has to take while patience lasts, in bytes, unless less is left. Without it, one byte now and then would
@@ -37,6 +38,8 @@ pub(super) struct Wire {
     /// Set while a write waits for room.
     patience: Option<Pin<Box<Sleep>>>,
     look_again: Option<Pin<Box<Sleep>>>,
+    /// How long after this look the next one comes.
+    pause: Duration,
 }
 
 impl Wire {
@@ -57,6 +60,7 @@ impl Wire {
             enough: (0, Instant::now()),
             patience: None,
             look_again: None,
+            pause: FIRST_LOOK,
         }
     }
 
@@ -90,9 +94,18 @@ impl Wire {
     /// Ready when nothing is due any more; the task is woken to look again.
     fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.due.is_empty() {
-            let sleep = self.look_again.get_or_insert_with(|| Box::pin(tokio::time::sleep(POLL)));
+            // A peer that says something, or that it is done, has mostly taken what it was sent.
+            if self.stream.poll_read_ready(context).is_ready() {
+                self.settle();
+                if self.due.is_empty() {
+                    break;
+                }
+            }
+            let pause = self.pause;
+            let sleep = self.look_again.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
             ready!(sleep.as_mut().poll(context));
-            sleep.as_mut().reset(Instant::now() + POLL);
+            self.pause = LAST_LOOK.min(pause * 2);
+            sleep.as_mut().reset(Instant::now() + self.pause);
             if self.is_stalled() {
                 return Poll::Ready(Err(self.give_up()));
             }
@@ -230,7 +243,10 @@ impl AsyncWrite for Wire {
         let end = self.written;
         let receipts = self.carrier.take_receipts();
         if self.due.is_empty() && !receipts.is_empty() {
-            self.enough = (self.acknowledged, Instant::now());
+            (self.enough, self.pause) = ((self.acknowledged, Instant::now()), FIRST_LOOK);
+            if let Some(sleep) = &mut self.look_again {
+                sleep.as_mut().reset(Instant::now() + FIRST_LOOK);
+            }
         }
         self.due.extend(receipts.into_iter().map(|receipt| (end, receipt)));
         if let Poll::Ready(Err(error)) = self.poll_settled(context) {

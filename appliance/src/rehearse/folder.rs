@@ -34,8 +34,9 @@ pub struct Firmware {
 }
 
 impl Folder {
-    /// Makes the folder beside the firmware of `state`, or somewhere temporary where there is none.
-    pub fn make(state: &Path) -> io::Result<Self> {
+    /// Makes the folder beside the firmware of `state`, or somewhere temporary where there is none: look-alikes then,
+    /// with a largest component of `rootfs` bytes.
+    pub fn make(state: &Path, rootfs: u64) -> io::Result<Self> {
         let (firmware, licenses) = (state.join("firmware"), state.join("licenses"));
         let own_firmware = holds(&firmware, "loads");
         let own_licenses = holds(&licenses, "lic");
@@ -48,7 +49,7 @@ impl Folder {
             link_tree(&firmware, &folder.path().join("firmware"))?;
         } else {
             let versions: Vec<&str> = lookalike::SEED_VERSIONS.into_iter().collect();
-            lookalike::state(folder.path(), &versions, lookalike::SMALL, &[])?;
+            lookalike::state(folder.path(), &versions, rootfs, &[])?;
         }
         if own_licenses {
             link_tree(&licenses, &folder.path().join("licenses"))?;

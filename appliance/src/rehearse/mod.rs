@@ -13,6 +13,7 @@ mod tests;
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use transload_provision::load::Direction;
 use transload_provision::roster::{self, Entry};
@@ -24,6 +25,10 @@ use crate::{home, table};
 use folder::Folder;
 use lineup::Player;
 use perform::{Performance, perform};
+
+/// Between a phone's last byte and its next DHCP message, where neither booting nor flashing shall take time: its
+/// server must have seen the one before the other, as it always will in reality.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Runs the scenarios asked for.
 ///
@@ -98,18 +103,25 @@ fn no_folder(error: &std::io::Error) -> Failure {
 }
 
 async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Result<Performance, Failure> {
-    let folder = Folder::make(&config.bench.state).map_err(|error| no_folder(&error))?;
+    // The largest component, an eighth of it and some small ones make a load.
+    let rootfs = options.load_size.map_or(lookalike::SMALL, |size| size / 9 * 8);
+    let folder = Folder::make(&config.bench.state, rootfs).map_err(|error| no_folder(&error))?;
     let own_roster = Some(config.bench.state.join("roster.csv"))
         .filter(|path| folder.own_firmware && options.phones.is_none() && path.exists());
     let roster = options.roster.clone().or(own_roster);
     let alias = config.bench.address.map(|network| network.address);
     let config = loopback::configuration(config, scenario, folder.path());
     let count = options.phones.map(|count| count as usize);
-    let players = players(&config, roster.as_deref(), count, &folder)?;
+    let mut players = players(&config, roster.as_deref(), count, &folder)?;
+    if options.at_once {
+        for player in &mut players {
+            (player.spec.boot, player.spec.flash) = (Duration::ZERO, AT_ONCE);
+        }
+    }
     if !options.json {
         announce(scenario, &players, &folder);
     }
-    perform(&config, alias, &folder, players).await
+    perform(&config, alias, &folder, players, options.speed).await
 }
 
 /// The phones that take part, each with a license where there are none of the user's.

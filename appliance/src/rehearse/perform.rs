@@ -38,12 +38,14 @@ pub struct Performance {
     pub phones: Vec<Phone>,
 }
 
-/// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it.
+/// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it; `speed`
+/// is for benchmarks.
 pub async fn perform(
     config: &Config,
     alias: Option<Ipv4Addr>,
     folder: &Folder,
     players: Vec<Player>,
+    speed: Option<u32>,
 ) -> Result<Performance, Failure> {
     let began = Instant::now();
     let direction = config.migration.direction;
@@ -51,7 +53,7 @@ pub async fn perform(
     let roster = folder.path().join("roster.csv");
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
-    let speed = if players.len() > 200 { 20 } else { 60 };
+    let speed = speed.unwrap_or(if players.len() > 200 { 20 } else { 60 });
     let appliance =
         Appliance::start(config, loopback::place(config.registrar.enabled), &[true], speed).await?;
     let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {

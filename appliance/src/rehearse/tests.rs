@@ -46,7 +46,7 @@ fn the_users_firmware_and_licenses_are_used_and_nothing_is_left_behind() {
     std::fs::create_dir_all(&licenses).unwrap();
     std::fs::write(licenses.join(format!("{mac}.lic")), "anything").unwrap();
     let before = listing(state.path());
-    let folder = Folder::make(state.path()).unwrap();
+    let folder = Folder::make(state.path(), lookalike::SMALL).unwrap();
     assert!(folder.own_firmware && folder.own_licenses);
     let loads: Vec<String> = folder.firmware().unwrap().loads.keys().map(ToString::to_string).collect();
     assert_eq!(loads, ["sip7832.14-4-1-0301-6"]);
@@ -59,7 +59,7 @@ fn the_users_firmware_and_licenses_are_used_and_nothing_is_left_behind() {
 #[test]
 fn a_load_with_a_component_missing_does_not_count() {
     let state = tempfile::tempdir().unwrap();
-    let folder = Folder::make(state.path()).unwrap();
+    let folder = Folder::make(state.path(), lookalike::SMALL).unwrap();
     let count = folder.firmware().unwrap().loads.len();
     let component = folder.path().join("firmware").join("kern288xx.12-5-1SR1-4.sbn");
     std::fs::remove_file(component).unwrap();
@@ -69,7 +69,7 @@ fn a_load_with_a_component_missing_does_not_count() {
 }
 
 fn seed_firmware() -> (Folder, Firmware) {
-    let folder = Folder::make(Path::new("/nowhere")).unwrap();
+    let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     (folder, firmware)
 }
@@ -212,7 +212,7 @@ async fn phones_go_back_directly_where_firmware_allows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn phones_found_half_way_go_on_from_there() {
     use phone::Registers::{Never, Tcp, Udp};
-    let folder = Folder::make(Path::new("/nowhere")).unwrap();
+    let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     let mut players = lineup::made_up(Some(7), Direction::E2m, &Catalog::current(), &firmware);
     let starts = [
@@ -233,7 +233,7 @@ async fn phones_found_half_way_go_on_from_there() {
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
-    let performance = told(perform(&config, None, &folder, players).await);
+    let performance = told(perform(&config, None, &folder, players, None).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
     assert_eq!(hops, [2, 1, 3, 2, 2, 2, 2]);
@@ -248,7 +248,7 @@ async fn phones_found_half_way_go_on_from_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
     use phone::OwnPage::{Off, Whole, WithoutUdi};
-    let folder = Folder::make(Path::new("/nowhere")).unwrap();
+    let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     let mut players = lineup::made_up(Some(12), Direction::E2m, &Catalog::current(), &firmware);
     players.retain(|player| ["7841", "8841", "8851", "8861", "8811"].contains(&player.spec.model.as_str()));
