@@ -57,6 +57,29 @@ pub struct PhoneView {
     pub last_seen: Option<Time>,
 }
 
+/// One phone by itself, as `GET /api/phones/{mac}` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PhoneDetail {
+    /// What is shown of it among others.
+    #[serde(flatten)]
+    pub phone: PhoneView,
+    /// Names it asked for that are not here, the latest first. Not among them: trust lists, which no phone should find
+    /// here, and boot files that it is not to have now.
+    pub missing: Vec<MissingName>,
+}
+
+/// A name that a phone asked for and that is not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingName {
+    /// As asked, with folders, shortened.
+    pub name: String,
+    /// The name most like it that is here, if there is any that could be meant.
+    pub nearest: Option<String>,
+    /// When it was last asked for, UTC.
+    #[serde(with = "utc")]
+    pub at: Option<Time>,
+}
+
 /// Times in JSON: `2026-01-31T09:30:00Z`, or null.
 pub(crate) mod utc {
     use jiff::Timestamp;

@@ -124,6 +124,22 @@ pub fn bare(path: &str) -> Option<String> {
     segments(path)?.pop().filter(|name| !name.is_empty())
 }
 
+/// The folders and the name that a path asks for, joined by `/`: what is left once leading and doubled slashes,
+/// backslashes and escapes are dealt with. `None` if no file can have it, and for a folder. No segment of it is empty,
+/// `.` or `..`, and it holds no backslash and no control character.
+pub fn inner(path: &str) -> Option<String> {
+    let segments = segments(path)?;
+    segments.last().filter(|name| !name.is_empty())?;
+    let segments: Vec<String> = segments.into_iter().filter(|segment| !segment.is_empty()).collect();
+    Some(segments.join("/"))
+}
+
+/// What [`inner`] gives, and that without its first folder, without its second, and so on: phones put folders of
+/// their own before the names of files, and files may lie in folders of ours.
+pub fn tails(inner: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(inner), |rest| rest.split_once('/').map(|(_, tail)| tail))
+}
+
 /// The path's segments, decoded once; the last is empty for a folder. `None` if it is hostile.
 fn segments(path: &str) -> Option<Vec<String>> {
     if path.len() > MAX_PATH {
@@ -286,6 +302,22 @@ mod tests {
     }
 
     #[test]
+    fn folders_count_where_files_lie_in_some() {
+        for (path, expected) in [
+            ("French_France/be-sip.jar", Some("French_France/be-sip.jar")),
+            ("/path//French_France\\be-sip.jar", Some("path/French_France/be-sip.jar")),
+            ("//Ringlist%2Exml", Some("Ringlist.xml")),
+            ("/Desktops%2F320x196x4/List.xml", Some("Desktops/320x196x4/List.xml")),
+            ("/folder/", None),
+            ("", None),
+            ("a/../b", None),
+        ] {
+            assert_eq!(inner(path).as_deref(), expected, "{path:?}");
+        }
+        assert_eq!(tails("a/b/c").collect::<Vec<_>>(), ["a/b/c", "b/c", "c"]);
+    }
+
+    #[test]
     fn absolute_paths_and_double_escapes_are_mere_names() {
         assert_eq!(bare("/etc/passwd").as_deref(), Some("passwd"));
         assert_eq!(bare("C:\\tftpboot\\g3-tones.xml").as_deref(), Some("g3-tones.xml"));
@@ -299,6 +331,12 @@ mod tests {
             if let Some(name) = bare(&path) {
                 prop_assert!(!name.is_empty() && name != "." && name != "..");
                 prop_assert!(!name.contains(['/', '\\']) && !name.chars().any(char::is_control));
+            }
+            if let Some(inner) = inner(&path) {
+                prop_assert!(!inner.starts_with('/') && !inner.contains('\\'));
+                prop_assert!(tails(&inner).all(|tail| !matches!(tail.split('/').next(), Some("" | "." | ".."))));
+                let name = bare(&path);
+                prop_assert_eq!(tails(&inner).last(), name.as_deref());
             }
             let _ = (parse(&path), path_identity(&path));
         }

@@ -24,7 +24,7 @@ use transload_provision::mac::Mac;
 use crate::bench::{Bench, Refusal};
 use crate::doors::connections::{self, Limits};
 use crate::library::LibraryView;
-use crate::view::PhoneView;
+use crate::view::{PhoneDetail, PhoneView};
 use access::Access;
 use problem::Problem;
 
@@ -36,7 +36,7 @@ pub trait Board: Send + Sync + 'static {
     /// All phones: those seen and those listed, by MAC.
     fn phones(&self) -> Vec<PhoneView>;
     /// One phone, if it was seen or listed.
-    fn phone(&self, mac: Mac) -> Option<PhoneView>;
+    fn phone(&self, mac: Mac) -> Option<PhoneDetail>;
     /// The library as it stands.
     fn library_view(&self) -> LibraryView;
     /// The operator's hand on a journey; on record when this is answered.
@@ -50,7 +50,7 @@ impl Board for Bench {
         self.phones()
     }
 
-    fn phone(&self, mac: Mac) -> Option<PhoneView> {
+    fn phone(&self, mac: Mac) -> Option<PhoneDetail> {
         self.phone(mac)
     }
 

@@ -4,8 +4,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use transload_provision::time::Time;
+
 use super::*;
 use crate::library::Shelf;
+use crate::view::MissingName;
 
 const PHONE: &str = r#"{"mac":"001234AB45DE","model":"8851","vid":"V05","serial":null,"location":null,
     "address":"10.23.45.101","persona":"enterprise","load":null,"load_evidence":null,"route":[],"target":null,
@@ -20,8 +23,13 @@ impl Board for Fake {
         vec![serde_json::from_str(PHONE).unwrap()]
     }
 
-    fn phone(&self, mac: Mac) -> Option<PhoneView> {
-        self.phones().into_iter().find(|phone| phone.mac == mac)
+    fn phone(&self, mac: Mac) -> Option<PhoneDetail> {
+        let phone = self.phones().into_iter().find(|phone| phone.mac == mac)?;
+        let name = "kern.b.sbn".to_owned();
+        Some(PhoneDetail {
+            phone,
+            missing: vec![MissingName { name, nearest: Some("kern.a.sbn".into()), at: Some(Time(0)) }],
+        })
     }
 
     fn library_view(&self) -> LibraryView {
@@ -77,6 +85,9 @@ async fn phones_are_shown_as_the_contract_has_them() {
     let (status, head, body) = get(address, "/api/phones", "").await;
     assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
     assert_eq!(body, json!([expected]));
+    let mut expected = expected;
+    expected["missing"] =
+        json!([{"name": "kern.b.sbn", "nearest": "kern.a.sbn", "at": "1970-01-01T00:00:00Z"}]);
     for spelling in ["001234AB45DE", "00:12:34:ab:45:de", "SEP001234AB45DE"] {
         assert_eq!(get(address, &format!("/api/phones/{spelling}"), "").await.2, expected, "{spelling}");
     }

@@ -18,6 +18,7 @@ use super::identity::who;
 use super::{Bench, State, Tracker};
 use crate::doors::{Fetch, Plane, Served};
 use crate::ledger::Ticket;
+use crate::library::OpenFile;
 
 /// The longest name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;
@@ -39,7 +40,15 @@ impl Plane for Bench {
     type Tracker = Tracker;
 
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
-        let Answer { mut served, before, phone } = self.decide(&fetch);
+        let asked = names::parse(&fetch.path);
+        // A slow disk must not hold up what others decide, so files that are for everybody are opened first.
+        let file = match &asked {
+            Asked::Component { .. } | Asked::Other { .. } => {
+                names::inner(&fetch.path).and_then(|inner| self.shelf().open(&inner))
+            }
+            _ => None,
+        };
+        let Answer { mut served, before, phone } = self.decide(&fetch, asked, file);
         for ticket in before {
             if let Err(error) = ticket.await {
                 tracing::error!(path = %fetch.path, %error, "not answered: the ledger cannot be written");
@@ -58,11 +67,10 @@ impl Plane for Bench {
 }
 
 impl Bench {
-    fn decide(&self, fetch: &Fetch) -> Answer {
+    fn decide(&self, fetch: &Fetch, asked: Asked, file: Option<OpenFile>) -> Answer {
         let IpAddr::V4(address) = fetch.peer.ip() else {
             return Answer::now(Served::NotFound, None);
         };
-        let asked = names::parse(&fetch.path);
         let mut state = self.state();
         let state = &mut *state;
         let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref(), self.now());
@@ -100,9 +108,9 @@ impl Bench {
                 self.license(state, mac, fetch)
             }
             (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch),
-            (Asked::Component { name } | Asked::Other { name }, mac) => match state.shelf.open(&name) {
+            (Asked::Component { .. } | Asked::Other { .. }, mac) => match file {
                 Some(file) => Answer::now(Served::File(file), mac),
-                None => self.missing(state, mac, &name),
+                None => self.missing(state, mac, &names::inner(&fetch.path).unwrap_or_default()),
             },
             (Asked::TrustList { .. } | Asked::Refused, _) => Answer::now(Served::NotFound, mac),
             (_, mac) => self.missing(state, mac, &names::bare(&fetch.path).unwrap_or_default()),
@@ -111,9 +119,19 @@ impl Bench {
 
     fn missing(&self, state: &mut State, mac: Option<Mac>, name: &str) -> Answer {
         if let Some(mac) = mac {
-            self.observe(state, mac, Fact::Missing { name: name.chars().take(NAME_KEPT).collect() });
+            self.note_missing(state, mac, name);
         }
         Answer::now(Served::NotFound, mac)
+    }
+
+    fn note_missing(&self, state: &mut State, mac: Mac, name: &str) {
+        let name: String = name.chars().take(NAME_KEPT).collect();
+        let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.missing.contains_key(&name));
+        if !known {
+            let nearest = state.shelf.nearest(&name);
+            tracing::info!(%mac, name, nearest, "asked for a file that is not here");
+        }
+        self.observe(state, mac, Fact::Missing { name });
     }
 
     fn license(&self, state: &mut State, mac: Mac, fetch: &Fetch) -> Answer {
@@ -133,7 +151,12 @@ impl Bench {
         let permitted = load.filter(|load| verdict.permits(load, &state.shelf.index));
         let file = permitted.as_ref().and_then(|load| state.shelf.open(&load.loads_file()));
         let (Some(load), Some(file)) = (permitted, file) else {
-            tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
+            let loads_file = format!("{name}.loads");
+            if state.shelf.has(&loads_file) {
+                tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
+            } else {
+                self.note_missing(state, mac, &loads_file);
+            }
             let name = name.chars().take(NAME_KEPT).collect();
             self.observe(state, mac, Fact::LoadsRefused { name });
             return Answer::now(Served::NotFound, Some(mac));

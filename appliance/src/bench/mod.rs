@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Given;
 use crate::ledger::{Ledger, Record, Restored, Ticket};
 use crate::library::{LibraryView, LicenseUse, Shelf};
-use crate::view::PhoneView;
+use crate::view::{PhoneDetail, PhoneView};
 
 mod fetch;
 mod identity;
@@ -185,10 +185,10 @@ impl Bench {
     }
 
     /// One phone, if it was seen or listed.
-    pub fn phone(&self, mac: Mac) -> Option<PhoneView> {
+    pub fn phone(&self, mac: Mac) -> Option<PhoneDetail> {
         let state = self.state();
         let known = state.phones.contains_key(&mac) || state.roster.contains_key(&mac);
-        known.then(|| show::phone(&state, self.now(), mac))
+        known.then(|| show::detail(&state, self.now(), mac))
     }
 
     /// The library as it stands.

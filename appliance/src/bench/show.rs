@@ -6,11 +6,28 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::{State, verdict};
-use crate::view::{Hold, HoldCode, PhoneView, Stage};
+use crate::view::{Hold, HoldCode, MissingName, PhoneDetail, PhoneView, Stage};
 
 pub(super) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
     let macs: BTreeSet<Mac> = state.phones.keys().chain(state.roster.keys()).copied().collect();
     macs.into_iter().map(|mac| phone(state, now, mac)).collect()
+}
+
+/// One phone with what it asked for in vain.
+pub(super) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetail {
+    let missing = state.phones.get(&mac).map(|phone| &phone.journey.missing);
+    let mut missing: Vec<MissingName> = missing
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !state.shelf.has(name))
+        .map(|(name, at)| MissingName {
+            name: name.clone(),
+            nearest: state.shelf.nearest(name),
+            at: Some(*at),
+        })
+        .collect();
+    missing.sort_by_key(|missing| std::cmp::Reverse(missing.at));
+    PhoneDetail { phone: phone(state, now, mac), missing }
 }
 
 pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {

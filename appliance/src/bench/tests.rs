@@ -170,7 +170,7 @@ async fn another_catalog_counts_as_soon_as_it_is_swapped_in() {
     let lab = Lab::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, "8851NR-3PCC.xml", None).await;
-    let held = || lab.bench.phone(A).and_then(|phone| phone.hold).map(|hold| hold.code);
+    let held = || lab.bench.phone(A).and_then(|phone| phone.phone.hold).map(|hold| hold.code);
     assert_eq!(held(), Some(HoldCode::NotEligible), "the procedure of 2019 leaves this model out");
     let rules = lab.bench.state().rules.clone();
     lab.bench.set_rules(rules, Catalog::current(), Vec::new());
@@ -182,7 +182,7 @@ async fn a_foreign_dhcp_server_holds_every_phone_that_is_under_way_and_no_longer
     let lab = Lab::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
-    let hold = || lab.bench.phone(A).unwrap().hold.map(|hold| hold.code);
+    let hold = || lab.bench.phone(A).unwrap().phone.hold.map(|hold| hold.code);
     let before = hold();
     assert_ne!(before, Some(HoldCode::ForeignDhcp));
     lab.bench.set_foreign_dhcp(Ipv4Addr::new(10, 23, 45, 67), Some("192.0.2.1".into()));
@@ -225,7 +225,7 @@ async fn a_page_counts_for_its_phone_alone_and_what_it_contradicts_is_on_record(
     lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
     let visit = visits(&lab, &mut Round::default()).await.remove(0);
     let page = |mac| Page { mac: Some(mac), load: E2M.parse().ok(), ..Page::default() };
-    let load = || lab.bench.phone(A).and_then(|phone| phone.load);
+    let load = || lab.bench.phone(A).and_then(|phone| phone.phone.load);
     let contradictions = || lab.bench.state().phones[&A].journey.contradictions.len();
     lab.bench.page_read(&visit, page(B));
     assert_eq!((load(), contradictions()), (None, 1), "that is another phone's page");

@@ -152,6 +152,7 @@ impl Fake {
         let file = |content: &[u8]| {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(content).unwrap();
+            file.set_modified(UNIX_EPOCH + MODIFIED).unwrap();
             file
         };
         let files = HashMap::from([
@@ -178,11 +179,16 @@ pub async fn open_plane(plane: Fake, limits: Limits) -> Door {
 }
 
 pub async fn open_limited(plane: Fake, limits: Limits, rate: Rate) -> Door {
+    let log = plane.log.clone();
+    Door { log, ..open_any(Arc::new(plane), limits, rate).await }
+}
+
+/// A door to any plane; its log stays empty.
+pub async fn open_any<P: Plane<Tracker = FakeTracker>>(plane: Arc<P>, limits: Limits, rate: Rate) -> Door {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let log = plane.log.clone();
-    let task = tokio::spawn(http::serve(listener, Arc::new(plane), limits, rate, stop.clone()));
-    Door { address, log, stop, task }
+    let task = tokio::spawn(http::serve(listener, plane, limits, rate, stop.clone()));
+    Door { address, log: Log::default(), stop, task }
 }
 
 pub async fn open() -> Door {

@@ -1,5 +1,6 @@
 //! The files at hand: found on disk, checked, and handed out by name. Read-only.
 
+mod find;
 mod inspect;
 pub mod manifest;
 pub mod verify;
@@ -10,21 +11,18 @@ mod walk;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::SystemTime;
 
 use transload_provision::library::Library;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
+pub use find::OpenFile;
 pub use inspect::{HEAD, plausible};
 use manifest::Manifest;
 pub use view::{LibraryView, LicenseUse};
 pub use walk::direction_of;
-use walk::{Found, Place, Stamp};
+use walk::{Found, Place};
 
 use crate::error::{Exit, Failure};
 
@@ -44,11 +42,16 @@ pub struct Shelf {
     state: PathBuf,
     direction: Direction,
     walked: walk::Walk,
+    /// Firmware, and what lies straight in `extra/`, by name in lower case.
     files: BTreeMap<String, Found>,
+    /// What lies in folders of `extra/`, by folders and name in lower case.
+    in_folders: BTreeMap<String, Found>,
+    /// Under which of those a bare name is found first.
+    folders_of: BTreeMap<String, String>,
     licenses: BTreeMap<(Direction, Mac), Found>,
 }
 
-/// Two files of one name and different content. Phones ask for bare names, so only one of them is ever given.
+/// Two files of one name and different content, of which only one is ever given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The one that phones get: the first in the order of paths.
@@ -64,21 +67,6 @@ pub struct Unusable {
     pub path: PathBuf,
     /// Why, and what to do.
     pub cause: String,
-}
-
-/// A file opened for one transfer. It keeps its content, even if another takes its place meanwhile.
-#[derive(Debug, Clone)]
-pub struct OpenFile {
-    /// To be read at positions; it may be shared.
-    pub file: Arc<File>,
-    /// Bytes.
-    pub size: u64,
-    /// When its content was last changed.
-    pub modified: SystemTime,
-    /// Its name on disk, without folders.
-    pub name: String,
-    /// HTTP's entity tag, quotes included (RFC 9110 §8.8.3); another one whenever the content is another.
-    pub etag: String,
 }
 
 /// A folder of the library cannot be read.
@@ -127,6 +115,8 @@ impl Shelf {
             state: state.to_owned(),
             direction,
             files: BTreeMap::new(),
+            in_folders: BTreeMap::new(),
+            folders_of: BTreeMap::new(),
             licenses: BTreeMap::new(),
             walked,
         };
@@ -138,6 +128,13 @@ impl Shelf {
                     cause: "its folder tells no direction; put licenses into licenses/e2m or licenses/m2e"
                         .into(),
                 }),
+                // Locales have a folder each, with files of the same names.
+                Place::Extra if found.inner != found.name => {
+                    let key = found.inner.to_ascii_lowercase();
+                    let bare = found.name.to_ascii_lowercase();
+                    shelf.folders_of.entry(bare).or_insert_with(|| key.clone());
+                    keep_first(&mut shelf.in_folders, key, found, &mut shelf.conflicts);
+                }
                 Place::Firmware | Place::Extra => {
                     let key = found.name.to_ascii_lowercase();
                     keep_first(&mut shelf.files, key, found, &mut shelf.conflicts);
@@ -203,20 +200,6 @@ impl Shelf {
         };
         self.unusable.push(Unusable { path: found.path, cause: cause.into() });
     }
-
-    /// Opens a firmware file or one of `extra/` by its bare name, in any letter case. `None` if there is none, and
-    /// if it is not the file that was scanned: one that changed is handed out when it has been looked at again.
-    pub fn open(&self, name: &str) -> Option<OpenFile> {
-        open(self.files.get(&name.to_ascii_lowercase())?)
-    }
-
-    /// Opens a phone's license.
-    pub fn open_license(&self, direction: Direction, mac: Mac) -> Option<OpenFile> {
-        if !self.index.licensed(direction, mac) {
-            return None;
-        }
-        open(self.licenses.get(&(direction, mac))?)
-    }
 }
 
 fn keep_first<K: Ord>(files: &mut BTreeMap<K, Found>, key: K, found: Found, conflicts: &mut Vec<Conflict>) {
@@ -225,22 +208,4 @@ fn keep_first<K: Ord>(files: &mut BTreeMap<K, Found>, key: K, found: Found, conf
         Some(first) if inspect::same_content(first, &found) => {}
         Some(first) => conflicts.push(Conflict { served: first.path.clone(), ignored: found.path }),
     }
-}
-
-fn open(found: &Found) -> Option<OpenFile> {
-    // The path was without links when scanned; if it is still, nothing on the way was replaced by one.
-    if std::fs::canonicalize(&found.path).ok()? != found.path {
-        return None;
-    }
-    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(&found.path).ok()?;
-    let metadata = file.metadata().ok()?;
-    let stamp = Stamp::of(&metadata);
-    (metadata.is_file() && stamp == found.stamp).then(|| OpenFile {
-        file: Arc::new(file),
-        size: stamp.size,
-        modified: stamp.modified,
-        name: found.name.clone(),
-        etag: stamp.etag(),
-    })
 }

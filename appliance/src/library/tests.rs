@@ -160,6 +160,48 @@ fn of_two_files_with_one_name_the_first_is_served_and_the_other_is_told() {
 }
 
 #[test]
+fn folders_of_extra_count_and_those_that_phones_put_before_names_do_not() {
+    let state = state();
+    put(&state, "extra/English_United_States/be-sip.jar", b"hello");
+    put(&state, "extra/French_France/be-sip.jar", b"salut");
+    put(&state, "extra/Desktops/320x196x4/List.xml", b"list");
+    put(&state, "extra/Ringlist.xml", b"rings");
+    let shelf = scan(&state);
+    for (inner, expected) in [
+        ("French_France/be-sip.jar", "salut"),
+        ("french_france/BE-SIP.jar", "salut"),
+        ("any/prefix/English_United_States/be-sip.jar", "hello"),
+        ("desktops/320x196x4/list.xml", "list"),
+        ("320x196x4/Ringlist.xml", "rings"),
+        ("List.xml", "list"),
+        ("be-sip.jar", "hello"),
+        ("001234AB45DE/1/kern.a.sbn", "ker"),
+    ] {
+        assert_eq!(content(shelf.open(inner)), expected, "{inner}");
+    }
+    for inner in ["German_Germany/be-sip.jar", "320x196x4/List.xml", "French_France", "French_France/"] {
+        assert!(shelf.open(inner).is_none(), "{inner}: another language, or a folder");
+    }
+    assert!(shelf.conflicts.is_empty(), "{:?}", shelf.conflicts);
+}
+
+#[test]
+fn the_nearest_name_is_one_that_could_be_meant() {
+    let state = state();
+    put(&state, "extra/French_France/be-sip.jar", b"salut");
+    let shelf = scan(&state);
+    for (asked, nearest) in [
+        ("kern.b.sbn", Some("kern.a.sbn")),
+        ("sip88xx.12-5-1SR1-5.loads", Some("sip88xx.12-5-1SR1-4.loads")),
+        ("french-france/be-sip.jar", Some("French_France/be-sip.jar")),
+        ("g3-tones.xml", None),
+        ("", None),
+    ] {
+        assert_eq!(shelf.nearest(asked).as_deref(), nearest, "{asked}");
+    }
+}
+
+#[test]
 fn links_never_lead_out() {
     let state = state();
     let firmware = state.path().join("firmware");

@@ -31,6 +31,8 @@ pub(super) struct Found {
     pub(super) place: Place,
     /// The name under which it was found.
     pub(super) name: String,
+    /// That with the folders it lies in below the one of its place, joined by `/`.
+    pub(super) inner: String,
     /// Without links; where the name is a link, what it leads to.
     pub(super) path: PathBuf,
     pub(super) stamp: Stamp,
@@ -155,9 +157,11 @@ impl Walk {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return self.refuse(path, "no phone can ask for such a name; rename it".into());
         };
+        let inner = path.strip_prefix(root).unwrap_or(&path);
         self.files.push(Found {
-            place: place.of(path.strip_prefix(root).unwrap_or(&path)),
+            place: place.of(inner),
             name: name.to_owned(),
+            inner: inner.to_string_lossy().into_owned(),
             path: real,
             stamp: Stamp::of(&metadata),
         });

@@ -264,7 +264,7 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
-    let performance = told(perform(&config, None, &folder, players).await);
+    let performance = told(perform(&config, None, &folder, players, None).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     let ends: Vec<_> = performance
         .endings

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::doors::Track;
 use crate::doors::carrier::{Arrival, Carrier, PIECE, Piece};
 use crate::doors::rate::{self, Rate};
+use crate::library::OpenFile;
 
 /// Content up to this length is held, in bytes: it leaves together with its headers.
 const SHORT: u64 = 16 * 1024;
@@ -26,7 +27,7 @@ const WARM: usize = 64 * 1024;
 /// Where content comes from.
 pub(super) enum Source {
     Memory(Bytes),
-    Disk(Arc<File>),
+    Disk(OpenFile),
 }
 
 /// Content of known length, and who follows its transfer.
@@ -134,7 +135,11 @@ impl<T: Track> Content<T> {
             // Only HEAD's, of which nothing is sent.
             (Source::Disk(_), None) => return Poll::Ready(Ok(Piece::none())),
         };
-        let (file, carrier) = (Arc::clone(file), carrier.clone());
+        // Half of one file and half of another would be worse than a transfer that breaks.
+        if !file.is_unchanged() {
+            return Poll::Ready(Err(io::Error::other("it was written to while it was being sent")));
+        }
+        let (file, carrier) = (Arc::clone(&file.file), carrier.clone());
         let (position, length) = (self.position, ready!(self.poll_turn(context)));
         let held = if let Some(reading) = &mut self.reading {
             let read = ready!(Pin::new(reading).poll(context));

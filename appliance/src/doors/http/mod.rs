@@ -5,6 +5,8 @@ mod body;
 mod conditional;
 
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
@@ -89,8 +91,9 @@ async fn answer<P: Plane>(
         }
         Served::File(open) => {
             let content_type = content_type(&open.name);
-            let file = Representation { length: open.size, etag: open.etag, modified: Some(open.modified) };
-            (Source::Disk(open.file), content_type, file)
+            let (etag, modified) = (open.etag.clone(), Some(open.modified));
+            let file = Representation { length: open.size, etag, modified };
+            (Source::Disk(open), content_type, file)
         }
     };
     let phone = caller.peer.ip();

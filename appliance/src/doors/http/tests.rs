@@ -194,8 +194,7 @@ async fn a_file_cut_short_on_disk_ends_the_connection() {
     file.set_len(3_000_000).unwrap();
     plane.cut.insert("cut.sbn", (file, 8_000_000));
     let door = open_plane(plane, Limits::default()).await;
-    let (head, content) = door.get("/cut.sbn", "").await;
-    assert!(head.contains("content-length: 8000000\r\n"), "{head}");
+    let (_, content) = door.get("/cut.sbn", "").await;
     assert!(content.len() < 8_000_000, "{}", content.len());
     assert_eq!(door.log.end().await.0, Seen::Broken);
     assert!(door.log.causes()[0].contains("the file"), "{:?}", door.log.causes());
