@@ -10,26 +10,18 @@ slowest client got of the mean. Exit status 1 if a target is missed.
 """
 
 import argparse
-import json
 import os
 import pwd
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(HERE))
-if "TRANSLOAD" not in os.environ:
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "..", "..", "target"))
-    os.environ["TRANSLOAD"] = os.path.join(target, "release", "transload")
+from http_clients import ADDRESS, Clients
 
-from netns import Switch  # noqa: E402
-from server import ADDRESS, Server  # noqa: E402
+from netns import Switch
 
 NGINX_PORT = 8081
-FIRST_CLIENT = "10.24.0.1"
 FILES = {"large": ("rootfs88xx.bench.sbn", 80_000_000), "small": ("Ringlist.xml", 2_000)}
 # The least that is asked for: ours over nginx's rate; and the slowest client's over the mean.
 TARGET = {"large": 0.8, "small": 0.5}
@@ -46,20 +38,14 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Switch() as switch:
         os.chmod(folder, 0o755)
-        load = os.path.join(folder, "http_load")
-        subprocess.run(["cc", "-O2", "-o", load, os.path.join(HERE, "http_load.c")], check=True)
-        host = switch.host("srv", address=f"{ADDRESS}/24")
-        clients = switch.host("clients", address="10.23.45.2/24")
-        clients.ip("route", "add", "local", "10.24.0.0/16", "dev", "lo")
-        host.ip("route", "add", "10.24.0.0/16", "via", "10.23.45.2")
-        ours = Server(host, os.path.join(folder, "server"), sections={"dhcp": {"enabled": False}})
+        bench = Clients(switch, folder)
+        ours = bench.server
         for name, size in FILES.values():
-            with open(os.path.join(ours.state, "firmware", name), "wb") as file:
-                file.write(os.urandom(size))
+            bench.file(name, size)
         ours.start()
-        nginx = start_nginx(host, folder, os.path.join(ours.state, "firmware"))
+        nginx = start_nginx(bench.host, folder, os.path.join(ours.state, "firmware"))
         try:
-            missed = compare(arguments, clients, load, {"nginx": [nginx], "transload": [ours.pid()]})
+            missed = compare(arguments, bench, {"nginx": [nginx], "transload": [ours.pid()]})
             print(f"transload's memory at its largest: {memory(ours.pid()):.0f} MB")
         finally:
             os.kill(nginx, 15)
@@ -88,7 +74,7 @@ def start_nginx(host, folder, root):
     return process.pid
 
 
-def compare(arguments, host, load, servers):
+def compare(arguments, bench, servers):
     missed = []
     print(f"{'file':6} {'clients':>7}   {'nginx':>12} {'transload':>12} {'ratio':>6}   "
           f"{'nginx CPU':>11} {'ours':>11}   slowest/mean")
@@ -101,12 +87,7 @@ def compare(arguments, host, load, servers):
                 for server in list(targets) if turn % 2 else reversed(targets):
                     port, path = targets[server]
                     before = cpu(servers[server])
-                    done = host.run(load, ADDRESS, port, FIRST_CLIENT, clients, arguments.seconds, path)
-                    if done.returncode != 0:
-                        raise SystemExit(done.stderr.decode())
-                    run = json.loads(done.stdout)
-                    if run["refused"] or run["errors"]:
-                        raise SystemExit(f"{server}: {run}")
+                    run = bench.load(port, clients, arguments.seconds, path)
                     run["server_cpu"] = cpu(servers[server]) - before
                     runs[server].append(run)
             unit = 1e6 if file == "large" else 1

@@ -237,3 +237,38 @@ async fn a_page_counts_for_its_phone_alone_and_what_it_contradicts_is_on_record(
     lab.bench.page_read(&visit, page(A));
     assert_eq!(load().as_deref(), Some(MPP), "it has another address by now: who answered at the old one?");
 }
+
+#[tokio::test]
+async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    for path in [
+        "/rootfs88xx.12-5-1SR1-5.sbn",
+        "sip88xx.12-5-1SR1-5.loads",
+        "\\French_France\\be-sip.jar",
+        "CTLFile.tlv",
+    ] {
+        assert_eq!(lab.text(AT_A, path, None).await, "", "{path}");
+    }
+    let missing = lab.bench.phone(A).unwrap().missing;
+    let mut told: Vec<_> =
+        missing.iter().map(|missing| (missing.name.as_str(), missing.nearest.as_deref())).collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("French_France/be-sip.jar", None),
+            ("rootfs88xx.12-5-1SR1-5.sbn", Some("rootfs88xx.12-5-1SR1-4.sbn")),
+            ("sip88xx.12-5-1SR1-5.loads", Some("sip88xx.12-5-1SR1-4.loads")),
+        ]
+    );
+    assert!(lab.bench.phone(B).is_none());
+
+    // What arrives is missing no longer.
+    let folder = lab.state.path().join("extra/French_France");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("be-sip.jar"), "jar").unwrap();
+    lab.bench.set_shelf(lab.bench.shelf().rescan().unwrap().unwrap());
+    assert_eq!(lab.text(AT_A, "french_france/be-sip.jar", None).await, "a file");
+    assert_eq!(lab.bench.phone(A).unwrap().missing.len(), 2);
+}

@@ -48,20 +48,19 @@ impl Shelf {
     /// alone is asked for. `None` if there is none, and if it is not the file that was scanned: one that changed is
     /// handed out when it has been looked at again.
     pub fn open(&self, inner: &str) -> Option<OpenFile> {
+        open(self.find(inner)?)
+    }
+
+    fn find(&self, inner: &str) -> Option<&Found> {
         let wanted = inner.to_ascii_lowercase();
         let mut tails = names::tails(&wanted);
         let found = tails.find_map(|tail| self.in_folders.get(tail).or_else(|| self.files.get(tail)));
-        open(found.or_else(|| self.in_any_folder(&wanted))?)
+        found.or_else(|| self.in_folders.get(self.folders_of.get(&wanted)?))
     }
 
-    /// Whether there is a firmware file of this name, or one straight in `extra/`.
-    pub fn has(&self, name: &str) -> bool {
-        self.files.contains_key(&name.to_ascii_lowercase())
-    }
-
-    /// The first file in a folder of `extra/` that has this name.
-    fn in_any_folder(&self, name: &str) -> Option<&Found> {
-        self.in_folders.get(self.folders_of.get(name)?)
+    /// Whether [`Self::open`] would look at any file for this.
+    pub fn has(&self, inner: &str) -> bool {
+        self.find(inner).is_some()
     }
 
     /// Opens a phone's license.
