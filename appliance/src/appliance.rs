@@ -104,6 +104,9 @@ impl Appliance {
             .map_err(|error| segment::cannot_bind("the API", place.admin, &error))?;
         let links = segments.links(clear);
         let dhcp_server = start_dhcp(config, served, links, &bench, clock, leases)?;
+        if let Some(server) = &dhcp_server {
+            bench.attach(server);
+        }
         let segments = Arc::new(segments.with(config, dhcp_server.clone()));
 
         let stop = CancellationToken::new();

@@ -31,6 +31,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Show the phones, as the running bench sees them
     Status(StatusArgs),
+    /// Say why a phone got what it got, and what it will get next; exit status 1 if it is held or unknown
+    Explain(ExplainArgs),
     /// Write what others need to know, as files
     Export(ExportArgs),
     /// Stop phones before their next hop
@@ -166,6 +168,17 @@ pub struct StatusArgs {
     #[arg(long)]
     pub watch: bool,
     /// A JSON array instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The phone's MAC address, in any common spelling
+    #[arg(value_name = "MAC")]
+    pub mac: String,
+    /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }

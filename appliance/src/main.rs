@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod doors;
 mod error;
+mod explain;
 mod export;
 mod home;
 mod import;
@@ -64,6 +65,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Rehearse(args) => on_runtime(rehearse::rehearse(&configuration(cli)?, args)).map(done),
         Command::Check(args) => check::run(&configuration(cli)?, args),
         Command::Import(args) => import::run(&configuration(cli)?, args),
+        Command::Explain(args) => explain::run(&configuration(cli)?, args),
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
         Command::Export(args) => export::run(&configuration(cli)?, args).map(done),
         Command::Hold(args) => operate::act(&configuration(cli)?, args, Act::Hold).map(done),

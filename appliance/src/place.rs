@@ -22,10 +22,8 @@ pub struct Place {
 impl Place {
     /// The bench's own address, as far as it is known now.
     pub fn server(&self) -> Ipv4Addr {
-        let own = self.segments.first();
-        let standing = own.and_then(|segment| segment.look().ok()).map(|standing| standing.network);
-        let wanted = || own.and_then(|segment| segment.address);
-        standing.or_else(wanted).map_or(Ipv4Addr::UNSPECIFIED, |network| network.address)
+        let own = self.segments.first().and_then(Segment::network_now);
+        own.map_or(Ipv4Addr::UNSPECIFIED, |network| network.address)
     }
 }
 

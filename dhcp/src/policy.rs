@@ -55,6 +55,8 @@ pub struct Grant {
     pub server_name: Option<String>,
     /// `file`, at most 127 octets.
     pub boot_file: Option<String>,
+    /// It is expected here: where addresses are short, it may take one that is offered to somebody who is not.
+    pub expected: bool,
     /// Options always sent, requested or not, winning over the network's; the reservation's win over these.
     pub options: Vec<(u8, Vec<u8>)>,
 }

@@ -74,6 +74,8 @@ struct Offer {
     made: u64,
     /// Nobody else answered for the address.
     tried: bool,
+    /// To a client that is expected here.
+    expected: bool,
 }
 
 #[derive(Debug)]
@@ -172,6 +174,7 @@ impl Table {
         client: &Identity,
         requested: Option<Ipv4Addr>,
         now: u64,
+        expected: bool,
     ) -> Option<Ipv4Addr> {
         self.drop_stale_offers(now);
         let wishes = [
@@ -187,10 +190,11 @@ impl Table {
                 self.reusable.first().filter(|(expires, _)| *expires <= now).map(|(_, address)| *address)
             })
             .or_else(|| self.take_old_offer(now))
+            .or_else(|| if expected { self.take_offer_of_unexpected(now) } else { None })
     }
 
     /// Keeps an address for a client until it asks for it or `offer_hold` has passed.
-    pub(crate) fn offer(&mut self, address: Ipv4Addr, client: &Identity, now: u64) {
+    pub(crate) fn offer(&mut self, address: Ipv4Addr, client: &Identity, now: u64, expected: bool) {
         match self.offers.get(&address) {
             Some(offer) if offer.to == *client && now.saturating_sub(offer.made) < self.offer_hold / 2 => {
                 return;
@@ -209,7 +213,7 @@ impl Table {
             }
         }
         self.returned.remove(&address);
-        self.offers.insert(address, Offer { to: client.clone(), made: now, tried: false });
+        self.offers.insert(address, Offer { to: client.clone(), made: now, tried: false, expected });
         self.offers_by_key.insert(client.key.clone(), address);
         self.offer_queue.push_back((now, address));
         self.relist(address);
@@ -334,6 +338,20 @@ impl Table {
             }
         }
         None
+    }
+
+    /// A flood of clients that nobody knows must not keep the others from an address: the oldest offer to one of them
+    /// is withdrawn, however new.
+    fn take_offer_of_unexpected(&mut self, now: u64) -> Option<Ipv4Addr> {
+        let common = self.offer_queue.iter().find(|(made, address)| {
+            let open = self.offers.get(address).is_some_and(|offer| offer.made == *made && !offer.expected);
+            let lease = self.leases.get(address);
+            let leased = lease.is_some_and(|lease| lease.record.holds(now) || lease.write != Write::Saved);
+            open && !leased && self.is_common(*address)
+        });
+        let (_, address) = *common?;
+        self.remove_offer(address);
+        Some(address)
     }
 
     /// A clock set back ends an offer too: better than keeping it for as long as the clock jumped.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use transload_provision::journey::{Act, Means, Restart};
 use transload_provision::mac::Mac;
 
+use crate::bench::explain::Explanation;
 use crate::bench::{Bench, Refusal};
 use crate::doors::connections::{self, Limits};
 use crate::library::LibraryView;
@@ -37,6 +38,8 @@ pub trait Board: Send + Sync + 'static {
     fn phones(&self) -> Vec<PhoneView>;
     /// One phone, if it was seen or listed.
     fn phone(&self, mac: Mac) -> Option<PhoneDetail>;
+    /// Why a client got what it got, and what it will get next.
+    fn explain(&self, mac: Mac) -> Explanation;
     /// The library as it stands.
     fn library_view(&self) -> LibraryView;
     /// The operator's hand on a journey; on record when this is answered.
@@ -52,6 +55,10 @@ impl Board for Bench {
 
     fn phone(&self, mac: Mac) -> Option<PhoneDetail> {
         self.phone(mac)
+    }
+
+    fn explain(&self, mac: Mac) -> Explanation {
+        self.explain(mac)
     }
 
     fn library_view(&self) -> LibraryView {
@@ -88,6 +95,7 @@ fn router<B: Board>(board: Arc<B>, access: Access) -> Router {
         .route("/api/phones", get(phones::<B>))
         .route("/api/phones/{mac}", get(phone::<B>))
         .route("/api/phones/{mac}/{what}", post(operate::operate::<B>))
+        .route("/api/phones/{mac}/explain", get(explain::<B>))
         .route("/api/library", get(library::<B>))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
@@ -105,6 +113,7 @@ async fn index() -> &'static str {
         "\n\nGET /api/phones          the phones, and what each needs\n",
         "GET /api/phones/{mac}    one phone\n",
         "POST /api/phones/{mac}/{hold|release|retry|restart}    the operator's hand\n",
+        "GET /api/phones/{mac}/explain    why it got what it got, and what it will get next\n",
         "GET /api/library         firmware and licenses at hand\n",
         "GET /healthz             whether this answers\n",
     )
@@ -124,6 +133,13 @@ async fn phone<B: Board>(State(board): State<Arc<B>>, Path(mac): Path<String>) -
             },
             |phone| Json(phone).into_response(),
         ),
+    }
+}
+
+async fn explain<B: Board>(State(board): State<Arc<B>>, Path(mac): Path<String>) -> Response {
+    match mac.parse::<Mac>() {
+        Err(error) => Problem::new(StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Ok(mac) => Json(board.explain(mac)).into_response(),
     }
 }
 

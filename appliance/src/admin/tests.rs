@@ -32,6 +32,17 @@ impl Board for Fake {
         })
     }
 
+    fn explain(&self, mac: Mac) -> Explanation {
+        let known = self.phones().into_iter().find(|phone| phone.mac == mac);
+        serde_json::from_value(json!({
+            "mac": mac, "phone": known, "listed": false, "network": null, "lease": null, "reservation": null,
+            "class": {"name": "enterprise", "why": "because"}, "vendor_class": null, "options": [],
+            "belief": {"load": null, "evidence": "none"}, "hold": null, "last_dhcp": null,
+            "next": {"what": "nothing", "load": null, "summary": "nothing"}
+        }))
+        .unwrap()
+    }
+
     fn library_view(&self) -> LibraryView {
         let state = tempfile::tempdir().unwrap();
         Shelf::scan(state.path(), transload_provision::load::Direction::E2m).unwrap().view()
@@ -91,6 +102,9 @@ async fn phones_are_shown_as_the_contract_has_them() {
     for spelling in ["001234AB45DE", "00:12:34:ab:45:de", "SEP001234AB45DE"] {
         assert_eq!(get(address, &format!("/api/phones/{spelling}"), "").await.2, expected, "{spelling}");
     }
+    let (status, _, body) = get(address, "/api/phones/001234AB45DE/explain", "").await;
+    assert_eq!((status, &body["phone"], &body["class"]["why"]), (200, &expected, &json!("because")));
+    assert_eq!(get(address, "/api/phones/nobody/explain", "").await.0, 400);
     let (status, _, body) = get(address, "/api/library", "").await;
     assert_eq!((status, body["loads"].clone()), (200, json!([])));
     assert_eq!(get(address, "/healthz", "").await.0, 200);

@@ -39,6 +39,11 @@ impl Addresses {
         self.speakers.remove(&address);
     }
 
+    /// The address of a client's lease.
+    pub(super) fn leased_to(&self, mac: Mac) -> Option<Ipv4Addr> {
+        self.leased_to.get(&mac).copied()
+    }
+
     /// The address was given back.
     pub(super) fn free(&mut self, address: Ipv4Addr) {
         if let Some(mac) = self.leases.remove(&address) {

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use transload_dhcp::MessageType;
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::{ClientKey, LeaseRecord};
@@ -13,8 +14,9 @@ use transload_provision::mac::Mac;
 use transload_provision::options::{
     Layer, Origin, PhoneOptions, Resolved, Sourced, Steering, find_class, phone_options, resolve,
 };
+use transload_provision::time::Time;
 
-use super::{Bench, State};
+use super::{Bench, STRANGERS_KEPT, State};
 use crate::config::Reserved;
 use crate::ledger::{self, Record};
 
@@ -22,16 +24,64 @@ impl Policy for Bench {
     fn decide(&self, client: &Client<'_>) -> Verdict {
         let mac = Mac(client.mac);
         let mut state = self.state();
-        let verdict = if is_phone(&state, client, mac) {
+        let verdict = if is_phone_by(&state, mac, client.vendor_class, client.request_list) {
             self.note(&mut state, client, mac);
             Some(self.assess(&state, mac))
         } else {
             None
         };
         match given(&state, &Asker::of(client), verdict.as_ref(), grant) {
-            Some(grant) => Verdict::Grant(grant),
+            Some(grant) => Verdict::Grant(Grant { expected: is_expected(&state, mac), ..grant }),
             None => Verdict::Ignore { reason: no_phone(client.vendor_class) },
         }
+    }
+}
+
+/// Whether it is listed, or has shown that it is no made-up client: such a one goes before the others where addresses
+/// are short.
+fn is_expected(state: &State, mac: Mac) -> bool {
+    state.roster.contains_key(&mac) || state.phones.get(&mac).is_some_and(|phone| phone.written)
+}
+
+/// What came of a client's last DHCP message.
+#[derive(Debug, Clone)]
+pub(super) struct LastDhcp {
+    at: Time,
+    kind: MessageType,
+    outcome: Outcome,
+    address: Option<Ipv4Addr>,
+    pub(super) vendor_class: Option<Vec<u8>>,
+    pub(super) request_list: Vec<u8>,
+}
+
+impl LastDhcp {
+    fn of(event: &Event) -> Self {
+        Self {
+            at: Time(event.at),
+            kind: event.kind,
+            outcome: event.outcome.clone(),
+            address: event.address,
+            vendor_class: event.vendor_class.clone(),
+            request_list: event.request_list.clone(),
+        }
+    }
+
+    /// For a technician.
+    pub(super) fn shown(&self, now: Time) -> String {
+        let address = self.address.map_or_else(|| "no address".to_owned(), |address| address.to_string());
+        let came = match &self.outcome {
+            Outcome::Offered => format!("{address} was offered"),
+            Outcome::Acknowledged => format!("{address} was given"),
+            Outcome::Informed => "options were given, without a lease".to_owned(),
+            Outcome::Refused(why) => format!("{address} was refused: {why}"),
+            Outcome::Released => format!("{address} was given back"),
+            Outcome::Declined => format!("{address} was declined: somebody else uses it"),
+            Outcome::Conflict(user) => format!("{address} was not offered: {} uses it", Mac(*user).colons()),
+            Outcome::ChoseOther(other) => format!("it took the offer of another server, {other}"),
+            Outcome::Ignored(why) => format!("no answer: {why}"),
+            Outcome::NotSaved(why) => format!("no answer, because the lease could not be saved: {why}"),
+        };
+        format!("{:?} {} s ago: {came}", self.kind, (now - self.at).as_secs())
     }
 }
 
@@ -111,22 +161,23 @@ fn grant(told: &Resolved<'_>) -> Grant {
             .filter(special)
             .map(|option| (option.code, option.value.clone()))
             .collect(),
+        ..Grant::default()
     }
 }
 
 /// A phone says so by its vendor class, was seen before, or is in the roster. A Cisco address that asks for
 /// what phones ask for counts too: some send no vendor class.
-fn is_phone(state: &State, client: &Client<'_>, mac: Mac) -> bool {
+pub(super) fn is_phone_by(state: &State, mac: Mac, vendor_class: Option<&[u8]>, requests: &[u8]) -> bool {
     state.phones.contains_key(&mac)
         || state.roster.contains_key(&mac)
-        || client::dhcp(client.vendor_class, client.request_list, mac).is_some()
-        || (client.vendor_class.is_none()
+        || client::dhcp(vendor_class, requests, mac).is_some()
+        || (vendor_class.is_none()
             && client::is_cisco_oui(mac.oui())
-            && client::request_list(client.request_list).is_some())
+            && client::request_list(requests).is_some())
 }
 
 /// Why a client gets no answer.
-fn no_phone(vendor_class: Option<&[u8]>) -> String {
+pub(super) fn no_phone(vendor_class: Option<&[u8]>) -> String {
     let said = vendor_class.map_or("nothing".into(), |class| {
         class
             .iter()
@@ -158,9 +209,24 @@ impl Bench {
         }
     }
 
+    fn remember(&self, mac: Mac, event: &Event) {
+        let mut state = self.state();
+        if let Some(phone) = state.phones.get_mut(&mac) {
+            // What it said of itself, its journey has.
+            let last = LastDhcp { vendor_class: None, request_list: Vec::new(), ..LastDhcp::of(event) };
+            phone.last_dhcp = Some(Box::new(last));
+            return;
+        }
+        if state.strangers.len() >= STRANGERS_KEPT && !state.strangers.contains_key(&mac) {
+            state.strangers.clear();
+        }
+        state.strangers.insert(mac, LastDhcp::of(event));
+    }
+
     /// Takes in what came of a DHCP message.
     pub fn dhcp_event(&self, event: &Event) {
         let (mac, address) = (Mac(event.mac), event.address);
+        self.remember(mac, event);
         match (&event.outcome, address) {
             (Outcome::Acknowledged, Some(address)) => {
                 let mut state = self.state();

@@ -1,10 +1,11 @@
 //! The running appliance's mind: it turns what the doors see into observations, keeps every phone's journey
 //! beside the ledger, and answers by what `provision` decides. One lock, held for short computations only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use transload_dhcp::server::Server as DhcpServer;
 use transload_provision::catalog::Catalog;
 use transload_provision::journey::{Assessment, Context, Fact, Journey, Observation, assess, under_way};
 use transload_provision::mac::Mac;
@@ -19,9 +20,11 @@ use crate::ledger::{Ledger, Record, Restored, Ticket};
 use crate::library::{LibraryView, LicenseUse, Shelf};
 use crate::view::{PhoneDetail, PhoneView};
 
+pub mod explain;
 mod fetch;
 mod identity;
 mod leases;
+mod offline;
 mod pages;
 mod registrar;
 mod show;
@@ -29,13 +32,20 @@ mod show;
 mod tests;
 mod tracker;
 
+use explain::Explanation;
 use identity::Addresses;
+use leases::LastDhcp;
+pub use offline::{Offline, offline};
 pub use pages::{Round, Visit};
 pub use registrar::{Errand, Refusal};
 pub use tracker::Tracker;
 
 /// Phones kept beyond the roster's; a flood of made-up addresses ends here.
 const PHONES_KEPT: usize = 10_000;
+/// Phones kept that have only asked for an address and not taken it yet; the latest.
+const NEWCOMERS_KEPT: usize = 4096;
+/// Other clients whose last DHCP message is remembered.
+const STRANGERS_KEPT: usize = 1024;
 /// Observations of one phone in the ledger before they are folded into a snapshot.
 const FOLD_AFTER: u32 = 256;
 
@@ -59,6 +69,8 @@ pub struct Bench {
     clock: Clock,
     ledger: Ledger,
     state: Mutex<State>,
+    /// Who knows the leases.
+    dhcp: OnceLock<Weak<DhcpServer>>,
 }
 
 struct State {
@@ -67,6 +79,10 @@ struct State {
     roster: BTreeMap<Mac, Entry>,
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
+    /// Phones that were not written down when they were first heard, oldest first; some are by now, or are gone.
+    newcomers: VecDeque<Mac>,
+    /// Clients that are no phones.
+    strangers: HashMap<Mac, LastDhcp>,
     addresses: Addresses,
     /// When each phone is to be looked at again, if it may have to be restarted then.
     agenda: HashMap<Mac, Time>,
@@ -87,13 +103,17 @@ struct Phone {
     journey: Box<Journey>,
     /// Observations in the ledger since its snapshot.
     unfolded: u32,
+    /// It is in the ledger. One that is not listed gets there once it has taken an address or asked for a file.
+    written: bool,
     /// Our address where it was heard last, since the program started.
     heard_at: Option<Ipv4Addr>,
+    /// Since the program started.
+    last_dhcp: Option<Box<LastDhcp>>,
 }
 
 impl Phone {
     fn new(journey: Journey) -> Self {
-        Self { journey: Box::new(journey), unfolded: 0, heard_at: None }
+        Self { journey: Box::new(journey), unfolded: 0, written: true, heard_at: None, last_dhcp: None }
     }
 }
 
@@ -112,12 +132,15 @@ impl Bench {
         let bench = Arc::new(Self {
             clock,
             ledger,
+            dhcp: OnceLock::new(),
             state: Mutex::new(State {
                 rules,
                 catalog,
                 roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
                 shelf: Arc::new(shelf),
                 phones,
+                newcomers: VecDeque::new(),
+                strangers: HashMap::new(),
                 addresses: Addresses::default(),
                 agenda: HashMap::new(),
                 errands: Vec::new(),
@@ -189,6 +212,20 @@ impl Bench {
         let state = self.state();
         let known = state.phones.contains_key(&mac) || state.roster.contains_key(&mac);
         known.then(|| show::detail(&state, self.now(), mac))
+    }
+
+    /// Why a client got what it got, and what it will get next.
+    pub fn explain(&self, mac: Mac) -> Explanation {
+        let address = self.state().addresses.leased_to(mac);
+        let server = self.dhcp.get().and_then(Weak::upgrade);
+        let lease = server.zip(address).and_then(|(server, address)| server.lease(address));
+        explain::explain(&self.state(), self.now(), mac, lease.as_ref().filter(|lease| lease.mac == mac.0))
+    }
+
+    /// Tells it who knows the leases.
+    pub fn attach(&self, dhcp: &Arc<DhcpServer>) {
+        // There is one server in the life of a bench.
+        let _ = self.dhcp.set(Arc::downgrade(dhcp));
     }
 
     /// The library as it stands.
@@ -327,21 +364,60 @@ impl Bench {
     }
 }
 
-/// Adds a fact to its phone's journey. `None` where there is no room for one more phone.
+/// Adds a fact to its phone's journey. `None` where there is no room for one more phone, or nothing is to be written:
+/// whoever has only ever asked for an address may be made up, and is kept in memory alone, while there is room.
 fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
-    let room = state.phones.len() < PHONES_KEPT + state.roster.len();
-    if !room && !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
+    let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
+    if !state.phones.contains_key(&mac) {
+        let listed = state.roster.contains_key(&mac);
+        let room = state.phones.len() < PHONES_KEPT + NEWCOMERS_KEPT + state.roster.len();
+        if !listed && only_dhcp {
+            state.make_room();
+            state.newcomers.push_back(mac);
+        } else if !listed && !room {
+            return None;
+        }
+        let written = listed || !only_dhcp;
+        state.phones.insert(mac, Phone { written, ..Phone::new(Journey::new(mac, observation.at)) });
+    }
+    let phone = state.phones.get_mut(&mac)?;
+    phone.journey.observe(observation);
+    if phone.written {
+        phone.unfolded += 1;
+        state.agenda.insert(mac, observation.at);
+        let json = serde_json::to_string(observation).ok()?;
+        return Some(Record::Observation { mac, at: observation.at, json });
+    }
+    if only_dhcp {
         return None;
     }
-    let phone = state.phones.entry(mac).or_insert_with(|| Phone::new(Journey::new(mac, observation.at)));
-    phone.journey.observe(observation);
-    phone.unfolded += 1;
+    phone.written = true;
     state.agenda.insert(mac, observation.at);
-    let json = serde_json::to_string(observation).ok()?;
-    Some(Record::Observation { mac, at: observation.at, json })
+    Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()? })
+}
+
+impl State {
+    /// Forgets the newcomers that were heard longest ago, where there are too many.
+    fn make_room(&mut self) {
+        while self.newcomers.len() >= NEWCOMERS_KEPT {
+            let Some(oldest) = self.newcomers.pop_front() else { return };
+            if self.phones.get(&oldest).is_some_and(|phone| !phone.written) {
+                self.phones.remove(&oldest);
+            }
+        }
+    }
 }
 
 fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
+    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey))
+}
+
+/// The verdict on a journey, be it the phone's or one that is only supposed.
+fn assess_as(state: &State, now: Time, mac: Mac, journey: &Journey) -> Assessment {
+    judge(state, now, mac, Some(journey))
+}
+
+fn judge(state: &State, now: Time, mac: Mac, journey: Option<&Journey>) -> Assessment {
     let context = Context {
         catalog: &state.catalog,
         library: &state.shelf.index,
@@ -349,7 +425,7 @@ fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
         entry: state.roster.get(&mac),
         now,
     };
-    assess(state.phones.get(&mac).map(|phone| &*phone.journey), mac, &context)
+    assess(journey, mac, &context)
 }
 
 /// Journeys from snapshots and the observations after them. A record that this version cannot read is left
@@ -376,27 +452,4 @@ fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
         }
     }
     phones
-}
-
-/// The phones of a state folder on which no bench runs.
-pub fn offline(
-    catalog: Catalog,
-    rules: Rules,
-    roster: Vec<Entry>,
-    shelf: Shelf,
-    restored: &Restored,
-    now: Time,
-) -> Vec<PhoneView> {
-    let state = State {
-        rules,
-        catalog,
-        roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
-        shelf: Arc::new(shelf),
-        phones: restore(restored),
-        addresses: Addresses::default(),
-        agenda: HashMap::new(),
-        errands: Vec::new(),
-        foreign_dhcp: BTreeMap::new(),
-    };
-    show::phones(&state, now.max(restored.high_water))
 }

@@ -25,7 +25,7 @@ use transload_provision::options::{ClassRule, Gives};
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use crate::error::{Exit, Failure};
-pub use served::{Given, Reserved, Served};
+pub use served::{Given, NetworkGives, Reserved, Served};
 use values::{Prefix, Range};
 
 /// Where the configuration is looked for when `--config` does not say.

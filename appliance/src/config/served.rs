@@ -44,6 +44,12 @@ pub struct Given {
 pub struct NetworkGives {
     /// The network, as in `10.23.45.0/24`.
     pub prefix: String,
+    /// Its addresses.
+    pub addresses: Prefix,
+    /// Our own there; where it is behind a relay, its first.
+    pub server: Ipv4Addr,
+    /// How long a lease lasts; seconds.
+    pub lease: u32,
     /// What is written for it alone.
     pub own: Gives,
     /// What it has from `[dhcp]`.
@@ -170,8 +176,19 @@ impl Served {
         let prefix_text = Prefix { address: prefix.network(), ..prefix }.to_string();
         let alone = engine::Config { networks: vec![network.clone()], ..engine::Config::default() };
         alone.validate().map_err(|error| misfit(&format!("the network of {prefix}"), &error))?;
+        let lease = network.lease.default;
         self.server.networks.push(network);
-        self.given.networks.insert(name, NetworkGives { prefix: prefix_text, own, inherited });
+        self.given.networks.insert(
+            name,
+            NetworkGives {
+                prefix: prefix_text,
+                addresses: prefix,
+                server: prefix.address,
+                lease,
+                own,
+                inherited,
+            },
+        );
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::interface;
 /// How long other DHCP servers have to answer the probe; those that look for address conflicts take a second.
 pub const PROBE: Duration = Duration::from_secs(3);
 /// A server that was found counts as gone when a probe this much later finds none.
-const PROBE_AGAIN: Duration = Duration::from_secs(15);
+const PROBE_AGAIN: Duration = Duration::from_secs(5);
 /// How often a segment is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 

@@ -80,6 +80,11 @@ impl Segment {
         Ok(Standing { network, index: found.index, link: found.up, changes: found.changes })
     }
 
+    /// Its network as it stands, or else as it is configured.
+    pub fn network_now(&self) -> Option<Prefix> {
+        self.look().ok().map(|standing| standing.network).or(self.address)
+    }
+
     fn network(&self, name: &str, has: &[(Ipv4Addr, u8)]) -> Result<Prefix, Failure> {
         if let Some(wanted) = self.address {
             return if has.iter().any(|(address, _)| *address == wanted.address) {

@@ -4,31 +4,23 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::Admin;
 use crate::error::{Exit, Failure};
-use crate::view::PhoneView;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than all the phones of a bench are never described in.
 const LARGEST: u64 = 64 << 20;
 
-/// What became of the question.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// The bench's phones.
-    Phones(Vec<PhoneView>),
-    /// Nothing listens there.
-    NobodyThere,
-}
-
-/// `GET /api/phones`.
-pub(super) fn phones(admin: &Admin) -> Result<Answer, Failure> {
-    match ask(admin, "GET", "/api/phones")? {
-        Some((address, answer)) => read(&answer, address).map(Answer::Phones),
-        None => Ok(Answer::NobodyThere),
-    }
+/// What it says of itself; `None` where nobody listens.
+///
+/// # Errors
+/// It cannot be reached, or does not know who asks.
+pub fn get<T: DeserializeOwned>(admin: &Admin, path: &str) -> Result<Option<T>, Failure> {
+    let answer = ask(admin, "GET", path)?;
+    answer.map(|(address, answer)| read(&answer, address)).transpose()
 }
 
 /// Has the running bench do something. Its words, of success or of refusal; `None` where nobody listens.
@@ -121,7 +113,7 @@ fn parts(answer: &[u8], address: SocketAddr) -> Result<(u16, &[u8]), Failure> {
     Ok((status.ok_or_else(|| stranger(address, "no status"))?, &body[4..]))
 }
 
-fn read(answer: &[u8], address: SocketAddr) -> Result<Vec<PhoneView>, Failure> {
+fn read<T: DeserializeOwned>(answer: &[u8], address: SocketAddr) -> Result<T, Failure> {
     match parts(answer, address)? {
         (200, body) => serde_json::from_slice(body).map_err(|error| stranger(address, &error.to_string())),
         (401 | 403, _) => Err(refuses(address)),
@@ -139,12 +131,15 @@ mod tests {
 
     #[test]
     fn what_is_no_bench_is_told_apart_from_one_that_refuses() {
-        assert_eq!(read(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n[]", address()), Ok(Vec::new()));
-        assert_eq!(read(b"HTTP/1.1 401 Unauthorized\r\n\r\n", address()).unwrap_err().exit, Exit::Privilege);
+        assert_eq!(read::<Vec<u8>>(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n[]", address()), Ok(Vec::<u8>::new()));
+        assert_eq!(
+            read::<Vec<u8>>(b"HTTP/1.1 401 Unauthorized\r\n\r\n", address()).unwrap_err().exit,
+            Exit::Privilege
+        );
         for strange in
             [b"SSH-2.0-x\r\n".as_slice(), b"", b"HTTP/1.1 200 OK\r\n\r\n<html>", b"HTTP/1.1 404 N\r\n\r\n[]"]
         {
-            assert_eq!(read(strange, address()).unwrap_err().exit, Exit::Act);
+            assert_eq!(read::<Vec<u8>>(strange, address()).unwrap_err().exit, Exit::Act);
         }
     }
 

@@ -8,15 +8,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use transload_provision::time::Time;
 
-use crate::bench::{self, Rules};
+use crate::bench::{self, Offline, Rules};
 use crate::cli::StatusArgs;
-use crate::config::{Config, DhcpAdmit, Given};
+use crate::config::{Config, DhcpAdmit};
 use crate::error::{Exit, Failure};
 use crate::library::Shelf;
 use crate::reload::running_bench;
+use crate::segment::Segment;
 use crate::view::PhoneView;
-use crate::{home, ledger, table};
-use client::Answer;
+use crate::{home, ledger, place, table};
 
 /// What is shown.
 struct Seen {
@@ -57,35 +57,42 @@ fn json(phones: &[PhoneView]) -> Result<String, Failure> {
 }
 
 fn look(config: &Config) -> Result<Seen, Failure> {
-    match client::phones(&config.admin)? {
-        Answer::Phones(phones) => Ok(Seen { phones, note: None }),
-        Answer::NobodyThere => {
-            let note = match running_bench(&config.bench.state) {
-                None => "No bench is running; this is what its state folder says.".to_owned(),
-                Some(pid) => format!(
-                    "The running bench (process {pid}) does not answer at {}; this is what its state folder says.",
-                    config.admin.listen
-                ),
-            };
-            Ok(Seen { phones: offline(config)?, note: Some(note) })
-        }
+    Ok(match client::get(&config.admin, "/api/phones")? {
+        Some(phones) => Seen { phones, note: None },
+        None => Seen { phones: offline(config)?.phones(), note: Some(note(config)) },
+    })
+}
+
+/// Why it does not come from the running bench.
+pub fn note(config: &Config) -> String {
+    match running_bench(&config.bench.state) {
+        None => "No bench is running; this is what its state folder says.".to_owned(),
+        Some(pid) => format!(
+            "The running bench (process {pid}) does not answer at {}; this is what its state folder says.",
+            config.admin.listen
+        ),
     }
 }
 
 /// What the state folder says while no bench runs. Nothing in it is changed.
-fn offline(config: &Config) -> Result<Vec<PhoneView>, Failure> {
+pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let state = &config.bench.state;
     let path = state.join("ledger.db");
     let restored = if path.exists() { ledger::read(&path)? } else { ledger::Restored::default() };
-    let server = config.bench.address.map_or(std::net::Ipv4Addr::UNSPECIFIED, |prefix| prefix.address);
+    let (roster, _) = home::roster(state)?;
+    let networks = match place::resolve(config) {
+        Ok(place) => place.segments.iter().map(Segment::network_now).collect(),
+        Err(_) => vec![config.bench.address],
+    };
+    let server = networks.first().copied().flatten();
+    let server = server.map_or(std::net::Ipv4Addr::UNSPECIFIED, |network| network.address);
     let rules = Rules {
-        settings: config.settings(server, 80),
+        settings: config.settings(server, config.files.http.first().copied().unwrap_or(80)),
         classes: config.dhcp.classes.clone(),
-        given: Given::default(),
+        given: config.served(&networks, &roster).map(|served| served.given).unwrap_or_default(),
         admit_all: config.dhcp.admit == DhcpAdmit::All,
         gives_leases: config.dhcp.enabled,
     };
-    let (roster, _) = home::roster(state)?;
     let shelf = Shelf::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
     Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, &restored, now))

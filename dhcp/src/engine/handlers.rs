@@ -21,13 +21,13 @@ impl Engine {
         let Some(table) = self.tables.get_mut(asked.at) else {
             return Finding::ignored("no network");
         };
-        let Some(address) = table.choose(&asked.client, requested, asked.now) else {
+        let Some(address) = table.choose(&asked.client, requested, asked.now, grant.expected) else {
             return Finding::ignored(format!(
                 "no address is left in network {:?}; enlarge its pool or shorten its leases",
                 table.network.name
             ));
         };
-        table.offer(address, &asked.client, asked.now);
+        table.offer(address, &asked.client, asked.now, grant.expected);
         // §3.1(2). Through a relay, ARP does not reach the client's segment.
         let on_link = asked.packet.giaddr.is_unspecified() && table.network.contains(asked.local);
         let probe = self.config.conflict_probe && on_link && table.is_untried(address, &asked.client);

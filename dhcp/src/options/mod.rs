@@ -1,8 +1,10 @@
 //! Option numbers, and values typed by a user turned into an option's octets (RFC 2132 and the option's own RFC).
 
+mod show;
 mod standard;
 mod value;
 
+pub use show::show;
 pub use standard::{Shape, Standard, find};
 pub use value::{OptionError, Value, encode};
 

@@ -8,7 +8,7 @@ use super::{Gives, steers};
 /// Where a value comes from; the earlier one here wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin<'a> {
-    /// A reservation, by the client it is for.
+    /// A reservation, by where it is written.
     Reservation(&'a str),
     /// A class of the configuration, by name.
     Class(&'a str),
@@ -23,7 +23,7 @@ pub enum Origin<'a> {
 impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reservation(client) => write!(f, "reservation of {client}"),
+            Self::Reservation(place) => write!(f, "reservation ({place})"),
             Self::Class(name) => write!(f, "class {name}"),
             Self::BuiltIn(name) => write!(f, "built-in class {name}"),
             Self::Network(prefix) => write!(f, "network {prefix}"),

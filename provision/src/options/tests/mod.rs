@@ -87,7 +87,7 @@ fn each_option_comes_from_the_most_specific_place_that_sets_it() {
     ];
     let expected = [
         (2, vec![5], "global options"),
-        (3, vec![1], "reservation of 001234AB45DE"),
+        (3, vec![1], "reservation (001234AB45DE)"),
         (6, vec![2], "class lab"),
         (15, vec![4], "network 10.23.45.0/24"),
         (42, vec![3], "built-in class enterprise"),

@@ -1,0 +1,62 @@
+//! What a state folder tells while no bench runs.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use transload_dhcp::lease::LeaseRecord;
+use transload_provision::catalog::Catalog;
+use transload_provision::mac::Mac;
+use transload_provision::roster::Entry;
+use transload_provision::time::Time;
+
+use super::explain::{self, Explanation};
+use super::identity::Addresses;
+use super::{Rules, State, restore, show};
+use crate::ledger::Restored;
+use crate::library::Shelf;
+use crate::view::PhoneView;
+
+/// What a state folder tells on which no bench runs.
+pub struct Offline {
+    state: State,
+    leases: Vec<LeaseRecord>,
+    now: Time,
+}
+
+impl Offline {
+    /// The phones.
+    pub fn phones(&self) -> Vec<PhoneView> {
+        show::phones(&self.state, self.now)
+    }
+
+    /// As [`Bench::explain`].
+    pub fn explain(&self, mac: Mac) -> Explanation {
+        let of_it = self.leases.iter().filter(|lease| lease.mac == mac.0);
+        explain::explain(&self.state, self.now, mac, of_it.max_by_key(|lease| lease.since))
+    }
+}
+
+/// Reads a state folder on which no bench runs.
+pub fn offline(
+    catalog: Catalog,
+    rules: Rules,
+    roster: Vec<Entry>,
+    shelf: Shelf,
+    restored: &Restored,
+    now: Time,
+) -> Offline {
+    let state = State {
+        rules,
+        catalog,
+        roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
+        shelf: Arc::new(shelf),
+        phones: restore(restored),
+        newcomers: VecDeque::new(),
+        strangers: HashMap::new(),
+        addresses: Addresses::default(),
+        agenda: HashMap::new(),
+        errands: Vec::new(),
+        foreign_dhcp: BTreeMap::new(),
+    };
+    Offline { state, leases: restored.leases.clone(), now: now.max(restored.high_water) }
+}

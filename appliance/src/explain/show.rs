@@ -1,0 +1,103 @@
+//! An explanation, for people.
+
+use std::fmt::Write;
+
+use crate::bench::explain::{Explanation, Given};
+use crate::table;
+
+/// What stops it first, then class, lease, belief, what comes next, and the options with their origin.
+pub(super) fn text(it: &Explanation, note: Option<&str>, width: Option<usize>) -> String {
+    let mut lines: Vec<String> = note.into_iter().map(str::to_owned).collect();
+    lines.push(head(it));
+    if let Some(hold) = &it.hold {
+        lines.push(format!("  cause:   {}", hold.cause));
+        lines.push(format!("  cure:    {}", hold.cure));
+    }
+    lines.push(format!("  class:   {}: {}", it.class.name.as_deref().unwrap_or("none"), it.class.why));
+    if let Some(said) = &it.vendor_class {
+        lines.push(format!("  says:    {said} (option 60)"));
+    }
+    if let Some(network) = &it.network {
+        lines.push(format!("  network: {}, where this server is {}", network.subnet, network.server));
+    }
+    lines.push(format!("  lease:   {}", lease(it)));
+    if let Some(last) = &it.last_dhcp {
+        lines.push(format!("  DHCP:    {last}"));
+    }
+    lines.push(format!(
+        "  runs:    {}: {}",
+        it.belief.load.as_deref().unwrap_or("not known"),
+        it.belief.evidence
+    ));
+    lines.push(format!("  next:    {}", it.next.summary));
+    let mut text: String = lines.iter().map(|line| table::wrapped(line, width)).collect();
+    if !it.options.is_empty() {
+        let rows: Vec<_> = it.options.iter().map(row).collect();
+        let _ = write!(text, "\n{}", table::render(&["OPTION", "NAME", "VALUE", "FROM"], &rows, width));
+    }
+    text
+}
+
+fn head(it: &Explanation) -> String {
+    let Some(phone) = &it.phone else {
+        return format!("{}: never seen since the program started, and not in the roster", it.mac);
+    };
+    let model = phone.model.as_deref().unwrap_or("of unknown model");
+    let vid = phone.vid.as_ref().map_or_else(String::new, |vid| format!(" {vid}"));
+    let place = phone.location.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+    let code = it.hold.as_ref().map_or_else(String::new, |hold| format!(" ({})", hold.code));
+    format!("{} {model}{vid}{place}: {}{code}", it.mac, phone.stage)
+}
+
+fn lease(it: &Explanation) -> String {
+    let kept = it
+        .reservation
+        .as_ref()
+        .map_or_else(String::new, |place| format!("; its address is kept for it ({place})"));
+    match &it.lease {
+        Some(lease) if lease.state == "bound" => {
+            format!("{}, for {} s more{kept}", lease.address, lease.seconds_left)
+        }
+        Some(lease) => format!("{}, {}{kept}", lease.address, lease.state),
+        None => format!("none{kept}"),
+    }
+}
+
+fn row(given: &Given) -> Vec<String> {
+    let code = given.code.map_or_else(|| "-".to_owned(), |code| code.to_string());
+    vec![code, given.name.clone(), given.value.clone(), given.origin.clone()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stops_a_phone_comes_first_and_each_option_has_its_origin() {
+        let phone = r#"{"mac":"001234AB45DE","model":"8851","vid":"V05","serial":null,"location":"desk 4",
+            "address":null,"persona":"enterprise","load":null,"load_evidence":null,"route":[],"target":null,"hop":0,
+            "hops":0,"stage":"held","writing":false,"progress":0.0,"attempts":0,"license":"absent",
+            "hold":{"code":"no-license","cause":"no license","cure":"get one"},"first_seen":null,"last_seen":null}"#;
+        let json = format!(
+            r#"{{"mac":"001234AB45DE","phone":{phone},"listed":true,
+            "class":{{"name":"enterprise","why":"built-in"}},"vendor_class":"CP-8851",
+            "network":{{"subnet":"10.23.45.0/24","server":"10.23.45.67"}},
+            "lease":{{"address":"10.23.45.101","state":"bound","seconds_left":60,"client_id":null}},
+            "reservation":"roster.csv:2","belief":{{"load":null,"evidence":"nothing tells yet"}},
+            "options":[{{"code":66,"name":"tftp","value":"10.23.45.67","origin":"built-in class enterprise"}}],
+            "hold":{{"code":"no-license","cause":"no license","cure":"get one"}},
+            "next":{{"what":"nothing","load":null,"summary":"no load"}},"last_dhcp":null}}"#
+        );
+        let text = text(&serde_json::from_str(&json).unwrap(), None, None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "001234AB45DE 8851 V05 at desk 4: held (no-license)");
+        assert_eq!(lines[1..3], ["  cause:   no license", "  cure:    get one"]);
+        assert!(
+            text.contains("10.23.45.101, for 60 s more; its address is kept for it (roster.csv:2)"),
+            "{text}"
+        );
+        assert!(
+            lines.iter().any(|line| line.starts_with("66 ") && line.ends_with("built-in class enterprise"))
+        );
+    }
+}
