@@ -266,9 +266,11 @@ impl Bench {
         self.state().rules.given = given;
     }
 
-    /// Swaps in another roster.
+    /// Swaps in another roster; phones held for what it says now follow by themselves.
     pub fn set_roster(&self, roster: Vec<Entry>) {
-        self.state().roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+        let mut state = self.state();
+        state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+        state.look_at_all(self.now());
     }
 
     /// The roster.
