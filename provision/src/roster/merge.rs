@@ -158,6 +158,12 @@ mod tests {
         assert_eq!(merge(b"", b"\xff\xfem\0").problems.len(), 1);
     }
 
+    #[test]
+    fn a_column_named_after_many_separators_hides_no_phone() {
+        let (text, _) = merged("mac,note\n001234567890,\n", "mac,\"a;b;c;d\"\n001234567891,x\n");
+        assert_eq!(parse(text.as_bytes()).entries.len(), 2, "{text}");
+    }
+
     proptest! {
         #[test]
         fn what_either_tells_is_in_the_merged_one(

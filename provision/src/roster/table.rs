@@ -29,7 +29,9 @@ pub(super) fn decode(file: &[u8]) -> Option<(Cow<'_, str>, u8)> {
     }
     let text = String::from_utf8_lossy(file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file));
     let first = text.lines().find(|line| !blank(line)).unwrap_or_default();
-    let count = |delimiter| first.matches(delimiter).count();
+    // What stands in quotes separates nothing.
+    let count =
+        |delimiter| first.split('"').step_by(2).map(|plain| plain.matches(delimiter).count()).sum::<usize>();
     let delimiter = if count(';') > count(',') { b';' } else { b',' };
     Some((text, delimiter))
 }
@@ -98,15 +100,24 @@ impl Table {
         let terminator =
             if self.carriage_returns { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
         let mark: &[u8] = if self.mark { b"\xef\xbb\xbf" } else { b"" };
-        let mut writer = csv::WriterBuilder::new()
-            .delimiter(self.delimiter)
-            .terminator(terminator)
-            .flexible(true)
-            .from_writer(mark.to_vec());
-        for cells in std::iter::once(&self.columns).chain(self.rows.iter().map(|row| &row.cells)) {
-            // Writing to memory cannot fail.
-            let _ = writer.write_record(cells);
+        let writer = |start: Vec<u8>, quotes| {
+            csv::WriterBuilder::new()
+                .delimiter(self.delimiter)
+                .terminator(terminator)
+                .flexible(true)
+                .quote_style(quotes)
+                .from_writer(start)
+        };
+        // A reader tells the delimiter from the first row: in a column's name it must not stand bare.
+        let misleading = self.columns.iter().any(|name| name.contains([',', ';']));
+        let quotes = if misleading { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+        let mut header = writer(mark.to_vec(), quotes);
+        // Writing to memory cannot fail.
+        let _ = header.write_record(&self.columns);
+        let mut rows = writer(header.into_inner().unwrap_or_default(), csv::QuoteStyle::Necessary);
+        for row in &self.rows {
+            let _ = rows.write_record(&row.cells);
         }
-        writer.into_inner().unwrap_or_default()
+        rows.into_inner().unwrap_or_default()
     }
 }
