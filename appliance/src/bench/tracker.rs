@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use transload_provision::journey::{Fact, Observation};
 use transload_provision::mac::Mac;
+use transload_provision::time::Time;
 
 use super::Bench;
 use crate::doors::Track;
@@ -23,6 +24,7 @@ struct Transfer {
     mac: Mac,
     name: String,
     size: u64,
+    asked: Time,
     stretch: Mutex<Stretch>,
 }
 
@@ -42,7 +44,8 @@ impl std::fmt::Debug for Bench {
 
 impl Tracker {
     pub(super) fn new(bench: &Arc<Bench>, phone: Option<Mac>, name: String, size: u64) -> Self {
-        let of = phone.map(|mac| Transfer { mac, name, size, stretch: Mutex::default() });
+        let asked = bench.now();
+        let of = phone.map(|mac| Transfer { mac, name, size, asked, stretch: Mutex::default() });
         Self { bench: Arc::clone(bench), of }
     }
 
@@ -99,7 +102,13 @@ impl Transfer {
 
     fn fetched(&self, stretch: Stretch) -> Fact {
         let from = stretch.from.unwrap_or(0);
-        Fact::Fetched { name: self.name.clone(), from, to: stretch.to, size: self.size }
+        Fact::Fetched {
+            name: self.name.clone(),
+            from,
+            to: stretch.to,
+            size: self.size,
+            asked: Some(self.asked),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::view::{PhoneView, Stage};
 
-/// How often the phones are looked at, in reality.
+/// How often the phones are looked at, in reality; less often where a look takes more than a tenth of that.
 const TICK: Duration = Duration::from_millis(100);
 /// A phone that was held for so long, on the phones' clock, has come to its end.
 const HELD: Duration = Duration::from_secs(10 * 60);
@@ -106,8 +106,10 @@ async fn watch(
         players.iter().map(|player| Phone::plug(player.spec.clone(), wiring)).collect();
     let mut ends = vec![End::default(); phones.len()];
     let mut latest = (0, 0, began);
+    let mut pause = TICK;
     loop {
-        tokio::time::sleep(TICK).await;
+        tokio::time::sleep(pause).await;
+        let look = Instant::now();
         // A file that goes while it is looked at is looked for again at the next turn.
         let _ = folder.follow();
         let views = by_mac(appliance.bench.phones());
@@ -144,6 +146,7 @@ async fn watch(
             bars.clear();
             return (phones, ends);
         }
+        pause = TICK.max(look.elapsed() * 10);
     }
 }
 

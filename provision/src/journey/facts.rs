@@ -9,6 +9,9 @@ use crate::load::{LoadName, Side};
 use crate::page::Page;
 use crate::time::Time;
 
+/// Components recorded per round; a real load has fewer than twenty per platform.
+const COMPONENTS_KEPT: usize = 64;
+
 /// A document that named a load, given to the phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
@@ -52,12 +55,31 @@ pub struct Round {
     pub began: Time,
     /// Latest byte.
     pub last: Time,
+    /// The latest moment at which it was fetching for certain. Of a file's last bytes nothing tells how long ago they
+    /// arrived; only that it was after the file was asked for.
+    #[serde(default)]
+    pub fetching: Option<Time>,
     /// Components, by lower-case name.
     pub components: BTreeMap<String, Progress>,
     /// Why the latest transfer broke, if nothing moved since.
     pub broken: Option<String>,
     /// The boot that ended the round.
     pub booted: Option<Time>,
+}
+
+impl Round {
+    /// A component has come so far.
+    pub(super) fn bring(&mut self, at: Time, name: &str, reached: u64, size: u64) {
+        let key = name.to_ascii_lowercase();
+        if self.components.len() >= COMPONENTS_KEPT && !self.components.contains_key(&key) {
+            return;
+        }
+        let progress = self.components.entry(key).or_insert(Progress { began: at, reached: 0, size });
+        progress.size = size;
+        // Who asks for the rest of a file has its beginning, also where a connection or this bench broke down
+        // before that was seen.
+        progress.reached = progress.reached.max(reached);
+    }
 }
 
 /// What the phone's own page told. Hardware does not change: what a later page leaves out stays.

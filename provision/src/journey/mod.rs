@@ -42,8 +42,6 @@ pub use way::{Context, from_no_route, obstacle, plan};
 const KEPT: usize = 64;
 /// Distinct missing names and contradictions kept per phone.
 const NAMES_KEPT: usize = 32;
-/// Components recorded per round; a real load has fewer than twenty per platform.
-const COMPONENTS_KEPT: usize = 64;
 /// Reports and restarts kept per phone.
 const REPORTS_KEPT: usize = 16;
 /// Without DHCP of ours, a profile asked for this long after the last transfer is taken for a boot: longer than a
@@ -205,7 +203,13 @@ impl Journey {
             }
             Fact::LoadsGiven { load } => self.loads_given(at, load),
             Fact::LoadsRefused { name } => self.loads_refused(at, name),
-            Fact::Fetched { name, to, size, .. } => self.fetched(at, name, *to, *size),
+            Fact::Fetched { name, to, size, asked, .. } => {
+                let whole = to >= size;
+                if !asked.is_some_and(|asked| whole && self.credit_late(at, asked, name, *size)) {
+                    let fetching = asked.map(|asked| if whole { asked } else { at });
+                    self.fetched(at, fetching, name, (*to).min(*size), *size);
+                }
+            }
             Fact::Broken { name, cause } => self.broken(at, name, cause),
             Fact::LicenseGiven { .. } => {
                 let first = self.license_given.map_or(at, |(first, _)| first);
@@ -289,11 +293,16 @@ impl Journey {
     ) {
         // An Enterprise phone reads its configuration when it boots and at no other time (cisco-phones §3.3),
         // so one that comes after a `.loads` file tells of a boot. A Multiplatform phone resyncs while it
-        // runs; only without DHCP of ours does a profile after a quiet spell have to tell.
+        // runs; only without DHCP of ours does a profile after a quiet spell have to tell, and where DHCP told of
+        // a boot, but the end of a file that was asked for before it was seen after it.
         let open = self.rounds.iter().rev().find(|round| round.booted.is_none());
         let booted = open.is_some_and(|round| match side {
             Side::Enterprise => true,
-            Side::Multiplatform => self.dhcp_at.is_none() && at - round.last >= QUIET_BEFORE_BOOT,
+            Side::Multiplatform => {
+                let quiet = at - round.last >= QUIET_BEFORE_BOOT;
+                let overtaken = round.fetching.is_some() && round.fetching < self.booted;
+                (self.dhcp_at.is_none() && quiet) || overtaken
+            }
         });
         if booted {
             self.boot(at);
@@ -387,12 +396,14 @@ impl Journey {
         match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
             Some(round) => {
                 round.last = at;
+                round.fetching = Some(at);
                 round.broken = None;
             }
             None => self.rounds.push(Round {
                 load: load.clone(),
                 began: at,
                 last: at,
+                fetching: Some(at),
                 components: BTreeMap::new(),
                 broken: None,
                 booted: None,
@@ -401,7 +412,20 @@ impl Journey {
         drop_oldest(&mut self.rounds, KEPT);
     }
 
-    fn fetched(&mut self, at: Time, name: &str, to: u64, size: u64) {
+    /// A file that was asked for before a boot and is whole arrived before that boot, though the boot, and what the
+    /// phone asked for after it, were seen first: who has started takes nothing of an old transfer.
+    fn credit_late(&mut self, at: Time, asked: Time, name: &str, size: u64) -> bool {
+        let over =
+            |round: &&mut Round| round.booted.is_some_and(|booted| round.began <= asked && asked < booted);
+        if self.asked < self.booted || part(name) != Some(Part::Component) {
+            return false;
+        }
+        let Some(round) = self.rounds.iter_mut().rev().find(over) else { return false };
+        round.bring(at, name, size, size);
+        true
+    }
+
+    fn fetched(&mut self, at: Time, fetching: Option<Time>, name: &str, reached: u64, size: u64) {
         // A phone that goes on with a fetch before it asks for anything else did not start: it lost its link.
         let booted = self.booted.filter(|_| self.asked < self.booted && part(name) == Some(Part::Component));
         if let Some(round) = self.rounds.last_mut().filter(|round| booted.is_some() && round.booted == booted)
@@ -413,18 +437,11 @@ impl Journey {
             return;
         };
         round.last = at;
+        round.fetching = round.fetching.max(fetching);
         round.broken = None;
-        let key = name.to_ascii_lowercase();
-        if part == Part::Loads
-            || (round.components.len() >= COMPONENTS_KEPT && !round.components.contains_key(&key))
-        {
-            return;
+        if part == Part::Component {
+            round.bring(at, name, reached, size);
         }
-        let progress = round.components.entry(key).or_insert(Progress { began: at, reached: 0, size });
-        progress.size = size;
-        // Who asks for the rest of a file has its beginning, also where a connection or this bench broke down
-        // before that was seen.
-        progress.reached = progress.reached.max(to.min(size));
     }
 
     fn broken(&mut self, at: Time, name: &str, cause: &str) {

@@ -83,6 +83,9 @@ pub enum Fact {
         to: u64,
         /// Of the whole file.
         size: u64,
+        /// When the file was asked for, where that is known.
+        #[serde(default)]
+        asked: Option<Time>,
     },
     /// A transfer ended before its end.
     Broken {

@@ -2,6 +2,7 @@
 
 mod holds;
 mod mishaps;
+mod overtaken;
 mod page;
 mod registered;
 mod walks;
@@ -138,7 +139,7 @@ impl Bench {
         self.see(Fact::LoadsGiven { load: load(name) });
         let components: Vec<_> = self.library.loads[&load(name)].platforms[0].components.clone();
         for name in components {
-            self.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000 });
+            self.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
         }
     }
 

@@ -29,7 +29,7 @@ fn every_broken_attempt_gets_a_url_of_its_own_until_they_are_used_up() {
             bench.verdict().next
         );
         bench.see(Fact::LoadsGiven { load: load(MPP) });
-        bench.see(Fact::Fetched { name: rootfs(MPP), from: 0, to: 400, size: 1000 });
+        bench.see(Fact::Fetched { name: rootfs(MPP), from: 0, to: 400, size: 1000, asked: None });
         assert!(
             matches!(bench.reads(Side::Multiplatform), Next::Load { attempt, .. } if attempt == expected),
             "a resync during the download changes nothing"
@@ -150,7 +150,7 @@ fn a_license_and_a_ring_list_are_no_part_of_a_load() {
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
     bench.see(Fact::LoadsGiven { load: load(MPP) });
-    bench.see(Fact::Fetched { name: "Ringlist.xml".into(), from: 0, to: 500, size: 500 });
+    bench.see(Fact::Fetched { name: "Ringlist.xml".into(), from: 0, to: 500, size: 500, asked: None });
     assert!(!bench.verdict().writing);
     assert!(bench.verdict().progress.part == 0);
     bench.see(Fact::Broken { name: "001234AB45DE.lic".into(), cause: "reset".into() });
@@ -176,10 +176,16 @@ fn a_resumed_fetch_is_whole_though_the_bench_lost_sight_of_its_middle() {
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
-    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 400, size: 1000 });
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 400, size: 1000, asked: None });
     bench.see(Fact::Broken { name: rootfs(FLOOR), cause: "reset".into() });
-    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 450, to: 1000, size: 1000 });
-    bench.see(Fact::Fetched { name: "sb288xx.BE-01-020.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 450, to: 1000, size: 1000, asked: None });
+    bench.see(Fact::Fetched {
+        name: "sb288xx.BE-01-020.sbn".into(),
+        from: 0,
+        to: 1000,
+        size: 1000,
+        asked: None,
+    });
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
 }
@@ -216,7 +222,7 @@ fn a_phone_that_loses_power_while_it_fetches_the_crossing_load_goes_on_from_wher
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(E2M) });
-    bench.see(Fact::Fetched { name: rootfs(E2M), from: 0, to: 999, size: 1000 });
+    bench.see(Fact::Fetched { name: rootfs(E2M), from: 0, to: 999, size: 1000, asked: None });
     bench.see(Fact::Broken { name: rootfs(E2M), cause: "gone".into() });
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
@@ -236,7 +242,13 @@ fn a_phone_that_kept_components_at_the_last_hop_is_done_two_minutes_later() {
     bench.reads(Side::Multiplatform);
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     bench.see(Fact::LoadsGiven { load: load(MPP) });
-    bench.see(Fact::Fetched { name: "rootfs88xx.11-2-3MPP-398.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched {
+        name: "rootfs88xx.11-2-3MPP-398.sbn".into(),
+        from: 0,
+        to: 1000,
+        size: 1000,
+        asked: None,
+    });
     bench.boot(MPP_CLASS);
     assert!(
         matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }),
@@ -270,10 +282,16 @@ fn a_phone_that_only_lost_its_link_goes_on_and_is_marked_while_it_writes() {
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
-    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 500, size: 1000 });
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 500, size: 1000, asked: None });
     bench.boot(ENTERPRISE_CLASS);
-    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 1000, size: 1000 });
-    bench.see(Fact::Fetched { name: "sb288xx.BE-01-020.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched { name: rootfs(FLOOR), from: 0, to: 1000, size: 1000, asked: None });
+    bench.see(Fact::Fetched {
+        name: "sb288xx.BE-01-020.sbn".into(),
+        from: 0,
+        to: 1000,
+        size: 1000,
+        asked: None,
+    });
     bench.pass(300);
     assert!(bench.verdict().writing, "do not unplug");
     assert_eq!(bench.hold(), (Stage::Moving, None));

@@ -107,8 +107,8 @@ fn a_component_the_phone_has_already_need_not_be_fetched_again() {
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
     let name = String::from("rootfs88xx.12-5-1SR1-4.sbn");
-    bench.see(Fact::Fetched { name: name.clone(), from: 0, to: 400, size: 1000 });
-    bench.see(Fact::Fetched { name, from: 400, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched { name: name.clone(), from: 0, to: 400, size: 1000, asked: None });
+    bench.see(Fact::Fetched { name, from: 400, to: 1000, size: 1000, asked: None });
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
 }
@@ -189,7 +189,7 @@ fn a_looping_phone_does_not_grow_without_bound() {
         bench.see(Fact::Missing { name: format!("nonsense-{round}") });
         bench.see(Fact::Contradiction { what: format!("nonsense-{round}") });
         bench.see(Fact::LoadsGiven { load: load(OLD) });
-        bench.see(Fact::Fetched { name: format!("{round}.sbn"), from: 0, to: 1, size: 1 });
+        bench.see(Fact::Fetched { name: format!("{round}.sbn"), from: 0, to: 1, size: 1, asked: None });
     }
     let journey = bench.journey.unwrap();
     assert!(
@@ -243,7 +243,13 @@ fn a_fetch_that_stands_still_starts_the_next_attempt_when_the_phone_comes_back()
     bench.reads(Side::Multiplatform);
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     bench.see(Fact::LoadsGiven { load: load(MPP) });
-    bench.see(Fact::Fetched { name: "rootfs88xx.11-2-3MPP-398.sbn".into(), from: 0, to: 10, size: 1000 });
+    bench.see(Fact::Fetched {
+        name: "rootfs88xx.11-2-3MPP-398.sbn".into(),
+        from: 0,
+        to: 10,
+        size: 1000,
+        asked: None,
+    });
     bench.pass(60);
     assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 1, .. }));
     bench.pass(60);
@@ -262,7 +268,13 @@ fn a_fetch_cut_off_before_its_last_component_is_named_again() {
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
-    bench.see(Fact::Fetched { name: "rootfs88xx.12-5-1SR1-4.sbn".into(), from: 0, to: 1000, size: 1000 });
+    bench.see(Fact::Fetched {
+        name: "rootfs88xx.12-5-1SR1-4.sbn".into(),
+        from: 0,
+        to: 1000,
+        size: 1000,
+        asked: None,
+    });
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().load, None, "it may be on its old load still");
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
