@@ -55,26 +55,28 @@ pub struct Appliance {
     _lock: StateLock,
 }
 
-impl Appliance {
-    /// Opens the state folder, binds every socket and serves the segments that stand; DHCP answers on those that are
-    /// `clear` of other servers. `speed` is 1 but in a rehearsal.
+/// An appliance that has taken its state folder and read all there is to read, and serves nothing yet.
+pub struct Opened {
+    clock: Clock,
+    leases: Vec<LeaseRecord>,
+    bench: Arc<Bench>,
+    speed: u32,
+    lock: StateLock,
+}
+
+impl Opened {
+    /// Opens the state folder. `speed` is 1 but in a rehearsal.
     ///
     /// # Errors
-    /// The state folder is in use or unreadable, an address is taken, or a privilege is missing. Nothing has been
-    /// served then.
-    pub async fn start(config: &Config, place: Place, clear: &[bool], speed: u32) -> Result<Self, Failure> {
+    /// The configuration cannot be served, or the state folder is in use or unreadable.
+    pub fn read(config: &Config, place: &Place, speed: u32) -> Result<Self, Failure> {
         config.servable()?;
         limits::raise(config.files.max_transfers);
-        let state = config.bench.state.clone();
-        let lock = claim(&state)?;
+        let state = &config.bench.state;
+        let lock = claim(state)?;
         let catalog = home::catalog(config)?;
-        let roster = roster(&state)?;
-        let shelf = Shelf::scan(&state, config.migration.direction)?;
-        let standings: Vec<_> = place.segments.iter().map(|segment| segment.look().ok()).collect();
-        let served = config.served(&segment::networks(standings.iter().map(Option::as_ref)), &roster)?;
-        for warning in &served.warnings {
-            tracing::warn!("{warning}");
-        }
+        let roster = roster(state)?;
+        let shelf = Shelf::scan(state, config.migration.direction)?;
         let (ledger, mut restored) = Ledger::open(&state.join("ledger.db"))?;
         let mut leases = std::mem::take(&mut restored.leases);
         let clock = Clock::start(restored.high_water, speed);
@@ -83,8 +85,8 @@ impl Appliance {
         } else {
             clock::keep_running(&mut leases, restored.high_water, clock.now())
         };
-        let rules = rules(config, place.server(), served.given.clone());
-        let bench = Bench::new(clock, catalog, rules, roster, shelf, ledger, &restored);
+        let rules = rules(config, place.server(), Given::default());
+        let bench = Bench::new(clock, catalog, rules, roster, shelf, ledger, restored);
         bench.restore_leases(&leases);
         if !kept.is_empty() {
             tracing::info!(
@@ -94,7 +96,22 @@ impl Appliance {
             // Written before any other lease, for the ledger keeps the order; nobody has to wait for it.
             bench.commit(kept, Box::new(drop));
         }
+        Ok(Self { clock, leases, bench, speed, lock })
+    }
 
+    /// Binds every socket and serves the segments that stand; DHCP answers on those that are `clear` of other servers.
+    ///
+    /// # Errors
+    /// An address is taken, or a privilege is missing. Nothing has been served then.
+    pub async fn serve(self, config: &Config, place: Place, clear: &[bool]) -> Result<Appliance, Failure> {
+        let Self { clock, leases, bench, speed, lock } = self;
+        let standings: Vec<_> = place.segments.iter().map(|segment| segment.look().ok()).collect();
+        let networks = segment::networks(standings.iter().map(Option::as_ref));
+        let served = config.served(&networks, &bench.roster())?;
+        for warning in &served.warnings {
+            tracing::warn!("{warning}");
+        }
+        bench.set_given(served.given.clone());
         let mut segments = Segments::open(&place.segments, &standings, config, &bench)?;
         if let Some(port) = segments.http_port() {
             bench.set_http_port(port);
@@ -115,11 +132,16 @@ impl Appliance {
         tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));
         let hook = config.hooks.restart.clone();
         tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));
-        tasks.spawn(keep_house(Arc::clone(&bench), Arc::clone(&segments), state, stop.clone()));
+        tasks.spawn(keep_house(
+            Arc::clone(&bench),
+            Arc::clone(&segments),
+            config.bench.state.clone(),
+            stop.clone(),
+        ));
         let visitor = probe::Visitor::new(&place, speed);
         tasks.spawn(probe::serve(visitor, Arc::clone(&bench), stop.clone()));
         let (http, tftp) = segments.own_doors().unzip();
-        Ok(Self {
+        Ok(Appliance {
             bench,
             http: http.unwrap_or_default(),
             tftp,
@@ -134,7 +156,9 @@ impl Appliance {
             _lock: lock,
         })
     }
+}
 
+impl Appliance {
     /// Serves every segment whenever it stands, with a guard against other DHCP servers or without.
     pub fn keep_segments(&self, guarded: bool) {
         for at in 0..self.segments.count() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use transload_dhcp::guard::Watch;
 
-use crate::appliance::Appliance;
+use crate::appliance::{Appliance, Opened};
 use crate::config::{Config, OnForeign};
 use crate::error::{Exit, Failure};
 use crate::interface;
@@ -23,16 +23,16 @@ pub async fn serve(config: Config, named: Option<&Path>, unattended: bool) -> Re
     let place = place::resolve(&config)?;
     let own_choice = if unattended { OnForeign::Wait } else { OnForeign::Exit };
     let on_foreign = config.dhcp.on_foreign.unwrap_or(own_choice);
-    let clear = if config.dhcp.enabled {
-        tokio::select! {
-            clear = clear_segments(&place, on_foreign) => clear?,
-            _ = signals.terminate.recv() => return Ok(()),
-            _ = signals.interrupt.recv() => return Ok(()),
-        }
-    } else {
-        Vec::new()
+    // All there is to read is read while the guard listens, so that phones need not wait for it afterwards.
+    let (clear, opened) = tokio::select! {
+        both = async { tokio::try_join!(
+            async { if config.dhcp.enabled { clear_segments(&place, on_foreign).await } else { Ok(Vec::new()) } },
+            async { Opened::read(&config, &place, 1) },
+        ) } => both?,
+        _ = signals.terminate.recv() => return Ok(()),
+        _ = signals.interrupt.recv() => return Ok(()),
     };
-    let appliance = Appliance::start(&config, place, &clear, 1).await?;
+    let appliance = opened.serve(&config, place, &clear).await?;
     appliance.keep_segments(on_foreign != OnForeign::Ignore);
     announce(&appliance);
     let ended = loop {

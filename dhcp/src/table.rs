@@ -64,8 +64,8 @@ pub(crate) enum Write {
 struct Lease {
     record: LeaseRecord,
     write: Write,
-    /// Its key in `Table::reusable` while it is there.
-    listed: Option<(u64, Ipv4Addr)>,
+    /// `Table::reusable` has it, under the end of this record.
+    listed: bool,
 }
 
 #[derive(Debug)]
@@ -254,16 +254,17 @@ impl Table {
         self.remove_offer(address);
         self.returned.remove(&address);
         if let Some(old) = self.leases.get(&address) {
-            let (key, mac) = (old.record.key(), old.record.mac);
-            remove_if(&mut self.by_key, &key, address);
-            remove_if(&mut self.by_mac, &mac, address);
+            remove_if(&mut self.by_key, &old.record.key(), address);
+            remove_if(&mut self.by_mac, &old.record.mac, address);
+            if old.listed {
+                self.reusable.remove(&(old.record.expires, address));
+            }
         }
         if record.state != LeaseState::Declined {
             self.by_key.insert(record.key(), address);
             self.by_mac.insert(record.mac, address);
         }
-        let listed = self.leases.get(&address).and_then(|old| old.listed);
-        self.leases.insert(address, Lease { record, write, listed });
+        self.leases.insert(address, Lease { record, write, listed: false });
         self.relist(address);
     }
 
@@ -288,11 +289,11 @@ impl Table {
         let Some(lease) = self.leases.get_mut(&address) else {
             return;
         };
-        let listed = (idle && lease.write == Write::Saved).then_some((lease.record.expires, address));
+        let listed = idle && lease.write == Write::Saved;
         if lease.listed != listed {
-            lease.listed.inspect(|old| _ = self.reusable.remove(old));
             lease.listed = listed;
-            self.reusable.extend(listed);
+            let entry = (lease.record.expires, address);
+            if listed { _ = self.reusable.insert(entry) } else { _ = self.reusable.remove(&entry) }
         }
     }
 

@@ -40,9 +40,9 @@ pub use pages::{Round, Visit};
 pub use registrar::{Errand, Refusal};
 pub use tracker::Tracker;
 
-/// Phones kept beyond the roster's; a flood of made-up addresses ends here.
-const PHONES_KEPT: usize = 10_000;
-/// Phones kept that have only asked for an address and not taken it yet; the latest.
+/// Phones written down beyond the roster's; a flood of made-up addresses ends here.
+const PHONES_KEPT: usize = 8192;
+/// Phones kept that are not written down: they have only asked for an address and not taken it yet, or there is no room.
 const NEWCOMERS_KEPT: usize = 4096;
 /// Other clients whose last DHCP message is remembered.
 const STRANGERS_KEPT: usize = 1024;
@@ -79,7 +79,7 @@ struct State {
     roster: BTreeMap<Mac, Entry>,
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
-    /// Phones that were not written down when they were first heard, oldest first; some are by now, or are gone.
+    /// Phones that are not written down, oldest first.
     newcomers: VecDeque<Mac>,
     /// Clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
@@ -126,8 +126,9 @@ impl Bench {
         roster: Vec<Entry>,
         shelf: Shelf,
         ledger: Ledger,
-        restored: &Restored,
+        restored: Restored,
     ) -> Arc<Self> {
+        let high_water = restored.high_water;
         let phones = restore(restored);
         let bench = Arc::new(Self {
             clock,
@@ -148,7 +149,7 @@ impl Bench {
             }),
         });
         bench.end_fetches();
-        bench.note_absence(restored.high_water, None);
+        bench.note_absence(high_water, None);
         bench.note_unregistered();
         bench
     }
@@ -370,13 +371,13 @@ impl Bench {
 /// whoever has only ever asked for an address may be made up, and is kept in memory alone, while there is room.
 fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
     let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
+    let listed = state.roster.contains_key(&mac);
+    let room = listed || state.phones.len() - state.newcomers.len() < PHONES_KEPT + state.roster.len();
     if !state.phones.contains_key(&mac) {
-        let listed = state.roster.contains_key(&mac);
-        let room = state.phones.len() < PHONES_KEPT + NEWCOMERS_KEPT + state.roster.len();
         if !listed && only_dhcp {
             state.make_room();
             state.newcomers.push_back(mac);
-        } else if !listed && !room {
+        } else if !room {
             return None;
         }
         let written = listed || !only_dhcp;
@@ -390,10 +391,13 @@ fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Rec
         let json = serde_json::to_string(observation).ok()?;
         return Some(Record::Observation { mac, at: observation.at, json });
     }
-    if only_dhcp {
+    if only_dhcp || !room {
         return None;
     }
     phone.written = true;
+    if let Some(at) = state.newcomers.iter().rposition(|newcomer| *newcomer == mac) {
+        state.newcomers.remove(at);
+    }
     state.agenda.insert(mac, observation.at);
     Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()? })
 }
@@ -403,9 +407,7 @@ impl State {
     fn make_room(&mut self) {
         while self.newcomers.len() >= NEWCOMERS_KEPT {
             let Some(oldest) = self.newcomers.pop_front() else { return };
-            if self.phones.get(&oldest).is_some_and(|phone| !phone.written) {
-                self.phones.remove(&oldest);
-            }
+            self.phones.remove(&oldest);
         }
     }
 }
@@ -432,21 +434,21 @@ fn judge(state: &State, now: Time, mac: Mac, journey: Option<&Journey>) -> Asses
 
 /// Journeys from snapshots and the observations after them. A record that this version cannot read is left
 /// out with a warning: a phone then counts as met for the first time, which is safe.
-fn restore(restored: &Restored) -> HashMap<Mac, Phone> {
+fn restore(restored: Restored) -> HashMap<Mac, Phone> {
     let mut phones = HashMap::new();
-    for (mac, json) in &restored.snapshots {
-        match serde_json::from_str::<Journey>(json) {
+    for (mac, json) in restored.snapshots {
+        match serde_json::from_str::<Journey>(&json) {
             Ok(journey) => {
-                phones.insert(*mac, Phone::new(journey));
+                phones.insert(mac, Phone::new(journey));
             }
             Err(error) => tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read"),
         }
     }
-    for (mac, _, json) in &restored.observations {
-        match serde_json::from_str::<Observation>(json) {
+    for (mac, _, json) in restored.observations {
+        match serde_json::from_str::<Observation>(&json) {
             Ok(observation) => {
                 let phone =
-                    phones.entry(*mac).or_insert_with(|| Phone::new(Journey::new(*mac, observation.at)));
+                    phones.entry(mac).or_insert_with(|| Phone::new(Journey::new(mac, observation.at)));
                 phone.journey.observe(&observation);
                 phone.unfolded += 1;
             }

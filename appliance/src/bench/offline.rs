@@ -42,9 +42,11 @@ pub fn offline(
     rules: Rules,
     roster: Vec<Entry>,
     shelf: Shelf,
-    restored: &Restored,
+    mut restored: Restored,
     now: Time,
 ) -> Offline {
+    let leases = std::mem::take(&mut restored.leases);
+    let now = now.max(restored.high_water);
     let state = State {
         rules,
         catalog,
@@ -58,5 +60,5 @@ pub fn offline(
         errands: Vec::new(),
         foreign_dhcp: BTreeMap::new(),
     };
-    Offline { state, leases: restored.leases.clone(), now: now.max(restored.high_water) }
+    Offline { state, leases, now }
 }

@@ -52,7 +52,7 @@ fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     let (ledger, restored) = Ledger::open(&state.join("ledger.db")).unwrap();
     let shelf = Shelf::scan(state, Direction::E2m).unwrap();
     let clock = Clock::start(restored.high_water, 1);
-    Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, &restored)
+    Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, restored)
 }
 
 impl Lab {
@@ -271,4 +271,24 @@ async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
     lab.bench.set_shelf(lab.bench.shelf().rescan().unwrap().unwrap());
     assert_eq!(lab.text(AT_A, "french_france/be-sip.jar", None).await, "a file");
     assert_eq!(lab.bench.phone(A).unwrap().missing.len(), 2);
+}
+
+#[tokio::test]
+async fn however_many_unlisted_phones_take_an_address_only_so_many_are_kept() {
+    let lab = Lab::new(true);
+    let mut state = lab.bench.state();
+    let told = |state: &mut State, number: usize, fact| {
+        let mac = Mac([2, 0, 0, (number >> 16) as u8, (number >> 8) as u8, number as u8]);
+        take_in(state, mac, &Observation { at: Time(number as u64), fact }).is_some()
+    };
+    let dhcp = || Fact::Dhcp { boot: true, vendor_class: None, request_list: Vec::new() };
+    let mut written = 0;
+    for number in 0..PHONES_KEPT + NEWCOMERS_KEPT + 100 {
+        assert!(!told(&mut state, number, dhcp()));
+        written += usize::from(told(&mut state, number, Fact::Leased { address: AT_A }));
+    }
+    assert_eq!(written, PHONES_KEPT);
+    assert_eq!(state.phones.len(), PHONES_KEPT + NEWCOMERS_KEPT);
+    assert_eq!(state.phones.values().filter(|phone| !phone.written).count(), state.newcomers.len());
+    assert!(told(&mut state, 7, dhcp()), "who was written down goes on being so");
 }

@@ -13,7 +13,7 @@ use super::lineup::{self, Player};
 use super::phone::{Doing, Phone, Wiring};
 use super::show::{self, Bars, Ending, Summary};
 use super::{loopback, no_folder, outcome};
-use crate::appliance::Appliance;
+use crate::appliance::{Appliance, Opened};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::view::{PhoneView, Stage};
@@ -54,8 +54,8 @@ pub async fn perform(
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
     let speed = speed.unwrap_or(if players.len() > 200 { 20 } else { 60 });
-    let appliance =
-        Appliance::start(config, loopback::place(config.registrar.enabled), &[true], speed).await?;
+    let place = loopback::place(config.registrar.enabled);
+    let appliance = Opened::read(config, &place, speed)?.serve(config, place, &[true]).await?;
     let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;

@@ -95,5 +95,5 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
     };
     let shelf = Shelf::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
-    Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, &restored, now))
+    Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, restored, now))
 }

@@ -112,7 +112,7 @@ struct Asked<'a> {
 
 impl Engine {
     /// Starts from what the journal has: the last record of each address.
-    pub fn new(config: Config, restored: Vec<LeaseRecord>) -> Result<Self, ConfigError> {
+    pub fn new(config: Config, mut restored: Vec<LeaseRecord>) -> Result<Self, ConfigError> {
         let mut engine = Self {
             config: Config::default(),
             tables: Vec::new(),
@@ -122,9 +122,11 @@ impl Engine {
             failed: BTreeSet::new(),
             silent: BTreeSet::new(),
         };
-        let restored = restored.into_iter().map(|record| (record.address, (record, Write::Saved)));
-        engine.strays = restored.collect();
         engine.reconfigure(config)?;
+        restored.sort_unstable_by_key(order);
+        for record in restored {
+            engine.place(record, Write::Saved);
+        }
         Ok(engine)
     }
 
@@ -138,16 +140,19 @@ impl Engine {
         let old = std::mem::replace(&mut self.tables, tables.collect());
         let strays = std::mem::take(&mut self.strays).into_values();
         let mut leases: Vec<_> = strays.chain(old.into_iter().flat_map(Table::into_leases)).collect();
-        // Where a machine has several leases, the last one it got is its lease.
-        leases.sort_by_key(|(record, _)| (record.since, record.address));
+        leases.sort_unstable_by_key(|(record, _)| order(record));
         for (record, write) in leases {
-            match self.tables.iter_mut().find(|table| table.network.contains(record.address)) {
-                Some(table) => table.put(record, write),
-                None => _ = self.strays.insert(record.address, (record, write)),
-            }
+            self.place(record, write);
         }
         self.config = config;
         Ok(())
+    }
+
+    fn place(&mut self, record: LeaseRecord, write: Write) {
+        match self.tables.iter_mut().find(|table| table.network.contains(record.address)) {
+            Some(table) => table.put(record, write),
+            None => _ = self.strays.insert(record.address, (record, write)),
+        }
     }
 
     /// Gives no answers on the link where our address is `local` while set: for the time a foreign server is about.
@@ -350,6 +355,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// Where a machine has several leases, the last one it got is its lease.
+fn order(record: &LeaseRecord) -> (u64, Ipv4Addr) {
+    (record.since, record.address)
 }
 
 /// Whether the client has just started: DISCOVER, or REQUEST in INIT-REBOOT, which names an address but no server and
