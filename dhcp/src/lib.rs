@@ -26,6 +26,7 @@ pub mod sockets;
 mod arp;
 mod encode;
 mod frame;
+mod keys;
 mod reply;
 mod table;
 

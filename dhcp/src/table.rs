@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use crate::Mac;
 use crate::config::{Network, Reservation};
+use crate::keys::{ByKey, remove_if};
 use crate::lease::{ClientKey, LeaseRecord, LeaseState};
 use crate::options::code;
 use crate::packet::Packet;
@@ -86,13 +87,13 @@ pub(crate) struct Table {
     reserved_addresses: HashMap<Ipv4Addr, ClientKey>,
     reservations: HashMap<ClientKey, usize>,
     leases: HashMap<Ipv4Addr, Lease>,
-    by_key: HashMap<ClientKey, Ipv4Addr>,
+    by_key: ByKey,
     /// The address a machine had last, under whatever client identifier.
     by_mac: HashMap<Mac, Ipv4Addr>,
     /// Pool addresses with a saved lease and no offer, by the end of the lease: who comes first was gone longest.
     reusable: BTreeSet<(u64, Ipv4Addr)>,
     offers: HashMap<Ipv4Addr, Offer>,
-    offers_by_key: HashMap<ClientKey, Ipv4Addr>,
+    offers_by_key: ByKey,
     /// Offers by age. May name offers that are gone; those are skipped.
     offer_queue: VecDeque<(u64, Ipv4Addr)>,
     /// Pool addresses offered once and never leased.
@@ -110,11 +111,11 @@ impl Table {
             reserved_addresses: network.reservations.iter().map(|r| (r.address, r.client.clone())).collect(),
             reservations: reservations.map(|(index, r)| (r.client.clone(), index)).collect(),
             leases: HashMap::new(),
-            by_key: HashMap::new(),
+            by_key: ByKey::default(),
             by_mac: HashMap::new(),
             reusable: BTreeSet::new(),
             offers: HashMap::new(),
-            offers_by_key: HashMap::new(),
+            offers_by_key: ByKey::default(),
             offer_queue: VecDeque::new(),
             returned: BTreeSet::new(),
             fresh: (0, 0),
@@ -254,7 +255,7 @@ impl Table {
         self.remove_offer(address);
         self.returned.remove(&address);
         if let Some(old) = self.leases.get(&address) {
-            remove_if(&mut self.by_key, &old.record.key(), address);
+            self.by_key.remove_if(&old.record.key(), address);
             remove_if(&mut self.by_mac, &old.record.mac, address);
             if old.listed {
                 self.reusable.remove(&(old.record.expires, address));
@@ -384,16 +385,10 @@ impl Table {
         let Some(offer) = self.offers.remove(&address) else {
             return;
         };
-        remove_if(&mut self.offers_by_key, &offer.to.key, address);
+        self.offers_by_key.remove_if(&offer.to.key, address);
         if self.is_common(address) && !self.leases.contains_key(&address) {
             self.returned.insert(address);
         }
         self.relist(address);
-    }
-}
-
-fn remove_if<K: std::hash::Hash + Eq>(map: &mut HashMap<K, Ipv4Addr>, key: &K, address: Ipv4Addr) {
-    if map.get(key) == Some(&address) {
-        map.remove(key);
     }
 }

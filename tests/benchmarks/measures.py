@@ -1,5 +1,6 @@
 """What is measured, and how it is told."""
 
+import math
 import statistics
 
 import perfdhcp
@@ -119,9 +120,9 @@ def latency(bench):
 
 def leases(bench):
     with bench.server("transload") as server:
-        got, rate = 0, 2500
-        while got < (2000 if bench.short else LEASES):
-            got += bench.load(rate, 4).leases
+        got, rate, wanted = 0, 2500, 2000 if bench.short else LEASES
+        while got < wanted:
+            got += bench.load(rate, min(4, math.ceil((wanted - got) / rate))).leases
         now, most = server.resident()
         print(f"{got} leases: {now:.1f} MB resident, {most:.1f} MB at most")
         server.stop()

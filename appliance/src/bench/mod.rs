@@ -41,9 +41,9 @@ pub use registrar::{Errand, Refusal};
 pub use tracker::Tracker;
 
 /// Phones written down beyond the roster's; a flood of made-up addresses ends here.
-const PHONES_KEPT: usize = 8192;
+const PHONES_KEPT: usize = 6144;
 /// Phones kept that are not written down: they have only asked for an address and not taken it yet, or there is no room.
-const NEWCOMERS_KEPT: usize = 4096;
+const NEWCOMERS_KEPT: usize = 2048;
 /// Other clients whose last DHCP message is remembered.
 const STRANGERS_KEPT: usize = 1024;
 /// Observations of one phone in the ledger before they are folded into a snapshot.
