@@ -48,6 +48,8 @@ struct Turns {
     phone: IpAddr,
     /// The wait for the next piece.
     wait: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// It is the next piece's turn, though its disk may still be slow.
+    come: bool,
 }
 
 impl<T: Track> Content<T> {
@@ -80,7 +82,7 @@ impl<T: Track> Content<T> {
     /// From here on, pieces from disk wait for their turn. What was made for this phone never does.
     pub(super) fn in_turn(mut self, rate: &Rate, phone: IpAddr) -> Self {
         if rate.is_limited() && matches!(self.source, Source::Disk(_)) {
-            self.turns = Some(Turns { rate: rate.clone(), phone, wait: None });
+            self.turns = Some(Turns { rate: rate.clone(), phone, wait: None, come: false });
         }
         self
     }
@@ -96,7 +98,10 @@ impl<T: Track> Content<T> {
             let (rate, phone) = (turns.rate.clone(), turns.phone);
             Box::pin(async move { rate.take(phone, piece).await })
         });
-        ready!(wait.as_mut().poll(context));
+        if !turns.come {
+            ready!(wait.as_mut().poll(context));
+            turns.come = true;
+        }
         Poll::Ready(piece as usize)
     }
 
@@ -155,7 +160,7 @@ impl<T: Track> Content<T> {
                 .then(|| carrier.piece(&file, position, length))
         };
         if let Some(piece) = piece {
-            self.turns.iter_mut().for_each(|turns| turns.wait = None);
+            self.turns.iter_mut().for_each(|turns| (turns.wait, turns.come) = (None, false));
             return Poll::Ready(Ok(piece));
         }
         // A slow disk must not hold up the others who are served by this thread.
@@ -234,6 +239,24 @@ impl<T: Track> Drop for Content<T> {
             let lost = carrier.lost();
             tracker.advance(self.begin, self.position.saturating_sub(lost.bytes).max(self.begin));
             tracker.broken(&lost.cause);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::bench::Tracker;
+
+    #[tokio::test]
+    async fn a_piece_whose_turn_has_come_may_wait_for_its_disk() {
+        let mut content = Content::<Tracker>::text("firmware");
+        let phone = IpAddr::from([10, 23, 45, 101]);
+        content.turns = Some(Turns { rate: Rate::new(Some(1_000_000)), phone, wait: None, come: false });
+        for _ in 0..3 {
+            assert_eq!(poll_fn(|context| content.poll_turn(context)).await, 8);
         }
     }
 }
