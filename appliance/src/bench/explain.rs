@@ -14,7 +14,7 @@ use transload_provision::time::Time;
 use super::leases::{Asker, given, is_phone_by, no_phone};
 use super::{State, assess_as, show};
 use crate::config::NetworkGives;
-use crate::view::{Hold, PhoneView};
+use crate::view::{Hold, PhoneView, utc};
 
 /// What the server itself writes.
 const SERVER: &str = "the server";
@@ -42,6 +42,11 @@ pub struct Explanation {
     pub options: Vec<Given>,
     /// The loads it is known to have run, and why the present one is believed.
     pub belief: Belief,
+    /// When it was first and last given its license.
+    pub license_given: Option<LicenseGiven>,
+    /// Signals that disagreed, the oldest first; the stronger one counts.
+    #[serde(default)]
+    pub contradictions: Vec<Contradiction>,
     /// What it is given when it asks for its configuration.
     pub next: NextStep,
     /// What stops it, or would stop it as soon as it appears.
@@ -101,6 +106,27 @@ pub struct Belief {
     pub load: Option<String>,
     /// Why.
     pub evidence: String,
+}
+
+/// The use of a license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseGiven {
+    /// First, UTC.
+    #[serde(with = "utc")]
+    pub first: Option<Time>,
+    /// Last, UTC.
+    #[serde(with = "utc")]
+    pub latest: Option<Time>,
+}
+
+/// Two signals that disagreed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// When it was last noticed, UTC.
+    #[serde(with = "utc")]
+    pub at: Option<Time>,
+    /// What disagreed.
+    pub what: String,
 }
 
 /// What comes next.
@@ -168,6 +194,14 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
             load: verdict.load.as_ref().map(ToString::to_string),
             evidence: verdict.evidence.clone(),
         },
+        license_given: phone
+            .and_then(|phone| phone.journey.license_given)
+            .map(|(first, latest)| LicenseGiven { first: Some(first), latest: Some(latest) }),
+        contradictions: phone
+            .iter()
+            .flat_map(|phone| &phone.journey.contradictions)
+            .map(|(at, what)| Contradiction { at: Some(*at), what: what.clone() })
+            .collect(),
         next: next(&verdict, hold.is_some(), known),
         hold: hold.filter(|_| known),
         last_dhcp: last.map(|last| last.shown(now)),

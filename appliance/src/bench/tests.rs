@@ -233,6 +233,7 @@ async fn a_page_counts_for_its_phone_alone_and_what_it_contradicts_is_on_record(
     assert_eq!((load().as_deref(), contradictions()), (Some(E2M), 1));
     lab.bench.page_read(&visit, Page { load: MPP.parse().ok(), ..page(A) });
     assert_eq!((load().as_deref(), contradictions()), (Some(MPP), 2));
+    assert_eq!(lab.bench.explain(A).contradictions.len(), 2, "an explanation shows them");
     lab.lease(A, AT_B);
     lab.bench.page_read(&visit, page(A));
     assert_eq!(load().as_deref(), Some(MPP), "it has another address by now: who answered at the old one?");

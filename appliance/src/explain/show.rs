@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
+use transload_provision::time::Time;
+
 use crate::bench::explain::{Explanation, Given};
 use crate::table;
 
@@ -29,6 +32,12 @@ pub(super) fn text(it: &Explanation, note: Option<&str>, width: Option<usize>) -
         it.belief.load.as_deref().unwrap_or("not known"),
         it.belief.evidence
     ));
+    lines.extend(
+        it.contradictions.iter().map(|doubt| format!("  doubt:   {}{}", doubt.what, moment(doubt.at))),
+    );
+    if let Some(license) = &it.license_given {
+        lines.push(format!("  license: given to it{}", moment(license.latest)));
+    }
     lines.push(format!("  next:    {}", it.next.summary));
     let mut text: String = lines.iter().map(|line| table::wrapped(line, width)).collect();
     if !it.options.is_empty() {
@@ -36,6 +45,11 @@ pub(super) fn text(it: &Explanation, note: Option<&str>, width: Option<usize>) -
         let _ = write!(text, "\n{}", table::render(&["OPTION", "NAME", "VALUE", "FROM"], &rows, width));
     }
     text
+}
+
+fn moment(at: Option<Time>) -> String {
+    let stamp = at.and_then(|at| Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok());
+    stamp.map_or_else(String::new, |stamp| format!(" ({})", stamp.strftime("%Y-%m-%d %H:%M UTC")))
 }
 
 fn head(it: &Explanation) -> String {
@@ -86,6 +100,8 @@ mod tests {
             "reservation":"roster.csv:2","belief":{{"load":null,"evidence":"nothing tells yet"}},
             "options":[{{"code":66,"name":"tftp","value":"10.23.45.67","origin":"built-in class enterprise"}}],
             "hold":{{"code":"no-license","cause":"no license","cure":"get one"}},
+            "license_given":{{"first":"2026-01-31T09:30:00Z","latest":"2026-01-31T09:30:00Z"}},
+            "contradictions":[{{"at":"2026-01-31T09:30:00Z","what":"it registered as a 7841, and is an 8851"}}],
             "next":{{"what":"nothing","load":null,"summary":"no load"}},"last_dhcp":null}}"#
         );
         let text = text(&serde_json::from_str(&json).unwrap(), None, None);
@@ -96,6 +112,11 @@ mod tests {
             text.contains("10.23.45.101, for 60 s more; its address is kept for it (roster.csv:2)"),
             "{text}"
         );
+        assert!(
+            text.contains("doubt:   it registered as a 7841, and is an 8851 (2026-01-31 09:30 UTC)"),
+            "{text}"
+        );
+        assert!(text.contains("license: given to it (2026-01-31 09:30 UTC)"), "{text}");
         assert!(
             lines.iter().any(|line| line.starts_with("66 ") && line.ends_with("built-in class enterprise"))
         );
