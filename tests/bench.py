@@ -160,6 +160,9 @@ def main():
                 print(f"{'pass' if problem is None else 'FAIL'}  {name}  ({seconds:.1f} s)", flush=True)
                 for line in (problem or "").splitlines():
                     print(f"      {line}", flush=True)
+            # An orderly end: the terminate() that leaving the block calls can wait for ever for a worker it interrupted.
+            pool.close()
+            pool.join()
     finally:
         if arguments.keep:
             print(f"kept: {folder}")

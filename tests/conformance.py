@@ -83,6 +83,9 @@ def main():
                 show(CASES[number][0], problems)
                 for name, problem in problems.items():
                     passed[name] += problem is None
+            # An orderly end: the terminate() that leaving the block calls can wait for ever for a worker it interrupted.
+            pool.close()
+            pool.join()
     print(", ".join(f"{name} {count} of {len(chosen)}" for name, count in passed.items())
           + f", {time.monotonic() - began:.0f} s")
     return 0 if chosen and passed[names[0]] == len(chosen) else 1

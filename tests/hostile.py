@@ -276,7 +276,8 @@ def main():
                 failures.append(f"{wrong}\n  alone: {[entry for entry in alone if entry[1]]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    launcher.terminate()
+    launcher.close()
+    launcher.join()
     print(f"{count} files, peak memory {trial.memory / 1e6:.0f} MB")
     if trial.memory > MEMORY:
         failures.append(f"memory: {trial.memory / 1e6:.0f} MB, allowed are {MEMORY / 1e6:.0f}")

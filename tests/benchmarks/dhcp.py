@@ -61,7 +61,7 @@ def main():
 
 
 def parse():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     words = lambda text: text.split(",")  # noqa: E731
     parser.add_argument("--measure", type=words, default=["cpu", "rate", "quarter", "latency", "leases"])
     parser.add_argument("--servers", type=words, default=list(servers.ALL))
