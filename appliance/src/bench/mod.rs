@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use transload_dhcp::server::Server as DhcpServer;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::{Assessment, Context, Fact, Journey, Observation, assess, under_way};
+use transload_provision::journey::{Assessment, Context, Fact, Journey, assess, under_way};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
 use transload_provision::roster::Entry;
@@ -16,7 +16,7 @@ use transload_provision::time::Time;
 
 use crate::clock::Clock;
 use crate::config::Given;
-use crate::ledger::{Ledger, Record, Restored, Ticket};
+use crate::ledger::{Ledger, Restored};
 use crate::library::{LibraryView, LicenseUse, Shelf};
 use crate::view::{PhoneDetail, PhoneView};
 
@@ -26,6 +26,7 @@ mod identity;
 mod leases;
 mod offline;
 mod pages;
+mod record;
 mod registrar;
 mod show;
 #[cfg(test)]
@@ -37,17 +38,12 @@ use identity::Addresses;
 use leases::LastDhcp;
 pub use offline::{Offline, offline};
 pub use pages::{Round, Visit};
+use record::restore;
 pub use registrar::{Errand, Refusal};
 pub use tracker::Tracker;
 
-/// Phones written down beyond the roster's; a flood of made-up addresses ends here.
-const PHONES_KEPT: usize = 6144;
-/// Phones kept that are not written down: they have only asked for an address and not taken it yet, or there is no room.
-const NEWCOMERS_KEPT: usize = 2048;
 /// Other clients whose last DHCP message is remembered.
 const STRANGERS_KEPT: usize = 1024;
-/// Observations of one phone in the ledger before they are folded into a snapshot.
-const FOLD_AFTER: u32 = 256;
 
 /// The parts of the configuration that the bench acts by.
 #[derive(Debug, Clone)]
@@ -314,101 +310,8 @@ impl Bench {
         self.state().rules.settings.http_port = port;
     }
 
-    /// Folds all facts and closes the ledger.
-    pub async fn close(&self) {
-        let now = self.now();
-        let mut records = vec![Record::Mark(now)];
-        for (mac, phone) in self.state().phones.iter_mut().filter(|(_, phone)| phone.unfolded > 0) {
-            if let Ok(json) = serde_json::to_string(&phone.journey) {
-                records.push(Record::Snapshot { mac: *mac, json });
-                phone.unfolded = 0;
-            }
-        }
-        let folded = self.ledger.append(records).await;
-        if let Err(error) = folded.and_then(|()| self.ledger.close()) {
-            tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
-        }
-    }
-
-    /// Writes down how late it is, so that a box without a clock never goes back, and folds old facts.
-    pub fn housekeeping(&self) -> Ticket {
-        let now = self.now();
-        let mut records = vec![Record::Mark(now)];
-        let mut state = self.state();
-        for (mac, phone) in state.phones.iter_mut().filter(|(_, phone)| phone.unfolded >= FOLD_AFTER) {
-            if let Ok(json) = serde_json::to_string(&phone.journey) {
-                records.push(Record::Snapshot { mac: *mac, json });
-                phone.unfolded = 0;
-            }
-        }
-        self.ledger.append(records)
-    }
-
-    /// Takes in a fact and writes it down. The ticket says when it is on disk.
-    fn observe(&self, state: &mut State, mac: Mac, fact: Fact) -> Option<Ticket> {
-        self.observe_at(state, mac, fact, self.now())
-    }
-
-    fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
-        let record = take_in(state, mac, &Observation { at, fact })?;
-        Some(self.ledger.append(vec![record]))
-    }
-
-    /// As [`Self::observe`], for facts that come by thousands when a site's power returns, and may be lost: they share
-    /// other facts' commits.
-    fn note_down(&self, state: &mut State, mac: Mac, fact: Fact) {
-        if let Some(record) = take_in(state, mac, &Observation { at: self.now(), fact }) {
-            self.ledger.note(record);
-        }
-    }
-
     fn assess(&self, state: &State, mac: Mac) -> Assessment {
         verdict(state, self.now(), mac)
-    }
-}
-
-/// Adds a fact to its phone's journey. `None` where there is no room for one more phone, or nothing is to be written:
-/// whoever has only ever asked for an address may be made up, and is kept in memory alone, while there is room.
-fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
-    let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
-    let listed = state.roster.contains_key(&mac);
-    let room = listed || state.phones.len() - state.newcomers.len() < PHONES_KEPT + state.roster.len();
-    if !state.phones.contains_key(&mac) {
-        if !listed && only_dhcp {
-            state.make_room();
-            state.newcomers.push_back(mac);
-        } else if !room {
-            return None;
-        }
-        let written = listed || !only_dhcp;
-        state.phones.insert(mac, Phone { written, ..Phone::new(Journey::new(mac, observation.at)) });
-    }
-    let phone = state.phones.get_mut(&mac)?;
-    phone.journey.observe(observation);
-    if phone.written {
-        phone.unfolded += 1;
-        state.agenda.insert(mac, observation.at);
-        let json = serde_json::to_string(observation).ok()?;
-        return Some(Record::Observation { mac, at: observation.at, json });
-    }
-    if only_dhcp || !room {
-        return None;
-    }
-    phone.written = true;
-    if let Some(at) = state.newcomers.iter().rposition(|newcomer| *newcomer == mac) {
-        state.newcomers.remove(at);
-    }
-    state.agenda.insert(mac, observation.at);
-    Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()? })
-}
-
-impl State {
-    /// Forgets the newcomers that were heard longest ago, where there are too many.
-    fn make_room(&mut self) {
-        while self.newcomers.len() >= NEWCOMERS_KEPT {
-            let Some(oldest) = self.newcomers.pop_front() else { return };
-            self.phones.remove(&oldest);
-        }
     }
 }
 
@@ -430,30 +333,4 @@ fn judge(state: &State, now: Time, mac: Mac, journey: Option<&Journey>) -> Asses
         now,
     };
     assess(journey, mac, &context)
-}
-
-/// Journeys from snapshots and the observations after them. A record that this version cannot read is left
-/// out with a warning: a phone then counts as met for the first time, which is safe.
-fn restore(restored: Restored) -> HashMap<Mac, Phone> {
-    let mut phones = HashMap::new();
-    for (mac, json) in restored.snapshots {
-        match serde_json::from_str::<Journey>(&json) {
-            Ok(journey) => {
-                phones.insert(mac, Phone::new(journey));
-            }
-            Err(error) => tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read"),
-        }
-    }
-    for (mac, _, json) in restored.observations {
-        match serde_json::from_str::<Observation>(&json) {
-            Ok(observation) => {
-                let phone =
-                    phones.entry(mac).or_insert_with(|| Phone::new(Journey::new(mac, observation.at)));
-                phone.journey.observe(&observation);
-                phone.unfolded += 1;
-            }
-            Err(error) => tracing::warn!(%mac, %error, "an observation in the ledger cannot be read"),
-        }
-    }
-    phones
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use transload_dhcp::lease::{LeaseRecord, LeaseState};
+use transload_provision::journey::Observation;
 use transload_provision::load::Direction;
 use transload_provision::page::Page;
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
+use super::record::{NEWCOMERS_KEPT, PHONES_KEPT, take_in};
 use super::*;
 use crate::doors::{Fetch, Plane, Served, Track};
 use crate::rehearse::lookalike;

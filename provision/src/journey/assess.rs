@@ -1,6 +1,7 @@
 //! From facts, library, catalog and the time to what a phone is given next.
 
-use super::belief::{Belief, Fetch, believe, fetched};
+use super::belief::{Belief, believe};
+use super::fetched::{Fetch, fetched};
 use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};

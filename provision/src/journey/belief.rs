@@ -1,10 +1,9 @@
 //! Which firmware a phone runs: signals in order of time merged into one belief, with its evidence.
 
-use std::time::Duration;
-
-use super::{Journey, Offer, Round};
-use crate::client::{self, Persona, Signal};
-use crate::library::{Library, Platform};
+use super::Journey;
+use super::claims::{Claim, claims, dhcp_side, is_of, release};
+use crate::client::{self, Persona};
+use crate::library::Library;
 use crate::load::{Kind, LoadName, Side, Version};
 use crate::settings::Timing;
 use crate::time::Time;
@@ -30,7 +29,7 @@ pub struct Belief {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Strength {
+pub(super) enum Strength {
     Told,
     Silence,
     Behavior,
@@ -41,15 +40,6 @@ enum Strength {
     Page,
     /// The phone itself named it when it registered.
     Reported,
-}
-
-enum Claim<'a> {
-    Reports(&'a LoadName),
-    Runs(&'a LoadName, Strength, String),
-    RunsNot(&'a LoadName),
-    SaysRelease(String),
-    On(Side, &'static str),
-    DhcpSays(Side),
 }
 
 /// Merges all signals up to `now`. `told` is the roster's word for the load.
@@ -90,143 +80,6 @@ pub fn believe(
     }
     belief.disputed = matches!((belief.side, dhcp_side(journey)), (Some(side), Some(said)) if side != said);
     belief
-}
-
-fn claims<'a>(
-    journey: &'a Journey,
-    library: &Library,
-    timing: &Timing,
-    told: Option<&'a LoadName>,
-    now: Time,
-) -> Vec<(Time, Claim<'a>)> {
-    let mut claims = Vec::new();
-    if let Some(load) = told {
-        claims.push((Time(0), Claim::Runs(load, Strength::Told, "the roster says so".into())));
-    }
-    if let (Some(side), Some(at)) = (dhcp_side(journey), journey.dhcp_at) {
-        claims.push((at, Claim::DhcpSays(side)));
-    }
-    for (at, report) in &journey.reports {
-        claims.extend(report.active.as_ref().map(|load| (*at, Claim::Reports(load))));
-    }
-    for round in &journey.rounds {
-        claims.push((round.began, Claim::RunsNot(&round.load)));
-        let chosen = journey
-            .offers
-            .iter()
-            .find(|offer| offer.load == round.load && offer.answered == Some(round.began));
-        if let Some(running) = chosen.and_then(|offer| offer.when.as_ref()) {
-            let why = format!("its upgrade rule chose {}, which only this load does", round.load);
-            claims.push((round.began, Claim::Runs(running, Strength::Behavior, why)));
-        }
-        if let Some(booted) = round.booted.filter(|_| fetched(round, library) == Fetch::Whole) {
-            let why = "it fetched the load and its components whole and started again".into();
-            claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
-        }
-    }
-    let release = release(journey, library);
-    let page = &journey.page.loads;
-    // Where its page was read after it was told, that tells, and silence nothing more.
-    let unread = |offer: &&Offer| page.last().is_none_or(|(read, _)| *read <= offer.at);
-    for offer in journey.offers.iter().filter(|offer| silence_tells(offer)).filter(unread) {
-        let (from, wait) = silence(offer, journey, release.as_ref(), timing);
-        let at = from + wait;
-        let heard = [offer.closed, offer.unwatched].into_iter().flatten().fold(now, Time::min);
-        if heard >= at {
-            let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
-            let came = journey.rounds.iter().rev().find(before).map(|round| fetched(round, library));
-            // Silence after a fetch that was doubtful settles the doubt.
-            let strength = match came {
-                Some(Fetch::Whole | Fetch::Doubtful) => Strength::Settled,
-                Some(Fetch::Part) | None => Strength::Silence,
-            };
-            let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
-            claims.push((at, Claim::Runs(&offer.load, strength, why)));
-        }
-    }
-    let said = agent(journey).and_then(|agent| agent.version);
-    if let (Some(at), Some(release)) = (journey.user_agent_at, said) {
-        claims.push((at, Claim::SaysRelease(release)));
-    }
-    for (at, side) in &journey.sightings {
-        let why = match side {
-            Side::Enterprise => "it asks for Enterprise boot files",
-            Side::Multiplatform => "it asks for Multiplatform profiles",
-        };
-        claims.push((*at, Claim::On(*side, why)));
-    }
-    let says = |load| Claim::Runs(load, Strength::Page, "its own page says so".into());
-    claims.extend(page.iter().map(|(at, load)| (*at, says(load))));
-    claims
-}
-
-/// Whether not asking for the load offered can mean that the phone runs it: only one load was named, of the
-/// side whose document the phone read.
-fn silence_tells(offer: &Offer) -> bool {
-    offer.answered.is_none()
-        && !offer.refused
-        && !offer.conditional
-        && offer.load.kind().side() == offer.side
-        && !matches!(offer.load.kind(), Kind::Transition(_))
-}
-
-/// From when, and for how long, silence has to last. A phone that waits for its license to be accepted is silent
-/// too, but comes back for the license; so silence counts from the license, and as long as a license may take,
-/// unless the phone has shown that it needs none any more: it says that it has the release already, or it went on
-/// from its license to fetch this load once before.
-pub(super) fn silence(
-    offer: &Offer,
-    journey: &Journey,
-    release: Option<&Version>,
-    timing: &Timing,
-) -> (Time, Duration) {
-    let Some((first, latest)) = journey.license_given.filter(|(_, latest)| *latest >= offer.at) else {
-        return (offer.at, timing.already_there);
-    };
-    let has_release = release.is_some_and(|release| same_release(release, offer.load.version()));
-    let went_on = journey.rounds.iter().any(|round| round.load == offer.load && round.began >= first);
-    if has_release || went_on { (offer.at, timing.already_there) } else { (latest, timing.license) }
-}
-
-/// The newest release of a transition load known (cisco-phones §4.4); beyond it a User-Agent means what it says.
-const TRANSITION_RELEASE: (u16, u16, u16) = (11, 2, 3);
-
-/// The Multiplatform release that the User-Agent tells, where no transition load is of that release: whether
-/// those name themselves like Multiplatform loads is not known.
-fn release(journey: &Journey, library: &Library) -> Option<Version> {
-    let release: Version = agent(journey)?.version?.parse().ok()?;
-    let ambiguous = (release.major, release.minor, release.micro) <= TRANSITION_RELEASE
-        || library
-            .loads
-            .keys()
-            .any(|load| matches!(load.kind(), Kind::Transition(_)) && same_release(load.version(), &release));
-    (!ambiguous).then_some(release)
-}
-
-fn agent(journey: &Journey) -> Option<Signal> {
-    let agent = client::user_agent(journey.user_agent.as_deref()?)?;
-    (agent.persona == Persona::Multiplatform).then_some(agent)
-}
-
-/// Whether a load can be of the release that a User-Agent says, which may leave out the last number.
-fn is_of(load: &LoadName, said: &str) -> bool {
-    let version = load.version();
-    let numbers = [version.major, version.minor, version.micro].map(|number| number.to_string());
-    said.split('.').zip(numbers).all(|(said, number)| said == number)
-}
-
-fn same_release(one: &Version, other: &Version) -> bool {
-    (one.major, one.minor, one.micro) == (other.major, other.minor, other.micro)
-}
-
-/// The side that DHCP names by option 60; a request list alone is too weak to overrule anything.
-fn dhcp_side(journey: &Journey) -> Option<Side> {
-    let class = journey.vendor_class.as_deref()?;
-    match client::dhcp(Some(class.as_bytes()), &journey.request_list, journey.mac)?.persona {
-        Persona::Enterprise => Some(Side::Enterprise),
-        Persona::Multiplatform | Persona::Transition => Some(Side::Multiplatform),
-        Persona::Unknown => None,
-    }
 }
 
 impl Belief {
@@ -352,61 +205,4 @@ impl Belief {
         self.evidence = why;
         self.strength = Strength::Told;
     }
-}
-
-/// How much of a load a round brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fetch {
-    /// Everything the phone needs: what was not fetched, it has.
-    Whole,
-    /// All that only this load has; whether the rest was not needed or was cut off, nothing tells.
-    Doubtful,
-    /// Something is missing.
-    Part,
-}
-
-/// What a round brought. A phone may keep a component it has already, since one name means the same bytes in every
-/// package; so only those have to come that no other load shares, and of these, if there are any, those that carry
-/// the load's own version. But a fetch that was cut off before its last components looks the same, and leaves the
-/// phone on its old load: only where the phone went through the list in order to its very end was the rest
-/// left out on purpose.
-pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
-    let Some(load) = library.loads.get(&round.load) else { return Fetch::Part };
-    let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
-    let platforms = load.platforms.iter().filter(|platform| !platform.components.is_empty());
-    let grade = |platform: &Platform| {
-        let progress = |name: &String| round.components.get(&name.to_ascii_lowercase());
-        let whole = |name: &String| progress(name).is_some_and(|file| file.whole());
-        if platform.components.iter().all(whole) {
-            return Fetch::Whole;
-        }
-        let own: Vec<&String> =
-            platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
-        let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
-        let needed = if versioned.is_empty() { own } else { versioned };
-        if needed.is_empty() || !needed.into_iter().all(whole) {
-            return Fetch::Part;
-        }
-        let begun: Vec<Time> =
-            platform.components.iter().filter_map(progress).map(|file| file.began).collect();
-        let to_the_end = platform.components.last().is_some_and(whole) && begun.is_sorted();
-        if to_the_end { Fetch::Whole } else { Fetch::Doubtful }
-    };
-    let grades: Vec<Fetch> = platforms.map(grade).collect();
-    [Fetch::Whole, Fetch::Doubtful].into_iter().find(|grade| grades.contains(grade)).unwrap_or(Fetch::Part)
-}
-
-/// The load whose fetch seems to be under way.
-pub fn under_way<'a>(journey: &'a Journey, library: &Library) -> Option<&'a LoadName> {
-    let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.broken.is_none())?;
-    (fetched(round, library) == Fetch::Part).then_some(&round.load)
-}
-
-fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> bool {
-    library.loads.iter().filter(|(name, _)| *name != with_other_than).any(|(_, load)| {
-        load.platforms
-            .iter()
-            .flat_map(|platform| &platform.components)
-            .any(|name| name.eq_ignore_ascii_case(component))
-    })
 }

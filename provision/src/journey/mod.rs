@@ -3,19 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::client;
 use crate::load::{LoadName, Side};
 use crate::mac::Mac;
-use crate::names::{self, Asked};
 use crate::time::Time;
 
 mod assess;
 mod belief;
+mod claims;
 mod facts;
+mod fetched;
+mod fold;
 mod observation;
 mod own_page;
 mod registration;
@@ -28,8 +29,9 @@ mod verdict;
 mod way;
 
 pub use assess::assess;
-pub use belief::{Belief, believe, under_way};
+pub use belief::{Belief, believe};
 pub use facts::{Offer, OwnPage, Progress, Round};
+pub use fetched::under_way;
 pub use observation::{Act, Fact, Observation};
 pub use own_page::{disagreements, page_due};
 pub use registration::{Means, Report, Restart, Told};
@@ -37,16 +39,6 @@ pub use restart::{Order, by_operator};
 pub use stall::ERASE_TRUST_LIST;
 pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
 pub use way::{Context, from_no_route, obstacle, plan};
-
-/// Rounds and offers kept; a migration needs a handful, and a looping phone must not grow without bound.
-const KEPT: usize = 64;
-/// Distinct missing names and contradictions kept per phone.
-const NAMES_KEPT: usize = 32;
-/// Reports and restarts kept per phone.
-const REPORTS_KEPT: usize = 16;
-/// Without DHCP of ours, a profile asked for this long after the last transfer is taken for a boot: longer than a
-/// phone takes between two profiles while it is still on its old load.
-const QUIET_BEFORE_BOOT: Duration = Duration::from_secs(120);
 
 /// What is known of one phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,188 +158,6 @@ impl Journey {
             .or_else(|| by_agent().and_then(|signal| signal.model))
     }
 
-    /// Takes in one fact.
-    pub fn observe(&mut self, observation: &Observation) {
-        let at = observation.at;
-        self.last_seen = self.last_seen.max(at);
-        match &observation.fact {
-            Fact::Dhcp { boot, vendor_class, request_list } => {
-                self.dhcp_at = Some(at);
-                if *boot || vendor_class.is_some() {
-                    self.vendor_class.clone_from(vendor_class);
-                }
-                if *boot || !request_list.is_empty() {
-                    self.request_list.clone_from(request_list);
-                }
-                if *boot {
-                    self.boot(at);
-                }
-            }
-            Fact::Leased { address } => self.address = Some(*address),
-            Fact::ConfigAsked { side, signed, model, user_agent } => {
-                self.config_asked(at, *side, *signed, model.as_ref(), user_agent.as_ref());
-            }
-            Fact::Offered { load, when, conditional, attempt, side, .. } => {
-                self.offered(Offer {
-                    at,
-                    load: load.clone(),
-                    when: when.clone(),
-                    conditional: *conditional,
-                    attempt: *attempt,
-                    side: *side,
-                    answered: None,
-                    refused: false,
-                    unwatched: None,
-                    closed: None,
-                });
-            }
-            Fact::LoadsGiven { load } => self.loads_given(at, load),
-            Fact::LoadsRefused { name } => self.loads_refused(at, name),
-            Fact::Fetched { name, to, size, asked, .. } => {
-                let whole = to >= size;
-                if !asked.is_some_and(|asked| whole && self.credit_late(at, asked, name, *size)) {
-                    let fetching = asked.map(|asked| if whole { asked } else { at });
-                    self.fetched(at, fetching, name, (*to).min(*size), *size);
-                }
-            }
-            Fact::Broken { name, cause } => self.broken(at, name, cause),
-            Fact::LicenseGiven { .. } => {
-                let first = self.license_given.map_or(at, |(first, _)| first);
-                self.license_given = Some((first, at));
-                self.asked = Some(at);
-            }
-            Fact::Missing { name } => {
-                self.asked = Some(at);
-                if self.missing.len() < NAMES_KEPT || self.missing.contains_key(name) {
-                    self.missing.insert(name.clone(), at);
-                }
-            }
-            Fact::Probed(page) => {
-                self.page.take(at, page);
-                drop_oldest(&mut self.page.loads, KEPT);
-            }
-            Fact::Contradiction { what } => {
-                self.contradictions.retain(|(_, known)| known != what);
-                self.contradictions.push((at, what.clone()));
-                drop_oldest(&mut self.contradictions, NAMES_KEPT);
-            }
-            Fact::Unwatched { since } => {
-                for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
-                    offer.unwatched.get_or_insert(*since);
-                }
-            }
-            Fact::Registered { report } => self.registered(at, report),
-            Fact::Unregistered => self.registered = None,
-            Fact::RestartTold { how, by, operator } => {
-                let (how, by, operator) = (*how, *by, *operator);
-                self.restarts.push(Told { at, how, by, operator, answer: None, refused: false });
-                drop_oldest(&mut self.restarts, REPORTS_KEPT);
-            }
-            Fact::RestartAnswered { answer, refused } => {
-                if let Some(told) = self.restarts.last_mut() {
-                    told.answer = Some(answer.clone());
-                    told.refused = *refused;
-                }
-            }
-            Fact::Operator { act } => {
-                // Whatever was tried before the operator's hand does not count any more.
-                self.restarts.clear();
-                match act {
-                    Act::Hold => self.held_by_operator = Some(at),
-                    Act::Release => self.held_by_operator = None,
-                    Act::Retry => self.retried = Some(at),
-                }
-            }
-        }
-    }
-
-    fn registered(&mut self, at: Time, report: &Report) {
-        self.registered = Some(at);
-        let said = |(when, known): &(Time, Report)| {
-            known == report && self.booted.is_none_or(|booted| booted <= *when)
-        };
-        if !self.reports.last().is_some_and(said) {
-            self.reports.push((at, report.clone()));
-            drop_oldest(&mut self.reports, REPORTS_KEPT);
-        }
-    }
-
-    fn boot(&mut self, at: Time) {
-        self.booted = Some(at);
-        self.registered = None;
-        for round in self.rounds.iter_mut().filter(|round| round.booted.is_none()) {
-            round.booted = Some(at);
-        }
-        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
-            offer.closed = Some(at);
-        }
-    }
-
-    fn config_asked(
-        &mut self,
-        at: Time,
-        side: Side,
-        signed: bool,
-        model: Option<&String>,
-        agent: Option<&String>,
-    ) {
-        // An Enterprise phone reads its configuration when it boots and at no other time (cisco-phones §3.3),
-        // so one that comes after a `.loads` file tells of a boot. A Multiplatform phone resyncs while it
-        // runs; only without DHCP of ours does a profile after a quiet spell have to tell, and where DHCP told of
-        // a boot, but the end of a file that was asked for before it was seen after it.
-        let open = self.rounds.iter().rev().find(|round| round.booted.is_none());
-        let booted = open.is_some_and(|round| match side {
-            Side::Enterprise => true,
-            Side::Multiplatform => {
-                let quiet = at - round.last >= QUIET_BEFORE_BOOT;
-                let overtaken = round.fetching.is_some() && round.fetching < self.booted;
-                (self.dhcp_at.is_none() && quiet) || overtaken
-            }
-        });
-        if booted {
-            self.boot(at);
-        }
-        self.asked = Some(at);
-        let known =
-            self.sightings.last().is_some_and(|(seen, as_of)| *as_of == side && self.booted <= Some(*seen));
-        if !known {
-            self.sightings.push((at, side));
-            drop_oldest(&mut self.sightings, KEPT);
-        }
-        match side {
-            Side::Enterprise if !signed => self.unsigned_asked = Some(at),
-            Side::Enterprise if self.signed_asked.is_none_or(|first| self.unsigned_asked > Some(first)) => {
-                self.signed_asked = Some(at);
-            }
-            Side::Enterprise | Side::Multiplatform => {}
-        }
-        if let Some(model) = model {
-            self.named_model = Some(model.clone());
-        }
-        if let Some(agent) = agent {
-            self.user_agent = Some(agent.clone());
-            self.user_agent_at = Some(at);
-        }
-    }
-
-    fn offered(&mut self, offer: Offer) {
-        let same = |known: &Offer| {
-            known.closed.is_none()
-                && known.unwatched.is_none()
-                && (&known.load, &known.when, known.attempt, known.side)
-                    == (&offer.load, &offer.when, offer.attempt, offer.side)
-        };
-        if self.offers.iter().any(same) {
-            return;
-        }
-        // Branches of one document are given at the same moment and stand together.
-        for known in self.offers.iter_mut().filter(|known| known.closed.is_none() && known.at != offer.at) {
-            known.closed = Some(offer.at);
-        }
-        self.offers.push(offer);
-        drop_oldest(&mut self.offers, KEPT);
-    }
-
     /// Whether a document is in the phone's hands to which it may answer, or has no need to.
     pub fn awaits_answer(&self) -> bool {
         self.offers.iter().any(Offer::awaits_answer)
@@ -364,120 +174,5 @@ impl Journey {
     /// Whether this disagreement is on record.
     pub fn knows_contradiction(&self, what: &str) -> bool {
         self.contradictions.iter().any(|(_, known)| known == what)
-    }
-
-    /// Documents on their way did not leave after all.
-    pub fn withdraw_offers(&mut self, at: Time) {
-        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
-            offer.closed = Some(at);
-        }
-    }
-
-    /// A phone that asks for a load it was told of does not run it, however long it was silent. The document is
-    /// spent: a Multiplatform phone does not try the same URL again.
-    fn loads_refused(&mut self, at: Time, name: &str) {
-        self.asked = Some(at);
-        self.refused = Some((at, name.to_owned()));
-        let since_boot = |offer: &&Offer| Some(offer.at) >= self.booted && offer.load.as_str() == name;
-        let Some(told) = self.offers.iter().rev().find(since_boot).map(|offer| offer.at) else {
-            return;
-        };
-        for offer in self.offers.iter_mut().filter(|offer| offer.at == told) {
-            offer.refused = true;
-            offer.closed.get_or_insert(at);
-        }
-    }
-
-    fn loads_given(&mut self, at: Time, load: &LoadName) {
-        self.asked = Some(at);
-        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
-            offer.answered.get_or_insert(at);
-        }
-        match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
-            Some(round) => {
-                round.last = at;
-                round.fetching = Some(at);
-                round.broken = None;
-            }
-            None => self.rounds.push(Round {
-                load: load.clone(),
-                began: at,
-                last: at,
-                fetching: Some(at),
-                components: BTreeMap::new(),
-                broken: None,
-                booted: None,
-            }),
-        }
-        drop_oldest(&mut self.rounds, KEPT);
-    }
-
-    /// A file that was asked for before a boot and is whole arrived before that boot, though the boot, and what the
-    /// phone asked for after it, were seen first: who has started takes nothing of an old transfer.
-    fn credit_late(&mut self, at: Time, asked: Time, name: &str, size: u64) -> bool {
-        let over =
-            |round: &&mut Round| round.booted.is_some_and(|booted| round.began <= asked && asked < booted);
-        if self.asked < self.booted || part(name) != Some(Part::Component) {
-            return false;
-        }
-        let Some(round) = self.rounds.iter_mut().rev().find(over) else { return false };
-        round.bring(at, name, size, size);
-        true
-    }
-
-    fn fetched(&mut self, at: Time, fetching: Option<Time>, name: &str, reached: u64, size: u64) {
-        // A phone that goes on with a fetch before it asks for anything else did not start: it lost its link.
-        let booted = self.booted.filter(|_| self.asked < self.booted && part(name) == Some(Part::Component));
-        if let Some(round) = self.rounds.last_mut().filter(|round| booted.is_some() && round.booted == booted)
-        {
-            round.booted = None;
-        }
-        self.asked = Some(at);
-        let (Some(round), Some(part)) = (self.open_round(), part(name)) else {
-            return;
-        };
-        round.last = at;
-        round.fetching = round.fetching.max(fetching);
-        round.broken = None;
-        if part == Part::Component {
-            round.bring(at, name, reached, size);
-        }
-    }
-
-    fn broken(&mut self, at: Time, name: &str, cause: &str) {
-        let (Some(round), Some(_)) = (self.open_round(), part(name)) else {
-            return;
-        };
-        // A file that had arrived already and is asked for again breaks nothing.
-        if round.components.get(&name.to_ascii_lowercase()).is_some_and(|progress| progress.whole()) {
-            return;
-        }
-        round.last = at;
-        round.broken = Some(format!("{name}: {cause}"));
-    }
-
-    fn open_round(&mut self) -> Option<&mut Round> {
-        self.rounds.last_mut().filter(|round| round.booted.is_none())
-    }
-}
-
-#[derive(PartialEq)]
-enum Part {
-    Loads,
-    Component,
-}
-
-/// What part of a load this file is; licenses, ring lists and the like are none.
-fn part(name: &str) -> Option<Part> {
-    match names::parse(name) {
-        Asked::Loads { .. } => Some(Part::Loads),
-        Asked::Component { .. } => Some(Part::Component),
-        _ => None,
-    }
-}
-
-fn drop_oldest<T>(list: &mut Vec<T>, keep: usize) {
-    if list.len() > keep {
-        list.drain(..list.len() - keep);
     }
 }

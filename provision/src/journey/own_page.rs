@@ -1,6 +1,7 @@
 //! The phone's own page: when it is worth reading, and what it contradicts.
 
-use super::belief::{Fetch, believe, fetched};
+use super::belief::believe;
+use super::fetched::{Fetch, fetched};
 use super::{Assessment, Context, Journey};
 use crate::catalog::Vid;
 use crate::page::Page;

@@ -1,6 +1,7 @@
 //! A phone that is not getting on: what it was last seen doing, and the cure.
 
-use super::belief::{Belief, Fetch, fetched};
+use super::belief::Belief;
+use super::fetched::{Fetch, fetched};
 use super::tries::Tries;
 use super::verdict::{Hold, HoldCode, Stage};
 use super::way::Context;

@@ -5,6 +5,7 @@ mod mishaps;
 mod overtaken;
 mod page;
 mod registered;
+mod transfers;
 mod walks;
 
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! Attempts at a hop. A Multiplatform phone does not try an upgrade again until its URL changes (AG-fmt), so each
 //! attempt has a number of its own, which never falls back.
 
-use super::belief::{Belief, Fetch, fetched, silence};
+use super::belief::Belief;
+use super::claims::silence;
+use super::fetched::{Fetch, fetched};
 use super::way::Context;
 use super::{Journey, Offer};
 use crate::load::{LoadName, Side};

@@ -1,6 +1,7 @@
 //! Phones that get on.
 
 use super::*;
+use crate::journey::fold::{KEPT, NAMES_KEPT};
 
 #[test]
 fn an_enterprise_phone_of_unknown_load_walks_the_seeds_path() {

@@ -1,0 +1,159 @@
+//! What each signal of a phone says about its firmware.
+
+use std::time::Duration;
+
+use super::belief::Strength;
+use super::fetched::{Fetch, fetched};
+use super::{Journey, Offer, Round};
+use crate::client::{self, Persona, Signal};
+use crate::library::Library;
+use crate::load::{Kind, LoadName, Side, Version};
+use crate::settings::Timing;
+use crate::time::Time;
+
+/// One signal's word.
+pub(super) enum Claim<'a> {
+    Reports(&'a LoadName),
+    Runs(&'a LoadName, Strength, String),
+    RunsNot(&'a LoadName),
+    SaysRelease(String),
+    On(Side, &'static str),
+    DhcpSays(Side),
+}
+
+pub(super) fn claims<'a>(
+    journey: &'a Journey,
+    library: &Library,
+    timing: &Timing,
+    told: Option<&'a LoadName>,
+    now: Time,
+) -> Vec<(Time, Claim<'a>)> {
+    let mut claims = Vec::new();
+    if let Some(load) = told {
+        claims.push((Time(0), Claim::Runs(load, Strength::Told, "the roster says so".into())));
+    }
+    if let (Some(side), Some(at)) = (dhcp_side(journey), journey.dhcp_at) {
+        claims.push((at, Claim::DhcpSays(side)));
+    }
+    for (at, report) in &journey.reports {
+        claims.extend(report.active.as_ref().map(|load| (*at, Claim::Reports(load))));
+    }
+    for round in &journey.rounds {
+        claims.push((round.began, Claim::RunsNot(&round.load)));
+        let chosen = journey
+            .offers
+            .iter()
+            .find(|offer| offer.load == round.load && offer.answered == Some(round.began));
+        if let Some(running) = chosen.and_then(|offer| offer.when.as_ref()) {
+            let why = format!("its upgrade rule chose {}, which only this load does", round.load);
+            claims.push((round.began, Claim::Runs(running, Strength::Behavior, why)));
+        }
+        if let Some(booted) = round.booted.filter(|_| fetched(round, library) == Fetch::Whole) {
+            let why = "it fetched the load and its components whole and started again".into();
+            claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
+        }
+    }
+    let release = release(journey, library);
+    let page = &journey.page.loads;
+    // Where its page was read after it was told, that tells, and silence nothing more.
+    let unread = |offer: &&Offer| page.last().is_none_or(|(read, _)| *read <= offer.at);
+    for offer in journey.offers.iter().filter(|offer| silence_tells(offer)).filter(unread) {
+        let (from, wait) = silence(offer, journey, release.as_ref(), timing);
+        let at = from + wait;
+        let heard = [offer.closed, offer.unwatched].into_iter().flatten().fold(now, Time::min);
+        if heard >= at {
+            let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
+            let came = journey.rounds.iter().rev().find(before).map(|round| fetched(round, library));
+            // Silence after a fetch that was doubtful settles the doubt.
+            let strength = match came {
+                Some(Fetch::Whole | Fetch::Doubtful) => Strength::Settled,
+                Some(Fetch::Part) | None => Strength::Silence,
+            };
+            let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
+            claims.push((at, Claim::Runs(&offer.load, strength, why)));
+        }
+    }
+    let said = agent(journey).and_then(|agent| agent.version);
+    if let (Some(at), Some(release)) = (journey.user_agent_at, said) {
+        claims.push((at, Claim::SaysRelease(release)));
+    }
+    for (at, side) in &journey.sightings {
+        let why = match side {
+            Side::Enterprise => "it asks for Enterprise boot files",
+            Side::Multiplatform => "it asks for Multiplatform profiles",
+        };
+        claims.push((*at, Claim::On(*side, why)));
+    }
+    let says = |load| Claim::Runs(load, Strength::Page, "its own page says so".into());
+    claims.extend(page.iter().map(|(at, load)| (*at, says(load))));
+    claims
+}
+
+/// Whether not asking for the load offered can mean that the phone runs it: only one load was named, of the
+/// side whose document the phone read.
+fn silence_tells(offer: &Offer) -> bool {
+    offer.answered.is_none()
+        && !offer.refused
+        && !offer.conditional
+        && offer.load.kind().side() == offer.side
+        && !matches!(offer.load.kind(), Kind::Transition(_))
+}
+
+/// From when, and for how long, silence has to last. A phone that waits for its license to be accepted is silent
+/// too, but comes back for the license; so silence counts from the license, and as long as a license may take,
+/// unless the phone has shown that it needs none any more: it says that it has the release already, or it went on
+/// from its license to fetch this load once before.
+pub(super) fn silence(
+    offer: &Offer,
+    journey: &Journey,
+    release: Option<&Version>,
+    timing: &Timing,
+) -> (Time, Duration) {
+    let Some((first, latest)) = journey.license_given.filter(|(_, latest)| *latest >= offer.at) else {
+        return (offer.at, timing.already_there);
+    };
+    let has_release = release.is_some_and(|release| same_release(release, offer.load.version()));
+    let went_on = journey.rounds.iter().any(|round| round.load == offer.load && round.began >= first);
+    if has_release || went_on { (offer.at, timing.already_there) } else { (latest, timing.license) }
+}
+
+/// The newest release of a transition load known (cisco-phones §4.4); beyond it a User-Agent means what it says.
+const TRANSITION_RELEASE: (u16, u16, u16) = (11, 2, 3);
+
+/// The Multiplatform release that the User-Agent tells, where no transition load is of that release: whether
+/// those name themselves like Multiplatform loads is not known.
+pub(super) fn release(journey: &Journey, library: &Library) -> Option<Version> {
+    let release: Version = agent(journey)?.version?.parse().ok()?;
+    let ambiguous = (release.major, release.minor, release.micro) <= TRANSITION_RELEASE
+        || library
+            .loads
+            .keys()
+            .any(|load| matches!(load.kind(), Kind::Transition(_)) && same_release(load.version(), &release));
+    (!ambiguous).then_some(release)
+}
+
+fn agent(journey: &Journey) -> Option<Signal> {
+    let agent = client::user_agent(journey.user_agent.as_deref()?)?;
+    (agent.persona == Persona::Multiplatform).then_some(agent)
+}
+
+/// Whether a load can be of the release that a User-Agent says, which may leave out the last number.
+pub(super) fn is_of(load: &LoadName, said: &str) -> bool {
+    let version = load.version();
+    let numbers = [version.major, version.minor, version.micro].map(|number| number.to_string());
+    said.split('.').zip(numbers).all(|(said, number)| said == number)
+}
+
+fn same_release(one: &Version, other: &Version) -> bool {
+    (one.major, one.minor, one.micro) == (other.major, other.minor, other.micro)
+}
+
+/// The side that DHCP names by option 60; a request list alone is too weak to overrule anything.
+pub(super) fn dhcp_side(journey: &Journey) -> Option<Side> {
+    let class = journey.vendor_class.as_deref()?;
+    match client::dhcp(Some(class.as_bytes()), &journey.request_list, journey.mac)?.persona {
+        Persona::Enterprise => Some(Side::Enterprise),
+        Persona::Multiplatform | Persona::Transition => Some(Side::Multiplatform),
+        Persona::Unknown => None,
+    }
+}

@@ -1,0 +1,63 @@
+//! How much of a load a phone has fetched.
+
+use super::{Journey, Round};
+use crate::library::{Library, Platform};
+use crate::load::LoadName;
+use crate::time::Time;
+
+/// How much of a load a round brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fetch {
+    /// Everything the phone needs: what was not fetched, it has.
+    Whole,
+    /// All that only this load has; whether the rest was not needed or was cut off, nothing tells.
+    Doubtful,
+    /// Something is missing.
+    Part,
+}
+
+/// What a round brought. A phone may keep a component it has already, since one name means the same bytes in every
+/// package; so only those have to come that no other load shares, and of these, if there are any, those that carry
+/// the load's own version. But a fetch that was cut off before its last components looks the same, and leaves the
+/// phone on its old load: only where the phone went through the list in order to its very end was the rest
+/// left out on purpose.
+pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
+    let Some(load) = library.loads.get(&round.load) else { return Fetch::Part };
+    let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
+    let platforms = load.platforms.iter().filter(|platform| !platform.components.is_empty());
+    let grade = |platform: &Platform| {
+        let progress = |name: &String| round.components.get(&name.to_ascii_lowercase());
+        let whole = |name: &String| progress(name).is_some_and(|file| file.whole());
+        if platform.components.iter().all(whole) {
+            return Fetch::Whole;
+        }
+        let own: Vec<&String> =
+            platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
+        let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
+        let needed = if versioned.is_empty() { own } else { versioned };
+        if needed.is_empty() || !needed.into_iter().all(whole) {
+            return Fetch::Part;
+        }
+        let begun: Vec<Time> =
+            platform.components.iter().filter_map(progress).map(|file| file.began).collect();
+        let to_the_end = platform.components.last().is_some_and(whole) && begun.is_sorted();
+        if to_the_end { Fetch::Whole } else { Fetch::Doubtful }
+    };
+    let grades: Vec<Fetch> = platforms.map(grade).collect();
+    [Fetch::Whole, Fetch::Doubtful].into_iter().find(|grade| grades.contains(grade)).unwrap_or(Fetch::Part)
+}
+
+/// The load whose fetch seems to be under way.
+pub fn under_way<'a>(journey: &'a Journey, library: &Library) -> Option<&'a LoadName> {
+    let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.broken.is_none())?;
+    (fetched(round, library) == Fetch::Part).then_some(&round.load)
+}
+
+fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> bool {
+    library.loads.iter().filter(|(name, _)| *name != with_other_than).any(|(_, load)| {
+        load.platforms
+            .iter()
+            .flat_map(|platform| &platform.components)
+            .any(|name| name.eq_ignore_ascii_case(component))
+    })
+}
