@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dhcproto::v4::{DhcpOption, Message, MessageType, Opcode, OptionCode};
 use dhcproto::{Decodable, Encodable};
@@ -18,7 +18,7 @@ use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
-use transload_dhcp::server::{Server, Setup};
+use transload_dhcp::server::{Observer, Server, Setup};
 use transload_dhcp::sockets::Link;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -93,6 +93,11 @@ fn config() -> Config {
 
 fn start(disk: &Arc<Disk>) -> (Server, SocketAddrV4, mpsc::UnboundedReceiver<Event>) {
     let (events, observed) = mpsc::unbounded_channel();
+    let (server, address) = start_telling(disk, Arc::new(move |event| _ = events.send(event.clone())));
+    (server, address, observed)
+}
+
+fn start_telling(disk: &Arc<Disk>, observer: Observer) -> (Server, SocketAddrV4) {
     let server = Server::start(Setup {
         config: config(),
         leases: disk.leases(),
@@ -101,11 +106,11 @@ fn start(disk: &Arc<Disk>) -> (Server, SocketAddrV4, mpsc::UnboundedReceiver<Eve
         policy: Arc::new(Phones),
         journal: Arc::new(Shared(Arc::clone(disk))),
         clock: Arc::new(|| 1_700_000_000_000),
-        observer: Arc::new(move |event| _ = events.send(event.clone())),
+        observer,
     })
     .unwrap();
     let address = server.addresses()[0];
-    (server, address, observed)
+    (server, address)
 }
 
 struct Phone {
@@ -209,6 +214,39 @@ async fn d6_no_ack_leaves_before_its_lease_is_saved() {
         assert_eq!((ack.opts().msg_type(), ack.yiaddr()), (Some(MessageType::Ack), *offered));
     }
     assert_eq!(disk.leases().len(), 20);
+}
+
+#[tokio::test]
+async fn what_a_slow_disk_held_back_does_not_leave_in_one_burst() {
+    const PHONES: u16 = 600;
+    let disk = Disk::new(0);
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let observer = {
+        let left = Arc::clone(&left);
+        move |event: &Event| {
+            if event.outcome == Outcome::Acknowledged {
+                left.lock().unwrap().push(Instant::now());
+            }
+        }
+    };
+    let (_server, address) = start_telling(&disk, Arc::new(observer));
+    let mut phones = Vec::new();
+    for number in 0..PHONES {
+        let phone = Phone::new(number, address).await;
+        let offered = phone.discover().await;
+        phones.push((phone, offered));
+    }
+    for (phone, offered) in &phones {
+        phone.take(*offered).await;
+    }
+    disk.permits.add_permits(usize::from(PHONES));
+    for (phone, _) in &phones {
+        assert_eq!(phone.hear().await.opts().msg_type(), Some(MessageType::Ack));
+    }
+    // A relay that hears all of them has room for about 250; the 400 after the first 200 take 24 ms at least.
+    let left = left.lock().unwrap();
+    let took = left[usize::from(PHONES) - 1].duration_since(left[200]);
+    assert!(took > Duration::from_millis(20), "{took:?}");
 }
 
 #[tokio::test]

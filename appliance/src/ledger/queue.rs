@@ -8,7 +8,7 @@ use super::{CommitFailed, Done, Record};
 /// Jobs that may wait for the disk; further ones fail at once.
 const BACKLOG: usize = 16_384;
 /// Commits begin at least this far apart, so that under load many share one; a lone one never waits.
-const APART: Duration = Duration::from_millis(3);
+const APART: Duration = Duration::from_millis(4);
 /// How long a record that nobody waits for may be kept back for company.
 const KEPT_BACK: Duration = Duration::from_millis(100);
 /// Sleeps of that length without a job after which the writer has time for other work.

@@ -15,32 +15,10 @@ use crate::sockets::Door;
 /// Addresses tried for one DISCOVER. The client's next one goes on from there.
 const MOST_TRIES: usize = 8;
 /// Addresses that may be tried at once after a quiet time; enough for the benches there are.
-const BURST: u32 = 256;
+pub(super) const BURST: u32 = 256;
 /// One more may be tried each time this has passed. A flood must neither pile up tasks nor fill the segment with
 /// broadcasts; what goes beyond is offered untried, and left to the client's own check.
-const EVERY: Duration = Duration::from_millis(60);
-
-/// How many addresses may still be tried now.
-pub(super) struct Allowance {
-    left: u32,
-    since: Instant,
-}
-
-impl Allowance {
-    pub(super) fn full() -> Self {
-        Self { left: BURST, since: Instant::now() }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        let more = now.saturating_duration_since(self.since).as_millis() / EVERY.as_millis();
-        let more = u32::try_from(more).unwrap_or(BURST).min(BURST);
-        self.left = (self.left + more).min(BURST);
-        self.since = if self.left == BURST { now } else { self.since + EVERY * more };
-        let some = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        some
-    }
-}
+pub(super) const EVERY: Duration = Duration::from_millis(60);
 
 /// A message, and the way its answer goes.
 pub(super) struct Question {
@@ -110,22 +88,5 @@ impl Inner {
         let mut batch = Batch::default();
         batch.add(&mut state, offer, &question.door, question.source);
         self.carry_out(state, batch);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_is_tried_no_faster_than_allowed_and_a_quiet_time_restores_it() {
-        let start = Instant::now();
-        let mut allowance = Allowance { left: BURST, since: start };
-        let mut taken = |at: Duration| (0..1000).filter(|_| allowance.take(start + at)).count();
-        assert_eq!(taken(Duration::ZERO), 256);
-        assert_eq!(taken(EVERY / 2), 0);
-        assert_eq!(taken(EVERY), 1);
-        assert_eq!(taken(EVERY * 11), 10);
-        assert_eq!(taken(Duration::from_secs(3600)), 256);
     }
 }

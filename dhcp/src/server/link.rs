@@ -18,7 +18,7 @@ use crate::sockets::{Door, LARGEST, Link};
 const BATCH: usize = 64;
 /// Rounds of receiving begin at least this far apart, so that under load one waking of the thread serves several
 /// messages; a lone one never waits.
-const APART: Duration = Duration::from_millis(1);
+const APART: Duration = Duration::from_millis(2);
 /// Datagrams received at a time.
 const MOST_RECEIVED: usize = 1024;
 /// Replies that may wait for the journal. Beyond that, messages wait in the queue, where the oldest give way.

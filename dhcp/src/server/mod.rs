@@ -3,6 +3,7 @@
 //! One task reads each link, and one more waits for each address being tried. Leases are saved by the journal, which
 //! sends the replies that waited for them from its own thread: handing them to another one would cost more than they do.
 
+mod allowance;
 mod conflict;
 mod link;
 mod queue;
@@ -22,7 +23,7 @@ use crate::journal::Journal;
 use crate::lease::LeaseRecord;
 use crate::policy::Policy;
 use crate::sockets::{Door, Link, OpenError};
-use conflict::Allowance;
+use allowance::Allowance;
 use replies::Waiting;
 
 /// Milliseconds since the epoch.
@@ -96,6 +97,8 @@ struct Inner {
     journal: Arc<dyn Journal>,
     clock: Clock,
     observer: Observer,
+    /// How many replies that waited for a commit may leave now.
+    pace: Mutex<Allowance>,
     /// Tells that a commit is through, and fewer replies wait.
     room: Notify,
 }
@@ -137,13 +140,14 @@ impl Server {
                 waiting: Vec::new(),
                 commits: 0,
                 trying: HashSet::new(),
-                allowance: Allowance::full(),
+                allowance: Allowance::full(conflict::BURST, conflict::EVERY),
             }),
             addresses,
             policy: setup.policy,
             journal: setup.journal,
             clock: setup.clock,
             observer: setup.observer,
+            pace: Mutex::new(Allowance::full(replies::BURST, replies::EVERY)),
             room: Notify::new(),
         });
         let readers = doors.into_iter().map(|(link, door)| Reader::start(&inner, link, door));

@@ -1,7 +1,8 @@
 //! What decisions ask for: leases to the journal, replies out, and those that wait for the journal once it has saved.
 
 use std::net::SocketAddrV4;
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{Inner, State};
 use crate::engine::{Decision, Reply};
@@ -9,6 +10,14 @@ use crate::event::{Event, Outcome};
 use crate::journal::CommitFailed;
 use crate::lease::LeaseRecord;
 use crate::sockets::Door;
+
+/// Replies that leave at once after a commit. A slow write holds many back, and who receives them all, a relay for
+/// one, has by default room for about 250; so further ones follow no faster than a receiver takes them.
+pub(super) const BURST: u32 = 128;
+/// One more each time this has passed.
+pub(super) const EVERY: Duration = Duration::from_micros(60);
+/// How long the others wait for their turn.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A reply and an event that may leave once commit `after` has succeeded.
 pub(super) struct Waiting {
@@ -83,9 +92,14 @@ impl Inner {
                 waiting.event.outcome = Outcome::NotSaved(cause.clone());
             }
         }
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in &done {
+            while waiting.reply.is_some() && !pace.take(Instant::now()) {
+                std::thread::sleep(PAUSE);
+            }
             self.finish(waiting);
         }
+        drop(pace);
         self.state().commits -= 1;
         self.room.notify_waiters();
     }
