@@ -54,6 +54,13 @@ pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> 
     Some(signal)
 }
 
+/// Whether a DHCP message comes from a phone, by what it says alone: its vendor class, or, since some send none, a Cisco
+/// address that asks for what phones ask for.
+pub fn is_phone(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> bool {
+    dhcp(vendor, requests, mac).is_some()
+        || (vendor.is_none() && is_cisco_oui(mac.oui()) && request_list(requests).is_some())
+}
+
 /// What option 60 says; `None` if it names no Cisco phone or adapter.
 ///
 /// Forms seen: `Cisco Systems, Inc. IP Phone CP-8841` (Enterprise, in several spellings), `CP-8851-3PCC` alone or

@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod client;
 pub mod documents;
+pub mod feed;
 pub mod journey;
 pub mod library;
 pub mod license;
@@ -19,5 +20,6 @@ pub mod page;
 pub mod roster;
 pub mod route;
 pub mod settings;
+pub mod shared;
 pub mod sip;
 pub mod time;

@@ -12,7 +12,7 @@ use transload_provision::documents::FileServer;
 use transload_provision::journey::{Assessment, Fact, Next};
 use transload_provision::mac::Mac;
 use transload_provision::options::{
-    Layer, Origin, PhoneOptions, Resolved, Sourced, Steering, find_class, phone_options, resolve,
+    Layer, Origin, PhoneOptions, Resolved, Site, Sourced, Steer, answer, find_class,
 };
 use transload_provision::time::Time;
 
@@ -125,26 +125,26 @@ pub(super) fn given<R>(
     if built_in.is_none() && class.is_none() && reserved.is_none() && !state.rules.admit_all {
         return None;
     }
-    let mut layers = Vec::with_capacity(5);
     let origin = |origin, gives| Layer { origin, gives };
-    layers.extend(reserved.map(|reserved| origin(Origin::Reservation(&reserved.place), &reserved.gives)));
-    layers.extend(class.map(|class| origin(Origin::Class(&class.name), &class.gives)));
-    layers.extend(built_in.as_ref().map(|built_in| origin(Origin::BuiltIn(built_in.class), &built_in.gives)));
-    if let Some(network) = state.rules.given.networks.get(asker.network) {
-        layers.push(origin(Origin::Network(&network.prefix), &network.own));
-        layers.push(origin(Origin::Global, &network.inherited));
-    }
-    Some(told(&resolve(&layers)))
+    let reserved = reserved.map(|reserved| origin(Origin::Reservation(&reserved.place), &reserved.gives));
+    let network = state.rules.given.networks.get(asker.network).map(|network| {
+        [origin(Origin::Network(&network.prefix), &network.own), origin(Origin::Global, &network.inherited)]
+    });
+    let more = reserved.into_iter().chain(network.into_iter().flatten());
+    Some(told(&answer(class, built_in.as_ref(), more)))
 }
 
 /// What a phone is given by what it behaves as.
 fn built_in(state: &State, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOptions {
-    let settings = &state.rules.settings;
-    let this = [asker.server];
-    let home = &settings.after.call_manager;
-    let enterprise = if verdict.next == Next::Final && !home.is_empty() { home.as_slice() } else { &this };
-    let server = FileServer { address: asker.server, port: settings.http_port };
-    phone_options(verdict.steered_as, &Steering { server, enterprise, cda: false })
+    let server = FileServer { address: asker.server, port: state.rules.settings.http_port };
+    steer(state, verdict).options(server)
+}
+
+/// How a phone is steered, by our own DHCP server or another.
+pub(super) fn steer(state: &State, verdict: &Assessment) -> Steer {
+    let home = state.rules.settings.after.call_manager.clone();
+    let site = Site { home, ..Site::default() };
+    site.steer(verdict.steered_as, verdict.next == Next::Final)
 }
 
 /// For the DHCP server, which has the options of networks already.
@@ -165,15 +165,11 @@ fn grant(told: &Resolved<'_>) -> Grant {
     }
 }
 
-/// A phone says so by its vendor class, was seen before, or is in the roster. A Cisco address that asks for
-/// what phones ask for counts too: some send no vendor class.
+/// A phone says so by its message, was seen before, or is in the roster.
 pub(super) fn is_phone_by(state: &State, mac: Mac, vendor_class: Option<&[u8]>, requests: &[u8]) -> bool {
     state.phones.contains_key(&mac)
         || state.roster.contains_key(&mac)
-        || client::dhcp(vendor_class, requests, mac).is_some()
-        || (vendor_class.is_none()
-            && client::is_cisco_oui(mac.oui())
-            && client::request_list(requests).is_some())
+        || client::is_phone(vendor_class, requests, mac)
 }
 
 /// Why a client gets no answer.

@@ -3,6 +3,7 @@
 
 mod class;
 mod resolve;
+mod steer;
 mod value;
 
 use std::net::Ipv4Addr;
@@ -11,6 +12,7 @@ pub use class::{
     ClassError, ClassRule, Overlap, Pattern, PatternError, check_classes, find_class, parse_oui,
 };
 pub use resolve::{Layer, Origin, Resolved, Sourced, resolve};
+pub use steer::{Site, Steer, answer};
 pub use value::{OptionError, OptionValue, check_general, phone_option};
 
 use crate::client::Persona;

@@ -1,0 +1,277 @@
+//! The hook while it is loaded: what it answers, and what it has to tell.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use transload_provision::feed::Verdict;
+use transload_provision::journey::first_contact;
+use transload_provision::mac::Mac;
+use transload_provision::options::{Resolved, answer, steers};
+use transload_provision::shared::Shared;
+
+use crate::boundary::{Level, log};
+use crate::cache::{self, Cached};
+use crate::link::{self, Link};
+use crate::queue::Queue;
+
+/// Events kept while the appliance cannot be reached: a large site's morning.
+const EVENTS_KEPT: usize = 16_384;
+/// Message types (RFC 2132 §9.6).
+const OFFER: u8 = 2;
+const ACK: u8 = 5;
+const NAK: u8 = 6;
+
+/// A client's message, and what Kea is about to answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// Who.
+    pub mac: Mac,
+    /// What Kea answers.
+    pub response: u8,
+    /// It has just started.
+    pub boot: bool,
+    /// The address it is offered or given; 0.0.0.0 for none.
+    pub address: Ipv4Addr,
+    /// How long the lease lasts.
+    pub seconds: u32,
+    /// Option 60 without closing NULs.
+    pub vendor_class: Option<&'a [u8]>,
+    /// Option 55.
+    pub request_list: &'a [u8],
+    /// Option 61.
+    pub client_id: Option<&'a [u8]>,
+}
+
+/// What to change in Kea's answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The four options and `siaddr` are as told here, whatever Kea has for them.
+    pub steers: bool,
+    /// `siaddr`.
+    pub next_server: Option<Ipv4Addr>,
+    /// `sname`.
+    pub server_name: Option<String>,
+    /// `file`.
+    pub boot_file: Option<String>,
+    /// Those of the four.
+    pub options: Vec<(u8, Vec<u8>)>,
+}
+
+/// Something that happened, to be told to the appliance.
+#[derive(Debug)]
+pub enum Heard {
+    /// A client asked; it has the address where it was given one, for so many seconds.
+    Client {
+        /// Who.
+        mac: Mac,
+        /// It had just started.
+        boot: bool,
+        /// What it was given.
+        lease: Option<(Ipv4Addr, u32)>,
+        /// Option 60.
+        vendor_class: Option<Vec<u8>>,
+        /// Option 55.
+        request_list: Vec<u8>,
+        /// Option 61.
+        client_id: Option<Vec<u8>>,
+        /// When.
+        at: Instant,
+    },
+    /// An address is free again.
+    Freed(Mac, Ipv4Addr),
+}
+
+/// The verdicts, and when they were last known to be current.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// By phone.
+    pub by_mac: HashMap<Mac, Verdict>,
+    /// Seconds since the epoch; `None` where none was ever heard.
+    pub as_of: Option<u64>,
+}
+
+/// The hook while it is loaded.
+pub struct Hook {
+    shared: Shared,
+    /// What the appliance says of phones.
+    pub verdicts: RwLock<Verdicts>,
+    queue: Mutex<Queue<Arc<Heard>>>,
+    news: Condvar,
+    /// Somebody waits at `news`.
+    pub asleep: AtomicBool,
+    /// It is to end.
+    pub stopping: AtomicBool,
+}
+
+static RUNNING: RwLock<Option<(Arc<Hook>, Arc<Link>)>> = RwLock::new(None);
+static THREAD: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
+
+/// The hook, once it is loaded.
+pub fn running() -> Option<Arc<Hook>> {
+    let running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
+    running.as_ref().map(|(hook, _)| Arc::clone(hook))
+}
+
+/// Reads the configuration and the cached verdicts, and begins to talk to the appliance.
+pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
+    stop();
+    let text = std::fs::read_to_string(config)
+        .map_err(|error| format!("cannot read {config}: {error}; correct the parameter \"config\" of this hook"))?;
+    let shared = Shared::read(&text).map_err(|error| format!("{config}: {error}"))?;
+    for line in &shared.left_out {
+        log(Level::Warn, &format!("{config}: {line}"));
+    }
+    let cache = PathBuf::from(cache);
+    let verdicts = cache::read(&cache).unwrap_or_else(|why| {
+        log(Level::Warn, &why);
+        Cached::default()
+    });
+    let hook = Arc::new(Hook::new(shared, verdicts));
+    log(
+        Level::Info,
+        &format!(
+            "Transload {} steers phones to {}; {}; {}",
+            env!("CARGO_PKG_VERSION"),
+            hook.shared.server(Ipv4Addr::UNSPECIFIED),
+            hook.age(),
+            if feed.is_empty() { "no feed: each phone is told by its message alone".to_owned() } else { format!("feed {feed}") },
+        ),
+    );
+    let link = Arc::new(Link::default());
+    if !feed.is_empty() {
+        let (hook, link, feed) = (Arc::clone(&hook), Arc::clone(&link), PathBuf::from(feed));
+        let thread = std::thread::Builder::new()
+            .name("transload-feed".to_owned())
+            .spawn(move || link::run(&hook, &link, &feed, &cache))
+            .map_err(|error| format!("no thread for the feed: {error}"))?;
+        *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    }
+    *RUNNING.write().unwrap_or_else(PoisonError::into_inner) = Some((hook, link));
+    Ok(())
+}
+
+/// Ends it; what could not be told is lost.
+pub fn stop() {
+    let running = RUNNING.write().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((hook, link)) = running {
+        hook.stopping.store(true, Ordering::SeqCst);
+        link.close();
+        hook.news.notify_all();
+    }
+    let thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if thread.is_some_and(|thread| thread.join().is_err()) {
+        log(Level::Error, "the feed ended by a defect of this hook; report this");
+    }
+}
+
+impl Hook {
+    /// One that has heard nothing but what was cached.
+    pub fn new(shared: Shared, cached: Cached) -> Self {
+        let verdicts = Verdicts {
+            by_mac: cached.verdicts.into_iter().map(|verdict| (verdict.mac, verdict)).collect(),
+            as_of: cached.as_of,
+        };
+        Self {
+            shared,
+            verdicts: RwLock::new(verdicts),
+            queue: Mutex::new(Queue::new(EVENTS_KEPT)),
+            news: Condvar::new(),
+            asleep: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Decides about an answer of Kea's, and remembers to tell of it; `None` where it is to stay as it is.
+    pub fn answer(&self, asker: &Asker<'_>) -> Option<Told> {
+        let told = if matches!(asker.response, OFFER | ACK) { self.told(asker) } else { None };
+        let given = asker.response == ACK && !asker.address.is_unspecified();
+        if told.is_some() || given {
+            self.note(asker, given);
+        }
+        told.filter(|_| asker.response != NAK)
+    }
+
+    /// The policy: the user's class, what is known of the phone, or what its message alone tells.
+    fn told(&self, asker: &Asker<'_>) -> Option<Told> {
+        let Asker { mac, vendor_class, request_list, boot, .. } = *asker;
+        let server = self.shared.server(asker.address);
+        let known = {
+            let verdicts = self.verdicts.read().unwrap_or_else(PoisonError::into_inner);
+            let verdict = verdicts.by_mac.get(&mac);
+            verdict.map(|verdict| verdict.steer(boot, vendor_class, request_list).options(server))
+        };
+        let phone = known.or_else(|| {
+            let persona = first_contact(vendor_class, request_list, mac)?;
+            Some(self.shared.site.steer(persona, false).options(server))
+        });
+        let class = self.shared.class(vendor_class, mac);
+        if phone.is_none() && class.is_none() {
+            return None;
+        }
+        Some(Told::of(&answer(class, phone.as_ref(), []), phone.is_some()))
+    }
+
+    fn note(&self, asker: &Asker<'_>, given: bool) {
+        let heard = Heard::Client {
+            mac: asker.mac,
+            boot: asker.boot,
+            lease: given.then_some((asker.address, asker.seconds)),
+            vendor_class: asker.vendor_class.map(<[u8]>::to_vec),
+            request_list: asker.request_list.to_vec(),
+            client_id: asker.client_id.map(<[u8]>::to_vec),
+            at: Instant::now(),
+        };
+        self.queue().push(Arc::new(heard));
+        // An offer can wait for the lease that follows it.
+        if given && self.asleep.swap(false, Ordering::SeqCst) {
+            self.news.notify_one();
+        }
+    }
+
+    /// An address is no client's any more.
+    pub fn freed(&self, mac: Mac, address: Ipv4Addr) {
+        self.queue().push(Arc::new(Heard::Freed(mac, address)));
+    }
+
+    /// What waits to be told.
+    pub fn queue(&self) -> MutexGuard<'_, Queue<Arc<Heard>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where to wait for more of it.
+    pub fn news(&self) -> &Condvar {
+        &self.news
+    }
+
+    /// How old what is known of phones is, for the log.
+    pub fn age(&self) -> String {
+        let verdicts = self.verdicts.read().unwrap_or_else(PoisonError::into_inner);
+        match verdicts.as_of {
+            None => "no verdict on a phone was ever heard".to_owned(),
+            Some(as_of) => format!(
+                "verdicts on {} phones, {} s old",
+                verdicts.by_mac.len(),
+                cache::now().saturating_sub(as_of)
+            ),
+        }
+    }
+}
+
+impl Told {
+    fn of(resolved: &Resolved<'_>, is_phone: bool) -> Self {
+        let options: Vec<_> =
+            resolved.options.iter().map(|option| (option.code, option.value.clone())).collect();
+        Self {
+            steers: is_phone || options.iter().any(|(code, _)| steers(*code)),
+            next_server: resolved.next_server.map(|(address, _)| address),
+            server_name: resolved.server_name.map(|(name, _)| name.to_owned()),
+            boot_file: resolved.boot_file.map(|(file, _)| file.to_owned()),
+            options,
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The feed's thread: it tells the appliance what Kea's threads have noted, and takes in its verdicts. No thread of
+//! Kea's ever waits for it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use transload_provision::feed::{Client, Event, LINE, PROTOCOL, Word};
+
+use crate::boundary::{Level, log};
+use crate::cache;
+use crate::hook::{Heard, Hook, Verdicts};
+
+/// Between two tries to reach the appliance.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often the log tells that it cannot be reached, and how old the verdicts are.
+const REMIND: Duration = Duration::from_secs(60);
+/// How often changed verdicts are written to disk.
+const WRITE_CACHE: Duration = Duration::from_secs(2);
+/// An offer that no lease follows is told after this.
+const LINGER: Duration = Duration::from_millis(500);
+/// Leases are collected for this long, which makes few writes of many under load.
+const COLLECT: Duration = Duration::from_millis(5);
+/// Events in one write.
+const BATCH: u64 = 256;
+/// An appliance that takes nothing for so long is gone.
+const STUCK: Duration = Duration::from_secs(5);
+
+/// The connection, for whoever wants it to end.
+#[derive(Default)]
+pub struct Link(Mutex<Option<UnixStream>>);
+
+impl Link {
+    fn set(&self, stream: Option<UnixStream>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stream;
+    }
+
+    /// Ends the connection, whatever it waits for.
+    pub fn close(&self) {
+        if let Some(stream) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Keeps the feed up until the hook stops.
+pub fn run(hook: &Hook, link: &Link, feed: &Path, cache: &Path) {
+    let mut reminded: Option<Instant> = None;
+    while !hook.stopping.load(Ordering::SeqCst) {
+        match UnixStream::connect(feed) {
+            Ok(stream) => {
+                log(Level::Info, &format!("connected to the appliance; {}", hook.age()));
+                let why = talk(hook, link, &stream, cache);
+                hook.queue().disconnected();
+                if hook.stopping.load(Ordering::SeqCst) {
+                    return;
+                }
+                log(Level::Warn, &format!("the appliance is gone ({why}); {}", hook.age()));
+                reminded = Some(Instant::now());
+            }
+            Err(error) if reminded.is_none_or(|at| at.elapsed() >= REMIND) => {
+                let feed = feed.display();
+                log(Level::Warn, &format!("the appliance cannot be reached by {feed} ({error}); {}", hook.age()));
+                reminded = Some(Instant::now());
+            }
+            Err(_) => {}
+        }
+        let queue = hook.queue();
+        if !hook.stopping.load(Ordering::SeqCst) {
+            _ = hook.news().wait_timeout(queue, AGAIN);
+        }
+    }
+}
+
+/// One connection, until it ends; why it did.
+fn talk(hook: &Hook, link: &Link, stream: &UnixStream, cache: &Path) -> String {
+    let prepared = stream.set_write_timeout(Some(STUCK)).and_then(|()| stream.try_clone());
+    let (reading, closing) = match prepared.and_then(|reading| Ok((reading, stream.try_clone()?))) {
+        Ok(streams) => streams,
+        Err(error) => return error.to_string(),
+    };
+    link.set(Some(closing));
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    let why = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let why = listen(hook, reading, cache);
+            ended.store(true, Ordering::SeqCst);
+            hook.news().notify_all();
+            why
+        });
+        let told = tell(hook, stream, &ended);
+        _ = stream.shutdown(Shutdown::Both);
+        let heard = reader.join().unwrap_or_else(|_| "a defect of this hook".to_owned());
+        told.map_or_else(|error| error.to_string(), |()| heard)
+    });
+    link.set(None);
+    why
+}
+
+fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicBool) -> std::io::Result<()> {
+    let over = || ended.load(Ordering::SeqCst) || hook.stopping.load(Ordering::SeqCst);
+    let mut lines = 0;
+    let mut text = Vec::new();
+    line(&mut text, &mut lines, &Event::Hello { protocol: PROTOCOL, name: "Kea".to_owned() })?;
+    while !over() {
+        let dropped = hook.queue().take_dropped();
+        if dropped > 0 {
+            log(Level::Warn, &format!("{dropped} events found no room while the appliance could not be reached"));
+            line(&mut text, &mut lines, &Event::Dropped { count: dropped })?;
+        }
+        let last = lines + BATCH;
+        while lines < last {
+            let Some(heard) = hook.queue().send(lines + 1) else { break };
+            line(&mut text, &mut lines, &event(&heard))?;
+        }
+        stream.write_all(&text)?;
+        text.clear();
+        if lines == last {
+            continue;
+        }
+        let queue = hook.queue();
+        if !queue.is_waiting() && !over() {
+            hook.asleep.store(true, Ordering::SeqCst);
+            _ = hook.news().wait_timeout(queue, LINGER);
+            hook.asleep.store(false, Ordering::SeqCst);
+        } else {
+            drop(queue);
+        }
+        std::thread::sleep(COLLECT);
+    }
+    Ok(())
+}
+
+fn line(text: &mut Vec<u8>, lines: &mut u64, event: &Event) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *text, event)?;
+    text.push(b'\n');
+    *lines += 1;
+    Ok(())
+}
+
+fn event(heard: &Heard) -> Event {
+    match heard {
+        Heard::Freed(mac, address) => Event::Free { mac: *mac, address: *address },
+        Heard::Client { mac, boot, lease, vendor_class, request_list, client_id, at } => {
+            let hex = |id: &Vec<u8>| id.iter().map(|octet| format!("{octet:02x}")).collect();
+            let client = Client {
+                mac: *mac,
+                vendor_class: vendor_class.as_ref().map(|text| String::from_utf8_lossy(text).into_owned()),
+                request_list: request_list.clone(),
+                client_id: client_id.as_ref().map(hex),
+                boot: *boot,
+                ago: at.elapsed().as_millis() as u64,
+            };
+            match *lease {
+                Some((address, seconds)) => Event::Lease { client, address, seconds },
+                None => Event::Asked(client),
+            }
+        }
+    }
+}
+
+/// Takes in words until the connection ends; why it did.
+fn listen(hook: &Hook, stream: UnixStream, cache: &Path) -> String {
+    let mut reader = BufReader::new(stream);
+    // Verdicts from before count until all were said again.
+    let mut anew = Some(Verdicts::default());
+    let mut changed = false;
+    let mut written: Option<Instant> = None;
+    let mut text = Vec::new();
+    _ = reader.get_ref().set_read_timeout(Some(WRITE_CACHE));
+    loop {
+        match (&mut reader).take((LINE - text.len()) as u64).read_until(b'\n', &mut text) {
+            Ok(0) if text.len() >= LINE => return "it sent a line that is too long".to_owned(),
+            Ok(0) => {
+                save(hook, cache, &mut changed);
+                return "it closed the connection".to_owned();
+            }
+            Ok(_) if text.last() == Some(&b'\n') => {
+                match serde_json::from_slice::<Word>(&text) {
+                    Ok(word) => changed |= take_in(hook, &mut anew, word),
+                    Err(error) => return format!("it sent a line that cannot be read: {error}"),
+                }
+                text.clear();
+            }
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+                // Silence of an appliance that is there: what is known is current.
+                if anew.is_none() {
+                    hook.verdicts.write().unwrap_or_else(PoisonError::into_inner).as_of = Some(cache::now());
+                }
+            }
+            Err(error) => {
+                save(hook, cache, &mut changed);
+                return error.to_string();
+            }
+        }
+        if changed && anew.is_none() && written.is_none_or(|at| at.elapsed() >= WRITE_CACHE) {
+            save(hook, cache, &mut changed);
+            written = Some(Instant::now());
+        }
+    }
+}
+
+fn save(hook: &Hook, path: &Path, changed: &mut bool) {
+    if !std::mem::take(changed) {
+        return;
+    }
+    let verdicts = {
+        let verdicts = hook.verdicts.read().unwrap_or_else(PoisonError::into_inner);
+        Verdicts { by_mac: verdicts.by_mac.clone(), as_of: verdicts.as_of }
+    };
+    if let Err(error) = cache::write(path, &verdicts) {
+        let path = path.display();
+        log(Level::Warn, &format!("cannot write the verdicts to {path}: {error}; set the parameter \"cache\" to a file that Kea may write"));
+    }
+}
+
+/// Returns whether something has changed.
+fn take_in(hook: &Hook, anew: &mut Option<Verdicts>, word: Word) -> bool {
+    let mut verdicts = hook.verdicts.write().unwrap_or_else(PoisonError::into_inner);
+    match word {
+        Word::Verdict(verdict) => {
+            if let Some(anew) = anew {
+                anew.by_mac.insert(verdict.mac, verdict.clone());
+            }
+            verdicts.by_mac.insert(verdict.mac, verdict);
+        }
+        Word::Forget { mac, .. } => _ = verdicts.by_mac.remove(&mac),
+        Word::Heard { lines } => {
+            drop(verdicts);
+            hook.queue().heard(lines);
+            return false;
+        }
+        Word::Whole { version } => {
+            if let Some(anew) = anew.take() {
+                verdicts.by_mac = anew.by_mac;
+                let phones = verdicts.by_mac.len();
+                log(Level::Info, &format!("the appliance has told all it knows: {phones} phones, version {version}"));
+            }
+        }
+    }
+    if anew.is_none() {
+        verdicts.as_of = Some(cache::now());
+    }
+    true
+}

@@ -1,0 +1,64 @@
+//! The decision of what DHCP tells a phone: the same for our own server, the Kea hook and the exports.
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ClassRule, Layer, Origin, PhoneOptions, Resolved, Steering, phone_options, resolve};
+use crate::client::Persona;
+use crate::documents::FileServer;
+
+/// Who serves the phones of a site, before anything is known of one phone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Site {
+    /// The call managers that steer the Enterprise side; empty where this server does.
+    pub call_managers: Vec<Ipv4Addr>,
+    /// Cisco's cloud steers the Multiplatform side.
+    pub cda: bool,
+    /// The call managers of finished phones; empty where they stay where they are.
+    pub home: Vec<Ipv4Addr>,
+}
+
+impl Site {
+    /// How a phone that behaves as `persona` is steered.
+    pub fn steer(&self, persona: Persona, finished: bool) -> Steer {
+        let home = Some(&self.home).filter(|home| finished && !home.is_empty());
+        let servers = home.or(Some(&self.call_managers).filter(|servers| !servers.is_empty()));
+        Steer { persona, servers: servers.cloned().unwrap_or_default(), cda: self.cda }
+    }
+}
+
+/// How one phone is steered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steer {
+    /// What it is taken to behave as.
+    pub persona: Persona,
+    /// The servers it finds as an Enterprise phone; empty for this server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<Ipv4Addr>,
+    /// As a Multiplatform phone it is left to Cisco's cloud.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cda: bool,
+}
+
+impl Steer {
+    /// Its options, where `server` is how it reaches this server.
+    pub fn options(&self, server: FileServer) -> PhoneOptions {
+        let this = [server.address];
+        let enterprise = if self.servers.is_empty() { this.as_slice() } else { &self.servers };
+        phone_options(self.persona, &Steering { server, enterprise, cda: self.cda })
+    }
+}
+
+/// What a client is told: by its class, if it is in one, by what it behaves as, if it is a phone, and by whatever else
+/// its server knows.
+pub fn answer<'a>(
+    class: Option<&'a ClassRule>,
+    phone: Option<&'a PhoneOptions>,
+    more: impl IntoIterator<Item = Layer<'a>>,
+) -> Resolved<'a> {
+    let class = class.map(|class| Layer { origin: Origin::Class(&class.name), gives: &class.gives });
+    let phone = phone.map(|phone| Layer { origin: Origin::BuiltIn(phone.class), gives: &phone.gives });
+    let layers: Vec<_> = class.into_iter().chain(phone).chain(more).collect();
+    resolve(&layers)
+}
