@@ -19,6 +19,7 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, DhcpAdmit, Given, Served};
 use crate::error::{Exit, Failure};
 use crate::home;
+use crate::hooks;
 use crate::ledger::Ledger;
 use crate::library::Shelf;
 use crate::limits;
@@ -131,6 +132,7 @@ impl Opened {
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
         tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));
         let hook = config.hooks.restart.clone();
+        tasks.spawn(hooks::run(Arc::clone(&bench), stop.clone()));
         tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));
         tasks.spawn(keep_house(
             Arc::clone(&bench),
@@ -280,6 +282,7 @@ fn rules(config: &Config, server: Ipv4Addr, given: Given) -> Rules {
         given,
         admit_all: config.dhcp.admit == DhcpAdmit::All,
         gives_leases: config.dhcp.enabled,
+        stage_hook: config.hooks.stage.clone(),
     }
 }
 

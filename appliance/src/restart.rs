@@ -2,20 +2,20 @@
 //! Multiplatform phone to read its profile again.
 
 use std::net::SocketAddr;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use transload_provision::journey::Means;
+use transload_provision::mac::Mac;
 
-use crate::bench::{Bench, Errand};
+use crate::bench::Bench;
 use crate::doors::sip::Boards;
+use crate::program;
 
 /// How often journeys are asked whether a restart is due.
 const LOOK: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, st
                     let (bench, hook, programs) = (Arc::clone(&bench), hook.clone(), Arc::clone(&programs));
                     tokio::spawn(async move {
                         let _place = programs.acquire().await;
-                        let outcome = program(&hook, &errand).await;
+                        let outcome = cut_power(&hook, mac).await;
                         let refused = outcome.is_err();
                         bench.errand_done(mac, outcome.unwrap_or_else(|why| why), refused);
                     });
@@ -71,25 +71,12 @@ pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, st
     }
 }
 
-/// Runs the program without a shell, `{mac}` replaced in each argument.
-async fn program(hook: &[String], errand: &Errand) -> Result<String, String> {
-    let argument = |text: &String| text.replace("{mac}", &errand.mac.to_string());
-    let Some((name, arguments)) = hook.split_first() else {
-        return Err("no program is set under [hooks] restart".to_owned());
-    };
-    let mut child = Command::new(argument(name))
-        .args(arguments.iter().map(argument))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| format!("{name} could not be started: {error}"))?;
-    match timeout(PROGRAM, child.wait()).await {
-        Ok(Ok(status)) if status.success() => Ok(format!("{name} succeeded")),
-        Ok(Ok(status)) => Err(format!("{name} ended with {status}")),
-        Ok(Err(error)) => Err(format!("{name} was lost: {error}")),
-        Err(_) => Err(format!("{name} took longer than {} s and was ended", PROGRAM.as_secs())),
-    }
+/// Runs the program that cuts the phone's power.
+async fn cut_power(hook: &[String], mac: Mac) -> Result<String, String> {
+    let command = program::filled(hook, |name| (name == "mac").then(|| mac.to_string()));
+    let said = program::run(&command, PROGRAM).await?;
+    let name = command.first().map(String::as_str).unwrap_or_default();
+    Ok(if said.is_empty() { format!("{name} succeeded") } else { format!("{name} succeeded: {said}") })
 }
 
 /// `GET /admin/resync` of a Multiplatform phone's page (cisco-phones §9.2), which a phone without a password

@@ -12,7 +12,8 @@ use transload_provision::options::{Origin, Resolved, find_class};
 use transload_provision::time::Time;
 
 use super::leases::{Asker, given, is_phone_by, no_phone};
-use super::{State, assess_as, show};
+use super::timeline::{Moment, timeline};
+use super::{State, assess_as, belief, show};
 use crate::config::NetworkGives;
 use crate::view::{Hold, PhoneView, utc};
 
@@ -53,6 +54,9 @@ pub struct Explanation {
     pub hold: Option<Hold>,
     /// What came of its last DHCP message since the program started.
     pub last_dhcp: Option<String>,
+    /// What happened to it, oldest first, as far as it is kept.
+    #[serde(default)]
+    pub timeline: Vec<Moment>,
 }
 
 /// A class and its reason.
@@ -205,6 +209,9 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
         next: next(&verdict, hold.is_some(), known),
         hold: hold.filter(|_| known),
         last_dhcp: last.map(|last| last.shown(now)),
+        timeline: phone
+            .map(|phone| timeline(&phone.journey, &belief(state, now, &phone.journey)))
+            .unwrap_or_default(),
         phone: view,
     }
 }

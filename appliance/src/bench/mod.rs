@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use tokio::sync::Notify;
 use transload_dhcp::server::Server as DhcpServer;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::{Assessment, Context, Fact, Journey, assess, under_way};
+use transload_provision::journey::{Assessment, Belief, Context, Fact, Journey, assess, believe, under_way};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
 use transload_provision::roster::Entry;
@@ -31,7 +32,9 @@ mod registrar;
 mod show;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod tracker;
+mod watch;
 
 use explain::Explanation;
 use identity::Addresses;
@@ -41,6 +44,7 @@ pub use pages::{Round, Visit};
 use record::restore;
 pub use registrar::{Errand, Refusal};
 pub use tracker::Tracker;
+pub use watch::Change;
 
 /// Other clients whose last DHCP message is remembered.
 const STRANGERS_KEPT: usize = 1024;
@@ -58,6 +62,8 @@ pub struct Rules {
     pub admit_all: bool,
     /// Our DHCP server gives the addresses, so that a lease tells who asks.
     pub gives_leases: bool,
+    /// The program that is told of changes of stage, with its arguments; empty if there is none.
+    pub stage_hook: Vec<String>,
 }
 
 /// The running appliance.
@@ -67,6 +73,8 @@ pub struct Bench {
     state: Mutex<State>,
     /// Who knows the leases.
     dhcp: OnceLock<Weak<DhcpServer>>,
+    /// Something is in the state's `changes`.
+    changed: Notify,
 }
 
 struct State {
@@ -80,10 +88,12 @@ struct State {
     /// Clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
     addresses: Addresses,
-    /// When each phone is to be looked at again, if it may have to be restarted then.
+    /// When each phone is to be looked at again: something is new of it, or time may have changed where it stands.
     agenda: HashMap<Mac, Time>,
     /// Restarts that the operator ordered.
     errands: Vec<Errand>,
+    /// Changes of stage that the program is to be told, oldest first.
+    changes: VecDeque<Change>,
     /// Other DHCP servers, for which ours is silent, by our address on their segment.
     foreign_dhcp: BTreeMap<Ipv4Addr, String>,
 }
@@ -91,6 +101,11 @@ struct State {
 impl State {
     fn look_at_all(&mut self, now: Time) {
         self.agenda.extend(self.phones.keys().map(|mac| (*mac, now)));
+    }
+
+    /// Phones of which something is new; they leave the agenda.
+    fn due(&mut self, now: Time) -> Vec<Mac> {
+        self.agenda.extract_if(|_, at| *at <= now).map(|(mac, _)| mac).collect()
     }
 }
 
@@ -130,6 +145,7 @@ impl Bench {
             clock,
             ledger,
             dhcp: OnceLock::new(),
+            changed: Notify::new(),
             state: Mutex::new(State {
                 rules,
                 catalog,
@@ -141,6 +157,7 @@ impl Bench {
                 addresses: Addresses::default(),
                 agenda: HashMap::new(),
                 errands: Vec::new(),
+                changes: VecDeque::new(),
                 foreign_dhcp: BTreeMap::new(),
             }),
         });
@@ -283,6 +300,7 @@ impl Bench {
             Some(server) => _ = state.foreign_dhcp.insert(at, server),
             None => _ = state.foreign_dhcp.remove(&at),
         }
+        state.look_at_all(self.now());
     }
 
     /// The bench's own address, for what is told to no phone in particular.
@@ -317,6 +335,13 @@ impl Bench {
 
 fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
     judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey))
+}
+
+/// What a phone is believed to run.
+fn belief(state: &State, now: Time, journey: &Journey) -> Belief {
+    let entry = state.roster.get(&journey.mac);
+    let told = entry.and_then(|entry| entry.load.as_ref());
+    believe(journey, &state.shelf.index, &state.rules.settings.timing, told, now)
 }
 
 /// The verdict on a journey, be it the phone's or one that is only supposed.

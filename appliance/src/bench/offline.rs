@@ -58,6 +58,7 @@ pub fn offline(
         addresses: Addresses::default(),
         agenda: HashMap::new(),
         errands: Vec::new(),
+        changes: VecDeque::new(),
         foreign_dhcp: BTreeMap::new(),
     };
     Offline { state, leases, now }

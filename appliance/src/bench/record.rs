@@ -86,7 +86,9 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
     phone.journey.observe(observation);
     if phone.written {
         phone.unfolded += 1;
-        state.agenda.insert(mac, observation.at);
+        if !observation.fact.is_ours() {
+            state.agenda.insert(mac, observation.at);
+        }
         let json = serde_json::to_string(observation).ok()?;
         return Some(Record::Observation { mac, at: observation.at, json });
     }

@@ -119,18 +119,20 @@ impl Bench {
         }
     }
 
-    /// Restarts that journeys need now, on record before they are carried out, and those that the operator ordered.
+    /// Looks at the phones of which something is new: notes down where they stand, and gives the restarts that
+    /// journeys need now, on record before they are carried out, and those that the operator ordered.
     /// The lock is held for a few phones at a time.
     pub async fn errands(&self) -> Vec<Errand> {
         let (mut errands, due) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.errands), self.due(&mut state))
+            (std::mem::take(&mut state.errands), state.due(self.now()))
         };
         let mut waiting = Vec::new();
         for macs in due.chunks(AT_ONCE) {
             let mut state = self.state();
             for mac in macs {
                 let verdict = self.assess(&state, *mac);
+                self.note_stand(&mut state, *mac, &verdict);
                 if let Some(deadline) = verdict.deadline {
                     state.agenda.entry(*mac).or_insert(deadline);
                 }
@@ -149,25 +151,6 @@ impl Bench {
             }
         }
         errands
-    }
-
-    /// Phones of which something is new and that could be restarted; they leave the agenda.
-    fn due(&self, state: &mut State) -> Vec<Mac> {
-        let now = self.now();
-        let State { agenda, phones, rules, .. } = state;
-        let hook = rules.settings.restart_hook;
-        let mut due = Vec::new();
-        agenda.retain(|mac, at| {
-            if *at > now {
-                return true;
-            }
-            let registered = phones.get(mac).is_some_and(|phone| phone.journey.registered.is_some());
-            if registered || hook {
-                due.push(*mac);
-            }
-            false
-        });
-        due
     }
 
     fn errand(&self, mac: Mac, order: Order) -> Errand {

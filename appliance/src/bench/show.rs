@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -30,18 +31,23 @@ pub(super) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetail {
     PhoneDetail { phone: phone(state, now, mac), missing }
 }
 
-pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
-    let mut verdict = verdict(state, now, mac);
+/// Where a phone stands: what its journey says, or that no phone of its segment gets on.
+pub(super) fn standing(state: &State, mac: Mac, verdict: &Assessment) -> (Stage, Option<Hold>) {
     let heard_at = state.phones.get(&mac).and_then(|phone| phone.heard_at);
     let foreign = state.foreign_dhcp.iter().find(|(at, _)| heard_at.is_none_or(|heard_at| heard_at == **at));
-    if let (Some((_, server)), false) = (foreign, matches!(verdict.stage, Stage::Absent | Stage::Done)) {
-        verdict.stage = Stage::Held;
-        verdict.hold = Some(Hold::new(
-            HoldCode::ForeignDhcp,
-            format!("another DHCP server answers on this segment ({server}), so ours is silent"),
-            "take it off the segment; ours goes on by itself",
-        ));
+    match foreign {
+        Some((_, server)) if !matches!(verdict.stage, Stage::Absent | Stage::Done) => {
+            let cause = format!("another DHCP server answers on this segment ({server}), so ours is silent");
+            let cure = "take it off the segment; ours goes on by itself";
+            (Stage::Held, Some(Hold::new(HoldCode::ForeignDhcp, cause, cure)))
+        }
+        _ => (verdict.stage, verdict.hold.clone()),
     }
+}
+
+pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
+    let verdict = verdict(state, now, mac);
+    let (stage, hold) = standing(state, mac, &verdict);
     let journey = state.phones.get(&mac).map(|phone| &phone.journey);
     let entry = state.roster.get(&mac);
     let vid = journey.map_or_else(|| entry.and_then(|entry| entry.vid), |journey| journey.vid(entry));
@@ -61,12 +67,12 @@ pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
         target: verdict.target.map(|load| load.to_string()),
         hop: verdict.hop,
         hops: verdict.hops,
-        stage: verdict.stage,
+        stage,
         writing: verdict.writing,
         progress: verdict.progress.value(),
         attempts: verdict.attempt,
         license: verdict.license,
-        hold: verdict.hold,
+        hold,
         first_seen: journey.map(|journey| journey.first_seen),
         last_seen: journey.map(|journey| journey.last_seen),
     }

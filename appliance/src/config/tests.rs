@@ -106,11 +106,19 @@ fn the_contracts_example_means_what_it_says() {
 }
 
 #[test]
-fn what_has_no_effect_yet_is_said_and_only_when_it_is_written() {
-    let warnings = parse(EXAMPLE).unwrap().warnings;
-    assert!(warnings.iter().any(|line| line.starts_with("hooks.stage")), "{warnings:?}");
+fn what_works_is_not_warned_of() {
+    assert!(parse(EXAMPLE).unwrap().warnings.is_empty());
     assert!(parse("").unwrap().warnings.is_empty());
     assert!(parse("[registrar]\nenabled = false\n[probe]\nenabled = false").unwrap().warnings.is_empty());
+}
+
+#[test]
+fn a_placeholder_that_nothing_fills_is_refused_and_other_braces_are_text() {
+    let hook = |argument: &str| parse(&format!("[hooks]\nstage = ['/bin/x', '{argument}']"));
+    assert_eq!(hook(r#"{"phone":"{mac}","at":"{location}"}"#).unwrap().hooks.stage.len(), 2);
+    let problem = hook("{mac} {colour}").unwrap_err().join("\n");
+    assert!(problem.contains("{colour}") && problem.contains("{model}"), "{problem}");
+    assert!(parse("[hooks]\nrestart = ['/bin/x', '{stage}']").is_err());
 }
 
 #[test]

@@ -16,6 +16,7 @@ use super::{
     Registrar, dhcp, written,
 };
 use crate::error::Problem;
+use crate::program;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -66,10 +67,19 @@ impl Findings<'_> {
         }
     }
 
-    fn no_effect<T>(&mut self, written: Option<&T>, key: &str) {
-        if written.is_some() {
-            self.warnings.push(format!("{key} is set; this version does not act on it yet"));
+    /// A program with its arguments, which may hold these placeholders.
+    fn program(&mut self, written: Option<Spanned<Vec<String>>>, key: &str, known: &[&str]) -> Vec<String> {
+        let Some(spanned) = written else { return Vec::new() };
+        let names = program::placeholders(spanned.get_ref());
+        if let Some(name) = names.into_iter().find(|name| !known.contains(name)) {
+            let all = known.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ");
+            self.problem(
+                spanned.span(),
+                &format!("{key}: nothing is known to put in the place of {{{name}}}"),
+                format!("write {all}"),
+            );
         }
+        spanned.into_inner()
     }
 
     /// A span of time within bounds, or the default.
@@ -111,7 +121,6 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
     let f = &mut findings;
     let bench = bench(file.bench, f);
     let dhcp = dhcp::dhcp(file.dhcp, &bench, f);
-    f.no_effect(file.hooks.stage.as_ref(), "hooks.stage");
     let config = Config {
         file: None,
         migration: migration(file.migration, f),
@@ -125,8 +134,8 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
         admin: admin(file.admin, f),
         after: after(file.after, f),
         hooks: Hooks {
-            restart: file.hooks.restart.map(Spanned::into_inner).unwrap_or_default(),
-            stage: file.hooks.stage.map(Spanned::into_inner).unwrap_or_default(),
+            restart: f.program(file.hooks.restart, "hooks.restart", program::RESTART_PLACEHOLDERS),
+            stage: f.program(file.hooks.stage, "hooks.stage", program::STAGE_PLACEHOLDERS),
         },
         timing: timing(&file.timing, f),
         bench,

@@ -39,6 +39,14 @@ pub(super) fn text(it: &Explanation, note: Option<&str>, width: Option<usize>) -
         lines.push(format!("  license: given to it{}", moment(license.latest)));
     }
     lines.push(format!("  next:    {}", it.next.summary));
+    if !it.timeline.is_empty() {
+        lines.push("  history:".to_owned());
+        lines.extend(it.timeline.iter().map(|moment| {
+            let at = moment.at.and_then(stamp);
+            let at = at.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string());
+            format!("    {at}  {}", moment.what)
+        }));
+    }
     let mut text: String = lines.iter().map(|line| table::wrapped(line, width)).collect();
     if !it.options.is_empty() {
         let rows: Vec<_> = it.options.iter().map(row).collect();
@@ -48,8 +56,12 @@ pub(super) fn text(it: &Explanation, note: Option<&str>, width: Option<usize>) -
 }
 
 fn moment(at: Option<Time>) -> String {
-    let stamp = at.and_then(|at| Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok());
-    stamp.map_or_else(String::new, |stamp| format!(" ({})", stamp.strftime("%Y-%m-%d %H:%M UTC")))
+    at.and_then(stamp)
+        .map_or_else(String::new, |stamp| format!(" ({})", stamp.strftime("%Y-%m-%d %H:%M UTC")))
+}
+
+fn stamp(at: Time) -> Option<Timestamp> {
+    Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok()
 }
 
 fn head(it: &Explanation) -> String {
@@ -102,7 +114,8 @@ mod tests {
             "hold":{{"code":"no-license","cause":"no license","cure":"get one"}},
             "license_given":{{"first":"2026-01-31T09:30:00Z","latest":"2026-01-31T09:30:00Z"}},
             "contradictions":[{{"at":"2026-01-31T09:30:00Z","what":"it registered as a 7841, and is an 8851"}}],
-            "next":{{"what":"nothing","load":null,"summary":"no load"}},"last_dhcp":null}}"#
+            "next":{{"what":"nothing","load":null,"summary":"no load"}},"last_dhcp":null,
+            "timeline":[{{"at":"2026-01-31T09:30:00Z","what":"operator: release"}}]}}"#
         );
         let text = text(&serde_json::from_str(&json).unwrap(), None, None);
         let lines: Vec<&str> = text.lines().collect();
@@ -117,6 +130,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("license: given to it (2026-01-31 09:30 UTC)"), "{text}");
+        assert!(text.contains("\n    2026-01-31 09:30:00  operator: release\n"), "{text}");
         assert!(
             lines.iter().any(|line| line.starts_with("66 ") && line.ends_with("built-in class enterprise"))
         );

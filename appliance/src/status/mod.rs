@@ -92,6 +92,7 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
         given: config.served(&networks, &roster).map(|served| served.given).unwrap_or_default(),
         admit_all: config.dhcp.admit == DhcpAdmit::All,
         gives_leases: config.dhcp.enabled,
+        stage_hook: Vec::new(),
     };
     let shelf = Shelf::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);

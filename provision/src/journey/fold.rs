@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Act, Fact, Journey, Observation, Offer, Report, Round, Told};
+use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Round, Stand, Told};
 use crate::load::{LoadName, Side};
 use crate::names::{self, Asked};
 use crate::time::Time;
@@ -22,7 +22,9 @@ impl Journey {
     /// Takes in one fact.
     pub fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
-        self.last_seen = self.last_seen.max(at);
+        if !observation.fact.is_ours() {
+            self.last_seen = self.last_seen.max(at);
+        }
         match &observation.fact {
             Fact::Dhcp { boot, vendor_class, request_list } => {
                 self.dhcp_at = Some(at);
@@ -93,6 +95,9 @@ impl Journey {
             Fact::Unregistered => self.registered = None,
             Fact::RestartTold { how, by, operator } => {
                 let (how, by, operator) = (*how, *by, *operator);
+                if operator {
+                    self.history.acted(at, how.into());
+                }
                 self.restarts.push(Told { at, how, by, operator, answer: None, refused: false });
                 drop_oldest(&mut self.restarts, REPORTS_KEPT);
             }
@@ -103,6 +108,7 @@ impl Journey {
                 }
             }
             Fact::Operator { act } => {
+                self.history.acted(at, (*act).into());
                 // Whatever was tried before the operator's hand does not count any more.
                 self.restarts.clear();
                 match act {
@@ -110,6 +116,14 @@ impl Journey {
                     Act::Release => self.held_by_operator = None,
                     Act::Retry => self.retried = Some(at),
                 }
+            }
+            Fact::Stood { stage, code, cause } => {
+                let (stage, code, cause) = (*stage, *code, cause.clone());
+                self.history.stood(Stand { at, stage, code, cause });
+            }
+            Fact::HookRan { stage, output, failed } => {
+                let (stage, output, failed) = (*stage, output.clone(), *failed);
+                self.history.hook_ran(HookRun { at, stage, output, failed });
             }
         }
     }
@@ -311,7 +325,7 @@ fn part(name: &str) -> Option<Part> {
     }
 }
 
-fn drop_oldest<T>(list: &mut Vec<T>, keep: usize) {
+pub(super) fn drop_oldest<T>(list: &mut Vec<T>, keep: usize) {
     if list.len() > keep {
         list.drain(..list.len() - keep);
     }

@@ -17,6 +17,7 @@ mod claims;
 mod facts;
 mod fetched;
 mod fold;
+mod history;
 mod observation;
 mod own_page;
 mod registration;
@@ -32,6 +33,7 @@ pub use assess::{assess, first_contact};
 pub use belief::{Belief, believe};
 pub use facts::{Offer, OwnPage, Progress, Round};
 pub use fetched::under_way;
+pub use history::{Deed, History, HookRun, Met, Passage, Stand, Sum, origin, passages};
 pub use observation::{Act, Fact, Observation};
 pub use own_page::{disagreements, page_due};
 pub use registration::{Means, Report, Restart, Told};
@@ -102,6 +104,9 @@ pub struct Journey {
     pub held_by_operator: Option<Time>,
     /// Failures before this moment are forgiven.
     pub retried: Option<Time>,
+    /// For people; nothing is decided by it.
+    #[serde(default)]
+    pub history: History,
 }
 
 impl Journey {
@@ -135,6 +140,7 @@ impl Journey {
             restarts: Vec::new(),
             held_by_operator: None,
             retried: None,
+            history: History::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::registration::{Means, Report, Restart};
+use super::verdict::{HoldCode, Stage};
 use crate::load::{Direction, LoadName, Side};
 use crate::page::Page;
 use crate::time::Time;
@@ -144,6 +145,31 @@ pub enum Fact {
         /// What was done.
         act: Act,
     },
+    /// Where the bench found it to stand, from this moment on.
+    Stood {
+        /// Where.
+        stage: Stage,
+        /// What holds it.
+        code: Option<HoldCode>,
+        /// Why.
+        cause: Option<String>,
+    },
+    /// The program that is told of changes of stage has ended.
+    HookRan {
+        /// The stage that it was told.
+        stage: Stage,
+        /// What it printed, or why it was of no use.
+        output: String,
+        /// It failed, or did not run.
+        failed: bool,
+    },
+}
+
+impl Fact {
+    /// The bench wrote it down for people: the phone was not heard of.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Stood { .. } | Self::HookRan { .. })
+    }
 }
 
 /// What an operator can do to a journey.

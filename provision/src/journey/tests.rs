@@ -1,5 +1,6 @@
 //! Journeys as a bench sees them: facts in, what the phone is given out.
 
+mod history;
 mod holds;
 mod mishaps;
 mod overtaken;

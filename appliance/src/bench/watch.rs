@@ -1,0 +1,95 @@
+//! Changes of stage: written down for the report, and told to the program that the configuration names.
+
+use transload_provision::journey::{Assessment, Fact};
+use transload_provision::mac::Mac;
+
+use super::{Bench, State, show};
+use crate::program;
+use crate::view::{HoldCode, Stage};
+
+/// Changes that wait for the program; further ones are not told.
+const WAITING: usize = 1024;
+
+/// A change of stage that the program is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The phone.
+    pub mac: Mac,
+    /// Its new stage.
+    pub stage: Stage,
+    /// The program and its arguments, placeholders filled in.
+    pub command: Vec<String>,
+}
+
+impl Bench {
+    /// Writes down where the phone stands, if that is new. Not of those that are not written down themselves.
+    pub(super) fn note_stand(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
+        let Some(phone) = state.phones.get(&mac).filter(|phone| phone.written) else { return };
+        let (stage, hold) = show::standing(state, mac, verdict);
+        let code = hold.as_ref().map(|hold| hold.code);
+        let last = phone.journey.history.last();
+        if last.is_some_and(|last| last.is_at(stage, code)) {
+            return;
+        }
+        let was = last.map_or(Stage::Absent, |last| last.stage);
+        let hold_code = code.map_or("", HoldCode::as_str);
+        tracing::info!(%mac, %was, %stage, hold = hold_code, "stage");
+        self.note_down(state, mac, Fact::Stood { stage, code, cause: hold.map(|hold| hold.cause) });
+        self.queue_change(state, mac, was, stage);
+    }
+
+    fn queue_change(&self, state: &mut State, mac: Mac, was: Stage, stage: Stage) {
+        if state.rules.stage_hook.is_empty() {
+            return;
+        }
+        if state.changes.len() >= WAITING {
+            let output = format!("not run: {WAITING} other changes were waiting for the program");
+            tracing::warn!(%mac, %stage, "hooks.stage is {output}");
+            self.note_down(state, mac, Fact::HookRan { stage, output, failed: true });
+            return;
+        }
+        let phone = show::phone(state, self.now(), mac);
+        let command = program::filled(&state.rules.stage_hook, |name| {
+            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+            Some(match name {
+                "mac" => mac.to_string(),
+                "stage" => stage.to_string(),
+                "was" => was.to_string(),
+                "hold" => phone.hold.as_ref().map(|hold| hold.code.to_string()).unwrap_or_default(),
+                "model" => text(&phone.model),
+                "load" => text(&phone.load),
+                "target" => text(&phone.target),
+                "address" => phone.address.map(|address| address.to_string()).unwrap_or_default(),
+                "location" => text(&phone.location),
+                _ => return None,
+            })
+        });
+        state.changes.push_back(Change { mac, stage, command });
+        self.changed.notify_one();
+    }
+
+    /// The oldest change that waits, of a phone that `may` be told of now.
+    pub fn next_change(&self, may: impl Fn(Mac) -> bool) -> Option<Change> {
+        let mut state = self.state();
+        let at = state.changes.iter().position(|change| may(change.mac))?;
+        state.changes.remove(at)
+    }
+
+    /// Until there may be a change to tell.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What came of telling the program.
+    pub fn hook_ran(&self, mac: Mac, stage: Stage, outcome: Result<String, String>) {
+        let failed = outcome.is_err();
+        let output = outcome.unwrap_or_else(|why| why);
+        if failed {
+            tracing::warn!(%mac, %stage, output, "hooks.stage failed");
+        } else {
+            tracing::info!(%mac, %stage, output, "hooks.stage");
+        }
+        let mut state = self.state();
+        self.note_down(&mut state, mac, Fact::HookRan { stage, output, failed });
+    }
+}
