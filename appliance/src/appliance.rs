@@ -130,7 +130,8 @@ impl Opened {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
-        tasks.spawn(admin::serve(admin_listener, Arc::clone(&bench), place.token.clone(), stop.clone()));
+        let desk = Arc::new(admin::Desk { bench: Arc::clone(&bench) });
+        tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
         let hook = config.hooks.restart.clone();
         tasks.spawn(hooks::run(Arc::clone(&bench), stop.clone()));
         tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));

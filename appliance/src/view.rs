@@ -7,9 +7,10 @@ pub use transload_provision::client::Persona;
 pub use transload_provision::journey::{Hold, HoldCode, LicenseState as License, Stage};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
+use utoipa::ToSchema;
 
 /// One phone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PhoneView {
     /// The phone.
     pub mac: Mac,
@@ -22,6 +23,7 @@ pub struct PhoneView {
     /// Where it stands, from the roster.
     pub location: Option<String>,
     /// Its address on the bench.
+    #[schema(value_type = Option<String>, format = Ipv4)]
     pub address: Option<Ipv4Addr>,
     /// What it is behaving as.
     pub persona: Persona,
@@ -51,14 +53,16 @@ pub struct PhoneView {
     pub hold: Option<Hold>,
     /// When it was first heard of, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub first_seen: Option<Time>,
     /// When it was last heard of, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Time>,
 }
 
 /// One phone by itself, as `GET /api/phones/{mac}` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PhoneDetail {
     /// What is shown of it among others.
     #[serde(flatten)]
@@ -69,7 +73,7 @@ pub struct PhoneDetail {
 }
 
 /// A name that a phone asked for and that is not here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MissingName {
     /// As asked, with folders, shortened.
     pub name: String,
@@ -77,6 +81,7 @@ pub struct MissingName {
     pub nearest: Option<String>,
     /// When it was last asked for, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Time>,
 }
 

@@ -9,6 +9,7 @@ use crate::mac::Mac;
 
 /// What a phone is behaving as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Persona {
     /// Enterprise firmware.

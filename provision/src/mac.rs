@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An Ethernet address, written as Cisco writes it: twelve upper-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[0-9A-F]{12}$", example = "001234AB45DE"))]
 pub struct Mac(pub [u8; 6]);
 
 /// The text is not a MAC address in any common spelling.

@@ -3,70 +3,95 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
-use transload_provision::journey::{Act, Restart};
+use serde::{Deserialize, Serialize};
+use transload_provision::journey::{Act, Means, Restart};
 use transload_provision::mac::Mac;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Board;
+use super::Desk;
+use super::extract::{Asked, OfPhone};
 use super::problem::Problem;
 use crate::bench::Refusal;
 
-#[derive(Deserialize)]
-pub(super) struct Options {
-    how: Option<String>,
+pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new()
+        .routes(routes!(hold))
+        .routes(routes!(release))
+        .routes(routes!(retry))
+        .routes(routes!(restart))
 }
 
-/// `POST /api/phones/{mac}/{hold|release|retry|restart}`; a restart takes `?how=reset`.
-pub(super) async fn operate<B: Board>(
-    State(board): State<Arc<B>>,
-    Path((mac, what)): Path<(String, String)>,
-    Query(options): Query<Options>,
-) -> Response {
-    let mac = match mac.parse::<Mac>() {
-        Ok(mac) => mac,
-        Err(error) => return Problem::new(StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-    };
-    let act = match what.as_str() {
-        "hold" => Act::Hold,
-        "release" => Act::Release,
-        "retry" => Act::Retry,
-        "restart" => return restart(&*board, mac, options.how.as_deref()).await,
-        _ => {
-            let detail =
-                format!("{what} is nothing that can be done to a phone: hold, release, retry or restart");
-            return Problem::new(StatusCode::NOT_FOUND, detail).into_response();
-        }
-    };
-    match board.operate(mac, act).await {
-        Ok(()) => Json(json!({"mac": mac, "done": what})).into_response(),
-        Err(refusal) => problem(&refusal).into_response(),
+/// What was done; it is on record.
+#[derive(Debug, Serialize, ToSchema)]
+struct Outcome {
+    mac: Mac,
+    /// `hold`, `release`, `retry`, `restart` or `reset`.
+    done: &'static str,
+    /// The way of a restart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<Means>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct How {
+    /// `reset` makes it boot.
+    #[param(inline)]
+    how: Option<Restart>,
+}
+
+/// Stops a phone, safely, until it is released.
+#[utoipa::path(post, path = "/api/phones/{mac}/hold", tag = "operate", params(OfPhone),
+    responses((status = 200, body = Outcome)))]
+async fn hold(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
+    act(&desk, mac, Act::Hold, "hold").await
+}
+
+/// Lets a phone go on that an operator holds.
+#[utoipa::path(post, path = "/api/phones/{mac}/release", tag = "operate", params(OfPhone),
+    responses((status = 200, body = Outcome)))]
+async fn release(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
+    act(&desk, mac, Act::Release, "release").await
+}
+
+/// Gives a phone that failed another attempt.
+#[utoipa::path(post, path = "/api/phones/{mac}/retry", tag = "operate", params(OfPhone),
+    responses((status = 200, body = Outcome)))]
+async fn retry(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
+    act(&desk, mac, Act::Retry, "retry").await
+}
+
+/// Makes a phone read its configuration again.
+#[utoipa::path(post, path = "/api/phones/{mac}/restart", tag = "operate", params(OfPhone, How),
+    responses((status = 200, body = Outcome)))]
+async fn restart(
+    State(desk): State<Arc<Desk>>,
+    OfPhone { mac }: OfPhone,
+    Asked(How { how }): Asked<How>,
+) -> Result<Json<Outcome>, Problem> {
+    let how = how.unwrap_or(Restart::Restart);
+    let by = desk.bench.restart(mac, how).await?;
+    let done = if how == Restart::Reset { "reset" } else { "restart" };
+    Ok(Json(Outcome { mac, done, by: Some(by) }))
+}
+
+async fn act(desk: &Desk, mac: Mac, act: Act, done: &'static str) -> Result<Json<Outcome>, Problem> {
+    desk.bench.operate(mac, act).await?;
+    Ok(Json(Outcome { mac, done, by: None }))
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal {
+            Refusal::Unknown(_) => StatusCode::NOT_FOUND,
+            Refusal::Conflict(_) => StatusCode::CONFLICT,
+            Refusal::NotWritten(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, refusal.to_string())
     }
-}
-
-async fn restart<B: Board>(board: &B, mac: Mac, how: Option<&str>) -> Response {
-    let how = match how {
-        None | Some("restart") => Restart::Restart,
-        Some("reset") => Restart::Reset,
-        Some(other) => {
-            let detail = format!("how={other} is no restart: restart or reset");
-            return Problem::new(StatusCode::BAD_REQUEST, detail).into_response();
-        }
-    };
-    match board.restart(mac, how).await {
-        Ok(by) => Json(json!({"mac": mac, "done": how, "by": by})).into_response(),
-        Err(refusal) => problem(&refusal).into_response(),
-    }
-}
-
-fn problem(refusal: &Refusal) -> Problem {
-    let status = match refusal {
-        Refusal::Unknown(_) => StatusCode::NOT_FOUND,
-        Refusal::Conflict(_) => StatusCode::CONFLICT,
-        Refusal::NotWritten(_) => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    Problem::new(status, refusal.to_string())
 }

@@ -4,18 +4,23 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// An `application/problem+json` answer.
-#[derive(Debug, Serialize)]
-pub(super) struct Problem {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// The status in words.
     title: &'static str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What happened and, where that is not plain, what to do.
     detail: String,
 }
 
 impl Problem {
     /// `detail` says what happened and, where that is not plain, what to do.
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             title: status.canonical_reason().unwrap_or("error"),
             status: status.as_u16(),

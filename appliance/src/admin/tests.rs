@@ -1,77 +1,50 @@
-use std::net::SocketAddr;
+//! The admin plane of a real appliance on loopback.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use axum::response::IntoResponse;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use transload_provision::time::Time;
+use transload_provision::load::Direction;
 
 use super::*;
-use crate::library::Shelf;
-use crate::view::MissingName;
+use crate::appliance::{Appliance, Opened};
+use crate::bench::Refusal;
+use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
+use crate::rehearse::loopback;
 
-const PHONE: &str = r#"{"mac":"001234AB45DE","model":"8851","vid":"V05","serial":null,"location":null,
-    "address":"10.23.45.101","persona":"enterprise","load":null,"load_evidence":null,"route":[],"target":null,
-    "hop":0,"hops":0,"stage":"seen","writing":false,"progress":0.0,"attempts":0,"license":"absent","hold":null,
-    "first_seen":null,"last_seen":null}"#;
 const TOKEN: &str = "s3cret&with=signs+%";
+const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n001234AB45DF,7841,,Room 2\n";
 
-struct Fake;
-
-impl Board for Fake {
-    fn phones(&self) -> Vec<PhoneView> {
-        vec![serde_json::from_str(PHONE).unwrap()]
-    }
-
-    fn phone(&self, mac: Mac) -> Option<PhoneDetail> {
-        let phone = self.phones().into_iter().find(|phone| phone.mac == mac)?;
-        let name = "kern.b.sbn".to_owned();
-        Some(PhoneDetail {
-            phone,
-            missing: vec![MissingName { name, nearest: Some("kern.a.sbn".into()), at: Some(Time(0)) }],
-        })
-    }
-
-    fn explain(&self, mac: Mac) -> Explanation {
-        let known = self.phones().into_iter().find(|phone| phone.mac == mac);
-        serde_json::from_value(json!({
-            "mac": mac, "phone": known, "listed": false, "network": null, "lease": null, "reservation": null,
-            "class": {"name": "enterprise", "why": "because"}, "vendor_class": null, "options": [],
-            "belief": {"load": null, "evidence": "none"}, "hold": null, "last_dhcp": null,
-            "next": {"what": "nothing", "load": null, "summary": "nothing"}
-        }))
-        .unwrap()
-    }
-
-    fn library_view(&self) -> LibraryView {
-        let state = tempfile::tempdir().unwrap();
-        Shelf::scan(state.path(), transload_provision::load::Direction::E2m).unwrap().view()
-    }
-
-    async fn operate(&self, mac: Mac, act: Act) -> Result<(), Refusal> {
-        match (self.phone(mac), act) {
-            (None, _) => Err(Refusal::Unknown(format!("no phone {mac}"))),
-            (Some(_), Act::Retry) => Err(Refusal::NotWritten("the disk is full".into())),
-            (Some(_), _) => Ok(()),
-        }
-    }
-
-    async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, Refusal> {
-        match how {
-            Restart::Restart => Err(Refusal::Conflict(format!("{mac} may be writing flash"))),
-            Restart::Reset => Ok(Means::Registration),
-        }
-    }
+/// An appliance with two listed phones, and one more listener for its admin plane.
+struct Lab {
+    _state: TempDir,
+    _appliance: Appliance,
+    address: SocketAddr,
 }
 
 /// Serves as if bound to a loopback address or not; the socket itself is on loopback either way.
-async fn open(token: Option<&str>, loopback: bool) -> SocketAddr {
+async fn open(token: Option<&str>, loopback: bool) -> Lab {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join("roster.csv"), ROSTER).unwrap();
+    let (enterprise, multiplatform) = (EnterpriseSide::Dhcp, MultiplatformSide::Dhcp);
+    let scenario = Scenario { direction: Direction::E2m, enterprise, multiplatform };
+    let config = Config::parse("", Path::new("none")).unwrap();
+    let config = loopback::configuration(&config, scenario, state.path());
+    let place = loopback::place(false);
+    let opened = Opened::read(&config, &place, 1).unwrap();
+    let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = router(Arc::new(Fake), Access::new(token, loopback));
+    let desk = Arc::new(Desk { bench: Arc::clone(&appliance.bench) });
+    let router = router(desk, Access::new(token, loopback));
     let service = move |_| TowerToHyperService::new(router.clone());
     tokio::spawn(connections::serve(listener, Limits::default(), CancellationToken::new(), service));
-    address
+    Lab { _state: state, _appliance: appliance, address }
 }
 
 async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {
@@ -91,19 +64,19 @@ async fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String, Va
 
 #[tokio::test]
 async fn phones_are_shown_as_the_contract_has_them() {
-    let address = open(None, true).await;
-    let expected: Value = serde_json::from_str(PHONE).unwrap();
+    let lab = open(None, true).await;
+    let address = lab.address;
     let (status, head, body) = get(address, "/api/phones", "").await;
     assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
-    assert_eq!(body, json!([expected]));
-    let mut detail = expected.clone();
-    detail["missing"] =
-        json!([{"name": "kern.b.sbn", "nearest": "kern.a.sbn", "at": "1970-01-01T00:00:00Z"}]);
+    assert_eq!(body.as_array().unwrap().len(), 2);
+    let expected = &body[0];
+    assert_eq!((&expected["mac"], &expected["location"]), (&json!("001234AB45DE"), &json!("Room 1")));
     for spelling in ["001234AB45DE", "00:12:34:ab:45:de", "SEP001234AB45DE"] {
-        assert_eq!(get(address, &format!("/api/phones/{spelling}"), "").await.2, detail, "{spelling}");
+        let (status, _, detail) = get(address, &format!("/api/phones/{spelling}"), "").await;
+        assert_eq!((status, &detail["stage"], &detail["missing"]), (200, &json!("absent"), &json!([])));
     }
     let (status, _, body) = get(address, "/api/phones/001234AB45DE/explain", "").await;
-    assert_eq!((status, &body["phone"], &body["class"]["why"]), (200, &expected, &json!("because")));
+    assert_eq!((status, &body["phone"], &body["listed"]), (200, expected, &json!(true)));
     assert_eq!(get(address, "/api/phones/nobody/explain", "").await.0, 400);
     let (status, _, body) = get(address, "/api/library", "").await;
     assert_eq!((status, body["loads"].clone()), (200, json!([])));
@@ -113,7 +86,8 @@ async fn phones_are_shown_as_the_contract_has_them() {
 
 #[tokio::test]
 async fn errors_are_problems_that_say_what_is_wrong() {
-    let address = open(None, true).await;
+    let lab = open(None, true).await;
+    let address = lab.address;
     for (path, status, word) in [
         ("/api/phones/001122334455", 404, "001122334455"),
         ("/api/phones/nonsense", 400, "nonsense"),
@@ -132,7 +106,8 @@ async fn errors_are_problems_that_say_what_is_wrong() {
 #[tokio::test]
 async fn beyond_this_machine_nothing_is_shown_without_the_token() {
     let encoded = "s3cret%26with%3Dsigns%2B%25";
-    let address = open(Some(TOKEN), false).await;
+    let lab = open(Some(TOKEN), false).await;
+    let address = lab.address;
     for path in ["/", "/healthz", "/api/phones", "/api/phones/001234AB45DE", "/api/library", "/none"] {
         for headers in [
             "",
@@ -150,17 +125,18 @@ async fn beyond_this_machine_nothing_is_shown_without_the_token() {
     }
     let unguarded = open(None, false).await;
     assert_eq!(
-        get(unguarded, "/api/phones", "Authorization: Bearer \r\n").await.0,
+        get(unguarded.address, "/api/phones", "Authorization: Bearer \r\n").await.0,
         401,
         "no token lets nobody in"
     );
     let guarded = open(Some(TOKEN), true).await;
-    assert_eq!(get(guarded, "/api/phones", "").await.0, 401, "a token counts on this machine too");
+    assert_eq!(get(guarded.address, "/api/phones", "").await.0, 401, "a token counts on this machine too");
 }
 
 #[tokio::test]
 async fn a_name_that_was_pointed_at_this_machine_is_refused() {
-    let address = open(None, true).await;
+    let lab = open(None, true).await;
+    let address = lab.address;
     for (host, status) in [
         ("Host: localhost:8080\r\n", 200),
         ("Host: LOCALHOST\r\n", 200),
@@ -179,21 +155,21 @@ async fn a_name_that_was_pointed_at_this_machine_is_refused() {
 
 #[tokio::test]
 async fn the_operators_hand_is_answered_with_what_came_of_it() {
-    let address = open(None, true).await;
+    let lab = open(None, true).await;
+    let address = lab.address;
     let post = async |path: &str, headers: &str| {
         let headers = format!("Host: localhost\r\n{headers}Content-Length: 0\r\nConnection: close");
         raw(address, &format!("POST /api/phones/{path} HTTP/1.1\r\n{headers}\r\n\r\n")).await
     };
     for (path, status, word) in [
         ("001234AB45DE/hold", 200, "hold"),
-        ("001234AB45DE/release", 200, "release"),
-        ("001234AB45DE/restart?how=reset", 200, "registration"),
-        ("001234AB45DE/restart", 409, "writing flash"),
-        ("001234AB45DE/retry", 503, "disk is full"),
+        ("00:12:34:ab:45:de/release", 200, "release"),
+        ("001234AB45DE/restart?how=reset", 409, "unplug it"),
         ("001122334455/hold", 404, "001122334455"),
         ("nonsense/hold", 400, "nonsense"),
-        ("001234AB45DE/dance", 404, "dance"),
+        ("001234AB45DE/dance", 404, "nothing at this address"),
         ("001234AB45DE/restart?how=dance", 400, "dance"),
+        ("001234AB45DE/restart?who=me", 400, "who"),
     ] {
         let (got, _, body) = post(path, "").await;
         assert!(got == status && body.to_string().contains(word), "{path}: {got} {body}");
@@ -202,4 +178,44 @@ async fn the_operators_hand_is_answered_with_what_came_of_it() {
     assert_eq!(post("001234AB45DE/hold", "Origin: http://evil.example\r\n").await.0, 403);
     assert_eq!(post("001234AB45DE/hold", "Origin: null\r\n").await.0, 403);
     assert_eq!(get(address, "/api/phones/001234AB45DE/hold", "").await.0, 405);
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_is_the_benchs_fault_and_not_the_askers() {
+    for (refusal, status) in [
+        (Refusal::Unknown(String::new()), 404),
+        (Refusal::Conflict(String::new()), 409),
+        (Refusal::NotWritten(String::new()), 503),
+    ] {
+        assert_eq!(Problem::from(refusal).into_response().status(), status);
+    }
+}
+
+/// The paths that the router has, by its own account.
+fn routed() -> BTreeSet<String> {
+    let (router, _) = areas().split_for_parts();
+    let account = format!("{router:?}");
+    let quoted = account.split('"').filter(|text| text.starts_with('/'));
+    quoted.map(str::to_owned).collect()
+}
+
+#[test]
+fn whatever_a_program_can_ask_for_is_described_and_the_reverse() {
+    let described: BTreeSet<String> = openapi::document().paths.paths.into_keys().collect();
+    // The page's own files are for browsers alone.
+    let for_programs = |path: &String| path.starts_with("/api/") || described.contains(path);
+    assert_eq!(routed().into_iter().filter(for_programs).collect::<BTreeSet<_>>(), described);
+}
+
+/// A change of the API shows as a change of this file. `UPDATE_GOLDEN=1 cargo test -p transload openapi` renews it.
+#[test]
+fn openapi_is_what_programs_were_built_for() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    let mut now = serde_json::to_string_pretty(&openapi::document()).unwrap();
+    now.push('\n');
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    assert!(now == golden, "the API has changed; see the comment above this test");
 }

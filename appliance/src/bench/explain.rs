@@ -10,6 +10,7 @@ use transload_provision::journey::{Assessment, Journey, Next};
 use transload_provision::mac::Mac;
 use transload_provision::options::{Origin, Resolved, find_class};
 use transload_provision::time::Time;
+use utoipa::ToSchema;
 
 use super::leases::{Asker, given, is_phone_by, no_phone};
 use super::timeline::{Moment, timeline};
@@ -21,7 +22,7 @@ use crate::view::{Hold, PhoneView, utc};
 const SERVER: &str = "the server";
 
 /// Everything there is to say about one client.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Explanation {
     /// The client.
     pub mac: Mac,
@@ -60,7 +61,7 @@ pub struct Explanation {
 }
 
 /// A class and its reason.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Class {
     /// Its name; null where it is in none.
     pub name: Option<String>,
@@ -69,18 +70,20 @@ pub struct Class {
 }
 
 /// A network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Network {
     /// Its addresses.
     pub subnet: String,
     /// Our address there.
+    #[schema(value_type = String, format = Ipv4)]
     pub server: Ipv4Addr,
 }
 
 /// A lease.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Lease {
     /// The address.
+    #[schema(value_type = String, format = Ipv4)]
     pub address: Ipv4Addr,
     /// bound, expired, released or declined.
     pub state: String,
@@ -91,7 +94,7 @@ pub struct Lease {
 }
 
 /// One thing that DHCP gives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Given {
     /// The option's number; null for a header field.
     pub code: Option<u8>,
@@ -104,7 +107,7 @@ pub struct Given {
 }
 
 /// What it runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Belief {
     /// The load.
     pub load: Option<String>,
@@ -113,28 +116,31 @@ pub struct Belief {
 }
 
 /// The use of a license.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LicenseGiven {
     /// First, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub first: Option<Time>,
     /// Last, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub latest: Option<Time>,
 }
 
 /// Two signals that disagreed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Contradiction {
     /// When it was last noticed, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Time>,
     /// What disagreed.
     pub what: String,
 }
 
 /// What comes next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NextStep {
     /// nothing, introduction, load, license or final.
     pub what: String,

@@ -8,12 +8,13 @@ use transload_provision::library::Completeness;
 use transload_provision::load::{Direction, Kind};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
+use utoipa::ToSchema;
 
 use super::Shelf;
 use crate::view::utc;
 
 /// `GET /api/library`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LibraryView {
     /// Loads by name.
     pub loads: Vec<LoadView>,
@@ -32,7 +33,7 @@ pub struct LibraryView {
 }
 
 /// One load.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LoadView {
     /// `sip88xx.11-2-3MPP-398`.
     pub name: String,
@@ -60,7 +61,7 @@ pub struct LoadView {
 }
 
 /// Licenses by direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LicenseView {
     /// Enterprise to Multiplatform.
     pub e2m: Vec<Mac>,
@@ -69,20 +70,22 @@ pub struct LicenseView {
 }
 
 /// The record of a license's use: its phone fetched it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LicenseUse {
     /// The phone.
     pub mac: Mac,
     /// When it was first given to it, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub first: Option<Time>,
     /// When it was last given to it, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub latest: Option<Time>,
 }
 
 /// A file, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FileView {
     /// Its name, or its path within the state folder.
     pub file: String,
@@ -91,7 +94,7 @@ pub struct FileView {
 }
 
 /// Two files of one name, as paths within the state folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConflictView {
     /// What phones get.
     pub served: String,

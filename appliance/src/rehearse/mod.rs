@@ -3,7 +3,7 @@
 mod folder;
 mod lineup;
 pub mod lookalike;
-mod loopback;
+pub mod loopback;
 mod outcome;
 mod perform;
 pub mod phone;

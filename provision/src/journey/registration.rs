@@ -20,6 +20,7 @@ pub struct Report {
 
 /// How a phone is made to read its configuration again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     /// It leaves its call manager, reads its configuration and comes back.
@@ -30,6 +31,7 @@ pub enum Restart {
 
 /// By which way a phone is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Means {
     /// A NOTIFY within its registration.

@@ -12,6 +12,7 @@ use crate::time::Time;
 
 /// Where a phone stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// In the roster, never seen.
@@ -32,6 +33,7 @@ pub enum Stage {
 
 /// Why a phone is held or stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HoldCode {
     /// The catalog refuses the model or its hardware.
@@ -115,6 +117,7 @@ impl fmt::Display for HoldCode {
 
 /// A stop, its cause and its cure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Hold {
     /// What kind.
     pub code: HoldCode,
@@ -133,6 +136,7 @@ impl Hold {
 
 /// What is known of the phone's license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LicenseState {
     /// Not at hand.

@@ -1,0 +1,61 @@
+//! What a request says, taken apart; what cannot be taken apart is answered with a problem.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use transload_provision::mac::Mac;
+use utoipa::IntoParams;
+
+use super::problem::Problem;
+
+/// The phone that a path names.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct OfPhone {
+    /// Its Ethernet address, in any common spelling.
+    #[param(value_type = String, example = "001234AB45DE",
+        pattern = r"^([Ss][Ee][Pp])?[:. \-]*([0-9A-Fa-f][:. \-]*){12}$")]
+    pub mac: Mac,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OfPhone {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Said {
+            mac: String,
+        }
+        let Path(said) = Path::<Said>::from_request_parts(parts, state).await?;
+        let mac = said.mac.parse::<Mac>();
+        mac.map(|mac| Self { mac }).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))
+    }
+}
+
+/// A request's query. `T` refuses names that it does not know.
+#[derive(Debug)]
+pub struct Asked<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(said) = Query::<T>::from_request_parts(parts, state).await?;
+        Ok(Self(said))
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
