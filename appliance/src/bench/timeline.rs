@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 use transload_provision::journey::{Belief, Journey, passages};
 use transload_provision::time::Time;
+use utoipa::ToSchema;
 
 use crate::view::utc;
 
 /// Something that happened to a phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Moment {
     /// When, UTC.
     #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Time>,
     /// What, in words.
     pub what: String,
