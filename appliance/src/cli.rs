@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -59,6 +60,9 @@ pub struct ServeArgs {
     /// where the configuration does not say
     #[arg(long)]
     pub unattended: bool,
+    /// For a box without a keyboard: while it cannot serve, show why at this address, then end
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub trouble_page: Option<SocketAddr>,
 }
 
 /// Arguments of `rehearse`.
