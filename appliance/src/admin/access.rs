@@ -1,29 +1,37 @@
-//! Who may look: those on this machine, and those who know the token.
+//! Who may look and act: those on this machine, or those who know the token, and no page of another site.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
 
+/// What every answer carries, where its handler has not said otherwise. The policy lets a page have our own files alone,
+/// and no script or style within a document.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+];
+
 /// The rules for one listener.
 #[derive(Debug)]
 pub(super) struct Access {
-    /// The token's digest: comparing digests takes as long whatever was guessed.
     token: Option<[u8; 32]>,
     loopback: bool,
-}
-
-#[derive(Deserialize)]
-struct Asked {
-    token: Option<String>,
 }
 
 impl Access {
@@ -31,28 +39,32 @@ impl Access {
         Self { token: token.map(digest), loopback }
     }
 
-    fn refusal(&self, method: &Method, headers: &HeaderMap, uri: &Uri) -> Option<Problem> {
-        if !method.is_safe() && comes_from_elsewhere(headers) {
-            let detail = "a page of another site may not do this";
-            return Some(Problem::new(StatusCode::FORBIDDEN, detail));
-        }
+    fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Problem> {
         // A web page elsewhere can point a name of its own at this machine; its requests then carry that name.
         if self.loopback && !names_this_machine(headers) {
             let detail = "this address answers only to localhost and 127.0.0.1 as its name";
             return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
         }
-        let allowed = match self.token {
-            Some(expected) => given(headers, uri).is_some_and(|token| digest(&token) == expected),
+        if comes_from_elsewhere(headers) && !opens_a_page(method, headers) {
+            let detail = "a page of another site may not do this";
+            return Some(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
+        // The page's own files hold nothing secret; they ask for the token.
+        if method.is_safe() && (path == "/" || path.starts_with("/page/")) {
+            return None;
+        }
+        let allowed = match &self.token {
+            Some(expected) => given(headers).is_some_and(|token| same(&digest(token), expected)),
             None => self.loopback,
         };
-        let detail = "give the token, as `Authorization: Bearer TOKEN` or `?token=TOKEN`";
+        let detail = "give the token, as the header `Authorization: Bearer TOKEN`";
         (!allowed).then(|| Problem::new(StatusCode::UNAUTHORIZED, detail))
     }
 }
 
 /// Lets a request through, or answers it.
 pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    let mut response = match access.refusal(request.method(), request.headers(), request.uri()) {
+    let mut response = match access.refusal(request.method(), request.uri().path(), request.headers()) {
         None => next.run(request).await,
         Some(problem) => problem.into_response(),
     };
@@ -61,18 +73,30 @@ pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, n
     if unauthorized {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
     response
 }
 
-/// A browser says from which site's page a request comes; ours are of the host that they ask.
+/// A browser says from which site's page a request comes; ours are of the host that they ask. Another port of the same
+/// host is another site here.
 fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    headers.get(header::ORIGIN).is_some_and(|origin| {
+    let another_origin = headers.get_all(header::ORIGIN).iter().any(|origin| {
         let site = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
         site.is_none_or(|(_, site)| Some(site) != host)
-    })
+    });
+    let fetched = headers.get_all("sec-fetch-site").iter();
+    another_origin || fetched.into_iter().any(|site| site != "same-origin" && site != "none")
+}
+
+/// A link on another site's page may lead here.
+fn opens_a_page(method: &Method, headers: &HeaderMap) -> bool {
+    let mode = headers.get("sec-fetch-mode");
+    method == Method::GET
+        && !headers.contains_key(header::ORIGIN)
+        && mode.is_some_and(|mode| mode == "navigate")
 }
 
 fn names_this_machine(headers: &HeaderMap) -> bool {
@@ -88,15 +112,16 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn given(headers: &HeaderMap, uri: &Uri) -> Option<String> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
-        .map(|(_, token)| token.trim().to_owned());
-    bearer.or_else(|| Query::<Asked>::try_from_uri(uri).ok()?.0.token)
+fn given(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }
 
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
+}
+
+/// Takes as long whatever was guessed.
+fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.iter().zip(other).fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
 }
