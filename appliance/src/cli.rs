@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -60,9 +59,6 @@ pub struct ServeArgs {
     /// where the configuration does not say
     #[arg(long)]
     pub unattended: bool,
-    /// For a box without a keyboard: while it cannot serve, show why at this address, then end
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub trouble_page: Option<SocketAddr>,
 }
 
 /// Arguments of `rehearse`.
@@ -140,6 +136,22 @@ pub struct ExportArgs {
 pub enum ExportWhat {
     /// MAC addresses without a license, for the License Registration Portal, and the quantities to order
     Licenses {
+        /// The folder to write to
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+    },
+    /// What to enter in the call manager: load and load server of each phone, hop by hop, as bulk-administration tables and
+    /// as AXL requests, one a line
+    CallManager {
+        /// The folder to write to
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+        /// The call manager's AXL schema
+        #[arg(long, value_name = "VERSION", default_value = "14.0")]
+        schema: String,
+    },
+    /// What to enter in CDA: a redirection profile for each family, and which phones to assign to it
+    Cda {
         /// The folder to write to
         #[arg(long, value_name = "DIR", default_value = ".")]
         output: PathBuf,

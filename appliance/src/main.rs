@@ -34,16 +34,13 @@ mod serve;
 mod state_lock;
 mod status;
 mod table;
-mod trouble;
 mod view;
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ServeArgs};
+use cli::{Cli, Command};
 use config::Config;
 use error::Failure;
 use transload_provision::journey::Act;
@@ -53,9 +50,6 @@ fn main() -> ExitCode {
     logs::start(if matches!(cli.command, Command::Rehearse(_)) { "error" } else { "info" });
     run(&cli).unwrap_or_else(|failure| {
         eprintln!("{failure}");
-        if let Command::Serve(ServeArgs { trouble_page: Some(address), .. }) = &cli.command {
-            show_trouble(*address, &failure, cli.config.as_deref());
-        }
         failure.exit_code()
     })
 }
@@ -82,16 +76,6 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Restart(args) => operate::restart(&configuration(cli)?, args).map(done),
         Command::Init => init::run(cli.config.as_deref()).map(done),
         Command::Reload => reload::run(&configuration(cli)?).map(done),
-    }
-}
-
-fn show_trouble(address: SocketAddr, failure: &Failure, named: Option<&Path>) {
-    let shown = on_runtime(async {
-        trouble::show(address, failure, named).await;
-        Ok(())
-    });
-    if let Err(failure) = shown {
-        eprintln!("{failure}");
     }
 }
 

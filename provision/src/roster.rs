@@ -41,6 +41,10 @@ pub struct Entry {
     pub note: Option<String>,
     /// The address kept for it.
     pub address: Option<Ipv4Addr>,
+    /// Somebody has seen to it that CDA has the phone assigned to the redirection profile.
+    pub cda: bool,
+    /// Further columns that the row fills, by lower-case name, for placeholders.
+    pub more: BTreeMap<String, String>,
     /// The line in the file, from 1.
     pub line: u64,
 }
@@ -61,11 +65,22 @@ pub struct Problem {
 pub const MAX_ENTRIES: usize = 100_000;
 /// The longest cell kept, in characters.
 const MAX_CELL: usize = 200;
+/// The most columns of the user's own that are kept.
+const MAX_MORE: usize = 16;
 /// The columns, in the order of a table without a header.
-const COLUMNS: [&str; 8] = ["mac", "model", "vid", "serial", "load", "location", "note", "address"];
+const COLUMNS: [&str; 9] = ["mac", "model", "vid", "serial", "load", "location", "note", "address", "cda"];
+
+/// Where columns are.
+#[derive(Debug, Default)]
+struct Layout {
+    /// Those of [`COLUMNS`].
+    known: [Option<usize>; COLUMNS.len()],
+    /// The user's own, by lower-case name.
+    more: Vec<(String, usize)>,
+}
 
 /// Reads a roster: comma or semicolon between cells, columns in any order by the names in the first row (MAC, model,
-/// vid, serial, load, location, note, address), MAC addresses in any common spelling, blank lines and a byte order mark
+/// vid, serial, load, location, note, address, cda), MAC addresses in any common spelling, blank lines and a byte order mark
 /// tolerated. A table whose first cell is a MAC address has no header, and its columns are in that order.
 /// A row with a mistake is left out and reported; the others are kept.
 pub fn parse(file: &[u8]) -> Roster {
@@ -74,7 +89,7 @@ pub fn parse(file: &[u8]) -> Roster {
         roster.report(1, "it is UTF-16; export it as CSV (UTF-8)".to_owned(), true);
         return roster;
     };
-    let mut columns: Option<Vec<Option<usize>>> = None;
+    let mut columns: Option<Layout> = None;
     let mut known = Known::default();
     let mut lines_read = Lines { text: &text, at: 0, line: 1 };
     for record in reader(&text, delimiter).records() {
@@ -89,9 +104,10 @@ pub fn parse(file: &[u8]) -> Roster {
             let found = if has_header {
                 roster.header(&record, line)
             } else {
-                (0..COLUMNS.len()).map(Some).collect()
+                Layout { known: std::array::from_fn(Some), more: Vec::new() }
             };
-            if found.first().copied().flatten().is_none() {
+            let [mac, ..] = found.known;
+            if mac.is_none() {
                 let what = "no column is named MAC; name the columns in the first row".to_owned();
                 roster.report(line, what, true);
                 return roster;
@@ -142,19 +158,27 @@ impl Roster {
         self.problems.push(Problem { line, what, left_out });
     }
 
-    /// Where each of [`COLUMNS`] is.
-    fn header(&mut self, record: &csv::StringRecord, line: u64) -> Vec<Option<usize>> {
-        let mut found = vec![None; COLUMNS.len()];
+    fn header(&mut self, record: &csv::StringRecord, line: u64) -> Layout {
+        let mut found = Layout::default();
         for (at, cell) in record.iter().enumerate() {
+            let own = cell.to_ascii_lowercase();
             match column_of(cell) {
-                Some(column) if found[column].is_none() => found[column] = Some(at),
+                Some(column) if found.known[column].is_none() => found.known[column] = Some(at),
                 Some(_) => {
                     self.report(line, format!("there are two columns named {cell}; the first counts"), false);
                 }
                 None if cell.is_empty() => {}
+                None if found.more.len() < MAX_MORE && found.more.iter().all(|(name, _)| *name != own) => {
+                    let what = format!(
+                        "column {:?} is not known; it can only fill placeholders of [after]",
+                        shorten(cell)
+                    );
+                    self.report(line, what, false);
+                    found.more.push((own, at));
+                }
                 None => self.report(
                     line,
-                    format!("column {:?} is not known and is left out", shorten(cell)),
+                    format!("column {:?} comes twice or is one too many, and is left out", shorten(cell)),
                     false,
                 ),
             }
@@ -162,12 +186,10 @@ impl Roster {
         found
     }
 
-    fn row(&mut self, record: &csv::StringRecord, columns: &[Option<usize>], line: u64, known: &mut Known) {
-        let cell = |column: usize| {
-            let at = columns.get(column).copied().flatten()?;
-            record.get(at).map(shorten).filter(|cell| !cell.is_empty())
-        };
-        let [mac, model, vid, serial, load, location, note, address] = std::array::from_fn(cell);
+    fn row(&mut self, record: &csv::StringRecord, columns: &Layout, line: u64, known: &mut Known) {
+        let filled = |at: usize| record.get(at).map(shorten).filter(|cell| !cell.is_empty());
+        let [mac, model, vid, serial, load, location, note, address, cda] =
+            columns.known.map(|at| at.and_then(filled));
         let cells = entry(mac.as_deref(), vid.as_deref(), load.as_deref(), address.as_deref());
         let (mac, vid, load, mut address) = match cells {
             Ok(cells) => cells,
@@ -183,7 +205,22 @@ impl Roster {
             address = None;
         }
         known.addresses.extend(address.map(|address| (address, line)));
-        self.entries.push(Entry { mac, model, vid, serial, load, location, note, address, line });
+        let assigned = cda.as_deref().map(yes_or_no);
+        if assigned == Some(None) {
+            let what = format!("cda of {mac} is neither yes nor no; it counts as no");
+            self.report(line, what, false);
+        }
+        let cda = assigned.flatten().unwrap_or(false);
+        let more = columns.more.iter().filter_map(|(name, at)| Some((name.clone(), filled(*at)?))).collect();
+        self.entries.push(Entry { mac, model, vid, serial, load, location, note, address, cda, more, line });
+    }
+}
+
+fn yes_or_no(cell: &str) -> Option<bool> {
+    match cell.to_ascii_lowercase().as_str() {
+        "yes" | "y" | "true" | "1" | "x" => Some(true),
+        "no" | "n" | "false" | "0" | "-" => Some(false),
+        _ => None,
     }
 }
 
@@ -242,6 +279,8 @@ mod tests {
                 location: Some("Room 1; left".into()),
                 note: None,
                 address: Some(Ipv4Addr::new(10, 23, 45, 50)),
+                cda: false,
+                more: BTreeMap::new(),
                 line: 3,
             }
         );
@@ -283,6 +322,19 @@ mod tests {
         assert_eq!((roster.entries[0].address.is_some(), roster.entries[1].address), (true, None));
         let lines: Vec<(u64, bool)> = roster.problems.iter().map(|p| (p.line, p.left_out)).collect();
         assert_eq!(lines, [(3, false), (4, true)]);
+    }
+
+    #[test]
+    fn what_cda_has_and_what_fills_placeholders_is_read() {
+        let roster = parse(
+            b"MAC,CDA,Extension\n001234ab45de,Yes,4711\n001234ab45df,no,\n001234ab45e0,maybe,4713\n001234ab45e1\n",
+        );
+        let cda: Vec<bool> = roster.entries.iter().map(|entry| entry.cda).collect();
+        assert_eq!(cda, [true, false, false, false]);
+        let extension = |at: usize| roster.entries[at].more.get("extension").map(String::as_str);
+        assert_eq!((extension(0), extension(1), extension(2)), (Some("4711"), None, Some("4713")));
+        let said: Vec<(u64, bool)> = roster.problems.iter().map(|p| (p.line, p.left_out)).collect();
+        assert_eq!(said, [(1, false), (4, false)]);
     }
 
     #[test]

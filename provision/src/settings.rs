@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::load::{Direction, LoadName};
+use crate::load::{Direction, LoadName, Side};
 
 /// Which phones take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,10 @@ pub struct After {
 pub struct Settings {
     /// Which way.
     pub direction: Direction,
+    /// The call managers that tell Enterprise phones what to load; `None` where this server does.
+    pub call_managers: Option<Vec<Ipv4Addr>>,
+    /// Cisco's redirection service (CDA) tells Multiplatform phones what to load, in place of this server.
+    pub cda: bool,
     /// Who takes part.
     pub admit: Admit,
     /// What an unknown VID means.
@@ -98,4 +102,14 @@ pub struct Settings {
     pub restart_hook: bool,
     /// What a finished phone is told.
     pub after: After,
+}
+
+impl Settings {
+    /// Whether somebody else tells phones of this side what to load.
+    pub fn steered_outside(&self, side: Side) -> bool {
+        match side {
+            Side::Enterprise => self.call_managers.is_some(),
+            Side::Multiplatform => self.cda,
+        }
+    }
 }

@@ -142,8 +142,10 @@ fn built_in(state: &State, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOpti
 
 /// How a phone is steered, by our own DHCP server or another.
 pub(super) fn steer(state: &State, verdict: &Assessment) -> Steer {
-    let home = state.rules.settings.after.call_manager.clone();
-    let site = Site { home, ..Site::default() };
+    let settings = &state.rules.settings;
+    let home = settings.after.call_manager.clone();
+    let site =
+        Site { call_managers: settings.call_managers.clone().unwrap_or_default(), cda: settings.cda, home };
     site.steer(verdict.steered_as, verdict.next == Next::Final)
 }
 

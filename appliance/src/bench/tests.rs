@@ -38,6 +38,8 @@ fn agent(mac: Mac) -> String {
 fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     let settings = Settings {
         direction: Direction::E2m,
+        call_managers: None,
+        cda: false,
         admit: Admit::Eligible,
         unknown_vid: UnknownVid::Hold,
         routes: BTreeMap::new(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use transload_provision::catalog::Model;
 use transload_provision::journey::{self, Context, Hold, HoldCode, Journey, assess};
 use transload_provision::library::{Completeness, Load};
-use transload_provision::load::{Kind, LoadName};
+use transload_provision::load::{Direction, Kind, LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 use transload_provision::route::{self, NoRouteCode, Present, Query, Route};
@@ -84,6 +84,9 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
     let hold = if entry.model.is_none() { unlicensed(entry.mac, &context) } else { assessment.hold };
     let wanted = hold.is_none() && wants_vid(entry, assessment.model.as_deref(), &context);
     let hold = hold.or_else(|| (wanted && !context.settings.probe).then(|| unknown_vid(entry)));
+    let on_enterprise = entry.load.as_ref().is_none_or(|load| load.kind().side() == Side::Enterprise);
+    let crosses = context.settings.direction == Direction::E2m && on_enterprise;
+    let hold = hold.or_else(|| (crosses && context.settings.cda && !entry.cda).then(journey::not_attested));
     PhoneCheck {
         mac: entry.mac,
         model: assessment.model,

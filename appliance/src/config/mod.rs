@@ -3,6 +3,7 @@
 mod dhcp;
 mod network;
 mod options;
+mod outside;
 mod reader;
 mod served;
 mod validate;
@@ -326,29 +327,21 @@ impl Config {
         self.scenario().to_string()
     }
 
-    /// Refuses what this version cannot steer.
+    /// Refuses scenarios that lack what phones need of others.
     ///
     /// # Errors
-    /// A side that is not `dhcp`, at exit status 2.
+    /// At exit status 2: no call manager to send Enterprise phones to, or no way out to CDA.
     pub fn servable(&self) -> Result<(), Failure> {
-        let refuse = |key: &str, value: &str| {
-            Err(Failure::new(
-                Exit::Usage,
-                format!("migration.{key} = \"{value}\": this version steers phones by DHCP alone"),
-                format!("set {key} = \"dhcp\" under [migration]"),
-            ))
-        };
-        match (self.migration.enterprise, self.migration.multiplatform) {
-            (EnterpriseSide::CallManager, _) => refuse("enterprise", "call-manager"),
-            (_, MultiplatformSide::Cda) => refuse("multiplatform", "cda"),
-            (EnterpriseSide::Dhcp, MultiplatformSide::Dhcp) => Ok(()),
-        }
+        outside::servable(self)
     }
 
     /// What decides about phones, for a bench that phones reach at `server` and, over HTTP, at `http_port`.
     pub fn settings(&self, server: Ipv4Addr, http_port: u16) -> Settings {
         Settings {
             direction: self.migration.direction,
+            call_managers: (self.migration.enterprise == EnterpriseSide::CallManager)
+                .then(|| self.migration.call_managers.clone()),
+            cda: self.migration.multiplatform == MultiplatformSide::Cda,
             admit: self.migration.admit,
             unknown_vid: self.migration.unknown_vid,
             routes: self.migration.routes.clone(),

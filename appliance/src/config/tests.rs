@@ -238,17 +238,58 @@ fn waiting_times_are_settable_and_short_ones_too() {
 }
 
 #[test]
-fn sides_this_version_cannot_steer_are_read_and_named_and_refused_to_serve() {
-    for (text, name) in [
-        ("[migration]\nenterprise = \"call-manager\"", "e2m/call-manager/dhcp"),
-        ("[migration]\nmultiplatform = \"cda\"", "e2m/dhcp/cda"),
-        ("[migration]\ndirection = \"m2e\"\nmultiplatform = \"cda\"", "m2e/cda"),
+fn a_scenario_is_served_where_others_can_do_their_part() {
+    let cda = "[migration]\nmultiplatform = \"cda\"\n";
+    let uplink = "options = { router = [\"10.23.45.1\"], dns = [\"9.9.9.9\"], ntp = [\"10.23.45.1\"] }\n";
+    let second = "[[dhcp.network]]\nsubnet = \"10.9.0.0/24\"\n";
+    for (text, name, missing) in [
+        ("[migration]\ndirection = \"m2e\"\n".to_owned(), "m2e/dhcp", ""),
+        (
+            "[migration]\nenterprise = \"call-manager\"\ncall-manager = [\"192.0.2.10\"]\n".to_owned(),
+            "e2m/call-manager/dhcp",
+            "",
+        ),
+        (
+            "[migration]\nenterprise = \"call-manager\"\n".to_owned(),
+            "e2m/call-manager/dhcp",
+            "no call manager",
+        ),
+        (
+            "[migration]\nenterprise = \"call-manager\"\n[dhcp]\nenabled = false".to_owned(),
+            "e2m/call-manager/dhcp",
+            "",
+        ),
+        (cda.to_owned(), "e2m/dhcp/cda", "no router, no dns, no ntp"),
+        (format!("{cda}[dhcp]\n{uplink}"), "e2m/dhcp/cda", ""),
+        (
+            format!("{cda}direction = \"m2e\"\n[dhcp]\noptions = {{ dns = \"9.9.9.9\" }}"),
+            "m2e/cda",
+            "no router, no ntp",
+        ),
+        (format!("{cda}[dhcp]\n{uplink}{second}"), "e2m/dhcp/cda", "gives them no router"),
+        (format!("{cda}[dhcp]\n{uplink}{second}{uplink}"), "e2m/dhcp/cda", ""),
+        (format!("{cda}[bench]\naddress = \"10.9.0.5/24\"\n{second}{uplink}"), "e2m/dhcp/cda", ""),
+        (format!("{cda}[dhcp]\nenabled = false"), "e2m/dhcp/cda", ""),
     ] {
-        let config = parse(text).unwrap();
+        let config = parse(&text).unwrap();
         assert_eq!(config.scenario_name(), name);
-        assert_eq!(config.servable().unwrap_err().exit, Exit::Usage);
+        match config.servable() {
+            Ok(()) => assert_eq!(missing, "", "{text}"),
+            Err(failure) => {
+                assert_eq!(failure.exit, Exit::Usage);
+                let said = &failure.problems[0];
+                assert!(!missing.is_empty() && said.cause.contains(missing), "{text}: {}", said.cause);
+            }
+        }
     }
-    assert_eq!(parse("[migration]\ndirection = \"m2e\"").unwrap().scenario_name(), "m2e/dhcp");
+}
+
+#[test]
+fn a_call_manager_beyond_a_router_that_is_not_given_is_warned_of() {
+    let text =
+        "[migration]\nenterprise = \"call-manager\"\ncall-manager = [\"192.0.2.10\"]\n[bench]\naddress = ";
+    assert!(parse(&format!("{text}\"10.9.0.5/24\"")).unwrap().warnings[0].contains("192.0.2.10"));
+    assert!(parse(&format!("{text}\"192.0.2.5/24\"")).unwrap().warnings.is_empty());
 }
 
 #[test]

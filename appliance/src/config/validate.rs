@@ -13,7 +13,7 @@ use super::reader::Source;
 use super::values::{Prefix, Rate, Text};
 use super::{
     Admin, Bench, CatalogChoice, Config, EnterpriseSide, Files, Hooks, Migration, MultiplatformSide,
-    Registrar, dhcp, written,
+    Registrar, dhcp, outside, written,
 };
 use crate::error::Problem;
 use crate::program;
@@ -121,7 +121,7 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
     let f = &mut findings;
     let bench = bench(file.bench, f);
     let dhcp = dhcp::dhcp(file.dhcp, &bench, f);
-    let config = Config {
+    let mut config = Config {
         file: None,
         migration: migration(file.migration, f),
         dhcp,
@@ -141,6 +141,7 @@ pub fn validate(file: written::File, source: Source<'_>) -> (Config, Vec<Problem
         bench,
         warnings: std::mem::take(&mut f.warnings),
     };
+    config.warnings.extend(outside::warning(&config));
     (config, findings.problems)
 }
 

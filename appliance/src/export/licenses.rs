@@ -1,7 +1,6 @@
 //! The licenses that are missing: MAC addresses for the License Registration Portal, and what to order.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use transload_provision::catalog::{Catalog, Eligibility};
@@ -9,10 +8,11 @@ use transload_provision::license;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
+use super::{Files, text, write, written};
 use crate::config::Config;
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::view::{HoldCode, License, PhoneView, Stage};
-use crate::{atomic, home, status};
+use crate::{home, status};
 
 /// What to order, and for which phones.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,26 +30,9 @@ pub fn run(config: &Config, output: &Path) -> Result<(), Failure> {
     let direction = config.migration.direction;
     let wanted = wanted(&status::phones(config)?, direction, &home::catalog(config)?);
     let files = files(&wanted, direction);
-    std::fs::create_dir_all(output).map_err(|error| unwritable(output, &error))?;
-    for (name, text) in &files {
-        let path = output.join(name);
-        match text {
-            Some(text) => atomic::write(&path, text.as_bytes()),
-            // Of an earlier export, for licenses that are here now.
-            None => match std::fs::remove_file(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                other => other,
-            },
-        }
-        .map_err(|error| unwritable(&path, &error))?;
-    }
+    write(output, &files)?;
     print!("{}", report(&wanted, direction, output, &files));
     Ok(())
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let cause = format!("cannot write {}: {error}", path.display());
-    Failure::new(Exit::Act, cause, "name a folder that can be written, with --output")
 }
 
 fn wanted(phones: &[PhoneView], direction: Direction, catalog: &Catalog) -> Wanted {
@@ -84,8 +67,8 @@ fn eligible(phone: &PhoneView, direction: Direction, catalog: &Catalog) -> bool 
     })
 }
 
-/// Files by name; `None` for those that have nothing to say.
-fn files(wanted: &Wanted, direction: Direction) -> Vec<(PathBuf, Option<String>)> {
+/// Licenses that are here now are on none of the lists.
+fn files(wanted: &Wanted, direction: Direction) -> Files {
     let list = |macs: &[Mac]| text(&macs.iter().map(Mac::to_string).collect::<Vec<_>>());
     let file = |product: &str| PathBuf::from(format!("{}.txt", product.trim_end_matches('=')));
     let mut files = Vec::new();
@@ -109,17 +92,7 @@ fn files(wanted: &Wanted, direction: Direction) -> Vec<(PathBuf, Option<String>)
     files
 }
 
-/// Lines as a file; `None` where there are none.
-fn text(lines: &[String]) -> Option<String> {
-    (!lines.is_empty()).then(|| lines.join("\n") + "\n")
-}
-
-fn report(
-    wanted: &Wanted,
-    direction: Direction,
-    output: &Path,
-    files: &[(PathBuf, Option<String>)],
-) -> String {
+fn report(wanted: &Wanted, direction: Direction, output: &Path, files: &Files) -> String {
     let mut lines: Vec<String> =
         wanted.products.iter().map(|(product, macs)| format!("{product}  {} phones", macs.len())).collect();
     if !wanted.unknown.is_empty() {
@@ -134,8 +107,7 @@ fn report(
     if wanted.left_out > 0 {
         lines.push(format!("{} phones that cannot or shall not be migrated are left out", wanted.left_out));
     }
-    let written = files.iter().filter(|(_, text)| text.is_some());
-    lines.extend(written.map(|(name, _)| format!("wrote {}", output.join(name).display())));
+    lines.extend(written(output, files));
     lines.join("\n") + "\n"
 }
 
@@ -147,12 +119,8 @@ mod tests {
     fn phone(mac: &str, model: Option<&str>, license: License, code: Option<HoldCode>) -> PhoneView {
         let hold = code.map(|code| Hold::new(code, "a".to_owned(), "b".to_owned()));
         let stage = if hold.is_some() { Stage::Held } else { Stage::Absent };
-        let sample = r#"{"mac":"001234AB45DE","model":null,"vid":null,"serial":null,"location":null,"address":null,
-            "persona":"unknown","load":null,"load_evidence":null,"route":[],"target":null,"hop":0,"hops":0,"stage":"absent",
-            "writing":false,"progress":0.0,"attempts":0,"license":"absent","hold":null,"first_seen":null,"last_seen":null}"#;
-        let sample: PhoneView = serde_json::from_str(sample).unwrap();
-        let (mac, model) = (mac.parse().unwrap(), model.map(str::to_owned));
-        PhoneView { mac, model, stage, license, hold, ..sample }
+        let model = model.map(str::to_owned);
+        PhoneView { model, stage, license, hold, ..super::super::tests::phone(mac, None, &[]) }
     }
 
     #[test]

@@ -73,8 +73,18 @@ impl Element {
         Ok(document)
     }
 
+    /// The element alone, without a blank between it and what is in it.
+    pub(super) fn into_line(self) -> Result<Vec<u8>, DocumentError> {
+        let mut writer = Writer::new(Vec::new());
+        self.write(&mut writer)?;
+        Ok(writer.into_inner())
+    }
+
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> Result<(), DocumentError> {
-        check_name(&self.name)?;
+        // Names in the program's own words may carry the prefix of a namespace.
+        if let Cow::Owned(name) = &self.name {
+            check_name(name)?;
+        }
         let mut start = BytesStart::new(self.name.as_ref());
         if let Some((name, value)) = &self.attribute {
             check_value(&self.name, value)?;

@@ -2,6 +2,7 @@
 
 use super::belief::{Belief, believe};
 use super::fetched::{Fetch, fetched};
+use super::outside::{self, is_steered_outside};
 use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};
@@ -225,7 +226,15 @@ fn settle_target(
     verdict.next = Next::License;
     let from = journey.license_given.map_or(belief.since, |(_, latest)| latest);
     deadlines.push(from + context.settings.timing.license);
-    if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
+    let alone = is_steered_outside(journey, Side::Multiplatform, context.settings);
+    let unsent = from.max(journey.started()) + context.settings.timing.not_asking;
+    if alone && verdict.license != LicenseState::Fetched {
+        deadlines.push(unsent);
+        if context.now >= unsent {
+            verdict.stage = Stage::Held;
+            verdict.hold = Some(outside::unlicensed(belief.load.as_ref()));
+        }
+    } else if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
         verdict.stage = stage;
         verdict.hold = Some(hold);
     } else if verdict.license != LicenseState::Fetched

@@ -31,7 +31,7 @@ pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
     if journey.page.read >= Some(started) {
         return None;
     }
-    let asked = journey.asked.filter(|asked| *asked >= started)?;
+    let asked = journey.asked.filter(|asked| *asked >= started);
     let timing = &context.settings.timing;
     let writes = journey.rounds.last().is_some_and(|round| {
         round.booted.is_none() && round.broken.is_none() && context.now - round.last < timing.flash
@@ -45,7 +45,11 @@ pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
         round.booted == journey.booted && fetched(round, context.library) != Fetch::Whole
     });
     let certain = belief.is_certain() && !doubtful && journey.vid(context.entry).is_some();
-    let due = (asked + timing.quiet).min(started + timing.quiet * PATIENCE);
+    // Who is told elsewhere what to load may have nothing to ask here.
+    let outside = belief.side.is_some_and(|side| context.settings.steered_outside(side));
+    let quiet = asked.map(|asked| asked + timing.quiet);
+    let patient = (asked.is_some() || outside).then(|| started + timing.quiet * PATIENCE);
+    let due = [quiet, patient].into_iter().flatten().min()?;
     (!certain).then_some(due)
 }
 

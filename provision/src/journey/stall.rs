@@ -2,6 +2,7 @@
 
 use super::belief::Belief;
 use super::fetched::{Fetch, fetched};
+use super::outside::{self, is_steered_outside};
 use super::tries::Tries;
 use super::verdict::{Hold, HoldCode, Stage};
 use super::way::Context;
@@ -42,6 +43,9 @@ pub(super) fn on_the_way(
     // A fetch older than the latest document belongs to an attempt that was given up.
     if let Some(round) = round.filter(|round| offer.is_none_or(|offer| round.last > offer.at)) {
         return in_round(round, belief.side, context, deadlines);
+    }
+    if let Some(side) = belief.side.filter(|side| is_steered_outside(journey, *side, context.settings)) {
+        return outside::waits(journey, belief, side, hop, context, deadlines);
     }
     if let Some(at) = signed_only(journey) {
         deadlines.push(at + timing.not_asking / 3);

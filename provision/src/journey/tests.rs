@@ -3,6 +3,7 @@
 mod history;
 mod holds;
 mod mishaps;
+mod outside;
 mod overtaken;
 mod page;
 mod registered;
@@ -60,6 +61,8 @@ impl Bench {
         library.licenses.insert((direction, MAC));
         let settings = Settings {
             direction,
+            call_managers: None,
+            cda: false,
             admit: Admit::Eligible,
             unknown_vid: UnknownVid::Hold,
             routes: BTreeMap::new(),

@@ -5,7 +5,7 @@ use super::belief::Belief;
 use super::claims::silence;
 use super::fetched::{Fetch, fetched};
 use super::way::Context;
-use super::{Journey, Offer};
+use super::{Journey, Offer, Round};
 use crate::load::{LoadName, Side};
 
 /// How often a load has been tried.
@@ -26,7 +26,12 @@ pub(super) fn tries(
 ) -> Tries {
     let offers = || journey.offers.iter().filter(|offer| Some(&offer.load) == load);
     let Some(latest) = offers().next_back() else {
-        return Tries { number: 1, failures: 0 };
+        // Told elsewhere: each fetch that ended is an attempt.
+        let since = journey.retried.unwrap_or_default();
+        let over = |round: &&Round| round.booted.is_some() && round.began >= since;
+        let rounds = journey.rounds.iter().filter(|round| Some(&round.load) == load);
+        let failures = rounds.filter(over).count() as u32;
+        return Tries { number: failures + 1, failures };
     };
     let number = latest.attempt + u32::from(failed(latest, journey, belief, context));
     let since = journey.retried.unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::Journey;
 use super::belief::Belief;
+use super::outside::unattested;
 use super::own_page::page_may_tell;
 use super::tries::{Tries, tries};
 use super::verdict::{Hold, HoldCode, Next};
@@ -163,7 +164,7 @@ pub fn obstacle(
             "read the VID from its label or UDI and put it in the roster",
         ));
     }
-    None
+    unattested(first, context)
 }
 
 fn folder(direction: Direction) -> &'static str {
@@ -221,6 +222,8 @@ fn named(
         && !first.crosses
         && (context.settings.direction == Direction::M2e || on_multiplatform || belief.release.is_some());
     let license = license && !upgrade;
+    // What CDA tells a phone is not in our hands: where its load is certain, only the next one is for it.
+    let second = second.filter(|_| !(context.settings.cda && belief.is_certain()));
     let (load, when) = match (&belief.load, second) {
         (_, Some(second)) if first.to.kind() == transition && safe(second) => {
             (second.to.clone(), Some(first.to.clone()))

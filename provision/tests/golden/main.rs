@@ -12,6 +12,7 @@ use quick_xml::events::Event;
 use transload_provision::documents::FileServer;
 use transload_provision::load::LoadName;
 
+mod call_manager;
 mod enterprise;
 mod profile;
 

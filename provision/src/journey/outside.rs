@@ -1,0 +1,126 @@
+//! Phones that others tell what to load: a call manager, or Cisco's redirection service (CDA). Nothing says what a phone
+//! was told there; what it fetches here says how far it is. One that asks here for its configuration all the same is
+//! told here.
+
+use super::Journey;
+use super::belief::Belief;
+use super::stall::license_not_accepted;
+use super::verdict::{Hold, HoldCode, Stage};
+use super::way::Context;
+use crate::load::{Direction, LoadName, Side};
+use crate::route::Hop;
+use crate::settings::Settings;
+use crate::time::Time;
+
+/// Whether a phone on this side is told elsewhere what to load, and has not asked here since it started.
+pub(super) fn is_steered_outside(journey: &Journey, side: Side, settings: &Settings) -> bool {
+    let asked_here =
+        journey.sightings.iter().any(|(at, as_of)| *as_of == side && journey.booted <= Some(*at));
+    settings.steered_outside(side) && !asked_here
+}
+
+/// Somebody outside has to act before such a phone can take its next hop.
+pub(super) fn waits(
+    journey: &Journey,
+    belief: &Belief,
+    side: Side,
+    hop: &Hop,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
+    let timing = &context.settings.timing;
+    let started = journey.started();
+    if let Some(stuck) = license_not_accepted(journey, started, context) {
+        return Some(stuck);
+    }
+    let since = journey.asked.map_or(started, |asked| asked.max(started));
+    let licensed = journey.license_given.is_some_and(|(_, latest)| latest >= started);
+    let wait = if licensed { timing.license } else { timing.not_asking };
+    deadlines.push(since + wait);
+    let refused = journey.refused.as_ref().filter(|(at, _)| *at >= started).map(|(_, name)| name.as_str());
+    if refused.is_none() && context.now - since < wait {
+        return None;
+    }
+    let hold = match side {
+        Side::Enterprise => call_manager(refused, belief.load.as_ref(), &hop.to, context.settings),
+        Side::Multiplatform => cda(refused, &hop.to),
+    };
+    Some((Stage::Held, hold))
+}
+
+fn call_manager(
+    refused: Option<&str>,
+    runs: Option<&LoadName>,
+    next: &LoadName,
+    settings: &Settings,
+) -> Hold {
+    let server = settings.server;
+    let cause = match refused {
+        Some(name) if name == next.as_str() => {
+            format!("it was refused {name} when its call manager told it to load it, and may have it now")
+        }
+        Some(name) => format!("its call manager told it to load {name}, but its next load is {next}"),
+        None => format!("its call manager has not told it to load {next} from {server}"),
+    };
+    let entered = match refused {
+        Some(name) if name == next.as_str() => "reset it in the call manager".to_owned(),
+        _ => format!(
+            "enter {next} as its phone load name and {server} as its load server in the call manager, as \
+             `transload export call-manager` writes it, and reset it"
+        ),
+    };
+    let unknown = match runs {
+        Some(_) => String::new(),
+        None => {
+            "; if it runs that load already, write the load it runs into the roster's load column".to_owned()
+        }
+    };
+    Hold::new(HoldCode::WaitingOutside, cause, entered + &unknown)
+}
+
+fn cda(refused: Option<&str>, next: &LoadName) -> Hold {
+    let (cause, cure) = match refused {
+        Some(name) if name != next.as_str() => (
+            format!("CDA told it to load {name}, but its next load is {next}"),
+            "put the profile of `transload export cda` in the place of the one in CDA, then factory-reset the phone",
+        ),
+        _ => (
+            format!("CDA has not sent it here for {next}"),
+            "see that it reaches the internet and that CDA has its MAC address assigned to the profile of `transload \
+             export cda`; a phone asks CDA when it is factory-reset, and then only where DHCP and its Profile_Rule \
+             name no other server",
+        ),
+    };
+    Hold::new(HoldCode::WaitingOutside, cause, cure)
+}
+
+/// A phone that crosses from the Enterprise side has to find CDA ready, which nobody but the operator knows. One that
+/// comes from the Multiplatform side was sent here by CDA in the first place.
+pub(super) fn unattested(hop: &Hop, context: &Context<'_>) -> Option<Hold> {
+    let settings = context.settings;
+    let needed = settings.cda && settings.direction == Direction::E2m && hop.crosses;
+    let attested = context.entry.is_some_and(|entry| entry.cda);
+    (needed && !attested).then(not_attested)
+}
+
+/// The hold of a phone before it crosses.
+pub fn not_attested() -> Hold {
+    Hold::new(
+        HoldCode::WaitingOutside,
+        "nobody has said that CDA has it assigned to the redirection profile, and without that it would be left \
+         alone behind the crossing",
+        "assign it in CDA (`transload export cda` writes profile and MAC list), then write yes into the cda column of \
+         its roster line, or import the cda-assigned.csv that was written along",
+    )
+}
+
+/// A phone on its target whose license nobody has sent it for.
+pub(super) fn unlicensed(load: Option<&LoadName>) -> Hold {
+    let load = load.map_or("the target", LoadName::as_str);
+    Hold::new(
+        HoldCode::WaitingOutside,
+        format!("it runs {load}, and CDA has not sent it here for its license"),
+        "see that it reaches the internet and that CDA has its MAC address assigned to the profile of `transload \
+         export cda`, then factory-reset it",
+    )
+}

@@ -1,0 +1,195 @@
+//! Phones that a call manager or CDA steers: told nothing here, tracked by what they fetch, and held where somebody
+//! outside has to act.
+
+use super::*;
+use crate::page::Page;
+use crate::roster;
+
+fn with_call_manager(loads: &[&str]) -> Bench {
+    let mut bench = Bench::new(Direction::E2m, loads);
+    bench.settings.call_managers = Some(vec![Ipv4Addr::new(192, 0, 2, 10)]);
+    bench
+}
+
+fn with_cda(direction: Direction, loads: &[&str]) -> Bench {
+    let mut bench = Bench::new(direction, loads);
+    bench.settings.cda = true;
+    bench
+}
+
+fn listed(line: &str) -> Option<Entry> {
+    roster::parse(format!("mac,model,vid,load,cda\n{MAC},{line}\n").as_bytes()).entries.pop()
+}
+
+fn waiting(bench: &Bench) -> Hold {
+    let verdict = bench.verdict();
+    let hold = verdict.hold.unwrap_or_else(|| panic!("not held: {:?}", verdict.stage));
+    assert_eq!((verdict.stage, hold.code), (Stage::Held, HoldCode::WaitingOutside), "{}", hold.cause);
+    hold
+}
+
+#[test]
+fn a_call_managers_phone_is_tracked_by_what_it_fetches() {
+    let mut bench = with_call_manager(&[FLOOR, E2M, MPP]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.hold(), (Stage::Seen, None));
+    bench.pass(200);
+    let hold = waiting(&bench);
+    assert!(hold.cause.contains(FLOOR) && hold.cause.contains("10.23.45.67"), "{}", hold.cause);
+    assert!(hold.cure.contains("export call-manager") && hold.cure.contains("roster"), "{}", hold.cure);
+    for (name, class) in [(FLOOR, ENTERPRISE_CLASS), (E2M, ENTERPRISE_CLASS)] {
+        bench.boot(class);
+        assert_eq!(bench.verdict().hold, None);
+        bench.fetches(name);
+        assert!(matches!(bench.verdict().stage, Stage::Moving | Stage::Crossing));
+        bench.pass(60);
+        bench.boot(if name == E2M { MPP_CLASS } else { ENTERPRISE_CLASS });
+        assert_eq!(bench.verdict().load, Some(load(name)));
+    }
+    // Behind the crossing it is steered here again.
+    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
+}
+
+#[test]
+fn a_call_manager_cannot_send_a_phone_where_its_journey_forbids() {
+    let mut bench = with_call_manager(&[FLOOR, E2M, MPP]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(ENTERPRISE_CLASS);
+    assert!(!bench.permits(E2M) && !bench.permits(MPP) && bench.permits(FLOOR));
+    bench.see(Fact::LoadsRefused { name: E2M.into() });
+    let hold = waiting(&bench);
+    assert!(hold.cause.contains(E2M) && hold.cause.contains(FLOOR), "{}", hold.cause);
+    // Its load becomes known: what it was refused is its next step now, and it has to be told once more.
+    bench.entry = listed(&format!("8851,V05,{FLOOR},"));
+    assert!(bench.permits(E2M) && !bench.permits(FLOOR));
+    assert!(waiting(&bench).cure.contains("reset it in the call manager"));
+    bench.boot(ENTERPRISE_CLASS);
+    bench.fetches(E2M);
+    assert_eq!(bench.hold(), (Stage::Crossing, None));
+}
+
+#[test]
+fn a_load_that_comes_and_comes_again_is_given_so_often_and_then_not() {
+    let mut bench = with_call_manager(&[FLOOR, E2M, MPP]);
+    bench.entry = listed("8851,V05,,");
+    for _ in 0..bench.settings.timing.attempts {
+        bench.boot(ENTERPRISE_CLASS);
+        assert!(bench.permits(FLOOR));
+        bench.see(Fact::LoadsGiven { load: load(FLOOR) });
+        bench.pass(30);
+    }
+    bench.boot(ENTERPRISE_CLASS);
+    assert!(!bench.permits(FLOOR));
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
+    bench.see(Fact::Operator { act: Act::Retry });
+    assert!(bench.permits(FLOOR));
+}
+
+#[test]
+fn a_phone_that_asks_here_although_a_call_manager_steers_is_told_here() {
+    let mut bench = with_call_manager(&[FLOOR, E2M, MPP]);
+    bench.entry = listed("8851,V05,,");
+    bench.see(Fact::Dhcp { boot: true, vendor_class: None, request_list: Vec::new() });
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.pass(200);
+    assert!(waiting(&bench).cause.contains(E2M));
+}
+
+#[test]
+fn its_page_tells_what_a_phone_runs_that_asks_nothing() {
+    let mut bench = with_call_manager(&[FLOOR, E2M, MPP]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(ENTERPRISE_CLASS);
+    let due = |bench: &Bench| {
+        let context = Context {
+            catalog: &bench.catalog,
+            library: &bench.library,
+            settings: &bench.settings,
+            entry: bench.entry.as_ref(),
+            now: bench.now,
+        };
+        page_due(bench.journey.as_ref().unwrap(), &context)
+    };
+    assert!(due(&bench).is_some());
+    bench.settings.call_managers = None;
+    assert!(due(&bench).is_none());
+}
+
+#[test]
+fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
+    let mut bench = with_cda(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
+    assert!(!bench.permits(E2M));
+    let hold = waiting(&bench);
+    assert!(hold.cure.contains("cda column") && hold.cure.contains("export cda"), "{}", hold.cure);
+    bench.entry = listed("8851,V05,,yes");
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
+    bench.fetches(E2M);
+    // CDA takes over: it sends the phone for its license and its load.
+    bench.boot(MPP_CLASS);
+    bench.pass(100);
+    assert_eq!(bench.verdict().hold, None);
+    bench.pass(100);
+    assert!(waiting(&bench).cause.contains("CDA has not sent it here"));
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    assert_eq!(bench.verdict().hold, None);
+    bench.fetches(MPP);
+    bench.boot(MPP_CLASS);
+    let verdict = bench.verdict();
+    assert_eq!((verdict.stage, verdict.license), (Stage::Done, LicenseState::Accepted));
+}
+
+#[test]
+fn behind_a_direct_crossing_cda_has_to_send_it_for_its_license() {
+    const NEW: &str = "sip88xx.14-4-1-0301-6";
+    const TARGET: &str = "sip88xx.12-0-7MPP0201-66";
+    let mut bench = with_cda(Direction::E2m, &[NEW, TARGET]);
+    bench.catalog = Catalog::current();
+    bench.entry = listed(&format!("8851,V05,{NEW},yes"));
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(TARGET);
+    bench.boot(MPP_CLASS);
+    bench.pass(200);
+    assert!(waiting(&bench).cause.contains("license"));
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    assert_eq!(bench.verdict().hold, None);
+    bench.pass(35 * 60);
+    assert_eq!(bench.verdict().stage, Stage::Done);
+}
+
+#[test]
+fn a_phone_that_cda_sends_walks_to_enterprise_firmware() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    bench.pass(200);
+    assert!(waiting(&bench).cure.contains("factory-reset"));
+    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
+    bench.fetches(M2E);
+    bench.boot(MPP_CLASS);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().stage, Stage::Done);
+}
+
+#[test]
+fn cda_cannot_send_a_phone_past_the_transition_load() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    // Nothing tells what it runs, but the exported rule lets only the transition load ask for this.
+    assert!(bench.permits(FLOOR) && bench.permits(M2E));
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    assert!(!bench.permits(FLOOR) && bench.permits(M2E));
+    bench.see(Fact::LoadsRefused { name: FLOOR.into() });
+    assert!(waiting(&bench).cause.contains(FLOOR));
+}
