@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Puts `content` in place of whatever is at `path`.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
     readable(file.as_file())?;
     file.write_all(content)?;

@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
+use crate::report::Format;
+
 /// Moves Cisco 7800 and 8800 desk phones between Enterprise and Multiplatform firmware, unattended.
 #[derive(Debug, Parser)]
 #[command(name = "transload", version = VERSION.as_str(), arg_required_else_help = true, disable_help_subcommand = true)]
@@ -33,6 +35,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Say why a phone got what it got, and what it will get next; exit status 1 if it is held or unknown
     Explain(ExplainArgs),
+    /// Tell what each phone ended as and how it came there, and which are left, and why
+    Report(ReportArgs),
     /// Write what others need to know, as files
     Export(ExportArgs),
     /// Stop phones before their next hop
@@ -73,6 +77,10 @@ pub struct RehearseArgs {
     /// The phones of this roster
     #[arg(long, value_name = "FILE")]
     pub roster: Option<PathBuf>,
+    /// Write the report that the customer of such phones would get, by the ending of its name: .html, .csv or .json; of
+    /// several scenarios, that of the last
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// One line of JSON for each scenario instead of a table
     #[arg(long)]
     pub json: bool,
@@ -186,6 +194,20 @@ pub struct StatusArgs {
     /// A JSON array instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// How to write it
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "html")]
+    pub format: Format,
+    /// Whom the page is for, such as the customer and the site
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// The file to write, in place of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Arguments of `explain`.

@@ -1,6 +1,7 @@
 //! Transload: moves Cisco desk phones between Enterprise and Multiplatform firmware, unattended.
 
 mod admin;
+mod alike;
 mod appliance;
 mod atomic;
 mod bench;
@@ -28,6 +29,7 @@ mod program;
 mod progress;
 mod rehearse;
 mod reload;
+mod report;
 mod restart;
 mod segment;
 mod serve;
@@ -69,6 +71,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Import(args) => import::run(&configuration(cli)?, args),
         Command::Explain(args) => explain::run(&configuration(cli)?, args),
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
+        Command::Report(args) => report::run(&configuration(cli)?, args).map(done),
         Command::Export(args) => export::run(&configuration(cli)?, args).map(done),
         Command::Hold(args) => operate::act(&configuration(cli)?, args, Act::Hold).map(done),
         Command::Release(args) => operate::act(&configuration(cli)?, args, Act::Release).map(done),

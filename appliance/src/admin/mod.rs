@@ -11,6 +11,7 @@ mod operate;
 mod page;
 mod phones;
 mod problem;
+mod report;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
         .merge(phones::routes())
         .merge(operate::routes())
         .merge(library::routes())
+        .merge(report::routes())
         .merge(health::routes())
         .merge(page::routes())
 }

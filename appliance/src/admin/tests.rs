@@ -259,3 +259,25 @@ async fn a_page_of_another_site_can_do_nothing_and_learn_nothing() {
         assert!(!head.contains("access-control-allow"), "{head}");
     }
 }
+
+#[tokio::test]
+async fn the_report_is_written_as_it_is_asked_for_and_the_page_runs_nothing() {
+    let lab = open(None, true).await;
+    let (status, head, body) = get(lab.address, "/api/report", "").await;
+    assert!(status == 200 && head.contains("content-type: application/json"), "{head}");
+    assert_eq!((&body["totals"]["phones"], &body["left"][0]["reason"]), (&json!(2), &json!("absent")));
+    for (format, media, policy) in [
+        ("html", "text/html; charset=utf-8\r\n", true),
+        ("csv", "text/csv; charset=utf-8", false),
+        ("macs", "text/plain; charset=utf-8\r\n", false),
+    ] {
+        let (status, head, _) =
+            get(lab.address, &format!("/api/report?format={format}&title=A%3CB"), "").await;
+        assert!(status == 200 && head.contains(&format!("content-type: {media}")), "{head}");
+        assert!(!policy || head.contains("content-security-policy: default-src 'none'; style-src"), "{head}");
+    }
+    for wrong in ["format=pdf", "formats=csv"] {
+        let (status, head, _) = get(lab.address, &format!("/api/report?{wrong}"), "").await;
+        assert!(status == 400 && head.contains("problem+json"), "{wrong}: {head}");
+    }
+}

@@ -29,6 +29,7 @@ mod offline;
 mod pages;
 mod record;
 mod registrar;
+mod report;
 mod show;
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,10 @@ use transload_provision::time::Time;
 
 use super::explain::{self, Explanation};
 use super::identity::Addresses;
-use super::{Rules, State, restore, show};
+use super::{Rules, State, report, restore, show};
 use crate::ledger::Restored;
 use crate::library::Shelf;
+use crate::report::Report;
 use crate::view::PhoneView;
 
 /// What a state folder tells on which no bench runs.
@@ -27,6 +28,11 @@ impl Offline {
     /// The phones.
     pub fn phones(&self) -> Vec<PhoneView> {
         show::phones(&self.state, self.now)
+    }
+
+    /// As [`Bench::report`].
+    pub fn report(&self) -> Report {
+        report::report(&self.state, self.now)
     }
 
     /// As [`Bench::explain`].

@@ -1,10 +1,12 @@
 //! The report, for people.
 
 use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
 
 use super::Report;
 use super::environment::EnvironmentCheck;
 use super::phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck};
+use crate::alike::{general, grouped, particular};
 use crate::table;
 
 /// Lines for a terminal of some width.
@@ -71,16 +73,13 @@ fn phones(page: &mut Page, report: &Report, direction: Direction) {
     // Phones that are held in the same words, but for their own address, stand together.
     let held = grouped(report.phones.iter().filter_map(|phone| {
         let hold = phone.hold.as_ref()?;
-        let general = |text: &str| text.replace(&phone.mac.to_string(), "<MAC>");
+        let general = |text: &str| general(text, phone.mac);
         Some(((hold.code, general(&hold.cause), general(&hold.cure)), phone))
     }));
     for ((code, cause, cure), phones) in held {
-        let own = |text: String| match phones.as_slice() {
-            [only] => text.replace("<MAC>", &only.mac.to_string()),
-            _ => text,
-        };
-        page.line(&format!("  {} held, {code}: {}", phones.len(), own(cause)));
-        page.line(&format!("    cure: {}", own(cure)));
+        let macs: Vec<Mac> = phones.iter().map(|phone| phone.mac).collect();
+        page.line(&format!("  {} held, {code}: {}", phones.len(), particular(&cause, &macs)));
+        page.line(&format!("    cure: {}", particular(&cure, &macs)));
         kinds(page, &phones);
     }
     let ready = report.phones.iter().filter(|phone| phone.hold.is_none());
@@ -102,18 +101,6 @@ fn kinds(page: &mut Page, phones: &[&PhoneCheck]) {
         let macs: Vec<String> = phones.iter().map(|phone| phone.mac.to_string()).collect();
         page.line(&format!("    {kind}: {}", macs.join(" ")));
     }
-}
-
-/// Things by what they have in common, in the order of the first of each.
-fn grouped<K: PartialEq, V>(things: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
-    let mut groups: Vec<(K, Vec<V>)> = Vec::new();
-    for (key, thing) in things {
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, group)) => group.push(thing),
-            None => groups.push((key, vec![thing])),
-        }
-    }
-    groups
 }
 
 /// A route in one line; the family is said once.

@@ -10,8 +10,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
 
-use super::Shelf;
 use super::walk::{Found, Stamp};
+use super::{Shelf, manifest};
 
 /// How alike two names have to be for one to be taken for the other misspelled: 1 is the same.
 const ALIKE: f64 = 0.6;
@@ -69,6 +69,15 @@ impl Shelf {
             return None;
         }
         open(self.licenses.get(&(direction, mac))?)
+    }
+
+    /// A phone's license, as a path within the state folder, and its SHA-256 where it was imported.
+    pub fn license_file(&self, direction: Direction, mac: Mac) -> Option<(String, Option<String>)> {
+        let path = &self.licenses.get(&(direction, mac))?.path;
+        let state = std::fs::canonicalize(&self.state).unwrap_or_else(|_| self.state.clone());
+        let inner = path.strip_prefix(&state).unwrap_or(path).display().to_string();
+        let known = self.manifest.files.get(&manifest::license_key(direction, mac));
+        Some((inner, known.map(|known| known.sha256.clone())))
     }
 
     /// The name most like one that was asked for and is not here, with the same ending, if there is any that could be

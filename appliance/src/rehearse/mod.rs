@@ -37,7 +37,12 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 pub async fn rehearse(config: &Config, options: &RehearseArgs) -> Result<(), Failure> {
     let mut wrong = 0;
     for scenario in scenarios(config, options)? {
-        wrong += tell(&run(config, scenario, options).await?, options.json)?;
+        let performance = run(config, scenario, options).await?;
+        if let Some(path) = &options.report {
+            let title = format!("Rehearsal of {scenario}: virtual phones");
+            performance.report.save(path, Some(&title))?;
+        }
+        wrong += tell(&performance, options.json)?;
     }
     match wrong {
         0 => Ok(()),
@@ -176,7 +181,7 @@ fn announce(scenario: Scenario, players: &[Player], folder: &Folder) {
 
 /// Says how it ended; gives the number of phones that did not end as they should.
 fn tell(performance: &Performance, json: bool) -> Result<usize, Failure> {
-    let Performance { summary, endings, phones } = performance;
+    let Performance { summary, endings, phones, .. } = performance;
     let text = if json {
         serde_json::to_string(summary).unwrap_or_default() + "\n"
     } else {

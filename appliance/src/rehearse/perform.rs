@@ -16,6 +16,7 @@ use super::{loopback, no_folder, outcome};
 use crate::appliance::{Appliance, Opened};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
+use crate::report::Report;
 use crate::view::{PhoneView, Stage};
 
 /// How often the phones are looked at, in reality; less often where a look takes more than a tenth of that.
@@ -36,6 +37,8 @@ pub struct Performance {
     pub endings: Vec<Ending>,
     /// The phones, still plugged in, in the same order.
     pub phones: Vec<Phone>,
+    /// What the customer of real phones would get.
+    pub report: Report,
 }
 
 /// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it; `speed`
@@ -77,9 +80,10 @@ pub async fn perform(
         Ending { player, state, view, after: end.done, restarts: end.restarts, wrong }
     };
     let endings: Vec<Ending> = players.into_iter().zip(phones.iter().zip(ends)).map(ending).collect();
+    let report = appliance.bench.report();
     appliance.stop().await;
     let summary = show::summary(config.scenario_name(), &endings, began.elapsed());
-    Ok(Performance { summary, endings, phones })
+    Ok(Performance { summary, endings, phones, report })
 }
 
 /// How a phone came to its end.

@@ -6,4 +6,5 @@
 mod bench;
 mod check;
 mod command_line;
+mod report;
 mod status;

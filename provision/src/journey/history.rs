@@ -66,6 +66,7 @@ pub struct Sum {
 }
 
 /// What an operator does to a phone.
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Deed {
@@ -223,10 +224,19 @@ impl Passage {
     }
 }
 
-/// The load that the phone came with; none where nothing told before it was given its first.
-pub fn origin<'a>(belief: &'a Belief, passages: &[Passage]) -> Option<&'a LoadName> {
+/// The load that the phone came with; none where nothing told. Where it was given another before it said anything, what
+/// it then held in reserve tells.
+pub fn origin<'a>(journey: &'a Journey, belief: &'a Belief, passages: &[Passage]) -> Option<&'a LoadName> {
     let brought = passages.first().filter(|passage| passage.began.is_some());
-    belief.passed.first().filter(|load| brought.is_none_or(|passage| passage.load != **load))
+    let first = belief.passed.first().filter(|load| brought.is_none_or(|passage| passage.load != **load));
+    let in_reserve = || {
+        let (_, report) = journey
+            .reports
+            .iter()
+            .find(|(_, report)| report.active.as_ref() == brought.map(|it| &it.load))?;
+        report.inactive.as_ref().filter(|load| brought.is_some_and(|passage| passage.load != **load))
+    };
+    first.or_else(in_reserve)
 }
 
 /// The loads that a phone fetched or was found to have come to, in order.

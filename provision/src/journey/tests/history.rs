@@ -7,7 +7,7 @@ fn on_the_way(bench: &Bench) -> (Vec<Passage>, Option<LoadName>) {
     let told = bench.entry.as_ref().and_then(|entry| entry.load.as_ref());
     let belief = believe(journey, &bench.library, &bench.settings.timing, told, bench.now);
     let passages = passages(journey, &belief);
-    let from = origin(&belief, &passages).cloned();
+    let from = origin(journey, &belief, &passages).cloned();
     (passages, from)
 }
 
@@ -33,6 +33,9 @@ fn each_load_has_its_bytes_its_time_and_its_attempts() {
     assert_eq!((only.bytes, only.attempts, only.arrived), (2400, 2, true));
     assert!(only.took() > Some(Duration::from_secs(300)), "{only:?}");
 
+    let report = Report { active: Some(load(FLOOR)), inactive: Some(load(OLD)), ..Report::default() };
+    bench.see(Fact::Registered { report });
+    assert_eq!(on_the_way(&bench).1, Some(load(OLD)), "what it holds in reserve tells");
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     let (passages, _) = on_the_way(&bench);
