@@ -14,6 +14,7 @@ use transload_dhcp::server::{Server as DhcpServer, Setup, StartError};
 use transload_dhcp::sockets::Link;
 
 use crate::admin;
+use crate::backup;
 use crate::bench::{Bench, Rules};
 use crate::clock::{self, Clock};
 use crate::config::{Config, DhcpAdmit, Given, Served};
@@ -27,6 +28,7 @@ use crate::place::Place;
 use crate::probe;
 use crate::restart;
 use crate::segment::{self, Segments};
+use crate::service;
 use crate::state_lock::{self, StateLock};
 
 /// How often the library folder is compared with what is known of it, in real time.
@@ -132,6 +134,7 @@ impl Opened {
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
         let desk = Arc::new(admin::Desk { bench: Arc::clone(&bench) });
         tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
+        tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));
         let hook = config.hooks.restart.clone();
         tasks.spawn(hooks::run(Arc::clone(&bench), stop.clone()));
         tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));
@@ -265,7 +268,9 @@ fn claim(state: &Path) -> Result<StateLock, Failure> {
             "run as root, or set state under [bench] to a folder of yours",
         )
     })?;
-    Ok(state_lock::lock(state)?)
+    let lock = state_lock::lock(state)?;
+    backup::complete(state)?;
+    Ok(lock)
 }
 
 fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {

@@ -51,6 +51,16 @@ pub enum Command {
     Init,
     /// Make the running bench read its configuration and roster again
     Reload,
+    /// Write the whole state into one file; a bench may run meanwhile
+    Backup(BackupArgs),
+    /// Put a backup in the place of the present state, which is kept beside it
+    Restore(RestoreArgs),
+    /// Write manual pages and shell completions into a folder, for packages
+    #[command(hide = true)]
+    Manual {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 /// Arguments of `serve`.
@@ -118,6 +128,28 @@ fn direction(text: &str) -> Result<Direction, &'static str> {
         "m2e" => Ok(Direction::M2e),
         _ => Err("it is e2m or m2e"),
     }
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Leave out the firmware, which can be imported again
+    #[arg(long)]
+    pub without_firmware: bool,
+    /// The file to write, a tar archive
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Keep the configuration as it is, and restore into the state folder that it names
+    #[arg(long)]
+    pub without_configuration: bool,
+    /// What `transload backup` wrote
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Arguments of `check`.

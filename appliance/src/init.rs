@@ -8,7 +8,7 @@ use crate::config::PLACES;
 use crate::error::{Exit, Failure};
 
 /// The file, with every value at its default.
-const TEMPLATE: &str = include_str!("init.toml");
+pub const TEMPLATE: &str = include_str!("init.toml");
 
 /// Writes it to `path`, or to where the other commands look first. A file that is there is kept.
 pub fn run(path: Option<&Path>) -> Result<(), Failure> {

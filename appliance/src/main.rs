@@ -4,6 +4,7 @@ mod admin;
 mod alike;
 mod appliance;
 mod atomic;
+mod backup;
 mod bench;
 mod check;
 mod cli;
@@ -22,8 +23,10 @@ mod ledger;
 mod library;
 mod limits;
 mod logs;
+mod manual;
 mod operate;
 mod place;
+mod privilege;
 mod probe;
 mod program;
 mod progress;
@@ -33,6 +36,7 @@ mod report;
 mod restart;
 mod segment;
 mod serve;
+mod service;
 mod state_lock;
 mod status;
 mod table;
@@ -64,11 +68,16 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             if args.interface.is_some() {
                 config.bench.interface.clone_from(&args.interface);
             }
+            privilege::become_owner(&config.bench.state, privilege::SERVING)?;
             on_runtime(serve::serve(config, cli.config.as_deref(), args.unattended)).map(done)
         }
         Command::Rehearse(args) => on_runtime(rehearse::rehearse(&configuration(cli)?, args)).map(done),
         Command::Check(args) => check::run(&configuration(cli)?, args),
-        Command::Import(args) => import::run(&configuration(cli)?, args),
+        Command::Import(args) => {
+            let config = configuration(cli)?;
+            privilege::become_owner(&config.bench.state, privilege::READING)?;
+            import::run(&config, args)
+        }
         Command::Explain(args) => explain::run(&configuration(cli)?, args),
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
         Command::Report(args) => report::run(&configuration(cli)?, args).map(done),
@@ -79,6 +88,9 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Restart(args) => operate::restart(&configuration(cli)?, args).map(done),
         Command::Init => init::run(cli.config.as_deref()).map(done),
         Command::Reload => reload::run(&configuration(cli)?).map(done),
+        Command::Backup(args) => backup::backup(&configuration(cli)?, args).map(done),
+        Command::Restore(args) => backup::restore(cli.config.as_deref(), args).map(done),
+        Command::Manual { folder } => manual::run(folder).map(done),
     }
 }
 

@@ -3,14 +3,17 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::thread::CapabilitySet;
 use transload_provision::journey::{Act, Fact, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use crate::backup;
 use crate::cli::{PhoneArgs, RestartArgs};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Problem};
 use crate::ledger::{Ledger, Record};
+use crate::privilege;
 use crate::reload::running_bench;
 use crate::state_lock;
 use crate::status::client::order;
@@ -82,7 +85,9 @@ fn silent(config: &Config) -> Failure {
 
 fn offline(config: &Config, macs: &[Mac], act: Act, done: &str) -> Result<(), Failure> {
     let state = &config.bench.state;
+    privilege::become_owner(state, CapabilitySet::empty())?;
     let _lock = state_lock::lock(state)?;
+    backup::complete(state)?;
     let (ledger, restored) = Ledger::open(&state.join("ledger.db"))?;
     let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let at = Time(system.as_millis() as u64).max(restored.high_water);

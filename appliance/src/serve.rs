@@ -11,6 +11,7 @@ use crate::error::{Exit, Failure};
 use crate::interface;
 use crate::place::{self, Place};
 use crate::segment::{PROBE, describe};
+use crate::service;
 
 /// Serves. `named` is what `--config` said, for reading the file again. Where the configuration does not say what to do
 /// about another DHCP server, a program that nobody watches start waits until it is gone, and any other ends.
@@ -35,14 +36,20 @@ pub async fn serve(config: Config, named: Option<&Path>, unattended: bool) -> Re
     let appliance = opened.serve(&config, place, &clear).await?;
     appliance.keep_segments(on_foreign != OnForeign::Ignore);
     announce(&appliance);
+    service::ready();
     let ended = loop {
         tokio::select! {
             _ = signals.terminate.recv() => break Ok(()),
             _ = signals.interrupt.recv() => break Ok(()),
             failure = appliance.failure() => break Err(failure),
-            _ = signals.hang_up.recv() => reload(&appliance, &config, named),
+            _ = signals.hang_up.recv() => {
+                service::reloading();
+                reload(&appliance, &config, named);
+                service::ready();
+            }
         }
     };
+    service::stopping();
     tracing::info!("stopping: new transfers are refused, those under way may end");
     appliance.stop().await;
     ended

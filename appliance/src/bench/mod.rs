@@ -27,6 +27,7 @@ mod identity;
 mod leases;
 mod offline;
 mod pages;
+mod pulse;
 mod record;
 mod registrar;
 mod report;

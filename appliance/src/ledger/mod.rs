@@ -195,6 +195,20 @@ pub fn read(path: &Path) -> Result<Restored, LedgerError> {
     schema::read(path)
 }
 
+/// The version of the ledgers that this release writes; it brings older ones up to date, and refuses newer ones.
+pub const VERSION: u32 = schema::STEPS.len() as u32;
+
+/// Copies a ledger as it is at this moment to a file that is not there yet, and returns its version. A bench may work on
+/// it meanwhile.
+pub fn copy(path: &Path, to: &Path) -> Result<u32, LedgerError> {
+    schema::copy(path, to)
+}
+
+/// The version of a ledger that no bench works on, all of which is checked.
+pub fn examine(path: &Path) -> Result<u32, LedgerError> {
+    schema::examine(path)
+}
+
 impl CommitFailed {
     fn stopped() -> Self {
         Self { cause: "the ledger's writer has stopped".into() }

@@ -86,19 +86,42 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Rest
 
 /// Reads without changing anything.
 pub(super) fn read(path: &Path) -> Result<Restored, LedgerError> {
+    look(path, |connection| match trusted_version(connection, STEPS.len())? {
+        0 => Ok(Restored::default()),
+        version if version < STEPS.len() => Err(Trouble::Finding(format!(
+            "it is of version {version}, and this release brings it up to {} when `transload serve` starts",
+            STEPS.len()
+        ))),
+        _ => Ok(restore(connection)?),
+    })
+}
+
+/// Copies it as it is at one moment, whoever writes to it, and returns its version.
+pub(super) fn copy(path: &Path, to: &Path) -> Result<u32, LedgerError> {
+    look(path, |connection| {
+        let version = trusted_version(connection, STEPS.len())?;
+        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+        Ok(version as u32)
+    })
+}
+
+/// Its version, after a check of the whole file.
+pub(super) fn examine(path: &Path) -> Result<u32, LedgerError> {
+    look(path, |connection| {
+        let version = trusted_version(connection, STEPS.len())?;
+        check(connection)?;
+        Ok(version as u32)
+    })
+}
+
+/// Opens for reading only.
+fn look<T>(path: &Path, work: impl Fn(&Connection) -> Result<T, Trouble>) -> Result<T, LedgerError> {
     if !path.exists() {
         return Err(LedgerError::Absent(path.to_owned()));
     }
-    let attempt = |connection: Connection| -> Result<Restored, Trouble> {
+    let attempt = |connection: Connection| -> Result<T, Trouble> {
         connection.busy_timeout(BUSY)?;
-        match trusted_version(&connection, STEPS.len())? {
-            0 => Ok(Restored::default()),
-            version if version < STEPS.len() => Err(Trouble::Finding(format!(
-                "it is of version {version}, and this release brings it up to {} when `transload serve` starts",
-                STEPS.len()
-            ))),
-            _ => Ok(restore(&connection)?),
-        }
+        work(&connection)
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let first = Connection::open_with_flags(path, flags).map_err(Trouble::from).and_then(attempt);
@@ -171,15 +194,21 @@ fn trusted_version(connection: &Connection, known: usize) -> Result<usize, Troub
         return Err(Trouble::Newer(version, known as u32));
     }
     if !clean {
-        let findings: Vec<String> = connection
-            .prepare(&format!("PRAGMA quick_check({FINDINGS})"))?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        if findings != ["ok"] {
-            return Err(Trouble::Finding(format!("it is damaged: {}", findings.join("; "))));
-        }
+        check(connection)?;
     }
     Ok(version as usize)
+}
+
+fn check(connection: &Connection) -> Result<(), Trouble> {
+    let findings: Vec<String> = connection
+        .prepare(&format!("PRAGMA quick_check({FINDINGS})"))?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    if findings == ["ok"] {
+        Ok(())
+    } else {
+        Err(Trouble::Finding(format!("it is damaged: {}", findings.join("; "))))
+    }
 }
 
 fn migrate(connection: &mut Connection, path: &Path, version: usize, steps: &[&str]) -> Result<(), Trouble> {

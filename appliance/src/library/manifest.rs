@@ -55,6 +55,11 @@ pub fn license_key(direction: Direction, mac: Mac) -> String {
     format!("licenses/{direction}/{mac}")
 }
 
+/// Whether it is a license's.
+pub fn is_license(key: &str) -> bool {
+    key.starts_with("licenses/")
+}
+
 /// A digest as the manifest has it.
 pub fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {

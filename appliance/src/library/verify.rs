@@ -9,8 +9,8 @@ use super::Shelf;
 use super::manifest::{self, Known, Manifest};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
-use crate::progress;
 use crate::state_lock::import_lock;
+use crate::{privilege, progress};
 
 /// What verification found.
 #[derive(Debug, Default)]
@@ -30,10 +30,12 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     }
     let bar = progress::bytes("verifying");
     let direction = config.migration.direction;
-    let verified =
-        verify(&config.bench.state, direction, |total| bar.set_length(total), |read| bar.inc(read));
+    let state = &config.bench.state;
+    let verified = privilege::as_owner(state, || {
+        verify(state, direction, |total| bar.set_length(total), |read| bar.inc(read))
+    });
     bar.finish_and_clear();
-    let Verification { intact, adopted, damaged } = verified?;
+    let Verification { intact, adopted, damaged } = verified??;
     eprintln!(
         "verified: {intact} files as they were, {adopted} for the first time, {} damaged",
         damaged.len()
