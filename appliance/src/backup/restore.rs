@@ -324,7 +324,7 @@ fn write<R: Read>(entry: &mut tar::Entry<'_, R>, path: &Path, bar: &ProgressBar)
     let mut hash = Sha256::new();
     let (mut block, mut size) = (vec![0; 256 * 1024], 0);
     loop {
-        let length = entry.read(&mut block)?;
+        let length = entry.read(&mut block).map_err(|_| io::ErrorKind::UnexpectedEof)?;
         if length == 0 {
             break;
         }
