@@ -132,7 +132,7 @@ impl Opened {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
-        let desk = Arc::new(admin::Desk { bench: Arc::clone(&bench) });
+        let desk = Arc::new(admin::Desk { bench: Arc::clone(&bench), live: admin::events::Live::new() });
         tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
         tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));
         let hook = config.hooks.restart.clone();

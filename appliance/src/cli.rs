@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -94,6 +95,9 @@ pub struct RehearseArgs {
     /// One line of JSON for each scenario instead of a table
     #[arg(long)]
     pub json: bool,
+    /// Show the page at this address while it runs, and then until interrupted, as at 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = loopback)]
+    pub page: Option<SocketAddr>,
     /// For benchmarks: phones boot and write flash at once
     #[arg(long, hide = true)]
     pub at_once: bool,
@@ -103,6 +107,11 @@ pub struct RehearseArgs {
     /// For benchmarks: look-alike firmware of which a phone fetches this many bytes for each load, or slightly more
     #[arg(long, hide = true, value_name = "BYTES")]
     pub load_size: Option<u64>,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, &'static str> {
+    let address: SocketAddr = text.parse().map_err(|_| "it is written as 127.0.0.1:8080")?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("a rehearsal is shown on this machine only") }
 }
 
 /// Arguments of `import`.

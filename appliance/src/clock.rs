@@ -28,6 +28,11 @@ impl Clock {
     pub fn now(&self) -> Time {
         self.start + self.origin.elapsed() * self.speed
     }
+
+    /// How long a span on this clock is in reality.
+    pub fn in_reality(&self, span: Duration) -> Duration {
+        span / self.speed.max(1)
+    }
 }
 
 /// Whether something vouches for the system's time: the kernel knows of a clock that keeps it in step (`adjtimex(2)`).

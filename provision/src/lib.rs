@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod client;
 pub mod documents;
+pub mod estimate;
 pub mod feed;
 pub mod journey;
 pub mod library;

@@ -3,15 +3,18 @@
 //! Each area has a file with its handlers, which describe themselves, and a function `routes`; [`areas`] lists them.
 
 mod access;
+pub mod events;
 mod extract;
 mod health;
 mod library;
+mod live;
 mod openapi;
 mod operate;
 mod page;
 mod phones;
 mod problem;
 mod report;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::bench::Bench;
 use crate::doors::connections::{self, Limits};
 use access::Access;
+use events::Live;
 use problem::Problem;
 
 /// Enough for browsers and programs of a bench's staff.
@@ -37,6 +41,8 @@ const CONNECTIONS: usize = 256;
 pub struct Desk {
     /// The appliance's mind.
     pub bench: Arc<Bench>,
+    /// Those who watch.
+    pub live: Arc<Live>,
 }
 
 /// All that is served, with its description. Another area is one more line here.
@@ -49,12 +55,15 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
         .merge(report::routes())
         .merge(health::routes())
         .merge(page::routes())
+        .merge(events::routes())
+        .merge(upload::routes())
 }
 
 /// Serves until `stop`. A token is asked for if there is one; without one, only a listener on a loopback address
 /// answers.
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, token: Option<String>, stop: CancellationToken) {
     let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    events::keep(&desk, stop.clone());
     let router = router(desk, Access::new(token.as_deref(), loopback));
     let limits = Limits { connections: CONNECTIONS, per_peer: CONNECTIONS, ..Limits::default() };
     connections::serve(listener, limits, stop, |_| TowerToHyperService::new(router.clone())).await;

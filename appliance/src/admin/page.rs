@@ -1,26 +1,72 @@
-//! What a browser is shown.
+//! The page: files within the program. They hold nothing secret, and ask the API for everything.
 
 use std::sync::Arc;
 
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Desk;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
-    OpenApiRouter::new().route("/", get(index))
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const IMAGE: &str = "image/svg+xml";
+
+macro_rules! file {
+    ($path:literal, $media:expr, $file:literal) => {
+        ($path, $media, include_bytes!(concat!("../../web/", $file)).as_slice())
+    };
 }
 
-async fn index() -> &'static str {
-    concat!(
-        "transload ",
-        env!("CARGO_PKG_VERSION"),
-        "\n\nGET /api/phones          the phones, and what each needs\n",
-        "GET /api/phones/{mac}    one phone\n",
-        "POST /api/phones/{mac}/{hold|release|retry|restart}    the operator's hand\n",
-        "GET /api/phones/{mac}/explain    why it got what it got, and what it will get next\n",
-        "GET /api/library         firmware and licenses at hand\n",
-        "GET /api/openapi.json    all of this, for programs\n",
-        "GET /healthz             whether this answers\n",
-    )
+/// Path, media type and content.
+pub(super) const FILES: [(&str, &str, &[u8]); 14] = [
+    file!("/", HTML, "index.html"),
+    file!("/page/style.css", STYLE, "style.css"),
+    file!("/page/phones.css", STYLE, "phones.css"),
+    file!("/page/icon.svg", IMAGE, "icon.svg"),
+    file!("/page/app.js", SCRIPT, "app.js"),
+    file!("/page/dom.js", SCRIPT, "dom.js"),
+    file!("/page/api.js", SCRIPT, "api.js"),
+    file!("/page/live.js", SCRIPT, "live.js"),
+    file!("/page/words.js", SCRIPT, "words.js"),
+    file!("/page/phones.js", SCRIPT, "phones.js"),
+    file!("/page/needs.js", SCRIPT, "needs.js"),
+    file!("/page/phone.js", SCRIPT, "phone.js"),
+    file!("/page/library.js", SCRIPT, "library.js"),
+    file!("/page/scan.js", SCRIPT, "scan.js"),
+];
+
+/// The page's routes.
+pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+    FILES.iter().fold(OpenApiRouter::new(), |router, (path, media, content)| {
+        router.route(path, get(async || answer(media, content)))
+    })
+}
+
+fn answer(media: &'static str, content: &'static [u8]) -> Response {
+    ([(header::CONTENT_TYPE, media)], content).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_light_and_asks_nobody_else() {
+        let weight: usize = FILES.iter().map(|(_, _, content)| content.len()).sum();
+        assert!(weight < 150_000, "{weight} bytes");
+        for (path, _, content) in FILES {
+            let text = std::str::from_utf8(content).unwrap().replace("http://www.w3.org/2000/svg", "");
+            assert!(
+                !text.contains("http://") && !text.contains("https://") && !text.contains("\"//"),
+                "{path}"
+            );
+            assert!(
+                !text.contains("style=\"") && !text.contains("onclick=") && !text.contains("innerHTML"),
+                "{path}"
+            );
+        }
+    }
 }

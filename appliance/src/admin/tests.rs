@@ -1,5 +1,7 @@
 //! The admin plane of a real appliance on loopback.
 
+mod watching;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,7 +24,7 @@ const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n0012
 
 /// An appliance with two listed phones, and one more listener for its admin plane.
 struct Lab {
-    _state: TempDir,
+    state: TempDir,
     _appliance: Appliance,
     address: SocketAddr,
 }
@@ -35,16 +37,17 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let scenario = Scenario { direction: Direction::E2m, enterprise, multiplatform };
     let config = Config::parse("", Path::new("none")).unwrap();
     let config = loopback::configuration(&config, scenario, state.path());
-    let place = loopback::place(false);
+    let place = loopback::place(false, None);
     let opened = Opened::read(&config, &place, 1).unwrap();
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let desk = Arc::new(Desk { bench: Arc::clone(&appliance.bench) });
+    let desk = Arc::new(Desk { bench: Arc::clone(&appliance.bench), live: Live::new() });
+    events::keep(&desk, CancellationToken::new());
     let router = router(desk, Access::new(token, loopback));
     let service = move |_| TowerToHyperService::new(router.clone());
     tokio::spawn(connections::serve(listener, Limits::default(), CancellationToken::new(), service));
-    Lab { _state: state, _appliance: appliance, address }
+    Lab { state, _appliance: appliance, address }
 }
 
 async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -32,6 +33,8 @@ mod record;
 mod registrar;
 mod report;
 mod show;
+mod survey;
+mod take;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -45,6 +48,7 @@ pub use offline::{Offline, offline};
 pub use pages::{Round, Visit};
 use record::restore;
 pub use registrar::{Errand, Refusal};
+pub use survey::{Seen, Survey};
 pub use tracker::Tracker;
 pub use watch::Change;
 
@@ -73,6 +77,8 @@ pub struct Bench {
     clock: Clock,
     ledger: Ledger,
     state: Mutex<State>,
+    /// Bytes that phones took.
+    sent: AtomicU64,
     /// Who knows the leases.
     dhcp: OnceLock<Weak<DhcpServer>>,
     /// Something is in the state's `changes`.
@@ -85,6 +91,8 @@ struct State {
     roster: BTreeMap<Mac, Entry>,
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
+    /// Counts changes that may concern every phone.
+    upheavals: u64,
     /// Phones that are not written down, oldest first.
     newcomers: VecDeque<Mac>,
     /// Clients that are no phones.
@@ -102,6 +110,7 @@ struct State {
 
 impl State {
     fn look_at_all(&mut self, now: Time) {
+        self.upheavals += 1;
         self.agenda.extend(self.phones.keys().map(|mac| (*mac, now)));
     }
 
@@ -114,6 +123,8 @@ impl State {
 struct Phone {
     /// Boxed, for of the table of phones much is empty.
     journey: Box<Journey>,
+    /// Counts facts: what was concluded from as many still holds, but for the time.
+    facts: u32,
     /// Observations in the ledger since its snapshot.
     unfolded: u32,
     /// It is in the ledger. One that is not listed gets there once it has taken an address or asked for a file.
@@ -126,7 +137,14 @@ struct Phone {
 
 impl Phone {
     fn new(journey: Journey) -> Self {
-        Self { journey: Box::new(journey), unfolded: 0, written: true, heard_at: None, last_dhcp: None }
+        Self {
+            journey: Box::new(journey),
+            facts: 0,
+            unfolded: 0,
+            written: true,
+            heard_at: None,
+            last_dhcp: None,
+        }
     }
 }
 
@@ -146,6 +164,7 @@ impl Bench {
         let bench = Arc::new(Self {
             clock,
             ledger,
+            sent: AtomicU64::new(0),
             dhcp: OnceLock::new(),
             changed: Notify::new(),
             state: Mutex::new(State {
@@ -154,6 +173,7 @@ impl Bench {
                 roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
                 shelf: Arc::new(shelf),
                 phones,
+                upheavals: 0,
                 newcomers: VecDeque::new(),
                 strangers: HashMap::new(),
                 addresses: Addresses::default(),
@@ -298,6 +318,7 @@ impl Bench {
     /// of that segment gets on.
     pub fn set_foreign_dhcp(&self, at: Ipv4Addr, found: Option<String>) {
         let mut state = self.state();
+        state.upheavals += 1;
         match found {
             Some(server) => _ = state.foreign_dhcp.insert(at, server),
             None => _ = state.foreign_dhcp.remove(&at),

@@ -59,6 +59,7 @@ pub fn offline(
         roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
         shelf: Arc::new(shelf),
         phones: restore(restored),
+        upheavals: 0,
         newcomers: VecDeque::new(),
         strangers: HashMap::new(),
         addresses: Addresses::default(),

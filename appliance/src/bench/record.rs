@@ -84,6 +84,7 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
     }
     let phone = state.phones.get_mut(&mac)?;
     phone.journey.observe(observation);
+    phone.facts = phone.facts.wrapping_add(1);
     if phone.written {
         phone.unfolded += 1;
         if !observation.fact.is_ours() {

@@ -46,7 +46,11 @@ pub(super) fn standing(state: &State, mac: Mac, verdict: &Assessment) -> (Stage,
 }
 
 pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
-    let verdict = verdict(state, now, mac);
+    phone_as(state, mac, verdict(state, now, mac))
+}
+
+/// The same for a verdict that is at hand.
+pub(super) fn phone_as(state: &State, mac: Mac, verdict: Assessment) -> PhoneView {
     let (stage, hold) = standing(state, mac, &verdict);
     let journey = state.phones.get(&mac).map(|phone| &phone.journey);
     let entry = state.roster.get(&mac);

@@ -70,6 +70,7 @@ impl Track for Tracker {
         let Some(transfer) = &self.of else { return };
         let mut stretch = transfer.stretch.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = *stretch.from.get_or_insert(from);
+        self.bench.count_sent(to.saturating_sub(stretch.to.max(from)));
         stretch.to = stretch.to.max(to);
         if stretch.to - begin >= stretch.told + STRIDE {
             stretch.told = stretch.to - begin;
@@ -118,6 +119,7 @@ impl Bench {
         let observation = Observation { at: self.now(), fact };
         if let Some(phone) = self.state().phones.get_mut(&mac) {
             phone.journey.observe(&observation);
+            phone.facts = phone.facts.wrapping_add(1);
         }
     }
 

@@ -18,8 +18,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
 use transload_provision::load::Direction;
+use utoipa::ToSchema;
 
+use crate::atomic;
 use crate::cli::ImportArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -39,14 +42,14 @@ pub struct Options {
 }
 
 /// What became of each file, in the order of reading.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     /// A line for each file.
     pub lines: Vec<Line>,
 }
 
 /// One file, or one line of a roster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
     /// The path or package that it came in.
     pub source: String,
@@ -59,7 +62,8 @@ pub struct Line {
 }
 
 /// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It was not here.
     New,
@@ -130,5 +134,21 @@ pub fn import(
         commit::commit(state, &shelf.manifest, &decided, merged.as_deref())?;
     }
     report.lines.extend(decided.into_iter().map(|decided| decided.line));
+    Ok(report)
+}
+
+/// Adds a table's phones and cells to a state folder's roster. Blocks.
+///
+/// # Errors
+/// The roster cannot be read or written, and is as it was. What is wrong with single lines stands in the report.
+pub fn add_to_roster(state: &Path, table: Vec<u8>) -> Result<Report, Failure> {
+    let _lock = import_lock(state)?;
+    let mut report = Report::default();
+    let merged = roster::merge(state, vec![("roster".to_owned(), table)], &mut report.lines)?;
+    if let Some(text) = merged {
+        let path = state.join("roster.csv");
+        atomic::write(&path, &text)
+            .map_err(|error| commit::unwritable(&path.display().to_string(), &error))?;
+    }
     Ok(report)
 }

@@ -103,6 +103,16 @@ pub struct ConflictView {
 }
 
 impl Shelf {
+    /// Where it lies.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The direction whose licenses may lie straight under `licenses/`.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
     /// The library as the API shows it.
     pub fn view(&self) -> LibraryView {
         let licensed = |wanted: Direction| {

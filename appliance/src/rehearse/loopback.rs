@@ -1,6 +1,6 @@
 //! The appliance as a rehearsal runs it: on loopback, with a state folder of its own, its clock running fast.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 
 use super::phone::Wiring;
@@ -38,9 +38,9 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
     config
 }
 
-/// Free ports on loopback for every service, and for a registrar if there is to be one. Phones' pages share one port that is free now: each has an address of
+/// Free ports on loopback for every service but a `page` that is asked for, and for a registrar if there is to be one. Phones' pages share one port that is free now: each has an address of
 /// its own, and a phone that cannot have it has its page turned off.
-pub fn place(registrar: bool) -> Place {
+pub fn place(registrar: bool, page: Option<SocketAddr>) -> Place {
     let free = std::net::TcpListener::bind((SERVER, 0)).and_then(|listener| listener.local_addr());
     let segment = Segment {
         interface: None,
@@ -54,7 +54,7 @@ pub fn place(registrar: bool) -> Place {
     Place {
         segments: vec![segment],
         page_port: free.map_or(8081, |address| address.port()),
-        admin: SocketAddrV4::new(SERVER, 0).into(),
+        admin: page.unwrap_or(SocketAddrV4::new(SERVER, 0).into()),
         token: None,
     }
 }

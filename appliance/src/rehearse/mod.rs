@@ -126,7 +126,10 @@ async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Res
     if !options.json {
         announce(scenario, &players, &folder);
     }
-    perform(&config, alias, &folder, players, options.speed).await
+    if let Some(page) = options.page {
+        eprintln!("Watch it at http://{page}/");
+    }
+    perform(&config, alias, &folder, players, options.speed, options.page).await
 }
 
 /// The phones that take part, each with a license where there are none of the user's.

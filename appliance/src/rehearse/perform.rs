@@ -1,7 +1,7 @@
 //! One scenario from the first plug to the last phone's end.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use transload_provision::journey::HoldCode;
@@ -42,13 +42,14 @@ pub struct Performance {
 }
 
 /// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it; `speed`
-/// is for benchmarks.
+/// is for benchmarks. A `page` stays until it is interrupted.
 pub async fn perform(
     config: &Config,
     alias: Option<Ipv4Addr>,
     folder: &Folder,
     players: Vec<Player>,
     speed: Option<u32>,
+    page: Option<SocketAddr>,
 ) -> Result<Performance, Failure> {
     let began = Instant::now();
     let direction = config.migration.direction;
@@ -57,7 +58,7 @@ pub async fn perform(
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
     let speed = speed.unwrap_or(if players.len() > 200 { 20 } else { 60 });
-    let place = loopback::place(config.registrar.enabled);
+    let place = loopback::place(config.registrar.enabled, page);
     let appliance = Opened::read(config, &place, speed)?.serve(config, place, &[true]).await?;
     let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
@@ -69,6 +70,11 @@ pub async fn perform(
             return Err(Failure::new(Exit::Act, "the rehearsal was interrupted", "run it again"));
         }
     };
+    if let Some(page) = page {
+        eprintln!("The rehearsal has ended; http://{page}/ shows it until you press Ctrl-C.");
+        // Where nobody can interrupt it, nobody looks either.
+        let _ = tokio::signal::ctrl_c().await;
+    }
     let views = by_mac(appliance.bench.phones());
     let licensed = folder.licensed(direction).map_err(|error| no_folder(&error))?;
     let ending = |(player, (phone, end)): (Player, (&Phone, End))| {

@@ -233,7 +233,7 @@ async fn phones_found_half_way_go_on_from_there() {
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
-    let performance = told(perform(&config, None, &folder, players, None).await);
+    let performance = told(perform(&config, None, &folder, players, None, None).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
     assert_eq!(hops, [2, 1, 3, 2, 2, 2, 2]);
@@ -264,7 +264,7 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
-    let performance = told(perform(&config, None, &folder, players, None).await);
+    let performance = told(perform(&config, None, &folder, players, None, None).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     let ends: Vec<_> = performance
         .endings

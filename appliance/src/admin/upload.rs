@@ -1,0 +1,213 @@
+//! `POST /api/import` and `POST /api/roster`: what the page, or a program, sends to be taken in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{Mutex, OnceCell, Semaphore};
+use transload_provision::load::Direction;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Desk;
+use super::extract::Asked;
+use super::problem::Problem;
+use crate::error::{Exit, Failure};
+use crate::import::{Options, Report};
+
+/// No package is nearly as large; bytes.
+const LARGEST: u64 = 4 << 30;
+/// A roster of 100,000 phones is smaller; bytes.
+const LARGEST_ROSTER: usize = 16 << 20;
+/// What stays free on the disk for leases and the ledger; bytes.
+const RESERVE: u64 = 256 << 20;
+/// Files that are received at one time.
+const AT_ONCE: usize = 4;
+/// Who sends nothing for so long is given up on.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Folders before a file's name, and the longest name of each.
+const DEPTH: usize = 8;
+const NAME: usize = 200;
+
+static RECEIVED: Semaphore = Semaphore::const_new(AT_ONCE);
+/// Imports of one program go one after another; another program's is told of by the lock on the state folder.
+static IMPORTING: Mutex<()> = Mutex::const_new(());
+/// Uploads that an earlier run of the program left behind are removed before the first of this run.
+static CLEARED: OnceCell<()> = OnceCell::const_new();
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+    let files = OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::disable());
+    let rosters = OpenApiRouter::new().routes(routes!(roster)).layer(DefaultBodyLimit::max(LARGEST_ROSTER));
+    files.merge(rosters)
+}
+
+/// What is sent.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    /// The file's name, with the folders it came in, if any: a license's folder tells its direction.
+    name: String,
+    /// Of licenses whose folder tells none.
+    #[param(value_type = Option<String>, pattern = "^(e2m|m2e)$")]
+    direction: Option<Direction>,
+    /// A different file of the same name is replaced.
+    #[serde(default)]
+    replace: bool,
+}
+
+/// Takes in a file as it was delivered: a package, a license or a folder's file, a roster.
+#[utoipa::path(post, path = "/api/import", tag = "library", params(Sent),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = Report)))]
+async fn import(
+    State(desk): State<Arc<Desk>>,
+    Asked(sent): Asked<Sent>,
+    body: Body,
+) -> Result<Json<Report>, Problem> {
+    let bench = &desk.bench;
+    let Some(inner) = inner(&sent.name) else {
+        let detail = format!("{:?} is no name for a file; send it as ?name=FILE", shorten(&sent.name));
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    };
+    let Ok(_seat) = RECEIVED.try_acquire() else {
+        let detail = format!("{AT_ONCE} files are being received already; send this one when they are here");
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+    };
+    let folder = uploads(bench.shelf().state()).await.map_err(|error| unwritable(&error))?;
+    let path = folder.path().join(&inner);
+    receive(body, &path).await?;
+    let options = Options { dry_run: false, direction: sent.direction, replace: sent.replace };
+    let _turn = IMPORTING.lock().await;
+    let told = bench.import(path, options).await;
+    tokio::task::spawn_blocking(move || drop(folder));
+    let mut report = told?;
+    let staged = inner.display().to_string();
+    for line in report.lines.iter_mut().filter(|line| line.source.ends_with(&staged)) {
+        line.source.clone_from(&sent.name);
+    }
+    Ok(Json(report))
+}
+
+/// Adds a table's phones to the roster; its cells take the place of those there.
+#[utoipa::path(post, path = "/api/roster", tag = "library", request_body(content = String, content_type = "text/csv"),
+    responses((status = 200, body = Report)))]
+async fn roster(
+    State(desk): State<Arc<Desk>>,
+    table: Result<Bytes, BytesRejection>,
+) -> Result<Json<Report>, Problem> {
+    let table = table.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+    let _turn = IMPORTING.lock().await;
+    Ok(Json(desk.bench.add_to_roster(table.to_vec()).await?))
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let status = match failure.exit {
+            Exit::Usage => StatusCode::BAD_REQUEST,
+            Exit::Act | Exit::Privilege | Exit::ForeignDhcp => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, failure.to_string())
+    }
+}
+
+/// The folder for one upload, within the state folder, for the import renames what it takes.
+async fn uploads(state: &Path) -> std::io::Result<tempfile::TempDir> {
+    let folder = state.join(".uploads");
+    CLEARED
+        .get_or_init(|| async {
+            // What cannot be removed is in nobody's way.
+            let _ = tokio::fs::remove_dir_all(&folder).await;
+        })
+        .await;
+    tokio::fs::create_dir_all(&folder).await?;
+    tempfile::tempdir_in(folder)
+}
+
+/// Writes what comes to a file, as it comes.
+async fn receive(mut body: Body, path: &Path) -> Result<(), Problem> {
+    if let Some(folder) = path.parent() {
+        tokio::fs::create_dir_all(folder).await.map_err(|error| unwritable(&error))?;
+    }
+    let mut file = File::create(path).await.map_err(|error| unwritable(&error))?;
+    let mut room = LARGEST.min(free(path).saturating_sub(RESERVE));
+    let expected = http_body::Body::size_hint(&body).lower();
+    loop {
+        if expected > room {
+            let detail =
+                format!("there is no room for {expected} bytes; make room on the disk, or send less");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        let Ok(frame) = tokio::time::timeout(PATIENCE, body.frame()).await else {
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "nothing more came; send it again"));
+        };
+        let Some(frame) = frame else { break };
+        let Ok(frame) = frame else {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "the file broke off; send it again"));
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        let Some(rest) = room.checked_sub(data.len() as u64) else {
+            let detail = "the file is too large for what is free on the disk; make room, or send less";
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        };
+        room = rest;
+        file.write_all(&data).await.map_err(|error| unwritable(&error))?;
+    }
+    file.flush().await.map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &std::io::Error) -> Problem {
+    let detail = format!("it cannot be written to the state folder: {error}; nothing was imported");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+/// Bytes free on the disk of `path`; as good as none where nobody can say.
+fn free(path: &Path) -> u64 {
+    let folder = path.parent().unwrap_or(path);
+    nix::sys::statvfs::statvfs(folder).map_or(0, |disk| disk.blocks_available() * disk.fragment_size())
+}
+
+/// A path below a folder of ours: names only, none hidden, none that leads up.
+fn inner(name: &str) -> Option<PathBuf> {
+    let parts: Vec<&str> = name.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
+    let plain =
+        |part: &&str| part.len() <= NAME && !part.starts_with('.') && !part.chars().any(char::is_control);
+    (!parts.is_empty() && parts.len() <= DEPTH && parts.iter().all(plain)).then(|| parts.iter().collect())
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().take(NAME).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_but_below() {
+        for (name, expected) in [
+            ("a.zip", Some("a.zip")),
+            ("Ent-2-Mpp-licenses/001234AB45DE.lic", Some("Ent-2-Mpp-licenses/001234AB45DE.lic")),
+            ("\\\\server\\share\\a.zip", Some("server/share/a.zip")),
+            ("/etc/passwd", Some("etc/passwd")),
+            ("../a.zip", None),
+            ("a/../../b", None),
+            (".hidden", None),
+            ("", None),
+            ("a\0b", None),
+            ("a/a/a/a/a/a/a/a/a", None),
+        ] {
+            assert_eq!(inner(name), expected.map(PathBuf::from), "{name}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""The page in a real browser, against a rehearsal and against a bench that is restarted under it.
+
+Runs as root on Debian with chromium, chromium-driver and python3-selenium. Screenshots stay in --shots.
+"""
+
+import argparse
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import zipfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+try:
+    from browser import Browser, alone, contrasts, wait
+except ImportError as missing:
+    print(f"SKIPPED: {missing}; install python3-selenium, chromium and chromium-driver", file=sys.stderr)
+    sys.exit(1 if os.environ.get("CI") else 0)
+from server import binary
+from selenium.webdriver.common.by import By
+
+ORIGIN = "http://127.0.0.1:8080"
+ADDRESS = "10.23.45.67"
+
+
+def ask(path, data=None):
+    request = urllib.request.Request(ORIGIN + path, data=data, method="POST" if data is not None else "GET")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+class Bench:
+    """A `transload` that shows the page. Use it in a `with` statement."""
+
+    def __init__(self, folder, name, *arguments, config=""):
+        self.path = os.path.join(folder, f"{name}.toml")
+        self.log = os.path.join(folder, f"{name}.log")
+        with open(self.path, "w") as file:
+            file.write(config)
+        self.arguments = [binary(), *arguments, "--config", self.path]
+        self.process = None
+
+    def __enter__(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.arguments, stdout=log, stderr=log)
+
+        def answers():
+            if self.process.poll() is not None:
+                raise AssertionError(f"it ended with {self.process.returncode}: {self.tail()}")
+            try:
+                return ask("/healthz")
+            except OSError:
+                return None
+        wait("the bench answers", answers)
+        return self
+
+    def __exit__(self, *_):
+        self.end(signal.SIGTERM)
+
+    def end(self, sign):
+        self.process.send_signal(sign)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def tail(self):
+        with open(self.log, errors="replace") as file:
+            return file.read()[-2000:]
+
+
+def moving(browser, shots):
+    """A rehearsal from the first plug to the last phone."""
+    browser.open()
+    macs = wait("phones are on the page", lambda: [p["mac"] for p in ask("/api/phones")] if browser.all("#tiles .tile") else None)
+    wait("a tile moves", lambda: any((browser.tile(mac) or {}).get("percent", 0) > 0 for mac in macs))
+    held = wait("a phone is under way", lambda: next((p["mac"] for p in ask("/api/phones")
+                                                    if p["stage"] in ("moving", "crossing") and not p["writing"]), None)
+                or next((p["mac"] for p in ask("/api/phones") if p["stage"] not in ("done",)), None))
+
+    tabs = [browser.driver.current_window_handle, browser.open(new=True)]
+    browser.go(f"#/phone/{held}")
+    browser.button("Hold", "#view-phone").click()
+    wait("the phone's page says so", lambda: "Held by you" in browser.text("#view-phone"))
+    browser.shot("phone-held")
+    browser.turn(tabs[0])
+    wait("the other tab says so too", lambda: (browser.tile(held) or {}).get("stage") == "held")
+    wait("it is among those that need somebody", lambda: "Held by you" in browser.text("#needs-list"))
+    browser.shot("needs-you")
+    browser.button("Release", ".c-operator").click()
+    wait("its button releases it", lambda: next(p for p in ask("/api/phones") if p["mac"] == held)["hold"] is None)
+    wait("it leaves the list", lambda: not browser.all(".c-operator"))
+    browser.turn(tabs[1])
+    wait("both tabs agree", lambda: "Held by you" not in browser.text("#view-phone .hero"))
+    browser.turn(tabs[0])
+
+    wait("one that writes flash is marked", lambda: any((browser.tile(mac) or {}).get("flash") for mac in macs), 60)
+    browser.shot("desktop-light")
+    weak = contrasts(browser)
+    browser.scheme("dark")
+    browser.shot("desktop-dark")
+    weak += contrasts(browser)
+    browser.screen(390, 844, phone=True)
+    browser.shot("phone-width-dark")
+    browser.scheme("light")
+    browser.shot("phone-width-light")
+    wide = browser.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0, f"the page is {wide} px wider than a phone"
+    browser.screen(1920, 1080)
+    browser.shot("projector")
+    browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    search = browser.one("#search")
+    search.send_keys(macs[0].lower())
+    wait("the search finds one", lambda: len([t for t in browser.all("#tiles .tile") if t.is_displayed()]) == 1)
+    search.clear()
+    search.send_keys(" ")
+    browser.go(f"#/phone/{macs[0]}")
+    wait("a phone's own page has its timeline", lambda: len(browser.all(".timeline li")) > 2)
+    browser.shot("phone")
+    weak += contrasts(browser)
+    browser.go("#/")
+    wait("phones arrive, and the page says so", lambda: int(browser.text(".figure.s-done b")) > 0, 90)
+    browser.shot("done")
+    assert not weak, f"too little contrast: {weak}"
+
+
+def package(load):
+    """A look-alike package with one load."""
+    listing = b"head\0[PLATFORM_1]\nrootfs.page.sbn\nkern.page.sbn\n"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in ((f"{load}.loads", listing), ("rootfs.page.sbn", b"root" * 5000), ("kern.page.sbn", b"kern")):
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def files(browser, folder):
+    """What is dropped or chosen comes into the library, and what is wrong with it is said."""
+    browser.open("#/library")
+    load = "sip88xx.12-0-7MPP0201-66"
+    paths = {"cmterm-88xx.12-0-7MPP0201-66_REL.zip": package(load), "holiday.zip": b"no zip at all",
+             "cmterm-88xx.14-4-1-0301-6_REL.zip": package("sip88xx.14-4-1-0301-6")}
+    for name, data in paths.items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(data)
+    chooser = browser.driver.find_element(By.ID, "file")
+    chooser.send_keys("\n".join(os.path.join(folder, name) for name in paths))
+    wait("the load is in the library", lambda: load in browser.text("#view-library table"))
+    wait("both loads are complete", lambda: [of["state"] for of in ask("/api/library")["loads"]] == ["complete"] * 2)
+    wait("what cannot be used is said", lambda: "refused" in browser.text(".upload.bad"))
+    # A drop, as a file manager makes it.
+    browser.driver.execute_script("""
+        const data = new DataTransfer();
+        data.items.add(new File(["MAC,model,vid,location\\n001234AB4501,8851,V05,Room 1\\n"], "list.csv"));
+        for (const type of ["dragenter", "dragover", "drop"])
+          dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));""")
+    wait("the roster is taken in", lambda: any(p["mac"] == "001234AB4501" for p in ask("/api/phones")))
+    wait("each file is told of", lambda: len(browser.all(".upload.good")) == 3)
+    browser.shot("library")
+    assert not contrasts(browser), contrasts(browser)
+
+
+def scanner(browser):
+    """A scanner types a MAC and Enter: in large words, whether the phone is eligible and licensed."""
+    browser.open()
+    wait("the listed phone is there", lambda: browser.tile("001234AB4501"))
+    ask("/api/import?name=e2m/001234AB4501.lic", b"license")
+    verdicts = []
+    for mac, words, name in (("00:12:34:AB:45:01", ("Eligible and licensed",), "scan-good"),
+                             ("001234ab45ff", ("No license yet", "001234AB45FF"), "scan-new"),
+                             ("1234567890123", ("Not a MAC address",), "scan-wrong")):
+        browser.go("#/")
+        browser.scan(mac) if len(mac) != 13 else (browser.go("#/scan"), browser.one("#scan").send_keys(mac + "\n"))
+        spelled = [word.replace("001234AB45FF", "00:12:34:AB:45:FF") for word in words]
+        wait(f"{mac} is judged: {spelled}, and not {browser.text('.verdict')!r}",
+             lambda spelled=spelled: all(word in browser.text(".verdict") for word in spelled))
+        verdicts.append(browser.one(".verdict").value_of_css_property("background-color"))
+        browser.shot(name)
+        assert not contrasts(browser), contrasts(browser)
+    assert len(set(verdicts)) > 1, "colors differ with the verdict"
+    assert {"001234AB45FF", "001234AB4501"} <= {p["mac"] for p in ask("/api/phones")}
+    # One of no firmware family may not migrate at all.
+    browser.go("#/scan")
+    browser.one("#view-scan summary").click()
+    browser.one("#preset-model").send_keys("7906")
+    browser.one("#scan").send_keys("001234AB45EE\n")
+    wait("an ineligible model is said at once", lambda: "Not eligible" in browser.text(".verdict"))
+    browser.shot("scan-refused")
+
+
+def restarted(browser, bench):
+    """The server is killed and started under two tabs, and each goes on by itself."""
+    browser.open()
+    browser.driver.execute_script("window.kept = true")
+    before = ask("/api/phones")
+    bench.end(signal.SIGKILL)
+    wait("the page says that nobody answers", lambda: browser.text("#link") == "Not connected"
+         and "does not answer" in browser.text("#stale"))
+    assert browser.tile(before[0]["mac"]), "what was known stays in sight"
+    browser.shot("server-away")
+    with bench:
+        wait("the page is live again", lambda: browser.text("#link") == "Live" and not browser.one("#link").get_attribute("class").endswith("off"))
+        ask("/api/roster", b"MAC,location\n001234AB4577,Room 7\n")
+        wait("and shows what is new", lambda: "Room 7" in (browser.tile("001234AB4577") or {}).get("text", ""))
+        assert browser.driver.execute_script("return window.kept"), "without having been loaded again"
+        # A laptop that sleeps runs nothing: timers stand still, and its connections are dead when it wakes.
+        browser.driver.execute_cdp_cmd("Network.enable", {})
+        offline = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+        ask("/api/roster", b"MAC,location\n001234AB4577,Room 8\n")
+        browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**offline, "offline": False})
+        wait("after a sleep it is right again", lambda: "Room 8" in browser.tile("001234AB4577")["text"])
+
+
+def quiet(browser):
+    """Nothing was asked of anybody else, and the browser found nothing wrong with the page."""
+    outside = [url for url in browser.requests() if not url.startswith((ORIGIN, "about:", "data:"))]
+    assert not outside, f"a request left the box: {outside}"
+    complaints = browser.complaints()
+    assert not complaints, complaints
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "target"))
+    parser.add_argument("--shots", default=os.path.join(target, "page"), help="where screenshots go")
+    parser.add_argument("--only", default="", help="rehearsal or bench")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        print("SKIPPED: the page's tests need root, for a network namespace", file=sys.stderr)
+        sys.exit(1 if os.environ.get("CI") else 0)
+    alone()
+    shots = os.path.abspath(options.shots)
+    os.makedirs(shots, exist_ok=True)
+    passed = 0
+
+    def case(name, check, *arguments):
+        nonlocal passed
+        began = time.monotonic()
+        try:
+            check(*arguments)
+        except BaseException:
+            print(f"FAILED {name}")
+            browser.shot("failed")
+            raise
+        passed += 1
+        print(f"ok {name} ({time.monotonic() - began:.1f} s)", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        if options.only in ("", "rehearsal"):
+            rehearsal = Bench(folder, "rehearsal", "rehearse", "--phones", "24", "--page", "127.0.0.1:8080", "--speed", "20")
+            with rehearsal, Browser(ORIGIN, shots) as browser:
+                case("a rehearsal as it moves", moving, browser, shots)
+                quiet(browser)
+        if options.only in ("", "bench"):
+            config = (f'[bench]\ninterface = "staging"\naddress = "{ADDRESS}/24"\nstate = "{folder}/state"\n'
+                      '[dhcp]\non-foreign = "ignore"\n')
+            bench = Bench(folder, "bench", "serve", config=config)
+            with Browser(ORIGIN, shots) as browser:
+                with bench:
+                    case("files come into the library", files, browser, folder)
+                    case("a scanner's barcodes", scanner, browser)
+                    case("the server restarted under the page", restarted, browser, bench)
+                quiet(browser)
+    print(f"{passed} passed, 0 failed")
+
+
+if __name__ == "__main__":
+    main()
