@@ -26,9 +26,12 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
     })
 }
 
+/// The roster's name in the state folder.
+pub const ROSTER: &str = "roster.csv";
+
 /// The roster, and a line for each of its rows that cannot be used.
 pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
-    let path = state.join("roster.csv");
+    let path = state.join(ROSTER);
     let Some(bytes) = read(&path)? else {
         return Ok((Vec::new(), Vec::new()));
     };
@@ -39,7 +42,7 @@ pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
 
 /// Tells the roster's content from another without reading it: size, time and place on disk.
 pub fn roster_stamp(state: &Path) -> Option<(u64, SystemTime, u64)> {
-    let metadata = std::fs::metadata(state.join("roster.csv")).ok()?;
+    let metadata = std::fs::metadata(state.join(ROSTER)).ok()?;
     Some((metadata.len(), metadata.modified().ok()?, metadata.ino()))
 }
 

@@ -1,6 +1,7 @@
 //! What to enter in a call manager that steers Enterprise phones: for each phone and hop its load and this server as its
 //! load server, as a table for bulk administration and as requests of the Administrative XML interface (AXL).
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,10 @@ use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 
 use super::{Files, ahead, file_server, text, write, written};
-use crate::config::Config;
+use crate::config::{Config, MultiplatformSide};
 use crate::error::{Exit, Failure};
-use crate::status;
 use crate::view::{HoldCode, License, PhoneView, Stage};
+use crate::{home, status};
 
 /// A route has two hops on the Enterprise side, or three; files of an earlier export are looked for up to this one.
 const MOST_HOPS: usize = 8;
@@ -27,7 +28,8 @@ pub struct Plan {
 }
 
 /// Plans of the phones that a call manager can move, and the number of those that are held for another reason.
-pub fn plans(phones: &[PhoneView]) -> (Vec<Plan>, usize) {
+/// `may_cross` says of whom CDA is known to be ready, where that matters; others are led up to the crossing.
+pub fn plans(phones: &[PhoneView], may_cross: impl Fn(Mac) -> bool) -> (Vec<Plan>, usize) {
     let outside = |phone: &PhoneView| {
         let code = phone.hold.as_ref().map(|hold| hold.code);
         matches!(code, None | Some(HoldCode::WaitingOutside | HoldCode::NotAsking | HoldCode::NeedsRestart))
@@ -35,7 +37,10 @@ pub fn plans(phones: &[PhoneView]) -> (Vec<Plan>, usize) {
     let mut left_out = 0;
     let mut plans = Vec::new();
     for phone in phones.iter().filter(|phone| phone.stage != Stage::Done) {
-        let loads = ahead_of_crossing(phone);
+        let mut loads = ahead_of_crossing(phone);
+        if !may_cross(phone.mac) {
+            loads.pop();
+        }
         if loads.is_empty() && phone.route.is_empty() || !outside(phone) || phone.license == License::Absent {
             left_out += 1;
         } else if !loads.is_empty() {
@@ -65,7 +70,10 @@ fn ahead_of_crossing(phone: &PhoneView) -> Vec<LoadName> {
 
 /// Writes tables and requests, hop by hop.
 pub fn run(config: &Config, output: &Path, schema: &str) -> Result<(), Failure> {
-    let (plans, left_out) = plans(&status::phones(config)?);
+    let (roster, _) = home::roster(&config.bench.state)?;
+    let attested: BTreeSet<Mac> = roster.iter().filter(|entry| entry.cda).map(|entry| entry.mac).collect();
+    let cda = config.migration.multiplatform == MultiplatformSide::Cda;
+    let (plans, left_out) = plans(&status::phones(config)?, |mac| !cda || attested.contains(&mac));
     let server = file_server(config)?.address;
     let files = files(&plans, server, schema).map_err(|error| {
         Failure::new(Exit::Usage, error.to_string(), "name an AXL schema such as 14.0 with --schema")
@@ -153,7 +161,10 @@ mod tests {
             phone("001122334405", None, &[]),
             PhoneView { hold: Some(held), ..phone("001122334406", None, &[FLOOR, E2M, MPP]) },
         ];
-        let (plans, left_out) = plans(&phones);
+        let second: Mac = phones[1].mac;
+        let (waiting, _) = plans(&phones, |mac| mac != second);
+        assert_eq!(waiting.iter().map(|plan| plan.loads.len()).collect::<Vec<_>>(), [2]);
+        let (plans, left_out) = plans(&phones, |_| true);
         assert_eq!((plans.len(), left_out), (2, 2));
         let files: BTreeMap<String, Option<String>> = files(&plans, Ipv4Addr::new(10, 23, 45, 67), "14.0")
             .unwrap()

@@ -31,6 +31,8 @@ pub struct Player {
     pub listed_vid: Option<Vid>,
     /// The load it runs, if the roster has it.
     pub listed_load: Option<LoadName>,
+    /// The roster says that CDA has it assigned. Of others somebody says so when they wait for it.
+    pub attested: bool,
 }
 
 /// One phone of each model; or so many, over and over, the ineligible ones last.
@@ -56,6 +58,7 @@ pub fn made_up(
                 spec: spec(index, mac, model, vid, load, firmware),
                 listed_vid: Some(Vid(vid)),
                 listed_load: None,
+                attested: index % 2 == 0,
             })
         })
         .collect()
@@ -84,6 +87,7 @@ pub fn listed(
             spec: spec(index, entry.mac, model, vid, load, firmware),
             listed_vid: entry.vid,
             listed_load: entry.load.clone(),
+            attested: entry.cda,
         })
     };
     entries.iter().zip(1..).map(player).collect()
@@ -123,13 +127,14 @@ fn spec(index: u32, mac: Mac, model: &Model, vid: u8, load: LoadName, firmware: 
 }
 
 /// The roster that tells the appliance what these phones are.
-pub fn roster(players: &[Player]) -> String {
+pub fn roster<'a>(players: impl IntoIterator<Item = &'a Player>) -> String {
     let line = |player: &Player| {
         let vid = player.listed_vid.map(|vid| vid.to_string()).unwrap_or_default();
         let load = player.listed_load.as_ref().map(LoadName::to_string).unwrap_or_default();
-        format!("{},{},{vid},{load}\n", player.spec.mac, player.spec.model)
+        let cda = if player.attested { "yes" } else { "" };
+        format!("{},{},{vid},{load},{cda}\n", player.spec.mac, player.spec.model)
     };
-    players.iter().map(line).fold("MAC,model,vid,load\n".to_owned(), |roster, line| roster + &line)
+    players.into_iter().map(line).fold("MAC,model,vid,load,cda\n".to_owned(), |roster, line| roster + &line)
 }
 
 /// Phones differ in what is not known for certain, so that both ways are tried.

@@ -13,6 +13,8 @@ use crate::segment::Segment;
 /// Phones and appliance live in 127.0.0.0/8, where any address can be used without privilege.
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const NETWORK: Prefix = Prefix { address: SERVER, length: 8 };
+/// Where the user's configuration names no call manager.
+const CALL_MANAGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const POOL: Range = Range { first: Ipv4Addr::new(127, 10, 0, 1), last: Ipv4Addr::new(127, 10, 255, 254) };
 
 /// The user's configuration as far as it can be tried here: addresses become those of loopback, and nothing outside
@@ -28,6 +30,16 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
     config.migration.direction = scenario.direction;
     config.migration.enterprise = scenario.enterprise;
     config.migration.multiplatform = scenario.multiplatform;
+    if config.migration.call_managers.is_empty() {
+        config.migration.call_managers.push(CALL_MANAGER);
+    }
+    // Nobody here leads out: what phones get of these options they do not use.
+    for code in [3, 6, 42] {
+        let options = &mut config.dhcp.own.gives.options;
+        if options.iter().all(|(given, _)| *given != code) {
+            options.push((code, SERVER.octets().to_vec()));
+        }
+    }
     config.dhcp.enabled = true;
     config.dhcp.conflict_probe = false;
     config.dhcp.own.pool = vec![POOL];
@@ -73,6 +85,8 @@ pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>, speed: u32) -> Opt
         sip: appliance.bench.registrar_port(),
         server: SERVER,
         alias,
+        call_manager: None,
+        cda: None,
         speed,
     })
 }

@@ -50,7 +50,8 @@ pub fn at_target(state: &State, direction: Direction) -> bool {
     is_far(&state.memory.load, direction) && !state.memory.license_due
 }
 
-/// What is wrong with how a phone ended. One that holds a trust list has to stay: nobody here can sign for it.
+/// What is wrong with how a phone ended. One that holds a trust list cannot reach its target, unless its own call manager
+/// steers it: nobody else can sign for it.
 pub fn judge(
     player: &Player,
     state: &State,
@@ -64,7 +65,6 @@ pub fn judge(
     let done = stage == Stage::Done && at_target(state, direction);
     let excused = hold.is_some_and(|hold| hold.code == HoldCode::UnknownVid && player.listed_vid.is_none());
     let load = &state.memory.load;
-    let reachable = reachable && !player.spec.quirks.trust_list;
     if reachable && !done && !excused {
         wrong.push(match hold {
             Some(hold) => format!("could reach the target and is held on {load}: {}", hold.cause),

@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use transload_provision::documents::FileServer;
 use transload_provision::journey::HoldCode;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
 use super::folder::Folder;
 use super::lineup::{self, Player};
+use super::outside::Outside;
 use super::phone::{Doing, Phone, Wiring};
 use super::show::{self, Bars, Ending, Summary};
 use super::{loopback, no_folder, outcome};
 use crate::appliance::{Appliance, Opened};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
+use crate::home;
 use crate::report::Report;
 use crate::view::{PhoneView, Stage};
 
@@ -54,7 +57,7 @@ pub async fn perform(
     let began = Instant::now();
     let direction = config.migration.direction;
     let firmware = folder.firmware().map_err(|error| no_folder(&error))?;
-    let roster = folder.path().join("roster.csv");
+    let roster = folder.path().join(home::ROSTER);
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
     let speed = speed.unwrap_or(if players.len() > 200 { 20 } else { 60 });
@@ -63,8 +66,11 @@ pub async fn perform(
     let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;
+    let server = FileServer { address: appliance.bench.server(), port: appliance.bench.http_port() };
+    let mut outside = Outside::open(config, &players, server).await.map_err(|error| no_folder(&error))?;
+    let wiring = outside.wire(wiring);
     let (phones, ends) = tokio::select! {
-        ended = watch(&appliance, wiring, folder, &players, direction) => ended,
+        ended = watch(&appliance, wiring, folder, &players, direction, &mut outside) => ended,
         _ = tokio::signal::ctrl_c() => {
             appliance.stop().await;
             return Err(Failure::new(Exit::Act, "the rehearsal was interrupted", "run it again"));
@@ -80,8 +86,9 @@ pub async fn perform(
     let ending = |(player, (phone, end)): (Player, (&Phone, End))| {
         let state = phone.state.borrow().clone();
         let view = views.get(&player.spec.mac).cloned();
+        let trusted = !player.spec.quirks.trust_list || outside.signs();
         let reachable =
-            outcome::can_reach(&player, direction, &firmware, licensed.contains(&player.spec.mac));
+            trusted && outcome::can_reach(&player, direction, &firmware, licensed.contains(&player.spec.mac));
         let wrong = outcome::judge(&player, &state, view.as_ref(), direction, reachable);
         Ending { player, state, view, after: end.done, restarts: end.restarts, wrong }
     };
@@ -109,6 +116,7 @@ async fn watch(
     folder: &Folder,
     players: &[Player],
     direction: Direction,
+    outside: &mut Outside,
 ) -> (Vec<Phone>, Vec<End>) {
     let (began, speed) = (Instant::now(), wiring.speed);
     let bars = Bars::new(players);
@@ -123,6 +131,9 @@ async fn watch(
         // A file that goes while it is looked at is looked for again at the next turn.
         let _ = folder.follow();
         let views = by_mac(appliance.bench.phones());
+        if let Err(error) = outside.tend(&views, &mut phones) {
+            tracing::warn!(%error, "what has to be done outside could not be done");
+        }
         let states: Vec<_> =
             phones.iter().map(|phone| (phone.state.borrow().clone(), views.get(&phone.spec.mac))).collect();
         bars.update(&states);

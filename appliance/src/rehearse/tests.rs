@@ -5,7 +5,7 @@ use transload_provision::journey::HoldCode;
 use transload_provision::mac::Mac;
 
 use super::folder::Firmware;
-use super::show::Ending;
+use super::show::{Ending, Summary};
 use super::*;
 
 fn config(state: &Path) -> Config {
@@ -22,10 +22,20 @@ fn asked(scenario: &str) -> Result<Vec<String>, Exit> {
 }
 
 #[test]
-fn what_is_not_carried_or_no_scenario_is_wrong_use() {
-    assert_eq!(asked("all"), Ok(vec!["e2m/dhcp/dhcp".to_owned(), "m2e/dhcp".to_owned()]));
-    assert_eq!(asked("m2e/dhcp"), Ok(vec!["m2e/dhcp".to_owned()]));
-    for wrong in ["e2m/call-manager/cda", "m2e/cda", "e2m", ""] {
+fn the_six_scenarios_are_known_by_name() {
+    let names = [
+        "e2m/call-manager/cda",
+        "e2m/call-manager/dhcp",
+        "e2m/dhcp/cda",
+        "e2m/dhcp/dhcp",
+        "m2e/cda",
+        "m2e/dhcp",
+    ];
+    assert_eq!(asked("all"), Ok(names.map(str::to_owned).to_vec()));
+    for name in names {
+        assert_eq!(asked(name), Ok(vec![name.to_owned()]));
+    }
+    for wrong in ["e2m", "m2e/call-manager/dhcp", ""] {
         assert_eq!(asked(wrong), Err(Exit::Usage), "{wrong}");
     }
 }
@@ -286,4 +296,25 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
     assert!(refused.cause.contains("V15") && refused.cause.contains("11.3(3)"), "{refused:?}");
     let serial = performance.endings[0].view.as_ref().unwrap().serial.clone();
     assert_eq!(serial.as_ref(), Some(&performance.endings[0].player.spec.serial));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_others_steer_the_operator_does_what_is_asked_for_and_every_phone_arrives() {
+    let state = tempfile::tempdir().unwrap();
+    let config = config(state.path());
+    // Of one phone nothing is said to CDA before it waits; one runs a later load, and the roster says so.
+    let roster = "MAC,model,vid,load,cda\n00562B000001,8851,V05,,yes\n00562B000002,7841,V05,,\n\
+                  00562B000003,8865,V05,sip8845_65.12-5-1SR1-4,yes\n00562B000004,8821,V05,,\n";
+    let performance = performed(&config, "e2m/call-manager/cda", Some(roster)).await;
+    let Summary { done, held, failures, .. } = &performance.summary;
+    assert_eq!((*done, *held, failures.is_empty()), (3, 1, true), "{failures:?}");
+    for phone in &performance.phones[..3] {
+        let journal = phone.journal.to_string();
+        // Every document came from outside.
+        assert!(
+            journal.contains("call manager 127.0.0.2") && journal.contains("redirection service: "),
+            "{journal}"
+        );
+        assert!(!journal.contains("6970/SEP") && !journal.contains("3PCC.xml"), "{journal}");
+    }
 }

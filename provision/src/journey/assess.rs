@@ -127,10 +127,12 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
     };
     // The license "enables upgrade to requested firmware" (seed): who fetched it before the load
     // that he runs now, and runs that load, had it accepted.
-    let before_last_load =
-        journey.rounds.iter().rev().find(|round| Some(&round.load) == belief.load.as_ref()).is_some_and(
-            |round| first <= round.began && (direction == Direction::M2e || from_transition(belief)),
-        );
+    let last = journey.rounds.iter().rposition(|round| Some(&round.load) == belief.load.as_ref());
+    let before_last_load = last.is_some_and(|last| {
+        let from = last.checked_sub(1).map(|before| journey.rounds[before].load.kind());
+        let transition = from == Some(Kind::Transition(direction)) || from_transition(belief);
+        first <= journey.rounds[last].began && (direction == Direction::M2e || transition)
+    });
     let quiet = context.now - latest >= context.settings.timing.license;
     if on_target && (before_last_load || quiet) { LicenseState::Accepted } else { LicenseState::Fetched }
 }

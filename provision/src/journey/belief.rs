@@ -116,7 +116,9 @@ impl Belief {
             // A phone that fetched all of a crossing load is on the far side, whatever it sends.
             Claim::DhcpSays(side) => {
                 let fetched = self.strength >= Strength::Fetched && self.strength < Strength::Reported;
-                let crossed = fetched && self.load.is_some();
+                let latest = journey.rounds.iter().rev().find(|round| round.began < at);
+                let followed = latest.is_some_and(|round| round.load.kind().side() == side);
+                let crossed = fetched && self.load.is_some() && !followed;
                 if !crossed || self.side == Some(side) {
                     self.on(at, side, "its DHCP vendor class says so", journey);
                 }

@@ -32,7 +32,7 @@ pub(super) fn claims<'a>(
     if let Some(load) = told {
         claims.push((Time(0), Claim::Runs(load, Strength::Told, "the roster says so".into())));
     }
-    if let (Some(side), Some(at)) = (dhcp_side(journey), journey.dhcp_at) {
+    if let (Some(side), Some(at)) = (dhcp_side(journey).or_else(|| hinted_side(journey)), journey.dhcp_at) {
         claims.push((at, Claim::DhcpSays(side)));
     }
     for (at, report) in &journey.reports {
@@ -53,6 +53,7 @@ pub(super) fn claims<'a>(
             claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
         }
     }
+    claims.extend(settled_elsewhere(journey, library, timing, now));
     let release = release(journey, library);
     let page = &journey.page.loads;
     // Where its page was read after it was told, that tells, and silence nothing more.
@@ -86,6 +87,29 @@ pub(super) fn claims<'a>(
     }
     let says = |load| Claim::Runs(load, Strength::Page, "its own page says so".into());
     claims.extend(page.iter().map(|(at, load)| (*at, says(load))));
+    claims
+}
+
+/// A phone that others tell what to load, of which it is doubtful whether it had all of a load when it started again, has
+/// it if it does not ask for that load once more: who told it still does.
+fn settled_elsewhere<'a>(
+    journey: &'a Journey,
+    library: &Library,
+    timing: &Timing,
+    now: Time,
+) -> Vec<(Time, Claim<'a>)> {
+    let mut claims = Vec::new();
+    for (index, round) in journey.rounds.iter().enumerate() {
+        let Some(booted) = round.booted.filter(|_| !journey.was_told(round)) else { continue };
+        let next = journey.rounds.get(index + 1).map(|next| next.began);
+        let asked_here = journey.sightings.iter().map(|(seen, _)| *seen).find(|seen| *seen >= booted);
+        let heard = [next, asked_here, round.unwatched].into_iter().flatten().fold(now, Time::min);
+        let at = booted + timing.not_asking;
+        if heard >= at && fetched(round, library) == Fetch::Doubtful {
+            let why = format!("it fetched {}, started again and did not ask for it once more", round.load);
+            claims.push((at, Claim::Runs(&round.load, Strength::Settled, why)));
+        }
+    }
     claims
 }
 
@@ -146,6 +170,16 @@ pub(super) fn is_of(load: &LoadName, said: &str) -> bool {
 
 fn same_release(one: &Version, other: &Version) -> bool {
     (one.major, one.minor, one.micro) == (other.major, other.minor, other.micro)
+}
+
+/// The side that a request list hints at, where the phone sends no option 60 and has last fetched a load of that side.
+fn hinted_side(journey: &Journey) -> Option<Side> {
+    let hint = match client::request_list(&journey.request_list).filter(|_| journey.vendor_class.is_none())? {
+        Persona::Enterprise => Side::Enterprise,
+        _ => Side::Multiplatform,
+    };
+    let fetched = journey.rounds.iter().rev().find(|round| Some(round.began) < journey.dhcp_at)?;
+    (fetched.load.kind().side() == hint).then_some(hint)
 }
 
 /// The side that DHCP names by option 60; a request list alone is too weak to overrule anything.

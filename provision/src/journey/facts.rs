@@ -65,6 +65,9 @@ pub struct Round {
     pub broken: Option<String>,
     /// The boot that ended the round.
     pub booted: Option<Time>,
+    /// Since when the phone may have asked for the load once more without being seen.
+    #[serde(default)]
+    pub unwatched: Option<Time>,
 }
 
 impl Round {

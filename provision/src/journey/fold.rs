@@ -90,6 +90,9 @@ impl Journey {
                 for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
                     offer.unwatched.get_or_insert(*since);
                 }
+                if let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_some()) {
+                    round.unwatched.get_or_insert(*since);
+                }
             }
             Fact::Registered { report } => self.registered(at, report),
             Fact::Unregistered => self.registered = None,
@@ -256,6 +259,7 @@ impl Journey {
                 components: BTreeMap::new(),
                 broken: None,
                 booted: None,
+                unwatched: None,
             }),
         }
         drop_oldest(&mut self.rounds, KEPT);

@@ -166,9 +166,17 @@ impl Journey {
             .or_else(|| by_agent().and_then(|signal| signal.model))
     }
 
-    /// Whether a document is in the phone's hands to which it may answer, or has no need to.
+    /// Whether the phone's silence may tell something: a document is in its hands, or it has started again after a fetch
+    /// that somebody else told it of.
     pub fn awaits_answer(&self) -> bool {
-        self.offers.iter().any(Offer::awaits_answer)
+        let restarted =
+            |round: &Round| round.booted.is_some() && round.unwatched.is_none() && !self.was_told(round);
+        self.offers.iter().any(Offer::awaits_answer) || self.rounds.last().is_some_and(restarted)
+    }
+
+    /// Whether a document of ours led to a fetch.
+    fn was_told(&self, round: &Round) -> bool {
+        self.offers.iter().any(|offer| offer.load == round.load && offer.answered == Some(round.began))
     }
 
     /// Whether a document that says exactly this is in the phone's hands since its latest boot.

@@ -59,6 +59,12 @@ impl Life {
     /// HTTP port 6970 first, then TFTP (§3.1).
     async fn ask_server(&self, network: &Network, server: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
         let quirks = &self.spec.quirks;
+        if let Some((_, port)) = network.wiring.call_manager.filter(|(address, _)| *address == server) {
+            let answer = network.fetch_outside(port, name, sink).await;
+            self.journal
+                .add(Event::Asked { url: format!("call manager {server}, {name}"), answer: answer.clone() });
+            return answer;
+        }
         if quirks.http_first {
             let answer = network.fetch_6970(server, name, sink).await;
             self.journal

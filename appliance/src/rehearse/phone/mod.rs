@@ -59,6 +59,8 @@ pub struct Memory {
     pub licensed_from: Option<String>,
     /// The URL of an upgrade that failed; the same one is not tried again.
     pub failed_upgrade: Option<String>,
+    /// The redirection service has given it a profile.
+    pub redirected: bool,
     /// Its page is open; Enterprise firmware opens it when told to.
     pub page_open: bool,
     /// Components it has written.
@@ -135,6 +137,7 @@ impl Phone {
             license_due: false,
             licensed_from: None,
             failed_upgrade: None,
+            redirected: false,
             page_open: spec.load.kind().side() == Side::Multiplatform,
             components: BTreeSet::new(),
         };
@@ -254,6 +257,8 @@ impl Life {
             let (from, to) = (memory.load.kind(), load.kind());
             memory.inactive = Some(std::mem::replace(&mut memory.load, load.clone()));
             state.hops.push(load);
+            // After each hop to or from a transition load, phones reach out again (Phone Firmware Migration).
+            memory.redirected &= !truth::is_transition(from) && !truth::is_transition(to);
             if from.side() != to.side() {
                 // A crossing is a factory reset; what was licensed on the old side is of no use on the new one.
                 memory.license_due = to.side() == Side::Multiplatform && !truth::is_transition(to);
@@ -263,6 +268,7 @@ impl Life {
                 memory.authorized = None;
                 memory.licensed_from = None;
                 memory.failed_upgrade = None;
+                memory.redirected = false;
                 memory.page_open = to.side() == Side::Multiplatform;
                 self.journal.add(Event::FactoryReset);
             }

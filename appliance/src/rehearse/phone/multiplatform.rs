@@ -119,7 +119,7 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
         rules::choose(&rule).and_then(|url| Url::parse(&url)).into_iter().collect()
     };
     if candidates.is_empty() {
-        life.note("DHCP gives no place of a profile: would ask Cisco's redirection service".to_owned());
+        return redirected(life, network).await;
     }
     for url in candidates {
         let mut document = Vec::new();
@@ -135,6 +135,38 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
         }
     }
     parameter(life, "Resync_Fails_On_FNF").is_some_and(|value| value == "No")
+}
+
+/// Where DHCP gives no place of a profile, a phone asks Cisco's redirection service until it gets one, and then never
+/// again before it is reset (§8). The service expands macros once before the phone does (§6.1).
+async fn redirected(life: &Life, network: &Network) -> bool {
+    if life.memory(|memory| memory.redirected) {
+        return true;
+    }
+    let mut document = Vec::new();
+    let answer = match network.wiring.cda {
+        Some(port) => {
+            network
+                .fetch_outside(port, &life.spec.mac.to_string(), &mut |part| hold(&mut document, part))
+                .await
+        }
+        None => Answer::Unreachable,
+    };
+    life.journal.add(Event::Asked { url: "Cisco's redirection service".to_owned(), answer: answer.clone() });
+    let Answer::Got(_) = answer else { return false };
+    match xml::profile(&document) {
+        Ok(parameters) => {
+            life.change(|state| {
+                state.memory.parameters.extend(parameters);
+                state.memory.redirected = true;
+            });
+            true
+        }
+        Err(error) => {
+            life.note(format!("the profile of the redirection service: refused: {error}"));
+            false
+        }
+    }
 }
 
 /// Every place that DHCP's options stand for, in the order they are tried: 66, 160, 159, 150.

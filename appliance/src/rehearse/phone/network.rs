@@ -31,6 +31,10 @@ pub struct Wiring {
     pub server: Ipv4Addr,
     /// The address that the configuration gives the server; asking it is asking `server`.
     pub alias: Option<Ipv4Addr>,
+    /// A call manager's address, and the port of this machine at which its stand-in answers.
+    pub call_manager: Option<(Ipv4Addr, u16)>,
+    /// The port at which the stand-in of the redirection service answers.
+    pub cda: Option<u16>,
     /// How many times as fast as in reality the phone's time runs.
     pub speed: u32,
 }
@@ -166,6 +170,14 @@ impl Network {
             return Answer::Unreachable;
         };
         self.tftp(host, self.wiring.tftp_69, name, sink).await
+    }
+
+    /// Asks a stand-in of somebody outside, who speaks HTTP in place of whatever it really speaks.
+    pub async fn fetch_outside(&self, port: u16, name: &str, sink: Sink<'_>) -> Answer {
+        let host = self.wiring.server;
+        let url =
+            Url { scheme: Scheme::Http, host: host.to_string(), port: Some(port), path: format!("/{name}") };
+        self.http(host, &url, port, sink).await
     }
 
     async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> Answer {

@@ -193,3 +193,73 @@ fn cda_cannot_send_a_phone_past_the_transition_load() {
     bench.see(Fact::LoadsRefused { name: FLOOR.into() });
     assert!(waiting(&bench).cause.contains(FLOOR));
 }
+
+#[test]
+fn a_doubtful_fetch_is_settled_by_what_the_phone_does_next() {
+    let doubtful = || {
+        let mut bench = with_call_manager(&[OLD, FLOOR, E2M, MPP]);
+        bench.entry = listed("8851,V05,,");
+        bench.boot(ENTERPRISE_CLASS);
+        bench.see(Fact::LoadsGiven { load: load(FLOOR) });
+        // The boot component, the last of the list, it has already; or the fetch was cut off before it.
+        let name = format!("rootfs88xx.{}.sbn", FLOOR.split_once('.').unwrap().1);
+        bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+        bench.pass(60);
+        bench.boot(ENTERPRISE_CLASS);
+        bench
+    };
+    // It asks for nothing more.
+    let mut bench = doubtful();
+    bench.pass(100);
+    assert!(!bench.permits(E2M));
+    bench.pass(100);
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+    assert!(bench.permits(E2M));
+    // It asks once more.
+    let mut bench = doubtful();
+    bench.see(Fact::LoadsGiven { load: load(FLOOR) });
+    bench.pass(400);
+    assert!(!bench.permits(E2M));
+    // Nobody would have seen it ask.
+    let mut bench = doubtful();
+    let since = bench.now;
+    assert!(bench.journey.as_ref().unwrap().awaits_answer());
+    bench.pass(30);
+    bench.see(Fact::Unwatched { since });
+    bench.pass(400);
+    assert!(!bench.permits(E2M));
+    assert!(!bench.journey.as_ref().unwrap().awaits_answer());
+}
+
+#[test]
+fn a_phone_that_comes_up_on_the_side_of_what_it_fetched_last_is_there() {
+    for class in [Some(MPP_CLASS), None] {
+        let mut bench = with_cda(Direction::E2m, &[OLD, FLOOR, E2M, MPP]);
+        bench.entry = listed(&format!("8851,V05,{FLOOR},yes"));
+        bench.boot(ENTERPRISE_CLASS);
+        bench.reads(Side::Enterprise);
+        bench.see(Fact::LoadsGiven { load: load(E2M) });
+        let name = format!("rootfs88xx.{}.sbn", E2M.split_once('.').unwrap().1);
+        bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+        bench.pass(60);
+        let vendor_class = class.map(str::to_owned);
+        bench.see(Fact::Dhcp { boot: true, vendor_class, request_list: vec![1, 66, 150, 159, 160] });
+        let verdict = bench.verdict();
+        assert_eq!((verdict.load, verdict.steered_as), (Some(load(E2M)), Persona::Transition), "{class:?}");
+        // CDA sends it for its license and its load, of which it has a component already.
+        bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+        bench.see(Fact::LoadsGiven { load: load(MPP) });
+        let name = format!("rootfs88xx.{}.sbn", MPP.split_once('.').unwrap().1);
+        bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+        bench.pass(60);
+        let vendor_class = class.map(str::to_owned);
+        bench.see(Fact::Dhcp { boot: true, vendor_class, request_list: vec![1, 66, 150, 159, 160] });
+        bench.pass(200);
+        let verdict = bench.verdict();
+        assert_eq!(
+            (verdict.stage, verdict.license),
+            (Stage::Done, LicenseState::Accepted),
+            "{class:?} {verdict:?}"
+        );
+    }
+}

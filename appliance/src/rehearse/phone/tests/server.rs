@@ -52,6 +52,8 @@ impl Server {
             sip: None,
             server: Ipv4Addr::LOCALHOST,
             alias: None,
+            call_manager: None,
+            cda: None,
             speed,
         };
         tasks.spawn(serve_dhcp(dhcp, Arc::clone(&options)));

@@ -1,0 +1,204 @@
+//! Those outside the appliance in a rehearsal: a call manager, Cisco's redirection service (CDA), and the operator who enters
+//! there what `transload export` writes, and says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use transload_provision::documents::{self, FileServer};
+use transload_provision::load::{Direction, LoadName};
+use transload_provision::mac::Mac;
+
+use super::lineup::{self, Player};
+use super::phone::{Phone, Wiring};
+use crate::config::{Config, EnterpriseSide, MultiplatformSide};
+use crate::export::{call_manager, cda};
+use crate::view::{HoldCode, PhoneView};
+use crate::{atomic, home};
+
+/// How often the operator sees to one phone at one load.
+const PATIENCE: u32 = 3;
+
+/// The operator, and the two of them.
+pub struct Outside {
+    entered: Arc<Entered>,
+    players: Vec<Player>,
+    roster: PathBuf,
+    server: FileServer,
+    direction: Direction,
+    call_manager: Option<Ipv4Addr>,
+    cda: bool,
+    seen_to: BTreeMap<(Mac, LoadName), u32>,
+    /// Phones that were reset and still wait.
+    reset: BTreeSet<Mac>,
+    /// The service of both; it ends with this.
+    task: JoinHandle<()>,
+    port: u16,
+}
+
+/// What was entered in either of them.
+#[derive(Default)]
+struct Entered {
+    /// The load that the call manager names, by phone.
+    loads: Mutex<BTreeMap<Mac, LoadName>>,
+    /// The profile that CDA hands out, by phone.
+    profiles: Mutex<BTreeMap<Mac, String>>,
+    /// The product-specific part of every phone's record in the call manager.
+    product_specific: String,
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Outside {
+    /// Both of them on loopback, nothing entered yet. `server` is where phones reach the appliance.
+    pub async fn open(config: &Config, players: &[Player], server: FileServer) -> io::Result<Self> {
+        let migration = &config.migration;
+        let product_specific = documents::product_specific(server.address).map_err(io::Error::other)?;
+        let entered = Arc::new(Entered {
+            product_specific: String::from_utf8_lossy(&product_specific).into_owned(),
+            ..Entered::default()
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&entered));
+        let task = tokio::spawn(async move {
+            // It ends when the rehearsal does.
+            let _ = axum::serve(listener, router).await;
+        });
+        let steered =
+            migration.enterprise == EnterpriseSide::CallManager && migration.direction == Direction::E2m;
+        Ok(Self {
+            entered,
+            players: players.to_vec(),
+            roster: config.bench.state.join(home::ROSTER),
+            server,
+            direction: migration.direction,
+            call_manager: migration.call_managers.first().copied().filter(|_| steered),
+            cda: migration.multiplatform == MultiplatformSide::Cda,
+            seen_to: BTreeMap::new(),
+            reset: BTreeSet::new(),
+            task,
+            port,
+        })
+    }
+
+    /// How phones reach them.
+    pub fn wire(&self, wiring: Wiring) -> Wiring {
+        let call_manager = self.call_manager.map(|address| (address, self.port));
+        Wiring { call_manager, cda: self.cda.then_some(self.port), ..wiring }
+    }
+
+    /// Whether phones get configuration that is signed for their trust lists.
+    pub fn signs(&self) -> bool {
+        self.call_manager.is_some()
+    }
+
+    /// The operator looks at the phones, and does what has to be done outside for those that wait for it.
+    pub fn tend(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &mut [Phone]) -> io::Result<()> {
+        if self.call_manager.is_none() && !self.cda {
+            return Ok(());
+        }
+        let views: Vec<PhoneView> = views.values().cloned().collect();
+        let waiting: BTreeSet<Mac> = views
+            .iter()
+            .filter(|view| view.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::WaitingOutside))
+            .map(|view| view.mac)
+            .collect();
+        if self.cda {
+            self.assign(&views, &waiting)?;
+        }
+        self.reset.retain(|mac| waiting.contains(mac));
+        if self.call_manager.is_some() && !waiting.is_empty() {
+            self.enter(&views, &waiting, phones);
+        }
+        Ok(())
+    }
+
+    /// Assigns phones in CDA: those of whom the roster says so already, and those that wait, of whom it is said now. A
+    /// phone on its way to Enterprise firmware comes by CDA, and needs no word.
+    fn assign(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>) -> io::Result<()> {
+        let (redirections, _) = cda::redirections(views, self.direction);
+        let mut said = false;
+        for redirection in &redirections {
+            let profile = redirection.profile(self.server).map_err(io::Error::other)?;
+            let profile = String::from_utf8_lossy(&profile).into_owned();
+            for player in self.players.iter_mut().filter(|player| redirection.macs.contains(&player.spec.mac))
+            {
+                let mac = player.spec.mac;
+                let new = !player.attested && waiting.contains(&mac);
+                player.attested |= new;
+                said |= new;
+                if player.attested || self.direction == Direction::M2e {
+                    locked(&self.entered.profiles).entry(mac).or_insert_with(|| profile.clone());
+                }
+            }
+        }
+        if said && self.direction == Direction::E2m {
+            atomic::write(&self.roster, lineup::roster(&self.players).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Enters the next load of all phones that wait for it, as one bulk change, and resets them.
+    fn enter(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>, phones: &mut [Phone]) {
+        let attested: BTreeSet<Mac> =
+            self.players.iter().filter(|player| player.attested).map(|player| player.spec.mac).collect();
+        let (plans, _) = call_manager::plans(views, |mac| !self.cda || attested.contains(&mac));
+        for plan in plans.iter().filter(|plan| waiting.contains(&plan.mac)) {
+            if self.reset.contains(&plan.mac) {
+                continue;
+            }
+            let Some(load) = plan.loads.first() else { continue };
+            let times = self.seen_to.entry((plan.mac, load.clone())).or_default();
+            *times += 1;
+            if *times > PATIENCE {
+                continue;
+            }
+            locked(&self.entered.loads).insert(plan.mac, load.clone());
+            if let Some(phone) = phones.iter_mut().find(|phone| phone.spec.mac == plan.mac) {
+                phone.restart();
+                self.reset.insert(plan.mac);
+            }
+        }
+    }
+}
+
+/// A call manager has configuration for each of its phones; CDA has a profile for those assigned.
+async fn answer(State(entered): State<Arc<Entered>>, uri: Uri) -> Result<String, StatusCode> {
+    let name = uri.path().trim_start_matches('/');
+    let found = if let Ok(mac) = name.parse::<Mac>() {
+        // CDA expands macros once before the phone does.
+        let profile = locked(&entered.profiles).get(&mac).cloned();
+        profile.map(|profile| profile.replace("$MAU", &mac.to_string()).replace("$$", "$"))
+    } else {
+        let name = name.trim_end_matches(".sgn").strip_suffix(".cnf.xml");
+        let mac = name.and_then(|name| name.strip_prefix("SEP")?.parse::<Mac>().ok());
+        mac.map(|mac| configuration(locked(&entered.loads).get(&mac), &entered.product_specific))
+    };
+    found.ok_or(StatusCode::NOT_FOUND)
+}
+
+/// As far as a virtual phone reads it.
+fn configuration(load: Option<&LoadName>, product_specific: &str) -> String {
+    match load {
+        Some(load) => {
+            format!("<device><loadInformation>{load}</loadInformation>{product_specific}</device>")
+        }
+        None => "<device><versionStamp>1</versionStamp></device>".to_owned(),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
