@@ -132,7 +132,12 @@ impl Opened {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
-        let desk = Arc::new(admin::Desk { bench: Arc::clone(&bench), live: admin::events::Live::new() });
+        let desk = Arc::new(admin::Desk {
+            bench: Arc::clone(&bench),
+            live: admin::events::Live::new(),
+            segments: Arc::clone(&segments),
+            state: config.bench.state.clone(),
+        });
         tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
         tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));
         let hook = config.hooks.restart.clone();
@@ -312,7 +317,7 @@ fn start_dhcp(
         policy: Arc::clone(bench) as _,
         journal: Arc::clone(bench) as _,
         clock: Arc::new(move || clock.now().0),
-        observer: Arc::new(move |event| observer.dhcp_event(event)),
+        observer: Arc::new(move |event, took| observer.dhcp_event(event, took)),
     };
     DhcpServer::start(setup).map(|server| Some(Arc::new(server))).map_err(|error| match error {
         StartError::Config(error) => cannot_lease(&error),

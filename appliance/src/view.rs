@@ -124,34 +124,10 @@ mod tests {
 
     #[test]
     fn the_word_shown_is_the_word_in_the_json() {
-        use HoldCode as Code;
-        for code in [
-            Code::NotEligible,
-            Code::UnknownVid,
-            Code::NoLicense,
-            Code::FirmwareMissing,
-            Code::FirmwareDamaged,
-            Code::NoRoute,
-            Code::TrustList,
-            Code::NotListed,
-            Code::NeedsRestart,
-            Code::NotAsking,
-            Code::WaitingOutside,
-            Code::Operator,
-            Code::ForeignDhcp,
-            Code::Failed,
-        ] {
+        for code in HoldCode::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
-        for stage in [
-            Stage::Absent,
-            Stage::Seen,
-            Stage::Moving,
-            Stage::Crossing,
-            Stage::Done,
-            Stage::Held,
-            Stage::Stuck,
-        ] {
+        for stage in Stage::ALL {
             assert_eq!(serde_json::to_value(stage).unwrap(), stage.as_str());
         }
     }

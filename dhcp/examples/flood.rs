@@ -109,7 +109,7 @@ async fn loopback(leases: u32) {
         policy: Arc::new(Phones),
         journal: Arc::new(Forgetful),
         clock: Arc::new(|| 1_000_000),
-        observer: Arc::new(|_| {}),
+        observer: Arc::new(|_, _| {}),
     })
     .unwrap();
     let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();

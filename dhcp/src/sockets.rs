@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IoSliceMut, PipeReader};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
@@ -133,7 +134,9 @@ pub(crate) struct Door {
 }
 
 /// A datagram that came in.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Received {
+    pub(crate) at: Instant,
     pub(crate) length: usize,
     pub(crate) source: SocketAddrV4,
     pub(crate) unicast: bool,
@@ -210,7 +213,8 @@ impl Door {
         });
         let source = message.address.map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
         let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
-        Ok(Received { length: if whole { message.bytes } else { 0 }, source, unicast: to_us })
+        let length = if whole { message.bytes } else { 0 };
+        Ok(Received { at: Instant::now(), length, source, unicast: to_us })
     }
 
     /// How a datagram came in, for the engine. On loopback nothing is broadcast.

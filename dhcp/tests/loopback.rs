@@ -93,7 +93,7 @@ fn config() -> Config {
 
 fn start(disk: &Arc<Disk>) -> (Server, SocketAddrV4, mpsc::UnboundedReceiver<Event>) {
     let (events, observed) = mpsc::unbounded_channel();
-    let (server, address) = start_telling(disk, Arc::new(move |event| _ = events.send(event.clone())));
+    let (server, address) = start_telling(disk, Arc::new(move |event, _| _ = events.send(event.clone())));
     (server, address, observed)
 }
 
@@ -223,7 +223,7 @@ async fn what_a_slow_disk_held_back_does_not_leave_in_one_burst() {
     let left = Arc::new(Mutex::new(Vec::new()));
     let observer = {
         let left = Arc::clone(&left);
-        move |event: &Event| {
+        move |event: &Event, _: Duration| {
             if event.outcome == Outcome::Acknowledged {
                 left.lock().unwrap().push(Instant::now());
             }
@@ -339,7 +339,7 @@ async fn a_port_in_use_is_said_so() {
         policy: Arc::new(Phones),
         journal: Arc::new(Shared(disk)),
         clock: Arc::new(|| 0),
-        observer: Arc::new(|_| {}),
+        observer: Arc::new(|_, _| {}),
     });
     let error = second.err().expect("an error").to_string();
     assert!(error.contains("in use"), "{error}");

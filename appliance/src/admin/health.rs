@@ -3,25 +3,45 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Desk;
+use crate::health::{Trouble, troubles};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::new().routes(routes!(healthz))
 }
 
 #[derive(Serialize, ToSchema)]
-struct Health {
-    /// `ok`.
-    status: &'static str,
+#[serde(rename_all = "lowercase")]
+enum Condition {
+    Ok,
+    Failing,
 }
 
-/// Whether the bench is well.
-#[utoipa::path(get, path = "/healthz", tag = "bench", responses((status = 200, body = Health)))]
-async fn healthz() -> Json<Health> {
-    Json(Health { status: "ok" })
+#[derive(Serialize, ToSchema)]
+struct Health {
+    status: Condition,
+    /// What keeps phones from being served; empty where all is well.
+    problems: Vec<Trouble>,
+}
+
+/// Whether phones are served: the ledger can be written, the interface stands, doors are open, no other DHCP server is
+/// about, and the disk has room.
+#[utoipa::path(get, path = "/healthz", tag = "bench", responses(
+    (status = 200, description = "All is well", body = Health),
+    (status = 503, description = "Something keeps phones from being served", body = Health)))]
+async fn healthz(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Health>) {
+    let problems = troubles(&desk.bench, &desk.segments, &desk.state);
+    let (code, status) = if problems.is_empty() {
+        (StatusCode::OK, Condition::Ok)
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Condition::Failing)
+    };
+    (code, Json(Health { status, problems }))
 }

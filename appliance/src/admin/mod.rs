@@ -5,9 +5,11 @@
 mod access;
 pub mod events;
 mod extract;
+mod filter;
 mod health;
 mod library;
 mod live;
+mod metrics;
 mod openapi;
 mod operate;
 mod page;
@@ -19,6 +21,7 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -30,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::bench::Bench;
 use crate::doors::connections::{self, Limits};
+use crate::segment::Segments;
 use access::Access;
 use events::Live;
 use problem::Problem;
@@ -43,6 +47,10 @@ pub struct Desk {
     pub bench: Arc<Bench>,
     /// Those who watch.
     pub live: Arc<Live>,
+    /// What serves phones.
+    pub segments: Arc<Segments>,
+    /// The state folder.
+    pub state: PathBuf,
 }
 
 /// All that is served, with its description. Another area is one more line here.
@@ -54,6 +62,7 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
         .merge(library::routes())
         .merge(report::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(page::routes())
         .merge(events::routes())
         .merge(upload::routes())

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
+use transload_provision::mac::Mac;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Desk;
-use super::extract::OfPhone;
+use super::extract::{Asked, OfPhone};
+use super::filter::Filter;
 use super::problem::Problem;
 use crate::bench::explain::Explanation;
 use crate::view::{PhoneDetail, PhoneView};
@@ -18,10 +21,25 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::new().routes(routes!(phones)).routes(routes!(phone)).routes(routes!(explain))
 }
 
-/// The phones, those seen and those listed, by MAC.
-#[utoipa::path(get, path = "/api/phones", tag = "phones", responses((status = 200, body = [PhoneView])))]
-async fn phones(State(desk): State<Arc<Desk>>) -> Json<Vec<PhoneView>> {
-    Json(desk.bench.phones())
+/// The phones, those seen and those listed, by MAC. All of them, unless the query says which and how many.
+#[utoipa::path(get, path = "/api/phones", tag = "phones", params(Filter), responses((status = 200, body = [PhoneView],
+    headers(("Link" = String, description = "Where more follow: the next page, `rel=next` (RFC 8288)")))))]
+async fn phones(
+    State(desk): State<Arc<Desk>>,
+    RawQuery(query): RawQuery,
+    Asked(filter): Asked<Filter>,
+) -> impl IntoResponse {
+    let (page, more) = filter.page(desk.bench.phones());
+    let last = page.last().filter(|_| more).map(|phone| phone.mac);
+    let next = last.and_then(|last| next_page(query.as_deref().unwrap_or_default(), last));
+    (next.map(|next| AppendHeaders([(header::LINK, next)])), Json(page))
+}
+
+/// The same question, from behind a phone on.
+fn next_page(query: &str, last: Mac) -> Option<HeaderValue> {
+    let kept = query.split('&').filter(|part| !part.starts_with("after="));
+    let asked: Vec<String> = kept.map(str::to_owned).chain([format!("after={last}")]).collect();
+    HeaderValue::try_from(format!("</api/phones?{}>; rel=\"next\"", asked.join("&"))).ok()
 }
 
 /// One phone.

@@ -25,7 +25,7 @@ const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n0012
 /// An appliance with two listed phones, and one more listener for its admin plane.
 struct Lab {
     state: TempDir,
-    _appliance: Appliance,
+    appliance: Appliance,
     address: SocketAddr,
 }
 
@@ -42,12 +42,17 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let desk = Arc::new(Desk { bench: Arc::clone(&appliance.bench), live: Live::new() });
+    let desk = Arc::new(Desk {
+        bench: Arc::clone(&appliance.bench),
+        live: Live::new(),
+        segments: Arc::clone(&appliance.segments),
+        state: state.path().to_owned(),
+    });
     events::keep(&desk, CancellationToken::new());
     let router = router(desk, Access::new(token, loopback));
     let service = move |_| TowerToHyperService::new(router.clone());
     tokio::spawn(connections::serve(listener, Limits::default(), CancellationToken::new(), service));
-    Lab { state, _appliance: appliance, address }
+    Lab { state, appliance, address }
 }
 
 async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {
@@ -74,6 +79,13 @@ async fn phones_are_shown_as_the_contract_has_them() {
     assert_eq!(body.as_array().unwrap().len(), 2);
     let expected = &body[0];
     assert_eq!((&expected["mac"], &expected["location"]), (&json!("001234AB45DE"), &json!("Room 1")));
+    let (_, head, body) = get(address, "/api/phones?after=000000000000&limit=1&stage=absent", "").await;
+    assert_eq!(body, json!([expected]));
+    let next = "</api/phones?limit=1&stage=absent&after=001234ab45de>; rel=\"next\"";
+    assert!(head.contains(next), "{head}");
+    let (_, head, body) = get(address, "/api/phones?limit=1&after=001234AB45DE", "").await;
+    assert!(body[0]["mac"] == "001234AB45DF" && !head.contains("\r\nlink:"), "{head}{body}");
+    assert_eq!(get(address, "/api/phones?stage=dancing", "").await.0, 400);
     for spelling in ["001234AB45DE", "00:12:34:ab:45:de", "SEP001234AB45DE"] {
         let (status, _, detail) = get(address, &format!("/api/phones/{spelling}"), "").await;
         assert_eq!((status, &detail["stage"], &detail["missing"]), (200, &json!("absent"), &json!([])));
@@ -283,4 +295,31 @@ async fn the_report_is_written_as_it_is_asked_for_and_the_page_runs_nothing() {
         let (status, head, _) = get(lab.address, &format!("/api/report?{wrong}"), "").await;
         assert!(status == 400 && head.contains("problem+json"), "{wrong}: {head}");
     }
+}
+
+#[tokio::test]
+async fn health_and_figures_tell_the_same() {
+    let lab = open(None, true).await;
+    let (status, _, body) = get(lab.address, "/healthz", "").await;
+    assert_eq!((status, body), (200, json!({"status": "ok", "problems": []})));
+    assert!(figure(lab.address, "transload_problems ").await < 0.5);
+    assert!((figure(lab.address, "transload_phones{stage=\"absent\"} ").await - 2.0).abs() < 0.5);
+    assert!(figure(lab.address, "transload_process_resident_memory_bytes ").await > 1e6);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let started = figure(lab.address, "transload_process_start_time_seconds ").await;
+    assert!(started < now + 2.0 && now - 3600.0 < started, "{started}, {now}");
+    lab.appliance.bench.set_foreign_dhcp(std::net::Ipv4Addr::LOCALHOST, Some("10.23.45.9".into()));
+    let (status, _, body) = get(lab.address, "/healthz", "").await;
+    let said = body["problems"][0].to_string();
+    assert!(status == 503 && body["status"] == "failing" && said.contains("10.23.45.9"), "{body}");
+    assert!(figure(lab.address, "transload_problems ").await > 0.5);
+}
+
+async fn figure(address: SocketAddr, name: &str) -> f64 {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let line = answer.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_else(|| panic!("no {name} in {answer}")).parse().unwrap()
 }

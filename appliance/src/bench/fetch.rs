@@ -58,8 +58,11 @@ impl Plane for Bench {
         if let (Served::Busy, Some(mac)) = (&served, phone) {
             self.withdraw(mac);
         }
+        self.metrics.request(fetch.door, &served);
         let tracker = match &served {
-            Served::File(file) if !fetch.head_only => Tracker::new(self, phone, file.name.clone(), file.size),
+            Served::File(file) if !fetch.head_only => {
+                Tracker::new(self, phone, fetch.door, file.name.clone(), file.size)
+            }
             _ => Tracker::idle(self),
         };
         (served, tracker)

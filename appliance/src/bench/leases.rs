@@ -1,11 +1,14 @@
 //! What DHCP tells of phones, and what phones are told by DHCP.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Weak;
+use std::time::Duration;
 
 use transload_dhcp::MessageType;
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
-use transload_dhcp::lease::{ClientKey, LeaseRecord};
+use transload_dhcp::lease::{ClientKey, LeaseRecord, LeaseState};
 use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
 use transload_provision::client;
 use transload_provision::documents::FileServer;
@@ -222,7 +225,8 @@ impl Bench {
     }
 
     /// Takes in what came of a DHCP message.
-    pub fn dhcp_event(&self, event: &Event) {
+    pub fn dhcp_event(&self, event: &Event, took: Duration) {
+        self.metrics.dhcp(event, took);
         let (mac, address) = (Mac(event.mac), event.address);
         self.remember(mac, event);
         match (&event.outcome, address) {
@@ -250,6 +254,29 @@ impl Bench {
             }
             _ => {}
         }
+    }
+
+    /// How many addresses are leased, and what became of the other leases.
+    pub fn leases(&self) -> BTreeMap<&'static str, f64> {
+        let mut count =
+            BTreeMap::from(["bound", "expired", "released", "declined"].map(|state| (state, 0.0)));
+        let now = self.now().0;
+        let server = self.dhcp.get().and_then(Weak::upgrade);
+        for lease in server.iter().flat_map(|server| server.leases()) {
+            let state = match lease.state {
+                LeaseState::Bound if lease.is_bound(now) => "bound",
+                LeaseState::Bound => "expired",
+                LeaseState::Released => "released",
+                LeaseState::Declined => "declined",
+            };
+            *count.entry(state).or_default() += 1.0;
+        }
+        count
+    }
+
+    /// Datagrams that the DHCP server did not handle: those that were no DHCP messages, and those that were too many.
+    pub fn unobserved(&self) -> (u64, u64) {
+        self.dhcp.get().and_then(Weak::upgrade).map_or((0, 0), |server| server.unobserved())
     }
 
     /// Leases that outlived a restart tell who asks from where.

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -18,8 +17,9 @@ use transload_provision::time::Time;
 
 use crate::clock::Clock;
 use crate::config::Given;
-use crate::ledger::{Ledger, Restored};
+use crate::ledger::{Commits, Ledger, Restored};
 use crate::library::{LibraryView, LicenseUse, Shelf};
+use crate::metrics::Metrics;
 use crate::view::{PhoneDetail, PhoneView};
 
 pub mod explain;
@@ -77,8 +77,7 @@ pub struct Bench {
     clock: Clock,
     ledger: Ledger,
     state: Mutex<State>,
-    /// Bytes that phones took.
-    sent: AtomicU64,
+    metrics: Metrics,
     /// Who knows the leases.
     dhcp: OnceLock<Weak<DhcpServer>>,
     /// Something is in the state's `changes`.
@@ -164,7 +163,7 @@ impl Bench {
         let bench = Arc::new(Self {
             clock,
             ledger,
-            sent: AtomicU64::new(0),
+            metrics: Metrics::default(),
             dhcp: OnceLock::new(),
             changed: Notify::new(),
             state: Mutex::new(State {
@@ -324,6 +323,21 @@ impl Bench {
             None => _ = state.foreign_dhcp.remove(&at),
         }
         state.look_at_all(self.now());
+    }
+
+    /// Other DHCP servers, by our address on their segment.
+    pub fn foreign_dhcp(&self) -> BTreeMap<Ipv4Addr, String> {
+        self.state().foreign_dhcp.clone()
+    }
+
+    /// What was counted since the program started.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// How the ledger's commits went.
+    pub fn ledger(&self) -> &Commits {
+        self.ledger.commits()
     }
 
     /// The bench's own address, for what is told to no phone in particular.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use transload_provision::estimate::{self, Standing};
@@ -72,12 +71,7 @@ impl Bench {
 
     /// Bytes that phones took since the program started.
     pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Counts bytes that a phone took.
-    pub(super) fn count_sent(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.metrics.sent()
     }
 }
 

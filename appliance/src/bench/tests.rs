@@ -13,7 +13,7 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use super::record::{NEWCOMERS_KEPT, PHONES_KEPT, take_in};
 use super::*;
-use crate::doors::{Fetch, Plane, Served, Track};
+use crate::doors::{Door, Fetch, Plane, Served, Track};
 use crate::rehearse::lookalike;
 use crate::view::{HoldCode, Stage};
 
@@ -95,7 +95,14 @@ impl Lab {
     async fn fetch(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> (Served, Tracker) {
         let peer = (from, 40_000).into();
         let local = Ipv4Addr::new(10, 23, 45, 67);
-        let fetch = Fetch { peer, local, path: path.to_owned(), user_agent: agent, head_only: false };
+        let fetch = Fetch {
+            door: Door::Http,
+            peer,
+            local,
+            path: path.to_owned(),
+            user_agent: agent,
+            head_only: false,
+        };
         self.bench.fetch(fetch).await
     }
 

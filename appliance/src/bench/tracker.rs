@@ -7,7 +7,8 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::Bench;
-use crate::doors::Track;
+use crate::doors::{Door, Track};
+use crate::metrics;
 
 /// Progress is taken into the journey each time this many bytes have moved.
 const STRIDE: u64 = 256 * 1024;
@@ -26,6 +27,7 @@ struct Transfer {
     size: u64,
     asked: Time,
     stretch: Mutex<Stretch>,
+    counted: metrics::Transfer,
 }
 
 /// What has been sent: from its first byte to one past its last, and how much of it the journey knows.
@@ -43,9 +45,16 @@ impl std::fmt::Debug for Bench {
 }
 
 impl Tracker {
-    pub(super) fn new(bench: &Arc<Bench>, phone: Option<Mac>, name: String, size: u64) -> Self {
+    pub(super) fn new(bench: &Arc<Bench>, phone: Option<Mac>, door: Door, name: String, size: u64) -> Self {
         let asked = bench.now();
-        let of = phone.map(|mac| Transfer { mac, name, size, asked, stretch: Mutex::default() });
+        let of = phone.map(|mac| Transfer {
+            mac,
+            name,
+            size,
+            asked,
+            stretch: Mutex::default(),
+            counted: bench.metrics.transfer(door),
+        });
         Self { bench: Arc::clone(bench), of }
     }
 
@@ -62,6 +71,7 @@ impl Tracker {
         let mut sent = transfer.stretch();
         sent.to = sent.to.min(transfer.size.saturating_sub(1));
         self.bench.ended(transfer.mac, vec![transfer.fetched(sent), broken]);
+        transfer.counted.ended(false);
     }
 }
 
@@ -70,7 +80,7 @@ impl Track for Tracker {
         let Some(transfer) = &self.of else { return };
         let mut stretch = transfer.stretch.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = *stretch.from.get_or_insert(from);
-        self.bench.count_sent(to.saturating_sub(stretch.to.max(from)));
+        transfer.counted.took(to.saturating_sub(stretch.to.max(from)));
         stretch.to = stretch.to.max(to);
         if stretch.to - begin >= stretch.told + STRIDE {
             stretch.told = stretch.to - begin;
@@ -82,6 +92,7 @@ impl Track for Tracker {
     fn finish(mut self) {
         if let Some(transfer) = self.of.take() {
             self.bench.ended(transfer.mac, vec![transfer.fetched(transfer.stretch())]);
+            transfer.counted.ended(true);
         }
     }
 

@@ -21,9 +21,30 @@ pub mod sip;
 pub mod tftp;
 mod wire;
 
+/// A way to files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// TFTP.
+    Tftp,
+    /// HTTP.
+    Http,
+}
+
+impl Door {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tftp => "tftp",
+            Self::Http => "http",
+        }
+    }
+}
+
 /// A request for a file, as a door took it in.
 #[derive(Debug, Clone)]
 pub struct Fetch {
+    /// Which way it came.
+    pub door: Door,
     /// Who asks.
     pub peer: SocketAddr,
     /// The address of ours that it asked at.

@@ -14,7 +14,7 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, Turn};
 
 use super::rate::{PIECE, Rate};
-use super::{Fetch, Plane, Served, Track};
+use super::{Door, Fetch, Plane, Served, Track};
 
 /// The plane as a TFTP server at one address sees it.
 pub struct Files<P> {
@@ -29,7 +29,14 @@ pub struct Files<P> {
 impl<P: Plane> Source for Files<P> {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
         Box::pin(async move {
-            let fetch = Fetch { peer, local: self.local, path: name, user_agent: None, head_only: false };
+            let fetch = Fetch {
+                door: Door::Tftp,
+                peer,
+                local: self.local,
+                path: name,
+                user_agent: None,
+                head_only: false,
+            };
             let (served, tracker) = self.plane.fetch(fetch).await;
             let (bytes, size) = match served {
                 Served::NotFound => return Err(Refusal::NotFound),

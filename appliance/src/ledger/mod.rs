@@ -17,13 +17,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
 use transload_dhcp::lease::LeaseRecord;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use crate::error::{Exit, Failure};
+use crate::metrics;
 use queue::{Job, Queue};
 
 /// One thing to remember.
@@ -123,6 +127,32 @@ impl From<LedgerError> for Failure {
     }
 }
 
+/// How the ledger's commits went.
+#[derive(Debug, Clone)]
+pub struct Commits {
+    /// What each took, in seconds.
+    pub took: Histogram,
+    /// Those that failed.
+    pub failed: Counter,
+    /// Why the last one failed; `None` where it did not.
+    failing: Arc<Mutex<Option<CommitFailed>>>,
+}
+
+impl Commits {
+    /// Why the last one failed, if it did.
+    pub fn failing(&self) -> Option<CommitFailed> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, took: Duration, result: &Result<(), CommitFailed>) {
+        self.took.observe(took.as_secs_f64());
+        if result.is_err() {
+            self.failed.inc();
+        }
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = result.clone().err();
+    }
+}
+
 /// Called by the writer with the outcome of a commit.
 pub type Done = Box<dyn FnOnce(Result<(), CommitFailed>) + Send>;
 
@@ -130,6 +160,7 @@ pub type Done = Box<dyn FnOnce(Result<(), CommitFailed>) + Send>;
 #[derive(Debug)]
 pub struct Ledger {
     queue: Arc<Queue>,
+    commits: Commits,
     /// Gone once closed.
     writer: Mutex<Option<JoinHandle<Result<(), CommitFailed>>>>,
 }
@@ -143,14 +174,22 @@ impl Ledger {
         let (connection, restored) = schema::open(path)?;
         let path = path.to_owned();
         let queue = Arc::new(Queue::default());
+        let commits =
+            Commits { took: metrics::latencies(), failed: Counter::default(), failing: Arc::default() };
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn({
                 let (path, queue, high_water) = (path.clone(), Arc::clone(&queue), restored.high_water);
-                move || writer::run(connection, &path, high_water, &queue)
+                let commits = commits.clone();
+                move || writer::run(connection, &path, high_water, &queue, &commits)
             })
             .map_err(|error| LedgerError::Refused { path, cause: error.to_string() })?;
-        Ok((Self { queue, writer: Mutex::new(Some(thread)) }, restored))
+        Ok((Self { queue, commits, writer: Mutex::new(Some(thread)) }, restored))
+    }
+
+    /// How commits went.
+    pub fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// Hands the records over; never blocks. They go to disk together or not at all, after those of earlier calls.

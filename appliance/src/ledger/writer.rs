@@ -9,7 +9,7 @@ use transload_provision::time::Time;
 
 use super::queue::{Job, Queue, Work};
 use super::schema::{self, key};
-use super::{CommitFailed, Record};
+use super::{CommitFailed, Commits, Record};
 
 /// Works until the queue is closed and empty, then closes the file.
 pub(super) fn run(
@@ -17,6 +17,7 @@ pub(super) fn run(
     path: &Path,
     mut high_water: Time,
     queue: &Queue,
+    commits: &Commits,
 ) -> Result<(), CommitFailed> {
     let long_ago = Instant::now().checked_sub(Duration::from_secs(1));
     let mut last = long_ago.unwrap_or_else(Instant::now);
@@ -42,6 +43,7 @@ pub(super) fn run(
             high_water = latest;
         }
         let result = result.map(|_| ()).map_err(|error| failed(path, &error));
+        commits.count(last.elapsed(), &result);
         if let Err(error) = &result {
             tracing::error!(%error, appends = batch.len(), "nothing that depends on these records is answered");
         }

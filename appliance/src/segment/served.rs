@@ -14,6 +14,7 @@ use crate::config::values::Prefix;
 use crate::config::{Config, Served};
 use crate::doors::{rate::Rate, sip::Boards};
 use crate::error::Failure;
+use crate::health::Trouble;
 
 /// The segments of a running appliance.
 pub struct Segments {
@@ -89,6 +90,20 @@ impl Segments {
     /// The registrars of all segments.
     pub fn boards(&self) -> Boards<Bench> {
         self.shared.boards.clone()
+    }
+
+    /// What keeps phones of a segment from being served.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let sites: Vec<_> = self
+            .sites()
+            .iter()
+            .map(|site| (site.segment.clone(), site.doors.is_some(), site.leased))
+            .collect();
+        let leases = self.dhcp.is_some();
+        sites
+            .iter()
+            .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
+            .collect()
     }
 
     /// Until a door has closed by itself, which none should.
@@ -213,4 +228,25 @@ fn links(sites: &[Site]) -> Vec<Link> {
 /// The networks of segments, as far as they stand.
 pub fn networks<'a>(standings: impl Iterator<Item = Option<&'a Standing>>) -> Vec<Option<Prefix>> {
     standings.map(|standing| standing.map(|standing| standing.network)).collect()
+}
+
+fn trouble(segment: &Segment, open: bool, leased: bool) -> Option<Trouble> {
+    let trouble = |what, cause: String, cure: &str| Some(Trouble { what, cause, cure: cure.to_owned() });
+    let name = segment.interface.as_deref().unwrap_or("loopback");
+    match segment.look() {
+        Err(failure) => {
+            let problem = failure.problems.into_iter().next()?;
+            trouble("interface", problem.cause, &problem.cure)
+        }
+        Ok(standing) if !standing.link => {
+            let cure = "plug its cable in, or switch the switch on";
+            trouble("interface", format!("{name} has no link"), cure)
+        }
+        Ok(_) if !open => trouble("doors", format!("no files are served on {name}"), "see the log"),
+        Ok(_) if !leased => {
+            let cause = format!("DHCP does not answer on {name} yet: other servers are looked for");
+            trouble("dhcp", cause, "wait some seconds")
+        }
+        Ok(_) => None,
+    }
 }

@@ -1,7 +1,7 @@
 //! Offers that wait until nobody answers for their address (RFC 2131 §3.1(2)). Each waits in a task of its own, so
 //! that no other client is delayed.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::{Inner, State};
 use crate::engine::Decision;
 use crate::event::Outcome;
 use crate::packet::Packet;
-use crate::sockets::Door;
+use crate::sockets::{Door, Received};
 
 /// Addresses tried for one DISCOVER. The client's next one goes on from there.
 const MOST_TRIES: usize = 8;
@@ -23,9 +23,8 @@ pub(super) const EVERY: Duration = Duration::from_millis(60);
 /// A message, and the way its answer goes.
 pub(super) struct Question {
     pub(super) packet: Packet,
-    pub(super) unicast: bool,
     pub(super) door: Arc<Door>,
-    pub(super) source: SocketAddrV4,
+    pub(super) received: Received,
 }
 
 impl Inner {
@@ -67,15 +66,15 @@ impl Inner {
             state.trying.remove(&address);
             let now = (self.clock)();
             let Some(conflict) = state.engine.probed(now, address, answer) else {
-                batch.add(&mut state, offer, &question.door, question.source);
+                batch.add(&mut state, offer, &question.door, question.received);
                 return self.carry_out(state, batch);
             };
-            batch.add(&mut state, conflict, &question.door, question.source);
-            let ingress = question.door.ingress(question.unicast);
+            batch.add(&mut state, conflict, &question.door, question.received);
+            let ingress = question.door.ingress(question.received.unicast);
             offer = state.engine.handle(now, &question.packet, ingress, &*self.policy);
             let next = offer.probe.filter(|next| state.trying.insert(*next));
             let Some(next) = next else {
-                batch.add(&mut state, offer, &question.door, question.source);
+                batch.add(&mut state, offer, &question.door, question.received);
                 return self.carry_out(state, batch);
             };
             self.carry_out(state, batch);
@@ -86,7 +85,7 @@ impl Inner {
         offer.reply = None;
         offer.event.outcome = Outcome::Ignored("every address that was tried is in use".into());
         let mut batch = Batch::default();
-        batch.add(&mut state, offer, &question.door, question.source);
+        batch.add(&mut state, offer, &question.door, question.received);
         self.carry_out(state, batch);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, PipeReader, PipeWriter};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -88,6 +89,7 @@ impl Inner {
         let mut buffer = vec![0; LARGEST];
         let mut queue = Queue::default();
         let mut said: Option<Instant> = None;
+        let mut unsaid = 0;
         let mut last = Instant::now();
         loop {
             match door.wait(stopped, queue.is_empty()) {
@@ -99,18 +101,21 @@ impl Inner {
             if let Err(cause) = receive(door, &mut buffer, &mut queue) {
                 cannot_receive(door, &cause);
             }
+            let shed = queue.take_shed();
+            if shed > 0 {
+                self.shed.fetch_add(shed, Ordering::Relaxed);
+            }
             let has_room = self.handle(door, &mut queue);
             let busy = round.duration_since(last) < 2 * APART;
             last = round;
             if (queue.is_empty() && busy) || !has_room {
                 std::thread::sleep(APART.saturating_sub(round.elapsed()));
             }
-            if said.is_none_or(|said| said.elapsed() > SAY) {
-                let shed = queue.take_shed();
-                if shed > 0 {
-                    said = Some(Instant::now());
-                    tracing::warn!(address = %door.local, shed, "more DHCP messages than can be served; the oldest went");
-                }
+            unsaid += shed;
+            if unsaid > 0 && said.is_none_or(|said| said.elapsed() > SAY) {
+                said = Some(Instant::now());
+                tracing::warn!(address = %door.local, shed = unsaid, "more DHCP messages than can be served; the oldest went");
+                unsaid = 0;
             }
         }
     }
@@ -135,6 +140,7 @@ impl Inner {
             let packet = match decoded {
                 Ok(packet) => packet,
                 Err(cause) => {
+                    self.strange.fetch_add(1, Ordering::Relaxed);
                     tracing::debug!(source = %received.source, %cause, "no DHCP message");
                     continue;
                 }
@@ -143,16 +149,11 @@ impl Inner {
             let ingress = door.ingress(received.unicast);
             let mut decision = Some(state.engine.handle(now, &packet, ingress, &*self.policy));
             if door.arp.is_some() {
-                let question = || Question {
-                    packet,
-                    unicast: received.unicast,
-                    door: Arc::clone(door),
-                    source: received.source,
-                };
+                let question = || Question { packet, door: Arc::clone(door), received };
                 decision = decision.and_then(|decision| self.try_first(&mut state, question, decision));
             }
             if let Some(decision) = decision {
-                batch.add(&mut state, decision, door, received.source);
+                batch.add(&mut state, decision, door, received);
             }
         }
         self.carry_out(state, batch);

@@ -11,7 +11,9 @@ mod replies;
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -28,8 +30,8 @@ use replies::Waiting;
 
 /// Milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-/// Told about every message. Called from the server's tasks: it must not block.
-pub type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+/// Told about every message, and how long ago it was received. Called from the server's tasks: it must not block.
+pub type Observer = Arc<dyn Fn(&Event, Duration) + Send + Sync>;
 
 /// All a server is made of.
 pub struct Setup {
@@ -101,6 +103,10 @@ struct Inner {
     pace: Mutex<Allowance>,
     /// Tells that a commit is through, and fewer replies wait.
     room: Notify,
+    /// Datagrams that were no DHCP message.
+    strange: AtomicU64,
+    /// Messages that were not handled, because more came than can be.
+    shed: AtomicU64,
 }
 
 struct State {
@@ -149,6 +155,8 @@ impl Server {
             observer: setup.observer,
             pace: Mutex::new(Allowance::full(replies::BURST, replies::EVERY)),
             room: Notify::new(),
+            strange: AtomicU64::new(0),
+            shed: AtomicU64::new(0),
         });
         let readers = doors.into_iter().map(|(link, door)| Reader::start(&inner, link, door));
         let readers = Mutex::new(readers.collect());
@@ -167,6 +175,12 @@ impl Server {
     /// Takes another configuration; leases stay. On an error nothing changes. Links are not opened or closed.
     pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
         self.inner.state().engine.reconfigure(config)
+    }
+
+    /// Datagrams since the start of which no observer was told: those that were no DHCP messages, and messages that
+    /// gave way to newer ones.
+    pub fn unobserved(&self) -> (u64, u64) {
+        (self.inner.strange.load(Ordering::Relaxed), self.inner.shed.load(Ordering::Relaxed))
     }
 
     /// All leases, saved or about to be, in the order of their addresses.

@@ -75,6 +75,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, SocketAddrV4};
+    use std::time::Instant;
 
     use super::*;
     use crate::packet::Packet;
@@ -86,7 +87,7 @@ mod tests {
     fn push(queue: &mut Queue, kind: MessageType, xid: u32) {
         let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
         let octets = datagram(kind, xid);
-        queue.push(&octets, Received { length: octets.len(), source, unicast: false });
+        queue.push(&octets, Received { at: Instant::now(), length: octets.len(), source, unicast: false });
     }
 
     fn pop(queue: &mut Queue) -> Option<(MessageType, u32)> {

@@ -1,6 +1,5 @@
 //! What decisions ask for: leases to the journal, replies out, and those that wait for the journal once it has saved.
 
-use std::net::SocketAddrV4;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,7 @@ use crate::engine::{Decision, Reply};
 use crate::event::{Event, Outcome};
 use crate::journal::CommitFailed;
 use crate::lease::LeaseRecord;
-use crate::sockets::Door;
+use crate::sockets::{Door, Received};
 
 /// Replies that leave at once after a commit. A slow write holds many back, and who receives them all, a relay for
 /// one, has by default room for about 250; so further ones follow no faster than a receiver takes them.
@@ -25,7 +24,7 @@ pub(super) struct Waiting {
     reply: Option<Reply>,
     event: Event,
     door: Arc<Door>,
-    source: SocketAddrV4,
+    received: Received,
 }
 
 /// What came of messages that were handled in one go.
@@ -45,14 +44,14 @@ impl Batch {
         state: &mut State,
         decision: Decision,
         door: &Arc<Door>,
-        source: SocketAddrV4,
+        received: Received,
     ) {
         let Decision { writes, after, reply, event, probe: _ } = decision;
         if !writes.is_empty() {
             self.writes.extend(writes);
             self.through = after;
         }
-        let waiting = Waiting { after, reply, event, door: Arc::clone(door), source };
+        let waiting = Waiting { after, reply, event, door: Arc::clone(door), received };
         if after == 0 {
             self.ready.push(waiting);
         } else {
@@ -106,9 +105,9 @@ impl Inner {
 
     /// The observer is told first, so that it knows a client by its address before that client can use it.
     fn finish(&self, waiting: &Waiting) {
-        (self.observer)(&waiting.event);
+        (self.observer)(&waiting.event, waiting.received.at.elapsed());
         if let Some(reply) = &waiting.reply
-            && let Err(cause) = waiting.door.send(reply, waiting.source)
+            && let Err(cause) = waiting.door.send(reply, waiting.received.source)
         {
             tracing::warn!(to = ?reply.destination, %cause, "a DHCP reply could not be sent");
         }

@@ -161,7 +161,7 @@ impl Segment {
                             clock: Arc::new(|| {
                                 SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
                             }),
-                            observer: Arc::new(move |event| _ = told.send(event.clone())),
+                            observer: Arc::new(move |event, _| _ = told.send(event.clone())),
                         })
                         .unwrap();
                         started.send(()).unwrap();

@@ -67,6 +67,10 @@ pub enum HoldCode {
 }
 
 impl Stage {
+    /// All of them, in order.
+    pub const ALL: [Self; 7] =
+        [Self::Absent, Self::Seen, Self::Moving, Self::Crossing, Self::Done, Self::Held, Self::Stuck];
+
     /// The word the contract uses.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,6 +86,24 @@ impl Stage {
 }
 
 impl HoldCode {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::NotEligible,
+        Self::UnknownVid,
+        Self::NoLicense,
+        Self::FirmwareMissing,
+        Self::FirmwareDamaged,
+        Self::NoRoute,
+        Self::TrustList,
+        Self::NotListed,
+        Self::NeedsRestart,
+        Self::NotAsking,
+        Self::WaitingOutside,
+        Self::Operator,
+        Self::ForeignDhcp,
+        Self::Failed,
+    ];
+
     /// The word the contract uses.
     pub fn as_str(self) -> &'static str {
         match self {

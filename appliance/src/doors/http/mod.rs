@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connections::{self, Caller, Limits, RETRY_AFTER};
 use super::rate::Rate;
-use super::{Fetch, Plane, Served, Track};
+use super::{Door, Fetch, Plane, Served, Track};
 use body::{Content, Source};
 use conditional::{Representation, Wanted};
 
@@ -72,6 +72,7 @@ async fn answer<P: Plane>(
     }
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let fetch = Fetch {
+        door: Door::Http,
         peer: caller.peer,
         local: caller.local,
         path: request.uri().path().to_owned(),

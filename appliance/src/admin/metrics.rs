@@ -1,0 +1,198 @@
+//! Figures for Prometheus.
+
+#![allow(clippy::cast_precision_loss, reason = "no figure is that large")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use transload_provision::journey::{HoldCode, Stage};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Desk;
+use super::problem::Problem;
+use crate::health;
+
+/// The format that has types of its own for what is counted.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// What everybody else reads.
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+type Level = Gauge<f64, AtomicU64>;
+
+type Label = [(&'static str, String); 1];
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+    OpenApiRouter::new().routes(routes!(metrics))
+}
+
+/// Figures for Prometheus, in the format that it asks for.
+#[utoipa::path(get, path = "/metrics", tag = "bench", responses((status = 200, content(
+    (String = "application/openmetrics-text"), (String = "text/plain")))))]
+async fn metrics(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let mut figures = String::new();
+    text::encode(&mut figures, &collect(&desk))
+        .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    Ok(if accepts.contains("application/openmetrics-text") {
+        ([(header::CONTENT_TYPE, OPEN_METRICS)], figures).into_response()
+    } else {
+        ([(header::CONTENT_TYPE, PLAIN)], plain(&figures)).into_response()
+    })
+}
+
+/// All figures, as they are now.
+fn collect(desk: &Desk) -> Registry {
+    let Desk { bench, segments, state, .. } = desk;
+    let mut registry = Registry::with_prefix("transload");
+    bench.metrics().register(&mut registry);
+
+    let commits = bench.ledger();
+    let help = "From the beginning of a commit of the ledger until it is on disk";
+    registry.register_with_unit("ledger_commit_duration", help, Unit::Seconds, commits.took.clone());
+    let help = "Commits of the ledger that failed; nothing that depended on them was answered";
+    registry.register("ledger_commit_failures", help, commits.failed.clone());
+
+    let phones = bench.phones();
+    let mut stages: BTreeMap<&str, f64> = Stage::ALL.map(|stage| (stage.as_str(), 0.0)).into();
+    let mut holds: BTreeMap<&str, f64> = HoldCode::ALL.map(|code| (code.as_str(), 0.0)).into();
+    for phone in &phones {
+        *stages.entry(phone.stage.as_str()).or_default() += 1.0;
+        if let Some(hold) = &phone.hold {
+            *holds.entry(hold.code.as_str()).or_default() += 1.0;
+        }
+    }
+    levels(&mut registry, "phones", "Phones by stage", "stage", stages);
+    levels(&mut registry, "phones_held", "Phones held or stuck, by reason", "code", holds);
+    let writing = phones.iter().filter(|phone| phone.writing).count();
+    level(&mut registry, "phones_writing", "Phones that write flash: not to be unplugged", writing as f64);
+
+    let (strange, shed) = bench.unobserved();
+    let dropped = Family::<Label, Counter>::default();
+    for (reason, count) in [("malformed", strange), ("overload", shed)] {
+        dropped.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);
+    }
+    let help = "Datagrams to the DHCP server that were not handled";
+    registry.register("dhcp_datagrams_dropped", help, dropped);
+    levels(&mut registry, "leases", "Addresses by the state of their lease", "state", bench.leases());
+
+    let troubles = health::troubles(bench, segments, state);
+    let help = "What keeps phones from being served, as /healthz tells; 0 if all is well";
+    level(&mut registry, "problems", help, troubles.len() as f64);
+    if let Some(free) = health::free(state) {
+        level(&mut registry, "state_free_bytes", "Room for the ledger and the library", free as f64);
+    }
+    let version = [(env!("CARGO_PKG_VERSION"), 1.0)].into();
+    levels(&mut registry, "build_info", "The program", "version", version);
+    process(&mut registry);
+    registry
+}
+
+/// The process, as far as /proc tells.
+fn process(registry: &mut Registry) {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name, in parentheses, may hold anything. What follows is numbered from the third on (proc(5)).
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field =
+        |number: usize| fields.get(number - 3).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    let seconds = |ticks: f64| ticks / ticks_per_second();
+    let cpu = Counter::<f64, AtomicU64>::default();
+    cpu.inc_by(seconds(field(14) + field(15)));
+    registry.register_with_unit("process_cpu", "Time on processors", Unit::Seconds, cpu);
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
+    level(registry, "process_resident_memory_bytes", "Memory in use", field(24) * page as f64);
+    level(registry, "process_threads", "Threads", field(20));
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, |listed| listed.count().saturating_sub(1));
+    level(registry, "process_open_fds", "Open files and sockets", open as f64);
+    let booted = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let booted = booted.lines().find_map(|line| line.strip_prefix("btime ")?.parse::<f64>().ok());
+    if let Some(booted) = booted {
+        let help = "When the program started, in seconds since 1970";
+        level(registry, "process_start_time_seconds", help, booted + seconds(field(22)));
+    }
+}
+
+fn ticks_per_second() -> f64 {
+    nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as f64
+}
+
+fn level(registry: &mut Registry, name: &str, help: &str, value: f64) {
+    let level = Level::default();
+    level.set(value);
+    registry.register(name, help, level);
+}
+
+fn levels(registry: &mut Registry, name: &str, help: &str, label: &'static str, values: BTreeMap<&str, f64>) {
+    let family = Family::<Label, Level>::default();
+    for (value, level) in values {
+        family.get_or_create(&[(label, value.to_owned())]).set(level);
+    }
+    registry.register(name, help, family);
+}
+
+/// The format of old: a counter is described by the name that its samples have, units have no line, and
+/// there is no end.
+fn plain(figures: &str) -> String {
+    let counters: BTreeSet<&str> =
+        figures.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut plain = String::with_capacity(figures.len());
+    for line in figures.lines().filter(|line| !line.starts_with("# UNIT ") && *line != "# EOF") {
+        let described =
+            ["# HELP ", "# TYPE "].into_iter().find_map(|word| Some((word, line.strip_prefix(word)?)));
+        match described.and_then(|(word, rest)| Some((word, rest.split_once(' ')?))) {
+            Some((word, (name, rest))) if counters.contains(name) => {
+                plain.extend([word, name, "_total ", rest]);
+            }
+            _ => plain.push_str(line),
+        }
+        plain.push('\n');
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_say_the_same() {
+        let mut registry = Registry::with_prefix("transload");
+        let counter = Counter::<u64>::default();
+        counter.inc_by(7);
+        registry.register("file_requests", "Requests", counter);
+        let took = crate::metrics::latencies();
+        took.observe(0.002);
+        registry.register_with_unit("reply", "Replies", Unit::Seconds, took);
+        level(&mut registry, "problems", "Problems", 2.0);
+        let mut open = String::new();
+        text::encode(&mut open, &registry).unwrap();
+        assert!(
+            open.ends_with("# EOF\n") && open.contains("# TYPE transload_file_requests counter\n"),
+            "{open}"
+        );
+        let plain = plain(&open);
+        for line in [
+            "# HELP transload_file_requests_total Requests.",
+            "# TYPE transload_file_requests_total counter",
+            "transload_file_requests_total 7",
+            "# TYPE transload_reply_seconds histogram",
+            "transload_reply_seconds_bucket{le=\"0.001\"} 0",
+            "transload_reply_seconds_bucket{le=\"0.0025\"} 1",
+            "transload_reply_seconds_count 1",
+            "# TYPE transload_problems gauge",
+            "transload_problems 2.0",
+        ] {
+            assert!(plain.lines().any(|said| said == line), "{line}: {plain}");
+        }
+        assert!(!plain.contains("# UNIT") && !plain.contains("# EOF"), "{plain}");
+    }
+}
