@@ -19,6 +19,7 @@ use crate::bench::{Bench, Rules};
 use crate::clock::{self, Clock};
 use crate::config::{Config, DhcpAdmit, Given, Served};
 use crate::error::{Exit, Failure};
+use crate::feed;
 use crate::home;
 use crate::hooks;
 use crate::ledger::Ledger;
@@ -122,6 +123,7 @@ impl Opened {
         let admin_listener = tokio::net::TcpListener::bind(place.admin)
             .await
             .map_err(|error| segment::cannot_bind("the API", place.admin, &error))?;
+        let feed_listener = feed::open(config)?;
         let links = segments.links(clear);
         let dhcp_server = start_dhcp(config, served, links, &bench, clock, leases)?;
         if let Some(server) = &dhcp_server {
@@ -140,6 +142,9 @@ impl Opened {
         });
         tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
         tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));
+        if let Some(listener) = feed_listener {
+            tasks.spawn(feed::serve(listener, Arc::clone(&bench), stop.clone()));
+        }
         let hook = config.hooks.restart.clone();
         tasks.spawn(hooks::run(Arc::clone(&bench), stop.clone()));
         tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));

@@ -69,10 +69,8 @@ impl Shared {
                 "[[dhcp.reservation]]: reserve addresses in this DHCP server's own configuration".into(),
             );
         }
-        let call_managers = match file.migration.enterprise.as_deref() {
-            Some("call-manager") => file.migration.call_manager,
-            _ => Vec::new(),
-        };
+        let outside = file.migration.enterprise.as_deref() == Some("call-manager");
+        let call_managers = outside.then_some(file.migration.call_manager);
         let cda = file.migration.multiplatform.as_deref() == Some("cda");
         let site = Site { call_managers, cda, home: file.after.call_manager };
         let port = file.files.http.first().copied().unwrap_or(80);
@@ -255,7 +253,10 @@ mod tests {
         let server = |at: [u8; 4]| shared.server(at.into()).to_string();
         assert_eq!(server([10, 24, 9, 9]), "http://10.24.0.67:8080");
         assert_eq!(server([10, 99, 9, 9]), "http://10.23.45.67:8080", "behind a relay");
-        assert_eq!((shared.site.cda, shared.site.call_managers.len(), shared.site.home.len()), (true, 1, 1));
+        assert_eq!(
+            (shared.site.cda, shared.site.call_managers.as_ref().map_or(0, Vec::len), shared.site.home.len()),
+            (true, 1, 1)
+        );
         let class = shared.class(Some(b"CP-8851-3PCC"), Mac([0, 0x12, 0x34, 1, 2, 3])).unwrap();
         assert_eq!(class.gives.options, [(160, b"http://10.9.9.9".to_vec())]);
         assert_eq!(shared.class(Some(b"CP-8851-3PCC"), Mac([1, 0x12, 0x34, 1, 2, 3])), None);

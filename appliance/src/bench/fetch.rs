@@ -74,9 +74,10 @@ impl Bench {
         let IpAddr::V4(address) = fetch.peer.ip() else {
             return Answer::now(Served::NotFound, None);
         };
+        let neighbor = self.neighbor(address);
         let mut state = self.state();
         let state = &mut *state;
-        let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref(), self.now());
+        let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref(), neighbor, self.now());
         if let Some(what) = who.doubt {
             let known =
                 |mac| state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));

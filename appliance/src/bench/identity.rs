@@ -23,6 +23,8 @@ pub(super) struct Addresses {
     /// By lease.
     leases: HashMap<Ipv4Addr, Mac>,
     leased_to: HashMap<Mac, Ipv4Addr>,
+    /// When leases end of which another server told.
+    until: HashMap<Ipv4Addr, Time>,
     /// By the names asked for, where no lease tells, and when they were.
     speakers: HashMap<Ipv4Addr, (Mac, Time)>,
 }
@@ -32,11 +34,30 @@ impl Addresses {
     pub(super) fn lease(&mut self, address: Ipv4Addr, mac: Mac) {
         if let Some(former) = self.leased_to.insert(mac, address) {
             self.leases.remove(&former);
+            self.until.remove(&former);
         }
         if let Some(former) = self.leases.insert(address, mac).filter(|former| *former != mac) {
             self.leased_to.remove(&former);
         }
+        self.until.remove(&address);
         self.speakers.remove(&address);
+    }
+
+    /// A lease of another server's, which may end without a word.
+    pub(super) fn lease_until(&mut self, address: Ipv4Addr, mac: Mac, until: Time) {
+        if self.until.len() >= SPEAKERS_KEPT && !self.until.contains_key(&address) {
+            // Ended ones go; where there are none, one that will be told of again.
+            let oldest = self.until.iter().min_by_key(|(_, until)| **until).map(|(address, _)| *address);
+            oldest.into_iter().for_each(|oldest| self.free(oldest));
+        }
+        self.lease(address, mac);
+        self.until.insert(address, until);
+    }
+
+    /// Who has the lease of an address.
+    pub(super) fn leaseholder(&self, address: Ipv4Addr, now: Time) -> Option<Mac> {
+        let ended = self.until.get(&address).is_some_and(|until| *until <= now);
+        self.leases.get(&address).copied().filter(|_| !ended)
     }
 
     /// The address of a client's lease.
@@ -46,6 +67,7 @@ impl Addresses {
 
     /// The address was given back.
     pub(super) fn free(&mut self, address: Ipv4Addr) {
+        self.until.remove(&address);
         if let Some(mac) = self.leases.remove(&address) {
             self.leased_to.remove(&mac);
         }
@@ -80,7 +102,7 @@ pub(super) fn holder(state: &State, address: Ipv4Addr, named: Option<Mac>, now: 
         !state.rules.gives_leases
             && state.phones.get(mac).is_some_and(|phone| phone.journey.address == Some(address))
     };
-    let leased = state.addresses.leases.get(&address).copied();
+    let leased = state.addresses.leaseholder(address, now);
     let spoke = || state.addresses.speaker(address, now);
     let mac = leased.or_else(spoke).or_else(|| named.filter(was_there))?;
     let elsewhere = state.addresses.leased_to.get(&mac).is_some_and(|lease| *lease != address);
@@ -99,14 +121,15 @@ pub(super) struct Who {
     pub doubt: Option<String>,
 }
 
-/// Merges the lease, the name asked for and the folder in the URL. What was asked for earlier from the same address,
-/// and the User-Agent, which can be configured, tell only where nothing else does.
+/// Merges the lease, the name asked for and the folder in the URL. Where none of them tells, the box's own neighbor table
+/// does, and else what was asked for earlier from the same address, and the User-Agent, which can be configured.
 pub(super) fn who(
     state: &State,
     address: Ipv4Addr,
     asked: &Asked,
     path: &str,
     agent: Option<&str>,
+    neighbor: Option<Mac>,
     now: Time,
 ) -> Who {
     let named = match asked {
@@ -116,11 +139,17 @@ pub(super) fn who(
     };
     let in_path = names::path_identity(path).map(|(mac, _)| mac);
     let in_agent = agent.and_then(client::user_agent).and_then(|signal| signal.mac);
-    let leased = state.addresses.leases.get(&address).copied();
+    let leased = state.addresses.leaseholder(address, now);
     let speaker = state.addresses.speaker(address, now);
     let strong = [("its lease", leased), ("the file's name", named), ("the URL", in_path)];
+    // Of machines that are no phones nothing is to be written down.
+    let neighbor = neighbor.filter(|mac| {
+        state.phones.contains_key(mac) || state.roster.contains_key(mac) || client::is_cisco_oui(mac.oui())
+    });
+    let near = [("its Ethernet address", neighbor)];
     let weak = [("an earlier request", speaker), ("its User-Agent", in_agent)];
-    let signals: &[_] = if strong.iter().any(|(_, mac)| mac.is_some()) { &strong } else { &weak };
+    let ranks: [&[(&str, Option<Mac>)]; 3] = [&strong, &near, &weak];
+    let signals = ranks.into_iter().find(|rank| rank.iter().any(|(_, mac)| mac.is_some())).unwrap_or(&weak);
     let told: Vec<(&str, Mac)> =
         signals.iter().filter_map(|(source, mac)| Some((*source, (*mac)?))).collect();
     let Some(&(source, mac)) = told.first() else {

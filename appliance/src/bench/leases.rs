@@ -28,7 +28,12 @@ impl Policy for Bench {
         let mac = Mac(client.mac);
         let mut state = self.state();
         let verdict = if is_phone_by(&state, mac, client.vendor_class, client.request_list) {
-            self.note(&mut state, client, mac);
+            let vendor_class = client.vendor_class.map(|class| String::from_utf8_lossy(class).into_owned());
+            let (at, list) = (self.now(), client.request_list.to_vec());
+            self.note(&mut state, mac, at, client.boots, vendor_class, list);
+            if let Some(phone) = state.phones.get_mut(&mac) {
+                phone.heard_at = Some(client.server);
+            }
             Some(self.assess(&state, mac))
         } else {
             None
@@ -191,22 +196,26 @@ pub(super) fn no_phone(vendor_class: Option<&[u8]>) -> String {
 }
 
 impl Bench {
-    fn note(&self, state: &mut State, client: &Client<'_>, mac: Mac) {
-        let vendor_class = client.vendor_class.map(|class| String::from_utf8_lossy(class).into_owned());
-        let request_list = client.request_list.to_vec();
+    /// Notes down what a phone's DHCP message says, if it is news.
+    pub(super) fn note(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        at: Time,
+        boot: bool,
+        vendor_class: Option<String>,
+        request_list: Vec<u8>,
+    ) {
         let known = state.phones.get(&mac).map(|phone| &phone.journey);
         let news = known.is_none_or(|journey| {
             let said = journey.vendor_class != vendor_class || journey.request_list != request_list;
             // A DISCOVER repeated before the phone asked for anything is the same boot.
-            let again = client.boots
+            let again = boot
                 && journey.booted.is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
             said || again
         });
         if news {
-            self.note_down(state, mac, Fact::Dhcp { boot: client.boots, vendor_class, request_list });
-        }
-        if let Some(phone) = state.phones.get_mut(&mac) {
-            phone.heard_at = Some(client.server);
+            self.note_down_at(state, mac, Fact::Dhcp { boot, vendor_class, request_list }, at);
         }
     }
 

@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::view::{PhoneDetail, PhoneView};
 
 pub mod explain;
+mod feed;
 mod fetch;
 mod identity;
 mod leases;
@@ -42,6 +43,7 @@ mod tracker;
 mod watch;
 
 use explain::Explanation;
+use feed::Verdicts;
 use identity::Addresses;
 use leases::LastDhcp;
 pub use offline::{Offline, offline};
@@ -97,6 +99,8 @@ struct State {
     /// Clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
     addresses: Addresses,
+    /// What other DHCP servers are told.
+    verdicts: Verdicts,
     /// When each phone is to be looked at again: something is new of it, or time may have changed where it stands.
     agenda: HashMap<Mac, Time>,
     /// Restarts that the operator ordered.
@@ -176,6 +180,7 @@ impl Bench {
                 newcomers: VecDeque::new(),
                 strangers: HashMap::new(),
                 addresses: Addresses::default(),
+                verdicts: Verdicts::default(),
                 agenda: HashMap::new(),
                 errands: Vec::new(),
                 changes: VecDeque::new(),
@@ -294,6 +299,8 @@ impl Bench {
         state.catalog = catalog;
         state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
         state.look_at_all(self.now());
+        drop(state);
+        self.roster_changed();
     }
 
     /// Takes over what networks and reservations give, at new addresses.
@@ -306,6 +313,8 @@ impl Bench {
         let mut state = self.state();
         state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
         state.look_at_all(self.now());
+        drop(state);
+        self.roster_changed();
     }
 
     /// The roster.

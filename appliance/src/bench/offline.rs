@@ -10,6 +10,7 @@ use transload_provision::roster::Entry;
 use transload_provision::time::Time;
 
 use super::explain::{self, Explanation};
+use super::feed::Verdicts;
 use super::identity::Addresses;
 use super::{Rules, State, report, restore, show};
 use crate::ledger::Restored;
@@ -63,6 +64,7 @@ pub fn offline(
         newcomers: VecDeque::new(),
         strangers: HashMap::new(),
         addresses: Addresses::default(),
+        verdicts: Verdicts::default(),
         agenda: HashMap::new(),
         errands: Vec::new(),
         changes: VecDeque::new(),

@@ -65,7 +65,7 @@ impl Bench {
         let now = self.now();
         let macs: Vec<Mac> = {
             let state = self.state();
-            if !state.rules.settings.probe || !state.rules.gives_leases {
+            if !state.rules.settings.probe {
                 return Vec::new();
             }
             round.known.retain(|mac, _| state.phones.contains_key(mac));

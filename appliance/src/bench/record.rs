@@ -60,7 +60,11 @@ impl Bench {
     /// As [`Self::observe`], for facts that come by thousands when a site's power returns, and may be lost: they share
     /// other facts' commits.
     pub(super) fn note_down(&self, state: &mut State, mac: Mac, fact: Fact) {
-        if let Some(record) = take_in(state, mac, &Observation { at: self.now(), fact }) {
+        self.note_down_at(state, mac, fact, self.now());
+    }
+
+    pub(super) fn note_down_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) {
+        if let Some(record) = take_in(state, mac, &Observation { at, fact }) {
             self.ledger.note(record);
         }
     }

@@ -133,6 +133,7 @@ impl Bench {
             for mac in macs {
                 let verdict = self.assess(&state, *mac);
                 self.note_stand(&mut state, *mac, &verdict);
+                self.publish(&mut state, *mac);
                 if let Some(deadline) = verdict.deadline {
                     state.agenda.entry(*mac).or_insert(deadline);
                 }

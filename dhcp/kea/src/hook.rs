@@ -227,8 +227,8 @@ impl Hook {
             at: Instant::now(),
         };
         self.queue().push(Arc::new(heard));
-        // An offer can wait for the lease that follows it.
-        if given && self.asleep.swap(false, Ordering::SeqCst) {
+        // Whoever starts or gets an address may ask for files at once; the rest can wait.
+        if (given || asker.boot) && self.asleep.swap(false, Ordering::SeqCst) {
             self.news.notify_one();
         }
     }

@@ -21,10 +21,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 const REMIND: Duration = Duration::from_secs(60);
 /// How often changed verdicts are written to disk.
 const WRITE_CACHE: Duration = Duration::from_secs(2);
-/// An offer that no lease follows is told after this.
+/// What nobody is waiting for is told after this.
 const LINGER: Duration = Duration::from_millis(500);
-/// Leases are collected for this long, which makes few writes of many under load.
-const COLLECT: Duration = Duration::from_millis(5);
+/// What comes close together is told together: an offer and its lease, and many of them under load.
+const COLLECT: Duration = Duration::from_millis(2);
 /// Events in one write.
 const BATCH: u64 = 256;
 /// An appliance that takes nothing for so long is gone.

@@ -11,8 +11,8 @@ use crate::documents::FileServer;
 /// Who serves the phones of a site, before anything is known of one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Site {
-    /// The call managers that steer the Enterprise side; empty where this server does.
-    pub call_managers: Vec<Ipv4Addr>,
+    /// The call managers that steer the Enterprise side; `None` where this server does.
+    pub call_managers: Option<Vec<Ipv4Addr>>,
     /// Cisco's cloud steers the Multiplatform side.
     pub cda: bool,
     /// The call managers of finished phones; empty where they stay where they are.
@@ -23,8 +23,7 @@ impl Site {
     /// How a phone that behaves as `persona` is steered.
     pub fn steer(&self, persona: Persona, finished: bool) -> Steer {
         let home = Some(&self.home).filter(|home| finished && !home.is_empty());
-        let servers = home.or(Some(&self.call_managers).filter(|servers| !servers.is_empty()));
-        Steer { persona, servers: servers.cloned().unwrap_or_default(), cda: self.cda }
+        Steer { persona, servers: home.or(self.call_managers.as_ref()).cloned(), cda: self.cda }
     }
 }
 
@@ -33,9 +32,9 @@ impl Site {
 pub struct Steer {
     /// What it is taken to behave as.
     pub persona: Persona,
-    /// The servers it finds as an Enterprise phone; empty for this server.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub servers: Vec<Ipv4Addr>,
+    /// The servers it finds as an Enterprise phone; `None` for this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Vec<Ipv4Addr>>,
     /// As a Multiplatform phone it is left to Cisco's cloud.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cda: bool,
@@ -45,7 +44,7 @@ impl Steer {
     /// Its options, where `server` is how it reaches this server.
     pub fn options(&self, server: FileServer) -> PhoneOptions {
         let this = [server.address];
-        let enterprise = if self.servers.is_empty() { this.as_slice() } else { &self.servers };
+        let enterprise = self.servers.as_deref().unwrap_or(&this);
         phone_options(self.persona, &Steering { server, enterprise, cda: self.cda })
     }
 }
