@@ -101,6 +101,7 @@ class Kea(OtherServer):
     """`extra` is merged into the Dhcp4 section, lists joined; `hook` has the parameters of Transload's hook."""
 
     name = "kea"
+    include = None      # a directive to put first
 
     def __init__(self, host, folder, address, hook=None, extra=None, threads=None, pool=("100", "250"), severity="INFO"):
         super().__init__(host, folder, address)
@@ -125,7 +126,10 @@ class Kea(OtherServer):
             self.config[key] = self.config.get(key, []) + value if isinstance(value, list) else value
 
     def start(self):
-        config = self.write("kea.json", {"Dhcp4": self.config})
+        text = json.dumps(self.config, indent=1)
+        if self.include:
+            text = text.replace("{", "{" + self.include + ",", 1)
+        config = self.write("kea.json", f'{{"Dhcp4": {text}}}')
         self.process = self.run("kea", "kea-dhcp4", "-c", config, environment=self.environment(),
                                 ready=lambda: "DHCP4_STARTED" in self.log().rsplit("DHCP4_STARTING", 1)[-1] and self.listens())
         return self
@@ -209,7 +213,7 @@ class Dhcpd(OtherServer):
         self.conf = conf
 
     def start(self):
-        subnet = (f"authoritative;\ndefault-lease-time 3600;\nsubnet {NETWORK}.0 netmask 255.255.255.0 {{\n"
+        subnet = (f"authoritative;\nping-check false;\ndefault-lease-time 3600;\nsubnet {NETWORK}.0 netmask 255.255.255.0 {{\n"
                   f"  range {NETWORK}.100 {NETWORK}.250;\n  option routers {NETWORK}.1;\n}}\n")
         conf = self.write("dhcpd.conf", self.conf + "\n" + subnet)
         leases = self.write("dhcpd.leases", "")

@@ -199,12 +199,26 @@ pub enum ExportWhat {
         #[arg(long, value_name = "VERSION", default_value = "14.0")]
         schema: String,
     },
+    /// For ISC Kea without the hook: classes and option definitions, to be included in its configuration
+    Kea(DhcpExportArgs),
+    /// For dnsmasq: classes and options, to be included in its configuration
+    Dnsmasq(DhcpExportArgs),
+    /// For ISC dhcpd: classes and option definitions, to be included in its configuration
+    IscDhcpd(DhcpExportArgs),
     /// What to enter in CDA: a redirection profile for each family, and which phones to assign to it
     Cda {
         /// The folder to write to
         #[arg(long, value_name = "DIR", default_value = ".")]
         output: PathBuf,
     },
+}
+
+/// Arguments of exports for another DHCP server.
+#[derive(Debug, Args)]
+pub struct DhcpExportArgs {
+    /// The folder to write to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub output: PathBuf,
 }
 
 /// Arguments of `hold`, `release` and `retry`.

@@ -13,7 +13,16 @@ fn main() {
         .flag(&include)
         .warnings(true)
         .compile("transload_shim");
-    for library in ["kea-hooks", "kea-dhcpsrv", "kea-dhcp++", "kea-process", "kea-cc", "kea-asiolink", "kea-log", "kea-exceptions"] {
+    for library in [
+        "kea-hooks",
+        "kea-dhcpsrv",
+        "kea-dhcp++",
+        "kea-process",
+        "kea-cc",
+        "kea-asiolink",
+        "kea-log",
+        "kea-exceptions",
+    ] {
         println!("cargo:rustc-link-lib=dylib={library}");
     }
 }

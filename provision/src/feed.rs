@@ -67,9 +67,10 @@ pub struct Client {
     /// Option 61, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// It has just started: its message is a DISCOVER, or a REQUEST in INIT-REBOOT (RFC 2131 §4.3.2).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub boot: bool,
+    /// It has just started: its message is a DISCOVER, or a REQUEST in INIT-REBOOT (RFC 2131 §4.3.2). Left out by who
+    /// cannot tell; what the phone asks for then has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<bool>,
     /// How long ago it was, in milliseconds, where the line had to wait.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ago: u64,

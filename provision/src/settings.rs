@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::load::{Direction, LoadName, Side};
+use crate::options::Site;
 
 /// Which phones take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Who serves the phones of each side.
+    pub fn site(&self) -> Site {
+        Site {
+            call_managers: self.call_managers.clone(),
+            cda: self.cda,
+            home: self.after.call_manager.clone(),
+        }
+    }
+
     /// Whether somebody else tells phones of this side what to load.
     pub fn steered_outside(&self, side: Side) -> bool {
         match side {

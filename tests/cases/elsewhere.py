@@ -218,3 +218,124 @@ def other_version(bench):
         expect("HOOKS_INCORRECT_VERSION" in str(error) and "20400" in str(error), str(error))
     finally:
         other.stop()
+
+
+def vectors():
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "provision", "tests", "vectors", "dhcp.json")
+    with open(path) as file:
+        return json.load(file)
+
+
+def exported(bench, server, language, file):
+    """What `transload export` writes for a DHCP server."""
+    done = server.command("export", language, "--output", bench.folder)
+    same(f"export {language}: exit status", done.returncode, 0)
+    return os.path.join(bench.folder, file)
+
+
+def asked(bench, other, host, rows):
+    """What a server tells each of these clients."""
+    found = {}
+    for row in rows:
+        vendor = bytes.fromhex(row["vendor_class"]) if row["vendor_class"] else None
+        found[row["who"]] = steering(lease(host, fleet.colons(row["mac"]), vendor, row["requests"]))
+    return found
+
+
+@case("elsewhere: 66, 150, 159 and 160 are the same, byte for byte, from our own server, Kea with the hook, and Kea, dnsmasq and dhcpd by export")
+def same_answers(bench):
+    needs("kea", "dnsmasq", "dhcpd")
+    rows = vectors()
+    by_class = [row for row in rows if row["by_vendor_class"]]
+    wanted = {row["who"]: {int(code): bytes.fromhex(value) for code, value in row["told"].items()} for row in rows}
+    client = bench.switch.host("client")
+    server = bench.server(sections={"dhcp": {"admit": "all", "on-foreign": "ignore"}}).start()
+    seen = {"our own server": asked(bench, server, client, rows)}
+    server.stop()
+    server.config["dhcp"]["enabled"] = False
+    server.write_config()
+    host = bench.switch.host("other", address=f"{OTHER}/24")
+    folder = os.path.join(bench.folder, "others")
+    include = f'<?include "{exported(bench, server, "kea", "transload-kea.json")}"?>'
+    plain = otherservers.Kea(host, os.path.join(folder, "export"), OTHER)
+    del plain.config["hooks-libraries"]
+    plain.include = include
+    servers = [
+        ("Kea with the hook", rows, otherservers.Kea(host, os.path.join(folder, "hook"), OTHER,
+                                                    parameters(server, os.path.join(folder, "hook")), threads=2)),
+        ("Kea by export", by_class, plain),
+        ("dnsmasq by export", by_class, otherservers.Dnsmasq(
+            host, os.path.join(folder, "dnsmasq"), OTHER,
+            conf=f'conf-file={exported(bench, server, "dnsmasq", "transload-dnsmasq.conf")}')),
+        ("dhcpd by export", by_class, otherservers.Dhcpd(
+            host, os.path.join(folder, "dhcpd"), OTHER,
+            conf=f'include "{exported(bench, server, "isc-dhcpd", "transload-dhcpd.conf")}";')),
+    ]
+    for name, asking, other in servers:
+        with other:
+            seen[name] = asked(bench, other, client, asking)
+    # dnsmasq closes option 66 with a NUL, whatever it is told, for the sake of some other clients.
+    for told in seen["dnsmasq by export"].values():
+        if 66 in told:
+            same("dnsmasq's option 66", told[66], ADDRESS.encode() + b"\0")
+            told[66] = ADDRESS.encode()
+    wrong = [f"{name}: {who}: {told}, wanted {wanted[who]}"
+             for name, answers in seen.items() for who, told in answers.items() if told != wanted[who]]
+    expect(not wrong, "\n".join(wrong))
+    same("servers, and classes that were seen", (len(seen), len({str(told) for told in seen["dhcpd by export"].values()})), (5, 3))
+
+
+def script():
+    return os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "dhcp", "kea", "scripts", "transload-feed"))
+
+
+def told_of(bench, server, client, other, mac):
+    """Whoever has a lease of another server's is known by that alone."""
+    address = lease(client, fleet.colons(mac), b"Cisco Systems, Inc. IP Phone CP-8841", ENTERPRISE_LIST).yiaddr
+    with open(os.path.join(server.state, "roster.csv"), "w") as file:
+        file.write(f"mac,model\n{mac},8841\n")
+    client.ip("address", "replace", f"{address}/24", "dev", client.interface)
+
+    def is_known():
+        # The name tells nothing, nor does the Ethernet address of this machine: only the lease does.
+        client.run("curl", "-s", "--max-time", "5", f"http://{ADDRESS}:6970/Ringlist.xml")
+        shown = server.status().get(mac, {})
+        expect(shown.get("address") == address, f"{address} is not known: {shown}")
+        return True
+    bench.wait_for(is_known, 20, lambda: server.log_tail() + other.log()[-1500:])
+
+
+@case("elsewhere: dnsmasq and Kea's run_script tell of leases by the script, and whole phones walk by dnsmasq's export")
+def by_script(bench):
+    needs("kea", "dnsmasq")
+    firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
+    phones = make_fleet(3, [(OLD, False), (ENTERPRISE_12, True)])
+    server = beside(bench, firmware, phones).start()
+    host = bench.switch.host("other", address=f"{OTHER}/24")
+    environment = {"TRANSLOAD_FEED": feed(server)}
+    conf = f'conf-file={exported(bench, server, "dnsmasq", "transload-dnsmasq.conf")}\nscript-on-renewal'
+    client = bench.switch.host("client")
+    with otherservers.Dnsmasq(host, os.path.join(bench.folder, "dnsmasq"), OTHER, conf, script(), environment) as other:
+        migrate(bench, server, phones, firmware, other)
+        told_of(bench, server, client, other, fleet.mac("8841", 0x76))
+    # Kea gives its scripts an environment of its own: the socket is written into the script.
+    copy = os.path.join(bench.folder, "transload-feed")
+    with open(script()) as source, open(copy, "w") as file:
+        file.write(source.read().replace("/var/lib/transload/feed.sock", feed(server)))
+    os.chmod(copy, 0o755)
+    run_script = {"library": otherservers.kea_hook("libdhcp_run_script.so"), "parameters": {"name": copy, "sync": False}}
+    other = otherservers.Kea(host, os.path.join(bench.folder, "kea"), OTHER, extra={"hooks-libraries": [run_script]})
+    with other:
+        told_of(bench, server, client, other, fleet.mac("8841", 0x77))
+
+
+@case("elsewhere: without any feed, names and the neighbor table tell who asks, and phones walk E2M by dhcpd's export")
+def by_neighbors(bench):
+    needs("dhcpd")
+    firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
+    phones = make_fleet(3, [(OLD, False), (ENTERPRISE_12, True)], default_only=True)
+    server = beside(bench, firmware, phones).start()
+    host = bench.switch.host("other", address=f"{OTHER}/24")
+    conf = f'include "{exported(bench, server, "isc-dhcpd", "transload-dhcpd.conf")}";'
+    with otherservers.Dhcpd(host, os.path.join(bench.folder, "dhcpd"), OTHER, conf) as other:
+        migrate(bench, server, phones, firmware, other)

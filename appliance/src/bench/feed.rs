@@ -134,14 +134,16 @@ impl Bench {
 
     /// When it was heard.
     fn client(&self, client: Client) -> Time {
-        let Client { mac, vendor_class, request_list, mut boot, ago, .. } = client;
+        let Client { mac, vendor_class, request_list, boot, ago, .. } = client;
         let at = Time(self.now().0.saturating_sub(ago));
+        // Once DHCP is known to tell of boots, nothing else is taken for one.
+        let Some(boot) = boot else { return at };
         let vendor_class = vendor_class.map(|class| class.trim_end_matches('\0').to_owned());
         let mut state = self.state();
         if is_phone_by(&state, mac, vendor_class.as_deref().map(str::as_bytes), &request_list) {
             // What it asked for since is after its boot, and told of that by itself.
             let asked = state.phones.get(&mac).and_then(|phone| phone.journey.asked);
-            boot &= asked.is_none_or(|asked| asked < at);
+            let boot = boot && asked.is_none_or(|asked| asked < at);
             self.note(&mut state, mac, at, boot, vendor_class, request_list);
         }
         at

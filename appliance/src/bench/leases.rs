@@ -15,7 +15,7 @@ use transload_provision::documents::FileServer;
 use transload_provision::journey::{Assessment, Fact, Next};
 use transload_provision::mac::Mac;
 use transload_provision::options::{
-    Layer, Origin, PhoneOptions, Resolved, Site, Sourced, Steer, answer, find_class,
+    Layer, Origin, PhoneOptions, Resolved, Sourced, Steer, answer, find_class,
 };
 use transload_provision::time::Time;
 
@@ -150,10 +150,7 @@ fn built_in(state: &State, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOpti
 
 /// How a phone is steered, by our own DHCP server or another.
 pub(super) fn steer(state: &State, verdict: &Assessment) -> Steer {
-    let settings = &state.rules.settings;
-    let home = settings.after.call_manager.clone();
-    let site =
-        Site { call_managers: settings.call_managers.clone().unwrap_or_default(), cda: settings.cda, home };
+    let site = state.rules.settings.site();
     site.steer(verdict.steered_as, verdict.next == Next::Final)
 }
 

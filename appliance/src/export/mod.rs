@@ -2,6 +2,7 @@
 
 pub mod call_manager;
 pub mod cda;
+mod dhcp;
 mod licenses;
 
 use std::io;
@@ -24,6 +25,9 @@ pub fn run(config: &Config, args: &ExportArgs) -> Result<(), Failure> {
     match &args.what {
         ExportWhat::Licenses { output } => licenses::run(config, output),
         ExportWhat::CallManager { output, schema } => call_manager::run(config, output, schema),
+        ExportWhat::Kea(args) => dhcp::run(config, &args.output, dhcp::KEA),
+        ExportWhat::Dnsmasq(args) => dhcp::run(config, &args.output, dhcp::DNSMASQ),
+        ExportWhat::IscDhcpd(args) => dhcp::run(config, &args.output, dhcp::ISC_DHCPD),
         ExportWhat::Cda { output } => cda::run(config, output),
     }
 }

@@ -32,8 +32,10 @@ pub fn read(path: &Path) -> Result<Cached, String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Cached::default()),
         Err(error) => return Err(format!("cannot read the cached verdicts {}: {error}", path.display())),
     };
-    let damaged = |what: &str| format!("the cached verdicts {} are damaged ({what}) and not used", path.display());
-    let mut lines = BufReader::new(file).lines().map(|line| line.map_err(|error| damaged(&error.to_string())));
+    let damaged =
+        |what: &str| format!("the cached verdicts {} are damaged ({what}) and not used", path.display());
+    let mut lines =
+        BufReader::new(file).lines().map(|line| line.map_err(|error| damaged(&error.to_string())));
     let as_of = lines.next().ok_or_else(|| damaged("empty"))??.parse().map_err(|_| damaged("no time"))?;
     let mut verdicts = Vec::new();
     for line in lines {

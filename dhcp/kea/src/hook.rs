@@ -120,8 +120,9 @@ pub fn running() -> Option<Arc<Hook>> {
 /// Reads the configuration and the cached verdicts, and begins to talk to the appliance.
 pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
     stop();
-    let text = std::fs::read_to_string(config)
-        .map_err(|error| format!("cannot read {config}: {error}; correct the parameter \"config\" of this hook"))?;
+    let text = std::fs::read_to_string(config).map_err(|error| {
+        format!("cannot read {config}: {error}; correct the parameter \"config\" of this hook")
+    })?;
     let shared = Shared::read(&text).map_err(|error| format!("{config}: {error}"))?;
     for line in &shared.left_out {
         log(Level::Warn, &format!("{config}: {line}"));
@@ -139,7 +140,11 @@ pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
             env!("CARGO_PKG_VERSION"),
             hook.shared.server(Ipv4Addr::UNSPECIFIED),
             hook.age(),
-            if feed.is_empty() { "no feed: each phone is told by its message alone".to_owned() } else { format!("feed {feed}") },
+            if feed.is_empty() {
+                "no feed: each phone is told by its message alone".to_owned()
+            } else {
+                format!("feed {feed}")
+            },
         ),
     );
     let link = Arc::new(Link::default());

@@ -8,3 +8,5 @@ mod cache;
 mod hook;
 mod link;
 mod queue;
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,10 @@ pub fn run(hook: &Hook, link: &Link, feed: &Path, cache: &Path) {
             }
             Err(error) if reminded.is_none_or(|at| at.elapsed() >= REMIND) => {
                 let feed = feed.display();
-                log(Level::Warn, &format!("the appliance cannot be reached by {feed} ({error}); {}", hook.age()));
+                log(
+                    Level::Warn,
+                    &format!("the appliance cannot be reached by {feed} ({error}); {}", hook.age()),
+                );
                 reminded = Some(Instant::now());
             }
             Err(_) => {}
@@ -109,7 +112,10 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
     while !over() {
         let dropped = hook.queue().take_dropped();
         if dropped > 0 {
-            log(Level::Warn, &format!("{dropped} events found no room while the appliance could not be reached"));
+            log(
+                Level::Warn,
+                &format!("{dropped} events found no room while the appliance could not be reached"),
+            );
             line(&mut text, &mut lines, &Event::Dropped { count: dropped })?;
         }
         let last = lines + BATCH;
@@ -152,7 +158,7 @@ fn event(heard: &Heard) -> Event {
                 vendor_class: vendor_class.as_ref().map(|text| String::from_utf8_lossy(text).into_owned()),
                 request_list: request_list.clone(),
                 client_id: client_id.as_ref().map(hex),
-                boot: *boot,
+                boot: Some(*boot),
                 ago: at.elapsed().as_millis() as u64,
             };
             match *lease {
@@ -187,7 +193,9 @@ fn listen(hook: &Hook, stream: UnixStream, cache: &Path) -> String {
                 text.clear();
             }
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+            Err(error)
+                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
+            {
                 // Silence of an appliance that is there: what is known is current.
                 if anew.is_none() {
                     hook.verdicts.write().unwrap_or_else(PoisonError::into_inner).as_of = Some(cache::now());
@@ -215,7 +223,12 @@ fn save(hook: &Hook, path: &Path, changed: &mut bool) {
     };
     if let Err(error) = cache::write(path, &verdicts) {
         let path = path.display();
-        log(Level::Warn, &format!("cannot write the verdicts to {path}: {error}; set the parameter \"cache\" to a file that Kea may write"));
+        log(
+            Level::Warn,
+            &format!(
+                "cannot write the verdicts to {path}: {error}; set the parameter \"cache\" to a file that Kea may write"
+            ),
+        );
     }
 }
 
@@ -239,7 +252,10 @@ fn take_in(hook: &Hook, anew: &mut Option<Verdicts>, word: Word) -> bool {
             if let Some(anew) = anew.take() {
                 verdicts.by_mac = anew.by_mac;
                 let phones = verdicts.by_mac.len();
-                log(Level::Info, &format!("the appliance has told all it knows: {phones} phones, version {version}"));
+                log(
+                    Level::Info,
+                    &format!("the appliance has told all it knows: {phones} phones, version {version}"),
+                );
             }
         }
     }

@@ -22,7 +22,7 @@ fn lines_are_what_the_document_shows() {
     let short: Event =
         serde_json::from_str(r#"{"event":"lease","mac":"c4:b9:cd:01:02:03","address":"10.0.0.1"}"#).unwrap();
     let Event::Lease { client, seconds, .. } = short else { panic!("{short:?}") };
-    assert_eq!((client.mac, seconds, client.boot), (MAC, 3600, false));
+    assert_eq!((client.mac, seconds, client.boot), (MAC, 3600, None));
     for line in [
         r#"{"tell":"verdict","mac":"C4B9CD010203","version":7,"unchanged":{"persona":"enterprise","servers":["192.0.2.1"]},"enterprise":{"persona":"enterprise"},"multiplatform":{"persona":"multiplatform","cda":true},"silent":{"persona":"unknown"}}"#,
         r#"{"tell":"forget","mac":"C4B9CD010203","version":8}"#,
