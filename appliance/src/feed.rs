@@ -97,7 +97,7 @@ async fn converse(stream: UnixStream, bench: &Arc<Bench>, news: watch::Receiver<
     let name = progress.borrow().name.clone();
     match (ended, name) {
         (Ok(()), Some(name)) => {
-            tracing::warn!(%name, "a DHCP server has left the feed; it goes on with the verdicts it has")
+            tracing::warn!(%name, "a DHCP server has left the feed; it goes on with the verdicts it has");
         }
         (Err(error), name) => tracing::warn!(?name, %error, "the feed to a DHCP server broke"),
         (Ok(()), None) => {}

@@ -73,7 +73,7 @@ impl Bench {
         let verdict = (known || state.roster.contains_key(&mac)).then(|| judge(state, now, mac));
         let said = state.verdicts.said.get(&mac).map(|(_, said)| said);
         let same = match (said, &verdict) {
-            (None, None) | (Some(None), None) => true,
+            (None | Some(None), None) => true,
             (Some(Some(said)), Some(verdict)) => said.says_the_same(verdict),
             _ => false,
         };

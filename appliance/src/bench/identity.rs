@@ -48,7 +48,9 @@ impl Addresses {
         if self.until.len() >= SPEAKERS_KEPT && !self.until.contains_key(&address) {
             // Ended ones go; where there are none, one that will be told of again.
             let oldest = self.until.iter().min_by_key(|(_, until)| **until).map(|(address, _)| *address);
-            oldest.into_iter().for_each(|oldest| self.free(oldest));
+            if let Some(oldest) = oldest {
+                self.free(oldest);
+            }
         }
         self.lease(address, mac);
         self.until.insert(address, until);

@@ -40,6 +40,8 @@ mod take;
 mod tests;
 mod timeline;
 mod tracker;
+#[cfg(test)]
+mod vectors;
 mod watch;
 
 use explain::Explanation;

@@ -35,7 +35,7 @@ fn agent(mac: Mac) -> String {
     format!("Cisco-CP-8851-3PCC/11.2.3 ({})", mac.lower())
 }
 
-fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
+pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     let settings = Settings {
         direction: Direction::E2m,
         call_managers: None,

@@ -27,12 +27,18 @@ pub(super) fn text(sheet: &Sheet) -> String {
             .collect();
         match &class.who {
             Who::Exactly(texts) => {
-                texts.iter().for_each(|whole| exactly(&mut text, &mut number, class, whole, &not));
+                for whole in texts {
+                    exactly(&mut text, &mut number, class, whole, &not);
+                }
             }
             Who::Rest { exactly: texts, prefixes } => {
                 not.extend(sheet.built_in_before(class).map(|other| format!(",tag:!{}", other.name)));
-                texts.iter().for_each(|whole| exactly(&mut text, &mut number, class, whole, &not));
-                prefixes.iter().for_each(|prefix| begins(&mut text, &mut number, class, prefix, &not));
+                for whole in texts {
+                    exactly(&mut text, &mut number, class, whole, &not);
+                }
+                for prefix in prefixes {
+                    begins(&mut text, &mut number, class, prefix, &not);
+                }
             }
             Who::Rule { vendor_class, oui } => {
                 if !oui.is_empty() {

@@ -1,0 +1,98 @@
+//! Our own DHCP server by the vectors that the Kea hook is tried by as well, and leases that another server tells of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use transload_dhcp::MessageType;
+use transload_dhcp::policy::{Client, Policy, Verdict as Decision};
+use transload_provision::client::Persona;
+use transload_provision::feed::{Event, Word};
+
+use super::tests::open;
+use super::*;
+
+const VECTORS: &str = include_str!("../../../provision/tests/vectors/dhcp.json");
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 67);
+
+#[derive(Deserialize)]
+struct Vector {
+    who: String,
+    mac: Mac,
+    vendor_class: Option<String>,
+    requests: Vec<u8>,
+    class: Option<String>,
+    told: BTreeMap<u8, String>,
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn our_own_server_tells_phones_what_the_vectors_say() {
+    let state = tempfile::tempdir().unwrap();
+    let bench = open(state.path(), true);
+    for vector in serde_json::from_str::<Vec<Vector>>(VECTORS).unwrap() {
+        let sent = vector.vendor_class.as_deref().map(unhex);
+        // The server takes closing NULs off.
+        let class = sent
+            .as_deref()
+            .map(|sent| &sent[..sent.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1)]);
+        let decision = bench.decide(&Client {
+            mac: vector.mac.0,
+            client_id: None,
+            vendor_class: class,
+            request_list: &vector.requests,
+            host_name: None,
+            relay_information: None,
+            kind: MessageType::Discover,
+            boots: true,
+            relay: None,
+            network: "bench",
+            server: SERVER,
+        });
+        let (class, told) = match decision {
+            Decision::Ignore { .. } => (None, Vec::new()),
+            Decision::Grant(grant) => (Some(grant.class), grant.options),
+        };
+        let expected: Vec<(u8, Vec<u8>)> =
+            vector.told.iter().map(|(code, hex)| (*code, unhex(hex))).collect();
+        assert_eq!((class, told), (vector.class, expected), "{}", vector.who);
+    }
+}
+
+fn event(line: &str) -> Event {
+    serde_json::from_str(line).unwrap()
+}
+
+#[tokio::test]
+async fn another_servers_lease_tells_who_asks_until_it_ends_and_verdicts_follow_what_is_known() {
+    let state = tempfile::tempdir().unwrap();
+    let bench = open(state.path(), false);
+    let news = bench.open_feed();
+    let mac: Mac = "C4B9CD010203".parse().unwrap();
+    let at = Ipv4Addr::new(10, 23, 45, 101);
+    bench.feed_event(event(
+        r#"{"event":"lease","mac":"C4B9CD010203","vendor_class":"CP-8851-3PCC","request_list":[160],"boot":true,"address":"10.23.45.101","seconds":60}"#,
+    ));
+    let holds =
+        |after: u64| bench.state().addresses.leaseholder(at, bench.now() + Duration::from_secs(after));
+    assert_eq!((holds(0), holds(59), holds(61)), (Some(mac), Some(mac), None));
+    assert_eq!(bench.phone(mac).unwrap().phone.address, Some(at));
+    bench.errands().await;
+    let (words, version) = bench.words_since(0);
+    let [Word::Verdict(verdict)] = words.as_slice() else { panic!("{words:?}") };
+    assert_eq!((verdict.mac, verdict.version, *news.borrow()), (mac, version, version));
+    assert_eq!(verdict.unchanged.persona, Persona::Multiplatform);
+    assert_eq!(verdict.enterprise.persona, Persona::Enterprise, "its next message may be news");
+    // The same again is no news; somebody else's lease is.
+    bench
+        .feed_event(event(r#"{"event":"lease","mac":"C4B9CD010203","address":"10.23.45.101","boot":false}"#));
+    bench.errands().await;
+    assert_eq!(bench.words_since(version), (Vec::new(), version));
+    bench.feed_event(event(r#"{"event":"free","mac":"C4B9CD0102FF","address":"10.23.45.101"}"#));
+    assert_eq!(holds(0), Some(mac), "another's word does not take it");
+    bench.feed_event(event(r#"{"event":"free","mac":"C4B9CD010203","address":"10.23.45.101"}"#));
+    assert_eq!(holds(0), None);
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""What the hook costs Kea: CPU seconds for a completed lease, with the hook and without it.
+
+    kea_hook.py [--pairs N] [--rate N] [--seconds N] [--state FOLDER]
+
+Kea is configured alike in both cases, with two threads and a class for phones; the hook is all that differs, and it is
+connected to an appliance that takes in every lease. The two take turns; medians and their ratio are printed, and the exit
+status is 1 above 1.05. Needs root, kea-dhcp4-server and perfdhcp (kea-admin). The programs are $TRANSLOAD, or
+target/release/transload, and $TRANSLOAD_KEA, or dhcp/kea/target/release/libtransload_kea.so.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+
+import otherservers  # noqa: E402
+import perfdhcp  # noqa: E402
+import servers  # noqa: E402
+from netns import Switch  # noqa: E402
+
+LIMIT = 1.05
+
+
+class Beside(servers.Transload):
+    """The appliance, where Kea gives the leases."""
+
+    def command(self):
+        command = super().command()
+        with open(command[-1]) as file:
+            text = file.read()
+        with open(command[-1], "w") as file:
+            file.write(text.replace("[dhcp]\n", "[dhcp]\nenabled = false\n"))
+        return command
+
+    def is_ready(self):
+        return os.path.exists(os.path.join(self.folder, "state", "feed.sock"))
+
+
+class HookedKea(servers.QuietKea):
+    """With the hook."""
+
+    name = "kea-hook"
+    appliance = None
+
+    def command(self):
+        command = super().command()
+        with open(command[-1]) as file:
+            config = json.load(file)
+        config["Dhcp4"]["hooks-libraries"] = [{"library": otherservers.hook(), "parameters": {
+            "config": os.path.join(self.appliance.folder, "transload.toml"),
+            "feed": os.path.join(self.appliance.folder, "state", "feed.sock"), "cache": os.path.join(self.folder, "verdicts")}}]
+        return ["kea-dhcp4", "-c", self.write("kea.json", json.dumps(config, indent=1))]
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--rate", type=int, default=2500, help="exchanges begun a second")
+    parser.add_argument("--seconds", type=int, default=4, help="of one run")
+    parser.add_argument("--state", default=HERE, help="a folder on a real disk")
+    arguments = parser.parse_args()
+    binary = os.path.abspath(os.environ.get("TRANSLOAD") or os.path.join(
+        os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "..", "..", "target")), "release", "transload"))
+    missing = otherservers.lacking("kea") + [tool for tool in ("perfdhcp", "ip", "ss") if not shutil.which(tool)]
+    missing += [binary] * (not os.access(binary, os.X_OK))
+    if os.geteuid() != 0 or missing:
+        sys.exit(f"needs root, and: {' '.join(missing) or 'nothing else'}")
+    folder = tempfile.mkdtemp(prefix="transload-benchmark-", dir=arguments.state)
+    found = {servers.QuietKea: [], HookedKea: []}
+    try:
+        with Switch() as switch:
+            server = switch.host("server", address=f"{servers.SERVER}/10")
+            clients = switch.host("clients", address=f"{servers.CLIENTS}/10")
+            with Beside(server, folder, None, binary) as HookedKea.appliance:
+                for pair in range(arguments.pairs):
+                    order = [servers.QuietKea, HookedKea]
+                    for kind in order if pair % 2 else reversed(order):
+                        with kind(server, folder, None, binary) as kea:
+                            before = kea.cpu()
+                            result = perfdhcp.run(clients, servers.SERVER, arguments.rate, arguments.seconds)
+                            found[kind].append((kea.cpu() - before) / max(result.leases, 1) * 1e6)
+                    without, hooked = (values[-1] for values in found.values())
+                    print(f"pair {pair + 1}: {without:.1f} and {hooked:.1f} µs of CPU for a lease of {result.leases}: "
+                          f"{hooked / without:.3f}", flush=True)
+                with open(HookedKea.appliance.log_path, errors="replace") as log:
+                    joined = log.read().count("has joined the feed")
+    finally:
+        shutil.rmtree(folder)
+    without, hooked = (statistics.median(values) for values in found.values())
+    print(f"medians of {arguments.pairs} pairs: {without:.1f} without, {hooked:.1f} with the hook: {hooked / without:.3f}; "
+          f"load {os.getloadavg()[0]:.1f}")
+    assert joined == arguments.pairs, f"the hook joined the feed {joined} times"
+    return 0 if hooked / without <= LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
