@@ -305,7 +305,7 @@ def told_of(bench, server, client, other, mac):
     bench.wait_for(is_known, 20, lambda: server.log_tail() + other.log()[-1500:])
 
 
-@case("elsewhere: dnsmasq and Kea's run_script tell of leases by the script, and whole phones walk by dnsmasq's export")
+@case("elsewhere: dnsmasq and Kea's run_script tell of leases by the script, and whole phones walk by dnsmasq's export", slow=True)
 def by_script(bench):
     needs("kea", "dnsmasq")
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
@@ -329,7 +329,7 @@ def by_script(bench):
         told_of(bench, server, client, other, fleet.mac("8841", 0x77))
 
 
-@case("elsewhere: without any feed, names and the neighbor table tell who asks, and phones walk E2M by dhcpd's export")
+@case("elsewhere: without any feed, names and the neighbor table tell who asks, and phones walk E2M by dhcpd's export", slow=True)
 def by_neighbors(bench):
     needs("dhcpd")
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
