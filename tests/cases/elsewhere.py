@@ -40,9 +40,13 @@ def kea(bench, server, name="kea", address=OTHER, **options):
     return otherservers.Kea(host, folder, address, parameters(server, folder), **options)
 
 
-def needs(*kinds):
+def lacks(*kinds):
+    """Whether the case has to be skipped, which it says; with CI set, it fails instead."""
     missing = otherservers.lacking(*kinds)
-    expect(not missing, f"needs {', '.join(missing)}")
+    expect(not missing or not os.environ.get("CI"), f"needs {', '.join(missing)}")
+    if missing:
+        print(f"      SKIPPED, NOTHING WAS SHOWN: needs {', '.join(missing)}", flush=True)
+    return bool(missing)
 
 
 def migrate(bench, server, phones, firmware, other, seconds=240, during=None):
@@ -61,7 +65,8 @@ def migrate(bench, server, phones, firmware, other, seconds=240, during=None):
 
 @case("elsewhere: Kea with the hook gives the leases, and phones walk E2M")
 def kea_hook(bench):
-    needs("kea")
+    if lacks("kea"):
+        return
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(5, [(OLD, False), (ENTERPRISE_12, True)])
     server = beside(bench, firmware, phones).start()
@@ -72,7 +77,8 @@ def kea_hook(bench):
 
 @case("elsewhere: a Kea pair with the hook on both, and one is killed half way: all phones end at the target", slow=True)
 def kea_pair(bench):
-    needs("pair")
+    if lacks("pair"):
+        return
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(bench.phones, [(OLD, False), (ENTERPRISE_12, True), (OLD, True)])
     server = beside(bench, firmware, phones).start()
@@ -129,7 +135,8 @@ MPP_LIST = [1, 3, 6, 15, 35, 66, 150, 2, 7, 42, 43, 58, 59, 159, 160]
 
 @case("elsewhere: the appliance stops for a while: Kea goes on answering by what it knows, and the feed catches up")
 def appliance_away(bench):
-    needs("kea")
+    if lacks("kea"):
+        return
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     # Enterprise by its vendor class, and by the roster on Multiplatform firmware: only a verdict tells that it is disputed.
     odd = fleet.phone("8851", 0x900, MPP_11, roster_load=True)
@@ -176,7 +183,8 @@ def appliance_away(bench):
 
 @case("elsewhere: Kea reads its configuration again and again with the hook, and unloads it; a wrong parameter is refused in its log")
 def reconfigure(bench):
-    needs("kea")
+    if lacks("kea"):
+        return
     server = beside(bench).start()
     client = bench.switch.host("client")
     with kea(bench, server, threads=2) as other:
@@ -199,7 +207,8 @@ def reconfigure(bench):
 
 @case("elsewhere: a hook built for another version of Kea is refused, and Kea says which")
 def other_version(bench):
-    needs("kea")
+    if lacks("kea"):
+        return
     server = beside(bench)
     stranger = os.path.join(bench.folder, "libtransload_kea.so")
     with open(otherservers.hook(), "rb") as file:
@@ -244,7 +253,8 @@ def asked(bench, other, host, rows):
 
 @case("elsewhere: 66, 150, 159 and 160 are the same, byte for byte, from our own server, Kea with the hook, and Kea, dnsmasq and dhcpd by export")
 def same_answers(bench):
-    needs("kea", "dnsmasq", "dhcpd")
+    if lacks("kea", "dnsmasq", "dhcpd"):
+        return
     rows = vectors()
     by_class = [row for row in rows if row["by_vendor_class"]]
     wanted = {row["who"]: {int(code): bytes.fromhex(value) for code, value in row["told"].items()} for row in rows}
@@ -307,7 +317,8 @@ def told_of(bench, server, client, other, mac):
 
 @case("elsewhere: dnsmasq and Kea's run_script tell of leases by the script, and whole phones walk by dnsmasq's export", slow=True)
 def by_script(bench):
-    needs("kea", "dnsmasq")
+    if lacks("kea", "dnsmasq"):
+        return
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(3, [(OLD, False), (ENTERPRISE_12, True)])
     server = beside(bench, firmware, phones).start()
@@ -331,7 +342,8 @@ def by_script(bench):
 
 @case("elsewhere: without any feed, names and the neighbor table tell who asks, and phones walk E2M by dhcpd's export", slow=True)
 def by_neighbors(bench):
-    needs("dhcpd")
+    if lacks("dhcpd"):
+        return
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(3, [(OLD, False), (ENTERPRISE_12, True)], default_only=True)
     server = beside(bench, firmware, phones).start()

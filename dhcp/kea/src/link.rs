@@ -152,7 +152,8 @@ fn event(heard: &Heard) -> Event {
     match heard {
         Heard::Freed(mac, address) => Event::Free { mac: *mac, address: *address },
         Heard::Client { mac, boot, lease, vendor_class, request_list, client_id, at } => {
-            let hex = |id: &Vec<u8>| id.iter().map(|octet| format!("{octet:02x}")).collect();
+            let hex =
+                |id: &Vec<u8>| id.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().concat();
             let client = Client {
                 mac: *mac,
                 vendor_class: vendor_class.as_ref().map(|text| String::from_utf8_lossy(text).into_owned()),
