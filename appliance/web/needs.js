@@ -117,9 +117,10 @@ function listed(phone, code) {
 function make(key, code) {
   const card = { title: h("h3"), cause: h("p.cause"), cure: h("p.cure"), list: h("ul.who-list"), more: h("summary") };
   card.group = { phones: [] };
-  const details = h("details", { open: code === "unknown-vid" }, card.more, card.list);
+  // What nobody has opened need not be drawn.
+  card.details = h("details", { open: code === "unknown-vid", ontoggle: () => needs() }, card.more, card.list);
   card.element = h(`li.card.c-${code}`, {}, h("div.mark", {}, icon(code === "operator" ? "held" : "stuck")),
-    h("div.body", {}, card.title, card.cause, h("p.cure-line", {}, h("b", {}, "Do:"), card.cure), details),
+    h("div.body", {}, card.title, card.cause, h("p.cure-line", {}, h("b", {}, "Do:"), card.cure), card.details),
     h("div.actions", {}, buttons(code, () => card.group)));
   cards.set(key, card);
   return card;
@@ -146,7 +147,7 @@ export function needs() {
     say(card.cure, sentence(only ? only.hold.cure : group.cure));
     say(card.more, plural(group.phones.length, "phone"));
     const macs = group.phones.map((phone) => `${phone.mac}${phone.location ?? ""}`).join();
-    if (card.macs !== macs && !card.list.contains(document.activeElement)) {
+    if (card.details.open && card.macs !== macs && !card.list.contains(document.activeElement)) {
       card.macs = macs;
       const more = group.phones.length - MOST_LISTED;
       card.list.replaceChildren(...group.phones.slice(0, MOST_LISTED).map((phone) => listed(phone, group.code)),
