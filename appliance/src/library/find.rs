@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
@@ -104,9 +104,7 @@ impl Shelf {
 
 fn open(found: &Found) -> Option<OpenFile> {
     // The path was without links when it was scanned; whoever puts one in its way since then leads nowhere.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let path: &Path = &found.path;
-    let file = File::from(openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok()?);
+    let file = open_without_links(&found.path).ok()?;
     let metadata = file.metadata().ok()?;
     let stamp = Stamp::of(&metadata);
     (metadata.is_file() && stamp == found.stamp).then(|| OpenFile {
@@ -116,4 +114,26 @@ fn open(found: &Found) -> Option<OpenFile> {
         name: found.name.clone(),
         etag: stamp.etag(),
     })
+}
+
+/// Step by step, for systemd takes `openat2(2)`, which does it at once, from services that may not make set-user-ID files.
+fn open_without_links(path: &Path) -> rustix::io::Result<File> {
+    let open = |at: Option<&File>, name: &Path, how: OFlags| {
+        let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = match at {
+            Some(folder) => openat(folder, name, flags, Mode::empty()),
+            None => openat(CWD, name, flags, Mode::empty()),
+        };
+        opened.map(File::from)
+    };
+    let mut folder = None;
+    let mut steps = path.components().peekable();
+    while let Some(step) = steps.next() {
+        let how = match steps.peek() {
+            Some(_) => OFlags::PATH | OFlags::DIRECTORY,
+            None => OFlags::RDONLY | OFlags::NONBLOCK,
+        };
+        folder = Some(open(folder.as_ref(), Path::new(step.as_os_str()), how)?);
+    }
+    folder.ok_or(rustix::io::Errno::NOENT)
 }
