@@ -1,0 +1,370 @@
+#!/usr/bin/env python3
+"""The appliance's image in an emulated machine, with virtual phones on a switch beside it.
+
+    image.py [--image FILE] [--only TEXT] [--phones N] [--cuts N] [--seed N] [--pictures DIR] [--keep] [--list]
+
+Needs root, for network namespaces, and QEMU; the image is target/images/transload-pi.img. Emulated without hardware's help,
+the machine is some 20 times as slow as a Pi: figures of time are upper bounds, and those of memory are right.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
+
+import fleet  # noqa: E402
+import load  # noqa: E402
+import lookalike  # noqa: E402
+import wire  # noqa: E402
+from cases import expect, same  # noqa: E402
+from lookalike import E2M, ENTERPRISE_12, MPP_11  # noqa: E402
+from machine import TOKEN, Card, Laptop, Machine, wait_for  # noqa: E402
+from netns import Switch, run  # noqa: E402
+
+TOOLS = ("ip", "qemu-system-aarch64", "qemu-img", "mcopy", "e2fsck", "mkfs.vfat", "ssh-keygen", "udhcpc", "dhclient", "dhcpcd", "curl", "tftp", "atftp")
+# Longer than any start has taken on two busy cores.
+STARTING = 420
+# As fast as phones' clocks run here, so are the server's patience and theirs.
+FACTOR = 10
+TIMING = {"already-there": "20s", "transfer-idle": "20s", "flash": "90s", "license": "15s", "not-asking": "60s", "quiet": "2s",
+          "restart": "8s"}
+CONFIG = """[bench]
+interface = "phones"
+address = "10.23.45.67/24"
+[migration]
+direction = "e2m"
+[dhcp]
+pool = "10.23.45.100-10.23.45.250"
+lease = "12h"
+[admin]
+listen = "0.0.0.0:8080"
+token-file = "/etc/transload/token"
+[timing]
+""" + "".join(f'{key} = "{value}"\n' for key, value in TIMING.items())
+MODELS = ("8851", "7841", "8865", "7832", "8832", "8811", "7821", "8861")
+
+
+class Lab:
+    """A switch, a technician's laptop, a card with look-alike firmware in its drop folder, and the machine."""
+
+    def __init__(self, switch, folder, arguments, phones, config=CONFIG, kind="virt", size=None):
+        self.folder, self.phones = folder, phones
+        self.random = random.Random(arguments.seed)
+        self.pictures = arguments.pictures
+        self.laptop = Laptop(switch, folder)
+        self.card = Card(folder, arguments.image, *([size] if size else []))
+        self.firmware = lookalike.Firmware(os.path.join(folder, "firmware"))
+        self.firmware.manifest_path = os.path.join(folder, "manifest.json")
+        loads = [self.firmware.load(family, version)
+                 for family in lookalike.FAMILIES for version in (ENTERPRISE_12, E2M, MPP_11)]
+        self.firmware.save_manifest(self.firmware.manifest_path)
+        for load_name in loads:
+            package = os.path.join(folder, f"cmterm-{load_name}.zip")
+            lookalike.zip_package(package, self.firmware.files(load_name))
+            self.card.put(package, f"drop/{os.path.basename(package)}")
+        licenses = os.path.join(folder, "licenses.zip")
+        lookalike.license_package(licenses, [phone["mac"] for phone in phones], "e2m")
+        self.card.put(licenses, "drop/licenses.zip")
+        roster = os.path.join(folder, "roster.csv")
+        lookalike.write_roster(roster, phones)
+        self.card.put(roster, "drop/roster.csv")
+        self.text("transload.toml", config)
+        self.text("token.txt", TOKEN + "\r\n")
+        self.card.put(self.laptop.key + ".pub", "authorized_keys")
+        self.machine = Machine(switch, folder, self.card, kind)
+        self.switch = switch
+
+    def text(self, name, content):
+        path = os.path.join(self.folder, "text")
+        with open(path, "w") as file:
+            file.write(content)
+        self.card.put(path, name)
+
+    def page_up(self, wanted=200):
+        """Until the page answers with that HTTP status; returns its text."""
+        def up():
+            status, text = self.laptop.page()
+            return text if status == wanted else None
+        return wait_for(up, STARTING, lambda: f"{self.laptop.page()}\n{self.machine.said()[-3000:]}", self.machine.alive)
+
+    def imported(self):
+        """Until what lies in the drop folder is in the library."""
+        loads = 3 * len(lookalike.FAMILIES)
+
+        def there():
+            return self.laptop.page("/api/library")[1].count(".loads\"") >= loads \
+                or self.laptop.page("/api/library")[1].count('"complete"') >= loads
+        wait_for(there, STARTING, lambda: f"{self.laptop.page('/api/library')}\n{self.machine.said()[-2000:]}", self.machine.alive)
+
+    def picture(self, name):
+        path = os.path.join(self.pictures or self.folder, f"{name}.png")
+        self.machine.picture(path)
+        print(f"      screen: {path}", flush=True)
+
+    def fleet(self, phones=None, name="phones"):
+        return fleet.Fleet(self.switch, os.path.join(self.folder, name), phones or self.phones, self.firmware.manifest_path,
+                           factor=FACTOR)
+
+    def stories(self, phones_on, stranded):
+        status = self.laptop.status()
+        lines = phones_on.problems()
+        for phone in stranded[:3]:
+            lines += [phones_on.story(phone["mac"]), f"    status: {status.get(phone['mac'])}"]
+        return "\n".join(lines)
+
+    def walk(self, phones_on, seconds):
+        """Wait until every phone is on the target, and the box says so."""
+        stranded = phones_on.wait(fleet.on_target(fleet.targets(MPP_11)), seconds, each=self.machine.alive)
+        expect(not stranded and not phones_on.problems(),
+               f"{len(stranded)} phones did not arrive\n{self.stories(phones_on, stranded)}")
+
+        def all_done():
+            status = self.laptop.status()
+            return all(status.get(p["mac"], {}).get("stage") == "done" for p in phones_on.phones)
+        wait_for(all_done, 180, lambda: f"{self.laptop.status()}", self.machine.alive)
+        same("addresses held by two phones", phones_on.doubled(), {})
+
+
+def phones_of(count, first=0x100):
+    return [fleet.phone(MODELS[n % len(MODELS)], first + n, ENTERPRISE_12 if n % 2 else "11-7-1-17", roster_load=n % 2 == 1)
+            for n in range(count)]
+
+
+def first_answer(switch, machine):
+    """Seconds from power on to the first DHCP offer to a phone that asks each half second."""
+    host = switch.host("first", mac="c4:b9:cd:0f:ff:ff")
+    with wire.Wire(host) as line:
+        def offered():
+            message = wire.Message(wire.DISCOVER, "C4B9CD0FFFFF", wire.client_options(load.VENDOR, (1, 3, 66, 150)), flags=0x8000)
+            line.send(message, "C4B9CD0FFFFF")
+            return line.receive(message.xid, 0.5)
+        wait_for(offered, STARTING, machine.said, machine.alive, pause=0)
+    taken = time.monotonic() - machine.since
+    switch.unplug(host)
+    return taken
+
+
+def whole_migration(switch, folder, arguments):
+    """The Pi's image on the machine `virt`: first start, a whole migration, the screen, figures."""
+    lab = Lab(switch, folder, arguments, phones_of(arguments.phones))
+    lab.machine.power_on()
+    print(f"      first start, power on to the first DHCP offer: {first_answer(switch, lab.machine):.0f} s (emulated)", flush=True)
+    lab.page_up()
+    lab.imported()
+    lab.picture("imported")
+    with lab.fleet() as phones_on:
+        phones_on.power_on()
+        time.sleep(20)
+        lab.picture("migration")
+        lab.walk(phones_on, 600)
+    lab.picture("done")
+    memory = lab.laptop.run("free -k | awk 'NR == 2 { print $3 }'; systemctl show -P MemoryCurrent transload;"
+                            " grep VmRSS /proc/$(pidof transload)/status; df -h / /data; mount | grep -E ' / | /boot | /data ';"
+                            " swapon --show; ss -Hlntup | awk '{ print $1, $5, $7 }'; systemctl --failed --no-legend")
+    print("      " + memory.replace("\n", "\n      "), flush=True)
+    used = int(memory.split()[0])
+    expect(used < 200_000, f"{used} kB of memory in use")
+    same("the token is asked for", lab.laptop.page("/api/phones", token=None)[0], 401)
+    # Power on again, with everything in place: what a technician waits for every morning.
+    lab.machine.cut(lab.random)
+    same("file system after the plug was pulled", lab.card.state_is_clean(folder), "")
+    lab.machine.power_on()
+    print(f"      next start, power on to the first DHCP offer: {first_answer(switch, lab.machine):.0f} s (emulated)", flush=True)
+    lab.page_up()
+    same("phones done", {p["stage"] for p in lab.laptop.status().values() if p["mac"] != "C4B9CD0FFFFF"}, {"done"})
+
+
+def pi_board(switch, folder, arguments):
+    """The machine `raspi3b`: the kernel with the Pi's device tree, from the Pi's card controller."""
+    lab = Lab(switch, folder, arguments, phones_of(1), kind="raspi3b")
+    lab.machine.power_on()
+    print(f"      raspi3b, power on to the first DHCP offer: {first_answer(switch, lab.machine):.0f} s (emulated)", flush=True)
+    lab.page_up()
+    text = lab.laptop.run("ls /dev/mmcblk0p3 && findmnt -no SOURCE,FSTYPE,OPTIONS /data; wdctl 2>&1 | head -4; cat /proc/device-tree/model")
+    print("      " + text.replace("\n", "\n      "), flush=True)
+    expect("/dev/mmcblk0p3" in text, text)
+
+
+def trouble(switch, folder, arguments):
+    """A wrong configuration, a bad zip on a stick, a full disk: it boots, shows its page, and says what is wrong."""
+    lab = Lab(switch, folder, arguments, phones_of(2), config=CONFIG.replace("interface", "interfaec"))
+    lab.machine.power_on()
+    text = lab.page_up(wanted=503)
+    expect("interfaec" in text and "interface" in text, text)
+    lab.picture("wrong-configuration")
+    # Put right on a PC, and started again.
+    lab.machine.cut(lab.random)
+    lab.text("transload.toml", CONFIG)
+    lab.text("drop/broken.zip", "This is no zip.\n" * 1000)
+    lab.machine.power_on()
+    lab.page_up()
+    lab.imported()
+    said = lambda word: wait_for(lambda: word in lab.machine.said(), STARTING, lambda: lab.machine.said()[-2000:],  # noqa: E731
+                                 lab.machine.alive)
+    said("broken.zip")
+    lab.picture("bad-zip-on-the-card")
+    # A stick with one license that is good, and one zip that is not.
+    stick = os.path.join(folder, "stick.img")
+    with open(stick, "wb") as file:
+        file.truncate(64 << 20)
+    run("mkfs.vfat", "-n", "STICK", stick)
+    run("mmd", "-i", stick, "::DROP")
+    late = fleet.mac("8851", 0x900)
+    lookalike.license_package(os.path.join(folder, "late.zip"), [late], "e2m")
+    run("mcopy", "-i", stick, os.path.join(folder, "late.zip"), "::DROP/late.zip")
+    with open(os.path.join(folder, "bad.zip"), "wb") as file:
+        file.write(b"PK\x03\x04" + os.urandom(5000))
+    run("mcopy", "-i", stick, os.path.join(folder, "bad.zip"), "::DROP/bad.zip")
+    before = open(stick, "rb").read()
+    lab.machine.plug_stick(stick)
+    said("bad.zip")
+    said("can be pulled out")
+    lab.picture("stick-with-a-bad-zip")
+    same("the stick is as it was", open(stick, "rb").read() == before, True)
+    expect(late in lab.laptop.page("/api/library")[1] or lab.laptop.run(f"ls /data/transload/licenses/e2m/{late}.lic").strip(),
+           "the good license of the stick is not there")
+    # A full disk, and a start with it.
+    lab.laptop.run("dd if=/dev/zero of=/data/transload/extra-full bs=1M; sync; df /data", timeout=300)
+    for _ in range(2):
+        status, text = lab.laptop.page()
+        expect(status in (200, 503), f"the page answers {status}")
+        lab.picture("full-disk")
+        print("      " + lab.machine.said()[-900:].replace("\n", "\n      "), flush=True)
+        lab.machine.cut(lab.random)
+        lab.machine.power_on()
+        wait_for(lambda: lab.laptop.page()[0] in (200, 503), STARTING, lab.machine.said, lab.machine.alive)
+
+
+def power_cuts(switch, folder, arguments):
+    """The plug is pulled at random moments of migrations."""
+    load.STARTING, load.OUTSTANDING, load.PATIENCE = STARTING, 8, 5.0
+    rng = random.Random(arguments.seed)
+    waves = [phones_of(4, 0x1000 + 16 * n) for n in range(arguments.cuts)]
+    lab = Lab(switch, folder, arguments, [phone for wave in waves for phone in wave],
+              config=CONFIG.replace("[dhcp]", '[dhcp]\nadmit = "all"'))
+    clients = load.Load(switch.host("clients"), rng, 24)
+    lab.machine.power_on()
+    lab.page_up()
+    lab.imported()
+    cuts = moved = 0
+    phones_on, wave = None, iter(waves)
+    try:
+        while cuts < arguments.cuts:
+            if phones_on is None:
+                phones_on = lab.fleet(next(wave), f"phones-{moved}").__enter__().power_on()
+            # Mostly at work, now and then while it starts.
+            if rng.random() < 0.8:
+                lab.page_up()
+                clients.check(lab.machine.alive)
+                clients.run(rng.uniform(0, 15))
+            else:
+                time.sleep(rng.uniform(0, 25))
+            kept, lost = lab.machine.cut(rng)
+            cuts += 1
+            clients.drain()
+            dirty = lab.card.state_is_clean(folder)
+            expect(not dirty, dirty)
+            phones_on.mark("power cut")
+            lab.machine.power_on()
+            arrived = fleet.on_target(fleet.targets(MPP_11))
+            there = sum(arrived(p, phones_on.state(p["mac"])) for p in phones_on.phones)
+            print(f"      cut {cuts}: {kept} writes kept, {lost} lost, {clients.acks} ACKs, {len(clients.problems)} problems,"
+                  f" {there} of {len(phones_on.phones)} phones there, {moved} before them", flush=True)
+            expect(not clients.problems, "\n".join(clients.problems))
+            expect(not phones_on.problems(), "\n".join(phones_on.problems() + [phones_on.story(state["mac"])
+                                                                               for state in phones_on.states() if state["problem"]]))
+            if there == len(phones_on.phones):
+                lab.page_up()
+                lab.walk(phones_on, 300)
+                phones_on.power_off()
+                for phone in phones_on.phones:
+                    switch.unplug(phones_on.hosts[phone["mac"]])
+                moved, phones_on = moved + there, None
+        lab.page_up()
+        clients.check(lab.machine.alive, everybody=True)
+        expect(not clients.problems, "\n".join(clients.problems))
+        if phones_on:
+            lab.walk(phones_on, 900)
+            moved += len(phones_on.phones)
+        print(f"      {cuts} power cuts, {clients.acks} ACKs kept, {moved} phones moved, none stranded", flush=True)
+    finally:
+        if phones_on:
+            phones_on.power_off()
+        clients.close()
+
+
+CASES = (whole_migration, pi_board, trouble, power_cuts)
+
+
+def attempt(case, arguments):
+    folder = tempfile.mkdtemp(prefix="transload-image-")
+    labs = []
+    try:
+        with Switch() as switch:
+            try:
+                original = Machine.power_on
+
+                def power_on(machine):
+                    labs.append(machine)
+                    return original(machine)
+                Machine.power_on = power_on
+                case(switch, folder, arguments)
+            finally:
+                Machine.power_on = original
+                for machine in labs:
+                    machine.off()
+    except AssertionError as error:
+        return str(error)
+    except Exception:
+        return traceback.format_exc()
+    finally:
+        if arguments.keep:
+            print(f"      kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The appliance's image in an emulated machine.")
+    parser.add_argument("--image", default=os.path.join(HERE, "..", "target", "images", "transload-pi.img"))
+    parser.add_argument("--only", default="", help="run the cases whose name contains this")
+    parser.add_argument("--phones", type=int, default=6, help="phones of the whole migration")
+    parser.add_argument("--cuts", type=int, default=50, help="power cuts")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="seed of everything random")
+    parser.add_argument("--pictures", help="where pictures of the screen go; they are deleted otherwise")
+    parser.add_argument("--keep", action="store_true", help="keep the scratch folders, and say where they are")
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    arguments = parser.parse_args()
+    chosen = [case for case in CASES if arguments.only in case.__name__]
+    if arguments.list:
+        print("\n".join(f"{case.__name__}: {case.__doc__}" for case in chosen))
+        return 0
+    lacking = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if os.geteuid() != 0 or lacking or not os.path.exists(arguments.image):
+        reason = f"it needs {', '.join(lacking)}" if lacking else f"it needs root and {arguments.image}"
+        print(f"IMAGE CHECK SKIPPED, {len(chosen)} cases: {reason}", file=sys.stderr)
+        return 1 if os.environ.get("CI") else 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    print(f"seed {arguments.seed}, {arguments.image}", flush=True)
+    failed = 0
+    for case in chosen:
+        began = time.monotonic()
+        problem = attempt(case, arguments)
+        failed += problem is not None
+        print(f"{'FAIL' if problem else 'pass'}  {case.__name__}  ({time.monotonic() - began:.0f} s)", flush=True)
+        for line in (problem or "").splitlines():
+            print(f"      {line}", flush=True)
+    return 1 if failed or not chosen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
