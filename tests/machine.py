@@ -35,6 +35,11 @@ class Card:
             file.truncate(size)
         self.write = self.log = None
 
+    def write_over(self, image):
+        """Write a new image to it, as an imaging program does; what lies behind stays."""
+        run("fallocate", "--punch-hole", "--length", os.path.getsize(image), self.path)
+        run("dd", f"if={image}", f"of={self.path}", "bs=1M", "conv=notrunc,sparse", "status=none")
+
     def put(self, source, target):
         """Write a file to the boot partition, as a technician does on a PC."""
         run("mcopy", "-o", "-i", f"{self.path}@@{BOOT_AT}", source, f"::{target}")
@@ -135,7 +140,7 @@ class Machine:
             machine = ["-M", "raspi3b", "-dtb", self.tree, "-drive", f"if=sd,format=raw,file={self.card.path}",
                        "-device", f"usb-net,netdev=net,mac={MAC}",
                        "-append", f"console=tty0 console=ttyAMA0,115200 {words} ifname=phones:{MAC} systemd.watchdog_sec=0"
-                       " modprobe.blacklist=cdc_subset"]
+                       " maxcpus=2 modprobe.blacklist=cdc_subset"]
         command = ["qemu-system-aarch64", *machine, *network, "-kernel", self.kernel, "-initrd", self.initrd,
                    "-display", "none", "-monitor", "none", "-serial", f"file:{self.serial}",
                    "-qmp", f"unix:{self.control},server=on,wait=off", "-no-reboot"]
