@@ -37,7 +37,8 @@ class Container:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline and self.process.poll() is None:
-            children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
+            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as file:
+                children = file.read().split()
             if children:
                 self.leader = children[0]
                 if self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"):
