@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use transload_provision::load::Direction;
-use transload_provision::mac::Mac;
 
 use crate::report::Format;
+use crate::selection::Selection;
 
 /// Moves Cisco 7800 and 8800 desk phones between Enterprise and Multiplatform firmware, unattended.
 #[derive(Debug, Parser)]
@@ -224,9 +224,12 @@ pub struct DhcpExportArgs {
 /// Arguments of `hold`, `release` and `retry`.
 #[derive(Debug, Args)]
 pub struct PhoneArgs {
-    /// The phones, in any spelling of their MAC addresses
-    #[arg(required = true, value_name = "MAC")]
-    pub macs: Vec<Mac>,
+    /// The phones.
+    #[command(flatten)]
+    pub phones: Selection,
+    /// List who is meant, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Arguments of `restart`.

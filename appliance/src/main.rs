@@ -39,6 +39,7 @@ mod reload;
 mod report;
 mod restart;
 mod segment;
+mod selection;
 mod serve;
 mod service;
 mod state_lock;

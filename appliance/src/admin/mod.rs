@@ -12,6 +12,7 @@ mod live;
 mod metrics;
 mod openapi;
 mod operate;
+mod operate_all;
 mod page;
 mod phones;
 mod problem;
@@ -59,6 +60,7 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
         .merge(openapi::routes())
         .merge(phones::routes())
         .merge(operate::routes())
+        .merge(operate_all::routes())
         .merge(library::routes())
         .merge(report::routes())
         .merge(health::routes())

@@ -323,3 +323,43 @@ async fn figure(address: SocketAddr, name: &str) -> f64 {
     let line = answer.lines().find_map(|line| line.strip_prefix(name));
     line.unwrap_or_else(|| panic!("no {name} in {answer}")).parse().unwrap()
 }
+
+#[tokio::test]
+async fn many_phones_are_operated_at_once_and_only_those_that_are_meant() {
+    let lab = open(None, true).await;
+    let post = async |act: &str, body: Value| {
+        let body = body.to_string();
+        let head = "Host: localhost\r\nContent-Type: application/json\r\nConnection: close";
+        let request = format!(
+            "POST /api/phones/{act} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let (status, _, answer) = raw(lab.address, &request).await;
+        (status, answer)
+    };
+    let stages = async || {
+        let (_, _, phones) = get(lab.address, "/api/phones", "").await;
+        phones.as_array().unwrap().iter().map(|phone| phone["stage"].clone()).collect::<Vec<_>>()
+    };
+    for (body, status) in [
+        (json!({}), 422),
+        (json!({"phones": {}}), 422),
+        (json!({"phones": {"modell": ["8851"]}}), 422),
+        (json!({"phones": {"all": true}, "dryrun": true}), 422),
+        (json!("all"), 422),
+    ] {
+        assert_eq!(post("hold", body.clone()).await.0, status, "{body}");
+    }
+    let (status, answer) = post("hold", json!({"phones": {"all": true}, "dry_run": true})).await;
+    assert_eq!((status, answer.as_array().unwrap().len(), &answer[0]["done"]), (200, 2, &json!(false)));
+    assert_eq!(stages().await, ["absent", "absent"], "nothing was done");
+    let (status, answer) = post("hold", json!({"phones": {"location": "room 2"}})).await;
+    assert_eq!((status, &answer[0]["mac"], &answer[0]["done"]), (200, &json!("001234AB45DF"), &json!(true)));
+    assert_eq!(stages().await, ["absent", "held"]);
+    let named = json!({"phones": {"mac": ["00:12:34:ab:45:df", "001122334455"], "code": ["operator"]}});
+    let (_, answer) = post("release", named).await;
+    assert_eq!((&answer[0]["done"], &answer[1]["done"]), (&json!(true), &json!(false)));
+    assert!(answer[1]["problem"].as_str().unwrap().contains("001122334455"), "{answer}");
+    let (_, answer) = post("restart", json!({"phones": {"all": true}, "how": "reset"})).await;
+    assert!(answer[1]["problem"].as_str().unwrap().contains("unplug it"), "{answer}");
+}

@@ -28,6 +28,7 @@ mod fetch;
 mod identity;
 mod leases;
 mod offline;
+mod operate;
 mod pages;
 mod pulse;
 mod record;
@@ -49,9 +50,10 @@ use feed::Verdicts;
 use identity::Addresses;
 use leases::LastDhcp;
 pub use offline::{Offline, offline};
+pub use operate::{PhoneOutcome, Refusal};
 pub use pages::{Round, Visit};
 use record::restore;
-pub use registrar::{Errand, Refusal};
+pub use registrar::Errand;
 pub use survey::{Seen, Survey};
 pub use tracker::Tracker;
 pub use watch::Change;
@@ -382,7 +384,9 @@ impl Bench {
 }
 
 fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
-    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey))
+    // Whom only the operator's hand has touched is not seen, but may be held.
+    let there = |journey: &&Journey| journey.was_heard() || journey.held_by_operator.is_some();
+    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey).filter(there))
 }
 
 /// What a phone is believed to run.

@@ -2,9 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use transload_provision::client::Persona;
-use transload_provision::journey::{Act, Fact, Means, Order, Report, Restart, by_operator};
-use transload_provision::load::{LoadName, Side};
+use transload_provision::journey::{Fact, Order, Report};
+use transload_provision::load::LoadName;
 use transload_provision::mac::Mac;
 use transload_provision::sip::{Event, Said};
 
@@ -56,20 +55,6 @@ pub struct Errand {
     pub order: Order,
     /// Where it is.
     pub address: Option<Ipv4Addr>,
-}
-
-/// Why an operator's order is not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No such phone.
-    #[error("{0}")]
-    Unknown(String),
-    /// Not now, or not from here.
-    #[error("{0}")]
-    Conflict(String),
-    /// It could not be put on record.
-    #[error("{0}")]
-    NotWritten(String),
 }
 
 impl Bench {
@@ -165,64 +150,4 @@ impl Bench {
         let mut state = self.state();
         self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
     }
-
-    /// The operator's restart. On record when this returns; carried out at once after that.
-    ///
-    /// # Errors
-    /// The phone is not known, may be writing flash, or has to be restarted by hand.
-    pub async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, Refusal> {
-        let (order, ticket) = {
-            let mut state = self.state();
-            let verdict = self.assess(&state, mac);
-            let journey = state.phones.get(&mac).map(|phone| &phone.journey).ok_or_else(|| unknown(mac))?;
-            if verdict.writing {
-                let detail = format!("{mac} may be writing flash; wait until it has started again");
-                return Err(Refusal::Conflict(detail));
-            }
-            let side = match verdict.persona {
-                Persona::Enterprise => Some(Side::Enterprise),
-                Persona::Transition | Persona::Multiplatform => Some(Side::Multiplatform),
-                Persona::Unknown => None,
-            };
-            let hook = state.rules.settings.restart_hook;
-            let order = by_operator(journey, side, how, hook).ok_or_else(|| {
-                let detail = format!(
-                    "{mac} is not registered, and no program under [hooks] restart cuts its power: unplug it and plug \
-                     it in again"
-                );
-                Refusal::Conflict(detail)
-            })?;
-            let fact = Fact::RestartTold { how: order.how, by: order.by, operator: true };
-            (order, self.observe(&mut state, mac, fact))
-        };
-        written(ticket).await?;
-        let errand = self.errand(mac, order);
-        self.state().errands.push(errand);
-        Ok(order.by)
-    }
-
-    /// The operator's hand on a journey; on record when this returns.
-    ///
-    /// # Errors
-    /// The phone is not known, or the ledger cannot be written.
-    pub async fn operate(&self, mac: Mac, act: Act) -> Result<(), Refusal> {
-        let ticket = {
-            let mut state = self.state();
-            if !state.phones.contains_key(&mac) && !state.roster.contains_key(&mac) {
-                return Err(unknown(mac));
-            }
-            self.observe(&mut state, mac, Fact::Operator { act })
-        };
-        written(ticket).await
-    }
-}
-
-fn unknown(mac: Mac) -> Refusal {
-    Refusal::Unknown(format!("no phone {mac} was seen, and none is in the roster"))
-}
-
-async fn written(ticket: Option<crate::ledger::Ticket>) -> Result<(), Refusal> {
-    let refusal = |detail: String| Refusal::NotWritten(detail);
-    let ticket = ticket.ok_or_else(|| refusal("the bench has no room for another phone".to_owned()))?;
-    ticket.await.map_err(|error| refusal(error.to_string()))
 }

@@ -19,7 +19,7 @@ const LARGEST: u64 = 64 << 20;
 /// # Errors
 /// It cannot be reached, or does not know who asks.
 pub fn get<T: DeserializeOwned>(admin: &Admin, path: &str) -> Result<Option<T>, Failure> {
-    let answer = ask(admin, "GET", path)?;
+    let answer = ask(admin, "GET", path, "")?;
     answer.map(|(address, answer)| read(&answer, address)).transpose()
 }
 
@@ -27,19 +27,30 @@ pub fn get<T: DeserializeOwned>(admin: &Admin, path: &str) -> Result<Option<T>, 
 ///
 /// # Errors
 /// It cannot be reached, or does not know who asks.
-pub fn order(admin: &Admin, path: &str) -> Result<Option<Result<Value, String>>, Failure> {
-    let Some((address, answer)) = ask(admin, "POST", path)? else { return Ok(None) };
+pub fn order<T: DeserializeOwned>(
+    admin: &Admin,
+    path: &str,
+    body: &Value,
+) -> Result<Option<Result<T, String>>, Failure> {
+    let Some((address, answer)) = ask(admin, "POST", path, &body.to_string())? else { return Ok(None) };
     let (status, body) = parts(&answer, address)?;
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
     match status {
-        200 => Ok(Some(Ok(said))),
+        200 => read(&answer, address).map(|said| Some(Ok(said))),
         401 | 403 => Err(refuses(address)),
-        _ => Ok(Some(Err(said["detail"].as_str().unwrap_or("it does not say why").to_owned()))),
+        _ => {
+            let said: Value = serde_json::from_slice(body).unwrap_or_default();
+            Ok(Some(Err(said["detail"].as_str().unwrap_or("it does not say why").to_owned())))
+        }
     }
 }
 
 /// Asks by HTTP/1.0, so that the answer comes in one piece and the connection ends with it.
-fn ask(admin: &Admin, method: &str, path: &str) -> Result<Option<(SocketAddr, Vec<u8>)>, Failure> {
+fn ask(
+    admin: &Admin,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> Result<Option<(SocketAddr, Vec<u8>)>, Failure> {
     let address = reachable(admin.listen);
     let mut stream = match TcpStream::connect_timeout(&address, PATIENCE) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Ok(None),
@@ -60,7 +71,9 @@ fn ask(admin: &Admin, method: &str, path: &str) -> Result<Option<(SocketAddr, Ve
         None => String::new(),
     };
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\nContent-Length: 0\r\n{token}\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAccept: application/json\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n{token}\r\n{body}",
+        body.len()
     );
     let mut answer = Vec::new();
     stream

@@ -1,8 +1,9 @@
 //! A state folder, a configuration, and the program run on them.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -92,4 +93,38 @@ pub fn run_in(folder: &Path, arguments: &[&str]) -> Ran {
 
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A bench that is killed with its test.
+pub struct Serving {
+    process: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Serving {
+    /// Waits until its log says so.
+    pub fn logged(&mut self, what: &str) {
+        let found = self.log.by_ref().map(Result::unwrap).find(|line| line.contains(what));
+        assert!(found.is_some(), "the bench ended without saying {what:?}");
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// `transload serve`, once it serves.
+pub fn serve(bench: &Bench) -> Serving {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_transload"))
+        .args(["serve", "--config", bench.config.to_str().unwrap()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut serving = Serving { process, log };
+    serving.logged("\"serving\"");
+    serving
 }

@@ -6,5 +6,6 @@
 mod bench;
 mod check;
 mod command_line;
+mod operate;
 mod report;
 mod status;

@@ -1,11 +1,10 @@
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 
-use super::bench::Bench;
+use super::bench::{Bench, serve};
 
 #[test]
 fn without_a_bench_it_shows_what_the_state_folder_says() {
@@ -26,38 +25,18 @@ fn without_a_bench_it_shows_what_the_state_folder_says() {
     );
 }
 
-/// A bench that is killed with its test.
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
 #[test]
 fn a_running_bench_is_shown_and_reloaded_and_is_alone() {
     let bench = Bench::new("interface = \"lo\"\n[dhcp]\nenabled = false");
     bench.roster("001234AB45DE,8851,V05\n");
-    let serve = Command::new(env!("CARGO_BIN_EXE_transload"))
-        .args(["serve", "--config", bench.config.to_str().unwrap()])
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut serving = Serving(serve.unwrap());
-    let mut log = BufReader::new(serving.0.stderr.take().unwrap()).lines();
-    let mut logged = |what: &str| {
-        let found = log.by_ref().map(Result::unwrap).find(|line| line.contains(what));
-        assert!(found.is_some(), "the bench ended without saying {what:?}");
-    };
-    logged("\"serving\"");
+    let mut serving = serve(&bench);
     let text = bench.run(&["status"]).out;
     assert!(text.starts_with("1 phone: 1 absent"), "{text}");
 
     bench.roster("001234AB45DE,8851,V05\n001234AB45DF,8851,V05\n");
     let ran = bench.run(&["reload"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    logged("were read again");
+    serving.logged("were read again");
     assert!(bench.run(&["status"]).out.starts_with("2 phones: 2 absent"));
 
     let second = bench.run(&["serve"]);

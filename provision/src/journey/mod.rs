@@ -146,6 +146,11 @@ impl Journey {
         }
     }
 
+    /// The phone itself was heard of, by whatever it sends.
+    pub fn was_heard(&self) -> bool {
+        self.dhcp_at.is_some() || self.asked.is_some() || self.address.is_some() || !self.reports.is_empty()
+    }
+
     /// The model as the phone itself tells it: its registration first, then its page, option 60, file names,
     /// User-Agent.
     pub fn model(&self) -> Option<String> {

@@ -1,0 +1,184 @@
+//! The operator's hand: one phone, or all that are selected.
+
+use serde::{Deserialize, Serialize};
+use transload_provision::client::Persona;
+use transload_provision::journey::{Act, Deed, Fact, Means, Restart, by_operator};
+use transload_provision::load::Side;
+use transload_provision::mac::Mac;
+use utoipa::ToSchema;
+
+use super::registrar::Errand;
+use super::{Bench, State};
+use crate::ledger::Ticket;
+use crate::selection::{Selected, Selection};
+use crate::view::Stage;
+
+/// Phones worked on under one hold of the lock.
+const AT_ONCE: usize = 32;
+
+/// Why an operator's order is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such phone.
+    #[error("{0}")]
+    Unknown(String),
+    /// Not now, or not from here.
+    #[error("{0}")]
+    Conflict(String),
+    /// It could not be put on record.
+    #[error("{0}")]
+    NotWritten(String),
+}
+
+/// What came of an order for one of many phones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PhoneOutcome {
+    /// The phone.
+    pub mac: Mac,
+    /// `8851`.
+    pub model: Option<String>,
+    /// Where it stands, from the roster.
+    pub location: Option<String>,
+    /// The stage it was in.
+    pub stage: Option<Stage>,
+    /// It was done and is on record. Of what was only asked for (`dry_run`): never.
+    pub done: bool,
+    /// The way of a restart.
+    pub by: Option<Means>,
+    /// Why it was not done.
+    pub problem: Option<String>,
+}
+
+enum Pending {
+    Refused(Refusal),
+    Act(Option<Ticket>),
+    Restart(Errand, Option<Ticket>),
+}
+
+impl Bench {
+    /// The operator's restart. On record when this returns; carried out at once after that.
+    ///
+    /// # Errors
+    /// The phone is not known, may be writing flash, or has to be restarted by hand.
+    pub async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, Refusal> {
+        let pending = self.begin(&mut self.state(), mac, how.into());
+        Ok(self.finish(pending).await?.unwrap_or(Means::Registration))
+    }
+
+    /// The operator's hand on a journey; on record when this returns.
+    ///
+    /// # Errors
+    /// The phone is not known, or the ledger cannot be written.
+    pub async fn operate(&self, mac: Mac, act: Act) -> Result<(), Refusal> {
+        let pending = self.begin(&mut self.state(), mac, act.into());
+        self.finish(pending).await.map(drop)
+    }
+
+    /// The operator's hand on every phone selected, or, with `dry_run`, who that would be. What is done is on record
+    /// when this returns.
+    pub async fn operate_all(&self, selection: &Selection, deed: Deed, dry_run: bool) -> Vec<PhoneOutcome> {
+        let Selected { phones, unknown } = selection.of(self.phones());
+        let mut outcomes = Vec::with_capacity(phones.len() + unknown.len());
+        for phones in phones.chunks(AT_ONCE) {
+            let pending: Vec<Option<Pending>> = {
+                let mut state = self.state();
+                phones
+                    .iter()
+                    .map(|phone| (!dry_run).then(|| self.begin(&mut state, phone.mac, deed)))
+                    .collect()
+            };
+            for (phone, pending) in phones.iter().zip(pending) {
+                let result = match pending {
+                    Some(pending) => Some(self.finish(pending).await),
+                    None => None,
+                };
+                outcomes.push(PhoneOutcome {
+                    mac: phone.mac,
+                    model: phone.model.clone(),
+                    location: phone.location.clone(),
+                    stage: Some(phone.stage),
+                    done: matches!(result, Some(Ok(_))),
+                    by: result.as_ref().and_then(|result| *result.as_ref().ok()?),
+                    problem: result.and_then(|result| Some(result.err()?.to_string())),
+                });
+            }
+        }
+        outcomes.extend(unknown.into_iter().map(|mac| PhoneOutcome {
+            mac,
+            model: None,
+            location: None,
+            stage: None,
+            done: false,
+            by: None,
+            problem: Some(no_such(mac).to_string()),
+        }));
+        outcomes
+    }
+
+    /// Takes an order in; it is on record once [`Self::finish`] has returned.
+    fn begin(&self, state: &mut State, mac: Mac, deed: Deed) -> Pending {
+        let act = match deed {
+            Deed::Hold => Act::Hold,
+            Deed::Release => Act::Release,
+            Deed::Retry => Act::Retry,
+            Deed::Restart => return self.begin_restart(state, mac, Restart::Restart),
+            Deed::Reset => return self.begin_restart(state, mac, Restart::Reset),
+        };
+        if state.phones.contains_key(&mac) || state.roster.contains_key(&mac) {
+            Pending::Act(self.observe(state, mac, Fact::Operator { act }))
+        } else {
+            Pending::Refused(no_such(mac))
+        }
+    }
+
+    fn begin_restart(&self, state: &mut State, mac: Mac, how: Restart) -> Pending {
+        let verdict = self.assess(state, mac);
+        let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else {
+            return Pending::Refused(no_such(mac));
+        };
+        if verdict.writing {
+            let detail = format!("{mac} may be writing flash; wait until it has started again");
+            return Pending::Refused(Refusal::Conflict(detail));
+        }
+        let side = match verdict.persona {
+            Persona::Enterprise => Some(Side::Enterprise),
+            Persona::Transition | Persona::Multiplatform => Some(Side::Multiplatform),
+            Persona::Unknown => None,
+        };
+        let hook = state.rules.settings.restart_hook;
+        let Some(order) = by_operator(journey, side, how, hook) else {
+            let detail = format!(
+                "{mac} is not registered, and no program under [hooks] restart cuts its power: unplug it and plug it in \
+                 again"
+            );
+            return Pending::Refused(Refusal::Conflict(detail));
+        };
+        let address = journey.address;
+        let fact = Fact::RestartTold { how: order.how, by: order.by, operator: true };
+        let ticket = self.observe(state, mac, fact);
+        Pending::Restart(Errand { mac, order, address }, ticket)
+    }
+
+    /// Waits until it is on record, and has it carried out then.
+    async fn finish(&self, pending: Pending) -> Result<Option<Means>, Refusal> {
+        match pending {
+            Pending::Refused(refusal) => Err(refusal),
+            Pending::Act(ticket) => written(ticket).await.map(|()| None),
+            Pending::Restart(errand, ticket) => {
+                written(ticket).await?;
+                self.state().errands.push(errand);
+                Ok(Some(errand.order.by))
+            }
+        }
+    }
+}
+
+fn no_such(mac: Mac) -> Refusal {
+    Refusal::Unknown(format!("no phone {mac} was seen, and none is in the roster"))
+}
+
+async fn written(ticket: Option<Ticket>) -> Result<(), Refusal> {
+    let refusal = |detail: String| Refusal::NotWritten(detail);
+    let ticket = ticket.ok_or_else(|| refusal("the bench has no room for another phone".to_owned()))?;
+    ticket.await.map_err(|error| refusal(error.to_string()))
+}
