@@ -244,8 +244,11 @@ pub struct RestartArgs {
 }
 
 /// Arguments of `status`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct StatusArgs {
+    /// The phones; all, where nothing is said.
+    #[command(flatten)]
+    pub phones: Selection,
     /// Again every second, until interrupted
     #[arg(long)]
     pub watch: bool,

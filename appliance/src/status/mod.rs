@@ -2,6 +2,7 @@
 
 pub mod client;
 mod show;
+mod watch;
 
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,8 +18,10 @@ use crate::reload::running_bench;
 use crate::segment::Segment;
 use crate::view::PhoneView;
 use crate::{home, ledger, place, table};
+use show::Paper;
 
 /// What is shown.
+#[derive(Debug)]
 struct Seen {
     phones: Vec<PhoneView>,
     /// Why it does not come from the running bench.
@@ -28,15 +31,17 @@ struct Seen {
 /// Prints the phones, once or each second. Ends well whatever the phones' state: what must be acted on is in what
 /// it prints.
 pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
+    if args.watch && !args.json && stdout().is_terminal() {
+        return watch::watch(config, args);
+    }
     loop {
-        let seen = look(config)?;
+        let seen = look(config, args)?;
         let text = if args.json {
             json(&seen.phones)?
         } else {
-            show::table(&seen.phones, seen.note.as_deref(), table::width())
+            show::table(&seen.phones, seen.note.as_deref(), Paper { width: table::width(), height: None })
         };
-        let clear = if args.watch && !args.json && stdout().is_terminal() { "\x1b[H\x1b[2J" } else { "" };
-        let written = write!(stdout(), "{clear}{text}").and_then(|()| stdout().flush());
+        let written = write!(stdout(), "{text}").and_then(|()| stdout().flush());
         // Whoever read this has enough.
         if !args.watch || written.is_err() {
             return Ok(());
@@ -47,7 +52,7 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
 
 /// The phones, as the running bench sees them, or as its state folder says.
 pub fn phones(config: &Config) -> Result<Vec<PhoneView>, Failure> {
-    look(config).map(|seen| seen.phones)
+    look(config, &StatusArgs::default()).map(|seen| seen.phones)
 }
 
 fn json(phones: &[PhoneView]) -> Result<String, Failure> {
@@ -56,11 +61,12 @@ fn json(phones: &[PhoneView]) -> Result<String, Failure> {
     Ok(text + "\n")
 }
 
-fn look(config: &Config) -> Result<Seen, Failure> {
-    Ok(match client::get(&config.admin, "/api/phones")? {
-        Some(phones) => Seen { phones, note: None },
-        None => Seen { phones: offline(config)?.phones(), note: Some(note(config)) },
-    })
+fn look(config: &Config, args: &StatusArgs) -> Result<Seen, Failure> {
+    let (phones, note) = match client::get(&config.admin, "/api/phones")? {
+        Some(phones) => (phones, None),
+        None => (offline(config)?.phones(), Some(note(config))),
+    };
+    Ok(Seen { phones: args.phones.of(phones).phones, note })
 }
 
 /// Why it does not come from the running bench.
