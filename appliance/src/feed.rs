@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,6 +20,10 @@ use crate::error::{Exit, Failure};
 
 /// Connections at a time: DHCP servers, and scripts that each tell of one lease.
 const CONNECTIONS: usize = 64;
+
+/// What was taken in is confirmed after so many lines, or this long, so that nobody is woken for each.
+const CONFIRM_LINES: u64 = 64;
+const CONFIRM: Duration = Duration::from_secs(1);
 
 /// Where it is.
 pub fn path(state: &Path) -> PathBuf {
@@ -64,7 +69,7 @@ pub async fn serve(listener: UnixListener, bench: Arc<Bench>, stop: Cancellation
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
         let (bench, news, stop) = (Arc::clone(&bench), news.clone(), stop.clone());
@@ -146,13 +151,14 @@ async fn tell(
 ) -> io::Result<()> {
     let over = |_| io::Error::other("the bench has ended");
     let (mut version, mut heard, mut whole) = (0, 0, false);
+    let mut confirmed = Instant::now();
     loop {
         let Progress { name, lines } = progress.borrow_and_update().clone();
         news.borrow_and_update();
         if name.is_some() {
             let mut words = Vec::new();
-            if lines > heard {
-                heard = lines;
+            if lines >= heard + CONFIRM_LINES || lines > heard && confirmed.elapsed() >= CONFIRM {
+                (heard, confirmed) = (lines, Instant::now());
                 words.push(Word::Heard { lines });
             }
             let (verdicts, reached) = bench.words_since(version);
@@ -171,6 +177,7 @@ async fn tell(
         tokio::select! {
             changed = progress.changed() => changed.map_err(over)?,
             changed = news.changed() => changed.map_err(over)?,
+            () = tokio::time::sleep(CONFIRM), if lines > heard => {}
         }
     }
 }

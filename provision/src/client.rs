@@ -62,6 +62,15 @@ pub fn is_phone(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> bool {
         || (vendor.is_none() && is_cisco_oui(mac.oui()) && request_list(requests).is_some())
 }
 
+/// What a phone is steered as whose first DHCP message this is, when nothing else is known of it; `None` if it is none.
+/// That is what its journey would say of this one fact.
+pub fn first_contact(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Persona> {
+    match vendor {
+        Some(_) => dhcp(vendor, requests, mac).map(|signal| signal.persona),
+        None => request_list(requests).filter(|_| is_cisco_oui(mac.oui())),
+    }
+}
+
 /// What option 60 says; `None` if it names no Cisco phone or adapter.
 ///
 /// Forms seen: `Cisco Systems, Inc. IP Phone CP-8841` (Enterprise, in several spellings), `CP-8851-3PCC` alone or

@@ -8,8 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use transload_provision::client::first_contact;
 use transload_provision::feed::Verdict;
-use transload_provision::journey::first_contact;
 use transload_provision::mac::Mac;
 use transload_provision::options::{Resolved, answer, steers};
 use transload_provision::shared::Shared;

@@ -23,8 +23,11 @@ const REMIND: Duration = Duration::from_secs(60);
 const WRITE_CACHE: Duration = Duration::from_secs(2);
 /// What nobody is waiting for is told after this.
 const LINGER: Duration = Duration::from_millis(500);
-/// What comes close together is told together: an offer and its lease, and many of them under load.
+/// What comes close together is told together: an offer and its lease.
 const COLLECT: Duration = Duration::from_millis(2);
+/// Under load, when a round has brought so many events, they are collected for longer, and nobody is woken for each.
+const BUSY: u64 = 8;
+const COLLECT_BUSY: Duration = Duration::from_millis(20);
 /// Events in one write.
 const BATCH: u64 = 256;
 /// An appliance that takes nothing for so long is gone.
@@ -118,6 +121,7 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
             );
             line(&mut text, &mut lines, &Event::Dropped { count: dropped })?;
         }
+        let before = lines;
         let last = lines + BATCH;
         while lines < last {
             let Some(heard) = hook.queue().send(lines + 1) else { break };
@@ -126,6 +130,10 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
         stream.write_all(&text)?;
         text.clear();
         if lines == last {
+            continue;
+        }
+        if lines - before >= BUSY {
+            std::thread::sleep(COLLECT_BUSY);
             continue;
         }
         let queue = hook.queue();
@@ -152,8 +160,12 @@ fn event(heard: &Heard) -> Event {
     match heard {
         Heard::Freed(mac, address) => Event::Free { mac: *mac, address: *address },
         Heard::Client { mac, boot, lease, vendor_class, request_list, client_id, at } => {
-            let hex =
-                |id: &Vec<u8>| id.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().concat();
+            let hex = |id: &Vec<u8>| {
+                id.iter().fold(String::with_capacity(2 * id.len()), |mut text, octet| {
+                    _ = std::fmt::Write::write_fmt(&mut text, format_args!("{octet:02x}"));
+                    text
+                })
+            };
             let client = Client {
                 mac: *mac,
                 vendor_class: vendor_class.as_ref().map(|text| String::from_utf8_lossy(text).into_owned()),

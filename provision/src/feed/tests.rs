@@ -1,5 +1,5 @@
 use super::*;
-use crate::journey::{Journey, Observation, first_contact};
+use crate::journey::{Journey, Observation};
 use crate::options::Site;
 use crate::time::Time;
 
@@ -82,7 +82,7 @@ fn a_verdict_in_advance_is_the_one_on_the_message_itself() {
                 assert_eq!(*said, really, "after {past:?}: {class:?} {list:?}");
                 seen.insert(really.persona);
                 if past.is_empty() && client::is_phone(class.map(str::as_bytes), list, MAC) {
-                    let first = first_contact(class.map(str::as_bytes), list, MAC);
+                    let first = client::first_contact(class.map(str::as_bytes), list, MAC);
                     assert_eq!(first, Some(really.persona), "{class:?} {list:?}");
                 }
             }

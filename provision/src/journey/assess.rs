@@ -8,13 +8,12 @@ use super::stall;
 use super::tries::{Tries, tries};
 use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Ratio, Stage};
 use super::way::{Context, Way, way};
-use super::{Fact, Journey, Observation, Round};
-use crate::client::{self, Persona};
+use super::{Journey, Round};
+use crate::client::Persona;
 use crate::library::Library;
 use crate::load::{Direction, Kind, LoadName, Side};
 use crate::mac::Mac;
 use crate::route::Hop;
-use crate::settings::Timing;
 use crate::time::Time;
 
 /// Derives everything about one phone; `None` stands for a roster phone that was never seen.
@@ -67,19 +66,6 @@ fn writes(round: &Round, context: &Context<'_>) -> bool {
         Fetch::Whole | Fetch::Doubtful => timing.flash,
     };
     !round.components.is_empty() && round.broken.is_none() && context.now - round.last < patience
-}
-
-/// What a phone is steered as whose first DHCP message this is, when nothing else is known of it; `None` if it is none.
-pub fn first_contact(vendor_class: Option<&[u8]>, request_list: &[u8], mac: Mac) -> Option<Persona> {
-    if !client::is_phone(vendor_class, request_list, mac) {
-        return None;
-    }
-    let now = Time(0);
-    let mut journey = Journey::new(mac, now);
-    let vendor_class = vendor_class.map(|class| String::from_utf8_lossy(class).into_owned());
-    let fact = Fact::Dhcp { boot: true, vendor_class, request_list: request_list.to_vec() };
-    journey.observe(&Observation { at: now, fact });
-    Some(steered_as(&believe(&journey, &Library::default(), &Timing::default(), None, now)))
 }
 
 fn steered_as(belief: &Belief) -> Persona {

@@ -30,7 +30,7 @@ mod tries;
 mod verdict;
 mod way;
 
-pub use assess::{assess, first_contact};
+pub use assess::assess;
 pub use belief::{Belief, believe};
 pub use facts::{Offer, OwnPage, Progress, Round};
 pub use fetched::under_way;
