@@ -11,7 +11,7 @@ use crate::view::{PhoneView, Stage};
 /// Characters of a location in the table.
 const LOCATION: usize = 24;
 /// In a window, phones of one group that are named.
-const NAMED: usize = 12;
+const NAMED: usize = 4;
 /// Columns that a table has, however narrow the terminal.
 const COLUMNS: usize = 6;
 
@@ -264,7 +264,7 @@ mod tests {
                 assert!(text.lines().count() <= height, "{height}: {text}");
                 if height >= 24 {
                     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                    assert!(words.contains("held (no-license)") && words.contains("and 88 more"), "{text}");
+                    assert!(words.contains("held (no-license)") && words.contains("and 96 more"), "{text}");
                     assert!(text.contains("moving, do not unplug"), "{height}: {text}");
                     let left_out = text.lines().last().unwrap();
                     assert!(left_out.starts_with("… and ") && left_out.contains("600 done"), "{left_out}");
