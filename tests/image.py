@@ -242,7 +242,8 @@ def trouble(switch, folder, arguments):
     expect(late in lab.laptop.page("/api/library")[1] or lab.laptop.run(f"ls /data/transload/licenses/e2m/{late}.lic").strip(),
            "the good license of the stick is not there")
     # A full disk, and a start with it.
-    lab.laptop.run("dd if=/dev/zero of=/data/transload/extra-full bs=1M; sync; df /data", timeout=300)
+    lab.laptop.run("fallocate -l $(df -B1 --output=avail /data | tail -n 1) /data/transload/full;"
+                   " dd if=/dev/zero of=/data/transload/fuller bs=4k; sync", timeout=300)
     for _ in range(2):
         status, text = lab.laptop.page()
         expect(status in (200, 503), f"the page answers {status}")
