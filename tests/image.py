@@ -247,6 +247,7 @@ def trouble(switch, folder, arguments):
     for _ in range(2):
         status, text = lab.laptop.page()
         expect(status in (200, 503), f"the page answers {status}")
+        said("IT IS FULL")
         lab.picture("full-disk")
         print("      " + lab.machine.said()[-900:].replace("\n", "\n      "), flush=True)
         lab.machine.cut(lab.random)

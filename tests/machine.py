@@ -194,7 +194,7 @@ class Machine:
     def said(self):
         """All that came over the serial line, without what only moves the cursor."""
         with open(self.serial, errors="replace") as file:
-            return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.read())
+            return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", file.read())
 
 
 class Laptop:
