@@ -1,6 +1,9 @@
 """The admin plane: what programs ask of it, and who cannot reach it."""
 
+import json
 import os
+import re
+import shutil
 import subprocess
 import venv
 
@@ -114,3 +117,56 @@ def two_planes(bench):
         same(f"hold with {options}", done.stdout.decode().rsplit("\n", 1)[1], str(status))
     done = server.command("status", "--json")
     same("status, which reads the token", done.returncode, 0)
+
+
+@case("api: figures pass promtool, count what happened, and every query of the dashboard finds its own")
+def figures(bench):
+    firmware = bench.firmware("api", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
+    phones = make_fleet(6, [(OLD, False), (ENTERPRISE_12, True)])
+    server = bench.server(firmware, phones).start()
+    url = "http://127.0.0.1:8080/metrics"
+    same("samples that are not the program's", [line for line in sample(server, url) if "transload_" not in line], [])
+    with bench.fleet(phones, firmware) as phones_on:
+        phones_on.power_on()
+
+        def done():
+            value = sample(server, url)['transload_phones{stage="done"}']
+            return expect(value == 6, f"{value} done") or True
+        bench.wait_for(done, 120, lambda: str(server.status()))
+    values = sample(server, url)
+    same("leases", values['transload_leases{state="bound"}'], 6)
+    expect(values['transload_dhcp_messages_total{type="request",outcome="acknowledged"}'] >= 12, "too few ACKs")
+    expect(values["transload_dhcp_reply_duration_seconds_count"] >= 24, "too few replies timed")
+    expect(values["transload_ledger_commit_duration_seconds_count"] > 0, "no commit timed")
+    moved = sum(value for name, value in values.items() if name.startswith("transload_file_transfer_bytes_total"))
+    expect(moved > 6 * 100_000, f"{moved} bytes")
+    same("transfers under way", sum(value for name, value in values.items() if "in_progress" in name), 0)
+    checked = server.host.run(promtool(), "check", "metrics", input=server.get(url).stdout)
+    same("promtool", (checked.returncode, (checked.stdout + checked.stderr).decode()), (0, ""))
+    opened = server.get(url, "-H", "Accept: application/openmetrics-text").stdout.decode()
+    expect(opened.endswith("# EOF\n"), opened[-200:])
+    names = {name.split("{")[0] for name in values}
+    with open(os.path.join(HERE, "..", "..", "appliance", "packaging", "grafana", "transload.json")) as file:
+        queries = re.findall(r"\btransload_\w+", json.dumps(json.load(file)["panels"]))
+    expect(len(set(queries)) > 15, f"queries: {queries}")
+    same("names in queries that no sample has", sorted(set(queries) - names), [])
+
+
+def sample(server, url):
+    """All samples, by name with labels."""
+    lines = server.get(url).stdout.decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def promtool():
+    """Prometheus' own tool, out of Debian's package, which is not installed: it would start a service."""
+    found = shutil.which("promtool")
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "..", "..", "target"))
+    folder = os.path.abspath(os.path.join(target, "promtool"))
+    tool = os.path.join(folder, "usr", "bin", "promtool")
+    if found or os.path.exists(tool):
+        return found or tool
+    os.makedirs(folder, exist_ok=True)
+    subprocess.run("apt-get download -q prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb",
+                   shell=True, cwd=folder, check=True, timeout=300, capture_output=True)
+    return tool
