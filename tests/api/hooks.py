@@ -12,10 +12,9 @@ SPELLINGS = (str, str.lower, lambda mac: "SEP" + mac, lambda mac: ":".join(re.fi
 
 
 @schemathesis.hook
-def map_path_parameters(context, path_parameters):
+def before_call(context, case, kwargs):
     """An address that is one becomes mostly a phone's; one that is none stays what it is."""
-    mac = urllib.parse.unquote(str((path_parameters or {}).get("mac")))
-    if re.fullmatch(r"[0-9A-Fa-f]{12}", re.sub(r"^([Ss][Ee][Pp])|[:. \-]", "", mac)) \
-            and random.random() < 0.8:
-        path_parameters["mac"] = random.choice(SPELLINGS)(random.choice(KNOWN))
-    return path_parameters
+    named = case.path_parameters or {}
+    digits = re.sub(r"^([Ss][Ee][Pp])|[:. \-]", "", urllib.parse.unquote(str(named.get("mac"))))
+    if re.fullmatch(r"[0-9A-Fa-f]{12}", digits) and random.random() < 0.8:
+        named["mac"] = random.choice(SPELLINGS)(random.choice(KNOWN))

@@ -43,6 +43,7 @@ pub struct Options {
 
 /// What became of each file, in the order of reading.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImportReport)]
 pub struct Report {
     /// A line for each file.
     pub lines: Vec<Line>,
