@@ -3,6 +3,7 @@
 //! Everything here is pure: no socket, clock, file or thread. Input and time come in as arguments,
 //! decisions go out as values.
 
+mod after;
 pub mod catalog;
 pub mod client;
 pub mod documents;

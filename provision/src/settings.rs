@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+pub use crate::after::{After, Home, Parameters};
 use crate::load::{Direction, LoadName, Side};
 use crate::options::Site;
 
@@ -65,15 +66,6 @@ impl Default for Timing {
     }
 }
 
-/// What a finished phone is told, so that it finds its new home.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct After {
-    /// Profile parameters for the Multiplatform side, by element name.
-    pub profile: BTreeMap<String, String>,
-    /// Call managers for the Enterprise side.
-    pub call_manager: Vec<Ipv4Addr>,
-}
-
 /// Everything that decides about phones, besides the catalog and the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -111,7 +103,7 @@ impl Settings {
         Site {
             call_managers: self.call_managers.clone(),
             cda: self.cda,
-            home: self.after.call_manager.clone(),
+            home: self.after.all.call_manager.clone(),
         }
     }
 

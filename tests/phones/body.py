@@ -56,7 +56,10 @@ class Phone:
         self.random = random.Random(config.get("seed", 0) ^ int(self.mac, 16))
         with open(config["manifest"]) as file:
             self.manifest = json.load(file)            # what Cisco signed: component name -> [size, sha256]
-        self.direction = "e2m" if self.load.enterprise else "m2e"
+        self.direction = "e2m" if self.load.enterprise or self.load.kind == "TLexE2M" else "m2e"
+        self.call_manager = config.get("call_manager")  # the one whose signature its trust list has
+        self.cda = config.get("cda")                   # where the vendor's redirection service is to be found
+        self.redirected = False
         self.authorized = False
         self.settings = {}                             # a Multiplatform phone's parameters, gone by factory reset
         self.failed_upgrade = None
@@ -216,6 +219,7 @@ class Phone:
     def factory_reset(self):
         self.settings = {}
         self.failed_upgrade = None
+        self.redirected = False
         self.authorized = False
         self.web_access = not self.load.enterprise
         self.note("factory reset")

@@ -67,7 +67,9 @@ def configuration(phone, server):
             raise Stranded(f"the server gave out {name}: an unsigned trust list")
     if os.path.exists(phone.trust_list):
         for name in (f"SEP{phone.mac}.cnf.xml.sgn", "XMLDefault.cnf.xml.sgn"):
-            outcome, _, _ = get(phone, server, name)
+            outcome, path, _ = get(phone, server, name)
+            if outcome == fetch.OK and server == phone.call_manager:
+                return device_file(phone, path, server)    # its own call manager signs
             if outcome == fetch.OK:
                 raise Stranded(f"the server gave out {name}, which it cannot sign")
         return None, None                              # what is not signed by a known signer does not exist for it

@@ -86,8 +86,7 @@ def provision(phone):
         tail = ".cfg" if phone.profile_walk == "cfg" else ("xml", "cfg")
         urls = [u for u in urls if u.endswith(tail)] or urls
     if not urls:
-        phone.note("no provisioning server in the lease")
-        return False
+        return redirected(phone)
     for url in urls:
         outcome, path, detail = phone.get(url)
         if outcome != fetch.OK:
@@ -101,6 +100,19 @@ def provision(phone):
             return True
     phone.profile_url = None
     return False
+
+
+def redirected(phone):
+    """Without a server in the lease a phone asks the vendor's redirection service, until it has a profile from there."""
+    if phone.redirected:
+        return True
+    if not phone.cda:
+        phone.note("no provisioning server in the lease")
+        return False
+    url = f"{phone.cda}/{phone.mac}"
+    outcome, path, _ = phone.get(url)
+    phone.redirected = outcome == fetch.OK and take(phone, path, url)
+    return phone.redirected
 
 
 def take(phone, path, url):

@@ -1,5 +1,6 @@
 //! A file request: who asks, what is meant, and what this phone may have.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use transload_provision::journey::{Assessment, Fact, Next};
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
-use transload_provision::settings::Settings;
+use transload_provision::settings::{Parameters, Settings};
 
 use super::identity::who;
 use super::{Bench, State, Tracker};
@@ -187,7 +188,15 @@ impl Bench {
         let verdict = self.assess(state, mac);
         let settings = &state.rules.settings;
         let server = FileServer { address: fetch.local, port: settings.http_port };
-        let body = match config.document(&verdict, server, settings, &state.catalog, mac) {
+        let told = match &verdict.next {
+            Next::Final => settings.after.parameters(mac, verdict.model.as_deref(), state.roster.get(&mac)),
+            _ => Parameters::default(),
+        };
+        if !told.unfilled.is_empty() && side == Side::Multiplatform {
+            let left_out = told.unfilled.join(", ");
+            tracing::warn!(%mac, left_out, "its roster line does not fill these parameters of [after]");
+        }
+        let body = match config.document(&verdict, server, settings, &state.catalog, mac, &told.filled) {
             Ok(Some(body)) => body,
             Ok(None) => return Answer::now(Served::NotFound, Some(mac)),
             Err(error) => {
@@ -266,12 +275,13 @@ impl Config {
         settings: &Settings,
         catalog: &Catalog,
         mac: Mac,
+        home: &BTreeMap<String, String>,
     ) -> Result<Option<Vec<u8>>, DocumentError> {
         match self {
             Self::Enterprise { default, .. } => {
                 enterprise(*default, verdict, server.address, settings, catalog, mac)
             }
-            Self::Profile { .. } => profile(verdict, server, settings, mac).map(Some),
+            Self::Profile { .. } => profile(verdict, server, mac, home).map(Some),
         }
     }
 }
@@ -302,7 +312,7 @@ fn enterprise(
         return documents::xml_default(&XmlDefault { server, loads: &loads }).map(Some);
     }
     let call_managers: &[_] = match verdict.next {
-        Next::Final => &settings.after.call_manager,
+        Next::Final => settings.after.call_managers(mac, verdict.model.as_deref()),
         _ => &[],
     };
     let registrar = port.map(|port| Registrar { address: server, port, mac });
@@ -313,8 +323,8 @@ fn enterprise(
 fn profile(
     verdict: &Assessment,
     server: FileServer,
-    settings: &Settings,
     mac: Mac,
+    home: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, DocumentError> {
     let (purpose, license) = match &verdict.next {
         Next::Load { load, when: None, license, .. } => (Purpose::Upgrade(load), *license),
@@ -323,7 +333,7 @@ fn profile(
         }
         Next::Nothing | Next::Introduction => (Purpose::Hold, false),
         Next::License => (Purpose::Hold, true),
-        Next::Final => (Purpose::Finish(&settings.after.profile), false),
+        Next::Final => (Purpose::Finish(home), false),
     };
     documents::profile(&Profile {
         server,

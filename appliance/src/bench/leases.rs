@@ -15,7 +15,7 @@ use transload_provision::documents::FileServer;
 use transload_provision::journey::{Assessment, Fact, Next};
 use transload_provision::mac::Mac;
 use transload_provision::options::{
-    Layer, Origin, PhoneOptions, Resolved, Sourced, Steer, answer, find_class,
+    Layer, Origin, PhoneOptions, Resolved, Site, Sourced, Steer, answer, find_class,
 };
 use transload_provision::time::Time;
 
@@ -145,12 +145,14 @@ pub(super) fn given<R>(
 /// What a phone is given by what it behaves as.
 fn built_in(state: &State, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOptions {
     let server = FileServer { address: asker.server, port: state.rules.settings.http_port };
-    steer(state, verdict).options(server)
+    steer(state, asker.mac, verdict).options(server)
 }
 
 /// How a phone is steered, by our own DHCP server or another.
-pub(super) fn steer(state: &State, verdict: &Assessment) -> Steer {
-    let site = state.rules.settings.site();
+pub(super) fn steer(state: &State, mac: Mac, verdict: &Assessment) -> Steer {
+    let settings = &state.rules.settings;
+    let home = settings.after.call_managers(mac, verdict.model.as_deref()).to_vec();
+    let site = Site { home, ..settings.site() };
     site.steer(verdict.steered_as, verdict.next == Next::Final)
 }
 

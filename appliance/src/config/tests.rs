@@ -101,7 +101,7 @@ fn the_contracts_example_means_what_it_says() {
     assert_eq!(config.dhcp.reservations[0].address, Ipv4Addr::new(10, 23, 45, 50));
     assert_eq!(config.migration.routes["sip88xx"].len(), 3);
     let settings = config.settings(Ipv4Addr::new(10, 23, 45, 67), 80);
-    assert_eq!(settings.after.profile["Profile_Rule"], "https://provisioning.example/$PSN.xml");
+    assert_eq!(settings.after.all.profile["Profile_Rule"], "https://provisioning.example/$PSN.xml");
     assert_eq!(config.scenario_name(), "e2m/dhcp/dhcp");
 }
 
@@ -281,6 +281,22 @@ fn a_scenario_is_served_where_others_can_do_their_part() {
                 assert!(!missing.is_empty() && said.cause.contains(missing), "{text}: {}", said.cause);
             }
         }
+    }
+}
+
+#[test]
+fn homes_are_written_for_all_for_a_model_and_for_a_phone() {
+    let text = "[after]\nprofile = { GPP_A = \"{extension}\" }\ncall-manager = [\"192.0.2.10\"]\n\
+                [after.model.8851]\nprofile = { GPP_A = \"x\" }\n\
+                [after.mac.\"00:12:34:ab:45:de\"]\ncall-manager = [\"192.0.2.99\"]\n";
+    let after = parse(text).unwrap().after;
+    assert_eq!(after.models["8851"].profile["GPP_A"], "x");
+    let mac = "001234AB45DE".parse().unwrap();
+    assert_eq!(after.call_managers(mac, Some("8851")), [Ipv4Addr::new(192, 0, 2, 99)]);
+    for wrong in
+        ["[after.mac.nobody]\ncall-manager = []", "[after.model.8851]\nprofile = { \"a b\" = \"x\" }"]
+    {
+        assert_eq!(parse(wrong).unwrap_err().len(), 1, "{wrong}");
     }
 }
 

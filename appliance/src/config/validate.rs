@@ -260,12 +260,28 @@ fn admin(admin: written::Admin, f: &mut Findings<'_>) -> Admin {
 }
 
 fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
+    let all = written::Home { profile: after.profile, call_manager: after.call_manager };
+    let models = after.model.into_iter().map(|(name, written)| {
+        let name = name.into_inner();
+        let home = home(written, &format!("after.model.{name}"), f);
+        (name, home)
+    });
+    let models = models.collect();
+    let phones = after.mac.into_iter().map(|(mac, written)| {
+        let mac = mac.into_inner().0;
+        (mac, home(written, &format!("after.mac.{mac}"), f))
+    });
+    let phones = phones.collect();
+    settings::After { all: home(all, "after", f), models, phones }
+}
+
+fn home(home: written::Home, key: &str, f: &mut Findings<'_>) -> settings::Home {
     let mut profile = BTreeMap::new();
-    for (name, value) in after.profile {
+    for (name, value) in home.profile {
         let text = name.get_ref();
         let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         if !first || !text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
-            let cause = format!("after.profile: {text:?} is no profile parameter");
+            let cause = format!("{key}.profile: {text:?} is no profile parameter");
             f.problem(
                 name.span(),
                 &cause,
@@ -273,15 +289,13 @@ fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
             );
         }
         if value.get_ref().chars().any(char::is_control) {
-            let cause = format!("after.profile.{text} holds a control character");
+            let cause = format!("{key}.profile.{text} holds a control character");
             f.problem(value.span(), &cause, "write printable text in one line");
         }
         profile.insert(name.into_inner(), value.into_inner());
     }
-    settings::After {
-        profile,
-        call_manager: after.call_manager.into_iter().map(|Text(address)| address).collect(),
-    }
+    let call_manager = home.call_manager.into_iter().map(|Text(address)| address).collect();
+    settings::Home { profile, call_manager }
 }
 
 fn timing(timing: &written::Timing, f: &mut Findings<'_>) -> settings::Timing {

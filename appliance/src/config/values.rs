@@ -21,7 +21,7 @@ pub trait Written: Sized {
 }
 
 /// A [`Written`] value in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text<T>(pub T);
 
 impl<'de, T: Written> Deserialize<'de> for Text<T> {

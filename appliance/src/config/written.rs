@@ -164,6 +164,15 @@ pub struct Admin {
 pub struct After {
     pub profile: BTreeMap<Spanned<String>, Spanned<String>>,
     pub call_manager: Vec<Text<Ipv4Addr>>,
+    pub model: BTreeMap<Spanned<String>, Home>,
+    pub mac: BTreeMap<Spanned<Text<Mac>>, Home>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Home {
+    pub profile: BTreeMap<Spanned<String>, Spanned<String>>,
+    pub call_manager: Vec<Text<Ipv4Addr>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
