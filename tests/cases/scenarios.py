@@ -108,7 +108,8 @@ def m2e_dhcp(bench):
 def with_others(bench, phones, firmware, call_manager, cda, direction="e2m"):
     migration = {"enterprise": "call-manager" if call_manager else "dhcp", "multiplatform": "cda" if cda else "dhcp",
                  "call-manager": [outside.ADDRESS]}
-    server = bench.server(firmware, phones, direction=direction, sections={"migration": migration}).start()
+    server = bench.server(firmware, phones, direction=direction, sections={"migration": migration},
+                          timing={"not-asking": "6s"}).start()
     out = outside.Outside(bench, server)
     if call_manager:
         out.know(phones)

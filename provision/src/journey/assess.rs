@@ -168,9 +168,13 @@ fn settle_stage(
     } else if verdict.hold.is_some() {
         verdict.stage = Stage::Held;
     } else if let Some(hop) = way.hops.first() {
-        let begun = journey.offers.iter().any(|offer| offer.load == hop.to)
+        // Who is told elsewhere may be further than is known.
+        let fetches = journey.rounds.last().filter(|round| round.booted.is_none()).map(|round| &round.load);
+        let ahead = way.hops.iter().find(|hop| Some(&hop.to) == fetches);
+        let begun = ahead.is_some()
+            || journey.offers.iter().any(|offer| offer.load == hop.to)
             || journey.rounds.iter().any(|round| round.load == hop.to);
-        verdict.stage = match (begun || belief.passed.len() > 1, hop.crosses) {
+        verdict.stage = match (begun || belief.passed.len() > 1, ahead.unwrap_or(hop).crosses) {
             (false, _) => Stage::Seen,
             (true, false) => Stage::Moving,
             (true, true) => Stage::Crossing,

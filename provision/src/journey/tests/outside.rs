@@ -182,6 +182,19 @@ fn a_phone_that_cda_sends_walks_to_enterprise_firmware() {
 }
 
 #[test]
+fn a_phone_that_is_further_than_is_known_is_seen_to_cross() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
+    bench.fetches(FLOOR);
+    let verdict = bench.verdict();
+    assert_eq!((verdict.stage, verdict.writing), (Stage::Crossing, true));
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().stage, Stage::Done);
+}
+
+#[test]
 fn cda_cannot_send_a_phone_past_the_transition_load() {
     let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
     bench.entry = listed("8851,V05,,");
