@@ -168,12 +168,12 @@ impl Bench {
 
 fn judge(state: &State, now: Time, mac: Mac) -> Verdict {
     Verdict::new(mac, 0, |fact| {
-        let Some(fact) = fact else { return steer(state, &verdict(state, now, mac)) };
+        let Some(fact) = fact else { return steer(state, mac, &verdict(state, now, mac)) };
         let mut journey = match state.phones.get(&mac) {
             Some(phone) => (*phone.journey).clone(),
             None => transload_provision::journey::Journey::new(mac, now),
         };
         journey.observe(&Observation { at: now, fact });
-        steer(state, &assess_as(state, now, mac, &journey))
+        steer(state, mac, &assess_as(state, now, mac, &journey))
     })
 }
