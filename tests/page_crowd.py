@@ -8,10 +8,12 @@ chromium-driver and Debian's python3-selenium, as tests/page.py.
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -45,6 +47,14 @@ def spent(pid):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def traffic():
+    """Bytes per second that phones took, as whoever begins to watch is told."""
+    with urllib.request.urlopen(f"{ORIGIN}/api/events", timeout=10) as events:
+        for line in events:
+            if line.startswith(b"data: "):
+                return json.loads(line[6:])["traffic"]
+
+
 def part(values, share):
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
@@ -59,43 +69,54 @@ def main():
         sys.exit("it needs root, for a network namespace")
     alone()
     with tempfile.TemporaryDirectory() as folder:
-        arguments = ["rehearse", "--phones", str(options.phones), "--page", "127.0.0.1:8080", "--speed", "3"]
+        arguments = ["rehearse", "--phones", str(options.phones), "--page", "127.0.0.1:8080", "--speed", "3",
+                     "--load-size", "4000000"]
         bench = Bench(folder, "rehearsal", *arguments, config='[files]\nrate-limit = "40M"\n')
-        with bench, Browser(ORIGIN, os.path.abspath(options.shots)) as browser:
-            browser.open()
-            under_way = lambda: sum(p["stage"] in ("moving", "crossing") for p in ask("/api/phones"))
-            wait("most phones move", lambda: under_way() > options.phones * 0.7, 180)
-            driver = browser.driver
-            driver.execute_script(WATCH)
-            driver.execute_cdp_cmd("Performance.enable", {})
-            metrics = lambda: {m["name"]: m["value"] for m in driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]}
-            cpu, page, began = spent(bench.process.pid), metrics(), time.monotonic()
-            first = driver.execute_script("return seen.gaps.length")
-            time.sleep(options.seconds)
-            took = time.monotonic() - began
-            share = (spent(bench.process.pid) - cpu) / took
-            after = metrics()
-            seen = driver.execute_script("return seen")
-            moving = under_way()
-            told = {}
-            for phone in [p for p in ask("/api/phones") if p["stage"] in ("moving", "crossing")][:10]:
-                ask(f"/api/phones/{phone['mac']}/hold", b"")
-                told[phone["mac"]] = time.time() * 1000
-                time.sleep(0.4)
-            stages = wait("every hold is on the screen",
-                          lambda: (lambda s: s if all(mac in s for mac in told) else None)(driver.execute_script("return seen.stages")))
-            browser.shot("thousand")
+        with bench:
+            # A watcher's browser shares its processor neither with a thousand phones nor with whatever else runs here.
+            os.setpriority(os.PRIO_PROCESS, 0, -15)
+            measure(options, bench)
+
+
+def measure(options, bench):
+    with Browser(ORIGIN, os.path.abspath(options.shots)) as browser:
+        browser.open()
+        under_way = lambda: sum(p["stage"] in ("moving", "crossing") for p in ask("/api/phones"))
+        wait("most phones move", lambda: under_way() > options.phones * 0.7, 180)
+        driver = browser.driver
+        driver.execute_script(WATCH)
+        driver.execute_cdp_cmd("Performance.enable", {})
+        metrics = lambda: {m["name"]: m["value"] for m in driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]}
+        cpu, page, began = spent(bench.process.pid), metrics(), time.monotonic()
+        first = driver.execute_script("return seen.gaps.length")
+        time.sleep(options.seconds)
+        took = time.monotonic() - began
+        flowed = traffic()[-options.seconds:]
+        share = (spent(bench.process.pid) - cpu) / took
+        after = metrics()
+        seen = driver.execute_script("return seen")
+        moving = under_way()
+        told = {}
+        for phone in [p for p in ask("/api/phones") if p["stage"] in ("moving", "crossing")][:10]:
+            ask(f"/api/phones/{phone['mac']}/hold", b"")
+            told[phone["mac"]] = time.time() * 1000
+            time.sleep(0.4)
+        stages = wait("every hold is on the screen",
+                      lambda: (lambda s: s if all(mac in s for mac in told) else None)(driver.execute_script("return seen.stages")))
+        browser.shot("thousand")
     ways = [stages[mac] - at for mac, at in told.items()]
     gaps, tasks = seen["gaps"][first:], seen["tasks"]
     longest = max(tasks, default=0)
     work = (after["TaskDuration"] - page["TaskDuration"]) / took
-    print(f"{options.phones} phones, {moving} of them under way, {took:.0f} s, load of the machine {os.getloadavg()[0]:.1f}")
+    print(f"{options.phones} phones, {moving} of them under way, {took:.0f} s, load of the machine {os.getloadavg()[0]:.1f},"
+          f" {sum(flowed) / len(flowed) / 1e6:.0f} MB/s flowing")
     own = sum(after[name] - page[name] for name in ("ScriptDuration", "RecalcStyleDuration", "LayoutDuration")) / took
     print(f"page: script, style and layout take {own:.1%} of a core")
     print(f"page: longest task {longest:.0f} ms ({len(tasks)} over 50 ms), {work:.0%} of a core; between frames"
           f" {part(gaps, .5):.0f} ms, 99 % {part(gaps, .99):.0f} ms, longest {max(gaps):.0f} ms")
     print(f"event to screen: {part(ways, .5):.0f} ms, longest {max(ways):.0f} ms")
     print(f"server: {share:.1%} of a core")
+    assert min(flowed[1:]) > 0, f"nothing flowed for a second: {flowed}"
     wrong = [name for name, bad in (("a frame", part(gaps, .99) >= 100), ("an event", max(ways) >= 1000), ("the server", share >= .05)) if bad]
     if wrong:
         sys.exit(f"beyond its limit: {', '.join(wrong)}")

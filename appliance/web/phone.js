@@ -84,7 +84,7 @@ function draw(phone, told) {
         h("p.badge.large", {}, badge(phone)),
         phone.writing ? h("p.flash", {}, icon("flash"), "Writing flash: do not unplug") : null),
       h("div.actions", {}, buttons(phone))),
-    phone.hold ? h("div.card.alone", {}, h("div.mark", {}, icon("stuck")),
+    phone.hold ? h(`div.card.alone.c-${phone.hold.code}`, {}, h("div.mark", {}, icon("stuck")),
       h("div.body", {}, h("h2", {}, CODES[phone.hold.code] ?? phone.hold.code), h("p.cause", {}, sentence(phone.hold.cause)),
         h("p.cure-line", {}, h("b", {}, "Do:"), h("p", {}, sentence(phone.hold.cure))),
         phone.hold.code === "unknown-vid" ? vidField(phone) : null)) : null,

@@ -173,7 +173,8 @@ function make() {
 
 export function hops(phone) {
   const done = phone.stage === "done";
-  const at = done ? phone.hops : phone.hop - 1;
+  // Of a phone whose load is not known, the way begins with the first one offered.
+  const at = done ? phone.hops : phone.load ? phone.hop - 1 : -1;
   return phone.route.map((load, index) => {
     const state = index < at || done ? "past" : index === at ? "here" : index === at + 1 && isUnderWay(phone) ? "next" : "ahead";
     const word = { past: "passed", here: "here now", next: "on the way to it", ahead: "ahead" }[done && index === at ? "here" : state];
@@ -208,7 +209,7 @@ function show(phone) {
   if (tile.phone?.location !== phone.location) order = true;
   tile.phone = phone;
   tile.link.className = `tile s-${phone.stage}${phone.writing ? " writing" : ""}`;
-  const key = `${phone.stage} ${phone.hop} ${phone.hops} ${phone.route.join()}`;
+  const key = `${phone.stage} ${phone.load} ${phone.hop} ${phone.hops} ${phone.route.join()}`;
   if (tile.key !== key) {
     tile.key = key;
     tile.badge.replaceChildren(...badge(phone));
