@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::Notify;
 use transload_dhcp::server::Server as DhcpServer;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::{Assessment, Belief, Context, Fact, Journey, assess, believe, under_way};
+use transload_provision::journey::{Assessment, Fact, Journey, under_way};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
 use transload_provision::roster::Entry;
@@ -26,6 +26,7 @@ pub mod explain;
 mod feed;
 mod fetch;
 mod identity;
+mod judge;
 mod leases;
 mod offline;
 mod operate;
@@ -48,6 +49,7 @@ mod watch;
 use explain::Explanation;
 use feed::Verdicts;
 use identity::Addresses;
+use judge::{assess_as, belief, verdict};
 use leases::LastDhcp;
 pub use offline::{Offline, offline};
 pub use operate::{PhoneOutcome, Refusal};
@@ -381,33 +383,4 @@ impl Bench {
     fn assess(&self, state: &State, mac: Mac) -> Assessment {
         verdict(state, self.now(), mac)
     }
-}
-
-fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
-    // Whom only the operator's hand has touched is not seen, but may be held.
-    let there = |journey: &&Journey| journey.was_heard() || journey.held_by_operator.is_some();
-    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey).filter(there))
-}
-
-/// What a phone is believed to run.
-fn belief(state: &State, now: Time, journey: &Journey) -> Belief {
-    let entry = state.roster.get(&journey.mac);
-    let told = entry.and_then(|entry| entry.load.as_ref());
-    believe(journey, &state.shelf.index, &state.rules.settings.timing, told, now)
-}
-
-/// The verdict on a journey, be it the phone's or one that is only supposed.
-fn assess_as(state: &State, now: Time, mac: Mac, journey: &Journey) -> Assessment {
-    judge(state, now, mac, Some(journey))
-}
-
-fn judge(state: &State, now: Time, mac: Mac, journey: Option<&Journey>) -> Assessment {
-    let context = Context {
-        catalog: &state.catalog,
-        library: &state.shelf.index,
-        settings: &state.rules.settings,
-        entry: state.roster.get(&mac),
-        now,
-    };
-    assess(journey, mac, &context)
 }

@@ -1,0 +1,37 @@
+//! What the decisions are asked, and with what.
+
+use transload_provision::journey::{Assessment, Belief, Context, Journey, assess, believe};
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use super::State;
+
+/// The verdict on a phone.
+pub(super) fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
+    // Whom only the operator's hand has touched is not seen, but may be held.
+    let there = |journey: &&Journey| journey.was_heard() || journey.held_by_operator.is_some();
+    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey).filter(there))
+}
+
+/// What a phone is believed to run.
+pub(super) fn belief(state: &State, now: Time, journey: &Journey) -> Belief {
+    let entry = state.roster.get(&journey.mac);
+    let told = entry.and_then(|entry| entry.load.as_ref());
+    believe(journey, &state.shelf.index, &state.rules.settings.timing, told, now)
+}
+
+/// The verdict on a journey, be it the phone's or one that is only supposed.
+pub(super) fn assess_as(state: &State, now: Time, mac: Mac, journey: &Journey) -> Assessment {
+    judge(state, now, mac, Some(journey))
+}
+
+fn judge(state: &State, now: Time, mac: Mac, journey: Option<&Journey>) -> Assessment {
+    let context = Context {
+        catalog: &state.catalog,
+        library: &state.shelf.index,
+        settings: &state.rules.settings,
+        entry: state.roster.get(&mac),
+        now,
+    };
+    assess(journey, mac, &context)
+}
