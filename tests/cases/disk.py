@@ -82,7 +82,9 @@ def check_full(bench, server):
                 given[mac] = ack.yiaddr
         same("phones without an ACK on a full disk", len(refused), 3)
         expect(server.get(f"http://{ADDRESS}/").returncode in (0, 22), "the phones' HTTP does not answer")
-        same("page", server.get("http://127.0.0.1:8080/healthz").returncode, 0)
+        same("page", server.get("http://127.0.0.1:8080/").returncode, 0)
+        # curl's status for an answer of 400 or more.
+        same("health", server.get("http://127.0.0.1:8080/healthz").returncode, 22)
         expect(server.status() is not None, "status does not answer")
         expect("full" in server.log_tail(200), f"the log does not say why:\n{server.log_tail()}")
 
