@@ -14,7 +14,7 @@ use crate::view::{HoldCode, PhoneView, Stage};
 pub struct Selection {
     /// These, in any spelling of their MAC addresses
     #[arg(value_name = "MAC")]
-    #[schema(value_type = Vec<String>, example = json!(["001234AB45DE"]))]
+    #[schema(value_type = Vec<MacSpelling>, example = json!(["001234AB45DE"]))]
     pub mac: Vec<Mac>,
     /// Of this model, such as 8851; may be given again
     #[arg(long, value_name = "MODEL")]
@@ -32,6 +32,12 @@ pub struct Selection {
     #[arg(long)]
     pub all: bool,
 }
+
+/// A MAC address, in any common spelling.
+#[derive(ToSchema)]
+#[schema(pattern = r"^([Ss][Ee][Pp])?[:. \-]*([0-9A-Fa-f][:. \-]*){12}$")]
+#[allow(dead_code)] // for the API's description alone
+pub struct MacSpelling(String);
 
 /// What was selected.
 pub struct Selected {

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import stat
+import time
 
 import fleet
 import lookalike
@@ -104,6 +105,8 @@ def report(bench):
         expect(f"{late} held held 8861 hold=operator" in lines, lines)
         expect(f"noted {late}" in server.command("explain", late).stdout.decode(), "explain lacks the hook's words")
 
+        # Evidence is on disk within a second; what is younger may be lost with the power.
+        time.sleep(1.5)
         server.kill()
         same("report without a bench", kept(read_report(server)), kept(whole))
         server.start()

@@ -125,7 +125,11 @@ impl Bench {
             Deed::Reset => return self.begin_restart(state, mac, Restart::Reset),
         };
         if state.phones.contains_key(&mac) || state.roster.contains_key(&mac) {
-            Pending::Act(self.observe(state, mac, Fact::Operator { act }))
+            // The report tells what the act changed, however soon another one follows.
+            self.stand_now(state, mac);
+            let ticket = self.observe(state, mac, Fact::Operator { act });
+            self.stand_now(state, mac);
+            Pending::Act(ticket)
         } else {
             Pending::Refused(no_such(mac))
         }

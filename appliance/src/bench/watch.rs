@@ -38,6 +38,12 @@ impl Bench {
         self.queue_change(state, mac, was, stage);
     }
 
+    /// The same, as it stands at this moment.
+    pub(super) fn stand_now(&self, state: &mut State, mac: Mac) {
+        let verdict = self.assess(state, mac);
+        self.note_stand(state, mac, &verdict);
+    }
+
     fn queue_change(&self, state: &mut State, mac: Mac, was: Stage, stage: Stage) {
         if state.rules.stage_hook.is_empty() {
             return;
