@@ -59,7 +59,7 @@ def report(bench):
         stranded = phones_on.wait(fleet.on_target(fleet.targets(MPP_11)), 180)
         explain(bench, server, phones_on, stranded)
         done_everywhere(bench, server, phones_on, MPP_11)
-        bench.wait_for(lambda: read_report(server)["totals"]["done"] == 3, 20, lambda: str(read_report(server)))
+        bench.wait_for(lambda: all(phone["done"] for phone in read_report(server)["phones"]), 20, lambda: str(read_report(server)))
 
         whole = read_report(server)
         same("left", whole["left"], [])
@@ -74,7 +74,7 @@ def report(bench):
             license = shown["license"]
             same(f"{what}: license", (license["state"], license["file"], license["accepted"]),
                  ("accepted", f"licenses/e2m/{phone['mac']}.lic", True))
-            expect(license["given"] and shown["done"] and shown["seconds"], f"{what}: {shown}")
+            expect(license["given"] and shown["done"] and shown["seconds"] is not None, f"{what}: {shown}")
         shown = next(phone for phone in whole["phones"] if phone["mac"] == late)
         same("acts", [act["act"] for act in shown["acts"]], ["hold", "release"])
         same("holds", [hold["code"] for hold in shown["holds"]][:3], ["no-license", "operator", "no-license"])
