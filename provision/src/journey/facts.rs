@@ -61,6 +61,9 @@ pub struct Round {
     pub fetching: Option<Time>,
     /// Components, by lower-case name.
     pub components: BTreeMap<String, Progress>,
+    /// How often the `.loads` file was asked for since the phone was told of it last, or the operator retried it.
+    #[serde(default)]
+    pub requests: u32,
     /// Why the latest transfer broke, if nothing moved since.
     pub broken: Option<String>,
     /// The boot that ended the round.

@@ -117,7 +117,12 @@ impl Journey {
                 match act {
                     Act::Hold => self.held_by_operator = Some(at),
                     Act::Release => self.held_by_operator = None,
-                    Act::Retry => self.retried = Some(at),
+                    Act::Retry => {
+                        self.retried = Some(at);
+                        if let Some(round) = self.rounds.last_mut() {
+                            round.requests = 0;
+                        }
+                    }
                 }
             }
             Fact::Stood { stage, code, cause } => {
@@ -143,6 +148,9 @@ impl Journey {
     }
 
     fn boot(&mut self, at: Time) {
+        if self.silent_since.is_none_or(|since| Some(since) <= self.asked) {
+            self.silent_since = Some(at);
+        }
         self.booted = Some(at);
         self.registered = None;
         for round in self.rounds.iter_mut().filter(|round| round.booted.is_none()) {
@@ -242,13 +250,16 @@ impl Journey {
 
     fn loads_given(&mut self, at: Time, load: &LoadName) {
         self.asked = Some(at);
+        let mut first = false;
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
+            first |= offer.answered.is_none();
             offer.answered.get_or_insert(at);
         }
         match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
             Some(round) => {
                 round.last = at;
                 round.fetching = Some(at);
+                round.requests = if first { 1 } else { round.requests.saturating_add(1) };
                 round.broken = None;
             }
             None => self.rounds.push(Round {
@@ -257,6 +268,7 @@ impl Journey {
                 last: at,
                 fetching: Some(at),
                 components: BTreeMap::new(),
+                requests: 1,
                 broken: None,
                 booted: None,
                 unwatched: None,

@@ -18,6 +18,7 @@ mod facts;
 mod fetched;
 mod fold;
 mod history;
+mod loops;
 mod observation;
 mod outside;
 mod own_page;
@@ -75,6 +76,9 @@ pub struct Journey {
     pub booted: Option<Time>,
     /// Latest request for any file.
     pub asked: Option<Time>,
+    /// The first boot since it asked for a file.
+    #[serde(default)]
+    pub silent_since: Option<Time>,
     /// When it was first seen to ask as a phone of a side, after each boot and each change of side; oldest first.
     pub sightings: Vec<(Time, Side)>,
     /// First request for a signed configuration since the latest unsigned one.
@@ -128,6 +132,7 @@ impl Journey {
             page: OwnPage::default(),
             booted: None,
             asked: None,
+            silent_since: None,
             sightings: Vec::new(),
             signed_asked: None,
             unsigned_asked: None,

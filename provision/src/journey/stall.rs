@@ -2,12 +2,14 @@
 
 use super::belief::Belief;
 use super::fetched::{Fetch, fetched};
+use super::loops;
 use super::outside::{self, is_steered_outside};
 use super::tries::Tries;
 use super::verdict::{Hold, HoldCode, Stage};
 use super::way::Context;
 use super::{Journey, Round};
 use crate::load::{LoadName, Side};
+use crate::names::{self, Asked};
 use crate::route::Hop;
 use crate::time::Time;
 
@@ -42,7 +44,8 @@ pub(super) fn on_the_way(
     let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to);
     // A fetch older than the latest document belongs to an attempt that was given up.
     if let Some(round) = round.filter(|round| offer.is_none_or(|offer| round.last > offer.at)) {
-        return in_round(round, belief.side, context, deadlines);
+        return loops::asks_in_vain(round)
+            .or_else(|| in_round(round, missing_since(journey, round), belief.side, context, deadlines));
     }
     if let Some(side) = belief.side.filter(|side| is_steered_outside(journey, *side, context.settings)) {
         return outside::waits(journey, belief, side, hop, context, deadlines);
@@ -61,7 +64,11 @@ pub(super) fn on_the_way(
         if now - booted >= timing.not_asking {
             return Some((Stage::Stuck, not_asking(belief.side)));
         }
-        return None;
+        let in_vain = loops::starts_in_vain(journey, context, deadlines);
+        return in_vain.map(|hold| (Stage::Stuck, hold));
+    }
+    if let Some(loops) = loops::starts_when_told(journey, &hop.to, context) {
+        return Some(loops);
     }
     if let Some(offer) = offer {
         if let Some(answered) = offer.answered {
@@ -95,7 +102,8 @@ pub(super) fn on_the_way(
                 );
                 (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
             });
-            not_seen.or(registered).unwrap_or_else(|| failed(cause))
+            let instead = || loops::instead(journey, offer.at, &hop.to);
+            not_seen.or_else(instead).or(registered).unwrap_or_else(|| failed(cause))
         });
     }
     waits_for_configuration(journey, belief, context, deadlines)
@@ -117,8 +125,16 @@ pub(super) fn license_not_accepted(
     })
 }
 
+/// A component that was asked for in this round and is not here.
+fn missing_since<'a>(journey: &'a Journey, round: &Round) -> Option<&'a str> {
+    let component = |name: &str| matches!(names::parse(name), Asked::Component { .. });
+    let asked = journey.missing.iter().filter(|(name, at)| **at >= round.began && component(name));
+    asked.max_by_key(|(_, at)| **at).map(|(name, _)| name.as_str())
+}
+
 fn in_round(
     round: &Round,
+    missing: Option<&str>,
     side: Option<Side>,
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
@@ -141,7 +157,8 @@ fn in_round(
     };
     deadlines.push(round.last + patience);
     (idle >= patience).then(|| {
-        let what = round.broken.clone().unwrap_or_else(|| "nothing has moved since".into());
+        let missing = missing.map(|name| format!("it asked for {name}, which is not here"));
+        let what = round.broken.clone().or(missing).unwrap_or_else(|| "nothing has moved since".into());
         failed(format!("its fetch of {} stopped: {what}", round.load))
     })
 }
@@ -203,7 +220,7 @@ fn not_asking(side: Option<Side>) -> Hold {
     Hold::new(HoldCode::NotAsking, cause, cure)
 }
 
-fn failed(cause: String) -> (Stage, Hold) {
+pub(super) fn failed(cause: String) -> (Stage, Hold) {
     (
         Stage::Stuck,
         Hold::new(HoldCode::Failed, cause, "once its screen is still, unplug it and plug it in again"),

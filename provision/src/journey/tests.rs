@@ -1,5 +1,6 @@
 //! Journeys as a bench sees them: facts in, what the phone is given out.
 
+mod contract;
 mod history;
 mod holds;
 mod mishaps;
@@ -7,6 +8,8 @@ mod outside;
 mod overtaken;
 mod page;
 mod registered;
+mod repeats;
+mod stalls;
 mod transfers;
 mod walks;
 

@@ -1,0 +1,79 @@
+//! Phones that do the same over and over and never get on. What is repeated tells what is wrong.
+
+use super::stall::failed;
+use super::verdict::{Hold, HoldCode, Stage};
+use super::way::Context;
+use super::{Journey, Offer, Round};
+use crate::load::LoadName;
+use crate::time::Time;
+
+/// Requests for one `.loads` file without a start in between. One that tries both ports, then TFTP, and once more
+/// after each of a few broken transfers, stays below.
+const REQUESTS: u32 = 12;
+/// A phone that starts over and over is waited for so many times longer than one that stays up.
+const PATIENCE: u32 = 4;
+
+/// It starts again and again, and asks for nothing in between.
+pub(super) fn starts_in_vain(
+    journey: &Journey,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<Hold> {
+    let since = journey.silent_since.filter(|since| journey.asked.is_none_or(|asked| asked < *since))?;
+    let due = since + context.settings.timing.not_asking * PATIENCE;
+    deadlines.push(due);
+    (context.now >= due && journey.booted > Some(since)).then(|| {
+        let cause = "it starts over and over and asks for no file in between";
+        let cure = "check that its switch port gives it enough power, and its cable; then factory-reset it";
+        Hold::new(HoldCode::NotAsking, cause, cure)
+    })
+}
+
+/// It is told of its next load and starts again, each time before it has asked for it.
+pub(super) fn starts_when_told(
+    journey: &Journey,
+    load: &LoadName,
+    context: &Context<'_>,
+) -> Option<(Stage, Hold)> {
+    let timing = &context.settings.timing;
+    let retried = journey.retried.unwrap_or_default();
+    let cut_short = |offer: &&Offer| {
+        let short = offer.closed.is_some_and(|closed| closed - offer.at < timing.already_there);
+        offer.load == *load
+            && short
+            && offer.at >= retried
+            && offer.answered.is_none()
+            && !offer.refused
+            && offer.unwatched.is_none()
+    };
+    let present = |offer: &&Offer| offer.closed.is_none();
+    let mut told: Vec<Time> =
+        journey.offers.iter().rev().skip_while(present).take_while(cut_short).map(|offer| offer.at).collect();
+    told.dedup();
+    (told.len() >= timing.attempts as usize).then(|| {
+        let cause = format!(
+            "{} times it was told to load {load} and started again before it asked for it",
+            told.len()
+        );
+        let cure = "check its power and cable; if it starts over with both good, factory-reset it";
+        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure))
+    })
+}
+
+/// It asks for the same load over and over, as one does that throws away what it fetched.
+pub(super) fn asks_in_vain(round: &Round) -> Option<(Stage, Hold)> {
+    (round.requests >= REQUESTS).then(|| {
+        failed(format!(
+            "it has asked for {} {} times and has not started with it",
+            round.load, round.requests
+        ))
+    })
+}
+
+/// What a phone did in place of asking for the load it was told of.
+pub(super) fn instead(journey: &Journey, since: Time, load: &LoadName) -> Option<(Stage, Hold)> {
+    let (_, name) = journey.refused.as_ref().filter(|(at, name)| *at >= since && name != load.as_str())?;
+    let cause = format!("it was told to load {load} and asks for {name}, which it may not have here");
+    let cure = "somebody else's configuration names that load to it: factory-reset it";
+    Some((Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure)))
+}
