@@ -101,7 +101,7 @@ class Fleet:
             with open(os.path.join(self.folder, mac, "state.json")) as file:
                 return json.load(file)
         except (FileNotFoundError, json.JSONDecodeError):
-            return {"mac": mac, "load": None, "steps": [], "leases": [], "problem": None, "slowest": 0,
+            return {"mac": mac, "load": None, "steps": [], "leases": [], "problem": None, "slowest": 0, "settings": {}, "servers": [],
                     "authorized": False}
 
     def states(self):

@@ -34,8 +34,17 @@ pub struct After {
 pub struct Parameters {
     /// Those that can be told, by element name.
     pub filled: BTreeMap<String, String>,
-    /// Names of those that the roster does not fill, or fills with what no profile can hold.
-    pub unfilled: Vec<String>,
+    /// Those that cannot, by element name, each with the roster's columns that have no value for the phone; none where
+    /// it is the value that no profile can hold.
+    pub unfilled: BTreeMap<String, Vec<String>>,
+}
+
+impl Parameters {
+    /// Whether they say where the phone's profile comes from (`Profile_Rule`, `Profile_Rule_B` to `Profile_Rule_D`).
+    /// One that was provisioned by DHCP does not ask Cisco's redirection service by itself.
+    pub fn name_a_server(&self) -> bool {
+        self.filled.keys().any(|name| name.starts_with("Profile_Rule"))
+    }
 }
 
 impl After {
@@ -63,9 +72,10 @@ impl After {
             let filled = fill(value, |column| column_of(column, mac, model, entry));
             let usable =
                 |value: &String| check_parameters(&BTreeMap::from([(name.clone(), value.clone())])).is_ok();
-            match filled.filter(usable) {
-                Some(value) => _ = parameters.filled.insert(name.clone(), value),
-                None => parameters.unfilled.push(name.clone()),
+            match filled {
+                Ok(value) if usable(&value) => _ = parameters.filled.insert(name.clone(), value),
+                Ok(_) => _ = parameters.unfilled.insert(name.clone(), Vec::new()),
+                Err(columns) => _ = parameters.unfilled.insert(name.clone(), columns),
             }
         }
         parameters
@@ -90,9 +100,13 @@ fn column_of(column: &str, mac: Mac, model: Option<&str>, entry: Option<&Entry>)
     }
 }
 
-/// `None` where a placeholder has no value. A brace that nothing closes stands for itself.
-fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
+/// A brace that nothing closes stands for itself.
+///
+/// # Errors
+/// The placeholders that have no value.
+fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Vec<String>> {
     let mut filled = String::with_capacity(text.len());
+    let mut without = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
         let (before, from) = rest.split_at(at);
@@ -104,7 +118,10 @@ fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
                 &from[2..]
             }
             Some((column, after)) => {
-                filled.push_str(&value(column)?);
+                match value(column) {
+                    Some(value) => filled.push_str(&value),
+                    None => without.push(column.trim().to_ascii_lowercase()),
+                }
                 after
             }
             None => {
@@ -114,7 +131,7 @@ fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Option<String> {
         };
     }
     filled.push_str(rest);
-    Some(filled)
+    if without.is_empty() { Ok(filled) } else { Err(without) }
 }
 
 #[cfg(test)]
@@ -151,11 +168,19 @@ mod tests {
             ("GPP_A", "4711"),
             ("GPP_B", "8851 in Room 1"),
         ];
-        assert_eq!((parameters.filled, parameters.unfilled), (profile(&expected), vec!["GPP_C".to_owned()]));
+        assert_eq!(parameters.filled, profile(&expected));
+        assert_eq!(parameters.unfilled, [("GPP_C".to_owned(), vec!["floor".to_owned()])].into());
         let other = roster.entries[1].mac;
         let parameters = after.parameters(other, Some("7841"), roster.entries.get(1));
         assert_eq!(parameters.filled, profile(&[("GPP_B", "general")]));
-        assert_eq!(parameters.unfilled.len(), 3);
+        let lacking: Vec<_> =
+            parameters.unfilled.iter().map(|(name, columns)| (&**name, columns.join(","))).collect();
+        assert_eq!(
+            lacking,
+            [("GPP_A", "extension"), ("GPP_C", "floor"), ("Profile_Rule", "serial")]
+                .map(|(name, column)| (name, column.to_owned()))
+        );
+        assert!(!parameters.name_a_server(), "half a rule is none");
         assert_eq!(after.call_managers(MAC, Some("8851")), [Ipv4Addr::new(192, 0, 2, 99)]);
         assert_eq!(after.call_managers(other, Some("8851")), [Ipv4Addr::new(192, 0, 2, 10)]);
     }
@@ -167,8 +192,15 @@ mod tests {
         let after = After { all: home, ..After::default() };
         let roster = roster::parse("mac,location\n001234ab45de,Zürich\n".as_bytes());
         let parameters = after.parameters(MAC, None, roster.entries.first());
-        assert_eq!(parameters.unfilled, ["GPP_A", "GPP_B"]);
+        let told: Vec<_> =
+            parameters.unfilled.iter().map(|(name, columns)| (&**name, columns.join(","))).collect();
+        let expected = [("GPP_A", ""), ("GPP_B", "b")];
+        assert_eq!(
+            told,
+            expected.map(|(name, columns)| (name, columns.to_owned())),
+            "Z\u{fc}rich is not ASCII"
+        );
         assert_eq!(after.parameters(MAC, None, None).filled, BTreeMap::new());
-        assert_eq!(fill("a } b { c", |_| None).as_deref(), Some("a } b { c"));
+        assert_eq!(fill("a } b { c", |_| None).as_deref(), Ok("a } b { c"));
     }
 }

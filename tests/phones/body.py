@@ -99,7 +99,8 @@ class Phone:
 
     def result(self):
         return {"mac": self.mac, "model": self.model, "start": self.start, "end": time.time(),
-                "load": self.load.name, "authorized": self.authorized, "steps": self.steps,
+                "load": self.load.name, "authorized": self.authorized, "settings": self.settings,
+                "servers": self.lease.addresses(150) if self.lease else [], "steps": self.steps,
                 "leases": self.leases, "page": self.page_asked, "slowest": round(self.slowest, 2), "problem": self.problem}
 
     # Clock

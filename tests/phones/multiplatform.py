@@ -135,6 +135,7 @@ def take(phone, path, url):
     for name in ("Upgrade_Rule", "Trans_Auth_Rule", "Trans_Auth_Type"):
         phone.settings.pop(name, None)
     phone.settings.update(found)
+    phone.save()
     return True
 
 

@@ -193,7 +193,7 @@ impl Bench {
             _ => Parameters::default(),
         };
         if !told.unfilled.is_empty() && side == Side::Multiplatform {
-            let left_out = told.unfilled.join(", ");
+            let left_out = told.unfilled.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             tracing::warn!(%mac, left_out, "its roster line does not fill these parameters of [after]");
         }
         let body = match config.document(&verdict, server, settings, &state.catalog, mac, &told.filled) {

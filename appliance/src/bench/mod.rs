@@ -25,6 +25,7 @@ use crate::view::{PhoneDetail, PhoneView};
 pub mod explain;
 mod feed;
 mod fetch;
+mod home;
 mod identity;
 mod judge;
 mod leases;

@@ -8,7 +8,7 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::{Bench, State, belief, show};
+use super::{Bench, State, belief, home, show};
 use crate::report::{ActReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report};
 use crate::view::{License, Stage};
 
@@ -42,7 +42,9 @@ fn reported(state: &State) -> Vec<Mac> {
 
 fn on_all(state: &State, now: Time, phones: Vec<PhoneReport>) -> Report {
     let settings = &state.rules.settings;
-    Report::new(now, settings.direction, &state.catalog, notes(settings.direction, &phones), phones)
+    let mut notes = notes(settings.direction, &phones);
+    notes.extend(home::notes(state, &phones));
+    Report::new(now, settings.direction, &state.catalog, notes, phones)
 }
 
 fn notes(direction: Direction, phones: &[PhoneReport]) -> Vec<String> {

@@ -57,7 +57,7 @@ pub(super) fn checks(
         ("clock", clock(state, catalog, now)),
         ("roster", roster.first().map(|line| row(line, roster.len()))),
     ]
-    .map(|(check, problem)| result(check, problem))
+    .map(|(check, problem)| EnvironmentCheck::of(check, problem))
     .into();
     checks.push(other_dhcp(config, place.as_ref().ok()));
     checks
@@ -73,7 +73,7 @@ fn other_dhcp(config: &Config, place: Option<&Place>) -> EnvironmentCheck {
             Ok(None) => {}
             Ok(Some(found)) => {
                 let cause = format!("another DHCP server answers on {name}: {found}");
-                return result(CHECK, Some(Problem::new(cause, "take it off the segment")));
+                return EnvironmentCheck::of(CHECK, Some(Problem::new(cause, "take it off the segment")));
             }
             Err(why) => {
                 let cause = Some(format!("not looked for: {why}"));
@@ -82,7 +82,7 @@ fn other_dhcp(config: &Config, place: Option<&Place>) -> EnvironmentCheck {
             }
         }
     }
-    result(CHECK, None)
+    EnvironmentCheck::of(CHECK, None)
 }
 
 /// An interface that others can be on, and the box's address there.
@@ -103,10 +103,12 @@ fn look_for_servers(interface: &str, own: Ipv4Addr) -> Result<Option<String>, St
     Ok(found.first().map(segment::describe))
 }
 
-fn result(check: &'static str, problem: Option<Problem>) -> EnvironmentCheck {
-    let ok = problem.is_none();
-    let (cause, cure) = problem.map(|problem| (problem.cause, problem.cure)).unzip();
-    EnvironmentCheck { check, ok, cause, cure }
+impl EnvironmentCheck {
+    pub(super) fn of(check: &'static str, problem: Option<Problem>) -> Self {
+        let ok = problem.is_none();
+        let (cause, cure) = problem.map(|problem| (problem.cause, problem.cure)).unzip();
+        Self { check, ok, cause, cure }
+    }
 }
 
 fn first(failure: Failure) -> Option<Problem> {

@@ -1,5 +1,6 @@
 //! `transload check`: what would strand or hold which phone, before any is plugged in.
 
+mod after;
 mod environment;
 mod notes;
 mod phones;
@@ -82,7 +83,8 @@ fn report(config: &Config) -> Result<Report, Failure> {
     let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
     let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
     let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
-    let environment = environment::checks(config, &place, &catalog, &entries, &roster_problems, now);
+    let mut environment = environment::checks(config, &place, &catalog, &entries, &roster_problems, now);
+    environment.push(EnvironmentCheck::of("after", after::unfilled(&settings, &entries)));
     Ok(Report {
         ready: phones.len() - held,
         held,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use transload_provision::journey::{Context, ERASE_TRUST_LIST};
 use transload_provision::load::Direction;
 use transload_provision::roster::Entry;
+use transload_provision::settings::Settings;
 
 use crate::library::Shelf;
 
@@ -23,7 +24,7 @@ pub(super) fn notes(shelf: &Shelf, entries: &[Entry], context: &Context<'_>) -> 
     Notes {
         warnings: warnings(entries, context),
         files: files(shelf, entries, context.settings.direction),
-        before: before(context.settings.direction),
+        before: before(context.settings.direction).into_iter().chain(new_home(context.settings)).collect(),
     }
 }
 
@@ -78,6 +79,29 @@ fn files(shelf: &Shelf, entries: &[Entry], direction: Direction) -> Vec<String> 
         )
     });
     unusable.chain(conflicts).chain(unverified).chain(surplus).collect()
+}
+
+/// Where finished phones are told nothing of the place they belong to.
+fn new_home(settings: &Settings) -> Option<String> {
+    let after = &settings.after;
+    let homes = || after.models.values().chain(after.phones.values()).chain([&after.all]);
+    let line = match settings.direction {
+        Direction::E2m
+            if settings.cda
+                || homes().any(|home| home.profile.keys().any(|name| name.starts_with("Profile_Rule"))) =>
+        {
+            return None;
+        }
+        Direction::E2m => {
+            "No Profile_Rule under [after]: a finished phone finds its provisioning server only if DHCP at its new place names it, \
+             and asks Cisco's redirection service (CDA) only once it is factory-reset there."
+        }
+        Direction::M2e if homes().any(|home| !home.call_manager.is_empty()) => return None,
+        Direction::M2e => {
+            "No call manager under [after]: a finished phone finds one only if DHCP at its new place names it (option 150 or 66)."
+        }
+    };
+    Some(line.to_owned())
 }
 
 fn before(direction: Direction) -> Vec<String> {

@@ -3,6 +3,7 @@
 // Clippy takes helpers outside of #[test] functions for program code.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod after;
 mod bench;
 mod check;
 mod command_line;
