@@ -9,6 +9,7 @@ mod overtaken;
 mod page;
 mod registered;
 mod repeats;
+mod returns;
 mod stalls;
 mod transfers;
 mod walks;
