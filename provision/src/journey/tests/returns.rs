@@ -153,7 +153,7 @@ fn one_half_way_starts_half_way() {
     let starts = |mut bench: Bench, class: &str, says: Option<Fact>, entry: Option<Entry>| {
         bench.boot(class);
         bench.entry = entry;
-        for fact in says {
+        if let Some(fact) = says {
             bench.see(fact);
         }
         let side = if class == MPP_CLASS { Side::Multiplatform } else { Side::Enterprise };
