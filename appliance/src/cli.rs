@@ -74,6 +74,9 @@ pub struct ServeArgs {
     /// where the configuration does not say
     #[arg(long)]
     pub unattended: bool,
+    /// For a box without a keyboard: while it cannot serve, show why at this address, then end
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub trouble_page: Option<SocketAddr>,
 }
 
 /// Arguments of `rehearse`.
@@ -287,3 +290,21 @@ static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let catalog = transload_provision::catalog::Catalog::current();
     format!("{} (catalog of {})", env!("CARGO_PKG_VERSION"), catalog.date)
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_start_the_program_as_it_can_be_started() {
+        for unit in [
+            include_str!("../packaging/transload.service"),
+            include_str!("../packaging/image/root/etc/systemd/system/transload.service.d/box.conf"),
+        ] {
+            let lines = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=/usr/bin/"));
+            let commands: Vec<&str> = lines.collect();
+            assert_eq!(commands.len(), 1, "{unit}");
+            Cli::try_parse_from(commands[0].split_whitespace()).unwrap();
+        }
+    }
+}

@@ -45,13 +45,16 @@ mod service;
 mod state_lock;
 mod status;
 mod table;
+mod trouble;
 mod view;
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ServeArgs};
 use config::Config;
 use error::Failure;
 use transload_provision::journey::Act;
@@ -61,6 +64,9 @@ fn main() -> ExitCode {
     logs::start(if matches!(cli.command, Command::Rehearse(_)) { "error" } else { "info" });
     run(&cli).unwrap_or_else(|failure| {
         eprintln!("{failure}");
+        if let Command::Serve(ServeArgs { trouble_page: Some(address), .. }) = &cli.command {
+            show_trouble(*address, &failure, cli.config.as_deref());
+        }
         failure.exit_code()
     })
 }
@@ -96,6 +102,16 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Backup(args) => backup::backup(&configuration(cli)?, args).map(done),
         Command::Restore(args) => backup::restore(cli.config.as_deref(), args).map(done),
         Command::Manual { folder } => manual::run(folder).map(done),
+    }
+}
+
+fn show_trouble(address: SocketAddr, failure: &Failure, named: Option<&Path>) {
+    let shown = on_runtime(async {
+        trouble::show(address, failure, named).await;
+        Ok(())
+    });
+    if let Err(failure) = shown {
+        eprintln!("{failure}");
     }
 }
 

@@ -117,6 +117,17 @@ fn refuses(address: SocketAddr) -> Failure {
     )
 }
 
+/// It runs, and serves nobody.
+fn in_trouble(body: &[u8]) -> Failure {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let cause = said["detail"].as_str().unwrap_or("it does not say why");
+    Failure::new(
+        Exit::Act,
+        format!("no phone is served: {cause}"),
+        "put this right; it is tried again by itself",
+    )
+}
+
 /// An answer's status and body.
 fn parts(answer: &[u8], address: SocketAddr) -> Result<(u16, &[u8]), Failure> {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
@@ -130,6 +141,7 @@ fn read<T: DeserializeOwned>(answer: &[u8], address: SocketAddr) -> Result<T, Fa
     match parts(answer, address)? {
         (200, body) => serde_json::from_slice(body).map_err(|error| stranger(address, &error.to_string())),
         (401 | 403, _) => Err(refuses(address)),
+        (503, body) => Err(in_trouble(body)),
         (status, _) => Err(stranger(address, &format!("status {status}"))),
     }
 }
