@@ -21,7 +21,7 @@ def alone():
         return
     os.environ["TRANSLOAD_ALONE"] = "1"
     setup = ("ip link set lo up && ip link add staging type veth peer name other && ip link set staging up"
-             " && ip link set other up && exec \"$@\"")
+             " && ip link set other up && ip address add 10.23.45.67/24 dev staging && exec \"$@\"")
     os.execvp("unshare", ["unshare", "--net", "sh", "-c", setup, "sh", sys.executable, *sys.argv])
 
 
@@ -92,7 +92,10 @@ class Browser:
         def find():
             buttons = self.all(f"{within} button")
             return next((b for b in buttons if b.is_displayed() and b.is_enabled() and b.text.strip() == word), None)
-        return wait(f"a button {word!r}", find)
+        found = wait(f"a button {word!r}", find)
+        # Not under the header, which stays where it is.
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found)
+        return found
 
     def type(self, text, gap=0.0):
         """Keys to whatever has the focus, as a scanner or a hand types them."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import zipfile
 
@@ -30,8 +31,9 @@ ORIGIN = "http://127.0.0.1:8080"
 ADDRESS = "10.23.45.67"
 
 
-def ask(path, data=None):
-    request = urllib.request.Request(ORIGIN + path, data=data, method="POST" if data is not None else "GET")
+def ask(path, data=None, origin=ORIGIN, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(origin + path, data=data, headers=headers, method="POST" if data is not None else "GET")
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
@@ -39,7 +41,8 @@ def ask(path, data=None):
 class Bench:
     """A `transload` that shows the page. Use it in a `with` statement."""
 
-    def __init__(self, folder, name, *arguments, config=""):
+    def __init__(self, folder, name, *arguments, config="", origin=ORIGIN):
+        self.origin = origin
         self.path = os.path.join(folder, f"{name}.toml")
         self.log = os.path.join(folder, f"{name}.log")
         with open(self.path, "w") as file:
@@ -55,7 +58,7 @@ class Bench:
             if self.process.poll() is not None:
                 raise AssertionError(f"it ended with {self.process.returncode}: {self.tail()}")
             try:
-                return ask("/api/openapi.json")
+                return urllib.request.urlopen(self.origin + "/", timeout=10).read()
             except OSError:
                 return None
         wait("the bench answers", answers)
@@ -221,11 +224,106 @@ def restarted(browser, bench):
         wait("after a sleep it is right again", lambda: "Room 8" in browser.tile("001234AB4577")["text"])
 
 
-def quiet(browser):
-    """Nothing was asked of anybody else, and the browser found nothing wrong with the page."""
-    outside = [url for url in browser.requests() if not url.startswith((ORIGIN, "about:", "data:"))]
+def phone_asks(path, agent=None):
+    """As a phone does; who it is, the file's name tells."""
+    request = urllib.request.Request(f"http://{ADDRESS}{path}", headers={"User-Agent": agent} if agent else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return str(error.code)
+
+
+def code(mac):
+    return (next(phone for phone in ask("/api/phones") if phone["mac"] == mac)["hold"] or {}).get("code")
+
+
+def hands(browser):
+    """The cards' fields and buttons, each on phones that came into their hold by what they asked for."""
+    vid, stranger, failing, resting, poor = (f"001234AB46{n:02X}" for n in range(5))
+    for load in ("sip88xx.12-5-1SR1-4", "sip88xx.TLexE2M-11-2-3C-4", "sip88xx.11-2-3MPP-398"):
+        ask(f"/api/import?name={load}.zip", package(load))
+    for mac in (vid, stranger, failing, resting):
+        ask(f"/api/import?name=e2m/{mac}.lic", b"license")
+    ask("/api/roster", "\n".join(["MAC,model,vid,load", f"{vid},8851,,sip88xx.12-5-1SR1-4", f"{failing},8851,V05,",
+                                  f"{resting},8851,V05,", f"{poor},8851,V05,"]).encode())
+    browser.open()
+    for mac in (vid, resting, poor):
+        phone_asks(f"/SEP{mac}.cnf.xml")
+    phone_asks(f"/Cisco/CP-8851-3PCC/{stranger.lower()}.cfg")
+    profile = phone_asks(f"/Cisco/CP-8851-3PCC/{failing.lower()}.cfg")
+    assert f"/{failing}/1/sip88xx.11-2-3MPP-398.loads" in profile, profile
+    assert "PLATFORM_1" in phone_asks(f"/{failing}/1/sip88xx.11-2-3MPP-398.loads")
+    for mac, wanted in ((vid, "unknown-vid"), (stranger, "not-listed"), (poor, "no-license"), (resting, "needs-restart")):
+        wait(f"{mac} is held: {wanted}, not {code(mac)}", lambda mac=mac, wanted=wanted: code(mac) == wanted)
+    # Its fetch stood still, and it is told no more: one attempt was allowed.
+    wait("its attempts are used up", lambda: (phone_asks(f"/Cisco/CP-8851-3PCC/{failing.lower()}.cfg"), code(failing) == "failed")[1])
+    wait("each has a card", lambda: all(browser.all(f".c-{code(mac)}") for mac in (vid, stranger, failing, resting, poor)))
+    browser.shot("needs-each")
+    assert not contrasts(browser), contrasts(browser)
+
+    browser.one(".c-unknown-vid form.vid input").send_keys("seven")
+    browser.button("Enter VID", ".c-unknown-vid").click()
+    assert code(vid) == "unknown-vid", "what is no VID is not sent"
+    browser.one(".c-unknown-vid form.vid input").clear()
+    browser.one(".c-unknown-vid form.vid input").send_keys("5")
+    browser.button("Enter VID", ".c-unknown-vid").click()
+    wait("the phone has its VID", lambda: next(p for p in ask("/api/phones") if p["mac"] == vid)["vid"] == "V05")
+    wait("and the card is gone", lambda: not browser.all(".c-unknown-vid"))
+
+    browser.button("Add to the roster", ".c-not-listed").click()
+    wait("who was not listed is, and lacks a VID now", lambda: code(stranger) == "unknown-vid" and not browser.all(".c-not-listed"))
+    browser.button("Retry", ".c-failed").click()
+    wait("who failed is tried again", lambda: code(failing) is None and not browser.all(".c-failed"))
+    # Nothing here can restart a phone that does not register; that is said, and not that it was done.
+    browser.button("Restart", ".c-needs-restart").click()
+    wait("a refusal is shown in the bench's words", lambda: "unplug it and plug it in again" in browser.text("#toasts p.wrong"))
+    browser.driver.execute_script("document.getElementById('file').addEventListener('click', (event) => {"
+                                  "event.preventDefault(); window.picked = true; })")
+    browser.button("Import licenses", ".c-no-license").click()
+    wait("files can be picked", lambda: browser.driver.execute_script("return window.picked"))
+    ask(f"/api/import?name=e2m/{poor}.lic", b"license")
+    wait("its card goes with its cause", lambda: not browser.all(".c-no-license"))
+
+
+def token(browser, word):
+    """From another machine the page asks for the token, once for each tab, and everything on it works with it."""
+    origin = browser.origin
+
+    def enter(text):
+        browser.one("#token").send_keys(text)
+        browser.button("Open", "#login").click()
+    browser.driver.get(origin)
+    browser.one("#login")
+    assert not browser.all("#tiles .tile"), "a phone is shown to who has no token"
+    browser.shot("token")
+    assert not contrasts(browser), contrasts(browser)
+    enter("guessed")
+    wait("a wrong one is refused", lambda: browser.one("#login-wrong").text == "That is not the token.")
+    enter(word)
+    wait("with the right one the page is live", lambda: browser.text("#link") == "Live")
+    # What is asked, what is done and what is sent all carry it.
+    browser.scan("001234AB4799")
+    wait("a scanned phone is judged", lambda: "Added to the roster" in browser.text(".verdict"))
+    browser.go("#/phone/001234AB4799")
+    browser.button("Hold", "#view-phone").click()
+    wait("an order is carried out", lambda: any(act == "hold" for act in (a["act"] for p in ask(
+        "/api/report?format=json", origin=origin, token=word)["phones"] for a in p["acts"])))
+    browser.go("#/library")
+    browser.driver.find_element(By.ID, "file").send_keys(os.path.join(browser.shots, "token.png"))
+    wait("a file that is sent is answered", lambda: "refused" in browser.text(".upload.bad"))
+    browser.driver.refresh()
+    wait("the tab remembers it", lambda: browser.text("#link") == "Live" and not browser.all("#login[open]"))
+    browser.driver.switch_to.new_window("tab")
+    browser.driver.get(origin)
+    browser.one("#login")
+
+
+def quiet(browser, refused=()):
+    """Nothing was asked of anybody else, and the browser found nothing wrong with the page, save these answers."""
+    outside = [url for url in browser.requests() if not url.startswith((browser.origin, "about:", "data:"))]
     assert not outside, f"a request left the box: {outside}"
-    complaints = browser.complaints()
+    complaints = [line for line in browser.complaints() if not any(f"status of {status}" in line for status in refused)]
     assert not complaints, complaints
 
 
@@ -233,7 +331,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "target"))
     parser.add_argument("--shots", default=os.path.join(target, "page"), help="where screenshots go")
-    parser.add_argument("--only", default="", help="rehearsal or bench")
+    parser.add_argument("--only", default="", help="rehearsal, bench, hands or token")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("SKIPPED: the page's tests need root, for a network namespace", file=sys.stderr)
@@ -271,6 +369,22 @@ def main():
                     case("a scanner's barcodes", scanner, browser)
                     case("the server restarted under the page", restarted, browser, bench)
                 quiet(browser)
+        if options.only in ("", "hands"):
+            config = (f'[bench]\ninterface = "staging"\naddress = "{ADDRESS}/24"\nstate = "{folder}/hands"\ncatalog = "current"\n'
+                      '[migration]\nadmit = "listed"\n[dhcp]\non-foreign = "ignore"\n[probe]\nenabled = false\n[registrar]\n'
+                      'enabled = false\n[timing]\nattempts = 1\ntransfer-idle = "1s"\nalready-there = "2s"\n')
+            with Bench(folder, "hands", "serve", config=config), Browser(ORIGIN, shots) as browser:
+                case("fields and buttons of those that need somebody", hands, browser)
+                quiet(browser, refused=("409",))
+        if options.only in ("", "token"):
+            word, path, origin = "4711-not-to-be-guessed", os.path.join(folder, "token"), f"http://{ADDRESS}:8080"
+            with open(path, "w") as file:
+                file.write(word + "\n")
+            config = (f'[bench]\ninterface = "staging"\naddress = "{ADDRESS}/24"\nstate = "{folder}/remote"\n[dhcp]\n'
+                      f'on-foreign = "ignore"\n[admin]\nlisten = "{ADDRESS}:8080"\ntoken-file = "{path}"\n')
+            with Bench(folder, "remote", "serve", config=config, origin=origin), Browser(origin, shots) as browser:
+                case("the token, from another machine", token, browser, word)
+                quiet(browser, refused=("401",))
     print(f"{passed} passed, 0 failed")
 
 

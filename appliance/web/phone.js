@@ -11,6 +11,7 @@ const view = () => byId("view-phone");
 let open = null;
 let drawn = "";
 let asked = 0;
+let later = 0;
 
 export function show(mac) {
   open = mac;
@@ -23,11 +24,15 @@ export const hide = () => { open = null; };
 
 /** It is asked for again where something about it changed, once a second at most. */
 export function changed(macs) {
-  if (open && (macs === null || macs.has(open)) && Date.now() - asked > 1000) refresh();
+  if (!open || !(macs === null || macs.has(open))) return;
+  clearTimeout(later);
+  // The last change of a burst is not left out.
+  later = setTimeout(refresh, Math.max(0, asked + 1000 - Date.now()));
 }
 
 async function refresh() {
   const mac = open;
+  if (!mac) return;
   asked = Date.now();
   try {
     const [phone, told] = await Promise.all([ask(`/api/phones/${mac}`), ask(`/api/phones/${mac}/explain`)]);

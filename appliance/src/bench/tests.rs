@@ -1,5 +1,7 @@
 //! What a bench gives to whom, file by file.
 
+mod claims;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;

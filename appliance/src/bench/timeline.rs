@@ -1,7 +1,7 @@
 //! What happened to one phone, moment by moment.
 
 use serde::{Deserialize, Serialize};
-use transload_provision::journey::{Belief, Journey, passages};
+use transload_provision::journey::{Belief, Journey, Means, passages};
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
@@ -18,8 +18,8 @@ pub struct Moment {
     pub what: String,
 }
 
-/// What is kept of a phone, oldest first: where it stood, its loads, its license, the operator's acts and the stage
-/// hook.
+/// What is kept of a phone, oldest first: where it stood, its loads, its license, the operator's acts, restarts and the
+/// stage hook.
 pub(super) fn timeline(journey: &Journey, belief: &Belief) -> Vec<Moment> {
     let history = &journey.history;
     let mut moments: Vec<(Time, String)> = vec![(journey.first_seen, "first heard of".to_owned())];
@@ -30,6 +30,15 @@ pub(super) fn timeline(journey: &Journey, belief: &Belief) -> Vec<Moment> {
     }));
     moments.extend(history.acts.iter().map(|(at, deed)| (*at, format!("operator: {}", deed.as_str()))));
     moments.extend(journey.license_given.map(|(first, _)| (first, "given its license".to_owned())));
+    moments.extend(journey.restarts.iter().map(|told| {
+        let by = match told.by {
+            Means::Registration => "its registration",
+            Means::Hook => "hooks.restart",
+            Means::Resync => "its page",
+        };
+        let answer = told.answer.as_deref().unwrap_or("no answer yet");
+        (told.at, format!("told to {} by {by}: {answer}", told.how.as_str()))
+    }));
     moments.extend(history.hooks.iter().map(|run| {
         let outcome = match (run.failed, run.output.is_empty()) {
             (true, _) => format!("failed: {}", run.output),
