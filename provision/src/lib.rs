@@ -25,3 +25,4 @@ pub mod settings;
 pub mod shared;
 pub mod sip;
 pub mod time;
+pub mod unknown;

@@ -333,6 +333,9 @@ fn next(verdict: &Assessment, held: bool, known: bool) -> NextStep {
             "Enterprise boot files are not found; a profile says \"no upgrade\" and \"come back in a minute\"",
         ),
         Next::Nothing => nothing("there is nothing to do for it now"),
+        Next::Later => {
+            nothing("its own page is read first, to be sure of what it runs; it asks again by itself")
+        }
         Next::Introduction => step(
             "introduction",
             None,

@@ -300,7 +300,7 @@ fn enterprise(
         Next::Introduction | Next::Final | Next::License => None,
         // One that is held and registers is told to go on as soon as its hold is lifted.
         Next::Nothing if !default && port.is_some() => None,
-        Next::Nothing | Next::Load { .. } => return Ok(None),
+        Next::Nothing | Next::Later | Next::Load { .. } => return Ok(None),
     };
     if default {
         let model = verdict.model.as_deref().and_then(|name| catalog.model(name));
@@ -331,7 +331,7 @@ fn profile(
         Next::Load { load, when: Some(transition), license, .. } => {
             (Purpose::Cross { transition, target: load }, *license)
         }
-        Next::Nothing | Next::Introduction => (Purpose::Hold, false),
+        Next::Nothing | Next::Later | Next::Introduction => (Purpose::Hold, false),
         Next::License => (Purpose::Hold, true),
         Next::Final => (Purpose::Finish(home), false),
     };

@@ -102,7 +102,7 @@ fn progress(round: Option<&Round>, hop: Option<&Hop>, library: &Library) -> Rati
 fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Context<'_>) -> LicenseState {
     let direction = context.settings.direction;
     let on_target = way.refusal.is_none() && way.hops.is_empty();
-    let Some((first, latest)) = journey.license_given else {
+    let Some((first, latest)) = journey.license_known() else {
         return match (on_target, context.library.licensed(direction, journey.mac)) {
             (true, _) if !crossed_here(journey, belief, direction) || direction == Direction::M2e => {
                 LicenseState::Unwitnessed
@@ -119,7 +119,8 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
         let transition = from == Some(Kind::Transition(direction)) || from_transition(belief);
         first <= journey.rounds[last].began && (direction == Direction::M2e || transition)
     });
-    let quiet = context.now - latest >= context.settings.timing.license;
+    let quiet =
+        context.now - latest.max(journey.heard_again.unwrap_or_default()) >= context.settings.timing.license;
     if on_target && (before_last_load || quiet) { LicenseState::Accepted } else { LicenseState::Fetched }
 }
 
@@ -165,8 +166,8 @@ fn settle_stage(
         // The name of the file it asks for may tell its model.
         verdict.hold = None;
         deadlines.push(journey.first_seen + patience);
-    } else if verdict.hold.is_some() {
-        verdict.stage = Stage::Held;
+    } else if let Some(hold) = &verdict.hold {
+        verdict.stage = if hold.code == HoldCode::Failed { Stage::Stuck } else { Stage::Held };
     } else if let Some(hop) = way.hops.first() {
         // Who is told elsewhere may be further than is known.
         let fetches = journey.rounds.last().filter(|round| round.booted.is_none()).map(|round| &round.load);
@@ -216,7 +217,7 @@ fn settle_target(
     }
     verdict.stage = Stage::Crossing;
     verdict.next = Next::License;
-    let from = journey.license_given.map_or(belief.since, |(_, latest)| latest);
+    let from = journey.license_known().map_or(belief.since, |(_, latest)| latest);
     deadlines.push(from + context.settings.timing.license);
     let alone = is_steered_outside(journey, Side::Multiplatform, context.settings);
     let unsent = from.max(journey.started()) + context.settings.timing.not_asking;

@@ -26,6 +26,8 @@ pub struct Belief {
     /// DHCP says another side than everything else does.
     pub disputed: bool,
     strength: Strength,
+    /// DHCP alone says which side it is on.
+    side_by_dhcp: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +61,7 @@ pub fn believe(
         passed: Vec::new(),
         disputed: false,
         strength: Strength::Told,
+        side_by_dhcp: false,
     };
     let mut claims = claims(journey, library, timing, told, now);
     claims.sort_by_key(|(at, _)| *at);
@@ -103,27 +106,49 @@ impl Belief {
                 self.back_to(at, None, format!("it asks for {load}, so it does not run it"));
             }
             Claim::RunsNot(_) => {}
+            Claim::Returned => {
+                self.back_to(at, None, "it was away for long, and may have been loaded elsewhere".into());
+                (self.load, self.side, self.side_by_dhcp) = (None, None, false);
+                self.passed.clear();
+            }
             // A User-Agent can be configured: what the phone does when told again weighs more.
-            Claim::SaysRelease(_) if self.strength >= Strength::Settled => {}
-            Claim::SaysRelease(said) => {
+            Claim::SaysRelease(..) if self.strength >= Strength::Settled => {}
+            Claim::SaysRelease(said, clear) => {
+                let confirmed = |load: &LoadName| load.kind() == Kind::Multiplatform && is_of(load, &said);
+                if clear && self.strength == Strength::Fetched && self.load.as_ref().is_some_and(confirmed) {
+                    self.strength = Strength::Settled;
+                }
                 let denied = |load: &&LoadName| load.kind() == Kind::Multiplatform && !is_of(load, &said);
                 if let Some(load) = self.load.as_ref().filter(denied) {
                     let why = format!("its User-Agent says release {said}, so it does not run {load}");
                     self.back_to(at, Some(Side::Multiplatform), why);
                 }
             }
-            Claim::On(side, why) => self.on(at, side, why, journey),
+            Claim::On(side, why) => {
+                self.on(at, side, why, journey);
+                self.side_by_dhcp = false;
+            }
             // A phone that fetched all of a crossing load is on the far side, whatever it sends.
             Claim::DhcpSays(side) => {
                 let fetched = self.strength >= Strength::Fetched && self.strength < Strength::Reported;
                 let latest = journey.rounds.iter().rev().find(|round| round.began < at);
                 let followed = latest.is_some_and(|round| round.load.kind().side() == side);
                 let crossed = fetched && self.load.is_some() && !followed;
-                if !crossed || self.side == Some(side) {
+                // What transition loads call themselves is not known (cisco-phones §1.1).
+                let transition =
+                    self.load.as_ref().is_some_and(|load| matches!(load.kind(), Kind::Transition(_)));
+                if (!crossed && (!transition || followed)) || self.side == Some(side) {
+                    self.side_by_dhcp |= self.side != Some(side);
                     self.on(at, side, "its DHCP vendor class says so", journey);
                 }
             }
         }
+    }
+
+    /// That the load was written, and not thrown away or cut off by a pulled plug, is only a conclusion: the phone fetched
+    /// it and started again.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.strength == Strength::Fetched
     }
 
     /// What the phone is taken to run is beyond guessing.
@@ -177,7 +202,7 @@ impl Belief {
             }
             return;
         }
-        let came = self.load.is_some() || self.side.is_some();
+        let came = self.load.is_some() || (self.side.is_some() && !self.side_by_dhcp);
         self.side = Some(side);
         // It asked for a load of this side and came up on this side: a phone with that load in its
         // second partition activates it without fetching its components (AG-fmt).

@@ -16,9 +16,12 @@ pub(super) enum Claim<'a> {
     Reports(&'a LoadName),
     Runs(&'a LoadName, Strength, String),
     RunsNot(&'a LoadName),
-    SaysRelease(String),
+    /// Whether no transition load is of that release.
+    SaysRelease(String, bool),
     On(Side, &'static str),
     DhcpSays(Side),
+    /// It was away: nothing that was known before counts.
+    Returned,
 }
 
 pub(super) fn claims<'a>(
@@ -62,12 +65,23 @@ pub(super) fn claims<'a>(
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
         let heard = [offer.closed, offer.unwatched].into_iter().flatten().fold(now, Time::min);
-        if heard >= at {
+        // A Multiplatform phone that has its profile comes back for it every minute: one that is told again and again
+        // has not missed it each time.
+        let told = offer.side == Side::Enterprise || offer.again >= 2;
+        if heard >= at && told {
             let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
-            let came = journey.rounds.iter().rev().find(before).map(|round| fetched(round, library));
+            let last = journey.rounds.iter().rev().find(before);
+            let came = last.map(|round| fetched(round, library));
+            // One that has every component from before fetches none.
+            let nothing_broke = last.is_some_and(|round| {
+                round.booted.is_some()
+                    && round.broken.is_none()
+                    && round.components.values().all(|file| file.whole())
+            });
             // Silence after a fetch that was doubtful settles the doubt.
             let strength = match came {
                 Some(Fetch::Whole | Fetch::Doubtful) => Strength::Settled,
+                _ if nothing_broke => Strength::Settled,
                 Some(Fetch::Part) | None => Strength::Silence,
             };
             let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
@@ -75,9 +89,12 @@ pub(super) fn claims<'a>(
         }
     }
     let said = agent(journey).and_then(|agent| agent.version);
-    if let (Some(at), Some(release)) = (journey.user_agent_at, said) {
-        claims.push((at, Claim::SaysRelease(release)));
+    // It says so all the time: before what silence tells, and after it.
+    if let Some(said) = said {
+        let times = [journey.user_agent_since, journey.user_agent_at].into_iter().flatten();
+        claims.extend(times.map(|at| (at, Claim::SaysRelease(said.clone(), release.is_some()))));
     }
+    claims.extend(journey.returned.map(|at| (at, Claim::Returned)));
     for (at, side) in &journey.sightings {
         let why = match side {
             Side::Enterprise => "it asks for Enterprise boot files",
@@ -133,8 +150,10 @@ pub(super) fn silence(
     release: Option<&Version>,
     timing: &Timing,
 ) -> (Time, Duration) {
-    let Some((first, latest)) = journey.license_given.filter(|(_, latest)| *latest >= offer.at) else {
-        return (offer.at, timing.already_there);
+    let Some((first, latest)) = journey.license_known().filter(|(_, latest)| *latest >= offer.at) else {
+        // An Enterprise phone that asks again has not got its document.
+        let from = if offer.side == Side::Enterprise { offer.again_at.unwrap_or(offer.at) } else { offer.at };
+        return (from, timing.already_there);
     };
     let has_release = release.is_some_and(|release| same_release(release, offer.load.version()));
     let went_on = journey.rounds.iter().any(|round| round.load == offer.load && round.began >= first);
@@ -157,6 +176,8 @@ pub(super) fn release(journey: &Journey, library: &Library) -> Option<Version> {
 }
 
 fn agent(journey: &Journey) -> Option<Signal> {
+    // What it called itself before it started was of another load.
+    journey.user_agent_at.filter(|at| Some(*at) >= journey.booted.max(journey.returned))?;
     let agent = client::user_agent(journey.user_agent.as_deref()?)?;
     (agent.persona == Persona::Multiplatform).then_some(agent)
 }

@@ -27,6 +27,12 @@ pub struct Offer {
     pub attempt: u32,
     /// The side whose document it was.
     pub side: Side,
+    /// How often it asked for its configuration again, and was told the same.
+    #[serde(default)]
+    pub again: u32,
+    /// When it did so last.
+    #[serde(default)]
+    pub again_at: Option<Time>,
     /// The phone asked for the `.loads` file.
     pub answered: Option<Time>,
     /// It asked, and was refused.

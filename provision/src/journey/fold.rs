@@ -18,12 +18,32 @@ const REPORTS_KEPT: usize = 16;
 /// phone takes between two profiles while it is still on its old load.
 const QUIET_BEFORE_BOOT: Duration = Duration::from_secs(120);
 
+/// An Enterprise phone that has not got its document asks again sooner than this (cisco-phones §3.3); later, it has
+/// started.
+const ASKS_AGAIN: Duration = Duration::from_secs(90);
+/// A phone that nothing was heard of for so long may have been loaded elsewhere. One at rest renews its lease sooner.
+const AWAY: Duration = Duration::from_secs(60 * 60);
+/// The same where another server gives the leases, and a phone at rest is not heard.
+const AWAY_UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// A phone on the Multiplatform side is heard every minute; where it was not for so long, nobody knows whether it asked
+/// for its license again.
+const UNHEARD: Duration = Duration::from_secs(10 * 60);
+
 impl Journey {
     /// Takes in one fact.
     pub fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
         if !observation.fact.is_ours() {
             self.last_seen = self.last_seen.max(at);
+        }
+        if observation.fact.is_of_the_phone() {
+            let away = if self.dhcp_at.is_some() { AWAY } else { AWAY_UNSEEN };
+            let unheard = self.heard.map_or(Duration::ZERO, |heard| at - heard);
+            self.away |= unheard >= away;
+            if unheard >= UNHEARD {
+                self.heard_again = Some(at);
+            }
+            self.heard = self.heard.max(Some(at));
         }
         match &observation.fact {
             Fact::Dhcp { boot, vendor_class, request_list } => {
@@ -50,6 +70,8 @@ impl Journey {
                     conditional: *conditional,
                     attempt: *attempt,
                     side: *side,
+                    again: 0,
+                    again_at: None,
                     answered: None,
                     refused: false,
                     unwatched: None,
@@ -185,9 +207,24 @@ impl Journey {
         if booted {
             self.boot(at);
         }
+        if std::mem::take(&mut self.away) {
+            self.returned = Some(at);
+            self.withdraw_offers(at);
+        }
+        for offer in
+            self.offers.iter_mut().filter(|offer| offer.awaits_answer() && offer.side == side && !signed)
+        {
+            offer.again += 1;
+            if at - offer.again_at.unwrap_or(offer.at) < ASKS_AGAIN {
+                offer.again_at = Some(at);
+            }
+        }
         self.asked = Some(at);
-        let known =
-            self.sightings.last().is_some_and(|(seen, as_of)| *as_of == side && self.booted <= Some(*seen));
+        let known = self.returned != Some(at)
+            && self
+                .sightings
+                .last()
+                .is_some_and(|(seen, as_of)| *as_of == side && self.booted <= Some(*seen));
         if !known {
             self.sightings.push((at, side));
             drop_oldest(&mut self.sightings, KEPT);
@@ -203,6 +240,10 @@ impl Journey {
             self.named_model = Some(model.clone());
         }
         if let Some(agent) = agent {
+            if self.user_agent.as_ref() != Some(agent) || self.user_agent_at < self.booted.max(self.returned)
+            {
+                self.user_agent_since = Some(at);
+            }
             self.user_agent = Some(agent.clone());
             self.user_agent_at = Some(at);
         }

@@ -67,6 +67,9 @@ pub struct Journey {
     /// When it was sent.
     #[serde(default)]
     pub user_agent_at: Option<Time>,
+    /// Since when it has sent nothing else since it started.
+    #[serde(default)]
+    pub user_agent_since: Option<Time>,
     /// The model as file names told it.
     pub named_model: Option<String>,
     /// What its own page told.
@@ -79,6 +82,20 @@ pub struct Journey {
     /// The first boot since it asked for a file.
     #[serde(default)]
     pub silent_since: Option<Time>,
+    /// Latest fact that the phone itself gave.
+    #[serde(default)]
+    pub heard: Option<Time>,
+    /// When it was heard again after a silence in which it could have asked for anything.
+    #[serde(default)]
+    pub heard_again: Option<Time>,
+    /// It was not heard of for so long that somebody may have loaded it elsewhere, and has not asked for its
+    /// configuration since.
+    #[serde(default)]
+    pub away: bool,
+    /// When it asked for its configuration for the first time after that: what was known of its load before counts no
+    /// more.
+    #[serde(default)]
+    pub returned: Option<Time>,
     /// When it was first seen to ask as a phone of a side, after each boot and each change of side; oldest first.
     pub sightings: Vec<(Time, Side)>,
     /// First request for a signed configuration since the latest unsigned one.
@@ -128,11 +145,16 @@ impl Journey {
             dhcp_at: None,
             user_agent: None,
             user_agent_at: None,
+            user_agent_since: None,
             named_model: None,
             page: OwnPage::default(),
             booted: None,
             asked: None,
             silent_since: None,
+            heard: None,
+            heard_again: None,
+            away: false,
+            returned: None,
             sightings: Vec::new(),
             signed_asked: None,
             unsigned_asked: None,
@@ -174,6 +196,12 @@ impl Journey {
             .and_then(|signal| signal.model)
             .or_else(|| self.named_model.clone())
             .or_else(|| by_agent().and_then(|signal| signal.model))
+    }
+
+    /// First and latest time that the license was given, as far as the phone can still have it.
+    pub fn license_known(&self) -> Option<(Time, Time)> {
+        let (first, latest) = self.license_given?;
+        (Some(latest) >= self.returned).then_some((self.returned.map_or(first, |at| first.max(at)), latest))
     }
 
     /// Whether the phone's silence may tell something: a document is in its hands, or it has started again after a fetch

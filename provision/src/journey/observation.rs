@@ -172,6 +172,22 @@ impl Fact {
     }
 }
 
+impl Fact {
+    /// Whether the phone itself was heard.
+    pub(super) fn is_of_the_phone(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unwatched { .. }
+                | Self::Unregistered
+                | Self::Broken { .. }
+                | Self::RestartTold { .. }
+                | Self::RestartAnswered { .. }
+                | Self::Operator { .. }
+                | Self::Contradiction { .. }
+        ) && !self.is_ours()
+    }
+}
+
 /// What an operator can do to a journey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -34,7 +34,7 @@ pub(super) fn waits(
         return Some(stuck);
     }
     let since = journey.asked.map_or(started, |asked| asked.max(started));
-    let licensed = journey.license_given.is_some_and(|(_, latest)| latest >= started);
+    let licensed = journey.license_known().is_some_and(|(_, latest)| latest >= started);
     let wait = if licensed { timing.license } else { timing.not_asking };
     deadlines.push(since + wait);
     let refused = journey.refused.as_ref().filter(|(at, _)| *at >= started).map(|(_, name)| name.as_str());

@@ -44,7 +44,8 @@ pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
     let doubtful = journey.rounds.last().is_some_and(|round| {
         round.booted == journey.booted && fetched(round, context.library) != Fetch::Whole
     });
-    let certain = belief.is_certain() && !doubtful && journey.vid(context.entry).is_some();
+    let certain =
+        belief.is_certain() && !belief.is_unconfirmed() && !doubtful && journey.vid(context.entry).is_some();
     // Who is told elsewhere what to load may have nothing to ask here.
     let outside = belief.side.is_some_and(|side| context.settings.steered_outside(side));
     let quiet = asked.map(|asked| asked + timing.quiet);
@@ -89,4 +90,13 @@ pub fn disagreements(
         ));
     }
     found
+}
+
+/// Whether the page of a phone that has just started with another load may be read before it asks again: Enterprise
+/// phones whose boot files are not found ask for them again after 15 to 45 s.
+pub(super) fn page_is_coming(journey: &Journey, context: &Context<'_>) -> bool {
+    let started = journey.started();
+    let first = journey.rounds.last().is_some_and(|round| round.booted == Some(started));
+    let patient = context.now - started < context.settings.timing.quiet * (PATIENCE + 2);
+    context.settings.probe && first && patient && journey.page.read < Some(started)
 }

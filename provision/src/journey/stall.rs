@@ -17,6 +17,9 @@ use crate::time::Time;
 pub const ERASE_TRUST_LIST: &str = "erase its trust list: Settings > Admin Settings > Security Setup > Trust List > ITL File, **#, Erase; \
                                 or hold # while it powers up, then press 1 2 3 4 5 6 7 8 9 * 0 #";
 
+const LICENSE_REFUSED: &str =
+    "see that the license is this phone's and for this direction, and order another if it is; then retry it";
+
 /// Why a phone with a permitted hop before it does not take it, and when that could be said next.
 pub(super) fn on_the_way(
     journey: &Journey,
@@ -33,12 +36,14 @@ pub(super) fn on_the_way(
             "{} attempts to load {} failed; last: {}",
             timing.attempts,
             hop.to,
-            last_failure(journey, &hop.to)
+            last_failure(journey, hop)
         );
-        return Some((
-            Stage::Stuck,
-            Hold::new(HoldCode::Failed, cause, "check cable and power, then retry it"),
-        ));
+        let cure = if unmoved_by_license(journey, hop) {
+            LICENSE_REFUSED
+        } else {
+            "check cable and power, then retry it"
+        };
+        return Some((Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure)));
     }
     let offer = journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none());
     let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to);
@@ -80,7 +85,7 @@ pub(super) fn on_the_way(
         if let Some(stuck) = license_not_accepted(journey, offer.at, context) {
             return Some(stuck);
         }
-        let since = journey.license_given.map_or(offer.at, |(_, latest)| latest.max(offer.at));
+        let since = journey.license_known().map_or(offer.at, |(_, latest)| latest.max(offer.at));
         let rests = journey.rests_registered();
         let wait = match belief.side {
             Some(Side::Multiplatform) if hop.license => timing.license,
@@ -106,6 +111,17 @@ pub(super) fn on_the_way(
             not_seen.or_else(instead).or(registered).unwrap_or_else(|| failed(cause))
         });
     }
+    // It may be fetching what it was told before its next hop was another one.
+    if let Some(round) = journey.rounds.last().filter(|round| round.booted.is_none()) {
+        let patience = match fetched(round, context.library) {
+            Fetch::Part => timing.transfer_idle,
+            Fetch::Whole | Fetch::Doubtful => timing.flash,
+        };
+        if now - round.last < patience {
+            deadlines.push(round.last + patience);
+            return None;
+        }
+    }
     waits_for_configuration(journey, belief, context, deadlines)
 }
 
@@ -116,12 +132,12 @@ pub(super) fn license_not_accepted(
     context: &Context<'_>,
 ) -> Option<(Stage, Hold)> {
     let patience = context.settings.timing.license;
-    let (first, latest) = journey.license_given?;
+    let (first, latest) = journey.license_known()?;
     let asking = context.now - latest < patience;
+    let since = since.max(journey.retried.unwrap_or_default());
     (asking && latest - first.max(since) >= patience).then(|| {
         let cause = "it fetches its license again and again, so it does not accept it";
-        let cure = "see that the license is this phone's and for this direction; order another if it is";
-        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure))
+        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, LICENSE_REFUSED))
     })
 }
 
@@ -197,13 +213,23 @@ fn signed_only(journey: &Journey) -> Option<Time> {
     journey.unsigned_asked.is_none_or(|plain| plain < signed).then_some(signed)
 }
 
-fn last_failure(journey: &Journey, load: &LoadName) -> String {
-    let round = journey.rounds.iter().rev().find(|round| round.load == *load);
+fn last_failure(journey: &Journey, hop: &Hop) -> String {
+    let round = journey.rounds.iter().rev().find(|round| round.load == hop.to);
     match round {
         Some(Round { broken: Some(why), .. }) => why.clone(),
         Some(_) => "it started again without the load".into(),
-        None => "unknown".into(),
+        None if unmoved_by_license(journey, hop) => {
+            "it was given its license and did not ask for the load, so it does not accept it".into()
+        }
+        None => "it did not ask for it".into(),
     }
+}
+
+/// It was given its license, without which it does not take this hop, and has not asked for the load since.
+fn unmoved_by_license(journey: &Journey, hop: &Hop) -> bool {
+    let given = journey.license_known().filter(|_| hop.license).map(|(first, _)| first);
+    given
+        .is_some_and(|given| !journey.rounds.iter().any(|round| round.load == hop.to && round.began >= given))
 }
 
 fn not_asking(side: Option<Side>) -> Hold {
@@ -214,7 +240,7 @@ fn not_asking(side: Option<Side>) -> Hold {
         ),
         _ => (
             "it has an address and asks for no file",
-            "if its screen asks for an activation code press Cancel; switch off Alternate TFTP in its network settings; then restart it",
+            "if its screen asks for an activation code press Cancel; switch off Alternate TFTP in its network settings; then restart it, or factory-reset it if that does not help",
         ),
     };
     Hold::new(HoldCode::NotAsking, cause, cure)

@@ -1,5 +1,6 @@
 //! Journeys as a bench sees them: facts in, what the phone is given out.
 
+mod certainty;
 mod contract;
 mod history;
 mod holds;
@@ -20,7 +21,8 @@ use super::*;
 use crate::catalog::Catalog;
 use crate::client::Persona;
 use crate::library::{Library, Load, Platform};
-use crate::load::Direction;
+use crate::load::{Direction, Kind};
+use crate::page::Page;
 use crate::roster::Entry;
 use crate::settings::{Admit, After, Settings, Timing, UnknownVid};
 
@@ -41,6 +43,8 @@ struct Bench {
     entry: Option<Entry>,
     journey: Option<Journey>,
     now: Time,
+    /// The phone's page tells.
+    page: bool,
 }
 
 fn load(name: &str) -> LoadName {
@@ -85,6 +89,7 @@ impl Bench {
             entry: None,
             journey: None,
             now: Time(1_000_000),
+            page: true,
         }
     }
 
@@ -105,6 +110,20 @@ impl Bench {
             request_list: vec![1, 66, 150],
         });
         self.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
+        self.is_read();
+    }
+
+    /// A phone that has fetched an Enterprise load and started has its page read before it may cross.
+    fn is_read(&mut self) {
+        let Some(round) = self.journey.as_ref().and_then(|journey| journey.rounds.last().cloned()) else {
+            return;
+        };
+        let ended = self.journey.as_ref().is_some_and(|journey| round.booted == journey.booted);
+        let whole = !round.components.is_empty() && round.components.values().all(|file| file.whole());
+        if self.page && ended && whole && round.load.kind() == Kind::Enterprise && round.components.len() > 1
+        {
+            self.see(Fact::Probed(Page { load: Some(round.load), ..Page::default() }));
+        }
     }
 
     fn verdict(&self) -> Assessment {
@@ -141,6 +160,15 @@ impl Bench {
             self.pass(1);
         }
         verdict.next
+    }
+
+    /// A Multiplatform phone comes back for its profile every minute, for two minutes.
+    fn comes_back(&mut self) {
+        for _ in 0..2 {
+            self.pass(60);
+            self.reads(Side::Multiplatform);
+        }
+        self.pass(10);
     }
 
     fn fetches(&mut self, name: &str) {

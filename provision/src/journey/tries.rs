@@ -34,7 +34,7 @@ pub(super) fn tries(
         return Tries { number: failures + 1, failures };
     };
     let number = latest.attempt + u32::from(failed(latest, journey, belief, context));
-    let since = journey.retried.unwrap_or_default();
+    let since = journey.retried.max(journey.returned).unwrap_or_default();
     let first = offers().find(|offer| offer.at >= since).map_or(number, |offer| offer.attempt);
     let unwatched = offers().filter(|offer| offer.at >= since && offer.unwatched.is_some()).count() as u32;
     Tries { number, failures: number.saturating_sub(first).saturating_sub(unwatched) }

@@ -178,6 +178,8 @@ pub enum LicenseState {
 pub enum Next {
     /// No load: Enterprise boot files are not found; a profile says "no upgrade" and comes back soon.
     Nothing,
+    /// Not found, though nothing holds it: its page is read meanwhile, and it asks again by itself.
+    Later,
     /// A valid document without a load, so that the phone settles and can be asked what it is.
     Introduction,
     /// A document that names a load.

@@ -3,12 +3,12 @@
 use super::Journey;
 use super::belief::Belief;
 use super::outside::unattested;
-use super::own_page::page_may_tell;
+use super::own_page::{page_is_coming, page_may_tell};
 use super::tries::{Tries, tries};
 use super::verdict::{Hold, HoldCode, Next};
 use crate::catalog::{Catalog, Eligibility, Model, Vid};
 use crate::library::Library;
-use crate::load::{Direction, Kind, LoadName};
+use crate::load::{Direction, Kind, LoadName, Side};
 use crate::mac::Mac;
 use crate::roster::Entry;
 use crate::route::{self, Hop, NoRoute, NoRouteCode, Present, Query, Route};
@@ -188,17 +188,83 @@ fn along(
     let next = match hops.first() {
         _ if obstacle.as_ref().is_some_and(asks_page) => Next::Introduction,
         _ if obstacle.is_some() => Next::Nothing,
-        None => Next::Final,
+        None => finish(journey, belief, context),
         Some(first) => {
+            let license = hops.iter().any(|hop| hop.license);
             let Tries { number, failures } = tries(journey, Some(&first.to), belief, context);
             if failures >= context.settings.timing.attempts {
                 Next::Nothing
+            } else if let Some(load) = to_confirm(belief, first, context) {
+                match confirm(journey, load, belief, context) {
+                    Ok(next) => next,
+                    Err(hold) => {
+                        return Way { hops, target: Some(target), refusal: Some(hold), next: Next::Nothing };
+                    }
+                }
             } else {
-                named(first, hops.get(1), belief, number, hops.iter().any(|hop| hop.license), vid, context)
+                named(first, hops.get(1), belief, number, license, vid, context)
             }
         }
     };
     Way { hops, target: Some(target), refusal: obstacle, next }
+}
+
+/// The final document; before it the same load once more, where the phone could still be in the transition load before
+/// it, its plug pulled while it wrote the last one: the final document would send it away.
+fn finish(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Next {
+    let from_transition =
+        belief.passed.iter().rev().nth(1).is_none_or(|load| load.kind() != Kind::Enterprise);
+    let here = !context.settings.steered_outside(Side::Multiplatform);
+    match &belief.load {
+        Some(load)
+            if belief.is_unconfirmed() && load.kind() == Kind::Multiplatform && from_transition && here =>
+        {
+            if context.library.complete(load).is_none() {
+                return Next::Nothing;
+            }
+            let Tries { number, .. } = tries(journey, Some(load), belief, context);
+            Next::Load { load: load.clone(), when: None, attempt: number, license: true }
+        }
+        _ => Next::Final,
+    }
+}
+
+/// The load that a phone must be known to run before it crosses. Enterprise firmware has crossed by the time that it
+/// could show that it runs something else, and a crossing from too old a release strands it. Where a call manager
+/// steers it, nothing but what it fetches tells.
+fn to_confirm<'a>(belief: &'a Belief, first: &Hop, context: &Context<'_>) -> Option<&'a LoadName> {
+    let leaves = first.crosses && belief.side == Some(Side::Enterprise) && belief.is_unconfirmed();
+    belief.load.as_ref().filter(|_| leaves && !context.settings.steered_outside(Side::Enterprise))
+}
+
+/// Its page is waited for first, which an earlier document has opened; then the same load is named once more: one that
+/// runs it registers, or does not ask for it, and one that threw it away fetches it again.
+fn confirm(journey: &Journey, load: &LoadName, belief: &Belief, context: &Context<'_>) -> Result<Next, Hold> {
+    let Tries { number, failures } = tries(journey, Some(load), belief, context);
+    let attempts = context.settings.timing.attempts;
+    if failures > attempts {
+        let cause =
+            format!("{failures} times it fetched {load} whole, started again, and asked for it once more");
+        return Err(Hold::new(
+            HoldCode::Failed,
+            cause,
+            "check its power and import the load again, then retry it",
+        ));
+    }
+    if context.library.complete(load).is_none() {
+        let cause = format!(
+            "whether it runs {load} is not certain, and {load} is not whole in the library to be named again"
+        );
+        return Err(Hold::new(
+            HoldCode::FirmwareDamaged,
+            cause,
+            format!("import the package of {load} again"),
+        ));
+    }
+    if page_is_coming(journey, context) {
+        return Ok(Next::Later);
+    }
+    Ok(Next::Load { load: load.clone(), when: None, attempt: number, license: false })
 }
 
 /// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,

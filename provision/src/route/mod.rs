@@ -263,11 +263,21 @@ impl<'a> Planner<'a> {
             Present::Unknown(side) => {
                 rule.from.side() == side
                     && !matches!(rule.from, Kind::Transition(_))
+                    && !(rule.from == rule.to && rule.from == self.half_way())
                     && rule.from_min.is_none()
                     && rule.from_below.is_none()
             }
         };
         direction && arrives && departs
+    }
+
+    /// The kind of load that an unknown one is not upgraded to: towards Enterprise it may be a transition load of the
+    /// same side, from which nothing leads back. Towards Multiplatform, that is where a transition load leads.
+    fn half_way(&self) -> Kind {
+        match self.query.direction {
+            Direction::E2m => Kind::Transition(Direction::E2m),
+            Direction::M2e => Kind::Multiplatform,
+        }
     }
 
     /// Whether a phone that runs some load of a side may need its license for this hop: on the Multiplatform side

@@ -142,7 +142,7 @@ fn a_phone_that_kept_components_at_the_last_hop_is_done_two_minutes_later() {
         "it may have been cut off"
     );
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
-    bench.pass(121);
+    bench.comes_back();
     assert_eq!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
 }
 

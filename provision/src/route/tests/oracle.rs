@@ -36,7 +36,8 @@ fn legal(direction: Direction, from: Option<&LoadName>, side: Side, to: &LoadNam
     let e2m = direction == Direction::E2m;
     let Some(from) = from else {
         return match (side, to.kind()) {
-            (Side::Enterprise, Enterprise) | (Side::Multiplatform, Multiplatform) => true,
+            (Side::Enterprise, Enterprise) => true,
+            (Side::Multiplatform, Multiplatform) => e2m,
             (Side::Multiplatform, Transition(Direction::M2e)) => !e2m,
             _ => false,
         };

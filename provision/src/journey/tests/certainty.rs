@@ -1,0 +1,121 @@
+//! What a phone must be known to run before it crosses.
+
+use super::*;
+
+/// On the first load of the seed's path, as far as the bench can have seen, with a page that is off.
+fn fetched_and_started() -> Bench {
+    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench
+}
+
+#[test]
+fn a_phone_whose_plug_was_pulled_while_it_wrote_flash_is_told_the_same_load_again() {
+    let mut bench = fetched_and_started();
+    assert_eq!(bench.reads(Side::Enterprise), Next::Later, "its page may tell");
+    assert!(!bench.permits(E2M));
+    bench.pass(45);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    assert!(!bench.permits(E2M));
+    // It was cut off: it asks for the load again, and so does not run it.
+    bench.fetches(FLOOR);
+    assert_ne!(bench.verdict().load, Some(load(FLOOR)));
+}
+
+#[test]
+fn a_phone_without_a_page_shows_by_silence_or_registration_that_it_runs_the_load() {
+    let mut silent = fetched_and_started();
+    silent.reads(Side::Enterprise);
+    silent.pass(45);
+    silent.reads(Side::Enterprise);
+    silent.pass(181);
+    assert_eq!(silent.hold(), (Stage::Held, Some(HoldCode::NeedsRestart)));
+    silent.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&silent.reads(Side::Enterprise)), Some(E2M));
+
+    let mut registers = fetched_and_started();
+    registers.reads(Side::Enterprise);
+    registers.pass(45);
+    registers.reads(Side::Enterprise);
+    registers.see(Fact::Registered { report: Report { active: Some(load(FLOOR)), ..Report::default() } });
+    assert!(registers.verdict().restart.is_some(), "{:?}", registers.verdict());
+    assert_eq!(names(&registers.reads(Side::Enterprise)), Some(E2M));
+}
+
+#[test]
+fn a_phone_that_throws_a_load_away_again_and_again_is_stuck_until_the_operator_retries() {
+    let mut bench = fetched_and_started();
+    let mut told = 0;
+    for _ in 0..20 {
+        bench.reads(Side::Enterprise);
+        bench.pass(45);
+        if names(&bench.reads(Side::Enterprise)) != Some(FLOOR) {
+            break;
+        }
+        told += 1;
+        bench.fetches(FLOOR);
+        bench.pass(120);
+        bench.boot(ENTERPRISE_CLASS);
+    }
+    assert!((2..=6).contains(&told), "{told}");
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
+    assert!(bench.verdict().hold.unwrap().cause.contains("fetched"));
+    bench.see(Fact::Operator { act: Act::Retry });
+    bench.reads(Side::Enterprise);
+    bench.pass(45);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+}
+
+#[test]
+fn a_phone_that_comes_back_after_hours_may_have_been_loaded_elsewhere() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
+    bench.pass(4 * 3600);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR), "{}", bench.verdict().evidence);
+    bench.pass(bench.settings.timing.already_there.as_secs());
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)), "it was not");
+}
+
+#[test]
+fn a_finished_phone_that_asks_for_nothing_here_stays_done_however_long_it_was_away() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.comes_back();
+    assert_eq!(bench.verdict().stage, Stage::Done);
+    bench.pass(4 * 3600);
+    bench.boot(MPP_CLASS);
+    bench.pass(600);
+    assert_eq!(bench.verdict().stage, Stage::Done);
+}
+
+#[test]
+fn a_phone_that_its_license_does_not_move_is_said_to_refuse_it() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    for _ in 0..12 {
+        bench.reads(Side::Multiplatform);
+        bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+        for _ in 0..36 {
+            bench.pass(60);
+            bench.reads(Side::Multiplatform);
+        }
+        if bench.verdict().hold.is_some() {
+            break;
+        }
+    }
+    let hold = bench.verdict().hold;
+    assert!(
+        hold.as_ref().is_some_and(|hold| hold.cure.contains("license"))
+            || bench.verdict().stage == Stage::Done,
+        "{hold:?}"
+    );
+}

@@ -1,0 +1,144 @@
+//! Facts about phones that nobody outside Cisco is known to know, and the ways each could be. Phones that are
+//! simulated or virtual are run both ways; otherwise they would only confirm what is guessed here.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// One open question.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unknown {
+    /// Of the field notes on these phones: `6.4`.
+    pub section: String,
+    /// What is open.
+    pub fact: String,
+    /// What it is called where phones are told which way it is; none where nothing depends on it.
+    pub key: Option<String>,
+    /// The ways it could be, at least two where there is a key.
+    #[serde(default)]
+    pub ways: Vec<String>,
+    /// Where all ways are run.
+    #[serde(default)]
+    pub tried: Vec<Tried>,
+    /// Why nothing that is decided here depends on it.
+    pub moot: Option<String>,
+    /// There is a hint which way it is.
+    #[serde(default)]
+    pub likely: bool,
+}
+
+/// Where a question is run all ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tried {
+    /// Simulated phones, against the decisions alone.
+    Simulation,
+    /// Virtual phones, against the whole appliance.
+    Rehearsal,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    unknown: Vec<Unknown>,
+}
+
+/// All open questions, by section.
+pub fn table() -> &'static [Unknown] {
+    #[allow(clippy::expect_used)] // part of the program; a test reads it
+    static TABLE: LazyLock<Vec<Unknown>> = LazyLock::new(|| {
+        let table: Table =
+            toml::from_str(include_str!("../catalog/unknown.toml")).expect("the table is sound");
+        table.unknown
+    });
+    &TABLE
+}
+
+/// One way for each question: what one phone is like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draw(BTreeMap<&'static str, &'static str>);
+
+impl Draw {
+    /// Takes for each question the way that `choose` picks, by its index of so many.
+    pub fn new(mut choose: impl FnMut(usize) -> usize) -> Self {
+        let keyed = table().iter().filter_map(|row| Some((row.key.as_deref()?, &row.ways)));
+        let pick = |(key, ways): (&'static str, &'static Vec<String>)| {
+            Some((key, ways.get(choose(ways.len()))?.as_str()))
+        };
+        Self(keyed.filter_map(pick).collect())
+    }
+
+    /// Which way it is; empty for what is no question.
+    pub fn way(&self, key: &str) -> &'static str {
+        self.0.get(key).copied().unwrap_or_default()
+    }
+
+    /// Whether it is this way.
+    pub fn is(&self, key: &str, way: &str) -> bool {
+        self.way(key) == way
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often each section of the field notes says that something is not known, without the summary of section 12.
+    const MARKS: [(&str, usize); 15] = [
+        ("1.1", 3),
+        ("1.3", 3),
+        ("3.1", 3),
+        ("3.3", 2),
+        ("4.2", 1),
+        ("4.4", 2),
+        ("4.5", 1),
+        ("6.1", 2),
+        ("6.4", 1),
+        ("6.5", 2),
+        ("6.6", 1),
+        ("7", 2),
+        ("8", 1),
+        ("9.2", 3),
+        ("10", 2),
+    ];
+    /// The same for sections on call managers.
+    const CALL_MANAGER_MARKS: [(&str, usize); 2] = [("11", 1), ("13", 1)];
+
+    #[test]
+    fn every_unknown_of_the_field_notes_has_a_row() {
+        for (section, marks) in MARKS.into_iter().chain(CALL_MANAGER_MARKS) {
+            let rows = table().iter().filter(|row| row.section == section && !row.likely).count();
+            assert_eq!(rows, marks, "section {section}");
+        }
+        let sections = MARKS.len() + CALL_MANAGER_MARKS.len();
+        let mut named: Vec<&str> = table().iter().map(|row| row.section.as_str()).collect();
+        named.dedup();
+        assert_eq!(named.len(), sections, "rows stand by section: {named:?}");
+    }
+
+    #[test]
+    fn every_row_is_run_all_ways_or_says_why_not() {
+        for row in table() {
+            let run = row.key.is_some() && row.ways.len() >= 2 && !row.tried.is_empty();
+            assert!(run != row.moot.is_some(), "{}: {}", row.section, row.fact);
+            assert!(
+                run || (row.key.is_none() && row.ways.is_empty() && row.tried.is_empty()),
+                "{}",
+                row.fact
+            );
+        }
+        let keys: Vec<_> = table().iter().filter_map(|row| row.key.as_ref()).collect();
+        let unlike: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(unlike.len(), keys.len(), "a key means one thing");
+    }
+
+    #[test]
+    fn a_draw_answers_every_question() {
+        let draw = Draw::new(|of| of - 1);
+        for row in table().iter().filter(|row| row.key.is_some()) {
+            let key = row.key.as_deref().unwrap();
+            assert!(draw.is(key, row.ways.last().unwrap()), "{key}");
+        }
+    }
+}

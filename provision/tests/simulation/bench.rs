@@ -1,0 +1,310 @@
+//! What the appliance does around the decisions: it takes facts in, answers what is asked for, and looks at the phone
+//! when it said it would.
+
+use std::time::Duration;
+
+use transload_provision::journey::{
+    Fact, Journey, Means, Next, Observation, Order, Report, Restart, page_due, under_way,
+};
+use transload_provision::load::{LoadName, Side};
+use transload_provision::page::Page as PageText;
+use transload_provision::time::Time;
+
+use super::phone::Page;
+use super::run::{Run, Stop};
+
+/// How often a page is asked for between two starts of its phone.
+const VISITS: u32 = 6;
+/// What the ledger may not have yet when the plug is pulled.
+const IN_MEMORY: Duration = Duration::from_secs(1);
+
+/// What a boot file or profile says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// Nobody answers.
+    Unreachable,
+    /// "Not found".
+    NotFound,
+    /// No load. An Enterprise phone settles, and registers where there is a registrar; a Multiplatform phone comes back.
+    Settle { registrar: bool, license: Option<u32> },
+    /// A load; `when` as in the seed's conditional rule.
+    Load { load: LoadName, when: Option<LoadName>, attempt: u32, license: bool, registrar: bool },
+}
+
+impl Run {
+    /// Takes in a fact that the ledger may lose.
+    pub fn see(&mut self, fact: Fact) {
+        self.take(fact, false);
+    }
+
+    /// Takes in a fact that is on disk before anything follows from it.
+    pub fn see_durably(&mut self, fact: Fact) {
+        self.take(fact, true);
+    }
+
+    fn take(&mut self, fact: Fact, durable: bool) {
+        if self.up {
+            self.take_in(Observation { at: self.now, fact }, durable);
+        }
+    }
+
+    pub fn take_in(&mut self, observation: Observation, durable: bool) {
+        self.tell(|_| format!("bench: {:?}", observation.fact));
+        let mac = self.phone.mac;
+        self.journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(&observation);
+        self.ledger.push((observation, durable));
+        self.assess();
+    }
+
+    /// Derives everything anew, and when it is to be looked at again.
+    pub fn assess(&mut self) {
+        if !self.up {
+            return;
+        }
+        self.verdict = self.world.verdict(self.journey.as_ref(), self.phone.mac, self.now);
+        self.due = self.verdict.deadline;
+        if self.verdict.restart.is_some() {
+            self.due = Some(self.now + Duration::from_millis(100));
+        }
+        if let Some(page) = self.page_wanted() {
+            let page = page.max(self.now + Duration::from_millis(100));
+            self.due = Some(self.due.map_or(page, |due| due.min(page)));
+        }
+        let verdict = &self.verdict;
+        let line = format!(
+            "       {} on {:?}, next {:?}, {:?}, {}",
+            verdict.stage, verdict.load, verdict.next, verdict.hold, verdict.evidence
+        );
+        self.tell(|_| line);
+        self.check();
+        self.ask_for_a_hand();
+    }
+
+    fn page_wanted(&self) -> Option<Time> {
+        let journey = self.journey.as_ref().filter(|_| self.world.settings.probe && self.world.leases)?;
+        let (started, tries, next) = self.visits;
+        let fresh = started != journey.started();
+        (fresh || tries < VISITS).then_some(())?;
+        let due = page_due(journey, &self.world.context(self.now))?;
+        Some(if fresh { due } else { due.max(next) })
+    }
+
+    /// What the bench does by itself when time has passed.
+    pub fn look(&mut self) -> Result<(), Stop> {
+        self.due = None;
+        if self.page_wanted().is_some_and(|due| due <= self.now) {
+            self.visit();
+        } else {
+            self.assess();
+        }
+        if let Some(order) = self.verdict.restart.filter(|_| self.may_restart()) {
+            return self.restart(order);
+        }
+        Ok(())
+    }
+
+    fn may_restart(&self) -> bool {
+        let registered = self.journey.as_ref().is_some_and(|journey| journey.registered.is_some());
+        registered || self.world.settings.restart_hook
+    }
+
+    fn visit(&mut self) {
+        let started = self.journey.as_ref().map_or(Time(0), Journey::started);
+        let tries = if self.visits.0 == started { self.visits.1 } else { 0 };
+        self.visits = (started, tries + 1, self.now + self.world.settings.timing.quiet * (2 << tries));
+        match self.page() {
+            Some(page) => self.see(Fact::Probed(page)),
+            None => self.assess(),
+        }
+    }
+
+    /// The phone's own page, as it is read.
+    fn page(&self) -> Option<PageText> {
+        let phone = &self.phone;
+        let open = match phone.load.kind().side() {
+            Side::Enterprise => phone.page_open,
+            Side::Multiplatform => {
+                let transition = phone.is_in_transition();
+                (!transition || phone.draw.is("transition-page", "there"))
+                    && phone.draw.is("multiplatform-page", "likely-names")
+            }
+        };
+        let answers = phone.powered && phone.in_contact && open && phone.page != Page::Off;
+        answers.then(|| PageText {
+            mac: Some(phone.mac),
+            model: Some(phone.model.to_owned()),
+            vid: (phone.page == Page::Whole).then_some(transload_provision::catalog::Vid(phone.vid)),
+            serial: None,
+            load: Some(phone.load.clone()),
+        })
+    }
+
+    fn restart(&mut self, order: Order) -> Result<(), Stop> {
+        let Order { how, by } = order;
+        if self.phone.busy {
+            self.is_wrong(format!("told to {how:?} while it fetches or writes a load"));
+        }
+        self.see_durably(Fact::RestartTold { how, by, operator: false });
+        let answer = |answer: &str, refused| Fact::RestartAnswered { answer: answer.to_owned(), refused };
+        if by == Means::Hook {
+            self.see(answer("cycle-port succeeded", false));
+            let span = self.seconds(3, 10);
+            return Err(Stop::Unplugged(span));
+        }
+        if !self.phone.registered || !self.phone.powered {
+            self.see(answer("no answer", true));
+            return Ok(());
+        }
+        if self.phone.draw.is("restart-enough", "refused") {
+            self.see(answer("400 Bad Request", true));
+            return Ok(());
+        }
+        self.see(answer("200 OK", false));
+        if how == Restart::Restart && self.phone.draw.is("restart-enough", "reset") {
+            return Ok(());
+        }
+        Err(Stop::Told(how))
+    }
+
+    /// The bench is not there any more; what was not on disk is lost with it.
+    pub fn kill(&mut self) {
+        self.up = false;
+        self.killed = self.now;
+        self.starts += 1;
+        if self.chance(50.0) {
+            let lost = |(observation, durable): &(Observation, bool)| {
+                !durable && self.now - observation.at <= IN_MEMORY
+            };
+            while self.ledger.last().is_some_and(lost) {
+                self.ledger.pop();
+            }
+        }
+    }
+
+    /// It starts from its ledger, and notes what it cannot know.
+    pub fn start_bench(&mut self) {
+        let killed = self.killed;
+        self.up = true;
+        let mac = self.phone.mac;
+        let mut journey: Option<Journey> = None;
+        for (observation, _) in &self.ledger {
+            journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(observation);
+        }
+        self.journey = journey;
+        let Some(journey) = &self.journey else { return self.assess() };
+        let cut = under_way(journey, &self.world.library).map(LoadName::loads_file);
+        let (registered, waits) = (journey.registered.is_some(), journey.awaits_answer());
+        if let Some(name) = cut {
+            self.see(Fact::Broken { name, cause: "transload was stopped while it was fetched".to_owned() });
+        }
+        if waits {
+            let marked = Time(killed.0.saturating_sub(self.rng.u64(0..60_000)));
+            let last = self.ledger.last().map_or(marked, |(observation, _)| observation.at);
+            self.see(Fact::Unwatched { since: marked.max(last).min(killed) });
+        }
+        if registered {
+            self.see(Fact::Unregistered);
+        }
+        self.assess();
+    }
+
+    /// A boot file or profile is asked for.
+    pub fn asked_for_configuration(&mut self, side: Side, signed: bool, agent: Option<String>) -> Document {
+        if !self.up || self.chance(self.phone.link / 10.0) {
+            return Document::Unreachable;
+        }
+        let model = (side == Side::Multiplatform).then(|| self.phone.multiplatform_name().to_owned());
+        self.phone.in_contact = true;
+        self.see(Fact::ConfigAsked { side, signed, model, user_agent: agent });
+        if signed {
+            return Document::NotFound;
+        }
+        let document = self.document(side);
+        if let Document::Load { load, when, attempt, .. } = &document {
+            let (load, when, attempt) = (load.clone(), when.clone(), *attempt);
+            let held = self.journey.as_ref().is_some_and(|journey| journey.holds_offer(&load, attempt));
+            if !held {
+                let branches = [Some((load, when.clone())), when.clone().map(|otherwise| (otherwise, None))];
+                for (load, branch) in branches.into_iter().flatten() {
+                    let conditional = when.is_some();
+                    let catalog = String::new();
+                    let offered = Fact::Offered { load, when: branch, conditional, attempt, side, catalog };
+                    self.see_durably(offered);
+                }
+            }
+            if self.disk_full {
+                let now = self.now;
+                if let Some(journey) = self.journey.as_mut() {
+                    journey.withdraw_offers(now);
+                }
+                // What could not be written is not there after a start either.
+                while self
+                    .ledger
+                    .last()
+                    .is_some_and(|(observation, _)| matches!(observation.fact, Fact::Offered { .. }))
+                {
+                    self.ledger.pop();
+                }
+                self.assess();
+                return Document::Unreachable;
+            }
+        }
+        if self.chance(self.phone.link / 10.0) { Document::Unreachable } else { document }
+    }
+
+    /// The document for what comes next.
+    pub fn document(&self, side: Side) -> Document {
+        let verdict = &self.verdict;
+        let registrar =
+            self.world.settings.registrar.is_some() && verdict.next != Next::Final && verdict.may_register();
+        let license = |wanted: bool| wanted.then_some(verdict.attempt);
+        match (&verdict.next, side) {
+            (Next::Load { load, when: None, attempt, license, .. }, _) => Document::Load {
+                load: load.clone(),
+                when: None,
+                attempt: *attempt,
+                license: *license,
+                registrar,
+            },
+            (Next::Load { load, when, attempt, license }, Side::Multiplatform) => Document::Load {
+                load: load.clone(),
+                when: when.clone(),
+                attempt: *attempt,
+                license: *license,
+                registrar: false,
+            },
+            (Next::Load { .. } | Next::Later, Side::Enterprise) => Document::NotFound,
+            (Next::Nothing, Side::Enterprise) if !registrar => Document::NotFound,
+            (next, _) => Document::Settle { registrar, license: license(*next == Next::License) },
+        }
+    }
+
+    /// A `.loads` file is asked for: the last gate.
+    pub fn asked_for_load(&mut self, load: &LoadName) -> bool {
+        self.assess();
+        if self.verdict.permits(load, &self.world.library) {
+            self.see(Fact::LoadsGiven { load: load.clone() });
+            return true;
+        }
+        self.see(Fact::LoadsRefused { name: load.to_string() });
+        false
+    }
+
+    /// The phone says what it runs.
+    pub fn register(&mut self) {
+        let report = Report {
+            active: Some(self.phone.load.clone()),
+            inactive: self.phone.inactive.clone(),
+            model: Some(self.phone.model.to_owned()),
+            last: None,
+        };
+        self.phone.registered = true;
+        let journey = self.journey.as_ref();
+        let known = journey.is_some_and(|journey| {
+            journey.registered.is_some() && journey.reports.last().is_some_and(|(_, known)| *known == report)
+        });
+        if !known {
+            self.see(Fact::Registered { report });
+        }
+    }
+}

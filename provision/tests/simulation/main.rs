@@ -1,0 +1,111 @@
+//! Simulated phones against the decisions alone, under simulated time: every fault at random, and at every step
+//! what no phone may ever meet. `TRANSLOAD_PHONES` says how many, `TRANSLOAD_SEED` from which seed on; each phone has
+//! a seed of its own, and one that goes wrong is told in full by itself:
+//! `TRANSLOAD_SEED=… TRANSLOAD_PHONES=1 cargo test -p transload-provision --test simulation`.
+
+#![allow(clippy::unwrap_used)] // a mistake here is one of the simulation
+
+mod bench;
+mod check;
+mod hand;
+mod phone;
+mod run;
+mod world;
+
+#[allow(dead_code)] // shared with virtual phones, which use all of it
+#[path = "../../../appliance/src/rehearse/phone/truth.rs"]
+mod truth;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use run::Run;
+use transload_provision::unknown::{Tried, table};
+
+/// Phones without an environment variable: a debug build takes seconds for these.
+const PHONES: u64 = 1500;
+/// Failures told in full.
+const TOLD: usize = 3;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn no_phone_is_ever_stranded_and_every_phone_that_can_reaches_the_target() {
+    let phones = number("TRANSLOAD_PHONES").unwrap_or(PHONES);
+    let seed = number("TRANSLOAD_SEED").unwrap_or(1);
+    eprintln!("{phones} phones from seed {seed}");
+    let began = Instant::now();
+    let next = AtomicU64::new(0);
+    let failed: Mutex<Vec<(u64, Vec<String>)>> = Mutex::default();
+    let ends: Mutex<BTreeMap<String, u64>> = Mutex::default();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut counted = BTreeMap::new();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= phones {
+                        break;
+                    }
+                    let mut run = Run::new(seed + index, false);
+                    run.live();
+                    *counted.entry(run.ending()).or_insert(0) += 1;
+                    if !run.wrong.is_empty() {
+                        failed.lock().unwrap().push((seed + index, run.wrong));
+                    }
+                }
+                for (ending, count) in counted {
+                    *ends.lock().unwrap().entry(ending).or_insert(0) += count;
+                }
+            });
+        }
+    });
+    let ends = ends.into_inner().unwrap();
+    eprintln!("{phones} phones in {:.1} s: {ends:?}", began.elapsed().as_secs_f32());
+    let mut failed = failed.into_inner().unwrap();
+    failed.sort();
+    for (seed, _) in failed.iter().take(TOLD) {
+        let mut run = Run::new(*seed, true);
+        run.live();
+        eprintln!(
+            "\nTRANSLOAD_SEED={seed} TRANSLOAD_PHONES=1:\n{}\n{}",
+            run.story.join("\n"),
+            run.wrong.join("\n")
+        );
+    }
+    for (seed, wrong) in failed.iter().take(30) {
+        eprintln!("seed {seed}: {}", wrong.join("; "));
+    }
+    assert!(failed.is_empty(), "{} of {phones} phones went wrong", failed.len());
+    if phones >= PHONES {
+        for ending in ["done", "held: not-eligible", "held: no-license", "held: no-route"] {
+            assert!(ends.contains_key(ending), "none ended as {ending}: the simulation tries too little");
+        }
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    let tell = || {
+        let mut run = Run::new(7, true);
+        run.live();
+        run.story
+    };
+    assert_eq!(tell(), tell());
+}
+
+#[test]
+fn simulated_phones_go_every_way_that_is_open() {
+    let source = [include_str!("phone.rs"), include_str!("bench.rs"), include_str!("hand.rs")].concat();
+    for row in table().iter().filter(|row| row.tried.contains(&Tried::Simulation)) {
+        let key = row.key.as_deref().unwrap_or_default();
+        assert!(source.contains(&format!("\"{key}\"")), "no simulated phone asks which way {key} is");
+        let unnamed = row.ways.iter().filter(|way| !source.contains(&format!("\"{way}\""))).count();
+        assert!(unnamed <= 1, "{key}: all ways but one are told apart");
+    }
+}
