@@ -186,6 +186,10 @@ impl Bench {
             return Answer::now(Served::NotFound, Some(mac));
         }
         let verdict = self.assess(state, mac);
+        let told = state.phones.get(&mac).is_some_and(|phone| phone.journey.was_told_a_load(side));
+        if told && !fetch.head_only && !matches!(verdict.next, Next::Load { .. }) {
+            self.observe(state, mac, Fact::Unsaid { side });
+        }
         let settings = &state.rules.settings;
         let server = FileServer { address: fetch.local, port: settings.http_port };
         let told = match &verdict.next {

@@ -154,7 +154,9 @@ fn quirks(index: u32) -> Quirks {
         },
         host_name: index.is_multiple_of(2),
         broadcast: index % 5 == 3,
+        asks_again: Some(Duration::from_secs(if index % 4 == 2 { 15 } else { 45 })),
         http_first: index % 7 != 3,
+        tftp_after_not_found: index % 9 == 4,
         leading_slash: index % 2 == 1,
         page: match index % 6 {
             1 => OwnPage::Off,
@@ -170,6 +172,12 @@ fn quirks(index: u32) -> Quirks {
         },
         old_alarm: index % 6 == 4,
         refuses_restart: index % 16 == 9,
+        auth_retry_parameter: if index.is_multiple_of(2) {
+            "Transition_Authorization_Error_Retry_Delay"
+        } else {
+            "Trans_Auth_Error_Retry_Delay"
+        },
+        retries_failed_upgrade: index % 4 == 1,
         ..Quirks::default()
     }
 }

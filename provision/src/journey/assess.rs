@@ -7,7 +7,7 @@ use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};
 use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Ratio, Stage};
-use super::way::{Context, Way, way};
+use super::way::{Context, Way, no_license, way};
 use super::{Journey, Round};
 use crate::client::Persona;
 use crate::library::Library;
@@ -102,7 +102,7 @@ fn progress(round: Option<&Round>, hop: Option<&Hop>, library: &Library) -> Rati
 fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Context<'_>) -> LicenseState {
     let direction = context.settings.direction;
     let on_target = way.refusal.is_none() && way.hops.is_empty();
-    let Some((first, latest)) = journey.license_known() else {
+    let Some((first, _)) = journey.license_known() else {
         return match (on_target, context.library.licensed(direction, journey.mac)) {
             (true, _) if !crossed_here(journey, belief, direction) || direction == Direction::M2e => {
                 LicenseState::Unwitnessed
@@ -119,8 +119,7 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
         let transition = from == Some(Kind::Transition(direction)) || from_transition(belief);
         first <= journey.rounds[last].began && (direction == Direction::M2e || transition)
     });
-    let quiet =
-        context.now - latest.max(journey.heard_again.unwrap_or_default()) >= context.settings.timing.license;
+    let quiet = journey.rests_licensed(context.settings.timing.license, context.now);
     if on_target && (before_last_load || quiet) { LicenseState::Accepted } else { LicenseState::Fetched }
 }
 
@@ -210,6 +209,15 @@ fn settle_target(
     deadlines: &mut Vec<Time>,
 ) {
     let direction = context.settings.direction;
+    if verdict.next != Next::Final {
+        // It is told the same load once more, and it shows only then that it runs it.
+        verdict.stage = Stage::Crossing;
+        if let Some((stage, hold)) = stall::no_profile_asked(journey, context, deadlines) {
+            verdict.stage = stage;
+            verdict.hold = Some(hold);
+        }
+        return;
+    }
     let settled = matches!(verdict.license, LicenseState::Accepted | LicenseState::Unwitnessed);
     if settled || direction == Direction::M2e || !crossed_here(journey, belief, direction) {
         verdict.stage = Stage::Done;
@@ -230,6 +238,9 @@ fn settle_target(
     } else if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
         verdict.stage = stage;
         verdict.hold = Some(hold);
+    } else if verdict.license == LicenseState::Absent {
+        verdict.stage = Stage::Held;
+        verdict.hold = Some(no_license(journey.mac, direction));
     } else if verdict.license != LicenseState::Fetched
         && context.now - from >= context.settings.timing.license
     {

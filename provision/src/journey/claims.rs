@@ -43,6 +43,7 @@ pub(super) fn claims<'a>(
     }
     for round in &journey.rounds {
         claims.push((round.began, Claim::RunsNot(&round.load)));
+        claims.extend(round.denied.map(|at| (at, Claim::RunsNot(&round.load))));
         let chosen = journey
             .offers
             .iter()

@@ -77,6 +77,9 @@ pub struct Round {
     /// Since when the phone may have asked for the load once more without being seen.
     #[serde(default)]
     pub unwatched: Option<Time>,
+    /// It asked for the load once more and was refused it: it does not run it after all.
+    #[serde(default)]
+    pub denied: Option<Time>,
 }
 
 impl Round {

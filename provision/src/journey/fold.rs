@@ -38,10 +38,10 @@ impl Journey {
         }
         if observation.fact.is_of_the_phone() {
             let away = if self.dhcp_at.is_some() { AWAY } else { AWAY_UNSEEN };
-            let unheard = self.heard.map_or(Duration::ZERO, |heard| at - heard);
-            self.away |= unheard >= away;
-            if unheard >= UNHEARD {
-                self.heard_again = Some(at);
+            let heard = self.heard.unwrap_or(at);
+            self.away |= at - heard >= away;
+            if at - heard >= UNHEARD {
+                self.unheard(heard, at);
             }
             self.heard = self.heard.max(Some(at));
         }
@@ -78,6 +78,10 @@ impl Journey {
                     closed: None,
                 });
             }
+            Fact::Unsaid { side } => {
+                let open = |offer: &&mut Offer| offer.awaits_answer() && offer.side == *side;
+                self.offers.iter_mut().filter(open).for_each(|offer| offer.closed = Some(at));
+            }
             Fact::LoadsGiven { load } => self.loads_given(at, load),
             Fact::LoadsRefused { name } => self.loads_refused(at, name),
             Fact::Fetched { name, to, size, asked, .. } => {
@@ -91,6 +95,7 @@ impl Journey {
             Fact::LicenseGiven { .. } => {
                 let first = self.license_given.map_or(at, |(first, _)| first);
                 self.license_given = Some((first, at));
+                self.unheard.clear();
                 self.asked = Some(at);
             }
             Fact::Missing { name } => {
@@ -109,6 +114,7 @@ impl Journey {
                 drop_oldest(&mut self.contradictions, NAMES_KEPT);
             }
             Fact::Unwatched { since } => {
+                self.unheard(*since, at);
                 for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
                     offer.unwatched.get_or_insert(*since);
                 }
@@ -155,6 +161,13 @@ impl Journey {
                 let (stage, output, failed) = (*stage, output.clone(), *failed);
                 self.history.hook_ran(HookRun { at, stage, output, failed });
             }
+        }
+    }
+
+    /// Whether it asked for its license once more meanwhile, nobody knows.
+    fn unheard(&mut self, from: Time, to: Time) {
+        if self.license_given.is_some() && self.unheard.len() < NAMES_KEPT {
+            self.unheard.push((from, to));
         }
     }
 
@@ -279,6 +292,10 @@ impl Journey {
     fn loads_refused(&mut self, at: Time, name: &str) {
         self.asked = Some(at);
         self.refused = Some((at, name.to_owned()));
+        let fetched = |round: &&mut Round| round.load.as_str() == name && round.booted.is_some();
+        if let Some(round) = self.rounds.iter_mut().rev().find(fetched) {
+            round.denied = Some(at);
+        }
         let since_boot = |offer: &&Offer| Some(offer.at) >= self.booted && offer.load.as_str() == name;
         let Some(told) = self.offers.iter().rev().find(since_boot).map(|offer| offer.at) else {
             return;
@@ -313,6 +330,7 @@ impl Journey {
                 broken: None,
                 booted: None,
                 unwatched: None,
+                denied: None,
             }),
         }
         drop_oldest(&mut self.rounds, KEPT);

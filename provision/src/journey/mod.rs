@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +86,9 @@ pub struct Journey {
     /// Latest fact that the phone itself gave.
     #[serde(default)]
     pub heard: Option<Time>,
-    /// When it was heard again after a silence in which it could have asked for anything.
+    /// Since its license was given: from when to when it could have asked for anything without being heard.
     #[serde(default)]
-    pub heard_again: Option<Time>,
+    pub unheard: Vec<(Time, Time)>,
     /// It was not heard of for so long that somebody may have loaded it elsewhere, and has not asked for its
     /// configuration since.
     #[serde(default)]
@@ -152,7 +153,7 @@ impl Journey {
             asked: None,
             silent_since: None,
             heard: None,
-            heard_again: None,
+            unheard: Vec::new(),
             away: false,
             returned: None,
             sightings: Vec::new(),
@@ -204,12 +205,31 @@ impl Journey {
         (Some(latest) >= self.returned).then_some((self.returned.map_or(first, |at| first.max(at)), latest))
     }
 
-    /// Whether the phone's silence may tell something: a document is in its hands, or it has started again after a fetch
-    /// that somebody else told it of.
+    /// Whether a document that names a load is in the hands of a phone that reads those of this side.
+    pub fn was_told_a_load(&self, side: Side) -> bool {
+        self.offers.iter().any(|offer| offer.awaits_answer() && offer.side == side)
+    }
+
+    /// Whether it was silent about its license for so long, as far as it could be heard.
+    pub(super) fn rests_licensed(&self, patience: Duration, now: Time) -> bool {
+        let Some((_, latest)) = self.license_known() else { return false };
+        let mut from = latest;
+        let stretches = self.unheard.iter().copied().chain([(now, now)]);
+        stretches.into_iter().any(|(until, again)| {
+            let quiet = until - from >= patience;
+            from = from.max(again);
+            quiet
+        })
+    }
+
+    /// Whether the phone's silence may tell something: a document is in its hands, it has started again after a fetch
+    /// that somebody else told it of, or it has its license.
     pub fn awaits_answer(&self) -> bool {
         let restarted =
             |round: &Round| round.booted.is_some() && round.unwatched.is_none() && !self.was_told(round);
-        self.offers.iter().any(Offer::awaits_answer) || self.rounds.last().is_some_and(restarted)
+        self.offers.iter().any(Offer::awaits_answer)
+            || self.rounds.last().is_some_and(restarted)
+            || self.license_given.is_some()
     }
 
     /// Whether a document of ours led to a fetch.

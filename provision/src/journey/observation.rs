@@ -64,6 +64,11 @@ pub enum Fact {
         /// Digest of the catalog that allowed it.
         catalog: String,
     },
+    /// A document that names no load has taken the place of one that did.
+    Unsaid {
+        /// The side whose document it is.
+        side: Side,
+    },
     /// The phone asked for a `.loads` file and was given it.
     LoadsGiven {
         /// The load.
@@ -178,6 +183,7 @@ impl Fact {
         !matches!(
             self,
             Self::Unwatched { .. }
+                | Self::Unsaid { .. }
                 | Self::Unregistered
                 | Self::Broken { .. }
                 | Self::RestartTold { .. }

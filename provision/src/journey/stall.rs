@@ -194,10 +194,7 @@ fn waits_for_configuration(
         belief.side == Some(Side::Enterprise) && (belief.since > asked || journey.rests_registered());
     deadlines.push(asked + wait);
     if belief.side == Some(Side::Multiplatform) {
-        return (context.now - asked >= wait).then(|| {
-            let cause = "it has stopped asking for its profile";
-            (Stage::Stuck, Hold::new(HoldCode::NotAsking, cause, "check cable and power, then restart it"))
-        });
+        return no_profile_asked(journey, context, deadlines);
     }
     (settled || context.now - asked >= wait).then(|| {
         let cause = format!(
@@ -205,6 +202,20 @@ fn waits_for_configuration(
             belief.load.as_ref().map_or("its load", LoadName::as_str)
         );
         (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
+    })
+}
+
+/// A Multiplatform phone that does not come back for its profile any more.
+pub(super) fn no_profile_asked(
+    journey: &Journey,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
+    let until = journey.asked.max(journey.booted)? + context.settings.timing.not_asking;
+    deadlines.push(until);
+    (context.now >= until).then(|| {
+        let cause = "it has stopped asking for its profile";
+        (Stage::Stuck, Hold::new(HoldCode::NotAsking, cause, "check cable and power, then restart it"))
     })
 }
 

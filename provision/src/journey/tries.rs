@@ -46,7 +46,10 @@ fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'
         return true;
     }
     let timing = &context.settings.timing;
-    let round = journey.rounds.iter().rev().find(|round| round.load == offer.load && round.last > offer.at);
+    // The same URL may have been given before.
+    let same = |known: &&Offer| known.load == offer.load && known.attempt == offer.attempt;
+    let since = journey.offers.iter().find(same).map_or(offer.at, |first| first.at);
+    let round = journey.rounds.iter().rev().find(|round| round.load == offer.load && round.last > since);
     match round {
         Some(round) if round.booted.is_some() => true,
         Some(round) => {

@@ -146,12 +146,7 @@ pub fn obstacle(
 ) -> Option<Hold> {
     let direction = context.settings.direction;
     if route.hops.iter().any(|hop| hop.license) && !context.library.licensed(direction, mac) {
-        let (folder, name) = (folder(direction), mac);
-        return Some(Hold::new(
-            HoldCode::NoLicense,
-            format!("no {folder} license for {mac} is at hand"),
-            format!("get its license and import it, or put it at licenses/{folder}/{name}.lic"),
-        ));
+        return Some(no_license(mac, direction));
     }
     let first = route.hops.first()?;
     if vid.is_none() && !first.safe_for_every_vid && context.settings.unknown_vid == UnknownVid::Hold {
@@ -167,11 +162,16 @@ pub fn obstacle(
     unattested(first, context)
 }
 
-fn folder(direction: Direction) -> &'static str {
-    match direction {
+pub(super) fn no_license(mac: Mac, direction: Direction) -> Hold {
+    let folder = match direction {
         Direction::E2m => "e2m",
         Direction::M2e => "m2e",
-    }
+    };
+    Hold::new(
+        HoldCode::NoLicense,
+        format!("no {folder} license for {mac} is at hand"),
+        format!("get its license and import it, or put it at licenses/{folder}/{mac}.lic"),
+    )
 }
 
 fn along(
@@ -186,46 +186,38 @@ fn along(
     let Route { hops, target } = route;
     let asks_page = |hold: &Hold| hold.code == HoldCode::UnknownVid && page_may_tell(journey, context);
     let next = match hops.first() {
-        _ if obstacle.as_ref().is_some_and(asks_page) => Next::Introduction,
-        _ if obstacle.is_some() => Next::Nothing,
+        _ if obstacle.as_ref().is_some_and(asks_page) => Ok(Next::Introduction),
+        _ if obstacle.is_some() => Ok(Next::Nothing),
         None => finish(journey, belief, context),
         Some(first) => {
             let license = hops.iter().any(|hop| hop.license);
             let Tries { number, failures } = tries(journey, Some(&first.to), belief, context);
             if failures >= context.settings.timing.attempts {
-                Next::Nothing
+                Ok(Next::Nothing)
             } else if let Some(load) = to_confirm(belief, first, context) {
-                match confirm(journey, load, belief, context) {
-                    Ok(next) => next,
-                    Err(hold) => {
-                        return Way { hops, target: Some(target), refusal: Some(hold), next: Next::Nothing };
-                    }
-                }
+                confirm(journey, load, belief, context)
             } else {
-                named(first, hops.get(1), belief, number, license, vid, context)
+                Ok(named(first, hops.get(1), belief, number, license, vid, context))
             }
         }
     };
-    Way { hops, target: Some(target), refusal: obstacle, next }
+    let (next, refusal) = match next {
+        Ok(next) => (next, obstacle),
+        Err(hold) => (Next::Nothing, Some(hold)),
+    };
+    Way { hops, target: Some(target), refusal, next }
 }
 
 /// The final document; before it the same load once more, where the phone could still be in the transition load before
 /// it, its plug pulled while it wrote the last one: the final document would send it away.
-fn finish(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Next {
+fn finish(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Result<Next, Hold> {
     let from_transition =
         belief.passed.iter().rev().nth(1).is_none_or(|load| load.kind() != Kind::Enterprise);
+    let doubtful = belief.is_unconfirmed() && from_transition;
     let here = !context.settings.steered_outside(Side::Multiplatform);
-    match &belief.load {
-        Some(load)
-            if belief.is_unconfirmed() && load.kind() == Kind::Multiplatform && from_transition && here =>
-        {
-            if context.library.complete(load).is_none() {
-                return Next::Nothing;
-            }
-            let Tries { number, .. } = tries(journey, Some(load), belief, context);
-            Next::Load { load: load.clone(), when: None, attempt: number, license: true }
-        }
-        _ => Next::Final,
+    match belief.load.as_ref().filter(|load| doubtful && here && load.kind() == Kind::Multiplatform) {
+        Some(load) => named_again(journey, load, belief, true, context),
+        None => Ok(Next::Final),
     }
 }
 
@@ -237,19 +229,28 @@ fn to_confirm<'a>(belief: &'a Belief, first: &Hop, context: &Context<'_>) -> Opt
     belief.load.as_ref().filter(|_| leaves && !context.settings.steered_outside(Side::Enterprise))
 }
 
-/// Its page is waited for first, which an earlier document has opened; then the same load is named once more: one that
-/// runs it registers, or does not ask for it, and one that threw it away fetches it again.
+/// Its page is waited for first, which an earlier document has opened; then the same load is named once more.
 fn confirm(journey: &Journey, load: &LoadName, belief: &Belief, context: &Context<'_>) -> Result<Next, Hold> {
+    let again = named_again(journey, load, belief, false, context)?;
+    Ok(if page_is_coming(journey, context) { Next::Later } else { again })
+}
+
+/// The load that the phone is taken to run: one that runs it registers, or does not ask for it, and one that threw it
+/// away fetches it again. No passive sign would do: a plug that was pulled and put in again looks like a phone that
+/// wrote for just as long.
+fn named_again(
+    journey: &Journey,
+    load: &LoadName,
+    belief: &Belief,
+    license: bool,
+    context: &Context<'_>,
+) -> Result<Next, Hold> {
     let Tries { number, failures } = tries(journey, Some(load), belief, context);
-    let attempts = context.settings.timing.attempts;
-    if failures > attempts {
+    if failures > context.settings.timing.attempts {
         let cause =
             format!("{failures} times it fetched {load} whole, started again, and asked for it once more");
-        return Err(Hold::new(
-            HoldCode::Failed,
-            cause,
-            "check its power and import the load again, then retry it",
-        ));
+        let cure = "check its power and import the load again, then retry it";
+        return Err(Hold::new(HoldCode::Failed, cause, cure));
     }
     if context.library.complete(load).is_none() {
         let cause = format!(
@@ -261,10 +262,7 @@ fn confirm(journey: &Journey, load: &LoadName, belief: &Belief, context: &Contex
             format!("import the package of {load} again"),
         ));
     }
-    if page_is_coming(journey, context) {
-        return Ok(Next::Later);
-    }
-    Ok(Next::Load { load: load.clone(), when: None, attempt: number, license: false })
+    Ok(Next::Load { load: load.clone(), when: None, attempt: number, license })
 }
 
 /// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,

@@ -219,6 +219,10 @@ impl Run {
         if signed {
             return Document::NotFound;
         }
+        let told = self.journey.as_ref().is_some_and(|journey| journey.was_told_a_load(side));
+        if told && !matches!(self.verdict.next, Next::Load { .. }) {
+            self.see(Fact::Unsaid { side });
+        }
         let document = self.document(side);
         if let Document::Load { load, when, attempt, .. } = &document {
             let (load, when, attempt) = (load.clone(), when.clone(), *attempt);

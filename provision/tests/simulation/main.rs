@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod flash;
 mod hand;
 mod phone;
 mod run;
@@ -101,7 +102,14 @@ fn a_seed_gives_the_same_run_again() {
 
 #[test]
 fn simulated_phones_go_every_way_that_is_open() {
-    let source = [include_str!("phone.rs"), include_str!("bench.rs"), include_str!("hand.rs")].concat();
+    let source = [
+        include_str!("phone.rs"),
+        include_str!("flash.rs"),
+        include_str!("bench.rs"),
+        include_str!("hand.rs"),
+        include_str!("world.rs"),
+    ]
+    .concat();
     for row in table().iter().filter(|row| row.tried.contains(&Tried::Simulation)) {
         let key = row.key.as_deref().unwrap_or_default();
         assert!(source.contains(&format!("\"{key}\"")), "no simulated phone asks which way {key} is");

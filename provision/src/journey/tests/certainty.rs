@@ -119,3 +119,20 @@ fn a_phone_that_its_license_does_not_move_is_said_to_refuse_it() {
         "{hold:?}"
     );
 }
+
+#[test]
+fn a_phone_that_may_still_be_in_the_transition_load_is_held_where_its_last_load_is_damaged_by_now() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.fetches(MPP);
+    bench.boot(MPP_CLASS);
+    bench.library.loads.get_mut(&load(MPP)).unwrap().damaged.push(("rootfs".into(), "it ends early".into()));
+    bench.reads(Side::Multiplatform);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::FirmwareDamaged)));
+    bench.library.loads.get_mut(&load(MPP)).unwrap().damaged.clear();
+    bench.reads(Side::Multiplatform);
+    bench.comes_back();
+    assert_eq!(bench.hold(), (Stage::Done, None));
+}

@@ -156,6 +156,7 @@ fn a_phone_that_somebody_took_back_is_not_taken_for_what_it_was_before() {
     bench.fetches(MPP);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
+    bench.comes_back();
     assert_eq!(bench.verdict().stage, Stage::Done);
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));

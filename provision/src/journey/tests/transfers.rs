@@ -207,6 +207,7 @@ fn without_dhcp_a_profile_asked_for_while_flash_is_written_is_no_start() {
     assert!(bench.verdict().writing, "do not unplug");
     bench.pass(120);
     bench.reads(Side::Multiplatform);
+    bench.comes_back();
     assert_eq!(bench.hold(), (Stage::Done, None));
 }
 

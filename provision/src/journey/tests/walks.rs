@@ -32,7 +32,7 @@ fn an_enterprise_phone_of_unknown_load_walks_the_seeds_path() {
     bench.boot(MPP_CLASS);
     // Before it is told where its new home is, it must be sure to have left the transition load.
     assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }));
-    assert_eq!(bench.verdict().stage, Stage::Done);
+    assert_eq!(bench.verdict().stage, Stage::Crossing);
     bench.comes_back();
     assert_eq!(bench.reads(Side::Multiplatform), Next::Final);
     let done = bench.verdict();
