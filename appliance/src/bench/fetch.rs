@@ -186,9 +186,9 @@ impl Bench {
             return Answer::now(Served::NotFound, Some(mac));
         }
         let verdict = self.assess(state, mac);
-        let told = state.phones.get(&mac).is_some_and(|phone| phone.journey.was_told_a_load(side));
-        if told && !fetch.head_only && !matches!(verdict.next, Next::Load { .. }) {
-            self.observe(state, mac, Fact::Unsaid { side });
+        let journey = state.phones.get(&mac).map(|phone| &phone.journey).filter(|_| !fetch.head_only);
+        for unsaid in journey.map(|journey| verdict.unsays(journey, side)).unwrap_or_default() {
+            self.observe(state, mac, unsaid);
         }
         let settings = &state.rules.settings;
         let server = FileServer { address: fetch.local, port: settings.http_port };

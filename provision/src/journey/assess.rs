@@ -23,7 +23,13 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let journey = journey.unwrap_or(&blank);
     let told = context.entry.and_then(|entry| entry.load.as_ref());
     let belief = believe(journey, context.library, &context.settings.timing, told, context.now);
-    let name = journey.model().or_else(|| context.entry.and_then(|entry| entry.model.clone()));
+    let listed = context.entry.and_then(|entry| entry.model.as_ref());
+    // Multiplatform firmware is not known to tell an 8851NR from an 8851.
+    let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
+    let name = match journey.model() {
+        Some(said) => finer(&said).or(Some(said)),
+        None => listed.cloned(),
+    };
     let way = way(journey, &belief, name.as_deref(), context);
     let license = license_state(journey, &belief, &way, context);
     let tries = tries(journey, way.hops.first().map(|hop| &hop.to), &belief, context);
@@ -212,7 +218,9 @@ fn settle_target(
     if verdict.next != Next::Final {
         // It is told the same load once more, and it shows only then that it runs it.
         verdict.stage = Stage::Crossing;
-        if let Some((stage, hold)) = stall::no_profile_asked(journey, context, deadlines) {
+        let stalled = stall::license_not_accepted(journey, belief.since, context)
+            .or_else(|| stall::no_profile_asked(journey, context, deadlines));
+        if let Some((stage, hold)) = stalled {
             verdict.stage = stage;
             verdict.hold = Some(hold);
         }

@@ -146,9 +146,9 @@ impl Belief {
     }
 
     /// That the load was written, and not thrown away or cut off by a pulled plug, is only a conclusion: the phone fetched
-    /// it and started again.
+    /// it and started again, or it was told of it once and was not heard of since.
     pub(super) fn is_unconfirmed(&self) -> bool {
-        self.strength == Strength::Fetched
+        matches!(self.strength, Strength::Fetched | Strength::Silence)
     }
 
     /// What the phone is taken to run is beyond guessing.

@@ -65,10 +65,13 @@ pub(super) fn claims<'a>(
     for offer in journey.offers.iter().filter(|offer| silence_tells(offer)).filter(unread) {
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
-        let heard = [offer.closed, offer.unwatched].into_iter().flatten().fold(now, Time::min);
         // A Multiplatform phone that has its profile comes back for it every minute: one that is told again and again
-        // has not missed it each time.
-        let told = offer.side == Side::Enterprise || offer.again >= 2;
+        // has not missed it each time, and one that does not come back is not there.
+        let (told, there) = match offer.side {
+            Side::Enterprise => (true, None),
+            Side::Multiplatform => (offer.again >= 2, Some(offer.again_at.unwrap_or(offer.at))),
+        };
+        let heard = [offer.closed, offer.unwatched, there].into_iter().flatten().fold(now, Time::min);
         if heard >= at && told {
             let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
             let last = journey.rounds.iter().rev().find(before);
@@ -79,10 +82,15 @@ pub(super) fn claims<'a>(
                     && round.broken.is_none()
                     && round.components.values().all(|file| file.whole())
             });
+            // An Enterprise phone whose plug was pulled as soon as it was told is silent too. That this happens twice in
+            // a row, or to one that was heard meanwhile, is out of the question.
+            let before = journey.offers.iter().take_while(|known| known.at < offer.at);
+            let twice = before.last().is_some_and(|known| known.load == offer.load && silence_tells(known));
+            let there = offer.side == Side::Multiplatform || offer.heard >= Some(at) || twice;
             // Silence after a fetch that was doubtful settles the doubt.
             let strength = match came {
                 Some(Fetch::Whole | Fetch::Doubtful) => Strength::Settled,
-                _ if nothing_broke => Strength::Settled,
+                _ if nothing_broke || there => Strength::Settled,
                 Some(Fetch::Part) | None => Strength::Silence,
             };
             let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
@@ -92,7 +100,7 @@ pub(super) fn claims<'a>(
     let said = agent(journey).and_then(|agent| agent.version);
     // It says so all the time: before what silence tells, and after it.
     if let Some(said) = said {
-        let times = [journey.user_agent_since, journey.user_agent_at].into_iter().flatten();
+        let times = [journey.user_agent_since, journey.user_agent_at, Some(now)].into_iter().flatten();
         claims.extend(times.map(|at| (at, Claim::SaysRelease(said.clone(), release.is_some()))));
     }
     claims.extend(journey.returned.map(|at| (at, Claim::Returned)));

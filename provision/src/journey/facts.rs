@@ -33,6 +33,9 @@ pub struct Offer {
     /// When it did so last.
     #[serde(default)]
     pub again_at: Option<Time>,
+    /// When it was heard last, by whatever it sends, and had not started again.
+    #[serde(default)]
+    pub heard: Option<Time>,
     /// The phone asked for the `.loads` file.
     pub answered: Option<Time>,
     /// It asked, and was refused.

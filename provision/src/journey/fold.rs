@@ -1,11 +1,9 @@
 //! How a journey takes in facts.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Round, Stand, Told};
-use crate::load::{LoadName, Side};
-use crate::names::{self, Asked};
+use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Told};
+use crate::load::Side;
 use crate::time::Time;
 
 /// Rounds and offers kept; a migration needs a handful, and a looping phone must not grow without bound.
@@ -44,6 +42,9 @@ impl Journey {
                 self.unheard(heard, at);
             }
             self.heard = self.heard.max(Some(at));
+            for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
+                offer.heard = Some(at);
+            }
         }
         match &observation.fact {
             Fact::Dhcp { boot, vendor_class, request_list } => {
@@ -72,13 +73,18 @@ impl Journey {
                     side: *side,
                     again: 0,
                     again_at: None,
+                    heard: None,
                     answered: None,
                     refused: false,
                     unwatched: None,
                     closed: None,
                 });
             }
-            Fact::Unsaid { side } => {
+            Fact::LicenseUnsaid => match self.unheard.last_mut().filter(|(_, to)| at - *to < UNHEARD) {
+                Some((_, to)) => *to = at,
+                None => self.unheard(at, at),
+            },
+            Fact::LoadUnsaid { side } => {
                 let open = |offer: &&mut Offer| offer.awaits_answer() && offer.side == *side;
                 self.offers.iter_mut().filter(open).for_each(|offer| offer.closed = Some(at));
             }
@@ -228,7 +234,10 @@ impl Journey {
             self.offers.iter_mut().filter(|offer| offer.awaits_answer() && offer.side == side && !signed)
         {
             offer.again += 1;
-            if at - offer.again_at.unwrap_or(offer.at) < ASKS_AGAIN {
+            let pause = at - offer.again_at.unwrap_or(offer.at);
+            if side == Side::Multiplatform && pause >= UNHEARD {
+                offer.closed = Some(at);
+            } else if side == Side::Multiplatform || pause < ASKS_AGAIN {
                 offer.again_at = Some(at);
             }
         }
@@ -285,118 +294,6 @@ impl Journey {
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
             offer.closed = Some(at);
         }
-    }
-
-    /// A phone that asks for a load it was told of does not run it, however long it was silent. The document is
-    /// spent: a Multiplatform phone does not try the same URL again.
-    fn loads_refused(&mut self, at: Time, name: &str) {
-        self.asked = Some(at);
-        self.refused = Some((at, name.to_owned()));
-        let fetched = |round: &&mut Round| round.load.as_str() == name && round.booted.is_some();
-        if let Some(round) = self.rounds.iter_mut().rev().find(fetched) {
-            round.denied = Some(at);
-        }
-        let since_boot = |offer: &&Offer| Some(offer.at) >= self.booted && offer.load.as_str() == name;
-        let Some(told) = self.offers.iter().rev().find(since_boot).map(|offer| offer.at) else {
-            return;
-        };
-        for offer in self.offers.iter_mut().filter(|offer| offer.at == told) {
-            offer.refused = true;
-            offer.closed.get_or_insert(at);
-        }
-    }
-
-    fn loads_given(&mut self, at: Time, load: &LoadName) {
-        self.asked = Some(at);
-        let mut first = false;
-        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
-            first |= offer.answered.is_none();
-            offer.answered.get_or_insert(at);
-        }
-        match self.rounds.last_mut().filter(|round| round.booted.is_none() && round.load == *load) {
-            Some(round) => {
-                round.last = at;
-                round.fetching = Some(at);
-                round.requests = if first { 1 } else { round.requests.saturating_add(1) };
-                round.broken = None;
-            }
-            None => self.rounds.push(Round {
-                load: load.clone(),
-                began: at,
-                last: at,
-                fetching: Some(at),
-                components: BTreeMap::new(),
-                requests: 1,
-                broken: None,
-                booted: None,
-                unwatched: None,
-                denied: None,
-            }),
-        }
-        drop_oldest(&mut self.rounds, KEPT);
-    }
-
-    /// A file that was asked for before a boot and is whole arrived before that boot, though the boot, and what the
-    /// phone asked for after it, were seen first: who has started takes nothing of an old transfer.
-    fn credit_late(&mut self, at: Time, asked: Time, name: &str, size: u64) -> bool {
-        let over =
-            |round: &&mut Round| round.booted.is_some_and(|booted| round.began <= asked && asked < booted);
-        if self.asked < self.booted || part(name) != Some(Part::Component) {
-            return false;
-        }
-        let Some(round) = self.rounds.iter_mut().rev().find(over) else { return false };
-        round.bring(at, name, size, size);
-        true
-    }
-
-    fn fetched(&mut self, at: Time, fetching: Option<Time>, name: &str, reached: u64, size: u64) {
-        // A phone that goes on with a fetch before it asks for anything else did not start: it lost its link.
-        let booted = self.booted.filter(|_| self.asked < self.booted && part(name) == Some(Part::Component));
-        if let Some(round) = self.rounds.last_mut().filter(|round| booted.is_some() && round.booted == booted)
-        {
-            round.booted = None;
-        }
-        self.asked = Some(at);
-        let (Some(round), Some(part)) = (self.open_round(), part(name)) else {
-            return;
-        };
-        round.last = at;
-        round.fetching = round.fetching.max(fetching);
-        round.broken = None;
-        if part == Part::Component {
-            round.bring(at, name, reached, size);
-        }
-    }
-
-    fn broken(&mut self, at: Time, name: &str, cause: &str) {
-        let (Some(round), Some(_)) = (self.open_round(), part(name)) else {
-            return;
-        };
-        // A file that had arrived already and is asked for again breaks nothing.
-        if round.components.get(&name.to_ascii_lowercase()).is_some_and(|progress| progress.whole()) {
-            return;
-        }
-        round.last = at;
-        round.broken = Some(format!("{name}: {cause}"));
-    }
-
-    fn open_round(&mut self) -> Option<&mut Round> {
-        self.rounds.last_mut().filter(|round| round.booted.is_none())
-    }
-}
-
-#[derive(PartialEq)]
-enum Part {
-    Loads,
-    Component,
-}
-
-/// What part of a load this file is; licenses, ring lists and the like are none.
-fn part(name: &str) -> Option<Part> {
-    match names::parse(name) {
-        Asked::Loads { .. } => Some(Part::Loads),
-        Asked::Component { .. } => Some(Part::Component),
-        _ => None,
     }
 }
 

@@ -28,6 +28,7 @@ mod restart;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod transfers;
 mod tries;
 mod verdict;
 mod way;
@@ -206,7 +207,7 @@ impl Journey {
     }
 
     /// Whether a document that names a load is in the hands of a phone that reads those of this side.
-    pub fn was_told_a_load(&self, side: Side) -> bool {
+    pub(super) fn was_told_a_load(&self, side: Side) -> bool {
         self.offers.iter().any(|offer| offer.awaits_answer() && offer.side == side)
     }
 

@@ -65,10 +65,12 @@ pub enum Fact {
         catalog: String,
     },
     /// A document that names no load has taken the place of one that did.
-    Unsaid {
+    LoadUnsaid {
         /// The side whose document it is.
         side: Side,
     },
+    /// A document was given that does not name the license, which the phone was told of before.
+    LicenseUnsaid,
     /// The phone asked for a `.loads` file and was given it.
     LoadsGiven {
         /// The load.
@@ -183,7 +185,8 @@ impl Fact {
         !matches!(
             self,
             Self::Unwatched { .. }
-                | Self::Unsaid { .. }
+                | Self::LoadUnsaid { .. }
+                | Self::LicenseUnsaid
                 | Self::Unregistered
                 | Self::Broken { .. }
                 | Self::RestartTold { .. }

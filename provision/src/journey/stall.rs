@@ -55,7 +55,7 @@ pub(super) fn on_the_way(
     if let Some(side) = belief.side.filter(|side| is_steered_outside(journey, *side, context.settings)) {
         return outside::waits(journey, belief, side, hop, context, deadlines);
     }
-    if let Some(at) = signed_only(journey) {
+    if let Some(at) = signed_only(journey).filter(|_| belief.side != Some(Side::Multiplatform)) {
         deadlines.push(at + timing.not_asking / 3);
         if now - at >= timing.not_asking / 3 {
             let cause =

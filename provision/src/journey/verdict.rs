@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::restart::Order;
+use super::{Fact, Journey};
 use crate::client::Persona;
 use crate::library::Library;
-use crate::load::LoadName;
+use crate::load::{LoadName, Side};
 use crate::time::Time;
 
 /// Where a phone stands.
@@ -206,6 +207,18 @@ impl Assessment {
     pub fn may_register(&self) -> bool {
         let beyond_help = [HoldCode::NotEligible, HoldCode::NotListed];
         self.hold.as_ref().is_none_or(|hold| !beyond_help.contains(&hold.code))
+    }
+
+    /// What a document for the next step, given to a phone of this side, leaves out that an earlier one said: from then
+    /// on the phone's silence about it tells nothing.
+    pub fn unsays(&self, journey: &Journey, side: Side) -> Vec<Fact> {
+        let load = journey.was_told_a_load(side) && !matches!(self.next, Next::Load { .. });
+        let named = matches!(self.next, Next::License | Next::Final | Next::Load { license: true, .. });
+        let license = side == Side::Multiplatform && self.license == LicenseState::Fetched && !named;
+        [load.then_some(Fact::LoadUnsaid { side }), license.then_some(Fact::LicenseUnsaid)]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Whether the phone may have this load's `.loads` file: the last gate, whoever told it to ask. A condition may

@@ -141,7 +141,7 @@ impl Run {
 
     fn restart(&mut self, order: Order) -> Result<(), Stop> {
         let Order { how, by } = order;
-        if self.phone.busy {
+        if self.phone.busy && self.phone.powered {
             self.is_wrong(format!("told to {how:?} while it fetches or writes a load"));
         }
         self.see_durably(Fact::RestartTold { how, by, operator: false });
@@ -219,10 +219,8 @@ impl Run {
         if signed {
             return Document::NotFound;
         }
-        let told = self.journey.as_ref().is_some_and(|journey| journey.was_told_a_load(side));
-        if told && !matches!(self.verdict.next, Next::Load { .. }) {
-            self.see(Fact::Unsaid { side });
-        }
+        let unsaid = self.journey.as_ref().map(|journey| self.verdict.unsays(journey, side));
+        unsaid.unwrap_or_default().into_iter().for_each(|fact| self.see(fact));
         let document = self.document(side);
         if let Document::Load { load, when, attempt, .. } = &document {
             let (load, when, attempt) = (load.clone(), when.clone(), *attempt);
