@@ -121,16 +121,15 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
     // that he runs now, and runs that load, had it accepted.
     let last = journey.rounds.iter().rposition(|round| Some(&round.load) == belief.load.as_ref());
     let before_last_load = last.is_some_and(|last| {
-        let from = last.checked_sub(1).map(|before| journey.rounds[before].load.kind());
-        let transition = from == Some(Kind::Transition(direction)) || from_transition(belief);
+        let fetched_before = last.checked_sub(1).map(|before| &journey.rounds[before].load);
+        let ran_before = belief.passed.iter().rev().nth(1);
+        let from = [fetched_before, ran_before].into_iter().flatten();
+        let transition = from.into_iter().any(|load| load.kind() == Kind::Transition(direction))
+            && !journey.was_told_on(&journey.rounds[last], Side::Enterprise);
         first <= journey.rounds[last].began && (direction == Direction::M2e || transition)
     });
     let quiet = journey.rests_licensed(context.settings.timing.license, context.now);
     if on_target && (before_last_load || quiet) { LicenseState::Accepted } else { LicenseState::Fetched }
-}
-
-fn from_transition(belief: &Belief) -> bool {
-    belief.passed.iter().rev().nth(1).is_some_and(|load| matches!(load.kind(), Kind::Transition(_)))
 }
 
 /// Whether the phone changed sides on this bench: a near-side or transition load came before the present one.

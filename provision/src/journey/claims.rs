@@ -69,7 +69,7 @@ pub(super) fn claims<'a>(
         // has not missed it each time, and one that does not come back is not there.
         let (told, there) = match offer.side {
             Side::Enterprise => (true, None),
-            Side::Multiplatform => (offer.again >= 2, Some(offer.again_at.unwrap_or(offer.at))),
+            Side::Multiplatform => (offer.again >= 2, Some(offer.latest())),
         };
         let heard = [offer.closed, offer.unwatched, there].into_iter().flatten().fold(now, Time::min);
         if heard >= at && told {
@@ -161,7 +161,7 @@ pub(super) fn silence(
 ) -> (Time, Duration) {
     let Some((first, latest)) = journey.license_known().filter(|(_, latest)| *latest >= offer.at) else {
         // An Enterprise phone that asks again has not got its document.
-        let from = if offer.side == Side::Enterprise { offer.again_at.unwrap_or(offer.at) } else { offer.at };
+        let from = if offer.side == Side::Enterprise { offer.latest() } else { offer.at };
         return (from, timing.already_there);
     };
     let has_release = release.is_some_and(|release| same_release(release, offer.load.version()));

@@ -33,7 +33,7 @@ pub struct Offer {
     /// When it did so last.
     #[serde(default)]
     pub again_at: Option<Time>,
-    /// When it was heard last, by whatever it sends, and had not started again.
+    /// When the phone was last heard as one that runs on: it renewed its lease, registered, or showed its page.
     #[serde(default)]
     pub heard: Option<Time>,
     /// The phone asked for the `.loads` file.
@@ -49,6 +49,11 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// When the phone was last told of it.
+    pub(super) fn latest(&self) -> Time {
+        self.again_at.unwrap_or(self.at)
+    }
+
     /// Nothing has come of it yet.
     pub fn awaits_answer(&self) -> bool {
         self.answered.is_none() && self.closed.is_none()

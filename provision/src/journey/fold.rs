@@ -42,7 +42,11 @@ impl Journey {
                 self.unheard(heard, at);
             }
             self.heard = self.heard.max(Some(at));
-            for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
+            let runs_on = matches!(
+                observation.fact,
+                Fact::Dhcp { boot: false, .. } | Fact::Probed(_) | Fact::Registered { .. }
+            );
+            for offer in self.offers.iter_mut().filter(|offer| runs_on && offer.awaits_answer()) {
                 offer.heard = Some(at);
             }
         }
@@ -223,7 +227,11 @@ impl Journey {
                 (self.dhcp_at.is_none() && quiet) || overtaken
             }
         });
-        if booted {
+        let told = |offer: &Offer| offer.awaits_answer() && offer.side == Side::Enterprise;
+        let started_unseen = side == Side::Enterprise
+            && self.dhcp_at.is_none()
+            && self.offers.iter().any(|known| told(known) && at - known.latest() >= ASKS_AGAIN);
+        if booted || started_unseen {
             self.boot(at);
         }
         if std::mem::take(&mut self.away) {
@@ -234,7 +242,7 @@ impl Journey {
             self.offers.iter_mut().filter(|offer| offer.awaits_answer() && offer.side == side && !signed)
         {
             offer.again += 1;
-            let pause = at - offer.again_at.unwrap_or(offer.at);
+            let pause = at - offer.latest();
             if side == Side::Multiplatform && pause >= UNHEARD {
                 offer.closed = Some(at);
             } else if side == Side::Multiplatform || pause < ASKS_AGAIN {

@@ -34,8 +34,17 @@ pub(super) fn starts_when_told(
     journey: &Journey,
     load: &LoadName,
     context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
     let timing = &context.settings.timing;
+    let open = journey.offers.iter().rev().find(|offer| offer.closed.is_none() && offer.load == *load);
+    if let Some(offer) = open {
+        deadlines.push(offer.at + timing.already_there);
+        // It stays up this time.
+        if context.now - offer.at >= timing.already_there {
+            return None;
+        }
+    }
     let retried = journey.retried.unwrap_or_default();
     let cut_short = |offer: &&Offer| {
         let short = offer.closed.is_some_and(|closed| closed - offer.at < timing.already_there);

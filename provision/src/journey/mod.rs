@@ -235,7 +235,13 @@ impl Journey {
 
     /// Whether a document of ours led to a fetch.
     fn was_told(&self, round: &Round) -> bool {
-        self.offers.iter().any(|offer| offer.load == round.load && offer.answered == Some(round.began))
+        self.was_told_on(round, Side::Enterprise) || self.was_told_on(round, Side::Multiplatform)
+    }
+
+    /// Whether a document of this side did.
+    fn was_told_on(&self, round: &Round, side: Side) -> bool {
+        let led = |offer: &Offer| offer.load == round.load && offer.answered == Some(round.began);
+        self.offers.iter().any(|offer| offer.side == side && led(offer))
     }
 
     /// Whether a document that says exactly this is in the phone's hands since its latest boot.

@@ -72,7 +72,7 @@ pub(super) fn on_the_way(
         let in_vain = loops::starts_in_vain(journey, context, deadlines);
         return in_vain.map(|hold| (Stage::Stuck, hold));
     }
-    if let Some(loops) = loops::starts_when_told(journey, &hop.to, context) {
+    if let Some(loops) = loops::starts_when_told(journey, &hop.to, context, deadlines) {
         return Some(loops);
     }
     if let Some(offer) = offer {

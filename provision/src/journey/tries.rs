@@ -60,10 +60,12 @@ fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'
             };
             round.broken.is_some() || context.now - round.last >= patience
         }
+        // It may have tried this very URL while nobody looked.
+        None if offer.side == Side::Multiplatform && offer.unwatched.is_some() => true,
         // Its first request may have been lost: told again in the same words, the phone would not move.
         None if offer.side == Side::Multiplatform && offer.closed.is_none() => {
             let (from, wait) = silence(offer, journey, belief.release.as_ref(), timing);
-            offer.unwatched.is_some() || context.now - from >= wait
+            context.now - from >= wait
         }
         None => false,
     }

@@ -75,6 +75,8 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
         Err(no_route) => {
             let next = match (&belief.load, no_route.code) {
                 (None, NoRouteCode::NoRoute) => Next::Introduction,
+                // What it runs is only a conclusion, and from what it really runs there may be a way.
+                (Some(_), NoRouteCode::NoRoute) if belief.is_unconfirmed() => Next::Introduction,
                 _ => Next::Nothing,
             };
             Way::refused(from_no_route(no_route), next)

@@ -251,7 +251,8 @@ impl Run {
                 return Document::Unreachable;
             }
         }
-        if self.chance(self.phone.link / 10.0) { Document::Unreachable } else { document }
+        // One packet or two, and sent again where they are lost.
+        if self.chance(self.phone.link / 100.0) { Document::Unreachable } else { document }
     }
 
     /// The document for what comes next.

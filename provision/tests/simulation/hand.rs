@@ -206,6 +206,10 @@ impl Run {
     fn settle(&mut self) -> Result<(), Stop> {
         self.at(Duration::from_secs(600), Event::Settled);
         self.assess();
+        // A technician looks after a phone that is not on the page at all.
+        if self.journey.is_none() && self.up && self.phone.powered && !self.phone.busy {
+            return Err(Stop::Unplugged(Duration::from_secs(5)));
+        }
         let held = self.verdict.hold.as_ref().is_some_and(|hold| !self.has_cure(hold));
         let waits = self.events.iter().any(|(_, index)| self.what[*index as usize] != Event::Settled);
         let ended = self.up && self.phone.powered && (self.verdict.stage == Stage::Done || held);

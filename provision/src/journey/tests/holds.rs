@@ -24,6 +24,22 @@ fn silence_after_an_offer_means_already_there_and_a_restart_is_asked_for() {
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NeedsRestart)));
     bench.boot(ENTERPRISE_CLASS);
+    // Its plug may have been pulled as soon as it was told, and it does not cross before that is out of the question.
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    bench.pass(181);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NeedsRestart)));
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
+}
+
+#[test]
+fn a_phone_that_was_silent_and_renewed_its_lease_was_there() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.pass(1800);
+    bench.see(Fact::Dhcp { boot: false, vendor_class: None, request_list: Vec::new() });
+    bench.boot(ENTERPRISE_CLASS);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
 }
 
