@@ -165,7 +165,9 @@ pub(super) fn silence(
         return (from, timing.already_there);
     };
     let has_release = release.is_some_and(|release| same_release(release, offer.load.version()));
-    let went_on = journey.rounds.iter().any(|round| round.load == offer.load && round.began >= first);
+    // One that asks for it again was reset meanwhile, and does not accept it any more.
+    let went_on = offer.licenses < 2
+        && journey.rounds.iter().any(|round| round.load == offer.load && round.began >= first);
     if has_release || went_on { (offer.at, timing.already_there) } else { (latest, timing.license) }
 }
 

@@ -33,6 +33,9 @@ pub struct Offer {
     /// When it did so last.
     #[serde(default)]
     pub again_at: Option<Time>,
+    /// How often it fetched its license since.
+    #[serde(default)]
+    pub licenses: u32,
     /// When the phone was last heard as one that runs on: it renewed its lease, registered, or showed its page.
     #[serde(default)]
     pub heard: Option<Time>,

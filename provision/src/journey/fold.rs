@@ -77,6 +77,7 @@ impl Journey {
                     side: *side,
                     again: 0,
                     again_at: None,
+                    licenses: 0,
                     heard: None,
                     answered: None,
                     refused: false,
@@ -106,6 +107,9 @@ impl Journey {
                 let first = self.license_given.map_or(at, |(first, _)| first);
                 self.license_given = Some((first, at));
                 self.unheard.clear();
+                for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
+                    offer.licenses += 1;
+                }
                 self.asked = Some(at);
             }
             Fact::Missing { name } => {

@@ -1,5 +1,5 @@
 //! Simulated phones against the decisions alone, under simulated time: every fault at random, and at every step
-//! what no phone may ever meet. `TRANSLOAD_PHONES` says how many, `TRANSLOAD_SEED` from which seed on; each phone has
+//! what no phone may ever meet. `TRANSLOAD_PHONES` says how many, `TRANSLOAD_SEED` from which seed on, any otherwise; each phone has
 //! a seed of its own, and one that goes wrong is told in full by itself:
 //! `TRANSLOAD_SEED=… TRANSLOAD_PHONES=1 cargo test -p transload-provision --test simulation`.
 
@@ -37,7 +37,7 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn no_phone_is_ever_stranded_and_every_phone_that_can_reaches_the_target() {
     let phones = number("TRANSLOAD_PHONES").unwrap_or(PHONES);
-    let seed = number("TRANSLOAD_SEED").unwrap_or(1);
+    let seed = number("TRANSLOAD_SEED").unwrap_or_else(|| u64::from(fastrand::u32(..)));
     eprintln!("{phones} phones from seed {seed}");
     let began = Instant::now();
     let next = AtomicU64::new(0);
