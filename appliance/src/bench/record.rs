@@ -23,7 +23,7 @@ impl Bench {
         let mut records = vec![Record::Mark(now)];
         for (mac, phone) in self.state().phones.iter_mut().filter(|(_, phone)| phone.unfolded > 0) {
             if let Ok(json) = serde_json::to_string(&phone.journey) {
-                records.push(Record::Snapshot { mac: *mac, json });
+                records.push(Record::Snapshot { mac: *mac, json, first: false });
                 phone.unfolded = 0;
             }
         }
@@ -40,7 +40,7 @@ impl Bench {
         let mut state = self.state();
         for (mac, phone) in state.phones.iter_mut().filter(|(_, phone)| phone.unfolded >= FOLD_AFTER) {
             if let Ok(json) = serde_json::to_string(&phone.journey) {
-                records.push(Record::Snapshot { mac: *mac, json });
+                records.push(Record::Snapshot { mac: *mac, json, first: false });
                 phone.unfolded = 0;
             }
         }
@@ -105,7 +105,7 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
         state.newcomers.remove(at);
     }
     state.agenda.insert(mac, observation.at);
-    Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()? })
+    Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()?, first: true })
 }
 
 impl State {

@@ -48,6 +48,8 @@ pub enum Record {
         mac: Mac,
         /// What they come to.
         json: String,
+        /// Whether it is the first record of this phone: then there are none to delete, and none are looked for.
+        first: bool,
     },
     /// The newest state of an address: it replaces the earlier one.
     Lease(LeaseRecord),

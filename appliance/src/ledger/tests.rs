@@ -27,7 +27,7 @@ fn fact(mac: Mac, at: u64, json: &str) -> Record {
 }
 
 fn snapshot(mac: Mac, json: &str) -> Record {
-    Record::Snapshot { mac, json: json.into() }
+    Record::Snapshot { mac, json: json.into(), first: false }
 }
 
 fn lease(host: u8, state: LeaseState, client_id: Option<&[u8]>) -> LeaseRecord {

@@ -72,17 +72,19 @@ fn commit(connection: &mut Connection, batch: &[Job], high_water: Time) -> rusql
                     latest = latest.max(*at);
                     observation.execute(params![key(*mac), at.0.cast_signed(), json])?;
                 }
-                Record::Snapshot { mac, json } => {
+                Record::Snapshot { mac, json, first } => {
                     transaction
                         .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json) VALUES (?1, ?2)")?
                         .execute(params![key(*mac), json])?;
-                    transaction
-                        .prepare_cached(
-                            "INSERT OR REPLACE INTO folded
-                             SELECT ?1, ifnull(max(number), 0) FROM observation",
-                        )?
-                        .execute([key(*mac)])?;
-                    folded = true;
+                    if !first {
+                        transaction
+                            .prepare_cached(
+                                "INSERT OR REPLACE INTO folded
+                                 SELECT ?1, ifnull(max(number), 0) FROM observation",
+                            )?
+                            .execute([key(*mac)])?;
+                        folded = true;
+                    }
                 }
                 Record::Lease(record) => {
                     latest = latest.max(Time(record.since));
