@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Many virtual phones through a whole migration, beside the time that their bytes alone would need.
 
-    rehearsal.py [--phones N] [--bytes N] [--seconds N]
+    rehearsal.py [--phones N] [--bytes N] [--seconds N] [--wire RATE]
 
 The phones boot and write flash at once; each fetches so many bytes for each load. The bytes alone are as many, taken over
-HTTP from `transload serve` by the load generator of http.py with as many clients, in files of that size. Needs root and a
-C compiler. The program is $TRANSLOAD, or target/release/transload. Exit status 1 if a phone failed, or if the migration took
-more than 1.3 times as long as the bytes alone.
+HTTP from `transload serve` by the load generator of http.py with as many clients, in files of that size. Both go through
+a wire of that rate, a switch's port of 1gbit if not told; `--wire none` is as fast as this machine can, and then says more
+of the virtual phones, which need most of it. Needs root and a C compiler. The program is $TRANSLOAD, or
+target/release/transload. Exit status 1 if a phone failed, or if the migration took more than 1.3 times as long as the bytes
+alone.
 """
 
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -30,10 +31,11 @@ def main():
     parser.add_argument("--phones", type=int, default=1000)
     parser.add_argument("--bytes", type=int, default=2_000_000)
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--wire", default="1gbit", help="as tc spells it, or none")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rate = bytes_alone(arguments, folder)
-        summary, failed = rehearse(arguments, folder)
+    with tempfile.TemporaryDirectory() as folder, Switch() as switch:
+        rate = bytes_alone(arguments, folder, switch)
+        summary, failed = rehearse(arguments, folder, switch)
     took, alone = summary["seconds"], summary["bytes"] / rate
     print(f"{summary['phones']} phones: {summary['done']} done, {summary['held']} held, {summary['stuck']} stuck, "
           f"{summary['bytes'] / 1e9:.2f} GB")
@@ -44,26 +46,35 @@ def main():
     return 1 if failed or took > TARGET * alone else 0
 
 
-def bytes_alone(arguments, folder):
+def bytes_alone(arguments, folder, switch):
     """Bytes per second over HTTP."""
-    with Switch() as switch:
-        bench = Clients(switch, folder)
-        bench.file("rootfs88xx.bench.sbn", arguments.bytes)
-        bench.server.start()
-        run = bench.load(80, arguments.phones, arguments.seconds, "/@/1/rootfs88xx.bench.sbn")
-        bench.server.stop()
-        return run["bytes"] / run["seconds"]
+    bench = Clients(switch, folder)
+    bench.file("rootfs88xx.bench.sbn", arguments.bytes)
+    limit(bench.host, bench.host.interface, arguments.wire)
+    bench.server.start()
+    run = bench.load(80, arguments.phones, arguments.seconds, "/@/1/rootfs88xx.bench.sbn")
+    bench.server.stop()
+    return run["bytes"] / run["seconds"]
 
 
-def rehearse(arguments, folder):
+def limit(host, interface, rate):
+    """What leaves there is held to `rate`, and waits rather than being lost."""
+    if rate != "none":
+        host.run("tc", "qdisc", "add", "dev", interface, "root", "tbf", "rate", rate, "burst", "256kb",
+                 "latency", "1s", check=True)
+
+
+def rehearse(arguments, folder, switch):
+    host = switch.host("rehearsal", address="10.23.46.1/24")
+    limit(host, "lo", arguments.wire)
     roster = os.path.join(folder, "roster.csv")
     with open(roster, "w") as file:
         file.write("MAC,model,vid\n")
         file.writelines(f"00562B{n:06X},{MODELS[n % len(MODELS)]},V05\n" for n in range(1, arguments.phones + 1))
-    done = subprocess.run([binary(), "rehearse", "--roster", roster, "--at-once", "--load-size", str(arguments.bytes),
-                           "--json"], capture_output=True, text=True, cwd=folder)
+    done = host.run(binary(), "rehearse", "--roster", roster, "--at-once", "--load-size", str(arguments.bytes), "--json",
+                    cwd=folder, timeout=600)
     if not done.stdout:
-        raise SystemExit(done.stderr)
+        raise SystemExit(done.stderr.decode())
     return json.loads(done.stdout.splitlines()[-1]), done.returncode != 0
 
 
