@@ -7,6 +7,7 @@ mod after;
 mod bench;
 mod check;
 mod command_line;
+mod export;
 mod operate;
 mod report;
 mod status;
