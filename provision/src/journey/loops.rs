@@ -1,10 +1,12 @@
 //! Phones that do the same over and over and never get on. What is repeated tells what is wrong.
 
+use std::time::Duration;
+
 use super::stall::failed;
 use super::verdict::{Hold, HoldCode, Stage};
 use super::way::Context;
 use super::{Journey, Offer, Round};
-use crate::load::LoadName;
+use crate::load::{LoadName, Side};
 use crate::time::Time;
 
 /// Requests for one `.loads` file without a start in between. One that tries both ports, then TFTP, and once more
@@ -12,6 +14,8 @@ use crate::time::Time;
 const REQUESTS: u32 = 12;
 /// A phone that starts over and over is waited for so many times longer than one that stays up.
 const PATIENCE: u32 = 4;
+/// A phone has read every file of its configuration by then, and begun with what it says.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// It starts again and again, and asks for nothing in between.
 pub(super) fn starts_in_vain(
@@ -85,4 +89,22 @@ pub(super) fn instead(journey: &Journey, since: Time, load: &LoadName) -> Option
     let cause = format!("it was told to load {load} and asks for {name}, which it may not have here");
     let cure = "somebody else's configuration names that load to it: factory-reset it";
     Some((Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure)))
+}
+
+/// An Enterprise phone reads its configuration once after it has started. One that reads it over and over does not
+/// take it (cisco-phones §3.3).
+pub(super) fn reads_in_vain(
+    journey: &Journey,
+    told: Time,
+    load: &LoadName,
+    side: Option<Side>,
+) -> Option<(Stage, Hold)> {
+    let read =
+        journey.unsigned_asked.filter(|read| *read - told >= SETTLED && side != Some(Side::Multiplatform))?;
+    (journey.booted.is_none_or(|booted| booted < read)).then(|| {
+        let cause = format!(
+            "it reads its configuration over and over and does not take it, so it does not ask for {load}"
+        );
+        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, "factory-reset it"))
+    })
 }

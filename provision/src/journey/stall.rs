@@ -108,7 +108,8 @@ pub(super) fn on_the_way(
                 (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
             });
             let instead = || loops::instead(journey, offer.at, &hop.to);
-            not_seen.or_else(instead).or(registered).unwrap_or_else(|| failed(cause))
+            let in_vain = || loops::reads_in_vain(journey, offer.at, &hop.to, belief.side);
+            not_seen.or_else(instead).or(registered).or_else(in_vain).unwrap_or_else(|| failed(cause))
         });
     }
     // It may be fetching what it was told before its next hop was another one.

@@ -114,6 +114,24 @@ fn one_that_wants_another_load_is_told_from_one_that_wants_none() {
     let hold = stuck(&silent);
     assert!(hold.cause.contains("does not ask for it"), "{hold:?}");
 
+    // One that reads the same short list again, every 45 s, does not take what it is given.
+    let mut deaf = told();
+    for _ in 0..3 {
+        deaf.pass(45);
+        assert_eq!(deaf.verdict().hold, None);
+        deaf.reads(Side::Enterprise);
+    }
+    deaf.pass(45);
+    let hold = stuck(&deaf);
+    assert!(
+        hold.cause.contains("over and over and does not take it") && hold.cause.contains(FLOOR),
+        "{hold:?}"
+    );
+    deaf.boot(ENTERPRISE_CLASS);
+    deaf.reads(Side::Enterprise);
+    deaf.fetches(FLOOR);
+    assert_eq!(deaf.hold(), (Stage::Moving, None));
+
     let mut elsewhere = told();
     assert!(!elsewhere.permits("sip88xx.14-4-1-0301-6"));
     elsewhere.see(Fact::LoadsRefused { name: "sip88xx.14-4-1-0301-6".into() });
