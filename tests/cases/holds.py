@@ -119,7 +119,7 @@ def no_license_m2e(bench):
             expect(len(profiles) >= 2, f"{phone['mac']}: does not come back soon:\n{phones_on.story(phone['mac'])}")
 
 
-@case("holds: a missing component stops every hop that needs it, and check names the file")
+@case("holds: a missing component stops every hop that needs it, and check names the file; it comes, and they go on")
 def missing_component(bench):
     firmware = library(bench)
     gone = f"rootfs288xx.{MPP_11}.sbn"
@@ -143,6 +143,12 @@ def missing_component(bench):
         same("check, a whole load", loads[f"sip78xx.{E2M}"]["state"], "complete")
         bench.wait_for(lambda: phones_on.state(phones[3]["mac"])["load"] == f"sip78xx.{MPP_11}", 90,
                        lambda: phones_on.story(phones[3]["mac"]))
+        # What was missing comes, and nobody touches a phone.
+        files = [os.path.join(firmware.folder, name) for name in (gone, shared)]
+        done = server.command("import", *files)
+        same("import", done.returncode, 0)
+        stranded = phones_on.wait(fleet.on_target(fleet.targets(MPP_11)), 120)
+        explain(bench, server, phones_on, stranded)
 
 
 @case("holds: where the VID decides and is not known, the phone does not cross until somebody types it in")
