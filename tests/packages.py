@@ -2,9 +2,9 @@
 """The Debian package in a clean system with its own systemd: installed, serving phones in its sandbox, watched, upgraded, backed
 up and restored, downgraded, removed, purged.
 
-    packages.py PACKAGE
+    packages.py PACKAGE NEXT
 
-PACKAGE is an amd64 .deb. Needs root, mmdebstrap and systemd-container; it touches nothing outside a container and network
+PACKAGE is an amd64 .deb, NEXT the program of a release to come: built with the feature `next-ledger`. Needs root, mmdebstrap and systemd-container; it touches nothing outside a container and network
 namespaces of its own. Exit status 0 only if everything was as it should be.
 """
 
@@ -28,7 +28,7 @@ from cases import expect, same  # noqa: E402
 from container import Container, clean_root  # noqa: E402
 from netns import Switch  # noqa: E402
 
-TOOLS = ("ip", "mmdebstrap", "systemd-nspawn", "dpkg-deb", "curl", "udhcpc", "dhclient", "dhcpcd", "tftp", "atftp")
+TOOLS = ("ip", "mmdebstrap", "systemd-nspawn", "dpkg-deb", "strip", "curl", "udhcpc", "dhclient", "dhcpcd", "tftp", "atftp")
 STATE = "/var/lib/transload"
 # CAP_NET_BIND_SERVICE and CAP_NET_RAW.
 CAPABILITIES = 1 << 10 | 1 << 13
@@ -79,8 +79,9 @@ class Packaged(server_module.Server):
         return re.search(rf"^{name}:\s+(.*)$", status, re.MULTILINE)[1]
 
 
-def another_version(package, version, folder):
-    """The same package, called newer or older."""
+def next_release(package, program, folder):
+    """The package as a release to come will be: a newer version, another program."""
+    version = "99.0"
     work = os.path.join(folder, f"repacked-{version}")
     subprocess.run(["dpkg-deb", "-R", package, work], check=True)
     control = os.path.join(work, "DEBIAN/control")
@@ -88,6 +89,8 @@ def another_version(package, version, folder):
         text = re.sub(r"^Version: .*$", f"Version: {version}", file.read(), flags=re.MULTILINE)
     with open(control, "w") as file:
         file.write(text)
+    binary = os.path.join(work, "usr/bin/transload")
+    subprocess.run(["strip", "-o", binary, program], check=True)
     target = os.path.join(folder, f"transload_{version}.deb")
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", work, target], check=True, capture_output=True)
     shutil.rmtree(work)
@@ -201,17 +204,33 @@ def idle_memory(service):
     expect(resident < MEMORY_LIMIT, "it takes too much memory")
 
 
-def upgraded(box, service, package, folder):
-    step("upgrade: the service goes on with the new program, its configuration and its ledger")
+def ledger_of(box, name="ledger.db"):
+    """Its version, and how many facts and leases it holds."""
+    with sqlite3.connect(box.path(f"{STATE}/{name}")) as ledger:
+        found = ledger.execute("SELECT version, (SELECT count(*) FROM observation) + (SELECT count(*) FROM snapshot),"
+                               " (SELECT count(*) FROM lease) FROM ledger").fetchone()
+    ledger.close()
+    return found
+
+
+def upgraded(box, service, package, program, folder):
+    step("upgrade: the new program goes on with its configuration, and with the ledger brought up to date; the old one is kept")
     pid = service.pid()
     with open(box.path("/etc/transload/transload.toml")) as file:
         before = file.read()
-    said = install(box, another_version(package, "99.0", folder))
+    said = install(box, next_release(package, program, folder))
     expect("Configuration file" not in said, f"dpkg asks about the configuration:\n{said}")
     wait_for("it serves again", lambda: service.active() and service.pid() != pid)
     with open(box.path("/etc/transload/transload.toml")) as file:
         same("configuration", file.read(), before)
     same("phones done", done(service), PHONES)
+    box.do("systemctl", "stop", "transload")
+    (new, *_), (old, facts, leases) = ledger_of(box), ledger_of(box, "ledger.db.v1")
+    print(f"ledger: version {new}; kept beside it: version {old} with {facts} facts and {leases} leases")
+    same("versions of the ledger and of the kept one", (new, old), (2, 1))
+    expect(facts >= PHONES and leases >= PHONES, "the kept ledger lacks something")
+    box.do("transload", "backup", "/root/newer.tar")
+    owned_by_service(box)
 
 
 def backed_up(box, service):
@@ -232,21 +251,22 @@ def backed_up(box, service):
     expect(" 0 for the first time, 0 damaged" in verified.stderr, f"check --verify: {verified.stderr}")
 
 
-def downgraded(box, service):
-    step("a newer ledger is refused and left alone")
-    box.do("systemctl", "stop", "transload")
+def downgraded(box, service, package):
+    step("downgrade: a newer ledger, and a newer backup, are refused and left alone; with the kept ledger the old program goes on")
     path = box.path(f"{STATE}/ledger.db")
-    with sqlite3.connect(path) as ledger:
-        (version,) = ledger.execute("SELECT version FROM ledger").fetchone()
-        ledger.execute("UPDATE ledger SET version = 99")
-    ledger.close()
+    with open(path, "rb") as file:
+        before = file.read()
+    install(box, package)
     box.run("systemctl", "start", "transload")
     wait_for("the log says why", lambda: "written by a newer release" in service.journal())
+    print(next(line for line in service.journal().splitlines() if "written by a newer release" in line))
     box.run("systemctl", "stop", "transload")
-    with sqlite3.connect(path) as ledger:
-        same("version of the ledger", ledger.execute("SELECT version FROM ledger").fetchone(), (99,))
-        ledger.execute("UPDATE ledger SET version = ?", (version,))
-    ledger.close()
+    refused = box.run("transload", "restore", "/root/newer.tar")
+    expect(refused.returncode != 0 and "ledger version 2" in refused.stderr, f"restore: {refused}")
+    print(refused.stderr.strip())
+    with open(path, "rb") as file:
+        same("the ledger is as it was", file.read() == before, True)
+    box.do("cp", "-p", f"{STATE}/ledger.db.v1", f"{STATE}/ledger.db")
     box.run("systemctl", "reset-failed", "transload")
     box.do("systemctl", "start", "transload")
     same("phones done", done(service), PHONES)
@@ -281,7 +301,7 @@ def removed(box, service):
     same("files left behind", left, [])
 
 
-def run(package, folder):
+def run(package, program, folder):
     archive = os.path.join(os.path.dirname(os.path.abspath(package)), "clean-root.tar")
     root = os.path.join(folder, "root")
     os.makedirs(root)
@@ -308,8 +328,8 @@ def run(package, folder):
             reloaded(box, service)
             watched(box, service)
             backed_up(box, service)
-            upgraded(box, service, package, folder)
-            downgraded(box, service)
+            upgraded(box, service, package, program, folder)
+            downgraded(box, service, package)
             by_hand(box, service)
             for word in ("panicked", "not permitted", "Permission denied"):
                 lines = [line for line in service.journal().splitlines() if word in line]
@@ -318,7 +338,7 @@ def run(package, folder):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         print(__doc__, file=sys.stderr)
         return 2
     lacking = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -327,7 +347,7 @@ def main():
         return 1 if os.environ.get("CI") else 0
     folder = tempfile.mkdtemp(prefix="packages-", dir="/var/tmp")
     try:
-        run(sys.argv[1], folder)
+        run(*sys.argv[1:], folder)
     except AssertionError as error:
         print(f"FAILED: {error}", file=sys.stderr)
         return 1

@@ -24,7 +24,8 @@ const CACHED: i32 = 1024;
 
 /// Step n makes a ledger of version n into one of version n + 1; step 0 makes an empty file into the first.
 /// A released step never changes.
-pub(super) const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &[
+    "
     CREATE TABLE ledger (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         version INTEGER NOT NULL,
@@ -47,7 +48,10 @@ pub(super) const STEPS: &[&str] = &["
         since INTEGER NOT NULL,       -- ms since the epoch
         expires INTEGER NOT NULL      -- likewise
     ) STRICT;
-"];
+",
+    #[cfg(feature = "next-ledger")]
+    "CREATE TABLE to_come (number INTEGER PRIMARY KEY) STRICT",
+];
 
 /// Findings of a check that are told.
 const FINDINGS: u32 = 5;
