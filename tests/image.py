@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,138 +24,15 @@ sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
 import fleet  # noqa: E402
 import load  # noqa: E402
 import lookalike  # noqa: E402
-import wire  # noqa: E402
+from box import CONFIG, STARTING, Lab, first_answer, phones_of  # noqa: E402
 from cases import expect, same  # noqa: E402
-from lookalike import E2M, ENTERPRISE_12, MPP_11  # noqa: E402
-from machine import TOKEN, Card, Laptop, Machine, wait_for  # noqa: E402
+from lookalike import MPP_11  # noqa: E402
+from machine import CARD, Machine, wait_for  # noqa: E402
 from netns import Switch, run  # noqa: E402
 
+MDNS = os.path.join(HERE, "mdns.py")
 TOOLS = ("ip", "qemu-system-aarch64", "qemu-img", "mcopy", "e2fsck", "mkfs.vfat", "ssh-keygen", "udhcpc",
          "dhclient", "dhcpcd", "curl", "tftp", "atftp")
-# Longer than any start has taken on two busy cores.
-STARTING = 900
-# As fast as phones' clocks run here, so are the server's patience and theirs.
-FACTOR = 10
-TIMING = {"already-there": "20s", "transfer-idle": "20s", "flash": "90s", "license": "15s", "not-asking": "60s", "quiet": "2s",
-          "restart": "8s"}
-CONFIG = """[bench]
-interface = "phones"
-address = "10.23.45.67/24"
-[migration]
-direction = "e2m"
-[dhcp]
-pool = "10.23.45.100-10.23.45.250"
-lease = "12h"
-[admin]
-listen = "0.0.0.0:8080"
-token-file = "/etc/transload/token"
-[timing]
-""" + "".join(f'{key} = "{value}"\n' for key, value in TIMING.items())
-MODELS = ("8851", "7841", "8865", "7832", "8832", "8811", "7821", "8861")
-
-
-class Lab:
-    """A switch, a technician's laptop, a card with look-alike firmware in its drop folder, and the machine."""
-
-    def __init__(self, switch, folder, arguments, phones, config=CONFIG, kind="virt", size=None):
-        self.folder, self.phones = folder, phones
-        self.random = random.Random(arguments.seed)
-        self.pictures = arguments.pictures
-        self.laptop = Laptop(switch, folder)
-        self.card = Card(folder, arguments.image, *([size] if size else []))
-        self.firmware = lookalike.Firmware(os.path.join(folder, "firmware"))
-        self.firmware.manifest_path = os.path.join(folder, "manifest.json")
-        loads = [self.firmware.load(family, version)
-                 for family in lookalike.FAMILIES for version in (ENTERPRISE_12, E2M, MPP_11)]
-        self.firmware.save_manifest(self.firmware.manifest_path)
-        for load_name in loads:
-            package = os.path.join(folder, f"cmterm-{load_name}.zip")
-            lookalike.zip_package(package, self.firmware.files(load_name))
-            self.card.put(package, f"drop/{os.path.basename(package)}")
-        licenses = os.path.join(folder, "licenses.zip")
-        lookalike.license_package(licenses, [phone["mac"] for phone in phones], "e2m")
-        self.card.put(licenses, "drop/licenses.zip")
-        roster = os.path.join(folder, "roster.csv")
-        lookalike.write_roster(roster, phones)
-        self.card.put(roster, "drop/roster.csv")
-        self.settings(config)
-        self.machine = Machine(switch, folder, self.card, kind)
-        self.switch = switch
-
-    def settings(self, config=CONFIG):
-        self.text("transload.toml", config)
-        self.text("token.txt", TOKEN + "\r\n")
-        self.card.put(self.laptop.key + ".pub", "authorized_keys")
-
-    def text(self, name, content):
-        path = os.path.join(self.folder, "text")
-        with open(path, "w") as file:
-            file.write(content)
-        self.card.put(path, name)
-
-    def page_up(self, wanted=200):
-        """Until the page answers with that HTTP status; returns its text."""
-        def up():
-            status, text = self.laptop.page()
-            return text if status == wanted else None
-        return wait_for(up, STARTING, lambda: f"{self.laptop.page()}\n{self.machine.said()[-3000:]}", self.machine.alive)
-
-    def imported(self):
-        """Until what lies in the drop folder is in the library."""
-        loads = 3 * len(lookalike.FAMILIES)
-
-        def there():
-            return self.laptop.page("/api/library")[1].count(".loads\"") >= loads \
-                or self.laptop.page("/api/library")[1].count('"complete"') >= loads
-        wait_for(there, STARTING, lambda: f"{self.laptop.page('/api/library')}\n{self.machine.said()[-2000:]}",
-                 self.machine.alive)
-
-    def picture(self, name):
-        path = os.path.join(self.pictures or self.folder, f"{name}.png")
-        self.machine.picture(path)
-        print(f"      screen: {path}", flush=True)
-
-    def fleet(self, phones=None, name="phones"):
-        return fleet.Fleet(self.switch, os.path.join(self.folder, name), phones or self.phones, self.firmware.manifest_path,
-                           factor=FACTOR)
-
-    def stories(self, phones_on, stranded):
-        status = self.laptop.status()
-        lines = phones_on.problems()
-        for phone in stranded[:3]:
-            lines += [phones_on.story(phone["mac"]), f"    status: {status.get(phone['mac'])}"]
-        return "\n".join(lines)
-
-    def walk(self, phones_on, seconds):
-        """Wait until every phone is on the target, and the box says so."""
-        stranded = phones_on.wait(fleet.on_target(fleet.targets(MPP_11)), seconds, each=self.machine.alive)
-        expect(not stranded and not phones_on.problems(),
-               f"{len(stranded)} phones did not arrive\n{self.stories(phones_on, stranded)}")
-
-        def all_done():
-            status = self.laptop.status()
-            return all(status.get(p["mac"], {}).get("stage") == "done" for p in phones_on.phones)
-        wait_for(all_done, 180, lambda: f"{self.laptop.status()}", self.machine.alive)
-        same("addresses held by two phones", phones_on.doubled(), {})
-
-
-def phones_of(count, first=0x100):
-    return [fleet.phone(MODELS[n % len(MODELS)], first + n, ENTERPRISE_12 if n % 2 else "11-7-1-17", roster_load=n % 2 == 1)
-            for n in range(count)]
-
-
-def first_answer(switch, machine):
-    """Seconds from power on to the first DHCP offer to a phone that asks each half second."""
-    host = switch.host("first", mac="c4:b9:cd:0f:ff:ff")
-    with wire.Wire(host) as line:
-        def offered():
-            message = wire.Message(wire.DISCOVER, "C4B9CD0FFFFF", wire.client_options(load.VENDOR, (1, 3, 66, 150)), flags=0x8000)
-            line.send(message, "C4B9CD0FFFFF")
-            return line.receive(message.xid, 0.5)
-        wait_for(offered, STARTING, machine.said, machine.alive, pause=0)
-    taken = time.monotonic() - machine.since
-    switch.unplug(host)
-    return taken
 
 
 def whole_migration(switch, folder, arguments):
@@ -199,6 +77,48 @@ def pi_board(switch, folder, arguments):
     text = lab.laptop.run("ls /dev/mmcblk0p3 && findmnt -no SOURCE,FSTYPE,OPTIONS /data; cat /proc/device-tree/model", 300)
     print("      " + text.replace("\n", "\n      "), flush=True)
     expect("/dev/mmcblk0p3" in text, text)
+
+
+def surroundings(switch, folder, arguments):
+    """Its name, a second network port, a clock without a battery, a larger card."""
+    lab = Lab(switch, folder, arguments, phones_of(1))
+
+    def asked(namespace, address):
+        """The addresses that transload.local has for a host with that address."""
+        done = subprocess.run(["ip", "netns", "exec", namespace, sys.executable, "-S", MDNS, address, "transload.local"],
+                              capture_output=True, text=True, timeout=60)
+        return done.stdout.split()
+
+    def reachable(url):
+        done = subprocess.run(["ip", "netns", "exec", switch.bridge, "curl", "-s", "--max-time", "10", "-o", "/dev/null",
+                               "-w", "%{http_code}", url], capture_output=True, text=True, timeout=60)
+        return done.stdout
+    lab.machine.power_on()
+    lab.page_up()
+    wait_for(lambda: asked(lab.laptop.host.namespace, "10.23.45.10") == ["10.23.45.67"], 60, lab.machine.said, lab.machine.alive)
+    wait_for(lambda: "root" in lab.laptop.run("id"), STARTING, lab.machine.said, lab.machine.alive)
+    size, now = map(int, lab.laptop.run("df -B1 --output=size /data | tail -n 1; date +%s").split())
+    print(f"      one port: transload.local is found among the phones; state {size / 1e9:.1f} GB", flush=True)
+    lab.machine.plug_adapter()
+    found = wait_for(lambda: asked(switch.bridge, "169.254.77.7"), STARTING, lab.machine.said, lab.machine.alive)
+    expect(found[0].startswith("169.254."), f"transload.local: {found}")
+    same("the page there", reachable(f"http://{found[0]}:8080/"), "200")
+    wait_for(lambda: lab.laptop.page()[0] == 0, 60, lab.laptop.page, lab.machine.alive)
+    same("SSH among the phones", lab.laptop.run("id"), "")
+    same("transload.local among the phones", asked(lab.laptop.host.namespace, "10.23.45.10"), [])
+    first_answer(switch, lab.machine)
+    print(f"      two ports: transload.local is {found[0]}, with the page; among the phones only phones are answered", flush=True)
+    lab.picture("two-ports")
+    # The same card's content on a larger one, in a machine whose clock has stood still for years.
+    lab.machine.cut(lab.random)
+    lab.card.grow(2 * CARD)
+    lab.machine.power_on(clock="2020-01-01T00:00:00")
+    lab.page_up()
+    wait_for(lambda: "root" in lab.laptop.run("id"), STARTING, lab.machine.said, lab.machine.alive)
+    grown, later = map(int, lab.laptop.run("df -B1 --output=size /data | tail -n 1; date +%s").split())
+    print(f"      a larger card: state {grown / 1e9:.1f} GB; a clock of 2020: {later - now} s after the time seen before", flush=True)
+    expect(grown > size + 0.9 * CARD, f"state has {grown} bytes, it had {size}")
+    expect(later >= now - 60, f"the clock went back by {now - later} s")
 
 
 def trouble(switch, folder, arguments):
@@ -273,16 +193,19 @@ def power_cuts(switch, folder, arguments):
         return [phone for phone in phones_on.phones if not arrived(phone, phones_on.state(phone["mac"]))]
     try:
         for cut in range(1, arguments.cuts + 1):
-            # The next phones come when all but one are there: one that met a silent box may come back much later.
-            if not fleets or len(missing(fleets[-1])) <= 1:
-                fleets.append(lab.fleet(next(wave), f"phones-{len(fleets)}").power_on())
-            # Mostly at work, now and then while it starts.
-            if rng.random() < 0.8:
+            # Mostly at work, soon after more phones have been plugged in; now and then while it starts.
+            working = rng.random() < 0.7
+            if working:
                 lab.page_up()
                 clients.check(lab.machine.alive)
-                clients.run(rng.uniform(0, 15))
+            # They come when all but one are there: one that met a silent box may come back much later.
+            if not fleets or len(missing(fleets[-1])) <= 1:
+                fleets.append(lab.fleet(next(wave), f"phones-{len(fleets)}").power_on())
+            if working:
+                clients.run(rng.uniform(0, 8))
             else:
-                time.sleep(rng.uniform(0, 25))
+                time.sleep(rng.uniform(0, 40))
+            amid = sum(len(missing(phones_on)) for phones_on in fleets)
             kept, lost = lab.machine.cut(rng)
             clients.drain()
             dirty = lab.card.state_is_clean(folder)
@@ -290,7 +213,7 @@ def power_cuts(switch, folder, arguments):
             lab.machine.power_on()
             there = sum(len(phones_on.phones) - len(missing(phones_on)) for phones_on in fleets)
             print(f"      cut {cut}: {kept} writes kept, {lost} lost, {clients.acks} ACKs, {len(clients.problems)} problems,"
-                  f" {there} of {sum(len(phones_on.phones) for phones_on in fleets)} phones there", flush=True)
+                  f" {amid} phones under way{'' if working else ', the box may be starting'}, {there} of {sum(len(phones_on.phones) for phones_on in fleets)} phones there", flush=True)
             expect(not clients.problems, "\n".join(clients.problems))
             for phones_on in fleets:
                 phones_on.mark("power cut")
@@ -315,7 +238,7 @@ def power_cuts(switch, folder, arguments):
         clients.close()
 
 
-CASES = (whole_migration, pi_board, trouble, power_cuts)
+CASES = (whole_migration, surroundings, pi_board, trouble, power_cuts)
 
 
 def attempt(case, arguments):

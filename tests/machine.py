@@ -40,6 +40,10 @@ class Card:
         run("fallocate", "--punch-hole", "--length", os.path.getsize(image), self.path)
         run("dd", f"if={image}", f"of={self.path}", "bs=1M", "conv=notrunc,sparse", "status=none")
 
+    def grow(self, size):
+        """As if it had been copied to a larger card."""
+        os.truncate(self.path, size)
+
     def put(self, source, target):
         """Write a file to the boot partition, as a technician does on a PC."""
         run("mcopy", "-o", "-i", f"{self.path}@@{BOOT_AT}", source, f"::{target}")
@@ -65,17 +69,15 @@ class Card:
         kept = lost = 0
         with open(self.log, "rb") as log, open(self.path, "r+b") as card:
             for at, (sector, flags, start, count) in enumerate(writes):
-                if not count:
-                    continue
-                if at > last and not flags & FUA and rng.random() >= chance:
-                    lost += 1
-                    continue
-                kept += 1
-                card.seek(sector * SECTOR)
-                if flags & DISCARD:
+                whole = at <= last or flags & FUA or rng.random() < chance
+                if not count or flags & DISCARD:
                     continue            # what is discarded may stay as it was
+                kept, lost = kept + bool(whole), lost + (not whole)
+                # Of what is lost, the beginning may have been written.
+                length = count if whole else rng.choice([0, rng.randrange(count)])
+                card.seek(sector * SECTOR)
                 log.seek(start)
-                card.write(log.read(count * SECTOR))
+                card.write(log.read(length * SECTOR))
         os.unlink(self.write)
         os.unlink(self.log)
         return kept, lost
@@ -124,7 +126,8 @@ class Machine:
         if kind == "raspi3b":
             self.tree = card.get("bcm2837-rpi-3-b.dtb", os.path.join(folder, "tree.dtb"))
 
-    def power_on(self):
+    def power_on(self, clock=None):
+        """`clock` is the time that the machine wakes up with, where it is not the right one: 2020-01-01T00:00:00."""
         words = "net.ifnames=0 panic=10 consoleblank=0 loglevel=4"
         network = ["-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"]
         if self.kind == "virt":
@@ -144,6 +147,8 @@ class Machine:
         command = ["qemu-system-aarch64", *machine, *network, "-kernel", self.kernel, "-initrd", self.initrd,
                    "-display", "none", "-monitor", "none", "-serial", f"file:{self.serial}",
                    "-qmp", f"unix:{self.control},server=on,wait=off", "-no-reboot"]
+        if clock:
+            command += ["-rtc", f"base={clock}"]
         with open(os.path.join(self.folder, "qemu.log"), "ab") as log:
             self.process = subprocess.Popen(["ip", "netns", "exec", self.switch.bridge, *command], stdout=log, stderr=log)
         self.since = time.monotonic()
@@ -190,6 +195,14 @@ class Machine:
         """Plug a stick, a file with a file system, into the running machine."""
         self.ask("blockdev-add", **{"driver": "raw", "node-name": "stick", "file": {"driver": "file", "filename": path}})
         self.ask("device_add", driver="usb-storage", drive="stick", id="stick")
+
+    def plug_adapter(self):
+        """Plug a USB network adapter into the running machine; the other end of its cable is in the switch's namespace."""
+        run("ip", "-n", self.switch.bridge, "tuntap", "add", "tap1", "mode", "tap")
+        run("ip", "-n", self.switch.bridge, "address", "add", "169.254.77.7/16", "dev", "tap1")
+        run("ip", "-n", self.switch.bridge, "link", "set", "tap1", "up")
+        self.ask("netdev_add", type="tap", id="people", ifname="tap1", script="no", downscript="no")
+        self.ask("device_add", driver="usb-net", netdev="people", id="adapter")
 
     def said(self):
         """All that came over the serial line, without what only moves the cursor."""

@@ -225,6 +225,7 @@ def upgraded(box, service, package, program, folder):
         same("configuration", file.read(), before)
     same("phones done", done(service), PHONES)
     box.do("systemctl", "stop", "transload")
+    expect(os.path.exists(box.path(f"{STATE}/ledger.db.v1")), "the old ledger was not kept, or NEXT has no newer one")
     (new, *_), (old, facts, leases) = ledger_of(box), ledger_of(box, "ledger.db.v1")
     print(f"ledger: version {new}; kept beside it: version {old} with {facts} facts and {leases} leases")
     same("versions of the ledger and of the kept one", (new, old), (2, 1))
