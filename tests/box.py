@@ -95,9 +95,9 @@ class Lab:
         self.machine.picture(path)
         print(f"      screen: {path}", flush=True)
 
-    def fleet(self, phones=None, name="phones"):
+    def fleet(self, phones=None, name="phones", factor=FACTOR):
         return fleet.Fleet(self.switch, os.path.join(self.folder, name), phones or self.phones, self.firmware.manifest_path,
-                           factor=FACTOR)
+                           factor=factor)
 
     def stories(self, phones_on, stranded):
         status = self.laptop.status()

@@ -24,7 +24,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
 import fleet  # noqa: E402
 import load  # noqa: E402
 import lookalike  # noqa: E402
-from box import CONFIG, STARTING, Lab, first_answer, phones_of  # noqa: E402
+from box import CONFIG, FACTOR, STARTING, Lab, first_answer, phones_of  # noqa: E402
 from cases import expect, same  # noqa: E402
 from lookalike import MPP_11  # noqa: E402
 from machine import CARD, Machine, wait_for  # noqa: E402
@@ -112,7 +112,8 @@ def surroundings(switch, folder, arguments):
     # The same card's content on a larger one, in a machine whose clock has stood still for years.
     lab.machine.cut(lab.random)
     lab.card.grow(2 * CARD)
-    lab.machine.power_on(clock="2020-01-01T00:00:00")
+    lab.machine.clock = "2020-01-01T00:00:00"
+    lab.machine.power_on()
     lab.page_up()
     wait_for(lambda: "root" in lab.laptop.run("id"), STARTING, lab.machine.said, lab.machine.alive)
     grown, later = map(int, lab.laptop.run("df -B1 --output=size /data | tail -n 1; date +%s").split())
@@ -179,7 +180,7 @@ def power_cuts(switch, folder, arguments):
     """The plug is pulled at random moments of migrations."""
     load.STARTING, load.OUTSTANDING, load.PATIENCE = STARTING, 8, 5.0
     rng = random.Random(arguments.seed)
-    waves = [phones_of(4, 0x1000 + 16 * n) for n in range(arguments.cuts)]
+    waves = [phones_of(8, 0x1000 + 16 * n)[n % 4 * 2:][:2] for n in range(arguments.cuts)]
     lab = Lab(switch, folder, arguments, [phone for wave in waves for phone in wave],
               config=CONFIG.replace("[dhcp]", '[dhcp]\nadmit = "all"'))
     clients = load.Load(switch.host("clients"), rng, 24)
@@ -198,9 +199,8 @@ def power_cuts(switch, folder, arguments):
             if working:
                 lab.page_up()
                 clients.check(lab.machine.alive)
-            # They come when all but one are there: one that met a silent box may come back much later.
-            if not fleets or len(missing(fleets[-1])) <= 1:
-                fleets.append(lab.fleet(next(wave), f"phones-{len(fleets)}").power_on())
+            # Twice as fast as elsewhere: phones wait longer after each vain attempt, and shall be back before the next cut.
+            fleets.append(lab.fleet(next(wave), f"phones-{len(fleets)}", 2 * FACTOR).power_on())
             if working:
                 clients.run(rng.uniform(0, 8))
             else:
@@ -223,9 +223,9 @@ def power_cuts(switch, folder, arguments):
         clients.check(lab.machine.alive, everybody=True)
         expect(not clients.problems, "\n".join(clients.problems))
         # Multiplatform phones wait twice as long after each vain attempt: who would come in hours is unplugged once.
-        unplugged = 0
+        unplugged, patience = 0, time.monotonic() + 120
         for phones_on in fleets:
-            for phone in phones_on.wait(arrived, 120, each=lab.machine.alive):
+            for phone in phones_on.wait(arrived, patience - time.monotonic(), each=lab.machine.alive):
                 phones_on.power_cycle(phone["mac"])
                 unplugged += 1
         for phones_on in fleets:

@@ -117,6 +117,8 @@ class Machine:
     def __init__(self, switch, folder, card, kind="virt", sticks=()):
         self.switch, self.folder, self.card, self.kind = switch, folder, card, kind
         self.process = self.since = None
+        # The time that it wakes up with, where that is not the right one: 2020-01-01T00:00:00.
+        self.clock = None
         self.serial = os.path.join(folder, "serial.log")
         self.control = os.path.join(folder, "qmp")
         self.sticks = sticks
@@ -126,8 +128,7 @@ class Machine:
         if kind == "raspi3b":
             self.tree = card.get("bcm2837-rpi-3-b.dtb", os.path.join(folder, "tree.dtb"))
 
-    def power_on(self, clock=None):
-        """`clock` is the time that the machine wakes up with, where it is not the right one: 2020-01-01T00:00:00."""
+    def power_on(self):
         words = "net.ifnames=0 panic=10 consoleblank=0 loglevel=4"
         network = ["-netdev", "tap,id=net,ifname=tap0,script=no,downscript=no"]
         if self.kind == "virt":
@@ -147,8 +148,8 @@ class Machine:
         command = ["qemu-system-aarch64", *machine, *network, "-kernel", self.kernel, "-initrd", self.initrd,
                    "-display", "none", "-monitor", "none", "-serial", f"file:{self.serial}",
                    "-qmp", f"unix:{self.control},server=on,wait=off", "-no-reboot"]
-        if clock:
-            command += ["-rtc", f"base={clock}"]
+        if self.clock:
+            command += ["-rtc", f"base={self.clock}"]
         with open(os.path.join(self.folder, "qemu.log"), "ab") as log:
             self.process = subprocess.Popen(["ip", "netns", "exec", self.switch.bridge, *command], stdout=log, stderr=log)
         self.since = time.monotonic()
