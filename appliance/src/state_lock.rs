@@ -38,6 +38,9 @@ impl From<StateLockError> for Failure {
     fn from(error: StateLockError) -> Self {
         let cure = match &error {
             StateLockError::InUse { .. } => "stop the other one, or use another state folder",
+            StateLockError::Refused { cause, .. } if cause.kind() == std::io::ErrorKind::StorageFull => {
+                "make room there, or use a larger disk"
+            }
             StateLockError::Refused { .. } => {
                 "check that the state folder exists and that this user may write there"
             }
