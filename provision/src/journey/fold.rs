@@ -155,7 +155,7 @@ impl Journey {
             Fact::Operator { act } => {
                 self.history.acted(at, (*act).into());
                 // Whatever was tried before the operator's hand does not count any more.
-                self.restarts.clear();
+                self.restarts_from = Some(at);
                 match act {
                     Act::Hold => self.held_by_operator = Some(at),
                     Act::Release => self.held_by_operator = None,

@@ -125,6 +125,9 @@ pub struct Journey {
     /// Restarts that it was told of, oldest first.
     #[serde(default)]
     pub restarts: Vec<Told>,
+    /// Restarts before this moment do not count.
+    #[serde(default)]
+    pub restarts_from: Option<Time>,
     /// Held by the operator since.
     pub held_by_operator: Option<Time>,
     /// Failures before this moment are forgiven.
@@ -169,6 +172,7 @@ impl Journey {
             reports: Vec::new(),
             registered: None,
             restarts: Vec::new(),
+            restarts_from: None,
             held_by_operator: None,
             retried: None,
             history: History::default(),

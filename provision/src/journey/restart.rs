@@ -35,9 +35,10 @@ pub(super) fn outlook(
     deadlines: &mut Vec<Time>,
 ) -> Outlook {
     let timing = &context.settings.timing;
+    let since = journey.restarts_from.map_or(belief.since, |from| from.max(belief.since));
     let tried: Vec<&Told> =
-        journey.restarts.iter().filter(|told| !told.operator && told.at >= belief.since).collect();
-    let latest = journey.restarts.last().filter(|told| told.at >= belief.since);
+        journey.restarts.iter().filter(|told| !told.operator && told.at >= since).collect();
+    let latest = journey.restarts.last().filter(|told| told.at >= since);
     let refused = latest.is_some_and(|told| told.refused);
     if let Some(told) = latest {
         let patience = timing.restart * 2u32.saturating_pow((tried.len() as u32).saturating_sub(1).min(8));

@@ -195,3 +195,25 @@ fn attempts_are_counted_for_each_load_and_only_where_a_load_was_asked_for() {
     bench.boot(ENTERPRISE_CLASS);
     assert_eq!(bench.verdict().attempt, 1, "of the next hop");
 }
+
+#[test]
+fn restarts_before_the_operators_hand_stay_on_record_and_do_not_count() {
+    let mut bench = seed();
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    let report = Report { active: Some(load(FLOOR)), ..Report::default() };
+    bench.see(Fact::Registered { report });
+    let first = bench.verdict().restart.unwrap();
+    for _ in 0..bench.settings.timing.restarts {
+        let order = bench.verdict().restart.unwrap();
+        bench.see(Fact::RestartTold { how: order.how, by: order.by, operator: false });
+        bench.see(Fact::RestartAnswered { answer: "the port is dead".into(), refused: true });
+        bench.pass(300);
+    }
+    assert_eq!(bench.hold().1, Some(HoldCode::NeedsRestart));
+    bench.see(Fact::Operator { act: Act::Retry });
+    assert_eq!(bench.verdict().restart, Some(first), "from the beginning");
+    let told = &bench.journey.as_ref().unwrap().restarts;
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().all(|told| told.answer.as_deref() == Some("the port is dead")));
+}
