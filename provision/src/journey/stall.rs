@@ -229,6 +229,7 @@ fn last_failure(journey: &Journey, hop: &Hop) -> String {
     let round = journey.rounds.iter().rev().find(|round| round.load == hop.to);
     match round {
         Some(Round { broken: Some(why), .. }) => why.clone(),
+        Some(Round { booted: None, .. }) => "its fetch stood still".into(),
         Some(_) => "it started again without the load".into(),
         None if unmoved_by_license(journey, hop) => {
             "it was given its license and did not ask for the load, so it does not accept it".into()

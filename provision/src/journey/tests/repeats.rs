@@ -217,3 +217,29 @@ fn restarts_before_the_operators_hand_stay_on_record_and_do_not_count() {
     assert_eq!(told.len(), 3);
     assert!(told.iter().all(|told| told.answer.as_deref() == Some("the port is dead")));
 }
+
+#[test]
+fn the_last_of_too_many_attempts_is_told_as_it_was() {
+    let used_up = |fails: fn(&mut Bench)| {
+        let mut bench = seed();
+        bench.settings.timing.attempts = 2;
+        bench.boot(MPP_CLASS);
+        for expected in 1..=2 {
+            let next = bench.reads(Side::Multiplatform);
+            assert!(matches!(next, Next::Load { attempt, .. } if attempt == expected), "{next:?}");
+            bench.see(Fact::LoadsGiven { load: load(MPP) });
+            fails(&mut bench);
+        }
+        bench.reads(Side::Multiplatform);
+        stuck(&bench).cause
+    };
+    let still = used_up(|bench| bench.pass(120));
+    assert!(still.contains("2 attempts") && still.ends_with("its fetch stood still"), "{still}");
+    let broken = used_up(|bench| {
+        let name = "rootfs88xx.11-2-3MPP-398.sbn".to_owned();
+        bench.see(Fact::Broken { name, cause: "reset by peer".into() });
+    });
+    assert!(broken.ends_with("reset by peer"), "{broken}");
+    let started = used_up(|bench| bench.boot(MPP_CLASS));
+    assert!(started.ends_with("it started again without the load"), "{started}");
+}
