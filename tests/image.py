@@ -213,9 +213,11 @@ def power_cuts(switch, folder, arguments):
             dirty = lab.card.state_is_clean(folder)
             expect(not dirty, dirty)
             lab.machine.power_on()
-            there = sum(len(phones_on.phones) - len(missing(phones_on)) for phones_on in fleets)
+            count = sum(len(phones_on.phones) for phones_on in fleets)
+            there = count - sum(len(missing(phones_on)) for phones_on in fleets)
             print(f"      cut {cut}: {kept} writes kept, {lost} lost, {clients.acks} ACKs, {len(clients.problems)} problems,"
-                  f" {amid} phones under way{'' if working else ', the box may be starting'}, {there} of {sum(len(phones_on.phones) for phones_on in fleets)} phones there", flush=True)
+                  f" {amid} phones under way{'' if working else ', the box may be starting'}, "
+                  f"{there} of {count} phones there", flush=True)
             expect(not clients.problems, "\n".join(clients.problems))
             for phones_on in fleets:
                 phones_on.mark("power cut")

@@ -207,6 +207,8 @@ class Machine:
 
     def said(self):
         """All that came over the serial line, without what only moves the cursor."""
+        if not os.path.exists(self.serial):
+            return ""
         with open(self.serial, errors="replace") as file:
             return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", file.read())
 
