@@ -98,6 +98,14 @@ pub struct RehearseArgs {
     /// One line of JSON for each scenario instead of a table
     #[arg(long)]
     pub json: bool,
+    /// With plugs pulled at random, of phones and of the appliance, loss, slow phones, wrong hardware versions, trust
+    /// lists, late licenses, another DHCP server, a ledger that cannot be written, damaged firmware; so many such
+    /// drills of a few phones each
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["roster", "report", "page"], value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub drill: Option<u32>,
+    /// Which drills: the first one's seed, as an earlier run told it [default: any]
+    #[arg(long, requires = "drill", value_name = "SEED")]
+    pub seed: Option<u64>,
     /// Show the page at this address while it runs, and then until interrupted, as at 127.0.0.1:8080
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = loopback)]
     pub page: Option<SocketAddr>,

@@ -48,6 +48,7 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
         interface: Some(interface.clone()),
         address,
         subnet,
+        rehearsed_dhcp: 0,
         allow_default_route: config.bench.allow_default_route,
         http: config.files.http.clone(),
         tftp: config.files.tftp,

@@ -111,6 +111,7 @@ fn only_addresses_of_a_staging_network_are_asked() {
         interface: Some("eth1".into()),
         address: None,
         subnet: None,
+        rehearsed_dhcp: 0,
         allow_default_route: false,
         http: vec![80],
         tftp: 69,

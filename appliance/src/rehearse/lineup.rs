@@ -13,10 +13,10 @@ use super::phone::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
 use crate::error::{Exit, Failure};
 
 /// The models that the procedure of 2019 is for.
-const ELIGIBLE: [&str; 12] =
+pub(super) const ELIGIBLE: [&str; 12] =
     ["7811", "7821", "7832", "7841", "7861", "8811", "8832", "8841", "8845", "8851", "8861", "8865"];
 /// Phones that have to stay where they are.
-const INELIGIBLE: [(&str, u8); 3] = [("8821", 5), ("8831", 5), ("7821", 1)];
+pub(super) const INELIGIBLE: [(&str, u8); 3] = [("8821", 5), ("8831", 5), ("7821", 1)];
 /// Hardware of made-up phones: old enough for the loads of 2019, new enough to migrate.
 const VID: u8 = 5;
 /// Seen on phones of these series.
@@ -94,7 +94,7 @@ pub fn listed(
 }
 
 /// What a phone runs before, where nothing says so: older than the first load of the procedure.
-fn first_load(model: &Model, direction: Direction) -> Option<LoadName> {
+pub(super) fn first_load(model: &Model, direction: Direction) -> Option<LoadName> {
     let family = model.family.clone().unwrap_or_else(|| format!("sip{}", model.name));
     let version = match (direction, model.family.is_some()) {
         (Direction::E2m, true) => "11-7-1-17",
@@ -104,7 +104,14 @@ fn first_load(model: &Model, direction: Direction) -> Option<LoadName> {
     format!("{family}.{version}").parse().ok()
 }
 
-fn spec(index: u32, mac: Mac, model: &Model, vid: u8, load: LoadName, firmware: &Firmware) -> Spec {
+pub(super) fn spec(
+    index: u32,
+    mac: Mac,
+    model: &Model,
+    vid: u8,
+    load: LoadName,
+    firmware: &Firmware,
+) -> Spec {
     let platforms = model.family.as_ref().map(|family| firmware.platforms(family)).unwrap_or_default();
     let platform = platforms.get(index as usize % platforms.len().max(1)).cloned();
     Spec {
@@ -138,7 +145,7 @@ pub fn roster<'a>(players: impl IntoIterator<Item = &'a Player>) -> String {
 }
 
 /// Phones differ in what is not known for certain, so that both ways are tried.
-fn quirks(index: u32) -> Quirks {
+pub(super) fn quirks(index: u32) -> Quirks {
     Quirks {
         vendor_class: match index % 6 {
             3 => VendorClass::Absent,

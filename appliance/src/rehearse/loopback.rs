@@ -58,6 +58,7 @@ pub fn place(registrar: bool, page: Option<SocketAddr>) -> Place {
         interface: None,
         address: Some(NETWORK),
         subnet: None,
+        rehearsed_dhcp: 0,
         allow_default_route: false,
         http: vec![0, 0],
         tftp: 0,

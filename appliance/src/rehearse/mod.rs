@@ -1,5 +1,6 @@
 //! The rehearsal: the whole appliance against virtual phones, before a real one is plugged in.
 
+mod drill;
 mod folder;
 mod lineup;
 pub mod lookalike;
@@ -36,6 +37,9 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// # Errors
 /// Wrong use, or a phone that did not end as it should.
 pub async fn rehearse(config: &Config, options: &RehearseArgs) -> Result<(), Failure> {
+    if let Some(count) = options.drill {
+        return drill::drill(config, options, count).await;
+    }
     let mut wrong = 0;
     for scenario in scenarios(config, options)? {
         let performance = run(config, scenario, options).await?;

@@ -23,8 +23,9 @@ use crate::export::{call_manager, cda};
 use crate::view::{HoldCode, PhoneView};
 use crate::{atomic, home};
 
-/// How often the operator sees to one phone at one load.
+/// How often the operator sees to one phone at one load; in a drill, where much gets lost, more often.
 const PATIENCE: u32 = 3;
+const PATIENCE_IN_DRILLS: u32 = 24;
 
 /// The operator, and the two of them.
 pub struct Outside {
@@ -36,6 +37,7 @@ pub struct Outside {
     call_manager: Option<Ipv4Addr>,
     cda: bool,
     seen_to: BTreeMap<(Mac, LoadName), u32>,
+    patience: u32,
     /// Phones that were reset and still wait.
     reset: BTreeSet<Mac>,
     /// The service of both; it ends with this.
@@ -87,6 +89,7 @@ impl Outside {
             call_manager: migration.call_managers.first().copied().filter(|_| steered),
             cda: migration.multiplatform == MultiplatformSide::Cda,
             seen_to: BTreeMap::new(),
+            patience: PATIENCE,
             reset: BTreeSet::new(),
             task,
             port,
@@ -97,6 +100,20 @@ impl Outside {
     pub fn wire(&self, wiring: Wiring) -> Wiring {
         let call_manager = self.call_manager.map(|address| (address, self.port));
         Wiring { call_manager, cda: self.cda.then_some(self.port), ..wiring }
+    }
+
+    /// Much gets lost.
+    pub fn expect_trouble(&mut self) {
+        self.patience = PATIENCE_IN_DRILLS;
+    }
+
+    /// The technician and the operator write one roster: the hardware versions that one has read, and what the other has
+    /// assigned.
+    pub fn agree(&mut self, players: &mut [Player]) {
+        for (own, other) in self.players.iter_mut().zip(players) {
+            own.listed_vid = other.listed_vid;
+            other.attested = own.attested;
+        }
     }
 
     /// Whether phones get configuration that is signed for their trust lists.
@@ -162,7 +179,7 @@ impl Outside {
             let Some(load) = plan.loads.first() else { continue };
             let times = self.seen_to.entry((plan.mac, load.clone())).or_default();
             *times += 1;
-            if *times > PATIENCE {
+            if *times > self.patience {
                 continue;
             }
             locked(&self.entered.loads).insert(plan.mac, load.clone());

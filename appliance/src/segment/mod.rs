@@ -29,6 +29,8 @@ pub struct Segment {
     pub subnet: Option<Prefix>,
     /// It may be the interface of the default route.
     pub allow_default_route: bool,
+    /// UDP port of DHCP on loopback; any, if 0.
+    pub rehearsed_dhcp: u16,
     /// TCP ports of the HTTP file service; URLs name the first.
     pub http: Vec<u16>,
     /// UDP port of TFTP.
@@ -117,7 +119,7 @@ impl Segment {
         let address = standing.network.address;
         match &self.interface {
             Some(name) => Link::Interface { name: name.clone(), address },
-            None => Link::Loopback { bind: SocketAddrV4::new(address, 0) },
+            None => Link::Loopback { bind: SocketAddrV4::new(address, self.rehearsed_dhcp) },
         }
     }
 }

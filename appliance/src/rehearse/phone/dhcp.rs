@@ -9,6 +9,8 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, timeout_at};
 use transload_provision::mac::Mac;
 
+use super::Weather;
+
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 const DISCOVER: u8 = 1;
 const OFFER: u8 = 2;
@@ -53,6 +55,7 @@ pub struct Client {
     server: SocketAddr,
     speed: u32,
     hello: Hello,
+    weather: Weather,
 }
 
 struct Reply {
@@ -62,9 +65,20 @@ struct Reply {
 
 impl Client {
     /// Binds to a loopback address of the phone's own; answers come back to it.
-    pub async fn bind(from: Ipv4Addr, server: SocketAddr, speed: u32, hello: Hello) -> io::Result<Self> {
+    pub async fn bind(
+        from: Ipv4Addr,
+        server: SocketAddr,
+        speed: u32,
+        hello: Hello,
+        weather: Weather,
+    ) -> io::Result<Self> {
         let socket = UdpSocket::bind((from, 0)).await?;
-        Ok(Self { socket, server, speed, hello })
+        Ok(Self { socket, server, speed, hello, weather })
+    }
+
+    /// Looks for servers, and takes what another one offers.
+    pub async fn ask_only(&self) -> io::Result<()> {
+        self.exchange(DISCOVER, &[], Ipv4Addr::UNSPECIFIED, 0).await.map(drop)
     }
 
     /// Gets a lease, however long it takes: first the address of last time, if there is one (RFC 2131 §3.2).
@@ -134,8 +148,12 @@ impl Client {
     ) -> io::Result<Option<Reply>> {
         let xid = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), attempt) as u32;
         let message = self.message(kind, xid, address, options);
-        self.socket.send_to(&message, self.server).await?;
         let wait = self.real(Duration::from_secs(4 << attempt.min(4))).max(Duration::from_millis(500));
+        if self.weather.is_cut() || self.weather.loses() {
+            sleep(wait).await;
+            return Ok(None);
+        }
+        self.socket.send_to(&message, self.server).await?;
         let deadline = Instant::now() + wait;
         let mut buffer = vec![0; 2048];
         loop {

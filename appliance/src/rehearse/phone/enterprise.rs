@@ -121,8 +121,11 @@ async fn obey(
     }
     match life.fetch_load(network, own.as_ref().unwrap_or(source), &load).await {
         Ok(()) => return Some(End::Install(load)),
-        Err(Trouble::Missing(name)) => life.fail(format!("told to run {load}: {name} is not there")),
-        Err(Trouble::Damaged(what)) => life.fail(format!("told to run {load}: {what}")),
+        Err(Trouble::Missing(name)) if life.was_withdrawn(&name) => {
+            life.note(format!("told to run {load}: {name} was withdrawn"));
+        }
+        Err(Trouble::Missing(name)) => life.spoiled(format!("told to run {load}: {name} is not there")),
+        Err(Trouble::Damaged(what)) => life.spoiled(format!("told to run {load}: {what}")),
         Err(Trouble::Broken(what)) => life.note(what),
     }
     wait_to_ask_again(life).await;

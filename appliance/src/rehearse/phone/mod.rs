@@ -19,6 +19,7 @@ mod tests;
 mod tftp;
 
 pub mod truth;
+mod weather;
 mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,7 @@ pub use firmware::listing;
 pub use journal::{Event, Journal};
 pub use network::Wiring;
 pub use spec::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
+pub use weather::Weather;
 
 use dhcp::{Client, Hello};
 use network::Network;
@@ -152,6 +154,20 @@ impl Phone {
         *self = Self::start(Arc::clone(&self.spec), self.wiring, state, Arc::clone(&self.journal));
     }
 
+    /// Pulls the plug.
+    pub fn unplug(&mut self) {
+        self.task.abort();
+    }
+
+    /// A hand changes something in the phone, and restarts it.
+    pub fn mend(&mut self, mend: impl FnOnce(&mut Spec, &mut Memory)) {
+        self.task.abort();
+        let mut state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        let mut spec = (*self.spec).clone();
+        mend(&mut spec, &mut state.memory);
+        *self = Self::start(Arc::new(spec), self.wiring, state, Arc::clone(&self.journal));
+    }
+
     fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {
         let (sender, receiver) = watch::channel(state);
         let life = Life { spec: Arc::clone(&spec), wiring, state: sender, journal: Arc::clone(&journal) };
@@ -206,6 +222,14 @@ impl Life {
         let (load, remembered) = self.memory(|memory| (memory.load.clone(), memory.lease));
         let side = load.kind().side();
         let client = self.client(side).await?;
+        if self.spec.quirks.weather.is_rogue() {
+            client.ask_only().await?;
+            self.note(
+                "it took the address of somebody else's DHCP server, and finds nobody there".to_owned(),
+            );
+            self.doing(Doing::Resting);
+            return std::future::pending().await;
+        }
         let lease = client.acquire(remembered).await?;
         self.change(|state| state.memory.lease = Some(lease.address));
         self.journal.add(Event::Leased(lease.address, lease.options.keys().copied().collect()));
@@ -214,6 +238,7 @@ impl Life {
             address: lease.address,
             user_agent: (side == Side::Multiplatform).then(|| self.spec.user_agent(&load)),
             block_size: self.spec.quirks.tftp_block_size,
+            weather: self.spec.quirks.weather.clone(),
         };
         self.doing(Doing::Asking);
         let work = async {
@@ -245,7 +270,8 @@ impl Life {
         };
         let [_, _, high, low] = spec.index.to_be_bytes();
         let from = Ipv4Addr::new(127, 99, high, low);
-        Client::bind(from, self.wiring.dhcp, self.wiring.speed, hello).await
+        let weather = self.spec.quirks.weather.clone();
+        Client::bind(from, self.wiring.dhcp, self.wiring.speed, hello, weather).await
     }
 
     async fn install(&self, load: LoadName) {
@@ -289,6 +315,16 @@ impl Life {
 
     fn note(&self, what: String) {
         self.journal.add(Event::Noted(what));
+    }
+
+    /// The list of a load is refused to phones that must not have it any more.
+    fn was_withdrawn(&self, name: &str) -> bool {
+        self.spec.quirks.weather.is_stirred() && name.strip_suffix(".loads").is_some()
+    }
+
+    /// A load that the phone cannot use, and that it should not have been told of.
+    fn spoiled(&self, what: String) {
+        if self.spec.quirks.weather.is_spoiled() { self.note(what) } else { self.fail(what) }
     }
 
     /// Records what a real phone would have been harmed or stranded by, once.

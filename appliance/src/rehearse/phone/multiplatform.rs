@@ -307,8 +307,11 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
     }
     match life.fetch_load(network, &Source::Beside(url), &load).await {
         Ok(()) => return Upgraded::Yes(load),
-        Err(Trouble::Missing(name)) => life.fail(format!("told to run {load}: {name} is not there")),
-        Err(Trouble::Damaged(what)) => life.fail(format!("told to run {load}: {what}")),
+        Err(Trouble::Missing(name)) if life.was_withdrawn(&name) => {
+            life.note(format!("told to run {load}: {name} was withdrawn"));
+        }
+        Err(Trouble::Missing(name)) => life.spoiled(format!("told to run {load}: {name} is not there")),
+        Err(Trouble::Damaged(what)) => life.spoiled(format!("told to run {load}: {what}")),
         Err(Trouble::Broken(what)) => life.note(what),
     }
     give_up()

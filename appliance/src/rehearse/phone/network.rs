@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::journal::Answer;
-use super::tftp;
+use super::{Weather, tftp};
 
 /// Where a phone finds the server.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +139,8 @@ pub struct Network {
     pub user_agent: Option<String>,
     /// The block size it asks for in TFTP; 512, without asking, if none.
     pub block_size: Option<u16>,
+    /// What surrounds it.
+    pub weather: Weather,
 }
 
 impl Network {
@@ -181,12 +183,17 @@ impl Network {
     }
 
     async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> Answer {
-        tftp::fetch(self.address, SocketAddrV4::new(host, port), name, self.block_size, sink)
-            .await
-            .unwrap_or_else(|error| Answer::Broken(error.to_string()))
+        if self.weather.is_cut() {
+            return Answer::Unreachable;
+        }
+        let work = tftp::fetch(self.address, SocketAddrV4::new(host, port), name, self.block_size, sink);
+        self.unless_it_breaks(work).await
     }
 
     async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> Answer {
+        if self.weather.is_cut() {
+            return Answer::Unreachable;
+        }
         let connect = async {
             let socket = TcpSocket::new_v4()?;
             socket.bind(SocketAddr::from((self.address, 0)))?;
@@ -203,7 +210,14 @@ impl Network {
             url.path.replace(' ', "%20"),
             url.host
         );
-        exchange(stream, &request, sink).await.unwrap_or_else(|error| Answer::Broken(error.to_string()))
+        self.unless_it_breaks(exchange(stream, &request, sink)).await
+    }
+
+    async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<Answer>>) -> Answer {
+        tokio::select! {
+            done = work => done.unwrap_or_else(|error| Answer::Broken(error.to_string())),
+            () = self.weather.breaks() => Answer::Broken("the connection was lost".to_owned()),
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 
+use super::Weather;
+
 /// One phone.
 #[derive(Debug, Clone)]
 pub struct Spec {
@@ -127,6 +129,8 @@ pub struct Quirks {
     pub old_alarm: bool,
     /// It answers 400 when it is told to restart.
     pub refuses_restart: bool,
+    /// What surrounds it.
+    pub weather: Weather,
     /// A failed upgrade is tried again after `Upgrade_Error_Retry_Delay`, though its URL is the same (§6.4).
     pub retries_failed_upgrade: bool,
 }
@@ -153,6 +157,7 @@ impl Default for Quirks {
             registers: Registers::Tcp,
             old_alarm: false,
             refuses_restart: false,
+            weather: Weather::default(),
             retries_failed_upgrade: false,
         }
     }

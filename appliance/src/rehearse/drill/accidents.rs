@@ -1,0 +1,105 @@
+//! What goes wrong in a drill, and when.
+
+use std::fmt;
+use std::time::Duration;
+
+use transload_provision::catalog::Catalog;
+use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
+
+use super::super::folder::Firmware;
+use super::super::lineup::{self, Player};
+use super::super::phone::Weather;
+use super::run::Plan;
+
+/// One thing that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accident {
+    /// A phone's plug is pulled, for so long.
+    Plug(usize, Duration),
+    /// The appliance's plug is pulled, for so long.
+    Power(Duration),
+    /// The ledger cannot be written, for so long.
+    DiskFull(Duration),
+    /// A file of the firmware is damaged.
+    Damage(usize),
+    /// Somebody plugs in another DHCP server, for so long.
+    Rogue(Duration),
+}
+
+impl fmt::Display for Accident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plug(phone, span) => {
+                write!(f, "the plug of phone {phone} is pulled for {} s", span.as_secs())
+            }
+            Self::Power(span) => write!(f, "the plug of the appliance is pulled for {} s", span.as_secs()),
+            Self::DiskFull(span) => write!(f, "the ledger cannot be written for {} s", span.as_secs()),
+            Self::Damage(which) => write!(f, "file {which} is damaged"),
+            Self::Rogue(span) => write!(f, "another DHCP server is there for {} s", span.as_secs()),
+        }
+    }
+}
+
+/// When each of them happens, on the phones' clock, earliest first.
+pub fn accidents(plan: &mut Plan) -> Vec<(Duration, Accident)> {
+    let phones = plan.phones;
+    let rng = &mut plan.rng;
+    let span = |rng: &mut fastrand::Rng, most: u64| Duration::from_secs(rng.u64(3..most));
+    let count = rng.usize(1..6);
+    let mut accidents: Vec<(Duration, Accident)> = (0..count)
+        .map(|_| {
+            let at = span(rng, 1500);
+            let what = match rng.u32(0..12) {
+                0..6 => Accident::Plug(rng.usize(0..phones), span(rng, 300)),
+                6..9 => Accident::Power(span(rng, 300)),
+                9 => Accident::DiskFull(span(rng, 300)),
+                10 => Accident::Damage(rng.usize(0..1000)),
+                _ => Accident::Rogue(span(rng, 400)),
+            };
+            (at, what)
+        })
+        .collect();
+    accidents.sort_by_key(|(at, _)| *at);
+    accidents
+}
+
+/// The phones of a drill, as they come, and those whose license arrives late, with the time.
+pub fn phones(
+    plan: &mut Plan,
+    first: u32,
+    catalog: &Catalog,
+    firmware: &Firmware,
+    weather: &Weather,
+) -> (Vec<Player>, Vec<(Duration, Mac)>) {
+    let direction = plan.scenario.direction;
+    let (mut players, mut late) = (Vec::new(), Vec::new());
+    for index in (first..).take(plan.phones) {
+        let rng = &mut plan.rng;
+        let eligible = direction == Direction::M2e || rng.u32(0..12) > 0;
+        let (name, vid) = if eligible {
+            let name = lineup::ELIGIBLE[rng.usize(0..lineup::ELIGIBLE.len())];
+            // Newer hardware than the loads of 2019 bear, now and then.
+            (name, if rng.u32(0..10) == 0 && !plan.proceeds { 15 } else { 5 })
+        } else {
+            lineup::INELIGIBLE[rng.usize(0..lineup::INELIGIBLE.len())]
+        };
+        let Some(model) = catalog.model(name) else { continue };
+        let Some(load) = lineup::first_load(model, direction) else { continue };
+        let [_, high, middle, low] = index.to_be_bytes();
+        let mac = Mac([0x00, 0x56, 0x2b, high, middle, low]);
+        let mut spec = lineup::spec(index, mac, model, vid, load, firmware);
+        spec.quirks = lineup::quirks(rng.u32(..));
+        spec.quirks.weather = weather.clone();
+        // What steers it from outside is its own call manager, whose list it holds.
+        spec.quirks.trust_list = direction == Direction::E2m && rng.u32(0..10) == 0;
+        spec.boot = Duration::from_secs(rng.u64(20..90));
+        spec.flash = Duration::from_secs(rng.u64(40..240) * if rng.u32(0..8) == 0 { 2 } else { 1 });
+        if rng.u32(0..6) == 0 {
+            late.push((Duration::from_secs(rng.u64(60..1800)), mac));
+        }
+        let listed_vid = (rng.u32(0..4) > 0).then_some(transload_provision::catalog::Vid(vid));
+        players.push(Player { spec, listed_vid, listed_load: None, attested: rng.bool() });
+    }
+    (players, late)
+}

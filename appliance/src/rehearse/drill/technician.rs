@@ -1,0 +1,134 @@
+//! The technician of a drill: does what the cure of a hold says, a while later, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use transload_provision::catalog::Vid;
+use transload_provision::journey::Act;
+use transload_provision::mac::Mac;
+
+use super::super::lineup::Player;
+use super::super::phone::{Doing, Phone};
+use crate::view::{HoldCode, PhoneView};
+
+/// From when a hold is shown to when somebody is there, on the phones' clock.
+const COMES: Duration = Duration::from_secs(90);
+/// A phone that needs a hand more often goes round in circles.
+const HANDS: u32 = 24;
+
+/// What is to be done about a phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Something at the phone, which is done.
+    AtThePhone,
+    /// The operator's word.
+    Operate(Act),
+    /// Its license is got.
+    License,
+    /// Firmware is imported again.
+    Firmware,
+    /// The roster is written anew.
+    Roster,
+}
+
+/// Who comes when a phone is held.
+#[derive(Default)]
+pub struct Technician {
+    shown: BTreeMap<Mac, (HoldCode, Duration)>,
+    /// Hands by phone.
+    pub hands: BTreeMap<Mac, u32>,
+    /// What is beyond help.
+    pub given_up: BTreeSet<Mac>,
+}
+
+impl Technician {
+    /// Looks at one phone. `late` licenses come by themselves.
+    pub fn look(
+        &mut self,
+        now: Duration,
+        phone: &mut Phone,
+        player: &mut Player,
+        view: &PhoneView,
+    ) -> Vec<Deed> {
+        let mac = player.spec.mac;
+        let Some(hold) = &view.hold else {
+            self.shown.remove(&mac);
+            return Vec::new();
+        };
+        let since = match self.shown.get(&mac) {
+            Some((code, since)) if *code == hold.code => *since,
+            _ => {
+                self.shown.insert(mac, (hold.code, now));
+                return Vec::new();
+            }
+        };
+        let writes = matches!(phone.state.borrow().doing, Doing::Fetching(..) | Doing::Flashing(_));
+        if now.saturating_sub(since) < COMES || writes {
+            return Vec::new();
+        }
+        let hands = self.hands.entry(mac).or_default();
+        if *hands >= HANDS {
+            self.given_up.insert(mac);
+            return Vec::new();
+        }
+        self.shown.insert(mac, (hold.code, now));
+        let says = |word: &str| hold.cure.contains(word);
+        let deeds = match hold.code {
+            HoldCode::NeedsRestart | HoldCode::NotAsking => {
+                phone.restart();
+                vec![Deed::AtThePhone]
+            }
+            HoldCode::TrustList => {
+                player.spec.quirks.trust_list = false;
+                phone.mend(|spec, _| spec.quirks.trust_list = false);
+                vec![Deed::AtThePhone]
+            }
+            HoldCode::Failed if says("license") => vec![Deed::License, Deed::Operate(Act::Retry)],
+            HoldCode::Failed => {
+                if says("factory-reset") {
+                    factory_reset(phone);
+                } else {
+                    phone.restart();
+                }
+                let retry = says("retry").then_some(Deed::Operate(Act::Retry));
+                retry.into_iter().chain([Deed::AtThePhone]).collect()
+            }
+            HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing => vec![Deed::Firmware],
+            HoldCode::NoLicense => vec![Deed::License],
+            HoldCode::UnknownVid => {
+                player.listed_vid = Some(Vid(player.spec.vid));
+                vec![Deed::Roster]
+            }
+            HoldCode::Operator => vec![Deed::Operate(Act::Release)],
+            HoldCode::WaitingOutside if says("factory-reset") => {
+                factory_reset(phone);
+                vec![Deed::AtThePhone]
+            }
+            HoldCode::NotEligible
+            | HoldCode::NoRoute
+            | HoldCode::NotListed
+            | HoldCode::WaitingOutside
+            | HoldCode::ForeignDhcp => return Vec::new(),
+        };
+        *hands += 1;
+        deeds
+    }
+
+    /// Whether a phone that is held may still be helped on.
+    pub fn may_help(&self, mac: Mac, view: Option<&PhoneView>) -> bool {
+        let beyond = [HoldCode::NotEligible, HoldCode::NoRoute, HoldCode::NotListed];
+        let code = view.and_then(|view| view.hold.as_ref()).map(|hold| hold.code);
+        !self.given_up.contains(&mac) && code.is_some_and(|code| !beyond.contains(&code))
+    }
+}
+
+/// What the user's menu does: firmware stays.
+fn factory_reset(phone: &mut Phone) {
+    phone.mend(|_, memory| {
+        memory.parameters.clear();
+        memory.authorized = None;
+        memory.licensed_from = None;
+        memory.failed_upgrade = None;
+        memory.redirected = false;
+    });
+}
