@@ -99,7 +99,7 @@ pub struct RehearseArgs {
     #[arg(long)]
     pub json: bool,
     /// With plugs pulled at random, of phones and of the appliance, loss, slow phones, wrong hardware versions, trust
-    /// lists, late licenses, another DHCP server, a ledger that cannot be written, damaged firmware; so many such
+    /// lists, late licenses, another DHCP server, a ledger that cannot be written, lost firmware files; so many such
     /// drills of a few phones each
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["roster", "report", "page"], value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub drill: Option<u32>,

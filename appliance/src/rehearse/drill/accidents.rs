@@ -21,7 +21,7 @@ pub enum Accident {
     Power(Duration),
     /// The ledger cannot be written, for so long.
     DiskFull(Duration),
-    /// A file of the firmware is damaged.
+    /// A file of the firmware is lost.
     Damage(usize),
     /// Somebody plugs in another DHCP server, for so long.
     Rogue(Duration),
@@ -35,7 +35,7 @@ impl fmt::Display for Accident {
             }
             Self::Power(span) => write!(f, "the plug of the appliance is pulled for {} s", span.as_secs()),
             Self::DiskFull(span) => write!(f, "the ledger cannot be written for {} s", span.as_secs()),
-            Self::Damage(which) => write!(f, "file {which} is damaged"),
+            Self::Damage(which) => write!(f, "file {which} of the firmware is lost"),
             Self::Rogue(span) => write!(f, "another DHCP server is there for {} s", span.as_secs()),
         }
     }

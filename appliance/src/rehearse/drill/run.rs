@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -215,22 +215,19 @@ impl Run {
         Ok(())
     }
 
-    /// Another file takes the place of one, for all share those that are whole.
+    /// One file is gone; that of the other drills stays.
     fn damage(&mut self, which: usize) {
-        let files = self.files();
+        let files = Self::files(self.folder.path());
         let Some(file) = files.get(which % files.len().max(1)) else { return };
         self.weather.spoil();
-        let path = self.folder.path().join("firmware").join(file);
-        if let Ok(bytes) = fs::read(&path) {
-            // A file system that refuses leaves it whole.
-            let _ = atomic::write(&path, &bytes[..bytes.len() / 2]);
-        }
+        // A file system that refuses leaves it where it is.
+        let _ = fs::remove_file(self.folder.path().join("firmware").join(file));
         self.tell(&format!("it is {}", file.display()));
     }
 
     /// Components, below the firmware folder.
-    fn files(&self) -> Vec<PathBuf> {
-        let folder = self.folder.path().join("firmware");
+    fn files(state: &Path) -> Vec<PathBuf> {
+        let folder = state.join("firmware");
         let mut files: Vec<PathBuf> = Vec::new();
         let mut folders = vec![folder.clone()];
         while let Some(next) = folders.pop() {
@@ -282,11 +279,10 @@ impl Run {
     }
 
     fn import_again(&self) -> std::io::Result<()> {
-        for file in self.files() {
-            let whole = fs::read(self.template.join("firmware").join(&file))?;
+        for file in Self::files(&self.template) {
             let path = self.folder.path().join("firmware").join(&file);
-            if fs::metadata(&path)?.len() != whole.len() as u64 {
-                atomic::write(&path, &whole)?;
+            if !path.exists() {
+                atomic::write(&path, &fs::read(self.template.join("firmware").join(&file))?)?;
             }
         }
         Ok(())

@@ -74,7 +74,11 @@ impl Technician {
         self.shown.insert(mac, (hold.code, now));
         let says = |word: &str| hold.cure.contains(word);
         let deeds = match hold.code {
-            HoldCode::NeedsRestart | HoldCode::NotAsking => {
+            HoldCode::WaitingOutside if says("factory-reset") => {
+                factory_reset(phone);
+                vec![Deed::AtThePhone]
+            }
+            HoldCode::NeedsRestart | HoldCode::NotAsking | HoldCode::WaitingOutside => {
                 phone.restart();
                 vec![Deed::AtThePhone]
             }
@@ -100,15 +104,9 @@ impl Technician {
                 vec![Deed::Roster]
             }
             HoldCode::Operator => vec![Deed::Operate(Act::Release)],
-            HoldCode::WaitingOutside if says("factory-reset") => {
-                factory_reset(phone);
-                vec![Deed::AtThePhone]
+            HoldCode::NotEligible | HoldCode::NoRoute | HoldCode::NotListed | HoldCode::ForeignDhcp => {
+                return Vec::new();
             }
-            HoldCode::NotEligible
-            | HoldCode::NoRoute
-            | HoldCode::NotListed
-            | HoldCode::WaitingOutside
-            | HoldCode::ForeignDhcp => return Vec::new(),
         };
         *hands += 1;
         deeds
