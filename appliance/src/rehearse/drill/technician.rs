@@ -11,8 +11,8 @@ use super::super::lineup::Player;
 use super::super::phone::{Doing, Phone};
 use crate::view::{HoldCode, PhoneView};
 
-/// From when a hold is shown to when somebody is there, on the phones' clock.
-const COMES: Duration = Duration::from_secs(90);
+/// From when a hold is shown to when somebody is there, on the phones' clock: longer than a phone takes to start and to ask.
+const COMES: Duration = Duration::from_secs(240);
 /// A phone that needs a hand more often goes round in circles.
 const HANDS: u32 = 24;
 
