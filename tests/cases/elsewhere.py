@@ -11,7 +11,7 @@ import lookalike
 import otherservers
 import wire
 from cases import case, expect, same
-from cases.migration import done_everywhere, explain, make_fleet
+from cases.migration import Technician, done_everywhere, explain, make_fleet
 from lookalike import E2M, ENTERPRISE_12, MPP_11
 from server import ADDRESS, NETWORK
 
@@ -50,10 +50,17 @@ def lacks(*kinds):
 
 
 def migrate(bench, server, phones, firmware, other, seconds=240, during=None):
-    """Phones walk from Enterprise to Multiplatform while `other` gives the leases."""
+    """Phones walk from Enterprise to Multiplatform while `other` gives the leases; those that nothing but a hand can
+    restart are unplugged when status asks for it."""
+    technician = Technician()
+
+    def meanwhile():
+        technician(server, phones_on)
+        if during:
+            during()
     with bench.fleet(phones, firmware) as phones_on:
         phones_on.power_on()
-        stranded = phones_on.wait(fleet.on_target(fleet.targets(MPP_11)), seconds, each=during)
+        stranded = phones_on.wait(fleet.on_target(fleet.targets(MPP_11)), seconds, each=meanwhile)
         try:
             explain(bench, server, phones_on, stranded)
         except AssertionError as error:
@@ -156,8 +163,8 @@ def appliance_away(bench):
         until = time.monotonic() + away
         macs = []
         while time.monotonic() < until or len(macs) < 20:
-            number = 0x901 + len(macs)
-            macs.append(fleet.mac("8841", number))
+            # The pool has room for these.
+            macs.append(fleet.mac("8841", 0x901 + len(macs) % 100))
             ack = lease(client, fleet.colons(macs[-1]), enterprise, ENTERPRISE_LIST)
             same("answer while the appliance is away", steering(ack), TO_ADDRESS)
             same("answer by the verdict that is known", steering(lease(client, mac, None, [1, 3])), TO_URL)
