@@ -49,10 +49,10 @@ def lacks(*kinds):
     return bool(missing)
 
 
-def migrate(bench, server, phones, firmware, other, seconds=240, during=None):
+def migrate(bench, server, phones, firmware, other, seconds=240, during=None, patience=0):
     """Phones walk from Enterprise to Multiplatform while `other` gives the leases; those that nothing but a hand can
     restart are unplugged when status asks for it."""
-    technician = Technician()
+    technician = Technician(patience)
 
     def meanwhile():
         technician(server, phones_on)
@@ -311,7 +311,8 @@ def told_of(bench, server, client, other, mac):
     address = lease(client, fleet.colons(mac), b"Cisco Systems, Inc. IP Phone CP-8841", ENTERPRISE_LIST).yiaddr
     with open(os.path.join(server.state, "roster.csv"), "w") as file:
         file.write(f"mac,model\n{mac},8841\n")
-    client.ip("address", "replace", f"{address}/24", "dev", client.interface)
+    client.ip("address", "flush", "dev", client.interface)
+    client.ip("address", "add", f"{address}/24", "dev", client.interface)
 
     def is_known():
         # The name tells nothing, nor does the Ethernet address of this machine: only the lease does.
@@ -357,4 +358,6 @@ def by_neighbors(bench):
     host = bench.switch.host("other", address=f"{OTHER}/24")
     conf = f'include "{exported(bench, server, "isc-dhcpd", "transload-dhcpd.conf")}";'
     with otherservers.Dhcpd(host, os.path.join(bench.folder, "dhcpd"), OTHER, conf) as other:
-        migrate(bench, server, phones, firmware, other)
+        # Nothing tells of a lease here: a phone that reads its configuration again within 90 s counts as one that had
+        # not got it, and not as one that has started.
+        migrate(bench, server, phones, firmware, other, seconds=600, patience=95)

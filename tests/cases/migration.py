@@ -44,20 +44,23 @@ def walk(bench, phones, firmware, direction, target, seconds=None, during=None, 
 
 
 class Technician:
-    """Somebody who unplugs, and plugs in again, the phones that status asks to restart, and does nothing else."""
+    """Somebody who unplugs, and plugs in again, the phones that status asks to restart, and does nothing else; so many
+    seconds after it is asked for."""
 
-    def __init__(self):
+    def __init__(self, patience=0):
+        self.patience = patience
         self.next_time = {}
         self.helped = set()
 
     def __call__(self, server, phones_on):
         for mac, shown in server.status().items():
             # Not twice in a row: the request stands until the phone has started.
+            now = time.monotonic()
             if (shown["hold"] or {}).get("code") == "needs-restart" \
-                    and time.monotonic() > self.next_time.get(mac, 0):
+                    and now >= self.next_time.setdefault(mac, now + self.patience):
                 phones_on.power_cycle(mac)
                 self.helped.add(mac)
-                self.next_time[mac] = time.monotonic() + 6
+                self.next_time[mac] = now + max(self.patience, 6)
 
 
 def explain(bench, server, phones_on, stranded):
