@@ -63,6 +63,12 @@ class Technician:
                 self.next_time[mac] = now + max(self.patience, 6)
 
 
+def helped_with_cause(technician, phones):
+    """Only a phone that nothing but silence can confirm a load of may need a hand."""
+    closed = {phone["mac"] for phone in phones if phone["default_only"] or phone["page"] == "off"}
+    same("phones that needed a hand, without cause", sorted(technician.helped - closed), [])
+
+
 def explain(bench, server, phones_on, stranded):
     """Fail with the story of what did not arrive, the phones' side and the server's."""
     problems = phones_on.problems()
@@ -103,8 +109,7 @@ def walk_confirmed(bench, phones, firmware, target):
     a hand for that, and then only where it does not register either."""
     technician = Technician()
     walk(bench, phones, firmware, "e2m", target, during=technician)
-    closed = {phone["mac"] for phone in phones if phone["default_only"] or phone["page"] == "off"}
-    same("phones that needed a hand, without cause", sorted(technician.helped - closed), [])
+    helped_with_cause(technician, phones)
 
 
 @case("migration: E2M by 12.5 and the transition load")

@@ -11,14 +11,15 @@ import wire
 from cases import case, expect, same
 from cases.holds import held, library, stayed
 from cases.leases import obtain
-from cases.migration import OLD, done_everywhere, explain, make_fleet
+from cases.migration import OLD, Technician, done_everywhere, explain, helped_with_cause, make_fleet
 from cases.transfers import BIG, big_library, customer, digest
 from lookalike import E2M, ENTERPRISE_12, M2E, MPP_11, MPP_12
 from server import ADDRESS
 
 
 def outage(bench, direction, starts, target, versions):
-    """The switch forwards nothing for a while, twice, with transfers under way; then all go on by themselves."""
+    """The switch forwards nothing for a while, twice, with transfers under way; then all go on by themselves, but for those
+    that nothing but a hand can restart."""
     sizes = {f"rootfs{f}.{v}.sbn": 3_000_000 for v in versions
              for f in ("78xx", "2.78xx", "88xx", "288xx", "388xx", "8845_65", "8832", "28832", "7832")}
     firmware = bench.firmware(f"kill-{direction}", lookalike.FAMILIES, versions, sizes=sizes)
@@ -32,8 +33,10 @@ def outage(bench, direction, starts, target, versions):
             # Longer than a phone waits for the next byte, so its transfers break.
             time.sleep(14)
             bench.switch.forward(True)
-        stranded = phones_on.wait(fleet.on_target(fleet.targets(target)), 150)
+        technician = Technician()
+        stranded = phones_on.wait(fleet.on_target(fleet.targets(target)), 150, each=lambda: technician(server, phones_on))
         explain(bench, server, phones_on, stranded)
+        helped_with_cause(technician, phones)
         done_everywhere(bench, server, phones_on, target, 60)
         same("addresses held by two phones", phones_on.doubled(), {})
 
