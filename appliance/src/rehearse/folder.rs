@@ -122,11 +122,7 @@ impl Folder {
     }
 
     fn licenses(&self, direction: Direction) -> PathBuf {
-        let name = match direction {
-            Direction::E2m => "e2m",
-            Direction::M2e => "m2e",
-        };
-        self.path().join("licenses").join(name)
+        self.path().join("licenses").join(direction.to_string())
     }
 }
 

@@ -192,8 +192,7 @@ fn component_head(family: &str, name: &str, size: u64) -> Vec<u8> {
 
 /// The bytes of a look-alike license: for one phone and one direction.
 pub fn license(direction: Direction, mac: Mac) -> Vec<u8> {
-    let way = folder_of(direction);
-    format!("{LICENSE_HEAD}\nmac={mac}\ndirection={way}\n").into_bytes()
+    format!("{LICENSE_HEAD}\nmac={mac}\ndirection={direction}\n").into_bytes()
 }
 
 /// Whom a look-alike license is for; `None` for anything else, a real license too.
@@ -209,13 +208,6 @@ pub fn read_license(bytes: &[u8]) -> Option<(Direction, Mac)> {
     Some((direction, mac))
 }
 
-fn folder_of(direction: Direction) -> &'static str {
-    match direction {
-        Direction::E2m => "e2m",
-        Direction::M2e => "m2e",
-    }
-}
-
 /// Makes a state folder: firmware of every family in these versions, a license for each phone and direction, and
 /// the roster.
 pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[Owner]) -> io::Result<()> {
@@ -225,7 +217,7 @@ pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[Owner]) ->
         }
     }
     for direction in [Direction::E2m, Direction::M2e] {
-        let licenses = folder.join("licenses").join(folder_of(direction));
+        let licenses = folder.join("licenses").join(direction.to_string());
         fs::create_dir_all(&licenses)?;
         for owner in owners {
             fs::write(licenses.join(format!("{}.lic", owner.mac)), license(direction, owner.mac))?;

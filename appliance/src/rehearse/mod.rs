@@ -194,7 +194,11 @@ fn tell(performance: &Performance, json: bool) -> Result<usize, Failure> {
         wrong += 1;
         eprintln!("What {} {} did:\n{}", phone.spec.mac, phone.spec.model, phone.journal);
     }
-    std::io::stdout().write_all(text.as_bytes()).map(|()| wrong).map_err(|error| {
+    say(&text).map(|()| wrong)
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| {
         Failure::new(Exit::Act, format!("cannot write to standard output: {error}"), "give it a place to go")
     })
 }

@@ -67,11 +67,11 @@ pub(super) fn claims<'a>(
         let at = from + wait;
         // A Multiplatform phone that has its profile comes back for it every minute: one that is told again and again
         // has not missed it each time, and one that does not come back is not there.
-        let (told, there) = match offer.side {
+        let (told, came_back) = match offer.side {
             Side::Enterprise => (true, None),
             Side::Multiplatform => (offer.again >= 2, Some(offer.latest())),
         };
-        let heard = [offer.closed, offer.unwatched, there].into_iter().flatten().fold(now, Time::min);
+        let heard = [offer.closed, offer.unwatched, came_back].into_iter().flatten().fold(now, Time::min);
         if heard >= at && told {
             let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
             let last = journey.rounds.iter().rev().find(before);

@@ -165,14 +165,10 @@ pub fn obstacle(
 }
 
 pub(super) fn no_license(mac: Mac, direction: Direction) -> Hold {
-    let folder = match direction {
-        Direction::E2m => "e2m",
-        Direction::M2e => "m2e",
-    };
     Hold::new(
         HoldCode::NoLicense,
-        format!("no {folder} license for {mac} is at hand"),
-        format!("get its license and import it, or put it at licenses/{folder}/{mac}.lic"),
+        format!("no {direction} license for {mac} is at hand"),
+        format!("get its license and import it, or put it at licenses/{direction}/{mac}.lic"),
     )
 }
 

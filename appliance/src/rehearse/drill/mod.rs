@@ -7,17 +7,15 @@ mod bench;
 mod run;
 mod technician;
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 use tokio::task::JoinSet;
-use transload_provision::load::Direction;
 use transload_provision::settings::UnknownVid;
 
 use super::folder::Folder;
-use super::{no_folder, scenarios};
+use super::{no_folder, say, scenarios};
 use crate::cli::RehearseArgs;
 use crate::config::{Config, Scenario};
 use crate::error::{Exit, Failure};
@@ -131,9 +129,7 @@ fn finish(drilled: &[Drilled], seed: u64, count: u32, began: Instant, json: bool
             told.seconds
         )
     };
-    writeln!(std::io::stdout(), "{text}").map_err(|error| {
-        Failure::new(Exit::Act, format!("cannot write to standard output: {error}"), "give it a place to go")
-    })?;
+    say(&(text + "\n"))?;
     match drilled.iter().find(|one| !one.failures.is_empty()) {
         None => Ok(()),
         Some(first) => Err(Failure::new(
@@ -144,13 +140,5 @@ fn finish(drilled: &[Drilled], seed: u64, count: u32, began: Instant, json: bool
                 first.seed
             ),
         )),
-    }
-}
-
-/// The folder name of a direction's licenses.
-fn direction_name(direction: Direction) -> &'static str {
-    match direction {
-        Direction::E2m => "e2m",
-        Direction::M2e => "m2e",
     }
 }

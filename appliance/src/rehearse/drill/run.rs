@@ -16,7 +16,6 @@ use super::super::phone::{Phone, Weather};
 use super::super::{lookalike, loopback, no_folder, outcome};
 use super::accidents::{self, Accident};
 use super::bench::Bench;
-use super::direction_name;
 use super::technician::{Deed, Technician};
 use crate::config::{Config, Scenario};
 use crate::error::Failure;
@@ -322,7 +321,7 @@ impl Run {
             let view = self.views.get(&mac);
             let mut wrong = outcome::judge(player, &state, view, direction, reachable);
             if !has_license {
-                wrong.push(format!("its {} license is lost", direction_name(direction)));
+                wrong.push(format!("its {direction} license is lost"));
             }
             if self.technician.given_up.contains(&mac) {
                 wrong.push("it needed a hand again and again".to_owned());

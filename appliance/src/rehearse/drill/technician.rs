@@ -122,11 +122,5 @@ impl Technician {
 
 /// What the user's menu does: firmware stays.
 fn factory_reset(phone: &mut Phone) {
-    phone.mend(|_, memory| {
-        memory.parameters.clear();
-        memory.authorized = None;
-        memory.licensed_from = None;
-        memory.failed_upgrade = None;
-        memory.redirected = false;
-    });
+    phone.mend(|_, memory| memory.forget_settings());
 }

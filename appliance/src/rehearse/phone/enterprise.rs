@@ -6,7 +6,7 @@ use std::time::Duration;
 use transload_provision::load::LoadName;
 
 use super::dhcp::Lease;
-use super::firmware::{Source, Trouble};
+use super::firmware::Source;
 use super::journal::Answer;
 use super::network::Network;
 use super::registration::{self, Told};
@@ -121,12 +121,7 @@ async fn obey(
     }
     match life.fetch_load(network, own.as_ref().unwrap_or(source), &load).await {
         Ok(()) => return Some(End::Install(load)),
-        Err(Trouble::Missing(name)) if life.was_withdrawn(&name) => {
-            life.note(format!("told to run {load}: {name} was withdrawn"));
-        }
-        Err(Trouble::Missing(name)) => life.spoiled(format!("told to run {load}: {name} is not there")),
-        Err(Trouble::Damaged(what)) => life.spoiled(format!("told to run {load}: {what}")),
-        Err(Trouble::Broken(what)) => life.note(what),
+        Err(trouble) => life.stays_without(&load, trouble),
     }
     wait_to_ask_again(life).await;
     Some(End::Restart)

@@ -40,6 +40,7 @@ pub use spec::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
 pub use weather::Weather;
 
 use dhcp::{Client, Hello};
+use firmware::Trouble;
 use network::Network;
 
 /// What a phone keeps when its plug is pulled.
@@ -67,6 +68,17 @@ pub struct Memory {
     pub page_open: bool,
     /// Components it has written.
     pub components: BTreeSet<String>,
+}
+
+impl Memory {
+    /// What a factory reset forgets; firmware stays.
+    pub fn forget_settings(&mut self) {
+        self.parameters.clear();
+        self.authorized = None;
+        self.licensed_from = None;
+        self.failed_upgrade = None;
+        self.redirected = false;
+    }
 }
 
 /// What a phone is doing.
@@ -290,11 +302,7 @@ impl Life {
                 memory.license_due = to.side() == Side::Multiplatform && !truth::is_transition(to);
                 memory.inactive = None;
                 memory.lease = None;
-                memory.parameters.clear();
-                memory.authorized = None;
-                memory.licensed_from = None;
-                memory.failed_upgrade = None;
-                memory.redirected = false;
+                memory.forget_settings();
                 memory.page_open = to.side() == Side::Multiplatform;
                 self.journal.add(Event::FactoryReset);
             }
@@ -317,14 +325,19 @@ impl Life {
         self.journal.add(Event::Noted(what));
     }
 
-    /// The list of a load is refused to phones that must not have it any more.
-    fn was_withdrawn(&self, name: &str) -> bool {
-        self.spec.quirks.weather.is_stirred() && name.strip_suffix(".loads").is_some()
-    }
-
-    /// A load that the phone cannot use, and that it should not have been told of.
-    fn spoiled(&self, what: String) {
-        if self.spec.quirks.weather.is_spoiled() { self.note(what) } else { self.fail(what) }
+    /// A load that it was told of and cannot use: that should not have been, unless a drill made it so.
+    fn stays_without(&self, load: &LoadName, trouble: Trouble) {
+        let weather = &self.spec.quirks.weather;
+        let what = match trouble {
+            Trouble::Broken(what) => return self.note(what),
+            // The list of a load is refused to phones that must not have it any more.
+            Trouble::Missing(name) if weather.is_stirred() && name.strip_suffix(".loads").is_some() => {
+                return self.note(format!("told to run {load}: {name} was withdrawn"));
+            }
+            Trouble::Missing(name) => format!("told to run {load}: {name} is not there"),
+            Trouble::Damaged(what) => format!("told to run {load}: {what}"),
+        };
+        if weather.is_spoiled() { self.note(what) } else { self.fail(what) }
     }
 
     /// Records what a real phone would have been harmed or stranded by, once.

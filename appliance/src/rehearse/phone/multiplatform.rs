@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 use transload_provision::load::{Direction, LoadName, Side};
 
 use super::dhcp::Lease;
-use super::firmware::{Source, Trouble, hold};
+use super::firmware::{Source, hold};
 use super::journal::{Answer, Event};
 use super::network::{Network, Url};
 use super::{Doing, End, Life, rules, truth, xml};
@@ -307,12 +307,7 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
     }
     match life.fetch_load(network, &Source::Beside(url), &load).await {
         Ok(()) => return Upgraded::Yes(load),
-        Err(Trouble::Missing(name)) if life.was_withdrawn(&name) => {
-            life.note(format!("told to run {load}: {name} was withdrawn"));
-        }
-        Err(Trouble::Missing(name)) => life.spoiled(format!("told to run {load}: {name} is not there")),
-        Err(Trouble::Damaged(what)) => life.spoiled(format!("told to run {load}: {what}")),
-        Err(Trouble::Broken(what)) => life.note(what),
+        Err(trouble) => life.stays_without(&load, trouble),
     }
     give_up()
 }
