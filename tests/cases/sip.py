@@ -135,9 +135,12 @@ def flood(bench):
             for transport in ("u1", "t1"):
                 # Within what one address may say, all is answered; far beyond it, only not all.
                 for rate, of, all_answered in ((5, 60, True), (2000, 6000, False)):
+                    # A flooded sipp may hang past its own limit, on a connection that was closed to it.
+                    seconds = 20 if all_answered else 6
                     done = caller.run(
+                        "timeout", "-s", "KILL", seconds + 20,
                         "sipp", "-sf", scenario, "-t", transport, "-r", rate, "-m", of, "-i", f"{NETWORK}.21", "-nostdin",
-                        "-timeout", 20 if all_answered else 6, "-timeout_error", "-max_retrans", "2", f"{ADDRESS}:5060", cwd=bench.folder)
+                        "-timeout", seconds, "-timeout_error", "-max_retrans", "2", f"{ADDRESS}:5060", cwd=bench.folder)
                     calls += of
                     if all_answered:
                         expect(done.returncode == 0, f"sipp {transport}, exit {done.returncode}: {done.stdout[-1500:].decode()}")
