@@ -161,7 +161,8 @@ async fn tell(
                 (heard, confirmed) = (lines, Instant::now());
                 words.push(Word::Heard { lines });
             }
-            let (verdicts, reached) = bench.words_since(version);
+            let behind = || io::Error::other("it has fallen behind, and begins anew");
+            let (verdicts, reached) = bench.words_since(version).ok_or_else(behind)?;
             let more = !verdicts.is_empty();
             words.extend(verdicts);
             version = reached;

@@ -1,6 +1,6 @@
 //! What another DHCP server tells of its clients, and the verdicts on phones that it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -16,12 +16,19 @@ use crate::neighbors;
 
 /// Verdicts handed out while the lock is held.
 const AT_ONCE: usize = 128;
+/// Phones of which it is remembered that they were forgotten.
+const FORGOTTEN_KEPT: usize = 8192;
 
 /// What has been said of each phone, for servers that ask later.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     /// By phone, with the version; `None` where it is known no more.
     said: BTreeMap<Mac, (u64, Option<Verdict>)>,
+    /// The phones by the version of what was said last.
+    order: BTreeMap<u64, Mac>,
+    /// Versions by which phones were forgotten, and up to which one that is not remembered any more.
+    forgotten: VecDeque<u64>,
+    complete_since: u64,
     latest: u64,
     /// Tells the latest version to whoever waits; none where there is no feed.
     news: Option<watch::Sender<u64>>,
@@ -32,10 +39,39 @@ impl Verdicts {
         // Versions go on growing when the bench starts anew, as its clock does.
         self.latest = now.0.max(self.latest + 1);
         let version = self.latest;
-        self.said.insert(mac, (version, verdict.map(|verdict| Verdict { version, ..verdict })));
+        if verdict.is_none() {
+            self.forgotten.push_back(version);
+        }
+        if let Some((earlier, _)) =
+            self.said.insert(mac, (version, verdict.map(|verdict| Verdict { version, ..verdict })))
+        {
+            self.order.remove(&earlier);
+        }
+        self.order.insert(version, mac);
+        while self.forgotten.len() > FORGOTTEN_KEPT {
+            let Some(version) = self.forgotten.pop_front() else { break };
+            self.complete_since = version;
+            // Unless it has become known again.
+            if let Some(mac) = self.order.remove(&version) {
+                self.said.remove(&mac);
+            }
+        }
         if let Some(news) = &self.news {
             news.send_replace(version);
         }
+    }
+
+    fn since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+        if version > 0 && version < self.complete_since {
+            return None;
+        }
+        let newer = || self.order.range(version + 1..).take(AT_ONCE);
+        let word = |(version, mac): (&u64, &Mac)| match self.said.get(mac) {
+            Some((_, Some(verdict))) => Word::Verdict(verdict.clone()),
+            _ => Word::Forget { mac: *mac, version: *version },
+        };
+        let reached = newer().last().map_or(version, |(version, _)| *version);
+        Some((newer().map(word).collect(), reached))
     }
 }
 
@@ -82,24 +118,10 @@ impl Bench {
         }
     }
 
-    /// What is to be said to whoever knows all up to a version, in order, at most a bunch; then the version reached.
-    pub fn words_since(&self, version: u64) -> (Vec<Word>, u64) {
-        let state = self.state();
-        let mut newer: Vec<_> = state
-            .verdicts
-            .said
-            .iter()
-            .filter(|(_, (at, _))| *at > version)
-            .map(|(mac, said)| (said.0, *mac))
-            .collect();
-        newer.sort_unstable();
-        newer.truncate(AT_ONCE);
-        let reached = newer.last().map_or(version, |(at, _)| *at);
-        let word = |&(version, mac): &(u64, Mac)| match state.verdicts.said.get(&mac) {
-            Some((_, Some(verdict))) => Word::Verdict(verdict.clone()),
-            _ => Word::Forget { mac, version },
-        };
-        (newer.iter().map(word).collect(), reached)
+    /// What is to be said to whoever knows all up to a version, 0 for nothing, in order, at most a bunch; then the version
+    /// reached. `None` to whoever has fallen so far behind that it has to begin anew.
+    pub fn words_since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+        self.state().verdicts.since(version)
     }
 
     /// Takes in what another DHCP server tells.
@@ -176,4 +198,69 @@ fn judge(state: &State, now: Time, mac: Mac) -> Verdict {
         journey.observe(&Observation { at: now, fact });
         steer(state, mac, &assess_as(state, now, mac, &journey))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use transload_provision::client::Persona;
+    use transload_provision::options::Site;
+
+    use super::*;
+
+    /// A server that reads: the phones that it knows, and how far it is.
+    #[derive(Default)]
+    struct Reader(BTreeSet<Mac>, u64);
+
+    impl Reader {
+        /// `None` where it has to begin anew.
+        fn read(&mut self, verdicts: &Verdicts) -> Option<Vec<Mac>> {
+            loop {
+                let (words, reached) = verdicts.since(self.1)?;
+                if words.is_empty() {
+                    return Some(self.0.iter().copied().collect());
+                }
+                self.1 = reached;
+                for word in words {
+                    match word {
+                        Word::Verdict(verdict) => _ = self.0.insert(verdict.mac),
+                        Word::Forget { mac, .. } => _ = self.0.remove(&mac),
+                        _ => panic!("{word:?}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn however_many_phones_come_and_go_a_server_knows_those_that_are_there_or_begins_anew() {
+        let mac = |number: u32| Mac([&[0xc4, 0xb9], &number.to_be_bytes()[..]].concat().try_into().unwrap());
+        let say = |verdicts: &mut Verdicts, number, known: bool| {
+            let verdict = Verdict::new(mac(number), 0, |_| Site::default().steer(Persona::Enterprise, false));
+            verdicts.say(mac(number), Time(0), known.then_some(verdict));
+        };
+        let (mut verdicts, mut reader) = (Verdicts::default(), Reader::default());
+        let strangers = FORGOTTEN_KEPT as u32 + 100;
+        say(&mut verdicts, 0, true);
+        for number in 1..=strangers {
+            say(&mut verdicts, number, true);
+            if number == 1 {
+                assert_eq!(reader.read(&verdicts), Some(vec![mac(0), mac(1)]));
+            }
+            say(&mut verdicts, number, false);
+        }
+        assert_eq!(reader.read(&verdicts), None, "it would not hear that the second phone was forgotten");
+        let mut reader = Reader::default();
+        assert_eq!(reader.read(&verdicts), Some(vec![mac(0)]));
+        // One that comes back is known, however many are forgotten after it.
+        say(&mut verdicts, strangers, true);
+        for number in 1..=strangers {
+            say(&mut verdicts, 1 + number % 100, true);
+            say(&mut verdicts, 1 + number % 100, false);
+            assert_eq!(reader.read(&verdicts), Some(vec![mac(0), mac(strangers)]));
+        }
+        assert_eq!(verdicts.said.len(), verdicts.order.len());
+        assert!(verdicts.said.len() <= FORGOTTEN_KEPT + 2, "{} phones", verdicts.said.len());
+    }
 }

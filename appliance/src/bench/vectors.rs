@@ -81,7 +81,7 @@ async fn another_servers_lease_tells_who_asks_until_it_ends_and_verdicts_follow_
     assert_eq!((holds(0), holds(59), holds(61)), (Some(mac), Some(mac), None));
     assert_eq!(bench.phone(mac).unwrap().phone.address, Some(at));
     bench.errands().await;
-    let (words, version) = bench.words_since(0);
+    let (words, version) = bench.words_since(0).unwrap();
     let [Word::Verdict(verdict)] = words.as_slice() else { panic!("{words:?}") };
     assert_eq!((verdict.mac, verdict.version, *news.borrow()), (mac, version, version));
     assert_eq!(verdict.unchanged.persona, Persona::Multiplatform);
@@ -90,7 +90,7 @@ async fn another_servers_lease_tells_who_asks_until_it_ends_and_verdicts_follow_
     bench
         .feed_event(event(r#"{"event":"lease","mac":"C4B9CD010203","address":"10.23.45.101","boot":false}"#));
     bench.errands().await;
-    assert_eq!(bench.words_since(version), (Vec::new(), version));
+    assert_eq!(bench.words_since(version), Some((Vec::new(), version)));
     bench.feed_event(event(r#"{"event":"free","mac":"C4B9CD0102FF","address":"10.23.45.101"}"#));
     assert_eq!(holds(0), Some(mac), "another's word does not take it");
     bench.feed_event(event(r#"{"event":"free","mac":"C4B9CD010203","address":"10.23.45.101"}"#));
