@@ -151,15 +151,14 @@ pub fn is_cisco_oui(oui: [u8; 3]) -> bool {
 
 /// The model in `8851`, `8851NR-3PCC`, `SPA504G`, `ATA191-MPP`, and whether it runs MPP.
 fn product(text: &str) -> Option<(String, bool)> {
-    let upper = text.to_ascii_uppercase();
-    let (model, mpp) = match upper.strip_suffix("-3PCC").or_else(|| upper.strip_suffix("-MPP")) {
+    let (model, mpp) = match strip_end(text, "-3PCC").or_else(|| strip_end(text, "-MPP")) {
         Some(model) => (model, true),
-        None => (upper.as_str(), false),
+        None => (text, false),
     };
     let sound = (3..=12).contains(&model.len())
         && model.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && model.bytes().any(|byte| byte.is_ascii_digit());
-    sound.then(|| (model.to_owned(), mpp))
+    sound.then(|| (model.to_ascii_uppercase(), mpp))
 }
 
 /// The model at the start of `8851-3PCC`, `8832-K9`, `8841=`.
@@ -188,6 +187,12 @@ fn is_ours(model: &str) -> bool {
 fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// What comes before an end, whatever its letter case.
+fn strip_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
+    rest.eq_ignore_ascii_case(end).then_some(head)
 }
 
 #[cfg(test)]

@@ -35,7 +35,9 @@ impl Mac {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        let text = self.0.map(|octet| [octet >> 4, octet & 15].map(|digit| DIGITS[usize::from(digit)]));
+        f.write_str(std::str::from_utf8(text.as_flattened()).unwrap_or_default())
     }
 }
 
@@ -56,20 +58,15 @@ impl FromStr for Mac {
             Some(prefix) if prefix.eq_ignore_ascii_case("SEP") => &trimmed[3..],
             _ => trimmed,
         };
-        let digits: Vec<u8> = bare
-            .bytes()
-            .filter(|byte| !matches!(byte, b':' | b'-' | b'.' | b' '))
-            .map(|byte| char::from(byte).to_digit(16).map(|digit| digit as u8))
-            .collect::<Option<_>>()
-            .ok_or_else(error)?;
         let mut mac = [0; 6];
-        if digits.len() != 12 {
-            return Err(error());
+        let mut digits = 0;
+        for byte in bare.bytes().filter(|byte| !matches!(byte, b':' | b'-' | b'.' | b' ')) {
+            let digit = char::from(byte).to_digit(16).ok_or_else(error)? as u8;
+            let octet = mac.get_mut(digits / 2).ok_or_else(error)?;
+            *octet = *octet << 4 | digit;
+            digits += 1;
         }
-        for (octet, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
-            *octet = pair[0] << 4 | pair[1];
-        }
-        Ok(Self(mac))
+        if digits == 12 { Ok(Self(mac)) } else { Err(error()) }
     }
 }
 

@@ -87,6 +87,11 @@ impl Shared {
         FileServer { address: found.map_or(Ipv4Addr::UNSPECIFIED, |(address, _)| *address), port: self.port }
     }
 
+    /// The appliance, by each of its addresses.
+    pub fn servers(&self) -> impl Iterator<Item = FileServer> {
+        self.addresses.iter().map(|(address, _)| FileServer { address: *address, port: self.port })
+    }
+
     /// The user's class of a client.
     pub fn class(&self, vendor_class: Option<&[u8]>, mac: Mac) -> Option<&ClassRule> {
         find_class(&self.classes, vendor_class, mac.oui())
