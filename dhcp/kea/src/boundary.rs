@@ -20,7 +20,6 @@ pub struct Bytes {
 #[repr(C)]
 pub struct Question {
     mac: [u8; 6],
-    _query: u8,
     response: u8,
     boot: u8,
     address: u32,
@@ -154,9 +153,11 @@ pub unsafe extern "C" fn transload_answer(question: *const Question, answer: *mu
     contained((), || {
         // SAFETY: as the caller promises.
         let (question, answer) = unsafe { (&*question, &mut *answer) };
-        if let Some(told) = hook::running().and_then(|hook| hook.answer(&question.asker())) {
-            answer.fill(&told);
-        }
+        hook::running(|hook| {
+            if let Some(told) = hook.answer(&question.asker()) {
+                answer.fill(&told);
+            }
+        });
     });
 }
 
@@ -170,9 +171,7 @@ pub unsafe extern "C" fn transload_freed(mac: *const u8, address: u32) {
     contained((), || {
         // SAFETY: as the caller promises.
         let mac = Mac(unsafe { *mac.cast::<[u8; 6]>() });
-        if let Some(hook) = hook::running() {
-            hook.freed(mac, Ipv4Addr::from(address));
-        }
+        hook::running(|hook| hook.freed(mac, Ipv4Addr::from(address)));
     });
 }
 

@@ -1,5 +1,6 @@
 //! The hook while it is loaded: what it answers, and what it has to tell.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -8,10 +9,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use transload_provision::client::first_contact;
+use transload_provision::client::{Persona, first_contact};
+use transload_provision::documents::FileServer;
 use transload_provision::feed::Verdict;
 use transload_provision::mac::Mac;
-use transload_provision::options::{Resolved, answer, steers};
+use transload_provision::options::{Resolved, Steer, answer, steers};
 use transload_provision::shared::Shared;
 
 use crate::boundary::{Level, log};
@@ -48,7 +50,7 @@ pub struct Asker<'a> {
 }
 
 /// What to change in Kea's answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// The four options and `siaddr` are as told here, whatever Kea has for them.
     pub steers: bool,
@@ -65,25 +67,53 @@ pub struct Told {
 /// Something that happened, to be told to the appliance.
 #[derive(Debug)]
 pub enum Heard {
-    /// A client asked; it has the address where it was given one, for so many seconds.
-    Client {
-        /// Who.
-        mac: Mac,
-        /// It had just started.
-        boot: bool,
-        /// What it was given.
-        lease: Option<(Ipv4Addr, u32)>,
-        /// Option 60.
-        vendor_class: Option<Vec<u8>>,
-        /// Option 55.
-        request_list: Vec<u8>,
-        /// Option 61.
-        client_id: Option<Vec<u8>>,
-        /// When.
-        at: Instant,
-    },
+    /// A client asked.
+    Client(Seen),
     /// An address is free again.
     Freed(Mac, Ipv4Addr),
+}
+
+/// A client that asked; it has the address where it was given one, for so many seconds.
+#[derive(Debug)]
+pub struct Seen {
+    /// Who.
+    pub mac: Mac,
+    /// It had just started.
+    pub boot: bool,
+    /// What it was given.
+    pub lease: Option<(Ipv4Addr, u32)>,
+    /// By which options.
+    pub said: Said,
+    /// When.
+    pub at: Instant,
+}
+
+/// What a client said of itself, kept in one piece of memory.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Said {
+    octets: Box<[u8]>,
+    lengths: [Option<usize>; 3],
+}
+
+impl Said {
+    /// Options 60, 55 and 61.
+    pub fn of(asker: &Asker<'_>) -> Self {
+        let options = [asker.vendor_class, Some(asker.request_list), asker.client_id];
+        Self {
+            octets: options.map(Option::unwrap_or_default).concat().into_boxed_slice(),
+            lengths: options.map(|option| option.map(<[u8]>::len)),
+        }
+    }
+
+    /// They again.
+    pub fn options(&self) -> [Option<&[u8]>; 3] {
+        let mut rest = &*self.octets;
+        self.lengths.map(|length| {
+            let (option, behind) = rest.split_at_checked(length?)?;
+            rest = behind;
+            Some(option)
+        })
+    }
 }
 
 /// The verdicts, and when they were last known to be current.
@@ -95,9 +125,17 @@ pub struct Verdicts {
     pub as_of: Option<u64>,
 }
 
+/// What phones are told that no class of the user's sets apart, made up in advance.
+struct Usual {
+    server: FileServer,
+    steer: Steer,
+    told: Told,
+}
+
 /// The hook while it is loaded.
 pub struct Hook {
     shared: Shared,
+    usual: Vec<Usual>,
     /// What the appliance says of phones.
     pub verdicts: RwLock<Verdicts>,
     queue: Mutex<Queue<Arc<Heard>>>,
@@ -111,10 +149,10 @@ pub struct Hook {
 static RUNNING: RwLock<Option<(Arc<Hook>, Arc<Link>)>> = RwLock::new(None);
 static THREAD: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
 
-/// The hook, once it is loaded.
-pub fn running() -> Option<Arc<Hook>> {
+/// Asks the hook, while it is loaded.
+pub fn running<T>(ask: impl FnOnce(&Hook) -> T) -> Option<T> {
     let running = RUNNING.read().unwrap_or_else(PoisonError::into_inner);
-    running.as_ref().map(|(hook, _)| Arc::clone(hook))
+    running.as_ref().map(|(hook, _)| ask(hook))
 }
 
 /// Reads the configuration and the cached verdicts, and begins to talk to the appliance.
@@ -181,8 +219,10 @@ impl Hook {
             by_mac: cached.verdicts.into_iter().map(|verdict| (verdict.mac, verdict)).collect(),
             as_of: cached.as_of,
         };
+        let usual = usual(&shared);
         Self {
             shared,
+            usual,
             verdicts: RwLock::new(verdicts),
             queue: Mutex::new(Queue::new(EVENTS_KEPT)),
             news: Condvar::new(),
@@ -192,7 +232,7 @@ impl Hook {
     }
 
     /// Decides about an answer of Kea's, and remembers to tell of it; `None` where it is to stay as it is.
-    pub fn answer(&self, asker: &Asker<'_>) -> Option<Told> {
+    pub fn answer(&self, asker: &Asker<'_>) -> Option<Cow<'_, Told>> {
         let told = if matches!(asker.response, OFFER | ACK) { self.told(asker) } else { None };
         let given = asker.response == ACK && !asker.address.is_unspecified();
         if told.is_some() || given {
@@ -202,35 +242,38 @@ impl Hook {
     }
 
     /// The policy: the user's class, what is known of the phone, or what its message alone tells.
-    fn told(&self, asker: &Asker<'_>) -> Option<Told> {
+    fn told(&self, asker: &Asker<'_>) -> Option<Cow<'_, Told>> {
         let Asker { mac, vendor_class, request_list, boot, .. } = *asker;
         let server = self.shared.server(asker.address);
+        let class = self.shared.class(vendor_class, mac);
+        let phone = |steer: &Steer| {
+            let is_it = |usual: &&Usual| class.is_none() && usual.server == server && usual.steer == *steer;
+            match self.usual.iter().find(is_it) {
+                Some(usual) => Cow::Borrowed(&usual.told),
+                None => Cow::Owned(Told::of(answer(class, Some(&steer.options(server)), []), true)),
+            }
+        };
         let known = {
             let verdicts = self.verdicts.read().unwrap_or_else(PoisonError::into_inner);
             let verdict = verdicts.by_mac.get(&mac);
-            verdict.map(|verdict| verdict.steer(boot, vendor_class, request_list).options(server))
+            verdict.map(|verdict| phone(verdict.steer(boot, vendor_class, request_list)))
         };
-        let phone = known.or_else(|| {
-            let persona = first_contact(vendor_class, request_list, mac)?;
-            Some(self.shared.site.steer(persona, false).options(server))
-        });
-        let class = self.shared.class(vendor_class, mac);
-        if phone.is_none() && class.is_none() {
-            return None;
-        }
-        Some(Told::of(&answer(class, phone.as_ref(), []), phone.is_some()))
+        known
+            .or_else(|| {
+                let persona = first_contact(vendor_class, request_list, mac)?;
+                Some(phone(&self.shared.site.steer(persona, false)))
+            })
+            .or_else(|| class.map(|_| Cow::Owned(Told::of(answer(class, None, []), false))))
     }
 
     fn note(&self, asker: &Asker<'_>, given: bool) {
-        let heard = Heard::Client {
+        let heard = Heard::Client(Seen {
             mac: asker.mac,
             boot: asker.boot,
             lease: given.then_some((asker.address, asker.seconds)),
-            vendor_class: asker.vendor_class.map(<[u8]>::to_vec),
-            request_list: asker.request_list.to_vec(),
-            client_id: asker.client_id.map(<[u8]>::to_vec),
+            said: Said::of(asker),
             at: Instant::now(),
-        };
+        });
         self.queue().push(Arc::new(heard));
         // Whoever starts or gets an address may ask for files at once; the rest can wait.
         if (given || asker.boot) && self.asleep.swap(false, Ordering::SeqCst) {
@@ -267,10 +310,25 @@ impl Hook {
     }
 }
 
+fn usual(shared: &Shared) -> Vec<Usual> {
+    use Persona::{Enterprise, Multiplatform, Transition, Unknown};
+    let mut usual = Vec::new();
+    for server in shared.servers() {
+        for persona in [Enterprise, Transition, Multiplatform, Unknown] {
+            for finished in [false, true] {
+                let steer = shared.site.steer(persona, finished);
+                let told = Told::of(answer(None, Some(&steer.options(server)), []), true);
+                usual.push(Usual { server, steer, told });
+            }
+        }
+    }
+    usual
+}
+
 impl Told {
-    fn of(resolved: &Resolved<'_>, is_phone: bool) -> Self {
+    fn of(resolved: Resolved<'_>, is_phone: bool) -> Self {
         let options: Vec<_> =
-            resolved.options.iter().map(|option| (option.code, option.value.clone())).collect();
+            resolved.options.into_iter().map(|option| (option.code, option.value)).collect();
         Self {
             steers: is_phone || options.iter().any(|(code, _)| steers(*code)),
             next_server: resolved.next_server.map(|(address, _)| address),

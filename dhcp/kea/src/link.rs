@@ -1,19 +1,21 @@
 //! The feed's thread: it tells the appliance what Kea's threads have noted, and takes in its verdicts. No thread of
 //! Kea's ever waits for it.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use transload_provision::feed::{Client, Event, LINE, PROTOCOL, Word};
+use transload_provision::mac::Mac;
 
 use crate::boundary::{Level, log};
 use crate::cache;
-use crate::hook::{Heard, Hook, Verdicts};
+use crate::hook::{Heard, Hook, Seen, Verdicts};
 
 /// Between two tries to reach the appliance.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -26,10 +28,12 @@ const LINGER: Duration = Duration::from_millis(500);
 /// What comes close together is told together: an offer and its lease.
 const COLLECT: Duration = Duration::from_millis(2);
 /// Under load, when a round has brought so many events, they are collected for longer, and nobody is woken for each.
-const BUSY: u64 = 8;
-const COLLECT_BUSY: Duration = Duration::from_millis(20);
+const BUSY: usize = 8;
+const COLLECT_BUSY: Duration = Duration::from_millis(50);
 /// Events in one write.
-const BATCH: u64 = 256;
+const BATCH: usize = 512;
+/// An offer and its lease are no further apart.
+const TOGETHER: Duration = Duration::from_secs(1);
 /// An appliance that takes nothing for so long is gone.
 const STUCK: Duration = Duration::from_secs(5);
 
@@ -121,18 +125,18 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
             );
             line(&mut text, &mut lines, &Event::Dropped { count: dropped })?;
         }
-        let before = lines;
-        let last = lines + BATCH;
-        while lines < last {
-            let Some(heard) = hook.queue().send(lines + 1) else { break };
-            line(&mut text, &mut lines, &event(&heard))?;
+        let (next, end) = hook.queue().next(BATCH);
+        let now = Instant::now();
+        for (heard, boot) in worth_telling(&next) {
+            line(&mut text, &mut lines, &event(heard, boot, now))?;
         }
+        hook.queue().sent(end, lines);
         stream.write_all(&text)?;
         text.clear();
-        if lines == last {
+        if next.len() == BATCH {
             continue;
         }
-        if lines - before >= BUSY {
+        if next.len() >= BUSY {
             std::thread::sleep(COLLECT_BUSY);
             continue;
         }
@@ -156,29 +160,60 @@ fn line(text: &mut Vec<u8>, lines: &mut u64, event: &Event) -> std::io::Result<(
     Ok(())
 }
 
-fn event(heard: &Heard) -> Event {
-    match heard {
-        Heard::Freed(mac, address) => Event::Free { mac: *mac, address: *address },
-        Heard::Client { mac, boot, lease, vendor_class, request_list, client_id, at } => {
-            let hex = |id: &Vec<u8>| {
-                id.iter().fold(String::with_capacity(2 * id.len()), |mut text, octet| {
-                    _ = std::fmt::Write::write_fmt(&mut text, format_args!("{octet:02x}"));
-                    text
-                })
-            };
-            let client = Client {
-                mac: *mac,
-                vendor_class: vendor_class.as_ref().map(|text| String::from_utf8_lossy(text).into_owned()),
-                request_list: request_list.clone(),
-                client_id: client_id.as_ref().map(hex),
-                boot: Some(*boot),
-                ago: at.elapsed().as_millis() as u64,
-            };
-            match *lease {
-                Some((address, seconds)) => Event::Lease { client, address, seconds },
-                None => Event::Asked(client),
-            }
+/// What to send, and whether its client had just started. That a client asked goes without saying where it soon says the
+/// same again: an offer before its lease.
+fn worth_telling(heard: &[Arc<Heard>]) -> Vec<(&Heard, bool)> {
+    // From the last to the first, and where in there each client's latest is.
+    let mut told: Vec<(&Heard, bool)> = Vec::with_capacity(heard.len());
+    let mut latest: HashMap<Mac, usize> = HashMap::with_capacity(heard.len());
+    for heard in heard.iter().rev() {
+        let Heard::Client(seen) = &**heard else {
+            told.push((heard, false));
+            continue;
+        };
+        let later = latest.get(&seen.mac).and_then(|at| told.get_mut(*at));
+        if let Some((Heard::Client(later), boot)) = later
+            && seen.goes_without_saying(later)
+        {
+            *boot |= seen.boot;
+            continue;
         }
+        latest.insert(seen.mac, told.len());
+        told.push((heard, seen.boot));
+    }
+    told.reverse();
+    told
+}
+
+impl Seen {
+    fn goes_without_saying(&self, later: &Self) -> bool {
+        self.lease.is_none()
+            && later.at.saturating_duration_since(self.at) < TOGETHER
+            && self.said == later.said
+    }
+}
+
+fn event(heard: &Heard, boot: bool, now: Instant) -> Event {
+    let seen = match heard {
+        Heard::Freed(mac, address) => return Event::Free { mac: *mac, address: *address },
+        Heard::Client(seen) => seen,
+    };
+    let hex = |id: &[u8]| {
+        let digits = id.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    };
+    let [vendor_class, request_list, client_id] = seen.said.options();
+    let client = Client {
+        mac: seen.mac,
+        vendor_class: vendor_class.map(|text| String::from_utf8_lossy(text).into_owned()),
+        request_list: request_list.unwrap_or_default().to_vec(),
+        client_id: client_id.map(hex),
+        boot: Some(boot),
+        ago: now.saturating_duration_since(seen.at).as_millis() as u64,
+    };
+    match seen.lease {
+        Some((address, seconds)) => Event::Lease { client, address, seconds },
+        None => Event::Asked(client),
     }
 }
 
@@ -276,4 +311,73 @@ fn take_in(hook: &Hook, anew: &mut Option<Verdicts>, word: Word) -> bool {
         verdicts.as_of = Some(cache::now());
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::hook::{Asker, Said};
+
+    const LEASE: Option<(Ipv4Addr, u32)> = Some((Ipv4Addr::new(10, 23, 45, 101), 3600));
+
+    fn heard(phone: u8, boot: bool, class: &[u8], lease: Option<(Ipv4Addr, u32)>, at: Instant) -> Arc<Heard> {
+        let mac = Mac([0xc4, 0xb9, 0xcd, 0, 0, phone]);
+        let asker = Asker {
+            mac,
+            response: 5,
+            boot,
+            address: Ipv4Addr::UNSPECIFIED,
+            seconds: 0,
+            vendor_class: Some(class),
+            request_list: &[1, 150],
+            client_id: Some(&[1, 0xc4, 0xb9]),
+        };
+        Arc::new(Heard::Client(Seen { mac, boot, lease, said: Said::of(&asker), at }))
+    }
+
+    #[test]
+    fn an_offer_goes_without_saying_before_its_lease_and_nothing_else_does() {
+        let at = Instant::now();
+        let (soon, later) = (at + Duration::from_millis(5), at + TOGETHER);
+        let heard = [
+            heard(1, true, b"CP-8851", None, at),
+            heard(2, true, b"CP-8851", None, at),
+            heard(3, true, b"CP-8851", None, at),
+            Arc::new(Heard::Freed(Mac([0xc4, 0xb9, 0xcd, 0, 0, 1]), Ipv4Addr::new(10, 23, 45, 9))),
+            heard(1, false, b"CP-8851", LEASE, soon),
+            heard(3, false, b"CP-8851-3PCC", LEASE, soon),
+            heard(4, true, b"CP-8851", LEASE, soon),
+            heard(2, false, b"CP-8851", LEASE, later),
+            heard(4, false, b"CP-8851", LEASE, later),
+        ];
+        let told = worth_telling(&heard).into_iter().map(|(heard, boot)| match event(heard, boot, later) {
+            Event::Asked(client) => format!("{} asked, {:?}", client.mac, client.boot),
+            Event::Lease { client, .. } => format!("{} has a lease, {:?}", client.mac, client.boot),
+            other => serde_json::to_string(&other).unwrap(),
+        });
+        let expected = [
+            "C4B9CD000002 asked, Some(true)",
+            "C4B9CD000003 asked, Some(true)",
+            r#"{"event":"free","mac":"C4B9CD000001","address":"10.23.45.9"}"#,
+            "C4B9CD000001 has a lease, Some(true)",
+            "C4B9CD000003 has a lease, Some(false)",
+            "C4B9CD000004 has a lease, Some(true)",
+            "C4B9CD000002 has a lease, Some(false)",
+            "C4B9CD000004 has a lease, Some(false)",
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_message_is_told_with_all_it_said() {
+        let at = Instant::now();
+        let heard = heard(1, true, b"CP-8851-3PCC", LEASE, at);
+        let line = serde_json::to_string(&event(&heard, true, at + Duration::from_millis(7))).unwrap();
+        assert_eq!(
+            line,
+            r#"{"event":"lease","mac":"C4B9CD000001","vendor_class":"CP-8851-3PCC","request_list":[1,150],"client_id":"01c4b9","boot":true,"ago":7,"address":"10.23.45.101","seconds":3600}"#
+        );
+    }
 }

@@ -6,6 +6,9 @@
 #include <cc/data.h>
 #include <dhcp/dhcp4.h>
 #include <dhcp/option.h>
+#include <dhcp/option_int.h>
+#include <dhcp/option_int_array.h>
+#include <dhcp/option_string.h>
 #include <dhcp/pkt4.h>
 #include <dhcpsrv/lease.h>
 #include <exceptions/exceptions.h>
@@ -15,8 +18,11 @@
 #include <log/message_initializer.h>
 #include <process/daemon.h>
 
+#include <boost/make_shared.hpp>
+
 #include <cstdlib>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 using namespace isc::dhcp;
@@ -43,16 +49,51 @@ std::string text(LibraryHandle& handle, const char* name, const std::string& oth
     return value->stringValue();
 }
 
-std::vector<uint8_t> content(const Pkt4Ptr& packet, uint16_t code, bool& present) {
-    OptionPtr option = packet->getOption(code);
-    present = static_cast<bool>(option);
-    return present ? option->toBinary() : std::vector<uint8_t>();
+const std::vector<uint8_t>& held(const Option& option) {
+    return option.getData();
 }
 
-Bytes bytes(const std::vector<uint8_t>& data, bool present) {
+const std::vector<uint8_t>& held(const OptionUint8Array& option) {
+    return option.getValues();
+}
+
+// Not by getOption(), which copies each option that a callout looks at.
+const Option* find(const Pkt4Ptr& packet, uint16_t code) {
+    const OptionCollection::const_iterator found = packet->options_.find(code);
+    return found == packet->options_.end() ? NULL : found->second.get();
+}
+
+// An option's content: where Kea holds it, if the option is of the usual kind, or put together in `made`.
+template <typename Usual>
+Bytes content(const Pkt4Ptr& packet, uint16_t code, std::vector<uint8_t>& made) {
     static const uint8_t none = 0;
-    Bytes bytes = { present ? (data.empty() ? &none : data.data()) : NULL, data.size() };
+    const Option* option = find(packet, code);
+    if (!option) {
+        return Bytes();
+    }
+    const std::vector<uint8_t>* data = &made;
+    if (typeid(*option) == typeid(Usual)) {
+        data = &held(static_cast<const Usual&>(*option));
+    } else {
+        made = option->toBinary();
+    }
+    const Bytes bytes = { data->empty() ? &none : data->data(), data->size() };
     return bytes;
+}
+
+uint32_t lease_seconds(const Pkt4Ptr& response) {
+    const Option* option = find(response, 51);
+    if (!option) {
+        return 0;
+    }
+    if (typeid(*option) == typeid(OptionUint32)) {
+        return static_cast<const OptionUint32*>(option)->getValue();
+    }
+    uint32_t seconds = 0;
+    for (uint8_t octet : option->toBinary()) {
+        seconds = seconds << 8 | octet;
+    }
+    return seconds;
 }
 
 bool mac_of(const HWAddrPtr& address, uint8_t* mac) {
@@ -65,25 +106,24 @@ bool mac_of(const HWAddrPtr& address, uint8_t* mac) {
 
 // DISCOVER, or REQUEST in INIT-REBOOT (RFC 2131 §4.3.2).
 bool boots(const Pkt4Ptr& query) {
-    return query->getType() == DHCPDISCOVER ||
-        (query->getType() == DHCPREQUEST && query->getCiaddr().isV4Zero() && !query->getOption(54) &&
-         query->getOption(50));
+    const uint8_t type = query->getType();
+    return type == DHCPDISCOVER ||
+        (type == DHCPREQUEST && query->getCiaddr().isV4Zero() && !find(query, 54) && find(query, 50));
 }
 
 void apply(const Answer& answer, const Pkt4Ptr& response) {
     if (answer.steers) {
         for (uint16_t code : STEERING) {
-            while (response->delOption(code)) {
-            }
+            response->options_.erase(code);
         }
         response->setSiaddr(IOAddress(uint32_t(0)));
     }
     for (int i = 0; i < answer.count; ++i) {
         const DhcpOption& told = answer.options[i];
-        std::vector<uint8_t> value(told.value, told.value + told.length);
-        while (response->delOption(told.code)) {
-        }
-        response->addOption(OptionPtr(new isc::dhcp::Option(isc::dhcp::Option::V4, told.code, value)));
+        OptionPtr option = boost::make_shared<Option>(Option::V4, told.code);
+        option->setData(told.value, told.value + told.length);
+        response->options_.erase(told.code);
+        response->addOption(option);
     }
     if (answer.has_siaddr) {
         response->setSiaddr(IOAddress(answer.siaddr));
@@ -147,23 +187,14 @@ int shim_pkt4_send(void* raw) {
         if (!query || !response || !mac_of(query->getHWAddr(), question.mac)) {
             return 0;
         }
-        question.query = query->getType();
         question.response = response->getType();
         question.boot = boots(query);
         question.address = response->getYiaddr().toUint32();
-        if (response->getOption(51)) {
-            const std::vector<uint8_t> seconds = response->getOption(51)->toBinary();
-            for (uint8_t octet : seconds) {
-                question.seconds = question.seconds << 8 | octet;
-            }
-        }
-        bool has_class, has_list, has_id;
-        const std::vector<uint8_t> vendor_class = content(query, 60, has_class);
-        const std::vector<uint8_t> request_list = content(query, 55, has_list);
-        const std::vector<uint8_t> client_id = content(query, 61, has_id);
-        question.vendor_class = bytes(vendor_class, has_class);
-        question.request_list = bytes(request_list, has_list);
-        question.client_id = bytes(client_id, has_id);
+        question.seconds = lease_seconds(response);
+        std::vector<uint8_t> made[3];
+        question.vendor_class = content<OptionString>(query, 60, made[0]);
+        question.request_list = content<OptionUint8Array>(query, 55, made[1]);
+        question.client_id = content<Option>(query, 61, made[2]);
         Answer answer;
         answer.steers = answer.has_siaddr = answer.count = answer.sname_length = answer.file_length = 0;
         transload_answer(&question, &answer);

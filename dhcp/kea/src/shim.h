@@ -13,8 +13,7 @@ struct Bytes {
 // A client's message that Kea is about to answer.
 struct Question {
     uint8_t mac[6];
-    uint8_t query;          // message types as in RFC 2132 §9.6
-    uint8_t response;
+    uint8_t response;       // its type, as in RFC 2132 §9.6
     uint8_t boot;
     uint32_t address;       // yiaddr; 0 where there is none
     uint32_t seconds;       // of the lease

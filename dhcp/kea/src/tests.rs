@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
 use serde::Deserialize;
@@ -54,7 +55,7 @@ fn phones_are_told_what_our_own_server_tells_them() {
         let class = sent
             .as_deref()
             .map(|sent| &sent[..sent.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1)]);
-        let told = hook.answer(&ask(vector.mac, class, &vector.requests));
+        let told = hook.answer(&ask(vector.mac, class, &vector.requests)).map(Cow::into_owned);
         assert_eq!(told.is_some(), vector.class.is_some(), "{}", vector.who);
         let options = told.map_or_else(Vec::new, |told| told.options);
         let expected: Vec<(u8, Vec<u8>)> =
@@ -71,8 +72,8 @@ fn a_class_of_the_users_counts_more_and_a_refusal_is_left_alone() {
     );
     let phone = Mac([0xc4, 0xb9, 0xcd, 1, 2, 3]);
     let told = hook.answer(&ask(phone, Some(b"CP-8851-3PCC"), &[160])).unwrap();
-    assert_eq!((told.steers, told.options), (true, vec![(160, b"http://10.9.9.9".to_vec())]));
-    let told = hook.answer(&ask(phone, Some(b"MSFT 5.0"), &[1])).unwrap();
+    assert_eq!((told.steers, &told.options), (true, &vec![(160, b"http://10.9.9.9".to_vec())]));
+    let told = hook.answer(&ask(phone, Some(b"MSFT 5.0"), &[1])).unwrap().into_owned();
     let kept = Told {
         steers: false,
         next_server: None,
