@@ -5,22 +5,22 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
     io,
-    net::UdpSocket,
+    net::{SocketAddr, UdpSocket},
+    os::fd::AsFd,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout},
-};
+use nix::{errno::Errno, poll::PollTimeout};
 use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle};
 
 use crate::{
     blocks::Blocks,
     listen::{self, Arrival},
     packet::Fault,
+    ports::Ports,
     post::{self, Inbox, Message, Post},
+    ready,
     request::{self, Asked, Request},
     seats::{Admission, Key, Seats},
     server::Config,
@@ -34,8 +34,10 @@ use crate::{
 const REQUEST_LIMIT: usize = 2048;
 /// Requests taken before transfers under way have their turn again.
 const REQUESTS_AT_ONCE: usize = 32;
-/// Transfers served before requests and deadlines have their turn again.
-const EVENTS_AT_ONCE: usize = 64;
+/// Packets taken from one port before the others have their turn again.
+const PACKETS_AT_ONCE: usize = 512;
+/// Transfers' packets are ACKs of 4 bytes and ERRORs with a short text; a longer one is cut off.
+const REPLY_LIMIT: usize = 512;
 /// Threads that read files at once. A disk serves few readers better than many.
 const READERS: usize = 8;
 /// A client that asks again from the same port, after its transfer had begun and then stood still this long, has
@@ -44,12 +46,6 @@ const SILENCE: Duration = Duration::from_secs(3);
 /// What is assumed where the system does not tell.
 const ETHERNET: u16 = 1500;
 
-/// Events that are not of a seat.
-const REQUESTS: u64 = u64::MAX;
-const POST: u64 = u64::MAX - 1;
-/// Added to a seat's number where somebody else than its client speaks.
-const STRANGERS: u64 = 1 << 62;
-
 /// Everything there is to a running server.
 pub struct Desk {
     config: Config,
@@ -57,10 +53,10 @@ pub struct Desk {
     runtime: Handle,
     reads: Arc<Semaphore>,
     socket: UdpSocket,
-    epoll: Epoll,
     inbox: Inbox,
     post: Post,
     seats: Seats,
+    ports: Ports,
     opening: HashMap<u64, Opening>,
     transfers: HashMap<u64, Seated>,
     /// Deadlines mostly move on with every packet: an alarm that is merely early is set anew when it goes off.
@@ -109,17 +105,14 @@ impl Desk {
         runtime: Handle,
     ) -> io::Result<(Desk, Post)> {
         let (post, inbox) = post::open()?;
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, REQUESTS))?;
-        epoll.add(&inbox, EpollEvent::new(EpollFlags::EPOLLIN, POST))?;
         let desk = Desk {
+            ports: Ports::new(config.device.clone()),
             seats: Seats::new(config.max_transfers, config.max_per_peer),
             config,
             source,
             runtime,
             reads: Arc::new(Semaphore::new(READERS)),
             socket,
-            epoll,
             inbox,
             post: post.clone(),
             opening: HashMap::new(),
@@ -133,37 +126,36 @@ impl Desk {
 
     /// Serves until told to drain or to quit.
     pub fn serve(mut self) {
-        let mut events = [EpollEvent::empty(); EVENTS_AT_ONCE];
         loop {
-            let ready = match self.epoll.wait(&mut events, self.pause()) {
+            let (requests, inbox) = (self.socket.as_fd(), self.inbox.as_fd());
+            let ready = match ready::wait(requests, inbox, &self.ports, self.pause()) {
                 Ok(ready) => ready,
-                Err(Errno::EINTR) => 0,
+                Err(Errno::EINTR) => continue,
                 Err(error) => {
                     tracing::error!(%error, "TFTP can wait for packets no longer");
                     return;
                 }
             };
             let now = Instant::now();
-            for event in events.iter().take(ready) {
-                match event.data() {
-                    REQUESTS => self.requests(now),
-                    POST => {
-                        self.inbox.silence();
-                        while let Some(message) = self.inbox.next() {
-                            if !self.message(message, now) {
-                                return;
-                            }
-                        }
+            if ready.requests {
+                self.requests(now);
+            }
+            if ready.post {
+                self.inbox.silence();
+                while let Some(message) = self.inbox.next() {
+                    if !self.message(message, now) {
+                        return;
                     }
-                    seat if seat >= STRANGERS => {
-                        if let Some(seated) = self.transfers.get(&(seat - STRANGERS)) {
-                            seated.session.turn_away();
-                        }
-                    }
-                    seat => self.with(seat, now, |session, scratch| session.receive(now, scratch)),
+                }
+            }
+            for (place, failed) in ready.ports {
+                self.packets(place, now);
+                if failed {
+                    self.failures(place, now);
                 }
             }
             self.ring(now);
+            self.ports.close_unused();
             if let Some(end) = self.draining {
                 if now >= end {
                     self.stop_all(now);
@@ -176,14 +168,14 @@ impl Desk {
     }
 
     /// How long nothing is to be done, if no packet comes.
-    fn pause(&self) -> EpollTimeout {
+    fn pause(&self) -> PollTimeout {
         let alarm = self.alarms.peek().map(|Reverse((due, _))| *due);
         let Some(next) = [alarm, self.draining].into_iter().flatten().min() else {
-            return EpollTimeout::NONE;
+            return PollTimeout::NONE;
         };
         // Rounded up, or the last part of a millisecond would be spent turning round and round.
         let milliseconds = next.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
-        EpollTimeout::from(u16::try_from(milliseconds).unwrap_or(u16::MAX))
+        PollTimeout::from(u16::try_from(milliseconds).unwrap_or(u16::MAX))
     }
 
     fn requests(&mut self, now: Instant) {
@@ -201,6 +193,44 @@ impl Desk {
                     }
                     return;
                 }
+            }
+        }
+    }
+
+    /// Takes what has arrived at a port.
+    fn packets(&mut self, place: usize, now: Instant) {
+        let mut buffer = [0; REPLY_LIMIT];
+        for _ in 0..PACKETS_AT_ONCE {
+            let Some(port) = self.ports.at(place) else { return };
+            match port.socket().recv_from(&mut buffer) {
+                Ok((length, SocketAddr::V4(peer))) => {
+                    let packet = buffer.get(..length).unwrap_or_default();
+                    match port.seat(peer) {
+                        Some(seat) => {
+                            self.with(seat, now, |session, scratch| session.receive(packet, now, scratch));
+                        }
+                        None => port.turn_away(peer, packet),
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Of an error more is told elsewhere.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Ends the transfers whose client's port is closed. What the client had said before, the last ACK above all, was
+    /// heard by now.
+    fn failures(&mut self, place: usize, now: Instant) {
+        for _ in 0..PACKETS_AT_ONCE {
+            let Some(port) = self.ports.at(place) else { return };
+            match listen::refused(port.socket()) {
+                Ok(peer) => {
+                    if let Some(seat) = peer.and_then(|peer| port.seat(peer)) {
+                        self.with(seat, now, |session, _| session.gone());
+                    }
+                }
+                Err(_) => return,
             }
         }
     }
@@ -293,29 +323,22 @@ impl Desk {
         content: Box<dyn Content>,
         now: Instant,
     ) {
-        let device = self.config.device.as_deref();
-        let ends = listen::transfer_sockets(arrival.local, arrival.peer, device).and_then(|ends| {
-            // Told once for each packet: a socket that was read need not be looked at again.
-            let once = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
-            self.epoll.add(&ends.client, EpollEvent::new(once, seat))?;
-            self.epoll.add(&ends.strangers, EpollEvent::new(EpollFlags::EPOLLIN, seat + STRANGERS))?;
-            Ok(ends)
-        });
-        let ends = match ends {
-            Ok(ends) => ends,
+        let line = match self.ports.take(arrival.local, arrival.peer, seat) {
+            Ok(line) => line,
             Err(error) => {
-                tracing::warn!(peer = %arrival.peer, %error, "no socket for a TFTP transfer");
+                tracing::warn!(peer = %arrival.peer, %error, "no port for a TFTP transfer");
                 self.seats.leave(&(arrival.peer, request.name));
                 self.refuse(arrival, Fault::Busy);
                 return session::never_begun(content, &error);
             }
         };
-        let mtu = listen::mtu(&ends.client).unwrap_or(ETHERNET);
+        let device = self.config.device.as_deref();
+        let mtu = listen::mtu(arrival.local, arrival.peer, device).unwrap_or(ETHERNET);
         let limits = Limits { block_size: terms::largest_block(mtu), window: self.config.max_window };
         let (terms, oack) = terms::agree(&request, limits, content.size());
         let transfer = Transfer::new(terms, self.config.rollover, oack.is_some());
         let blocks = Blocks::new(content, terms.mode, terms.block_size);
-        let session = Session::new(ends, transfer, oack, blocks, now);
+        let session = Session::new(line, transfer, oack, blocks, now);
         let key = (arrival.peer, request.name);
         self.transfers.insert(seat, Seated { key, session, alarm: None, turn: None });
         self.with(seat, now, |session, scratch| session.start(now, scratch));
@@ -359,6 +382,7 @@ impl Desk {
         if let Some(Seated { key, session, turn, .. }) = self.transfers.remove(&seat) {
             // Whoever hears of the ending may ask again at once.
             self.seats.leave(&key);
+            self.ports.leave(session.line());
             if let Some(turn) = turn {
                 turn.abort();
             }

@@ -6,8 +6,8 @@
 //!   returned values.
 //! - [`blocks`] cuts a file into DATA packets, in either mode.
 //! - [`Server`] owns the sockets. What exists, and who may read it, is the [`Source`]'s to say: this crate opens no
-//!   file and puts no name or path into an error's text. One thread serves all transfers; each has a socket, and so a
-//!   port, of its own.
+//!   file and puts no name or path into an error's text. One thread serves all transfers; each
+//!   has a port of its own until there are many.
 //!
 //! IPv4 only. As files are only ever read, receiving and its dallying (RFC 1350 §6) do not arise.
 //!
@@ -18,7 +18,9 @@ pub mod blocks;
 mod desk;
 mod listen;
 pub mod packet;
+mod ports;
 mod post;
+mod ready;
 pub mod request;
 mod seats;
 mod server;

@@ -1,4 +1,4 @@
-//! The sockets: the well-known port, which must know where each request was sent to, and one socket per transfer.
+//! The sockets, and what the kernel tells of them: where a request was sent to, and which client's port is closed.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -10,13 +10,17 @@ use nix::{
     libc,
     sys::socket::{
         ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, getsockopt, recvmsg, sendmsg, setsockopt,
-        sockopt::{IpMtu, Ipv4PacketInfo},
+        sockopt::{IpMtu, Ipv4PacketInfo, Ipv4RecvErr},
     },
 };
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Room for requests that wait while others are read: a thousand phones may start at once.
 const REQUEST_BUFFER: usize = 4 << 20;
+
+/// ICMP's destination unreachable, because of the port (RFC 792).
+const UNREACHABLE: u8 = 3;
+const PORT: u8 = 3;
 
 /// A datagram on the well-known port.
 #[derive(Clone, Copy, Debug)]
@@ -31,55 +35,57 @@ pub struct Arrival {
 
 /// Opens the well-known port.
 pub fn request_socket(bind: SocketAddrV4, device: Option<&str>) -> io::Result<UdpSocket> {
-    let socket = open(bind, device, false)?;
+    let socket = open(bind, device)?;
     // The kernel may allow less; then it is less.
-    let _ = socket.set_recv_buffer_size(REQUEST_BUFFER);
+    let _ = SockRef::from(&socket).set_recv_buffer_size(REQUEST_BUFFER);
     setsockopt(&socket, Ipv4PacketInfo, &true)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-/// The two sockets of one transfer: a random port (RFC 1350 §4) on one of our addresses.
-pub struct Ends {
-    /// Connected: gets the client's packets, and learns when nobody listens there any more. The kernel then knows the
-    /// way without looking it up for each packet, which saves about a tenth of what a block costs.
-    pub client: UdpSocket,
-    /// Gets everybody else's.
-    pub strangers: UdpSocket,
+/// Has the socket told of ICMP errors, for [`refused`].
+pub fn told_of_errors(socket: UdpSocket) -> io::Result<UdpSocket> {
+    setsockopt(&socket, Ipv4RecvErr, &true)?;
+    Ok(socket)
 }
 
-/// Opens the sockets of a transfer from `local` to `peer`.
-pub fn transfer_sockets(local: Ipv4Addr, peer: SocketAddrV4, device: Option<&str>) -> io::Result<Ends> {
-    let strangers = open(SocketAddrV4::new(local, 0), device, false)?;
-    // Only now, as a port chosen for a socket that may share it could be another transfer's.
-    strangers.set_reuse_address(true)?;
-    let port = strangers.local_addr()?.as_socket_ipv4().map_or(0, |local| local.port());
-    let client = open(SocketAddrV4::new(local, port), device, true)?;
-    client.connect(&peer.into())?;
-    Ok(Ends { client: client.into(), strangers: strangers.into() })
+/// Takes the next ICMP error; `Some` names the client at whose address nobody listens any more, `None` stands for
+/// errors that may pass. Fails with `WouldBlock` after the last.
+pub fn refused(socket: &UdpSocket) -> io::Result<Option<SocketAddrV4>> {
+    let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in);
+    let message =
+        recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut [], Some(&mut space), MsgFlags::MSG_ERRQUEUE)?;
+    let closed = message.cmsgs()?.any(|control| {
+        matches!(control, ControlMessageOwned::Ipv4RecvErr(error, _)
+            if (error.ee_origin, error.ee_type, error.ee_code) == (libc::SO_EE_ORIGIN_ICMP, UNREACHABLE, PORT))
+    });
+    Ok(message.address.map(|to| SocketAddrV4::new(to.ip(), to.port())).filter(|_| closed))
 }
 
-/// The largest packet towards a connected socket's peer in bytes, as far as is known: the interface's MTU, or what a
-/// router on the way reported.
-pub fn mtu(socket: &UdpSocket) -> io::Result<u16> {
-    Ok(getsockopt(socket, IpMtu)?.try_into().unwrap_or(u16::MAX))
+/// The largest packet from `local` to `peer` in bytes, as far as is known: the interface's MTU, or what a router on
+/// the way reported.
+pub fn mtu(local: Ipv4Addr, peer: SocketAddrV4, device: Option<&str>) -> io::Result<u16> {
+    let socket = open(SocketAddrV4::new(local, 0), device)?;
+    socket.connect(peer)?;
+    Ok(getsockopt(&socket, IpMtu)?.try_into().unwrap_or(u16::MAX))
 }
 
-/// Sends `packets` from a connected socket at once, cut into pieces of `size` bytes (UDP segmentation offload): a whole
+/// Sends `packets` at once, cut into pieces of `size` bytes (UDP segmentation offload): a whole
 /// window costs little more than a packet then. Fails where the kernel or the interface cannot do that.
-pub fn send_cut(socket: &UdpSocket, packets: &[u8], size: u16) -> io::Result<()> {
+pub fn send_cut(socket: &UdpSocket, to: SocketAddrV4, packets: &[u8], size: u16) -> io::Result<()> {
     let cut = [ControlMessage::UdpGsoSegments(&size)];
-    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(packets)], &cut, MsgFlags::empty(), None)?;
+    let to = SockaddrIn::from(to);
+    sendmsg(socket.as_raw_fd(), &[IoSlice::new(packets)], &cut, MsgFlags::empty(), Some(&to))?;
     Ok(())
 }
 
-fn open(bind: SocketAddrV4, device: Option<&str>, shares_port: bool) -> io::Result<Socket> {
+/// Opens a port.
+pub fn open(bind: SocketAddrV4, device: Option<&str>) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
     if let Some(device) = device {
         socket.bind_device(Some(device.as_bytes()))?;
     }
-    socket.set_reuse_address(shares_port)?;
     socket.bind(&bind.into())?;
-    Ok(socket)
+    Ok(socket.into())
 }
 
 /// Takes a datagram that arrived on the well-known port; `None` for one that must not be answered: sent to a broadcast

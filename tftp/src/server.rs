@@ -28,7 +28,7 @@ pub struct Config {
     pub device: Option<String>,
     /// The number that follows block 65535.
     pub rollover: Rollover,
-    /// Most transfers at once; who comes later is told to come again. Each takes a file descriptor.
+    /// Most transfers at once; who comes later is told to come again. Each takes the descriptor of its file.
     pub max_transfers: usize,
     /// Most transfers at once for one client address.
     pub max_per_peer: usize,

@@ -1,31 +1,22 @@
-//! One transfer over its socket.
+//! One transfer over its port.
 
-use std::{
-    io::{self, ErrorKind},
-    time::Instant,
-};
+use std::{io, time::Instant};
 
 use crate::{
     blocks::Blocks,
-    listen::{self, Ends},
     packet::Fault,
+    ports::Line,
     source::{Abort, Content, Ending, Outcome, Turn},
     transfer::{Step, Transfer},
 };
-
-/// A client's packets are ACKs of 4 bytes and ERRORs with a short text; a longer one is cut off.
-const REPLY_LIMIT: usize = 512;
 
 /// What the kernel cuts from one piece at most: its `UDP_MAX_SEGMENTS`, and less than an IPv4 packet can be long.
 const PACKETS_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 60 * 1024;
 
-/// Packets read at once that set nothing in motion, or after the client's port was found closed.
-const UNREAD_LIMIT: usize = 64;
-
 /// One transfer.
 pub struct Session {
-    ends: Ends,
+    line: Line,
     transfer: Transfer,
     /// Sent first, where options were agreed on.
     oack: Vec<u8>,
@@ -62,14 +53,14 @@ pub enum Need {
 impl Session {
     /// A transfer begun `now`; the `oack` goes first if there is one.
     pub fn new(
-        ends: Ends,
+        line: Line,
         transfer: Transfer,
         oack: Option<Vec<u8>>,
         blocks: Blocks,
         now: Instant,
     ) -> Session {
         Session {
-            ends,
+            line,
             transfer,
             oack: oack.unwrap_or_default(),
             packet_size: blocks.packet_size(),
@@ -101,39 +92,30 @@ impl Session {
         self.carry_out(step, now, scratch)
     }
 
-    /// Takes packets from the client, up to the first that sets something in motion: then the next is its answer, and
-    /// comes later. What may still wait is taken by then, or before time passes.
-    pub fn receive(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
-        let mut reply = [0; REPLY_LIMIT];
-        for _ in 0..UNREAD_LIMIT {
-            let step = match self.ends.client.recv(&mut reply) {
-                Ok(length) => self.take(reply.get(..length).unwrap_or_default(), now),
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => Step::End(self.gone(now)),
-                Err(_) => break,
-            };
-            if step != Step::Wait {
-                return self.carry_out(step, now, scratch);
+    /// Takes a packet from the client.
+    pub fn receive(&mut self, packet: &[u8], now: Instant, scratch: &mut Vec<u8>) -> Need {
+        let elapsed = now - self.begun;
+        let before = self.transfer.acknowledged();
+        let step = self.transfer.receive(elapsed, packet);
+        let acknowledged = self.transfer.acknowledged();
+        if acknowledged > before {
+            self.heard = Some(now);
+            if let Some(blocks) = &mut self.blocks {
+                self.bytes = blocks.acknowledge(acknowledged);
             }
         }
-        Need::Nothing
+        self.carry_out(step, now, scratch)
     }
 
-    /// Tells a stranger that this is not his transfer, which is not disturbed by that (RFC 1350 §4). An ERROR is never
-    /// answered (§7).
-    pub fn turn_away(&self) {
-        let mut packet = [0; REPLY_LIMIT];
-        if let Ok((length, stranger)) = self.ends.strangers.recv_from(&mut packet)
-            && !matches!(packet.get(..length), Some([0, 5, ..]))
-        {
-            let _ = self.ends.strangers.send_to(&Fault::Stranger.packet(), stranger);
-        }
+    /// Ends it, as the client's port is closed.
+    pub fn gone(&mut self) -> Need {
+        self.end(self.transfer.gone())
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
-        let need = self.receive(now, scratch);
-        if !matches!(need, Need::Nothing) || self.held.is_some() {
-            return need;
+        if self.held.is_some() {
+            return Need::Nothing;
         }
         let step = self.transfer.tick(now - self.begun);
         self.carry_out(step, now, scratch)
@@ -171,6 +153,11 @@ impl Session {
         self.end(Outcome::Aborted(abort))
     }
 
+    /// Where its packets leave.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
     /// Tells the file's owner how it ended.
     pub fn close(self, now: Instant) {
         if let Some(blocks) = self.blocks {
@@ -193,39 +180,11 @@ impl Session {
                 _ => None,
             };
             if let Some(fault) = fault {
-                self.send(&fault.packet());
+                self.line.send(&fault.packet());
             }
             self.outcome = Some(outcome);
         }
         if self.blocks.is_some() { Need::End } else { Need::Nothing }
-    }
-
-    fn take(&mut self, reply: &[u8], now: Instant) -> Step {
-        let elapsed = now - self.begun;
-        let before = self.transfer.acknowledged();
-        let step = self.transfer.receive(elapsed, reply);
-        let acknowledged = self.transfer.acknowledged();
-        if acknowledged > before {
-            self.heard = Some(now);
-            if let Some(blocks) = &mut self.blocks {
-                self.bytes = blocks.acknowledge(acknowledged);
-            }
-        }
-        step
-    }
-
-    /// The client's port is closed; but what it said before that still counts, the last ACK above all.
-    fn gone(&mut self, now: Instant) -> Outcome {
-        let mut reply = [0; REPLY_LIMIT];
-        for _ in 0..UNREAD_LIMIT {
-            let Ok(length) = self.ends.client.recv(&mut reply) else {
-                break;
-            };
-            if let Step::End(outcome) = self.take(reply.get(..length).unwrap_or_default(), now) {
-                return outcome;
-            }
-        }
-        self.transfer.gone()
     }
 
     /// Sends what was held back. Waiting for us is not held against the client.
@@ -248,9 +207,7 @@ impl Session {
                 Need::Nothing
             }
             (Step::SendOack, None) => {
-                if !self.send(&self.oack) {
-                    return self.refused(now);
-                }
+                self.line.send(&self.oack);
                 self.transfer.sent(now - self.begun, None, false);
                 Need::Nothing
             }
@@ -275,9 +232,7 @@ impl Session {
                 Err(error) => return self.end(unreadable(&error)),
             }
             if scratch.len() + self.packet_size > self.at_once {
-                if !self.send_all(scratch) {
-                    return self.refused(now);
-                }
+                self.send_all(scratch);
                 scratch.clear();
             }
             made += 1;
@@ -286,9 +241,7 @@ impl Session {
                 Err(error) => return self.end(unreadable(&error)),
             };
         };
-        if !self.send_all(scratch) && matches!(need, Need::Nothing) {
-            return self.refused(now);
-        }
+        self.send_all(scratch);
         if made >= first {
             self.transfer.sent(now - self.begun, Some(made), ends);
         }
@@ -321,27 +274,17 @@ impl Session {
         Ok(ends)
     }
 
-    /// Sends packets that lie one behind the other, all of one size but the last; answers as [`send`](Self::send).
-    fn send_all(&mut self, packets: &[u8]) -> bool {
+    /// Sends packets that lie one behind the other, all of one size but the last.
+    fn send_all(&mut self, packets: &[u8]) {
         if self.cuts && packets.len() > self.packet_size {
-            match listen::send_cut(&self.ends.client, packets, self.packet_size as u16) {
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => return false,
-                Err(error) if error.kind() != ErrorKind::WouldBlock => self.cuts = false,
-                _ => return true,
+            match self.line.send_cut(packets, self.packet_size as u16) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.cuts = false,
+                _ => return,
             }
         }
-        packets.chunks(self.packet_size).all(|packet| self.send(packet))
-    }
-
-    /// Sends a packet; `false` if nobody listens at the client's port any more. One that cannot leave is as good as lost
-    /// on its way, and is sent again in time: links flap.
-    fn send(&self, packet: &[u8]) -> bool {
-        !matches!(self.ends.client.send(packet), Err(error) if error.kind() == ErrorKind::ConnectionRefused)
-    }
-
-    fn refused(&mut self, now: Instant) -> Need {
-        let outcome = self.gone(now);
-        self.end(outcome)
+        for packet in packets.chunks(self.packet_size) {
+            self.line.send(packet);
+        }
     }
 }
 

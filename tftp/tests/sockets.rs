@@ -36,6 +36,40 @@ fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
 }
 
 #[test]
+fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_other() {
+    let files: Vec<(String, Memory)> =
+        (0..40).map(|n| (format!("file{n}"), Memory::new(noise(2000, n)))).collect();
+    let named: Vec<(&str, Memory)> = files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
+    let running = Running::start(&named, Config::default());
+    let mut clients: Vec<_> = (0..40)
+        .map(|n| {
+            let client = client_at(Ipv4Addr::new(127, 0, 1, 1 + n / 2));
+            client.send_to(&plain(&format!("file{n}")), running.address).unwrap();
+            let (packet, transfer) = next(&client);
+            (n, client, packet, transfer)
+        })
+        .collect();
+    let mut ends: Vec<_> = clients.iter().map(|(n, _, _, transfer)| (transfer.port(), n / 2)).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    assert_eq!(ends.len(), 40, "an address has two transfers at one port");
+    ends.dedup_by_key(|(port, _)| *port);
+    assert!((16..40).contains(&ends.len()), "{} ports", ends.len());
+
+    // One port is closed in the middle, and a packet of another client's goes astray to each transfer's port.
+    let (gone, client, ..) = clients.swap_remove(7);
+    drop(client);
+    let stray = client_at(Ipv4Addr::new(127, 0, 2, 1));
+    for (n, client, packet, transfer) in clients {
+        stray.send_to(&ack(1), transfer).unwrap();
+        error(&stray, 5);
+        assert_eq!(finish(&client, packet, transfer), noise(2000, u64::from(n)));
+        assert_eq!(ending(&files[usize::from(n)].1, 1).outcome, Outcome::Finished);
+    }
+    assert_eq!(ending(&files[usize::from(gone)].1, 1).outcome, Outcome::Aborted(Abort::Gone));
+}
+
+#[test]
 fn t01_bound_to_a_device_it_serves_there() {
     let file = Memory::new(noise(700, 1));
     let on_loopback = Config { device: Some("lo".to_owned()), ..Config::default() };

@@ -1,0 +1,129 @@
+//! The ports that transfers are served from.
+//!
+//! Each transfer gets a port of its own, chosen at random by the system (RFC 1350 §4), as long as [`OWN`] are enough
+//! for all. Beyond that, clients with different addresses share one: a client's own address and port tell its
+//! transfer from the others. A socket for each of many transfers would make every block about a tenth dearer, as the
+//! kernel has to look after each of them by itself.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{Ipv4Addr, SocketAddrV4, UdpSocket},
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
+
+use crate::{listen, packet::Fault};
+
+/// Ports open on one of our addresses before transfers share them.
+const OWN: usize = 16;
+
+/// All ports in use.
+pub struct Ports {
+    device: Option<String>,
+    open: Vec<Port>,
+}
+
+/// One port, and the transfers that are served from it.
+pub struct Port {
+    socket: Arc<UdpSocket>,
+    local: Ipv4Addr,
+    /// Numbers of the transfers' seats.
+    seats: HashMap<SocketAddrV4, u64>,
+}
+
+/// Where a transfer's packets leave.
+pub struct Line {
+    socket: Arc<UdpSocket>,
+    peer: SocketAddrV4,
+}
+
+impl Ports {
+    /// None yet; on this network interface only, if one is named.
+    pub fn new(device: Option<String>) -> Ports {
+        Ports { device, open: Vec::new() }
+    }
+
+    /// Their sockets, by place. A port keeps its place until [`close_unused`](Ports::close_unused).
+    pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.open.iter().map(|port| port.socket.as_fd())
+    }
+
+    /// The port at this place.
+    pub fn at(&self, place: usize) -> Option<&Port> {
+        self.open.get(place)
+    }
+
+    /// A port on `local` for the transfer in `seat`.
+    pub fn take(&mut self, local: Ipv4Addr, peer: SocketAddrV4, seat: u64) -> io::Result<Line> {
+        let here = || self.open.iter().enumerate().filter(|(_, port)| port.local == local);
+        let least_used = here()
+            .filter(|(_, port)| port.seats.keys().all(|other| other.ip() != peer.ip()))
+            .min_by_key(|(_, port)| port.seats.len())
+            .map(|(place, _)| place);
+        let opened = if least_used.is_none() || here().count() < OWN {
+            listen::open(SocketAddrV4::new(local, 0), self.device.as_deref()).and_then(listen::told_of_errors)
+        } else {
+            Err(io::ErrorKind::QuotaExceeded.into())
+        };
+        let place = match (opened, least_used) {
+            (Ok(socket), _) => {
+                self.open.push(Port { socket: Arc::new(socket), local, seats: HashMap::new() });
+                self.open.len() - 1
+            }
+            (Err(_), Some(place)) => place,
+            (Err(error), None) => return Err(error),
+        };
+        let port = self.open.get_mut(place).ok_or(io::ErrorKind::NotFound)?;
+        port.seats.insert(peer, seat);
+        Ok(Line { socket: Arc::clone(&port.socket), peer })
+    }
+
+    /// Notes that the transfer on `line` is over.
+    pub fn leave(&mut self, line: &Line) {
+        if let Some(port) = self.open.iter_mut().find(|port| Arc::ptr_eq(&port.socket, &line.socket)) {
+            port.seats.remove(&line.peer);
+        }
+    }
+
+    /// Closes those from which nobody is served any more.
+    pub fn close_unused(&mut self) {
+        self.open.retain(|port| !port.seats.is_empty());
+    }
+}
+
+impl Port {
+    /// Whose transfer a packet from `peer` is for.
+    pub fn seat(&self, peer: SocketAddrV4) -> Option<u64> {
+        self.seats.get(&peer).copied()
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Tells a stranger that no transfer here is his, which disturbs none (RFC 1350 §4). An ERROR is never answered
+    /// (§7).
+    pub fn turn_away(&self, stranger: SocketAddrV4, packet: &[u8]) {
+        if !matches!(packet, [0, 5, ..]) {
+            let _ = self.socket.send_to(&Fault::Stranger.packet(), stranger);
+        }
+    }
+}
+
+impl Line {
+    /// Sends a packet. One that cannot leave is as good as lost on its way, and is sent again in time: links flap.
+    pub fn send(&self, packet: &[u8]) {
+        // An error may be what another client's host answered on this port; it is told only once.
+        if self.socket.send_to(packet, self.peer).is_err() {
+            let _ = self.socket.send_to(packet, self.peer);
+        }
+    }
+
+    /// Sends `packets`, of `size` bytes all but the last, in one call; fails where that cannot be done at all.
+    pub fn send_cut(&self, packets: &[u8], size: u16) -> io::Result<()> {
+        listen::send_cut(&self.socket, self.peer, packets, size)
+            .or_else(|_| listen::send_cut(&self.socket, self.peer, packets, size))
+    }
+}
