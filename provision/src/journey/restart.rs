@@ -44,7 +44,9 @@ pub(super) fn outlook(
         let patience = timing.restart * 2u32.saturating_pow((tried.len() as u32).saturating_sub(1).min(8));
         let until = told.at + patience;
         let another = refused && told.by == Means::Registration && context.settings.restart_hook;
-        if context.now < until && !another {
+        // Nothing more can come of a refusal, if it was the last try.
+        let in_vain = refused && tried.len() >= timing.restarts as usize;
+        if context.now < until && !another && !in_vain {
             deadlines.push(until);
             return Outlook::Wait;
         }
