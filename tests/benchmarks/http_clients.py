@@ -19,14 +19,14 @@ FIRST_CLIENT = "10.24.0.1"
 class Clients:
     """Both namespaces, and Transload configured in one of them for clients whose addresses it does not give."""
 
-    def __init__(self, switch, folder):
+    def __init__(self, switch, folder, sections=None):
         self.program = os.path.join(folder, "http_load")
         subprocess.run(["cc", "-O2", "-o", self.program, os.path.join(HERE, "http_load.c")], check=True)
         self.host = switch.host("srv", address=f"{ADDRESS}/24")
         self.clients = switch.host("clients", address="10.23.45.2/24")
         self.clients.ip("route", "add", "local", "10.24.0.0/16", "dev", "lo")
         self.host.ip("route", "add", "10.24.0.0/16", "via", "10.23.45.2")
-        self.server = Server(self.host, os.path.join(folder, "server"), sections={"dhcp": {"enabled": False}})
+        self.server = Server(self.host, os.path.join(folder, "server"), sections={"dhcp": {"enabled": False}, **(sections or {})})
 
     def file(self, name, size):
         with open(os.path.join(self.server.state, "firmware", name), "wb") as file:

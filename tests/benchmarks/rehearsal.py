@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Many virtual phones through a whole migration, beside the time that their bytes alone would need.
 
-    rehearsal.py [--phones N] [--bytes N] [--seconds N] [--wire RATE]
+    rehearsal.py [--phones N] [--bytes N] [--seconds N] [--wire RATE] [--limit RATE]
 
 The phones boot and write flash at once; each fetches so many bytes for each load. The bytes alone are as many, taken over
 HTTP from `transload serve` by the load generator of http.py with as many clients, in files of that size. Both go through
-a wire of that rate, a switch's port of 1gbit if not told; `--wire none` is as fast as this machine can, and then says more
-of the virtual phones, which need most of it. Needs root and a C compiler. The program is $TRANSLOAD, or
-target/release/transload. Exit status 1 if a phone failed, or if the migration took more than 1.3 times as long as the bytes
-alone.
+a wire of that rate, a switch's port of 1gbit if not told, with `files.rate-limit` a little below it, so that phones on TFTP
+and on HTTP share it alike; `--wire none --limit 0` is as fast as this machine can, and then says more of the virtual phones,
+which need most of it. Needs root and a C compiler. The program is $TRANSLOAD, or target/release/transload. Exit status 1
+if a phone failed, or if the migration took more than 1.3 times as long as the bytes alone.
 """
 
 import argparse
@@ -30,8 +30,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--phones", type=int, default=1000)
     parser.add_argument("--bytes", type=int, default=2_000_000)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=float, default=20, help="in which the bytes alone are taken")
     parser.add_argument("--wire", default="1gbit", help="as tc spells it, or none")
+    parser.add_argument("--limit", default="110M", help="files.rate-limit, 0 for none")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Switch() as switch:
         rate = bytes_alone(arguments, folder, switch)
@@ -48,7 +49,7 @@ def main():
 
 def bytes_alone(arguments, folder, switch):
     """Bytes per second over HTTP."""
-    bench = Clients(switch, folder)
+    bench = Clients(switch, folder, {"files": {"rate-limit": arguments.limit}})
     bench.file("rootfs88xx.bench.sbn", arguments.bytes)
     limit(bench.host, bench.host.interface, arguments.wire)
     bench.server.start()
@@ -67,12 +68,15 @@ def limit(host, interface, rate):
 def rehearse(arguments, folder, switch):
     host = switch.host("rehearsal", address="10.23.46.1/24")
     limit(host, "lo", arguments.wire)
+    config = os.path.join(folder, "rehearsal.toml")
+    with open(config, "w") as file:
+        file.write(f'[files]\nrate-limit = "{arguments.limit}"\n')
     roster = os.path.join(folder, "roster.csv")
     with open(roster, "w") as file:
         file.write("MAC,model,vid\n")
         file.writelines(f"00562B{n:06X},{MODELS[n % len(MODELS)]},V05\n" for n in range(1, arguments.phones + 1))
-    done = host.run(binary(), "rehearse", "--roster", roster, "--at-once", "--load-size", str(arguments.bytes), "--json",
-                    cwd=folder, timeout=600)
+    done = host.run(binary(), "rehearse", "--config", config, "--roster", roster, "--at-once", "--load-size", arguments.bytes,
+                    "--json", cwd=folder, timeout=600)
     if not done.stdout:
         raise SystemExit(done.stderr.decode())
     return json.loads(done.stdout.splitlines()[-1]), done.returncode != 0
