@@ -93,6 +93,11 @@ impl Ports {
 }
 
 impl Port {
+    /// How many transfers are served from it.
+    pub fn transfers(&self) -> usize {
+        self.seats.len()
+    }
+
     /// Whose transfer a packet from `peer` is for.
     pub fn seat(&self, peer: SocketAddrV4) -> Option<u64> {
         self.seats.get(&peer).copied()
