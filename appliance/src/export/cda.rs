@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use transload_provision::documents::{self, Audience, DocumentError, FileServer, Profile, Purpose};
-use transload_provision::load::{Direction, Kind, LoadName, Side};
+use transload_provision::load::{Direction, LoadName, Side};
 use transload_provision::mac::Mac;
 
 use super::{Files, ahead, file_server, text, write, written};
@@ -61,12 +61,15 @@ fn way(phone: &PhoneView, direction: Direction) -> Option<(Option<LoadName>, Loa
         let crossing = near + usize::from(comes_over && (near > 0 || phone.load.is_some()));
         loads.drain(..crossing.min(loads.len().saturating_sub(1)));
     }
-    let target = loads.pop()?;
-    // One that runs the transition load already is led by the same rule as those that come to it.
-    let present = phone.load.as_ref().and_then(|load| load.parse().ok());
-    let on_transition = |load: &LoadName| load.kind() == Kind::Transition(Direction::M2e);
-    let transition = loads.pop().or_else(|| present.filter(on_transition));
-    loads.is_empty().then_some((transition, target))
+    let present: Option<LoadName> = phone.load.as_ref().and_then(|load| load.parse().ok());
+    let target = loads.pop().or_else(|| present.clone().filter(|_| phone.load == phone.target))?;
+    // Who is taken to run the load before the crossing is led by the same rule as those that come to it: should it run
+    // another one, it does not cross.
+    let crosses = |load: &LoadName| direction == Direction::M2e && load.kind().side() == Side::Multiplatform;
+    let transition = loads.pop().or_else(|| present.filter(crosses));
+    // Without a condition it would send whoever is given it over the crossing.
+    let led = loads.is_empty() && (transition.is_some() || direction == Direction::E2m);
+    led.then_some((transition, target))
 }
 
 impl Redirection {

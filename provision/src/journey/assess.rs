@@ -1,6 +1,7 @@
 //! From facts, library, catalog and the time to what a phone is given next.
 
 use super::belief::{Belief, believe};
+use super::claims::dhcp_side;
 use super::fetched::{Fetch, fetched};
 use super::outside::{self, is_steered_outside};
 use super::restart::{Outlook, outlook};
@@ -22,7 +23,26 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let seen = journey.is_some();
     let journey = journey.unwrap_or(&blank);
     let told = context.entry.and_then(|entry| entry.load.as_ref());
-    let belief = believe(journey, context.library, &context.settings.timing, told, context.now);
+    let mut belief = believe(journey, context.library, &context.settings.timing, told, context.now);
+    let direction = context.settings.direction;
+    let led_here = is_led_here(journey, &belief, context);
+    // Who tells it what to load does not wait until it has asked here. One that was done before stays done.
+    let side = dhcp_side(journey);
+    let mut sides = [belief.side, side].into_iter().flatten();
+    let elsewhere = sides.any(|side| is_steered_outside(journey, side, context.settings));
+    let done = belief.load.as_ref().is_some_and(|load| is_far(load, direction))
+        && Some(belief.since) <= journey.left
+        && side.is_none_or(|side| Some(side) == belief.side);
+    if journey.away && elsewhere && !done {
+        belief.forget(side, "it was away for long, and may have been loaded elsewhere".into());
+    } else if elsewhere
+        && belief.side == Some(Side::Enterprise)
+        && !done
+        && belief.is_doubtful(journey, context)
+    {
+        let why = format!("whether it runs what it fetched is not certain yet: {}", belief.evidence);
+        belief.forget(belief.side, why);
+    }
     let listed = context.entry.and_then(|entry| entry.model.as_ref());
     // Multiplatform firmware is not known to tell an 8851NR from an 8851.
     let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
@@ -37,7 +57,7 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let mut verdict = Assessment {
         model: name,
         persona: persona(&belief),
-        steered_as: steered_as(&belief),
+        steered_as: if led_here { Persona::Unknown } else { steered_as(&belief) },
         load: belief.load.clone(),
         evidence: belief.evidence.clone(),
         route: Vec::new(),
@@ -51,6 +71,7 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
         attempt: tries.number,
         license,
         next: way.next.clone(),
+        again: again(journey, &belief, context),
         restart: None,
         deadline: None,
     };
@@ -76,6 +97,34 @@ fn writes(round: &Round, context: &Context<'_>) -> bool {
 
 fn steered_as(belief: &Belief) -> Persona {
     if belief.disputed { Persona::Unknown } else { persona(belief) }
+}
+
+/// One that was told here of its latest load, though others steer its side, is led here until it is certain to run it.
+fn is_led_here(journey: &Journey, belief: &Belief, context: &Context<'_>) -> bool {
+    let Some(side) = belief.side.filter(|side| context.settings.steered_outside(*side)) else { return false };
+    let doubtful = |round: &Round| {
+        let confirmed = belief.load.as_ref() == Some(&round.load) && !belief.is_doubtful(journey, context);
+        round.booted.is_some() && !confirmed && journey.was_told_on(round, side)
+    };
+    let by_silence = belief.is_by_silence() && belief.is_doubtful(journey, context);
+    by_silence || journey.rounds.last().is_some_and(doubtful)
+}
+
+/// The load of the far side that CDA told a phone of when it crossed: its profile does not name another.
+fn again(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Option<LoadName> {
+    let direction = context.settings.direction;
+    // Within the Multiplatform side no way is too long.
+    let led_there = direction == Direction::E2m || crossed_here(journey, belief, direction);
+    let by_cda = context.settings.cda && !journey.away && led_there;
+    belief.load.clone().filter(|load| by_cda && is_far(load, direction))
+}
+
+fn is_far(load: &LoadName, direction: Direction) -> bool {
+    let far = match direction {
+        Direction::E2m => Kind::Multiplatform,
+        Direction::M2e => Kind::Enterprise,
+    };
+    load.kind() == far
 }
 
 fn persona(belief: &Belief) -> Persona {
@@ -124,8 +173,9 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
         let fetched_before = last.checked_sub(1).map(|before| &journey.rounds[before].load);
         let ran_before = belief.passed.iter().rev().nth(1);
         let from = [fetched_before, ran_before].into_iter().flatten();
-        let transition = from.into_iter().any(|load| load.kind() == Kind::Transition(direction))
-            && !journey.was_told_on(&journey.rounds[last], Side::Enterprise);
+        let told = journey.was_told_on(&journey.rounds[last], Side::Enterprise)
+            || journey.rounds[last].from == Some(Side::Enterprise);
+        let transition = from.into_iter().any(|load| load.kind() == Kind::Transition(direction)) && !told;
         first <= journey.rounds[last].began && (direction == Direction::M2e || transition)
     });
     let quiet = journey.rests_licensed(context.settings.timing.license, context.now);
@@ -134,12 +184,12 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
 
 /// Whether the phone changed sides on this bench: a near-side or transition load came before the present one.
 pub(super) fn crossed_here(journey: &Journey, belief: &Belief, direction: Direction) -> bool {
-    let far = match direction {
-        Direction::E2m => Kind::Multiplatform,
-        Direction::M2e => Kind::Enterprise,
-    };
-    belief.passed.iter().any(|load| load.kind() != far)
+    belief.passed.iter().any(|load| !is_far(load, direction))
         || journey.sightings.iter().any(|(_, side)| *side == direction.near())
+        || journey
+            .rounds
+            .iter()
+            .any(|round| round.from == Some(direction.near()) && is_far(&round.load, direction))
 }
 
 fn lay_out_route(verdict: &mut Assessment, belief: &Belief, way: &Way) {
@@ -217,8 +267,13 @@ fn settle_target(
     if verdict.next != Next::Final {
         // It is told the same load once more, and it shows only then that it runs it.
         verdict.stage = Stage::Crossing;
-        let stalled = stall::license_not_accepted(journey, belief.since, context)
-            .or_else(|| stall::no_profile_asked(journey, context, deadlines));
+        let stalled = stall::license_not_accepted(journey, belief.since, context).or_else(|| {
+            if is_steered_outside(journey, Side::Multiplatform, context.settings) {
+                outside::unconfirmed(journey, belief, context, deadlines)
+            } else {
+                stall::no_profile_asked(journey, context, deadlines)
+            }
+        });
         if let Some((stage, hold)) = stalled {
             verdict.stage = stage;
             verdict.hold = Some(hold);
@@ -234,7 +289,8 @@ fn settle_target(
     verdict.next = Next::License;
     let from = journey.license_known().map_or(belief.since, |(_, latest)| latest);
     deadlines.push(from + context.settings.timing.license);
-    let alone = is_steered_outside(journey, Side::Multiplatform, context.settings);
+    let missing = verdict.license == LicenseState::Absent;
+    let alone = is_steered_outside(journey, Side::Multiplatform, context.settings) && !missing;
     let unsent = from.max(journey.started()) + context.settings.timing.not_asking;
     if alone && verdict.license != LicenseState::Fetched {
         deadlines.push(unsent);
@@ -245,7 +301,7 @@ fn settle_target(
     } else if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
         verdict.stage = stage;
         verdict.hold = Some(hold);
-    } else if verdict.license == LicenseState::Absent {
+    } else if missing {
         verdict.stage = Stage::Held;
         verdict.hold = Some(no_license(journey.mac, direction));
     } else if verdict.license != LicenseState::Fetched

@@ -1,7 +1,8 @@
 //! Which firmware a phone runs: signals in order of time merged into one belief, with its evidence.
 
 use super::Journey;
-use super::claims::{Claim, claims, dhcp_side, is_of, release};
+use super::claims::{Claim, claims, dhcp_side, hinted_side, is_of, release};
+use super::way::Context;
 use crate::client::{self, Persona};
 use crate::library::Library;
 use crate::load::{Kind, LoadName, Side, Version};
@@ -81,7 +82,8 @@ pub fn believe(
             belief.evidence = format!("its User-Agent says release {release}");
         }
     }
-    belief.disputed = matches!((belief.side, dhcp_side(journey)), (Some(side), Some(said)) if side != said);
+    let said = [dhcp_side(journey), hinted_side(journey)];
+    belief.disputed = said.into_iter().flatten().any(|said| belief.side.is_some_and(|side| side != said));
     belief
 }
 
@@ -95,7 +97,10 @@ impl Belief {
                 let said = self.strength == Strength::Reported
                     && strength != Strength::Fetched
                     && (strength != Strength::Page || journey.said_since_boot());
-                if self.load.is_some() && (weaker || said) {
+                // The roster's word, given once more, is of use where nothing else tells, or nothing but that a load was fetched.
+                let fetched = journey.rounds.last().is_some_and(|round| round.load == *load);
+                let again = strength == Strength::Told && !fetched;
+                if self.load.is_some() && (weaker || said || again) {
                     return;
                 }
                 self.runs(at, load, strength, why);
@@ -106,10 +111,10 @@ impl Belief {
                 self.back_to(at, None, format!("it asks for {load}, so it does not run it"));
             }
             Claim::RunsNot(_) => {}
-            Claim::Returned => {
-                self.back_to(at, None, "it was away for long, and may have been loaded elsewhere".into());
-                (self.load, self.side, self.side_by_dhcp) = (None, None, false);
-                self.passed.clear();
+            Claim::Returned(side) => {
+                self.since = at;
+                self.forget(side, "it was away for long, and may have been loaded elsewhere".into());
+                self.side_by_dhcp = false;
             }
             // A User-Agent can be configured: what the phone does when told again weighs more.
             Claim::SaysRelease(..) if self.strength >= Strength::Settled => {}
@@ -149,6 +154,18 @@ impl Belief {
     /// it and started again, or it was told of it once and was not heard of since.
     pub(super) fn is_unconfirmed(&self) -> bool {
         matches!(self.strength, Strength::Fetched | Strength::Silence)
+    }
+
+    /// The same, where the roster has not been said to be right since.
+    pub(super) fn is_doubtful(&self, journey: &Journey, context: &Context<'_>) -> bool {
+        let listed = context.entry.and_then(|entry| entry.load.as_ref());
+        let said = self.load.as_ref() == listed && journey.retried >= Some(self.since);
+        self.is_unconfirmed() && !said
+    }
+
+    /// It was told of its load and not heard of since.
+    pub(super) fn is_by_silence(&self) -> bool {
+        self.strength == Strength::Silence
     }
 
     /// What the phone is taken to run is beyond guessing.
@@ -205,15 +222,24 @@ impl Belief {
         let came = self.load.is_some() || (self.side.is_some() && !self.side_by_dhcp);
         self.side = Some(side);
         // It asked for a load of this side and came up on this side: a phone with that load in its
-        // second partition activates it without fetching its components (AG-fmt).
-        let latest = journey.rounds.iter().rev().find(|round| round.began < at);
-        match latest.filter(|round| came && round.load.kind().side() == side) {
+        // second partition activates it without fetching its components (AG-fmt). Where it asked for several of this side,
+        // the first one took it over.
+        let before = journey.rounds.iter().rev().skip_while(|round| round.began >= at);
+        let first = before.take_while(|round| round.load.kind().side() == side).last();
+        match first.filter(|_| came) {
             Some(round) => {
                 let why = format!("it asked for {} and came back on the other side", round.load);
                 self.runs(at, &round.load, Strength::Behavior, why);
             }
             None => self.back_to(at, Some(side), why.into()),
         }
+    }
+
+    /// What was known of its load counts no more.
+    pub(super) fn forget(&mut self, side: Option<Side>, why: String) {
+        (self.load, self.side, self.strength) = (None, side, Strength::Told);
+        self.passed.clear();
+        self.evidence = why;
     }
 
     /// The belief was wrong. If the load before it fits what is seen, the phone has not moved; otherwise somebody

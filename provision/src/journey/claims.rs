@@ -20,8 +20,8 @@ pub(super) enum Claim<'a> {
     SaysRelease(String, bool),
     On(Side, &'static str),
     DhcpSays(Side),
-    /// It was away: nothing that was known before counts.
-    Returned,
+    /// It was away: nothing that was known before counts, but the side that it told when it started after that.
+    Returned(Option<Side>),
 }
 
 pub(super) fn claims<'a>(
@@ -32,17 +32,20 @@ pub(super) fn claims<'a>(
     now: Time,
 ) -> Vec<(Time, Claim<'a>)> {
     let mut claims = Vec::new();
-    if let Some(load) = told {
-        claims.push((Time(0), Claim::Runs(load, Strength::Told, "the roster says so".into())));
-    }
-    if let (Some(side), Some(at)) = (dhcp_side(journey).or_else(|| hinted_side(journey)), journey.dhcp_at) {
-        claims.push((at, Claim::DhcpSays(side)));
+    let listed =
+        |at| told.map(|load| (at, Claim::Runs(load, Strength::Told, "the roster says so".to_owned())));
+    claims.extend(listed(Time(0)));
+    if let (Some(side), Some(at)) = (said_by_dhcp(journey), journey.dhcp_at) {
+        // It has said so since it started.
+        let since = journey.booted.filter(|booted| *booted <= at).unwrap_or(at);
+        claims.push((since, Claim::DhcpSays(side)));
     }
     for (at, report) in &journey.reports {
         claims.extend(report.active.as_ref().map(|load| (*at, Claim::Reports(load))));
     }
     for round in &journey.rounds {
         claims.push((round.began, Claim::RunsNot(&round.load)));
+        claims.extend(round.booted.zip(round.to).map(|(at, side)| (at, Claim::DhcpSays(side))));
         claims.extend(round.denied.map(|at| (at, Claim::RunsNot(&round.load))));
         let chosen = journey
             .offers
@@ -76,10 +79,11 @@ pub(super) fn claims<'a>(
             let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
             let last = journey.rounds.iter().rev().find(before);
             let came = last.map(|round| fetched(round, library));
-            // One that has every component from before fetches none.
+            // One that has some components from before fetches the others.
             let nothing_broke = last.is_some_and(|round| {
                 round.booted.is_some()
                     && round.broken.is_none()
+                    && !round.components.is_empty()
                     && round.components.values().all(|file| file.whole())
             });
             // An Enterprise phone whose plug was pulled as soon as it was told is silent too. That this happens twice in
@@ -103,7 +107,10 @@ pub(super) fn claims<'a>(
         let times = [journey.user_agent_since, journey.user_agent_at, Some(now)].into_iter().flatten();
         claims.extend(times.map(|at| (at, Claim::SaysRelease(said.clone(), release.is_some()))));
     }
-    claims.extend(journey.returned.map(|at| (at, Claim::Returned)));
+    let started = said_by_dhcp(journey).filter(|_| journey.booted > journey.left);
+    claims.extend(journey.returned.map(|at| (at, Claim::Returned(started))));
+    // Who retries a phone stands by what the roster says of it.
+    claims.extend(journey.retried.and_then(listed));
     for (at, side) in &journey.sightings {
         let why = match side {
             Side::Enterprise => "it asks for Enterprise boot files",
@@ -111,13 +118,16 @@ pub(super) fn claims<'a>(
         };
         claims.push((*at, Claim::On(*side, why)));
     }
+    // Enterprise firmware has no use for a license.
+    let license = journey.license_known().map(|(_, latest)| latest);
+    claims.extend(license.map(|at| (at, Claim::On(Side::Multiplatform, "it asks for its license"))));
     let says = |load| Claim::Runs(load, Strength::Page, "its own page says so".into());
     claims.extend(page.iter().map(|(at, load)| (*at, says(load))));
     claims
 }
 
-/// A phone that others tell what to load, of which it is doubtful whether it had all of a load when it started again, has
-/// it if it does not ask for that load once more: who told it still does.
+/// A phone that others tell what to load has what it fetched before it started again, if it does not ask for that load
+/// once more: who told it still does. Until then its plug may have been pulled while it wrote.
 fn settled_elsewhere<'a>(
     journey: &'a Journey,
     library: &Library,
@@ -126,12 +136,28 @@ fn settled_elsewhere<'a>(
 ) -> Vec<(Time, Claim<'a>)> {
     let mut claims = Vec::new();
     for (index, round) in journey.rounds.iter().enumerate() {
-        let Some(booted) = round.booted.filter(|_| !journey.was_told(round)) else { continue };
-        let next = journey.rounds.get(index + 1).map(|next| next.began);
-        let asked_here = journey.sightings.iter().map(|(seen, _)| *seen).find(|seen| *seen >= booted);
-        let heard = [next, asked_here, round.unwatched].into_iter().flatten().fold(now, Time::min);
-        let at = booted + timing.not_asking;
-        if heard >= at && fetched(round, library) == Fetch::Doubtful {
+        let side = round.load.kind().side();
+        // A load of the far side is not denied by the class that the phone sends, but its silence is of no use then.
+        let denied = dhcp_side(journey).is_some_and(|said| said != side) && !is_transition(&round.load);
+        let counts = !journey.was_told(round) && !denied && journey.returned <= Some(round.began);
+        let Some(booted) = round.booted.filter(|_| counts) else { continue };
+        // What an Enterprise phone did while nobody looked it does again when it starts again.
+        let near = journey.rounds[..=index].iter().all(|round| round.load.kind() == Kind::Enterprise)
+            && round.from == Some(Side::Enterprise);
+        let again = journey.booted.filter(|again| near && *again > booted && round.unwatched.is_some());
+        let silent = |(from, unwatched): (Time, Option<Time>)| {
+            let next = journey.rounds.get(index + 1).map(|next| next.began);
+            let asked_here = journey.sightings.iter().map(|(seen, _)| *seen).find(|seen| *seen >= from);
+            let refused = journey.refused.as_ref().map(|(at, _)| *at).filter(|at| *at >= from);
+            let ends = [next, asked_here, refused, unwatched, round.denied];
+            let at = from + timing.not_asking;
+            (ends.into_iter().flatten().fold(now, Time::min) >= at).then_some(at)
+        };
+        // Who had everything did not fail to fetch it while nobody looked.
+        let came = fetched(round, library);
+        let unwatched = round.unwatched.filter(|at| *at >= booted || came != Fetch::Whole);
+        let at = silent((booted, unwatched)).or_else(|| silent((again?, None)));
+        if let Some(at) = at.filter(|_| came != Fetch::Part) {
             let why = format!("it fetched {}, started again and did not ask for it once more", round.load);
             claims.push((at, Claim::Runs(&round.load, Strength::Settled, why)));
         }
@@ -146,7 +172,11 @@ fn silence_tells(offer: &Offer) -> bool {
         && !offer.refused
         && !offer.conditional
         && offer.load.kind().side() == offer.side
-        && !matches!(offer.load.kind(), Kind::Transition(_))
+        && !is_transition(&offer.load)
+}
+
+fn is_transition(load: &LoadName) -> bool {
+    matches!(load.kind(), Kind::Transition(_))
 }
 
 /// From when, and for how long, silence has to last. A phone that waits for its license to be accepted is silent
@@ -159,7 +189,7 @@ pub(super) fn silence(
     release: Option<&Version>,
     timing: &Timing,
 ) -> (Time, Duration) {
-    let Some((first, latest)) = journey.license_known().filter(|(_, latest)| *latest >= offer.at) else {
+    let Some((first, latest)) = journey.license_known().filter(|_| offer.licenses > 0) else {
         // An Enterprise phone that asks again has not got its document.
         let from = if offer.side == Side::Enterprise { offer.latest() } else { offer.at };
         return (from, timing.already_there);
@@ -204,9 +234,14 @@ fn same_release(one: &Version, other: &Version) -> bool {
     (one.major, one.minor, one.micro) == (other.major, other.minor, other.micro)
 }
 
-/// The side that a request list hints at, where the phone sends no option 60 and has last fetched a load of that side.
-fn hinted_side(journey: &Journey) -> Option<Side> {
-    let hint = match client::request_list(&journey.request_list).filter(|_| journey.vendor_class.is_none())? {
+/// The side that DHCP tells, by its request list where the phone sends no option 60.
+pub(super) fn said_by_dhcp(journey: &Journey) -> Option<Side> {
+    dhcp_side(journey).or_else(|| hinted_side(journey).filter(|_| journey.vendor_class.is_none()))
+}
+
+/// The side that a request list hints at, where the phone has last fetched a load of that side.
+pub(super) fn hinted_side(journey: &Journey) -> Option<Side> {
+    let hint = match client::request_list(&journey.request_list)? {
         Persona::Enterprise => Side::Enterprise,
         _ => Side::Multiplatform,
     };

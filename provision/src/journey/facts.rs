@@ -85,9 +85,16 @@ pub struct Round {
     pub broken: Option<String>,
     /// The boot that ended the round.
     pub booted: Option<Time>,
-    /// Since when the phone may have asked for the load once more without being seen.
+    /// Since when the phone may have asked for the load once more without being seen; before it started, since when its fetch
+    /// may have failed for good.
     #[serde(default)]
     pub unwatched: Option<Time>,
+    /// The side that its DHCP messages told when it began.
+    #[serde(default)]
+    pub from: Option<Side>,
+    /// The side that its DHCP messages told when it started after that.
+    #[serde(default)]
+    pub to: Option<Side>,
     /// It asked for the load once more and was refused it: it does not run it after all.
     #[serde(default)]
     pub denied: Option<Time>,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::claims::said_by_dhcp;
 use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Told};
 use crate::load::Side;
 use crate::time::Time;
@@ -23,8 +24,8 @@ const ASKS_AGAIN: Duration = Duration::from_secs(90);
 const AWAY: Duration = Duration::from_secs(60 * 60);
 /// The same where another server gives the leases, and a phone at rest is not heard.
 const AWAY_UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
-/// A phone on the Multiplatform side is heard every minute; where it was not for so long, nobody knows whether it asked
-/// for its license again.
+/// A phone that comes here for its profile is heard every minute; where it was not for so long, nobody knows whether it
+/// asked for its license again.
 const UNHEARD: Duration = Duration::from_secs(10 * 60);
 
 impl Journey {
@@ -37,8 +38,14 @@ impl Journey {
         if observation.fact.is_of_the_phone() {
             let away = if self.dhcp_at.is_some() { AWAY } else { AWAY_UNSEEN };
             let heard = self.heard.unwrap_or(at);
-            self.away |= at - heard >= away;
-            if at - heard >= UNHEARD {
+            if at - heard >= away {
+                self.away = true;
+                self.left = Some(heard);
+            }
+            let comes =
+                |(seen, side): &(Time, Side)| *side == Side::Multiplatform && self.booted <= Some(*seen);
+            let unheard = if self.sightings.last().is_some_and(comes) { UNHEARD } else { AWAY };
+            if at - heard >= unheard {
                 self.unheard(heard, at);
             }
             self.heard = self.heard.max(Some(at));
@@ -104,6 +111,9 @@ impl Journey {
             }
             Fact::Broken { name, cause } => self.broken(at, name, cause),
             Fact::LicenseGiven { .. } => {
+                if !self.offers.iter().any(Offer::awaits_answer) {
+                    self.comes_back(at);
+                }
                 let first = self.license_given.map_or(at, |(first, _)| first);
                 self.license_given = Some((first, at));
                 self.unheard.clear();
@@ -119,6 +129,9 @@ impl Journey {
                 }
             }
             Fact::Probed(page) => {
+                if page.load.is_some() {
+                    self.comes_back(at);
+                }
                 self.page.take(at, page);
                 drop_oldest(&mut self.page.loads, KEPT);
             }
@@ -132,8 +145,9 @@ impl Journey {
                 for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
                     offer.unwatched.get_or_insert(*since);
                 }
-                if let Some(round) = self.rounds.last_mut().filter(|round| round.booted.is_some()) {
-                    round.unwatched.get_or_insert(*since);
+                if let Some(round) = self.rounds.last_mut() {
+                    let known = round.unwatched.filter(|known| Some(*known) >= round.booted);
+                    round.unwatched = known.or(Some(*since));
                 }
             }
             Fact::Registered { report } => self.registered(at, report),
@@ -160,6 +174,7 @@ impl Journey {
                     Act::Hold => self.held_by_operator = Some(at),
                     Act::Release => self.held_by_operator = None,
                     Act::Retry => {
+                        self.comes_back(at);
                         self.retried = Some(at);
                         if let Some(round) = self.rounds.last_mut() {
                             round.requests = 0;
@@ -175,6 +190,14 @@ impl Journey {
                 let (stage, output, failed) = (*stage, output.clone(), *failed);
                 self.history.hook_ran(HookRun { at, stage, output, failed });
             }
+        }
+    }
+
+    /// It shows what it does after it was away.
+    pub(super) fn comes_back(&mut self, at: Time) {
+        if std::mem::take(&mut self.away) {
+            self.returned = Some(at);
+            self.withdraw_offers(at);
         }
     }
 
@@ -202,8 +225,9 @@ impl Journey {
         }
         self.booted = Some(at);
         self.registered = None;
+        let to = said_by_dhcp(self).filter(|_| self.dhcp_at == Some(at));
         for round in self.rounds.iter_mut().filter(|round| round.booted.is_none()) {
-            round.booted = Some(at);
+            (round.booted, round.to) = (Some(at), to);
         }
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
             offer.closed = Some(at);
@@ -238,10 +262,7 @@ impl Journey {
         if booted || started_unseen {
             self.boot(at);
         }
-        if std::mem::take(&mut self.away) {
-            self.returned = Some(at);
-            self.withdraw_offers(at);
-        }
+        self.comes_back(at);
         for offer in
             self.offers.iter_mut().filter(|offer| offer.awaits_answer() && offer.side == side && !signed)
         {

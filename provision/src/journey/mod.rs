@@ -94,6 +94,9 @@ pub struct Journey {
     /// configuration since.
     #[serde(default)]
     pub away: bool,
+    /// When it was heard last before that.
+    #[serde(default)]
+    pub left: Option<Time>,
     /// When it asked for its configuration for the first time after that: what was known of its load before counts no
     /// more.
     #[serde(default)]
@@ -159,6 +162,7 @@ impl Journey {
             heard: None,
             unheard: Vec::new(),
             away: false,
+            left: None,
             returned: None,
             sightings: Vec::new(),
             signed_asked: None,
@@ -238,7 +242,7 @@ impl Journey {
     }
 
     /// Whether a document of ours led to a fetch.
-    fn was_told(&self, round: &Round) -> bool {
+    pub(super) fn was_told(&self, round: &Round) -> bool {
         self.was_told_on(round, Side::Enterprise) || self.was_told_on(round, Side::Multiplatform)
     }
 

@@ -33,9 +33,9 @@ pub(super) fn waits(
     if let Some(stuck) = license_not_accepted(journey, started, context) {
         return Some(stuck);
     }
-    let since = journey.asked.map_or(started, |asked| asked.max(started));
-    let licensed = journey.license_known().is_some_and(|(_, latest)| latest >= started);
-    let wait = if licensed { timing.license } else { timing.not_asking };
+    let licensed = journey.license_known().map(|(_, latest)| latest).filter(|latest| *latest >= started);
+    let wait = if licensed.is_some() { timing.license } else { timing.not_asking };
+    let since = licensed.unwrap_or(started);
     deadlines.push(since + wait);
     let refused = journey.refused.as_ref().filter(|(at, _)| *at >= started).map(|(_, name)| name.as_str());
     if refused.is_none() && context.now - since < wait {
@@ -69,26 +69,30 @@ fn call_manager(
              `transload export call-manager` writes it, and reset it"
         ),
     };
-    let unknown = match runs {
-        Some(_) => String::new(),
-        None => {
-            "; if it runs that load already, write the load it runs into the roster's load column".to_owned()
-        }
-    };
-    Hold::new(HoldCode::WaitingOutside, cause, entered + &unknown)
+    let screen =
+        if refused.is_none() { "; if its screen asks for an activation code, press Cancel" } else { "" };
+    let unknown = if runs.is_none() { RUNS_ALREADY } else { "" };
+    Hold::new(HoldCode::WaitingOutside, cause, entered + screen + unknown)
 }
+
+/// What nothing else may ever tell of one that has nothing to ask here.
+const RUNS_ALREADY: &str =
+    "; if it runs that load already, write the load it runs into the roster's load column, and retry it";
 
 fn cda(refused: Option<&str>, next: &LoadName) -> Hold {
     let (cause, cure) = match refused {
         Some(name) if name != next.as_str() => (
             format!("CDA told it to load {name}, but its next load is {next}"),
-            "put the profile of `transload export cda` in the place of the one in CDA, then factory-reset the phone",
+            "put the profile of `transload export cda` in the place of the one in CDA, then factory-reset the phone"
+                .to_owned(),
         ),
         _ => (
             format!("CDA has not sent it here for {next}"),
             "see that it reaches the internet and that CDA has its MAC address assigned to the profile of `transload \
              export cda`; a phone asks CDA when it is factory-reset, and then only where DHCP and its Profile_Rule \
-             name no other server",
+             name no other server"
+                .to_owned()
+                + RUNS_ALREADY,
         ),
     };
     Hold::new(HoldCode::WaitingOutside, cause, cure)
@@ -112,6 +116,21 @@ pub fn not_attested() -> Hold {
         "assign it in CDA (`transload export cda` writes profile and MAC list), then write yes into the cda column of \
          its roster line, or import the cda-assigned.csv that was written along",
     )
+}
+
+/// A phone that may not run its last load after all, and of which nothing tells.
+pub(super) fn unconfirmed(
+    journey: &Journey,
+    belief: &Belief,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
+    let started = journey.started();
+    let until =
+        journey.asked.map_or(started, |asked| asked.max(started)) + context.settings.timing.not_asking;
+    deadlines.push(until);
+    let load = belief.load.as_ref().filter(|_| context.now >= until)?;
+    Some((Stage::Held, cda(None, load)))
 }
 
 /// A phone on its target whose license nobody has sent it for.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::claims::dhcp_side;
 use super::fold::{KEPT, drop_oldest};
 use super::{Journey, Offer, Round};
 use crate::load::LoadName;
@@ -12,6 +13,9 @@ impl Journey {
     /// A phone that asks for a load it was told of does not run it, however long it was silent. The document is
     /// spent: a Multiplatform phone does not try the same URL again.
     pub(super) fn loads_refused(&mut self, at: Time, name: &str) {
+        if !self.offers.iter().any(|offer| offer.awaits_answer() && offer.load.as_str() == name) {
+            self.comes_back(at);
+        }
         self.asked = Some(at);
         self.refused = Some((at, name.to_owned()));
         let fetched = |round: &&mut Round| round.load.as_str() == name && round.booted.is_some();
@@ -29,6 +33,9 @@ impl Journey {
     }
 
     pub(super) fn loads_given(&mut self, at: Time, load: &LoadName) {
+        if !self.offers.iter().any(|offer| offer.awaits_answer() && offer.load == *load) {
+            self.comes_back(at);
+        }
         self.asked = Some(at);
         let mut first = false;
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && offer.load == *load) {
@@ -52,6 +59,8 @@ impl Journey {
                 broken: None,
                 booted: None,
                 unwatched: None,
+                from: dhcp_side(self),
+                to: None,
                 denied: None,
             }),
         }

@@ -25,19 +25,20 @@ pub(super) fn tries(
     context: &Context<'_>,
 ) -> Tries {
     let offers = || journey.offers.iter().filter(|offer| Some(&offer.load) == load);
+    // Told elsewhere, each fetch that ended is an attempt.
+    let retried = journey.retried.unwrap_or_default();
+    let over = |round: &&Round| round.booted.is_some() && round.began >= retried && !journey.was_told(round);
+    let rounds = journey.rounds.iter().filter(|round| Some(&round.load) == load);
+    let elsewhere = rounds.filter(over).count() as u32;
     let Some(latest) = offers().next_back() else {
-        // Told elsewhere: each fetch that ended is an attempt.
-        let since = journey.retried.unwrap_or_default();
-        let over = |round: &&Round| round.booted.is_some() && round.began >= since;
-        let rounds = journey.rounds.iter().filter(|round| Some(&round.load) == load);
-        let failures = rounds.filter(over).count() as u32;
-        return Tries { number: failures + 1, failures };
+        return Tries { number: elsewhere + 1, failures: elsewhere };
     };
     let number = latest.attempt + u32::from(failed(latest, journey, belief, context));
     let since = journey.retried.max(journey.returned).unwrap_or_default();
     let first = offers().find(|offer| offer.at >= since).map_or(number, |offer| offer.attempt);
     let unwatched = offers().filter(|offer| offer.at >= since && offer.unwatched.is_some()).count() as u32;
-    Tries { number, failures: number.saturating_sub(first).saturating_sub(unwatched) }
+    let failures = number.saturating_sub(first).saturating_sub(unwatched) + elsewhere;
+    Tries { number, failures }
 }
 
 /// Whether what an offer led to has ended without the phone getting on.

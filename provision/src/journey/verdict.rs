@@ -222,10 +222,11 @@ impl Assessment {
     }
 
     /// Whether the phone may have this load's `.loads` file: the last gate, whoever told it to ask. A condition may
-    /// name a load that the phone is believed to run already and that is no longer all here.
+    /// name a load that the phone is believed to run already and that is no longer all here. What led it over the crossing
+    /// behind CDA it may have again: who asks for that does not run it.
     pub fn permits(&self, name: &LoadName, library: &Library) -> bool {
         let named = matches!(&self.next, Next::Load { load, when, .. } if load == name || when.as_ref() == Some(name));
-        named && library.complete(name).is_some()
+        (named || self.again.as_ref() == Some(name)) && library.complete(name).is_some()
     }
 }
 
@@ -264,6 +265,8 @@ pub struct Assessment {
     pub license: LicenseState,
     /// What it is given when it asks.
     pub next: Next,
+    /// The load it may have again, though it is taken to run it.
+    pub again: Option<LoadName>,
     /// It has to read its configuration again, and can be told to.
     pub restart: Option<Order>,
     /// When this could change without a new fact.

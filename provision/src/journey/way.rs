@@ -192,7 +192,7 @@ fn along(
             let Tries { number, failures } = tries(journey, Some(&first.to), belief, context);
             if failures >= context.settings.timing.attempts {
                 Ok(Next::Nothing)
-            } else if let Some(load) = to_confirm(belief, first, context) {
+            } else if let Some(load) = to_confirm(journey, belief, first, context) {
                 confirm(journey, load, belief, context)
             } else {
                 Ok(named(first, hops.get(1), belief, number, license, vid, context))
@@ -207,24 +207,29 @@ fn along(
 }
 
 /// The final document; before it the same load once more, where the phone could still be in the transition load before
-/// it, its plug pulled while it wrote the last one: the final document would send it away.
+/// it, its plug pulled while it wrote the last one: the final document would send it away. Where CDA steers it, it may
+/// have that load again.
 fn finish(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Result<Next, Hold> {
     let from_transition =
         belief.passed.iter().rev().nth(1).is_none_or(|load| load.kind() != Kind::Enterprise);
-    let doubtful = belief.is_unconfirmed() && from_transition;
-    let here = !context.settings.steered_outside(Side::Multiplatform);
-    match belief.load.as_ref().filter(|load| doubtful && here && load.kind() == Kind::Multiplatform) {
+    let doubtful = belief.is_doubtful(journey, context) && from_transition;
+    match belief.load.as_ref().filter(|load| doubtful && load.kind() == Kind::Multiplatform) {
         Some(load) => named_again(journey, load, belief, true, context),
         None => Ok(Next::Final),
     }
 }
 
 /// The load that a phone must be known to run before it crosses. Enterprise firmware has crossed by the time that it
-/// could show that it runs something else, and a crossing from too old a release strands it. Where a call manager
-/// steers it, nothing but what it fetches tells.
-fn to_confirm<'a>(belief: &'a Belief, first: &Hop, context: &Context<'_>) -> Option<&'a LoadName> {
-    let leaves = first.crosses && belief.side == Some(Side::Enterprise) && belief.is_unconfirmed();
-    belief.load.as_ref().filter(|_| leaves && !context.settings.steered_outside(Side::Enterprise))
+/// could show that it runs something else, and a crossing from too old a release strands it.
+fn to_confirm<'a>(
+    journey: &Journey,
+    belief: &'a Belief,
+    first: &Hop,
+    context: &Context<'_>,
+) -> Option<&'a LoadName> {
+    let leaves =
+        first.crosses && belief.side == Some(Side::Enterprise) && belief.is_doubtful(journey, context);
+    belief.load.as_ref().filter(|_| leaves)
 }
 
 /// Its page is waited for first, which an earlier document has opened; then the same load is named once more.

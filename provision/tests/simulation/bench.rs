@@ -72,10 +72,11 @@ impl Run {
         }
         let verdict = &self.verdict;
         let line = format!(
-            "       {} on {:?}, next {:?}, {:?}, {}",
-            verdict.stage, verdict.load, verdict.next, verdict.hold, verdict.evidence
+            "       {} on {:?}, next {:?}, license {:?}, {:?}, {}",
+            verdict.stage, verdict.load, verdict.next, verdict.license, verdict.hold, verdict.evidence
         );
         self.tell(|_| line);
+        self.assign_early();
         self.check();
         self.ask_for_a_hand();
     }
@@ -289,6 +290,7 @@ impl Run {
             self.see(Fact::LoadsGiven { load: load.clone() });
             return true;
         }
+        self.refused_rightly(load);
         self.see(Fact::LoadsRefused { name: load.to_string() });
         false
     }

@@ -6,6 +6,7 @@ use transload_provision::journey::{HoldCode, Next, Stage};
 use transload_provision::load::{Direction, Kind, LoadName, Side};
 
 use super::bench::Document;
+use super::outside::Server;
 use super::phone::Phone;
 use super::run::Run;
 use super::truth::{self, Hardware};
@@ -48,15 +49,30 @@ impl Run {
             return;
         }
         // Told the load once more, a phone that does not run it after all fetches it again.
-        if self.verdict.next == Next::Final && (!self.is_far(&self.phone.load) || self.phone.license_due) {
+        // Behind CDA it may have its last load again: nothing but its silence tells that it runs it.
+        let again =
+            self.phone.server == Server::Cda && self.phone.is_in_transition() && self.verdict.again.is_some();
+        if self.verdict.next == Next::Final
+            && !again
+            && !self.has_been_away()
+            && (!self.is_far(&self.phone.load) || self.phone.license_due)
+        {
             let (load, evidence) = (&self.phone.load, &self.verdict.evidence);
             let what = format!("called done on {load}, license due: {}; {evidence}", self.phone.license_due);
             self.is_wrong(what);
         }
         let side = self.phone.load.kind().side();
+        if self.phone.server != Server::Bench {
+            return;
+        }
         if let Some(load) = self.named(&self.document(side)) {
             self.judge(&load);
         }
+    }
+
+    /// One that was done, was away, and asks others, stays done until it shows something else.
+    fn has_been_away(&self) -> bool {
+        self.phone.server != Server::Bench && self.journey.as_ref().is_some_and(|journey| journey.away)
     }
 
     /// The load that a document makes this phone ask for.
@@ -91,6 +107,21 @@ impl Run {
         }
     }
 
+    /// Its profile names its last load for good, and it does not try one again that was not found.
+    pub fn refused_rightly(&mut self, load: &LoadName) {
+        let ready = self.phone.server == Server::Cda
+            && self.phone.is_in_transition()
+            && self.is_far(load)
+            && self.verdict.hold.is_none()
+            && self.verdict.load.is_some()
+            && !self.has_been_away()
+            && self.world.library.complete(load).is_some();
+        if ready {
+            let evidence = &self.verdict.evidence;
+            self.is_wrong(format!("refused {load}, the last it needs, on {}: {evidence}", self.phone.load));
+        }
+    }
+
     /// Whether real hardware can come from a load to the far side over what is here whole; downgrades within a side
     /// are not relied on.
     fn way_from(&self, from: &LoadName) -> Option<()> {
@@ -121,7 +152,7 @@ impl Run {
     /// How it ended.
     pub fn judge_end(&mut self) {
         if self.verdict.stage == Stage::Done {
-            if !self.is_far(&self.phone.load) || self.phone.license_due {
+            if !self.has_been_away() && (!self.is_far(&self.phone.load) || self.phone.license_due) {
                 self.is_wrong(format!("ended as done on {}", self.phone.load));
             }
             return;
@@ -158,7 +189,8 @@ impl Run {
         let side = self.phone.load.kind().side();
         let tells = match side {
             Side::Enterprise => {
-                self.world.settings.registrar.is_some() && !self.phone.draw.is("registers", "never")
+                let here = self.world.settings.call_managers.is_none();
+                here && self.world.settings.registrar.is_some() && !self.phone.draw.is("registers", "never")
             }
             Side::Multiplatform => false,
         };

@@ -54,7 +54,7 @@ impl Run {
         Ok(())
     }
 
-    fn operate(&mut self, act: Act) {
+    pub fn operate(&mut self, act: Act) {
         self.see_durably(Fact::Operator { act });
     }
 
@@ -175,7 +175,8 @@ impl Run {
             }
             HoldCode::NeedsRestart => return Err(Stop::Unplugged(Duration::from_secs(5))),
             HoldCode::Failed => return self.mend(&hold),
-            HoldCode::NotEligible | HoldCode::WaitingOutside | HoldCode::ForeignDhcp => {}
+            HoldCode::WaitingOutside => return self.see_to_it_outside(&hold),
+            HoldCode::NotEligible | HoldCode::ForeignDhcp => {}
         }
         self.assess();
         Ok(())

@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use transload_provision::client::Persona;
 use transload_provision::journey::{Fact, Restart};
 use transload_provision::load::{Direction, Kind, LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
 
 use super::bench::Document;
+use super::outside::{Profile, Server};
 use super::run::{Run, Stop};
 use super::truth;
+
+/// Half of a lease.
+const RENEWAL: Duration = Duration::from_secs(1800);
 
 /// Its own page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,10 @@ pub struct Phone {
     pub licensed_from: Option<u32>,
     /// The upgrade that failed: the same URL is not tried again.
     pub failed: Option<(LoadName, u32)>,
+    /// What CDA gave it.
+    pub profile: Option<Profile>,
+    /// Whom it asks since it started.
+    pub server: Server,
     pub registered: bool,
     pub powered: bool,
     /// The bench has heard of it since it last started with another load.
@@ -87,6 +94,8 @@ impl Default for Phone {
             license_due: false,
             licensed_from: None,
             failed: None,
+            profile: None,
+            server: Server::Bench,
             registered: false,
             powered: true,
             in_contact: false,
@@ -105,6 +114,7 @@ impl Phone {
         self.authorized = None;
         self.licensed_from = None;
         self.failed = None;
+        self.profile = None;
         self.page_open = false;
         self.absolute_rule = false;
         self.trust_list = false;
@@ -218,22 +228,24 @@ impl Run {
                 break;
             }
         }
-        let steered = self.verdict.steered_as;
-        let usable = match self.phone.load.kind().side() {
-            Side::Enterprise => matches!(steered, Persona::Enterprise | Persona::Unknown),
-            Side::Multiplatform => true,
-        };
-        if usable { Ok(()) } else { self.rest() }
+        self.phone.server = self.server(self.verdict.steered_as);
+        // Of one that asks elsewhere nothing more is heard.
+        self.phone.in_contact = self.phone.server != Server::Bench;
+        if self.phone.server == Server::Nobody { self.rest() } else { Ok(()) }
     }
 
     /// Nothing until something around it changes; renewals of its lease are heard.
     fn rest(&mut self) -> Result<(), Stop> {
         loop {
-            self.pass(Duration::from_secs(1800))?;
-            if self.world.leases {
-                let (vendor_class, request_list) = (self.phone.class(), self.phone.request_list());
-                self.see(Fact::Dhcp { boot: false, vendor_class, request_list });
-            }
+            self.pass(RENEWAL)?;
+            self.renew();
+        }
+    }
+
+    fn renew(&mut self) {
+        if self.world.leases {
+            let (vendor_class, request_list) = (self.phone.class(), self.phone.request_list());
+            self.see(Fact::Dhcp { boot: false, vendor_class, request_list });
         }
     }
 
@@ -241,9 +253,12 @@ impl Run {
         loop {
             let fetch = self.seconds(3, 45);
             self.pass(fetch)?;
-            let agent = self.phone.agent();
-            let signed = self.phone.trust_list;
-            let document = self.asked_for_configuration(Side::Enterprise, signed, agent);
+            let document = if self.phone.server == Server::CallManager {
+                self.configuration_outside()
+            } else {
+                let agent = self.phone.agent();
+                self.asked_for_configuration(Side::Enterprise, self.phone.trust_list, agent)
+            };
             self.tell(|_| format!("phone got {document:?}"));
             match document {
                 Document::Unreachable => self.pass(Duration::from_secs(45))?,
@@ -255,6 +270,8 @@ impl Run {
                 Document::Load { load, registrar, .. } if load == self.phone.load => {
                     self.attend(registrar)?;
                 }
+                // Of one whose call manager has nothing for it the page stays as it is.
+                Document::Settle { .. } if self.phone.server == Server::CallManager => return self.rest(),
                 Document::Settle { registrar, .. } => self.attend(registrar)?,
                 Document::Load { load, .. } => {
                     self.phone.page_open = true;
@@ -301,9 +318,19 @@ impl Run {
         let mut failures = 0u32;
         // What the latest profile said, which stays when the next one does not come.
         let mut profile = Document::NotFound;
+        let mut renewed = self.now;
         loop {
-            let agent = self.phone.agent();
-            let document = self.asked_for_configuration(Side::Multiplatform, false, agent);
+            // One that comes back here is heard all the time.
+            if self.phone.server == Server::Cda && self.now - renewed >= RENEWAL {
+                self.renew();
+                renewed = self.now;
+            }
+            let document = if self.phone.server == Server::Cda {
+                self.redirected()
+            } else {
+                let agent = self.phone.agent();
+                self.asked_for_configuration(Side::Multiplatform, false, agent)
+            };
             self.tell(|_| format!("phone got {document:?}"));
             if document == Document::Unreachable {
                 failures += 1;

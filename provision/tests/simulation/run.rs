@@ -6,6 +6,7 @@ use std::time::Duration;
 use transload_provision::journey::{Assessment, HoldCode, Journey, Observation, Restart, Stage};
 use transload_provision::time::Time;
 
+use super::outside::Outside;
 use super::phone::Phone;
 use super::world::{self, World};
 
@@ -65,6 +66,7 @@ pub struct Run {
     pub now: Time,
     pub world: World,
     pub phone: Phone,
+    pub outside: Outside,
     pub journey: Option<Journey>,
     /// What the ledger has, and whether it was on disk before an answer left.
     pub ledger: Vec<(Observation, bool)>,
@@ -96,6 +98,7 @@ impl Run {
     pub fn new(seed: u64, tells: bool) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let (world, phone) = world::draw(&mut rng);
+        let outside = Outside { ready: rng.bool(), ..Outside::default() };
         let now = Time(1_700_000_000_000);
         let verdict = world.verdict(None, phone.mac, now);
         let mut run = Self {
@@ -103,6 +106,7 @@ impl Run {
             now,
             world,
             phone,
+            outside,
             journey: None,
             ledger: Vec::new(),
             verdict,
@@ -166,6 +170,8 @@ impl Run {
                 0..6 => Event::Plug(self.seconds(3, 600)),
                 6..10 => Event::Kill(self.seconds(1, 400)),
                 10 => Event::DiskFull(self.seconds(10, 2000)),
+                // Where others steer phones, what happens to one for hours is told by nobody: not tried in full.
+                11 | 16.. if self.world.is_steered_outside() => Event::FactoryReset,
                 11 => Event::Elsewhere,
                 12 => Event::FactoryReset,
                 13 | 14 => Event::Hold,

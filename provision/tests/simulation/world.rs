@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use transload_provision::catalog::{Catalog, Vid};
 use transload_provision::journey::{Assessment, Context, Journey, assess};
 use transload_provision::library::{Library, Load, Platform};
-use transload_provision::load::{Direction, LoadName};
+use transload_provision::load::{Direction, LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
@@ -93,6 +93,11 @@ impl World {
         if self.seed_2019 { &SEED } else { &CURRENT }
     }
 
+    /// A call manager or CDA tells the phone what to load.
+    pub fn is_steered_outside(&self) -> bool {
+        self.settings.call_managers.is_some() || self.settings.cda
+    }
+
     pub fn context(&self, now: Time) -> Context<'_> {
         Context {
             catalog: self.catalog(),
@@ -172,10 +177,15 @@ pub fn draw(rng: &mut fastrand::Rng) -> (World, Phone) {
         entry.vid = (listed > 1).then_some(Vid(vid));
         entry.load = (rng.u32(0..4) == 0).then(|| load.clone());
     }
+    let call_manager = direction == Direction::E2m && rng.u32(0..4) == 0;
+    let cda = rng.u32(0..4) == 0;
+    if let Some(entry) = entry.as_mut() {
+        entry.cda = cda && rng.bool();
+    }
     let settings = Settings {
         direction,
-        call_managers: None,
-        cda: false,
+        call_managers: call_manager.then(|| vec![Ipv4Addr::new(192, 0, 2, 10)]),
+        cda,
         admit: if rng.u32(0..10) == 0 { Admit::Listed } else { Admit::Eligible },
         unknown_vid: if proceeds { UnknownVid::Proceed } else { UnknownVid::Hold },
         routes: BTreeMap::new(),
@@ -187,8 +197,8 @@ pub fn draw(rng: &mut fastrand::Rng) -> (World, Phone) {
         restart_hook: rng.u32(0..5) == 0,
         after: After::default(),
     };
-    // Without leases nobody hears of a phone that asks for nothing.
-    let leases = rng.u32(0..6) > 0;
+    // Without leases nobody hears of a phone that asks for nothing, and of one that others steer it would not know who it is.
+    let leases = rng.u32(0..6) > 0 || call_manager || cda;
     let world = World {
         library,
         settings,
@@ -208,7 +218,10 @@ pub fn draw(rng: &mut fastrand::Rng) -> (World, Phone) {
         components: BTreeSet::new(),
         trust_list: rng.u32(0..12) == 0,
         absolute_rule: leases && rng.u32(0..20) == 0,
-        at_screen: leases && factory_new && draw.is("activation-code", "waits-for-a-hand"),
+        at_screen: leases
+            && factory_new
+            && load.kind().side() == Side::Enterprise
+            && draw.is("activation-code", "waits-for-a-hand"),
         page: *one(rng, &[Page::Whole, Page::Whole, Page::WithoutUdi, Page::Off]),
         bad_license: rng.u32(0..30) == 0,
         link: if rng.u32(0..4) == 0 { rng.f64() * 20.0 } else { 0.5 },

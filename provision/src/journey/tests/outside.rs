@@ -143,8 +143,87 @@ fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
     assert_eq!(bench.verdict().hold, None);
     bench.fetches(MPP);
     bench.boot(MPP_CLASS);
+    assert_eq!(bench.verdict().stage, Stage::Crossing, "it may have been cut off while it wrote");
+    bench.pass(200);
     let verdict = bench.verdict();
     assert_eq!((verdict.stage, verdict.license), (Stage::Done, LicenseState::Accepted));
+}
+
+/// In the transition load, and sent for its license by CDA; its page is off.
+fn in_transition_behind_cda(kept: bool) -> Bench {
+    let mut bench = with_cda(Direction::E2m, &[OLD, FLOOR, E2M, MPP]);
+    bench.page = false;
+    bench.entry = listed(&format!("8851,V05,{FLOOR},yes"));
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    if kept {
+        only_its_own(&mut bench, E2M);
+    } else {
+        bench.fetches(E2M);
+    }
+    bench.pass(60);
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench
+}
+
+/// A fetch of one that has the boot component already, or was cut off before it.
+fn only_its_own(bench: &mut Bench, name: &str) {
+    bench.see(Fact::LoadsGiven { load: load(name) });
+    let name = format!("rootfs88xx.{}.sbn", name.split_once('.').unwrap().1);
+    bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+}
+
+#[test]
+fn one_whose_plug_was_pulled_in_its_last_write_behind_cda_may_have_that_load_again() {
+    for kept in [false, true] {
+        let mut bench = in_transition_behind_cda(kept);
+        if kept {
+            only_its_own(&mut bench, MPP);
+        } else {
+            bench.fetches(MPP);
+        }
+        // It never got to the end of writing.
+        bench.pass(60);
+        bench.boot(MPP_CLASS);
+        assert_ne!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
+        // CDA's profile names one URL for good, and a load that was not found there is not tried again.
+        bench.pass(40);
+        bench.fetches(MPP);
+        assert_eq!(bench.verdict().load, Some(load(E2M)));
+        bench.pass(60);
+        bench.boot(MPP_CLASS);
+        bench.pass(200);
+        assert_eq!(bench.verdict().stage, Stage::Done);
+        // And should it have been cut off twice, before it could ask.
+        bench.fetches(MPP);
+        assert_eq!(bench.verdict().load, Some(load(E2M)));
+    }
+}
+
+#[test]
+fn one_cut_off_while_it_fetched_its_last_load_is_not_taken_to_have_come_over_with_it() {
+    let mut bench = in_transition_behind_cda(true);
+    bench.see(Fact::LoadsGiven { load: load(MPP) });
+    bench.pass(5);
+    bench.boot(MPP_CLASS);
+    let verdict = bench.verdict();
+    assert_eq!((verdict.load, verdict.stage), (Some(load(E2M)), Stage::Moving), "{}", verdict.evidence);
+}
+
+#[test]
+fn one_that_was_told_here_of_its_last_load_is_led_here_until_it_is_certain_to_run_it() {
+    let mut bench = in_transition_behind_cda(false);
+    assert_eq!(bench.verdict().steered_as, Persona::Transition);
+    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
+    bench.fetches(MPP);
+    bench.pass(60);
+    bench.boot(MPP_CLASS);
+    assert_eq!(bench.verdict().steered_as, Persona::Unknown, "CDA may have nothing for it");
+    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    let verdict = bench.verdict();
+    assert_eq!((verdict.stage, verdict.steered_as), (Stage::Done, Persona::Multiplatform));
 }
 
 #[test]
