@@ -157,7 +157,9 @@ fn settled_elsewhere<'a>(
         let came = fetched(round, library);
         let unwatched = round.unwatched.filter(|at| *at >= booted || came != Fetch::Whole);
         let at = silent((booted, unwatched)).or_else(|| silent((again?, None)));
-        if let Some(at) = at.filter(|_| came != Fetch::Part) {
+        // One that had all it needed has written it by then.
+        let soon = came == Fetch::Whole || (came == Fetch::Doubtful && booted - round.last < timing.flash);
+        if let Some(at) = at.filter(|_| soon) {
             let why = format!("it fetched {}, started again and did not ask for it once more", round.load);
             claims.push((at, Claim::Runs(&round.load, Strength::Settled, why)));
         }

@@ -190,7 +190,9 @@ impl Run {
         let tells = match side {
             Side::Enterprise => {
                 let here = self.world.settings.call_managers.is_none();
-                here && self.world.settings.registrar.is_some() && !self.phone.draw.is("registers", "never")
+                here && !self.phone.trust_list
+                    && self.world.settings.registrar.is_some()
+                    && !self.phone.draw.is("registers", "never")
             }
             Side::Multiplatform => false,
         };
