@@ -25,6 +25,10 @@ const CONNECTIONS: usize = 64;
 const CONFIRM_LINES: u64 = 64;
 const CONFIRM: Duration = Duration::from_secs(1);
 
+/// Under load, when so many words go at once, the next are collected for so long, so that nobody is woken for each few.
+const BUSY: usize = 16;
+const COLLECT: Duration = Duration::from_millis(50);
+
 /// Where it is.
 pub fn path(state: &Path) -> PathBuf {
     state.join("feed.sock")
@@ -164,6 +168,7 @@ async fn tell(
             let behind = || io::Error::other("it has fallen behind, and begins anew");
             let (verdicts, reached) = bench.words_since(version).ok_or_else(behind)?;
             let more = !verdicts.is_empty();
+            let full = verdicts.len() == Bench::WORDS_AT_ONCE;
             words.extend(verdicts);
             version = reached;
             if !more && !whole {
@@ -172,6 +177,9 @@ async fn tell(
             }
             if !words.is_empty() {
                 writing.write_all(&text(&words)?).await?;
+                if whole && !full && words.len() >= BUSY {
+                    tokio::time::sleep(COLLECT).await;
+                }
                 continue;
             }
         }

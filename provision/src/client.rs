@@ -42,23 +42,27 @@ pub struct Signal {
 /// where the vendor class leaves the persona open; where it asks for 159 or 160 under an Enterprise name, nothing
 /// is decided (request lists of that kind were seen on 7841, 8841 and 8851).
 pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> {
-    let mut signal = vendor_class(vendor?)?;
-    if signal.model.is_none() && signal.persona == Persona::Multiplatform && !is_cisco_oui(mac.oui()) {
+    said_by_dhcp(vendor?, requests, mac).map(Signal::from)
+}
+
+fn said_by_dhcp<'a>(vendor: &'a [u8], requests: &[u8], mac: Mac) -> Option<Said<'a>> {
+    let mut said = said(vendor)?;
+    if said.model.is_none() && said.persona == Persona::Multiplatform && !is_cisco_oui(mac.oui()) {
         return None;
     }
-    let ours = signal.model.as_deref().is_none_or(is_ours);
-    signal.persona = match (signal.persona, request_list(requests)) {
+    let ours = said.model.is_none_or(is_ours);
+    said.persona = match (said.persona, request_list(requests)) {
         (Persona::Unknown, Some(hint)) if ours => hint,
         (Persona::Enterprise, Some(Persona::Multiplatform)) => Persona::Unknown,
         (said, _) => said,
     };
-    Some(signal)
+    Some(said)
 }
 
 /// Whether a DHCP message comes from a phone, by what it says alone: its vendor class, or, since some send none, a Cisco
 /// address that asks for what phones ask for.
 pub fn is_phone(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> bool {
-    dhcp(vendor, requests, mac).is_some()
+    vendor.is_some_and(|vendor| said_by_dhcp(vendor, requests, mac).is_some())
         || (vendor.is_none() && is_cisco_oui(mac.oui()) && request_list(requests).is_some())
 }
 
@@ -66,7 +70,7 @@ pub fn is_phone(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> bool {
 /// That is what its journey would say of this one fact.
 pub fn first_contact(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Persona> {
     match vendor {
-        Some(_) => dhcp(vendor, requests, mac).map(|signal| signal.persona),
+        Some(vendor) => said_by_dhcp(vendor, requests, mac).map(|said| said.persona),
         None => request_list(requests).filter(|_| is_cisco_oui(mac.oui())),
     }
 }
@@ -77,14 +81,32 @@ pub fn first_contact(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option
 /// at the end (MPP), `dslforum.org` (MPP with TR-069; check the address as well, as [`dhcp`] does).
 /// Trailing NULs do not count. Phones of other series have persona [`Persona::Unknown`] and their model.
 pub fn vendor_class(value: &[u8]) -> Option<Signal> {
+    said(value).map(Signal::from)
+}
+
+/// What a vendor class says, in its own letters: it is read for each DHCP message.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    persona: Persona,
+    model: Option<&'a str>,
+}
+
+impl From<Said<'_>> for Signal {
+    fn from(said: Said<'_>) -> Self {
+        let model = said.model.map(str::to_ascii_uppercase);
+        Self { persona: said.persona, model, mac: None, version: None }
+    }
+}
+
+fn said(value: &[u8]) -> Option<Said<'_>> {
     let end = value.iter().rposition(|byte| *byte != 0)? + 1;
     let text = std::str::from_utf8(&value[..end]).ok().filter(|text| text.len() <= 255)?.trim();
-    let signal = |persona, model| Some(Signal { persona, model, mac: None, version: None });
+    let said = |persona, model| Some(Said { persona, model });
     if text.eq_ignore_ascii_case("dslforum.org") {
-        return signal(Persona::Multiplatform, None);
+        return said(Persona::Multiplatform, None);
     }
     if let Some((model, mpp)) = strip(text, "CP-").and_then(product) {
-        return signal(persona(&model, mpp, Persona::Unknown), Some(model));
+        return said(persona(model, mpp, Persona::Unknown), Some(model));
     }
     let rest = strip(text, "Cisco ")?;
     // The name of the product may be followed by something else; what is known to be sent ends with it.
@@ -92,18 +114,18 @@ pub fn vendor_class(value: &[u8]) -> Option<Signal> {
     let company = ["Systems, Inc.", "Systems Inc.", "System, Inc.", "System Inc."];
     let Some(rest) = company.iter().find_map(|company| strip(rest, company)) else {
         if let Some((model, true)) = named {
-            return signal(persona(&model, true, Persona::Unknown), Some(model));
+            return said(persona(model, true, Persona::Unknown), Some(model));
         }
         let (model, _) = product(rest)?;
-        let adapter = ["SPA", "ATA"].iter().any(|series| model.starts_with(series));
-        return adapter.then(|| signal(Persona::Unknown, Some(model)))?;
+        let adapter = ["SPA", "ATA"].iter().any(|series| strip(model, series).is_some());
+        return adapter.then(|| said(Persona::Unknown, Some(model)))?;
     };
     let rest = rest.trim_start();
     let rest = strip(rest, "IP Phone").or_else(|| strip(rest, "Wireless Phone")).unwrap_or(rest);
     match named.or_else(|| product(rest.trim_start())) {
-        Some((model, mpp)) => signal(persona(&model, mpp, Persona::Enterprise), Some(model)),
+        Some((model, mpp)) => said(persona(model, mpp, Persona::Enterprise), Some(model)),
         // Cisco's own words with no model that could be read: a Cisco device all the same.
-        None => signal(Persona::Unknown, None),
+        None => said(Persona::Unknown, None),
     }
 }
 
@@ -128,8 +150,8 @@ pub fn user_agent(text: &str) -> Option<Signal> {
     let word = rest.trim_start_matches([' ', '(', '_']).split([')', '_', ' ']).next();
     let digits = word.filter(|word| word.len() == 12);
     Some(Signal {
-        persona: persona(&model, mpp, Persona::Enterprise),
-        model: Some(model),
+        persona: persona(model, mpp, Persona::Enterprise),
+        model: Some(model.to_ascii_uppercase()),
         mac: digits
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .and_then(|mac| mac.parse().ok()),
@@ -150,7 +172,7 @@ pub fn is_cisco_oui(oui: [u8; 3]) -> bool {
 }
 
 /// The model in `8851`, `8851NR-3PCC`, `SPA504G`, `ATA191-MPP`, and whether it runs MPP.
-fn product(text: &str) -> Option<(String, bool)> {
+fn product(text: &str) -> Option<(&str, bool)> {
     let (model, mpp) = match strip_end(text, "-3PCC").or_else(|| strip_end(text, "-MPP")) {
         Some(model) => (model, true),
         None => (text, false),
@@ -158,11 +180,11 @@ fn product(text: &str) -> Option<(String, bool)> {
     let sound = (3..=12).contains(&model.len())
         && model.bytes().all(|byte| byte.is_ascii_alphanumeric())
         && model.bytes().any(|byte| byte.is_ascii_digit());
-    sound.then(|| (model.to_ascii_uppercase(), mpp))
+    sound.then_some((model, mpp))
 }
 
 /// The model at the start of `8851-3PCC`, `8832-K9`, `8841=`.
-fn leading_product(text: &str) -> Option<(String, bool)> {
+fn leading_product(text: &str) -> Option<(&str, bool)> {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
     let mpp = strip(&text[end..], "-3PCC").is_some();
     product(&text[..end]).map(|(model, _)| (model, mpp))

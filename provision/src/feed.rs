@@ -110,6 +110,20 @@ pub enum Word {
     },
 }
 
+impl Word {
+    /// Reads a line. Most are verdicts, which serde would take in twice for the sake of their tag.
+    ///
+    /// # Errors
+    /// It is of another form.
+    pub fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
+        if line.starts_with(br#"{"tell":"verdict","#) {
+            serde_json::from_slice(line).map(Self::Verdict)
+        } else {
+            serde_json::from_slice(line)
+        }
+    }
+}
+
 /// How a phone is steered. Its next message may be news by itself, so what it could say is judged in advance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -157,7 +171,7 @@ impl Verdict {
                 _ => &self.silent,
             };
         };
-        match client::dhcp(Some(class), request_list, self.mac).map(|signal| signal.persona) {
+        match client::first_contact(Some(class), request_list, self.mac) {
             Some(Persona::Enterprise) => &self.enterprise,
             Some(Persona::Multiplatform | Persona::Transition) => &self.multiplatform,
             Some(Persona::Unknown) | None => &self.silent,

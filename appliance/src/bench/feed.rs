@@ -14,8 +14,6 @@ use super::leases::{is_phone_by, steer};
 use super::{Bench, State, assess_as, verdict};
 use crate::neighbors;
 
-/// Verdicts handed out while the lock is held.
-const AT_ONCE: usize = 128;
 /// Phones of which it is remembered that they were forgotten.
 const FORGOTTEN_KEPT: usize = 8192;
 
@@ -65,7 +63,7 @@ impl Verdicts {
         if version > 0 && version < self.complete_since {
             return None;
         }
-        let newer = || self.order.range(version + 1..).take(AT_ONCE);
+        let newer = || self.order.range(version + 1..).take(Bench::WORDS_AT_ONCE);
         let word = |(version, mac): (&u64, &Mac)| match self.said.get(mac) {
             Some((_, Some(verdict))) => Word::Verdict(verdict.clone()),
             _ => Word::Forget { mac: *mac, version: *version },
@@ -76,6 +74,9 @@ impl Verdicts {
 }
 
 impl Bench {
+    /// Words handed out while the lock is held.
+    pub const WORDS_AT_ONCE: usize = 128;
+
     /// From now on verdicts are kept for other DHCP servers; tells of each newest version.
     pub fn open_feed(&self) -> watch::Receiver<u64> {
         let (news, receiver) = watch::channel(0);
@@ -91,7 +92,7 @@ impl Bench {
             let phones = state.phones.iter().filter(|(_, phone)| phone.written).map(|(mac, _)| mac);
             phones.chain(state.roster.keys()).chain(state.verdicts.said.keys()).copied().collect()
         };
-        for macs in macs.chunks(AT_ONCE) {
+        for macs in macs.chunks(Self::WORDS_AT_ONCE) {
             let mut state = self.state();
             for mac in macs {
                 self.publish(&mut state, *mac);

@@ -30,6 +30,7 @@ pub struct Question {
 }
 
 #[repr(C)]
+#[derive(Clone, Copy)]
 struct DhcpOption {
     code: u8,
     length: u8,
@@ -42,6 +43,7 @@ pub struct Answer {
     steers: u8,
     has_siaddr: u8,
     count: u8,
+    prepared: u32,
     siaddr: u32,
     sname_length: u8,
     file_length: u8,
@@ -57,6 +59,7 @@ unsafe extern "C" {
     safe fn shim_unload() -> c_int;
     fn shim_pkt4_send(handle: *mut c_void) -> c_int;
     fn shim_lease4_gone(handle: *mut c_void) -> c_int;
+    fn shim_prepare(number: u32, answer: *const Answer);
     fn shim_log(level: c_int, text: *const c_char);
 }
 
@@ -80,6 +83,16 @@ pub fn log(level: Level, text: &str) {
         // SAFETY: the text ends with a NUL, and the shim keeps no reference to it.
         unsafe { shim_log(level as c_int, text.as_ptr()) };
     }
+}
+
+/// Makes the options of an answer that will be given often; it is named by this number, from 1 on, in [`Told::prepared`].
+// A call across the boundary, with an answer that lives until it returns.
+#[allow(unsafe_code)]
+pub fn prepare(number: u32, told: &Told) {
+    let mut answer = Answer::default();
+    answer.fill(&Told { prepared: 0, ..told.clone() });
+    // SAFETY: the shim keeps no reference to it.
+    unsafe { shim_prepare(number, &raw const answer) };
 }
 
 /// A panic ends here: Kea goes on, without our part of the answer.
@@ -119,6 +132,24 @@ impl Question {
     }
 }
 
+impl Default for Answer {
+    fn default() -> Self {
+        let option = DhcpOption { code: 0, length: 0, value: [0; 255] };
+        Self {
+            steers: 0,
+            has_siaddr: 0,
+            count: 0,
+            prepared: 0,
+            siaddr: 0,
+            sname_length: 0,
+            file_length: 0,
+            sname: [0; 64],
+            file: [0; 128],
+            options: [option; 4],
+        }
+    }
+}
+
 impl Answer {
     fn fill(&mut self, told: &Told) {
         self.steers = u8::from(told.steers);
@@ -134,6 +165,10 @@ impl Answer {
         };
         self.sname_length = text(told.server_name.as_deref(), &mut self.sname);
         self.file_length = text(told.boot_file.as_deref(), &mut self.file);
+        self.prepared = told.prepared;
+        if told.prepared > 0 {
+            return;
+        }
         for (slot, (code, value)) in self.options.iter_mut().zip(&told.options) {
             slot.code = *code;
             slot.length = value.len().min(255) as u8;

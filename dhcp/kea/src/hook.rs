@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use smallvec::SmallVec;
 use transload_provision::client::{Persona, first_contact};
 use transload_provision::documents::FileServer;
 use transload_provision::feed::Verdict;
@@ -16,7 +17,7 @@ use transload_provision::mac::Mac;
 use transload_provision::options::{Resolved, Steer, answer, steers};
 use transload_provision::shared::Shared;
 
-use crate::boundary::{Level, log};
+use crate::boundary::{Level, log, prepare};
 use crate::cache::{self, Cached};
 use crate::link::{self, Link};
 use crate::queue::Queue;
@@ -62,10 +63,12 @@ pub struct Told {
     pub boot_file: Option<String>,
     /// Those of the four.
     pub options: Vec<(u8, Vec<u8>)>,
+    /// The number by which Kea's side has them ready, from 1 on; 0 where it has not.
+    pub prepared: u32,
 }
 
 /// Something that happened, to be told to the appliance.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Heard {
     /// A client asked.
     Client(Seen),
@@ -74,7 +77,7 @@ pub enum Heard {
 }
 
 /// A client that asked; it has the address where it was given one, for so many seconds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Seen {
     /// Who.
     pub mac: Mac,
@@ -88,10 +91,10 @@ pub struct Seen {
     pub at: Instant,
 }
 
-/// What a client said of itself, kept in one piece of memory.
-#[derive(Debug, PartialEq, Eq)]
+/// What a client said of itself; in place as far as phones say, since what one thread allots costs another to give back.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    octets: Box<[u8]>,
+    octets: SmallVec<[u8; 96]>,
     lengths: [Option<usize>; 3],
 }
 
@@ -99,10 +102,9 @@ impl Said {
     /// Options 60, 55 and 61.
     pub fn of(asker: &Asker<'_>) -> Self {
         let options = [asker.vendor_class, Some(asker.request_list), asker.client_id];
-        Self {
-            octets: options.map(Option::unwrap_or_default).concat().into_boxed_slice(),
-            lengths: options.map(|option| option.map(<[u8]>::len)),
-        }
+        let mut octets = SmallVec::new();
+        options.iter().flatten().for_each(|option| octets.extend_from_slice(option));
+        Self { octets, lengths: options.map(|option| option.map(<[u8]>::len)) }
     }
 
     /// They again.
@@ -136,9 +138,10 @@ struct Usual {
 pub struct Hook {
     shared: Shared,
     usual: Vec<Usual>,
+    feeds: bool,
     /// What the appliance says of phones.
     pub verdicts: RwLock<Verdicts>,
-    queue: Mutex<Queue<Arc<Heard>>>,
+    queue: Mutex<Queue<Heard>>,
     news: Condvar,
     /// Somebody waits at `news`.
     pub asleep: AtomicBool,
@@ -170,7 +173,7 @@ pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
         log(Level::Warn, &why);
         Cached::default()
     });
-    let hook = Arc::new(Hook::new(shared, verdicts));
+    let hook = Arc::new(Hook::new(shared, verdicts, !feed.is_empty()));
     log(
         Level::Info,
         &format!(
@@ -185,6 +188,7 @@ pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
             },
         ),
     );
+    (1..).zip(&hook.usual).for_each(|(number, usual)| prepare(number, &usual.told));
     let link = Arc::new(Link::default());
     if !feed.is_empty() {
         let (hook, link, feed) = (Arc::clone(&hook), Arc::clone(&link), PathBuf::from(feed));
@@ -213,8 +217,8 @@ pub fn stop() {
 }
 
 impl Hook {
-    /// One that has heard nothing but what was cached.
-    pub fn new(shared: Shared, cached: Cached) -> Self {
+    /// One that has heard nothing but what was cached, and has somebody to tell of clients or not.
+    pub fn new(shared: Shared, cached: Cached, feeds: bool) -> Self {
         let verdicts = Verdicts {
             by_mac: cached.verdicts.into_iter().map(|verdict| (verdict.mac, verdict)).collect(),
             as_of: cached.as_of,
@@ -223,6 +227,7 @@ impl Hook {
         Self {
             shared,
             usual,
+            feeds,
             verdicts: RwLock::new(verdicts),
             queue: Mutex::new(Queue::new(EVENTS_KEPT)),
             news: Condvar::new(),
@@ -235,7 +240,7 @@ impl Hook {
     pub fn answer(&self, asker: &Asker<'_>) -> Option<Cow<'_, Told>> {
         let told = if matches!(asker.response, OFFER | ACK) { self.told(asker) } else { None };
         let given = asker.response == ACK && !asker.address.is_unspecified();
-        if told.is_some() || given {
+        if self.feeds && (told.is_some() || given) {
             self.note(asker, given);
         }
         told.filter(|_| asker.response != NAK)
@@ -274,7 +279,7 @@ impl Hook {
             said: Said::of(asker),
             at: Instant::now(),
         });
-        self.queue().push(Arc::new(heard));
+        self.queue().push(heard);
         // Whoever starts or gets an address may ask for files at once; the rest can wait.
         if (given || asker.boot) && self.asleep.swap(false, Ordering::SeqCst) {
             self.news.notify_one();
@@ -283,11 +288,13 @@ impl Hook {
 
     /// An address is no client's any more.
     pub fn freed(&self, mac: Mac, address: Ipv4Addr) {
-        self.queue().push(Arc::new(Heard::Freed(mac, address)));
+        if self.feeds {
+            self.queue().push(Heard::Freed(mac, address));
+        }
     }
 
     /// What waits to be told.
-    pub fn queue(&self) -> MutexGuard<'_, Queue<Arc<Heard>>> {
+    pub fn queue(&self) -> MutexGuard<'_, Queue<Heard>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -317,7 +324,8 @@ fn usual(shared: &Shared) -> Vec<Usual> {
         for persona in [Enterprise, Transition, Multiplatform, Unknown] {
             for finished in [false, true] {
                 let steer = shared.site.steer(persona, finished);
-                let told = Told::of(answer(None, Some(&steer.options(server)), []), true);
+                let mut told = Told::of(answer(None, Some(&steer.options(server)), []), true);
+                told.prepared = usual.len() as u32 + 1;
                 usual.push(Usual { server, steer, told });
             }
         }
@@ -335,6 +343,7 @@ impl Told {
             server_name: resolved.server_name.map(|(name, _)| name.to_owned()),
             boot_file: resolved.boot_file.map(|(file, _)| file.to_owned()),
             options,
+            prepared: 0,
         }
     }
 }

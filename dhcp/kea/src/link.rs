@@ -7,7 +7,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use transload_provision::feed::{Client, Event, LINE, PROTOCOL, Word};
@@ -30,8 +30,10 @@ const COLLECT: Duration = Duration::from_millis(2);
 /// Under load, when a round has brought so many events, they are collected for longer, and nobody is woken for each.
 const BUSY: usize = 8;
 const COLLECT_BUSY: Duration = Duration::from_millis(50);
-/// Events in one write.
-const BATCH: usize = 512;
+/// Events taken while Kea's threads cannot add any, and bytes in one write and one read.
+const BATCH: usize = 256;
+const WRITE: usize = 16 * LINE;
+const READ: usize = 16 * LINE;
 /// An offer and its lease are no further apart.
 const TOGETHER: Duration = Duration::from_secs(1);
 /// An appliance that takes nothing for so long is gone.
@@ -131,9 +133,12 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
             line(&mut text, &mut lines, &event(heard, boot, now))?;
         }
         hook.queue().sent(end, lines);
-        stream.write_all(&text)?;
-        text.clear();
-        if next.len() == BATCH {
+        let more = next.len() == BATCH;
+        if !more || text.len() >= WRITE {
+            stream.write_all(&text)?;
+            text.clear();
+        }
+        if more {
             continue;
         }
         if next.len() >= BUSY {
@@ -162,12 +167,12 @@ fn line(text: &mut Vec<u8>, lines: &mut u64, event: &Event) -> std::io::Result<(
 
 /// What to send, and whether its client had just started. That a client asked goes without saying where it soon says the
 /// same again: an offer before its lease.
-fn worth_telling(heard: &[Arc<Heard>]) -> Vec<(&Heard, bool)> {
+fn worth_telling(heard: &[Heard]) -> Vec<(&Heard, bool)> {
     // From the last to the first, and where in there each client's latest is.
     let mut told: Vec<(&Heard, bool)> = Vec::with_capacity(heard.len());
     let mut latest: HashMap<Mac, usize> = HashMap::with_capacity(heard.len());
     for heard in heard.iter().rev() {
-        let Heard::Client(seen) = &**heard else {
+        let Heard::Client(seen) = heard else {
             told.push((heard, false));
             continue;
         };
@@ -219,7 +224,7 @@ fn event(heard: &Heard, boot: bool, now: Instant) -> Event {
 
 /// Takes in words until the connection ends; why it did.
 fn listen(hook: &Hook, stream: UnixStream, cache: &Path) -> String {
-    let mut reader = BufReader::new(stream);
+    let mut reader = BufReader::with_capacity(READ, stream);
     // Verdicts from before count until all were said again.
     let mut anew = Some(Verdicts::default());
     let mut changed = false;
@@ -234,7 +239,7 @@ fn listen(hook: &Hook, stream: UnixStream, cache: &Path) -> String {
                 return "it closed the connection".to_owned();
             }
             Ok(_) if text.last() == Some(&b'\n') => {
-                match serde_json::from_slice::<Word>(&text) {
+                match Word::read(&text) {
                     Ok(word) => changed |= take_in(hook, &mut anew, word),
                     Err(error) => return format!("it sent a line that cannot be read: {error}"),
                 }
@@ -322,7 +327,7 @@ mod tests {
 
     const LEASE: Option<(Ipv4Addr, u32)> = Some((Ipv4Addr::new(10, 23, 45, 101), 3600));
 
-    fn heard(phone: u8, boot: bool, class: &[u8], lease: Option<(Ipv4Addr, u32)>, at: Instant) -> Arc<Heard> {
+    fn heard(phone: u8, boot: bool, class: &[u8], lease: Option<(Ipv4Addr, u32)>, at: Instant) -> Heard {
         let mac = Mac([0xc4, 0xb9, 0xcd, 0, 0, phone]);
         let asker = Asker {
             mac,
@@ -334,7 +339,7 @@ mod tests {
             request_list: &[1, 150],
             client_id: Some(&[1, 0xc4, 0xb9]),
         };
-        Arc::new(Heard::Client(Seen { mac, boot, lease, said: Said::of(&asker), at }))
+        Heard::Client(Seen { mac, boot, lease, said: Said::of(&asker), at })
     }
 
     #[test]
@@ -345,7 +350,7 @@ mod tests {
             heard(1, true, b"CP-8851", None, at),
             heard(2, true, b"CP-8851", None, at),
             heard(3, true, b"CP-8851", None, at),
-            Arc::new(Heard::Freed(Mac([0xc4, 0xb9, 0xcd, 0, 0, 1]), Ipv4Addr::new(10, 23, 45, 9))),
+            Heard::Freed(Mac([0xc4, 0xb9, 0xcd, 0, 0, 1]), Ipv4Addr::new(10, 23, 45, 9)),
             heard(1, false, b"CP-8851", LEASE, soon),
             heard(3, false, b"CP-8851-3PCC", LEASE, soon),
             heard(4, true, b"CP-8851", LEASE, soon),

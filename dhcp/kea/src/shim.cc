@@ -63,19 +63,19 @@ const Option* find(const Pkt4Ptr& packet, uint16_t code) {
     return found == packet->options_.end() ? NULL : found->second.get();
 }
 
-// An option's content: where Kea holds it, if the option is of the usual kind, or put together in `made`.
+// An option's content: where Kea holds it, if the option is of the usual kind, or put together in `spare`.
 template <typename Usual>
-Bytes content(const Pkt4Ptr& packet, uint16_t code, std::vector<uint8_t>& made) {
+Bytes content(const Pkt4Ptr& packet, uint16_t code, std::vector<uint8_t>& spare) {
     static const uint8_t none = 0;
     const Option* option = find(packet, code);
     if (!option) {
         return Bytes();
     }
-    const std::vector<uint8_t>* data = &made;
+    const std::vector<uint8_t>* data = &spare;
     if (typeid(*option) == typeid(Usual)) {
         data = &held(static_cast<const Usual&>(*option));
     } else {
-        made = option->toBinary();
+        spare = option->toBinary();
     }
     const Bytes bytes = { data->empty() ? &none : data->data(), data->size() };
     return bytes;
@@ -111,22 +111,32 @@ bool boots(const Pkt4Ptr& query) {
         (type == DHCPREQUEST && query->getCiaddr().isV4Zero() && !find(query, 54) && find(query, 50));
 }
 
+OptionPtr made(const DhcpOption& told) {
+    OptionPtr option = boost::make_shared<Option>(Option::V4, told.code);
+    option->setData(told.value, told.value + told.length);
+    return option;
+}
+
+// Options that many answers share, as they share those of Kea's configuration. Kea's threads rest while it is loaded.
+std::vector<std::vector<OptionPtr>> prepared;
+
 void apply(const Answer& answer, const Pkt4Ptr& response) {
     if (answer.steers) {
         for (uint16_t code : STEERING) {
             response->options_.erase(code);
         }
-        response->setSiaddr(IOAddress(uint32_t(0)));
+    }
+    if (answer.prepared) {
+        for (const OptionPtr& option : prepared.at(answer.prepared - 1)) {
+            response->addOption(option);
+        }
     }
     for (int i = 0; i < answer.count; ++i) {
-        const DhcpOption& told = answer.options[i];
-        OptionPtr option = boost::make_shared<Option>(Option::V4, told.code);
-        option->setData(told.value, told.value + told.length);
-        response->options_.erase(told.code);
-        response->addOption(option);
+        response->options_.erase(answer.options[i].code);
+        response->addOption(made(answer.options[i]));
     }
-    if (answer.has_siaddr) {
-        response->setSiaddr(IOAddress(answer.siaddr));
+    if (answer.steers || answer.has_siaddr) {
+        response->setSiaddr(IOAddress(answer.has_siaddr ? answer.siaddr : 0));
     }
     if (answer.sname_length) {
         response->setSname(answer.sname, answer.sname_length);
@@ -177,6 +187,17 @@ int shim_unload() {
     return guarded("unload", []() { transload_stop(); return 0; });
 }
 
+void shim_prepare(uint32_t number, const Answer* answer) {
+    guarded("load", [number, answer]() {
+        prepared.resize(number - 1);
+        prepared.emplace_back();
+        for (int i = 0; i < answer->count; ++i) {
+            prepared.back().push_back(made(answer->options[i]));
+        }
+        return 0;
+    });
+}
+
 int shim_pkt4_send(void* raw) {
     return guarded("pkt4_send", [raw]() {
         CalloutHandle& handle = *static_cast<CalloutHandle*>(raw);
@@ -191,12 +212,13 @@ int shim_pkt4_send(void* raw) {
         question.boot = boots(query);
         question.address = response->getYiaddr().toUint32();
         question.seconds = lease_seconds(response);
-        std::vector<uint8_t> made[3];
-        question.vendor_class = content<OptionString>(query, 60, made[0]);
-        question.request_list = content<OptionUint8Array>(query, 55, made[1]);
-        question.client_id = content<Option>(query, 61, made[2]);
+        std::vector<uint8_t> spare[3];
+        question.vendor_class = content<OptionString>(query, 60, spare[0]);
+        question.request_list = content<OptionUint8Array>(query, 55, spare[1]);
+        question.client_id = content<Option>(query, 61, spare[2]);
         Answer answer;
         answer.steers = answer.has_siaddr = answer.count = answer.sname_length = answer.file_length = 0;
+        answer.prepared = 0;
         transload_answer(&question, &answer);
         apply(answer, response);
         return 0;

@@ -33,6 +33,7 @@ struct Answer {
     uint8_t steers;         // the four options and siaddr are as told here, whatever Kea has for them
     uint8_t has_siaddr;
     uint8_t count;
+    uint32_t prepared;      // the options are those of shim_prepare() by this number, from 1; 0: they are below
     uint32_t siaddr;
     uint8_t sname_length;   // 0: leave it
     uint8_t file_length;
@@ -51,6 +52,7 @@ void transload_freed(const uint8_t* mac, uint32_t address);
 int shim_version();
 int shim_load(void* handle);
 int shim_unload();
+void shim_prepare(uint32_t number, const Answer* answer);   // while it starts, from 1 on; 1 voids what was before
 int shim_pkt4_send(void* handle);
 int shim_lease4_gone(void* handle);
 void shim_log(int level, const char* text);

@@ -29,7 +29,7 @@ fn unhex(text: &str) -> Vec<u8> {
 
 fn hook(more: &str) -> Hook {
     let shared = Shared::read(&format!("[bench]\naddress = \"10.23.45.67/24\"\n{more}")).unwrap();
-    Hook::new(shared, Cached::default())
+    Hook::new(shared, Cached::default(), true)
 }
 
 fn ask<'a>(mac: Mac, vendor_class: Option<&'a [u8]>, request_list: &'a [u8]) -> Asker<'a> {
@@ -80,6 +80,7 @@ fn a_class_of_the_users_counts_more_and_a_refusal_is_left_alone() {
         server_name: None,
         boot_file: Some("loader".into()),
         options: vec![],
+        prepared: 0,
     };
     assert_eq!(told, kept, "what Kea itself tells a machine that is no phone stays");
     assert_eq!(hook.answer(&Asker { response: 6, ..ask(phone, Some(b"CP-8851-3PCC"), &[160]) }), None);
@@ -99,7 +100,7 @@ fn verdicts_outlive_a_restart_and_a_damaged_cache_is_said_so() {
     let cached = cache::read(&path).unwrap();
     assert_eq!((&cached.verdicts, cached.as_of), (&vec![verdict], Some(1000)));
     let shared = Shared::read("[bench]\naddress = \"10.23.45.67/24\"\n").unwrap();
-    let hook = Hook::new(shared, cached);
+    let hook = Hook::new(shared, cached, true);
     assert!(hook.age().contains("1 phones"), "{}", hook.age());
     let told = hook.answer(&ask(mac, None, &[1, 3])).unwrap();
     assert_eq!(told.options.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [159, 160]);

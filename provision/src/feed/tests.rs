@@ -30,6 +30,7 @@ fn lines_are_what_the_document_shows() {
     ] {
         let word: Word = serde_json::from_str(line).unwrap();
         assert_eq!(serde_json::to_string(&word).unwrap(), line);
+        assert_eq!(Word::read(line.as_bytes()).unwrap(), word);
     }
 }
 
