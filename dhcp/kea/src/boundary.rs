@@ -249,7 +249,7 @@ pub extern "C" fn version() -> c_int {
     shim_version()
 }
 
-/// All that callouts touch is behind locks.
+/// All that callouts touch is behind locks, or made before Kea's threads go on.
 #[unsafe(no_mangle)]
 #[allow(unsafe_code)]
 pub extern "C" fn multi_threading_compatible() -> c_int {
