@@ -38,8 +38,8 @@ pub struct Outside {
     cda: bool,
     seen_to: BTreeMap<(Mac, LoadName), u32>,
     patience: u32,
-    /// Phones that were reset and still wait.
-    reset: BTreeSet<Mac>,
+    /// Phones that were reset and still wait, with the load that was entered for them.
+    reset: BTreeMap<Mac, LoadName>,
     /// The service of both; it ends with this.
     task: JoinHandle<()>,
     port: u16,
@@ -90,7 +90,7 @@ impl Outside {
             cda: migration.multiplatform == MultiplatformSide::Cda,
             seen_to: BTreeMap::new(),
             patience: PATIENCE,
-            reset: BTreeSet::new(),
+            reset: BTreeMap::new(),
             task,
             port,
         })
@@ -107,11 +107,12 @@ impl Outside {
         self.patience = PATIENCE_IN_DRILLS;
     }
 
-    /// The technician and the operator write one roster: the hardware versions that one has read, and what the other has
-    /// assigned.
+    /// The technician and the operator write one roster: the hardware versions and loads that one has read, and what the
+    /// other has assigned.
     pub fn agree(&mut self, players: &mut [Player]) {
         for (own, other) in self.players.iter_mut().zip(players) {
             own.listed_vid = other.listed_vid;
+            own.listed_load.clone_from(&other.listed_load);
             other.attested = own.attested;
         }
     }
@@ -135,7 +136,7 @@ impl Outside {
         if self.cda {
             self.assign(&views, &waiting)?;
         }
-        self.reset.retain(|mac| waiting.contains(mac));
+        self.reset.retain(|mac, _| waiting.contains(mac));
         if self.call_manager.is_some() && !waiting.is_empty() {
             self.enter(&views, &waiting, phones);
         }
@@ -157,7 +158,10 @@ impl Outside {
                 player.attested |= new;
                 said |= new;
                 if player.attested || self.direction == Direction::M2e {
-                    locked(&self.entered.profiles).entry(mac).or_insert_with(|| profile.clone());
+                    let mut profiles = locked(&self.entered.profiles);
+                    if waiting.contains(&mac) || !profiles.contains_key(&mac) {
+                        profiles.insert(mac, profile.clone());
+                    }
                 }
             }
         }
@@ -173,10 +177,10 @@ impl Outside {
             self.players.iter().filter(|player| player.attested).map(|player| player.spec.mac).collect();
         let (plans, _) = call_manager::plans(views, |mac| !self.cda || attested.contains(&mac));
         for plan in plans.iter().filter(|plan| waiting.contains(&plan.mac)) {
-            if self.reset.contains(&plan.mac) {
+            let Some(load) = plan.loads.first() else { continue };
+            if self.reset.get(&plan.mac) == Some(load) {
                 continue;
             }
-            let Some(load) = plan.loads.first() else { continue };
             let times = self.seen_to.entry((plan.mac, load.clone())).or_default();
             *times += 1;
             if *times > self.patience {
@@ -185,7 +189,7 @@ impl Outside {
             locked(&self.entered.loads).insert(plan.mac, load.clone());
             if let Some(phone) = phones.iter_mut().find(|phone| phone.spec.mac == plan.mac) {
                 phone.restart();
-                self.reset.insert(plan.mac);
+                self.reset.insert(plan.mac, load.clone());
             }
         }
     }

@@ -1,7 +1,9 @@
 //! The appliance of a drill: its plug can be pulled, and it comes up again at the same ports.
 
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -14,7 +16,11 @@ use crate::error::{Exit, Failure};
 use crate::ledger;
 use crate::place::Place;
 
-/// Ports that were ours a moment ago may be somebody else's for as long, in real time.
+/// While its plug is out nobody else may take its ports: they are below those that systems give by themselves.
+const PORTS: Range<u16> = 10_000..32_000;
+/// Each bench has so many.
+const EACH: u16 = 5;
+/// Sockets may take a moment to go, in real time.
 const PATIENCE: Duration = Duration::from_millis(250);
 const TRIES: u32 = 40;
 
@@ -35,8 +41,16 @@ pub struct Bench {
 impl Bench {
     /// Starts it for the first time.
     pub async fn start(config: &Config, speed: u32, weather: Weather) -> Result<Self, Failure> {
-        let mut place = loopback::place(config.registrar.enabled, None);
-        let appliance = Opened::read(config, &place, speed)?.serve(config, place.clone(), &[true]).await?;
+        let mut tries = 0;
+        let (place, appliance) = loop {
+            let place = place(config.registrar.enabled);
+            match Opened::read(config, &place, speed)?.serve(config, place.clone(), &[true]).await {
+                Ok(appliance) => break (place, appliance),
+                Err(failure) if tries == TRIES => return Err(failure),
+                // Somebody else's ports: the next ones are tried.
+                Err(_) => tries += 1,
+            }
+        };
         let wiring = loopback::wiring(&appliance, None, speed).ok_or_else(|| {
             Failure::new(
                 Exit::Privilege,
@@ -44,12 +58,6 @@ impl Bench {
                 "report this as a defect",
             )
         })?;
-        for segment in &mut place.segments {
-            segment.http = vec![wiring.http_80, wiring.http_6970];
-            segment.tftp = wiring.tftp_69;
-            segment.rehearsed_dhcp = wiring.dhcp.port();
-            segment.sip = wiring.sip;
-        }
         let ledger = config.bench.state.join("ledger.db");
         let (config, running) = (config.clone(), Some(appliance));
         Ok(Self { config, place, speed, weather, ledger, running, blocker: None, wiring })
@@ -114,6 +122,21 @@ impl Bench {
             appliance.stop().await;
         }
     }
+}
+
+/// With ports of its own.
+fn place(registrar: bool) -> Place {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let mut place = loopback::place(registrar, None);
+    let turn = NEXT.fetch_add(1, Ordering::Relaxed) % ((PORTS.end - PORTS.start) / EACH);
+    let first = PORTS.start + turn * EACH;
+    for segment in &mut place.segments {
+        segment.http = vec![first, first + 1];
+        segment.tftp = first + 2;
+        segment.rehearsed_dhcp = first + 3;
+        segment.sip = registrar.then_some(first + 4);
+    }
+    place
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Failure {

@@ -73,7 +73,13 @@ impl Technician {
         }
         self.shown.insert(mac, (hold.code, now));
         let says = |word: &str| hold.cure.contains(word);
+        let running = phone.state.borrow().memory.load.clone();
         let deeds = match hold.code {
+            // Its screen shows what it was to load.
+            HoldCode::WaitingOutside if says("load column") && hold.cause.contains(running.as_str()) => {
+                player.listed_load = Some(running);
+                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+            }
             HoldCode::WaitingOutside if says("factory-reset") => {
                 factory_reset(phone);
                 vec![Deed::AtThePhone]
