@@ -10,8 +10,9 @@ use crate::{
 };
 
 /// Bytes read from the file at once, rounded to whole blocks. One such buffer per transfer, never longer than the
-/// file, is what a transfer costs in memory.
-const READ_AHEAD: usize = 32 * 1024;
+/// file, is what a transfer costs in memory. Hundreds of larger ones would crowd each other out of the processor's
+/// cache.
+const READ_AHEAD: usize = 8 * 1024;
 
 /// The blocks of one transfer.
 pub struct Blocks {
