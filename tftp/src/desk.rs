@@ -22,7 +22,8 @@ use crate::{
     post::{self, Inbox, Message, Post},
     ready,
     request::{self, Asked, Request},
-    seats::{Admission, Key, Seats},
+    seated::Seated,
+    seats::{Admission, Seats},
     server::Config,
     session::{self, Need, Session},
     source::{Abort, Content, Refusal, Source},
@@ -72,28 +73,6 @@ struct Opening {
     arrival: Arrival,
     request: Request,
     task: AbortHandle,
-}
-
-/// A client that is being served.
-struct Seated {
-    key: Key,
-    session: Session,
-    /// The earliest alarm that is set for it.
-    alarm: Option<Instant>,
-    /// What it waits for, unless the file's reader.
-    turn: Option<AbortHandle>,
-}
-
-impl Seated {
-    /// The alarm to be set, if none goes off in time; it then counts as set.
-    fn earlier_alarm(&mut self) -> Option<Instant> {
-        let due = self.session.deadline()?;
-        if self.alarm.is_some_and(|alarm| alarm <= due) {
-            return None;
-        }
-        self.alarm = Some(due);
-        self.alarm
-    }
 }
 
 impl Desk {

@@ -22,6 +22,7 @@ mod ports;
 mod post;
 mod ready;
 pub mod request;
+mod seated;
 mod seats;
 mod server;
 mod session;
