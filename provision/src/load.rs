@@ -64,6 +64,14 @@ impl Direction {
             Self::M2e => Side::Enterprise,
         }
     }
+
+    /// The kind of load that a migration ends with.
+    pub fn final_kind(self) -> Kind {
+        match self {
+            Self::E2m => Kind::Multiplatform,
+            Self::M2e => Kind::Enterprise,
+        }
+    }
 }
 
 impl fmt::Display for Direction {

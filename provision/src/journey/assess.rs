@@ -120,11 +120,7 @@ fn again(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Option<Lo
 }
 
 fn is_far(load: &LoadName, direction: Direction) -> bool {
-    let far = match direction {
-        Direction::E2m => Kind::Multiplatform,
-        Direction::M2e => Kind::Enterprise,
-    };
-    load.kind() == far
+    load.kind() == direction.final_kind()
 }
 
 fn persona(belief: &Belief) -> Persona {

@@ -22,7 +22,7 @@ impl Planner<'_> {
         let every: Vec<Node> = self.loads().map(|(name, load)| Node { name, bytes: load.bytes() }).collect();
         let targets = self.targets(&every);
         if targets.is_empty() {
-            let kind = self.final_kind();
+            let kind = self.query.direction.final_kind();
             let wanted = Wanted { kind, min: None, below: None };
             return NoRoute {
                 code: NoRouteCode::FirmwareMissing,
@@ -38,7 +38,7 @@ impl Planner<'_> {
         }
         let below = targets.iter().find_map(|target| self.shortest(&every, target, Allow::BelowFloorsToo));
         let too_old = below.iter().flatten().find(|hop| self.floor(&hop.to).is_some());
-        let kind = self.final_kind();
+        let kind = self.query.direction.final_kind();
         let (from, help) = match self.query.present {
             Present::Load(load) => (load.to_string(), "no load would help; take it off the bench"),
             Present::Release(release) => (

@@ -150,14 +150,6 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// The kind of load a migration ends with.
-    fn final_kind(&self) -> Kind {
-        match self.query.direction {
-            Direction::E2m => Kind::Multiplatform,
-            Direction::M2e => Kind::Enterprise,
-        }
-    }
-
     /// The loads of the phone's family.
     fn loads(&self) -> impl Iterator<Item = (&'a LoadName, &'a Load)> {
         let family = self.family;
@@ -178,7 +170,7 @@ impl<'a> Planner<'a> {
         }
         match self.query.present {
             // Newer than everything at hand, and where it should be.
-            Present::Load(load) if load.kind() == self.final_kind() => {
+            Present::Load(load) if load.kind() == self.query.direction.final_kind() => {
                 Ok(Route { hops: Vec::new(), target: load.clone() })
             }
             _ => Err(self.no_route()),
@@ -187,10 +179,12 @@ impl<'a> Planner<'a> {
 
     /// A phone on the pinned way goes on from where it is; any other begins at the first load it may go to.
     fn pinned(&self, pin: &[LoadName]) -> Result<Route, NoRoute> {
-        let Some(target) = pin.last().filter(|target| target.kind() == self.final_kind()) else {
-            return Err(
-                self.bad_pin(format!("the pinned route does not end with {} firmware", self.final_kind()))
-            );
+        let Some(target) = pin.last().filter(|target| target.kind() == self.query.direction.final_kind())
+        else {
+            return Err(self.bad_pin(format!(
+                "the pinned route does not end with {} firmware",
+                self.query.direction.final_kind()
+            )));
         };
         if let Some(stranger) = pin.iter().find(|load| !load.family().eq_ignore_ascii_case(self.family)) {
             let model = &self.query.model.name;

@@ -55,7 +55,7 @@ impl<'a> Planner<'a> {
 
     /// Loads of the final kind, newest first.
     pub(super) fn targets<'n>(&self, nodes: &[Node<'n>]) -> Vec<&'n LoadName> {
-        let kind = self.final_kind();
+        let kind = self.query.direction.final_kind();
         let mut targets: Vec<&LoadName> =
             nodes.iter().map(|node| node.name).filter(|name| name.kind() == kind).collect();
         targets.sort_by_key(|name| Reverse((name.version(), name.as_str())));
