@@ -20,7 +20,7 @@ pub struct Library {
 pub struct Load {
     /// Components by hardware platform, as the `.loads` file lists them: one entry per `[PLATFORM_n]` section.
     pub platforms: Vec<Platform>,
-    /// The size in bytes of every component that is here, by lower-case name.
+    /// The size in bytes of every component that is here, by its name as the `.loads` file writes it.
     pub sizes: BTreeMap<String, u64>,
     /// Components that the `.loads` file lists and that are not here.
     pub missing: Vec<String>,
@@ -77,9 +77,7 @@ impl Load {
     pub fn bytes(&self) -> u64 {
         self.platforms
             .iter()
-            .map(|platform| {
-                platform.components.iter().filter_map(|name| self.sizes.get(&name.to_ascii_lowercase())).sum()
-            })
+            .map(|platform| platform.components.iter().filter_map(|name| self.sizes.get(name)).sum())
             .max()
             .unwrap_or(0)
     }

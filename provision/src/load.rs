@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -224,9 +225,13 @@ impl<'de> Deserialize<'de> for Version {
     }
 }
 
-/// A firmware version by its name: `sip88xx.12-5-1SR1-4`. Names compare as written.
+/// A firmware version by its name: `sip88xx.12-5-1SR1-4`. Names compare as written. Shared, since each decision
+/// about a phone names several.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LoadName {
+pub struct LoadName(Arc<Parsed>);
+
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Parsed {
     name: String,
     kind: Kind,
     version: Version,
@@ -248,27 +253,27 @@ fn shorten(text: &str) -> String {
 impl LoadName {
     /// The name as it was written, without `.loads`.
     pub fn as_str(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// `sip88xx` of `sip88xx.12-5-1SR1-4`.
     pub fn family(&self) -> &str {
-        self.name.split_once('.').map_or(&self.name, |(family, _)| family)
+        self.as_str().split_once('.').map_or(self.as_str(), |(family, _)| family)
     }
 
     /// What the load is for.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// Its release. A transition load's is that of the Multiplatform firmware it is a flavor of.
     pub fn version(&self) -> &Version {
-        &self.version
+        &self.0.version
     }
 
     /// The name of the file that lists its components.
     pub fn loads_file(&self) -> String {
-        format!("{}.loads", self.name)
+        format!("{self}.loads")
     }
 }
 
@@ -308,24 +313,24 @@ fn parse(text: &str) -> Option<LoadName> {
         return None;
     }
     let (version, given) = Version::from_parts(parts(digits)?)?;
-    (given == 3).then(|| LoadName { name: name.to_owned(), kind, version })
+    (given == 3).then(|| LoadName(Arc::new(Parsed { name: name.to_owned(), kind, version })))
 }
 
 impl fmt::Display for LoadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for LoadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(self.as_str())
     }
 }
 
 impl Serialize for LoadName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.name)
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -58,8 +58,10 @@ fn load(found: &Found, files: &BTreeMap<String, Found>, manifest: &Manifest) -> 
         if let Some(cause) = read_plausible(component).err().or_else(known) {
             load.damaged.push((component.name.clone(), cause));
         }
-        load.sizes.insert(key, component.stamp.size);
     }
+    let named = load.platforms.iter().flat_map(|platform| &platform.components);
+    let size = |name: &String| files.get(&firmware_key(name)).map(|component| component.stamp.size);
+    load.sizes = named.filter_map(|name| Some((name.clone(), size(name)?))).collect();
     load
 }
 

@@ -139,13 +139,13 @@ fn progress(round: Option<&Round>, hop: Option<&Hop>, library: &Library) -> Rati
     let Some(load) = library.loads.get(&round.load).filter(|_| round.load == hop.to) else {
         return Ratio::default();
     };
-    let has = |name: &String| round.components.contains_key(&name.to_ascii_lowercase());
+    let has = |name: &String| round.component(name).is_some();
     let platform = load
         .platforms
         .iter()
         .max_by_key(|platform| platform.components.iter().filter(|name| has(name)).count());
     let names = platform.into_iter().flat_map(|platform| &platform.components);
-    let whole = names.filter_map(|name| load.sizes.get(&name.to_ascii_lowercase())).sum();
+    let whole = names.filter_map(|name| load.sizes.get(name)).sum();
     let part = round.components.values().map(|file| file.reached).sum();
     Ratio { part, whole }
 }

@@ -1,5 +1,7 @@
 //! Which firmware a phone runs: signals in order of time merged into one belief, with its evidence.
 
+use std::borrow::Cow;
+
 use super::Journey;
 use super::claims::{Claim, claims, dhcp_side, hinted_side, is_of, release};
 use super::way::Context;
@@ -185,10 +187,10 @@ impl Belief {
                 self.passed.truncate(known + 1);
             }
         }
-        self.runs(at, load, Strength::Reported, why);
+        self.runs(at, load, Strength::Reported, why.into());
     }
 
-    fn runs(&mut self, at: Time, load: &LoadName, strength: Strength, why: String) {
+    fn runs(&mut self, at: Time, load: &LoadName, strength: Strength, why: Cow<'static, str>) {
         if strength == Strength::Page && self.load.as_ref() != Some(load) {
             // It denies what was concluded: the phone has not left that load, or the guess was wrong.
             match self.passed.iter().rposition(|passed| passed == load) {
@@ -201,7 +203,7 @@ impl Belief {
             self.passed.push(load.clone());
         }
         if self.load.as_ref() != Some(load) || strength > self.strength {
-            self.evidence = why;
+            self.evidence = why.into_owned();
             self.strength = strength;
         }
         if self.load.as_ref() != Some(load) {
@@ -229,7 +231,7 @@ impl Belief {
         match first.filter(|_| came) {
             Some(round) => {
                 let why = format!("it asked for {} and came back on the other side", round.load);
-                self.runs(at, &round.load, Strength::Behavior, why);
+                self.runs(at, &round.load, Strength::Behavior, why.into());
             }
             None => self.back_to(at, Some(side), why.into()),
         }

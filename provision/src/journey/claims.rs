@@ -1,5 +1,6 @@
 //! What each signal of a phone says about its firmware.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::belief::Strength;
@@ -14,7 +15,7 @@ use crate::time::Time;
 /// One signal's word.
 pub(super) enum Claim<'a> {
     Reports(&'a LoadName),
-    Runs(&'a LoadName, Strength, String),
+    Runs(&'a LoadName, Strength, Cow<'static, str>),
     RunsNot(&'a LoadName),
     /// Whether no transition load is of that release.
     SaysRelease(String, bool),
@@ -32,8 +33,7 @@ pub(super) fn claims<'a>(
     now: Time,
 ) -> Vec<(Time, Claim<'a>)> {
     let mut claims = Vec::new();
-    let listed =
-        |at| told.map(|load| (at, Claim::Runs(load, Strength::Told, "the roster says so".to_owned())));
+    let listed = |at| told.map(|load| (at, Claim::Runs(load, Strength::Told, "the roster says so".into())));
     claims.extend(listed(Time(0)));
     if let (Some(side), Some(at)) = (said_by_dhcp(journey), journey.dhcp_at) {
         // It has said so since it started.
@@ -53,7 +53,7 @@ pub(super) fn claims<'a>(
             .find(|offer| offer.load == round.load && offer.answered == Some(round.began));
         if let Some(running) = chosen.and_then(|offer| offer.when.as_ref()) {
             let why = format!("its upgrade rule chose {}, which only this load does", round.load);
-            claims.push((round.began, Claim::Runs(running, Strength::Behavior, why)));
+            claims.push((round.began, Claim::Runs(running, Strength::Behavior, why.into())));
         }
         if let Some(booted) = round.booted.filter(|_| fetched(round, library) == Fetch::Whole) {
             let why = "it fetched the load and its components whole and started again".into();
@@ -98,7 +98,7 @@ pub(super) fn claims<'a>(
                 Some(Fetch::Part) | None => Strength::Silence,
             };
             let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
-            claims.push((at, Claim::Runs(&offer.load, strength, why)));
+            claims.push((at, Claim::Runs(&offer.load, strength, why.into())));
         }
     }
     let said = agent(journey).and_then(|agent| agent.version);
@@ -161,7 +161,7 @@ fn settled_elsewhere<'a>(
         let soon = came == Fetch::Whole || (came == Fetch::Doubtful && booted - round.last < timing.flash);
         if let Some(at) = at.filter(|_| soon) {
             let why = format!("it fetched {}, started again and did not ask for it once more", round.load);
-            claims.push((at, Claim::Runs(&round.load, Strength::Settled, why)));
+            claims.push((at, Claim::Runs(&round.load, Strength::Settled, why.into())));
         }
     }
     claims

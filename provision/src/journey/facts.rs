@@ -101,6 +101,12 @@ pub struct Round {
 }
 
 impl Round {
+    /// How far a component came.
+    pub(super) fn component(&self, name: &str) -> Option<Progress> {
+        let found = self.components.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, progress)| *progress)
+    }
+
     /// A component has come so far.
     pub(super) fn bring(&mut self, at: Time, name: &str, reached: u64, size: u64) {
         let key = name.to_ascii_lowercase();

@@ -1,19 +1,19 @@
 //! How much of a load a phone has fetched.
 
-use super::{Journey, Round};
+use super::{Journey, Progress, Round};
 use crate::library::{Library, Platform};
 use crate::load::LoadName;
 use crate::time::Time;
 
-/// How much of a load a round brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much of a load a round brought; more is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fetch {
-    /// Everything the phone needs: what was not fetched, it has.
-    Whole,
-    /// All that only this load has; whether the rest was not needed or was cut off, nothing tells.
-    Doubtful,
     /// Something is missing.
     Part,
+    /// All that only this load has; whether the rest was not needed or was cut off, nothing tells.
+    Doubtful,
+    /// Everything the phone needs: what was not fetched, it has.
+    Whole,
 }
 
 /// What a round brought. A phone may keep a component it has already, since one name means the same bytes in every
@@ -23,14 +23,14 @@ pub(super) enum Fetch {
 /// left out on purpose.
 pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
     let Some(load) = library.loads.get(&round.load) else { return Fetch::Part };
+    let platforms = || load.platforms.iter().filter(|platform| !platform.components.is_empty());
+    let progress = |name: &String| round.component(name);
+    let whole = |name: &String| progress(name).is_some_and(Progress::whole);
+    if platforms().any(|platform| platform.components.iter().all(whole)) {
+        return Fetch::Whole;
+    }
     let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
-    let platforms = load.platforms.iter().filter(|platform| !platform.components.is_empty());
     let grade = |platform: &Platform| {
-        let progress = |name: &String| round.components.get(&name.to_ascii_lowercase());
-        let whole = |name: &String| progress(name).is_some_and(|file| file.whole());
-        if platform.components.iter().all(whole) {
-            return Fetch::Whole;
-        }
         let own: Vec<&String> =
             platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
         let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
@@ -43,8 +43,9 @@ pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
         let to_the_end = platform.components.last().is_some_and(whole) && begun.is_sorted();
         if to_the_end { Fetch::Whole } else { Fetch::Doubtful }
     };
-    let grades: Vec<Fetch> = platforms.map(grade).collect();
-    [Fetch::Whole, Fetch::Doubtful].into_iter().find(|grade| grades.contains(grade)).unwrap_or(Fetch::Part)
+    // Without a component none can be more than a part.
+    let grades = platforms().filter(|_| !round.components.is_empty()).map(grade);
+    grades.max().unwrap_or(Fetch::Part)
 }
 
 /// The load whose fetch seems to be under way.

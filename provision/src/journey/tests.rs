@@ -56,7 +56,7 @@ fn library(names: &[&str]) -> Library {
     for name in names {
         let version = name.split_once('.').unwrap().1;
         let components = vec![format!("rootfs88xx.{version}.sbn"), "sb288xx.BE-01-020.sbn".to_owned()];
-        let sizes = components.iter().map(|name| (name.to_ascii_lowercase(), 1000)).collect();
+        let sizes = components.iter().map(|name| (name.clone(), 1000)).collect();
         let platforms = vec![Platform { name: "PLATFORM_1".into(), components }];
         library.loads.insert(load(name), Load { platforms, sizes, ..Load::default() });
     }

@@ -1,7 +1,7 @@
 //! Routes: the loads from the present one to the target, in order.
 
 use crate::catalog::{Catalog, Eligibility, Fit, HopRule, Model, Vid};
-use crate::library::{Library, Load};
+use crate::library::{Completeness, Library, Load};
 use crate::load::{Direction, Kind, LoadName, Side, Version};
 
 mod explain;
@@ -159,7 +159,7 @@ impl<'a> Planner<'a> {
     /// Those of them that may be given to a phone.
     fn complete(&self) -> Vec<search::Node<'a>> {
         self.loads()
-            .filter(|(name, _)| self.library.complete(name).is_some())
+            .filter(|(_, load)| load.completeness() == Completeness::Complete)
             .map(|(name, load)| search::Node { name, bytes: load.bytes() })
             .collect()
     }

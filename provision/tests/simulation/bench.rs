@@ -70,12 +70,12 @@ impl Run {
             let page = page.max(self.now + Duration::from_millis(100));
             self.due = Some(self.due.map_or(page, |due| due.min(page)));
         }
-        let verdict = &self.verdict;
-        let line = format!(
-            "       {} on {:?}, next {:?}, license {:?}, {:?}, {}",
-            verdict.stage, verdict.load, verdict.next, verdict.license, verdict.hold, verdict.evidence
-        );
-        self.tell(|_| line);
+        self.tell(|Self { verdict, .. }| {
+            format!(
+                "       {} on {:?}, next {:?}, license {:?}, {:?}, {}",
+                verdict.stage, verdict.load, verdict.next, verdict.license, verdict.hold, verdict.evidence
+            )
+        });
         self.assign_early();
         self.check();
         self.ask_for_a_hand();

@@ -250,7 +250,7 @@ fn library(rng: &mut fastrand::Rng, family: &str, direction: Direction) -> Libra
         };
         let platforms: Vec<Platform> = (0..2).map(platform).collect();
         let names = platforms.iter().flat_map(|platform| &platform.components);
-        let sizes = names.map(|name| (name.to_ascii_lowercase(), SIZE)).collect();
+        let sizes = names.map(|name| (name.clone(), SIZE)).collect();
         let mut load = Load { platforms, sizes, ..Load::default() };
         match rng.u32(0..60) {
             0 => load.missing.push(load.platforms[0].components[1].clone()),

@@ -23,7 +23,7 @@ fn load(name: &str) -> LoadName {
 fn complete(name: &str, bytes: u64) -> Load {
     let component = format!("rootfs.{name}.sbn");
     Load {
-        sizes: [(component.to_ascii_lowercase(), bytes)].into(),
+        sizes: [(component.clone(), bytes)].into(),
         platforms: vec![Platform { name: "PLATFORM_1".into(), components: vec![component] }],
         ..Load::default()
     }
