@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use transload_provision::feed::{Client, Event, Verdict, Word};
-use transload_provision::journey::{Fact, Observation};
+use transload_provision::journey::Observation;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -135,10 +135,7 @@ impl Bench {
                 let at = self.client(client);
                 let mut state = self.state();
                 state.addresses.lease_until(address, mac, at + Duration::from_secs(seconds.into()));
-                let news = state.phones.get(&mac).is_some_and(|phone| phone.journey.address != Some(address));
-                if news {
-                    self.note_down(&mut state, mac, Fact::Leased { address });
-                }
+                self.note_lease(&mut state, mac, address);
             }
             Event::Free { mac, address } => {
                 let mut state = self.state();

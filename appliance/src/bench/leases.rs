@@ -12,7 +12,7 @@ use transload_dhcp::lease::{ClientKey, LeaseRecord, LeaseState};
 use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
 use transload_provision::client;
 use transload_provision::documents::FileServer;
-use transload_provision::journey::{Assessment, Fact, Next};
+use transload_provision::journey::{Assessment, Fact, Journey, Next};
 use transload_provision::mac::Mac;
 use transload_provision::options::{
     Layer, Origin, PhoneOptions, Resolved, Site, Sourced, Steer, answer, find_class,
@@ -208,13 +208,23 @@ impl Bench {
         let known = state.phones.get(&mac).map(|phone| &phone.journey);
         let news = known.is_none_or(|journey| {
             let said = journey.vendor_class != vendor_class || journey.request_list != request_list;
-            // A DISCOVER repeated before the phone asked for anything is the same boot.
-            let again = boot
-                && journey.booted.is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
+            // A DISCOVER repeated before the phone had an address or asked for anything is the same boot.
+            let asked =
+                journey.booted.is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
+            let leased = !journey.wants_address() && journey.stays.last().is_some_and(|stay| stay.from < at);
+            let again = boot && (asked || leased);
             said || again
         });
         if news {
             self.note_down_at(state, mac, Fact::Dhcp { boot, vendor_class, request_list }, at);
+        }
+    }
+
+    /// Notes down that a phone has an address, where it has another one than before or has just started.
+    pub(super) fn note_lease(&self, state: &mut State, mac: Mac, address: Ipv4Addr) {
+        let news = |journey: &Journey| journey.address != Some(address) || journey.wants_address();
+        if state.phones.get(&mac).is_some_and(|phone| news(&phone.journey)) {
+            self.note_down(state, mac, Fact::Leased { address });
         }
     }
 
@@ -241,10 +251,7 @@ impl Bench {
             (Outcome::Acknowledged, Some(address)) => {
                 let mut state = self.state();
                 state.addresses.lease(address, mac);
-                let news = state.phones.get(&mac).is_some_and(|phone| phone.journey.address != Some(address));
-                if news {
-                    self.note_down(&mut state, mac, Fact::Leased { address });
-                }
+                self.note_lease(&mut state, mac, address);
             }
             (Outcome::Released, Some(address)) => self.state().addresses.free(address),
             (Outcome::Declined, Some(address)) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::belief::Strength;
 use super::fetched::{Fetch, fetched};
-use super::{Journey, Offer, Round};
+use super::{Journey, Offer, Round, Stay};
 use crate::client::{self, Persona, Signal};
 use crate::library::Library;
 use crate::load::{Kind, LoadName, Side, Version};
@@ -144,19 +144,26 @@ fn settled_elsewhere<'a>(
         // What an Enterprise phone did while nobody looked it does again when it starts again.
         let near = journey.rounds[..=index].iter().all(|round| round.load.kind() == Kind::Enterprise)
             && round.from == Some(Side::Enterprise);
-        let again = journey.booted.filter(|again| near && *again > booted && round.unwatched.is_some());
-        let silent = |(from, unwatched): (Time, Option<Time>)| {
-            let next = journey.rounds.get(index + 1).map(|next| next.began);
-            let asked_here = journey.sightings.iter().map(|(seen, _)| *seen).find(|seen| *seen >= from);
-            let refused = journey.refused.as_ref().map(|(at, _)| *at).filter(|at| *at >= from);
-            let ends = [next, asked_here, refused, unwatched, round.denied];
-            let at = from + timing.not_asking;
-            (ends.into_iter().flatten().fold(now, Time::min) >= at).then_some(at)
-        };
+        let again = round.unwatched.filter(|_| near);
         // Who had everything did not fail to fetch it while nobody looked.
         let came = fetched(round, library);
         let unwatched = round.unwatched.filter(|at| *at >= booted || came != Fetch::Whole);
-        let at = silent((booted, unwatched)).or_else(|| silent((again?, None)));
+        let next = journey.rounds.get(index + 1).map(|next| next.began);
+        // One that took another server's address is silent, whatever it runs: only where it was given one here does
+        // its silence tell.
+        let silent = |stay: &Stay| {
+            let (since, unwatched) = if again.is_some_and(|again| stay.from > again) {
+                (stay.from, None)
+            } else {
+                (booted, unwatched)
+            };
+            let asked_here = journey.sightings.iter().map(|(seen, _)| *seen).find(|seen| *seen >= since);
+            let refused = journey.refused.as_ref().map(|(at, _)| *at).filter(|at| *at >= since);
+            let ends = [next, asked_here, refused, unwatched, round.denied, stay.until];
+            let at = stay.from + timing.not_asking;
+            (ends.into_iter().flatten().fold(now, Time::min) >= at).then_some(at)
+        };
+        let at = journey.stays.iter().filter(|stay| stay.from >= booted).find_map(silent);
         // One that had all it needed has written it by then.
         let soon = came == Fetch::Whole || (came == Fetch::Doubtful && booted - round.last < timing.flash);
         if let Some(at) = at.filter(|_| soon) {

@@ -100,6 +100,15 @@ pub struct Round {
     pub denied: Option<Time>,
 }
 
+/// A phone with an address, where it can reach what it was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stay {
+    /// Since when.
+    pub from: Time,
+    /// When it started again, or the bench may have missed what it does.
+    pub until: Option<Time>,
+}
+
 impl Round {
     /// How far a component came.
     pub(super) fn component(&self, name: &str) -> Option<Progress> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claims::said_by_dhcp;
-use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Told};
+use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Stay, Told};
 use crate::load::Side;
 use crate::time::Time;
 
@@ -70,7 +70,13 @@ impl Journey {
                     self.boot(at);
                 }
             }
-            Fact::Leased { address } => self.address = Some(*address),
+            Fact::Leased { address } => {
+                self.address = Some(*address);
+                if self.wants_address() {
+                    self.stays.push(Stay { from: at, until: None });
+                    drop_oldest(&mut self.stays, KEPT);
+                }
+            }
             Fact::ConfigAsked { side, signed, model, user_agent } => {
                 self.config_asked(at, *side, *signed, model.as_ref(), user_agent.as_ref());
             }
@@ -142,6 +148,7 @@ impl Journey {
             }
             Fact::Unwatched { since } => {
                 self.unheard(*since, at);
+                self.stay_ends(*since);
                 for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
                     offer.unwatched.get_or_insert(*since);
                 }
@@ -208,6 +215,12 @@ impl Journey {
         }
     }
 
+    fn stay_ends(&mut self, at: Time) {
+        if let Some(stay) = self.stays.last_mut() {
+            stay.until.get_or_insert(at);
+        }
+    }
+
     fn registered(&mut self, at: Time, report: &Report) {
         self.registered = Some(at);
         let said = |(when, known): &(Time, Report)| {
@@ -223,6 +236,7 @@ impl Journey {
         if self.silent_since.is_none_or(|since| Some(since) <= self.asked) {
             self.silent_since = Some(at);
         }
+        self.stay_ends(at);
         self.booted = Some(at);
         self.registered = None;
         let to = said_by_dhcp(self).filter(|_| self.dhcp_at == Some(at));

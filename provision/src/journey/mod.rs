@@ -35,7 +35,7 @@ mod way;
 
 pub use assess::assess;
 pub use belief::{Belief, believe};
-pub use facts::{Offer, OwnPage, Progress, Round};
+pub use facts::{Offer, OwnPage, Progress, Round, Stay};
 pub use fetched::under_way;
 pub use history::{Deed, History, HookRun, Met, Passage, Stand, Sum, origin, passages};
 pub use observation::{Act, Fact, Observation};
@@ -79,6 +79,10 @@ pub struct Journey {
     pub page: OwnPage,
     /// Latest boot.
     pub booted: Option<Time>,
+    /// When it was first given an address since each boot, and until when it was certainly there; oldest first. One that
+    /// starts and takes another server's address is given none.
+    #[serde(default)]
+    pub stays: Vec<Stay>,
     /// Latest request for any file.
     pub asked: Option<Time>,
     /// The first boot since it asked for a file.
@@ -157,6 +161,7 @@ impl Journey {
             named_model: None,
             page: OwnPage::default(),
             booted: None,
+            stays: Vec::new(),
             asked: None,
             silent_since: None,
             heard: None,
@@ -206,6 +211,11 @@ impl Journey {
             .and_then(|signal| signal.model)
             .or_else(|| self.named_model.clone())
             .or_else(|| by_agent().and_then(|signal| signal.model))
+    }
+
+    /// Whether it has started and was given no address since.
+    pub fn wants_address(&self) -> bool {
+        self.booted.is_some_and(|booted| self.stays.last().is_none_or(|stay| stay.from < booted))
     }
 
     /// First and latest time that the license was given, as far as the phone can still have it.

@@ -346,6 +346,7 @@ fn a_phone_that_comes_up_on_the_side_of_what_it_fetched_last_is_there() {
         bench.pass(60);
         let vendor_class = class.map(str::to_owned);
         bench.see(Fact::Dhcp { boot: true, vendor_class, request_list: vec![1, 66, 150, 159, 160] });
+        bench.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
         bench.pass(200);
         let verdict = bench.verdict();
         assert_eq!(
@@ -354,4 +355,32 @@ fn a_phone_that_comes_up_on_the_side_of_what_it_fetched_last_is_there() {
             "{class:?} {verdict:?}"
         );
     }
+}
+
+#[test]
+fn one_that_takes_another_servers_address_after_its_plug_was_pulled_is_not_settled_by_its_silence() {
+    let mut bench = with_call_manager(&[OLD, FLOOR, E2M, MPP]);
+    bench.page = false;
+    bench.entry = listed("8851,V05,,");
+    bench.boot(ENTERPRISE_CLASS);
+    bench.fetches(FLOOR);
+    bench.pass(30);
+    let class = || Some(ENTERPRISE_CLASS.to_owned());
+    let starts = || Fact::Dhcp { boot: true, vendor_class: class(), request_list: vec![1, 66, 150] };
+    let leases = || Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) };
+    // It was writing. It has an address for a moment, and starts once more, next to somebody else's server.
+    bench.see(starts());
+    bench.see(leases());
+    bench.pass(3);
+    bench.see(starts());
+    bench.pass(1000);
+    assert!(!bench.permits(E2M), "{:?}", bench.verdict());
+    assert!(waiting(&bench).cause.contains(FLOOR));
+    // The other server is gone.
+    bench.see(starts());
+    bench.see(leases());
+    bench.pass(100);
+    assert!(!bench.permits(E2M));
+    bench.pass(100);
+    assert!(bench.permits(E2M), "{:?}", bench.verdict());
 }
