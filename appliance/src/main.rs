@@ -61,7 +61,12 @@ use transload_provision::journey::Act;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    logs::start(if matches!(cli.command, Command::Rehearse(_)) { "error" } else { "info" });
+    logs::start(match &cli.command {
+        // A drill's appliance has every reason to complain.
+        Command::Rehearse(options) if options.drill.is_some() => "off",
+        Command::Rehearse(_) => "error",
+        _ => "info",
+    });
     run(&cli).unwrap_or_else(|failure| {
         eprintln!("{failure}");
         if let Command::Serve(ServeArgs { trouble_page: Some(address), .. }) = &cli.command {

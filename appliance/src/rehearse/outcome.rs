@@ -67,14 +67,16 @@ pub fn judge(
     let load = &state.memory.load;
     if reachable && !done && !excused {
         wrong.push(match hold {
-            Some(hold) => format!("could reach the target and is held on {load}: {}", hold.cause),
+            Some(hold) => {
+                format!("could reach the target and is held on {load}: {} ({})", hold.cause, hold.cure)
+            }
             None => format!("could reach the target and ended as {stage} on {load}"),
         });
     }
-    if !reachable && load.kind() != player.spec.load.kind() {
+    if !reachable && !done && load.kind() != player.spec.load.kind() {
         wrong.push(format!("cannot reach the target and was led to {load}"));
     }
-    if !reachable && hold.is_none() {
+    if !reachable && !done && hold.is_none() {
         wrong.push(format!("cannot reach the target, and is {stage} with no reason shown"));
     }
     wrong

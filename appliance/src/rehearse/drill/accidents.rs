@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use transload_provision::catalog::Catalog;
-use transload_provision::load::Direction;
+use transload_provision::catalog::{Catalog, Model};
+use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 
 use super::super::folder::Firmware;
 use super::super::lineup::{self, Player};
 use super::super::phone::Weather;
+use super::super::phone::truth::{self, Hardware};
 use super::run::Plan;
 
 /// One thing that goes wrong.
@@ -39,6 +40,41 @@ impl fmt::Display for Accident {
             Self::Rogue(span) => write!(f, "another DHCP server is there for {} s", span.as_secs()),
         }
     }
+}
+
+/// What phones come with: what the procedure starts from, most often; newer and older; half way; at the target.
+const FROM_ENTERPRISE: [&str; 9] = [
+    "11-7-1-17",
+    "11-7-1-17",
+    "11-5-1-18",
+    "12-5-1SR1-4",
+    "12-8-1-0101-482",
+    "14-4-1-0301-6",
+    "TLexE2M-11-2-3C-4",
+    "11-2-3MPP-398",
+    "11-7-1-17",
+];
+const FROM_MULTIPLATFORM: [&str; 7] = [
+    "11-2-3MPP-398",
+    "11-2-3MPP-398",
+    "11-3-3MPP0103-381",
+    "12-0-7MPP0201-66",
+    "TLexM2E-11-2-3C-4",
+    "12-5-1SR1-4",
+    "11-0-1MPP-150",
+];
+
+/// One that its hardware can have come with.
+fn load(rng: &mut fastrand::Rng, model: &Model, vid: u8, direction: Direction) -> Option<LoadName> {
+    let Some(family) = &model.family else { return lineup::first_load(model, direction) };
+    let versions: &[&str] = match direction {
+        Direction::E2m => &FROM_ENTERPRISE,
+        Direction::M2e => &FROM_MULTIPLATFORM,
+    };
+    let hardware = Hardware { model: &model.name, vid };
+    let loads = versions.iter().filter_map(|version| format!("{family}.{version}").parse().ok());
+    let borne: Vec<LoadName> = loads.filter(|load| truth::bears(hardware, load)).collect();
+    rng.choice(borne)
 }
 
 /// When each of them happens, on the phones' clock, earliest first.
@@ -85,7 +121,7 @@ pub fn phones(
             lineup::INELIGIBLE[rng.usize(0..lineup::INELIGIBLE.len())]
         };
         let Some(model) = catalog.model(name) else { continue };
-        let Some(load) = lineup::first_load(model, direction) else { continue };
+        let Some(load) = load(rng, model, vid, direction) else { continue };
         let [_, high, middle, low] = index.to_be_bytes();
         let mac = Mac([0x00, 0x56, 0x2b, high, middle, low]);
         let mut spec = lineup::spec(index, mac, model, vid, load, firmware);

@@ -38,6 +38,8 @@ pub struct Plan {
     pub speed: u32,
     /// Phones of unknown hardware version go on: then there is none that would suffer.
     pub proceeds: bool,
+    /// What is done to its phones, so that a drill can be seen to fail.
+    pub spoil: fn(&mut Player),
 }
 
 /// How it went.
@@ -90,7 +92,8 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
         weather.set_loss(plan.rng.u32(10..150));
     }
     let first = INDEX.fetch_add(plan.phones as u32, Ordering::Relaxed) % 60_000 + 1;
-    let (players, late) = accidents::phones(&mut plan, first, &catalog, &firmware, &weather);
+    let (mut players, late) = accidents::phones(&mut plan, first, &catalog, &firmware, &weather);
+    players.iter_mut().for_each(plan.spoil);
     let on_time =
         players.iter().map(|player| player.spec.mac).filter(|mac| late.iter().all(|(_, late)| late != mac));
     folder.license(scenario.direction, on_time).map_err(io)?;
@@ -292,10 +295,13 @@ impl Run {
         for (player, phone) in self.players.iter().zip(&self.phones) {
             let mac = player.spec.mac;
             let view = self.views.get(&mac);
-            let there = outcome::at_target(&phone.state.borrow(), self.scenario.direction);
-            if view.is_some_and(|view| view.stage == Stage::Done) && there {
+            let state = phone.state.borrow();
+            let there = outcome::at_target(&state, self.scenario.direction);
+            // A phone that real hardware would have been lost by has come to its end, too.
+            if (view.is_some_and(|view| view.stage == Stage::Done) && there) || !state.failures.is_empty() {
                 continue;
             }
+            drop(state);
             let held = view.is_some_and(|view| view.hold.is_some());
             let since = if held { *self.held.entry(mac).or_insert(now) } else { now };
             if !held {

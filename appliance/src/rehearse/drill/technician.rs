@@ -9,12 +9,17 @@ use transload_provision::mac::Mac;
 
 use super::super::lineup::Player;
 use super::super::phone::{Doing, Phone};
-use crate::view::{HoldCode, PhoneView};
+use crate::view::{Hold, HoldCode, PhoneView, Stage};
 
 /// From when a hold is shown to when somebody is there, on the phones' clock: longer than a phone takes to start and to ask.
 const COMES: Duration = Duration::from_secs(240);
+/// A phone that is plugged in and shown as absent for so long gets another start: longer than a plug is ever pulled.
+const MISSED: Duration = Duration::from_secs(600);
 /// A phone that needs a hand more often goes round in circles.
 const HANDS: u32 = 24;
+
+/// What the cure of a phone says whose load decides and is not known.
+const ITS_LOAD: &str = "put the one it runs into the roster";
 
 /// What is to be done about a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +40,7 @@ pub enum Deed {
 #[derive(Default)]
 pub struct Technician {
     shown: BTreeMap<Mac, (HoldCode, Duration)>,
+    absent: BTreeMap<Mac, Duration>,
     /// Hands by phone.
     pub hands: BTreeMap<Mac, u32>,
     /// What is beyond help.
@@ -51,6 +57,15 @@ impl Technician {
         view: &PhoneView,
     ) -> Vec<Deed> {
         let mac = player.spec.mac;
+        if view.stage == Stage::Absent {
+            let since = self.absent.entry(mac).or_insert(now);
+            if now.saturating_sub(*since) < MISSED {
+                return Vec::new();
+            }
+            *since = now;
+            phone.restart();
+            return vec![Deed::AtThePhone];
+        }
         let Some(hold) = &view.hold else {
             self.shown.remove(&mac);
             return Vec::new();
@@ -77,6 +92,10 @@ impl Technician {
         let deeds = match hold.code {
             // Its screen shows what it was to load.
             HoldCode::WaitingOutside if says("load column") && hold.cause.contains(running.as_str()) => {
+                player.listed_load = Some(running);
+                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+            }
+            HoldCode::NoRoute if says(ITS_LOAD) && player.listed_load.is_none() => {
                 player.listed_load = Some(running);
                 vec![Deed::Roster, Deed::Operate(Act::Retry)]
             }
@@ -120,9 +139,13 @@ impl Technician {
 
     /// Whether a phone that is held may still be helped on.
     pub fn may_help(&self, mac: Mac, view: Option<&PhoneView>) -> bool {
-        let beyond = [HoldCode::NotEligible, HoldCode::NoRoute, HoldCode::NotListed];
-        let code = view.and_then(|view| view.hold.as_ref()).map(|hold| hold.code);
-        !self.given_up.contains(&mac) && code.is_some_and(|code| !beyond.contains(&code))
+        let beyond = [HoldCode::NotEligible, HoldCode::NotListed];
+        let hold = view.and_then(|view| view.hold.as_ref());
+        let helps = |hold: &Hold| match hold.code {
+            HoldCode::NoRoute => hold.cure.contains(ITS_LOAD),
+            code => !beyond.contains(&code),
+        };
+        !self.given_up.contains(&mac) && hold.is_some_and(helps)
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) enum Trouble {
     Missing(String),
     /// A file came and is not what it should be.
     Damaged(String),
+    /// It is given a load that it would not survive: the rule it would break.
+    Forbidden(String),
     /// The transfer did not come to its end, or nobody answers.
     Broken(String),
 }
@@ -103,7 +105,10 @@ impl Life {
         let loads = load.loads_file();
         let (answer, file) = self.ask_document(network, source, &loads).await;
         match answer {
-            Answer::Got(_) => {}
+            Answer::Got(_) => {
+                let running = self.memory(|memory| memory.load.clone());
+                self.judge(&running, load).map_err(Trouble::Forbidden)?;
+            }
             Answer::NotFound => return Err(Trouble::Missing(loads)),
             answer => return Err(Trouble::Broken(format!("{loads}: {answer}"))),
         }

@@ -330,6 +330,7 @@ impl Life {
         let weather = &self.spec.quirks.weather;
         let what = match trouble {
             Trouble::Broken(what) => return self.note(what),
+            Trouble::Forbidden(rule) => return self.fail(rule),
             // The list of a load is refused to phones that must not have it any more.
             Trouble::Missing(name) if weather.is_stirred() && name.strip_suffix(".loads").is_some() => {
                 return self.note(format!("told to run {load}: {name} was withdrawn"));
@@ -338,6 +339,11 @@ impl Life {
             Trouble::Damaged(what) => format!("told to run {load}: {what}"),
         };
         if weather.is_spoiled() { self.note(what) } else { self.fail(what) }
+    }
+
+    /// Whether it survives going from one load to another; otherwise the rule it would break.
+    fn judge(&self, from: &LoadName, to: &LoadName) -> Result<(), String> {
+        truth::judge(truth::Hardware { model: &self.spec.model, vid: self.spec.vid }, from, to)
     }
 
     /// Records what a real phone would have been harmed or stranded by, once.

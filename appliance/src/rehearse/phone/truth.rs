@@ -55,6 +55,13 @@ pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(
     }
 }
 
+/// Whether hardware of this age can have come with such a load.
+pub fn bears(hardware: Hardware<'_>, load: &LoadName) -> bool {
+    let side = load.kind().side();
+    below_floor(hardware, load).is_none()
+        && (side == Side::Enterprise || not_eligible(hardware, side).is_none())
+}
+
 /// Whether the phone takes this step only with its license.
 pub fn needs_license(from: &LoadName, to: &LoadName) -> bool {
     matches!(

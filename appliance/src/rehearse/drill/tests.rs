@@ -1,0 +1,54 @@
+//! That a drill can fail: one phone that is not what it says it is, and the rule that it is led to break.
+
+use std::path::Path;
+
+use transload_provision::catalog::Vid;
+
+use super::super::all;
+use super::super::phone::OwnPage;
+use super::*;
+use crate::rehearse::lineup::Player;
+
+/// A drill of a single phone that is spoiled so, in the way of the seed with DHCP on both sides.
+async fn failures(spoil: fn(&mut Player), seed: u64) -> Vec<String> {
+    let config = Config::parse("", Path::new("none.toml")).unwrap();
+    let template = Folder::make(&config.bench.state, ROOTFS).unwrap();
+    let scenario = all().into_iter().find(|scenario| scenario.to_string() == "e2m/dhcp/dhcp").unwrap();
+    let rng = fastrand::Rng::with_seed(seed);
+    let plan = Plan { seed, rng, scenario, phones: 1, speed: 120, proceeds: false, spoil };
+    let drilled = run::run(&config, &template, plan).await.unwrap();
+    drilled.failures.into_iter().map(|(wrong, _)| wrong).collect()
+}
+
+/// An 8851 on the load before the crossing.
+fn ready(player: &mut Player) {
+    player.spec.model = "8851".to_owned();
+    player.spec.id = 684;
+    player.spec.pn = "CP-8851-3PCC".to_owned();
+    player.spec.psn = "8851-3PCC".to_owned();
+    player.spec.platform = "PLATFORM_1".to_owned();
+    player.spec.vid = 5;
+    player.listed_vid = Some(Vid(5));
+    player.spec.load = "sip88xx.12-5-1SR1-4".parse().unwrap();
+    player.spec.quirks.trust_list = false;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_whose_label_lies_is_led_where_its_hardware_cannot_go_and_the_drill_names_the_rule() {
+    let spoil = |player: &mut Player| {
+        ready(player);
+        player.spec.vid = 15;
+        player.spec.quirks.page = OwnPage::Off;
+    };
+    let failures = failures(spoil, 1).await;
+    let [failure] = failures.as_slice() else { panic!("{failures:?}") };
+    assert!(
+        failure.contains("8851") && failure.contains("V15 and later need Multiplatform 11.3(3)"),
+        "{failure}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_phone_with_a_true_label_comes_through_or_is_held() {
+    assert_eq!(failures(ready, 1).await, Vec::<String>::new());
+}
