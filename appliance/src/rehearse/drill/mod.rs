@@ -26,7 +26,7 @@ use run::{Drilled, Plan};
 /// Drills at once: they wait most of the time.
 const AT_ONCE: usize = 160;
 /// Times as fast as in reality.
-const SPEED: u32 = 60;
+const SPEED: u32 = 120;
 /// The largest component of made-up firmware: many drills share one disk.
 const ROOTFS: u64 = 24 * 1024;
 
