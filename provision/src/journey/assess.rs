@@ -212,12 +212,16 @@ fn settle_stage(
 ) {
     let mut deadlines = Vec::new();
     let patience = context.settings.timing.not_asking;
+    let mut stalled = None;
     if verdict.model.is_none() && journey.asked.is_none() && context.now - journey.first_seen < patience {
         // The name of the file it asks for may tell its model.
         verdict.hold = None;
         deadlines.push(journey.first_seen + patience);
     } else if let Some(hold) = &verdict.hold {
         verdict.stage = if hold.code == HoldCode::Failed { Stage::Stuck } else { Stage::Held };
+        if verdict.next == Next::Introduction && verdict.model.is_some() {
+            stalled = stall::before_it_tells(journey, belief, context, &mut deadlines);
+        }
     } else if let Some(hop) = way.hops.first() {
         // Who is told elsewhere may be further than is known.
         let fetches = journey.rounds.last().filter(|round| round.booted.is_none()).map(|round| &round.load);
@@ -230,24 +234,25 @@ fn settle_stage(
             (true, false) => Stage::Moving,
             (true, true) => Stage::Crossing,
         };
-        if let Some((stage, hold)) = stall::on_the_way(journey, belief, hop, tries, context, &mut deadlines) {
-            let needs = hold.code == HoldCode::NeedsRestart;
-            let outlook = needs.then(|| outlook(journey, belief, context, &mut deadlines));
-            match outlook {
-                Some(Outlook::Now(order)) => verdict.restart = Some(order),
-                Some(Outlook::Wait) => {}
-                Some(Outlook::ByHand(Some(why))) => {
-                    verdict.stage = stage;
-                    verdict.hold = Some(Hold { cause: format!("{}; {why}", hold.cause), ..hold });
-                }
-                Some(Outlook::ByHand(None)) | None => {
-                    verdict.stage = stage;
-                    verdict.hold = Some(hold);
-                }
-            }
-        }
+        stalled = stall::on_the_way(journey, belief, hop, tries, context, &mut deadlines);
     } else {
         settle_target(verdict, journey, belief, context, &mut deadlines);
+    }
+    if let Some((stage, hold)) = stalled {
+        let needs = hold.code == HoldCode::NeedsRestart;
+        let outlook = needs.then(|| outlook(journey, belief, context, &mut deadlines));
+        match outlook {
+            Some(Outlook::Now(order)) => verdict.restart = Some(order),
+            Some(Outlook::Wait) => {}
+            Some(Outlook::ByHand(Some(why))) => {
+                verdict.stage = stage;
+                verdict.hold = Some(Hold { cause: format!("{}; {why}", hold.cause), ..hold });
+            }
+            Some(Outlook::ByHand(None)) | None => {
+                verdict.stage = stage;
+                verdict.hold = Some(hold);
+            }
+        }
     }
     verdict.deadline = deadlines.into_iter().filter(|at| *at > context.now).min();
 }

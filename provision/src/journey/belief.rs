@@ -102,7 +102,10 @@ impl Belief {
                 // The roster's word, given once more, is of use where nothing else tells, or nothing but that a load was fetched.
                 let fetched = journey.rounds.last().is_some_and(|round| round.load == *load);
                 let again = strength == Strength::Told && !fetched;
-                if self.load.is_some() && (weaker || said || again) {
+                // Nor where the phone has shown itself on the other side since.
+                let shown = self.side.is_some_and(|side| side != load.kind().side()) && !self.side_by_dhcp;
+                let denied = strength == Strength::Told && shown;
+                if denied || (self.load.is_some() && (weaker || said || again)) {
                     return;
                 }
                 self.runs(at, load, strength, why);

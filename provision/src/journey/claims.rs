@@ -139,7 +139,15 @@ fn settled_elsewhere<'a>(
         let side = round.load.kind().side();
         // A load of the far side is not denied by the class that the phone sends, but its silence is of no use then.
         let denied = dhcp_side(journey).is_some_and(|said| said != side) && !is_transition(&round.load);
-        let counts = !journey.was_told(round) && !denied && journey.returned <= Some(round.began);
+        // One that came over to Enterprise firmware asks here, and so is not silent.
+        let came_over = side == Side::Enterprise && round.from != Some(side);
+        // One that had failed before does not ask once more, whatever it runs.
+        let failed_before = side == Side::Multiplatform && round.asked_before;
+        let counts = !journey.was_told(round)
+            && !denied
+            && !came_over
+            && !failed_before
+            && journey.returned <= Some(round.began);
         let Some(booted) = round.booted.filter(|_| counts) else { continue };
         // What an Enterprise phone did while nobody looked it does again when it starts again.
         let near = journey.rounds[..=index].iter().all(|round| round.load.kind() == Kind::Enterprise)

@@ -44,7 +44,8 @@ pub struct Offer {
     /// It asked, and was refused.
     #[serde(default)]
     pub refused: bool,
-    /// Since when the phone may have asked without being seen: silence after this moment tells nothing.
+    /// Since when the phone may have asked, or its fetch have failed, without being seen: silence after this moment tells
+    /// nothing.
     #[serde(default)]
     pub unwatched: Option<Time>,
     /// A boot, a refusal or another offer ended it.
@@ -81,6 +82,9 @@ pub struct Round {
     /// How often the `.loads` file was asked for since the phone was told of it last, or the operator retried it.
     #[serde(default)]
     pub requests: u32,
+    /// The `.loads` file was asked for more than once since the phone started, given or not.
+    #[serde(default)]
+    pub asked_before: bool,
     /// Why the latest transfer broke, if nothing moved since.
     pub broken: Option<String>,
     /// The boot that ended the round.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::claims::said_by_dhcp;
 use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Stay, Told};
+use crate::client;
 use crate::load::Side;
 use crate::time::Time;
 
@@ -62,6 +63,8 @@ impl Journey {
                 self.dhcp_at = Some(at);
                 if *boot || vendor_class.is_some() {
                     self.vendor_class.clone_from(vendor_class);
+                    let said = vendor_class.as_ref().and_then(|class| client::vendor_class(class.as_bytes()));
+                    self.class_model = said.and_then(|said| said.model).or(self.class_model.take());
                 }
                 if *boot || !request_list.is_empty() {
                     self.request_list.clone_from(request_list);
@@ -149,7 +152,7 @@ impl Journey {
             Fact::Unwatched { since } => {
                 self.unheard(*since, at);
                 self.stay_ends(*since);
-                for offer in self.offers.iter_mut().filter(|offer| offer.awaits_answer()) {
+                for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
                     offer.unwatched.get_or_insert(*since);
                 }
                 if let Some(round) = self.rounds.last_mut() {

@@ -74,6 +74,9 @@ pub struct Journey {
     pub user_agent_since: Option<Time>,
     /// The model as file names told it.
     pub named_model: Option<String>,
+    /// The model as option 60 last named it: what a phone sends after a crossing may name none (cisco-phones §1.1).
+    #[serde(default)]
+    pub class_model: Option<String>,
     /// What its own page told.
     #[serde(default)]
     pub page: OwnPage,
@@ -159,6 +162,7 @@ impl Journey {
             user_agent_at: None,
             user_agent_since: None,
             named_model: None,
+            class_model: None,
             page: OwnPage::default(),
             booted: None,
             stays: Vec::new(),
@@ -193,6 +197,11 @@ impl Journey {
         self.dhcp_at.is_some() || self.asked.is_some() || self.address.is_some() || !self.reports.is_empty()
     }
 
+    /// It has started, and has not asked for any file since.
+    pub(super) fn has_asked_nothing(&self) -> bool {
+        self.booted.is_some_and(|booted| self.asked.is_none_or(|asked| asked < booted))
+    }
+
     /// The model as the phone itself tells it: its registration first, then its page, option 60, file names,
     /// User-Agent.
     pub fn model(&self) -> Option<String> {
@@ -210,6 +219,7 @@ impl Journey {
         by_class
             .and_then(|signal| signal.model)
             .or_else(|| self.named_model.clone())
+            .or_else(|| self.class_model.clone())
             .or_else(|| by_agent().and_then(|signal| signal.model))
     }
 
@@ -241,13 +251,15 @@ impl Journey {
         })
     }
 
-    /// Whether the phone's silence may tell something: a document is in its hands, it has started again after a fetch
-    /// that somebody else told it of, or it has its license.
+    /// Whether the phone's silence may tell something: a document is in its hands, it fetches, it has started again after a
+    /// fetch that somebody else told it of, or it has its license.
     pub fn awaits_answer(&self) -> bool {
-        let restarted =
-            |round: &Round| round.booted.is_some() && round.unwatched.is_none() && !self.was_told(round);
-        self.offers.iter().any(Offer::awaits_answer)
-            || self.rounds.last().is_some_and(restarted)
+        let tells = |round: &Round| match round.booted {
+            None => true,
+            Some(_) => round.unwatched.is_none() && !self.was_told(round),
+        };
+        self.offers.iter().any(|offer| offer.closed.is_none())
+            || self.rounds.last().is_some_and(tells)
             || self.license_given.is_some()
     }
 

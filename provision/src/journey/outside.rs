@@ -4,6 +4,7 @@
 
 use super::Journey;
 use super::belief::Belief;
+use super::claims::said_by_dhcp;
 use super::stall::license_not_accepted;
 use super::verdict::{Hold, HoldCode, Stage};
 use super::way::Context;
@@ -17,6 +18,14 @@ pub(super) fn is_steered_outside(journey: &Journey, side: Side, settings: &Setti
     let asked_here =
         journey.sightings.iter().any(|(at, as_of)| *as_of == side && journey.booted <= Some(*at));
     settings.steered_outside(side) && !asked_here
+}
+
+impl Journey {
+    /// It has shown itself as one with Enterprise firmware since it started.
+    pub(super) fn shows_enterprise(&self) -> bool {
+        let asks = |(at, side): &(Time, Side)| *side == Side::Enterprise && self.booted <= Some(*at);
+        said_by_dhcp(self) == Some(Side::Enterprise) || self.sightings.last().is_some_and(asks)
+    }
 }
 
 /// Somebody outside has to act before such a phone can take its next hop.

@@ -63,14 +63,8 @@ pub(super) fn on_the_way(
             return Some((Stage::Held, Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST)));
         }
     }
-    let since_boot = journey.booted.filter(|booted| journey.asked.is_none_or(|asked| asked < *booted));
-    if let Some(booted) = since_boot {
-        deadlines.push(booted + timing.not_asking);
-        if now - booted >= timing.not_asking {
-            return Some((Stage::Stuck, not_asking(belief.side)));
-        }
-        let in_vain = loops::starts_in_vain(journey, context, deadlines);
-        return in_vain.map(|hold| (Stage::Stuck, hold));
+    if journey.has_asked_nothing() {
+        return asks_nothing(journey, belief, context, deadlines);
     }
     if let Some(loops) = loops::starts_when_told(journey, &hop.to, context, deadlines) {
         return Some(loops);
@@ -124,6 +118,48 @@ pub(super) fn on_the_way(
         }
     }
     waits_for_configuration(journey, belief, context, deadlines)
+}
+
+/// A phone that has started and has not asked for anything yet.
+fn asks_nothing(
+    journey: &Journey,
+    belief: &Belief,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
+    let until = journey.booted.filter(|_| journey.has_asked_nothing())? + context.settings.timing.not_asking;
+    deadlines.push(until);
+    let in_vain = loops::starts_in_vain(journey, context, deadlines);
+    let hold = if context.now >= until { Some(not_asking(belief.side)) } else { in_vain };
+    hold.map(|hold| (Stage::Stuck, hold))
+}
+
+/// A phone from whose load, as far as known, nothing leads on, and that does not ask for the document by which it would
+/// tell what it runs.
+pub(super) fn before_it_tells(
+    journey: &Journey,
+    belief: &Belief,
+    context: &Context<'_>,
+    deadlines: &mut Vec<Time>,
+) -> Option<(Stage, Hold)> {
+    if belief.side.is_some_and(|side| is_steered_outside(journey, side, context.settings)) {
+        return None;
+    }
+    if journey.has_asked_nothing() {
+        return asks_nothing(journey, belief, context, deadlines);
+    }
+    // It has not asked since it started with what it fetched, and nobody had said then that nothing leads on from that.
+    let load = belief.load.as_ref().filter(|_| belief.is_unconfirmed())?;
+    let started = journey.rounds.last().filter(|round| round.load == *load)?.booted?;
+    let read = journey.unsigned_asked.filter(|read| *read - started < context.settings.timing.not_asking)?;
+    let until = read + context.settings.timing.not_asking;
+    deadlines.push(until);
+    (context.now >= until).then(|| {
+        let cause = format!(
+            "no way leads on from {load}, which it is taken to run, and whether it does it tells when it starts again"
+        );
+        (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
+    })
 }
 
 /// A phone fetches its license again for as long as it does not accept it.

@@ -8,6 +8,7 @@ mod mishaps;
 mod outside;
 mod overtaken;
 mod page;
+mod redirected;
 mod registered;
 mod repeats;
 mod returns;

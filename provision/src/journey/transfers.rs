@@ -47,6 +47,7 @@ impl Journey {
                 round.last = at;
                 round.fetching = Some(at);
                 round.requests = if first { 1 } else { round.requests.saturating_add(1) };
+                round.asked_before = true;
                 round.broken = None;
             }
             None => self.rounds.push(Round {
@@ -56,6 +57,7 @@ impl Journey {
                 fetching: Some(at),
                 components: BTreeMap::new(),
                 requests: 1,
+                asked_before: self.was_refused_since_boot(load),
                 broken: None,
                 booted: None,
                 unwatched: None,
@@ -65,6 +67,10 @@ impl Journey {
             }),
         }
         drop_oldest(&mut self.rounds, KEPT);
+    }
+
+    fn was_refused_since_boot(&self, load: &LoadName) -> bool {
+        self.refused.as_ref().is_some_and(|(at, name)| Some(*at) >= self.booted && name == load.as_str())
     }
 
     /// A file that was asked for before a boot and is whole arrived before that boot, though the boot, and what the

@@ -53,6 +53,8 @@ fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'
     let round = journey.rounds.iter().rev().find(|round| round.load == offer.load && round.last > since);
     match round {
         Some(round) if round.booted.is_some() => true,
+        // It may have tried this very URL, or its fetch have failed, while nobody looked.
+        _ if offer.side == Side::Multiplatform && offer.unwatched.is_some() => true,
         Some(round) => {
             // One that has everything may have started again unseen: told again, it does not ask then.
             let patience = match fetched(round, context.library) {
@@ -61,8 +63,6 @@ fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'
             };
             round.broken.is_some() || context.now - round.last >= patience
         }
-        // It may have tried this very URL while nobody looked.
-        None if offer.side == Side::Multiplatform && offer.unwatched.is_some() => true,
         // Its first request may have been lost: told again in the same words, the phone would not move.
         None if offer.side == Side::Multiplatform && offer.closed.is_none() => {
             let (from, wait) = silence(offer, journey, belief.release.as_ref(), timing);

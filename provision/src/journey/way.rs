@@ -72,11 +72,17 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
     };
     match plan(model, vid, present, context) {
         Ok(route) => along(journey, belief, route, vid, model, context),
-        Err(no_route) => {
+        Err(mut no_route) => {
             let next = match (&belief.load, no_route.code) {
                 (None, NoRouteCode::NoRoute) => Next::Introduction,
                 // What it runs is only a conclusion, and from what it really runs there may be a way.
-                (Some(_), NoRouteCode::NoRoute) if belief.is_unconfirmed() => Next::Introduction,
+                (Some(load), NoRouteCode::NoRoute) if belief.is_unconfirmed() => {
+                    no_route.cause = format!(
+                        "{}; that it runs {load} is not certain: {}",
+                        no_route.cause, belief.evidence
+                    );
+                    Next::Introduction
+                }
                 _ => Next::Nothing,
             };
             Way::refused(from_no_route(no_route), next)
@@ -208,12 +214,17 @@ fn along(
 
 /// The final document; before it the same load once more, where the phone could still be in the transition load before
 /// it, its plug pulled while it wrote the last one: the final document would send it away. Where CDA steers it, it may
-/// have that load again.
+/// have that load again; one that came over to Enterprise firmware shows it when it starts.
 fn finish(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Result<Next, Hold> {
     let from_transition =
         belief.passed.iter().rev().nth(1).is_none_or(|load| load.kind() != Kind::Enterprise);
-    let doubtful = belief.is_doubtful(journey, context) && from_transition;
-    match belief.load.as_ref().filter(|load| doubtful && load.kind() == Kind::Multiplatform) {
+    let unseen = context.settings.cda && !journey.shows_enterprise();
+    let may_be_behind = |load: &&LoadName| match load.kind() {
+        Kind::Multiplatform => from_transition,
+        Kind::Enterprise => unseen,
+        Kind::Transition(_) => false,
+    };
+    match belief.load.as_ref().filter(may_be_behind).filter(|_| belief.is_doubtful(journey, context)) {
         Some(load) => named_again(journey, load, belief, true, context),
         None => Ok(Next::Final),
     }

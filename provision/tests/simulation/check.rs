@@ -107,11 +107,12 @@ impl Run {
         }
     }
 
-    /// Its profile names its last load for good, and it does not try one again that was not found.
+    /// Its profile names its last load for good, and it does not try one again that was not found. One in whose place a
+    /// mended library has a newer target is refused knowingly.
     pub fn refused_rightly(&mut self, load: &LoadName) {
         let ready = self.phone.server == Server::Cda
             && self.phone.is_in_transition()
-            && self.is_far(load)
+            && self.verdict.target.as_ref() == Some(load)
             && self.verdict.hold.is_none()
             && self.verdict.load.is_some()
             && !self.has_been_away()
@@ -173,7 +174,9 @@ impl Run {
         };
         // By the list of 2019, or because the roster's phones alone take part.
         let excused = matches!(hold.code, HoldCode::NotEligible | HoldCode::NotListed)
-            || (hold.code == HoldCode::NoRoute && self.verdict.load.is_none() && self.unknown_for_good())
+            || (hold.code == HoldCode::NoRoute
+                && self.verdict.next == Next::Introduction
+                && self.unknown_for_good())
             || (matches!(hold.code, HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing)
                 && !self.world.mendable);
         if way && !excused {
@@ -184,7 +187,7 @@ impl Run {
         }
     }
 
-    /// Nothing that this phone does will ever tell which load it runs, and no load at hand is safe to be told first.
+    /// Nothing that this phone does will ever tell which load it runs, and no load at hand is safe to be told next.
     fn unknown_for_good(&self) -> bool {
         let side = self.phone.load.kind().side();
         let tells = match side {

@@ -233,3 +233,19 @@ fn a_multiplatform_phone_that_may_have_tried_unseen_is_given_another_url_and_no_
         assert_eq!(bench.verdict().load, None);
     }
 }
+
+#[test]
+fn a_fetch_that_may_have_failed_unseen_is_not_waited_for_under_its_old_url() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.see(Fact::LoadsGiven { load: load(MPP) });
+    // All that only this load has; its last component was under way.
+    let name = "rootfs88xx.11-2-3MPP-398.sbn".to_owned();
+    bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+    assert!(bench.journey.as_ref().unwrap().awaits_answer());
+    let since = bench.now;
+    bench.see(Fact::Unwatched { since });
+    assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { attempt: 2, .. }));
+}

@@ -2,6 +2,7 @@
 
 use super::contract::signed;
 use super::*;
+use crate::roster;
 
 /// One place to stop at.
 struct Stop {
@@ -155,4 +156,37 @@ fn each_stop_is_said_after_a_time_of_its_own_and_not_a_moment_before() {
             assert!(hold.cause.contains(words), "{}: {words:?} is not in {:?}", stop.what, hold.cause);
         }
     }
+}
+
+#[test]
+fn one_that_cannot_be_led_before_it_says_what_it_runs_is_made_to_ask_first() {
+    let mut bench = Bench::new(Direction::E2m, &[NEW_MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
+    bench.pass(bench.settings.timing.not_asking.as_secs());
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
+    assert!(bench.verdict().hold.unwrap().cure.contains("Cancel"));
+    assert_eq!(bench.reads(Side::Enterprise), Next::Introduction);
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
+}
+
+#[test]
+fn one_that_may_have_thrown_away_what_leads_nowhere_is_started_once_more_to_tell() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP, NEW_MPP]);
+    bench.catalog = Catalog::current();
+    bench.page = false;
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
+    // Too new for the transition load.
+    bench.entry = roster::parse(format!("mac,vid\n{MAC},V15\n").as_bytes()).entries.pop();
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
+    bench.pass(bench.settings.timing.not_asking.as_secs());
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NeedsRestart)));
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.reads(Side::Enterprise), Next::Introduction);
+    bench.pass(bench.settings.timing.not_asking.as_secs());
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)), "it had its say");
 }
