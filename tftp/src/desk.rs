@@ -5,7 +5,7 @@ use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
     io,
-    net::{SocketAddr, UdpSocket},
+    net::UdpSocket,
     os::fd::AsFd,
     sync::Arc,
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle};
 
 use crate::{
     blocks::Blocks,
+    bulk::{Outbox, Replies},
     listen::{self, Arrival},
     packet::Fault,
     ports::{Port, Ports},
@@ -35,10 +36,8 @@ use crate::{
 const REQUEST_LIMIT: usize = 2048;
 /// Requests taken before transfers under way have their turn again.
 const REQUESTS_AT_ONCE: usize = 32;
-/// Packets taken from one port, strangers' too, before the others have their turn again.
-const PACKETS_AT_ONCE: usize = 512;
-/// Transfers' packets are ACKs of 4 bytes and ERRORs with a short text; a longer one is cut off.
-const REPLY_LIMIT: usize = 512;
+/// How often packets are taken from one port, strangers' too, before the others have their turn again.
+const CALLS_AT_ONCE: usize = 16;
 /// Threads that read files at once. A disk serves few readers better than many.
 const READERS: usize = 8;
 /// A client that asks again from the same port, after its transfer had begun and then stood still this long, has
@@ -64,8 +63,8 @@ pub struct Desk {
     alarms: BinaryHeap<Reverse<(Instant, u64)>>,
     /// When transfers still under way are broken off.
     draining: Option<Instant>,
-    /// Room to make packets in.
-    scratch: Vec<u8>,
+    /// Blocks that are about to leave.
+    outbox: Outbox,
 }
 
 /// A client whose request the source thinks about.
@@ -98,13 +97,14 @@ impl Desk {
             transfers: HashMap::new(),
             alarms: BinaryHeap::new(),
             draining: None,
-            scratch: Vec::new(),
+            outbox: Outbox::default(),
         };
         Ok((desk, post))
     }
 
     /// Serves until told to drain or to quit.
     pub fn serve(mut self) {
+        let mut replies = Replies::new();
         loop {
             let (requests, inbox) = (self.socket.as_fd(), self.inbox.as_fd());
             let ready = match ready::wait(requests, inbox, &self.ports, self.pause()) {
@@ -129,11 +129,12 @@ impl Desk {
             }
             for (place, failed) in ready.ports {
                 // What a client said before its port was closed, the last ACK above all, is heard first.
-                if self.packets(place, now) && failed {
+                if self.packets(place, &mut replies, now) && failed {
                     self.failures(place, now);
                 }
             }
             self.ring(now);
+            self.outbox.send();
             self.ports.close_unused();
             if let Some(end) = self.draining {
                 if now >= end {
@@ -178,25 +179,25 @@ impl Desk {
 
     /// Takes what has arrived at a port: as many packets of transfers as there are, or those that are answered fastest
     /// would be served over and over. Says whether nothing is left there.
-    fn packets(&mut self, place: usize, now: Instant) -> bool {
-        let mut buffer = [0; REPLY_LIMIT];
+    fn packets(&mut self, place: usize, replies: &mut Replies, now: Instant) -> bool {
         let mut turns = self.ports.at(place).map_or(0, Port::transfers);
-        for _ in 0..PACKETS_AT_ONCE {
+        for _ in 0..CALLS_AT_ONCE {
             let Some(port) = self.ports.at(place).filter(|_| turns > 0) else { return false };
-            match port.socket().recv_from(&mut buffer) {
-                Ok((length, SocketAddr::V4(peer))) => {
-                    let packet = buffer.get(..length).unwrap_or_default();
-                    match port.seat(peer) {
-                        Some(seat) => {
-                            turns -= 1;
-                            self.with(seat, now, |session, scratch| session.receive(packet, now, scratch));
-                        }
-                        None => port.turn_away(peer, packet),
-                    }
-                }
+            match replies.receive(port.socket(), turns) {
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 // Of an error more is told elsewhere.
-                Ok(_) | Err(_) => {}
+                Err(_) => continue,
+            }
+            for (peer, packet) in replies.iter() {
+                let Some(port) = self.ports.at(place) else { return false };
+                match port.seat(peer) {
+                    Some(seat) => {
+                        turns = turns.saturating_sub(1);
+                        self.with(seat, now, |session, outbox| session.receive(packet, now, outbox));
+                    }
+                    None => port.turn_away(peer, packet),
+                }
             }
         }
         false
@@ -204,7 +205,7 @@ impl Desk {
 
     /// Ends the transfers whose client's port is closed.
     fn failures(&mut self, place: usize, now: Instant) {
-        for _ in 0..PACKETS_AT_ONCE {
+        for _ in 0..CALLS_AT_ONCE {
             let Some(port) = self.ports.at(place) else { return };
             match listen::refused(port.socket()) {
                 Ok(peer) => {
@@ -264,14 +265,14 @@ impl Desk {
                 }
             }
             Message::Loaded { seat, loaded: Some((blocks, loaded)) } => {
-                self.with(seat, now, |session, scratch| session.loaded(blocks, loaded, now, scratch));
+                self.with(seat, now, |session, outbox| session.loaded(blocks, loaded, now, outbox));
             }
             Message::Loaded { seat, loaded: None } => self.leave(seat, now),
             Message::Allowed { seat, bytes } => {
                 if let Some(seated) = self.transfers.get_mut(&seat) {
                     seated.turn = None;
                 }
-                self.with(seat, now, |session, scratch| session.allow(bytes, now, scratch));
+                self.with(seat, now, |session, outbox| session.allow(bytes, now, outbox));
             }
             Message::Drain => self.draining = Some(now + self.config.drain),
             Message::Quit => return false,
@@ -323,13 +324,13 @@ impl Desk {
         let session = Session::new(line, transfer, oack, blocks, now);
         let key = (arrival.peer, request.name);
         self.transfers.insert(seat, Seated { key, session, alarm: None, turn: None });
-        self.with(seat, now, |session, scratch| session.start(now, scratch));
+        self.with(seat, now, |session, outbox| session.start(now, outbox));
     }
 
     /// Lets a transfer do something, and sees to what it needs then.
-    fn with(&mut self, seat: u64, now: Instant, act: impl FnOnce(&mut Session, &mut Vec<u8>) -> Need) {
+    fn with(&mut self, seat: u64, now: Instant, act: impl FnOnce(&mut Session, &mut Outbox) -> Need) {
         let Some(seated) = self.transfers.get_mut(&seat) else { return };
-        let need = act(&mut seated.session, &mut self.scratch);
+        let need = act(&mut seated.session, &mut self.outbox);
         if let Some(due) = seated.earlier_alarm() {
             self.alarms.push(Reverse((due, seat)));
         }
@@ -382,7 +383,7 @@ impl Desk {
                 continue;
             };
             seated.alarm = None;
-            self.with(seat, now, |session, scratch| session.tick(now, scratch));
+            self.with(seat, now, |session, outbox| session.tick(now, outbox));
         }
     }
 

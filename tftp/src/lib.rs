@@ -15,6 +15,7 @@
 //! for receivers that delay their ACKs.
 
 pub mod blocks;
+mod bulk;
 mod desk;
 mod listen;
 pub mod packet;

@@ -118,7 +118,17 @@ impl Port {
 }
 
 impl Line {
-    /// Sends a packet. One that cannot leave is as good as lost on its way, and is sent again in time: links flap.
+    /// The port's socket.
+    pub fn socket(&self) -> &Arc<UdpSocket> {
+        &self.socket
+    }
+
+    /// The client.
+    pub fn peer(&self) -> SocketAddrV4 {
+        self.peer
+    }
+
+    /// Sends a packet at once. One that cannot leave is as good as lost on its way, and is sent again in time.
     pub fn send(&self, packet: &[u8]) {
         // An error may be what another client's host answered on this port; it is told only once.
         if self.socket.send_to(packet, self.peer).is_err() {

@@ -4,6 +4,7 @@ use std::{io, time::Instant};
 
 use crate::{
     blocks::Blocks,
+    bulk::Outbox,
     packet::Fault,
     ports::Line,
     source::{Abort, Content, Ending, Outcome, Turn},
@@ -86,14 +87,14 @@ impl Session {
         self.held.is_none().then(|| self.begun + self.transfer.deadline())
     }
 
-    /// Sends the first packets. `scratch` is room to make packets in.
-    pub fn start(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
+    /// Sends the first packets. Packets of the file leave by `outbox`.
+    pub fn start(&mut self, now: Instant, outbox: &mut Outbox) -> Need {
         let step = self.transfer.start();
-        self.carry_out(step, now, scratch)
+        self.carry_out(step, now, outbox)
     }
 
     /// Takes a packet from the client.
-    pub fn receive(&mut self, packet: &[u8], now: Instant, scratch: &mut Vec<u8>) -> Need {
+    pub fn receive(&mut self, packet: &[u8], now: Instant, outbox: &mut Outbox) -> Need {
         let elapsed = now - self.begun;
         let before = self.transfer.acknowledged();
         let step = self.transfer.receive(elapsed, packet);
@@ -104,7 +105,7 @@ impl Session {
                 self.bytes = blocks.acknowledge(acknowledged);
             }
         }
-        self.carry_out(step, now, scratch)
+        self.carry_out(step, now, outbox)
     }
 
     /// Ends it, as the client's port is closed.
@@ -113,12 +114,12 @@ impl Session {
     }
 
     /// Lets time pass.
-    pub fn tick(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
+    pub fn tick(&mut self, now: Instant, outbox: &mut Outbox) -> Need {
         if self.held.is_some() {
             return Need::Nothing;
         }
         let step = self.transfer.tick(now - self.begun);
-        self.carry_out(step, now, scratch)
+        self.carry_out(step, now, outbox)
     }
 
     /// Takes the file back from its reader.
@@ -127,7 +128,7 @@ impl Session {
         mut blocks: Blocks,
         loaded: io::Result<()>,
         now: Instant,
-        scratch: &mut Vec<u8>,
+        outbox: &mut Outbox,
     ) -> Need {
         if self.transfer.acknowledged() > 0 {
             self.bytes = blocks.acknowledge(self.transfer.acknowledged());
@@ -137,15 +138,15 @@ impl Session {
             return Need::End;
         }
         match loaded {
-            Ok(()) => self.go_on(now, scratch),
+            Ok(()) => self.go_on(now, outbox),
             Err(error) => self.end(unreadable(&error)),
         }
     }
 
     /// Allows so many bytes more.
-    pub fn allow(&mut self, bytes: u64, now: Instant, scratch: &mut Vec<u8>) -> Need {
+    pub fn allow(&mut self, bytes: u64, now: Instant, outbox: &mut Outbox) -> Need {
         self.allowance = self.allowance.saturating_add(bytes);
-        self.go_on(now, scratch)
+        self.go_on(now, outbox)
     }
 
     /// Breaks it off, for a reason of ours.
@@ -188,15 +189,15 @@ impl Session {
     }
 
     /// Sends what was held back. Waiting for us is not held against the client.
-    fn go_on(&mut self, now: Instant, scratch: &mut Vec<u8>) -> Need {
+    fn go_on(&mut self, now: Instant, outbox: &mut Outbox) -> Need {
         let Some((step, since)) = self.held.take() else {
             return Need::Nothing;
         };
         self.transfer.held(now - since);
-        self.carry_out(step, now, scratch)
+        self.carry_out(step, now, outbox)
     }
 
-    fn carry_out(&mut self, step: Step, now: Instant, scratch: &mut Vec<u8>) -> Need {
+    fn carry_out(&mut self, step: Step, now: Instant, outbox: &mut Outbox) -> Need {
         match (step, &mut self.held) {
             (_, _) if self.outcome.is_some() => Need::Nothing,
             (Step::Wait, _) => Need::Nothing,
@@ -211,14 +212,14 @@ impl Session {
                 self.transfer.sent(now - self.begun, None, false);
                 Need::Nothing
             }
-            (Step::SendBlocks(range), None) => self.send_blocks(*range.start(), *range.end(), now, scratch),
+            (Step::SendBlocks(range), None) => self.send_blocks(*range.start(), *range.end(), now, outbox),
         }
     }
 
     /// Sends these blocks, up to the file's last, or up to one that must be waited for.
-    fn send_blocks(&mut self, first: u64, last: u64, now: Instant, scratch: &mut Vec<u8>) -> Need {
+    fn send_blocks(&mut self, first: u64, last: u64, now: Instant, outbox: &mut Outbox) -> Need {
         let (mut made, mut ends) = (first - 1, false);
-        scratch.clear();
+        outbox.open(&self.line);
         let need = loop {
             if ends || made == last {
                 break Need::Nothing;
@@ -231,17 +232,16 @@ impl Session {
                 }
                 Err(error) => return self.end(unreadable(&error)),
             }
-            if scratch.len() + self.packet_size > self.at_once {
-                self.send_all(scratch);
-                scratch.clear();
+            if outbox.appended() + self.packet_size > self.at_once {
+                self.dispatch(outbox);
             }
             made += 1;
-            ends = match self.make(made, scratch) {
+            ends = match self.make(made, outbox.room()) {
                 Ok(ends) => ends,
                 Err(error) => return self.end(unreadable(&error)),
             };
         };
-        self.send_all(scratch);
+        self.dispatch(outbox);
         if made >= first {
             self.transfer.sent(now - self.begun, Some(made), ends);
         }
@@ -264,27 +264,22 @@ impl Session {
     }
 
     /// Appends the packet of `block`, and says whether it is the last.
-    fn make(&mut self, block: u64, scratch: &mut Vec<u8>) -> io::Result<bool> {
+    fn make(&mut self, block: u64, packets: &mut Vec<u8>) -> io::Result<bool> {
         let blocks = self.blocks.as_mut().ok_or_else(|| io::Error::other("its reader has it"))?;
-        let before = scratch.len();
-        let ends = blocks.write(block, self.transfer.number(block), scratch)?;
+        let before = packets.len();
+        let ends = blocks.write(block, self.transfer.number(block), packets)?;
         if self.allowance < u64::MAX {
-            self.allowance = self.allowance.saturating_sub((scratch.len() - before) as u64);
+            self.allowance = self.allowance.saturating_sub((packets.len() - before) as u64);
         }
         Ok(ends)
     }
 
-    /// Sends packets that lie one behind the other, all of one size but the last.
-    fn send_all(&mut self, packets: &[u8]) {
-        if self.cuts && packets.len() > self.packet_size {
-            match self.line.send_cut(packets, self.packet_size as u16) {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.cuts = false,
-                _ => return,
-            }
+    /// Lets the packets that were made leave.
+    fn dispatch(&mut self, outbox: &mut Outbox) {
+        if self.cuts && outbox.appended() > self.packet_size {
+            self.cuts = outbox.send_cut(&self.line, self.packet_size as u16).is_ok();
         }
-        for packet in packets.chunks(self.packet_size) {
-            self.line.send(packet);
-        }
+        outbox.seal(&self.line, self.packet_size);
     }
 }
 

@@ -70,6 +70,41 @@ fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_o
 }
 
 #[test]
+fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
+    let file = Memory::new(noise(5000, 3));
+    let running = Running::start(&[("f", file)], Config::default());
+    // Nothing is sent again within the test: what is lost fails it.
+    let request = read_request("f", "octet", &[("timeout", "255")]);
+    let mut clients: Vec<_> = (0..60)
+        .map(|n| {
+            let client = client_at(Ipv4Addr::new(127, 0, 1, 1 + n));
+            client.send_to(&request, running.address).unwrap();
+            let (_, transfer) = next(&client);
+            (client, transfer, Vec::new())
+        })
+        .collect();
+    for block in 0..10 {
+        for (client, transfer, _) in &clients {
+            client.send_to(&ack(block), *transfer).unwrap();
+        }
+        if block == 4 {
+            let mut place = 0;
+            clients.retain(|_| {
+                place += 1;
+                place % 3 > 0
+            });
+        }
+        for (client, _, received) in &mut clients {
+            let (packet, _) = next(client);
+            assert_eq!(packet[..4], [0, 3, 0, block as u8 + 1]);
+            received.extend_from_slice(&packet[4..]);
+        }
+    }
+    assert_eq!(clients.len(), 40);
+    assert!(clients.iter().all(|(_, _, received)| *received == noise(5000, 3)));
+}
+
+#[test]
 fn t01_bound_to_a_device_it_serves_there() {
     let file = Memory::new(noise(700, 1));
     let on_loopback = Config { device: Some("lo".to_owned()), ..Config::default() };
