@@ -77,7 +77,7 @@ pub(super) fn claims<'a>(
         let heard = [offer.closed, offer.unwatched, came_back].into_iter().flatten().fold(now, Time::min);
         if heard >= at && told {
             let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
-            let last = journey.rounds.iter().rev().find(before);
+            let last = journey.rounds.iter().rev().find(before).filter(|round| !journey.denies(round));
             let came = last.map(|round| fetched(round, library));
             // One that has some components from before fetches the others.
             let nothing_broke = last.is_some_and(|round| {

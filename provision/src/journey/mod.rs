@@ -263,6 +263,13 @@ impl Journey {
             || self.license_given.is_some()
     }
 
+    /// Whether the phone has said since it fetched this load that it runs another one.
+    fn denies(&self, round: &Round) -> bool {
+        let reported = self.reports.iter().filter_map(|(at, report)| Some((at, report.active.as_ref()?)));
+        let shown = self.page.loads.iter().map(|(at, load)| (at, load));
+        reported.chain(shown).any(|(at, load)| Some(*at) >= round.booted && *load != round.load)
+    }
+
     /// Whether a document of ours led to a fetch.
     pub(super) fn was_told(&self, round: &Round) -> bool {
         self.was_told_on(round, Side::Enterprise) || self.was_told_on(round, Side::Multiplatform)

@@ -52,7 +52,7 @@ pub(super) fn waits(
     }
     let hold = match side {
         Side::Enterprise => call_manager(refused, belief.load.as_ref(), &hop.to, context.settings),
-        Side::Multiplatform => cda(refused, &hop.to),
+        Side::Multiplatform => cda(refused, belief.load.as_ref(), &hop.to),
     };
     Some((Stage::Held, hold))
 }
@@ -88,13 +88,21 @@ fn call_manager(
 const RUNS_ALREADY: &str =
     "; if it runs that load already, write the load it runs into the roster's load column, and retry it";
 
-fn cda(refused: Option<&str>, next: &LoadName) -> Hold {
+fn cda(refused: Option<&str>, runs: Option<&LoadName>, next: &LoadName) -> Hold {
     let (cause, cure) = match refused {
-        Some(name) if name != next.as_str() => (
-            format!("CDA told it to load {name}, but its next load is {next}"),
-            "put the profile of `transload export cda` in the place of the one in CDA, then factory-reset the phone"
-                .to_owned(),
-        ),
+        Some(name) if name != next.as_str() => {
+            let taken = runs.map_or(String::new(), |runs| {
+                format!(
+                    "; if it does not run {runs}, write the load it runs into the roster's load column, and retry it"
+                )
+            });
+            (
+                format!("CDA told it to load {name}, but its next load is {next}"),
+                "put the profile of `transload export cda` in the place of the one in CDA, then factory-reset the phone"
+                    .to_owned()
+                    + &taken,
+            )
+        }
         _ => (
             format!("CDA has not sent it here for {next}"),
             "see that it reaches the internet and that CDA has its MAC address assigned to the profile of `transload \
@@ -139,7 +147,7 @@ pub(super) fn unconfirmed(
         journey.asked.map_or(started, |asked| asked.max(started)) + context.settings.timing.not_asking;
     deadlines.push(until);
     let load = belief.load.as_ref().filter(|_| context.now >= until)?;
-    Some((Stage::Held, cda(None, load)))
+    Some((Stage::Held, cda(None, None, load)))
 }
 
 /// A phone on its target whose license nobody has sent it for.

@@ -142,8 +142,10 @@ impl Run {
             Side::Enterprise => self.outside.load.as_ref(),
             Side::Multiplatform => self.phone.profile.as_ref().map(|(load, _)| load),
         };
+        let mistaken =
+            hold.cure.contains("does not run") && self.verdict.load.as_ref() != Some(&self.phone.load);
         // What its screen says.
-        if hold.cure.contains("load column") && told == Some(&self.phone.load) {
+        if hold.cure.contains("load column") && (told == Some(&self.phone.load) || mistaken) {
             let (mac, load) = (self.phone.mac, self.phone.load.clone());
             self.world.entry.get_or_insert_with(|| world::entry(mac)).load = Some(load);
             if hold.cure.contains("retry") {

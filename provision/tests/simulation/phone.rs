@@ -120,9 +120,10 @@ impl Phone {
         self.trust_list = false;
     }
 
-    /// Somebody else has loaded it.
+    /// Somebody else has loaded it, and so got beyond its activation screen.
     pub fn become_other(&mut self, load: LoadName) {
         self.load = load;
+        self.at_screen = false;
         self.inactive = None;
         self.components.clear();
         self.license_due = false;

@@ -170,8 +170,6 @@ impl Run {
                 0..6 => Event::Plug(self.seconds(3, 600)),
                 6..10 => Event::Kill(self.seconds(1, 400)),
                 10 => Event::DiskFull(self.seconds(10, 2000)),
-                // Where others steer phones, what happens to one for hours is told by nobody: not tried in full.
-                11 | 16.. if self.world.is_steered_outside() => Event::FactoryReset,
                 11 => Event::Elsewhere,
                 12 => Event::FactoryReset,
                 13 | 14 => Event::Hold,

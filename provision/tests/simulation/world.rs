@@ -93,11 +93,6 @@ impl World {
         if self.seed_2019 { &SEED } else { &CURRENT }
     }
 
-    /// A call manager or CDA tells the phone what to load.
-    pub fn is_steered_outside(&self) -> bool {
-        self.settings.call_managers.is_some() || self.settings.cda
-    }
-
     pub fn context(&self, now: Time) -> Context<'_> {
         Context {
             catalog: self.catalog(),

@@ -136,3 +136,18 @@ fn a_phone_that_may_still_be_in_the_transition_load_is_held_where_its_last_load_
     bench.comes_back();
     assert_eq!(bench.hold(), (Stage::Done, None));
 }
+
+#[test]
+fn a_fetch_that_its_page_denies_makes_no_silence_certain() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.page = false;
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.see(Fact::Probed(Page { load: Some(load(OLD)), ..Page::default() }));
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    // Its plug may have been pulled as soon as it was told.
+    bench.pass(bench.settings.timing.already_there.as_secs());
+    assert!(!bench.permits(E2M), "{:?}", bench.verdict());
+}
