@@ -217,8 +217,9 @@ def compare(bench, servers, arguments):
             for window in arguments.windows:
                 names = [name for name in servers if window == 1 or name in NEEDS_WINDOWS]
                 runs = {name: [] for name in names}
-                for _ in range(arguments.runs):
-                    for name in names:
+                for number in range(arguments.runs):
+                    # Each is the first in turn, as what one leaves behind may concern the next.
+                    for name in names[number % len(names):] + names[:number % len(names)]:
                         one = bench.measure(name, servers[name], clients, block, window, arguments.seconds)
                         if one is None:
                             print(f"{name}: refused or failed with {clients} clients", file=sys.stderr)
