@@ -1,7 +1,6 @@
 //! From facts, library, catalog and the time to what a phone is given next.
 
 use super::belief::{Belief, believe};
-use super::claims::dhcp_side;
 use super::fetched::{Fetch, fetched};
 use super::outside::{self, is_steered_outside};
 use super::restart::{Outlook, outlook};
@@ -27,7 +26,7 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let direction = context.settings.direction;
     let led_here = is_led_here(journey, &belief, context);
     // Who tells it what to load does not wait until it has asked here. One that was done before stays done.
-    let side = dhcp_side(journey);
+    let side = belief.class;
     let mut sides = [belief.side, side].into_iter().flatten();
     let elsewhere = sides.any(|side| is_steered_outside(journey, side, context.settings));
     let done = belief.load.as_ref().is_some_and(|load| is_far(load, direction))

@@ -28,6 +28,8 @@ pub struct Belief {
     pub passed: Vec<LoadName>,
     /// DHCP says another side than everything else does.
     pub disputed: bool,
+    /// The side that option 60 names.
+    pub(super) class: Option<Side>,
     strength: Strength,
     /// DHCP alone says which side it is on.
     side_by_dhcp: bool,
@@ -63,10 +65,11 @@ pub fn believe(
         evidence: String::from("nothing tells yet"),
         passed: Vec::new(),
         disputed: false,
+        class: dhcp_side(journey),
         strength: Strength::Told,
         side_by_dhcp: false,
     };
-    let mut claims = claims(journey, library, timing, told, now);
+    let mut claims = claims(journey, library, timing, told, belief.class, now);
     claims.sort_by_key(|(at, _)| *at);
     for (at, claim) in claims {
         belief.weigh(at, claim, journey);
@@ -84,7 +87,7 @@ pub fn believe(
             belief.evidence = format!("its User-Agent says release {release}");
         }
     }
-    let said = [dhcp_side(journey), hinted_side(journey)];
+    let said = [belief.class, hinted_side(journey)];
     belief.disputed = said.into_iter().flatten().any(|said| belief.side.is_some_and(|side| side != said));
     belief
 }

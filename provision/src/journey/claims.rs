@@ -30,12 +30,14 @@ pub(super) fn claims<'a>(
     library: &Library,
     timing: &Timing,
     told: Option<&'a LoadName>,
+    class: Option<Side>,
     now: Time,
 ) -> Vec<(Time, Claim<'a>)> {
     let mut claims = Vec::new();
+    let said_by_dhcp = or_hinted(class, journey);
     let listed = |at| told.map(|load| (at, Claim::Runs(load, Strength::Told, "the roster says so".into())));
     claims.extend(listed(Time(0)));
-    if let (Some(side), Some(at)) = (said_by_dhcp(journey), journey.dhcp_at) {
+    if let (Some(side), Some(at)) = (said_by_dhcp, journey.dhcp_at) {
         // It has said so since it started.
         let since = journey.booted.filter(|booted| *booted <= at).unwrap_or(at);
         claims.push((since, Claim::DhcpSays(side)));
@@ -60,7 +62,7 @@ pub(super) fn claims<'a>(
             claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
         }
     }
-    claims.extend(settled_elsewhere(journey, library, timing, now));
+    claims.extend(settled_elsewhere(journey, library, timing, class, now));
     let release = release(journey, library);
     let page = &journey.page.loads;
     // Where its page was read after it was told, that tells, and silence nothing more.
@@ -107,7 +109,7 @@ pub(super) fn claims<'a>(
         let times = [journey.user_agent_since, journey.user_agent_at, Some(now)].into_iter().flatten();
         claims.extend(times.map(|at| (at, Claim::SaysRelease(said.clone(), release.is_some()))));
     }
-    let started = said_by_dhcp(journey).filter(|_| journey.booted > journey.left);
+    let started = said_by_dhcp.filter(|_| journey.booted > journey.left);
     claims.extend(journey.returned.map(|at| (at, Claim::Returned(started))));
     // Who retries a phone stands by what the roster says of it.
     claims.extend(journey.retried.and_then(listed));
@@ -132,13 +134,14 @@ fn settled_elsewhere<'a>(
     journey: &'a Journey,
     library: &Library,
     timing: &Timing,
+    class: Option<Side>,
     now: Time,
 ) -> Vec<(Time, Claim<'a>)> {
     let mut claims = Vec::new();
     for (index, round) in journey.rounds.iter().enumerate() {
         let side = round.load.kind().side();
         // A load of the far side is not denied by the class that the phone sends, but its silence is of no use then.
-        let denied = dhcp_side(journey).is_some_and(|said| said != side) && !is_transition(&round.load);
+        let denied = class.is_some_and(|said| said != side) && !is_transition(&round.load);
         // One that came over to Enterprise firmware asks here, and so is not silent.
         let came_over = side == Side::Enterprise && round.from != Some(side);
         // One that had failed before does not ask once more, whatever it runs.
@@ -253,7 +256,11 @@ fn same_release(one: &Version, other: &Version) -> bool {
 
 /// The side that DHCP tells, by its request list where the phone sends no option 60.
 pub(super) fn said_by_dhcp(journey: &Journey) -> Option<Side> {
-    dhcp_side(journey).or_else(|| hinted_side(journey).filter(|_| journey.vendor_class.is_none()))
+    or_hinted(dhcp_side(journey), journey)
+}
+
+fn or_hinted(class: Option<Side>, journey: &Journey) -> Option<Side> {
+    class.or_else(|| hinted_side(journey).filter(|_| journey.vendor_class.is_none()))
 }
 
 /// The side that a request list hints at, where the phone has last fetched a load of that side.

@@ -1,6 +1,6 @@
 //! The phone's own page: when it is worth reading, and what it contradicts.
 
-use super::belief::believe;
+use super::belief::{Belief, believe};
 use super::fetched::{Fetch, fetched};
 use super::{Assessment, Context, Journey};
 use crate::catalog::Vid;
@@ -40,17 +40,21 @@ pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
         return None;
     }
     let told = context.entry.and_then(|entry| entry.load.as_ref());
-    let belief = believe(journey, context.library, timing, told, context.now);
-    let doubtful = journey.rounds.last().is_some_and(|round| {
-        round.booted == journey.booted && fetched(round, context.library) != Fetch::Whole
-    });
-    let certain =
-        belief.is_certain() && !belief.is_unconfirmed() && !doubtful && journey.vid(context.entry).is_some();
-    // Who is told elsewhere what to load may have nothing to ask here.
-    let outside = belief.side.is_some_and(|side| context.settings.steered_outside(side));
-    let quiet = asked.map(|asked| asked + timing.quiet);
-    let patient = (asked.is_some() || outside).then(|| started + timing.quiet * PATIENCE);
-    let due = [quiet, patient].into_iter().flatten().min()?;
+    let belief = || believe(journey, context.library, timing, told, context.now);
+    let patient = started + timing.quiet * PATIENCE;
+    let due = match asked {
+        Some(asked) => patient.min(asked + timing.quiet),
+        // Who is told elsewhere what to load may have nothing to ask here.
+        None if belief().side.is_some_and(|side| context.settings.steered_outside(side)) => patient,
+        None => return None,
+    };
+    let doubtful = || {
+        journey.rounds.last().is_some_and(|round| {
+            round.booted == journey.booted && fetched(round, context.library) != Fetch::Whole
+        })
+    };
+    let confirmed = |belief: Belief| belief.is_certain() && !belief.is_unconfirmed();
+    let certain = journey.vid(context.entry).is_some() && !doubtful() && confirmed(belief());
     (!certain).then_some(due)
 }
 

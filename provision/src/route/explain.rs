@@ -19,7 +19,7 @@ struct Wanted {
 impl Planner<'_> {
     /// The reason that no route was found: files, hardware, or rules, in this order.
     pub(super) fn no_route(&self) -> NoRoute {
-        let every: Vec<Node> = self.loads().map(|(name, load)| Node { name, bytes: load.bytes() }).collect();
+        let every: Vec<Node> = self.loads().map(|(name, load)| Node { name, load: Some(load) }).collect();
         let targets = self.targets(&every);
         if targets.is_empty() {
             let kind = self.query.direction.final_kind();
@@ -158,7 +158,7 @@ impl Planner<'_> {
             .map(|(name, wanted)| (wanted, name))
             .collect();
         let helps = |names: &[&LoadName]| {
-            let added = names.iter().map(|name| Node { name, bytes: 0 });
+            let added = names.iter().map(|name| Node { name, load: None });
             self.best(&every.iter().copied().chain(added).collect::<Vec<_>>()).is_some()
         };
         let single: Vec<String> = wanted

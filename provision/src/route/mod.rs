@@ -160,7 +160,7 @@ impl<'a> Planner<'a> {
     fn complete(&self) -> Vec<search::Node<'a>> {
         self.loads()
             .filter(|(_, load)| load.completeness() == Completeness::Complete)
-            .map(|(name, load)| search::Node { name, bytes: load.bytes() })
+            .map(|(name, load)| search::Node { name, load: Some(load) })
             .collect()
     }
 

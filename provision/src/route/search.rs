@@ -4,13 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Hop, Planner, Present, Route, same};
+use crate::library::Load;
 use crate::load::{Kind, LoadName, Version};
 
 /// A load that a route may go through.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'n> {
     pub name: &'n LoadName,
-    pub bytes: u64,
+    /// None for one that is only supposed.
+    pub load: Option<&'n Load>,
 }
 
 /// What makes one of several equally short routes better. Compared in this order; less is better.
@@ -105,7 +107,7 @@ impl<'n> Cost<'n> {
         let mut cost = self.clone();
         cost.unsafe_hops += usize::from(!hop.safe_for_every_vid);
         cost.transitions += usize::from(matches!(node.name.kind(), Kind::Transition(_)));
-        cost.bytes = cost.bytes.saturating_add(node.bytes);
+        cost.bytes = cost.bytes.saturating_add(node.load.map_or(0, Load::bytes));
         cost.age.push(Reverse((node.name.version(), node.name.as_str())));
         cost
     }
