@@ -25,13 +25,21 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     let mut belief = believe(journey, context.library, &context.settings.timing, told, context.now);
     let direction = context.settings.direction;
     let led_here = is_led_here(journey, &belief, context);
+    let listed = context.entry.and_then(|entry| entry.model.as_ref());
+    // Multiplatform firmware is not known to tell an 8851NR from an 8851.
+    let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
+    let name = match journey.model() {
+        Some(said) => finer(&said).or(Some(said)),
+        None => listed.cloned(),
+    };
     // Who tells it what to load does not wait until it has asked here. One that was done before stays done.
     let side = belief.class;
     let mut sides = [belief.side, side].into_iter().flatten();
     let elsewhere = sides.any(|side| is_steered_outside(journey, side, context.settings));
     let done = belief.load.as_ref().is_some_and(|load| is_far(load, direction))
         && Some(belief.since) <= journey.left
-        && side.is_none_or(|side| Some(side) == belief.side);
+        && side.is_none_or(|side| Some(side) == belief.side)
+        && (!journey.away || way(journey, &belief, name.as_deref(), context).hops.is_empty());
     if journey.away && elsewhere && !done {
         belief.forget(side, "it was away for long, and may have been loaded elsewhere".into());
     } else if elsewhere
@@ -42,13 +50,6 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
         let why = format!("whether it runs what it fetched is not certain yet: {}", belief.evidence);
         belief.forget(belief.side, why);
     }
-    let listed = context.entry.and_then(|entry| entry.model.as_ref());
-    // Multiplatform firmware is not known to tell an 8851NR from an 8851.
-    let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
-    let name = match journey.model() {
-        Some(said) => finer(&said).or(Some(said)),
-        None => listed.cloned(),
-    };
     let way = way(journey, &belief, name.as_deref(), context);
     let license = license_state(journey, &belief, &way, context);
     let tries = tries(journey, way.hops.first().map(|hop| &hop.to), &belief, context);

@@ -76,3 +76,14 @@ fn the_rosters_word_said_again_does_not_take_a_phone_back_over_its_crossing() {
     assert_eq!(bench.verdict().load, None);
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
 }
+
+#[test]
+fn one_that_was_not_done_before_it_was_away_may_run_anything_after_it() {
+    let newer = "sip88xx.11-3-6MPP0001-273";
+    for (loads, done) in [(vec![FLOOR, E2M, MPP], true), (vec![FLOOR, E2M, newer], false)] {
+        let mut bench = in_transition(Direction::E2m, &loads, MPP);
+        bench.pass(3 * 3600);
+        starts(&mut bench);
+        assert_eq!(bench.verdict().load.is_some(), done, "{:?}", bench.verdict());
+    }
+}
