@@ -66,6 +66,8 @@ pub struct Opened {
     bench: Arc<Bench>,
     speed: u32,
     lock: StateLock,
+    /// What the roster was like before it was read: whatever comes to it later is a change.
+    roster: Option<home::Stamp>,
 }
 
 impl Opened {
@@ -79,6 +81,7 @@ impl Opened {
         let state = &config.bench.state;
         let lock = claim(state)?;
         let catalog = home::catalog(config)?;
+        let stamp = home::roster_stamp(state);
         let roster = roster(state)?;
         let shelf = Shelf::scan(state, config.migration.direction)?;
         let (ledger, mut restored) = Ledger::open(&state.join("ledger.db"))?;
@@ -100,7 +103,7 @@ impl Opened {
             // Written before any other lease, for the ledger keeps the order; nobody has to wait for it.
             bench.commit(kept, Box::new(drop));
         }
-        Ok(Self { clock, leases, bench, speed, lock })
+        Ok(Self { clock, leases, bench, speed, lock, roster: stamp })
     }
 
     /// Binds every socket and serves the segments that stand; DHCP answers on those that are `clear` of other servers.
@@ -108,7 +111,7 @@ impl Opened {
     /// # Errors
     /// An address is taken, or a privilege is missing. Nothing has been served then.
     pub async fn serve(self, config: &Config, place: Place, clear: &[bool]) -> Result<Appliance, Failure> {
-        let Self { clock, leases, bench, speed, lock } = self;
+        let Self { clock, leases, bench, speed, lock, roster } = self;
         let standings: Vec<_> = place.segments.iter().map(|segment| segment.look().ok()).collect();
         let networks = segment::networks(standings.iter().map(Option::as_ref));
         let served = config.served(&networks, &bench.roster())?;
@@ -152,6 +155,7 @@ impl Opened {
             Arc::clone(&bench),
             Arc::clone(&segments),
             config.bench.state.clone(),
+            roster,
             stop.clone(),
         ));
         let visitor = probe::Visitor::new(&place, speed);
@@ -340,8 +344,13 @@ pub fn cannot_lease(error: &ConfigError) -> Failure {
     Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
 }
 
-async fn keep_house(bench: Arc<Bench>, segments: Arc<Segments>, state: PathBuf, stop: CancellationToken) {
-    let mut known = home::roster_stamp(&state);
+async fn keep_house(
+    bench: Arc<Bench>,
+    segments: Arc<Segments>,
+    state: PathBuf,
+    mut known: Option<home::Stamp>,
+    stop: CancellationToken,
+) {
     let mut library = tokio::time::interval(LOOK_AT_LIBRARY);
     let mut ledger = tokio::time::interval(HOUSEKEEPING);
     loop {

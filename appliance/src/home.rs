@@ -40,8 +40,11 @@ pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
     Ok((roster.entries, problems))
 }
 
-/// Tells the roster's content from another without reading it: size, time and place on disk.
-pub fn roster_stamp(state: &Path) -> Option<(u64, SystemTime, u64)> {
+/// Tells the content of a file from another without reading it: size, time and place on disk.
+pub type Stamp = (u64, SystemTime, u64);
+
+/// The roster's, if there is one.
+pub fn roster_stamp(state: &Path) -> Option<Stamp> {
     let metadata = std::fs::metadata(state.join(ROSTER)).ok()?;
     Some((metadata.len(), metadata.modified().ok()?, metadata.ino()))
 }

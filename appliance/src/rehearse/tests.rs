@@ -7,6 +7,7 @@ use transload_provision::mac::Mac;
 use super::folder::Firmware;
 use super::show::{Ending, Summary};
 use super::*;
+use crate::appliance::Opened;
 
 fn config(state: &Path) -> Config {
     let mut config = Config::parse("", Path::new("none")).unwrap();
@@ -317,4 +318,23 @@ async fn where_others_steer_the_operator_does_what_is_asked_for_and_every_phone_
         );
         assert!(!journal.contains("6970/SEP") && !journal.contains("3PCC.xml"), "{journal}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roster_that_changes_while_the_appliance_starts_counts() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = Folder::make(state.path(), lookalike::SMALL).unwrap();
+    let config = loopback::configuration(&config(state.path()), all().remove(3), folder.path());
+    let place = loopback::place(config.registrar.enabled, None);
+    std::fs::write(folder.path().join(home::ROSTER), "MAC,model\n001234AB45DE,8851\n").unwrap();
+    let opened = Opened::read(&config, &place, 1).unwrap();
+    std::fs::write(folder.path().join(home::ROSTER), "MAC,model,cda\n001234AB45DE,8851,yes\n").unwrap();
+    let appliance = opened.serve(&config, place, &[true]).await.unwrap();
+    let told = async {
+        while !appliance.bench.roster().iter().all(|entry| entry.cda) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), told).await.expect("it was read again");
+    appliance.stop().await;
 }
