@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use transload_provision::client::Persona;
-use transload_provision::journey::{Context, Fact, disagreements, page_due};
+use transload_provision::journey::{Context, Fact, disagreements, is_of_another, page_due};
 use transload_provision::load::Side;
 use transload_provision::mac::Mac;
 use transload_provision::page::Page;
@@ -124,18 +124,18 @@ impl Bench {
         if journey.started() != visit.started || state.addresses.lease_of(mac) != Some(visit.address) {
             return;
         }
-        let stranger = page.mac.filter(|other| *other != mac);
-        let denied = if let Some(other) = stranger {
+        let before = verdict(&state, self.now(), mac);
+        let stranger = page.mac.is_some_and(|other| other != mac) || is_of_another(&page, &before);
+        let denied = if let Some(other) = page.mac.filter(|_| stranger) {
             vec![format!("the page at {}, which has the lease of {mac}, is that of {other}", visit.address)]
         } else {
-            let before = verdict(&state, self.now(), mac);
             disagreements(&page, journey, &before, state.roster.get(&mac))
         };
         for what in denied {
             tracing::warn!(%mac, %what, "its page contradicts other signals");
             self.observe(&mut state, mac, Fact::Contradiction { what });
         }
-        if stranger.is_none() {
+        if !stranger {
             self.observe(&mut state, mac, Fact::Probed(page));
         }
     }

@@ -187,8 +187,11 @@ impl Outside {
                 continue;
             }
             locked(&self.entered.loads).insert(plan.mac, load.clone());
+            let at_screen =
+                views.iter().filter(|view| view.mac == plan.mac).filter_map(|view| view.hold.as_ref());
+            let cancel = at_screen.into_iter().any(|hold| hold.cure.contains("activation code"));
             if let Some(phone) = phones.iter_mut().find(|phone| phone.spec.mac == plan.mac) {
-                phone.restart();
+                phone.mend(|_, memory| memory.wants_code &= !cancel);
                 self.reset.insert(plan.mac, load.clone());
             }
         }

@@ -40,7 +40,7 @@ pub use fetched::under_way;
 pub use history::{Deed, History, HookRun, Met, Passage, Stand, Sum, origin, passages};
 pub use observation::{Act, Fact, Observation};
 pub use outside::not_attested;
-pub use own_page::{disagreements, page_due};
+pub use own_page::{disagreements, is_of_another, page_due};
 pub use registration::{Means, Report, Restart, Told};
 pub use restart::{Order, by_operator};
 pub use stall::ERASE_TRUST_LIST;

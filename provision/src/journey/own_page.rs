@@ -75,10 +75,7 @@ pub fn disagreements(
     entry: Option<&Entry>,
 ) -> Vec<String> {
     let mut found = Vec::new();
-    if let (Some(said), Some(known)) = (&page.model, before.model.as_ref())
-        && !known.starts_with(said.as_str())
-        && !said.starts_with(known.as_str())
-    {
+    if let Some((said, known)) = other_model(page, before) {
         found.push(format!("its page says it is a {said}, and by other signals it is a {known}"));
     }
     if let (Some(said), Some(known)) = (page.vid, journey.vid(entry).filter(|known| page.vid != Some(*known)))
@@ -94,6 +91,16 @@ pub fn disagreements(
         ));
     }
     found
+}
+
+/// Whether a page that does not say whose it is cannot be this phone's: another machine has its address.
+pub fn is_of_another(page: &Page, before: &Assessment) -> bool {
+    page.mac.is_none() && other_model(page, before).is_some()
+}
+
+fn other_model<'a>(page: &'a Page, before: &'a Assessment) -> Option<(&'a str, &'a str)> {
+    let (said, known) = (page.model.as_deref()?, before.model.as_deref()?);
+    (!known.starts_with(said) && !said.starts_with(known)).then_some((said, known))
 }
 
 /// Whether the page of a phone that has just started with another load may be read before it asks again: Enterprise

@@ -6,6 +6,7 @@ use std::time::Duration;
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
+use transload_provision::unknown::Draw;
 
 use super::super::folder::Firmware;
 use super::super::lineup::{self, Player};
@@ -100,16 +101,27 @@ pub fn accidents(plan: &mut Plan) -> Vec<(Duration, Accident)> {
     accidents
 }
 
-/// The phones of a drill, as they come, and those whose license arrives late, with the time.
+/// The phones of a drill.
+#[derive(Default)]
+pub struct Cast {
+    /// As they come.
+    pub players: Vec<Player>,
+    /// Those whose license arrives late, with the time.
+    pub late: Vec<(Duration, Mac)>,
+    /// Which way each goes where nobody knows.
+    pub draws: Vec<Draw>,
+}
+
+/// Who takes part, from this index on.
 pub fn phones(
     plan: &mut Plan,
     first: u32,
     catalog: &Catalog,
     firmware: &Firmware,
     weather: &Weather,
-) -> (Vec<Player>, Vec<(Duration, Mac)>) {
+) -> Cast {
     let direction = plan.scenario.direction;
-    let (mut players, mut late) = (Vec::new(), Vec::new());
+    let mut cast = Cast::default();
     for index in (first..).take(plan.phones) {
         let rng = &mut plan.rng;
         let eligible = direction == Direction::M2e || rng.u32(0..12) > 0;
@@ -126,16 +138,19 @@ pub fn phones(
         let mac = Mac([0x00, 0x56, 0x2b, high, middle, low]);
         let mut spec = lineup::spec(index, mac, model, vid, load, firmware);
         spec.quirks = lineup::quirks(rng.u32(..));
+        let draw = Draw::new(|of| rng.usize(0..of));
+        spec.quirks.take(&draw);
         spec.quirks.weather = weather.clone();
         // What steers it from outside is its own call manager, whose list it holds.
         spec.quirks.trust_list = direction == Direction::E2m && rng.u32(0..10) == 0;
         spec.boot = Duration::from_secs(rng.u64(20..90));
         spec.flash = Duration::from_secs(rng.u64(40..240) * if rng.u32(0..8) == 0 { 2 } else { 1 });
         if rng.u32(0..6) == 0 {
-            late.push((Duration::from_secs(rng.u64(60..1800)), mac));
+            cast.late.push((Duration::from_secs(rng.u64(60..1800)), mac));
         }
         let listed_vid = (rng.u32(0..4) > 0).then_some(transload_provision::catalog::Vid(vid));
-        players.push(Player { spec, listed_vid, listed_load: None, attested: rng.bool() });
+        cast.players.push(Player { spec, listed_vid, listed_load: None, attested: rng.bool() });
+        cast.draws.push(draw);
     }
-    (players, late)
+    cast
 }

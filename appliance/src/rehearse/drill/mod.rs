@@ -9,12 +9,14 @@ mod technician;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 use tokio::task::JoinSet;
 use transload_provision::settings::UnknownVid;
+use transload_provision::unknown::{self, Draw, Tried};
 
 use super::folder::Folder;
 use super::{no_folder, say, scenarios};
@@ -24,7 +26,7 @@ use crate::error::{Exit, Failure};
 use run::{Drilled, Plan};
 
 /// Drills at once: they wait most of the time.
-const AT_ONCE: usize = 160;
+const AT_ONCE: usize = 200;
 /// Times as fast as in reality.
 const SPEED: u32 = 120;
 /// The largest component of made-up firmware: many drills share one disk.
@@ -40,7 +42,21 @@ struct Told<'a> {
     held: usize,
     accidents: usize,
     seconds: f64,
+    unknown: &'a Ways,
     failures: &'a [String],
+}
+
+/// Phones by the way that they went, by the fact that nobody knows.
+type Ways = BTreeMap<&'static str, BTreeMap<&'static str, usize>>;
+
+fn ways(draws: &[&Draw]) -> Ways {
+    let rows = unknown::table().iter().filter(|row| row.tried.contains(&Tried::Rehearsal));
+    let count = |key: &str, way: &str| draws.iter().filter(|draw| draw.is(key, way)).count();
+    rows.filter_map(|row| {
+        let key = row.key.as_deref()?;
+        Some((key, row.ways.iter().map(|way| (way.as_str(), count(key, way))).collect()))
+    })
+    .collect()
 }
 
 /// Runs so many drills over the scenarios asked for.
@@ -106,6 +122,9 @@ fn finish(drilled: &[Drilled], seed: u64, count: u32, began: Instant, json: bool
         .iter()
         .flat_map(|one| one.failures.iter().map(|(wrong, _)| format!("drill {}: {wrong}", one.seed)))
         .collect();
+    let draws: Vec<&Draw> = drilled.iter().flat_map(|one| &one.draws).collect();
+    let unknown = ways(&draws);
+    let least = unknown.values().flat_map(BTreeMap::values).min().copied().unwrap_or(0);
     let told = Told {
         drills: count,
         seed,
@@ -114,13 +133,15 @@ fn finish(drilled: &[Drilled], seed: u64, count: u32, began: Instant, json: bool
         held: sum(|one| one.phones - one.done),
         accidents: sum(|one| one.accidents),
         seconds: (began.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        unknown: &unknown,
         failures: &failures,
     };
     let text = if json {
         serde_json::to_string(&told).unwrap_or_default()
     } else {
         format!(
-            "{} drills from seed {}: {} phones, {} accidents; {} done, {} held, {} failures, in {} s.",
+            "{} drills from seed {}: {} phones, {} accidents; {} done, {} held, {} failures, in {} s. Of {} facts that \
+             are not known every way was run, each by {least} phones or more.",
             told.drills,
             told.seed,
             told.phones,
@@ -128,7 +149,8 @@ fn finish(drilled: &[Drilled], seed: u64, count: u32, began: Instant, json: bool
             told.done,
             told.held,
             failures.len(),
-            told.seconds
+            told.seconds,
+            unknown.len()
         )
     };
     say(&(text + "\n"))?;

@@ -2,21 +2,24 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;
+use transload_provision::unknown::Draw;
 
 use super::super::folder::{Firmware, Folder};
 use super::super::lineup::{self, Player};
 use super::super::outside::Outside;
 use super::super::phone::{Phone, Weather};
 use super::super::{lookalike, loopback, no_folder, outcome};
-use super::accidents::{self, Accident};
+use super::accidents::{self, Accident, Cast};
 use super::bench::Bench;
 use super::technician::{Deed, Technician};
+use crate::config::values::Range;
 use crate::config::{Config, Scenario};
 use crate::error::Failure;
 use crate::view::{PhoneView, Stage};
@@ -28,6 +31,10 @@ const TICK: Duration = Duration::from_millis(50);
 const HELD: Duration = Duration::from_secs(10 * 60);
 /// Nothing takes longer than this; both on the phones' clock.
 const LONGEST: Duration = Duration::from_secs(4 * 3600);
+
+/// Where the addresses of drills begin, so many for each phone.
+const POOL: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
+const LEASES: u32 = 16;
 
 /// What a drill is.
 pub struct Plan {
@@ -49,6 +56,8 @@ pub struct Drilled {
     pub phones: usize,
     pub done: usize,
     pub accidents: usize,
+    /// Which way each of its phones went where nobody knows.
+    pub draws: Vec<Draw>,
     /// What went wrong, and the story of it.
     pub failures: Vec<(String, String)>,
 }
@@ -84,15 +93,20 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     let io = |error: std::io::Error| no_folder(&error);
     let folder = Folder::make(template.path(), lookalike::SMALL).map_err(io)?;
     let scenario = plan.scenario;
-    let config = loopback::configuration(config, scenario, folder.path());
+    let first = INDEX.fetch_add(plan.phones as u32, Ordering::Relaxed) % 60_000 + 1;
+    let mut config = loopback::configuration(config, scenario, folder.path());
+    // No two drills share an address: each phone's page is at one of its own.
+    let from = POOL.to_bits() + first * LEASES;
+    let last = Ipv4Addr::from_bits(from + plan.phones as u32 * LEASES - 1);
+    config.dhcp.own.pool = vec![Range { first: Ipv4Addr::from_bits(from), last }];
     let (firmware, catalog) = (folder.firmware().map_err(io)?, home::catalog(&config)?);
     let weather = Weather::default();
     weather.stir();
     if plan.rng.u32(0..3) == 0 {
         weather.set_loss(plan.rng.u32(10..150));
     }
-    let first = INDEX.fetch_add(plan.phones as u32, Ordering::Relaxed) % 60_000 + 1;
-    let (mut players, late) = accidents::phones(&mut plan, first, &catalog, &firmware, &weather);
+    let Cast { mut players, late, draws } =
+        accidents::phones(&mut plan, first, &catalog, &firmware, &weather);
     players.iter_mut().for_each(plan.spoil);
     let on_time =
         players.iter().map(|player| player.spec.mac).filter(|mac| late.iter().all(|(_, late)| late != mac));
@@ -136,7 +150,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     let phones = run.players.len();
     let done = run.views.values().filter(|view| view.stage == Stage::Done).count();
     run.bench.stop().await;
-    Ok(Drilled { seed: plan.seed, scenario, phones, done, accidents: many, failures })
+    Ok(Drilled { seed: plan.seed, scenario, phones, done, accidents: many, draws, failures })
 }
 
 impl Run {

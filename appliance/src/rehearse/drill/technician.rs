@@ -104,7 +104,8 @@ impl Technician {
                 vec![Deed::AtThePhone]
             }
             HoldCode::NeedsRestart | HoldCode::NotAsking | HoldCode::WaitingOutside => {
-                phone.restart();
+                let cancel = says("activation code");
+                phone.mend(|_, memory| memory.wants_code &= !cancel);
                 vec![Deed::AtThePhone]
             }
             HoldCode::TrustList => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use transload_provision::catalog::Vid;
 
 use super::super::all;
-use super::super::phone::OwnPage;
+use super::super::phone::{OwnPage, Weather};
 use super::*;
 use crate::rehearse::lineup::Player;
 
@@ -51,4 +51,32 @@ async fn a_phone_whose_label_lies_is_led_where_its_hardware_cannot_go_and_the_dr
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_phone_with_a_true_label_comes_through_or_is_held() {
     assert_eq!(failures(ready, 1).await, Vec::<String>::new());
+}
+
+#[test]
+fn every_fact_that_is_not_known_is_run_every_way() {
+    let config = Config::parse("", Path::new("none.toml")).unwrap();
+    let folder = Folder::make(&config.bench.state, ROOTFS).unwrap();
+    let (firmware, catalog) = (folder.firmware().unwrap(), crate::home::catalog(&config).unwrap());
+    let cast = |seed| {
+        let mut plan = plan(seed, &all(), &RehearseArgs::default(), &config);
+        accidents::phones(&mut plan, 1, &catalog, &firmware, &Weather::default()).draws
+    };
+    let draws: Vec<Draw> = (1..=100).flat_map(cast).collect();
+    let ways = ways(&draws.iter().collect::<Vec<_>>());
+    assert!(ways.len() >= 20, "{ways:?}");
+    for (fact, ways) in ways {
+        assert!(ways.len() >= 2 && ways.values().all(|phones| *phones >= 20), "{fact}: {ways:?}");
+    }
+}
+
+#[test]
+fn a_virtual_phone_asks_which_way_each_of_them_is() {
+    let source = include_str!("../phone/unknown.rs");
+    for row in unknown::table().iter().filter(|row| row.tried.contains(&Tried::Rehearsal)) {
+        let key = row.key.as_deref().unwrap();
+        assert!(source.contains(&format!("\"{key}\"")), "{key}");
+        let unnamed = row.ways.iter().filter(|way| !source.contains(&format!("\"{way}\""))).count();
+        assert!(unnamed <= 1 || key == "license-retry", "{key}: all ways but one are told apart");
+    }
 }

@@ -19,6 +19,7 @@ mod tests;
 mod tftp;
 
 pub mod truth;
+mod unknown;
 mod weather;
 mod xml;
 
@@ -31,7 +32,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-use transload_provision::load::{Direction, LoadName, Side};
+use transload_provision::load::{Direction, Kind, LoadName, Side};
 
 pub use firmware::listing;
 pub use journal::{Event, Journal};
@@ -64,6 +65,8 @@ pub struct Memory {
     pub failed_upgrade: Option<String>,
     /// The redirection service has given it a profile.
     pub redirected: bool,
+    /// It wants an activation code, and asks for nothing before somebody presses Cancel.
+    pub wants_code: bool,
     /// Its page is open; Enterprise firmware opens it when told to.
     pub page_open: bool,
     /// Components it has written.
@@ -152,6 +155,7 @@ impl Phone {
             licensed_from: None,
             failed_upgrade: None,
             redirected: false,
+            wants_code: spec.quirks.wants_code && spec.load.kind() == Kind::Enterprise,
             page_open: spec.load.kind().side() == Side::Multiplatform,
             components: BTreeSet::new(),
         };
@@ -233,7 +237,7 @@ impl Life {
         self.doing(Doing::Leasing);
         let (load, remembered) = self.memory(|memory| (memory.load.clone(), memory.lease));
         let side = load.kind().side();
-        let client = self.client(side).await?;
+        let client = self.client(&load).await?;
         if self.spec.quirks.weather.is_rogue() {
             client.ask_only().await?;
             self.note(
@@ -248,10 +252,16 @@ impl Life {
         let network = Network {
             wiring: self.wiring,
             address: lease.address,
-            user_agent: (side == Side::Multiplatform).then(|| self.spec.user_agent(&load)),
+            user_agent: self.spec.user_agent(&load),
             block_size: self.spec.quirks.tftp_block_size,
             weather: self.spec.quirks.weather.clone(),
         };
+        if self.memory(|memory| memory.wants_code) {
+            self.note("it wants an activation code".to_owned());
+            self.doing(Doing::Resting);
+            client.keep(&lease).await;
+            return Ok(End::Restart);
+        }
         self.doing(Doing::Asking);
         let work = async {
             match side {
@@ -270,13 +280,13 @@ impl Life {
         }
     }
 
-    async fn client(&self, side: Side) -> std::io::Result<Client> {
-        let spec = &self.spec;
+    async fn client(&self, load: &LoadName) -> std::io::Result<Client> {
+        let (spec, side) = (&self.spec, load.kind().side());
         let hello = Hello {
             mac: spec.mac,
             client_id: spec.client_id(side),
             host_name: spec.quirks.host_name.then(|| format!("SEP{}", spec.mac)),
-            vendor_class: spec.vendor_class(side),
+            vendor_class: spec.vendor_class(load.kind()),
             request_list: spec::request_list(side),
             broadcast: spec.quirks.broadcast,
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use transload_provision::load::Side;
+use transload_provision::load::{Kind, Side};
 
 use super::spec::OwnPage;
 use super::{Life, Memory};
@@ -60,6 +60,14 @@ async fn answer(life: &Life, stream: TcpStream) -> std::io::Result<()> {
 fn page(life: &Life, memory: &Memory, path: &str) -> Option<String> {
     let spec = &life.spec;
     let (mac, model, vid, serial, load) = (spec.mac, &spec.model, spec.vid, &spec.serial, &memory.load);
+    if matches!(load.kind(), Kind::Transition(_)) && !spec.quirks.transition_page {
+        return None;
+    }
+    let [product, software, address] = if spec.quirks.multiplatform_page {
+        ["Product_Name", "Software_Version", "MAC_Address"]
+    } else {
+        ["Product", "Running", "Ethernet"]
+    };
     let udi = match spec.quirks.page {
         OwnPage::Whole => {
             format!("<udi>phone\nCisco IP Phone {model}, Global\nCP-{model}\nV{vid:02}\n{serial}</udi>")
@@ -80,9 +88,9 @@ fn page(life: &Life, memory: &Memory, path: &str) -> Option<String> {
             if (path == "/status.xml") == spec.index.is_multiple_of(2) =>
         {
             Some(format!(
-                "<flat-status>\n<Product_Name>{}</Product_Name>\n<Serial_Number>{serial}</Serial_Number>\n\
-                 <Software_Version>{load}</Software_Version>\n<Hardware_Version>V99</Hardware_Version>\n\
-                 <MAC_Address>{}</MAC_Address>\n<Reboot_Reason_1>Upgrade</Reboot_Reason_1>\n{udi}\n</flat-status>\n",
+                "<flat-status>\n<{product}>{}</{product}>\n<Serial_Number>{serial}</Serial_Number>\n\
+                 <{software}>{load}</{software}>\n<Hardware_Version>V99</Hardware_Version>\n\
+                 <{address}>{}</{address}>\n<Reboot_Reason_1>Upgrade</Reboot_Reason_1>\n{udi}\n</flat-status>\n",
                 spec.pn,
                 mac.colons(),
             ))

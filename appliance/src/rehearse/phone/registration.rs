@@ -179,6 +179,7 @@ async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) 
     let (status, what) = match told("action") {
         _ if !control => ("405 Method Not Allowed", None),
         _ if !ours || life.spec.quirks.refuses_restart => ("400 Bad Request", None),
+        "restart" if life.spec.quirks.needs_reset => ("200 OK", None),
         "restart" => ("200 OK", Some(Told::Restart)),
         "reset" => ("200 OK", Some(Told::Reset)),
         _ => ("400 Bad Request", None),

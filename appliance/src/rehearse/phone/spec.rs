@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use transload_provision::load::{LoadName, Side};
+use transload_provision::load::{Kind, LoadName, Side};
 use transload_provision::mac::Mac;
 
 use super::Weather;
@@ -53,7 +53,20 @@ pub enum VendorClass {
     Long,
     /// `dslforum.org`: TR-069 is on.
     Tr069,
+    /// As on the Enterprise side: `Cisco Systems, Inc. IP Phone CP-8851`.
+    Enterprise,
     /// None.
+    Absent,
+}
+
+/// What a transition load calls itself in HTTP (§6.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransitionAgent {
+    /// As Multiplatform loads do, with a release of its own.
+    ItsRelease,
+    /// Something else.
+    AnotherForm,
+    /// Nothing.
     Absent,
 }
 
@@ -97,12 +110,22 @@ pub struct Quirks {
     pub trust_list: bool,
     /// Option 60 on the Multiplatform side.
     pub vendor_class: VendorClass,
+    /// The same of a transition load.
+    pub transition_class: VendorClass,
+    /// An 8821 sends option 60 at all.
+    pub stranger_class: bool,
     /// Option 60 ends with a NUL on the Enterprise side.
     pub enterprise_nul: bool,
     /// Option 61.
     pub client_id: ClientId,
     /// It sends `SEP<MAC>` as option 12.
     pub host_name: bool,
+    /// Enterprise firmware calls itself something in HTTP.
+    pub enterprise_agent: bool,
+    /// What a transition load calls itself.
+    pub transition_agent: TransitionAgent,
+    /// It comes with Enterprise firmware and wants an activation code, though it is given option 150 (§3.3).
+    pub wants_code: bool,
     /// It asks for DHCP answers by broadcast.
     pub broadcast: bool,
     /// After how long an Enterprise phone without usable configuration asks again; never, if none (§3.3).
@@ -119,6 +142,10 @@ pub struct Quirks {
     pub keeps_components: bool,
     /// Its page.
     pub page: OwnPage,
+    /// Its page says on the Multiplatform side what it runs, in elements of likely names (§9.2).
+    pub multiplatform_page: bool,
+    /// A transition load has a page.
+    pub transition_page: bool,
     /// `Trans_Auth_Rule` works only along with `Trans_Auth_Type` Classic (§6.5).
     pub auth_type_needed: bool,
     /// The parameter that sets the wait between tries for a license (§6.4).
@@ -129,6 +156,8 @@ pub struct Quirks {
     pub old_alarm: bool,
     /// It answers 400 when it is told to restart.
     pub refuses_restart: bool,
+    /// When it is told to restart it does not read its configuration, but when it is told to reset.
+    pub needs_reset: bool,
     /// What surrounds it.
     pub weather: Weather,
     /// A failed upgrade is tried again after `Upgrade_Error_Retry_Delay`, though its URL is the same (§6.4).
@@ -141,9 +170,14 @@ impl Default for Quirks {
         Self {
             trust_list: false,
             vendor_class: VendorClass::Bare,
+            transition_class: VendorClass::Bare,
+            stranger_class: true,
             enterprise_nul: false,
             client_id: ClientId::Mac,
             host_name: true,
+            enterprise_agent: false,
+            transition_agent: TransitionAgent::ItsRelease,
+            wants_code: false,
             broadcast: false,
             asks_again: Some(Duration::from_secs(45)),
             http_first: true,
@@ -152,11 +186,14 @@ impl Default for Quirks {
             tftp_block_size: None,
             keeps_components: false,
             page: OwnPage::Whole,
+            multiplatform_page: true,
+            transition_page: true,
             auth_type_needed: true,
             auth_retry_parameter: "Transition_Authorization_Error_Retry_Delay",
             registers: Registers::Tcp,
             old_alarm: false,
             refuses_restart: false,
+            needs_reset: false,
             weather: Weather::default(),
             retries_failed_upgrade: false,
         }
@@ -164,16 +201,22 @@ impl Default for Quirks {
 }
 
 impl Spec {
-    pub(super) fn vendor_class(&self, side: Side) -> Option<Vec<u8>> {
+    pub(super) fn vendor_class(&self, kind: Kind) -> Option<Vec<u8>> {
         const LONG: &str = "Cisco Systems, Inc. IP Phone";
-        let (model, pn) = (&self.model, &self.pn);
-        let text = match (side, self.quirks.vendor_class) {
-            (Side::Enterprise, _) if self.quirks.enterprise_nul => format!("{LONG} CP-{model}\0"),
-            (Side::Enterprise, _) => format!("{LONG} CP-{model}"),
-            (Side::Multiplatform, VendorClass::Bare) => format!("{pn}\0"),
-            (Side::Multiplatform, VendorClass::Long) => format!("{LONG} {pn}\0"),
-            (Side::Multiplatform, VendorClass::Tr069) => "dslforum.org".to_owned(),
-            (Side::Multiplatform, VendorClass::Absent) => return None,
+        let (model, pn, quirks) = (&self.model, &self.pn, &self.quirks);
+        let nul = if quirks.enterprise_nul { "\0" } else { "" };
+        let class = match kind {
+            Kind::Enterprise if model == "8821" && !quirks.stranger_class => VendorClass::Absent,
+            Kind::Enterprise => VendorClass::Enterprise,
+            Kind::Transition(_) => quirks.transition_class,
+            Kind::Multiplatform => quirks.vendor_class,
+        };
+        let text = match class {
+            VendorClass::Enterprise => format!("{LONG} CP-{model}{nul}"),
+            VendorClass::Bare => format!("{pn}\0"),
+            VendorClass::Long => format!("{LONG} {pn}\0"),
+            VendorClass::Tr069 => "dslforum.org".to_owned(),
+            VendorClass::Absent => return None,
         };
         Some(text.into_bytes())
     }
@@ -188,11 +231,19 @@ impl Spec {
         }
     }
 
-    /// `Cisco-CP-8851-3PCC/11.2.3 (001234ab45de)` (§6.6).
-    pub(super) fn user_agent(&self, load: &LoadName) -> String {
+    /// `Cisco-CP-8851-3PCC/11.2.3 (001234ab45de)`, or what a draw has in place of it (§6.6, §3.1).
+    pub(super) fn user_agent(&self, load: &LoadName) -> Option<String> {
         let version = load.version();
         let number = format!("{}.{}.{}", version.major, version.minor, version.micro);
-        format!("Cisco-{}/{number} ({})", self.pn, self.mac.lower())
+        let multiplatform = || format!("Cisco-{}/{number} ({})", self.pn, self.mac.lower());
+        match (load.kind(), self.quirks.transition_agent) {
+            (Kind::Enterprise, _) => {
+                self.quirks.enterprise_agent.then(|| format!("Cisco-CP{}/{number}", self.model))
+            }
+            (Kind::Transition(_), TransitionAgent::Absent) => None,
+            (Kind::Transition(_), TransitionAgent::AnotherForm) => Some("Cisco-MIGRATION/1.0".to_owned()),
+            (Kind::Transition(_) | Kind::Multiplatform, _) => Some(multiplatform()),
+        }
     }
 }
 

@@ -177,3 +177,13 @@ fn what_a_page_contradicts_is_said() {
         assert!(all.contains(word), "{word} in {all}");
     }
 }
+
+#[test]
+fn a_page_of_another_model_that_does_not_say_whose_it_is_is_not_the_phones() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR]);
+    bench.boot(ENTERPRISE_CLASS);
+    let of = |model: &str, mac| Page { model: Some(model.into()), mac, ..page(FLOOR) };
+    let anothers = |page: &Page| is_of_another(page, &bench.verdict());
+    assert!(anothers(&of("7811", None)));
+    assert!(!anothers(&of("8851NR", None)) && !anothers(&of("7811", Some(MAC))));
+}
