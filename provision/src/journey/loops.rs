@@ -28,7 +28,8 @@ pub(super) fn starts_in_vain(
     deadlines.push(due);
     (context.now >= due && journey.booted > Some(since)).then(|| {
         let cause = "it starts over and over and asks for no file in between";
-        let cure = "check that its switch port gives it enough power, and its cable; then factory-reset it";
+        let cure = "check that its switch port gives it enough power, and its cable; if its screen asks for an activation code \
+                    press Cancel; then factory-reset it";
         Hold::new(HoldCode::NotAsking, cause, cure)
     })
 }

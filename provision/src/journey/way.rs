@@ -1,11 +1,11 @@
 //! The way ahead of a phone: its route, what forbids it, and what it is given next.
 
-use super::Journey;
 use super::belief::Belief;
 use super::outside::unattested;
 use super::own_page::{page_is_coming, page_may_tell};
 use super::tries::{Tries, tries};
 use super::verdict::{Hold, HoldCode, Next};
+use super::{Journey, Round};
 use crate::catalog::{Catalog, Eligibility, Model, Vid};
 use crate::library::Library;
 use crate::load::{Direction, Kind, LoadName, Side};
@@ -189,6 +189,7 @@ fn along(
     let obstacle = obstacle(journey.mac, &route, vid, model, context);
     let Route { hops, target } = route;
     let asks_page = |hold: &Hold| hold.code == HoldCode::UnknownVid && page_may_tell(journey, context);
+    let second = hops.get(1).filter(|_| !(context.settings.cda && is_certain(journey, belief, &hops)));
     let next = match hops.first() {
         _ if obstacle.as_ref().is_some_and(asks_page) => Ok(Next::Introduction),
         _ if obstacle.is_some() => Ok(Next::Nothing),
@@ -201,7 +202,7 @@ fn along(
             } else if let Some(load) = to_confirm(journey, belief, first, context) {
                 confirm(journey, load, belief, context)
             } else {
-                Ok(named(first, hops.get(1), belief, number, license, vid, context))
+                Ok(named(first, second, belief, number, license, vid, context))
             }
         }
     };
@@ -210,6 +211,17 @@ fn along(
         Err(hold) => (Next::Nothing, Some(hold)),
     };
     Way { hops, target: Some(target), refusal, next }
+}
+
+/// What CDA tells a phone is not in our hands: where its load is certain, only the next one is for it. One that fetched
+/// of that and started may run it: it may have kept what it had fetched of it before.
+fn is_certain(journey: &Journey, belief: &Belief, hops: &[Hop]) -> bool {
+    let may_run = |round: &Round| {
+        hops.first().is_some_and(|first| round.load == first.to)
+            && !round.components.is_empty()
+            && round.booted > journey.page.read
+    };
+    belief.is_certain() && !journey.rounds.last().is_some_and(may_run)
 }
 
 /// The final document; before it the same load once more, where the phone could still be in the transition load before
@@ -300,8 +312,6 @@ fn named(
         && !first.crosses
         && (context.settings.direction == Direction::M2e || on_multiplatform || belief.release.is_some());
     let license = license && !upgrade;
-    // What CDA tells a phone is not in our hands: where its load is certain, only the next one is for it.
-    let second = second.filter(|_| !(context.settings.cda && belief.is_certain()));
     let (load, when) = match (&belief.load, second) {
         (_, Some(second)) if first.to.kind() == transition && safe(second) => {
             (second.to.clone(), Some(first.to.clone()))

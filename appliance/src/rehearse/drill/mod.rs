@@ -26,7 +26,7 @@ use crate::error::{Exit, Failure};
 use run::{Drilled, Plan};
 
 /// Drills at once: they wait most of the time.
-const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 100;
 /// Times as fast as in reality.
 const SPEED: u32 = 120;
 /// The largest component of made-up firmware: many drills share one disk.

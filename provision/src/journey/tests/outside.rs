@@ -384,3 +384,37 @@ fn one_that_takes_another_servers_address_after_its_plug_was_pulled_is_not_settl
     bench.pass(100);
     assert!(bench.permits(E2M), "{:?}", bench.verdict());
 }
+
+#[test]
+fn one_whose_page_says_that_it_does_not_run_what_it_fetched_is_not_settled_by_its_silence() {
+    let mut bench = with_call_manager(&[OLD, FLOOR, E2M, MPP]);
+    bench.page = false;
+    bench.entry = listed("8851,V05,,");
+    bench.boot(ENTERPRISE_CLASS);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.see(Fact::Probed(Page { load: Some(load(OLD)), ..Page::default() }));
+    bench.pass(400);
+    assert!(!bench.permits(E2M) && bench.permits(FLOOR), "{:?}", bench.verdict());
+}
+
+#[test]
+fn one_that_kept_what_it_fetched_of_the_transition_load_before_may_go_on_from_there() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
+    only_its_own(&mut bench, M2E);
+    bench.boot(MPP_CLASS);
+    // This time it fetches the rest.
+    bench.see(Fact::LoadsGiven { load: load(M2E) });
+    let name = "sb288xx.BE-01-020.sbn".to_owned();
+    bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+    bench.boot(MPP_CLASS);
+    assert!(
+        bench.permits(FLOOR),
+        "the exported rule lets only the transition load ask for it: {:?}",
+        bench.verdict()
+    );
+}
