@@ -144,14 +144,12 @@ fn settled_elsewhere<'a>(
         let denied = class.is_some_and(|said| said != side) && !is_transition(&round.load);
         // One that came over to Enterprise firmware asks here, and so is not silent.
         let came_over = side == Side::Enterprise && round.from != Some(side);
-        // Where its page was read since, that tells, and silence nothing more.
-        let tells = |booted: Time| journey.page.loads.iter().any(|(read, _)| *read >= booted);
         // One that had failed before does not ask once more, whatever it runs.
         let failed_before = side == Side::Multiplatform && round.asked_before;
         let counts = !journey.was_told(round)
             && !denied
             && !came_over
-            && !round.booted.is_some_and(tells)
+            && !journey.denies(round)
             && !failed_before
             && journey.returned <= Some(round.began);
         let Some(booted) = round.booted.filter(|_| counts) else { continue };
