@@ -67,7 +67,14 @@ pub(super) fn claims<'a>(
     let page = &journey.page.loads;
     // Where its page was read after it was told, that tells, and silence nothing more.
     let unread = |offer: &&Offer| page.last().is_none_or(|(read, _)| *read <= offer.at);
-    for offer in journey.offers.iter().filter(|offer| silence_tells(offer)).filter(unread) {
+    // One that asked for its license and was not given it waits for that.
+    let unlicensed = |offer: &Offer| {
+        let missing =
+            |(name, at): (&String, &Time)| *at >= offer.at && name.to_ascii_lowercase().ends_with(".lic");
+        offer.licenses == 0 && journey.missing.iter().any(missing)
+    };
+    let telling = |offer: &&Offer| silence_tells(offer) && !unlicensed(offer);
+    for offer in journey.offers.iter().filter(telling).filter(unread) {
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         let at = from + wait;
         // A Multiplatform phone that has its profile comes back for it every minute: one that is told again and again

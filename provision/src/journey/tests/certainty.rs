@@ -151,3 +151,15 @@ fn a_fetch_that_its_page_denies_makes_no_silence_certain() {
     bench.pass(bench.settings.timing.already_there.as_secs());
     assert!(!bench.permits(E2M), "{:?}", bench.verdict());
 }
+
+#[test]
+fn a_phone_that_was_not_given_its_license_waits_for_it_and_does_not_run_what_it_was_told() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.page = false;
+    bench.boot(MPP_CLASS);
+    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
+    bench.see(Fact::Missing { name: format!("{MAC}.lic") });
+    bench.comes_back();
+    assert_ne!(bench.verdict().load, Some(load(MPP)), "{}", bench.verdict().evidence);
+    assert!(bench.permits(MPP));
+}
