@@ -64,7 +64,7 @@ fn every_fact_that_is_not_known_is_run_every_way() {
     };
     let draws: Vec<Draw> = (1..=100).flat_map(cast).collect();
     let ways = ways(&draws.iter().collect::<Vec<_>>());
-    assert!(ways.len() >= 20, "{ways:?}");
+    assert!(ways.len() >= 19, "{ways:?}");
     for (fact, ways) in ways {
         assert!(ways.len() >= 2 && ways.values().all(|phones| *phones >= 20), "{fact}: {ways:?}");
     }
