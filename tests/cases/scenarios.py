@@ -20,7 +20,7 @@ def mixed_e2m(**more):
         fleet.phone("8841", 0x804, ENTERPRISE_14, roster_load=True, **more),
         fleet.phone("8811", 0x805, E2M, **more),                                       # somebody went half way
         fleet.phone("7861", 0x806, E2M, vendor="dslforum", roster_load=True, **more),
-        fleet.phone("8845", 0x807, MPP_12, user_agent=True, roster_load=True, **more), # already there
+        fleet.phone("8845", 0x807, MPP_12, direction="e2m", user_agent=True, roster_load=True, **more),  # already there
         fleet.phone("7832", 0x808, OLD, vendor="none", **more),
         fleet.phone("7811", 0x809, OLD, trust_list=True, **more),
     ]

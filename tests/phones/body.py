@@ -56,7 +56,9 @@ class Phone:
         self.random = random.Random(config.get("seed", 0) ^ int(self.mac, 16))
         with open(config["manifest"]) as file:
             self.manifest = json.load(file)            # what Cisco signed: component name -> [size, sha256]
-        self.direction = "e2m" if self.load.enterprise or self.load.kind == "TLexE2M" else "m2e"
+        # Which license is its own; a Multiplatform phone may have been migrated by somebody before.
+        self.direction = config.get("direction") or (
+            "e2m" if self.load.enterprise or self.load.kind == "TLexE2M" else "m2e")
         self.call_manager = config.get("call_manager")  # the one whose signature its trust list has
         self.cda = config.get("cda")                   # where the vendor's redirection service is to be found
         self.redirected = False
