@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::belief::Strength;
 use super::fetched::{Fetch, fetched};
-use super::{Journey, Offer, Round, Stay};
+use super::{Journey, Offer, Stay};
 use crate::client::{self, Persona, Signal};
 use crate::library::Library;
-use crate::load::{Kind, LoadName, Side, Version};
+use crate::load::{Direction, Kind, LoadName, Side, Version};
 use crate::settings::Timing;
 use crate::time::Time;
 
@@ -66,17 +66,17 @@ pub(super) fn claims<'a>(
     let release = release(journey, library);
     let page = &journey.page.loads;
     // Where its page was read after it was told, that tells, and silence nothing more.
-    let unread = |offer: &&Offer| page.last().is_none_or(|(read, _)| *read <= offer.at);
-    // One that asked for its license and was not given it waits for that.
+    let unread = |offer: &Offer| page.last().is_none_or(|(read, _)| *read <= offer.at);
+    // One that asked for its license and was not given it, though it lies here by now, waits for that.
+    let licensed = [Direction::E2m, Direction::M2e].iter().any(|way| library.licensed(*way, journey.mac));
     let unlicensed = |offer: &Offer| {
         let missing =
             |(name, at): (&String, &Time)| *at >= offer.at && name.to_ascii_lowercase().ends_with(".lic");
-        offer.licenses == 0 && journey.missing.iter().any(missing)
+        licensed && offer.licenses == 0 && journey.missing.iter().any(missing)
     };
-    let telling = |offer: &&Offer| silence_tells(offer) && !unlicensed(offer);
-    for offer in journey.offers.iter().filter(telling).filter(unread) {
+    // Since when, and for how long, it has certainly not asked for what it was told.
+    let silent = |offer: &Offer| {
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
-        let at = from + wait;
         // A Multiplatform phone that has its profile comes back for it every minute: one that is told again and again
         // has not missed it each time, and one that does not come back is not there.
         let (told, came_back) = match offer.side {
@@ -84,31 +84,19 @@ pub(super) fn claims<'a>(
             Side::Multiplatform => (offer.again >= 2, Some(offer.latest())),
         };
         let heard = [offer.closed, offer.unwatched, came_back].into_iter().flatten().fold(now, Time::min);
-        if heard >= at && told {
-            let before = |round: &&Round| round.load == offer.load && round.last < offer.at;
-            let last = journey.rounds.iter().rev().find(before).filter(|round| !journey.denies(round));
-            let came = last.map(|round| fetched(round, library));
-            // One that has some components from before fetches the others.
-            let nothing_broke = last.is_some_and(|round| {
-                round.booted.is_some()
-                    && round.broken.is_none()
-                    && !round.components.is_empty()
-                    && round.components.values().all(|file| file.whole())
-            });
-            // An Enterprise phone whose plug was pulled as soon as it was told is silent too. That this happens twice in
-            // a row, or to one that was heard meanwhile, is out of the question.
-            let before = journey.offers.iter().take_while(|known| known.at < offer.at);
-            let twice = before.last().is_some_and(|known| known.load == offer.load && silence_tells(known));
-            let there = offer.side == Side::Multiplatform || offer.heard >= Some(at) || twice;
-            // Silence after a fetch that was doubtful settles the doubt.
-            let strength = match came {
-                Some(Fetch::Whole | Fetch::Doubtful) => Strength::Settled,
-                _ if nothing_broke || there => Strength::Settled,
-                Some(Fetch::Part) | None => Strength::Silence,
-            };
-            let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
-            claims.push((at, Claim::Runs(&offer.load, strength, why.into())));
-        }
+        (silence_tells(offer) && told && heard >= from + wait).then_some((from + wait, wait))
+    };
+    for (index, offer) in journey.offers.iter().enumerate() {
+        let telling = unread(offer) && !unlicensed(offer);
+        let Some((at, wait)) = silent(offer).filter(|_| telling) else { continue };
+        // An Enterprise phone whose plug was pulled as soon as it was told is silent too. That this happens twice in
+        // a row, or to one that was heard meanwhile, is out of the question.
+        let before = index.checked_sub(1).and_then(|before| journey.offers.get(before));
+        let twice = before.is_some_and(|before| before.load == offer.load && silent(before).is_some());
+        let there = offer.side == Side::Multiplatform || offer.heard >= Some(at) || twice;
+        let strength = if there { Strength::Settled } else { Strength::Silence };
+        let why = format!("it was told to load it and did not ask for it within {} s", wait.as_secs());
+        claims.push((at, Claim::Runs(&offer.load, strength, why.into())));
     }
     let said = agent(journey).and_then(|agent| agent.version);
     // It says so all the time: before what silence tells, and after it.
