@@ -76,6 +76,9 @@ pub(super) fn claims<'a>(
     };
     // Since when, and for how long, it has certainly not asked for what it was told.
     let silent = |offer: &Offer| {
+        if !silence_tells(offer) {
+            return None;
+        }
         let (from, wait) = silence(offer, journey, release.as_ref(), timing);
         // A Multiplatform phone that has its profile comes back for it every minute: one that is told again and again
         // has not missed it each time, and one that does not come back is not there.
@@ -84,7 +87,7 @@ pub(super) fn claims<'a>(
             Side::Multiplatform => (offer.again >= 2, Some(offer.latest())),
         };
         let heard = [offer.closed, offer.unwatched, came_back].into_iter().flatten().fold(now, Time::min);
-        (silence_tells(offer) && told && heard >= from + wait).then_some((from + wait, wait))
+        (told && heard >= from + wait).then_some((from + wait, wait))
     };
     for (index, offer) in journey.offers.iter().enumerate() {
         let telling = unread(offer) && !unlicensed(offer);

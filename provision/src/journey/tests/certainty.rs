@@ -169,3 +169,38 @@ fn a_phone_that_was_not_given_its_license_waits_for_it_and_does_not_run_what_it_
     assert_ne!(bench.verdict().load, Some(load(MPP)), "{}", bench.verdict().evidence);
     assert!(bench.permits(MPP));
 }
+
+#[test]
+fn one_whose_license_is_not_here_does_not_wait_for_it_for_ever() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.library.licenses.clear();
+    bench.page = false;
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::Probed(Page { load: Some(load("sip88xx.11-0-1MPP-150")), ..Page::default() }));
+    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
+    bench.fetches(MPP);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::Missing { name: format!("{MAC}.lic") });
+    bench.comes_back();
+    bench.pass(180);
+    bench.comes_back();
+    assert_eq!(bench.hold(), (Stage::Done, None), "{:?}", bench.verdict());
+}
+
+#[test]
+fn silence_that_nobody_could_hear_is_no_first_one() {
+    let mut bench = fetched_and_started();
+    bench.reads(Side::Enterprise);
+    bench.pass(45);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    bench.see(Fact::Unwatched { since: bench.now });
+    bench.pass(181);
+    for told in [FLOOR, FLOOR, E2M] {
+        bench.boot(ENTERPRISE_CLASS);
+        bench.reads(Side::Enterprise);
+        bench.pass(45);
+        assert_eq!(names(&bench.reads(Side::Enterprise)), Some(told));
+        bench.pass(181);
+    }
+}
