@@ -11,17 +11,17 @@ fn with_call_manager(loads: &[&str]) -> Bench {
     bench
 }
 
-fn with_cda(direction: Direction, loads: &[&str]) -> Bench {
+pub(super) fn with_cda(direction: Direction, loads: &[&str]) -> Bench {
     let mut bench = Bench::new(direction, loads);
     bench.settings.cda = true;
     bench
 }
 
-fn listed(line: &str) -> Option<Entry> {
+pub(super) fn listed(line: &str) -> Option<Entry> {
     roster::parse(format!("mac,model,vid,load,cda\n{MAC},{line}\n").as_bytes()).entries.pop()
 }
 
-fn waiting(bench: &Bench) -> Hold {
+pub(super) fn waiting(bench: &Bench) -> Hold {
     let verdict = bench.verdict();
     let hold = verdict.hold.unwrap_or_else(|| panic!("not held: {:?}", verdict.stage));
     assert_eq!((verdict.stage, hold.code), (Stage::Held, HoldCode::WaitingOutside), "{}", hold.cause);
@@ -168,7 +168,7 @@ fn in_transition_behind_cda(kept: bool) -> Bench {
 }
 
 /// A fetch of one that has the boot component already, or was cut off before it.
-fn only_its_own(bench: &mut Bench, name: &str) {
+pub(super) fn only_its_own(bench: &mut Bench, name: &str) {
     bench.see(Fact::LoadsGiven { load: load(name) });
     let name = format!("rootfs88xx.{}.sbn", name.split_once('.').unwrap().1);
     bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
@@ -243,47 +243,6 @@ fn behind_a_direct_crossing_cda_has_to_send_it_for_its_license() {
     assert_eq!(bench.verdict().hold, None);
     bench.pass(35 * 60);
     assert_eq!(bench.verdict().stage, Stage::Done);
-}
-
-#[test]
-fn a_phone_that_cda_sends_walks_to_enterprise_firmware() {
-    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
-    bench.entry = listed("8851,V05,,");
-    bench.boot(MPP_CLASS);
-    bench.pass(200);
-    assert!(waiting(&bench).cure.contains("factory-reset"));
-    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
-    bench.fetches(M2E);
-    bench.boot(MPP_CLASS);
-    bench.fetches(FLOOR);
-    bench.boot(ENTERPRISE_CLASS);
-    assert_eq!(bench.verdict().stage, Stage::Done);
-}
-
-#[test]
-fn a_phone_that_is_further_than_is_known_is_seen_to_cross() {
-    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
-    bench.entry = listed("8851,V05,,");
-    bench.boot(MPP_CLASS);
-    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
-    bench.fetches(FLOOR);
-    let verdict = bench.verdict();
-    assert_eq!((verdict.stage, verdict.writing), (Stage::Crossing, true));
-    bench.boot(ENTERPRISE_CLASS);
-    assert_eq!(bench.verdict().stage, Stage::Done);
-}
-
-#[test]
-fn cda_cannot_send_a_phone_past_the_transition_load() {
-    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
-    bench.entry = listed("8851,V05,,");
-    bench.boot(MPP_CLASS);
-    // Nothing tells what it runs, but the exported rule lets only the transition load ask for this.
-    assert!(bench.permits(FLOOR) && bench.permits(M2E));
-    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
-    assert!(!bench.permits(FLOOR) && bench.permits(M2E));
-    bench.see(Fact::LoadsRefused { name: FLOOR.into() });
-    assert!(waiting(&bench).cause.contains(FLOOR));
 }
 
 #[test]
@@ -396,25 +355,4 @@ fn one_whose_page_says_that_it_does_not_run_what_it_fetched_is_not_settled_by_it
     bench.see(Fact::Probed(Page { load: Some(load(OLD)), ..Page::default() }));
     bench.pass(400);
     assert!(!bench.permits(E2M) && bench.permits(FLOOR), "{:?}", bench.verdict());
-}
-
-#[test]
-fn one_that_kept_what_it_fetched_of_the_transition_load_before_may_go_on_from_there() {
-    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
-    bench.entry = listed("8851,V05,,");
-    bench.boot(MPP_CLASS);
-    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
-    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
-    only_its_own(&mut bench, M2E);
-    bench.boot(MPP_CLASS);
-    // This time it fetches the rest.
-    bench.see(Fact::LoadsGiven { load: load(M2E) });
-    let name = "sb288xx.BE-01-020.sbn".to_owned();
-    bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
-    bench.boot(MPP_CLASS);
-    assert!(
-        bench.permits(FLOOR),
-        "the exported rule lets only the transition load ask for it: {:?}",
-        bench.verdict()
-    );
 }

@@ -1,13 +1,12 @@
-//! Phones that CDA steers, of which nothing is heard but what they fetch.
+//! Phones that CDA steers: little is heard of them but what they fetch.
 
+use super::outside::{listed, only_its_own, waiting, with_cda};
 use super::*;
-use crate::roster;
+use crate::page::Page;
 
 fn in_transition(direction: Direction, loads: &[&str], runs: &str) -> Bench {
-    let mut bench = Bench::new(direction, loads);
-    bench.settings.cda = true;
-    let line = format!("mac,model,vid,load,cda\n{MAC},8851,V05,{runs},yes\n");
-    bench.entry = roster::parse(line.as_bytes()).entries.pop();
+    let mut bench = with_cda(direction, loads);
+    bench.entry = listed(&format!("8851,V05,{runs},yes"));
     starts(&mut bench);
     bench.see(Fact::LicenseGiven { direction });
     bench
@@ -56,28 +55,6 @@ fn one_that_is_to_come_back_on_the_enterprise_side_asks_here_if_it_does() {
 }
 
 #[test]
-fn what_a_phone_called_itself_before_it_crossed_it_still_is() {
-    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.boot(ENTERPRISE_CLASS);
-    for class in [None, Some("dslforum.org".to_owned())] {
-        bench.see(Fact::Dhcp { boot: true, vendor_class: class, request_list: vec![1, 66, 150, 159, 160] });
-        assert_eq!(bench.verdict().model.as_deref(), Some("8851"));
-    }
-}
-
-#[test]
-fn the_rosters_word_said_again_does_not_take_a_phone_back_over_its_crossing() {
-    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    let line = format!("mac,model,vid,load\n{MAC},8851,V05,{OLD}\n");
-    bench.entry = roster::parse(line.as_bytes()).entries.pop();
-    bench.boot(MPP_CLASS);
-    bench.reads(Side::Multiplatform);
-    bench.see(Fact::Operator { act: Act::Retry });
-    assert_eq!(bench.verdict().load, None);
-    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
-}
-
-#[test]
 fn one_that_was_not_done_before_it_was_away_may_run_anything_after_it() {
     let newer = "sip88xx.11-3-6MPP0001-273";
     for (loads, done) in [(vec![FLOOR, E2M, MPP], true), (vec![FLOOR, E2M, newer], false)] {
@@ -86,4 +63,66 @@ fn one_that_was_not_done_before_it_was_away_may_run_anything_after_it() {
         starts(&mut bench);
         assert_eq!(bench.verdict().load.is_some(), done, "{:?}", bench.verdict());
     }
+}
+
+#[test]
+fn a_phone_that_cda_sends_walks_to_enterprise_firmware() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    bench.pass(200);
+    assert!(waiting(&bench).cure.contains("factory-reset"));
+    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
+    bench.fetches(M2E);
+    bench.boot(MPP_CLASS);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().stage, Stage::Done);
+}
+
+#[test]
+fn a_phone_that_is_further_than_is_known_is_seen_to_cross() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
+    bench.fetches(FLOOR);
+    let verdict = bench.verdict();
+    assert_eq!((verdict.stage, verdict.writing), (Stage::Crossing, true));
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.verdict().stage, Stage::Done);
+}
+
+#[test]
+fn cda_cannot_send_a_phone_past_the_transition_load() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    // Nothing tells what it runs, but the exported rule lets only the transition load ask for this.
+    assert!(bench.permits(FLOOR) && bench.permits(M2E));
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    assert!(!bench.permits(FLOOR) && bench.permits(M2E));
+    bench.see(Fact::LoadsRefused { name: FLOOR.into() });
+    assert!(waiting(&bench).cause.contains(FLOOR));
+}
+
+#[test]
+fn one_that_kept_what_it_fetched_of_the_transition_load_before_may_go_on_from_there() {
+    let mut bench = with_cda(Direction::M2e, &[FLOOR, M2E]);
+    bench.entry = listed("8851,V05,,");
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    bench.see(Fact::LicenseGiven { direction: Direction::M2e });
+    only_its_own(&mut bench, M2E);
+    bench.boot(MPP_CLASS);
+    // This time it fetches the rest.
+    bench.see(Fact::LoadsGiven { load: load(M2E) });
+    let name = "sb288xx.BE-01-020.sbn".to_owned();
+    bench.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+    bench.boot(MPP_CLASS);
+    assert!(
+        bench.permits(FLOOR),
+        "the exported rule lets only the transition load ask for it: {:?}",
+        bench.verdict()
+    );
 }

@@ -193,3 +193,24 @@ fn one_that_asks_for_signed_files_and_then_takes_plain_ones_holds_no_trust_list_
     bench.pass(65);
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::TrustList)));
 }
+
+#[test]
+fn what_a_phone_called_itself_before_it_crossed_it_still_is() {
+    let mut bench = seed();
+    bench.boot(ENTERPRISE_CLASS);
+    for class in [None, Some("dslforum.org".to_owned())] {
+        bench.see(Fact::Dhcp { boot: true, vendor_class: class, request_list: vec![1, 66, 150, 159, 160] });
+        assert_eq!(bench.verdict().model.as_deref(), Some("8851"));
+    }
+}
+
+#[test]
+fn the_rosters_word_said_again_does_not_take_a_phone_back_over_its_crossing() {
+    let mut bench = seed();
+    bench.entry = listed(OLD);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::Operator { act: Act::Retry });
+    assert_eq!(bench.verdict().load, None);
+    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
+}
