@@ -34,6 +34,8 @@ pub enum Link {
         name: String,
         /// Our address on it.
         address: Ipv4Addr,
+        /// The kernel's number of it; where it is given, another interface that comes to have the name is not served.
+        index: Option<u32>,
     },
     /// An address of 127.0.0.0/8 and any port, for rehearsals without privilege: every reply goes to the address
     /// its request came from.
@@ -54,21 +56,22 @@ impl Link {
 
     /// The number the kernel gave the interface, while it is there and has the address; 0 for loopback.
     pub(crate) fn index(&self) -> Option<u32> {
-        let Self::Interface { name, address } = self else { return Some(0) };
+        let Self::Interface { name, address, index } = self else { return Some(0) };
         let has_it = |entry: InterfaceAddress| {
             entry.interface_name == *name
                 && entry
                     .address
                     .is_some_and(|found| found.as_sockaddr_in().is_some_and(|v4| v4.ip() == *address))
         };
-        getifaddrs().ok()?.any(has_it).then(|| if_nametoindex(name.as_str()).ok()).flatten()
+        let found = getifaddrs().ok()?.any(has_it).then(|| if_nametoindex(name.as_str()).ok()).flatten()?;
+        index.is_none_or(|index| index == found).then_some(found)
     }
 }
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interface { name, address } => write!(f, "interface {name} ({address})"),
+            Self::Interface { name, address, .. } => write!(f, "interface {name} ({address})"),
             Self::Loopback { bind } => write!(f, "{bind}"),
         }
     }

@@ -114,11 +114,11 @@ impl Segment {
         found.map(|&(address, length)| Prefix { address, length }).ok_or_else(missing)
     }
 
-    /// The way of DHCP to its clients.
+    /// The way of DHCP to its clients. On an interface that replaces this one it waits until the doors are there too.
     fn link(&self, standing: &Standing) -> Link {
         let address = standing.network.address;
         match &self.interface {
-            Some(name) => Link::Interface { name: name.clone(), address },
+            Some(name) => Link::Interface { name: name.clone(), address, index: Some(standing.index) },
             None => Link::Loopback { bind: SocketAddrV4::new(address, self.rehearsed_dhcp) },
         }
     }

@@ -38,6 +38,24 @@ fn an_interface_that_was_down_or_away_is_served_again() {
 }
 
 #[test]
+fn where_one_interface_is_meant_another_of_its_name_is_not_served() {
+    if !possible() {
+        return;
+    }
+    let mut segment = Segment::new();
+    segment.serve_links(config(), vec![segment.this_link(0, SERVER)], true);
+    segment.offer(&message(MessageType::Discover, &[]));
+
+    segment.far("link del s0");
+    segment.plug(0, "10.77.0.1/24");
+    // An interface is looked at every second.
+    for _ in 0..10 {
+        segment.say(&message(MessageType::Discover, &[]));
+        assert!(segment.find(Duration::from_millis(300), reply).is_none(), "served");
+    }
+}
+
+#[test]
 fn an_address_that_was_lost_is_served_again_and_meanwhile_nobody_is() {
     if !possible() {
         return;

@@ -135,6 +135,13 @@ impl Segment {
         self.far.run(move || drop(ip(&arguments)));
     }
 
+    /// The link to the interface that is there now, and to no other of its name.
+    pub fn this_link(&self, number: u8, address: Ipv4Addr) -> Link {
+        let name = format!("s{number}");
+        let index = self.far.run(move || nix::net::if_::if_nametoindex(name.as_str()).unwrap());
+        Link::Interface { name: format!("s{number}"), address, index: Some(index) }
+    }
+
     pub fn serve(&mut self, config: Config) {
         self.serve_links(config, vec![link(0, SERVER)], false);
     }
@@ -287,7 +294,7 @@ fn ethernet(interface: &str) -> LinkAddr {
 }
 
 pub fn link(number: u8, address: Ipv4Addr) -> Link {
-    Link::Interface { name: format!("s{number}"), address }
+    Link::Interface { name: format!("s{number}"), address, index: None }
 }
 
 pub fn host(last: u8) -> Ipv4Addr {
