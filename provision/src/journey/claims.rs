@@ -37,6 +37,9 @@ pub(super) fn claims<'a>(
     let said_by_dhcp = or_hinted(class, journey);
     let listed = |at| told.map(|load| (at, Claim::Runs(load, Strength::Told, "the roster says so".into())));
     claims.extend(listed(Time(0)));
+    // Before what it showed at that very moment.
+    let started = said_by_dhcp.filter(|_| journey.booted > journey.left);
+    claims.extend(journey.returned.map(|at| (at, Claim::Returned(started))));
     if let (Some(side), Some(at)) = (said_by_dhcp, journey.dhcp_at) {
         // It has said so since it started.
         let since = journey.booted.filter(|booted| *booted <= at).unwrap_or(at);
@@ -107,8 +110,6 @@ pub(super) fn claims<'a>(
         let times = [journey.user_agent_since, journey.user_agent_at, Some(now)].into_iter().flatten();
         claims.extend(times.map(|at| (at, Claim::SaysRelease(said.clone(), release.is_some()))));
     }
-    let started = said_by_dhcp.filter(|_| journey.booted > journey.left);
-    claims.extend(journey.returned.map(|at| (at, Claim::Returned(started))));
     // Who retries a phone stands by what the roster says of it.
     claims.extend(journey.retried.and_then(listed));
     for (at, side) in &journey.sightings {

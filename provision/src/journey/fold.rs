@@ -39,13 +39,12 @@ impl Journey {
         if observation.fact.is_of_the_phone() {
             let away = if self.dhcp_at.is_some() { AWAY } else { AWAY_UNSEEN };
             let heard = self.heard.unwrap_or(at);
-            if at - heard >= away {
+            // One whose registration stands renews that every minute or two, and is not noted each time.
+            if at - heard >= away && self.registered.is_none() {
                 self.away = true;
                 self.left = Some(heard);
             }
-            let comes =
-                |(seen, side): &(Time, Side)| *side == Side::Multiplatform && self.booted <= Some(*seen);
-            let unheard = if self.sightings.last().is_some_and(comes) { UNHEARD } else { AWAY };
+            let unheard = if self.comes_for_its_profile() { UNHEARD } else { AWAY };
             if at - heard >= unheard {
                 self.unheard(heard, at);
             }
@@ -211,10 +210,23 @@ impl Journey {
         }
     }
 
+    /// It has come here for a profile since it started, and so comes again.
+    fn comes_for_its_profile(&self) -> bool {
+        self.sightings
+            .last()
+            .is_some_and(|(seen, side)| *side == Side::Multiplatform && self.booted <= Some(*seen))
+    }
+
+    /// Until when its silence up to `now` tells anything: one that does not come back for its profile is not there.
+    pub(super) fn could_be_heard(&self, now: Time) -> Time {
+        let gone = |heard: &Time| self.comes_for_its_profile() && now - *heard >= UNHEARD;
+        self.heard.filter(gone).unwrap_or(now)
+    }
+
     /// Whether it asked for its license once more meanwhile, nobody knows.
     fn unheard(&mut self, from: Time, to: Time) {
         if self.license_given.is_some() && self.unheard.len() < NAMES_KEPT {
-            self.unheard.push((from, to));
+            self.unheard.push((self.could_be_heard(from), to));
         }
     }
 
@@ -225,10 +237,12 @@ impl Journey {
     }
 
     fn registered(&mut self, at: Time, report: &Report) {
+        if report.active.is_some() {
+            self.comes_back(at);
+        }
         self.registered = Some(at);
-        let said = |(when, known): &(Time, Report)| {
-            known == report && self.booted.is_none_or(|booted| booted <= *when)
-        };
+        let said =
+            |(when, known): &(Time, Report)| known == report && self.booted.max(self.returned) <= Some(*when);
         if !self.reports.last().is_some_and(said) {
             self.reports.push((at, report.clone()));
             drop_oldest(&mut self.reports, REPORTS_KEPT);

@@ -243,7 +243,7 @@ impl Journey {
     pub(super) fn rests_licensed(&self, patience: Duration, now: Time) -> bool {
         let Some((_, latest)) = self.license_known() else { return false };
         let mut from = latest;
-        let stretches = self.unheard.iter().copied().chain([(now, now)]);
+        let stretches = self.unheard.iter().copied().chain([(self.could_be_heard(now), now)]);
         stretches.into_iter().any(|(until, again)| {
             let quiet = until - from >= patience;
             from = from.max(again);

@@ -195,13 +195,13 @@ fn along(
         _ if obstacle.is_some() => Ok(Next::Nothing),
         None => finish(journey, belief, context),
         Some(first) => {
-            let license = hops.iter().any(|hop| hop.license);
             let Tries { number, failures } = tries(journey, Some(&first.to), belief, context);
             if failures >= context.settings.timing.attempts {
                 Ok(Next::Nothing)
             } else if let Some(load) = to_confirm(journey, belief, first, context) {
                 confirm(journey, load, belief, context)
             } else {
+                let license = needs_license(journey, belief, &hops, context);
                 Ok(named(first, second, belief, number, license, vid, context))
             }
         }
@@ -291,6 +291,20 @@ fn named_again(
     Ok(Next::Load { load: load.clone(), when: None, attempt: number, license })
 }
 
+/// Whether the document that names the next load names the license too. An upgrade that stays on the Multiplatform side
+/// needs none, and without one its silence is clear. One that may still be in the transition load, its last load thrown
+/// away, needs it.
+fn needs_license(journey: &Journey, belief: &Belief, hops: &[Hop], context: &Context<'_>) -> bool {
+    let stays = hops.first().is_some_and(|hop| hop.to.kind() == Kind::Multiplatform && !hop.crosses);
+    match &belief.load {
+        Some(load) if stays && load.kind() == Kind::Multiplatform => {
+            context.settings.direction == Direction::E2m && belief.is_doubtful(journey, context)
+        }
+        _ if stays && (context.settings.direction == Direction::M2e || belief.release.is_some()) => false,
+        _ => hops.iter().any(|hop| hop.license),
+    }
+}
+
 /// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,
 /// so that the phone itself tells which one it needs.
 fn named(
@@ -306,12 +320,6 @@ fn named(
         vid.is_some() || hop.safe_for_every_vid || context.settings.unknown_vid == UnknownVid::Proceed
     };
     let transition = Kind::Transition(Direction::M2e);
-    // An upgrade that stays on the Multiplatform side needs no license, and without one its silence is clear.
-    let on_multiplatform = belief.load.as_ref().is_some_and(|load| load.kind() == Kind::Multiplatform);
-    let upgrade = first.to.kind() == Kind::Multiplatform
-        && !first.crosses
-        && (context.settings.direction == Direction::M2e || on_multiplatform || belief.release.is_some());
-    let license = license && !upgrade;
     let (load, when) = match (&belief.load, second) {
         (_, Some(second)) if first.to.kind() == transition && safe(second) => {
             (second.to.clone(), Some(first.to.clone()))

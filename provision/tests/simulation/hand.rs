@@ -33,6 +33,12 @@ impl Run {
                 return Err(Stop::Unplugged(Duration::from_secs(5)));
             }
             Event::Plug(_) | Event::Kill(_) | Event::FactoryReset => {}
+            Event::Expires => {
+                let noted = self.journey.as_ref().is_some_and(|journey| journey.registered.is_some());
+                if self.up && noted && !self.phone.registered {
+                    self.see(Fact::Unregistered);
+                }
+            }
             Event::License => {
                 let direction = self.world.settings.direction;
                 self.world.library.licenses.insert((direction, self.phone.mac));

@@ -195,7 +195,7 @@ impl Run {
     /// From power to whatever ends this run.
     pub fn start(&mut self) -> Result<(), Stop> {
         self.phone.busy = false;
-        self.phone.registered = false;
+        self.leave();
         self.phone.in_contact = false;
         self.tell(|run| format!("phone starts on {}", run.phone.load));
         let boot = self.seconds(20, 90);
@@ -298,7 +298,7 @@ impl Run {
             let stopped = self.pass(if self.phone.registered { Duration::from_secs(115) } else { wait });
             match stopped {
                 Err(Stop::Told(Restart::Restart)) => {
-                    self.phone.registered = false;
+                    self.leave();
                     return Ok(());
                 }
                 Err(Stop::Told(Restart::Reset)) => return Err(Stop::Boots),

@@ -13,6 +13,9 @@ use super::world::{self, World};
 /// Nothing takes longer.
 const LONGEST: Duration = Duration::from_secs(5 * 24 * 3600);
 
+/// How long a registration outlives its phone.
+const EXPIRES: Duration = Duration::from_secs(150);
+
 /// Nothing needs more looks than this.
 const MOST_STEPS: u32 = 60_000;
 
@@ -46,6 +49,8 @@ pub enum Event {
     Elsewhere,
     /// Somebody resets it to factory settings.
     FactoryReset,
+    /// The registration that it does not renew any more ends.
+    Expires,
     /// Its license arrives.
     License,
     /// The operator holds it.
@@ -204,10 +209,17 @@ impl Run {
         self.judge_end();
     }
 
+    /// It does not renew its registration any more.
+    pub fn leave(&mut self) {
+        if std::mem::take(&mut self.phone.registered) {
+            self.at(EXPIRES, Event::Expires);
+        }
+    }
+
     fn unplugged(&mut self, span: Duration) -> Result<(), Stop> {
         self.phone.in_contact = false;
         self.phone.powered = false;
-        self.phone.registered = false;
+        self.leave();
         let until = self.now + span;
         while self.now < until {
             // Nothing else stops a phone without power.

@@ -52,6 +52,26 @@ fn a_phone_without_a_page_shows_by_silence_or_registration_that_it_runs_the_load
 }
 
 #[test]
+fn a_newer_target_is_named_with_the_license_while_the_phone_may_still_be_in_the_transition_load() {
+    let newer = "sip88xx.11-3-6MPP0001-273";
+    let mut bench = fetched_and_started();
+    bench.see(Fact::Registered { report: Report { active: Some(load(FLOOR)), ..Report::default() } });
+    for (side, to) in [(Side::Enterprise, E2M), (Side::Multiplatform, MPP)] {
+        assert_eq!(names(&bench.reads(side)), Some(to));
+        bench.fetches(to);
+        bench.boot(MPP_CLASS);
+    }
+    bench.library.loads.get_mut(&load(MPP)).unwrap().missing.push("rootfs88xx.11-2-3MPP-398.sbn".into());
+    bench.library.loads.extend(library(&[newer]).loads);
+    let next = bench.reads(Side::Multiplatform);
+    assert!(matches!(&next, Next::Load { license: true, load: to, .. } if *to == load(newer)), "{next:?}");
+
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    let next = bench.reads(Side::Multiplatform);
+    assert!(matches!(&next, Next::Load { license: false, load: to, .. } if *to == load(newer)), "{next:?}");
+}
+
+#[test]
 fn a_phone_that_throws_a_load_away_again_and_again_is_stuck_until_the_operator_retries() {
     let mut bench = fetched_and_started();
     let mut told = 0;

@@ -68,8 +68,37 @@ fn a_license_asked_for_again_and_again_after_a_direct_crossing_is_shown() {
         bench.pass(60);
     }
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
-    bench.pass(36 * 60);
+    for _ in 0..36 {
+        bench.reads(Side::Multiplatform);
+        bench.pass(60);
+    }
     assert_eq!(bench.hold(), (Stage::Done, None), "accepted in the end");
+}
+
+#[test]
+fn silence_about_the_license_of_a_phone_that_does_not_come_back_tells_nothing() {
+    let mut bench = Bench::new(Direction::E2m, &[NEW_ENTERPRISE, NEW_MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(NEW_ENTERPRISE);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(NEW_MPP);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    // Its plug is pulled; meanwhile the bench is stopped and started.
+    bench.pass(40 * 60);
+    assert_eq!(bench.hold(), (Stage::Crossing, None));
+    let since = bench.now;
+    bench.pass(60);
+    bench.see(Fact::Unwatched { since });
+    assert_eq!(bench.hold(), (Stage::Crossing, None));
+    assert_eq!(
+        bench.reads(Side::Multiplatform),
+        Next::License,
+        "it is given it until it is known to have it"
+    );
 }
 
 #[test]

@@ -164,6 +164,37 @@ fn told_and_not_fetching_it_is_told_again_once_the_wait_is_over() {
 }
 
 #[test]
+fn one_that_stays_registered_is_not_away_however_long_nothing_else_is_heard_of_it() {
+    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    bench.boot(ENTERPRISE_CLASS);
+    bench.see(Fact::Operator { act: Act::Hold });
+    bench.reads(Side::Enterprise);
+    bench.see(report(FLOOR));
+    bench.pass(14 * 60 * 60);
+    bench.see(Fact::Operator { act: Act::Release });
+    bench.told(bench.verdict().restart.unwrap());
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M), "{}", bench.verdict().evidence);
+}
+
+#[test]
+fn what_it_says_when_it_registers_after_it_was_away_is_news_though_it_says_the_same() {
+    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.see(report(FLOOR));
+    bench.see(Fact::Unregistered);
+    bench.pass(14 * 60 * 60);
+    bench.see(report(FLOOR));
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M), "{}", bench.verdict().evidence);
+
+    bench.see(Fact::Unregistered);
+    bench.pass(14 * 60 * 60);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR), "{}", bench.verdict().evidence);
+    bench.see(report(FLOOR));
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)), "{}", bench.verdict().evidence);
+}
+
+#[test]
 fn its_number_tells_the_model_better_than_its_vendor_class() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot("Cisco Systems, Inc. IP Phone CP-7841");
