@@ -149,7 +149,8 @@ impl Bench {
         Answer { served: Served::File(file), before: before.into_iter().collect(), phone: Some(mac) }
     }
 
-    /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it.
+    /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it. That it was given is on
+    /// record before it leaves: a bench that forgot it could restart the phone while it writes.
     fn loads(&self, state: &mut State, mac: Mac, name: &str, fetch: &Fetch) -> Answer {
         let load = name.parse::<LoadName>().ok();
         let verdict = self.assess(state, mac);
@@ -166,10 +167,9 @@ impl Bench {
             self.observe(state, mac, Fact::LoadsRefused { name });
             return Answer::now(Served::NotFound, Some(mac));
         };
-        if !fetch.head_only {
-            self.observe(state, mac, Fact::LoadsGiven { load });
-        }
-        Answer::now(Served::File(file), Some(mac))
+        let given = (!fetch.head_only).then_some(Fact::LoadsGiven { load });
+        let before = given.and_then(|given| self.observe(state, mac, given)).into_iter().collect();
+        Answer { served: Served::File(file), before, phone: Some(mac) }
     }
 
     fn config(&self, state: &mut State, mac: Mac, config: &Config, fetch: &Fetch) -> Answer {

@@ -179,7 +179,8 @@ async fn what_cannot_be_written_down_is_not_given() {
     let lab = Lab::new(true);
     lab.lease(A, AT_A);
     lab.bench.ledger.close().unwrap();
-    for path in ["8851-3PCC.xml", &format!("SEP{A}.cnf.xml"), &format!("{A}.lic")] {
+    let loads = format!("/{A}/1/{MPP}.loads");
+    for path in ["8851-3PCC.xml", &loads, &format!("SEP{A}.cnf.xml"), &format!("{A}.lic")] {
         assert!(matches!(lab.fetch(AT_A, path, None).await.0, Served::Busy), "{path}");
     }
 }

@@ -82,7 +82,7 @@ pub struct Round {
     /// How often the `.loads` file was asked for since the phone was told of it last, or the operator retried it.
     #[serde(default)]
     pub requests: u32,
-    /// The `.loads` file was asked for more than once since the phone started, given or not.
+    /// The `.loads` file was asked for before, given or not, as far as the phone can remember that.
     #[serde(default)]
     pub asked_before: bool,
     /// Why the latest transfer broke, if nothing moved since.

@@ -37,17 +37,14 @@ pub(super) fn waits(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let timing = &context.settings.timing;
     let started = journey.started();
     if let Some(stuck) = license_not_accepted(journey, started, context) {
         return Some(stuck);
     }
-    let licensed = journey.license_known().map(|(_, latest)| latest).filter(|latest| *latest >= started);
-    let wait = if licensed.is_some() { timing.license } else { timing.not_asking };
-    let since = licensed.unwrap_or(started);
-    deadlines.push(since + wait);
+    let until = expected(journey, context);
+    deadlines.push(until);
     let refused = journey.refused.as_ref().filter(|(at, _)| *at >= started).map(|(_, name)| name.as_str());
-    if refused.is_none() && context.now - since < wait {
+    if refused.is_none() && context.now < until {
         return None;
     }
     let hold = match side {
@@ -55,6 +52,15 @@ pub(super) fn waits(
         Side::Multiplatform => cda(refused, belief.load.as_ref(), &hop.to),
     };
     Some((Stage::Held, hold))
+}
+
+/// Until when a phone that others steer must have asked here for its load. That it asks for a license which is not here
+/// tells nothing.
+fn expected(journey: &Journey, context: &Context<'_>) -> Time {
+    let timing = &context.settings.timing;
+    let started = journey.started();
+    let licensed = journey.license_known().map(|(_, latest)| latest).filter(|latest| *latest >= started);
+    licensed.map_or(started + timing.not_asking, |latest| latest + timing.license)
 }
 
 fn call_manager(
@@ -105,8 +111,8 @@ fn cda(refused: Option<&str>, runs: Option<&LoadName>, next: &LoadName) -> Hold 
         }
         _ => (
             format!("CDA has not sent it here for {next}"),
-            "see that it reaches the internet and that CDA has its MAC address assigned to the profile of `transload \
-             export cda`; a phone asks CDA when it is factory-reset, and then only where DHCP and its Profile_Rule \
+            "see that it reaches the internet and that CDA has its MAC address assigned to the profile that `transload \
+             export cda` writes now; a phone asks CDA when it is factory-reset, and then only where DHCP and its Profile_Rule \
              name no other server"
                 .to_owned()
                 + RUNS_ALREADY,
@@ -142,9 +148,7 @@ pub(super) fn unconfirmed(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let started = journey.started();
-    let until =
-        journey.asked.map_or(started, |asked| asked.max(started)) + context.settings.timing.not_asking;
+    let until = expected(journey, context);
     deadlines.push(until);
     let load = belief.load.as_ref().filter(|_| context.now >= until)?;
     Some((Stage::Held, cda(None, None, load)))

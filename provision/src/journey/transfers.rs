@@ -57,7 +57,7 @@ impl Journey {
                 fetching: Some(at),
                 components: BTreeMap::new(),
                 requests: 1,
-                asked_before: self.was_refused_since_boot(load),
+                asked_before: self.was_refused_before(load),
                 broken: None,
                 booted: None,
                 unwatched: None,
@@ -69,8 +69,10 @@ impl Journey {
         drop_oldest(&mut self.rounds, KEPT);
     }
 
-    fn was_refused_since_boot(&self, load: &LoadName) -> bool {
-        self.refused.as_ref().is_some_and(|(at, name)| Some(*at) >= self.booted && name == load.as_str())
+    /// A Multiplatform phone may remember a URL in which it found nothing even when it starts again.
+    fn was_refused_before(&self, load: &LoadName) -> bool {
+        let since = if self.shows_enterprise() { self.booted } else { self.returned };
+        self.refused.as_ref().is_some_and(|(at, name)| Some(*at) >= since && name == load.as_str())
     }
 
     /// A file that was asked for before a boot and is whole arrived before that boot, though the boot, and what the

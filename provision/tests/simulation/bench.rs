@@ -236,24 +236,27 @@ impl Run {
                 }
             }
             if self.disk_full {
-                let now = self.now;
-                if let Some(journey) = self.journey.as_mut() {
-                    journey.withdraw_offers(now);
-                }
-                // What could not be written is not there after a start either.
-                while self
-                    .ledger
-                    .last()
-                    .is_some_and(|(observation, _)| matches!(observation.fact, Fact::Offered { .. }))
-                {
-                    self.ledger.pop();
-                }
-                self.assess();
+                self.withdraw();
                 return Document::Unreachable;
             }
         }
         // One packet or two, and sent again where they are lost.
         if self.chance(self.phone.link / 100.0) { Document::Unreachable } else { document }
+    }
+
+    /// What could not be written down is not given, and is not there after a start either.
+    fn withdraw(&mut self) {
+        let now = self.now;
+        if let Some(journey) = self.journey.as_mut() {
+            journey.withdraw_offers(now);
+        }
+        let unwritten = |(observation, _): &(Observation, bool)| {
+            matches!(observation.fact, Fact::Offered { .. } | Fact::LoadsGiven { .. })
+        };
+        while self.ledger.last().is_some_and(unwritten) {
+            self.ledger.pop();
+        }
+        self.assess();
     }
 
     /// The document for what comes next.
@@ -287,8 +290,11 @@ impl Run {
     pub fn asked_for_load(&mut self, load: &LoadName) -> bool {
         self.assess();
         if self.verdict.permits(load, &self.world.library) {
-            self.see(Fact::LoadsGiven { load: load.clone() });
-            return true;
+            self.see_durably(Fact::LoadsGiven { load: load.clone() });
+            if self.disk_full {
+                self.withdraw();
+            }
+            return !self.disk_full;
         }
         self.refused_rightly(load);
         self.see(Fact::LoadsRefused { name: load.to_string() });

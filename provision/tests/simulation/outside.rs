@@ -138,14 +138,11 @@ impl Run {
         if hold.cure.contains("activation code") {
             self.phone.at_screen = false;
         }
-        let told = match self.phone.load.kind().side() {
-            Side::Enterprise => self.outside.load.as_ref(),
-            Side::Multiplatform => self.phone.profile.as_ref().map(|(load, _)| load),
-        };
+        // What its screen says, if that is what the cure asks for.
+        let runs_already = hold.cause.contains(self.phone.load.as_str());
         let mistaken =
             hold.cure.contains("does not run") && self.verdict.load.as_ref() != Some(&self.phone.load);
-        // What its screen says.
-        if hold.cure.contains("load column") && (told == Some(&self.phone.load) || mistaken) {
+        if hold.cure.contains("load column") && (runs_already || mistaken) {
             let (mac, load) = (self.phone.mac, self.phone.load.clone());
             self.world.entry.get_or_insert_with(|| world::entry(mac)).load = Some(load);
             if hold.cure.contains("retry") {

@@ -31,9 +31,14 @@ fn one_that_asked_before_had_failed_and_is_silent_whatever_it_runs() {
     let mut bench = in_transition(Direction::E2m, &[FLOOR, E2M, MPP], E2M);
     fetches_and_rests(&mut bench, MPP);
     assert_eq!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
-    let before: [fn(&mut Bench); 2] = [
+    let before: [fn(&mut Bench); 3] = [
         |bench| bench.see(Fact::LoadsGiven { load: load(MPP) }),
         |bench| bench.see(Fact::LoadsRefused { name: MPP.into() }),
+        |bench| {
+            bench.see(Fact::LoadsRefused { name: MPP.into() });
+            bench.pass(60);
+            starts(bench);
+        },
     ];
     for asks in before {
         let mut bench = in_transition(Direction::E2m, &[FLOOR, E2M, MPP], E2M);
@@ -42,6 +47,21 @@ fn one_that_asked_before_had_failed_and_is_silent_whatever_it_runs() {
         fetches_and_rests(&mut bench, MPP);
         assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::WaitingOutside)));
     }
+}
+
+#[test]
+fn one_that_asks_for_a_license_which_is_not_here_and_for_nothing_else_is_not_waited_for_in_silence() {
+    let mut bench = in_transition(Direction::E2m, &[FLOOR, E2M, MPP], E2M);
+    bench.see(Fact::LoadsRefused { name: MPP.into() });
+    bench.fetches(MPP);
+    bench.pass(60);
+    starts(&mut bench);
+    bench.library.licenses.clear();
+    for _ in 0..60 {
+        bench.see(Fact::Missing { name: format!("{MAC}.lic") });
+        bench.pass(60);
+    }
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::WaitingOutside)), "{:?}", bench.verdict());
 }
 
 #[test]
