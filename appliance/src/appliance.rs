@@ -1,7 +1,7 @@
 //! The whole appliance, started and stopped as one: state folder, ledger, bench and doors.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::error::{Exit, Failure};
 use crate::feed;
 use crate::home;
 use crate::hooks;
+use crate::housekeeping;
 use crate::ledger::Ledger;
 use crate::library::Shelf;
 use crate::limits;
@@ -31,11 +32,6 @@ use crate::restart;
 use crate::segment::{self, Segments};
 use crate::service;
 use crate::state_lock::{self, StateLock};
-
-/// How often the library folder is compared with what is known of it, in real time.
-const LOOK_AT_LIBRARY: Duration = Duration::from_secs(2);
-/// How often the time is written down and old facts are folded, in real time.
-const HOUSEKEEPING: Duration = Duration::from_secs(10);
 
 /// A running appliance.
 pub struct Appliance {
@@ -151,7 +147,7 @@ impl Opened {
         let hook = config.hooks.restart.clone();
         tasks.spawn(hooks::run(Arc::clone(&bench), stop.clone()));
         tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));
-        tasks.spawn(keep_house(
+        tasks.spawn(housekeeping::keep(
             Arc::clone(&bench),
             Arc::clone(&segments),
             config.bench.state.clone(),
@@ -287,7 +283,8 @@ fn claim(state: &Path) -> Result<StateLock, Failure> {
     Ok(lock)
 }
 
-fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
+/// The roster, as far as it can be read; lines that cannot are logged.
+pub fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
     let (entries, problems) = home::roster(state)?;
     for problem in problems {
         tracing::warn!("{problem}");
@@ -342,60 +339,6 @@ fn start_dhcp(
 /// The DHCP server refuses its configuration.
 pub fn cannot_lease(error: &ConfigError) -> Failure {
     Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
-}
-
-async fn keep_house(
-    bench: Arc<Bench>,
-    segments: Arc<Segments>,
-    state: PathBuf,
-    mut known: Option<home::Stamp>,
-    stop: CancellationToken,
-) {
-    let mut library = tokio::time::interval(LOOK_AT_LIBRARY);
-    let mut ledger = tokio::time::interval(HOUSEKEEPING);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = library.tick() => {
-                look_at_library(&bench).await;
-                let stamp = home::roster_stamp(&state);
-                if stamp != known {
-                    known = stamp;
-                    look_at_roster(&state, &segments);
-                }
-            }
-            _ = ledger.tick() => {
-                if let Err(error) = bench.housekeeping().await {
-                    tracing::error!(%error, "the ledger cannot be written: no new lease, no new hop until it can");
-                }
-            }
-        }
-    }
-}
-
-/// Files added or changed by hand count at once: a license that arrives lifts its hold.
-async fn look_at_library(bench: &Arc<Bench>) {
-    let shelf = bench.shelf();
-    let scanned = tokio::task::spawn_blocking(move || shelf.rescan()).await;
-    match scanned {
-        Ok(Ok(Some(shelf))) => {
-            tracing::info!("the library has changed");
-            bench.set_shelf(shelf);
-        }
-        Ok(Ok(None)) | Err(_) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the library cannot be read"),
-    }
-}
-
-/// A roster that was changed counts at once too.
-fn look_at_roster(state: &Path, segments: &Segments) {
-    let taken = roster(state).and_then(|roster| {
-        tracing::info!(phones = roster.len(), "the roster has changed");
-        segments.take_roster(roster)
-    });
-    if let Err(failure) = taken {
-        tracing::warn!("the roster has changed and cannot be used: {failure}");
-    }
 }
 
 fn needs_restart(key: &str) -> Failure {

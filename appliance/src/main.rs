@@ -18,6 +18,7 @@ mod feed;
 mod health;
 mod home;
 mod hooks;
+mod housekeeping;
 mod import;
 mod init;
 mod interface;

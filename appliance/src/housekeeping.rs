@@ -1,0 +1,72 @@
+//! What is looked at again and again while the appliance runs: the library, the roster, and how long facts are kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::appliance::roster;
+use crate::bench::Bench;
+use crate::home;
+use crate::segment::Segments;
+
+/// How often the library folder is compared with what is known of it, in real time.
+const LOOK_AT_LIBRARY: Duration = Duration::from_secs(2);
+/// How often the time is written down and old facts are folded, in real time.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+
+/// Until told to stop. `known` is what the roster was like when it was read.
+pub async fn keep(
+    bench: Arc<Bench>,
+    segments: Arc<Segments>,
+    state: PathBuf,
+    mut known: Option<home::Stamp>,
+    stop: CancellationToken,
+) {
+    let mut library = tokio::time::interval(LOOK_AT_LIBRARY);
+    let mut ledger = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = library.tick() => {
+                look_at_library(&bench).await;
+                let stamp = home::roster_stamp(&state);
+                if stamp != known {
+                    known = stamp;
+                    look_at_roster(&state, &segments);
+                }
+            }
+            _ = ledger.tick() => {
+                if let Err(error) = bench.housekeeping().await {
+                    tracing::error!(%error, "the ledger cannot be written: no new lease, no new hop until it can");
+                }
+            }
+        }
+    }
+}
+
+/// Files added or changed by hand count at once: a license that arrives lifts its hold.
+async fn look_at_library(bench: &Arc<Bench>) {
+    let shelf = bench.shelf();
+    let scanned = tokio::task::spawn_blocking(move || shelf.rescan()).await;
+    match scanned {
+        Ok(Ok(Some(shelf))) => {
+            tracing::info!("the library has changed");
+            bench.set_shelf(shelf);
+        }
+        Ok(Ok(None)) | Err(_) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the library cannot be read"),
+    }
+}
+
+/// A roster that was changed counts at once too.
+fn look_at_roster(state: &Path, segments: &Segments) {
+    let taken = roster(state).and_then(|roster| {
+        tracing::info!(phones = roster.len(), "the roster has changed");
+        segments.take_roster(roster)
+    });
+    if let Err(failure) = taken {
+        tracing::warn!("the roster has changed and cannot be used: {failure}");
+    }
+}
