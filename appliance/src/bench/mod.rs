@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -85,6 +86,8 @@ pub struct Rules {
 pub struct Bench {
     clock: Clock,
     ledger: Ledger,
+    /// How many of the ledger's commits had failed when everything in memory was in it last.
+    failed_before: AtomicU64,
     state: Mutex<State>,
     metrics: Metrics,
     /// Who knows the leases.
@@ -174,6 +177,7 @@ impl Bench {
         let bench = Arc::new(Self {
             clock,
             ledger,
+            failed_before: AtomicU64::new(0),
             metrics: Metrics::default(),
             dhcp: OnceLock::new(),
             changed: Notify::new(),

@@ -1,13 +1,14 @@
 //! What the bench remembers of phones, in memory and in the ledger.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use transload_provision::journey::{Fact, Journey, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::{Bench, Phone, State};
-use crate::ledger::{Record, Restored, Ticket};
+use crate::ledger::{CommitFailed, Record, Restored, Ticket};
 
 /// Phones written down beyond the roster's; a flood of made-up addresses ends here.
 pub(super) const PHONES_KEPT: usize = 6144;
@@ -19,32 +20,38 @@ const FOLD_AFTER: u32 = 256;
 impl Bench {
     /// Folds all facts and closes the ledger.
     pub async fn close(&self) {
-        let now = self.now();
-        let mut records = vec![Record::Mark(now)];
-        for (mac, phone) in self.state().phones.iter_mut().filter(|(_, phone)| phone.unfolded > 0) {
-            if let Ok(json) = serde_json::to_string(&phone.journey) {
-                records.push(Record::Snapshot { mac: *mac, json, first: false });
-                phone.unfolded = 0;
-            }
-        }
-        let folded = self.ledger.append(records).await;
+        let folded = self.fold(1).await;
         if let Err(error) = folded.and_then(|()| self.ledger.close()) {
             tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
         }
     }
 
     /// Writes down how late it is, so that a box without a clock never goes back, and folds old facts.
-    pub fn housekeeping(&self) -> Ticket {
-        let now = self.now();
-        let mut records = vec![Record::Mark(now)];
-        let mut state = self.state();
-        for (mac, phone) in state.phones.iter_mut().filter(|(_, phone)| phone.unfolded >= FOLD_AFTER) {
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn housekeeping(&self) -> Result<(), CommitFailed> {
+        self.fold(FOLD_AFTER).await
+    }
+
+    /// Folds the facts of phones that have so many. Where facts could not be written meanwhile, those of all phones: a
+    /// ledger with a gap would take what a phone did in it for silence.
+    async fn fold(&self, after: u32) -> Result<(), CommitFailed> {
+        let failed = self.ledger.commits().failed.get();
+        let gap = self.failed_before.load(Ordering::Relaxed) != failed;
+        let mut records = vec![Record::Mark(self.now())];
+        for (mac, phone) in &mut self.state().phones {
+            if !phone.written || (!gap && phone.unfolded < after) {
+                continue;
+            }
             if let Ok(json) = serde_json::to_string(&phone.journey) {
                 records.push(Record::Snapshot { mac: *mac, json, first: false });
                 phone.unfolded = 0;
             }
         }
-        self.ledger.append(records)
+        self.ledger.append(records).await?;
+        self.failed_before.store(failed, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes in a fact and writes it down. The ticket says when it is on disk.

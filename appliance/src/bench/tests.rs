@@ -186,6 +186,22 @@ async fn what_cannot_be_written_down_is_not_given() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_written_down_is_as_soon_as_it_can_be() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    lab.text(AT_A, "8851-3PCC.xml", None).await;
+    let stranger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await.0, Served::Busy));
+    assert!(lab.bench.housekeeping().await.is_err());
+    stranger.execute_batch("ROLLBACK").unwrap();
+    lab.bench.housekeeping().await.unwrap();
+    let rounds = |lab: &Lab| lab.bench.state().phones[&A].journey.rounds.len();
+    assert_eq!(rounds(&lab), 1);
+    assert_eq!(rounds(&lab.power_cut(true)), 1, "that it asked is known after a power cut too");
+}
+
+#[tokio::test]
 async fn another_catalog_counts_as_soon_as_it_is_swapped_in() {
     let lab = Lab::new(true);
     lab.lease(A, AT_A);

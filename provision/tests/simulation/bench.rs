@@ -52,7 +52,9 @@ impl Run {
         self.tell(|_| format!("bench: {:?}", observation.fact));
         let mac = self.phone.mac;
         self.journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(&observation);
-        self.ledger.push((observation, durable));
+        if self.full_since.is_none() {
+            self.ledger.push((observation, durable));
+        }
         self.assess();
     }
 
@@ -171,6 +173,7 @@ impl Run {
     pub fn kill(&mut self) {
         self.up = false;
         self.killed = self.now;
+        self.marked = self.full_since.unwrap_or(self.now);
         self.starts += 1;
         if self.chance(50.0) {
             let lost = |(observation, durable): &(Observation, bool)| {
@@ -182,12 +185,21 @@ impl Run {
         }
     }
 
+    /// What could not be written is, as soon as it can be.
+    pub fn fold(&mut self) {
+        self.full_since = None;
+        if self.up {
+            self.folded.clone_from(&self.journey);
+            self.ledger.clear();
+        }
+    }
+
     /// It starts from its ledger, and notes what it cannot know.
     pub fn start_bench(&mut self) {
-        let killed = self.killed;
+        let (killed, marked) = (self.killed, self.marked);
         self.up = true;
         let mac = self.phone.mac;
-        let mut journey: Option<Journey> = None;
+        let mut journey = self.folded.clone();
         for (observation, _) in &self.ledger {
             journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(observation);
         }
@@ -199,7 +211,7 @@ impl Run {
             self.see(Fact::Broken { name, cause: "transload was stopped while it was fetched".to_owned() });
         }
         if waits {
-            let marked = Time(killed.0.saturating_sub(self.rng.u64(0..60_000)));
+            let marked = Time(marked.0.saturating_sub(self.rng.u64(0..60_000)));
             let last = self.ledger.last().map_or(marked, |(observation, _)| observation.at);
             self.see(Fact::Unwatched { since: marked.max(last).min(killed) });
         }
@@ -235,7 +247,7 @@ impl Run {
                     self.see_durably(offered);
                 }
             }
-            if self.disk_full {
+            if self.full_since.is_some() {
                 self.withdraw();
                 return Document::Unreachable;
             }
@@ -244,17 +256,11 @@ impl Run {
         if self.chance(self.phone.link / 100.0) { Document::Unreachable } else { document }
     }
 
-    /// What could not be written down is not given, and is not there after a start either.
+    /// What could not be written down is not given.
     fn withdraw(&mut self) {
         let now = self.now;
         if let Some(journey) = self.journey.as_mut() {
             journey.withdraw_offers(now);
-        }
-        let unwritten = |(observation, _): &(Observation, bool)| {
-            matches!(observation.fact, Fact::Offered { .. } | Fact::LoadsGiven { .. })
-        };
-        while self.ledger.last().is_some_and(unwritten) {
-            self.ledger.pop();
         }
         self.assess();
     }
@@ -291,10 +297,10 @@ impl Run {
         self.assess();
         if self.verdict.permits(load, &self.world.library) {
             self.see_durably(Fact::LoadsGiven { load: load.clone() });
-            if self.disk_full {
+            if self.full_since.is_some() {
                 self.withdraw();
             }
-            return !self.disk_full;
+            return self.full_since.is_none();
         }
         self.refused_rightly(load);
         self.see(Fact::LoadsRefused { name: load.to_string() });

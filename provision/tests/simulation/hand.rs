@@ -21,12 +21,14 @@ impl Run {
                 self.kill();
                 self.at(span, Event::Start);
             }
+            // It cannot open its ledger before.
+            Event::Start if self.full_since.is_some() => self.at(Duration::from_secs(10), Event::Start),
             Event::Start => self.start_bench(),
             Event::DiskFull(span) => {
-                self.disk_full = true;
+                self.full_since.get_or_insert(self.now);
                 self.at(span, Event::DiskFree);
             }
-            Event::DiskFree => self.disk_full = false,
+            Event::DiskFree => self.fold(),
             Event::Elsewhere => return self.elsewhere(),
             Event::FactoryReset if self.phone.powered => {
                 self.phone.factory_reset();

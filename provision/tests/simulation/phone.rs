@@ -216,7 +216,7 @@ impl Run {
             return Ok(());
         }
         loop {
-            while !self.up || self.disk_full {
+            while !self.up || self.full_since.is_some() {
                 self.pass(Duration::from_secs(8))?;
             }
             let vendor_class = self.phone.class();
@@ -369,7 +369,7 @@ impl Run {
             self.see(Fact::Missing { name: format!("{}.lic", self.phone.mac) });
             return Ok(());
         }
-        if self.disk_full {
+        if self.full_since.is_some() {
             // On its way, and never sent.
             self.see(Fact::LicenseGiven { direction });
             return Ok(());

@@ -73,12 +73,16 @@ pub struct Run {
     pub phone: Phone,
     pub outside: Outside,
     pub journey: Option<Journey>,
-    /// What the ledger has, and whether it was on disk before an answer left.
+    /// What the ledger has: all that was folded, what came after that, and whether that was on disk before an answer left.
+    pub folded: Option<Journey>,
     pub ledger: Vec<(Observation, bool)>,
     pub verdict: Assessment,
     pub up: bool,
     pub killed: Time,
-    pub disk_full: bool,
+    /// Since when the ledger cannot be written.
+    pub full_since: Option<Time>,
+    /// The latest time that the ledger had when the bench was killed, or later.
+    pub marked: Time,
     /// Counts starts of the bench: who was served by another one was cut off.
     pub starts: u32,
     /// When the bench looks at the phone again by itself.
@@ -113,11 +117,13 @@ impl Run {
             phone,
             outside,
             journey: None,
+            folded: None,
             ledger: Vec::new(),
             verdict,
             up: true,
             killed: now,
-            disk_full: false,
+            full_since: None,
+            marked: now,
             starts: 0,
             due: None,
             visits: (Time(0), 0, Time(0)),
