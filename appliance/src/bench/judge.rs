@@ -8,9 +8,7 @@ use super::State;
 
 /// The verdict on a phone.
 pub(super) fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
-    // Whom only the operator's hand has touched is not seen, but may be held.
-    let there = |journey: &&Journey| journey.was_heard() || journey.held_by_operator.is_some();
-    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey).filter(there))
+    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey))
 }
 
 /// What a phone is believed to run.

@@ -224,7 +224,8 @@ fn waits_for_configuration(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let asked = journey.asked?;
+    // One that was at rest before this bench was there may never have asked it for anything.
+    let asked = journey.asked.unwrap_or(journey.first_seen);
     let wait = context.settings.timing.not_asking;
     // A phone that was told to load what it runs already is settled and will not ask again.
     let settled =
@@ -248,7 +249,8 @@ pub(super) fn no_profile_asked(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let until = journey.asked.max(journey.booted)? + context.settings.timing.not_asking;
+    let asked = journey.asked.max(journey.booted).unwrap_or(journey.first_seen);
+    let until = asked + context.settings.timing.not_asking;
     deadlines.push(until);
     (context.now >= until).then(|| {
         let cause = "it has stopped asking for its profile";

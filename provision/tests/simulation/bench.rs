@@ -204,6 +204,8 @@ impl Run {
             journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(observation);
         }
         self.journey = journey;
+        // A phone that the ledger tells nothing of is met anew.
+        self.phone.in_contact &= self.journey.as_ref().is_some_and(Journey::was_heard);
         let Some(journey) = &self.journey else { return self.assess() };
         let cut = under_way(journey, &self.world.library).map(LoadName::loads_file);
         let (registered, waits) = (journey.registered.is_some(), journey.awaits_answer());

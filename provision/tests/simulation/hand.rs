@@ -216,7 +216,8 @@ impl Run {
         self.at(Duration::from_secs(600), Event::Settled);
         self.assess();
         // A technician looks after a phone that is not on the page at all.
-        if self.journey.is_none() && self.up && self.phone.powered && !self.phone.busy {
+        let absent = self.verdict.stage == Stage::Absent;
+        if absent && self.up && self.phone.powered && !self.phone.busy {
             return Err(Stop::Unplugged(Duration::from_secs(5)));
         }
         let held = self.verdict.hold.as_ref().is_some_and(|hold| !self.has_cure(hold));

@@ -195,6 +195,21 @@ fn what_it_says_when_it_registers_after_it_was_away_is_news_though_it_says_the_s
 }
 
 #[test]
+fn one_that_rested_registered_before_this_bench_was_there_is_told_to_restart() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.see(Fact::Registered {
+        report: Report { active: Some(load(FLOOR)), model: Some("8851".into()), ..Report::default() },
+    });
+    assert_eq!(bench.verdict().restart, NOTIFY, "{:?}", bench.verdict());
+
+    let mut hand = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    hand.see(Fact::Probed(Page { load: Some(load(FLOOR)), model: Some("8851".into()), ..Page::default() }));
+    hand.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
+    hand.pass(hand.settings.timing.not_asking.as_secs());
+    assert_eq!(hand.hold(), (Stage::Held, Some(HoldCode::NeedsRestart)), "{:?}", hand.verdict());
+}
+
+#[test]
 fn its_number_tells_the_model_better_than_its_vendor_class() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot("Cisco Systems, Inc. IP Phone CP-7841");
