@@ -169,8 +169,10 @@ impl Run {
         Err(Stop::Told(how))
     }
 
-    /// The bench is not there any more; what was not on disk is lost with it.
+    /// The bench is not there any more; what was not on disk is lost with it. What the phone told in that it tells again
+    /// before it is given anything.
     pub fn kill(&mut self) {
+        let known = self.ledger.len();
         self.up = false;
         self.killed = self.now;
         self.marked = self.full_since.unwrap_or(self.now);
@@ -182,6 +184,9 @@ impl Run {
             while self.ledger.last().is_some_and(lost) {
                 self.ledger.pop();
             }
+        }
+        if self.full_since.is_some() || self.ledger.len() < known {
+            self.phone.in_contact = false;
         }
     }
 
@@ -204,8 +209,6 @@ impl Run {
             journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(observation);
         }
         self.journey = journey;
-        // A phone that the ledger tells nothing of is met anew.
-        self.phone.in_contact &= self.journey.as_ref().is_some_and(Journey::was_heard);
         let Some(journey) = &self.journey else { return self.assess() };
         let cut = under_way(journey, &self.world.library).map(LoadName::loads_file);
         let (registered, waits) = (journey.registered.is_some(), journey.awaits_answer());
