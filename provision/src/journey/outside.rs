@@ -48,7 +48,7 @@ pub(super) fn waits(
         return None;
     }
     let hold = match side {
-        Side::Enterprise => call_manager(refused, belief.load.as_ref(), &hop.to, context.settings),
+        Side::Enterprise => call_manager(refused, belief, &hop.to, context.settings),
         Side::Multiplatform => cda(refused, belief.load.as_ref(), &hop.to),
     };
     Some((Stage::Held, hold))
@@ -63,12 +63,7 @@ fn expected(journey: &Journey, context: &Context<'_>) -> Time {
     licensed.map_or(started + timing.not_asking, |latest| latest + timing.license)
 }
 
-fn call_manager(
-    refused: Option<&str>,
-    runs: Option<&LoadName>,
-    next: &LoadName,
-    settings: &Settings,
-) -> Hold {
+fn call_manager(refused: Option<&str>, belief: &Belief, next: &LoadName, settings: &Settings) -> Hold {
     let server = settings.server;
     let cause = match refused {
         Some(name) if name == next.as_str() => {
@@ -86,7 +81,7 @@ fn call_manager(
     };
     let screen =
         if refused.is_none() { "; if its screen asks for an activation code, press Cancel" } else { "" };
-    let unknown = if runs.is_none() { RUNS_ALREADY } else { "" };
+    let unknown = if belief.is_certain() { "" } else { RUNS_ALREADY };
     Hold::new(HoldCode::WaitingOutside, cause, entered + screen + unknown)
 }
 

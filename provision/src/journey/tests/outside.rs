@@ -70,6 +70,19 @@ fn a_call_manager_cannot_send_a_phone_where_its_journey_forbids() {
 }
 
 #[test]
+fn the_roster_may_be_older_than_what_a_call_manager_has_told_its_phone_and_the_cure_says_so() {
+    let mut bench = with_call_manager(&[OLD, FLOOR, E2M, MPP]);
+    bench.entry = listed(&format!("8851,V05,{OLD},"));
+    bench.boot(ENTERPRISE_CLASS);
+    bench.pass(200);
+    let hold = waiting(&bench);
+    assert!(hold.cause.contains(FLOOR) && hold.cure.contains("roster's load column"), "{hold:?}");
+    bench.entry = listed(&format!("8851,V05,{FLOOR},"));
+    bench.see(Fact::Operator { act: Act::Retry });
+    assert_eq!(bench.verdict().load, Some(load(FLOOR)));
+}
+
+#[test]
 fn a_load_that_comes_and_comes_again_is_given_so_often_and_then_not() {
     let mut bench = with_call_manager(&[FLOOR, E2M, MPP]);
     bench.entry = listed("8851,V05,,");
