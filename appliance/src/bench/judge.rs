@@ -8,7 +8,8 @@ use super::State;
 
 /// The verdict on a phone.
 pub(super) fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
-    judge(state, now, mac, state.phones.get(&mac).map(|phone| &*phone.journey))
+    let journey = state.phones.get(&mac).map(|phone| &*phone.journey);
+    judge(state, now, mac, journey.filter(|journey| journey.is_known()))
 }
 
 /// What a phone is believed to run.

@@ -19,9 +19,6 @@ use crate::time::Time;
 /// Derives everything about one phone; `None` stands for a roster phone that was never seen.
 pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Assessment {
     let blank = Journey::new(mac, context.now);
-    // Whom only the operator's hand has touched is not seen, but may be held.
-    let there = |journey: &&Journey| journey.was_heard() || journey.held_by_operator.is_some();
-    let journey = journey.filter(there);
     let seen = journey.is_some();
     let journey = journey.unwrap_or(&blank);
     let told = context.entry.and_then(|entry| entry.load.as_ref());

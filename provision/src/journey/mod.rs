@@ -193,8 +193,13 @@ impl Journey {
     }
 
     /// The phone itself was heard of, by whatever it sends.
-    pub fn was_heard(&self) -> bool {
+    fn was_heard(&self) -> bool {
         self.dhcp_at.is_some() || self.asked.is_some() || self.address.is_some() || !self.reports.is_empty()
+    }
+
+    /// There is something to say of it. Whom only the operator's hand has touched is not seen, but may be held.
+    pub fn is_known(&self) -> bool {
+        self.was_heard() || self.held_by_operator.is_some()
     }
 
     /// It has started, and has not asked for any file since.

@@ -104,7 +104,7 @@ impl World {
     }
 
     pub fn verdict(&self, journey: Option<&Journey>, mac: Mac, now: Time) -> Assessment {
-        assess(journey, mac, &self.context(now))
+        assess(journey.filter(|journey| journey.is_known()), mac, &self.context(now))
     }
 }
 
