@@ -66,7 +66,8 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
         hops: 0,
         stage: Stage::Seen,
         hold: way.refusal.clone(),
-        writing: round.is_some_and(|round| writes(round, context)),
+        writing: round
+            .is_some_and(|round| belief.load.as_ref() != Some(&round.load) && writes(round, context)),
         progress: progress(round, way.hops.first(), context.library),
         attempt: tries.number,
         license,

@@ -38,6 +38,11 @@ impl Run {
             self.is_wrong(what);
         }
         let verdict = &self.verdict;
+        if verdict.writing && matches!(verdict.stage, Stage::Absent | Stage::Seen | Stage::Done) {
+            let what = format!("said to be writing, and {}", verdict.stage);
+            self.is_wrong(what);
+        }
+        let verdict = &self.verdict;
         if verdict.hold.as_ref().is_some_and(|hold| hold.cause.len() < 10 || hold.cure.len() < 10) {
             let what = format!("held without a cause or a cure: {:?}", verdict.hold);
             self.is_wrong(what);

@@ -224,6 +224,21 @@ fn a_user_agent_somebody_configured_holds_a_phone_up_but_not_for_good() {
 }
 
 #[test]
+fn one_that_started_unseen_with_what_it_fetched_is_not_said_to_be_writing_it() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    bench.fetches(MPP);
+    assert!(bench.verdict().writing);
+    bench.pass(60);
+    // Its start was lost with a bench that was killed.
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    let verdict = bench.verdict();
+    assert_eq!((verdict.stage, verdict.writing), (Stage::Done, false), "{verdict:?}");
+}
+
+#[test]
 fn silence_while_no_bench_was_there_to_hear_it_tells_nothing() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
