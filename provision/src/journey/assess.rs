@@ -1,7 +1,7 @@
 //! From facts, library, catalog and the time to what a phone is given next.
 
 use super::belief::{Belief, believe};
-use super::fetched::{Fetch, fetched};
+use super::fetched::silence_allowed;
 use super::outside::{self, is_steered_outside};
 use super::restart::{Outlook, outlook};
 use super::stall;
@@ -88,12 +88,9 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
 
 /// From its first component until it starts again, or nothing moves any more, a phone may be writing flash.
 fn writes(round: &Round, context: &Context<'_>) -> bool {
-    let timing = &context.settings.timing;
-    let patience = match fetched(round, context.library) {
-        Fetch::Part => timing.transfer_idle,
-        Fetch::Whole | Fetch::Doubtful => timing.flash,
-    };
-    !round.components.is_empty() && round.broken.is_none() && context.now - round.last < patience
+    !round.components.is_empty()
+        && round.broken.is_none()
+        && context.now - round.last < silence_allowed(round, context)
 }
 
 fn steered_as(belief: &Belief) -> Persona {
@@ -254,6 +251,13 @@ fn settle_stage(
                 verdict.hold = Some(hold);
             }
         }
+    }
+    let writes = verdict.writing && matches!(verdict.stage, Stage::Seen | Stage::Done);
+    if let Some(round) = journey.rounds.last().filter(|_| writes) {
+        // What it was told of before is not its next load any more, and it is not to be unplugged all the same.
+        let crosses = belief.side.is_some_and(|side| side != round.load.kind().side());
+        verdict.stage = if crosses { Stage::Crossing } else { Stage::Moving };
+        deadlines.push(round.last + silence_allowed(round, context));
     }
     verdict.deadline = deadlines.into_iter().filter(|at| *at > context.now).min();
 }

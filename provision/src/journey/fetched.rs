@@ -1,5 +1,8 @@
 //! How much of a load a phone has fetched.
 
+use std::time::Duration;
+
+use super::way::Context;
 use super::{Journey, Progress, Round};
 use crate::library::{Library, Platform};
 use crate::load::LoadName;
@@ -61,4 +64,13 @@ fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> boo
             .flat_map(|platform| &platform.components)
             .any(|name| name.eq_ignore_ascii_case(component))
     })
+}
+
+/// How long nothing may be heard of a phone that fetches or writes a load.
+pub(super) fn silence_allowed(round: &Round, context: &Context<'_>) -> Duration {
+    let timing = &context.settings.timing;
+    match fetched(round, context.library) {
+        Fetch::Part => timing.transfer_idle,
+        Fetch::Whole | Fetch::Doubtful => timing.flash,
+    }
 }

@@ -1,7 +1,7 @@
 //! A phone that is not getting on: what it was last seen doing, and the cure.
 
 use super::belief::Belief;
-use super::fetched::{Fetch, fetched};
+use super::fetched::{Fetch, fetched, silence_allowed};
 use super::loops;
 use super::outside::{self, is_steered_outside};
 use super::tries::Tries;
@@ -108,10 +108,7 @@ pub(super) fn on_the_way(
     }
     // It may be fetching what it was told before its next hop was another one.
     if let Some(round) = journey.rounds.last().filter(|round| round.booted.is_none()) {
-        let patience = match fetched(round, context.library) {
-            Fetch::Part => timing.transfer_idle,
-            Fetch::Whole | Fetch::Doubtful => timing.flash,
-        };
+        let patience = silence_allowed(round, context);
         if now - round.last < patience {
             deadlines.push(round.last + patience);
             return None;

@@ -239,6 +239,21 @@ fn one_that_started_unseen_with_what_it_fetched_is_not_said_to_be_writing_it() {
 }
 
 #[test]
+fn one_that_writes_what_is_no_longer_its_next_load_is_under_way_all_the_same() {
+    let newer = "sip88xx.11-3-6MPP0001-273";
+    let mut bench = Bench::new(Direction::E2m, &[MPP, newer]);
+    bench.boot(MPP_CLASS);
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(newer));
+    bench.fetches(newer);
+    bench.library.loads.remove(&load(newer));
+    assert_eq!(bench.verdict().next, Next::Final);
+    assert_eq!((bench.verdict().stage, bench.verdict().writing), (Stage::Moving, true));
+    bench.now = bench.verdict().deadline.unwrap();
+    assert_eq!((bench.verdict().stage, bench.verdict().writing), (Stage::Done, false));
+}
+
+#[test]
 fn silence_while_no_bench_was_there_to_hear_it_tells_nothing() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
