@@ -52,8 +52,7 @@ fn a_license_that_is_asked_for_again_and_again_is_shown() {
     assert!(bench.verdict().hold.unwrap().cause.contains("license"));
 }
 
-#[test]
-fn a_license_asked_for_again_and_again_after_a_direct_crossing_is_shown() {
+fn crossed_directly() -> Bench {
     let mut bench = Bench::new(Direction::E2m, &[NEW_ENTERPRISE, NEW_MPP]);
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
@@ -62,6 +61,12 @@ fn a_license_asked_for_again_and_again_after_a_direct_crossing_is_shown() {
     bench.reads(Side::Enterprise);
     bench.fetches(NEW_MPP);
     bench.boot(MPP_CLASS);
+    bench
+}
+
+#[test]
+fn a_license_asked_for_again_and_again_after_a_direct_crossing_is_shown() {
+    let mut bench = crossed_directly();
     for _ in 0..40 {
         bench.reads(Side::Multiplatform);
         bench.see(Fact::LicenseGiven { direction: Direction::E2m });
@@ -77,14 +82,7 @@ fn a_license_asked_for_again_and_again_after_a_direct_crossing_is_shown() {
 
 #[test]
 fn silence_about_the_license_of_a_phone_that_does_not_come_back_tells_nothing() {
-    let mut bench = Bench::new(Direction::E2m, &[NEW_ENTERPRISE, NEW_MPP]);
-    bench.boot(ENTERPRISE_CLASS);
-    bench.reads(Side::Enterprise);
-    bench.fetches(NEW_ENTERPRISE);
-    bench.boot(ENTERPRISE_CLASS);
-    bench.reads(Side::Enterprise);
-    bench.fetches(NEW_MPP);
-    bench.boot(MPP_CLASS);
+    let mut bench = crossed_directly();
     bench.reads(Side::Multiplatform);
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     // Its plug is pulled; meanwhile the bench is stopped and started.
