@@ -15,6 +15,8 @@ use crate::segment::Segments;
 const LOOK_AT_LIBRARY: Duration = Duration::from_secs(2);
 /// How often the time is written down and old facts are folded, in real time.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// The same while the ledger cannot be written.
+const LOOK_AT_LEDGER: Duration = Duration::from_secs(2);
 
 /// Until told to stop. `known` is what the roster was like when it was read.
 pub async fn keep(
@@ -40,6 +42,8 @@ pub async fn keep(
             _ = ledger.tick() => {
                 if let Err(error) = bench.housekeeping().await {
                     tracing::error!(%error, "the ledger cannot be written: no new lease, no new hop until it can");
+                    // What it misses is to be in it soon after there is room.
+                    ledger.reset_after(LOOK_AT_LEDGER);
                 }
             }
         }

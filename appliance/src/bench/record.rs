@@ -16,6 +16,8 @@ pub(super) const PHONES_KEPT: usize = 6144;
 pub(super) const NEWCOMERS_KEPT: usize = 2048;
 /// Observations of one phone in the ledger before they are folded into a snapshot.
 const FOLD_AFTER: u32 = 256;
+/// Phones folded under one hold of the lock, and in one commit.
+const AT_ONCE: usize = 32;
 
 impl Bench {
     /// Folds all facts and closes the ledger.
@@ -39,17 +41,19 @@ impl Bench {
     async fn fold(&self, after: u32) -> Result<(), CommitFailed> {
         let failed = self.ledger.commits().failed.get();
         let gap = self.failed_before.load(Ordering::Relaxed) != failed;
-        let mut records = vec![Record::Mark(self.now())];
-        for (mac, phone) in &mut self.state().phones {
-            if !phone.written || (!gap && phone.unfolded < after) {
-                continue;
-            }
-            if let Ok(json) = serde_json::to_string(&phone.journey) {
-                records.push(Record::Snapshot { mac: *mac, json, first: false });
-                phone.unfolded = 0;
-            }
+        self.ledger.append(vec![Record::Mark(self.now())]).await?;
+        let due = |phone: &Phone| phone.written && (gap || phone.unfolded >= after);
+        let macs: Vec<Mac> =
+            self.state().phones.iter().filter(|(_, phone)| due(phone)).map(|(mac, _)| *mac).collect();
+        for macs in macs.chunks(AT_ONCE) {
+            let written = {
+                // Held until the snapshots are queued: a fact that came between would be folded away unseen.
+                let mut state = self.state();
+                let records = macs.iter().filter_map(|mac| snapshot(&mut state, *mac)).collect();
+                self.ledger.append(records)
+            };
+            written.await?;
         }
-        self.ledger.append(records).await?;
         self.failed_before.store(failed, Ordering::Relaxed);
         Ok(())
     }
@@ -113,6 +117,13 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
     }
     state.agenda.insert(mac, observation.at);
     Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()?, first: true })
+}
+
+fn snapshot(state: &mut State, mac: Mac) -> Option<Record> {
+    let phone = state.phones.get_mut(&mac)?;
+    let json = serde_json::to_string(&phone.journey).ok()?;
+    phone.unfolded = 0;
+    Some(Record::Snapshot { mac, json, first: false })
 }
 
 impl State {

@@ -134,7 +134,7 @@ impl From<LedgerError> for Failure {
 pub struct Commits {
     /// What each took, in seconds.
     pub took: Histogram,
-    /// Those that failed.
+    /// Those that failed, and what was refused because too many waited.
     pub failed: Counter,
     /// Why the last one failed; `None` where it did not.
     failing: Arc<Mutex<Option<CommitFailed>>>,
@@ -205,12 +205,18 @@ impl Ledger {
     /// As [`Self::append`], and has the writer itself call `done`, which must not block: what leaves then need not
     /// wait for another thread to wake up.
     pub fn append_then(&self, records: Vec<Record>, done: Done) {
-        self.queue.push(Job { records, done: Some(done) });
+        self.push(Job { records, done: Some(done) });
     }
 
     /// Hands over a record that may be lost: it goes to disk with the next append, or a tenth of a second later.
     pub fn note(&self, record: Record) {
-        self.queue.push(Job { records: vec![record], done: None });
+        self.push(Job { records: vec![record], done: None });
+    }
+
+    fn push(&self, job: Job) {
+        if !self.queue.push(job) {
+            self.commits.failed.inc();
+        }
     }
 
     /// Commits what was appended, marks the file as cleanly closed, and closes it. Later appends fail.

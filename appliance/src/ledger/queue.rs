@@ -74,7 +74,8 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    pub(super) fn push(&self, job: Job) {
+    /// False where it was refused, which whoever waits for it is told.
+    pub(super) fn push(&self, job: Job) -> bool {
         let mut state = self.state();
         let cause = if state.closed {
             "the ledger is closed"
@@ -91,10 +92,11 @@ impl Queue {
             if wakes {
                 self.wake.notify_one();
             }
-            return;
+            return true;
         };
         drop(state);
         job.answer(Err(CommitFailed { cause: cause.into() }));
+        false
     }
 
     pub(super) fn close(&self) {

@@ -122,6 +122,8 @@ impl Segments {
             if same && site.doors.is_some() {
                 return Ok(());
             }
+            // DHCP comes to a new place by itself, once other servers were looked for there.
+            site.leased &= same;
             if let Some(old) = site.doors.take() {
                 tokio::spawn(old.close());
             }

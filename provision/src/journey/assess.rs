@@ -66,8 +66,7 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
         hops: 0,
         stage: Stage::Seen,
         hold: way.refusal.clone(),
-        writing: round
-            .is_some_and(|round| belief.load.as_ref() != Some(&round.load) && writes(round, context)),
+        writing: round.is_some_and(|round| !runs(&belief, round) && writes(round, context)),
         progress: progress(round, way.hops.first(), context.library),
         attempt: tries.number,
         license,
@@ -84,6 +83,11 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     }
     settle_stage(&mut verdict, journey, &belief, &way, tries, context);
     verdict
+}
+
+/// It has shown since it fetched the load that it runs it: its start was not seen.
+fn runs(belief: &Belief, round: &Round) -> bool {
+    belief.load.as_ref() == Some(&round.load) && belief.since >= round.last
 }
 
 /// From its first component until it starts again, or nothing moves any more, a phone may be writing flash.
@@ -322,5 +326,11 @@ fn settle_target(
             ),
             "restart it; if it asks for nothing, factory-reset it so that it reads its profile again",
         ));
+    } else if verdict.license == LicenseState::Fetched
+        && !alone
+        && let Some((stage, hold)) = stall::no_profile_asked(journey, context, deadlines)
+    {
+        verdict.stage = stage;
+        verdict.hold = Some(hold);
     }
 }

@@ -118,7 +118,15 @@ impl Belief {
             {
                 self.back_to(at, None, format!("it asks for {load}, so it does not run it"));
             }
-            Claim::RunsNot(_) => {}
+            // What leads on from the one strands it on the other.
+            Claim::MayRun(load) if self.load.as_ref().is_some_and(|known| known.kind() != load.kind()) => {
+                let why = format!(
+                    "it fetched {load} and started again while the ledger could not be written, perhaps with it"
+                );
+                self.since = at;
+                self.forget(self.side, why);
+            }
+            Claim::RunsNot(_) | Claim::MayRun(_) => {}
             Claim::Returned(side) => {
                 self.since = at;
                 self.forget(side, "it was away for long, and may have been loaded elsewhere".into());

@@ -17,6 +17,8 @@ pub(super) enum Claim<'a> {
     Reports(&'a LoadName),
     Runs(&'a LoadName, Strength, Cow<'static, str>),
     RunsNot(&'a LoadName),
+    /// It may have come to run this load unseen.
+    MayRun(&'a LoadName),
     /// Whether no transition load is of that release.
     SaysRelease(String, bool),
     On(Side, &'static str),
@@ -60,6 +62,8 @@ pub(super) fn claims<'a>(
             let why = format!("its upgrade rule chose {}, which only this load does", round.load);
             claims.push((round.began, Claim::Runs(running, Strength::Behavior, why.into())));
         }
+        let unseen = round.end_unseen && fetched(round, library) != Fetch::Whole;
+        claims.extend(round.booted.filter(|_| unseen).map(|at| (at, Claim::MayRun(&round.load))));
         if let Some(booted) = round.booted.filter(|_| fetched(round, library) == Fetch::Whole) {
             let why = "it fetched the load and its components whole and started again".into();
             claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));

@@ -93,6 +93,10 @@ pub struct Round {
     /// may have failed for good.
     #[serde(default)]
     pub unwatched: Option<Time>,
+    /// The bench was stopped while it fetched, and it started again before it was seen to fetch more: whether it had the rest by
+    /// then is not on record where the ledger could not be written.
+    #[serde(default)]
+    pub end_unseen: bool,
     /// The side that its DHCP messages told when it began.
     #[serde(default)]
     pub from: Option<Side>,

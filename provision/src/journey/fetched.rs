@@ -66,10 +66,12 @@ fn shared(component: &str, with_other_than: &LoadName, library: &Library) -> boo
     })
 }
 
-/// How long nothing may be heard of a phone that fetches or writes a load.
+/// How long nothing may be heard of a phone that fetches or writes a load. One whose load was taken out of the library
+/// may have had all of it.
 pub(super) fn silence_allowed(round: &Round, context: &Context<'_>) -> Duration {
     let timing = &context.settings.timing;
     match fetched(round, context.library) {
+        Fetch::Part if !context.library.loads.contains_key(&round.load) => timing.flash,
         Fetch::Part => timing.transfer_idle,
         Fetch::Whole | Fetch::Doubtful => timing.flash,
     }

@@ -44,7 +44,9 @@ impl Journey {
                 self.away = true;
                 self.left = Some(heard);
             }
-            let unheard = if self.comes_for_its_profile() { UNHEARD } else { AWAY };
+            // One that starts may have been without power since it was heard.
+            let starts = matches!(observation.fact, Fact::Dhcp { boot: true, .. });
+            let unheard = if starts || self.comes_for_its_profile() { UNHEARD } else { AWAY };
             if at - heard >= unheard {
                 self.unheard(heard, at);
             }
@@ -210,23 +212,22 @@ impl Journey {
         }
     }
 
-    /// It has come here for a profile since it started, and so comes again.
+    /// It has come here for a profile, and so comes again.
     fn comes_for_its_profile(&self) -> bool {
-        self.sightings
-            .last()
-            .is_some_and(|(seen, side)| *side == Side::Multiplatform && self.booted <= Some(*seen))
+        self.sightings.last().is_some_and(|(_, side)| *side == Side::Multiplatform)
     }
 
-    /// Until when its silence up to `now` tells anything: one that does not come back for its profile is not there.
-    pub(super) fn could_be_heard(&self, now: Time) -> Time {
-        let gone = |heard: &Time| self.comes_for_its_profile() && now - *heard >= UNHEARD;
-        self.heard.filter(gone).unwrap_or(now)
+    /// Until when its silence up to `now` tells anything: one that comes back neither for its profile nor for its lease is not
+    /// there.
+    pub(super) fn audible_until(&self, now: Time) -> Time {
+        let heard = self.heard.filter(|_| self.comes_for_its_profile() || self.dhcp_at.is_some());
+        heard.map_or(now, |heard| heard.min(now))
     }
 
     /// Whether it asked for its license once more meanwhile, nobody knows.
     fn unheard(&mut self, from: Time, to: Time) {
         if self.license_given.is_some() && self.unheard.len() < NAMES_KEPT {
-            self.unheard.push((self.could_be_heard(from), to));
+            self.unheard.push((self.audible_until(from), to));
         }
     }
 
@@ -259,6 +260,7 @@ impl Journey {
         let to = said_by_dhcp(self).filter(|_| self.dhcp_at == Some(at));
         for round in self.rounds.iter_mut().filter(|round| round.booted.is_none()) {
             (round.booted, round.to) = (Some(at), to);
+            round.end_unseen = round.unwatched.is_some() && round.fetching <= round.unwatched;
         }
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
             offer.closed = Some(at);

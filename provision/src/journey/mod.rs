@@ -97,15 +97,15 @@ pub struct Journey {
     /// Since its license was given: from when to when it could have asked for anything without being heard.
     #[serde(default)]
     pub unheard: Vec<(Time, Time)>,
-    /// It was not heard of for so long that somebody may have loaded it elsewhere, and has not asked for its
-    /// configuration since.
+    /// It was not heard of for so long that somebody may have loaded it elsewhere, and has not shown since what it runs or
+    /// wants.
     #[serde(default)]
     pub away: bool,
     /// When it was heard last before that.
     #[serde(default)]
     pub left: Option<Time>,
-    /// When it asked for its configuration for the first time after that: what was known of its load before counts no
-    /// more.
+    /// When it did so first after that, by what it asked for, its page or its registration: what was known of its load before
+    /// counts no more.
     #[serde(default)]
     pub returned: Option<Time>,
     /// When it was first seen to ask as a phone of a side, after each boot and each change of side; oldest first.
@@ -248,7 +248,7 @@ impl Journey {
     pub(super) fn rests_licensed(&self, patience: Duration, now: Time) -> bool {
         let Some((_, latest)) = self.license_known() else { return false };
         let mut from = latest;
-        let stretches = self.unheard.iter().copied().chain([(self.could_be_heard(now), now)]);
+        let stretches = self.unheard.iter().copied().chain([(self.audible_until(now), now)]);
         stretches.into_iter().any(|(until, again)| {
             let quiet = until - from >= patience;
             from = from.max(again);

@@ -41,7 +41,7 @@ pub(super) fn waits(
     if let Some(stuck) = license_not_accepted(journey, started, context) {
         return Some(stuck);
     }
-    let until = expected(journey, context);
+    let until = asks_by(journey, context);
     deadlines.push(until);
     let refused = journey.refused.as_ref().filter(|(at, _)| *at >= started).map(|(_, name)| name.as_str());
     if refused.is_none() && context.now < until {
@@ -56,7 +56,7 @@ pub(super) fn waits(
 
 /// Until when a phone that others steer must have asked here for its load. That it asks for a license which is not here
 /// tells nothing.
-fn expected(journey: &Journey, context: &Context<'_>) -> Time {
+fn asks_by(journey: &Journey, context: &Context<'_>) -> Time {
     let timing = &context.settings.timing;
     let started = journey.started();
     let licensed = journey.license_known().map(|(_, latest)| latest).filter(|latest| *latest >= started);
@@ -143,7 +143,7 @@ pub(super) fn unconfirmed(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let until = expected(journey, context);
+    let until = asks_by(journey, context);
     deadlines.push(until);
     let load = belief.load.as_ref().filter(|_| context.now >= until)?;
     Some((Stage::Held, cda(None, None, load)))
@@ -155,7 +155,7 @@ pub(super) fn unlicensed(load: Option<&LoadName>) -> Hold {
     Hold::new(
         HoldCode::WaitingOutside,
         format!("it runs {load}, and CDA has not sent it here for its license"),
-        "see that it reaches the internet and that CDA has its MAC address assigned to the profile of `transload \
-         export cda`, then factory-reset it",
+        "see that it reaches the internet and that CDA has its MAC address assigned to the profile that `transload \
+         export cda` writes now, then factory-reset it",
     )
 }

@@ -221,17 +221,15 @@ fn waits_for_configuration(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    // One that was at rest before this bench was there may never have asked it for anything.
-    let asked = journey.asked.unwrap_or(journey.first_seen);
-    let wait = context.settings.timing.not_asking;
+    let until = asks_until(journey, journey.asked, context);
     // A phone that was told to load what it runs already is settled and will not ask again.
-    let settled =
-        belief.side == Some(Side::Enterprise) && (belief.since > asked || journey.rests_registered());
-    deadlines.push(asked + wait);
+    let settled = belief.side == Some(Side::Enterprise)
+        && (journey.asked.is_some_and(|asked| belief.since > asked) || journey.rests_registered());
+    deadlines.push(until);
     if belief.side == Some(Side::Multiplatform) {
         return no_profile_asked(journey, context, deadlines);
     }
-    (settled || context.now - asked >= wait).then(|| {
+    (settled || context.now >= until).then(|| {
         let cause = format!(
             "it runs {} and reads its configuration only when it starts",
             belief.load.as_ref().map_or("its load", LoadName::as_str)
@@ -240,17 +238,27 @@ fn waits_for_configuration(
     })
 }
 
+/// When one that last asked at that moment should have done so again. One that never asked this bench for anything may write
+/// what another one gave it.
+fn asks_until(journey: &Journey, asked: Option<Time>, context: &Context<'_>) -> Time {
+    let timing = &context.settings.timing;
+    let never = || journey.heard.unwrap_or(journey.first_seen) + timing.flash;
+    asked.map_or_else(never, |asked| asked + timing.not_asking)
+}
+
 /// A Multiplatform phone that does not come back for its profile any more.
 pub(super) fn no_profile_asked(
     journey: &Journey,
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let asked = journey.asked.max(journey.booted).unwrap_or(journey.first_seen);
-    let until = asked + context.settings.timing.not_asking;
+    let until = asks_until(journey, journey.asked.max(journey.booted), context);
     deadlines.push(until);
     (context.now >= until).then(|| {
-        let cause = "it has stopped asking for its profile";
+        let cause = match journey.asked {
+            Some(_) => "it has stopped asking for its profile",
+            None => "it does not ask for its profile",
+        };
         (Stage::Stuck, Hold::new(HoldCode::NotAsking, cause, "check cable and power, then restart it"))
     })
 }

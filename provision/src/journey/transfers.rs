@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::claims::dhcp_side;
 use super::fold::{KEPT, drop_oldest};
 use super::{Journey, Offer, Round};
-use crate::load::LoadName;
+use crate::load::{LoadName, Side};
 use crate::names::{self, Asked};
 use crate::time::Time;
 
@@ -61,6 +61,7 @@ impl Journey {
                 broken: None,
                 booted: None,
                 unwatched: None,
+                end_unseen: false,
                 from: dhcp_side(self),
                 to: None,
                 denied: None,
@@ -69,9 +70,15 @@ impl Journey {
         drop_oldest(&mut self.rounds, KEPT);
     }
 
-    /// A Multiplatform phone may remember a URL in which it found nothing even when it starts again.
+    /// A Multiplatform phone may remember a URL in which it found nothing even when it starts again. A crossing makes it
+    /// forget.
     fn was_refused_before(&self, load: &LoadName) -> bool {
-        let since = if self.shows_enterprise() { self.booted } else { self.returned };
+        let crossed = self.rounds.iter().rev().find(|round| round.from == Some(Side::Enterprise));
+        let since = match crossed {
+            _ if self.shows_enterprise() => self.booted,
+            Some(round) => self.returned.max(round.booted),
+            None => self.returned,
+        };
         self.refused.as_ref().is_some_and(|(at, name)| Some(*at) >= since && name == load.as_str())
     }
 

@@ -3,7 +3,7 @@
 
 use super::belief::Belief;
 use super::claims::silence;
-use super::fetched::{Fetch, fetched};
+use super::fetched::silence_allowed;
 use super::way::Context;
 use super::{Journey, Offer, Round};
 use crate::load::{LoadName, Side};
@@ -57,11 +57,7 @@ fn failed(offer: &Offer, journey: &Journey, belief: &Belief, context: &Context<'
         _ if offer.side == Side::Multiplatform && offer.unwatched.is_some() => true,
         Some(round) => {
             // One that has everything may have started again unseen: told again, it does not ask then.
-            let patience = match fetched(round, context.library) {
-                Fetch::Part => timing.transfer_idle,
-                Fetch::Whole | Fetch::Doubtful => timing.flash,
-            };
-            round.broken.is_some() || context.now - round.last >= patience
+            round.broken.is_some() || context.now - round.last >= silence_allowed(round, context)
         }
         // Its first request may have been lost: told again in the same words, the phone would not move.
         None if offer.side == Side::Multiplatform && offer.closed.is_none() => {

@@ -50,6 +50,7 @@ impl Run {
 
     pub fn take_in(&mut self, observation: Observation, durable: bool) {
         self.tell(|_| format!("bench: {:?}", observation.fact));
+        self.unheard &= !speaks(&observation.fact);
         let mac = self.phone.mac;
         self.journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(&observation);
         if self.full_since.is_none() {
@@ -169,8 +170,7 @@ impl Run {
         Err(Stop::Told(how))
     }
 
-    /// The bench is not there any more; what was not on disk is lost with it. What the phone told in that it tells again
-    /// before it is given anything.
+    /// The bench is not there any more; what was not on disk is lost with it.
     pub fn kill(&mut self) {
         let known = self.ledger.len();
         self.up = false;
@@ -186,7 +186,7 @@ impl Run {
             }
         }
         if self.full_since.is_some() || self.ledger.len() < known {
-            self.phone.in_contact = false;
+            self.unheard = true;
         }
     }
 
@@ -329,4 +329,19 @@ impl Run {
             self.see(Fact::Registered { report });
         }
     }
+}
+
+/// Whether a fact is the phone's own word.
+fn speaks(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::Dhcp { .. }
+            | Fact::ConfigAsked { .. }
+            | Fact::LoadsGiven { .. }
+            | Fact::LoadsRefused { .. }
+            | Fact::LicenseGiven { .. }
+            | Fact::Missing { .. }
+            | Fact::Registered { .. }
+            | Fact::Probed(_)
+    )
 }

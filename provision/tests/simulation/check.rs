@@ -50,7 +50,7 @@ impl Run {
         if self.verdict.deadline.is_some_and(|deadline| deadline <= self.now) {
             self.is_wrong("a moment to look again that has passed".to_owned());
         }
-        if !self.phone.powered || !self.phone.in_contact {
+        if !self.phone.powered || !self.phone.in_contact || self.unheard {
             return;
         }
         // Told the load once more, a phone that does not run it after all fetches it again.

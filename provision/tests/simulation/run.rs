@@ -81,6 +81,8 @@ pub struct Run {
     pub killed: Time,
     /// Since when the ledger cannot be written.
     pub full_since: Option<Time>,
+    /// What the phone said last was lost with the bench: it says it again before it is given anything.
+    pub unheard: bool,
     /// The latest time that the ledger had when the bench was killed, or later.
     pub marked: Time,
     /// Counts starts of the bench: who was served by another one was cut off.
@@ -123,6 +125,7 @@ impl Run {
             up: true,
             killed: now,
             full_since: None,
+            unheard: false,
             marked: now,
             starts: 0,
             due: None,
@@ -178,7 +181,8 @@ impl Run {
         for _ in 0..troubles {
             let after = self.seconds(1, if self.phone.mac.0[5] & 1 == 0 { 900 } else { 4 * 3600 });
             let event = match self.rng.u32(0..18) {
-                0..6 => Event::Plug(self.seconds(3, 600)),
+                0..5 => Event::Plug(self.seconds(3, 600)),
+                5 => Event::Plug(self.seconds(600, 3600)),
                 6..10 => Event::Kill(self.seconds(1, 400)),
                 10 => Event::DiskFull(self.seconds(10, 2000)),
                 11 => Event::Elsewhere,

@@ -87,11 +87,11 @@ fn silence_about_the_license_of_a_phone_that_does_not_come_back_tells_nothing() 
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     // Its plug is pulled; meanwhile the bench is stopped and started.
     bench.pass(40 * 60);
-    assert_eq!(bench.hold(), (Stage::Crossing, None));
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
     let since = bench.now;
     bench.pass(60);
     bench.see(Fact::Unwatched { since });
-    assert_eq!(bench.hold(), (Stage::Crossing, None));
+    assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
     assert_eq!(
         bench.reads(Side::Multiplatform),
         Next::License,
@@ -222,6 +222,26 @@ fn a_user_agent_somebody_configured_holds_a_phone_up_but_not_for_good() {
 }
 
 #[test]
+fn one_that_may_have_crossed_while_the_ledger_could_not_be_written_is_not_told_what_would_strand_it() {
+    let newer = "sip88xx.12-0-7MPP0201-66";
+    let mut bench = Bench::new(Direction::M2e, &[newer, M2E, FLOOR, NEW_ENTERPRISE]);
+    bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
+    bench.see(Fact::LoadsGiven { load: load(M2E) });
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    assert_eq!(names(&bench.verdict().next), Some(newer), "{:?}", bench.verdict());
+    // What it fetched after that is on no record, and nor is that the bench heard it.
+    let since = bench.now;
+    bench.pass(600);
+    bench.see(Fact::Unwatched { since });
+    bench.boot(MPP_CLASS);
+    let next = bench.reads(Side::Multiplatform);
+    assert!(matches!(&next, Next::Load { when: Some(when), .. } if *when == load(M2E)), "{next:?}");
+    bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
+    assert_eq!(names(&bench.verdict().next), Some(newer), "its page tells");
+}
+
+#[test]
 fn one_that_started_unseen_with_what_it_fetched_is_not_said_to_be_writing_it() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(MPP_CLASS);
@@ -229,6 +249,13 @@ fn one_that_started_unseen_with_what_it_fetched_is_not_said_to_be_writing_it() {
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     bench.fetches(MPP);
     assert!(bench.verdict().writing);
+    let mut told = Bench {
+        journey: bench.journey.clone(),
+        now: bench.now,
+        ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP])
+    };
+    told.entry = crate::roster::parse(format!("mac,model,load\n{MAC},8851,{MPP}\n").as_bytes()).entries.pop();
+    assert!(told.verdict().writing, "the roster may be ahead of it");
     bench.pass(60);
     // Its start was lost with a bench that was killed.
     bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
@@ -246,6 +273,7 @@ fn one_that_writes_what_is_no_longer_its_next_load_is_under_way_all_the_same() {
     bench.fetches(newer);
     bench.library.loads.remove(&load(newer));
     assert_eq!(bench.verdict().next, Next::Final);
+    bench.pass(5 * 60);
     assert_eq!((bench.verdict().stage, bench.verdict().writing), (Stage::Moving, true));
     bench.now = bench.verdict().deadline.unwrap();
     assert_eq!((bench.verdict().stage, bench.verdict().writing), (Stage::Done, false));

@@ -50,6 +50,23 @@ fn one_that_asked_before_had_failed_and_is_silent_whatever_it_runs() {
 }
 
 #[test]
+fn what_it_was_refused_before_it_crossed_it_does_not_remember() {
+    let mut bench = with_cda(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.page = false;
+    bench.entry = listed(&format!("8851,V05,{FLOOR},yes"));
+    bench.boot(ENTERPRISE_CLASS);
+    bench.see(Fact::LoadsRefused { name: MPP.into() });
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(E2M);
+    bench.pass(60);
+    starts(&mut bench);
+    bench.see(Fact::LicenseGiven { direction: Direction::E2m });
+    fetches_and_rests(&mut bench, MPP);
+    assert_eq!(bench.verdict().stage, Stage::Done, "{:?}", bench.verdict());
+}
+
+#[test]
 fn one_that_asks_for_a_license_which_is_not_here_and_for_nothing_else_is_not_waited_for_in_silence() {
     let mut bench = in_transition(Direction::E2m, &[FLOOR, E2M, MPP], E2M);
     bench.see(Fact::LoadsRefused { name: MPP.into() });
