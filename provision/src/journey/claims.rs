@@ -132,7 +132,8 @@ pub(super) fn claims<'a>(
 }
 
 /// A phone that others tell what to load has what it fetched before it started again, if it does not ask for that load
-/// once more: who told it still does. Until then its plug may have been pulled while it wrote.
+/// once more: who told it still does. Until then its plug may have been pulled while it wrote. And once more as soon as it had
+/// its address: so an Enterprise phone, which a crossing could strand, has to be heard after that, or to be silent twice.
 fn settled_elsewhere<'a>(
     journey: &'a Journey,
     library: &Library,
@@ -149,19 +150,22 @@ fn settled_elsewhere<'a>(
         let came_over = side == Side::Enterprise && round.from != Some(side);
         // One that had failed before does not ask once more, whatever it runs.
         let failed_before = side == Side::Multiplatform && round.asked_before;
+        // What an Enterprise phone did while nobody looked it does again when it starts again.
+        let near = journey.rounds[..=index].iter().all(|round| round.load.kind() == Kind::Enterprise)
+            && round.from == Some(Side::Enterprise);
+        let came = fetched(round, library);
+        let cut_off = side == Side::Multiplatform && !round.components.values().all(|file| file.whole());
+        let failed_unseen = came != Fetch::Whole && !near && (round.end_unseen || cut_off);
         let counts = !journey.was_told(round)
             && !denied
             && !came_over
             && !journey.denies(round)
             && !failed_before
+            && !failed_unseen
             && journey.returned <= Some(round.began);
         let Some(booted) = round.booted.filter(|_| counts) else { continue };
-        // What an Enterprise phone did while nobody looked it does again when it starts again.
-        let near = journey.rounds[..=index].iter().all(|round| round.load.kind() == Kind::Enterprise)
-            && round.from == Some(Side::Enterprise);
         let again = round.unwatched.filter(|_| near);
         // Who had everything did not fail to fetch it while nobody looked.
-        let came = fetched(round, library);
         let unwatched = round.unwatched.filter(|at| *at >= booted || came != Fetch::Whole);
         let next = journey.rounds.get(index + 1).map(|next| next.began);
         // One that took another server's address is silent, whatever it runs: only where it was given one here does
@@ -178,7 +182,16 @@ fn settled_elsewhere<'a>(
             let at = stay.from + timing.not_asking;
             (ends.into_iter().flatten().fold(now, Time::min) >= at).then_some(at)
         };
-        let at = journey.stays.iter().filter(|stay| stay.from >= booted).find_map(silent);
+        let mut silences = journey
+            .stays
+            .iter()
+            .filter(|stay| stay.from >= booted)
+            .filter_map(|stay| Some((silent(stay)?, stay.heard)));
+        let first = silences.next();
+        let after = |(at, heard): (Time, Option<Time>)| {
+            (side == Side::Multiplatform || heard >= Some(at)).then_some(at)
+        };
+        let at = first.and_then(after).or_else(|| silences.next().map(|(at, _)| at));
         // One that had all it needed has written it by then.
         let soon = came == Fetch::Whole || (came == Fetch::Doubtful && booted - round.last < timing.flash);
         if let Some(at) = at.filter(|_| soon) {

@@ -115,6 +115,9 @@ pub struct Stay {
     pub from: Time,
     /// When it started again, or the bench may have missed what it does.
     pub until: Option<Time>,
+    /// When it was last heard meanwhile.
+    #[serde(default)]
+    pub heard: Option<Time>,
 }
 
 impl Round {

@@ -58,6 +58,14 @@ impl Journey {
             for offer in self.offers.iter_mut().filter(|offer| runs_on && offer.awaits_answer()) {
                 offer.heard = Some(at);
             }
+            let asks = matches!(
+                observation.fact,
+                Fact::LicenseGiven { .. } | Fact::Missing { .. } | Fact::ConfigAsked { .. }
+            );
+            if let Some(stay) = self.stays.last_mut().filter(|stay| (runs_on || asks) && stay.until.is_none())
+            {
+                stay.heard = Some(at);
+            }
         }
         match &observation.fact {
             Fact::Dhcp { boot, vendor_class, request_list } => {
@@ -77,7 +85,7 @@ impl Journey {
             Fact::Leased { address } => {
                 self.address = Some(*address);
                 if self.wants_address() {
-                    self.stays.push(Stay { from: at, until: None });
+                    self.stays.push(Stay { from: at, until: None, heard: None });
                     drop_oldest(&mut self.stays, KEPT);
                 }
             }

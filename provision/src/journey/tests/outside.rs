@@ -266,6 +266,14 @@ fn behind_a_direct_crossing_cda_has_to_send_it_for_its_license() {
     assert_eq!(bench.verdict().stage, Stage::Done);
 }
 
+fn renews() -> Fact {
+    Fact::Dhcp {
+        boot: false,
+        vendor_class: Some(ENTERPRISE_CLASS.to_owned()),
+        request_list: vec![1, 66, 150],
+    }
+}
+
 #[test]
 fn a_doubtful_fetch_is_settled_by_what_the_phone_does_next() {
     let doubtful = || {
@@ -285,8 +293,14 @@ fn a_doubtful_fetch_is_settled_by_what_the_phone_does_next() {
     bench.pass(100);
     assert!(!bench.permits(E2M));
     bench.pass(100);
+    assert!(!bench.permits(E2M), "its plug may have been pulled when it had its address");
+    let mut twice = Bench { journey: bench.journey.clone(), now: bench.now, ..doubtful() };
+    bench.see(renews());
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
     assert!(bench.permits(E2M));
+    twice.boot(ENTERPRISE_CLASS);
+    twice.pass(200);
+    assert!(twice.permits(E2M), "{:?}", twice.verdict());
     // It asks once more.
     let mut bench = doubtful();
     bench.see(Fact::LoadsGiven { load: load(FLOOR) });
@@ -362,6 +376,7 @@ fn one_that_takes_another_servers_address_after_its_plug_was_pulled_is_not_settl
     bench.pass(100);
     assert!(!bench.permits(E2M));
     bench.pass(100);
+    bench.see(renews());
     assert!(bench.permits(E2M), "{:?}", bench.verdict());
 }
 
