@@ -225,10 +225,9 @@ impl Journey {
         self.sightings.last().is_some_and(|(_, side)| *side == Side::Multiplatform)
     }
 
-    /// Until when its silence up to `now` tells anything: one that comes back neither for its profile nor for its lease is not
-    /// there.
+    /// Until when its silence up to `now` tells anything: one that does not come back for its profile is not there.
     pub(super) fn audible_until(&self, now: Time) -> Time {
-        let heard = self.heard.filter(|_| self.comes_for_its_profile() || self.dhcp_at.is_some());
+        let heard = self.heard.filter(|_| self.comes_for_its_profile());
         heard.map_or(now, |heard| heard.min(now))
     }
 
