@@ -50,7 +50,7 @@ class Technician:
     def __init__(self, patience=0):
         self.patience = patience
         self.next_time = {}
-        self.helped = set()
+        self.helped = {}
 
     def __call__(self, server, phones_on):
         for mac, shown in server.status().items():
@@ -59,14 +59,15 @@ class Technician:
             if (shown["hold"] or {}).get("code") == "needs-restart" \
                     and now >= self.next_time.setdefault(mac, now + self.patience):
                 phones_on.power_cycle(mac)
-                self.helped.add(mac)
+                self.helped.setdefault(mac, f"{shown['hold']['cause']} ({shown['load_evidence']})")
                 self.next_time[mac] = now + max(self.patience, 6)
 
 
 def helped_with_cause(technician, phones):
     """Only a phone that nothing but silence can confirm a load of may need a hand."""
     closed = {phone["mac"] for phone in phones if phone["default_only"] or phone["page"] == "off"}
-    same("phones that needed a hand, without cause", sorted(technician.helped - closed), [])
+    same("phones that needed a hand, without cause",
+         {mac: why for mac, why in technician.helped.items() if mac not in closed}, {})
 
 
 def explain(bench, server, phones_on, stranded):

@@ -33,7 +33,8 @@ def outage(bench, direction, starts, target, versions):
             # Longer than a phone waits for the next byte, so its transfers break.
             time.sleep(14)
             bench.switch.forward(True)
-        technician = Technician()
+        # A page that the dead switch hid is read some seconds later.
+        technician = Technician(patience=6)
         stranded = phones_on.wait(fleet.on_target(fleet.targets(target)), 150, each=lambda: technician(server, phones_on))
         explain(bench, server, phones_on, stranded)
         helped_with_cause(technician, phones)
