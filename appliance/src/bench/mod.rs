@@ -64,6 +64,8 @@ pub use watch::Change;
 
 /// Other clients whose last DHCP message is remembered.
 const STRANGERS_KEPT: usize = 1024;
+/// Phones taken under one hold of the lock: nobody who answers phones waits for a look at all of them.
+const AT_ONCE: usize = 32;
 
 /// The parts of the configuration that the bench acts by.
 #[derive(Debug, Clone)]

@@ -8,13 +8,10 @@ use transload_provision::mac::Mac;
 use utoipa::ToSchema;
 
 use super::registrar::Errand;
-use super::{Bench, State};
+use super::{AT_ONCE, Bench, State};
 use crate::ledger::Ticket;
 use crate::selection::{Selected, Selection};
 use crate::view::Stage;
-
-/// Phones worked on under one hold of the lock.
-const AT_ONCE: usize = 32;
 
 /// Why an operator's order is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

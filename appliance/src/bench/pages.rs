@@ -10,10 +10,8 @@ use transload_provision::mac::Mac;
 use transload_provision::page::Page;
 use transload_provision::time::Time;
 
-use super::{Bench, State, verdict};
+use super::{AT_ONCE, Bench, State, verdict};
 
-/// Phones looked at under one hold of the lock.
-const AT_ONCE: usize = 32;
 /// How often a page is asked for between two starts of its phone; each time after twice the wait.
 const TRIES: u32 = 6;
 /// A phone whose page is not wanted is looked at again after so many times the quiet that is waited for.

@@ -7,7 +7,7 @@ use transload_provision::journey::{Fact, Journey, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::{Bench, Phone, State};
+use super::{AT_ONCE, Bench, Phone, State};
 use crate::ledger::{CommitFailed, Record, Restored, Ticket};
 
 /// Phones written down beyond the roster's; a flood of made-up addresses ends here.
@@ -16,8 +16,6 @@ pub(super) const PHONES_KEPT: usize = 6144;
 pub(super) const NEWCOMERS_KEPT: usize = 2048;
 /// Observations of one phone in the ledger before they are folded into a snapshot.
 const FOLD_AFTER: u32 = 256;
-/// Phones folded under one hold of the lock, and in one commit.
-const AT_ONCE: usize = 32;
 
 impl Bench {
     /// Folds all facts and closes the ledger.

@@ -8,7 +8,7 @@ use transload_provision::mac::Mac;
 use transload_provision::sip::{Event, Said};
 
 use super::identity::holder;
-use super::{Bench, State};
+use super::{AT_ONCE, Bench, State};
 use crate::doors::sip::Exchange;
 
 impl Exchange for Bench {
@@ -42,9 +42,6 @@ impl Exchange for Bench {
         }
     }
 }
-
-/// Phones looked at under one hold of the lock.
-const AT_ONCE: usize = 32;
 
 /// A restart that is to be carried out now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

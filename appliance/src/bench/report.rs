@@ -8,12 +8,9 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::{Bench, State, belief, home, show};
+use super::{AT_ONCE, Bench, State, belief, home, show};
 use crate::report::{ActReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report};
 use crate::view::{License, Stage};
-
-/// Phones looked at under one hold of the lock.
-const AT_ONCE: usize = 32;
 
 impl Bench {
     /// The report on all phones that were seen or are listed.

@@ -8,12 +8,10 @@ use transload_provision::estimate::{self, Standing};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::{Bench, State, show, verdict};
+use super::{AT_ONCE, Bench, State, show, verdict};
 use crate::library::Shelf;
 use crate::view::PhoneView;
 
-/// Phones looked at under one hold of the lock: nobody who answers phones waits for the whole look.
-const AT_ONCE: usize = 32;
 /// Every so many looks a phone is judged again, whatever is known of it.
 const AGAIN: u64 = 16;
 

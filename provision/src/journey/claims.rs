@@ -62,11 +62,13 @@ pub(super) fn claims<'a>(
             let why = format!("its upgrade rule chose {}, which only this load does", round.load);
             claims.push((round.began, Claim::Runs(running, Strength::Behavior, why.into())));
         }
-        let unseen = round.end_unseen && fetched(round, library) != Fetch::Whole;
-        claims.extend(round.booted.filter(|_| unseen).map(|at| (at, Claim::MayRun(&round.load))));
-        if let Some(booted) = round.booted.filter(|_| fetched(round, library) == Fetch::Whole) {
-            let why = "it fetched the load and its components whole and started again".into();
-            claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
+        match round.booted.map(|booted| (booted, fetched(round, library))) {
+            Some((booted, Fetch::Whole)) => {
+                let why = "it fetched the load and its components whole and started again".into();
+                claims.push((booted, Claim::Runs(&round.load, Strength::Fetched, why)));
+            }
+            Some((booted, _)) if round.end_unseen => claims.push((booted, Claim::MayRun(&round.load))),
+            _ => {}
         }
     }
     claims.extend(settled_elsewhere(journey, library, timing, class, now));

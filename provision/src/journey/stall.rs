@@ -221,7 +221,7 @@ fn waits_for_configuration(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let until = asks_until(journey, journey.asked, context);
+    let until = asks_again_by(journey, journey.asked, context);
     // A phone that was told to load what it runs already is settled and will not ask again.
     let settled = belief.side == Some(Side::Enterprise)
         && (journey.asked.is_some_and(|asked| belief.since > asked) || journey.rests_registered());
@@ -240,7 +240,7 @@ fn waits_for_configuration(
 
 /// When one that last asked at that moment should have done so again. One that never asked this bench for anything may write
 /// what another one gave it.
-fn asks_until(journey: &Journey, asked: Option<Time>, context: &Context<'_>) -> Time {
+fn asks_again_by(journey: &Journey, asked: Option<Time>, context: &Context<'_>) -> Time {
     let timing = &context.settings.timing;
     let never = || journey.heard.unwrap_or(journey.first_seen) + timing.flash;
     asked.map_or_else(never, |asked| asked + timing.not_asking)
@@ -252,7 +252,7 @@ pub(super) fn no_profile_asked(
     context: &Context<'_>,
     deadlines: &mut Vec<Time>,
 ) -> Option<(Stage, Hold)> {
-    let until = asks_until(journey, journey.asked.max(journey.booted), context);
+    let until = asks_again_by(journey, journey.asked.max(journey.booted), context);
     deadlines.push(until);
     (context.now >= until).then(|| {
         let cause = match journey.asked {

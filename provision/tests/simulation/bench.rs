@@ -174,7 +174,6 @@ impl Run {
     pub fn kill(&mut self) {
         let known = self.ledger.len();
         self.up = false;
-        self.killed = self.now;
         self.marked = self.full_since.unwrap_or(self.now);
         self.starts += 1;
         if self.chance(50.0) {
@@ -201,7 +200,7 @@ impl Run {
 
     /// It starts from its ledger, and notes what it cannot know.
     pub fn start_bench(&mut self) {
-        let (killed, marked) = (self.killed, self.marked);
+        let marked = self.marked;
         self.up = true;
         let mac = self.phone.mac;
         let mut journey = self.folded.clone();
@@ -218,7 +217,7 @@ impl Run {
         if waits {
             let marked = Time(marked.0.saturating_sub(self.rng.u64(0..60_000)));
             let last = self.ledger.last().map_or(marked, |(observation, _)| observation.at);
-            self.see(Fact::Unwatched { since: marked.max(last).min(killed) });
+            self.see(Fact::Unwatched { since: marked.max(last) });
         }
         if registered {
             self.see(Fact::Unregistered);

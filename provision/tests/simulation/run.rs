@@ -78,7 +78,6 @@ pub struct Run {
     pub ledger: Vec<(Observation, bool)>,
     pub verdict: Assessment,
     pub up: bool,
-    pub killed: Time,
     /// Since when the ledger cannot be written.
     pub full_since: Option<Time>,
     /// What the phone said last was lost with the bench: it says it again before it is given anything.
@@ -123,7 +122,6 @@ impl Run {
             ledger: Vec::new(),
             verdict,
             up: true,
-            killed: now,
             full_since: None,
             unheard: false,
             marked: now,

@@ -256,6 +256,10 @@ fn one_that_started_unseen_with_what_it_fetched_is_not_said_to_be_writing_it() {
     };
     told.entry = crate::roster::parse(format!("mac,model,load\n{MAC},8851,{MPP}\n").as_bytes()).entries.pop();
     assert!(told.verdict().writing, "the roster may be ahead of it");
+    told.see(Fact::Operator { act: Act::Retry });
+    let name = "rootfs88xx.11-2-3MPP-398.sbn".to_owned();
+    told.see(Fact::Fetched { name, from: 0, to: 1000, size: 1000, asked: None });
+    assert!(told.verdict().writing, "and so may who says once more that the roster is right");
     bench.pass(60);
     // Its start was lost with a bench that was killed.
     bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
