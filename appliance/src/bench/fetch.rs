@@ -40,6 +40,10 @@ impl Answer {
 impl Plane for Bench {
     type Tracker = Tracker;
 
+    fn is_leased(&self, address: Ipv4Addr) -> bool {
+        self.state().addresses.leaseholder(address, self.now()).is_some()
+    }
+
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
         let asked = names::parse(&fetch.path);
         // A slow disk must not hold up what others decide, so files that are for everybody are opened first.

@@ -113,6 +113,10 @@ pub struct Fake {
 }
 
 impl Plane for Fake {
+    fn is_leased(&self, _address: std::net::Ipv4Addr) -> bool {
+        true
+    }
+
     type Tracker = FakeTracker;
 
     fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, FakeTracker)> + Send {

@@ -79,6 +79,9 @@ pub enum Served {
 pub trait Track: Send + Sync + 'static {
     /// These bytes of the file, from `from` to one before `to`, have gone out.
     fn advance(&self, from: u64, to: u64);
+    /// The client has answered from the address that it asked from: the request was not forged. HTTP needs no such
+    /// word, because TCP's handshake comes first; over TFTP it is the first acknowledgment.
+    fn answered(&self) {}
     /// The client has all that it asked for.
     fn finish(self);
     /// The transfer ended early.
@@ -91,6 +94,8 @@ pub trait Plane: Send + Sync + 'static {
     type Tracker: Track;
     /// Answers a request.
     fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, Self::Tracker)> + Send;
+    /// Whether a client is known to hold this address: such clients go first where there is not room for everybody.
+    fn is_leased(&self, address: Ipv4Addr) -> bool;
 }
 
 /// A TCP listener on one address, and with an interface's name only for what comes in through it.

@@ -22,6 +22,10 @@ struct OnShelf {
 }
 
 impl Plane for OnShelf {
+    fn is_leased(&self, _address: std::net::Ipv4Addr) -> bool {
+        true
+    }
+
     type Tracker = FakeTracker;
 
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, FakeTracker) {
