@@ -18,6 +18,8 @@ pub struct Event {
     pub outcome: Outcome,
     /// The address it is about, where it is about one.
     pub address: Option<Ipv4Addr>,
+    /// Until when the client holds the address; milliseconds since the epoch. Set where a lease was acknowledged.
+    pub lease_ends: Option<u64>,
     /// The name of the client's network, where one was found.
     pub network: Option<String>,
     /// The class the policy put it in.

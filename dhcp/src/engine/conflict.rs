@@ -34,6 +34,7 @@ impl Engine {
             kind: MessageType::Discover,
             outcome: Outcome::Conflict(user),
             address: Some(address),
+            lease_ends: None,
             network: Some(table.network.name.clone()),
             class: None,
             vendor_class: None,

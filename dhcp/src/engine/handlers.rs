@@ -97,6 +97,7 @@ impl Engine {
         let repeated_within = REPEATED_WITHIN.min(u64::from(lease) * 1000 / 8);
         let mut write = None;
         let mut after = 0;
+        let mut lease_ends = asked.now.saturating_add(u64::from(lease) * 1000);
         match table.record(address) {
             // §3.1(4): nothing is promised before it is saved, and what is being saved is waited for.
             Some((record, state @ (Write::Saved | Write::UnderWay(_))))
@@ -109,6 +110,7 @@ impl Engine {
                     && (record.since..record.since.saturating_add(repeated_within)).contains(&asked.now) =>
             {
                 lease = ((record.expires - asked.now) / 1000) as u32;
+                lease_ends = record.expires;
                 if let Write::UnderWay(sequence) = state {
                     after = sequence;
                 }
@@ -120,7 +122,7 @@ impl Engine {
                     client_id: asked.packet.option(code::CLIENT_ID).map(<[u8]>::to_vec),
                     state: LeaseState::Bound,
                     since: asked.now,
-                    expires: asked.now.saturating_add(u64::from(lease) * 1000),
+                    expires: lease_ends,
                 });
             }
         }
@@ -128,6 +130,7 @@ impl Engine {
         let outcome = Outcome::Acknowledged;
         Finding {
             address: Some(address),
+            lease_ends: Some(lease_ends),
             reply: Some(reply),
             write,
             after,

@@ -68,6 +68,7 @@ pub struct Engine {
 struct Finding {
     outcome: Outcome,
     address: Option<Ipv4Addr>,
+    lease_ends: Option<u64>,
     network: Option<usize>,
     class: Option<String>,
     reply: Option<Reply>,
@@ -82,6 +83,7 @@ impl Finding {
         Self {
             outcome,
             address: None,
+            lease_ends: None,
             network: None,
             class: None,
             reply: None,
@@ -226,6 +228,7 @@ impl Engine {
                 kind: packet.kind,
                 outcome: finding.outcome,
                 address: finding.address,
+                lease_ends: finding.lease_ends,
                 network: finding
                     .network
                     .and_then(|at| self.tables.get(at))

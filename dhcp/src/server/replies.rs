@@ -88,6 +88,7 @@ impl Inner {
         if let Err(CommitFailed(cause)) = outcome {
             for waiting in &mut done {
                 waiting.reply = None;
+                waiting.event.lease_ends = None;
                 waiting.event.outcome = Outcome::NotSaved(cause.clone());
             }
         }

@@ -51,6 +51,25 @@ fn d6_the_ack_says_what_the_offer_said() {
 }
 
 #[test]
+fn an_acknowledged_lease_tells_when_it_ends() {
+    let mut lab = Lab::new(config());
+    assert_eq!(lab.handle(&discover(PHONE), BROADCAST).event.lease_ends, None);
+    let ends = lab.now + 3_600_000;
+    assert_eq!(lab.handle(&select(PHONE, host(10)), BROADCAST).event.lease_ends, Some(ends));
+    assert_eq!(lab.disk[&host(10)].expires, ends);
+    lab.now += 1_000;
+    assert_eq!(lab.handle(&select(PHONE, host(10)), BROADCAST).event.lease_ends, Some(ends), "repeated");
+    assert_eq!(
+        lab.handle(&renew(PHONE, host(10)), UNICAST).event.lease_ends,
+        Some(lab.now + 3_600_000),
+        "renewed"
+    );
+    for packet in [inform(PHONE, host(10)), renew(OTHER, host(10)), release(PHONE, host(10))] {
+        assert_eq!(lab.handle(&packet, UNICAST).event.lease_ends, None, "{:?}", packet.kind);
+    }
+}
+
+#[test]
 fn a_renewal_is_saved_again() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
