@@ -160,7 +160,7 @@ fn write_down(config: &Config, macs: impl Iterator<Item = Mac>, act: Act) -> Res
     let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let at = Time(system.as_millis() as u64).max(restored.high_water);
     let record = |mac: Mac| {
-        let json = serde_json::to_string(&Observation { at, fact: Fact::Operator { act } }).ok()?;
+        let json = serde_json::to_string(&Observation::new(at, Fact::Operator { act })).ok()?;
         Some(Record::Observation { mac, at, json })
     };
     let ticket = ledger.append(macs.filter_map(record).collect());

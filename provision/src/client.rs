@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::load::Side;
 use crate::mac::Mac;
 
 /// What a phone is behaving as.
@@ -20,6 +21,17 @@ pub enum Persona {
     Multiplatform,
     /// A Cisco device that does not tell.
     Unknown,
+}
+
+impl Persona {
+    /// The side that it is of.
+    pub fn side(self) -> Option<Side> {
+        match self {
+            Self::Enterprise => Some(Side::Enterprise),
+            Self::Transition | Self::Multiplatform => Some(Side::Multiplatform),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// What a client says about itself. None of it is proof: all of it can be configured or made up.

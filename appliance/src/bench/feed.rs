@@ -193,7 +193,7 @@ fn judge(state: &State, now: Time, mac: Mac) -> Verdict {
             Some(phone) => (*phone.journey).clone(),
             None => transload_provision::journey::Journey::new(mac, now),
         };
-        journey.observe(&Observation { at: now, fact });
+        journey.observe(&Observation::new(now, fact));
         steer(state, mac, &assess_as(state, now, mac, &journey))
     })
 }

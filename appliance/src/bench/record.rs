@@ -62,7 +62,7 @@ impl Bench {
     }
 
     pub(super) fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
-        let record = take_in(state, mac, &Observation { at, fact })?;
+        let record = take_in(state, mac, &Observation::new(at, fact))?;
         Some(self.ledger.append(vec![record]))
     }
 
@@ -73,7 +73,7 @@ impl Bench {
     }
 
     pub(super) fn note_down_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) {
-        if let Some(record) = take_in(state, mac, &Observation { at, fact }) {
+        if let Some(record) = take_in(state, mac, &Observation::new(at, fact)) {
             self.ledger.note(record);
         }
     }

@@ -316,7 +316,7 @@ async fn however_many_unlisted_phones_take_an_address_only_so_many_are_kept() {
     let mut state = lab.bench.state();
     let told = |state: &mut State, number: usize, fact| {
         let mac = Mac([2, 0, 0, (number >> 16) as u8, (number >> 8) as u8, number as u8]);
-        take_in(state, mac, &Observation { at: Time(number as u64), fact }).is_some()
+        take_in(state, mac, &Observation::new(Time(number as u64), fact)).is_some()
     };
     let dhcp = || Fact::Dhcp { boot: true, vendor_class: None, request_list: Vec::new() };
     let mut written = 0;

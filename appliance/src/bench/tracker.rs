@@ -127,7 +127,7 @@ impl Transfer {
 impl Bench {
     /// Progress is shown at once and written down only with the transfer's end.
     fn show_progress(&self, mac: Mac, fact: Fact) {
-        let observation = Observation { at: self.now(), fact };
+        let observation = Observation::new(self.now(), fact);
         if let Some(phone) = self.state().phones.get_mut(&mac) {
             phone.journey.observe(&observation);
             phone.facts = phone.facts.wrapping_add(1);

@@ -40,7 +40,7 @@ fn a_verdict_in_advance_is_the_one_on_the_message_itself() {
     let judged = |said: &[Fact]| {
         let mut journey = Journey::new(MAC, Time(0));
         for (at, fact) in said.iter().enumerate() {
-            journey.observe(&Observation { at: Time(at as u64), fact: fact.clone() });
+            journey.observe(&Observation::new(Time(at as u64), fact.clone()));
         }
         let library = crate::library::Library::default();
         let timing = crate::settings::Timing::default();

@@ -2,7 +2,9 @@
 
 use super::belief::{Belief, believe};
 use super::fetched::silence_allowed;
+use super::finish::done;
 use super::outside::{self, is_steered_outside};
+use super::proof::{Request, decide};
 use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};
@@ -18,35 +20,50 @@ use crate::time::Time;
 
 /// Derives everything about one phone; `None` stands for a roster phone that was never seen.
 pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Assessment {
-    let blank = Journey::new(mac, context.now);
-    let seen = journey.is_some();
-    let journey = journey.unwrap_or(&blank);
+    assess_for(journey, None, mac, context)
+}
+
+/// The same for the answer to a request.
+pub fn assess_request(
+    journey: Option<&Journey>,
+    request: Request,
+    mac: Mac,
+    context: &Context<'_>,
+) -> Assessment {
+    assess_for(journey, Some(request), mac, context)
+}
+
+fn assess_for(
+    journey: Option<&Journey>,
+    request: Option<Request>,
+    mac: Mac,
+    context: &Context<'_>,
+) -> Assessment {
+    match journey {
+        None => conclude(&Journey::new(mac, context.now), false, context),
+        Some(journey) => {
+            decide(journey, request, context.settings, context.now, |known| conclude(known, true, context))
+        }
+    }
+}
+
+/// What follows from a record.
+fn conclude(journey: &Journey, seen: bool, context: &Context<'_>) -> Assessment {
     let told = context.entry.and_then(|entry| entry.load.as_ref());
+    if let Some(finish) = journey.finished(context) {
+        return done(finish, model(journey, context), journey.vid(context.entry), context);
+    }
     let mut belief = believe(journey, context.library, &context.settings.timing, told, context.now);
-    let direction = context.settings.direction;
     let led_here = is_led_here(journey, &belief, context);
-    let listed = context.entry.and_then(|entry| entry.model.as_ref());
-    // Multiplatform firmware is not known to tell an 8851NR from an 8851.
-    let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
-    let name = match journey.model() {
-        Some(said) => finer(&said).or(Some(said)),
-        None => listed.cloned(),
-    };
-    // Who tells it what to load does not wait until it has asked here. One that was done before stays done.
+    let name = model(journey, context);
+    // A call manager or CDA may act before the phone contacts this bench.
     let side = belief.class;
     let mut sides = [belief.side, side].into_iter().flatten();
     let elsewhere = sides.any(|side| is_steered_outside(journey, side, context.settings));
-    let done = belief.load.as_ref().is_some_and(|load| is_far(load, direction))
-        && Some(belief.since) <= journey.left
-        && side.is_none_or(|side| Some(side) == belief.side)
-        && (!journey.away || way(journey, &belief, name.as_deref(), context).hops.is_empty());
-    if journey.away && elsewhere && !done {
-        belief.forget(side, "it was away for long, and may have been loaded elsewhere".into());
-    } else if elsewhere
-        && belief.side == Some(Side::Enterprise)
-        && !done
-        && belief.is_doubtful(journey, context)
-    {
+    if journey.away && elsewhere {
+        belief
+            .forget(side.or(belief.side), "it was away for long, and may have been loaded elsewhere".into());
+    } else if elsewhere && belief.side == Some(Side::Enterprise) && belief.is_doubtful(journey, context) {
         let why = format!("whether it runs what it fetched is not certain yet: {}", belief.evidence);
         belief.forget(belief.side, why);
     }
@@ -83,6 +100,17 @@ pub fn assess(journey: Option<&Journey>, mac: Mac, context: &Context<'_>) -> Ass
     }
     settle_stage(&mut verdict, journey, &belief, &way, tries, context);
     verdict
+}
+
+/// The model's name, by the phone's own word and the roster.
+fn model(journey: &Journey, context: &Context<'_>) -> Option<String> {
+    let listed = context.entry.and_then(|entry| entry.model.as_ref());
+    // Multiplatform firmware is not known to tell an 8851NR from an 8851.
+    let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
+    match journey.model() {
+        Some(said) => finer(&said).or(Some(said)),
+        None => listed.cloned(),
+    }
 }
 
 /// It has shown since it fetched the load that it runs it: its start was not seen.
@@ -155,7 +183,7 @@ fn progress(round: Option<&Round>, hop: Option<&Hop>, library: &Library) -> Rati
 fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Context<'_>) -> LicenseState {
     let direction = context.settings.direction;
     let on_target = way.refusal.is_none() && way.hops.is_empty();
-    let Some((first, _)) = journey.license_known() else {
+    let Some((first, latest)) = journey.license_known() else {
         return match (on_target, context.library.licensed(direction, journey.mac)) {
             (true, _) if !crossed_here(journey, belief, direction) || direction == Direction::M2e => {
                 LicenseState::Unwitnessed
@@ -177,7 +205,13 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
         first <= journey.rounds[last].began && (direction == Direction::M2e || transition)
     });
     let quiet = journey.rests_licensed(context.settings.timing.license, context.now);
-    if on_target && (before_last_load || quiet) { LicenseState::Accepted } else { LicenseState::Fetched }
+    let listed = context.entry.and_then(|entry| entry.load.as_ref());
+    let vouched = listed.is_some() && listed == belief.load.as_ref() && journey.retried > Some(latest);
+    if on_target && (before_last_load || quiet || vouched) {
+        LicenseState::Accepted
+    } else {
+        LicenseState::Fetched
+    }
 }
 
 /// Whether the phone changed sides on this bench: a near-side or transition load came before the present one.
@@ -308,6 +342,9 @@ fn settle_target(
             verdict.stage = Stage::Held;
             verdict.hold = Some(outside::unlicensed(belief.load.as_ref()));
         }
+    } else if alone && context.now >= from + context.settings.timing.license {
+        verdict.stage = Stage::Held;
+        verdict.hold = belief.load.as_ref().map(outside::not_confirmed);
     } else if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
         verdict.stage = stage;
         verdict.hold = Some(hold);

@@ -295,9 +295,5 @@ pub(super) fn hinted_side(journey: &Journey) -> Option<Side> {
 /// The side that DHCP names by option 60; a request list alone is too weak to overrule anything.
 pub(super) fn dhcp_side(journey: &Journey) -> Option<Side> {
     let class = journey.vendor_class.as_deref()?;
-    match client::dhcp(Some(class.as_bytes()), &journey.request_list, journey.mac)?.persona {
-        Persona::Enterprise => Some(Side::Enterprise),
-        Persona::Multiplatform | Persona::Transition => Some(Side::Multiplatform),
-        Persona::Unknown => None,
-    }
+    client::dhcp(Some(class.as_bytes()), &journey.request_list, journey.mac)?.persona.side()
 }

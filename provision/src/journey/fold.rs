@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::claims::said_by_dhcp;
+use super::proof::Heard;
 use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Stay, Told};
 use crate::client;
 use crate::load::Side;
@@ -33,6 +34,31 @@ impl Journey {
     /// Takes in one fact.
     pub fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
+        if observation.heard == Heard::Unrecorded {
+            return self.take(observation);
+        }
+        if self.is_unproven_record() {
+            let mut proof = std::mem::take(&mut self.proof);
+            proof.take_over(self, at);
+            self.proof = proof;
+        }
+        if observation.heard == Heard::OneWay {
+            self.last_seen = self.last_seen.max(at);
+            self.proof.wait(observation);
+        } else if let Fact::Acknowledged { asked } = observation.fact {
+            for said in self.proof.acknowledged(asked) {
+                self.observe(&said);
+            }
+        } else {
+            self.take(observation);
+            self.proof.observe(self.mac, observation);
+        }
+    }
+
+    /// Takes in one fact, whoever may have said it.
+    pub(super) fn take(&mut self, observation: &Observation) {
+        let at = observation.at;
+        self.unfinish(&observation.fact);
         if !observation.fact.is_ours() {
             self.last_seen = self.last_seen.max(at);
         }
@@ -110,6 +136,8 @@ impl Journey {
                     closed: None,
                 });
             }
+            Fact::Finished { .. } => self.finish(at, &observation.fact),
+            Fact::Acknowledged { .. } => {}
             Fact::LicenseUnsaid => match self.unheard.last_mut().filter(|(_, to)| at - *to < UNHEARD) {
                 Some((_, to)) => *to = at,
                 None => self.unheard(at, at),
@@ -225,10 +253,9 @@ impl Journey {
         self.sightings.last().is_some_and(|(_, side)| *side == Side::Multiplatform)
     }
 
-    /// Until when its silence up to `now` tells anything: one that does not come back for its profile is not there.
+    /// Until when its silence up to `now` tells anything: one that was not met since may have no power.
     pub(super) fn audible_until(&self, now: Time) -> Time {
-        let heard = self.heard.filter(|_| self.comes_for_its_profile());
-        heard.map_or(now, |heard| heard.min(now))
+        self.heard.map_or(now, |heard| heard.min(now))
     }
 
     /// Whether it asked for its license once more meanwhile, nobody knows.
@@ -366,6 +393,9 @@ impl Journey {
     pub fn withdraw_offers(&mut self, at: Time) {
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none()) {
             offer.closed = Some(at);
+        }
+        if let Some(proven) = self.proven_mut() {
+            proven.withdraw_offers(at);
         }
     }
 }

@@ -17,12 +17,14 @@ mod belief;
 mod claims;
 mod facts;
 mod fetched;
+mod finish;
 mod fold;
 mod history;
 mod loops;
 mod observation;
 mod outside;
 mod own_page;
+mod proof;
 mod registration;
 mod restart;
 mod stall;
@@ -33,14 +35,16 @@ mod tries;
 mod verdict;
 mod way;
 
-pub use assess::assess;
+pub use assess::{assess, assess_request};
 pub use belief::{Belief, believe};
 pub use facts::{Offer, OwnPage, Progress, Round, Stay};
 pub use fetched::under_way;
+pub use finish::Finish;
 pub use history::{Deed, History, HookRun, Met, Passage, Stand, Sum, origin, passages};
 pub use observation::{Act, Fact, Observation};
 pub use outside::not_attested;
 pub use own_page::{disagreements, is_of_another, page_due};
+pub use proof::{Heard, Proof, Request};
 pub use registration::{Means, Report, Restart, Told};
 pub use restart::{Order, by_operator};
 pub use stall::ERASE_TRUST_LIST;
@@ -142,6 +146,12 @@ pub struct Journey {
     pub held_by_operator: Option<Time>,
     /// Failures before this moment are forgiven.
     pub retried: Option<Time>,
+    /// It was done, and nothing has denied that since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish: Option<Finish>,
+    /// The same record of what was heard two-way alone.
+    #[serde(default, skip_serializing_if = "Proof::is_empty")]
+    pub proof: Proof,
     /// For people; nothing is decided by it.
     #[serde(default)]
     pub history: History,
@@ -188,13 +198,19 @@ impl Journey {
             restarts_from: None,
             held_by_operator: None,
             retried: None,
+            finish: None,
+            proof: Proof::default(),
             history: History::default(),
         }
     }
 
     /// The phone itself was heard of, by whatever it sends.
     fn was_heard(&self) -> bool {
-        self.dhcp_at.is_some() || self.asked.is_some() || self.address.is_some() || !self.reports.is_empty()
+        self.dhcp_at.is_some()
+            || self.asked.is_some()
+            || self.address.is_some()
+            || self.page.read.is_some()
+            || !self.reports.is_empty()
     }
 
     /// There is something to say of it. Whom only the operator's hand has touched is not seen, but may be held.
@@ -259,6 +275,10 @@ impl Journey {
     /// Whether the phone's silence may tell something: a document is in its hands, it fetches, it has started again after a
     /// fetch that somebody else told it of, or it has its license.
     pub fn awaits_answer(&self) -> bool {
+        self.is_waited_for() || self.proven().is_waited_for()
+    }
+
+    fn is_waited_for(&self) -> bool {
         let tells = |round: &Round| match round.booted {
             None => true,
             Some(_) => round.unwatched.is_none() && !self.was_told(round),
@@ -292,6 +312,11 @@ impl Journey {
             .iter()
             .filter(|offer| offer.closed.is_none() && offer.unwatched.is_none())
             .any(|offer| offer.load == *load && offer.attempt == attempt)
+    }
+
+    /// Its registration stands, as far as is known.
+    pub fn is_registered(&self) -> bool {
+        self.registered.is_some() || self.proven().registered.is_some()
     }
 
     /// Whether this disagreement is on record.

@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::proof::Heard;
 use super::registration::{Means, Report, Restart};
-use super::verdict::{HoldCode, Stage};
+use super::verdict::{HoldCode, LicenseState, Stage};
 use crate::load::{Direction, LoadName, Side};
 use crate::page::Page;
 use crate::time::Time;
@@ -15,9 +16,23 @@ use crate::time::Time;
 pub struct Observation {
     /// When.
     pub at: Time,
+    /// How.
+    #[serde(default)]
+    pub heard: Heard,
     /// What.
     #[serde(flatten)]
     pub fact: Fact,
+}
+
+impl Observation {
+    /// A fact, heard as most of its kind are: DHCP by broadcast, everything else two-way.
+    pub fn new(at: Time, fact: Fact) -> Self {
+        let heard = match fact {
+            Fact::Dhcp { .. } | Fact::Leased { .. } => Heard::Broadcast,
+            _ => Heard::TwoWay,
+        };
+        Self { at, heard, fact }
+    }
 }
 
 /// What can be seen of a phone.
@@ -119,6 +134,26 @@ pub enum Fact {
         /// What disagrees, for the technician.
         what: String,
     },
+    /// The phone acknowledged what it was sent for its request by datagram: it was its own.
+    Acknowledged {
+        /// When it asked.
+        asked: Time,
+    },
+    /// The bench found it done. That ends by contrary evidence alone.
+    Finished {
+        /// What it runs.
+        load: LoadName,
+        /// The loads that it came by.
+        route: Vec<LoadName>,
+        /// Which way it went.
+        direction: Direction,
+        /// The route that the configuration pins.
+        pin: Vec<LoadName>,
+        /// What is known of its license.
+        license: LicenseState,
+        /// Why it is taken to run the load.
+        evidence: String,
+    },
     /// The bench was not there: whatever the phone asked for meanwhile, nobody saw it.
     Unwatched {
         /// The last moment at which the bench is known to have been there.
@@ -193,6 +228,7 @@ impl Fact {
                 | Self::RestartAnswered { .. }
                 | Self::Operator { .. }
                 | Self::Contradiction { .. }
+                | Self::Finished { .. }
         ) && !self.is_ours()
     }
 }

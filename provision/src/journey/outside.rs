@@ -146,7 +146,16 @@ pub(super) fn unconfirmed(
     let until = asks_by(journey, context);
     deadlines.push(until);
     let load = belief.load.as_ref().filter(|_| context.now >= until)?;
-    Some((Stage::Held, cda(None, None, load)))
+    Some((Stage::Held, not_confirmed(load)))
+}
+
+/// A phone that may be at its target: it fetched the load, or the roster says so, and nothing two-way shows it.
+pub(super) fn not_confirmed(load: &LoadName) -> Hold {
+    let cause = format!(
+        "not confirmed: nothing but broadcasts was heard of it since it could run {load}, and its page does not tell"
+    );
+    let cure = format!("see on its screen which load it runs{RUNS_ALREADY}");
+    Hold::new(HoldCode::WaitingOutside, cause, cure)
 }
 
 /// A phone on its target whose license nobody has sent it for.

@@ -95,7 +95,7 @@ impl Bench {
     }
 
     fn see(&mut self, fact: Fact) {
-        let observation = Observation { at: self.now, fact };
+        let observation = Observation::new(self.now, fact);
         self.journey.get_or_insert_with(|| Journey::new(MAC, observation.at)).observe(&observation);
         self.pass(1);
     }
@@ -138,6 +138,28 @@ impl Bench {
         assess(self.journey.as_ref(), MAC, &context)
     }
 
+    /// As a bench does when it finds the phone done.
+    fn records_done(&mut self) {
+        let verdict = self.verdict();
+        let context = Context {
+            catalog: &self.catalog,
+            library: &self.library,
+            settings: &self.settings,
+            entry: self.entry.as_ref(),
+            now: self.now,
+        };
+        let fact = self.journey.as_ref().and_then(|journey| journey.finishes(&verdict, &context));
+        if let Some(fact) = fact {
+            self.see(fact);
+        }
+    }
+
+    /// So long a time that no phone writes flash any more.
+    fn flash_is_over(&mut self) {
+        let timing = &self.settings.timing;
+        self.pass((timing.flash + timing.not_asking).as_secs());
+    }
+
     /// The phone reads its boot file; what a bench would record with the answer is recorded.
     fn reads(&mut self, side: Side) -> Next {
         self.see(Fact::ConfigAsked { side, signed: false, model: None, user_agent: None });
@@ -156,7 +178,7 @@ impl Bench {
                     side,
                     catalog: String::new(),
                 };
-                self.journey.as_mut().unwrap().observe(&Observation { at, fact });
+                self.journey.as_mut().unwrap().observe(&Observation::new(at, fact));
             }
             self.pass(1);
         }
@@ -182,7 +204,16 @@ impl Bench {
     }
 
     fn permits(&self, name: &str) -> bool {
-        self.verdict().permits(&load(name), &self.library)
+        let context = Context {
+            catalog: &self.catalog,
+            library: &self.library,
+            settings: &self.settings,
+            entry: self.entry.as_ref(),
+            now: self.now,
+        };
+        let request = Request::Load { proven: true };
+        let verdict = assess_request(self.journey.as_ref(), request, MAC, &context);
+        verdict.permits(&load(name), &self.library)
     }
 
     fn hold(&self) -> (Stage, Option<HoldCode>) {

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use transload_provision::journey::{
-    Fact, Journey, Means, Next, Observation, Order, Report, Restart, page_due, under_way,
+    Fact, Journey, Means, Next, Observation, Order, Report, Request, Restart, assess_request, page_due,
+    under_way,
 };
 use transload_provision::load::{LoadName, Side};
 use transload_provision::page::Page as PageText;
@@ -44,7 +45,7 @@ impl Run {
 
     fn take(&mut self, fact: Fact, durable: bool) {
         if self.up {
-            self.take_in(Observation { at: self.now, fact }, durable);
+            self.take_in(Observation::new(self.now, fact), durable);
         }
     }
 
@@ -65,6 +66,11 @@ impl Run {
             return;
         }
         self.verdict = self.world.verdict(self.journey.as_ref(), self.phone.mac, self.now);
+        let context = self.world.context(self.now);
+        let finished = self.journey.as_ref().and_then(|journey| journey.finishes(&self.verdict, &context));
+        if let Some(finished) = finished {
+            return self.see_durably(finished);
+        }
         self.due = self.verdict.deadline;
         if self.verdict.restart.is_some() {
             self.due = Some(self.now + Duration::from_millis(100));
@@ -108,7 +114,7 @@ impl Run {
     }
 
     fn may_restart(&self) -> bool {
-        let registered = self.journey.as_ref().is_some_and(|journey| journey.registered.is_some());
+        let registered = self.journey.as_ref().is_some_and(Journey::is_registered);
         registered || self.world.settings.restart_hook
     }
 
@@ -210,7 +216,7 @@ impl Run {
         self.journey = journey;
         let Some(journey) = &self.journey else { return self.assess() };
         let cut = under_way(journey, &self.world.library).map(LoadName::loads_file);
-        let (registered, waits) = (journey.registered.is_some(), journey.awaits_answer());
+        let (registered, waits) = (journey.is_registered(), journey.awaits_answer());
         if let Some(name) = cut {
             self.see(Fact::Broken { name, cause: "transload was stopped while it was fetched".to_owned() });
         }
@@ -298,7 +304,9 @@ impl Run {
 
     /// A `.loads` file is asked for: the last gate.
     pub fn asked_for_load(&mut self, load: &LoadName) -> bool {
-        self.assess();
+        let request = Request::Load { proven: true };
+        let context = self.world.context(self.now);
+        self.verdict = assess_request(self.journey.as_ref(), request, self.phone.mac, &context);
         if self.verdict.permits(load, &self.world.library) {
             self.see_durably(Fact::LoadsGiven { load: load.clone() });
             if self.full_since.is_some() {

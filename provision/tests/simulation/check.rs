@@ -59,7 +59,7 @@ impl Run {
             self.phone.server == Server::Cda && self.phone.is_in_transition() && self.verdict.again.is_some();
         if self.verdict.next == Next::Final
             && !again
-            && !self.has_been_away()
+            && !self.was_carried_off()
             && (!self.is_far(&self.phone.load) || self.phone.license_due)
         {
             let (load, evidence) = (&self.phone.load, &self.verdict.evidence);
@@ -75,9 +75,10 @@ impl Run {
         }
     }
 
-    /// One that was done, was away, and asks others, stays done until it shows something else.
-    fn has_been_away(&self) -> bool {
-        self.phone.server != Server::Bench && self.journey.as_ref().is_some_and(|journey| journey.away)
+    /// It was done, somebody else loaded it since, and it has shown nothing of that yet.
+    fn was_carried_off(&self) -> bool {
+        let done = self.journey.as_ref().is_some_and(|journey| journey.proven().finish.is_some());
+        self.carried_off && done
     }
 
     /// The load that a document makes this phone ask for.
@@ -120,7 +121,7 @@ impl Run {
             && self.verdict.target.as_ref() == Some(load)
             && self.verdict.hold.is_none()
             && self.verdict.load.is_some()
-            && !self.has_been_away()
+            && !self.was_carried_off()
             && self.world.library.complete(load).is_some();
         if ready {
             let evidence = &self.verdict.evidence;
@@ -158,7 +159,7 @@ impl Run {
     /// How it ended.
     pub fn judge_end(&mut self) {
         if self.verdict.stage == Stage::Done {
-            if !self.has_been_away() && (!self.is_far(&self.phone.load) || self.phone.license_due) {
+            if !self.was_carried_off() && (!self.is_far(&self.phone.load) || self.phone.license_due) {
                 self.is_wrong(format!("ended as done on {}", self.phone.load));
             }
             return;

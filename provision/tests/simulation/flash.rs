@@ -101,7 +101,7 @@ impl Run {
             Fact::Fetched { name: name.to_owned(), from: 0, to: SIZE, size: SIZE, asked: Some(asked) };
         if self.rng.u32(0..40) == 0 {
             let late = self.seconds(0, 30);
-            let observation = Observation { at: self.now, fact: whole };
+            let observation = Observation::new(self.now, whole);
             self.at(late, Event::Late(Box::new(observation)));
         } else {
             self.see(whole);

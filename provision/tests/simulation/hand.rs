@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use transload_provision::catalog::Vid;
-use transload_provision::journey::{Act, Fact, Hold, HoldCode, Stage};
+use transload_provision::journey::{Act, Fact, Hold, HoldCode, Journey, Stage};
 
 use super::phone::Phone;
 use super::run::{Event, Run, Stop};
@@ -36,7 +36,7 @@ impl Run {
             }
             Event::Plug(_) | Event::Kill(_) | Event::FactoryReset => {}
             Event::Expires => {
-                let noted = self.journey.as_ref().is_some_and(|journey| journey.registered.is_some());
+                let noted = self.journey.as_ref().is_some_and(Journey::is_registered);
                 if self.up && noted && !self.phone.registered {
                     self.see(Fact::Unregistered);
                 }
@@ -78,6 +78,7 @@ impl Run {
         self.phone.powered = false;
         self.phone.factory_reset();
         self.phone.become_other(load);
+        self.carried_off = self.journey.as_ref().is_some_and(|journey| journey.proven().finish.is_some());
         // What the roster says is what was true when it was written.
         if let Some(entry) = self.world.entry.as_mut() {
             entry.load = None;

@@ -95,6 +95,8 @@ pub struct Run {
     /// How often a hand was needed, by the hold.
     pub hands: u32,
     pub hand_under_way: bool,
+    /// Somebody else has loaded it after it was done.
+    pub carried_off: bool,
     pub settled: u32,
     steps: u32,
     /// What should not have been.
@@ -132,6 +134,7 @@ impl Run {
             what: Vec::new(),
             hands: 0,
             hand_under_way: false,
+            carried_off: false,
             settled: 0,
             steps: 0,
             wrong: Vec::new(),

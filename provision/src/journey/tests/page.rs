@@ -148,7 +148,7 @@ fn hardware_is_remembered_and_the_finer_name_kept() {
     bench.boot(ENTERPRISE_CLASS);
     let told = |model: &str, load| Page { model: Some(model.into()), vid: None, serial: None, ..page(load) };
     let fact = Fact::Probed(Page { vid: Some(Vid(7)), serial: Some("FCH1".into()), ..told("8851NR", FLOOR) });
-    let recorded = serde_json::to_string(&Observation { at: bench.now, fact }).unwrap();
+    let recorded = serde_json::to_string(&Observation::new(bench.now, fact)).unwrap();
     bench.see(serde_json::from_str::<Observation>(&recorded).unwrap().fact);
     for load in [MPP, MPP, MPP, FLOOR] {
         bench.see(Fact::Probed(told("8851", load)));

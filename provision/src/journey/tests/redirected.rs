@@ -23,7 +23,8 @@ fn fetches_and_rests(bench: &mut Bench, name: &str) {
     bench.fetches(name);
     bench.pass(60);
     starts(bench);
-    bench.pass(bench.settings.timing.not_asking.as_secs());
+    bench.flash_is_over();
+    bench.see(Fact::Probed(Page::default()));
 }
 
 #[test]
@@ -96,8 +97,10 @@ fn one_that_was_not_done_before_it_was_away_may_run_anything_after_it() {
     let newer = "sip88xx.11-3-6MPP0001-273";
     for (loads, done) in [(vec![FLOOR, E2M, MPP], true), (vec![FLOOR, E2M, newer], false)] {
         let mut bench = in_transition(Direction::E2m, &loads, MPP);
+        bench.records_done();
         bench.pass(3 * 3600);
         starts(&mut bench);
+        bench.see(Fact::Probed(Page::default()));
         assert_eq!(bench.verdict().load.is_some(), done, "{:?}", bench.verdict());
     }
 }

@@ -31,6 +31,7 @@ fn one_already_on_the_first_load_is_known_at_once_and_told_to_restart() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     bench.fetches(E2M);
     bench.boot(MPP_CLASS);
+    bench.reads(Side::Multiplatform);
     assert_eq!(bench.verdict().persona, Persona::Transition);
 }
 

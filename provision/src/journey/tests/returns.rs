@@ -116,10 +116,10 @@ fn a_factory_reset_costs_no_phone_its_place() {
 fn another_address_and_vendor_class_behind_the_crossing_are_the_same_phone() {
     let mut bench = in_transition();
     bench.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 222) });
-    let verdict = bench.verdict();
-    assert_eq!((verdict.load, verdict.persona), (Some(load(E2M)), Persona::Transition));
     assert_eq!(bench.journey.as_ref().unwrap().address, Some(Ipv4Addr::new(10, 23, 45, 222)));
     assert!(matches!(bench.reads(Side::Multiplatform), Next::Load { license: true, .. }));
+    let verdict = bench.verdict();
+    assert_eq!((verdict.load, verdict.persona), (Some(load(E2M)), Persona::Transition));
 }
 
 #[test]
