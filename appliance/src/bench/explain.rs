@@ -211,6 +211,7 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
             .iter()
             .flat_map(|phone| &phone.journey.contradictions)
             .map(|(at, what)| Contradiction { at: Some(*at), what: what.clone() })
+            .chain(state.unleased.told_of(mac, now))
             .collect(),
         next: next(&verdict, hold.is_some(), known),
         hold: hold.filter(|_| known),

@@ -134,7 +134,7 @@ impl Bench {
                 let mac = client.mac;
                 let at = self.client(client);
                 let mut state = self.state();
-                state.addresses.lease_until(address, mac, at + Duration::from_secs(seconds.into()));
+                state.addresses.lease_elsewhere(address, mac, at + Duration::from_secs(seconds.into()));
                 self.note_lease(&mut state, mac, address);
             }
             Event::Free { mac, address } => {

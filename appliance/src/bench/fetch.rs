@@ -9,15 +9,17 @@ use transload_provision::catalog::Catalog;
 use transload_provision::documents::{
     self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, Registrar, Sep, XmlDefault,
 };
-use transload_provision::journey::{Assessment, Fact, Next};
+use transload_provision::journey::{Assessment, Fact, Heard, Next, Request};
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
 use transload_provision::settings::{Parameters, Settings};
 
-use super::identity::who;
+use super::identity::requester;
+use super::judge::answer;
+use super::record::Hearing;
 use super::{Bench, State, Tracker};
-use crate::doors::{Fetch, Plane, Served};
+use crate::doors::{Door, Fetch, Plane, Served};
 use crate::ledger::Ticket;
 use crate::library::OpenFile;
 
@@ -53,7 +55,8 @@ impl Plane for Bench {
             }
             _ => None,
         };
-        let Answer { mut served, before, phone } = self.decide(&fetch, asked, file);
+        let hearing = Hearing { at: self.now(), heard: heard(fetch.door) };
+        let Answer { mut served, before, phone } = self.decide(&fetch, asked, file, hearing);
         for ticket in before {
             if let Err(error) = ticket.await {
                 tracing::error!(path = %fetch.path, %error, "not answered: the ledger cannot be written");
@@ -66,8 +69,9 @@ impl Plane for Bench {
         self.metrics.request(fetch.door, &served);
         let tracker = match &served {
             Served::File(file) if !fetch.head_only => {
-                Tracker::new(self, phone, fetch.door, file.name.clone(), file.size)
+                Tracker::of_file(self, phone, fetch.door, file.name.clone(), file.size, hearing)
             }
+            Served::Document { .. } => Tracker::of_document(self, phone, hearing),
             _ => Tracker::idle(self),
         };
         (served, tracker)
@@ -75,89 +79,98 @@ impl Plane for Bench {
 }
 
 impl Bench {
-    fn decide(&self, fetch: &Fetch, asked: Asked, file: Option<OpenFile>) -> Answer {
+    fn decide(&self, fetch: &Fetch, asked: Asked, file: Option<OpenFile>, hearing: Hearing) -> Answer {
         let IpAddr::V4(address) = fetch.peer.ip() else {
             return Answer::now(Served::NotFound, None);
         };
         let neighbor = self.neighbor(address);
         let mut state = self.state();
         let state = &mut *state;
-        let who = who(state, address, &asked, &fetch.path, fetch.user_agent.as_deref(), neighbor, self.now());
-        if let Some(what) = who.doubt {
-            let known =
-                |mac| state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));
-            if let Some(mac) = who.concerns.filter(|mac| !known(*mac)) {
-                tracing::warn!(%what, path = %fetch.path, "signals disagree on who asks");
-                self.observe(state, mac, Fact::Contradiction { what });
+        let agent = fetch.user_agent.as_deref();
+        let requester = requester(state, address, &asked, &fetch.path, agent, neighbor, hearing.at);
+        if let Some((mac, what)) = requester.concerns.zip(requester.doubt) {
+            self.contradicts(state, mac, what);
+        }
+        let mac = requester.phone;
+        if mac.is_none() && requester.concerns.is_none() && is_for_a_phone(&asked) {
+            let name: String = fetch.path.chars().take(NAME_KEPT).collect();
+            if state.unleased.note(address, &name, requester.named, hearing.at) {
+                tracing::warn!(%address, name, "asked for a phone's file without a lease: not answered");
             }
         }
-        let mac = who.phone;
         if let Some(mac) = mac {
-            state.addresses.spoke(address, mac, self.now());
-            if let Some(phone) = state.phones.get_mut(&mac) {
-                phone.heard_at = Some(fetch.local);
-            }
             let known = state.phones.get(&mac).and_then(|phone| phone.journey.address);
             if known != Some(address) {
-                self.observe(state, mac, Fact::Leased { address });
+                self.observe_heard(state, mac, Fact::Leased { address }, hearing);
             }
+            let Some(phone) = state.phones.get_mut(&mac).filter(|phone| phone.written) else {
+                // What cannot be recorded is not given.
+                return Answer::now(Served::Busy, None);
+            };
+            phone.heard_at = Some(fetch.local);
         }
         match (asked, mac) {
             (Asked::PhoneConfig { signed, .. }, Some(mac)) => {
-                self.config(state, mac, &Config::Enterprise { default: false, signed }, fetch)
+                self.config(state, mac, &Config::Enterprise { default: false, signed }, fetch, hearing)
             }
             (Asked::DefaultConfig { signed }, Some(mac)) => {
-                self.config(state, mac, &Config::Enterprise { default: true, signed }, fetch)
+                self.config(state, mac, &Config::Enterprise { default: true, signed }, fetch, hearing)
             }
             (Asked::Profile { psn, .. }, Some(mac)) => {
-                self.config(state, mac, &Config::Profile { psn }, fetch)
+                self.config(state, mac, &Config::Profile { psn }, fetch, hearing)
             }
-            (Asked::Root, Some(mac)) => self.config(state, mac, &Config::Profile { psn: None }, fetch),
+            (Asked::Root, Some(mac)) => {
+                self.config(state, mac, &Config::Profile { psn: None }, fetch, hearing)
+            }
             (Asked::License { mac: Some(named), .. }, Some(mac)) if named == mac => {
-                self.license(state, mac, fetch)
+                self.license(state, mac, fetch, hearing)
             }
-            (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch),
+            (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch, hearing),
             (Asked::Component { .. } | Asked::Other { .. }, mac) => match file {
                 Some(file) => Answer::now(Served::File(file), mac),
-                None => self.missing(state, mac, &names::inner(&fetch.path).unwrap_or_default()),
+                None => self.missing(state, mac, &names::inner(&fetch.path).unwrap_or_default(), hearing),
             },
             (Asked::TrustList { .. } | Asked::Refused, _) => Answer::now(Served::NotFound, mac),
-            (_, mac) => self.missing(state, mac, &names::bare(&fetch.path).unwrap_or_default()),
+            (_, mac) => self.missing(state, mac, &names::bare(&fetch.path).unwrap_or_default(), hearing),
         }
     }
 
-    fn missing(&self, state: &mut State, mac: Option<Mac>, name: &str) -> Answer {
+    fn missing(&self, state: &mut State, mac: Option<Mac>, name: &str, hearing: Hearing) -> Answer {
         if let Some(mac) = mac {
-            self.note_missing(state, mac, name);
+            self.note_missing(state, mac, name, hearing);
         }
         Answer::now(Served::NotFound, mac)
     }
 
-    fn note_missing(&self, state: &mut State, mac: Mac, name: &str) {
+    fn note_missing(&self, state: &mut State, mac: Mac, name: &str, hearing: Hearing) {
         let name: String = name.chars().take(NAME_KEPT).collect();
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.missing.contains_key(&name));
         if !known {
             let nearest = state.shelf.nearest(&name);
             tracing::info!(%mac, name, nearest, "asked for a file that is not here");
         }
-        self.observe(state, mac, Fact::Missing { name });
+        self.observe_heard(state, mac, Fact::Missing { name }, hearing);
     }
 
-    fn license(&self, state: &mut State, mac: Mac, fetch: &Fetch) -> Answer {
+    /// Whom nothing two-way was heard of is not given its license: over TFTP the first request may be forged.
+    fn license(&self, state: &mut State, mac: Mac, fetch: &Fetch, hearing: Hearing) -> Answer {
         let direction = state.rules.settings.direction;
-        let Some(file) = state.shelf.open_license(direction, mac) else {
-            return self.missing(state, Some(mac), &format!("{mac}.lic"));
+        let met = state.phones.get(&mac).is_some_and(|phone| phone.journey.is_met());
+        let file = state.shelf.open_license(direction, mac).filter(|_| met || hearing.heard == Heard::TwoWay);
+        let Some(file) = file else {
+            return self.missing(state, Some(mac), &format!("{mac}.lic"), hearing);
         };
-        let before =
-            if fetch.head_only { None } else { self.observe(state, mac, Fact::LicenseGiven { direction }) };
+        let given = (!fetch.head_only).then_some(Fact::LicenseGiven { direction });
+        let before = given.and_then(|given| self.observe_heard(state, mac, given, hearing));
         Answer { served: Served::File(file), before: before.into_iter().collect(), phone: Some(mac) }
     }
 
     /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it. That it was given is on
     /// record before it leaves: a bench that forgot it could restart the phone while it writes.
-    fn loads(&self, state: &mut State, mac: Mac, name: &str, fetch: &Fetch) -> Answer {
+    fn loads(&self, state: &mut State, mac: Mac, name: &str, fetch: &Fetch, hearing: Hearing) -> Answer {
         let load = name.parse::<LoadName>().ok();
-        let verdict = self.assess(state, mac);
+        let proven = hearing.heard == Heard::TwoWay;
+        let verdict = answer(state, hearing.at, mac, Request::Load { proven });
         let permitted = load.filter(|load| verdict.permits(load, &state.shelf.index));
         let file = permitted.as_ref().and_then(|load| state.shelf.open(&load.loads_file()));
         let (Some(load), Some(file)) = (permitted, file) else {
@@ -165,18 +178,26 @@ impl Bench {
             if state.shelf.has(&loads_file) {
                 tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
             } else {
-                self.note_missing(state, mac, &loads_file);
+                self.note_missing(state, mac, &loads_file, hearing);
             }
             let name = name.chars().take(NAME_KEPT).collect();
-            self.observe(state, mac, Fact::LoadsRefused { name });
+            self.observe_heard(state, mac, Fact::LoadsRefused { name }, hearing);
             return Answer::now(Served::NotFound, Some(mac));
         };
         let given = (!fetch.head_only).then_some(Fact::LoadsGiven { load });
-        let before = given.and_then(|given| self.observe(state, mac, given)).into_iter().collect();
+        let before = given.and_then(|given| self.observe_heard(state, mac, given, hearing));
+        let before = before.into_iter().collect();
         Answer { served: Served::File(file), before, phone: Some(mac) }
     }
 
-    fn config(&self, state: &mut State, mac: Mac, config: &Config, fetch: &Fetch) -> Answer {
+    fn config(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        config: &Config,
+        fetch: &Fetch,
+        hearing: Hearing,
+    ) -> Answer {
         let model = match config {
             Config::Profile { psn: Some(psn) } => psn.split('-').next().map(str::to_owned),
             _ => None,
@@ -185,14 +206,17 @@ impl Bench {
         let side = config.side();
         let user_agent = fetch.user_agent.as_ref().map(|agent| agent.chars().take(NAME_KEPT).collect());
         let fact = Fact::ConfigAsked { side, signed, model, user_agent };
-        let asked = if fetch.head_only { None } else { self.observe(state, mac, fact) };
+        let asked = if fetch.head_only { None } else { self.config_asked(state, mac, fact, hearing) };
         if signed {
             return Answer::now(Served::NotFound, Some(mac));
         }
-        let verdict = self.assess(state, mac);
+        let verdict = match hearing.heard {
+            Heard::OneWay => answer(state, hearing.at, mac, Request::Datagram(hearing.at)),
+            _ => self.assess(state, mac),
+        };
         let journey = state.phones.get(&mac).map(|phone| &phone.journey).filter(|_| !fetch.head_only);
         for unsaid in journey.map(|journey| verdict.unsays(journey, side)).unwrap_or_default() {
-            self.observe(state, mac, unsaid);
+            self.observe_heard(state, mac, unsaid, hearing);
         }
         let settings = &state.rules.settings;
         let server = FileServer { address: fetch.local, port: settings.http_port };
@@ -217,10 +241,20 @@ impl Bench {
         let mut before = Vec::new();
         if let (Some(asked), Next::Load { .. }) = (asked, &verdict.next) {
             before.push(asked);
-            before.extend(self.offer(state, mac, &verdict, side));
+            before.extend(self.offer(state, mac, &verdict, side, hearing));
         }
         let served = Served::Document { body: Bytes::from(body), content_type: "text/xml" };
         Answer { served, before, phone: Some(mac) }
+    }
+
+    /// That a phone at rest comes back is worth no commit of its own.
+    fn config_asked(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) -> Option<Ticket> {
+        let rests = state.phones.get(&mac).is_some_and(|phone| phone.journey.proven().finish.is_some());
+        if !rests {
+            return self.observe_heard(state, mac, fact, hearing);
+        }
+        self.note_heard(state, mac, fact, hearing);
+        None
     }
 
     /// What could not be written down was not offered: the next document is a new offer.
@@ -232,7 +266,14 @@ impl Bench {
     }
 
     /// A document that names a new load is on record before it leaves.
-    fn offer(&self, state: &mut State, mac: Mac, verdict: &Assessment, side: Side) -> Vec<Ticket> {
+    fn offer(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        verdict: &Assessment,
+        side: Side,
+        hearing: Hearing,
+    ) -> Vec<Ticket> {
         let Next::Load { load, when, attempt, .. } = &verdict.next else {
             return Vec::new();
         };
@@ -242,7 +283,6 @@ impl Bench {
         }
         let conditional = when.is_some();
         let branches = [Some((load, when.clone())), when.as_ref().map(|otherwise| (otherwise, None))];
-        let now = self.now();
         branches
             .into_iter()
             .flatten()
@@ -255,10 +295,30 @@ impl Bench {
                     side,
                     catalog: state.catalog.digest.clone(),
                 };
-                self.observe_at(state, mac, fact, now)
+                self.observe_heard(state, mac, fact, hearing)
             })
             .collect()
     }
+}
+
+/// TCP's handshake has shown that the client answers at its address; a request by datagram waits for its acknowledgment.
+fn heard(door: Door) -> Heard {
+    match door {
+        Door::Http => Heard::TwoWay,
+        Door::Tftp => Heard::OneWay,
+    }
+}
+
+/// Files that are given to their phone alone.
+fn is_for_a_phone(asked: &Asked) -> bool {
+    matches!(
+        asked,
+        Asked::PhoneConfig { .. }
+            | Asked::DefaultConfig { .. }
+            | Asked::Profile { .. }
+            | Asked::License { .. }
+            | Asked::Loads { .. }
+    )
 }
 
 /// A boot file of one side.

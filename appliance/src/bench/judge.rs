@@ -1,6 +1,8 @@
 //! What the decisions are asked, and with what.
 
-use transload_provision::journey::{Assessment, Belief, Context, Journey, assess, believe};
+use transload_provision::journey::{
+    Assessment, Belief, Context, Journey, Request, assess, assess_request, believe,
+};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -12,11 +14,11 @@ pub(super) fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
     judge(state, now, mac, journey.filter(|journey| journey.is_known()))
 }
 
-/// What a phone is believed to run.
+/// What a phone is believed to run, by what was heard two-way.
 pub(super) fn belief(state: &State, now: Time, journey: &Journey) -> Belief {
     let entry = state.roster.get(&journey.mac);
     let told = entry.and_then(|entry| entry.load.as_ref());
-    believe(journey, &state.shelf.index, &state.rules.settings.timing, told, now)
+    believe(journey.proven(), &state.shelf.index, &state.rules.settings.timing, told, now)
 }
 
 /// The verdict on a journey, be it the phone's or one that is only supposed.
@@ -25,12 +27,22 @@ pub(super) fn assess_as(state: &State, now: Time, mac: Mac, journey: &Journey) -
 }
 
 fn judge(state: &State, now: Time, mac: Mac, journey: Option<&Journey>) -> Assessment {
-    let context = Context {
+    assess(journey, mac, &context(state, mac, now))
+}
+
+/// The verdict for the answer to a request.
+pub(super) fn answer(state: &State, now: Time, mac: Mac, request: Request) -> Assessment {
+    let journey = state.phones.get(&mac).map(|phone| &*phone.journey);
+    assess_request(journey, request, mac, &context(state, mac, now))
+}
+
+/// What decisions on a phone rest on besides its journey.
+pub(super) fn context(state: &State, mac: Mac, now: Time) -> Context<'_> {
+    Context {
         catalog: &state.catalog,
         library: &state.shelf.index,
         settings: &state.rules.settings,
         entry: state.roster.get(&mac),
         now,
-    };
-    assess(journey, mac, &context)
+    }
 }

@@ -23,6 +23,9 @@ use super::{Bench, STRANGERS_KEPT, State};
 use crate::config::Reserved;
 use crate::ledger::{self, Record};
 
+/// A renewal that brings nothing new is noted after so long a quiet: the phone was heard.
+const HEARTBEAT: Duration = Duration::from_secs(20 * 60);
+
 impl Policy for Bench {
     fn decide(&self, client: &Client<'_>) -> Verdict {
         let mac = Mac(client.mac);
@@ -54,7 +57,7 @@ fn is_expected(state: &State, mac: Mac) -> bool {
 /// What came of a client's last DHCP message.
 #[derive(Debug, Clone)]
 pub(super) struct LastDhcp {
-    at: Time,
+    pub(super) at: Time,
     kind: MessageType,
     outcome: Outcome,
     address: Option<Ipv4Addr>,
@@ -213,7 +216,8 @@ impl Bench {
                 journey.booted.is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
             let leased = !journey.wants_address() && journey.stays.last().is_some_and(|stay| stay.from < at);
             let again = boot && (asked || leased);
-            said || again
+            let quiet = journey.heard.is_none_or(|heard| at - heard >= HEARTBEAT);
+            said || again || quiet
         });
         if news {
             self.note_down_at(state, mac, Fact::Dhcp { boot, vendor_class, request_list }, at);
@@ -250,7 +254,8 @@ impl Bench {
         match (&event.outcome, address) {
             (Outcome::Acknowledged, Some(address)) => {
                 let mut state = self.state();
-                state.addresses.lease(address, mac);
+                let until = Time(event.lease_ends.unwrap_or(u64::MAX));
+                state.addresses.lease(address, mac, until);
                 self.note_lease(&mut state, mac, address);
             }
             (Outcome::Released, Some(address)) => self.state().addresses.free(address),
@@ -299,7 +304,7 @@ impl Bench {
         let now = self.now().0;
         let mut state = self.state();
         for lease in leases.iter().filter(|lease| lease.is_bound(now)) {
-            state.addresses.lease(lease.address, Mac(lease.mac));
+            state.addresses.lease(lease.address, Mac(lease.mac), Time(lease.expires));
         }
     }
 }

@@ -44,6 +44,7 @@ mod take;
 mod tests;
 mod timeline;
 mod tracker;
+mod unleased;
 #[cfg(test)]
 mod vectors;
 mod watch;
@@ -51,7 +52,7 @@ mod watch;
 use explain::Explanation;
 use feed::Verdicts;
 use identity::Addresses;
-use judge::{assess_as, belief, verdict};
+use judge::{assess_as, belief, context, verdict};
 use leases::LastDhcp;
 pub use offline::{Offline, offline};
 pub use operate::{PhoneOutcome, Refusal};
@@ -60,6 +61,7 @@ use record::restore;
 pub use registrar::Errand;
 pub use survey::{Seen, Survey};
 pub use tracker::Tracker;
+use unleased::Unleased;
 pub use watch::Change;
 
 /// Other clients whose last DHCP message is remembered.
@@ -111,6 +113,8 @@ struct State {
     /// Clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
     addresses: Addresses,
+    /// Who asks without a lease.
+    unleased: Unleased,
     /// What other DHCP servers are told.
     verdicts: Verdicts,
     /// When each phone is to be looked at again: something is new of it, or time may have changed where it stands.
@@ -193,6 +197,7 @@ impl Bench {
                 newcomers: VecDeque::new(),
                 strangers: HashMap::new(),
                 addresses: Addresses::default(),
+                unleased: Unleased::default(),
                 verdicts: Verdicts::default(),
                 agenda: HashMap::new(),
                 errands: Vec::new(),
@@ -200,10 +205,26 @@ impl Bench {
                 foreign_dhcp: BTreeMap::new(),
             }),
         });
+        bench.keep_done();
         bench.end_fetches();
         bench.note_absence(high_water, None);
         bench.note_unregistered();
         bench
+    }
+
+    /// Phones that a release before 0.2 found done stay done.
+    fn keep_done(&self) {
+        let mut state = self.state();
+        let now = self.now();
+        let done = |mac: &Mac| {
+            let journey = &state.phones.get(mac)?.journey;
+            let fact = journey.was_done(&verdict(&state, now, *mac), &context(&state, *mac, now))?;
+            Some((*mac, fact))
+        };
+        let facts: Vec<(Mac, Fact)> = state.phones.keys().filter_map(done).collect();
+        for (mac, fact) in facts {
+            self.observe(&mut state, mac, fact);
+        }
     }
 
     /// No fetch outlives the bench that served it. One whose end nobody saw is broken, so that its phone is given
@@ -236,7 +257,7 @@ impl Bench {
     /// No registration outlives the bench that took it.
     fn note_unregistered(&self) {
         let mut state = self.state();
-        let registered = |(mac, phone): (&Mac, &Phone)| phone.journey.registered.is_some().then_some(*mac);
+        let registered = |(mac, phone): (&Mac, &Phone)| phone.journey.is_registered().then_some(*mac);
         let phones: Vec<Mac> = state.phones.iter().filter_map(registered).collect();
         for mac in phones {
             self.observe(&mut state, mac, Fact::Unregistered);

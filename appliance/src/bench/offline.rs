@@ -12,6 +12,7 @@ use transload_provision::time::Time;
 use super::explain::{self, Explanation};
 use super::feed::Verdicts;
 use super::identity::Addresses;
+use super::unleased::Unleased;
 use super::{Rules, State, report, restore, show};
 use crate::ledger::Restored;
 use crate::library::Shelf;
@@ -64,6 +65,7 @@ pub fn offline(
         newcomers: VecDeque::new(),
         strangers: HashMap::new(),
         addresses: Addresses::default(),
+        unleased: Unleased::default(),
         verdicts: Verdicts::default(),
         agenda: HashMap::new(),
         errands: Vec::new(),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use transload_provision::client::Persona;
-use transload_provision::journey::{Context, Fact, disagreements, is_of_another, page_due};
+use transload_provision::journey::{Fact, disagreements, is_of_another, page_due};
 use transload_provision::load::Side;
 use transload_provision::mac::Mac;
 use transload_provision::page::Page;
 use transload_provision::time::Time;
 
-use super::{AT_ONCE, Bench, State, verdict};
+use super::{AT_ONCE, Bench, State, context, verdict};
 
 /// How often a page is asked for between two starts of its phone; each time after twice the wait.
 const TRIES: u32 = 6;
@@ -94,7 +94,9 @@ impl Bench {
         let started = journey.started();
         let before = round.known.get(&mac).filter(|known| known.started == started);
         let tries = before.map_or(0, |known| known.tries);
-        let address = state.addresses.lease_of(mac).filter(|_| tries < TRIES);
+        // One that has answered goes on being asked, now and then.
+        let tries = if journey.page.read >= Some(started) { tries.min(TRIES - 1) } else { tries };
+        let address = state.addresses.lease_of(mac, now).filter(|_| tries < TRIES);
         let due = address.and_then(|_| page_due(journey, &context(state, mac, now)));
         // A phone that did not answer is asked again later and later.
         let due = due.map(|due| before.filter(|_| tries > 0).map_or(due, |known| due.max(known.next)));
@@ -119,7 +121,9 @@ impl Bench {
         let mac = visit.mac;
         let mut state = self.state();
         let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
-        if journey.started() != visit.started || state.addresses.lease_of(mac) != Some(visit.address) {
+        if journey.started() != visit.started
+            || state.addresses.lease_of(mac, self.now()) != Some(visit.address)
+        {
             return;
         }
         let before = verdict(&state, self.now(), mac);
@@ -136,15 +140,5 @@ impl Bench {
         if !stranger {
             self.observe(&mut state, mac, Fact::Probed(page));
         }
-    }
-}
-
-fn context(state: &State, mac: Mac, now: Time) -> Context<'_> {
-    Context {
-        catalog: &state.catalog,
-        library: &state.shelf.index,
-        settings: &state.rules.settings,
-        entry: state.roster.get(&mac),
-        now,
     }
 }

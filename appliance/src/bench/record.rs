@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use transload_provision::journey::{Fact, Journey, Observation};
+use transload_provision::journey::{Fact, Heard, Journey, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -16,6 +16,19 @@ pub(super) const PHONES_KEPT: usize = 6144;
 pub(super) const NEWCOMERS_KEPT: usize = 2048;
 /// Observations of one phone in the ledger before they are folded into a snapshot.
 const FOLD_AFTER: u32 = 256;
+
+/// When a request came, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hearing {
+    pub(super) at: Time,
+    pub(super) heard: Heard,
+}
+
+impl Hearing {
+    fn of(self, fact: Fact) -> Observation {
+        Observation { at: self.at, heard: self.heard, fact }
+    }
+}
 
 impl Bench {
     /// Folds all facts and closes the ledger.
@@ -61,9 +74,28 @@ impl Bench {
         self.observe_at(state, mac, fact, self.now())
     }
 
-    pub(super) fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
+    fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
         let record = take_in(state, mac, &Observation::new(at, fact))?;
         Some(self.ledger.append(vec![record]))
+    }
+
+    /// As [`Self::observe`], for what a request tells.
+    pub(super) fn observe_heard(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        fact: Fact,
+        hearing: Hearing,
+    ) -> Option<Ticket> {
+        let record = take_in(state, mac, &hearing.of(fact))?;
+        Some(self.ledger.append(vec![record]))
+    }
+
+    /// As [`Self::note_down`], for what a request tells.
+    pub(super) fn note_heard(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) {
+        if let Some(record) = take_in(state, mac, &hearing.of(fact)) {
+            self.ledger.note(record);
+        }
     }
 
     /// As [`Self::observe`], for facts that come by thousands when a site's power returns, and may be lost: they share

@@ -12,8 +12,11 @@ use super::{AT_ONCE, Bench, State};
 use crate::doors::sip::Exchange;
 
 impl Exchange for Bench {
-    fn caller(&self, address: Ipv4Addr, named: Option<Mac>) -> Option<Mac> {
-        holder(&self.state(), address, named, self.now())
+    fn caller(&self, address: Ipv4Addr, _named: Option<Mac>) -> Option<Mac> {
+        let neighbor = self.neighbor(address);
+        let state = self.state();
+        let mac = holder(&state, address, neighbor, self.now())?;
+        state.phones.contains_key(&mac).then_some(mac)
     }
 
     fn heard(&self, event: Event) {
@@ -21,7 +24,7 @@ impl Exchange for Bench {
         match event {
             Event::Registered(mac, said) => self.registered(&mut state, mac, &said),
             Event::Gone(mac) => {
-                if state.phones.get(&mac).is_some_and(|phone| phone.journey.registered.is_some()) {
+                if state.phones.get(&mac).is_some_and(|phone| phone.journey.is_registered()) {
                     self.observe(&mut state, mac, Fact::Unregistered);
                 }
             }
@@ -93,7 +96,7 @@ impl Bench {
         self.observe(state, mac, Fact::Registered { report });
     }
 
-    fn contradicts(&self, state: &mut State, mac: Mac, what: String) {
+    pub(super) fn contradicts(&self, state: &mut State, mac: Mac, what: String) {
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));
         if !known {
             tracing::warn!(%mac, %what, "signals disagree");

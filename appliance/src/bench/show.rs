@@ -6,6 +6,7 @@ use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::unleased::needs_feed;
 use super::{State, verdict};
 use crate::view::{Hold, HoldCode, MissingName, PhoneDetail, PhoneView, Stage};
 
@@ -32,27 +33,34 @@ pub(super) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetail {
 }
 
 /// Where a phone stands: what its journey says, or that no phone of its segment gets on.
-pub(super) fn standing(state: &State, mac: Mac, verdict: &Assessment) -> (Stage, Option<Hold>) {
+pub(super) fn standing(state: &State, now: Time, mac: Mac, verdict: &Assessment) -> (Stage, Option<Hold>) {
     let heard_at = state.phones.get(&mac).and_then(|phone| phone.heard_at);
     let foreign = state.foreign_dhcp.iter().find(|(at, _)| heard_at.is_none_or(|heard_at| heard_at == **at));
+    let feed = || state.unleased.asked_as(mac, now).filter(|_| !state.rules.gives_leases);
     match foreign {
         Some((_, server)) if !matches!(verdict.stage, Stage::Absent | Stage::Done) => {
             let cause = format!("another DHCP server answers on this segment ({server}), so ours is silent");
             let cure = "take it off the segment; ours goes on by itself";
             (Stage::Held, Some(Hold::new(HoldCode::ForeignDhcp, cause, cure)))
         }
+        None if verdict.stage == Stage::Absent && state.roster.contains_key(&mac) => match feed() {
+            Some(address) => (Stage::Held, Some(needs_feed(address))),
+            None => (verdict.stage, None),
+        },
         _ => (verdict.stage, verdict.hold.clone()),
     }
 }
 
 pub(super) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
-    phone_as(state, mac, verdict(state, now, mac))
+    phone_as(state, now, mac, verdict(state, now, mac))
 }
 
 /// The same for a verdict that is at hand.
-pub(super) fn phone_as(state: &State, mac: Mac, verdict: Assessment) -> PhoneView {
-    let (stage, hold) = standing(state, mac, &verdict);
-    let journey = state.phones.get(&mac).map(|phone| &phone.journey);
+pub(super) fn phone_as(state: &State, now: Time, mac: Mac, verdict: Assessment) -> PhoneView {
+    let (stage, hold) = standing(state, now, mac, &verdict);
+    let phone = state.phones.get(&mac);
+    let journey = phone.map(|phone| &phone.journey);
+    let renewed = phone.and_then(|phone| phone.last_dhcp.as_ref()).map(|last| last.at);
     let entry = state.roster.get(&mac);
     let vid = journey.map_or_else(|| entry.and_then(|entry| entry.vid), |journey| journey.vid(entry));
     PhoneView {
@@ -78,6 +86,6 @@ pub(super) fn phone_as(state: &State, mac: Mac, verdict: Assessment) -> PhoneVie
         license: verdict.license,
         hold,
         first_seen: journey.map(|journey| journey.first_seen),
-        last_seen: journey.map(|journey| journey.last_seen),
+        last_seen: journey.map(|journey| journey.last_seen.max(renewed.unwrap_or_default())),
     }
 }

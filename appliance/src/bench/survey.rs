@@ -91,6 +91,6 @@ impl Seen {
             standing: standing.unwrap_or_default(),
         };
         self.phones.insert(mac, glance);
-        show::phone_as(state, mac, assessment)
+        show::phone_as(state, now, mac, assessment)
     }
 }

@@ -1,12 +1,14 @@
 //! A transfer's progress, as its phone's evidence.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use transload_provision::journey::{Fact, Observation};
+use transload_provision::journey::{Fact, Heard, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::Bench;
+use super::record::Hearing;
 use crate::doors::{Door, Track};
 use crate::metrics;
 
@@ -18,6 +20,10 @@ const STRIDE: u64 = 256 * 1024;
 pub struct Tracker {
     bench: Arc<Bench>,
     of: Option<Transfer>,
+    /// Whose request by datagram it answers, and when that was asked.
+    unproven: Option<(Mac, Time)>,
+    /// The client has answered.
+    answered: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -45,26 +51,44 @@ impl std::fmt::Debug for Bench {
 }
 
 impl Tracker {
-    pub(super) fn new(bench: &Arc<Bench>, phone: Option<Mac>, door: Door, name: String, size: u64) -> Self {
-        let asked = bench.now();
-        let of = phone.map(|mac| Transfer {
+    pub(super) fn of_file(
+        bench: &Arc<Bench>,
+        phone: Option<Mac>,
+        door: Door,
+        name: String,
+        size: u64,
+        hearing: Hearing,
+    ) -> Self {
+        let mut tracker = Self::of_document(bench, phone, hearing);
+        tracker.of = phone.map(|mac| Transfer {
             mac,
             name,
             size,
-            asked,
+            asked: hearing.at,
             stretch: Mutex::default(),
             counted: bench.metrics.transfer(door),
         });
-        Self { bench: Arc::clone(bench), of }
+        tracker
     }
 
-    /// For answers whose transfer tells nothing.
+    /// For answers of whose transfer only that it is acknowledged tells anything.
+    pub(super) fn of_document(bench: &Arc<Bench>, phone: Option<Mac>, hearing: Hearing) -> Self {
+        let proven = hearing.heard != Heard::OneWay;
+        let unproven = phone.filter(|_| !proven).map(|mac| (mac, hearing.at));
+        Self { bench: Arc::clone(bench), of: None, unproven, answered: AtomicBool::new(proven) }
+    }
+
+    /// For answers that tell nothing.
     pub(super) fn idle(bench: &Arc<Bench>) -> Self {
-        Self { bench: Arc::clone(bench), of: None }
+        Self { bench: Arc::clone(bench), of: None, unproven: None, answered: AtomicBool::new(true) }
     }
 
     fn end_early(&mut self, why: &str) {
         let Some(transfer) = self.of.take() else { return };
+        if !*self.answered.get_mut() {
+            // Nobody was there: the request may have been forged.
+            return transfer.counted.ended(false);
+        }
         let cause = format!("stopped at byte {} of {}: {why}", transfer.stretch().to, transfer.size);
         let broken = Fact::Broken { name: transfer.name.clone(), cause };
         // The last bytes may be on their way still: a broken transfer never counts as whole.
@@ -76,6 +100,14 @@ impl Tracker {
 }
 
 impl Track for Tracker {
+    fn answered(&self) {
+        if let Some((mac, asked)) = self.unproven
+            && !self.answered.swap(true, Ordering::Relaxed)
+        {
+            self.bench.acknowledged(mac, asked);
+        }
+    }
+
     fn advance(&self, from: u64, to: u64) {
         let Some(transfer) = &self.of else { return };
         let mut stretch = transfer.stretch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +122,7 @@ impl Track for Tracker {
     }
 
     fn finish(mut self) {
+        self.answered();
         if let Some(transfer) = self.of.take() {
             self.bench.ended(transfer.mac, vec![transfer.fetched(transfer.stretch())]);
             transfer.counted.ended(true);
@@ -132,6 +165,12 @@ impl Bench {
             phone.journey.observe(&observation);
             phone.facts = phone.facts.wrapping_add(1);
         }
+    }
+
+    /// The phone has answered: what it asked for was its own wish.
+    fn acknowledged(&self, mac: Mac, asked: Time) {
+        let mut state = self.state();
+        self.note_down(&mut state, mac, Fact::Acknowledged { asked });
     }
 
     fn ended(&self, mac: Mac, facts: Vec<Fact>) {

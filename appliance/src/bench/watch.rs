@@ -3,7 +3,7 @@
 use transload_provision::journey::{Assessment, Fact};
 use transload_provision::mac::Mac;
 
-use super::{Bench, State, show};
+use super::{Bench, State, context, show};
 use crate::program;
 use crate::view::{HoldCode, Stage};
 
@@ -24,8 +24,9 @@ pub struct Change {
 impl Bench {
     /// Writes down where the phone stands, if that is new. Not of those that are not written down themselves.
     pub(super) fn note_stand(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
+        self.note_done(state, mac, verdict);
         let Some(phone) = state.phones.get(&mac).filter(|phone| phone.written) else { return };
-        let (stage, hold) = show::standing(state, mac, verdict);
+        let (stage, hold) = show::standing(state, self.now(), mac, verdict);
         let code = hold.as_ref().map(|hold| hold.code);
         let last = phone.journey.history.last();
         if last.is_some_and(|last| last.is_at(stage, code)) {
@@ -36,6 +37,14 @@ impl Bench {
         tracing::info!(%mac, %was, %stage, hop = verdict.hop, hops = verdict.hops, hold = hold_code, "stage");
         self.note_down(state, mac, Fact::Stood { stage, code, cause: hold.map(|hold| hold.cause) });
         self.queue_change(state, mac, was, stage);
+    }
+
+    /// Puts on record that it is done.
+    fn note_done(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
+        let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
+        if let Some(done) = journey.finishes(verdict, &context(state, mac, self.now())) {
+            self.observe(state, mac, done);
+        }
     }
 
     /// The same, as it stands at this moment.

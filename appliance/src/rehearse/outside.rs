@@ -38,6 +38,8 @@ pub struct Outside {
     cda: bool,
     seen_to: BTreeMap<(Mac, LoadName), u32>,
     patience: u32,
+    /// The operator reads on a phone's screen what it runs, where a cure asks for that. In a drill the technician does.
+    reads_screens: bool,
     /// Phones that were reset and still wait, with the load that was entered for them.
     reset: BTreeMap<Mac, LoadName>,
     /// The service of both; it ends with this.
@@ -90,6 +92,7 @@ impl Outside {
             cda: migration.multiplatform == MultiplatformSide::Cda,
             seen_to: BTreeMap::new(),
             patience: PATIENCE,
+            reads_screens: true,
             reset: BTreeMap::new(),
             task,
             port,
@@ -105,6 +108,7 @@ impl Outside {
     /// Much gets lost.
     pub fn expect_trouble(&mut self) {
         self.patience = PATIENCE_IN_DRILLS;
+        self.reads_screens = false;
     }
 
     /// The technician and the operator write one roster: the hardware versions and loads that one has read, and what the
@@ -122,11 +126,13 @@ impl Outside {
         self.call_manager.is_some()
     }
 
-    /// The operator looks at the phones, and does what has to be done outside for those that wait for it.
-    pub fn tend(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &mut [Phone]) -> io::Result<()> {
+    /// The operator looks at the phones, and does what has to be done outside for those that wait for it. Returns the
+    /// phones to retry: the roster says now what they run.
+    pub fn tend(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &mut [Phone]) -> io::Result<Vec<Mac>> {
         if self.call_manager.is_none() && !self.cda {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        let vouched = self.read_screens(views, phones)?;
         let views: Vec<PhoneView> = views.values().cloned().collect();
         let waiting: BTreeSet<Mac> = views
             .iter()
@@ -140,7 +146,28 @@ impl Outside {
         if self.call_manager.is_some() && !waiting.is_empty() {
             self.enter(&views, &waiting, phones);
         }
-        Ok(())
+        Ok(vouched)
+    }
+
+    /// Writes into the roster what a phone runs, where nothing but its screen tells that it runs the load it waits for.
+    fn read_screens(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &[Phone]) -> io::Result<Vec<Mac>> {
+        let mut vouched = Vec::new();
+        for player in self.players.iter_mut().filter(|_| self.reads_screens) {
+            let mac = player.spec.mac;
+            let hold = views.get(&mac).and_then(|view| view.hold.as_ref());
+            let asked = hold.filter(|hold| hold.cure.contains("load column"));
+            let phone = phones.iter().find(|phone| phone.spec.mac == mac);
+            let Some((hold, phone)) = asked.zip(phone) else { continue };
+            let running = phone.state.borrow().memory.load.clone();
+            if hold.cause.contains(running.as_str()) {
+                player.listed_load = Some(running);
+                vouched.push(mac);
+            }
+        }
+        if !vouched.is_empty() {
+            atomic::write(&self.roster, lineup::roster(&self.players).as_bytes())?;
+        }
+        Ok(vouched)
     }
 
     /// Assigns phones in CDA: those of whom the roster says so already, and those that wait, of whom it is said now. A

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use transload_provision::documents::FileServer;
+use transload_provision::journey::Act;
 use transload_provision::journey::HoldCode;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
@@ -131,8 +132,14 @@ async fn watch(
         // A file that goes while it is looked at is looked for again at the next turn.
         let _ = folder.follow();
         let views = by_mac(appliance.bench.phones());
-        if let Err(error) = outside.tend(&views, &mut phones) {
-            tracing::warn!(%error, "what has to be done outside could not be done");
+        match outside.tend(&views, &mut phones) {
+            Ok(vouched) => {
+                for mac in vouched {
+                    // A refusal shows in how the phone ends.
+                    let _ = appliance.bench.operate(mac, Act::Retry).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "what has to be done outside could not be done"),
         }
         let states: Vec<_> =
             phones.iter().map(|phone| (phone.state.borrow().clone(), views.get(&phone.spec.mac))).collect();

@@ -49,6 +49,23 @@ impl Journey {
         })
     }
 
+    /// The same for one that a release before 0.2 found done.
+    pub fn was_done(&self, verdict: &Assessment, context: &Context<'_>) -> Option<Fact> {
+        let done = self.history.last().is_some_and(|stand| stand.stage == Stage::Done);
+        if !done || self.finish.is_some() || !self.is_unproven_record() {
+            return None;
+        }
+        let load = verdict.load.clone().or_else(|| verdict.target.clone())?;
+        Some(Fact::Finished {
+            pin: pin(&load, context).to_vec(),
+            route: if verdict.route.is_empty() { vec![load.clone()] } else { verdict.route.clone() },
+            load,
+            direction: context.settings.direction,
+            license: verdict.license,
+            evidence: verdict.evidence.clone(),
+        })
+    }
+
     /// That it is done under the present configuration.
     pub(super) fn finished(&self, context: &Context<'_>) -> Option<&Finish> {
         let finish = self.proven().finish.as_ref().or(self.finish.as_ref())?;

@@ -1,13 +1,17 @@
 //! The phone's own page: when it is worth reading, and what it contradicts.
 
 use super::belief::{Belief, believe};
-use super::fetched::{Fetch, fetched};
+use super::fetched::{Fetch, fetched, under_way};
 use super::{Assessment, Context, Journey};
+use std::time::Duration;
+
 use crate::catalog::Vid;
 use crate::page::Page;
 use crate::roster::Entry;
 use crate::time::Time;
 
+/// A phone at rest is met again after so long a quiet.
+const PRESENCE: Duration = Duration::from_secs(25 * 60);
 /// A phone that asks again and again is not waited for longer than so many times the quiet that is wanted.
 const PATIENCE: u32 = 4;
 
@@ -28,8 +32,11 @@ impl Journey {
 /// phone may be writing flash.
 pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
     let started = journey.started();
-    if journey.page.read >= Some(started) {
-        return None;
+    if let Some(read) = journey.page.read.filter(|read| *read >= started) {
+        // That it is still there is known two-way as long as its page answers.
+        let met = journey.proven().heard.max(Some(read)).unwrap_or_default();
+        let rests = journey.proven().finish.is_none() && under_way(journey, context.library).is_none();
+        return rests.then_some(met + PRESENCE);
     }
     let asked = journey.asked.filter(|asked| *asked >= started);
     let timing = &context.settings.timing;

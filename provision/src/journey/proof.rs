@@ -84,6 +84,11 @@ impl Proof {
             return;
         }
         if observation.heard == Heard::Broadcast {
+            // Renewals that say the same do not push out the start before them.
+            if let Some(last) = self.starts.last_mut().filter(|last| is_same_renewal(last, observation)) {
+                last.at = observation.at;
+                return;
+            }
             self.starts.push(observation.clone());
             drop_oldest(&mut self.starts, WAITING);
             return;
@@ -171,6 +176,11 @@ impl Journey {
         self.proof.journey.as_deref().filter(|proven| proven.was_heard()).unwrap_or(self)
     }
 
+    /// Something was heard of it two-way.
+    pub fn is_met(&self) -> bool {
+        self.proof.journey.as_deref().is_some_and(Self::was_heard)
+    }
+
     /// The same, to be changed.
     pub(super) fn proven_mut(&mut self) -> Option<&mut Self> {
         self.proof.journey.as_deref_mut()
@@ -204,8 +214,7 @@ pub(super) fn decide(
     conclude: impl Fn(&Journey) -> Assessment,
 ) -> Assessment {
     let heard = conclude(journey);
-    let answered = journey.proof.journey.as_deref().is_some_and(Journey::was_heard)
-        || request == Some(Request::Load { proven: true });
+    let answered = journey.is_met() || request == Some(Request::Load { proven: true });
     let supposed = request.map(|request| journey.proof.supposing(journey.mac, request, now));
     match supposed.as_ref().unwrap_or(&journey.proof).evidence(settings, now) {
         Some(proven) if answered => join(heard, conclude(&proven)),
@@ -241,6 +250,8 @@ fn restrain(mut verdict: Assessment, vouched: bool) -> Assessment {
     verdict.again = None;
     let stays = verdict.persona == client::Persona::Enterprise;
     let reversible = match &verdict.next {
+        // Nobody but the roster can have told what it runs.
+        Next::Load { .. } if verdict.load.is_some() => true,
         Next::Load { load, when, .. } => stays && load.kind() == Kind::Enterprise && when.is_none(),
         Next::License | Next::Final => false,
         Next::Nothing | Next::Later | Next::Introduction => true,
@@ -260,6 +271,10 @@ fn restrain(mut verdict: Assessment, vouched: bool) -> Assessment {
 
 fn is_start(observation: &Observation) -> bool {
     matches!(observation.fact, Fact::Dhcp { boot: true, .. })
+}
+
+fn is_same_renewal(one: &Observation, other: &Observation) -> bool {
+    matches!(one.fact, Fact::Dhcp { boot: false, .. }) && one.fact == other.fact
 }
 
 /// Whether a two-way fact shows that the start which broadcasts told of has happened: with the side that it shows, if it

@@ -94,7 +94,8 @@ impl Run {
         let journey = self.journey.as_ref().filter(|_| self.world.settings.probe && self.world.leases)?;
         let (started, tries, next) = self.visits;
         let fresh = started != journey.started();
-        (fresh || tries < VISITS).then_some(())?;
+        let answers = journey.page.read >= Some(journey.started());
+        (fresh || answers || tries < VISITS).then_some(())?;
         let due = page_due(journey, &self.world.context(self.now))?;
         Some(if fresh { due } else { due.max(next) })
     }
@@ -121,7 +122,8 @@ impl Run {
     fn visit(&mut self) {
         let started = self.journey.as_ref().map_or(Time(0), Journey::started);
         let tries = if self.visits.0 == started { self.visits.1 } else { 0 };
-        self.visits = (started, tries + 1, self.now + self.world.settings.timing.quiet * (2 << tries));
+        self.visits =
+            (started, (tries + 1).min(VISITS), self.now + self.world.settings.timing.quiet * (2 << tries));
         match self.page() {
             Some(page) => self.see(Fact::Probed(page)),
             None => self.assess(),
