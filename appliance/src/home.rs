@@ -9,6 +9,7 @@ use transload_provision::roster::{self, Entry};
 
 use crate::config::{CatalogChoice, Config};
 use crate::error::{Exit, Failure};
+use crate::plain_file::{self, Kind};
 
 /// The chosen catalog, with the user's rows from `catalog.toml` in the state folder.
 pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
@@ -17,7 +18,7 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
         CatalogChoice::Seed2019 => Catalog::seed_2019(),
     };
     let path = config.bench.state.join("catalog.toml");
-    let Some(text) = read(&path)? else {
+    let Some(text) = read(&path, Kind::Catalog)? else {
         return Ok(catalog);
     };
     let text = String::from_utf8_lossy(&text);
@@ -32,7 +33,7 @@ pub const ROSTER: &str = "roster.csv";
 /// The roster, and a line for each of its rows that cannot be used.
 pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
     let path = state.join(ROSTER);
-    let Some(bytes) = read(&path)? else {
+    let Some(bytes) = read(&path, Kind::Roster)? else {
         return Ok((Vec::new(), Vec::new()));
     };
     let roster = roster::parse(&bytes);
@@ -49,14 +50,14 @@ pub fn roster_stamp(state: &Path) -> Option<Stamp> {
     Some((metadata.len(), metadata.modified().ok()?, metadata.ino()))
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    match std::fs::read(path) {
+fn read(path: &Path, kind: Kind) -> Result<Option<Vec<u8>>, Failure> {
+    match plain_file::read(path, kind) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::new(
             Exit::Usage,
             format!("cannot read {}: {error}", path.display()),
-            "make it readable for the user that Transload runs as",
+            plain_file::cure(&error, "make it readable for the user that Transload runs as"),
         )),
     }
 }

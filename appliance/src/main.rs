@@ -31,6 +31,7 @@ mod metrics;
 mod neighbors;
 mod operate;
 mod place;
+mod plain_file;
 mod privilege;
 mod probe;
 mod program;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::config::Config;
 use crate::error::{Exit, Failure};
+use crate::plain_file::{self, Kind};
 use crate::segment::Segment;
 
 /// Where each service listens.
@@ -65,14 +66,15 @@ fn token(config: &Config) -> Result<Option<String>, Failure> {
     let Some(path) = &config.admin.token_file else {
         return Ok(None);
     };
-    let failure = |cause: String| {
-        Failure::new(Exit::Usage, cause, "put at least 16 letters and digits into it, or listen on 127.0.0.1")
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| failure(format!("cannot read the token file {}: {error}", path.display())))?;
+    let cure = "put at least 16 letters and digits into it, or listen on 127.0.0.1";
+    let text = plain_file::text(path, Kind::Token).map_err(|error| {
+        let cause = format!("cannot read the token file {}: {error}", path.display());
+        Failure::new(Exit::Usage, cause, plain_file::cure(&error, cure))
+    })?;
     let token = text.trim().to_owned();
     if token.len() < 16 || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(failure(format!("the token in {} is too short or not plain text", path.display())));
+        let cause = format!("the token in {} is too short or not plain text", path.display());
+        return Err(Failure::new(Exit::Usage, cause, cure));
     }
     Ok(Some(token))
 }

@@ -26,6 +26,7 @@ use transload_provision::options::{ClassRule, Gives};
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use crate::error::{Exit, Failure};
+use crate::plain_file::{self, Kind};
 pub use served::{Given, NetworkGives, Reserved, Served};
 use values::{Prefix, Range};
 
@@ -306,11 +307,11 @@ impl Config {
         let Some(path) = named.or(found) else {
             return Self::parse("", Path::new("built-in defaults"));
         };
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = plain_file::text(path, Kind::Configuration).map_err(|error| {
             Failure::new(
                 Exit::Usage,
                 format!("cannot read the configuration {}: {error}", path.display()),
-                "name another with --config, or write one with `transload init`",
+                plain_file::cure(&error, "name another with --config, or write one with `transload init`"),
             )
         })?;
         Ok(Self { file: Some(path.to_owned()), ..Self::parse(&text, path)? })

@@ -16,11 +16,8 @@ use super::sources::Source;
 use super::{Line, Verdict};
 use crate::error::Failure;
 use crate::library::{self, direction_of, manifest};
+use crate::plain_file;
 
-/// No component is nearly as large; bytes.
-const LARGEST: u64 = 1 << 30;
-/// No license and no roster either.
-const LARGEST_TEXT: u64 = 16 << 20;
 /// Files taken in one import.
 const MOST: usize = 100_000;
 const BLOCK: usize = 256 * 1024;
@@ -113,10 +110,16 @@ impl<'a> Intake<'a> {
 
     fn open(&mut self, source: &Source) -> Result<(), Stop> {
         let name = source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut file = File::open(&source.path).map_err(|error| unreadable(&error))?;
+        let opened = if source.named {
+            plain_file::open(&source.path)
+        } else {
+            plain_file::open_without_links(&source.path)
+        };
+        let file = opened.map_err(|error| unreadable(&error))?;
         match extension(&name).as_str() {
             "csv" => {
-                let text = read_text(&mut file).map_err(|error| unreadable(&error))?;
+                let text = plain_file::content(&file, plain_file::Kind::Roster)
+                    .map_err(|error| unreadable(&error))?;
                 self.bar.inc(text.len() as u64);
                 self.taken.rosters.push((source.shown.clone(), text));
                 return Ok(());
@@ -202,7 +205,11 @@ impl<'a> Intake<'a> {
                 return Ok(());
             }
         };
-        let largest = if kind == Kind::Component { LARGEST } else { LARGEST_TEXT };
+        let largest = match kind {
+            Kind::Component => plain_file::Kind::Component.largest(),
+            Kind::Loads(_) => plain_file::Kind::Loads.largest(),
+            Kind::License(..) => plain_file::Kind::License.largest(),
+        };
         let staged = self.staging.map(|staging| staging.next(&kind)).transpose().map_err(Stop::Failed)?;
         let mut copy = Copied { staged, hash: Sha256::new(), size: 0, head: Vec::new() };
         let keep = if matches!(kind, Kind::Loads(_)) { loads_file::MAX_FILE + 1 } else { library::HEAD };
@@ -339,15 +346,6 @@ fn extension(name: &str) -> String {
 
 fn folders(path: &Path) -> Vec<String> {
     path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
-}
-
-fn read_text(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    file.take(LARGEST_TEXT + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LARGEST_TEXT {
-        return Err(io::Error::other("it is larger than a roster can be"));
-    }
-    Ok(text)
 }
 
 fn unreadable(error: &io::Error) -> Stop {

@@ -8,6 +8,7 @@ use transload_provision::roster::{self, Change};
 use super::intake::Roster;
 use super::{Line, Verdict};
 use crate::error::{Exit, Failure};
+use crate::plain_file::{self, Kind};
 
 /// The merged roster, if anything in it is new, and what became of each line.
 pub(super) fn merge(
@@ -16,11 +17,12 @@ pub(super) fn merge(
     lines: &mut Vec<Line>,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let path = state.join("roster.csv");
-    let mut file = match std::fs::read(&path) {
+    let mut file = match plain_file::read(&path, Kind::Roster) {
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         other => other.map_err(|error| {
             let cause = format!("cannot read {}: {error}", path.display());
-            Failure::new(Exit::Act, cause, "run the command as a user that may read it, or with sudo")
+            let cure = "run the command as a user that may read it, or with sudo";
+            Failure::new(Exit::Act, cause, plain_file::cure(&error, cure))
         })?,
     };
     let mut changed = false;

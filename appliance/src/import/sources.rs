@@ -42,7 +42,9 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
             )
         })?;
         if metadata.is_dir() {
-            found.folder(path, 0, &mut left);
+            // From here on no link is followed, so that nobody can put one in the way meanwhile.
+            let real = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            found.folder(&real, path, 0, &mut left);
         } else if metadata.is_file() {
             found.sources.push(Source {
                 path: path.clone(),
@@ -58,35 +60,41 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
 }
 
 impl Found {
-    fn folder(&mut self, folder: &Path, depth: usize, left: &mut usize) {
+    /// `shown` is the folder as it was named.
+    fn folder(&mut self, folder: &Path, shown: &Path, depth: usize, left: &mut usize) {
         let mut entries: Vec<_> = match fs::read_dir(folder) {
             Ok(entries) => entries.flatten().take(*left + 1).collect(),
-            Err(error) => return self.refuse(folder, &format!("it cannot be read: {error}")),
+            Err(error) => return self.refuse(shown, &format!("it cannot be read: {error}")),
         };
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
-            let path = entry.path();
+            let (path, shown) = (entry.path(), shown.join(entry.file_name()));
             // What file managers leave: .DS_Store, ._name.
             let hidden = entry.file_name().as_encoded_bytes().starts_with(b".") || path.ends_with("__MACOSX");
             if hidden {
                 continue;
             }
             if *left == 0 {
-                return self.refuse(&path, "there are too many files; import fewer at a time");
+                return self.refuse(&shown, "there are too many files; import fewer at a time");
             }
             *left -= 1;
             let Ok(metadata) = fs::symlink_metadata(&path) else {
                 continue;
             };
             if metadata.is_dir() && depth < DEPTH {
-                self.folder(&path, depth + 1, left);
+                self.folder(&path, &shown, depth + 1, left);
             } else if metadata.is_dir() {
-                self.refuse(&path, "it lies in too many folders; move it further up");
+                self.refuse(&shown, "it lies in too many folders; move it further up");
             } else if metadata.is_file() {
-                let shown = path.display().to_string();
+                let shown = shown.display().to_string();
                 self.sources.push(Source { path, shown, size: metadata.len(), named: false });
             } else {
-                self.skip(&path, "a link is not followed; name what it leads to");
+                let note = if metadata.is_symlink() {
+                    "a link is not followed; name what it leads to"
+                } else {
+                    "it is no plain file"
+                };
+                self.skip(&shown, note);
             }
         }
     }

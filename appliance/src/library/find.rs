@@ -1,17 +1,16 @@
 //! Handing out files by the names that phones ask for.
 
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
 
 use super::walk::{Found, Stamp};
 use super::{Shelf, manifest};
+use crate::plain_file;
 
 /// How alike two names have to be for one to be taken for the other misspelled: 1 is the same.
 const ALIKE: f64 = 0.6;
@@ -104,36 +103,14 @@ impl Shelf {
 
 fn open(found: &Found) -> Option<OpenFile> {
     // The path was without links when it was scanned; whoever puts one in its way since then leads nowhere.
-    let file = open_without_links(&found.path).ok()?;
+    let file = plain_file::open_without_links(&found.path).ok()?;
     let metadata = file.metadata().ok()?;
     let stamp = Stamp::of(&metadata);
-    (metadata.is_file() && stamp == found.stamp).then(|| OpenFile {
+    (stamp == found.stamp).then(|| OpenFile {
         file: Arc::new(file),
         size: stamp.size,
         modified: stamp.modified,
         name: found.name.clone(),
         etag: stamp.etag(),
     })
-}
-
-/// Step by step, for systemd takes `openat2(2)`, which does it at once, from services that may not make set-user-ID files.
-fn open_without_links(path: &Path) -> rustix::io::Result<File> {
-    let open = |at: Option<&File>, name: &Path, how: OFlags| {
-        let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = match at {
-            Some(folder) => openat(folder, name, flags, Mode::empty()),
-            None => openat(CWD, name, flags, Mode::empty()),
-        };
-        opened.map(File::from)
-    };
-    let mut folder = None;
-    let mut steps = path.components().peekable();
-    while let Some(step) = steps.next() {
-        let how = match steps.peek() {
-            Some(_) => OFlags::PATH | OFlags::DIRECTORY,
-            None => OFlags::RDONLY | OFlags::NONBLOCK,
-        };
-        folder = Some(open(folder.as_ref(), Path::new(step.as_os_str()), how)?);
-    }
-    folder.ok_or(rustix::io::Errno::NOENT)
 }

@@ -1,7 +1,6 @@
 //! What files hold: which components a load has, and whether they can be what they should be.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 
 use transload_provision::library::{Load, Platform};
@@ -11,6 +10,7 @@ use transload_provision::loads_file;
 use super::Unusable;
 use super::manifest::{Manifest, firmware_key};
 use super::walk::Found;
+use crate::plain_file::{self, Kind};
 
 /// The loads whose `.loads` file is among the files (by lower-case name), with what is wrong with them.
 pub(super) fn loads(
@@ -66,9 +66,8 @@ fn load(found: &Found, files: &BTreeMap<String, Found>, manifest: &Manifest) -> 
 }
 
 fn read_loads_file(found: &Found) -> Result<Vec<Platform>, String> {
-    let mut bytes = Vec::new();
-    File::open(&found.path)
-        .and_then(|file| file.take(loads_file::MAX_FILE as u64 + 1).read_to_end(&mut bytes))
+    let bytes = plain_file::open_without_links(&found.path)
+        .and_then(|file| plain_file::content(&file, Kind::Loads))
         .map_err(|error| format!("it cannot be read: {error}"))?;
     loads_file::parse(&bytes).map_err(|error| error.to_string())
 }
@@ -78,7 +77,7 @@ pub const HEAD: usize = 48;
 
 pub(super) fn read_plausible(component: &Found) -> Result<(), String> {
     let mut head = Vec::new();
-    File::open(&component.path)
+    plain_file::open_without_links(&component.path)
         .and_then(|file| file.take(HEAD as u64).read_to_end(&mut head))
         .map_err(|error| format!("it cannot be read: {error}"))?;
     plausible(&head, component.stamp.size)
@@ -115,8 +114,8 @@ pub(super) fn same_content(one: &Found, other: &Found) -> bool {
 
 fn equal_bytes(one: &Found, other: &Found) -> io::Result<bool> {
     const BLOCK: usize = 64 * 1024;
-    let mut left = BufReader::with_capacity(BLOCK, File::open(&one.path)?);
-    let mut right = BufReader::with_capacity(BLOCK, File::open(&other.path)?);
+    let mut left = BufReader::with_capacity(BLOCK, plain_file::open_without_links(&one.path)?);
+    let mut right = BufReader::with_capacity(BLOCK, plain_file::open_without_links(&other.path)?);
     let (mut a, mut b) = (vec![0; BLOCK], vec![0; BLOCK]);
     let mut rest = one.stamp.size;
     while rest > 0 {

@@ -13,11 +13,10 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
 use super::walk::Stamp;
+use crate::plain_file::{self, Kind};
 
 /// Its name in the state folder.
 pub const NAME: &str = "manifest.json";
-/// More than the entries of the largest library are never written in.
-const LARGEST: u64 = 64 << 20;
 
 /// Files by key: see [`firmware_key`] and [`license_key`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +71,7 @@ pub fn hexadecimal(digest: &[u8]) -> String {
 /// The SHA-256 of a file's content. `progress` is told of bytes as they are read.
 pub fn digest(path: &Path, mut progress: impl FnMut(u64)) -> io::Result<String> {
     use std::io::Read;
-    let mut file = std::fs::File::open(path)?;
+    let mut file = plain_file::open_without_links(path)?;
     let mut hash = Sha256::new();
     let mut block = vec![0; 256 * 1024];
     loop {
@@ -95,15 +94,10 @@ impl Stamp {
 impl Manifest {
     /// Reads the manifest of a state folder; an absent one is empty.
     pub fn read(state: &Path) -> io::Result<Self> {
-        let path = state.join(NAME);
-        match std::fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Ok(metadata) if metadata.len() > LARGEST => {
-                return Err(io::Error::other("it is larger than a manifest can be"));
-            }
-            _ => {}
+        match plain_file::read(&state.join(NAME), Kind::Manifest) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            read => serde_json::from_slice(&read?).map_err(io::Error::other),
         }
-        serde_json::from_slice(&std::fs::read(&path)?).map_err(io::Error::other)
     }
 
     /// Writes it whole or not at all.

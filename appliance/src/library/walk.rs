@@ -10,6 +10,7 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
 use super::{LibraryError, Unusable, manifest};
+use crate::plain_file::{Kind, Unfit};
 
 /// Folders within folders that are looked into.
 const DEPTH: usize = 8;
@@ -154,6 +155,14 @@ impl Walk {
             Ok(_) => return self.refuse(path, "it is no file".into()),
             Err(error) => return self.refuse(path, format!("it cannot be read: {error}")),
         };
+        let kind = match place {
+            Place::License(_) | Place::StrayLicense => Kind::License,
+            Place::Firmware | Place::Extra => Kind::Component,
+        };
+        if metadata.len() > kind.largest() {
+            return self
+                .refuse(path, Unfit::TooLarge(kind).to_string() + "; put the right file in its place");
+        }
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return self.refuse(path, "no phone can ask for such a name; rename it".into());
         };

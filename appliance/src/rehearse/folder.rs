@@ -2,7 +2,7 @@
 //! It is a folder of its own, so that a rehearsal leaves no trace.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use transload_provision::mac::Mac;
 use super::lookalike::{self, signature};
 use super::phone::listing;
 use crate::library::manifest;
+use crate::plain_file::{self, Kind};
 
 /// A folder that goes with the rehearsal.
 #[derive(Debug)]
@@ -54,9 +55,14 @@ impl Folder {
         if own_licenses {
             link_tree(&licenses, &folder.path().join("licenses"))?;
         }
-        for name in ["catalog.toml", manifest::NAME] {
-            if state.join(name).exists() {
-                fs::copy(state.join(name), folder.path().join(name))?;
+        for (name, kind) in [("catalog.toml", Kind::Catalog), (manifest::NAME, Kind::Manifest)] {
+            let path = state.join(name);
+            match plain_file::read(&path, kind) {
+                Ok(content) => fs::write(folder.path().join(name), content)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+                }
             }
         }
         Ok(Self { place: folder, licenses, own_firmware, own_licenses })
@@ -83,7 +89,7 @@ impl Folder {
             let Some(Ok(load)) = name(path).map(|name| name.parse::<LoadName>()) else {
                 continue;
             };
-            let file = fs::read(path)?;
+            let file = plain_file::read(path, Kind::Loads)?;
             let platforms = listing(&file[signature(&file).1..]);
             let complete = !platforms.is_empty()
                 && platforms
@@ -176,7 +182,7 @@ fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
         if !target.exists() && fs::hard_link(&file, &target).is_err() {
             let whole =
                 target.with_file_name(format!(".{}", inner.file_name().unwrap_or_default().display()));
-            fs::copy(&file, &whole)?;
+            io::copy(&mut plain_file::open(&file)?, &mut File::create_new(&whole)?)?;
             fs::rename(&whole, &target)?;
         }
     }

@@ -23,6 +23,7 @@ use transload_provision::roster::{self, Entry};
 use crate::cli::RehearseArgs;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::error::{Exit, Failure};
+use crate::plain_file::{self, Kind};
 use crate::{home, table};
 use folder::Folder;
 use lineup::Player;
@@ -145,7 +146,7 @@ fn players(
 }
 
 fn read_roster(path: &Path) -> Result<Vec<Entry>, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = plain_file::read(path, Kind::Roster).map_err(|error| {
         Failure::new(
             Exit::Usage,
             format!("cannot read the roster {}: {error}", path.display()),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::config::Admin;
 use crate::error::{Exit, Failure};
+use crate::plain_file::{self, Kind};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than all the phones of a bench are never described in.
@@ -58,13 +59,10 @@ fn ask(
     };
     let token = match &admin.token_file {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
+            let text = plain_file::text(path, Kind::Token).map_err(|error| {
                 let cause = format!("cannot read the token in {}: {error}", path.display());
-                Failure::new(
-                    Exit::Privilege,
-                    cause,
-                    "run the command as a user that may read it, or with sudo",
-                )
+                let cure = "run the command as a user that may read it, or with sudo";
+                Failure::new(Exit::Privilege, cause, plain_file::cure(&error, cure))
             })?;
             format!("Authorization: Bearer {}\r\n", text.trim())
         }

@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod command_line;
 mod export;
+mod files;
 mod operate;
 mod report;
 mod status;
