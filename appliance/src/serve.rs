@@ -62,7 +62,7 @@ fn announce(appliance: &Appliance) {
 }
 
 fn reload(appliance: &Appliance, running: &Config, named: Option<&Path>) {
-    let read = Config::load(named.or(running.file.as_deref()));
+    let read = Config::reload(named.or(running.file.as_deref()));
     match read.and_then(|config| appliance.reload(&config)) {
         Ok(()) => tracing::info!("configuration and roster were read again"),
         Err(failure) => {

@@ -1,6 +1,7 @@
 //! The configuration, validated. What a user writes is in [`written`]; nothing else in the program sees that.
 
 mod dhcp;
+mod found;
 mod network;
 mod options;
 mod outside;
@@ -25,13 +26,14 @@ use transload_provision::mac::Mac;
 use transload_provision::options::{ClassRule, Gives};
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, Problem};
 use crate::plain_file::{self, Kind};
+use found::Choice;
 pub use served::{Given, NetworkGives, Reserved, Served};
 use values::{Prefix, Range};
 
 /// Where the configuration is looked for when `--config` does not say.
-pub const PLACES: [&str; 2] = ["transload.toml", "/etc/transload/transload.toml"];
+pub const PLACES: [&str; 2] = [found::HERE, found::SYSTEM];
 
 /// Everything a user can set.
 #[derive(Debug, Clone, PartialEq)]
@@ -300,13 +302,30 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(failure(problems)) }
     }
 
-    /// Reads the file that `--config` names, or else the first of [`PLACES`] that exists, or else the defaults.
+    /// Reads the file that `--config` names, or else the first of [`PLACES`] that exists, or else the defaults. Root
+    /// passes over a file of the current folder that others could have written, and a warning says so.
     pub fn load(named: Option<&Path>) -> Result<Self, Failure> {
-        let places = PLACES.map(Path::new);
-        let found = places.into_iter().find(|path| path.exists());
-        let Some(path) = named.or(found) else {
-            return Self::parse("", Path::new("built-in defaults"));
-        };
+        let Choice { path, note } = found::choose(named);
+        let problem = note.clone().map(|note| Problem::new(note, "see that the right file is used"));
+        let read =
+            path.map_or_else(|| Self::parse("", Path::new("built-in defaults")), |path| Self::read(&path));
+        let mut config = read.map_err(|mut failure| {
+            failure.problems.extend(problem);
+            failure
+        })?;
+        config.warnings.extend(note);
+        Ok(config)
+    }
+
+    /// Reads the file that a running program was started with again, or else the system's, or else the defaults.
+    pub fn reload(started_with: Option<&Path>) -> Result<Self, Failure> {
+        match started_with.map(Path::to_owned).or_else(|| found::system().path) {
+            Some(path) => Self::read(&path),
+            None => Self::parse("", Path::new("built-in defaults")),
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Failure> {
         let text = plain_file::text(path, Kind::Configuration).map_err(|error| {
             Failure::new(
                 Exit::Usage,

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::chown;
 
 use super::bench::{Bench, run_in};
 
@@ -70,4 +71,29 @@ fn a_side_this_version_cannot_steer_is_refused_to_serve_and_shown_by_check() {
     let ran = bench.run(&["check"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.contains("scenario: migration.multiplatform"), "{}", ran.out);
+}
+
+#[test]
+fn root_ignores_a_configuration_of_a_folder_that_is_another_users_unless_it_is_named() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: it needs root");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("transload.toml");
+    fs::write(&file, "no-such-key = 1\n").unwrap();
+    chown(folder.path(), Some(54_321), None).unwrap();
+    chown(&file, Some(54_321), None).unwrap();
+    let check = |invoker: Option<&str>, arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_transload"));
+        command.arg("check").args(arguments).current_dir(folder.path()).env_remove("SUDO_UID");
+        let output = command.envs(invoker.map(|user| ("SUDO_UID", user))).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = check(None, &[]);
+    assert!(said.contains("transload.toml in this folder is ignored: the file belongs to 54321"), "{said}");
+    assert!(!said.contains("no-such-key"), "{said}");
+    for said in [check(Some("54321"), &[]), check(None, &["--config", "transload.toml"])] {
+        assert!(said.contains("no-such-key") && !said.contains("ignored"), "{said}");
+    }
 }
