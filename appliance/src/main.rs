@@ -44,6 +44,7 @@ mod segment;
 mod selection;
 mod serve;
 mod service;
+mod space;
 mod state_lock;
 mod status;
 mod table;

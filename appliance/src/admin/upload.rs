@@ -24,13 +24,12 @@ use super::extract::Asked;
 use super::problem::Problem;
 use crate::error::{Exit, Failure};
 use crate::import::{Options, Report};
+use crate::space::Room;
 
 /// No package is nearly as large; bytes.
 const LARGEST: u64 = 4 << 30;
 /// A roster of 100,000 phones is smaller; bytes.
 const LARGEST_ROSTER: usize = 16 << 20;
-/// What stays free on the disk for leases and the ledger; bytes.
-const RESERVE: u64 = 256 << 20;
 /// Files that are received at one time.
 const AT_ONCE: usize = 4;
 /// Who sends nothing for so long is given up on.
@@ -86,7 +85,7 @@ async fn import(
     };
     let folder = uploads(bench.shelf().state()).await.map_err(|error| unwritable(&error))?;
     let path = folder.path().join(&inner);
-    receive(body, &path).await?;
+    receive(body, &path, &Room::of(folder.path(), bench.shelf().state())).await?;
     let options = Options { dry_run: false, direction: sent.direction, replace: sent.replace };
     let _turn = IMPORTING.lock().await;
     let told = bench.import(path, options).await;
@@ -135,19 +134,24 @@ async fn uploads(state: &Path) -> std::io::Result<tempfile::TempDir> {
 }
 
 /// Writes what comes to a file, as it comes.
-async fn receive(mut body: Body, path: &Path) -> Result<(), Problem> {
+async fn receive(mut body: Body, path: &Path, room: &Room) -> Result<(), Problem> {
     if let Some(folder) = path.parent() {
         tokio::fs::create_dir_all(folder).await.map_err(|error| unwritable(&error))?;
     }
     let mut file = File::create(path).await.map_err(|error| unwritable(&error))?;
-    let mut room = LARGEST.min(free(path).saturating_sub(RESERVE));
+    let too_large = |detail: String| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
+    // Other uploads, and the bench, use the same disk meanwhile.
+    let fits = |bytes: u64| {
+        room.check(bytes).map_err(|error| too_large(format!("{error}; make room on the disk, or send less")))
+    };
+    let largest = || too_large(format!("no package is larger than {} GB; send less", LARGEST >> 30));
     let expected = http_body::Body::size_hint(&body).lower();
+    fits(expected)?;
+    let mut left = LARGEST;
+    if expected > left {
+        return Err(largest());
+    }
     loop {
-        if expected > room {
-            let detail =
-                format!("there is no room for {expected} bytes; make room on the disk, or send less");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-        }
         let Ok(frame) = tokio::time::timeout(PATIENCE, body.frame()).await else {
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "nothing more came; send it again"));
         };
@@ -156,11 +160,8 @@ async fn receive(mut body: Body, path: &Path) -> Result<(), Problem> {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "the file broke off; send it again"));
         };
         let Ok(data) = frame.into_data() else { continue };
-        let Some(rest) = room.checked_sub(data.len() as u64) else {
-            let detail = "the file is too large for what is free on the disk; make room, or send less";
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-        };
-        room = rest;
+        left = left.checked_sub(data.len() as u64).ok_or_else(largest)?;
+        fits(data.len() as u64)?;
         file.write_all(&data).await.map_err(|error| unwritable(&error))?;
     }
     file.flush().await.map_err(|error| unwritable(&error))
@@ -169,12 +170,6 @@ async fn receive(mut body: Body, path: &Path) -> Result<(), Problem> {
 fn unwritable(error: &std::io::Error) -> Problem {
     let detail = format!("it cannot be written to the state folder: {error}; nothing was imported");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-}
-
-/// Bytes free on the disk of `path`; as good as none where nobody can say.
-fn free(path: &Path) -> u64 {
-    let folder = path.parent().unwrap_or(path);
-    nix::sys::statvfs::statvfs(folder).map_or(0, |disk| disk.blocks_available() * disk.fragment_size())
 }
 
 /// A path below a folder of ours: names only, none hidden, none that leads up.

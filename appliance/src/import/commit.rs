@@ -14,8 +14,10 @@ use super::compare::Decided;
 use super::intake::{Item, Kind};
 use crate::atomic;
 use crate::error::{Exit, Failure};
+use crate::home::ROSTER;
 use crate::library::manifest::{Known, Manifest};
 use crate::library::verify;
+use crate::space::Room;
 
 /// In `firmware/` and in `licenses/`, since either may be on a disk of its own; scans pass over hidden folders.
 const STAGING: &str = ".import";
@@ -25,6 +27,7 @@ const STAGING: &str = ".import";
 pub(super) struct Staging {
     firmware: PathBuf,
     licenses: PathBuf,
+    rooms: [Room; 2],
     files: Cell<u64>,
 }
 
@@ -57,17 +60,25 @@ impl Staging {
             };
             fresh.map_err(|error| unwritable(&folder.display().to_string(), &error))?;
         }
-        Ok(Self { firmware, licenses, files: Cell::new(0) })
+        let rooms = [&firmware, &licenses].map(|folder| Room::of(folder, state));
+        Ok(Self { firmware, licenses, rooms, files: Cell::new(0) })
     }
 
-    /// Where firmware is staged.
-    pub(super) fn place(&self) -> &Path {
-        &self.firmware
+    /// Refuses bytes that there is no room for.
+    pub(super) fn room(&self, kind: &Kind, bytes: u64) -> Result<(), Failure> {
+        let [firmware, licenses] = &self.rooms;
+        let room = if matches!(kind, Kind::License(..)) { licenses } else { firmware };
+        room.check(bytes).map_err(|error| unwritable(&self.place(kind).display().to_string(), &error))
+    }
+
+    /// Where files of a kind are staged.
+    pub(super) fn place(&self, kind: &Kind) -> &Path {
+        if matches!(kind, Kind::License(..)) { &self.licenses } else { &self.firmware }
     }
 
     /// A new file for what is about to be read.
     pub(super) fn next(&self, kind: &Kind) -> Result<(File, PathBuf), Failure> {
-        let folder = if matches!(kind, Kind::License(..)) { &self.licenses } else { &self.firmware };
+        let folder = self.place(kind);
         self.files.set(self.files.get() + 1);
         let path = folder.join(self.files.get().to_string());
         let open = || {
@@ -129,8 +140,7 @@ pub(super) fn commit(
         }
     }
     if let Some(text) = roster {
-        let path = state.join("roster.csv");
-        atomic::write(&path, text).map_err(|error| unwritable(&path.display().to_string(), &error))?;
+        write_roster(state, text)?;
     }
     let since = Timestamp::now();
     for Decided { item, line, place } in decided {
@@ -152,6 +162,15 @@ pub(super) fn commit(
         manifest.files.insert(item.key(), known);
     }
     verify::keep(&manifest, state)
+}
+
+/// Puts a roster in the place of the state folder's.
+pub(super) fn write_roster(state: &Path, text: &[u8]) -> Result<(), Failure> {
+    let path = state.join(ROSTER);
+    Room::of(state, state)
+        .check(text.len() as u64)
+        .and_then(|()| atomic::write(&path, text))
+        .map_err(|error| unwritable(&path.display().to_string(), &error))
 }
 
 /// Where a file that is new goes.

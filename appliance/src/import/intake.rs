@@ -89,6 +89,17 @@ impl<'a> Intake<'a> {
         self.taken
     }
 
+    /// Refuses files, all together, that there is no room for. How much of an archive will be taken is not known yet.
+    pub(super) fn has_room(&self, sources: &[Source]) -> Result<(), Failure> {
+        let Some(staging) = self.staging else { return Ok(()) };
+        let of = |wanted: &[&str]| -> u64 {
+            let wanted =
+                |source: &&Source| wanted.contains(&extension(&source.path.to_string_lossy()).as_str());
+            sources.iter().filter(wanted).map(|source| source.size).fold(0, u64::saturating_add)
+        };
+        staging.room(&Kind::Component, of(&["loads", "sbn", "sebn"]))
+    }
+
     /// Takes what a source holds; all of it or, if there is something wrong with it, nothing.
     pub(super) fn source(&mut self, source: &Source) -> Result<(), Failure> {
         let before = (self.taken.items.len(), self.taken.lines.len());
@@ -211,6 +222,8 @@ impl<'a> Intake<'a> {
             Kind::License(..) => plain_file::Kind::License.largest(),
         };
         let staged = self.staging.map(|staging| staging.next(&kind)).transpose().map_err(Stop::Failed)?;
+        let room =
+            |bytes| self.staging.map_or(Ok(()), |staging| staging.room(&kind, bytes)).map_err(Stop::Failed);
         let mut copy = Copied { staged, hash: Sha256::new(), size: 0, head: Vec::new() };
         let keep = if matches!(kind, Kind::Loads(_)) { loads_file::MAX_FILE + 1 } else { library::HEAD };
         loop {
@@ -220,7 +233,8 @@ impl<'a> Intake<'a> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(broken(&error)),
             };
-            copy.add(&self.block[..length], keep).map_err(|error| self.full(&error))?;
+            room(length as u64)?;
+            copy.add(&self.block[..length], keep).map_err(|error| self.full(&kind, &error))?;
             if copy.size > largest {
                 return Err(Stop::Refused(format!("it holds {name}, which is larger than any such file")));
             }
@@ -278,8 +292,8 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn full(&self, error: &io::Error) -> Stop {
-        let place = self.staging.map(|staging| staging.place().display().to_string()).unwrap_or_default();
+    fn full(&self, kind: &Kind, error: &io::Error) -> Stop {
+        let place = self.staging.map(|staging| staging.place(kind).display().to_string()).unwrap_or_default();
         Stop::Failed(super::commit::unwritable(&place, error))
     }
 

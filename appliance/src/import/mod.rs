@@ -22,7 +22,6 @@ use serde::{Deserialize, Serialize};
 use transload_provision::load::Direction;
 use utoipa::ToSchema;
 
-use crate::atomic;
 use crate::cli::ImportArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
@@ -123,6 +122,7 @@ pub fn import(
     let staging = (!options.dry_run).then(|| commit::Staging::new(state)).transpose()?;
     let mut intake = intake::Intake::new(staging.as_ref(), options.direction, bar);
     let mut report = Report { lines: found.lines };
+    intake.has_room(&found.sources)?;
     for source in &found.sources {
         intake.source(source)?;
     }
@@ -147,9 +147,7 @@ pub fn add_to_roster(state: &Path, table: Vec<u8>) -> Result<Report, Failure> {
     let mut report = Report::default();
     let merged = roster::merge(state, vec![("roster".to_owned(), table)], &mut report.lines)?;
     if let Some(text) = merged {
-        let path = state.join("roster.csv");
-        atomic::write(&path, &text)
-            .map_err(|error| commit::unwritable(&path.display().to_string(), &error))?;
+        commit::write_roster(state, &text)?;
     }
     Ok(report)
 }

@@ -8,6 +8,7 @@ use transload_provision::roster::{self, Change};
 use super::intake::Roster;
 use super::{Line, Verdict};
 use crate::error::{Exit, Failure};
+use crate::home::ROSTER;
 use crate::plain_file::{self, Kind};
 
 /// The merged roster, if anything in it is new, and what became of each line.
@@ -16,7 +17,7 @@ pub(super) fn merge(
     rosters: Vec<Roster>,
     lines: &mut Vec<Line>,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    let path = state.join("roster.csv");
+    let path = state.join(ROSTER);
     let mut file = match plain_file::read(&path, Kind::Roster) {
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         other => other.map_err(|error| {

@@ -1,12 +1,14 @@
 //! Files that somebody put in place by hand, and that are no plain files.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, Ran, free_port};
+use super::bench::{Bench, Ran, free_port, serve};
 
 const ON_LOOPBACK: &str = "interface = \"lo\"\n[dhcp]\nenabled = false";
 /// Longer than any of these commands takes.
@@ -154,4 +156,97 @@ fn an_import_reads_plain_files_only_and_follows_no_link_in_a_folder() {
     }
     let ran = run_bounded(&bench, &["import", drop.join("a.csv").to_str().unwrap()]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
+}
+
+/// A disk of 16 MB in the place of the state folder. `None` where none can be mounted.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(bench: &Bench) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(bench.state());
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        assert!(mounted || std::env::var_os("CI").is_none(), "this test mounts a tmpfs and needs root");
+        mounted.then(|| Self(bench.state()))
+    }
+
+    fn free(&self) -> u64 {
+        let disk = nix::sys::statvfs::statvfs(&self.0).unwrap();
+        disk.blocks_available() * disk.fragment_size()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+/// A tape archive of one component of zeros, compressed.
+fn package(path: &Path, megabytes: u64) {
+    let script = format!(
+        "cd {} && head -c {megabytes}M /dev/zero > rootfs.a.sbn && tar czf {} rootfs.a.sbn && rm rootfs.a.sbn",
+        path.parent().unwrap().display(),
+        path.display()
+    );
+    assert!(Command::new("/bin/sh").args(["-c", &script]).status().unwrap().success());
+}
+
+#[test]
+fn an_import_leaves_free_what_the_ledger_needs() {
+    let bench = Bench::new(ON_LOOPBACK);
+    let Some(disk) = SmallDisk::mount(&bench) else { return };
+    let at = |name: &str| bench.folder.path().join(name);
+    fs::File::create(at("large.sbn")).unwrap().set_len(15 << 20).unwrap();
+    package(&at("large.tar.gz"), 15);
+    package(&at("small.tar.gz"), 1);
+    for name in ["large.sbn", "large.tar.gz"] {
+        let ran = bench.run(&["import", at(name).to_str().unwrap()]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        for part in
+            ["there is no room", "are free", "must stay free for leases and the ledger", " cure: make room"]
+        {
+            assert!(ran.err.contains(part), "{name}: {ran:?}");
+        }
+        assert!(disk.free() > 15 << 20, "{name}: something was left behind");
+    }
+    let ran = bench.run(&["import", at("small.tar.gz").to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
+fn an_upload_leaves_free_what_the_ledger_needs() {
+    let bench = Bench::new(ON_LOOPBACK);
+    let Some(disk) = SmallDisk::mount(&bench) else { return };
+    let _serving = serve(&bench);
+    let text = fs::read_to_string(&bench.config).unwrap();
+    let (_, rest) = text.split_once("[admin]\nlisten = \"").unwrap();
+    let (address, _) = rest.split_once('"').unwrap();
+    let send = |framing: &str, chunked: bool| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("POST /api/import?name=a.sbn HTTP/1.0\r\nHost: {address}\r\n{framing}\r\n\r\n");
+        let head = if chunked { head.replace("HTTP/1.0", "HTTP/1.1") } else { head };
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut least = u64::MAX;
+        for _ in 0..15 {
+            let sent = if chunked {
+                [b"100000\r\n".as_slice(), &vec![0; 1 << 20], b"\r\n"].concat()
+            } else {
+                vec![0; 1 << 20]
+            };
+            // It is refused before all of it was sent.
+            if stream.write_all(&sent).is_err() {
+                break;
+            }
+            least = least.min(disk.free());
+        }
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok();
+        (least, String::from_utf8_lossy(&answer).into_owned())
+    };
+    // The answer may be lost where the connection ends while more is sent; the disk tells all the same.
+    let (least, answer) = send(&format!("Content-Length: {}", 15 << 20), false);
+    assert!(least > 1 << 20 && (answer.is_empty() || answer.contains("no room")), "{least} {answer}");
+    let (least, answer) = send("Transfer-Encoding: chunked", true);
+    assert!(least > 1 << 20 && (answer.is_empty() || answer.contains("no room")), "{least} {answer}");
 }
