@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use transload_provision::text;
+
 /// Exit statuses, as the contract has them; 0 is no failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -35,9 +37,9 @@ pub struct Failure {
 }
 
 impl Problem {
-    /// Both lines; line ends within them become spaces.
+    /// Both lines; line ends within them become spaces, and hidden characters are left out.
     pub fn new(cause: impl Into<String>, cure: impl Into<String>) -> Self {
-        let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = |text: String| text::line(&text).split_whitespace().collect::<Vec<_>>().join(" ");
         Self { cause: line(cause.into()), cure: line(cure.into()) }
     }
 }

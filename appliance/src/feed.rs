@@ -13,6 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use transload_provision::feed::{Event, LINE, PROTOCOL, Word};
+use transload_provision::text;
 
 use crate::bench::Bench;
 use crate::config::Config;
@@ -128,7 +129,7 @@ async fn listen(reading: OwnedReadHalf, bench: &Bench, progress: &watch::Sender<
         lines += 1;
         match serde_json::from_slice::<Event>(&line) {
             Ok(Event::Hello { protocol: PROTOCOL, name }) => {
-                let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+                let name: String = text::line(&name).chars().take(64).collect();
                 tracing::info!(name, "a DHCP server has joined the feed");
                 progress.send_modify(|progress| progress.name = Some(name.into()));
             }

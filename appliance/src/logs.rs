@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{IsTerminal, stderr};
+use std::io::{self, IsTerminal, Write, stderr};
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
+use transload_provision::text::is_hidden;
 
 /// Lines about one phone in a window of time; errors are always written.
 const LINES: u32 = 50;
@@ -27,7 +28,7 @@ const PHONES: usize = 8192;
 pub fn start(level: &str) {
     let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let chosen = chosen.and(PerPhone::default());
-    let lines = tracing_subscriber::fmt::layer::<Registry>().with_writer(stderr);
+    let lines = tracing_subscriber::fmt::layer::<Registry>().with_writer(|| Shown(stderr()));
     let json = || tracing_subscriber::fmt::format().json().flatten_event(true);
     let lines = if stderr().is_terminal() {
         lines.with_target(false).with_filter(chosen).boxed()
@@ -73,6 +74,27 @@ fn priority(level: Level) -> u8 {
         Level::WARN => 4,
         Level::INFO => 6,
         _ => 7,
+    }
+}
+
+/// Leaves out what would change how a line is shown. Controls are escaped before they come here, apart from those that
+/// color a line.
+struct Shown<W>(W);
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(octets) {
+            Ok(text) if !text.is_ascii() => {
+                let shown = |letter: &char| letter.is_control() || !is_hidden(*letter);
+                self.0.write_all(text.chars().filter(shown).collect::<String>().as_bytes())?;
+            }
+            _ => self.0.write_all(octets)?,
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -126,7 +148,6 @@ impl Visit for Phone {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::sync::Arc;
 
     use super::*;
@@ -151,7 +172,7 @@ mod tests {
         let to = lines.clone();
         let json = tracing_subscriber::fmt::format().json().flatten_event(true);
         let layer = tracing_subscriber::fmt::layer::<Registry>()
-            .with_writer(move || to.clone())
+            .with_writer(move || Shown(to.clone()))
             .fmt_fields(JsonFields::new())
             .event_format(Prioritized(json))
             .with_filter(EnvFilter::new("info").and(PerPhone::default()));
@@ -161,7 +182,7 @@ mod tests {
                 tracing::debug!(mac = %"001234AB45DE", "not asked for");
             }
             tracing::error!(mac = %"001234AB45DE", "errors are always said");
-            tracing::warn!(mac = %"001234AB45DF", "another phone");
+            tracing::warn!(mac = %"001234AB45DF", agent = "a\u{202e}b\u{1b}[2J", "another phone");
             tracing::info!("no phone");
         });
         let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
@@ -170,6 +191,7 @@ mod tests {
         let marks = ["<6>{", "<4>{", "<3>{"];
         assert!(last.iter().zip(marks).all(|(line, mark)| line.starts_with(mark)), "{last:?}");
         assert!(lines.contains(r#""mac":"001234AB45DE","hop":"1/2""#), "{lines}");
+        assert!(lines.contains(r#""agent":"ab\u001b[2J""#), "{lines}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use rustix::thread::CapabilitySet;
 use serde_json::json;
 use transload_provision::journey::{Act, Fact, Observation};
 use transload_provision::mac::Mac;
+use transload_provision::text;
 use transload_provision::time::Time;
 
 use crate::bench::PhoneOutcome;
@@ -85,7 +86,8 @@ fn tell(
     for outcome in outcomes {
         let about = [outcome.model.as_deref(), outcome.location.as_deref()];
         let about: Vec<&str> = about.into_iter().flatten().collect();
-        let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
+        let about =
+            if about.is_empty() { String::new() } else { format!(" ({})", text::line(&about.join(", "))) };
         if outcome.done {
             println!("{}{about}: {}", outcome.mac, done(outcome));
         } else if outcome.problem.is_none() {

@@ -2,34 +2,37 @@
 
 use std::io::{IsTerminal, stdout};
 
+use transload_provision::text;
+
 /// Rows under a heading, as wide as they need to be; the last column is cut where the terminal ends.
 pub fn render(heading: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
     let columns = heading.len();
     let head = heading.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let lines = || std::iter::once(&head).chain(rows);
     let wide = |column: usize| {
-        lines().map(|row| row.get(column).map_or(0, |text| text.chars().count())).max().unwrap_or(0)
+        lines()
+            .map(|row| row.get(column).map_or(0, |cell| text::line(cell).chars().count()))
+            .max()
+            .unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(wide).collect();
     lines().map(|row| line(row, &widths, width)).collect()
 }
 
 fn line(row: &[String], widths: &[usize], width: Option<usize>) -> String {
-    let padded = row.iter().zip(widths).map(|(cell, wide)| {
-        let cell: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        format!("{cell:wide$}")
-    });
+    let padded = row.iter().zip(widths).map(|(cell, wide)| format!("{:wide$}", text::line(cell)));
     let text = padded.collect::<Vec<_>>().join("  ");
     cut(text.trim_end(), width) + "\n"
 }
 
 /// One line, cut where the terminal ends.
 pub fn cut(text: &str, width: Option<usize>) -> String {
+    let text = text::line(text);
     match width {
         Some(width) if text.chars().count() > width => {
             text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
         }
-        _ => text.to_owned(),
+        _ => text,
     }
 }
 
@@ -38,7 +41,7 @@ pub fn cut(text: &str, width: Option<usize>) -> String {
 pub fn wrapped(line: &str, width: Option<usize>) -> String {
     const FURTHER: usize = 4;
     let indent = " ".repeat(line.len() - line.trim_start_matches(' ').len() + FURTHER);
-    let printable: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let printable = text::line(line);
     let Some(width) = width.filter(|width| printable.chars().count() > *width) else {
         return printable + "\n";
     };
@@ -69,7 +72,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_lines_end_with_the_terminal() {
-        let rows = [vec!["a".to_owned(), "lon\u{1b}ger".to_owned(), "x".repeat(30)]];
+        let rows = [vec!["a".to_owned(), "lon\u{202e}\u{1b}ger".to_owned(), "x".repeat(30)]];
         let text = render(&["one", "two", "three"], &rows, Some(20));
         assert_eq!(text, "one  two      three\na    lon ger  xxxxx…\n");
         assert!(render(&["one", "two", "three"], &rows, None).contains(&"x".repeat(30)));

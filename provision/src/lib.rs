@@ -24,5 +24,6 @@ pub mod route;
 pub mod settings;
 pub mod shared;
 pub mod sip;
+pub mod text;
 pub mod time;
 pub mod unknown;

@@ -1,6 +1,7 @@
 //! File names: what a phone means by the name it asks for. The one place where names are matched.
 
 use crate::mac::Mac;
+use crate::text::is_hidden;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,10 +147,7 @@ fn segments(path: &str) -> Option<Vec<String>> {
         return None;
     }
     let decoded = decode(path);
-    if decoded.chars().any(|c| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    }) {
+    if decoded.chars().any(|letter| is_hidden(letter) || matches!(letter, '\u{200c}' | '\u{200d}')) {
         return None;
     }
     let segments: Vec<String> = decoded.split(['/', '\\']).map(str::to_owned).collect();

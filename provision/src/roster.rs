@@ -12,6 +12,7 @@ use table::{column_of, decode, reader};
 use crate::catalog::Vid;
 use crate::load::LoadName;
 use crate::mac::Mac;
+use crate::text;
 
 /// A roster as it was read: the good rows, and what is wrong with the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -100,7 +101,7 @@ pub fn parse(file: &[u8]) -> Roster {
             continue;
         }
         let Some(columns) = &columns else {
-            let has_header = record.get(0).is_none_or(|cell| cell.parse::<Mac>().is_err());
+            let has_header = record.get(0).is_none_or(|cell| shorten(cell).parse::<Mac>().is_err());
             let found = if has_header {
                 roster.header(&record, line)
             } else {
@@ -150,7 +151,7 @@ fn blank(line: &str) -> bool {
 }
 
 fn shorten(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_CELL).collect()
+    text::line(text).trim().chars().take(MAX_CELL).collect()
 }
 
 impl Roster {
@@ -160,25 +161,23 @@ impl Roster {
 
     fn header(&mut self, record: &csv::StringRecord, line: u64) -> Layout {
         let mut found = Layout::default();
-        for (at, cell) in record.iter().enumerate() {
+        for (at, cell) in record.iter().map(shorten).enumerate() {
             let own = cell.to_ascii_lowercase();
-            match column_of(cell) {
+            match column_of(&cell) {
                 Some(column) if found.known[column].is_none() => found.known[column] = Some(at),
                 Some(_) => {
                     self.report(line, format!("there are two columns named {cell}; the first counts"), false);
                 }
                 None if cell.is_empty() => {}
                 None if found.more.len() < MAX_MORE && found.more.iter().all(|(name, _)| *name != own) => {
-                    let what = format!(
-                        "column {:?} is not known; it can only fill placeholders of [after]",
-                        shorten(cell)
-                    );
+                    let what =
+                        format!("column {cell:?} is not known; it can only fill placeholders of [after]");
                     self.report(line, what, false);
                     found.more.push((own, at));
                 }
                 None => self.report(
                     line,
-                    format!("column {:?} comes twice or is one too many, and is left out", shorten(cell)),
+                    format!("column {cell:?} comes twice or is one too many, and is left out"),
                     false,
                 ),
             }
@@ -335,6 +334,22 @@ mod tests {
         assert_eq!((extension(0), extension(1), extension(2)), (Some("4711"), None, Some("4713")));
         let said: Vec<(u64, bool)> = roster.problems.iter().map(|p| (p.line, p.left_out)).collect();
         assert_eq!(said, [(1, false), (4, false)]);
+    }
+
+    #[test]
+    fn hidden_characters_are_not_taken_over() {
+        let roster = parse(
+            "\u{200e}MAC,location,note,serial,Ext\u{202e}\n\u{202a}001234ab45de,Room\u{202e}1,\"two\nlines\",F\u{1b}[2J,\u{2066}47\u{2069}\n"
+                .as_bytes(),
+        );
+        let entry = &roster.entries[0];
+        assert_eq!(
+            (entry.location.as_deref(), entry.note.as_deref(), entry.serial.as_deref()),
+            (Some("Room1"), Some("two lines"), Some("F [2J"))
+        );
+        assert_eq!(entry.more.iter().collect::<Vec<_>>(), [(&"ext".to_owned(), &"47".to_owned())]);
+        let merged = merge(b"", "mac,note\n001234ab45de,a\u{202e}b\n".as_bytes());
+        assert_eq!(merged.file, b"mac,note\n001234ab45de,ab\n");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 use transload_provision::load::Direction;
+use transload_provision::text::{is_hidden, line};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -175,13 +176,12 @@ fn unwritable(error: &std::io::Error) -> Problem {
 /// A path below a folder of ours: names only, none hidden, none that leads up.
 fn inner(name: &str) -> Option<PathBuf> {
     let parts: Vec<&str> = name.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
-    let plain =
-        |part: &&str| part.len() <= NAME && !part.starts_with('.') && !part.chars().any(char::is_control);
+    let plain = |part: &&str| part.len() <= NAME && !part.starts_with('.') && !part.chars().any(is_hidden);
     (!parts.is_empty() && parts.len() <= DEPTH && parts.iter().all(plain)).then(|| parts.iter().collect())
 }
 
 fn shorten(name: &str) -> String {
-    name.chars().take(NAME).collect()
+    line(name).chars().take(NAME).collect()
 }
 
 #[cfg(test)]
@@ -200,6 +200,7 @@ mod tests {
             (".hidden", None),
             ("", None),
             ("a\0b", None),
+            ("a\u{202e}piz.b", None),
             ("a/a/a/a/a/a/a/a/a", None),
         ] {
             assert_eq!(inner(name), expected.map(PathBuf::from), "{name}");

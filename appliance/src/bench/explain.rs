@@ -9,6 +9,7 @@ use transload_provision::client;
 use transload_provision::journey::{Assessment, Journey, Next};
 use transload_provision::mac::Mac;
 use transload_provision::options::{Origin, Resolved, find_class};
+use transload_provision::text;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
@@ -195,7 +196,7 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
         mac,
         listed,
         class,
-        vendor_class: asker.vendor_class.map(|class| String::from_utf8_lossy(class).into_owned()),
+        vendor_class: asker.vendor_class.map(|class| text::line(&String::from_utf8_lossy(class))),
         network: network.map(|(_, network)| Network { subnet: network.prefix.clone(), server: asker.server }),
         lease: lease.map(|lease| shown_lease(lease, now)),
         reservation: asker.reserved(state).map(|reserved| reserved.place.clone()),

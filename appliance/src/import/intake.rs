@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
-use transload_provision::{loads_file, package};
+use transload_provision::{loads_file, package, text};
 
 use super::archive::{self, Stop, broken, is_archive};
 use super::commit::Staging;
@@ -113,7 +113,7 @@ impl<'a> Intake<'a> {
                     let _ = item.staged.map(std::fs::remove_file);
                 }
                 self.taken.lines.truncate(before.1);
-                self.say(&source.shown, "", Verdict::Refused, note);
+                self.say(&source.shown, "", Verdict::Refused, &note);
                 Ok(())
             }
         }
@@ -169,7 +169,7 @@ impl<'a> Intake<'a> {
                 "it is nothing that phones need; import zip and COP files, .loads, .sbn, .lic or a roster as .csv".into(),
             )),
             false => {
-                self.say(&source.shown, "", Verdict::Skipped, "phones do not need it".into());
+                self.say(&source.shown, "", Verdict::Skipped, "phones do not need it");
                 Ok(())
             }
         }
@@ -191,7 +191,7 @@ impl<'a> Intake<'a> {
         match extension(name).as_str() {
             "loads" | "sbn" | "sebn" | "lic" => self.file(source, Some(package), folders, name, content),
             _ => {
-                self.say(&source.shown, name, Verdict::Skipped, "phones do not need it".into());
+                self.say(&source.shown, name, Verdict::Skipped, "phones do not need it");
                 Ok(())
             }
         }
@@ -212,7 +212,7 @@ impl<'a> Intake<'a> {
         let kind = match self.kind(package, folders, name) {
             Ok(kind) => kind,
             Err(note) => {
-                self.say(&source.shown, name, Verdict::Refused, note);
+                self.say(&source.shown, name, Verdict::Refused, &note);
                 return Ok(());
             }
         };
@@ -244,7 +244,7 @@ impl<'a> Intake<'a> {
             Ok(kind) => kind,
             Err(note) => {
                 let _ = staged.map(std::fs::remove_file);
-                self.say(&source.shown, name, Verdict::Refused, note);
+                self.say(&source.shown, name, Verdict::Refused, &note);
                 return Ok(());
             }
         };
@@ -297,9 +297,9 @@ impl<'a> Intake<'a> {
         Stop::Failed(super::commit::unwritable(&place, error))
     }
 
-    fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: String) {
+    fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: &str) {
         let file = if source.ends_with(file) { "" } else { file };
-        let (source, file) = (source.to_owned(), file.to_owned());
+        let (source, file, note) = (text::line(source), text::line(file), text::line(note));
         self.taken.lines.push(Line { source, file, verdict, note });
     }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use transload_provision::text;
+
 use super::{Line, Verdict};
 use crate::error::{Exit, Failure};
 
@@ -48,7 +50,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
         } else if metadata.is_file() {
             found.sources.push(Source {
                 path: path.clone(),
-                shown: path.display().to_string(),
+                shown: text::line(&path.display().to_string()),
                 size: metadata.len(),
                 named: true,
             });
@@ -86,7 +88,7 @@ impl Found {
             } else if metadata.is_dir() {
                 self.refuse(&shown, "it lies in too many folders; move it further up");
             } else if metadata.is_file() {
-                let shown = shown.display().to_string();
+                let shown = text::line(&shown.display().to_string());
                 self.sources.push(Source { path, shown, size: metadata.len(), named: false });
             } else {
                 let note = if metadata.is_symlink() {
@@ -108,7 +110,7 @@ impl Found {
     }
 
     fn say(&mut self, path: &Path, verdict: Verdict, note: &str) {
-        let source = path.display().to_string();
+        let source = text::line(&path.display().to_string());
         self.lines.push(Line { source, file: String::new(), verdict, note: note.to_owned() });
     }
 }

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
+use transload_provision::text::is_hidden;
 
 use super::{LibraryError, Unusable, manifest};
 use crate::plain_file::{Kind, Unfit};
@@ -166,6 +167,9 @@ impl Walk {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return self.refuse(path, "no phone can ask for such a name; rename it".into());
         };
+        if name.chars().any(is_hidden) {
+            return self.refuse(path, "its name has characters that are not shown; rename it".into());
+        }
         let inner = path.strip_prefix(root).unwrap_or(&path);
         self.files.push(Found {
             place: place.of(inner),

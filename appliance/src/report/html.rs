@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use jiff::tz::TimeZone;
+use transload_provision::text;
 
 use super::words::{Moments, amount, counted, license, moment, moment_in_zone, span};
 use super::{HopReport, Left, PhoneReport, Report, models};
@@ -11,18 +12,17 @@ use crate::view::Stage;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Text in a page: what would be markup is shown as it is, and control characters are left out.
+/// Text in a page: what would be markup is shown as it is, and hidden characters are left out.
 struct Shown<'a>(&'a str);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter {
+        text::line(self.0).chars().try_for_each(|letter| match letter {
             '&' => f.write_str("&amp;"),
             '<' => f.write_str("&lt;"),
             '>' => f.write_str("&gt;"),
             '"' => f.write_str("&quot;"),
             '\'' => f.write_str("&#39;"),
-            letter if letter.is_control() => f.write_char(' '),
             letter => f.write_char(letter),
         })
     }

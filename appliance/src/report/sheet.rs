@@ -1,5 +1,7 @@
 //! The report as a table for spreadsheets (RFC 4180): one row for each phone.
 
+use transload_provision::text;
+
 use super::words::exact;
 use super::{HopReport, PhoneReport, Report};
 use crate::view::Stage;
@@ -104,10 +106,9 @@ fn address(phone: &PhoneReport) -> String {
     if number { phone.mac.colons() } else { bare }
 }
 
-/// What a spreadsheet would take for a formula begins with an apostrophe, and control characters are left out.
+/// What a spreadsheet would take for a formula begins with an apostrophe, and hidden characters are left out.
 fn harmless(text: &str) -> String {
-    let printable: String =
-        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let printable = text::line(text);
     let formula = printable.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     if formula { format!("'{printable}") } else { printable }
 }

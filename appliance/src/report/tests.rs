@@ -82,7 +82,7 @@ fn the_page_tells_all_of_a_phone_and_sums_up() {
 
 #[test]
 fn whatever_a_phone_or_a_roster_says_is_text_on_a_page_that_fetches_nothing() {
-    let evil = "</td><script>alert(1)</script>\" onload='x' &amp; \u{1b}[2J";
+    let evil = "</td><script>alert(1)</script>\" onload='x' &amp; \u{1b}[2J\u{202e}\u{2066}";
     let hold = json!({"code": "failed", "cause": evil, "cure": evil});
     let hop = json!({"load": evil, "began": "2026-01-31T09:00:00Z", "ended": null, "seconds": null, "bytes": 1,
                      "attempts": 1, "arrived": false, "broken": evil});
@@ -91,7 +91,12 @@ fn whatever_a_phone_or_a_roster_says_is_text_on_a_page_that_fetches_nothing() {
     let mut report = report(vec![phone("001234AB45DE", "stuck", &all)]);
     report.notes = vec![evil.to_owned()];
     let page = report.written(Format::Html, Some(evil), &TimeZone::UTC);
-    assert!(!page.contains("<script") && !page.contains("onload='") && !page.contains('\u{1b}'), "{page}");
+    assert!(
+        !page.contains("<script")
+            && !page.contains("onload='")
+            && !page.contains(['\u{1b}', '\u{202e}', '\u{2066}']),
+        "{page}"
+    );
     assert!(
         page.contains("&lt;script&gt;alert(1)&lt;/script&gt;&quot; onload=&#39;x&#39; &amp;amp;"),
         "{page}"
@@ -105,7 +110,9 @@ fn whatever_a_phone_or_a_roster_says_is_text_on_a_page_that_fetches_nothing() {
 fn a_spreadsheet_takes_no_cell_for_a_formula_and_no_address_for_a_number() {
     let mut phones = Vec::new();
     for (index, location) in
-        ["=1+1", "+49 30", "-2", "@SUM(A1)", " =x", "\t=x", "a,\"b\";c\r\nd", "'plain"].iter().enumerate()
+        ["=1+1", "+49 30", "-2", "@SUM(A1)", " =x", "\t=x", "a,\"b\";c\r\nd\u{202e}", "'plain"]
+            .iter()
+            .enumerate()
     {
         phones.push(phone(&format!("00123400000{index}"), "done", &json!({"location": location})));
     }

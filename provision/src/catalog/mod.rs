@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use crate::load::{Direction, LoadName};
+use crate::text;
 
 mod mistake;
 mod rows;
@@ -201,7 +202,7 @@ impl Catalog {
 
     /// What to say of a model that [`Self::model`] does not find.
     pub fn not_in_catalog(name: &str) -> Eligibility {
-        let name: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+        let name: String = text::line(name).chars().take(40).collect();
         let cause = format!("the catalog does not know whether a {name} can be migrated");
         let cure = "leave it as it is; or, if Cisco lists it, add its [[model]] and [[eligibility]] rows to catalog.toml in the state folder";
         Eligibility::NotInCatalog { cause, cure: cure.to_owned() }

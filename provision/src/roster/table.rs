@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{COLUMNS, Lines, blank};
 use crate::mac::Mac;
+use crate::text;
 
 /// Rows and columns as written.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +71,7 @@ impl Table {
             if record.iter().all(str::is_empty) {
                 continue;
             }
-            let cells: Vec<String> = record.iter().map(str::to_owned).collect();
+            let cells: Vec<String> = record.iter().map(|cell| text::line(cell).trim().to_owned()).collect();
             if table.columns.is_empty() {
                 if cells.first().is_none_or(|cell| cell.parse::<Mac>().is_err()) {
                     table.columns = cells;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::is_hidden;
+
 /// The largest message taken, in bytes; a phone's REGISTER with all its parts has about 4,000.
 pub const LARGEST: usize = 16 * 1024;
 /// Headers taken per message.
@@ -108,6 +110,8 @@ fn head_of(bytes: &[u8]) -> Result<Head, Malformed> {
     if text.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t')) {
         return Err(Malformed::Header);
     }
+    // Marks of writing direction and the like are of no use here, and would reach people.
+    let text: String = text.chars().filter(|letter| letter.is_control() || !is_hidden(*letter)).collect();
     let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let start = start(lines.next().unwrap_or_default())?;
     let mut headers: Vec<(String, String)> = Vec::new();

@@ -22,6 +22,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use transload_provision::text;
 
 use super::connections::{self, Caller, Limits, RETRY_AFTER};
 use super::rate::Rate;
@@ -70,7 +71,7 @@ async fn answer<P: Plane>(
     if !request.uri().path().starts_with('/') {
         return plain(StatusCode::BAD_REQUEST, "bad request: a path is needed\n");
     }
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text = |value: &HeaderValue| text::line(&String::from_utf8_lossy(value.as_bytes()));
     let fetch = Fetch {
         door: Door::Http,
         peer: caller.peer,

@@ -1,5 +1,7 @@
 //! Names in archives: where a file would lie, if archives were believed.
 
+use transload_provision::text::{is_hidden, line};
+
 use super::Stop;
 
 /// The longest path in an archive, in bytes.
@@ -9,16 +11,15 @@ const LONGEST: usize = 1024;
 /// no honest package has one. Empty for the folder itself.
 pub(super) fn path(raw: &[u8]) -> Result<Vec<String>, Stop> {
     let refused = |why: &str| {
-        let shown: String =
-            String::from_utf8_lossy(raw).chars().filter(|c| !c.is_control()).take(80).collect();
+        let shown: String = line(&String::from_utf8_lossy(raw)).chars().take(80).collect();
         Err(Stop::Refused(format!("it holds a file named {shown:?}, {why}; download it again")))
     };
     if raw.len() > LONGEST {
         return refused("a name longer than any package has");
     }
     let text = String::from_utf8_lossy(raw).replace('\\', "/");
-    if text.chars().any(char::is_control) {
-        return refused("with control characters");
+    if text.chars().any(is_hidden) {
+        return refused("with characters that are not shown");
     }
     let drive = matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
     let parts: Vec<String> =
@@ -59,6 +60,7 @@ mod tests {
             b"c:x",
             b"a\0b",
             b"a\nb",
+            "a\u{202e}nbs.b".as_bytes(),
             b"..",
             &[b'a'; 2000],
         ] {
