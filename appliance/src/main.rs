@@ -61,6 +61,7 @@ use cli::{Cli, Command, ServeArgs};
 use config::Config;
 use error::Failure;
 use transload_provision::journey::Act;
+use transload_provision::text;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
         Command::Rehearse(_) => "error",
         _ => "info",
     });
-    run(&cli).unwrap_or_else(|failure| {
+    privilege::keep_from_programs().and_then(|()| run(&cli)).unwrap_or_else(|failure| {
         eprintln!("{failure}");
         if let Command::Serve(ServeArgs { trouble_page: Some(address), .. }) = &cli.command {
             show_trouble(*address, &failure, cli.config.as_deref());
@@ -126,7 +127,7 @@ fn show_trouble(address: SocketAddr, failure: &Failure, named: Option<&Path>) {
 fn configuration(cli: &Cli) -> Result<Config, Failure> {
     let config = Config::load(cli.config.as_deref())?;
     for warning in &config.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", text::line(warning));
     }
     Ok(config)
 }

@@ -13,7 +13,10 @@ use nix::unistd::{
     Gid, Uid, User, getegid, geteuid, initgroups, setegid, seteuid, setgroups, setresgid, setresuid,
 };
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, chownat, openat, statat};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities,
+    set_keep_capabilities,
+};
 
 use crate::error::{Exit, Failure};
 
@@ -24,6 +27,24 @@ pub const READING: CapabilitySet = CapabilitySet::DAC_READ_SEARCH;
 
 /// Whose a state folder is that root makes, where there is such a user.
 const OWN_USER: &str = "transload";
+
+/// Keeps the capabilities that this process was started with from programs that it runs. To be called while there is one
+/// thread.
+///
+/// # Errors
+/// The system refuses.
+pub fn keep_from_programs() -> Result<(), Failure> {
+    clear_ambient_capability_set().map_err(|error| {
+        let cause = format!("cannot keep capabilities from programs under [hooks]: {error}");
+        Failure::new(Exit::Privilege, cause, "use a kernel of version 4.3 or newer")
+    })?;
+    // Systemd's filter for services may forbid this one. The set alone gives nothing to a program without file capabilities.
+    if let Ok(CapabilitySets { effective, permitted, .. }) = capabilities(None) {
+        let inheritable = CapabilitySet::empty();
+        let _ = set_capabilities(None, CapabilitySets { effective, permitted, inheritable });
+    }
+    Ok(())
+}
 
 /// Makes root the owner of the state folder for good, who keeps only these capabilities. Anybody else stays who they
 /// are, and root does where the folder is root's. To be called while there is one thread.

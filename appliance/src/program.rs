@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::Command;
 use tokio::time::timeout;
+use transload_provision::text;
 
 /// What `hooks.stage` may name.
 pub const STAGE_PLACEHOLDERS: &[&str] =
@@ -22,7 +23,16 @@ const READ: usize = 4096;
 /// Characters of it that are kept.
 const KEPT: usize = 300;
 
-/// `{name}` in each argument, replaced by its value; what has none stays as it is.
+/// Shells, whose `-c` takes a script.
+const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"];
+/// Placeholders that hold what a person or a phone wrote.
+const FREE_TEXT: [&str; 2] = ["model", "location"];
+/// What the service manager tells this program alone.
+const OWN_VARIABLES: [&str; 6] =
+    ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"];
+
+/// `{name}` in each argument, replaced by its value; what has none stays as it is. An argument that does not begin with a
+/// dash as it is configured does not begin with one afterwards: a value is never taken for an option.
 pub fn filled(command: &[String], value: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let fill = |argument: &String| {
         let (mut text, mut rest) = (String::new(), argument.as_str());
@@ -34,7 +44,8 @@ pub fn filled(command: &[String], value: impl Fn(&str) -> Option<String>) -> Vec
             }
             rest = after;
         }
-        text + rest
+        text += rest;
+        if argument.starts_with('-') { text } else { text.trim_start_matches('-').to_owned() }
     };
     command.iter().map(fill).collect()
 }
@@ -50,6 +61,16 @@ pub fn placeholders(command: &[String]) -> Vec<&str> {
         }
     }
     names
+}
+
+/// A placeholder of free text within a shell's script, where it would be run.
+pub fn in_script(command: &[String]) -> Option<&str> {
+    let (name, arguments) = command.split_first()?;
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let takes_script = |option: &String| option.starts_with('-') && option.ends_with('c');
+    let at = arguments.iter().position(takes_script).filter(|_| SHELLS.contains(&name))?;
+    let script = arguments.get(at + 1..at + 2)?;
+    placeholders(script).into_iter().find(|name| FREE_TEXT.contains(name))
 }
 
 /// The text before the next `{word}`, the word, and the text after it. Other braces are text.
@@ -87,6 +108,9 @@ pub async fn run(command: &[String], limit: Duration) -> Result<String, String> 
             .stderr(writer)
             .process_group(0)
             .kill_on_drop(true);
+        for variable in OWN_VARIABLES {
+            command.env_remove(variable);
+        }
         command.spawn().map_err(lost)?
     };
     let mut group = Group(child.id());
@@ -142,8 +166,7 @@ impl Drop for Group {
 
 fn words(printed: &[u8]) -> String {
     let text = String::from_utf8_lossy(printed);
-    let printable = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let words: String = printable.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = text::line(&text).split_whitespace().collect::<Vec<_>>().join(" ");
     words.chars().take(KEPT).collect()
 }
 
@@ -165,6 +188,26 @@ mod tests {
             ["MAC", "aSTAGEbSTAGE", r#"{"mac":"MAC"}"#, "{}{x}{Mac}{", "{MAC}"]
         );
         assert_eq!(placeholders(&command), ["mac", "stage", "stage", "mac", "x", "mac"]);
+    }
+
+    #[test]
+    fn a_value_is_never_taken_for_an_option() {
+        let command = ["{v}", "--at={v}", "-{v}", "a {v}", "{e}{v}", "{v}{v}"].map(str::to_owned);
+        let value = |name: &str| Some(if name == "e" { String::new() } else { "--rm -r".to_owned() });
+        let expected = ["rm -r", "--at=--rm -r", "---rm -r", "a --rm -r", "rm -r", "rm -r--rm -r"];
+        assert_eq!(filled(&command, value), expected);
+    }
+
+    #[test]
+    fn free_text_within_a_script_is_found() {
+        let found = |command: &[&str]| {
+            let command: Vec<String> = command.iter().map(|part| (*part).to_owned()).collect();
+            in_script(&command).map(str::to_owned)
+        };
+        assert_eq!(found(&["/bin/sh", "-c", "echo {mac} {location}"]).as_deref(), Some("location"));
+        assert_eq!(found(&["bash", "-e", "-xc", "echo {model}", "x"]).as_deref(), Some("model"));
+        assert_eq!(found(&["/bin/sh", "-c", "echo {mac} \"$1\"", "sh", "{location}"]), None);
+        assert_eq!(found(&["/usr/bin/tell", "-c", "{location}"]), None);
     }
 
     #[tokio::test]

@@ -79,6 +79,21 @@ impl Findings<'_> {
                 format!("write {all}"),
             );
         }
+        let program = spanned.get_ref().get(..1).unwrap_or_default();
+        if !program::placeholders(program).is_empty() {
+            self.problem(
+                spanned.span(),
+                &format!("{key}: the program itself is a placeholder"),
+                "write the path of the program",
+            );
+        }
+        if let Some(name) = program::in_script(spanned.get_ref()) {
+            self.problem(
+                spanned.span(),
+                &format!("{key}: whatever {{{name}}} holds would be run as part of the script"),
+                format!(r#"hand it over as an argument: ["/bin/sh", "-c", "… \"$1\"", "sh", "{{{name}}}"]"#),
+            );
+        }
         spanned.into_inner()
     }
 

@@ -118,7 +118,12 @@ impl Drop for Serving {
 
 /// `transload serve`, once it serves.
 pub fn serve(bench: &Bench) -> Serving {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_transload"))
+    serve_by(Command::new(env!("CARGO_BIN_EXE_transload")), bench)
+}
+
+/// The same, with a command that runs the program.
+pub fn serve_by(mut command: Command, bench: &Bench) -> Serving {
+    let mut process = command
         .args(["serve", "--config", bench.config.to_str().unwrap()])
         .stderr(Stdio::piped())
         .spawn()

@@ -9,6 +9,7 @@ mod check;
 mod command_line;
 mod export;
 mod files;
+mod hooks;
 mod operate;
 mod report;
 mod status;
