@@ -164,9 +164,12 @@ pub struct BackupArgs {
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// Keep the configuration as it is, and restore into the state folder that it names
+    /// Keep the configuration and the token as they are, and restore the state alone
     #[arg(long)]
     pub without_configuration: bool,
+    /// The state folder to restore into, in place of the present configuration's
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// What `transload backup` wrote
     #[arg(value_name = "FILE")]
     pub file: PathBuf,

@@ -88,14 +88,28 @@ pub fn make_state(state: &Path) -> Result<(), Failure> {
 /// # Errors
 /// The system refuses.
 pub fn as_owner<T>(state: &Path, work: impl FnOnce() -> T) -> Result<T, Failure> {
+    let owner = owner(state).map_err(|error| refused(state, &error))?;
+    as_user(state, owner, work)
+}
+
+/// Does something as the owner of a folder that is there, where root asks: what the owner puts into it meanwhile cannot
+/// lead root elsewhere. To be called while there is one thread.
+///
+/// # Errors
+/// The system refuses.
+pub fn as_owner_of<T>(folder: &Path, work: impl FnOnce() -> T) -> Result<T, Failure> {
+    let metadata = fs::metadata(folder).map_err(|error| refused(folder, &error))?;
+    let (user, group) = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+    as_user(folder, (!user.is_root()).then_some((user, group)), work)
+}
+
+fn as_user<T>(folder: &Path, owner: Option<(Uid, Gid)>, work: impl FnOnce() -> T) -> Result<T, Failure> {
     let root = geteuid();
-    let Some((user, group)) =
-        owner(state).map_err(|error| refused(state, &error))?.filter(|_| root.is_root())
-    else {
+    let Some((user, group)) = owner.filter(|_| root.is_root()) else {
         return Ok(work());
     };
     let own_group = getegid();
-    let refused = |error: Errno| refused(state, &error.into());
+    let refused = |error: Errno| refused(folder, &error.into());
     setegid(group).and_then(|()| seteuid(user)).map_err(refused)?;
     let done = work();
     seteuid(root).and_then(|()| setegid(own_group)).map_err(refused)?;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{FIRMWARE, REPLACED, is_passing};
+use super::contents::{Item, item};
+use super::{FIRMWARE, REPLACED};
 use crate::atomic::sync_folder;
 
 /// What has been verified lies here, in `new/`, until it is in its place.
@@ -21,7 +22,8 @@ const CLEARED: &str = "cleared";
 /// to complete. The caller holds the state folder's lock.
 pub fn finish(state: &Path) -> io::Result<Option<PathBuf>> {
     let ready = state.join(READY);
-    if !ready.exists() {
+    // A link would lead elsewhere.
+    if !fs::symlink_metadata(&ready).is_ok_and(|metadata| metadata.is_dir()) {
         return Ok(None);
     }
     let (new, old, cleared) = (ready.join("new"), ready.join("old"), ready.join(CLEARED));
@@ -43,9 +45,7 @@ pub fn finish(state: &Path) -> io::Result<Option<PathBuf>> {
         sync_folder(state)?;
         fs::remove_dir(&new)?;
     }
-    // Names of files on cards for PCs have no colons.
-    let moment = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ");
-    let kept = state.join(format!("{REPLACED}{moment}"));
+    let kept = aside(&state.join(REPLACED));
     if old.exists() {
         fs::rename(&old, &kept)?;
     }
@@ -54,15 +54,31 @@ pub fn finish(state: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(kept))
 }
 
+/// A path that is not taken: `start` and the moment, and a number where there is one of this moment.
+pub(super) fn aside(start: &Path) -> PathBuf {
+    // Names of files on cards for PCs have no colons.
+    let moment = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+    let named = |number: u32| {
+        let mut path = start.as_os_str().to_owned();
+        path.push(&moment);
+        if number > 1 {
+            path.push(format!("-{number}"));
+        }
+        PathBuf::from(path)
+    };
+    let free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+    (1..1000).map(named).find(free).unwrap_or_else(|| named(1))
+}
+
 /// The names in the state folder that make way. The ledger's log belongs to it, as does what an upgrade kept of it.
 pub(super) fn moved(state: &Path, keep_firmware: bool) -> io::Result<Vec<std::ffi::OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(state)? {
         let name = entry?.file_name();
         let text = name.to_string_lossy();
-        let passing = is_passing(&text) && !text.starts_with(super::LEDGER);
+        let is_state = item(&text) == Item::Kept || text.starts_with(super::LEDGER);
         let kept = keep_firmware && text == FIRMWARE;
-        if !(passing || kept) {
+        if is_state && !kept {
             names.push(name);
         }
     }

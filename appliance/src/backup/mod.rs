@@ -3,8 +3,11 @@
 //! It begins with [`Header`], so that what cannot be restored is refused at once, goes on with the configuration and the
 //! state, and ends with [`Index`], by which each file is verified, and the archive known to be whole.
 
+mod archive;
+mod contents;
 mod exchange;
 mod restore;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -69,14 +72,6 @@ struct Entry {
     size: u64,
     /// When it was last written, in nanoseconds since 1970: the manifest knows files by it.
     modified: u64,
-}
-
-/// What belongs to the running program, and not to what is kept: locks, sockets, things half done, and earlier states.
-fn is_passing(name: &str) -> bool {
-    name.starts_with('.')
-        || name.starts_with(REPLACED)
-        || (name.starts_with(LEDGER) && name != LEDGER)
-        || matches!(name, "lock" | "import.lock")
 }
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {

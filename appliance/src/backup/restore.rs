@@ -2,22 +2,27 @@
 
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use indicatif::ProgressBar;
-use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::archive::{Files, small};
+use super::contents::{Destination, destination, foreign};
 use super::exchange::{KEEP_FIRMWARE, READY, finish, moved};
-use super::{CONFIGURATION, Entry, FORMAT, HEADER, Header, INDEX, Index, LEDGER, STATE, TOKEN, failed};
+use super::settings::{Settings, exchange, exchangeable};
+use super::{
+    CONFIGURATION, Entry, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, LEDGER, STATE, TOKEN, failed,
+};
 use crate::atomic::{self, sync_folder};
 use crate::cli::RestoreArgs;
-use crate::config::{Config, PLACES};
 use crate::error::{Exit, Failure};
 use crate::ledger::{self, LedgerError};
 use crate::library::manifest::{self, Manifest, hexadecimal};
+use crate::plain_file::{self, Kind};
+use crate::space::Room;
 use crate::{privilege, progress, state_lock};
 
 /// More than a configuration or a token has.
@@ -28,84 +33,38 @@ const LARGEST_INDEX: u64 = 64 << 20;
 const PART: &str = ".restore.part";
 
 /// Puts the state and the configuration of a backup in the place of the present ones, which are kept. `named` is what
-/// `--config` said.
+/// `--config` said. Paths are this box's own: none in the backup is written to.
 ///
 /// # Errors
-/// The backup is damaged or of a newer release, or a bench is running: nothing has changed then.
+/// The backup is damaged or of a newer release, the state folder holds something else, or a bench is running: nothing
+/// has changed then.
 pub fn run(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
-    let file = File::open(&args.file).map_err(|error| failed("read", &args.file, &error))?;
+    let file = plain_file::open(&args.file).map_err(|error| failed("read", &args.file, &error))?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut archive = tar::Archive::new(file);
     let mut backup = Backup::open(&mut archive, &args.file)?;
-    let place = place(named);
-    let (config, texts) = match backup.configuration.take() {
-        Some(text) if !args.without_configuration => {
-            let config = Config::parse(&String::from_utf8_lossy(&text), &place).map_err(|mut failure| {
-                for problem in &mut failure.problems {
-                    problem.cause = format!("the configuration in the backup: {}", problem.cause);
-                    problem.cure = format!("{}, or leave it out: --without-configuration", problem.cure);
-                }
-                failure
-            })?;
-            let token = config.admin.token_file.clone().zip(backup.token.take());
-            (config, [Some((place, text)), token])
-        }
-        _ => (Config::load(named)?, [None, None]),
-    };
-    let state = &config.bench.state;
+    let settings = Settings::find(named, args.state.as_deref())?;
+    let texts = if args.without_configuration { Vec::new() } else { backup.texts(&settings)? };
+    for (path, _, _) in &texts {
+        exchangeable(path)?;
+    }
+    let state = &settings.state;
     let bar = progress::bytes("restore");
     bar.set_length(length);
     privilege::make_state(state)?;
     let kept = privilege::as_owner(state, || take_over(&mut backup, state, &bar))??;
     bar.finish_and_clear();
     println!("{} is restored; what was there is in {}", state.display(), kept.display());
-    for (path, content) in texts.into_iter().flatten() {
-        match exchange(&path, &content, state).map_err(|error| failed("write", &path, &error))? {
+    for (path, content, kind) in texts {
+        match exchange(&path, &content, kind, state)? {
             Some(kept) => println!("{} is restored; what was there is {}", path.display(), kept.display()),
             None => println!("{} is as in the backup", path.display()),
         }
     }
+    for name in &backup.left_out {
+        println!("{name:?} in the backup is no part of a state and is left out");
+    }
     Ok(())
-}
-
-/// Where the configuration goes.
-fn place(named: Option<&Path>) -> PathBuf {
-    let places = PLACES.map(Path::new);
-    let found = places.into_iter().find(|path| path.exists());
-    let system = Path::new(PLACES[1]).parent().is_some_and(Path::exists);
-    let first = Path::new(PLACES[usize::from(system)]);
-    named.or(found).unwrap_or(first).to_owned()
-}
-
-/// Puts a file in the place of another of other content, which is kept beside it, and has its owner and rights. Where
-/// none was, it is the owner's of the state folder, and nobody else's.
-fn exchange(path: &Path, content: &[u8], state: &Path) -> io::Result<Option<PathBuf>> {
-    let mut kept = None;
-    let (like, mode) = match fs::read(path) {
-        Ok(before) if before == content => return Ok(None),
-        Ok(_) => {
-            let mut beside = path.as_os_str().to_owned();
-            beside.push(Timestamp::now().strftime(".replaced-%Y-%m-%dT%H-%M-%SZ").to_string());
-            fs::copy(path, &beside)?;
-            kept = Some(beside.into());
-            let metadata = fs::metadata(path)?;
-            let mode = metadata.permissions();
-            (metadata, mode)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            (fs::metadata(state)?, fs::Permissions::from_mode(0o600))
-        }
-        Err(error) => return Err(error),
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
-    file.write_all(content)?;
-    fchown(&file, Some(like.uid()), Some(like.gid()))?;
-    file.as_file().set_permissions(mode)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)?;
-    Ok(kept)
 }
 
 /// An archive whose beginning has been read.
@@ -116,7 +75,9 @@ struct Backup<'a, R: Read> {
     token: Option<Vec<u8>>,
     /// What was read of it so far.
     seen: Index,
-    entries: std::iter::Peekable<tar::Entries<'a, R>>,
+    files: Files<'a, R>,
+    /// Files that are no part of a state.
+    left_out: Vec<String>,
 }
 
 impl<'a, R: Read> Backup<'a, R> {
@@ -125,9 +86,9 @@ impl<'a, R: Read> Backup<'a, R> {
             let cause = format!("{} is no backup of transload, or is damaged", path.display());
             Failure::new(Exit::Usage, cause, "name a file that `transload backup` wrote")
         };
-        let mut entries = archive.entries().map_err(|_| foreign())?.peekable();
-        let mut first = entries.next().and_then(Result::ok).ok_or_else(foreign)?;
-        if first.path_bytes() != HEADER.as_bytes() {
+        let mut files = Files::of(archive).map_err(|_| foreign())?;
+        let (name, mut first) = files.next().ok().flatten().ok_or_else(foreign)?;
+        if name != HEADER {
             return Err(foreign());
         }
         let text = small(&mut first, LARGEST_TEXT).map_err(|_| foreign())?;
@@ -146,10 +107,9 @@ impl<'a, R: Read> Backup<'a, R> {
             return Err(newer(what));
         }
         let (configuration, token, seen) = (None, None, Index::default());
-        let mut backup = Self { path, header, configuration, token, seen, entries };
-        while backup.next_is("configuration/") {
-            let mut entry = backup.entries.next().and_then(Result::ok).ok_or_else(foreign)?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let mut backup = Self { path, header, configuration, token, seen, files, left_out: Vec::new() };
+        while backup.files.next_is("configuration/") {
+            let (name, mut entry) = backup.files.next().ok().flatten().ok_or_else(foreign)?;
             let content = small(&mut entry, LARGEST_TEXT).map_err(|_| foreign())?;
             let sha256 = hexadecimal(&Sha256::digest(&content));
             let found = Entry { sha256, size: content.len() as u64, modified: 0 };
@@ -163,11 +123,24 @@ impl<'a, R: Read> Backup<'a, R> {
         Ok(backup)
     }
 
-    fn next_is(&mut self, prefix: &str) -> bool {
-        self.entries
-            .peek()
-            .and_then(|entry| entry.as_ref().ok())
-            .is_some_and(|entry| entry.path_bytes().starts_with(prefix.as_bytes()))
+    /// The configuration and the token, and where each goes on this box.
+    fn texts(&mut self, settings: &Settings) -> Result<Vec<(PathBuf, Vec<u8>, Kind)>, Failure> {
+        let Some(text) = self.configuration.take() else { return Ok(Vec::new()) };
+        let (text, config) = settings.adapted(&text)?;
+        let mut texts = vec![(settings.place.clone(), text.into_bytes(), Kind::Configuration)];
+        match (settings.token_file(), self.token.take()) {
+            (Some(path), Some(token)) => texts.push((path.to_owned(), token, Kind::Token)),
+            (None, Some(_)) => {
+                println!("the token in the backup is left out: no present configuration says where it goes");
+            }
+            (_, None) => {}
+        }
+        for command in
+            [&config.hooks.restart, &config.hooks.stage].into_iter().filter(|hook| !hook.is_empty())
+        {
+            println!("the configuration in the backup runs a program on events: {}", command.join(" "));
+        }
+        Ok(texts)
     }
 
     fn damaged(&self, what: &str) -> Failure {
@@ -176,27 +149,32 @@ impl<'a, R: Read> Backup<'a, R> {
     }
 
     /// Unpacks what is left into a folder, and verifies all of it.
-    fn unpack(&mut self, folder: &Path, bar: &ProgressBar) -> Result<(), Failure> {
+    fn unpack(&mut self, folder: &Path, room: &Room, bar: &ProgressBar) -> Result<(), Failure> {
         let index = loop {
-            let Some(entry) = self.entries.next() else {
+            let next = self.files.next().map_err(|what| self.damaged(&what))?;
+            let Some((name, mut entry)) = next else {
                 return Err(self.damaged("its end is missing"));
             };
-            let mut entry = entry.map_err(|error| self.damaged(&error.to_string()))?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             if name == INDEX {
                 let text =
                     small(&mut entry, LARGEST_INDEX).map_err(|error| self.damaged(&error.to_string()))?;
                 let index: Result<Index, _> = serde_json::from_slice(&text);
                 break index.map_err(|error| self.damaged(&format!("its index: {error}")))?;
             }
-            let Some(inner) = inside(&name).filter(|_| entry.header().entry_type().is_file()) else {
-                return Err(self.damaged(&format!("there is no place for {name:?}")));
+            let path = match self.destination(&name) {
+                Destination::State(inner) => Some(folder.join(inner)),
+                Destination::LeftOut => None,
+                Destination::Refused => return Err(self.damaged(&format!("there is no place for {name:?}"))),
             };
-            let path = folder.join(inner);
-            let found = write(&mut entry, &path, bar).map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => self.damaged(&format!("{name} is cut short")),
-                _ => failed("write", &path, &error),
-            })?;
+            let found =
+                write(&mut entry, path.as_deref(), room, bar).map_err(|error| match error.kind() {
+                    io::ErrorKind::UnexpectedEof => self.damaged(&format!("{name} is cut short")),
+                    io::ErrorKind::AlreadyExists => self.damaged(&format!("{name} is in it twice")),
+                    _ => failed("write", path.as_deref().unwrap_or(folder), &error),
+                })?;
+            if path.is_none() {
+                self.left_out.push(name.clone());
+            }
             self.seen.files.insert(name, found);
         };
         for (name, entry) in &index.files {
@@ -206,7 +184,7 @@ impl<'a, R: Read> Backup<'a, R> {
             if !same {
                 return Err(self.damaged(&format!("{name} is not what was backed up")));
             }
-            if let Some(inner) = inside(name) {
+            if let Destination::State(inner) = self.destination(name) {
                 let path = folder.join(inner);
                 let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_nanos(entry.modified));
                 let dated = File::options().write(true).open(&path).and_then(|file| {
@@ -221,6 +199,16 @@ impl<'a, R: Read> Backup<'a, R> {
             None => Ok(()),
         }
     }
+
+    fn destination<'n>(&self, name: &'n str) -> Destination<'n> {
+        let inner = Path::new(name).strip_prefix(STATE);
+        match inner.map_or(Destination::Refused, destination) {
+            Destination::State(inner) if inner.starts_with(FIRMWARE) && !self.header.firmware => {
+                Destination::Refused
+            }
+            other => other,
+        }
+    }
 }
 
 /// Unpacks beside the present state, verifies, and exchanges the two; returns where the old one is.
@@ -233,15 +221,23 @@ fn take_over<R: Read>(
     let _import = state_lock::import_lock(state)?;
     let writing = |error: io::Error| failed("write into", state, &error);
     finish(state).map_err(writing)?;
+    if let Some(names) = foreign(state).map_err(writing)? {
+        let cause = format!(
+            "{} holds {names}, which are no part of a state of transload; nothing has changed",
+            state.display()
+        );
+        let cure = "see that this is the right folder; move those away, or name another with --state DIR";
+        return Err(Failure::new(Exit::Usage, cause, cure));
+    }
     for name in moved(state, !backup.header.firmware).map_err(writing)? {
         on_same_disk(state, &name)?;
     }
     let part = state.join(PART);
-    if part.exists() {
+    if fs::symlink_metadata(&part).is_ok() {
         fs::remove_dir_all(&part).map_err(writing)?;
     }
     let new = part.join("new");
-    fs::create_dir_all(&new).map_err(writing)?;
+    fs::create_dir(&part).and_then(|()| fs::create_dir(&new)).map_err(writing)?;
     let prepared = prepare(backup, state, &part, &new, bar);
     let committed = prepared.and_then(|()| {
         fs::rename(&part, state.join(READY)).and_then(|()| sync_folder(state)).map_err(writing)
@@ -266,7 +262,7 @@ fn prepare<R: Read>(
     new: &Path,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    backup.unpack(new, bar)?;
+    backup.unpack(new, &Room::of(state, state), bar)?;
     match ledger::examine(&new.join(LEDGER)) {
         Err(LedgerError::Absent(_)) if backup.header.ledger == 0 => {}
         examined => _ = examined?,
@@ -299,28 +295,18 @@ fn on_same_disk(state: &Path, name: &std::ffi::OsStr) -> Result<(), Failure> {
     }
 }
 
-/// The path within the state folder of a name in the archive, if it stays within.
-fn inside(name: &str) -> Option<&Path> {
-    let inner = Path::new(name).strip_prefix(STATE).ok()?;
-    let stays = inner.components().all(|part| matches!(part, Component::Normal(_)));
-    (stays && !inner.as_os_str().is_empty()).then_some(inner)
-}
-
-fn small(entry: &mut impl Read, largest: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    entry.take(largest + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > largest {
-        return Err(io::Error::other("it is larger than it can be"));
-    }
-    Ok(content)
-}
-
-fn write<R: Read>(entry: &mut tar::Entry<'_, R>, path: &Path, bar: &ProgressBar) -> io::Result<Entry> {
-    if let Some(folder) = path.parent() {
+/// Writes a file, and tells what it holds. Where it has no place, it is only read.
+fn write<R: Read>(
+    entry: &mut tar::Entry<'_, R>,
+    path: Option<&Path>,
+    room: &Room,
+    bar: &ProgressBar,
+) -> io::Result<Entry> {
+    if let Some(folder) = path.and_then(Path::parent) {
         fs::create_dir_all(folder)?;
     }
-    let mut file = File::create_new(path)?;
-    atomic::readable(&file)?;
+    let mut file = path.map(File::create_new).transpose()?;
+    file.as_ref().map_or(Ok(()), atomic::readable)?;
     let mut hash = Sha256::new();
     let (mut block, mut size) = (vec![0; 256 * 1024], 0);
     loop {
@@ -328,7 +314,10 @@ fn write<R: Read>(entry: &mut tar::Entry<'_, R>, path: &Path, bar: &ProgressBar)
         if length == 0 {
             break;
         }
-        file.write_all(&block[..length])?;
+        if let Some(file) = &mut file {
+            room.check(length as u64)?;
+            file.write_all(&block[..length])?;
+        }
         hash.update(&block[..length]);
         size += length as u64;
         bar.inc(length as u64);

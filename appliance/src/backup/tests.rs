@@ -1,3 +1,5 @@
+mod hostile;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -73,12 +75,12 @@ impl Machine {
     fn back_up(&self, firmware: bool) -> PathBuf {
         let path = self.folder.path().join("backup.tar");
         let mut file = File::create(&path).unwrap();
-        write::write(&mut file, &self.state(), &[], firmware, &ProgressBar::hidden()).unwrap();
+        write::write(&mut file, &self.state(), &[], firmware, None, &ProgressBar::hidden()).unwrap();
         path
     }
 
     fn restore(&self, file: &Path) -> Result<(), String> {
-        let args = RestoreArgs { without_configuration: true, file: file.to_owned() };
+        let args = RestoreArgs { without_configuration: true, state: None, file: file.to_owned() };
         restore::run(Some(&self.config()), &args).map_err(|failure| failure.to_string())
     }
 

@@ -9,14 +9,16 @@ use indicatif::{DecimalBytes, ProgressBar};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::contents::{Item, foreign, item};
 use super::{
     CONFIGURATION, Entry, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, LEDGER, STATE, TOKEN, failed,
-    is_passing,
 };
 use crate::cli::BackupArgs;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::library::manifest::{self, Manifest, hexadecimal};
+use crate::plain_file::{self, Kind};
+use crate::space::Room;
 use crate::state_lock::import_lock;
 use crate::{atomic, ledger, privilege, progress};
 
@@ -43,18 +45,21 @@ pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
     let mut file =
         tempfile::Builder::new().prefix(".backup-").tempfile_in(folder).map_err(|error| writing(&error))?;
     let mut configuration = Vec::new();
-    for (name, path) in [(CONFIGURATION, &config.file), (TOKEN, &config.admin.token_file)] {
+    let texts =
+        [(CONFIGURATION, &config.file, Kind::Configuration), (TOKEN, &config.admin.token_file, Kind::Token)];
+    for (name, path, kind) in texts {
         if let Some(path) = path {
             configuration.push((
                 name,
-                fs::read(path).map_err(|error| failed("read", path, &error))?,
+                plain_file::read(path, kind).map_err(|error| failed("read", path, &error))?,
                 path.clone(),
             ));
         }
     }
     let bar = progress::bytes("backup");
     let index = privilege::as_owner(state, || {
-        write(file.as_file_mut(), state, &configuration, !args.without_firmware, &bar)
+        let room = Room::of(folder, state);
+        write(file.as_file_mut(), state, &configuration, !args.without_firmware, Some(&room), &bar)
     })??;
     bar.finish_and_clear();
     let lasting = file.as_file().sync_all().and_then(|()| {
@@ -73,6 +78,7 @@ pub(super) fn write(
     state: &Path,
     configuration: &[(&str, Vec<u8>, PathBuf)],
     firmware: bool,
+    room: Option<&Room>,
     bar: &ProgressBar,
 ) -> Result<Index, Failure> {
     let _lock = import_lock(state)?;
@@ -89,7 +95,7 @@ pub(super) fn write(
     let (format, transload) = (FORMAT, env!("CARGO_PKG_VERSION").to_owned());
     let header = Header { format, transload, ledger, made: Timestamp::now(), firmware };
 
-    let mut archive = Archive { tar: tar::Builder::new(out), index: Index::default(), bar };
+    let mut archive = Archive { tar: tar::Builder::new(out), index: Index::default(), room, bar };
     archive.json(HEADER, &header)?;
     for (name, content, path) in configuration {
         archive.add(name, &mut content.as_slice(), content.len() as u64, modified(path), path)?;
@@ -107,9 +113,14 @@ pub(super) fn write(
         archive.add(&name, &mut text.as_slice(), text.len() as u64, modified(&path), &path)?;
     }
     let left_out = |name: &str| {
-        is_passing(name) || name == LEDGER || (!firmware && (name == FIRMWARE || name == manifest::NAME))
+        item(name) != Item::Kept
+            || name == LEDGER
+            || (!firmware && (name == FIRMWARE || name == manifest::NAME))
     };
-    archive.folder(STATE, state, &left_out)?;
+    if let Some(names) = foreign(state).map_err(|error| failed("read", state, &error))? {
+        eprintln!("warning: {names} in {} are no part of the state and are left out", state.display());
+    }
+    archive.folder(STATE, state, true, &left_out)?;
     let index = std::mem::take(&mut archive.index);
     archive.json(INDEX, &index)?;
     archive.tar.finish().map_err(|error| failed("write", Path::new("the backup"), &error))?;
@@ -119,12 +130,19 @@ pub(super) fn write(
 struct Archive<'a> {
     tar: tar::Builder<&'a mut File>,
     index: Index,
+    room: Option<&'a Room>,
     bar: &'a ProgressBar,
 }
 
 impl Archive<'_> {
     /// Everything in a folder, in the order of names, hidden things apart. `left_out` is asked at its top.
-    fn folder(&mut self, name: &str, folder: &Path, left_out: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
+    fn folder(
+        &mut self,
+        name: &str,
+        folder: &Path,
+        top: bool,
+        left_out: &dyn Fn(&str) -> bool,
+    ) -> Result<(), Failure> {
         let reading = |error: io::Error| failed("read", folder, &error);
         let entries =
             fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(reading)?;
@@ -136,10 +154,11 @@ impl Archive<'_> {
         names.sort();
         for inner in names {
             let (path, name) = (folder.join(&inner), format!("{name}/{inner}"));
-            // Links are followed, for a folder may be on a disk of its own.
-            match fs::metadata(&path) {
+            // A link at the top is followed, for the folder may be on a disk of its own. Further down one could lead anywhere.
+            let metadata = if top { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
+            match metadata {
                 Ok(metadata) if metadata.is_dir() => {
-                    self.folder(&name, &path, &|name| name.starts_with('.'))?;
+                    self.folder(&name, &path, false, &|name| name.starts_with('.'))?;
                 }
                 Ok(metadata) if metadata.is_file() => self.file(&name, &path)?,
                 Ok(_) => {}
@@ -150,7 +169,7 @@ impl Archive<'_> {
     }
 
     fn file(&mut self, name: &str, path: &Path) -> Result<(), Failure> {
-        let mut file = File::open(path).map_err(|error| failed("read", path, &error))?;
+        let mut file = plain_file::open(path).map_err(|error| failed("read", path, &error))?;
         let size = file.metadata().map_err(|error| failed("read", path, &error))?.len();
         self.add(name, &mut file, size, modified(path), path)
     }
@@ -171,6 +190,7 @@ impl Archive<'_> {
         modified: u64,
         path: &Path,
     ) -> Result<(), Failure> {
+        self.room.map_or(Ok(()), |room| room.check(size)).map_err(|error| failed("back up", path, &error))?;
         let mut hashed = Hashed { content: content.take(size), hash: Sha256::new(), read: 0, bar: self.bar };
         let added = self.tar.append_data(&mut header(size, modified / 1_000_000_000), name, &mut hashed);
         added.map_err(|error| failed("back up", path, &error))?;

@@ -28,7 +28,7 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
 
 use crate::error::{Exit, Failure, Problem};
 use crate::plain_file::{self, Kind};
-use found::Choice;
+pub use found::{Choice, choose};
 pub use served::{Given, NetworkGives, Reserved, Served};
 use values::{Prefix, Range};
 
@@ -305,7 +305,7 @@ impl Config {
     /// Reads the file that `--config` names, or else the first of [`PLACES`] that exists, or else the defaults. Root
     /// passes over a file of the current folder that others could have written, and a warning says so.
     pub fn load(named: Option<&Path>) -> Result<Self, Failure> {
-        let Choice { path, note } = found::choose(named);
+        let Choice { path, note } = choose(named);
         let problem = note.clone().map(|note| Problem::new(note, "see that the right file is used"));
         let read =
             path.map_or_else(|| Self::parse("", Path::new("built-in defaults")), |path| Self::read(&path));
