@@ -91,7 +91,13 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             privilege::become_owner(&config.bench.state, privilege::SERVING)?;
             on_runtime(serve::serve(config, cli.config.as_deref(), args.unattended)).map(done)
         }
-        Command::Rehearse(args) => on_runtime(rehearse::rehearse(&configuration(cli)?, args)).map(done),
+        Command::Rehearse(args) => {
+            let config = configuration(cli)?;
+            if config.bench.state.is_dir() {
+                privilege::become_owner(&config.bench.state, privilege::READING)?;
+            }
+            on_runtime(rehearse::rehearse(&config, args)).map(done)
+        }
         Command::Check(args) => check::run(&configuration(cli)?, args),
         Command::Import(args) => {
             let config = configuration(cli)?;

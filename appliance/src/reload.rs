@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 
 use crate::config::Config;
 use crate::error::{Exit, Failure};
+use crate::plain_file::{self, Kind};
 
 /// Sends the running bench a hangup. The configuration is validated here first, so that what is wrong with it is
 /// said where it was asked for.
@@ -40,19 +41,24 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The process that has the state folder locked; 0 where the lock does not say which. Looks at the kernel's list of
+/// The process that has the state folder locked; 0 where the lock and the kernel do not name the same one, for the owner of
+/// the folder can write any number into the lock. Looks at the kernel's list of
 /// locks instead of trying the lock, which a bench that starts at that moment would find taken.
 pub fn running_bench(state: &Path) -> Option<i32> {
     let path = state.join("lock");
     let inode = std::fs::metadata(&path).ok()?.ino().to_string();
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     // 1: FLOCK ADVISORY WRITE 1234 08:01:131 0 EOF
-    let held = locks.lines().any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let of = fields.get(5).and_then(|place| place.rsplit(':').next());
-        fields.get(1) == Some(&"FLOCK") && of == Some(inode.as_str())
-    });
-    held.then(|| std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+    let holders: Vec<&str> = locks
+        .lines()
+        .filter_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let of = fields.get(5).and_then(|place| place.rsplit(':').next());
+            (fields.get(1) == Some(&"FLOCK") && of == Some(inode.as_str())).then(|| fields.get(4).copied())?
+        })
+        .collect();
+    let said = (!holders.is_empty()).then(|| plain_file::text(&path, Kind::Token).unwrap_or_default())?;
+    Some(said.trim().parse().ok().filter(|_| holders.contains(&said.trim())).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -65,6 +71,9 @@ mod tests {
         assert_eq!(running_bench(state.path()), None);
         let lock = crate::state_lock::lock(state.path()).unwrap();
         assert_eq!(running_bench(state.path()), Some(std::process::id().cast_signed()));
+        // Whoever owns the folder cannot have another process told.
+        std::fs::write(state.path().join("lock"), "1\n").unwrap();
+        assert_eq!(running_bench(state.path()), Some(0));
         drop(lock);
         assert_eq!(running_bench(state.path()), None);
     }

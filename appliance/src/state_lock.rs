@@ -2,12 +2,16 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::error::{Exit, Failure};
+
+/// The process number is written into the lock, and a link in its place would lead it elsewhere.
+const NO_LINK: i32 = OFlag::O_NOFOLLOW.bits();
 
 /// The folder is ours until this is dropped or the process ends, however it ends.
 #[derive(Debug)]
@@ -58,6 +62,7 @@ pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
         .write(true)
         .create(true)
         .truncate(false)
+        .custom_flags(NO_LINK)
         .open(&path)
         .map_err(refused)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -79,7 +84,13 @@ pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
 pub fn import_lock(state: &Path) -> Result<StateLock, Failure> {
     let path = state.join("import.lock");
     let refused = |cause| Failure::from(StateLockError::Refused { path: path.clone(), cause });
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(refused)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(NO_LINK)
+        .open(&path)
+        .map_err(refused)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(StateLock(lock)),
         Err((_, Errno::EWOULDBLOCK)) => Err(Failure::new(
@@ -105,5 +116,17 @@ mod tests {
         }
         drop(first);
         lock(state.path()).unwrap();
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_lock_is_not_followed() {
+        let state = tempfile::tempdir().unwrap();
+        let victim = state.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        for name in ["lock", "import.lock"] {
+            std::os::unix::fs::symlink(&victim, state.path().join(name)).unwrap();
+        }
+        assert!(lock(state.path()).is_err() && import_lock(state.path()).is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     }
 }
