@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
+use transload_provision::text;
 
 use super::archive::{Files, small};
 use super::contents::{Destination, destination, foreign};
@@ -61,8 +62,8 @@ pub fn run(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
             None => println!("{} is as in the backup", path.display()),
         }
     }
-    for name in &backup.left_out {
-        println!("{name:?} in the backup is no part of a state and is left out");
+    for note in &backup.notes {
+        println!("{}", text::line(note));
     }
     Ok(())
 }
@@ -76,8 +77,8 @@ struct Backup<'a, R: Read> {
     /// What was read of it so far.
     seen: Index,
     files: Files<'a, R>,
-    /// Files that are no part of a state.
-    left_out: Vec<String>,
+    /// What to say when all is restored.
+    notes: Vec<String>,
 }
 
 impl<'a, R: Read> Backup<'a, R> {
@@ -107,7 +108,7 @@ impl<'a, R: Read> Backup<'a, R> {
             return Err(newer(what));
         }
         let (configuration, token, seen) = (None, None, Index::default());
-        let mut backup = Self { path, header, configuration, token, seen, files, left_out: Vec::new() };
+        let mut backup = Self { path, header, configuration, token, seen, files, notes: Vec::new() };
         while backup.files.next_is("configuration/") {
             let (name, mut entry) = backup.files.next().ok().flatten().ok_or_else(foreign)?;
             let content = small(&mut entry, LARGEST_TEXT).map_err(|_| foreign())?;
@@ -131,14 +132,16 @@ impl<'a, R: Read> Backup<'a, R> {
         match (settings.token_file(), self.token.take()) {
             (Some(path), Some(token)) => texts.push((path.to_owned(), token, Kind::Token)),
             (None, Some(_)) => {
-                println!("the token in the backup is left out: no present configuration says where it goes");
+                self.notes
+                    .push("the token is left out: the present configuration names no token-file".into());
             }
             (_, None) => {}
         }
         for command in
             [&config.hooks.restart, &config.hooks.stage].into_iter().filter(|hook| !hook.is_empty())
         {
-            println!("the configuration in the backup runs a program on events: {}", command.join(" "));
+            self.notes
+                .push(format!("the restored configuration runs a program on events: {}", command.join(" ")));
         }
         Ok(texts)
     }
@@ -173,7 +176,7 @@ impl<'a, R: Read> Backup<'a, R> {
                     _ => failed("write", path.as_deref().unwrap_or(folder), &error),
                 })?;
             if path.is_none() {
-                self.left_out.push(name.clone());
+                self.notes.push(format!("{name:?} in the backup is no part of a state and is left out"));
             }
             self.seen.files.insert(name, found);
         };
@@ -223,7 +226,7 @@ fn take_over<R: Read>(
     finish(state).map_err(writing)?;
     if let Some(names) = foreign(state).map_err(writing)? {
         let cause = format!(
-            "{} holds {names}, which are no part of a state of transload; nothing has changed",
+            "{} holds other things than a state of transload: {names}; nothing has changed",
             state.display()
         );
         let cure = "see that this is the right folder; move those away, or name another with --state DIR";

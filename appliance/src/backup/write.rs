@@ -118,7 +118,10 @@ pub(super) fn write(
             || (!firmware && (name == FIRMWARE || name == manifest::NAME))
     };
     if let Some(names) = foreign(state).map_err(|error| failed("read", state, &error))? {
-        eprintln!("warning: {names} in {} are no part of the state and are left out", state.display());
+        eprintln!(
+            "warning: {} holds other things than the state, which are left out: {names}",
+            state.display()
+        );
     }
     archive.folder(STATE, state, true, &left_out)?;
     let index = std::mem::take(&mut archive.index);

@@ -250,3 +250,35 @@ fn an_upload_leaves_free_what_the_ledger_needs() {
     let (least, answer) = send("Transfer-Encoding: chunked", true);
     assert!(least > 1 << 20 && (answer.is_empty() || answer.contains("no room")), "{least} {answer}");
 }
+
+#[test]
+fn hidden_characters_of_a_roster_or_a_name_reach_nobody() {
+    let bench = Bench::new(ON_LOOPBACK);
+    let roster = "MAC,model,location,note,serial\n001234AB4501,8851,\"Room\u{202e}1\u{1b}[2J\",\u{2066}n\u{200f},\u{61c}F1\n";
+    fs::write(bench.state().join("roster.csv"), roster).unwrap();
+    let file = bench.folder.path().join("a\u{202e}sbn.csv");
+    fs::write(&file, "mac,note\n001234AB4502,\u{202e}x\n").unwrap();
+    fs::write(bench.state().join("firmware/b\u{202e}nbs.sbn"), "x").unwrap();
+    let imported = bench.run(&["import", file.to_str().unwrap()]);
+    let commands: [&[&str]; 8] = [
+        &["check"],
+        &["check", "--json"],
+        &["status"],
+        &["status", "--json"],
+        &["report", "--format", "csv"],
+        &["report", "--format", "html"],
+        &["report", "--format", "json"],
+        &["hold", "001234AB4501"],
+    ];
+    let mut said = vec![imported];
+    said.extend(commands.map(|command| bench.run(command)));
+    for ran in &said {
+        let hidden = ran.out.chars().chain(ran.err.chars()).find(|letter| {
+            letter.is_control() && *letter != '\n' && *letter != '\r'
+                || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        });
+        assert_eq!(hidden, None, "{ran:?}");
+    }
+    assert!(said.iter().any(|ran| ran.out.contains("Room1 [2J")), "{said:?}");
+    assert!(fs::read_to_string(bench.state().join("roster.csv")).unwrap().contains("001234AB4502"));
+}

@@ -97,7 +97,7 @@ fn a_folder_that_holds_something_else_is_left_as_it_is() {
     let backup = old.back_up(true);
     let why = new.restore(&backup).unwrap_err();
     assert!(
-        why.contains("\".bashrc\", \"thesis.odt\", which are no part") && why.contains("--state DIR"),
+        why.contains("than a state of transload: \".bashrc\", \"thesis.odt\"") && why.contains("--state DIR"),
         "{why}"
     );
     assert_eq!(new.has("roster.csv").as_deref(), Some(SECRET));
