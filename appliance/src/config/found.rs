@@ -155,6 +155,18 @@ mod tests {
         chown(&here, Some(0), None).unwrap();
         refused(None, "the folder belongs to 54321");
         assert!(chosen(Some(54_321)).0);
+        // A user's own group, as many systems give each, is nobody else.
+        if User::from_uid(Uid::from_raw(1)).ok().flatten().is_some_and(|user| user.gid.as_raw() == 1) {
+            chown(&here, Some(1), Some(1)).unwrap();
+            chown(&one, Some(1), Some(1)).unwrap();
+            mode(&here, 0o664);
+            mode(&one, 0o775);
+            assert!(chosen(Some(1)).0, "{}", chosen(Some(1)).1);
+            chown(&here, Some(1), Some(54_321)).unwrap();
+            refused(Some(1), "other users may write to the file");
+            chown(&one, Some(54_321), None).unwrap();
+            mode(&one, 0o755);
+        }
         fs::remove_file(&here).unwrap();
         symlink(&other, &here).unwrap();
         refused(Some(54_321), "it is a link");
