@@ -175,7 +175,8 @@ fn what_a_newer_release_wrote_is_refused_and_a_running_bench_is_left_alone() {
     drop(old.tell(TOLD));
     let backup = old.back_up(true);
     let text = fs::read(&backup).unwrap();
-    let at = text.windows(11).position(|window| window == b"\"ledger\": 1").unwrap();
+    let version = format!("\"ledger\": {}", ledger::VERSION);
+    let at = text.windows(version.len()).position(|window| window == version.as_bytes()).unwrap();
     let newer = new.folder.path().join("newer.tar");
     let mut content = text.clone();
     content[at + 10] = b'9';

@@ -3,6 +3,7 @@
 //! One thread owns the database. What arrives while a commit is under way goes to disk together in the next one,
 //! so that a box with a slow card still answers a bench full of phones that were switched on at once.
 
+mod forgotten;
 mod queue;
 mod schema;
 mod writer;
@@ -28,6 +29,7 @@ use transload_provision::time::Time;
 
 use crate::error::{Exit, Failure};
 use crate::metrics;
+pub use forgotten::FORGOTTEN_KEPT;
 use queue::{Job, Queue};
 
 /// One thing to remember.
@@ -53,6 +55,13 @@ pub enum Record {
     },
     /// The newest state of an address: it replaces the earlier one.
     Lease(LeaseRecord),
+    /// The operator forgot a phone: all earlier records of it, save its leases, are deleted with this one.
+    Forget {
+        /// The phone.
+        mac: Mac,
+        /// When.
+        at: Time,
+    },
     /// Time has come this far, and must not run backwards after a restart.
     Mark(Time),
 }
@@ -66,6 +75,8 @@ pub struct Restored {
     pub snapshots: BTreeMap<Mac, String>,
     /// Observations that no snapshot covers, in the order they were appended.
     pub observations: Vec<(Mac, Time, String)>,
+    /// The phones that the operator forgot, and when that was last.
+    pub forgotten: BTreeMap<Mac, Time>,
     /// The latest moment told by a mark, a lease or an observation, deleted ones included.
     pub high_water: Time,
 }

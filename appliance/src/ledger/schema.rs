@@ -11,7 +11,7 @@ use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::{LedgerError, Restored};
+use super::{LedgerError, Restored, forgotten};
 
 /// Pages of the write-ahead log after which it goes into the main file even under load, which delays one commit. When
 /// there is time, it goes there earlier.
@@ -49,6 +49,7 @@ pub(super) const STEPS: &[&str] = &[
         expires INTEGER NOT NULL      -- likewise
     ) STRICT;
 ",
+    forgotten::STEP,
     #[cfg(feature = "next-ledger")]
     "CREATE TABLE to_come (number INTEGER PRIMARY KEY) STRICT",
 ];
@@ -172,7 +173,7 @@ pub(super) fn state(state: LeaseState) -> &'static str {
     }
 }
 
-fn mac(key: i64) -> Mac {
+pub(super) fn mac(key: i64) -> Mac {
     let [_, _, mac @ ..] = key.to_be_bytes();
     Mac(mac)
 }
@@ -263,6 +264,7 @@ fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
             .prepare("SELECT mac, at, json FROM observation ORDER BY number")?
             .query_map([], |row| Ok((mac(row.get(0)?), time(row.get(1)?), row.get(2)?)))?
             .collect::<Result<_, _>>()?,
+        forgotten: forgotten::read(connection)?,
         high_water: time(connection.query_row(latest, [], |row| row.get(0))?),
     })
 }

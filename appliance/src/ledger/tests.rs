@@ -72,6 +72,46 @@ fn everything_is_there_again_after_a_restart_in_the_order_it_was_told() {
 }
 
 #[test]
+fn a_forgotten_phone_leaves_one_record_and_its_leases_and_may_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    drop(ledger.append(vec![snapshot(PHONE, "gone"), fact(PHONE, 1, "gone"), fact(OTHER, 2, "stays")]));
+    drop(ledger.append(vec![Record::Lease(lease(0, LeaseState::Bound, None)), snapshot(OTHER, "stays")]));
+    let forget = Record::Forget { mac: PHONE, at: Time(70) };
+    drop(ledger.append(vec![fact(PHONE, 3, "gone"), fact(OTHER, 4, "stays"), forget.clone()]));
+    ledger.append(vec![fact(PHONE, 80, "again")]).wait().unwrap();
+    let restored = read(&path).unwrap();
+    assert_eq!(restored.observations, [seen(OTHER, 4, "stays"), seen(PHONE, 80, "again")]);
+    assert_eq!(restored.snapshots, BTreeMap::from([(OTHER, "stays".to_owned())]));
+    assert_eq!(restored.leases.len(), 1);
+    assert_eq!(restored.forgotten, BTreeMap::from([(PHONE, Time(70))]));
+
+    // In one commit with what comes after it, and again later.
+    let again =
+        vec![fact(PHONE, 81, "gone"), Record::Forget { mac: PHONE, at: Time(90) }, fact(PHONE, 91, "new")];
+    ledger.append(again).wait().unwrap();
+    ledger.close().unwrap();
+    let restored = read(&path).unwrap();
+    assert_eq!(restored.observations, [seen(OTHER, 4, "stays"), seen(PHONE, 91, "new")]);
+    assert_eq!((restored.forgotten, restored.high_water), (BTreeMap::from([(PHONE, Time(90))]), Time(91)));
+}
+
+#[test]
+fn forgotten_phones_on_record_are_bounded_and_the_latest_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    let forget = |number: u32| {
+        let [_, a, b, c] = number.to_be_bytes();
+        Record::Forget { mac: Mac([2, 0, 0, a, b, c]), at: Time(number.into()) }
+    };
+    ledger.append((1..=FORGOTTEN_KEPT + 5).map(forget).collect()).wait().unwrap();
+    let forgotten = read(&path).unwrap().forgotten;
+    assert_eq!((forgotten.len(), forgotten.values().min()), (FORGOTTEN_KEPT as usize, Some(&Time(6))));
+}
+
+#[test]
 fn a_snapshot_replaces_what_was_told_of_its_phone_before_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
@@ -252,14 +292,32 @@ fn an_older_ledger_is_brought_up_to_date_and_kept_as_it_was() {
     let (connection, restored) = schema::open_with(&path, &next).unwrap();
     assert_eq!(restored.observations, [seen(PHONE, 1, "x+")]);
     drop(connection);
-    assert_eq!(read(&folder.path().join("ledger.db.v1")).unwrap().observations, [seen(PHONE, 1, "x")]);
+    assert_eq!(
+        read(&folder.path().join(format!("ledger.db.v{VERSION}"))).unwrap().observations,
+        [seen(PHONE, 1, "x")]
+    );
 
     match Ledger::open(&path) {
-        Err(LedgerError::Newer { found: 2, known: 1, .. }) => {}
+        Err(LedgerError::Newer { found, known: VERSION, .. }) if found == VERSION + 1 => {}
         other => panic!("an older program must not touch it: {other:?}"),
     }
     let (_, restored) = schema::open_with(&path, &next).unwrap();
     assert_eq!(restored.observations, [seen(PHONE, 1, "x+")], "each step is taken once");
+}
+
+#[test]
+fn a_ledger_of_the_first_version_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let first = Connection::open(&path).unwrap();
+    first.execute_batch(schema::STEPS[0]).unwrap();
+    let row = [schema::key(PHONE)];
+    first.execute("INSERT INTO observation (mac, at, json) VALUES (?1, 1, 'x')", row).unwrap();
+    drop(first);
+    let (ledger, restored) = Ledger::open(&path).unwrap();
+    assert_eq!(restored.observations, [seen(PHONE, 1, "x")]);
+    ledger.append(vec![Record::Forget { mac: PHONE, at: Time(2) }]).wait().unwrap();
+    assert_eq!(read(&path).unwrap().forgotten.len(), 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use transload_provision::time::Time;
 
 use super::queue::{Job, Queue, Work};
 use super::schema::{self, key};
-use super::{CommitFailed, Commits, Record};
+use super::{CommitFailed, Commits, Record, forgotten};
 
 /// Works until the queue is closed and empty, then closes the file.
 pub(super) fn run(
@@ -58,7 +58,7 @@ pub(super) fn run(
 fn commit(connection: &mut Connection, batch: &[Job], high_water: Time) -> rusqlite::Result<Time> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut latest = high_water;
-    let (mut mark, mut folded) = (false, false);
+    let (mut mark, mut folded, mut forgot) = (false, false, false);
     {
         let mut lease = transaction.prepare_cached(
             "INSERT OR REPLACE INTO lease (address, mac, client_id, state, since, expires)
@@ -97,6 +97,11 @@ fn commit(connection: &mut Connection, batch: &[Job], high_water: Time) -> rusql
                         record.expires.cast_signed()
                     ])?;
                 }
+                Record::Forget { mac, at } => {
+                    latest = latest.max(*at);
+                    forgotten::write(&transaction, *mac, *at)?;
+                    (folded, forgot) = (true, true);
+                }
                 Record::Mark(time) => {
                     latest = latest.max(*time);
                     mark = true;
@@ -109,6 +114,9 @@ fn commit(connection: &mut Connection, batch: &[Job], high_water: Time) -> rusql
                  WHERE number <= (SELECT through FROM folded WHERE folded.mac = observation.mac);
                  DELETE FROM folded;",
             )?;
+        }
+        if forgot {
+            forgotten::bound(&transaction)?;
         }
         if mark || folded {
             transaction
