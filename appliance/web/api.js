@@ -21,10 +21,11 @@ export async function ask(path, options = {}) {
     throw new Error("The token is needed.");
   }
   const body = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error(body?.detail ?? `The bench answered ${answer.status}.`);
+  if (!answer.ok) throw Object.assign(new Error(body?.detail ?? `The bench answered ${answer.status}.`), { status: answer.status });
   return body;
 }
 
+export const forget = (mac) => ask(`/api/phones/${mac}`, { method: "DELETE" });
 export const act = (mac, what) => ask(`/api/phones/${mac}/${what}`, { method: "POST" });
 
 /** Adds rows to the roster, each an object by column. */

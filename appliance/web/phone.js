@@ -1,6 +1,6 @@
 // A phone's own page: where it is, why, and what happened to it.
 
-import { act, ask } from "./api.js";
+import { act, ask, forget } from "./api.js";
 import { byId, h, icon, toast } from "./dom.js";
 import { live } from "./live.js";
 import { vidField } from "./needs.js";
@@ -38,7 +38,9 @@ async function refresh() {
     const [phone, told] = await Promise.all([ask(`/api/phones/${mac}`), ask(`/api/phones/${mac}/explain`)]);
     if (open === mac) draw(phone, told);
   } catch (error) {
-    if (open === mac && !drawn) {
+    // What the bench has forgotten is not shown any longer.
+    if (open === mac && (!drawn || error.status === 404)) {
+      drawn = "";
       view().replaceChildren(h("h1", {}, spell(mac)), h("p.wrong", {}, error.message), h("p", {}, h("a", { href: "#/" }, "All phones")));
     }
   }
@@ -70,6 +72,27 @@ function buttons(phone) {
     }, word));
 }
 
+/** Takes the phone off the books, once the operator has said so twice. */
+function forgetButton(phone) {
+  return h("button", {
+    type: "button",
+    onclick: async (event) => {
+      const name = spell(phone.mac);
+      if (!confirm(`Forget ${name}? All that the bench knows of it is deleted: its way, its history, its license use. This cannot be undone.`)) return;
+      event.target.disabled = true;
+      try {
+        const { note } = await forget(phone.mac);
+        toast(`${name} is forgotten.${note ? ` ${sentence(note)}` : ""}`);
+        if (open === phone.mac) location.hash = "#/";
+      } catch (error) {
+        toast(error.message, true);
+        event.target.disabled = false;
+        refresh();
+      }
+    },
+  }, "Forget");
+}
+
 const line = (name, value) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []);
 
 function draw(phone, told) {
@@ -88,7 +111,7 @@ function draw(phone, told) {
         h("p.quiet", {}, [phone.location, phone.address].filter(Boolean).join(" · ") || "no place in the roster, no address yet"),
         h("p.badge.large", {}, badge(phone)),
         phone.writing ? h("p.flash", {}, icon("flash"), "Writing flash: do not unplug") : null),
-      h("div.actions", {}, buttons(phone))),
+      h("div.actions", {}, buttons(phone), phone.first_seen ? forgetButton(phone) : null)),
     phone.hold ? h(`div.card.alone.c-${phone.hold.code}`, {}, h("div.mark", {}, icon("stuck")),
       h("div.body", {}, h("h2", {}, CODES[phone.hold.code] ?? phone.hold.code), h("p.cause", {}, sentence(phone.hold.cause)),
         h("p.cure-line", {}, h("b", {}, "Do:"), h("p", {}, sentence(phone.hold.cure))),
