@@ -48,6 +48,8 @@ pub enum Command {
     Retry(PhoneArgs),
     /// Make phones read their configuration again
     Restart(RestartArgs),
+    /// Take phones off the bench's books, on record; their leases and their roster lines stay
+    Forget(PhoneArgs),
     /// Write a commented configuration file
     Init,
     /// Make the running bench read its configuration and roster again
@@ -235,7 +237,7 @@ pub struct DhcpExportArgs {
     pub output: PathBuf,
 }
 
-/// Arguments of `hold`, `release` and `retry`.
+/// Arguments of `hold`, `release`, `retry` and `forget`.
 #[derive(Debug, Args)]
 pub struct PhoneArgs {
     /// The phones.

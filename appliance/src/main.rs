@@ -60,6 +60,7 @@ use clap::Parser;
 use cli::{Cli, Command, ServeArgs};
 use config::Config;
 use error::Failure;
+use operate::Order;
 use transload_provision::journey::Act;
 use transload_provision::text;
 
@@ -108,9 +109,12 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
         Command::Report(args) => report::run(&configuration(cli)?, args).map(done),
         Command::Export(args) => export::run(&configuration(cli)?, args).map(done),
-        Command::Hold(args) => operate::act(&configuration(cli)?, args, Act::Hold).map(done),
-        Command::Release(args) => operate::act(&configuration(cli)?, args, Act::Release).map(done),
-        Command::Retry(args) => operate::act(&configuration(cli)?, args, Act::Retry).map(done),
+        Command::Hold(args) => operate::act(&configuration(cli)?, args, Order::Act(Act::Hold)).map(done),
+        Command::Release(args) => {
+            operate::act(&configuration(cli)?, args, Order::Act(Act::Release)).map(done)
+        }
+        Command::Retry(args) => operate::act(&configuration(cli)?, args, Order::Act(Act::Retry)).map(done),
+        Command::Forget(args) => operate::act(&configuration(cli)?, args, Order::Forget).map(done),
         Command::Restart(args) => operate::restart(&configuration(cli)?, args).map(done),
         Command::Init => init::run(cli.config.as_deref()).map(done),
         Command::Reload => reload::run(&configuration(cli)?).map(done),

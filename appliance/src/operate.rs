@@ -1,4 +1,4 @@
-//! `transload hold`, `release`, `retry` and `restart`: the operator's hand, through the running bench. What needs no
+//! `transload hold`, `release`, `retry`, `restart` and `forget`: the operator's hand, through the running bench. What needs no
 //! bench is written into its state folder where none runs.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,27 +10,69 @@ use transload_provision::mac::Mac;
 use transload_provision::text;
 use transload_provision::time::Time;
 
-use crate::bench::PhoneOutcome;
+use crate::bench::{PhoneOutcome, Refusal, forget};
 use crate::cli::{PhoneArgs, RestartArgs};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Problem};
 use crate::ledger::{Ledger, Record};
 use crate::privilege;
 use crate::reload::running_bench;
-use crate::selection::Selection;
+use crate::selection::{Selected, Selection};
 use crate::status::client::order;
+use crate::view::PhoneView;
 use crate::{backup, state_lock, status};
 
-/// Holds, releases or retries phones.
+/// What is done to phones, also where no bench runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Order {
+    /// A change of their journeys.
+    Act(Act),
+    /// What is known of them goes.
+    Forget,
+}
+
+impl Order {
+    /// The command, and what it did.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Act(Act::Hold) => ("hold", "held"),
+            Self::Act(Act::Release) => ("release", "released"),
+            Self::Act(Act::Retry) => ("retry", "tried again"),
+            Self::Forget => ("forget", "forgotten"),
+        }
+    }
+
+    /// Whether a phone is meant that a filter fits.
+    fn concerns(self, phone: &PhoneView, named: &[Mac]) -> bool {
+        matches!(self, Self::Act(_)) || phone.first_seen.is_some() || named.contains(&phone.mac)
+    }
+
+    /// Why it is not done to a phone.
+    fn refusal(self, phone: &PhoneView) -> Option<Refusal> {
+        match self {
+            Self::Forget if phone.first_seen.is_none() => Some(forget::nothing_known(phone.mac)),
+            Self::Forget if phone.writing => Some(forget::writes(phone.mac)),
+            _ => None,
+        }
+    }
+
+    fn record(self, mac: Mac, at: Time) -> Option<Record> {
+        match self {
+            Self::Act(act) => {
+                let json = serde_json::to_string(&Observation::new(at, Fact::Operator { act })).ok()?;
+                Some(Record::Observation { mac, at, json })
+            }
+            Self::Forget => Some(Record::Forget { mac, at }),
+        }
+    }
+}
+
+/// Holds, releases, retries or forgets phones.
 ///
 /// # Errors
 /// One line for each phone that it could not be done to.
-pub fn act(config: &Config, args: &PhoneArgs, act: Act) -> Result<(), Failure> {
-    let (word, done) = match act {
-        Act::Hold => ("hold", "held"),
-        Act::Release => ("release", "released"),
-        Act::Retry => ("retry", "tried again"),
-    };
+pub fn act(config: &Config, args: &PhoneArgs, act: Order) -> Result<(), Failure> {
+    let (word, done) = act.words();
     said_which(&args.phones)?;
     let body = json!({"phones": args.phones, "dry_run": args.dry_run});
     match order::<Vec<PhoneOutcome>>(&config.admin, &format!("/api/phones/{word}"), &body)? {
@@ -39,7 +81,9 @@ pub fn act(config: &Config, args: &PhoneArgs, act: Act) -> Result<(), Failure> {
         None if running_bench(&config.bench.state).is_some() => Err(silent(config)),
         None => {
             let outcomes = offline(config, args, act)?;
-            tell(&outcomes, word, args.dry_run, |_| format!("{done}, from the next start of the bench on"))
+            let from =
+                if matches!(act, Order::Forget) { "" } else { ", from the next start of the bench on" };
+            tell(&outcomes, word, args.dry_run, |_| format!("{done}{from}"))
         }
     }
 }
@@ -89,7 +133,8 @@ fn tell(
         let about =
             if about.is_empty() { String::new() } else { format!(" ({})", text::line(&about.join(", "))) };
         if outcome.done {
-            println!("{}{about}: {}", outcome.mac, done(outcome));
+            let note = outcome.note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+            println!("{}{about}: {}{note}", outcome.mac, done(outcome));
         } else if outcome.problem.is_none() {
             let stage = outcome.stage.map(|stage| stage.to_string()).unwrap_or_default();
             println!("{}{about}: {stage}, would be told: {word}", outcome.mac);
@@ -125,46 +170,42 @@ fn silent(config: &Config) -> Failure {
     )
 }
 
-fn offline(config: &Config, args: &PhoneArgs, act: Act) -> Result<Vec<PhoneOutcome>, Failure> {
+fn offline(config: &Config, args: &PhoneArgs, act: Order) -> Result<Vec<PhoneOutcome>, Failure> {
     let state = &config.bench.state;
     privilege::become_owner(state, CapabilitySet::empty())?;
     let _lock = state_lock::lock(state)?;
     backup::complete(state)?;
-    let selected = args.phones.of(status::offline(config)?.phones());
-    let outcome = |mac, problem: Option<String>| PhoneOutcome {
-        mac,
-        model: None,
-        location: None,
-        stage: None,
-        done: !args.dry_run && problem.is_none(),
-        by: None,
-        problem,
+    let seen = status::offline(config)?;
+    let Selected { phones, unknown } = args.phones.of(seen.phones());
+    let outcome = |phone: PhoneView| {
+        let problem = act.refusal(&phone).map(|refusal| refusal.to_string());
+        let done = !args.dry_run && problem.is_none();
+        let listed = matches!(act, Order::Forget) && seen.lists(phone.mac);
+        PhoneOutcome {
+            mac: phone.mac,
+            model: phone.model,
+            location: phone.location,
+            stage: Some(phone.stage),
+            done,
+            by: None,
+            problem: problem.filter(|_| !args.dry_run),
+            note: (done && listed).then(|| forget::STILL_LISTED.to_owned()),
+        }
     };
-    let phones = selected.phones.into_iter().map(|phone| PhoneOutcome {
-        model: phone.model,
-        location: phone.location,
-        stage: Some(phone.stage),
-        ..outcome(phone.mac, None)
-    });
-    let unknown = |mac| {
-        let problem = format!("no phone {mac} was seen, and none is in the roster");
-        outcome(mac, Some(problem))
-    };
-    let outcomes: Vec<PhoneOutcome> = phones.chain(selected.unknown.into_iter().map(unknown)).collect();
+    let meant = phones.into_iter().filter(|phone| act.concerns(phone, &args.phones.mac));
+    let unknown = unknown.into_iter().map(PhoneOutcome::unknown);
+    let outcomes: Vec<PhoneOutcome> = meant.map(outcome).chain(unknown).collect();
     if !args.dry_run {
         write_down(config, outcomes.iter().filter(|outcome| outcome.done).map(|outcome| outcome.mac), act)?;
     }
     Ok(outcomes)
 }
 
-fn write_down(config: &Config, macs: impl Iterator<Item = Mac>, act: Act) -> Result<(), Failure> {
+fn write_down(config: &Config, macs: impl Iterator<Item = Mac>, act: Order) -> Result<(), Failure> {
     let (ledger, restored) = Ledger::open(&config.bench.state.join("ledger.db"))?;
     let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let at = Time(system.as_millis() as u64).max(restored.high_water);
-    let record = |mac: Mac| {
-        let json = serde_json::to_string(&Observation::new(at, Fact::Operator { act })).ok()?;
-        Some(Record::Observation { mac, at, json })
-    };
+    let record = |mac| act.record(mac, at);
     let ticket = ledger.append(macs.filter_map(record).collect());
     let cannot = |cause: String| Failure::new(Exit::Act, cause, "check the state folder's disk and rights");
     let runtime = tokio::runtime::Builder::new_current_thread().build();

@@ -23,17 +23,21 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(release))
         .routes(routes!(retry))
         .routes(routes!(restart))
+        .routes(routes!(forget))
 }
 
 /// What was done; it is on record.
 #[derive(Debug, Serialize, ToSchema)]
 struct Outcome {
     mac: Mac,
-    /// `hold`, `release`, `retry`, `restart` or `reset`.
+    /// `hold`, `release`, `retry`, `restart`, `reset` or `forget`.
     done: &'static str,
     /// The way of a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<Means>,
+    /// What remains to be done by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -77,12 +81,21 @@ async fn restart(
     let how = how.unwrap_or(Restart::Restart);
     let by = desk.bench.restart(mac, how).await?;
     let done = if how == Restart::Reset { "reset" } else { "restart" };
-    Ok(Json(Outcome { mac, done, by: Some(by) }))
+    Ok(Json(Outcome { mac, done, by: Some(by), note: None }))
+}
+
+/// Takes a phone off the bench's books: all that is known of it goes, and that it was forgotten is on record. Its lease
+/// stays until it ends, and its roster line stays. A phone that may be writing flash is refused.
+#[utoipa::path(delete, path = "/api/phones/{mac}", tag = "operate", params(OfPhone),
+    responses((status = 200, body = Outcome)))]
+async fn forget(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
+    let note = desk.bench.forget(mac).await?;
+    Ok(Json(Outcome { mac, done: "forget", by: None, note }))
 }
 
 async fn act(desk: &Desk, mac: Mac, act: Act, done: &'static str) -> Result<Json<Outcome>, Problem> {
     desk.bench.operate(mac, act).await?;
-    Ok(Json(Outcome { mac, done, by: None }))
+    Ok(Json(Outcome { mac, done, by: None, note: None }))
 }
 
 impl From<Refusal> for Problem {

@@ -23,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
         .routes(routes!(release_all))
         .routes(routes!(retry_all))
         .routes(routes!(restart_all))
+        .routes(routes!(forget_all))
 }
 
 /// Whom an order is for.
@@ -80,10 +81,24 @@ async fn restart_all(State(desk): State<Arc<Desk>>, Said(order): Said<RestartOrd
     act(&desk, &order.phones, deed, order.dry_run).await
 }
 
+/// Takes phones off the bench's books: all that is known of them goes, and that they were forgotten is on record. Their
+/// leases stay until they end, and their roster lines stay. A phone that may be writing flash is refused.
+#[utoipa::path(post, path = "/api/phones/forget", tag = "operate", request_body = Order,
+    responses((status = 200, body = [PhoneOutcome])))]
+async fn forget_all(State(desk): State<Arc<Desk>>, Said(order): Said<Order>) -> Answer {
+    says_which(&order.phones)?;
+    Ok(Json(desk.bench.forget_all(&order.phones, order.dry_run).await))
+}
+
 async fn act(desk: &Desk, phones: &Selection, deed: Deed, dry_run: bool) -> Answer {
+    says_which(phones)?;
+    Ok(Json(desk.bench.operate_all(phones, deed, dry_run).await))
+}
+
+fn says_which(phones: &Selection) -> Result<(), Problem> {
     if phones.is_empty() {
         let detail = "say which phones: mac, model, stage, code or location, or \"all\": true";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    Ok(Json(desk.bench.operate_all(phones, deed, dry_run).await))
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The admin plane of a real appliance on loopback.
 
+mod forgetting;
 mod watching;
 
 use std::collections::BTreeSet;
@@ -255,6 +256,8 @@ async fn a_page_of_another_site_can_do_nothing_and_learn_nothing() {
         (hold("POST"), "Sec-Fetch-Site: same-site\r\n", 403),
         (hold("POST"), "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n", 403),
         (hold("OPTIONS"), "Origin: http://evil.example\r\n", 403),
+        ("DELETE /api/phones/001234AB45DE".into(), "Origin: http://evil.example\r\n", 403),
+        ("DELETE /api/phones/001234AB45DE".into(), "Sec-Fetch-Site: cross-site\r\n", 403),
         ("GET /api/phones".into(), "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n", 403),
         ("GET /api/phones".into(), "Origin: http://evil.example\r\nSec-Fetch-Mode: navigate\r\n", 403),
         ("GET /".into(), "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n", 200),

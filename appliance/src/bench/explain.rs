@@ -217,9 +217,16 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
         next: next(&verdict, hold.is_some(), known),
         hold: hold.filter(|_| known),
         last_dhcp: last.map(|last| last.shown(now)),
-        timeline: phone
-            .map(|phone| timeline(&phone.journey, &belief(state, now, &phone.journey)))
-            .unwrap_or_default(),
+        timeline: state
+            .forgotten
+            .moment(mac)
+            .into_iter()
+            .chain(
+                phone
+                    .into_iter()
+                    .flat_map(|phone| timeline(&phone.journey, &belief(state, now, &phone.journey))),
+            )
+            .collect(),
         phone: view,
     }
 }

@@ -26,6 +26,7 @@ use crate::view::{PhoneDetail, PhoneView};
 pub mod explain;
 mod feed;
 mod fetch;
+pub mod forget;
 mod home;
 mod identity;
 mod judge;
@@ -51,6 +52,7 @@ mod watch;
 
 use explain::Explanation;
 use feed::Verdicts;
+use forget::Forgotten;
 use identity::Addresses;
 use judge::{assess_as, belief, context, verdict};
 use leases::LastDhcp;
@@ -106,6 +108,8 @@ struct State {
     roster: BTreeMap<Mac, Entry>,
     shelf: Arc<Shelf>,
     phones: HashMap<Mac, Phone>,
+    /// Phones that the operator forgot.
+    forgotten: Forgotten,
     /// Counts changes that may concern every phone.
     upheavals: u64,
     /// Phones that are not written down, oldest first.
@@ -176,9 +180,10 @@ impl Bench {
         roster: Vec<Entry>,
         shelf: Shelf,
         ledger: Ledger,
-        restored: Restored,
+        mut restored: Restored,
     ) -> Arc<Self> {
         let high_water = restored.high_water;
+        let forgotten = Forgotten(std::mem::take(&mut restored.forgotten));
         let phones = restore(restored);
         let bench = Arc::new(Self {
             clock,
@@ -193,6 +198,7 @@ impl Bench {
                 roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
                 shelf: Arc::new(shelf),
                 phones,
+                forgotten,
                 upheavals: 0,
                 newcomers: VecDeque::new(),
                 strangers: HashMap::new(),

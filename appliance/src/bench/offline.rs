@@ -11,6 +11,7 @@ use transload_provision::time::Time;
 
 use super::explain::{self, Explanation};
 use super::feed::Verdicts;
+use super::forget::Forgotten;
 use super::identity::Addresses;
 use super::unleased::Unleased;
 use super::{Rules, State, report, restore, show};
@@ -30,6 +31,11 @@ impl Offline {
     /// The phones.
     pub fn phones(&self) -> Vec<PhoneView> {
         show::phones(&self.state, self.now)
+    }
+
+    /// Whether the roster lists a phone.
+    pub fn lists(&self, mac: Mac) -> bool {
+        self.state.roster.contains_key(&mac)
     }
 
     /// As [`Bench::report`].
@@ -60,6 +66,7 @@ pub fn offline(
         catalog,
         roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
         shelf: Arc::new(shelf),
+        forgotten: Forgotten(std::mem::take(&mut restored.forgotten)),
         phones: restore(restored),
         upheavals: 0,
         newcomers: VecDeque::new(),

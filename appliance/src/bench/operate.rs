@@ -11,7 +11,7 @@ use super::registrar::Errand;
 use super::{AT_ONCE, Bench, State};
 use crate::ledger::Ticket;
 use crate::selection::{Selected, Selection};
-use crate::view::Stage;
+use crate::view::{PhoneView, Stage};
 
 /// Why an operator's order is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,31 @@ pub struct PhoneOutcome {
     pub by: Option<Means>,
     /// Why it was not done.
     pub problem: Option<String>,
+    /// What remains to be done by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl PhoneOutcome {
+    /// Of an address that no phone has.
+    pub fn unknown(mac: Mac) -> Self {
+        let problem = Some(no_such(mac).to_string());
+        Self { mac, model: None, location: None, stage: None, done: false, by: None, problem, note: None }
+    }
+}
+
+/// What came of an order for a phone; `None` where it was only asked for.
+pub(super) fn outcome(phone: &PhoneView, result: Option<Result<Option<Means>, Refusal>>) -> PhoneOutcome {
+    PhoneOutcome {
+        mac: phone.mac,
+        model: phone.model.clone(),
+        location: phone.location.clone(),
+        stage: Some(phone.stage),
+        done: matches!(result, Some(Ok(_))),
+        by: result.as_ref().and_then(|result| *result.as_ref().ok()?),
+        problem: result.and_then(|result| Some(result.err()?.to_string())),
+        note: None,
+    }
 }
 
 enum Pending {
@@ -89,26 +114,10 @@ impl Bench {
                     Some(pending) => Some(self.finish(pending).await),
                     None => None,
                 };
-                outcomes.push(PhoneOutcome {
-                    mac: phone.mac,
-                    model: phone.model.clone(),
-                    location: phone.location.clone(),
-                    stage: Some(phone.stage),
-                    done: matches!(result, Some(Ok(_))),
-                    by: result.as_ref().and_then(|result| *result.as_ref().ok()?),
-                    problem: result.and_then(|result| Some(result.err()?.to_string())),
-                });
+                outcomes.push(outcome(phone, result));
             }
         }
-        outcomes.extend(unknown.into_iter().map(|mac| PhoneOutcome {
-            mac,
-            model: None,
-            location: None,
-            stage: None,
-            done: false,
-            by: None,
-            problem: Some(no_such(mac).to_string()),
-        }));
+        outcomes.extend(unknown.into_iter().map(PhoneOutcome::unknown));
         outcomes
     }
 
@@ -174,11 +183,11 @@ impl Bench {
     }
 }
 
-fn no_such(mac: Mac) -> Refusal {
+pub(super) fn no_such(mac: Mac) -> Refusal {
     Refusal::Unknown(format!("no phone {mac} was seen, and none is in the roster"))
 }
 
-async fn written(ticket: Option<Ticket>) -> Result<(), Refusal> {
+pub(super) async fn written(ticket: Option<Ticket>) -> Result<(), Refusal> {
     let refusal = |detail: String| Refusal::NotWritten(detail);
     let ticket = ticket.ok_or_else(|| refusal("the bench has no room for another phone".to_owned()))?;
     ticket.await.map_err(|error| refusal(error.to_string()))

@@ -114,6 +114,9 @@ impl Bench {
 /// Adds a fact to its phone's journey. `None` where there is no room for one more phone, or nothing is to be written:
 /// whoever has only ever asked for an address may be made up, and is kept in memory alone, while there is room.
 pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+    if state.is_over(mac, &observation.fact) {
+        return None;
+    }
     let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
     let listed = state.roster.contains_key(&mac);
     let room = listed || state.phones.len() - state.newcomers.len() < PHONES_KEPT + state.roster.len();

@@ -41,7 +41,8 @@ fn on_all(state: &State, now: Time, phones: Vec<PhoneReport>) -> Report {
     let settings = &state.rules.settings;
     let mut notes = notes(settings.direction, &phones);
     notes.extend(home::notes(state, &phones));
-    Report::new(now, settings.direction, &state.catalog, notes, phones)
+    let forgotten = state.forgotten.report();
+    Report { forgotten, ..Report::new(now, settings.direction, &state.catalog, notes, phones) }
 }
 
 fn notes(direction: Direction, phones: &[PhoneReport]) -> Vec<String> {

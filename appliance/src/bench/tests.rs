@@ -1,6 +1,7 @@
 //! What a bench gives to whom, file by file.
 
 mod claims;
+mod forget;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

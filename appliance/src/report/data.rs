@@ -29,6 +29,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The phones, by MAC.
     pub phones: Vec<PhoneReport>,
+    /// Phones that the operator forgot, the oldest first. One that came back is among the phones too.
+    #[serde(default)]
+    pub forgotten: Vec<ForgottenReport>,
 }
 
 /// Sums over all phones.
@@ -202,6 +205,17 @@ pub struct HoldSum {
     pub times: u32,
     /// How long in all.
     pub seconds: u64,
+}
+
+/// A phone that the operator took off the bench's books.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ForgottenReport {
+    /// The phone.
+    pub mac: Mac,
+    /// When, UTC.
+    #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Time>,
 }
 
 /// What an operator did.

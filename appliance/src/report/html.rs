@@ -57,6 +57,7 @@ fn write_page(out: &mut String, report: &Report, title: Option<&str>, zone: &Tim
     summary(out, report, zone)?;
     left(out, report)?;
     phones(out, report, zone)?;
+    forgotten(out, report, zone)?;
     if !report.notes.is_empty() {
         writeln!(out, "<section>\n<h2>What to know</h2>\n<ul>")?;
         for note in &report.notes {
@@ -161,6 +162,22 @@ fn phones(out: &mut String, report: &Report, zone: &TimeZone) -> fmt::Result {
         one(out, phone, zone)?;
     }
     writeln!(out, "</table>\n</section>")
+}
+
+fn forgotten(out: &mut String, report: &Report, zone: &TimeZone) -> fmt::Result {
+    if report.forgotten.is_empty() {
+        return Ok(());
+    }
+    let mut moments = Moments::new(zone);
+    let all: Vec<String> =
+        report.forgotten.iter().map(|phone| format!("{} ({})", phone.mac, moments.next(phone.at))).collect();
+    writeln!(
+        out,
+        "<section>\n<h2>Forgotten</h2>\n<p>The operator took {} off the bench's books. What was known of them until then is \
+         not in this report.</p>\n<p>Forgotten: {}.</p>\n</section>",
+        counted(all.len(), "phone", "phones"),
+        Shown(&all.join(", "))
+    )
 }
 
 fn one(out: &mut String, phone: &PhoneReport, zone: &TimeZone) -> fmt::Result {

@@ -29,7 +29,9 @@ use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::status::{self, client};
 
-pub use data::{ActReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report};
+pub use data::{
+    ActReport, ForgottenReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report,
+};
 use data::{Left, Totals};
 
 /// How a report is written.
@@ -65,6 +67,7 @@ impl Report {
             left: left(&phones),
             notes,
             phones,
+            forgotten: Vec::new(),
         }
     }
 

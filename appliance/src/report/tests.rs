@@ -49,6 +49,23 @@ fn held(mac: &str) -> PhoneReport {
 }
 
 #[test]
+fn forgotten_phones_are_on_the_page() {
+    let forgotten = |mac: &str, at| ForgottenReport { mac: mac.parse().unwrap(), at: Some(Time(at)) };
+    let report = Report {
+        forgotten: vec![
+            forgotten("001234AB45E2", 1_769_851_800_000),
+            forgotten("001234AB45E3", 1_769_851_860_000),
+        ],
+        ..report(vec![done()])
+    };
+    let page = report.written(Format::Html, None, &TimeZone::UTC);
+    assert!(page.contains("took 2 phones off the bench's books"), "{page}");
+    assert!(page.contains("Forgotten: 001234AB45E2 (2026-01-31 09:30), 001234AB45E3 (09:31)."), "{page}");
+    let json: Report = serde_json::from_str(&report.written(Format::Json, None, &TimeZone::UTC)).unwrap();
+    assert_eq!(json, report);
+}
+
+#[test]
 fn the_page_tells_all_of_a_phone_and_sums_up() {
     let zone = TimeZone::fixed(jiff::tz::offset(1));
     let report = report(vec![

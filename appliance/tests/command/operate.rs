@@ -63,3 +63,41 @@ fn phones_are_held_and_released_by_filter_on_the_running_bench() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("001234AB4502"), "{ran:?}");
 }
+
+/// The same words on the running bench, and on the state folder where none runs.
+fn forget(bench: &Bench) {
+    assert_eq!(bench.run(&["hold", "--model", "8851"]).code, Some(0));
+    assert_eq!(stages(bench), ["held", "absent", "held"]);
+    let ran = bench.run(&["forget", "--all", "--dry-run"]);
+    assert!(ran.out.contains("001234AB4501 (8851, Berlin): held, would be told: forget"), "{ran:?}");
+    assert!(ran.code == Some(0) && ran.out.contains("2 phones are meant"), "{ran:?}");
+    let ran = bench.run(&["forget", "00:12:34:ab:45:01", "001234AB4502", "001122334455"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.out.contains("001234AB4501 (8851, Berlin): forgotten; the roster still lists it"), "{ran:?}");
+    assert!(ran.err.contains("no forget: nothing is known of 001234AB4502"), "{ran:?}");
+    assert!(
+        ran.err.contains("001122334455") && ran.err.contains("remove its line from the roster"),
+        "{ran:?}"
+    );
+    assert_eq!(stages(bench), ["absent", "absent", "held"]);
+    let ran = bench.run(&["forget", "--location", "Bonn"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (Some(0), 1), "{ran:?}");
+    assert_eq!(stages(bench), ["absent"; 3]);
+    let ran = bench.run(&["report", "--format", "json"]);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["forgotten"].as_array().unwrap().len(), 2, "{report}");
+    assert_eq!(bench.run(&["forget"]).code, Some(2));
+}
+
+#[test]
+fn phones_are_forgotten_where_no_bench_runs() {
+    forget(&bench());
+}
+
+#[test]
+fn phones_are_forgotten_on_the_running_bench_and_its_log_says_so() {
+    let bench = bench();
+    let mut serving = serve(&bench);
+    forget(&bench);
+    serving.logged("forgotten by the operator");
+}

@@ -1,0 +1,205 @@
+//! The operator forgets phones: what is known of them goes, and the record that they were forgotten stays. Leases and
+//! the roster stay as they are.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use transload_provision::journey::{Fact, Journey, Round};
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use super::operate::{PhoneOutcome, Refusal, no_such, outcome, written};
+use super::timeline::Moment;
+use super::{AT_ONCE, Bench, Phone, State};
+use crate::ledger::{FORGOTTEN_KEPT, Record, Ticket};
+use crate::report::ForgottenReport;
+use crate::selection::{Selected, Selection};
+
+/// What remains for the operator to do where the roster lists a forgotten phone.
+pub const STILL_LISTED: &str =
+    "the roster still lists it, so it is shown as absent; remove its line from the roster to be rid of it";
+
+/// A phone that is taken off the books, as it was.
+struct Removed {
+    phone: Phone,
+    /// When it was forgotten before.
+    before: Option<Time>,
+    ticket: Ticket,
+    listed: bool,
+}
+
+impl Bench {
+    /// Forgets a phone. On record when this returns; gives what remains for the operator to do.
+    ///
+    /// # Errors
+    /// Nothing is known of the phone, it may be writing flash, or the ledger cannot be written.
+    pub async fn forget(&self, mac: Mac) -> Result<Option<&'static str>, Refusal> {
+        let removed = self.remove(&mut self.state(), mac)?;
+        self.forgotten(mac, removed).await
+    }
+
+    /// Forgets every phone selected of which anything is known, or, with `dry_run`, tells which that would be. What is
+    /// done is on record when this returns.
+    pub async fn forget_all(&self, selection: &Selection, dry_run: bool) -> Vec<PhoneOutcome> {
+        let Selected { mut phones, unknown } = selection.of(self.phones());
+        phones.retain(|phone| phone.first_seen.is_some() || selection.mac.contains(&phone.mac));
+        let mut outcomes = Vec::with_capacity(phones.len() + unknown.len());
+        for phones in phones.chunks(AT_ONCE) {
+            let removed: Vec<Option<Result<Removed, Refusal>>> = {
+                let mut state = self.state();
+                phones.iter().map(|phone| (!dry_run).then(|| self.remove(&mut state, phone.mac))).collect()
+            };
+            for (phone, removed) in phones.iter().zip(removed) {
+                let result = match removed {
+                    Some(Ok(removed)) => Some(self.forgotten(phone.mac, removed).await),
+                    Some(Err(refusal)) => Some(Err(refusal)),
+                    None => None,
+                };
+                let note = result.as_ref().and_then(|result| *result.as_ref().ok()?);
+                let result = result.map(|result| result.map(|_| None));
+                outcomes.push(PhoneOutcome { note: note.map(str::to_owned), ..outcome(phone, result) });
+            }
+        }
+        outcomes.extend(unknown.into_iter().map(PhoneOutcome::unknown));
+        outcomes
+    }
+
+    /// Takes a phone out of memory and has the ledger do the same.
+    fn remove(&self, state: &mut State, mac: Mac) -> Result<Removed, Refusal> {
+        let listed = state.roster.contains_key(&mac);
+        let Some(phone) = state.phones.get(&mac) else {
+            return Err(if listed { nothing_known(mac) } else { no_such(mac) });
+        };
+        let flash = state.rules.settings.timing.flash;
+        if may_write(&phone.journey, flash, self.now()) || self.assess(state, mac).writing {
+            return Err(writes(mac));
+        }
+        let phone = state.drop_phone(mac).ok_or_else(|| no_such(mac))?;
+        let at = self.now();
+        let before = state.forgotten.note(mac, at);
+        state.upheavals += 1;
+        self.publish(state, mac);
+        let ticket = self.ledger.append(vec![Record::Forget { mac, at }]);
+        Ok(Removed { phone, before, ticket, listed })
+    }
+
+    /// Waits until it is on record. What could not be put on record is known as before.
+    async fn forgotten(&self, mac: Mac, removed: Removed) -> Result<Option<&'static str>, Refusal> {
+        let Removed { phone, before, ticket, listed } = removed;
+        if let Err(refusal) = written(Some(ticket)).await {
+            let mut state = self.state();
+            state.forgotten.take_back(mac, before);
+            state.put_back(mac, phone, self.now());
+            self.publish(&mut state, mac);
+            return Err(refusal);
+        }
+        tracing::info!(%mac, listed, "forgotten by the operator");
+        Ok(listed.then_some(STILL_LISTED))
+    }
+}
+
+/// From a load's listing on, a phone may fetch and write it: a fetch that nobody remembers has no flash mark.
+fn may_write(journey: &Journey, flash: Duration, now: Time) -> bool {
+    let under_way =
+        |round: &Round| round.booted.is_none() && round.broken.is_none() && now - round.last < flash;
+    journey.rounds.last().is_some_and(under_way)
+}
+
+/// The refusal of a phone that may be writing flash.
+pub fn writes(mac: Mac) -> Refusal {
+    Refusal::Conflict(format!("{mac} may be writing flash; wait until it has started again"))
+}
+
+/// The refusal of a phone of which nothing is known.
+pub fn nothing_known(mac: Mac) -> Refusal {
+    let why = "only the roster lists it";
+    Refusal::Conflict(format!(
+        "nothing is known of {mac}, {why}; remove its line from the roster to be rid of it"
+    ))
+}
+
+/// Phones that the operator forgot, and when that was last.
+#[derive(Debug, Default)]
+pub(super) struct Forgotten(pub BTreeMap<Mac, Time>);
+
+impl Forgotten {
+    /// When a phone was forgotten, for its timeline.
+    pub(super) fn moment(&self, mac: Mac) -> Option<Moment> {
+        let at = self.0.get(&mac)?;
+        Some(Moment { at: Some(*at), what: "operator: forget; what was known until then is gone".to_owned() })
+    }
+
+    /// For the report, the oldest first.
+    pub(super) fn report(&self) -> Vec<ForgottenReport> {
+        let mut all: Vec<ForgottenReport> =
+            self.0.iter().map(|(mac, at)| ForgottenReport { mac: *mac, at: Some(*at) }).collect();
+        all.sort_by_key(|forgotten| forgotten.at);
+        all
+    }
+
+    fn note(&mut self, mac: Mac, at: Time) -> Option<Time> {
+        let before = self.0.insert(mac, at);
+        while self.0.len() > FORGOTTEN_KEPT as usize {
+            let oldest = self.0.iter().min_by_key(|(mac, at)| (**at, **mac)).map(|(mac, _)| *mac);
+            let Some(oldest) = oldest else { break };
+            self.0.remove(&oldest);
+        }
+        before
+    }
+
+    fn take_back(&mut self, mac: Mac, before: Option<Time>) {
+        match before {
+            Some(before) => _ = self.0.insert(mac, before),
+            None => _ = self.0.remove(&mac),
+        }
+    }
+}
+
+impl State {
+    /// Whether a fact is the end of something that began before its phone was forgotten: such a one does not bring the
+    /// phone back.
+    pub(super) fn is_over(&self, mac: Mac, fact: &Fact) -> bool {
+        let unknown = !self.phones.contains_key(&mac);
+        match fact {
+            Fact::Fetched { asked: Some(asked), .. } => {
+                self.forgotten.0.get(&mac).is_some_and(|forgotten| asked <= forgotten)
+            }
+            Fact::Broken { .. }
+            | Fact::RestartTold { operator: false, .. }
+            | Fact::RestartAnswered { .. }
+            | Fact::Stood { .. }
+            | Fact::HookRan { .. }
+            | Fact::Unregistered
+            | Fact::Acknowledged { .. }
+            | Fact::Unwatched { .. } => unknown,
+            _ => false,
+        }
+    }
+
+    /// Takes a phone out of every table, save leases, the roster and what is yet to be published of it.
+    fn drop_phone(&mut self, mac: Mac) -> Option<Phone> {
+        let phone = self.phones.remove(&mac)?;
+        if !phone.written {
+            self.newcomers.retain(|newcomer| *newcomer != mac);
+        }
+        self.strangers.remove(&mac);
+        self.agenda.remove(&mac);
+        self.errands.retain(|errand| errand.mac != mac);
+        self.changes.retain(|change| change.mac != mac);
+        Some(phone)
+    }
+
+    /// Unless the phone has been heard of again.
+    fn put_back(&mut self, mac: Mac, phone: Phone, now: Time) {
+        self.upheavals += 1;
+        if self.phones.contains_key(&mac) {
+            return;
+        }
+        if phone.written {
+            self.agenda.insert(mac, now);
+        } else {
+            self.newcomers.push_back(mac);
+        }
+        self.phones.insert(mac, phone);
+    }
+}
