@@ -286,6 +286,48 @@ def hands(browser):
     wait("its card goes with its cause", lambda: not browser.all(".c-no-license"))
 
 
+def forgotten(browser):
+    """A phone is forgotten after a second word: a stranger's tile goes, a listed phone is absent again."""
+    lost, listed = "001234AB46E0", "001234AB46E1"
+    ask("/api/roster", f"MAC,model,vid\n{listed},8851,V05\n".encode())
+    phone_asks(f"/Cisco/CP-8851-3PCC/{lost.lower()}.cfg")
+    ask(f"/api/phones/{listed}/hold", b"")
+    tiles = browser.open()
+    wait("both are on the page", lambda: browser.tile(lost) and (browser.tile(listed) or {}).get("stage") == "held")
+
+    def press(mac, word):
+        browser.go(f"#/phone/{mac}")
+        wait("its own page is open", lambda: mac[-2:] in browser.text("#view-phone h1"))
+        browser.button("Forget", "#view-phone").click()
+        question = browser.driver.switch_to.alert
+        assert "cannot be undone" in question.text, question.text
+        getattr(question, word)()
+    browser.open(new=True)
+    press(lost, "dismiss")
+    assert any(phone["mac"] == lost for phone in ask("/api/phones")), "a second thought forgets nothing"
+    own = browser.driver.current_window_handle
+    browser.open(f"#/phone/{lost}", new=True)
+    wait("another tab shows it", lambda: browser.all("#view-phone .hero"))
+    other = browser.driver.current_window_handle
+    browser.turn(own)
+    press(lost, "accept")
+    wait("the page says so", lambda: "is forgotten." in browser.text("#toasts"))
+    wait("and shows the others", lambda: browser.driver.execute_script("return location.hash") == "#/")
+    browser.turn(tiles)
+    wait("its tile is gone", lambda: not browser.tile(lost))
+    browser.turn(other)
+    wait("its own page shows nothing of it", lambda: f"no phone {lost} was seen" in browser.text("#view-phone")
+         and not browser.all("#view-phone .hero"))
+    browser.turn(own)
+    press(listed, "accept")
+    wait("it is said how to be rid of it", lambda: "remove its line from the roster" in browser.text("#toasts"))
+    browser.turn(tiles)
+    wait("a listed phone is absent again", lambda: (browser.tile(listed) or {}).get("stage") == "absent")
+    browser.go(f"#/phone/{listed}")
+    wait("its own page tells of it", lambda: "operator: forget" in browser.text("#view-phone .timeline"))
+    assert not any(button.text == "Forget" for button in browser.all("#view-phone button")), "there is nothing left to forget"
+
+
 def token(browser, word):
     """From another machine the page asks for the token, once for each tab, and everything on it works with it."""
     origin = browser.origin
@@ -375,7 +417,8 @@ def main():
                       'enabled = false\n[timing]\nattempts = 1\ntransfer-idle = "1s"\nalready-there = "2s"\n')
             with Bench(folder, "hands", "serve", config=config), Browser(ORIGIN, shots) as browser:
                 case("fields and buttons of those that need somebody", hands, browser)
-                quiet(browser, refused=("409",))
+                case("phones that are forgotten", forgotten, browser)
+                quiet(browser, refused=("409", "404"))
         if options.only in ("", "token"):
             word, path, origin = "4711-not-to-be-guessed", os.path.join(folder, "token"), f"http://{ADDRESS}:8080"
             with open(path, "w") as file:
