@@ -14,6 +14,7 @@ use super::{AT_ONCE, Bench, Phone, State};
 use crate::ledger::{FORGOTTEN_KEPT, Record, Ticket};
 use crate::report::ForgottenReport;
 use crate::selection::{Selected, Selection};
+use crate::view::PhoneView;
 
 /// What remains for the operator to do where the roster lists a forgotten phone.
 pub const STILL_LISTED: &str =
@@ -43,22 +44,23 @@ impl Bench {
     pub async fn forget_all(&self, selection: &Selection, dry_run: bool) -> Vec<PhoneOutcome> {
         let Selected { mut phones, unknown } = selection.of(self.phones());
         phones.retain(|phone| phone.first_seen.is_some() || selection.mac.contains(&phone.mac));
-        let mut outcomes = Vec::with_capacity(phones.len() + unknown.len());
+        // Nothing is waited for before all are queued: thousands of phantoms go in a few commits.
+        let mut removed: Vec<Option<Result<Removed, Refusal>>> = Vec::with_capacity(phones.len());
         for phones in phones.chunks(AT_ONCE) {
-            let removed: Vec<Option<Result<Removed, Refusal>>> = {
-                let mut state = self.state();
-                phones.iter().map(|phone| (!dry_run).then(|| self.remove(&mut state, phone.mac))).collect()
+            let mut state = self.state();
+            let remove = |phone: &PhoneView| (!dry_run).then(|| self.remove(&mut state, phone.mac));
+            removed.extend(phones.iter().map(remove));
+        }
+        let mut outcomes = Vec::with_capacity(phones.len() + unknown.len());
+        for (phone, removed) in phones.iter().zip(removed) {
+            let result = match removed {
+                Some(Ok(removed)) => Some(self.forgotten(phone.mac, removed).await),
+                Some(Err(refusal)) => Some(Err(refusal)),
+                None => None,
             };
-            for (phone, removed) in phones.iter().zip(removed) {
-                let result = match removed {
-                    Some(Ok(removed)) => Some(self.forgotten(phone.mac, removed).await),
-                    Some(Err(refusal)) => Some(Err(refusal)),
-                    None => None,
-                };
-                let note = result.as_ref().and_then(|result| *result.as_ref().ok()?);
-                let result = result.map(|result| result.map(|_| None));
-                outcomes.push(PhoneOutcome { note: note.map(str::to_owned), ..outcome(phone, result) });
-            }
+            let note = result.as_ref().and_then(|result| *result.as_ref().ok()?);
+            let result = result.map(|result| result.map(|_| None));
+            outcomes.push(PhoneOutcome { note: note.map(str::to_owned), ..outcome(phone, result) });
         }
         outcomes.extend(unknown.into_iter().map(PhoneOutcome::unknown));
         outcomes
