@@ -63,7 +63,7 @@ def fuzzed(bench):
 
 ROUTES = ("/healthz", "/metrics", "/api/phones", "/api/phones/{mac}", "/api/library", "/api/openapi.json", "/api/events",
           "/api/report")
-ACTIONS = ("/api/phones/{mac}/hold", "/api/phones/{mac}/restart", "/api/import", "/api/roster")
+ACTIONS = ("/api/phones/{mac}/hold", "/api/phones/{mac}/restart", "/api/phones/forget", "/api/import", "/api/roster")
 
 
 def listening(server):
@@ -76,6 +76,7 @@ def answers(client, port, mac):
     """What each admin route says to somebody on the staging network who knows no token: (method, path, Host, status)."""
     seen = []
     asked = [("GET", path) for path in ROUTES] + [("POST", path) for path in ACTIONS]
+    asked.append(("DELETE", "/api/phones/{mac}"))
     for method, path in asked:
         for name in (f"{server_module.ADDRESS}:{port}", "localhost", "127.0.0.1:8080"):
             url = f"http://{server_module.ADDRESS}:{port}{path.format(mac=mac)}"
