@@ -60,7 +60,8 @@ fn conclude(journey: &Journey, seen: bool, context: &Context<'_>) -> Assessment 
     let side = belief.class;
     let mut sides = [belief.side, side].into_iter().flatten();
     let elsewhere = sides.any(|side| is_steered_outside(journey, side, context.settings));
-    if journey.away && elsewhere {
+    let forgotten = journey.away && elsewhere;
+    if forgotten {
         belief
             .forget(side.or(belief.side), "it was away for long, and may have been loaded elsewhere".into());
     } else if elsewhere && belief.side == Some(Side::Enterprise) && belief.is_doubtful(journey, context) {
@@ -74,7 +75,11 @@ fn conclude(journey: &Journey, seen: bool, context: &Context<'_>) -> Assessment 
     let mut verdict = Assessment {
         model: name,
         persona: persona(&belief),
-        steered_as: if led_here { Persona::Unknown } else { steered_as(&belief) },
+        steered_as: if led_here || (forgotten && side.is_none()) {
+            Persona::Unknown
+        } else {
+            steered_as(&belief)
+        },
         load: belief.load.clone(),
         evidence: belief.evidence.clone(),
         route: Vec::new(),
@@ -344,7 +349,7 @@ fn settle_target(
         }
     } else if alone && context.now >= from + context.settings.timing.license {
         verdict.stage = Stage::Held;
-        verdict.hold = belief.load.as_ref().map(outside::not_confirmed);
+        verdict.hold = belief.load.as_ref().map(outside::license_not_confirmed);
     } else if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
         verdict.stage = stage;
         verdict.hold = Some(hold);

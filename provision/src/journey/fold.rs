@@ -64,7 +64,8 @@ impl Journey {
         }
         if observation.fact.is_of_the_phone() {
             let away = if self.dhcp_at.is_some() { AWAY } else { AWAY_UNSEEN };
-            let heard = self.heard.unwrap_or(at);
+            // Who retries it has it before the eyes.
+            let heard = self.heard.max(self.retried).unwrap_or(at);
             // One whose registration stands renews that every minute or two, and is not noted each time.
             if at - heard >= away && self.registered.is_none() {
                 self.away = true;

@@ -158,6 +158,18 @@ pub(super) fn not_confirmed(load: &LoadName) -> Hold {
     Hold::new(HoldCode::WaitingOutside, cause, cure)
 }
 
+/// A phone that was given its license and may have accepted it.
+pub(super) fn license_not_confirmed(load: &LoadName) -> Hold {
+    let cause = format!(
+        "not confirmed: it was given the license by which it runs {load}, and nothing but broadcasts was heard of it since"
+    );
+    let cure = format!(
+        "see on its page whether Transition Authorization Status says Authorization Succeeded; if it does, write {load} into \
+         the roster's load column, and retry it; if not, unplug it and plug it in again"
+    );
+    Hold::new(HoldCode::WaitingOutside, cause, cure)
+}
+
 /// A phone on its target whose license nobody has sent it for.
 pub(super) fn unlicensed(load: Option<&LoadName>) -> Hold {
     let load = load.map_or("the target", LoadName::as_str);

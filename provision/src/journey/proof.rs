@@ -4,13 +4,14 @@
 //! license, the end of the flash mark and "done" follow from that one alone.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::fold::drop_oldest;
 use super::outside;
 use super::verdict::{Assessment, HoldCode, LicenseState, Next, Stage};
-use super::{Fact, Journey, Observation};
+use super::{Fact, Journey, Observation, Round};
 use crate::client;
 use crate::load::{Kind, Side};
 use crate::mac::Mac;
@@ -19,6 +20,9 @@ use crate::time::Time;
 
 /// One-way words of each kind that wait for proof; older ones are dropped.
 const WAITING: usize = 16;
+
+/// No phone writes flash for so long.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// How a fact was heard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +98,7 @@ impl Proof {
             return;
         }
         let proven = self.journey.get_or_insert_with(|| Box::new(Journey::new(mac, observation.at)));
-        if let Some(side) = shows_start(proven, &observation.fact) {
+        if let Some(side) = shows_start(proven, observation) {
             proven.starts(start(&std::mem::take(&mut self.starts), proven, side).iter());
         }
         proven.take(observation);
@@ -279,11 +283,11 @@ fn is_same_renewal(one: &Observation, other: &Observation) -> bool {
 
 /// Whether a two-way fact shows that the start which broadcasts told of has happened: with the side that it shows, if it
 /// shows one. A file of the fetch that was under way shows none.
-fn shows_start(proven: &Journey, fact: &Fact) -> Option<Option<Side>> {
+fn shows_start(proven: &Journey, observation: &Observation) -> Option<Option<Side>> {
     let open = proven.rounds.last().filter(|round| round.booted.is_none());
     let fetches = open.map(|round| &round.load);
     let told_here = proven.offers.iter().any(|offer| offer.closed.is_none());
-    match fact {
+    match &observation.fact {
         Fact::ConfigAsked { side, .. } => Some(Some(*side)),
         Fact::LoadsGiven { .. } | Fact::LoadsRefused { .. } => (!told_here).then_some(None),
         // Enterprise firmware has no use for a license.
@@ -296,8 +300,10 @@ fn shows_start(proven: &Journey, fact: &Fact) -> Option<Option<Side>> {
         }
         // The operator has it before the eyes.
         Fact::Operator { act: super::Act::Retry } => {
-            open.is_none_or(|round| round.broken.is_some()).then_some(None)
+            let over = |round: &Round| round.broken.is_some() || observation.at - round.last >= LONG;
+            open.is_none_or(over).then_some(None)
         }
+
         Fact::LicenseGiven { .. } | Fact::Missing { .. } | Fact::Probed(_) | Fact::Registered { .. } => {
             (open.is_none() && !told_here).then_some(None)
         }

@@ -138,6 +138,9 @@ impl Run {
         if hold.cure.contains("activation code") {
             self.phone.at_screen = false;
         }
+        if hold.cure.contains("Authorization Succeeded") && self.phone.license_due {
+            return Err(Stop::Unplugged(Duration::from_secs(5)));
+        }
         // What its screen says, if that is what the cure asks for.
         let runs_already = hold.cause.contains(self.phone.load.as_str());
         let mistaken =
