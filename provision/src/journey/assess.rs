@@ -112,7 +112,10 @@ fn model(journey: &Journey, context: &Context<'_>) -> Option<String> {
     let listed = context.entry.and_then(|entry| entry.model.as_ref());
     // Multiplatform firmware is not known to tell an 8851NR from an 8851.
     let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
-    match journey.model() {
+    if let Some(listed) = listed.filter(|_| journey.proof.is_hearsay()) {
+        return Some(listed.clone());
+    }
+    match journey.model().filter(|_| !journey.proof.contradicts_model()) {
         Some(said) => finer(&said).or(Some(said)),
         None => listed.cloned(),
     }
@@ -149,7 +152,7 @@ fn is_led_here(journey: &Journey, belief: &Belief, context: &Context<'_>) -> boo
 fn again(journey: &Journey, belief: &Belief, context: &Context<'_>) -> Option<LoadName> {
     let direction = context.settings.direction;
     // Within the Multiplatform side no way is too long.
-    let led_there = direction == Direction::E2m || crossed_here(journey, belief, direction);
+    let led_there = direction == Direction::E2m || crossed_here(journey, belief, context);
     let by_cda = context.settings.cda && !journey.away && led_there;
     belief.load.clone().filter(|load| by_cda && is_far(load, direction))
 }
@@ -190,7 +193,7 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
     let on_target = way.refusal.is_none() && way.hops.is_empty();
     let Some((first, latest)) = journey.license_known() else {
         return match (on_target, context.library.licensed(direction, journey.mac)) {
-            (true, _) if !crossed_here(journey, belief, direction) || direction == Direction::M2e => {
+            (true, _) if !crossed_here(journey, belief, context) || direction == Direction::M2e => {
                 LicenseState::Unwitnessed
             }
             (_, true) => LicenseState::Present,
@@ -220,8 +223,11 @@ fn license_state(journey: &Journey, belief: &Belief, way: &Way, context: &Contex
 }
 
 /// Whether the phone changed sides on this bench: a near-side or transition load came before the present one.
-pub(super) fn crossed_here(journey: &Journey, belief: &Belief, direction: Direction) -> bool {
-    belief.passed.iter().any(|load| !is_far(load, direction))
+pub(super) fn crossed_here(journey: &Journey, belief: &Belief, context: &Context<'_>) -> bool {
+    let direction = context.settings.direction;
+    let listed = context.entry.and_then(|entry| entry.load.as_ref());
+    listed.is_some_and(|load| load.kind().side() == direction.near())
+        || belief.passed.iter().any(|load| !is_far(load, direction))
         || journey.sightings.iter().any(|(_, side)| *side == direction.near())
         || journey
             .rounds
@@ -330,7 +336,7 @@ fn settle_target(
         return;
     }
     let settled = matches!(verdict.license, LicenseState::Accepted | LicenseState::Unwitnessed);
-    if settled || direction == Direction::M2e || !crossed_here(journey, belief, direction) {
+    if settled || direction == Direction::M2e || !crossed_here(journey, belief, context) {
         verdict.stage = Stage::Done;
         return;
     }

@@ -42,9 +42,14 @@ impl Journey {
             proof.take_over(self, at);
             self.proof = proof;
         }
+        self.proof.keep();
         if observation.heard == Heard::OneWay {
             self.last_seen = self.last_seen.max(at);
-            self.proof.wait(observation);
+            match observation.fact {
+                // For people; nothing is decided by it.
+                Fact::Missing { .. } => self.take(observation),
+                _ => self.proof.wait(observation),
+            }
         } else if let Fact::Acknowledged { asked } = observation.fact {
             for said in self.proof.acknowledged(asked) {
                 self.observe(&said);
@@ -285,7 +290,7 @@ impl Journey {
         }
     }
 
-    fn boot(&mut self, at: Time) {
+    pub(super) fn boot(&mut self, at: Time) {
         if self.silent_since.is_none_or(|since| Some(since) <= self.asked) {
             self.silent_since = Some(at);
         }

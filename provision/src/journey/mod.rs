@@ -215,7 +215,7 @@ impl Journey {
 
     /// There is something to say of it. Whom only the operator's hand has touched is not seen, but may be held.
     pub fn is_known(&self) -> bool {
-        self.was_heard() || self.held_by_operator.is_some()
+        self.was_heard() || self.held_by_operator.is_some() || self.proof.has_requests()
     }
 
     /// It has started, and has not asked for any file since.

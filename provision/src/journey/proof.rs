@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::drop_oldest;
 use super::outside;
-use super::verdict::{Assessment, HoldCode, LicenseState, Next, Stage};
+use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
 use super::{Fact, Journey, Observation, Round};
 use crate::client;
-use crate::load::{Kind, Side};
+use crate::load::{Kind, LoadName, Side};
 use crate::mac::Mac;
 use crate::settings::Settings;
 use crate::time::Time;
@@ -21,6 +21,8 @@ use crate::time::Time;
 /// One-way words of each kind that wait for proof; older ones are dropped.
 const WAITING: usize = 16;
 
+/// Holds that may be shown by what nobody has acknowledged.
+const SHOWN: [HoldCode; 3] = [HoldCode::NotAsking, HoldCode::TrustList, HoldCode::WaitingOutside];
 /// No phone writes flash for so long.
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -39,6 +41,12 @@ pub enum Heard {
     TwoWay,
 }
 
+/// What was heard two-way, perhaps with a start that only broadcasts told of.
+struct Evidence<'a> {
+    journey: Cow<'a, Journey>,
+    supposed: bool,
+}
+
 /// A request that is being answered. The answer goes to the leased address, so that the request needs no proof of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
@@ -54,6 +62,9 @@ pub enum Request {
 /// What of a phone's words nobody else can have said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
+    /// How facts were heard is on record: a release before 0.2 did not say.
+    #[serde(default)]
+    kept: bool,
     /// The journey of these alone.
     journey: Option<Box<Journey>>,
     /// DHCP messages and leases since the phone's latest two-way request.
@@ -67,17 +78,45 @@ pub struct Proof {
 impl Proof {
     /// There is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
-        self.journey.is_none() && self.starts.is_empty() && self.requests.is_empty()
+        !self.kept && self.journey.is_none() && self.starts.is_empty() && self.requests.is_empty()
+    }
+
+    /// From now on it is on record how facts were heard.
+    pub(super) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// Somebody asked in its name and has not acknowledged the answer.
+    pub(super) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
+    /// Nothing but what anybody can say was heard of it.
+    pub(super) fn is_hearsay(&self) -> bool {
+        self.kept && !self.journey.as_deref().is_some_and(Journey::was_heard)
+    }
+
+    /// Broadcasts in its name tell of different models.
+    pub(super) fn contradicts_model(&self) -> bool {
+        let classes = self.starts.iter().filter_map(class).filter_map(|(class, _)| class.as_deref());
+        let mut models = classes.filter_map(|class| client::vendor_class(class.as_bytes())?.model);
+        models.next().is_some_and(|first| models.any(|other| other != first))
     }
 
     /// A datagram that waits for its acknowledgment.
     pub(super) fn wait(&mut self, observation: &Observation) {
+        if let Some(proven) = self.journey.as_deref_mut() {
+            proven.doubt(observation);
+        }
         self.requests.push(observation.clone());
         drop_oldest(&mut self.requests, WAITING);
     }
 
     /// What a request at this moment said has been acknowledged.
     pub(super) fn acknowledged(&mut self, asked: Time) -> Vec<Observation> {
+        if let Some(proven) = self.journey.as_deref_mut() {
+            proven.doubt_no_more(asked);
+        }
         let said = self.requests.extract_if(.., |request| request.at == asked);
         said.map(|request| Observation { heard: Heard::TwoWay, ..request }).collect()
     }
@@ -99,7 +138,12 @@ impl Proof {
         }
         let proven = self.journey.get_or_insert_with(|| Box::new(Journey::new(mac, observation.at)));
         if let Some(side) = shows_start(proven, observation) {
-            proven.starts(start(&std::mem::take(&mut self.starts), proven, side).iter());
+            let words = start(&std::mem::take(&mut self.starts), proven, side);
+            proven.starts(words.iter());
+            let open = proven.rounds.last().is_some_and(|round| round.booted.is_none());
+            if open && matches!(observation.fact, Fact::LicenseGiven { .. }) {
+                proven.boot(observation.at);
+            }
         }
         proven.take(observation);
     }
@@ -127,29 +171,59 @@ impl Proof {
 
     /// The journey of what was heard two-way, if anything was. A start that only a broadcast told of is believed once the
     /// phone cannot be writing flash any more; its lease, if the phone was met two-way so long after that that its silence tells.
-    fn evidence(&self, settings: &Settings, now: Time) -> Option<Cow<'_, Journey>> {
+    fn evidence(&self, settings: &Settings, now: Time) -> Option<Evidence<'_>> {
         let timing = &settings.timing;
         let proven = self.journey.as_deref().filter(|proven| proven.was_heard())?;
-        let started = |since: Time| self.starts.iter().any(|start| is_start(start) && start.at > since);
+        // What the operator vouched for after that is newer.
+        let vouched = proven.retried.unwrap_or_default();
+        let starts = |since: Time| self.starts.iter().any(|start| is_start(start) && start.at > since);
+        let asks = |request: &&Observation| matches!(request.fact, Fact::ConfigAsked { .. });
+        let asked = |since: Time| self.requests.iter().filter(asks).find(|request| request.at > since);
+        let started = |since: Time| starts(since) || asked(since).is_some();
+        let steered_outside = settings.cda || settings.call_managers.is_some();
         let believed = match proven.rounds.last().filter(|round| round.booted.is_none()) {
-            // What the operator vouched for after that is newer.
             Some(round) if round.broken.is_none() => {
-                let since = round.last.max(proven.retried.unwrap_or_default());
-                now - round.last >= timing.flash && started(since)
+                now - round.last >= timing.flash && started(round.last.max(vouched))
             }
-            Some(round) => started(round.last),
+            Some(round) => steered_outside && started(round.last.max(vouched)),
             // Elsewhere it asks for what nobody here hears.
-            None => (settings.cda || settings.call_managers.is_some()) && started(Time::default()),
+            None => {
+                let heard = proven.heard.unwrap_or_default().max(vouched);
+                steered_outside && starts(heard)
+            }
         };
         if !believed {
-            return Some(Cow::Borrowed(proven));
+            return Some(Evidence { journey: Cow::Borrowed(proven), supposed: false });
         }
         let mut supposed = proven.clone();
         let met = |start: &Observation| proven.heard >= Some(start.at + timing.not_asking);
         let leased = |start: &Observation| matches!(start.fact, Fact::Leased { .. });
         let starts = start(&self.starts, proven, None);
         supposed.starts(starts.iter().filter(|start| !leased(start) || met(start)));
-        Some(Cow::Owned(supposed))
+        let fetching = proven.rounds.last().filter(|round| round.booted.is_none()).map(|round| round.last);
+        if let Some(request) = fetching.and_then(asked).filter(|request| Some(request.at) > supposed.booted) {
+            supposed.boot(request.at);
+        }
+        let unmet = !starts.iter().any(|start| leased(start) && met(start));
+        Some(Evidence { journey: Cow::Owned(supposed), supposed: unmet && proven.finish.is_none() })
+    }
+
+    /// A phone that asks again and again by datagram started before it asked first.
+    fn start_with_first_request(&mut self, asked: Time) {
+        let Some(proven) = self.journey.as_deref_mut() else { return };
+        let Some(last) = proven.rounds.last().filter(|round| round.booted.is_none()).map(|round| round.last)
+        else {
+            return;
+        };
+        let side = |request: &Observation| match request.fact {
+            Fact::ConfigAsked { side, .. } => Some(side),
+            _ => None,
+        };
+        let now = self.requests.iter().find(|request| request.at == asked).and_then(side);
+        let same = |request: &&Observation| request.at > last && now.is_some() && side(request) == now;
+        if let Some(first) = self.requests.iter().find(same).filter(|first| first.at < asked) {
+            proven.boot(first.at);
+        }
     }
 
     /// The same as if the phone itself had sent what is being answered.
@@ -157,6 +231,7 @@ impl Proof {
         let mut supposed = self.clone();
         match request {
             Request::Datagram(asked) => {
+                supposed.start_with_first_request(asked);
                 for request in supposed.acknowledged(asked) {
                     supposed.observe(mac, &request);
                 }
@@ -201,10 +276,48 @@ impl Journey {
         }
     }
 
+    /// A request that may be the phone's own: its silence tells nothing.
+    fn doubt(&mut self, request: &Observation) {
+        let at = request.at;
+        let asks = |load: &LoadName| match &request.fact {
+            Fact::LoadsGiven { load: asked } => asked == load,
+            Fact::LoadsRefused { name } => name == load.as_str(),
+            _ => false,
+        };
+        for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && asks(&offer.load)) {
+            offer.unwatched.get_or_insert(at);
+        }
+        if matches!(request.fact, Fact::LicenseGiven { .. }) {
+            self.take(&Observation::new(at, Fact::LicenseUnsaid));
+        }
+    }
+
+    /// It was its own, and is seen.
+    fn doubt_no_more(&mut self, asked: Time) {
+        for offer in self.offers.iter_mut().filter(|offer| offer.unwatched == Some(asked)) {
+            offer.unwatched = None;
+        }
+    }
+
+    /// With the requests that nobody has acknowledged: for what people are shown.
+    fn with_requests(&self) -> Cow<'_, Self> {
+        if self.proof.requests.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let proof = Proof { kept: true, starts: self.proof.starts.clone(), ..Proof::default() };
+        let mut supposed = Self { proof, ..self.clone() };
+        let shows = |request: &&Observation| {
+            Some(request.at) >= self.booted && !matches!(request.fact, Fact::Registered { .. })
+        };
+        for request in self.proof.requests.iter().filter(shows) {
+            supposed.take(request);
+        }
+        Cow::Owned(supposed)
+    }
+
     /// A release before 0.2 wrote it.
     pub(super) fn is_unproven_record(&self) -> bool {
-        self.proof.journey.is_none()
-            && (self.asked.is_some() || !self.rounds.is_empty() || !self.reports.is_empty())
+        !self.proof.kept && (self.asked.is_some() || !self.rounds.is_empty() || !self.reports.is_empty())
     }
 }
 
@@ -218,36 +331,69 @@ pub(super) fn decide(
     conclude: impl Fn(&Journey) -> Assessment,
 ) -> Assessment {
     let heard = conclude(journey);
+    let shown = match journey.with_requests() {
+        Cow::Borrowed(_) => heard.clone(),
+        Cow::Owned(supposed) => conclude(&supposed),
+    };
+    let vouched = journey.retried.is_some();
     let answered = journey.is_met() || request == Some(Request::Load { proven: true });
     let supposed = request.map(|request| journey.proof.supposing(journey.mac, request, now));
     match supposed.as_ref().unwrap_or(&journey.proof).evidence(settings, now) {
-        Some(proven) if answered => join(heard, conclude(&proven)),
-        Some(proven) => restrain(conclude(&proven), journey.retried.is_some()),
-        None => restrain(heard, journey.retried.is_some()),
+        Some(proven) if answered => {
+            let verdict = conclude(&proven.journey);
+            join(heard, shown, if proven.supposed { confirmed(verdict) } else { verdict })
+        }
+        Some(proven) => restrain(&heard, conclude(&proven.journey), vouched),
+        None => restrain(&heard, shown, vouched),
     }
 }
 
-/// The proven verdict, with what a broadcast may change: the options of the next lease, and that the phone asks for
-/// nothing.
-fn join(heard: Assessment, proven: Assessment) -> Assessment {
+/// The proven verdict, with what a broadcast may change: the options of the next lease. And with what may be shown: that
+/// the phone asks for nothing, or for nothing that it can be given.
+fn join(heard: Assessment, shown: Assessment, proven: Assessment) -> Assessment {
     let mut verdict = Assessment { steered_as: heard.steered_as, ..proven };
-    verdict.model = verdict.model.or(heard.model);
     if verdict.persona == client::Persona::Unknown {
         verdict.persona = heard.persona;
     }
-    verdict.deadline = [verdict.deadline, heard.deadline].into_iter().flatten().min();
-    let silent = heard.hold.filter(|hold| hold.code == HoldCode::NotAsking);
+    verdict.deadline = [verdict.deadline, heard.deadline, shown.deadline].into_iter().flatten().min();
+    let silent = shown.hold.filter(|hold| SHOWN.contains(&hold.code));
+    // Broadcasts tell that somebody is there and asks for nothing: so they tell as well that he asks elsewhere.
+    let asks_nothing = verdict.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::NotAsking);
+    let elsewhere = |hold: &Hold| hold.code == HoldCode::WaitingOutside;
+    if asks_nothing && heard.stage != Stage::Done && heard.hold.as_ref().is_none_or(elsewhere) {
+        verdict.stage = heard.stage;
+        verdict.hold = heard.hold.map(|hold| of_its_next_load(hold, &verdict.next));
+    }
     let at_rest = verdict.hold.is_none() && !verdict.writing && verdict.stage != Stage::Done;
     if let Some(hold) = silent.filter(|_| at_rest) {
-        verdict.stage = heard.stage;
-        verdict.hold = Some(hold);
+        verdict.stage = shown.stage;
+        verdict.hold = Some(of_its_next_load(hold, &verdict.next));
         verdict.restart = None;
     }
     verdict
 }
 
+/// What is waited for outside is what the proven journey needs next.
+fn of_its_next_load(hold: Hold, next: &Next) -> Hold {
+    match next {
+        Next::Load { load, .. } if hold.code == HoldCode::WaitingOutside => outside::not_confirmed(load),
+        _ => hold,
+    }
+}
+
+/// A start that only broadcasts told of makes nobody done.
+fn confirmed(mut verdict: Assessment) -> Assessment {
+    if verdict.stage == Stage::Done {
+        verdict.stage = Stage::Held;
+        verdict.hold = verdict.load.as_ref().map(outside::not_confirmed);
+        verdict.next = Next::Introduction;
+    }
+    verdict
+}
+
 /// Nothing was heard two-way yet: what cannot be taken back waits for that, or for an operator who vouches for the roster.
-fn restrain(mut verdict: Assessment, vouched: bool) -> Assessment {
+fn restrain(heard: &Assessment, mut verdict: Assessment, vouched: bool) -> Assessment {
+    verdict.steered_as = heard.steered_as;
     if verdict.stage == Stage::Done && vouched {
         return verdict;
     }
@@ -255,7 +401,7 @@ fn restrain(mut verdict: Assessment, vouched: bool) -> Assessment {
     let stays = verdict.persona == client::Persona::Enterprise;
     let reversible = match &verdict.next {
         // Nobody but the roster can have told what it runs.
-        Next::Load { .. } if verdict.load.is_some() => true,
+        Next::Load { .. } if heard.load.is_some() && heard.load == verdict.load => true,
         Next::Load { load, when, .. } => stays && load.kind() == Kind::Enterprise && when.is_none(),
         Next::License | Next::Final => false,
         Next::Nothing | Next::Later | Next::Introduction => true,
@@ -316,16 +462,19 @@ fn shows_start(proven: &Journey, observation: &Observation) -> Option<Option<Sid
 fn start(words: &[Observation], proven: &Journey, side: Option<Side>) -> Vec<Observation> {
     let mut classes: Vec<(&Option<String>, &Vec<u8>)> = words.iter().filter_map(class).collect();
     classes.dedup();
-    if classes.len() > 1 {
-        classes.retain(|(class, list)| {
-            let persona = client::dhcp(class.as_deref().map(str::as_bytes), list, proven.mac);
-            let said = persona.and_then(|signal| signal.persona.side());
-            side.is_none() || said.is_none() || said == side
-        });
-    }
+    let model = proven.model();
+    classes.retain(|(class, list)| {
+        let Some(said) = client::dhcp(class.as_deref().map(str::as_bytes), list, proven.mac) else {
+            return true;
+        };
+        let fits = side.is_none() || said.persona.side().is_none() || said.persona.side() == side;
+        let same = model.as_deref().zip(said.model.as_deref());
+        fits && same.is_none_or(|(known, said)| said.starts_with(known))
+    });
     let known = (&proven.vendor_class, &proven.request_list);
+    // No word of its class alone takes a phone to the other side.
     let (vendor_class, request_list) = match classes.as_slice() {
-        [one] => *one,
+        [one] if side.is_some() || proven.dhcp_at.is_none() => *one,
         _ => known,
     };
     let word = |observation: &Observation| Observation {

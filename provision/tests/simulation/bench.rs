@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use transload_provision::journey::{
-    Fact, Journey, Means, Next, Observation, Order, Report, Request, Restart, assess_request, page_due,
-    under_way,
+    Fact, Heard, Journey, Means, Next, Observation, Order, Report, Request, Restart, page_due, under_way,
 };
 use transload_provision::load::{LoadName, Side};
 use transload_provision::page::Page as PageText;
 use transload_provision::time::Time;
 
+use super::outside::Server;
 use super::phone::Page;
-use super::run::{Run, Stop};
+use super::run::{Entry, Run, Stop};
 
 /// How often a page is asked for between two starts of its phone.
 const VISITS: u32 = 6;
@@ -27,7 +27,7 @@ pub enum Document {
     /// "Not found".
     NotFound,
     /// No load. An Enterprise phone settles, and registers where there is a registrar; a Multiplatform phone comes back.
-    Settle { registrar: bool, license: Option<u32> },
+    Settle { registrar: bool, license: Option<u32>, last: bool },
     /// A load; `when` as in the seed's conditional rule.
     Load { load: LoadName, when: Option<LoadName>, attempt: u32, license: bool, registrar: bool },
 }
@@ -45,17 +45,44 @@ impl Run {
 
     fn take(&mut self, fact: Fact, durable: bool) {
         if self.up {
-            self.take_in(Observation::new(self.now, fact), durable);
+            self.take_in(Observation::new(self.now, fact), durable, false);
         }
     }
 
-    pub fn take_in(&mut self, observation: Observation, durable: bool) {
-        self.tell(|_| format!("bench: {:?}", observation.fact));
+    /// Takes in what a request says, by TFTP until its answer is acknowledged.
+    pub fn hear(&mut self, fact: Fact, durable: bool) {
+        let heard = if self.asks_by_tftp() { Heard::OneWay } else { Heard::TwoWay };
+        if self.up {
+            self.take_in(Observation { at: self.now, heard, fact }, durable, false);
+        }
+    }
+
+    /// What CDA's profile names has HTTP URLs.
+    pub fn asks_by_tftp(&self) -> bool {
+        self.world.tftp && self.phone.server != Server::Cda
+    }
+
+    /// The phone has its answer.
+    pub fn acknowledges(&mut self) {
+        if self.asks_by_tftp() {
+            self.see(Fact::Acknowledged { asked: self.now });
+        }
+    }
+
+    pub fn take_in(&mut self, observation: Observation, durable: bool, lie: bool) {
+        self.tell(|_| format!("{}: {:?}", if lie { "LIAR" } else { "bench" }, observation.fact));
+        self.lied |= lie;
         self.unheard &= !speaks(&observation.fact);
         let mac = self.phone.mac;
-        self.journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(&observation);
+        let take = |journey: &mut Option<Journey>| {
+            journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(&observation);
+        };
+        take(&mut self.journey);
+        if !lie && self.world.liar {
+            take(&mut self.honest);
+        }
         if self.full_since.is_none() {
-            self.ledger.push((observation, durable));
+            self.ledger.push(Entry { observation, durable, lie });
         }
         self.assess();
     }
@@ -81,8 +108,14 @@ impl Run {
         }
         self.tell(|Self { verdict, .. }| {
             format!(
-                "       {} on {:?}, next {:?}, license {:?}, {:?}, {}",
-                verdict.stage, verdict.load, verdict.next, verdict.license, verdict.hold, verdict.evidence
+                "       {} on {:?}, next {:?}, license {:?}, {:?}, {}, {:?}",
+                verdict.stage,
+                verdict.load,
+                verdict.next,
+                verdict.license,
+                verdict.hold,
+                verdict.evidence,
+                verdict.restart
             )
         });
         self.assign_early();
@@ -185,9 +218,7 @@ impl Run {
         self.marked = self.full_since.unwrap_or(self.now);
         self.starts += 1;
         if self.chance(50.0) {
-            let lost = |(observation, durable): &(Observation, bool)| {
-                !durable && self.now - observation.at <= IN_MEMORY
-            };
+            let lost = |entry: &Entry| !entry.durable && self.now - entry.observation.at <= IN_MEMORY;
             while self.ledger.last().is_some_and(lost) {
                 self.ledger.pop();
             }
@@ -201,7 +232,7 @@ impl Run {
     pub fn fold(&mut self) {
         self.full_since = None;
         if self.up {
-            self.folded.clone_from(&self.journey);
+            self.folded = (self.journey.clone(), self.honest.clone());
             self.ledger.clear();
         }
     }
@@ -211,11 +242,15 @@ impl Run {
         let marked = self.marked;
         self.up = true;
         let mac = self.phone.mac;
-        let mut journey = self.folded.clone();
-        for (observation, _) in &self.ledger {
-            journey.get_or_insert_with(|| Journey::new(mac, observation.at)).observe(observation);
+        let (mut journey, mut honest) = self.folded.clone();
+        for Entry { observation, lie, .. } in &self.ledger {
+            let new = || Journey::new(mac, observation.at);
+            journey.get_or_insert_with(new).observe(observation);
+            if !lie && self.world.liar {
+                honest.get_or_insert_with(new).observe(observation);
+            }
         }
-        self.journey = journey;
+        (self.journey, self.honest) = (journey, honest);
         let Some(journey) = &self.journey else { return self.assess() };
         let cut = under_way(journey, &self.world.library).map(LoadName::loads_file);
         let (registered, waits) = (journey.is_registered(), journey.awaits_answer());
@@ -224,7 +259,7 @@ impl Run {
         }
         if waits {
             let marked = Time(marked.0.saturating_sub(self.rng.u64(0..60_000)));
-            let last = self.ledger.last().map_or(marked, |(observation, _)| observation.at);
+            let last = self.ledger.last().map_or(marked, |entry| entry.observation.at);
             self.see(Fact::Unwatched { since: marked.max(last) });
         }
         if registered {
@@ -240,13 +275,19 @@ impl Run {
         }
         let model = (side == Side::Multiplatform).then(|| self.phone.multiplatform_name().to_owned());
         self.phone.in_contact = true;
-        self.see(Fact::ConfigAsked { side, signed, model, user_agent: agent });
+        self.hear(Fact::ConfigAsked { side, signed, model, user_agent: agent }, false);
         if signed {
             return Document::NotFound;
         }
+        if self.asks_by_tftp() {
+            self.verdict = self.answer(Request::Datagram(self.now));
+        }
         let unsaid = self.journey.as_ref().map(|journey| self.verdict.unsays(journey, side));
-        unsaid.unwrap_or_default().into_iter().for_each(|fact| self.see(fact));
         let document = self.document(side);
+        if let Some(load) = self.named(&document) {
+            self.judge(&load);
+        }
+        unsaid.unwrap_or_default().into_iter().for_each(|fact| self.hear(fact, false));
         if let Document::Load { load, when, attempt, .. } = &document {
             let (load, when, attempt) = (load.clone(), when.clone(), *attempt);
             let held = self.journey.as_ref().is_some_and(|journey| journey.holds_offer(&load, attempt));
@@ -256,7 +297,7 @@ impl Run {
                     let conditional = when.is_some();
                     let catalog = String::new();
                     let offered = Fact::Offered { load, when: branch, conditional, attempt, side, catalog };
-                    self.see_durably(offered);
+                    self.hear(offered, true);
                 }
             }
             if self.full_since.is_some() {
@@ -265,13 +306,19 @@ impl Run {
             }
         }
         // One packet or two, and sent again where they are lost.
-        if self.chance(self.phone.link / 100.0) { Document::Unreachable } else { document }
+        if self.chance(self.phone.link / 100.0) {
+            return Document::Unreachable;
+        }
+        if document != Document::NotFound {
+            self.acknowledges();
+        }
+        document
     }
 
     /// What could not be written down is not given.
     fn withdraw(&mut self) {
         let now = self.now;
-        if let Some(journey) = self.journey.as_mut() {
+        for journey in [self.journey.as_mut(), self.honest.as_mut()].into_iter().flatten() {
             journey.withdraw_offers(now);
         }
         self.assess();
@@ -300,24 +347,28 @@ impl Run {
             },
             (Next::Load { .. } | Next::Later, Side::Enterprise) => Document::NotFound,
             (Next::Nothing, Side::Enterprise) if !registrar => Document::NotFound,
-            (next, _) => Document::Settle { registrar, license: license(*next == Next::License) },
+            (next, _) => Document::Settle {
+                registrar,
+                license: license(*next == Next::License),
+                last: *next == Next::Final,
+            },
         }
     }
 
     /// A `.loads` file is asked for: the last gate.
     pub fn asked_for_load(&mut self, load: &LoadName) -> bool {
-        let request = Request::Load { proven: true };
-        let context = self.world.context(self.now);
-        self.verdict = assess_request(self.journey.as_ref(), request, self.phone.mac, &context);
+        self.verdict = self.answer(Request::Load { proven: !self.asks_by_tftp() });
         if self.verdict.permits(load, &self.world.library) {
-            self.see_durably(Fact::LoadsGiven { load: load.clone() });
-            if self.full_since.is_some() {
+            self.hear(Fact::LoadsGiven { load: load.clone() }, true);
+            if self.full_since.is_none() {
+                self.acknowledges();
+            } else {
                 self.withdraw();
             }
             return self.full_since.is_none();
         }
         self.refused_rightly(load);
-        self.see(Fact::LoadsRefused { name: load.to_string() });
+        self.hear(Fact::LoadsRefused { name: load.to_string() }, false);
         false
     }
 

@@ -31,6 +31,8 @@ impl Run {
 
     /// After each fact and at each moment of which the bench said that something changes.
     pub fn check(&mut self) {
+        self.is_not_led_astray();
+        self.stays_done();
         let verdict = &self.verdict;
         let stopped = matches!(verdict.stage, Stage::Held | Stage::Stuck);
         if stopped != verdict.hold.is_some() {
@@ -70,9 +72,24 @@ impl Run {
         if self.phone.server != Server::Bench {
             return;
         }
-        if let Some(load) = self.named(&self.document(side)) {
+        // What is asked for by datagram is judged when it is answered.
+        if let Some(load) = self.named(&self.document(side)).filter(|_| !self.asks_by_tftp()) {
             self.judge(&load);
         }
+    }
+
+    /// Neither time, nor silence, nor a restart, nor a lost lease takes it away.
+    fn stays_done(&mut self) {
+        let stage = self.verdict.stage;
+        let said = self.phone.load.clone();
+        self.was_done &= self.verdict.stage != Stage::Done || self.verdict.load.as_ref() == Some(&said);
+        self.was_done &= self.is_far(&said) && !self.phone.license_due && !self.carried_off;
+        if self.was_done && !matches!(stage, Stage::Done | Stage::Held) {
+            self.is_wrong(format!("it was done, and is {stage} on {said}: {}", self.verdict.evidence));
+        }
+        self.was_done |= stage == Stage::Done
+            && self.full_since.is_none()
+            && self.verdict.load.as_ref() == Some(&self.phone.load);
     }
 
     /// It was done, somebody else loaded it since, and it has shown nothing of that yet.

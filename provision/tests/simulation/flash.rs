@@ -141,6 +141,7 @@ impl Run {
             .map(|load| load.platforms[self.phone.platform].components.clone());
         self.phone.components.extend(components.unwrap_or_default());
         self.phone.inactive = Some(std::mem::replace(&mut self.phone.load, load));
+        self.was_done = false;
         if truth::is_transition(from) || truth::is_transition(to) {
             // After each hop to or from a transition load, phones reach out again.
             self.phone.profile = None;

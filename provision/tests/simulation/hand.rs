@@ -5,6 +5,7 @@ use std::time::Duration;
 use transload_provision::catalog::Vid;
 use transload_provision::journey::{Act, Fact, Hold, HoldCode, Journey, Stage};
 
+use super::liar;
 use super::phone::Phone;
 use super::run::{Event, Run, Stop};
 use super::world;
@@ -50,6 +51,7 @@ impl Run {
                 self.operate(Act::Hold);
             }
             Event::Damage => self.damage(),
+            Event::Lie => self.lie(),
             Event::Late(observation) => {
                 if self.up {
                     let fact = observation.fact;
@@ -78,6 +80,7 @@ impl Run {
         self.phone.powered = false;
         self.phone.factory_reset();
         self.phone.become_other(load);
+        self.was_done = false;
         self.carried_off = self.journey.as_ref().is_some_and(|journey| journey.proven().finish.is_some());
         // What the roster says is what was true when it was written.
         if let Some(entry) = self.world.entry.as_mut() {
@@ -147,6 +150,17 @@ impl Run {
             return Err(Stop::Over);
         }
         let entry = || world::entry(self.phone.mac);
+        // It is another model than the page says.
+        let named = [self.phone.model, self.phone.multiplatform_name()];
+        let listed = self.world.entry.as_ref().and_then(|entry| entry.model.as_deref());
+        let unlisted = listed != Some(self.phone.model);
+        if unlisted && self.verdict.model.as_deref().is_some_and(|said| !named.contains(&said)) {
+            let mut line = self.world.entry.take().unwrap_or_else(entry);
+            line.model = Some(self.phone.model.to_owned());
+            self.world.entry = Some(line);
+            self.assess();
+            return Ok(());
+        }
         match code {
             HoldCode::Operator => self.operate(Act::Release),
             HoldCode::NoLicense => {
@@ -225,6 +239,41 @@ impl Run {
         let waits = self.events.iter().any(|(_, index)| self.what[*index as usize] != Event::Settled);
         let ended = self.up && self.phone.powered && (self.verdict.stage == Stage::Done || held);
         self.settled = if ended && !waits && !self.phone.busy { self.settled + 1 } else { 0 };
-        if self.settled > 2 { Err(Stop::Over) } else { Ok(()) }
+        if self.settled <= 2 {
+            return Ok(());
+        }
+        self.stay_on()
+    }
+
+    /// Some stay for days after they are done: they renew their leases, read their profile, are unplugged, boxed and
+    /// plugged in again.
+    fn stay_on(&mut self) -> Result<(), Stop> {
+        let done = self.verdict.stage == Stage::Done;
+        let until = match self.stays_until {
+            None if done && self.rng.u32(0..4) == 0 => {
+                let stay = liar::stay(self);
+                *self.stays_until.insert(self.now + stay)
+            }
+            None => return Err(Stop::Over),
+            Some(until) => until,
+        };
+        if self.now >= until {
+            return Err(Stop::Over);
+        }
+        self.settled = 0;
+        let after = self.seconds(60, 12 * 3600);
+        match self.rng.u32(0..6) {
+            0 => {
+                let span = self.seconds(60, 3 * 24 * 3600);
+                self.at(after, Event::Plug(span));
+            }
+            1 => {
+                let span = self.seconds(5, 3600);
+                self.at(after, Event::Kill(span));
+            }
+            2 if self.world.liar => self.plan_lies(),
+            _ => {}
+        }
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod flash;
 mod hand;
+mod liar;
 mod outside;
 mod phone;
 mod run;
@@ -108,6 +109,7 @@ fn simulated_phones_go_every_way_that_is_open() {
         include_str!("flash.rs"),
         include_str!("bench.rs"),
         include_str!("hand.rs"),
+        include_str!("liar.rs"),
         include_str!("outside.rs"),
         include_str!("world.rs"),
     ]

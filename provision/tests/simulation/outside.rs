@@ -53,12 +53,8 @@ impl Run {
     /// What the call manager's configuration says.
     pub fn configuration_outside(&self) -> Document {
         let load = self.outside.load.clone();
-        load.map_or(Document::Settle { registrar: false, license: None }, |load| Document::Load {
-            load,
-            when: None,
-            attempt: 0,
-            license: false,
-            registrar: false,
+        load.map_or(Document::Settle { registrar: false, license: None, last: false }, |load| {
+            Document::Load { load, when: None, attempt: 0, license: false, registrar: false }
         })
     }
 
@@ -138,7 +134,8 @@ impl Run {
         if hold.cure.contains("activation code") {
             self.phone.at_screen = false;
         }
-        if hold.cure.contains("Authorization Succeeded") && self.phone.license_due {
+        let asks_license = ["Authorization Succeeded", "asks for a license"];
+        if self.phone.license_due && asks_license.iter().any(|words| hold.cure.contains(words)) {
             return Err(Stop::Unplugged(Duration::from_secs(5)));
         }
         // What its screen says, if that is what the cure asks for.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use transload_provision::journey::{Fact, Restart};
+use transload_provision::journey::{Fact, Journey, Restart};
 use transload_provision::load::{Direction, Kind, LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
@@ -353,7 +353,12 @@ impl Run {
                 self.upgrade(load, attempt)?;
             }
             self.phone.busy = false;
-            let wait = if failures > 0 { 60 << (failures - 1).min(4) } else { 60 };
+            let at_home = matches!(profile, Document::Settle { last: true, .. });
+            let wait = match failures {
+                0 if at_home => 3600,
+                0 => 60,
+                failures => 60 << (failures - 1).min(4),
+            };
             self.pass(Duration::from_secs(wait))?;
         }
     }
@@ -366,18 +371,24 @@ impl Run {
         }
         let direction = self.world.settings.direction;
         if !self.world.library.licensed(direction, self.phone.mac) {
-            self.see(Fact::Missing { name: format!("{}.lic", self.phone.mac) });
+            self.hear(Fact::Missing { name: format!("{}.lic", self.phone.mac) }, false);
+            return Ok(());
+        }
+        let met = self.journey.as_ref().is_some_and(Journey::is_met);
+        if self.asks_by_tftp() && !met {
+            self.hear(Fact::Missing { name: format!("{}.lic", self.phone.mac) }, false);
             return Ok(());
         }
         if self.full_since.is_some() {
             // On its way, and never sent.
-            self.see(Fact::LicenseGiven { direction });
+            self.hear(Fact::LicenseGiven { direction }, false);
             return Ok(());
         }
-        self.see_durably(Fact::LicenseGiven { direction });
+        self.hear(Fact::LicenseGiven { direction }, true);
         if self.chance(self.phone.link) {
             return Ok(());
         }
+        self.acknowledges();
         self.phone.licensed_from = Some(attempt);
         if !self.phone.bad_license {
             self.phone.authorized = Some(direction);

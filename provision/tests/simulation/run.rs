@@ -49,6 +49,8 @@ pub enum Event {
     Elsewhere,
     /// Somebody resets it to factory settings.
     FactoryReset,
+    /// Somebody else speaks in its name.
+    Lie,
     /// The registration that it does not renew any more ends.
     Expires,
     /// Its license arrives.
@@ -65,6 +67,15 @@ pub enum Event {
     Settled,
 }
 
+/// A line of the ledger.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub observation: Observation,
+    /// It was on disk before an answer left.
+    pub durable: bool,
+    pub lie: bool,
+}
+
 /// Everything there is.
 pub struct Run {
     pub rng: fastrand::Rng,
@@ -73,9 +84,15 @@ pub struct Run {
     pub phone: Phone,
     pub outside: Outside,
     pub journey: Option<Journey>,
-    /// What the ledger has: all that was folded, what came after that, and whether that was on disk before an answer left.
-    pub folded: Option<Journey>,
-    pub ledger: Vec<(Observation, bool)>,
+    /// The same without what liars said.
+    pub honest: Option<Journey>,
+    /// What the ledger has: all that was folded, with and without lies, and what came after that.
+    pub folded: (Option<Journey>, Option<Journey>),
+    pub ledger: Vec<Entry>,
+    pub lied: bool,
+    /// It is done, and stays on the bench for so long.
+    pub stays_until: Option<Time>,
+    pub was_done: bool,
     pub verdict: Assessment,
     pub up: bool,
     /// Since when the ledger cannot be written.
@@ -120,7 +137,11 @@ impl Run {
             phone,
             outside,
             journey: None,
-            folded: None,
+            honest: None,
+            folded: (None, None),
+            lied: false,
+            stays_until: None,
+            was_done: false,
             ledger: Vec::new(),
             verdict,
             up: true,
@@ -199,6 +220,9 @@ impl Run {
             let after = self.seconds(60, 6 * 3600);
             self.at(after, Event::License);
         }
+        if self.world.liar {
+            self.plan_lies();
+        }
         self.at(Duration::from_secs(600), Event::Settled);
     }
 
@@ -250,14 +274,14 @@ impl Run {
             let due = self.due.filter(|_| self.up);
             let next =
                 [Some(until), event.map(|(at, _)| at), due].into_iter().flatten().min().unwrap_or(until);
-            self.steps += 1;
+            self.steps += u32::from(self.stays_until.is_none());
             if self.steps > MOST_STEPS {
                 let (stage, hold) = (self.verdict.stage, self.verdict.hold.clone());
                 self.is_wrong(format!("it goes on and on: {stage} on {} {hold:?}", self.phone.load));
                 return Err(Stop::Over);
             }
             self.now = self.now.max(next);
-            if self.now - self.began > LONGEST {
+            if self.now - self.began > LONGEST && self.stays_until.is_none() {
                 let (stage, hold) = (self.verdict.stage, self.verdict.hold.clone());
                 self.is_wrong(format!("it never ends: {stage} on {} {hold:?}", self.phone.load));
                 return Err(Stop::Over);

@@ -84,6 +84,10 @@ pub struct World {
     seed_2019: bool,
     /// Its license arrives some time, or when it is asked for.
     pub license_comes: bool,
+    /// It asks by TFTP alone.
+    pub tftp: bool,
+    /// Somebody else speaks in its name.
+    pub liar: bool,
     /// The technician can get what is missing.
     pub mendable: bool,
 }
@@ -202,6 +206,8 @@ pub fn draw(rng: &mut fastrand::Rng) -> (World, Phone) {
         seed_2019,
         license_comes: licensed == 8,
         mendable: rng.u32(0..4) > 0,
+        tftp: rng.u32(0..6) == 0,
+        liar: rng.u32(0..3) == 0,
     };
     let factory_new = rng.u32(0..8) == 0;
     let phone = Phone {

@@ -90,6 +90,14 @@ impl Technician {
         let says = |word: &str| hold.cure.contains(word);
         let running = phone.state.borrow().memory.load.clone();
         let deeds = match hold.code {
+            // Its screen asks for the license that it has not accepted.
+            HoldCode::WaitingOutside
+                if phone.state.borrow().memory.license_due
+                    && (says("Authorization Succeeded") || says("asks for a license")) =>
+            {
+                phone.restart();
+                vec![Deed::AtThePhone]
+            }
             // Its screen shows what it was to load.
             HoldCode::WaitingOutside if says("load column") && hold.cause.contains(running.as_str()) => {
                 player.listed_load = Some(running);

@@ -269,6 +269,7 @@ fn behind_a_direct_crossing_cda_has_to_send_it_for_its_license() {
     assert!(waiting(&bench).cause.starts_with("not confirmed"), "its plug may be out");
     bench.see(Fact::Probed(Page::default()));
     assert_eq!(bench.verdict().stage, Stage::Done);
+    bench.records_done();
     // Without power and with it again, it stays what it was.
     bench.boot(MPP_CLASS);
     assert_eq!(bench.verdict().stage, Stage::Done);
