@@ -458,7 +458,7 @@ fn shows_start(proven: &Journey, observation: &Observation) -> Option<Option<Sid
 }
 
 /// One start out of the broadcasts that told of it. Where these contradict each other, those count that fit what the
-/// phone shows; where they still do, what was known of its class stays.
+/// phone shows; where they still do, nothing is known of its class.
 fn start(words: &[Observation], proven: &Journey, side: Option<Side>) -> Vec<Observation> {
     let mut classes: Vec<(&Option<String>, &Vec<u8>)> = words.iter().filter_map(class).collect();
     classes.dedup();
@@ -472,10 +472,12 @@ fn start(words: &[Observation], proven: &Journey, side: Option<Side>) -> Vec<Obs
         fits && same.is_none_or(|(known, said)| said.starts_with(known))
     });
     let known = (&proven.vendor_class, &proven.request_list);
-    // No word of its class alone takes a phone to the other side.
+    let unsaid = (&None, &Vec::new());
+    // No word of its class alone takes a phone to the other side, and none keeps it on the side where it was.
     let (vendor_class, request_list) = match classes.as_slice() {
-        [one] if side.is_some() || proven.dhcp_at.is_none() => *one,
-        _ => known,
+        [one] if side.is_some() || proven.dhcp_at.is_none() || *one == known => *one,
+        [] if side.is_some() || !words.iter().any(|word| class(word).is_some()) => known,
+        _ => unsaid,
     };
     let word = |observation: &Observation| Observation {
         fact: match &observation.fact {
