@@ -30,6 +30,10 @@ pub fn troubles(bench: &Bench, segments: &Segments, state: &Path) -> Vec<Trouble
         let cure = "phones wait meanwhile; it is tried again every ten seconds".to_owned();
         troubles.push(Trouble { what: "ledger", cause: failed.to_string(), cure });
     }
+    if let Some(loss) = bench.ledger_loss() {
+        let cure = format!("{}; this is told until the next start", loss.cure());
+        troubles.push(Trouble { what: "ledger", cause: loss.cause(), cure });
+    }
     if let Some(free) = free(state).filter(|free| *free < ROOM) {
         let cause = format!("{} has {} MB left", state.display(), free >> 20);
         let cure = "free some space; nothing is given that cannot be written down".to_owned();

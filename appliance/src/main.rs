@@ -40,6 +40,7 @@ mod rehearse;
 mod reload;
 mod report;
 mod restart;
+mod resume;
 mod segment;
 mod selection;
 mod serve;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use transload_provision::time::Time;
 
-use crate::bench::{self, Offline, Rules};
+use crate::bench::{self, Known, Offline, Rules};
 use crate::cli::StatusArgs;
 use crate::config::{Config, DhcpAdmit};
 use crate::error::{Exit, Failure};
@@ -84,7 +84,8 @@ pub fn note(config: &Config) -> String {
 pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let state = &config.bench.state;
     let path = state.join("ledger.db");
-    let restored = if path.exists() { ledger::read(&path)? } else { ledger::Restored::default() };
+    let mut known = Known::default();
+    let (leases, marks) = if path.exists() { ledger::read(&path, &mut known)? } else { Default::default() };
     let (roster, _) = home::roster(state)?;
     let networks = match place::resolve(config) {
         Ok(place) => place.segments.iter().map(Segment::network_now).collect(),
@@ -102,5 +103,6 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
     };
     let shelf = Shelf::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
-    Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, restored, now))
+    let now = now.max(marks.high_water);
+    Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, (known, leases), now))
 }
