@@ -200,6 +200,7 @@ impl Unread {
             queue: Arc::clone(&queue),
             commits: commits.clone(),
             folder: Arc::clone(&folder),
+            told: None,
         };
         let thread = std::thread::Builder::new()
             .name("ledger".into())

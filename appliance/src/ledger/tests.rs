@@ -287,10 +287,10 @@ async fn a_failed_commit_is_told_to_its_waiters_and_the_next_is_tried() {
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(folder.path())
             .output()
             .is_ok_and(|output| output.status.success());
@@ -306,7 +306,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_fails_the_commit_with_its_cause_and_freed_space_is_used_again() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount("512k") else {
         assert!(std::env::var_os("CI").is_none(), "this test mounts a tmpfs and needs root");
         // Written past the capture of passing tests' output.
         _ = writeln!(std::io::stderr(), "SKIPPED, not run: a full disk (mounting a tmpfs needs root)");

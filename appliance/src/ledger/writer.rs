@@ -22,6 +22,9 @@ const ASIDE: Duration = Duration::from_millis(100);
 /// Appends that may wait so.
 const ASIDE_KEPT: usize = 4096;
 
+/// How often the log tells that phones write too many.
+const TOLD_APART: Duration = Duration::from_secs(60);
+
 /// What the thread works with.
 pub(super) struct Writer {
     pub(super) connection: Connection,
@@ -31,6 +34,8 @@ pub(super) struct Writer {
     pub(super) queue: Arc<Queue>,
     pub(super) commits: Commits,
     pub(super) folder: Arc<OnceLock<Folder>>,
+    /// When it was told last that a phone writes too many.
+    pub(super) told: Option<Instant>,
 }
 
 /// Appends that wait for the journey of the phone that they are about, oldest first.
@@ -92,6 +97,7 @@ impl Writer {
         for job in batch {
             let spent = job.phone().is_some_and(|mac| !self.rows.affords(mac, job.records.len(), now));
             if spent {
+                self.tell_of(job.phone(), now);
                 aside.until.get_or_insert(now + ASIDE);
                 aside.jobs.push(job);
             } else {
@@ -115,6 +121,13 @@ impl Writer {
         batch
     }
 
+    fn tell_of(&mut self, phone: Option<Mac>, now: Instant) {
+        if let Some(mac) = phone.filter(|_| self.told.is_none_or(|told| now - told >= TOLD_APART)) {
+            self.told = Some(now);
+            tracing::warn!(%mac, "this phone asks without end: its answers wait until what it does is on disk");
+        }
+    }
+
     /// Has the journeys of these phones appended.
     fn ask_for(&self, macs: &[Mac]) {
         if let Some(Folder(fold)) = self.folder.get().filter(|_| !macs.is_empty()) {
@@ -131,6 +144,11 @@ impl Writer {
                 self.high_water = latest;
                 self.account(changes)
             });
+            let full = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+            if result.as_ref().is_err_and(full) {
+                // The log's own room is there again once it is in the file. Where that cannot be done, nothing is lost.
+                let _ = schema::checkpoint(&self.connection, false);
+            }
             let result = result.map_err(|error| failed(&self.path, &error));
             let told = result.as_ref().map(|_| ()).map_err(Clone::clone);
             self.commits.count(began.elapsed(), &told);

@@ -106,6 +106,42 @@ fn many_phones_that_tell_a_little_each_are_bounded_together_and_the_file_with_th
 }
 
 #[test]
+fn a_disk_that_is_full_while_phones_are_folded_leaves_no_fact_twice() {
+    let Some(disk) = SmallDisk::mount("24m") else {
+        assert!(std::env::var_os("CI").is_none(), "this test mounts a tmpfs and needs root");
+        _ = writeln!(std::io::stderr(), "SKIPPED, not run: a full disk (mounting a tmpfs needs root)");
+        return;
+    };
+    let path = disk.0.path().join("ledger.db");
+    let ballast = disk.0.path().join("ballast");
+    let (ledger, keeper) = kept(&path);
+    let mut failed = 0;
+    for round in 0..4000 {
+        let ticket = tell(&ledger, &keeper, phone(round % 10));
+        drop(tell(&ledger, &keeper, phone(round % 10)));
+        if round == 1000 {
+            std::fs::write(&ballast, vec![0; 24 << 20]).unwrap_err();
+        }
+        if round % 10 == 0 {
+            failed += u32::from(ticket.wait().is_err());
+        }
+        if round == 3000 {
+            std::fs::remove_file(&ballast).unwrap();
+        }
+    }
+    assert!(failed > 0, "the disk was never full");
+    // As a bench does after a failure.
+    let all: Vec<Mac> = keeper.lock().unwrap().told.keys().copied().collect();
+    let told = |mac: &Mac| snapshot(*mac, &keeper.lock().unwrap().told[mac].to_string());
+    let folded = || ledger.append(all.iter().map(told).collect()).wait();
+    assert!((0..3).any(|_| folded().is_ok()), "there is room, and it is not used");
+    tell(&ledger, &keeper, phone(0)).wait().unwrap();
+    assert_eq!(counts(&read(&path)), keeper.lock().unwrap().told);
+    ledger.close().unwrap();
+    assert!(examine(&path).is_ok());
+}
+
+#[test]
 fn a_forgotten_phone_takes_with_it_what_waits_for_its_snapshot_and_comes_back_with_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
