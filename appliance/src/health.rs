@@ -12,10 +12,10 @@ use crate::segment::Segments;
 /// Below so much, the ledger soon finds no room; bytes.
 const ROOM: u64 = 64 << 20;
 
-/// Something that keeps phones from being served.
+/// Something that keeps phones from being served, or a bound that was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Trouble {
-    /// What is concerned: `ledger`, `disk`, `interface`, `doors`, `dhcp` or `foreign-dhcp`.
+    /// What is concerned: `ledger`, `disk`, `interface`, `doors`, `dhcp` or `foreign-dhcp`; or the bound's name.
     pub what: &'static str,
     /// What happened.
     pub cause: String,
@@ -46,6 +46,11 @@ pub fn troubles(bench: &Bench, segments: &Segments, state: &Path) -> Vec<Trouble
     }));
     troubles.extend(segments.troubles());
     troubles
+}
+
+/// Bounds that were reached lately. Leaseholders are served all the same.
+pub fn reached(bench: &Bench) -> Vec<Trouble> {
+    bench.metrics().bounds.lately()
 }
 
 /// What a file system has left for us, in bytes.

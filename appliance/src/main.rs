@@ -6,6 +6,7 @@ mod appliance;
 mod atomic;
 mod backup;
 mod bench;
+mod bounds;
 mod check;
 mod cli;
 mod clock;

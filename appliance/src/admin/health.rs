@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Desk;
-use crate::health::{Trouble, troubles};
+use crate::health::{Trouble, reached, troubles};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::new().routes(routes!(healthz))
@@ -29,6 +29,8 @@ struct Health {
     status: Condition,
     /// What keeps phones from being served; empty where all is well.
     problems: Vec<Trouble>,
+    /// Bounds that were reached within the last minute. Phones with a lease are served all the same.
+    reached: Vec<Trouble>,
 }
 
 /// Whether phones are served: the ledger can be written, the interface stands, doors are open, no other DHCP server is
@@ -43,5 +45,5 @@ async fn healthz(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Health>) {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Condition::Failing)
     };
-    (code, Json(Health { status, problems }))
+    (code, Json(Health { status, problems, reached: reached(&desk.bench) }))
 }

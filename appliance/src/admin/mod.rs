@@ -24,6 +24,7 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use axum::{Router, middleware};
@@ -33,14 +34,18 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::bench::Bench;
-use crate::doors::connections::{self, Limits};
+use crate::bounds::Bound;
+use crate::doors::connections::{self, Entrance, Limits, Patience};
 use crate::segment::Segments;
 use access::Access;
 use events::Live;
 use problem::Problem;
 
-/// Enough for browsers and programs of a bench's staff.
+/// Enough for browsers and programs of a bench's staff; all of them have one address where a proxy stands before this.
 const CONNECTIONS: usize = 256;
+const PER_PEER: usize = 192;
+/// How long a client may take for a request's head, or stand idle, or take next to nothing of an answer.
+const PATIENCE: Patience = Patience { head: Duration::from_secs(10), stall: Duration::from_secs(30) };
 
 /// What handlers work with.
 pub struct Desk {
@@ -75,9 +80,16 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, token: Option<String>, stop: CancellationToken) {
     let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     events::keep(&desk, stop.clone());
+    let entrance = entrance(&desk);
     let router = router(desk, Access::new(token.as_deref(), loopback));
-    let limits = Limits { connections: CONNECTIONS, per_peer: CONNECTIONS, ..Limits::default() };
-    connections::serve(listener, limits, stop, |_| TowerToHyperService::new(router.clone())).await;
+    connections::serve(listener, entrance, stop, |_| TowerToHyperService::new(router.clone())).await;
+}
+
+fn entrance(desk: &Arc<Desk>) -> Entrance {
+    let limits =
+        Limits { connections: CONNECTIONS, per_peer: PER_PEER, patience: PATIENCE, ..Limits::default() };
+    let bench = Arc::clone(&desk.bench);
+    Entrance::new(limits, |_| true, move |peer| bench.metrics().bounds.reached(Bound::Page, peer))
 }
 
 fn router(desk: Arc<Desk>, access: Access) -> Router {

@@ -50,9 +50,10 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
         state: state.path().to_owned(),
     });
     events::keep(&desk, CancellationToken::new());
+    let entrance = entrance(&desk);
     let router = router(desk, Access::new(token, loopback));
     let service = move |_| TowerToHyperService::new(router.clone());
-    tokio::spawn(connections::serve(listener, Limits::default(), CancellationToken::new(), service));
+    tokio::spawn(connections::serve(listener, entrance, CancellationToken::new(), service));
     Lab { state, appliance, address }
 }
 
@@ -304,7 +305,7 @@ async fn the_report_is_written_as_it_is_asked_for_and_the_page_runs_nothing() {
 async fn health_and_figures_tell_the_same() {
     let lab = open(None, true).await;
     let (status, _, body) = get(lab.address, "/healthz", "").await;
-    assert_eq!((status, body), (200, json!({"status": "ok", "problems": []})));
+    assert_eq!((status, body), (200, json!({"status": "ok", "problems": [], "reached": []})));
     assert!(figure(lab.address, "transload_problems ").await < 0.5);
     assert!((figure(lab.address, "transload_phones{stage=\"absent\"} ").await - 2.0).abs() < 0.5);
     assert!(figure(lab.address, "transload_process_resident_memory_bytes ").await > 1e6);
