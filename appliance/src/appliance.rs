@@ -145,6 +145,7 @@ impl Opened {
             live: admin::events::Live::new(),
             segments: Arc::clone(&segments),
             state: config.bench.state.clone(),
+            long: admin::long::Answers::default(),
         });
         tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
         tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));

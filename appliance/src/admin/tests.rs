@@ -28,6 +28,7 @@ struct Lab {
     state: TempDir,
     appliance: Appliance,
     address: SocketAddr,
+    long: long::Answers,
 }
 
 /// Serves as if bound to a loopback address or not; the socket itself is on loopback either way.
@@ -43,18 +44,19 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let long = long::Answers::default();
     let desk = Arc::new(Desk {
         bench: Arc::clone(&appliance.bench),
         live: Live::new(),
         segments: Arc::clone(&appliance.segments),
         state: state.path().to_owned(),
+        long: long.clone(),
     });
     events::keep(&desk, CancellationToken::new());
     let entrance = entrance(&desk);
     let router = router(desk, Access::new(token, loopback));
-    let service = move |_| TowerToHyperService::new(router.clone());
-    tokio::spawn(connections::serve(listener, entrance, CancellationToken::new(), service));
-    Lab { state, appliance, address }
+    tokio::spawn(connections::serve(listener, entrance, CancellationToken::new(), service(router)));
+    Lab { state, appliance, address, long }
 }
 
 async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {
