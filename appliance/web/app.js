@@ -39,6 +39,9 @@ function connection() {
   const lost = !live.connected && live.phones.size > 0 && away > 1;
   if (banner.hidden === lost) banner.hidden = !lost;
   if (lost) say(banner, "The bench does not answer. This is what was last heard of it; the page goes on by itself when it is back.");
+  const reached = live.bench.reached ?? [];
+  byId("reached").hidden = lost || reached.length === 0;
+  say(byId("reached"), reached.map((line) => line[0].toUpperCase() + line.slice(1) + ".").join(" "));
 }
 
 watch((macs) => {
