@@ -1,5 +1,6 @@
 //! The admin plane of a real appliance on loopback.
 
+mod crowd;
 mod forgetting;
 mod watching;
 
