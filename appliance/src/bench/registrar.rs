@@ -22,7 +22,7 @@ impl Exchange for Bench {
     fn heard(&self, event: Event) {
         let mut state = self.state();
         match event {
-            Event::Registered(mac, said) => self.registered(&mut state, mac, &said),
+            Event::Registered(mac, said, _) => self.registered(&mut state, mac, &said),
             Event::Gone(mac) => {
                 if state.phones.get(&mac).is_some_and(|phone| phone.journey.is_registered()) {
                     self.observe(&mut state, mac, Fact::Unregistered);

@@ -1,6 +1,6 @@
 //! The doors of one segment: HTTP, TFTP and SIP on its interface and address.
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,7 +117,9 @@ type Registrar = (Arc<Switchboard<Bench>>, tokio::net::TcpListener);
 fn open_registrar(at: SocketAddrV4, device: Option<&str>, bench: &Arc<Bench>) -> Result<Registrar, Failure> {
     let (listener, udp) =
         doors::sip::bind(at, device).map_err(|error| cannot_bind("the registrar", at, &error))?;
-    let board = Switchboard::new(udp, Arc::clone(bench));
+    let bounds = Arc::clone(bench);
+    let full = move |bound, address: Ipv4Addr| bounds.metrics().bounds.reached(bound, address.into());
+    let board = Switchboard::new(udp, Arc::clone(bench), full);
     Ok((board.map_err(|error| cannot_bind("the registrar", at, &error))?, listener))
 }
 
