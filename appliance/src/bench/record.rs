@@ -112,10 +112,14 @@ impl Bench {
         Some(self.ledger.append(vec![record]))
     }
 
-    /// As [`Self::note_down`], for what a request tells.
-    pub(super) fn note_heard(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) {
-        if let Some(record) = take_in(state, mac, &hearing.of(fact)) {
-            self.ledger.note(record);
+    /// As [`Self::observe_heard`], for what comes again and again: thousands of phones at rest share a commit a minute.
+    pub(super) fn note_lazily_heard(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) {
+        self.note_lazily(state, mac, &hearing.of(fact));
+    }
+
+    pub(super) fn note_lazily(&self, state: &mut State, mac: Mac, observation: &Observation) {
+        if let Some(record) = take_in(state, mac, observation) {
+            self.ledger.note_lazily(record);
         }
     }
 
