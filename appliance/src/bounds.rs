@@ -1,5 +1,5 @@
 //! Bounds that were reached: counted for metrics, told for a while on the page and `/healthz`, and logged at most once
-//! a minute each. A reached bound keeps no leaseholder from being served, so it is no trouble.
+//! a minute each. A reached bound keeps no listed phone with a lease from being served, so it is no trouble.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -32,11 +32,20 @@ pub enum Bound {
     LongAnswers,
     /// UDP registrations that wait for the phone's answer.
     Challenges,
+    /// Phones that are written down and not listed.
+    Phones,
 }
 
 impl Bound {
-    const ALL: [Self; 6] =
-        [Self::Http, Self::Registrar, Self::Page, Self::Listeners, Self::LongAnswers, Self::Challenges];
+    const ALL: [Self; 7] = [
+        Self::Http,
+        Self::Registrar,
+        Self::Page,
+        Self::Listeners,
+        Self::LongAnswers,
+        Self::Challenges,
+        Self::Phones,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -46,6 +55,7 @@ impl Bound {
             Self::Listeners => "event-listeners",
             Self::LongAnswers => "long-answers",
             Self::Challenges => "registrations-by-udp",
+            Self::Phones => "phones",
         }
     }
 
@@ -57,6 +67,7 @@ impl Bound {
             Self::Listeners => "too many listeners of /api/events",
             Self::LongAnswers => "too many long answers of the API at once",
             Self::Challenges => "too many registrations by UDP at once",
+            Self::Phones => "too many phones that the roster does not list",
         };
         format!("{what}, the latest from {who}")
     }
@@ -68,6 +79,9 @@ impl Bound {
             }
             Self::Page | Self::Listeners => {
                 "close pages that nobody reads, or find the program that opens them"
+            }
+            Self::Phones => {
+                "list the phones that you expect in the roster, and forget the others with `transload forget`"
             }
             Self::LongAnswers => "let programs ask for phones one page at a time, with limit=",
         }
@@ -97,7 +111,12 @@ pub struct Bounds {
 impl Bounds {
     /// Notes that somebody at this address met a bound.
     pub fn reached(&self, bound: Bound, address: IpAddr) {
-        self.note(bound, address.to_string(), Instant::now());
+        self.reached_by(bound, address.to_string());
+    }
+
+    /// Notes that somebody met a bound.
+    pub fn reached_by(&self, bound: Bound, who: String) {
+        self.note(bound, who, Instant::now());
     }
 
     fn note(&self, bound: Bound, who: String, now: Instant) {

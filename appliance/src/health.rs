@@ -48,7 +48,7 @@ pub fn troubles(bench: &Bench, segments: &Segments, state: &Path) -> Vec<Trouble
     troubles
 }
 
-/// Bounds that were reached lately. Leaseholders are served all the same.
+/// Bounds that were reached lately. Listed phones with a lease are served all the same.
 pub fn reached(bench: &Bench) -> Vec<Trouble> {
     bench.metrics().bounds.lately()
 }

@@ -29,7 +29,7 @@ struct Health {
     status: Condition,
     /// What keeps phones from being served; empty where all is well.
     problems: Vec<Trouble>,
-    /// Bounds that were reached within the last minute. Phones with a lease are served all the same.
+    /// Bounds that were reached within the last minute. Listed phones with a lease are served all the same.
     reached: Vec<Trouble>,
 }
 

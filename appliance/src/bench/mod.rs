@@ -38,6 +38,7 @@ mod pulse;
 mod record;
 mod registrar;
 mod report;
+mod room;
 mod show;
 mod survey;
 mod take;
@@ -110,6 +111,8 @@ struct State {
     phones: HashMap<Mac, Phone>,
     /// Phones that the operator forgot.
     forgotten: Forgotten,
+    /// Until then nobody gives way: there were few that could.
+    crowded_until: Time,
     /// Counts changes that may concern every phone.
     upheavals: u64,
     /// Phones that are not written down, oldest first.
@@ -198,6 +201,7 @@ impl Bench {
                 shelf: Arc::new(shelf),
                 phones,
                 forgotten,
+                crowded_until: Time::default(),
                 upheavals: 0,
                 newcomers: VecDeque::new(),
                 strangers: HashMap::new(),

@@ -64,6 +64,7 @@ pub fn offline(
         shelf: Arc::new(shelf),
         phones: known.phones,
         forgotten: known.forgotten,
+        crowded_until: Time::default(),
         upheavals: 0,
         newcomers: VecDeque::new(),
         strangers: HashMap::new(),

@@ -96,7 +96,7 @@ impl Bench {
     }
 
     fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
-        let record = take_in(state, mac, &Observation::new(at, fact))?;
+        let record = self.take_in(state, mac, &Observation::new(at, fact))?;
         Some(self.ledger.append(vec![record]))
     }
 
@@ -108,7 +108,7 @@ impl Bench {
         fact: Fact,
         hearing: Hearing,
     ) -> Option<Ticket> {
-        let record = take_in(state, mac, &hearing.of(fact))?;
+        let record = self.take_in(state, mac, &hearing.of(fact))?;
         Some(self.ledger.append(vec![record]))
     }
 
@@ -118,7 +118,7 @@ impl Bench {
     }
 
     pub(super) fn note_lazily(&self, state: &mut State, mac: Mac, observation: &Observation) {
-        if let Some(record) = take_in(state, mac, observation) {
+        if let Some(record) = self.take_in(state, mac, observation) {
             self.ledger.note_lazily(record);
         }
     }
@@ -130,9 +130,14 @@ impl Bench {
     }
 
     pub(super) fn note_down_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) {
-        if let Some(record) = take_in(state, mac, &Observation::new(at, fact)) {
+        if let Some(record) = self.take_in(state, mac, &Observation::new(at, fact)) {
             self.ledger.note(record);
         }
+    }
+
+    fn take_in(&self, state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+        self.make_room_for(state, mac, observation);
+        take_in(state, mac, observation)
     }
 }
 
@@ -144,7 +149,7 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
     }
     let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
     let listed = state.roster.contains_key(&mac);
-    let room = listed || state.phones.len() - state.newcomers.len() < PHONES_KEPT + state.roster.len();
+    let room = state.has_room_for(mac);
     if !state.phones.contains_key(&mac) {
         if !listed && only_dhcp {
             state.make_room();

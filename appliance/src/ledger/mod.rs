@@ -70,6 +70,11 @@ pub enum Record {
         /// When.
         at: Time,
     },
+    /// A phone gave way to others: all earlier records of it, save its leases, are deleted, and none is kept of that.
+    Evict {
+        /// The phone.
+        mac: Mac,
+    },
     /// Time has come this far, and must not run backwards after a restart.
     Mark {
         /// So far.

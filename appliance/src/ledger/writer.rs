@@ -211,7 +211,7 @@ fn commit(
                         changes.wrote.push((*mac, transaction.last_insert_rowid()));
                     }
                 }
-                Record::Snapshot { mac, .. } if is_covered(mac, at) => {}
+                Record::Snapshot { mac, .. } | Record::Evict { mac } if is_covered(mac, at) => {}
                 Record::Snapshot { mac, json, .. } => {
                     transaction
                         .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json) VALUES (?1, ?2)")?
@@ -226,6 +226,10 @@ fn commit(
                         delete_snapshot(&transaction, *mac)?;
                         drop_rows(&mut gone, rows, *mac, &mut changes)?;
                     }
+                }
+                Record::Evict { mac } => {
+                    delete_snapshot(&transaction, *mac)?;
+                    drop_rows(&mut gone, rows, *mac, &mut changes)?;
                 }
                 Record::Lease(record) => {
                     latest = latest.max(Time(record.since));
@@ -249,7 +253,7 @@ fn commit(
 /// The phone of which all earlier records go with this one.
 fn covered(record: &Record) -> Option<Mac> {
     match record {
-        Record::Snapshot { mac, .. } | Record::Forget { mac, .. } => Some(*mac),
+        Record::Snapshot { mac, .. } | Record::Forget { mac, .. } | Record::Evict { mac } => Some(*mac),
         _ => None,
     }
 }

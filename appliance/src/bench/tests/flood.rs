@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger;
+use transload_provision::journey::Act;
 
 /// Rows of all phones.
 fn rows(lab: &Lab) -> u32 {
@@ -44,4 +45,60 @@ async fn an_end_in_order_leaves_snapshots_alone() {
     lab.bench.close().await;
     assert_eq!(rows(&lab), 0);
     assert!(ledger::examine(&lab.state.path().join("ledger.db")).is_ok());
+}
+
+/// All phones of which the ledger knows.
+fn written(lab: &Lab) -> u32 {
+    let ledger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
+    let sql = "SELECT count(*) FROM (SELECT mac FROM snapshot UNION SELECT mac FROM observation)";
+    ledger.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn phantoms_whose_leases_have_ended_give_way_to_a_phone_that_comes() {
+    let lab = Lab::new(true);
+    let phantom = |number: usize| Mac([2, 0, 0, 0, (number >> 8) as u8, number as u8]);
+    let address = |number: usize| Ipv4Addr::from_bits(0x0a40_0000 + number as u32);
+    let now = lab.bench.now();
+    let (lasts, later) = (now + Timing::default().flash, Time(now.0 + 2000));
+    let is_known = |mac| lab.bench.state().phones.contains_key(&mac);
+    {
+        let mut state = lab.bench.state();
+        for number in 0..PHONES_KEPT {
+            let (mac, address) = (phantom(number), address(number));
+            // The third one's lease goes on.
+            state.addresses.lease(address, mac, if number == 2 { lasts } else { later });
+            let at = Time(now.0 - (PHONES_KEPT - number) as u64);
+            lab.bench.note_down_at(&mut state, mac, Fact::Leased { address }, at);
+        }
+        let page = Page { load: FLOOR.parse().ok(), ..Page::default() };
+        lab.bench.note_down_at(&mut state, phantom(0), Fact::Probed(page), Time(now.0 - 9000));
+        let hold = Fact::Operator { act: Act::Hold };
+        lab.bench.note_down_at(&mut state, phantom(1), hold, Time(now.0 - 9000));
+        lab.bench.note_down_at(&mut state, B, Fact::Leased { address: AT_B }, now);
+    }
+    assert!(!is_known(B), "there is no room, and nobody who could give way");
+    let told = lab.bench.metrics().bounds.lately();
+    assert!(
+        told.len() == 1 && told[0].what == "phones" && told[0].cause.contains(&B.to_string()),
+        "{told:?}"
+    );
+
+    {
+        let mut state = lab.bench.state();
+        lab.bench.note_down_at(&mut state, B, Fact::Leased { address: AT_B }, later);
+    }
+    assert!(is_known(B));
+    for stays in [0, 1, 2, 67, PHONES_KEPT - 1] {
+        assert!(is_known(phantom(stays)), "{stays} was met, is held, has a lease or was heard later");
+    }
+    for gone in [3, 66] {
+        assert!(!is_known(phantom(gone)), "{gone}");
+    }
+    lab.bench.ledger.append(Vec::new()).await.unwrap();
+    assert_eq!(written(&lab) as usize, PHONES_KEPT - 64 + 1);
+    let lab = lab.power_cut(true);
+    let state = lab.bench.state();
+    assert!(state.phones.contains_key(&B) && !state.phones.contains_key(&phantom(3)));
+    assert!(state.forgotten.0.is_empty(), "the operator forgot nobody");
 }
