@@ -28,7 +28,7 @@ use super::problem::Problem;
 use super::{Desk, Peer, live};
 use crate::bench::{Bench, Seen};
 use crate::bounds::Bound;
-use crate::health;
+use crate::health::{self, Trouble};
 
 /// Those who may watch at one time.
 const LISTENERS: usize = 64;
@@ -98,9 +98,9 @@ async fn look(live: &Live, bench: &Bench, stop: CancellationToken) {
     loop {
         if counted.elapsed() >= SECOND {
             counted = Instant::now();
-            let reached = health::reached(bench).into_iter();
-            let reached = reached.map(|bound| format!("{}; {}", bound.cause, bound.cure)).collect();
-            live.board().second(bench.sent(), reached);
+            let lines = |told: Vec<Trouble>| told.iter().map(Trouble::line).collect();
+            let (reached, notices) = (lines(health::reached(bench)), lines(health::notices(bench)));
+            live.board().second(bench.sent(), reached, notices);
         }
         let mut pause = SECOND.saturating_sub(counted.elapsed());
         if live.is_watched() {

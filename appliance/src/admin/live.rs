@@ -86,6 +86,8 @@ pub(super) struct Figures {
     pub library: u64,
     /// Bounds that were reached lately, and what to do, one line each.
     pub reached: Vec<String>,
+    /// Addresses without a lease that asked for files, and what to do, one line each.
+    pub notices: Vec<String>,
     /// Counts seconds.
     pub second: u64,
 }
@@ -101,8 +103,8 @@ impl Board {
         self.step
     }
 
-    /// Once a second, watched or not: what phones took, and the bounds that were reached lately.
-    pub(super) fn second(&mut self, sent: u64, reached: Vec<String>) {
+    /// Once a second, watched or not: what phones took, the bounds that were reached lately, and notices.
+    pub(super) fn second(&mut self, sent: u64, reached: Vec<String>, notices: Vec<String>) {
         let rate = sent.saturating_sub(self.sent);
         self.sent = sent;
         if self.traffic.len() >= TRAFFIC_KEPT {
@@ -110,7 +112,7 @@ impl Board {
         }
         self.traffic.push_back(rate);
         self.step += 1;
-        (self.figures.rate, self.figures.reached) = (rate, reached);
+        (self.figures.rate, self.figures.reached, self.figures.notices) = (rate, reached, notices);
         self.figures.second += 1;
         self.figures_since = self.step;
     }

@@ -308,7 +308,7 @@ async fn the_report_is_written_as_it_is_asked_for_and_the_page_runs_nothing() {
 async fn health_and_figures_tell_the_same() {
     let lab = open(None, true).await;
     let (status, _, body) = get(lab.address, "/healthz", "").await;
-    assert_eq!((status, body), (200, json!({"status": "ok", "problems": [], "reached": []})));
+    assert_eq!((status, body), (200, json!({"status": "ok", "problems": [], "reached": [], "notices": []})));
     assert!(figure(lab.address, "transload_problems ").await < 0.5);
     assert!((figure(lab.address, "transload_phones{stage=\"absent\"} ").await - 2.0).abs() < 0.5);
     assert!(figure(lab.address, "transload_process_resident_memory_bytes ").await > 1e6);

@@ -26,6 +26,23 @@ struct Seen {
     phones: Vec<PhoneView>,
     /// Why it does not come from the running bench.
     note: Option<String>,
+    /// What the running bench wants the operator to know, one line each.
+    notices: Vec<String>,
+}
+
+impl Seen {
+    /// For people. In a window, what is about phones goes first.
+    fn text(&self, paper: Paper) -> String {
+        let notices: Vec<String> = match paper.height {
+            Some(height) => {
+                let line = |line: &String| table::cut(line, paper.width) + "\n";
+                self.notices.iter().take(height / 4).map(line).collect()
+            }
+            None => self.notices.iter().map(|line| table::wrapped(line, paper.width)).collect(),
+        };
+        let height = paper.height.map(|height| height - notices.len());
+        show::table(&self.phones, self.note.as_deref(), Paper { height, ..paper }) + &notices.concat()
+    }
 }
 
 /// Prints the phones, once or each second. Ends well whatever the phones' state: what must be acted on is in what
@@ -39,7 +56,7 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
         let text = if args.json {
             json(&seen.phones)?
         } else {
-            show::table(&seen.phones, seen.note.as_deref(), Paper { width: table::width(), height: None })
+            seen.text(Paper { width: table::width(), height: None })
         };
         let written = write!(stdout(), "{text}").and_then(|()| stdout().flush());
         // Whoever read this has enough.
@@ -66,7 +83,8 @@ fn look(config: &Config, args: &StatusArgs) -> Result<Seen, Failure> {
         Some(phones) => (phones, None),
         None => (offline(config)?.phones(), Some(note(config))),
     };
-    Ok(Seen { phones: args.phones.of(phones).phones, note })
+    let notices = if note.is_some() || args.json { Vec::new() } else { client::notices(&config.admin) };
+    Ok(Seen { phones: args.phones.of(phones).phones, note, notices })
 }
 
 /// Why it does not come from the running bench.
