@@ -15,7 +15,7 @@ use transload_dhcp::sockets::Link;
 
 use crate::admin;
 use crate::backup;
-use crate::bench::{Bench, Rules};
+use crate::bench::{Bench, Known, Rules};
 use crate::clock::{self, Clock};
 use crate::config::{Config, DhcpAdmit, Given, Served};
 use crate::error::{Exit, Failure};
@@ -29,6 +29,7 @@ use crate::limits;
 use crate::place::Place;
 use crate::probe;
 use crate::restart;
+use crate::resume;
 use crate::segment::{self, Segments};
 use crate::service;
 use crate::state_lock::{self, StateLock};
@@ -80,16 +81,22 @@ impl Opened {
         let stamp = home::roster_stamp(state);
         let roster = roster(state)?;
         let shelf = Shelf::scan(state, config.migration.direction)?;
-        let (ledger, mut restored) = Ledger::open(&state.join("ledger.db"))?;
-        let mut leases = std::mem::take(&mut restored.leases);
-        let clock = Clock::start(restored.high_water, speed);
+        let mut unread = Ledger::open(&state.join("ledger.db"))?;
+        if let Some(loss) = &unread.loss {
+            tracing::error!(cure = loss.cure(), "{}", loss.cause());
+        }
+        let clock = resume::start(&mut unread, speed)?;
+        let mut leases = std::mem::take(&mut unread.leases);
+        let last_seen = unread.marks.high_water;
         let kept = if clock::is_trusted() {
             Vec::new()
         } else {
-            clock::keep_running(&mut leases, restored.high_water, clock.now())
+            clock::keep_running(&mut leases, last_seen, clock.now())
         };
+        let mut known = Known::default();
+        let ledger = unread.replay(&mut known)?;
         let rules = rules(config, place.server(), Given::default());
-        let bench = Bench::new(clock, catalog, rules, roster, shelf, ledger, restored);
+        let bench = Bench::new(clock, catalog, rules, roster, shelf, ledger, (known, last_seen));
         bench.restore_leases(&leases);
         if !kept.is_empty() {
             tracing::info!(
@@ -138,6 +145,7 @@ impl Opened {
             live: admin::events::Live::new(),
             segments: Arc::clone(&segments),
             state: config.bench.state.clone(),
+            long: admin::long::Answers::default(),
         });
         tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
         tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));

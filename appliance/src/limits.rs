@@ -2,10 +2,10 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// What a TFTP transfer has open: two sockets, and its file if no other transfer has it.
-const OF_A_TRANSFER: u64 = 3;
-/// What all else has: the ledger, listeners, HTTP connections.
-const OF_THE_REST: u64 = 4096 + 256;
+/// A TFTP transfer has two sockets open, and its file if no other transfer has it; there may be as many HTTP connections.
+const OF_A_TRANSFER: u64 = 4;
+/// Connections to the registrar and to the page, clients that are told to come back, the ledger, listeners.
+const OF_THE_REST: u64 = 8192 + 256 + 512 + 256;
 
 /// Allows as many as the system permits: shells and service managers start programs with 1,024 of them, which would be
 /// too few for a thousand phones.

@@ -11,6 +11,7 @@ use prometheus_client::registry::{Registry, Unit};
 use transload_dhcp::MessageType;
 use transload_dhcp::event::{Event, Outcome};
 
+use crate::bounds::Bounds;
 use crate::doors::{Door, Served};
 
 /// Upper bounds in seconds: from a reply out of memory to one that a failing SD card has held back.
@@ -43,6 +44,8 @@ pub struct Metrics {
     transfers: Family<ComeOf, Counter>,
     under_way: Family<AtDoor, Gauge>,
     bytes: Family<AtDoor, Counter>,
+    /// Bounds that were reached.
+    pub bounds: Bounds,
 }
 
 impl Default for Metrics {
@@ -54,6 +57,7 @@ impl Default for Metrics {
             transfers: Family::default(),
             under_way: Family::default(),
             bytes: Family::default(),
+            bounds: Bounds::default(),
         }
     }
 }
@@ -66,7 +70,8 @@ pub fn latencies() -> Histogram {
 impl Metrics {
     /// Tells their names, and what they stand at whenever it is asked.
     pub fn register(&self, registry: &mut Registry) {
-        let Self { messages, replies, requests, transfers, under_way, bytes } = self;
+        let Self { messages, replies, requests, transfers, under_way, bytes, bounds } = self;
+        bounds.register(registry);
         registry.register("dhcp_messages", "DHCP messages by type and what came of them", messages.clone());
         registry.register_with_unit(
             "dhcp_reply_duration",

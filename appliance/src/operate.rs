@@ -202,9 +202,10 @@ fn offline(config: &Config, args: &PhoneArgs, act: Order) -> Result<Vec<PhoneOut
 }
 
 fn write_down(config: &Config, macs: impl Iterator<Item = Mac>, act: Order) -> Result<(), Failure> {
-    let (ledger, restored) = Ledger::open(&config.bench.state.join("ledger.db"))?;
+    let unread = Ledger::open(&config.bench.state.join("ledger.db"))?;
     let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let at = Time(system.as_millis() as u64).max(restored.high_water);
+    let at = Time(system.as_millis() as u64).max(unread.marks.high_water);
+    let ledger = unread.replay(&mut ())?;
     let record = |mac| act.record(mac, at);
     let ticket = ledger.append(macs.filter_map(record).collect());
     let cannot = |cause: String| Failure::new(Exit::Act, cause, "check the state folder's disk and rights");

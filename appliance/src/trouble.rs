@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::PLACES;
-use crate::doors::connections::{self, Limits};
+use crate::doors::connections::{self, Entrance, Limits, Patience};
 use crate::error::Failure;
 
 /// After this time the program ends, and whoever started it may try again: the cause may have gone.
@@ -31,9 +31,12 @@ pub async fn show(address: SocketAddr, failure: &Failure, named: Option<&Path>) 
         return;
     };
     let router = Router::new().fallback(answer).with_state(failure.clone());
-    let limits = Limits { connections: 64, per_peer: 16, patience: Duration::from_secs(5) };
+    let patience = Patience { head: Duration::from_secs(5), stall: Duration::from_secs(5) };
+    let limits = Limits { connections: 64, per_peer: 16, patience, ..Limits::default() };
+    let entrance = Entrance::alike(limits);
     let stop = CancellationToken::new();
-    let page = connections::serve(listener, limits, stop, move |_| TowerToHyperService::new(router.clone()));
+    let page =
+        connections::serve(listener, entrance, stop, move |_| TowerToHyperService::new(router.clone()));
     tokio::select! {
         () = page => {}
         () = changed(named) => {}

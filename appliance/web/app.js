@@ -39,6 +39,11 @@ function connection() {
   const lost = !live.connected && live.phones.size > 0 && away > 1;
   if (banner.hidden === lost) banner.hidden = !lost;
   if (lost) say(banner, "The bench does not answer. This is what was last heard of it; the page goes on by itself when it is back.");
+  for (const name of ["reached", "notices"]) {
+    const lines = live.bench[name] ?? [];
+    byId(name).hidden = lost || lines.length === 0;
+    say(byId(name), lines.map((line) => line[0].toUpperCase() + line.slice(1) + ".").join(" "));
+  }
 }
 
 watch((macs) => {

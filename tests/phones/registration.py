@@ -229,7 +229,8 @@ class Registration:
         method = message.start.partition(" ")[0]
         code, action = "405 Method Not Allowed", None
         if method == "OPTIONS":
-            code = "200 OK"
+            # As an INVITE would be answered: another user than that of its own Contact is not here.
+            code = "200 OK" if f"sip:{self.user}@" in message.start else "404 Not Found"
         if method == "NOTIFY" and message.get("Event") == "service-control" \
                 and message.get("Subscription-State").startswith("active"):
             told = dict(line.partition("=")[::2] for line in message.body.split("\r\n") if "=" in line)

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -24,8 +25,10 @@ use utoipa_axum::routes;
 
 use super::extract::Asked;
 use super::problem::Problem;
-use super::{Desk, live};
+use super::{Desk, Peer, live};
 use crate::bench::{Bench, Seen};
+use crate::bounds::Bound;
+use crate::health::{self, Trouble};
 
 /// Those who may watch at one time.
 const LISTENERS: usize = 64;
@@ -95,7 +98,9 @@ async fn look(live: &Live, bench: &Bench, stop: CancellationToken) {
     loop {
         if counted.elapsed() >= SECOND {
             counted = Instant::now();
-            live.board().second(bench.sent());
+            let lines = |told: Vec<Trouble>| told.iter().map(Trouble::line).collect();
+            let (reached, notices) = (lines(health::reached(bench)), lines(health::notices(bench)));
+            live.board().second(bench.sent(), reached, notices);
         }
         let mut pause = SECOND.saturating_sub(counted.elapsed());
         if live.is_watched() {
@@ -128,11 +133,13 @@ fn worked() -> Duration {
     responses((status = 200, body = String, content_type = "text/event-stream")))]
 async fn events(
     State(desk): State<Arc<Desk>>,
+    Extension(Peer(peer)): Extension<Peer>,
     Asked(from): Asked<From>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let live = Arc::clone(&desk.live);
     let Ok(seat) = Arc::clone(&live.seats).try_acquire_owned() else {
+        desk.bench.metrics().bounds.reached(Bound::Listeners, peer);
         let detail =
             "too many watch already, or the program is ending; close some pages, or read /api/phones";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
@@ -163,17 +170,14 @@ async fn listen(
         if *looks.borrow_and_update() == u64::MAX {
             return;
         }
-        let event = {
-            let mut board = live.board();
-            let event = board.since(known);
-            known = Some(board.step());
-            event
-        };
-        // Who is slow waits here, and misses nothing: the next event tells all that has changed by then.
-        if let Some(event) = event
-            && sender.send(event).await.is_err()
-        {
-            return;
+        let Some(mut telling) = live.board().tell(known) else { continue };
+        known = Some(telling.step);
+        loop {
+            let Some(piece) = live.board().piece(&mut telling) else { break };
+            // Who is slow waits here, and misses nothing: the next event tells all that has changed by then.
+            if sender.send(piece).await.is_err() {
+                return;
+            }
         }
     }
 }

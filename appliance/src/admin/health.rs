@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Desk;
-use crate::health::{Trouble, troubles};
+use crate::health::{Trouble, notices, reached, troubles};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::new().routes(routes!(healthz))
@@ -29,6 +29,10 @@ struct Health {
     status: Condition,
     /// What keeps phones from being served; empty where all is well.
     problems: Vec<Trouble>,
+    /// Bounds that were reached within the last minute. Listed phones with a lease are served all the same.
+    reached: Vec<Trouble>,
+    /// Addresses without a lease that asked for files within the last hour, the latest ones. They got nothing.
+    notices: Vec<Trouble>,
 }
 
 /// Whether phones are served: the ledger can be written, the interface stands, doors are open, no other DHCP server is
@@ -43,5 +47,6 @@ async fn healthz(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Health>) {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Condition::Failing)
     };
-    (code, Json(Health { status, problems }))
+    let (reached, notices) = (reached(&desk.bench), notices(&desk.bench));
+    (code, Json(Health { status, problems, reached, notices }))
 }

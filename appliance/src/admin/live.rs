@@ -1,8 +1,13 @@
 //! What those who watch know, and what each of them has yet to be told. A listener holds no queue: whoever was away or
-//! is slow is told what is so now, in one event.
+//! is slow is told what is so now, in one event. A long event is written piece by piece as its listener takes it, so that
+//! a listener that reads nothing holds one piece and not all phones.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,6 +20,32 @@ use crate::view::PhoneView;
 
 /// Seconds of traffic remembered.
 const TRAFFIC_KEPT: usize = 300;
+
+/// Phones written at once.
+const PHONES: usize = 64;
+/// A piece that is shorter is made longer, where more follows; bytes.
+const SHORT: usize = 32 * 1024;
+/// Phones' percentages written at once.
+const PERCENTS: usize = 1024;
+
+/// An event on its way to one listener.
+#[derive(Debug)]
+pub(super) struct Telling {
+    /// What the listener knows, or nothing.
+    since: Option<u64>,
+    /// What it will know.
+    pub(super) step: u64,
+    next: Next,
+}
+
+/// What comes next of an event.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Head,
+    Phones { after: Option<Mac> },
+    Percents { after: Option<Mac> },
+    Nothing,
+}
 
 /// Everything that is watched, and since which step it is so.
 #[derive(Default)]
@@ -31,8 +62,8 @@ pub(super) struct Board {
     traffic: VecDeque<u64>,
     /// The bytes sent before the latest second.
     sent: u64,
-    /// The latest event and the step that it goes on from: nearly everybody is told the same.
-    latest: Option<(u64, Bytes)>,
+    /// Nearly everybody is told the same.
+    latest: Option<Latest>,
 }
 
 struct Row {
@@ -53,6 +84,10 @@ pub(super) struct Figures {
     pub rate: u64,
     /// Changes when the library does.
     pub library: u64,
+    /// Bounds that were reached lately, and what to do, one line each.
+    pub reached: Vec<String>,
+    /// Addresses without a lease that asked for files, and what to do, one line each.
+    pub notices: Vec<String>,
     /// Counts seconds.
     pub second: u64,
 }
@@ -63,12 +98,13 @@ impl Board {
     }
 
     /// The step that is reached.
+    #[cfg(test)]
     pub(super) fn step(&self) -> u64 {
         self.step
     }
 
-    /// Once a second, watched or not: what phones took.
-    pub(super) fn second(&mut self, sent: u64) {
+    /// Once a second, watched or not: what phones took, the bounds that were reached lately, and notices.
+    pub(super) fn second(&mut self, sent: u64, reached: Vec<String>, notices: Vec<String>) {
         let rate = sent.saturating_sub(self.sent);
         self.sent = sent;
         if self.traffic.len() >= TRAFFIC_KEPT {
@@ -76,7 +112,7 @@ impl Board {
         }
         self.traffic.push_back(rate);
         self.step += 1;
-        self.figures.rate = rate;
+        (self.figures.rate, self.figures.reached, self.figures.notices) = (rate, reached, notices);
         self.figures.second += 1;
         self.figures_since = self.step;
     }
@@ -123,50 +159,128 @@ impl Board {
             .then_some(step)
     }
 
-    /// One event that tells whoever knows `step` what he does not know; nothing where there is nothing to tell.
-    pub(super) fn since(&mut self, step: Option<u64>) -> Option<Bytes> {
-        let Some(step) = step.filter(|step| *step >= self.gone) else {
-            return Some(self.everything());
-        };
-        if step == self.step {
-            return None;
-        }
-        if let Some((from, event)) = &self.latest
-            && *from == step
-            && event.starts_with(self.head("change").as_bytes())
+    /// Begins the event that tells whoever knows `step` what he does not know; nothing where there is nothing to tell.
+    pub(super) fn tell(&self, step: Option<u64>) -> Option<Telling> {
+        let since = step.filter(|step| *step >= self.gone);
+        (since != Some(self.step)).then_some(Telling { since, step: self.step, next: Next::Head })
+    }
+
+    /// The next piece of an event; nothing after its last. Phones that have changed since it began are told as they are
+    /// now, and told again by the next event.
+    pub(super) fn piece(&mut self, telling: &mut Telling) -> Option<Bytes> {
+        if let (Next::Head, Some(since)) = (telling.next, telling.since)
+            && telling.step == self.step
         {
-            return Some(event.clone());
+            return Some(self.latest_change(since, telling));
         }
-        let rows = self.rows.values().filter(|row| row.since > step).map(|row| row.json.as_str());
-        let moved = self.rows.iter().filter(|(_, row)| row.moved > step);
-        let moved =
-            moved.map(|(mac, row)| format!("\"{mac}\":{}", row.percent)).collect::<Vec<_>>().join(",");
-        let rows = rows.collect::<Vec<_>>().join(",");
-        let mut event = self.head("change");
-        let _ = write!(event, "{{\"phones\":[{rows}],\"percent\":{{{moved}}}");
-        if self.figures_since > step {
-            let _ = write!(event, ",\"bench\":{}", json(&self.figures));
-        }
-        event.push_str("}\n\n");
-        let event = Bytes::from(event);
-        self.latest = Some((step, event.clone()));
-        Some(event)
+        self.gather(telling)
     }
 
-    fn everything(&self) -> Bytes {
-        let rows = self.rows.values().map(|row| row.json.as_str()).collect::<Vec<_>>().join(",");
-        let moved = self.rows.iter().map(|(mac, row)| format!("\"{mac}\":{}", row.percent));
-        let moved = moved.collect::<Vec<_>>().join(",");
-        let (bench, traffic) = (json(&self.figures), json(&self.traffic));
-        let head = self.head("state");
-        Bytes::from(format!(
-            "{head}{{\"phones\":[{rows}],\"percent\":{{{moved}}},\"bench\":{bench},\"traffic\":{traffic}}}\n\n"
-        ))
+    /// As much of an event as one piece holds.
+    fn gather(&self, telling: &mut Telling) -> Option<Bytes> {
+        let mut text = self.write(telling)?;
+        while text.len() < SHORT
+            && let Some(more) = self.write(telling)
+        {
+            text.push_str(&more);
+        }
+        Some(Bytes::from(text))
     }
 
-    fn head(&self, event: &str) -> String {
-        format!("event: {event}\nid: {:x}-{}\ndata: ", self.run, self.step)
+    /// The first piece of what has changed since a step: the same bytes for all who know the same.
+    fn latest_change(&mut self, since: u64, telling: &mut Telling) -> Bytes {
+        if let Some(latest) = &self.latest
+            && (latest.since, latest.step) == (since, self.step)
+        {
+            telling.next = latest.next;
+            return latest.bytes.clone();
+        }
+        let bytes = self.gather(telling).unwrap_or_default();
+        self.latest = Some(Latest { since, step: self.step, bytes: bytes.clone(), next: telling.next });
+        bytes
     }
+
+    fn write(&self, telling: &mut Telling) -> Option<String> {
+        let since = telling.since;
+        let mut text = String::new();
+        telling.next = match telling.next {
+            Next::Head => {
+                let event = if since.is_some() { "change" } else { "state" };
+                let Telling { step, .. } = telling;
+                let _ = write!(text, "event: {event}\nid: {:x}-{step}\ndata: {{\"phones\":[", self.run);
+                Next::Phones { after: None }
+            }
+            Next::Phones { after } => {
+                let told = |row: &Row| since.is_none_or(|since| row.since > since);
+                let rows = self.behind(after).filter(|(_, row)| told(row));
+                let one = |text: &mut String, _: Mac, row: &Row| text.push_str(&row.json);
+                if let Some(last) = list(&mut text, after, rows.take(PHONES), PHONES, one) {
+                    Next::Phones { after: Some(last) }
+                } else {
+                    text.push_str("],\"percent\":{");
+                    Next::Percents { after: None }
+                }
+            }
+            Next::Percents { after } => {
+                let told = |row: &Row| since.is_none_or(|since| row.moved > since);
+                let rows = self.behind(after).filter(|(_, row)| told(row));
+                let one = |text: &mut String, mac: Mac, row: &Row| {
+                    let _ = write!(text, "\"{mac}\":{}", row.percent);
+                };
+                if let Some(last) = list(&mut text, after, rows.take(PERCENTS), PERCENTS, one) {
+                    Next::Percents { after: Some(last) }
+                } else {
+                    text.push('}');
+                    self.write_end(&mut text, since);
+                    Next::Nothing
+                }
+            }
+            Next::Nothing => return None,
+        };
+        Some(text)
+    }
+
+    fn write_end(&self, text: &mut String, since: Option<u64>) {
+        if since.is_none_or(|since| self.figures_since > since) {
+            let _ = write!(text, ",\"bench\":{}", json(&self.figures));
+        }
+        if since.is_none() {
+            let _ = write!(text, ",\"traffic\":{}", json(&self.traffic));
+        }
+        text.push_str("}\n\n");
+    }
+
+    fn behind(&self, after: Option<Mac>) -> impl Iterator<Item = (Mac, &Row)> {
+        let from = after.map_or(Unbounded, Excluded);
+        self.rows.range((from, Unbounded)).map(|(mac, row)| (*mac, row))
+    }
+}
+
+/// Writes rows with commas between; the last of them where more may follow, which is where all of `most` were there.
+fn list<'a>(
+    text: &mut String,
+    after: Option<Mac>,
+    rows: impl Iterator<Item = (Mac, &'a Row)>,
+    most: usize,
+    mut one: impl FnMut(&mut String, Mac, &Row),
+) -> Option<Mac> {
+    let (mut last, mut count) = (after, 0);
+    for (mac, row) in rows {
+        if last.is_some() {
+            text.push(',');
+        }
+        one(text, mac, row);
+        (last, count) = (Some(mac), count + 1);
+    }
+    last.filter(|_| count == most)
+}
+
+/// The first piece of the latest change.
+struct Latest {
+    since: u64,
+    step: u64,
+    bytes: Bytes,
+    next: Next,
 }
 
 /// Whole hundredths; 100 only where nothing is left.
@@ -177,106 +291,4 @@ fn percent(progress: f64) -> u8 {
 
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::Value;
-    use transload_provision::load::Direction;
-
-    use super::*;
-
-    fn phone(mac: &str, stage: &str, progress: f64) -> PhoneView {
-        let json = format!(
-            r#"{{"mac":"{mac}","model":"8851","vid":null,"serial":null,"location":null,"address":null,
-            "persona":"enterprise","load":null,"load_evidence":null,"route":[],"target":null,"hop":1,"hops":2,
-            "stage":"{stage}","writing":false,"progress":{progress},"attempts":1,"license":"absent","hold":null,
-            "first_seen":null,"last_seen":null}}"#
-        );
-        serde_json::from_str(&json).unwrap()
-    }
-
-    struct Bench {
-        board: Board,
-        shelf: Arc<Shelf>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            let state = tempfile::tempdir().unwrap();
-            let shelf = Arc::new(Shelf::scan(state.path(), Direction::E2m).unwrap());
-            Self { board: Board::new(0xabc), shelf }
-        }
-
-        fn stands(&mut self, phones: &[PhoneView], gone: &[&str]) {
-            let shelf = Arc::clone(&self.shelf);
-            let gone = gone.iter().map(|mac| mac.parse().unwrap()).collect();
-            self.board.take(Survey { phones: phones.to_vec(), gone, left: None, shelf });
-        }
-
-        /// The kind, id and data of what whoever knows `step` is told.
-        fn told(&mut self, step: Option<u64>) -> Option<(String, String, Value)> {
-            let event = self.board.since(step)?;
-            let text = std::str::from_utf8(&event).unwrap();
-            let lines: Vec<&str> = text.strip_suffix("\n\n").unwrap().lines().collect();
-            let [event, id, data] = lines.as_slice() else { panic!("{text}") };
-            let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-            Some((event[7..].to_owned(), id[4..].to_owned(), data))
-        }
-    }
-
-    const A: &str = "001234AB45DE";
-    const B: &str = "001234AB45DF";
-
-    #[test]
-    fn who_comes_is_told_everything_and_then_only_what_changed() {
-        let mut bench = Bench::new();
-        bench.stands(&[phone(A, "moving", 0.1), phone(B, "seen", 0.0)], &[]);
-        let (event, id, data) = bench.told(None).unwrap();
-        assert_eq!((event.as_str(), data["phones"].as_array().unwrap().len()), ("state", 2));
-        let step = bench.board.known(&id).unwrap();
-        bench.stands(&[phone(A, "moving", 0.104), phone(B, "seen", 0.0)], &[]);
-        assert_eq!(bench.told(Some(step)), None, "nothing that anybody sees has changed");
-        bench.stands(&[phone(A, "moving", 0.2), phone(B, "moving", 0.0)], &[]);
-        let (event, _, data) = bench.told(Some(step)).unwrap();
-        assert_eq!((event.as_str(), &data["phones"][0]["mac"]), ("change", &Value::from(B)));
-        assert_eq!(data["percent"], serde_json::json!({A: 20, B: 0}));
-        assert_eq!(bench.told(Some(step)).unwrap().2, data, "everybody is told the same");
-    }
-
-    #[test]
-    fn who_was_away_is_told_all_he_missed_at_once() {
-        let mut bench = Bench::new();
-        bench.stands(&[phone(A, "seen", 0.0), phone(B, "seen", 0.0)], &[]);
-        let step = bench.board.step();
-        bench.stands(&[phone(A, "moving", 0.5), phone(B, "seen", 0.0)], &[]);
-        bench.stands(&[phone(A, "moving", 0.5), phone(B, "done", 0.0)], &[]);
-        let (_, _, data) = bench.told(Some(step)).unwrap();
-        assert_eq!(data["phones"].as_array().unwrap().len(), 2);
-        bench.board.second(1000);
-        let (_, _, data) = bench.told(Some(bench.board.step() - 1)).unwrap();
-        assert_eq!(
-            (&data["bench"]["rate"], data["phones"].as_array().unwrap().len()),
-            (&Value::from(1000), 0)
-        );
-    }
-
-    #[test]
-    fn when_a_phone_goes_or_the_program_was_restarted_everything_is_told_anew() {
-        let mut bench = Bench::new();
-        bench.stands(&[phone(A, "seen", 0.0), phone(B, "seen", 0.0)], &[]);
-        let step = bench.board.step();
-        bench.stands(&[], &[B]);
-        let (event, _, data) = bench.told(Some(step)).unwrap();
-        assert_eq!((event.as_str(), data["phones"].as_array().unwrap().len()), ("state", 1));
-        let step = bench.board.step();
-        for (id, known) in [
-            (format!("abc-{step}"), Some(step)),
-            (format!("abd-{step}"), None),
-            ("abc-99".into(), None),
-            (String::new(), None),
-        ] {
-            assert_eq!(bench.board.known(&id), known, "{id}");
-        }
-    }
 }

@@ -9,10 +9,12 @@ mod filter;
 mod health;
 mod library;
 mod live;
+pub mod long;
 mod metrics;
 mod openapi;
 mod operate;
 mod operate_all;
+mod pace;
 mod page;
 mod phones;
 mod problem;
@@ -22,25 +24,35 @@ mod upload;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::http::StatusCode;
-use axum::{Router, middleware};
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use axum::{Extension, Router, middleware};
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::bench::Bench;
-use crate::doors::connections::{self, Limits};
+use crate::bounds::Bound;
+use crate::doors::connections::{self, Caller, Entrance, Limits, Patience};
 use crate::segment::Segments;
 use access::Access;
 use events::Live;
 use problem::Problem;
 
-/// Enough for browsers and programs of a bench's staff.
+/// Enough for browsers and programs of a bench's staff; all of them have one address where a proxy stands before this.
 const CONNECTIONS: usize = 256;
+const PER_PEER: usize = 192;
+/// How long a client may take for a request's head, or stand idle, or take next to nothing of an answer.
+const PATIENCE: Patience = Patience { head: Duration::from_secs(10), stall: Duration::from_secs(30) };
 
 /// What handlers work with.
 pub struct Desk {
@@ -52,6 +64,8 @@ pub struct Desk {
     pub segments: Arc<Segments>,
     /// The state folder.
     pub state: PathBuf,
+    /// Long answers under way.
+    pub long: long::Answers,
 }
 
 /// All that is served, with its description. Another area is one more line here.
@@ -61,8 +75,8 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
         .merge(phones::routes())
         .merge(operate::routes())
         .merge(operate_all::routes())
-        .merge(library::routes())
-        .merge(report::routes())
+        .merge(long::in_turn(library::routes()))
+        .merge(long::in_turn(report::routes()))
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(page::routes())
@@ -75,13 +89,47 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
 pub async fn serve(listener: TcpListener, desk: Arc<Desk>, token: Option<String>, stop: CancellationToken) {
     let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     events::keep(&desk, stop.clone());
+    let entrance = entrance(&desk);
     let router = router(desk, Access::new(token.as_deref(), loopback));
-    let limits = Limits { connections: CONNECTIONS, per_peer: CONNECTIONS, ..Limits::default() };
-    connections::serve(listener, limits, stop, |_| TowerToHyperService::new(router.clone())).await;
+    connections::serve(listener, entrance, stop, service(router)).await;
+}
+
+/// The address that a request comes from.
+#[derive(Debug, Clone, Copy)]
+struct Peer(IpAddr);
+
+/// What answers one client.
+struct Client {
+    router: TowerToHyperService<Router>,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for Client {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}
+
+/// What answers each client: the router, told of the client's address.
+fn service(router: Router) -> impl Fn(Caller) -> Client {
+    move |caller| Client { router: TowerToHyperService::new(router.clone()), peer: Peer(caller.peer.ip()) }
+}
+
+fn entrance(desk: &Arc<Desk>) -> Entrance {
+    let limits =
+        Limits { connections: CONNECTIONS, per_peer: PER_PEER, patience: PATIENCE, ..Limits::default() };
+    let bench = Arc::clone(&desk.bench);
+    Entrance::new(limits, |_| true, move |peer| bench.metrics().bounds.reached(Bound::Page, peer))
 }
 
 fn router(desk: Arc<Desk>, access: Access) -> Router {
     let (router, _) = areas().split_for_parts();
+    let desk_for_layers = Extension(Arc::clone(&desk));
     router
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
@@ -89,5 +137,7 @@ fn router(desk: Arc<Desk>, access: Access) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
         .with_state(desk)
+        .layer(desk_for_layers)
+        .layer(middleware::map_request(pace::kept))
         .layer(middleware::from_fn_with_state(Arc::new(access), access::check))
 }

@@ -10,15 +10,17 @@ use transload_provision::mac::Mac;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
 use super::extract::{Asked, OfPhone};
 use super::filter::Filter;
 use super::problem::Problem;
+use super::{Desk, long};
 use crate::bench::explain::Explanation;
 use crate::view::{PhoneDetail, PhoneView};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
-    OpenApiRouter::new().routes(routes!(phones)).routes(routes!(phone)).routes(routes!(explain))
+    long::in_turn(OpenApiRouter::new().routes(routes!(phones)))
+        .routes(routes!(phone))
+        .routes(routes!(explain))
 }
 
 /// The phones, those seen and those listed, by MAC. All of them, unless the query says which and how many.

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::doors::connections::RETRY_AFTER;
+
 /// An `application/problem+json` answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -35,6 +37,9 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self)).into_response();
         let media = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, media);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
         response
     }
 }

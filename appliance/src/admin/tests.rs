@@ -1,5 +1,6 @@
 //! The admin plane of a real appliance on loopback.
 
+mod crowd;
 mod forgetting;
 mod watching;
 
@@ -28,6 +29,7 @@ struct Lab {
     state: TempDir,
     appliance: Appliance,
     address: SocketAddr,
+    long: long::Answers,
 }
 
 /// Serves as if bound to a loopback address or not; the socket itself is on loopback either way.
@@ -43,17 +45,19 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let long = long::Answers::default();
     let desk = Arc::new(Desk {
         bench: Arc::clone(&appliance.bench),
         live: Live::new(),
         segments: Arc::clone(&appliance.segments),
         state: state.path().to_owned(),
+        long: long.clone(),
     });
     events::keep(&desk, CancellationToken::new());
+    let entrance = entrance(&desk);
     let router = router(desk, Access::new(token, loopback));
-    let service = move |_| TowerToHyperService::new(router.clone());
-    tokio::spawn(connections::serve(listener, Limits::default(), CancellationToken::new(), service));
-    Lab { state, appliance, address }
+    tokio::spawn(connections::serve(listener, entrance, CancellationToken::new(), service(router)));
+    Lab { state, appliance, address, long }
 }
 
 async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {
@@ -304,7 +308,7 @@ async fn the_report_is_written_as_it_is_asked_for_and_the_page_runs_nothing() {
 async fn health_and_figures_tell_the_same() {
     let lab = open(None, true).await;
     let (status, _, body) = get(lab.address, "/healthz", "").await;
-    assert_eq!((status, body), (200, json!({"status": "ok", "problems": []})));
+    assert_eq!((status, body), (200, json!({"status": "ok", "problems": [], "reached": [], "notices": []})));
     assert!(figure(lab.address, "transload_problems ").await < 0.5);
     assert!((figure(lab.address, "transload_phones{stage=\"absent\"} ").await - 2.0).abs() < 0.5);
     assert!(figure(lab.address, "transload_process_resident_memory_bytes ").await > 1e6);

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Mutex, OnceCell, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore, SemaphorePermit};
 use transload_provision::load::Direction;
 use transload_provision::text::{is_hidden, line};
 use utoipa::IntoParams;
@@ -80,10 +79,7 @@ async fn import(
         let detail = format!("{:?} is no name for a file; send it as ?name=FILE", shorten(&sent.name));
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     };
-    let Ok(_seat) = RECEIVED.try_acquire() else {
-        let detail = format!("{AT_ONCE} files are being received already; send this one when they are here");
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
-    };
+    let _seat = seat()?;
     let folder = uploads(bench.shelf().state()).await.map_err(|error| unwritable(&error))?;
     let path = folder.path().join(&inner);
     receive(body, &path, &Room::of(folder.path(), bench.shelf().state())).await?;
@@ -102,13 +98,19 @@ async fn import(
 /// Adds a table's phones to the roster; its cells take the place of those there.
 #[utoipa::path(post, path = "/api/roster", tag = "library", request_body(content = String, content_type = "text/csv"),
     responses((status = 200, body = Report)))]
-async fn roster(
-    State(desk): State<Arc<Desk>>,
-    table: Result<Bytes, BytesRejection>,
-) -> Result<Json<Report>, Problem> {
+async fn roster(State(desk): State<Arc<Desk>>, request: Request) -> Result<Json<Report>, Problem> {
+    let _seat = seat()?;
+    let table = Bytes::from_request(request, &()).await;
     let table = table.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
     let _turn = IMPORTING.lock().await;
     Ok(Json(desk.bench.add_to_roster(table.to_vec()).await?))
+}
+
+fn seat() -> Result<SemaphorePermit<'static>, Problem> {
+    RECEIVED.try_acquire().map_err(|_| {
+        let detail = format!("{AT_ONCE} files are being received already; send this one when they are here");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    })
 }
 
 impl From<Failure> for Problem {
@@ -157,9 +159,10 @@ async fn receive(mut body: Body, path: &Path, room: &Room) -> Result<(), Problem
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "nothing more came; send it again"));
         };
         let Some(frame) = frame else { break };
-        let Ok(frame) = frame else {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "the file broke off; send it again"));
-        };
+        let frame = frame.map_err(|error| {
+            let detail = format!("the file broke off: {error}; send it again");
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })?;
         let Ok(data) = frame.into_data() else { continue };
         left = left.checked_sub(data.len() as u64).ok_or_else(largest)?;
         fits(data.len() as u64)?;

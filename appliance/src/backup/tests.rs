@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
+use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::exchange::{self, READY};
@@ -13,6 +14,20 @@ use crate::ledger::{self, Ledger, Record};
 use crate::state_lock;
 
 const TOLD: &str = r#"{"at":7}"#;
+
+/// Observations.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl ledger::Replay for Told {
+    fn snapshot(&mut self, _: Mac, _: &str) {}
+
+    fn observation(&mut self, _: Mac, json: &str) {
+        self.0.push(json.to_owned());
+    }
+
+    fn forgotten(&mut self, _: Mac, _: Time) {}
+}
 
 /// A box: its state folder, its configuration, and what was told to its ledger.
 struct Machine {
@@ -60,7 +75,7 @@ impl Machine {
 
     /// Tells the ledger a thing; it is open while what is returned is kept.
     fn tell(&self, json: &str) -> Ledger {
-        let (ledger, _) = Ledger::open(&self.state().join("ledger.db")).unwrap();
+        let ledger = Ledger::open(&self.state().join("ledger.db")).unwrap().replay(&mut ()).unwrap();
         let mac = "001234AB45DE".parse().unwrap();
         let ticket = ledger.append(vec![Record::Observation { mac, at: Time(7), json: json.to_owned() }]);
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ticket).unwrap();
@@ -68,8 +83,9 @@ impl Machine {
     }
 
     fn told(&self) -> Vec<String> {
-        let known = ledger::read(&self.state().join("ledger.db")).unwrap();
-        known.observations.into_iter().map(|(_, _, json)| json).collect()
+        let mut told = Told::default();
+        ledger::read(&self.state().join("ledger.db"), &mut told).unwrap();
+        told.0
     }
 
     fn back_up(&self, firmware: bool) -> PathBuf {
@@ -179,7 +195,7 @@ fn what_a_newer_release_wrote_is_refused_and_a_running_bench_is_left_alone() {
     let at = text.windows(version.len()).position(|window| window == version.as_bytes()).unwrap();
     let newer = new.folder.path().join("newer.tar");
     let mut content = text.clone();
-    content[at + 10] = b'9';
+    content[at + version.len() - 1] = b'9';
     fs::write(&newer, &content).unwrap();
     let why = new.restore(&newer).unwrap_err();
     assert!(why.contains("newer release") && why.contains("ledger version 9"), "{why}");

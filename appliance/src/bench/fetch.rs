@@ -253,7 +253,7 @@ impl Bench {
         if !rests {
             return self.observe_heard(state, mac, fact, hearing);
         }
-        self.note_heard(state, mac, fact, hearing);
+        self.note_lazily_heard(state, mac, fact, hearing);
         None
     }
 

@@ -101,7 +101,7 @@ impl Bench {
 }
 
 /// From a load's listing on, a phone may fetch and write it: a fetch that nobody remembers has no flash mark.
-fn may_write(journey: &Journey, flash: Duration, now: Time) -> bool {
+pub(super) fn may_write(journey: &Journey, flash: Duration, now: Time) -> bool {
     let under_way =
         |round: &Round| round.booted.is_none() && round.broken.is_none() && now - round.last < flash;
     journey.rounds.last().is_some_and(under_way)
@@ -179,7 +179,7 @@ impl State {
     }
 
     /// Takes a phone out of every table, save leases, the roster and what is yet to be published of it.
-    fn drop_phone(&mut self, mac: Mac) -> Option<Phone> {
+    pub(super) fn drop_phone(&mut self, mac: Mac) -> Option<Phone> {
         let phone = self.phones.remove(&mac)?;
         if !phone.written {
             self.newcomers.retain(|newcomer| *newcomer != mac);

@@ -12,7 +12,7 @@ use transload_dhcp::lease::{ClientKey, LeaseRecord, LeaseState};
 use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
 use transload_provision::client;
 use transload_provision::documents::FileServer;
-use transload_provision::journey::{Assessment, Fact, Journey, Next};
+use transload_provision::journey::{Assessment, Fact, Journey, Next, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::options::{
     Layer, Origin, PhoneOptions, Resolved, Site, Sourced, Steer, answer, find_class,
@@ -209,6 +209,7 @@ impl Bench {
         request_list: Vec<u8>,
     ) {
         let known = state.phones.get(&mac).map(|phone| &phone.journey);
+        let beats = known.is_some_and(|journey| journey.heard.is_none_or(|heard| at - heard >= HEARTBEAT));
         let news = known.is_none_or(|journey| {
             let said = journey.vendor_class != vendor_class || journey.request_list != request_list;
             // A DISCOVER repeated before the phone had an address or asked for anything is the same boot.
@@ -216,11 +217,13 @@ impl Bench {
                 journey.booted.is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
             let leased = !journey.wants_address() && journey.stays.last().is_some_and(|stay| stay.from < at);
             let again = boot && (asked || leased);
-            let quiet = journey.heard.is_none_or(|heard| at - heard >= HEARTBEAT);
-            said || again || quiet
+            said || again
         });
+        let fact = Fact::Dhcp { boot, vendor_class, request_list };
         if news {
-            self.note_down_at(state, mac, Fact::Dhcp { boot, vendor_class, request_list }, at);
+            self.note_down_at(state, mac, fact, at);
+        } else if beats {
+            self.note_lazily(state, mac, &Observation::new(at, fact));
         }
     }
 

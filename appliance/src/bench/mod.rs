@@ -18,7 +18,7 @@ use transload_provision::time::Time;
 
 use crate::clock::Clock;
 use crate::config::Given;
-use crate::ledger::{Commits, Ledger, Restored};
+use crate::ledger::{Commits, Ledger, Loss};
 use crate::library::{LibraryView, LicenseUse, Shelf};
 use crate::metrics::Metrics;
 use crate::view::{PhoneDetail, PhoneView};
@@ -38,6 +38,7 @@ mod pulse;
 mod record;
 mod registrar;
 mod report;
+mod room;
 mod show;
 mod survey;
 mod take;
@@ -59,7 +60,7 @@ use leases::LastDhcp;
 pub use offline::{Offline, offline};
 pub use operate::{PhoneOutcome, Refusal};
 pub use pages::{Round, Visit};
-use record::restore;
+pub use record::Known;
 pub use registrar::Errand;
 pub use survey::{Seen, Survey};
 pub use tracker::Tracker;
@@ -110,6 +111,8 @@ struct State {
     phones: HashMap<Mac, Phone>,
     /// Phones that the operator forgot.
     forgotten: Forgotten,
+    /// Until then nobody gives way: there were few that could.
+    crowded_until: Time,
     /// Counts changes that may concern every phone.
     upheavals: u64,
     /// Phones that are not written down, oldest first.
@@ -172,7 +175,8 @@ impl Phone {
 }
 
 impl Bench {
-    /// A bench that goes on where the ledger left off.
+    /// A bench that goes on where the ledger left off: with the phones that it told of, which were
+    /// watched until `last_seen`.
     pub fn new(
         clock: Clock,
         catalog: Catalog,
@@ -180,11 +184,9 @@ impl Bench {
         roster: Vec<Entry>,
         shelf: Shelf,
         ledger: Ledger,
-        mut restored: Restored,
+        (known, last_seen): (Known, Time),
     ) -> Arc<Self> {
-        let high_water = restored.high_water;
-        let forgotten = Forgotten(std::mem::take(&mut restored.forgotten));
-        let phones = restore(restored);
+        let Known { phones, forgotten } = known;
         let bench = Arc::new(Self {
             clock,
             ledger,
@@ -199,6 +201,7 @@ impl Bench {
                 shelf: Arc::new(shelf),
                 phones,
                 forgotten,
+                crowded_until: Time::default(),
                 upheavals: 0,
                 newcomers: VecDeque::new(),
                 strangers: HashMap::new(),
@@ -211,9 +214,15 @@ impl Bench {
                 foreign_dhcp: BTreeMap::new(),
             }),
         });
+        let weak = Arc::downgrade(&bench);
+        bench.ledger.fold_by(Box::new(move |macs| {
+            if let Some(bench) = weak.upgrade() {
+                bench.fold_at_once(macs);
+            }
+        }));
         bench.keep_done();
         bench.end_fetches();
-        bench.note_absence(high_water, None);
+        bench.note_absence(last_seen, None);
         bench.note_unregistered();
         bench
     }
@@ -387,6 +396,11 @@ impl Bench {
     /// How the ledger's commits went.
     pub fn ledger(&self) -> &Commits {
         self.ledger.commits()
+    }
+
+    /// What the ledger had lost when it was opened.
+    pub fn ledger_loss(&self) -> Option<&Loss> {
+        self.ledger.loss()
     }
 
     /// The bench's own address, for what is told to no phone in particular.

@@ -11,11 +11,9 @@ use transload_provision::time::Time;
 
 use super::explain::{self, Explanation};
 use super::feed::Verdicts;
-use super::forget::Forgotten;
 use super::identity::Addresses;
 use super::unleased::Unleased;
-use super::{Rules, State, report, restore, show};
-use crate::ledger::Restored;
+use super::{Known, Rules, State, report, show};
 use crate::library::Shelf;
 use crate::report::Report;
 use crate::view::PhoneView;
@@ -56,18 +54,17 @@ pub fn offline(
     rules: Rules,
     roster: Vec<Entry>,
     shelf: Shelf,
-    mut restored: Restored,
+    (known, leases): (Known, Vec<LeaseRecord>),
     now: Time,
 ) -> Offline {
-    let leases = std::mem::take(&mut restored.leases);
-    let now = now.max(restored.high_water);
     let state = State {
         rules,
         catalog,
         roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
         shelf: Arc::new(shelf),
-        forgotten: Forgotten(std::mem::take(&mut restored.forgotten)),
-        phones: restore(restored),
+        phones: known.phones,
+        forgotten: known.forgotten,
+        crowded_until: Time::default(),
         upheavals: 0,
         newcomers: VecDeque::new(),
         strangers: HashMap::new(),

@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use transload_provision::journey::{Fact, Heard, Journey, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::forget::Forgotten;
 use super::{AT_ONCE, Bench, Phone, State};
-use crate::ledger::{CommitFailed, Record, Restored, Ticket};
+use crate::ledger::{CommitFailed, Record, Replay, Ticket};
+use crate::resume;
 
 /// Phones written down beyond the roster's; a flood of made-up addresses ends here.
 pub(super) const PHONES_KEPT: usize = 6144;
 /// Phones kept that are not written down: they have only asked for an address and not taken it yet, or there is no room.
 pub(super) const NEWCOMERS_KEPT: usize = 2048;
-/// Observations of one phone in the ledger before they are folded into a snapshot.
-const FOLD_AFTER: u32 = 256;
+/// How long facts are folded when the bench ends, in real time. What is left is folded as the ledger is read.
+const FOLD_AT_END: Duration = Duration::from_secs(2);
 
 /// When a request came, and how.
 #[derive(Debug, Clone, Copy)]
@@ -31,42 +34,60 @@ impl Hearing {
 }
 
 impl Bench {
-    /// Folds all facts and closes the ledger.
+    /// Folds facts and closes the ledger.
     pub async fn close(&self) {
-        let folded = self.fold(1).await;
+        let due = |phone: &Phone| phone.unfolded > 0;
+        let folded = tokio::time::timeout(FOLD_AT_END, self.fold(due)).await.unwrap_or(Ok(()));
         if let Err(error) = folded.and_then(|()| self.ledger.close()) {
             tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
         }
     }
 
-    /// Writes down how late it is, so that a box without a clock never goes back, and folds old facts.
+    /// Writes down how late it is, so that a box without a clock never goes back. Where facts could not be written
+    /// meanwhile, folds those of all phones: a ledger with a gap would take what a phone did in it for silence.
     ///
     /// # Errors
     /// The ledger cannot be written.
     pub async fn housekeeping(&self) -> Result<(), CommitFailed> {
-        self.fold(FOLD_AFTER).await
-    }
-
-    /// Folds the facts of phones that have so many. Where facts could not be written meanwhile, those of all phones: a
-    /// ledger with a gap would take what a phone did in it for silence.
-    async fn fold(&self, after: u32) -> Result<(), CommitFailed> {
-        let failed = self.ledger.commits().failed.get();
+        let commits = self.ledger.commits();
+        let failed = commits.failed.get();
         let gap = self.failed_before.load(Ordering::Relaxed) != failed;
-        self.ledger.append(vec![Record::Mark(self.now())]).await?;
-        let due = |phone: &Phone| phone.written && (gap || phone.unfolded >= after);
-        let macs: Vec<Mac> =
-            self.state().phones.iter().filter(|(_, phone)| due(phone)).map(|(mac, _)| *mac).collect();
-        for macs in macs.chunks(AT_ONCE) {
-            let written = {
-                // Held until the snapshots are queued: a fact that came between would be folded away unseen.
-                let mut state = self.state();
-                let records = macs.iter().filter_map(|mac| snapshot(&mut state, *mac)).collect();
-                self.ledger.append(records)
-            };
-            written.await?;
+        let now = self.now();
+        let mark = Record::Mark { at: now, vouched: resume::vouches_for(now) };
+        if !gap && commits.failing().is_none() {
+            self.ledger.note_lazily(mark);
+            return Ok(());
         }
+        self.ledger.append(vec![mark]).await?;
+        self.fold(|_| true).await?;
         self.failed_before.store(failed, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Folds the facts of phones that have some and are `due`.
+    async fn fold(&self, due: impl Fn(&Phone) -> bool) -> Result<(), CommitFailed> {
+        let due = |(mac, phone): (&Mac, &Phone)| (phone.written && due(phone)).then_some(*mac);
+        let macs: Vec<Mac> = self.state().phones.iter().filter_map(due).collect();
+        for macs in macs.chunks(AT_ONCE) {
+            self.append_snapshots(macs).await?;
+        }
+        Ok(())
+    }
+
+    /// Folds the facts of phones that have written too many, as [`Ledger::fold_by`] wants it.
+    ///
+    /// [`Ledger::fold_by`]: crate::ledger::Ledger::fold_by
+    pub(super) fn fold_at_once(&self, macs: &[Mac]) {
+        for macs in macs.chunks(AT_ONCE) {
+            drop(self.append_snapshots(macs));
+        }
+    }
+
+    fn append_snapshots(&self, macs: &[Mac]) -> Ticket {
+        // Held until the snapshots are queued: a fact that came between would be folded away unseen.
+        let mut state = self.state();
+        let records = macs.iter().filter_map(|mac| snapshot(&mut state, *mac)).collect();
+        self.ledger.append(records)
     }
 
     /// Takes in a fact and writes it down. The ticket says when it is on disk.
@@ -75,7 +96,7 @@ impl Bench {
     }
 
     fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
-        let record = take_in(state, mac, &Observation::new(at, fact))?;
+        let record = self.take_in(state, mac, &Observation::new(at, fact))?;
         Some(self.ledger.append(vec![record]))
     }
 
@@ -87,14 +108,18 @@ impl Bench {
         fact: Fact,
         hearing: Hearing,
     ) -> Option<Ticket> {
-        let record = take_in(state, mac, &hearing.of(fact))?;
+        let record = self.take_in(state, mac, &hearing.of(fact))?;
         Some(self.ledger.append(vec![record]))
     }
 
-    /// As [`Self::note_down`], for what a request tells.
-    pub(super) fn note_heard(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) {
-        if let Some(record) = take_in(state, mac, &hearing.of(fact)) {
-            self.ledger.note(record);
+    /// As [`Self::observe_heard`], for what comes again and again: thousands of phones at rest share a commit a minute.
+    pub(super) fn note_lazily_heard(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) {
+        self.note_lazily(state, mac, &hearing.of(fact));
+    }
+
+    pub(super) fn note_lazily(&self, state: &mut State, mac: Mac, observation: &Observation) {
+        if let Some(record) = self.take_in(state, mac, observation) {
+            self.ledger.note_lazily(record);
         }
     }
 
@@ -105,9 +130,14 @@ impl Bench {
     }
 
     pub(super) fn note_down_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) {
-        if let Some(record) = take_in(state, mac, &Observation::new(at, fact)) {
+        if let Some(record) = self.take_in(state, mac, &Observation::new(at, fact)) {
             self.ledger.note(record);
         }
+    }
+
+    fn take_in(&self, state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+        self.make_room_for(state, mac, observation);
+        take_in(state, mac, observation)
     }
 }
 
@@ -119,7 +149,7 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
     }
     let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
     let listed = state.roster.contains_key(&mac);
-    let room = listed || state.phones.len() - state.newcomers.len() < PHONES_KEPT + state.roster.len();
+    let room = state.has_room_for(mac);
     if !state.phones.contains_key(&mac) {
         if !listed && only_dhcp {
             state.make_room();
@@ -149,14 +179,14 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
         state.newcomers.remove(at);
     }
     state.agenda.insert(mac, observation.at);
-    Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()?, first: true })
+    Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()? })
 }
 
 fn snapshot(state: &mut State, mac: Mac) -> Option<Record> {
-    let phone = state.phones.get_mut(&mac)?;
+    let phone = state.phones.get_mut(&mac).filter(|phone| phone.written)?;
     let json = serde_json::to_string(&phone.journey).ok()?;
     phone.unfolded = 0;
-    Some(Record::Snapshot { mac, json, first: false })
+    Some(Record::Snapshot { mac, json })
 }
 
 impl State {
@@ -169,28 +199,35 @@ impl State {
     }
 }
 
-/// Journeys from snapshots and the observations after them. A record that this version cannot read is left
-/// out with a warning: a phone then counts as met for the first time, which is safe.
-pub(super) fn restore(restored: Restored) -> HashMap<Mac, Phone> {
-    let mut phones = HashMap::new();
-    for (mac, json) in restored.snapshots {
-        match serde_json::from_str::<Journey>(&json) {
-            Ok(journey) => {
-                phones.insert(mac, Phone::new(journey));
-            }
+/// Phones as a ledger tells of them: journeys from snapshots and the observations after them. A record that this version
+/// cannot read is left out with a warning: a phone then counts as met for the first time, which is safe.
+#[derive(Default)]
+pub struct Known {
+    pub(super) phones: HashMap<Mac, Phone>,
+    pub(super) forgotten: Forgotten,
+}
+
+impl Replay for Known {
+    fn snapshot(&mut self, mac: Mac, json: &str) {
+        match serde_json::from_str::<Journey>(json) {
+            Ok(journey) => _ = self.phones.insert(mac, Phone::new(journey)),
             Err(error) => tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read"),
         }
     }
-    for (mac, _, json) in restored.observations {
-        match serde_json::from_str::<Observation>(&json) {
+
+    fn observation(&mut self, mac: Mac, json: &str) {
+        match serde_json::from_str::<Observation>(json) {
             Ok(observation) => {
-                let phone =
-                    phones.entry(mac).or_insert_with(|| Phone::new(Journey::new(mac, observation.at)));
+                let new = || Phone::new(Journey::new(mac, observation.at));
+                let phone = self.phones.entry(mac).or_insert_with(new);
                 phone.journey.observe(&observation);
                 phone.unfolded += 1;
             }
             Err(error) => tracing::warn!(%mac, %error, "an observation in the ledger cannot be read"),
         }
     }
-    phones
+
+    fn forgotten(&mut self, mac: Mac, at: Time) {
+        self.forgotten.0.insert(mac, at);
+    }
 }

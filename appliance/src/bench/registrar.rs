@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use transload_provision::journey::{Fact, Order, Report};
 use transload_provision::load::LoadName;
 use transload_provision::mac::Mac;
-use transload_provision::sip::{Event, Said};
+use transload_provision::sip::{Event, Proof, Said};
 
 use super::identity::holder;
 use super::{AT_ONCE, Bench, State};
@@ -22,7 +22,11 @@ impl Exchange for Bench {
     fn heard(&self, event: Event) {
         let mut state = self.state();
         match event {
-            Event::Registered(mac, said) => self.registered(&mut state, mac, &said),
+            // Anybody may have sent that datagram. The same comes again as two-way once the phone has answered.
+            Event::Registered(mac, _, Proof::OneWay) => {
+                tracing::debug!(%mac, "wants to register by a datagram, and is asked whether it does");
+            }
+            Event::Registered(mac, said, Proof::TwoWay) => self.registered(&mut state, mac, &said),
             Event::Gone(mac) => {
                 if state.phones.get(&mac).is_some_and(|phone| phone.journey.is_registered()) {
                     self.observe(&mut state, mac, Fact::Unregistered);

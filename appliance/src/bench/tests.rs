@@ -1,6 +1,7 @@
 //! What a bench gives to whom, file by file.
 
 mod claims;
+mod flood;
 mod forget;
 
 use std::collections::BTreeMap;
@@ -62,10 +63,12 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
         gives_leases,
         stage_hook: Vec::new(),
     };
-    let (ledger, restored) = Ledger::open(&state.join("ledger.db")).unwrap();
+    let unread = Ledger::open(&state.join("ledger.db")).unwrap();
+    let (last_seen, mut known) = (unread.marks.high_water, Known::default());
+    let ledger = unread.replay(&mut known).unwrap();
     let shelf = Shelf::scan(state, Direction::E2m).unwrap();
-    let clock = Clock::start(restored.high_water, 1);
-    Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, restored)
+    let clock = Clock::start(last_seen, 1);
+    Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, (known, last_seen))
 }
 
 impl Lab {

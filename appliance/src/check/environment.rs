@@ -16,6 +16,7 @@ use crate::error::{Failure, Problem};
 use crate::ledger;
 use crate::place::Place;
 use crate::reload::running_bench;
+use crate::resume::{self, Base};
 use crate::segment::{self, Segment};
 
 /// Room that the ledger never outgrows on a bench.
@@ -54,6 +55,7 @@ pub(super) fn checks(
         ("addresses", served.err().and_then(first)),
         ("ports", place.as_ref().ok().and_then(|place| ports(config, place))),
         ("disk-space", disk_space(state)),
+        ("ledger", lost(state)),
         ("clock", clock(state, catalog, now)),
         ("roster", roster.first().map(|line| row(line, roster.len()))),
     ]
@@ -207,12 +209,20 @@ fn disk_space(state: &Path) -> Option<Problem> {
     })
 }
 
+/// What the ledger has lost since it was written last.
+fn lost(state: &Path) -> Option<Problem> {
+    let loss = ledger::loss(&state.join("ledger.db")).ok().flatten()?;
+    Some(Problem::new(loss.cause(), loss.cure()))
+}
+
 fn clock(state: &Path, catalog: &Catalog, now: Time) -> Option<Problem> {
     let today =
         i64::try_from(now.0).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())?.to_string();
     let built = Catalog::current().date.max(catalog.date.clone());
     let path = state.join("ledger.db");
-    let behind = path.exists() && ledger::read(&path).is_ok_and(|ledger| now.0 + SLACK < ledger.high_water.0);
+    let behind = path.exists()
+        && ledger::marks(&path)
+            .is_ok_and(|marks| now.0 + SLACK < marks.high_water.0 && resume::base_now(marks) == Base::Ledger);
     (today < built || behind).then(|| {
         let day = today.get(..10).unwrap_or_default();
         Problem::new(

@@ -3,16 +3,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::Body;
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::carrier::Carrier;
+use super::places::{GivesWay, Places, Room, Seat};
 use super::wire::Wire;
 
 /// The longest request line and headers, in bytes; what is larger is answered with 431 or 414.
@@ -32,7 +33,7 @@ const HEADER: usize = 16 * 1024;
 /// What is held of one answer beside the piece being sent, in bytes.
 const BUFFER: usize = 16 * 1024;
 /// Seconds after which a client that was told to come back may.
-pub(super) const RETRY_AFTER: &str = "5";
+pub const RETRY_AFTER: &str = "5";
 /// Connections that are told to come back at one time, in all and of one peer; beyond them, they are closed.
 const TURNED_AWAY: usize = 256;
 const TURNED_AWAY_OF_ONE: usize = 8;
@@ -41,21 +42,103 @@ const TURNING_AWAY: Duration = Duration::from_secs(5);
 /// The wait after the system had no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(200);
 
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a request's head, the time before it begins included.
+    pub head: Duration,
+    /// For next to nothing of an answer.
+    pub stall: Duration,
+}
+
 /// How much is taken in at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at one time; further ones are told to come back.
     pub connections: usize,
-    /// Connections of one peer at one time; further ones are told to come back.
+    /// Connections of all addresses without a lease at one time; the other places are for leaseholders.
+    pub strangers: usize,
+    /// Connections of one peer at one time.
     pub per_peer: usize,
-    /// How long a connection may take for a request's head, or stand idle, or take next to nothing of an answer.
-    pub patience: Duration,
+    /// With leaseholders.
+    pub patience: Patience,
+    /// With everybody else.
+    pub strangers_patience: Patience,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 4096, per_peer: 64, patience: Duration::from_secs(120) }
+        let patience =
+            |head, stall| Patience { head: Duration::from_secs(head), stall: Duration::from_secs(stall) };
+        Self {
+            connections: 4096,
+            strangers: 1024,
+            per_peer: 64,
+            patience: patience(120, 120),
+            strangers_patience: patience(10, 30),
+        }
     }
+}
+
+/// Who is let in. Clones share one set of places.
+#[derive(Clone)]
+pub struct Entrance {
+    limits: Limits,
+    places: Places,
+    turned_away: Places,
+    is_leased: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    full: Arc<dyn Fn(IpAddr) + Send + Sync>,
+}
+
+impl Entrance {
+    /// `is_leased` tells who goes first; `full` is told whose connection found no place, or took another's.
+    pub fn new(
+        limits: Limits,
+        is_leased: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+        full: impl Fn(IpAddr) + Send + Sync + 'static,
+    ) -> Self {
+        let Limits { connections: all, strangers, per_peer, .. } = limits;
+        Self {
+            limits,
+            places: Places::new(Room { all, strangers, per_peer }),
+            turned_away: Places::new(Room {
+                all: TURNED_AWAY,
+                strangers: TURNED_AWAY,
+                per_peer: TURNED_AWAY_OF_ONE,
+            }),
+            is_leased: Arc::new(is_leased),
+            full: Arc::new(full),
+        }
+    }
+
+    /// Everybody is alike, and nobody is told when it is full.
+    pub fn alike(limits: Limits) -> Self {
+        Self::new(limits, |_| true, |_| ())
+    }
+
+    fn enter(&self, peer: IpAddr) -> Place {
+        let leased = (self.is_leased)(peer);
+        let admission = self.places.enter(peer, leased);
+        if admission.full {
+            (self.full)(peer);
+        }
+        let patience = if leased { self.limits.patience } else { self.limits.strangers_patience };
+        if let Some(taken) = admission.seat {
+            return Place::Served(taken, patience);
+        }
+        let brief = |patience: Duration| patience.min(TURNING_AWAY);
+        let patience = Patience { head: brief(patience.head), stall: brief(patience.stall) };
+        match self.turned_away.enter(peer, leased).seat {
+            Some(taken) => Place::TurnedAway(taken, patience),
+            None => Place::Closed,
+        }
+    }
+}
+
+enum Place {
+    Served((Seat, GivesWay), Patience),
+    TurnedAway((Seat, GivesWay), Patience),
+    Closed,
 }
 
 /// The other end of a connection.
@@ -71,16 +154,19 @@ pub struct Caller {
 
 /// Serves until `stop`, then lets requests under way end, and returns when the last one has. Dropped, it ends them at
 /// once.
-pub async fn serve<F, S, B>(listener: TcpListener, limits: Limits, stop: CancellationToken, service_for: F)
-where
+pub async fn serve<F, S, B>(
+    listener: TcpListener,
+    entrance: Entrance,
+    stop: CancellationToken,
+    service_for: F,
+) where
     F: Fn(Caller) -> S,
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send,
-    B: Body + Send + 'static,
+    B: Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (peers, strangers) = (Peers::new(limits.connections), Peers::new(TURNED_AWAY));
     let mut tasks = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -98,23 +184,21 @@ where
         };
         let carrier = Carrier::default();
         let stop = stop.clone();
-        if let Some(seat) = peers.enter(peer.ip(), limits.per_peer) {
-            let local = match stream.local_addr() {
-                Ok(SocketAddr::V4(local)) => *local.ip(),
-                _ => Ipv4Addr::UNSPECIFIED,
-            };
-            let service = service_for(Caller { peer, local, carrier: carrier.clone() });
-            tasks.spawn(async move {
-                connection(stream, carrier, limits.patience, stop, service).await;
-                drop(seat);
-            });
-        } else if let Some(seat) = strangers.enter(peer.ip(), TURNED_AWAY_OF_ONE) {
-            tasks.spawn(async move {
-                connection(stream, carrier, limits.patience.min(TURNING_AWAY), stop, service_fn(busy)).await;
-                drop(seat);
-            });
-        } else {
-            tracing::debug!(%peer, "too many connections, and too many who are told so; closed");
+        match entrance.enter(peer.ip()) {
+            Place::Served(taken, patience) => {
+                let local = match stream.local_addr() {
+                    Ok(SocketAddr::V4(local)) => *local.ip(),
+                    _ => Ipv4Addr::UNSPECIFIED,
+                };
+                let service = service_for(Caller { peer, local, carrier: carrier.clone() });
+                tasks.spawn(connection(stream, carrier, patience, stop, service, taken));
+            }
+            Place::TurnedAway(taken, patience) => {
+                tasks.spawn(connection(stream, carrier, patience, stop, service_fn(busy), taken));
+            }
+            Place::Closed => {
+                tracing::debug!(%peer, "too many connections, and too many who are told so; closed");
+            }
         }
     }
     drop(listener);
@@ -135,81 +219,88 @@ async fn busy(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible>
 async fn connection<S, B>(
     stream: TcpStream,
     carrier: Carrier,
-    patience: Duration,
+    patience: Patience,
     stop: CancellationToken,
     service: S,
+    (seat, gives_way): (Seat, GivesWay),
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    B: Body + 'static,
+    B: Body + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let wire = Wire::new(stream, carrier, patience);
+    let peer = stream.peer_addr();
+    let wire = Wire::new(stream, carrier, patience.stall);
+    let seat = Arc::new(seat);
+    let service = service_fn(move |request| {
+        let turn = Turn::begin(&seat);
+        let answer = service.call(request);
+        async move { answer.await.map(|response| response.map(|body| Answer { body, _turn: turn })) }
+    });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(patience)
+            .header_read_timeout(patience.head)
             .max_header_size(HEADER)
             .max_buf_size(BUFFER)
             // A client may say that it will send no more and still wait for the answer.
             .half_close(true)
             .serve_connection(TokioIo::new(wire), service)
     );
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended early");
-    }
-}
-
-/// How many connections there are, and of whom.
-#[derive(Clone)]
-struct Peers {
-    limit: usize,
-    counts: Arc<Mutex<Counts>>,
-}
-
-#[derive(Default)]
-struct Counts {
-    all: usize,
-    of: HashMap<IpAddr, usize>,
-}
-
-struct Seat {
-    peers: Peers,
-    peer: IpAddr,
-}
-
-impl Peers {
-    fn new(limit: usize) -> Self {
-        Self { limit, counts: Arc::default() }
-    }
-
-    fn enter(&self, peer: IpAddr, limit_of_one: usize) -> Option<Seat> {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_peer = counts.of.get(&peer).copied().unwrap_or(0);
-        if counts.all >= self.limit || of_peer >= limit_of_one {
-            return None;
-        }
-        counts.all += 1;
-        counts.of.insert(peer, of_peer + 1);
-        Some(Seat { peers: self.clone(), peer })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut counts = self.peers.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.all -= 1;
-        if let Some(count) = counts.of.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                counts.of.remove(&self.peer);
+    let ended = async {
+        tokio::select! {
+            result = connection.as_mut() => result,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
             }
         }
+    };
+    tokio::select! {
+        result = ended => if let Err(error) = result {
+            tracing::debug!(%error, "a connection ended early");
+        },
+        _ = gives_way => tracing::debug!(?peer, "an idle connection gave way to another"),
+    }
+}
+
+/// A request in work: from its whole head to the end of its answer the connection does not give way.
+struct Turn(Arc<Seat>);
+
+impl Turn {
+    fn begin(seat: &Arc<Seat>) -> Self {
+        seat.works();
+        Self(Arc::clone(seat))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.waits();
+    }
+}
+
+/// An answer's content, and that its request is in work until it is through.
+struct Answer<B> {
+    body: B,
+    _turn: Turn,
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::connections::Limits;
+use super::connections::{Entrance, Limits};
 use super::rate::Rate;
 use super::{Fetch, Plane, Served, Track, http};
 use crate::library::OpenFile;
@@ -189,9 +189,17 @@ pub async fn open_limited(plane: Fake, limits: Limits, rate: Rate) -> Door {
 
 /// A door to any plane; its log stays empty.
 pub async fn open_any<P: Plane<Tracker = FakeTracker>>(plane: Arc<P>, limits: Limits, rate: Rate) -> Door {
+    open_entrance(plane, Entrance::alike(limits), rate).await
+}
+
+pub async fn open_entrance<P: Plane<Tracker = FakeTracker>>(
+    plane: Arc<P>,
+    entrance: Entrance,
+    rate: Rate,
+) -> Door {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let task = tokio::spawn(http::serve(listener, plane, limits, rate, stop.clone()));
+    let task = tokio::spawn(http::serve(listener, plane, entrance, rate, stop.clone()));
     Door { address, log: Log::default(), stop, task }
 }
 

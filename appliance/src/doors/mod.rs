@@ -16,6 +16,7 @@ pub mod connections;
 #[cfg(test)]
 mod fake;
 pub mod http;
+mod places;
 pub mod rate;
 pub mod sip;
 pub mod tftp;

@@ -1,18 +1,20 @@
 //! The SIP door: connections and datagrams on one port, within limits. What is said there is judged by the pure
 //! registrar, and who says it is for the bench to know.
 
+mod allowance;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transload_provision::journey::Restart;
@@ -21,19 +23,26 @@ use transload_provision::sip::{
     Action, Caller, Event, Flow, Frame, LARGEST, Message, Registrar, Start, Transport, frame, said,
 };
 
-/// Connections at one time; others wait to be accepted.
-const CONNECTIONS: usize = 8192;
-/// Connections of one address at one time; others are closed.
+use super::places::{GivesWay, Places, Room, Seat};
+use crate::bounds::Bound;
+use allowance::{Allowance, Pace};
+
+/// Connections at one time: in all, of addresses where no phone of the bench is, and of one address. A connection by
+/// which nobody is registered gives way to another where there is no room.
+const ROOM: Room = Room { all: 8192, strangers: 256, per_peer: PER_PEER };
 const PER_PEER: usize = 4;
 /// Messages waiting for one connection; further ones are dropped.
 const WAITING: usize = 32;
-/// How long a connection may go without a whole message: before it has registered somebody, and after.
+/// How long a connection may go without a whole message: of a stranger, of a phone that has not registered by it yet, and
+/// after that.
+const STRANGERS_PATIENCE: Duration = Duration::from_secs(10);
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(240));
 /// How long a phone may take to accept what it is sent.
 const WRITE: Duration = Duration::from_secs(10);
-/// Messages of one address: so many at once, and so many more each second.
-const BURST: f64 = 60.0;
-const RATE: f64 = 20.0;
+/// Datagrams of one address, and messages of one connection: so many at once, and so many more each second.
+const OF_ONE: Pace = Pace { burst: 60.0, rate: 20.0 };
+/// Datagrams of all addresses where no phone of the bench is.
+const OF_STRANGERS: Pace = Pace { burst: 300.0, rate: 100.0 };
 /// Addresses whose rate is remembered; a flood of them makes it forget, never grow.
 const PEERS_KEPT: usize = 16_384;
 /// How often time passes for the registrar; half of the shortest wait in it.
@@ -52,34 +61,40 @@ pub struct Switchboard<E> {
     exchange: Arc<E>,
     udp: UdpSocket,
     began: Instant,
+    places: Places,
+    full: Box<dyn Fn(Bound, Ipv4Addr) + Send + Sync>,
     state: Mutex<State>,
 }
 
 struct State {
     registrar: Registrar,
     lines: HashMap<SocketAddrV4, mpsc::Sender<Vec<u8>>>,
-    peers: HashMap<Ipv4Addr, Peer>,
-}
-
-struct Peer {
-    connections: usize,
-    allowance: f64,
-    at: Instant,
+    /// What each address may still say by datagrams.
+    peers: HashMap<Ipv4Addr, Allowance>,
+    strangers: Allowance,
 }
 
 impl<E: Exchange> Switchboard<E> {
-    /// A door whose datagrams go through `udp`.
+    /// A door whose datagrams go through `udp`. `full` is told of bounds that were reached, and by whom.
     ///
     /// # Errors
-    /// The socket has no address.
-    pub fn new(udp: UdpSocket, exchange: Arc<E>) -> io::Result<Arc<Self>> {
+    /// The socket has no address, or the system has no randomness.
+    pub fn new(
+        udp: UdpSocket,
+        exchange: Arc<E>,
+        full: impl Fn(Bound, Ipv4Addr) + Send + Sync + 'static,
+    ) -> io::Result<Arc<Self>> {
         let SocketAddr::V4(own) = udp.local_addr()? else {
             return Err(io::Error::other("no IPv4 address"));
         };
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let registrar = Registrar::new(own, now.as_nanos() as u64);
-        let state = State { registrar, lines: HashMap::new(), peers: HashMap::new() };
-        Ok(Arc::new(Self { exchange, udp, began: Instant::now(), state: Mutex::new(state) }))
+        let mut key = [0; 32];
+        File::open("/dev/urandom")?.read_exact(&mut key)?;
+        let registrar = Registrar::new(own, now.as_nanos() as u64, key);
+        let strangers = Allowance::of(OF_STRANGERS);
+        let state = State { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
+        let (places, full) = (Places::new(ROOM), Box::new(full));
+        Ok(Arc::new(Self { exchange, udp, began: Instant::now(), places, full, state: Mutex::new(state) }))
     }
 
     /// Tells a registered phone to read its configuration again; false where it is not registered.
@@ -104,18 +119,19 @@ impl<E: Exchange> Switchboard<E> {
         self.began.elapsed().as_millis() as u64
     }
 
-    /// Whether an address may say something now, or how long it has to wait.
-    fn allow(&self, address: Ipv4Addr) -> Result<(), Duration> {
+    /// Whether an address may say something by a datagram now. Strangers together may say little, so that phones are heard
+    /// whatever they send.
+    fn allows(&self, address: Ipv4Addr) -> bool {
+        let stranger = !self.knows(address);
         let mut state = self.state();
-        let peer = peer(&mut state.peers, address);
         let now = Instant::now();
-        peer.allowance = (peer.allowance + (now - peer.at).as_secs_f64() * RATE).min(BURST);
-        peer.at = now;
-        if peer.allowance >= 1.0 {
-            peer.allowance -= 1.0;
-            return Ok(());
-        }
-        Err(Duration::from_secs_f64((1.0 - peer.allowance) / RATE))
+        let of_one = allowance(&mut state.peers, address).take(now, OF_ONE).is_ok();
+        of_one && (!stranger || state.strangers.take(now, OF_STRANGERS).is_ok())
+    }
+
+    /// Whether a phone of the bench has this address.
+    fn knows(&self, address: Ipv4Addr) -> bool {
+        self.exchange.caller(address, None).is_some()
     }
 
     /// Takes in one message; tells whether its sender is registered by it, or not any more.
@@ -141,6 +157,7 @@ impl<E: Exchange> Switchboard<E> {
         for action in actions {
             match action {
                 Action::Tell(event) => self.exchange.heard(event),
+                Action::Full(address) => (self.full)(Bound::Challenges, address),
                 Action::Send(Flow { transport: Transport::Udp, peer }, bytes) => {
                     // What the network has no room for now is asked for again.
                     if let Err(error) = self.udp.try_send_to(&bytes, peer.into()) {
@@ -158,11 +175,16 @@ impl<E: Exchange> Switchboard<E> {
     }
 }
 
-fn peer(peers: &mut HashMap<Ipv4Addr, Peer>, address: Ipv4Addr) -> &mut Peer {
+fn allowance(peers: &mut HashMap<Ipv4Addr, Allowance>, address: Ipv4Addr) -> &mut Allowance {
     if peers.len() >= PEERS_KEPT && !peers.contains_key(&address) {
-        peers.retain(|_, peer| peer.connections > 0);
+        // An address that has been quiet is forgotten without loss.
+        let quiet = Duration::from_secs_f64(OF_ONE.burst / OF_ONE.rate);
+        peers.retain(|_, peer| peer.at.elapsed() < quiet);
+        if peers.len() >= PEERS_KEPT {
+            peers.clear();
+        }
     }
-    peers.entry(address).or_insert_with(|| Peer { connections: 0, allowance: BURST, at: Instant::now() })
+    peers.entry(address).or_insert_with(|| Allowance::of(OF_ONE))
 }
 
 /// The doors of all segments. A phone is registered at one of them.
@@ -219,27 +241,26 @@ pub fn bind(at: SocketAddrV4, interface: Option<&str>) -> io::Result<(TcpListene
 
 /// Serves until `stop`.
 pub async fn serve<E: Exchange>(board: Arc<Switchboard<E>>, listener: TcpListener, stop: CancellationToken) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut tasks = JoinSet::new();
     tasks.spawn(datagrams(Arc::clone(&board)));
     tasks.spawn(clock(Arc::clone(&board)));
     loop {
-        let next = async {
-            let place = Arc::clone(&room).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = tasks.join_next() => continue,
-            next = next => next,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, SocketAddr::V4(peer))) => {
+                let known = board.knows(*peer.ip());
+                let admission = board.places.enter((*peer.ip()).into(), known);
+                if admission.full {
+                    (board.full)(Bound::Registrar, *peer.ip());
+                }
+                let Some((seat, gives_way)) = admission.seat else { continue };
                 let board = Arc::clone(&board);
-                tasks.spawn(async move {
-                    line(&board, stream, peer).await;
-                    drop(place);
-                });
+                let patience = if known { PATIENCE.0 } else { STRANGERS_PATIENCE };
+                tasks.spawn(async move { line(&board, stream, peer, patience, seat, gives_way).await });
             }
             Ok(_) => {}
             Err(error) => {
@@ -276,35 +297,34 @@ async fn datagrams<E: Exchange>(board: Arc<Switchboard<E>>) {
             }
         };
         // A few bytes keep a way open through a firewall (RFC 5626 §3.5.2), and say nothing.
-        if length > 4 && board.allow(*peer.ip()).is_ok() {
+        if length > 4 && board.allows(*peer.ip()) {
             let _ = board.take(&buffer[..length], Flow { transport: Transport::Udp, peer });
         }
     }
 }
 
 /// One connection from its first byte to its last.
-async fn line<E: Exchange>(board: &Switchboard<E>, mut stream: TcpStream, peer: SocketAddrV4) {
+async fn line<E: Exchange>(
+    board: &Switchboard<E>,
+    mut stream: TcpStream,
+    peer: SocketAddrV4,
+    patience: Duration,
+    seat: Seat,
+    gives_way: GivesWay,
+) {
     let (sender, mut outgoing) = mpsc::channel(WAITING);
-    {
-        let mut state = board.state();
-        let caller = self::peer(&mut state.peers, *peer.ip());
-        if caller.connections >= PER_PEER {
-            tracing::debug!(%peer, "too many SIP connections from one address; closed");
-            return;
-        }
-        caller.connections += 1;
-        state.lines.insert(peer, sender);
-    }
-    if let Err(why) = talk(board, &mut stream, peer, &mut outgoing).await {
+    board.state().lines.insert(peer, sender);
+    let ended = tokio::select! {
+        ended = talk(board, &mut stream, peer, patience, &seat, &mut outgoing) => ended,
+        _ = gives_way => Err("it gave way to another"),
+    };
+    if let Err(why) = ended {
         tracing::debug!(%peer, why, "a SIP connection was closed");
     }
     let flow = Flow { transport: Transport::Tcp, peer };
     let actions = {
         let mut state = board.state();
         state.lines.remove(&peer);
-        if let Some(caller) = state.peers.get_mut(peer.ip()) {
-            caller.connections = caller.connections.saturating_sub(1);
-        }
         state.registrar.closed(flow)
     };
     board.act(actions);
@@ -314,13 +334,17 @@ async fn talk<E: Exchange>(
     board: &Switchboard<E>,
     stream: &mut TcpStream,
     peer: SocketAddrV4,
+    unregistered: Duration,
+    seat: &Seat,
     outgoing: &mut mpsc::Receiver<Vec<u8>>,
 ) -> Result<(), &'static str> {
     let flow = Flow { transport: Transport::Tcp, peer };
     let (mut reader, mut writer) = stream.split();
     let mut bytes: Vec<u8> = Vec::new();
     let mut chunk = [0; 2048];
-    let mut patience = PATIENCE.0;
+    let mut patience = unregistered;
+    // Of its own: what others forge in a phone's name by datagrams takes nothing from its connection.
+    let mut allowance = Allowance::of(OF_ONE);
     let mut since = tokio::time::Instant::now();
     loop {
         loop {
@@ -336,14 +360,20 @@ async fn talk<E: Exchange>(
                     }
                 }
                 Frame::Whole(length) => {
-                    while let Err(wait) = board.allow(*peer.ip()) {
+                    while let Err(wait) = allowance.take(Instant::now(), OF_ONE) {
                         tokio::time::sleep(wait).await;
                     }
                     let message: Vec<u8> = bytes.drain(..length).collect();
                     if let Some(registered) =
                         board.take(&message, flow).map_err(|()| "what came is no SIP")?
                     {
-                        patience = if registered { PATIENCE.1 } else { PATIENCE.0 };
+                        if registered {
+                            patience = PATIENCE.1;
+                            seat.works_alone();
+                        } else {
+                            patience = unregistered;
+                            seat.waits();
+                        }
                     }
                     since = tokio::time::Instant::now();
                 }

@@ -1,25 +1,34 @@
 //! The durable record: observations, snapshots and leases, in the order they were told.
 //!
 //! One thread owns the database. What arrives while a commit is under way goes to disk together in the next one,
-//! so that a box with a slow card still answers a bench full of phones that were switched on at once.
+//! so that a box with a slow card still answers a bench full of phones that were switched on at once. The file is
+//! bounded, whatever phones do: the thread asks for the journeys of phones with many observations, which take their place.
 
+mod correct;
+mod error;
 mod forgotten;
+mod look;
+mod loss;
 mod queue;
+mod rows;
 mod schema;
+mod tidy;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use correct::Correction;
+pub use error::LedgerError;
+pub use loss::Loss;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::oneshot;
@@ -27,10 +36,11 @@ use transload_dhcp::lease::LeaseRecord;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use crate::error::{Exit, Failure};
 use crate::metrics;
 pub use forgotten::FORGOTTEN_KEPT;
-use queue::{Job, Queue};
+use queue::{Job, Queue, Urgency};
+use rusqlite::Connection;
+use writer::Writer;
 
 /// One thing to remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +60,6 @@ pub enum Record {
         mac: Mac,
         /// What they come to.
         json: String,
-        /// Whether it is the first record of this phone: then there are none to delete, and none are looked for.
-        first: bool,
     },
     /// The newest state of an address: it replaces the earlier one.
     Lease(LeaseRecord),
@@ -62,23 +70,46 @@ pub enum Record {
         /// When.
         at: Time,
     },
+    /// A phone gave way to others: all earlier records of it, save its leases, are deleted, and none is kept of that.
+    Evict {
+        /// The phone.
+        mac: Mac,
+    },
     /// Time has come this far, and must not run backwards after a restart.
-    Mark(Time),
+    Mark {
+        /// So far.
+        at: Time,
+        /// The kernel vouches for it.
+        vouched: bool,
+    },
 }
 
-/// What the ledger knew when it was opened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Restored {
-    /// The newest state of every address, in the order of the addresses.
-    pub leases: Vec<LeaseRecord>,
-    /// The newest snapshot of every phone that has one.
-    pub snapshots: BTreeMap<Mac, String>,
-    /// Observations that no snapshot covers, in the order they were appended.
-    pub observations: Vec<(Mac, Time, String)>,
-    /// The phones that the operator forgot, and when that was last.
-    pub forgotten: BTreeMap<Mac, Time>,
+/// How far time has come, as a ledger tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
     /// The latest moment told by a mark, a lease or an observation, deleted ones included.
     pub high_water: Time,
+    /// The latest moment that was vouched for, or followed one without a leap. What is later may come from a clock that
+    /// leapt ahead.
+    pub certain: Time,
+}
+
+/// Takes in what a ledger tells of phones, row by row: all snapshots first, then the observations that no snapshot covers,
+/// in the order they were appended, then the phones that the operator forgot.
+pub trait Replay {
+    /// The newest snapshot of a phone.
+    fn snapshot(&mut self, mac: Mac, json: &str);
+    /// A later observation.
+    fn observation(&mut self, mac: Mac, json: &str);
+    /// The operator forgot this phone, at that moment for the last time.
+    fn forgotten(&mut self, mac: Mac, at: Time);
+}
+
+/// For those that want nothing of phones.
+impl Replay for () {
+    fn snapshot(&mut self, _: Mac, _: &str) {}
+    fn observation(&mut self, _: Mac, _: &str) {}
+    fn forgotten(&mut self, _: Mac, _: Time) {}
 }
 
 /// The records are not on disk, or nothing tells whether they are.
@@ -87,57 +118,6 @@ pub struct Restored {
 pub struct CommitFailed {
     /// Why, for the technician.
     pub cause: Arc<str>,
-}
-
-/// The ledger cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// Nothing has been recorded yet (only for [`read`]).
-    #[error("there is no ledger at {}", .0.display())]
-    Absent(PathBuf),
-    /// A newer release wrote it.
-    #[error("{} was written by a newer release of transload (ledger version {found}, this one knows {known})", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-        /// The newest version that this program knows.
-        known: u32,
-    },
-    /// The file is damaged, or is something else.
-    #[error("{} cannot be used as a ledger: {finding}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        finding: String,
-    },
-    /// The operating system or the database refused.
-    #[error("cannot open the ledger {}: {cause}", path.display())]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: String,
-    },
-}
-
-impl From<LedgerError> for Failure {
-    fn from(error: LedgerError) -> Self {
-        let cure = match &error {
-            LedgerError::Absent(_) => "start `transload serve` with this configuration first".into(),
-            LedgerError::Newer { .. } => {
-                "run the newer release, or start afresh with another state folder".into()
-            }
-            LedgerError::Damaged { path, .. } => format!(
-                "move {} and its -wal file aside; phones are then recognized anew and asked for their leases",
-                path.display()
-            ),
-            LedgerError::Refused { .. } => "check the folder's owner, rights and free space".into(),
-        };
-        Self::new(Exit::Act, error.to_string(), cure)
-    }
 }
 
 /// How the ledger's commits went.
@@ -169,35 +149,110 @@ impl Commits {
 /// Called by the writer with the outcome of a commit.
 pub type Done = Box<dyn FnOnce(Result<(), CommitFailed>) + Send>;
 
+/// Appends snapshots of these phones, as [`Ledger::fold_by`] says.
+pub type Fold = Box<dyn Fn(&[Mac]) + Send + Sync>;
+
+struct Folder(Fold);
+
+impl std::fmt::Debug for Folder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Folder")
+    }
+}
+
+/// A ledger that is open, and whose phones have not been read.
+#[derive(Debug)]
+pub struct Unread {
+    connection: Connection,
+    path: PathBuf,
+    lazy: Duration,
+    /// The newest state of every address, in the order of the addresses.
+    pub leases: Vec<LeaseRecord>,
+    /// How far time has come.
+    pub marks: Marks,
+    /// What was lost since it was written last.
+    pub loss: Option<Loss>,
+}
+
+impl Unread {
+    /// All that was told at moments later than `now`, which a wrong clock told, was told just before `now`. It is on disk
+    /// when this returns.
+    pub fn set_back(&mut self, now: Time) -> Result<(), LedgerError> {
+        let correction = Correction { last: self.marks.high_water, now };
+        correction.apply(&mut self.connection).map_err(|error| self.unusable(error))?;
+        self.leases = schema::leases(&self.connection).map_err(|error| self.unusable(error))?;
+        self.marks = schema::marks(&self.connection).map_err(|error| self.unusable(error))?;
+        Ok(())
+    }
+
+    /// Reads the phones, and takes appends from then on.
+    pub fn replay(self, into: &mut dyn Replay) -> Result<Ledger, LedgerError> {
+        let rows = schema::replay(&self.connection, into).map_err(|error| self.unusable(error))?;
+        schema::begin(&self.connection).map_err(|error| self.unusable(error))?;
+        if let Err(error) = loss::mark_used(&self.path) {
+            tracing::warn!(%error, "it could not be left on record that the ledger is in use");
+        }
+        let Self { connection, path, lazy, marks, loss, .. } = self;
+        let queue = Arc::new(Queue::new(lazy));
+        let folder = Arc::new(OnceLock::new());
+        let commits =
+            Commits { took: metrics::latencies(), failed: Counter::default(), failing: Arc::default() };
+        let writer = Writer {
+            connection,
+            path: path.clone(),
+            high_water: marks.high_water,
+            rows,
+            queue: Arc::clone(&queue),
+            commits: commits.clone(),
+            folder: Arc::clone(&folder),
+            told: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || writer.run())
+            .map_err(|error| LedgerError::Refused { path, cause: error.to_string() })?;
+        Ok(Ledger { queue, commits, folder, loss, writer: Mutex::new(Some(thread)) })
+    }
+
+    fn unusable(&self, error: rusqlite::Error) -> LedgerError {
+        schema::Trouble::from(error).about(&self.path)
+    }
+}
+
 /// The open ledger. Appends may come from any thread.
 #[derive(Debug)]
 pub struct Ledger {
     queue: Arc<Queue>,
     commits: Commits,
+    folder: Arc<OnceLock<Folder>>,
+    loss: Option<Loss>,
     /// Gone once closed.
     writer: Mutex<Option<JoinHandle<Result<(), CommitFailed>>>>,
 }
 
 impl Ledger {
-    /// Opens or creates the ledger, and tells what it knows. An older file is brought up to date, and kept as it was
-    /// beside the new one. After an unclean stop the whole file is checked first.
+    /// Opens or creates the ledger. An older file is brought up to date, and kept as it was beside the new one. After an
+    /// unclean stop the whole file is checked first.
     ///
     /// The caller holds the state folder's lock.
-    pub fn open(path: &Path) -> Result<(Self, Restored), LedgerError> {
-        let (connection, restored) = schema::open(path)?;
-        let path = path.to_owned();
-        let queue = Arc::new(Queue::default());
-        let commits =
-            Commits { took: metrics::latencies(), failed: Counter::default(), failing: Arc::default() };
-        let thread = std::thread::Builder::new()
-            .name("ledger".into())
-            .spawn({
-                let (path, queue, high_water) = (path.clone(), Arc::clone(&queue), restored.high_water);
-                let commits = commits.clone();
-                move || writer::run(connection, &path, high_water, &queue, &commits)
-            })
-            .map_err(|error| LedgerError::Refused { path, cause: error.to_string() })?;
-        Ok((Self { queue, commits, writer: Mutex::new(Some(thread)) }, restored))
+    pub fn open(path: &Path) -> Result<Unread, LedgerError> {
+        let (connection, loss) = schema::open(path)?;
+        let about = |error: rusqlite::Error| schema::Trouble::from(error).about(path);
+        let (marks, leases) = (schema::marks(&connection), schema::leases(&connection));
+        let (marks, leases) = (marks.map_err(about)?, leases.map_err(about)?);
+        Ok(Unread { connection, path: path.to_owned(), lazy: queue::LAZY, leases, marks, loss })
+    }
+
+    /// The writer has `fold` append a snapshot of each phone that has written too many observations. It must not block for
+    /// long, nor wait for the ledger. Observations of such a phone are on disk with its next snapshot.
+    pub fn fold_by(&self, fold: Fold) {
+        // There is one in the life of a ledger.
+        let _ = self.folder.set(Folder(fold));
+    }
+
+    /// What was lost before it was opened.
+    pub fn loss(&self) -> Option<&Loss> {
+        self.loss.as_ref()
     }
 
     /// How commits went.
@@ -206,7 +261,8 @@ impl Ledger {
     }
 
     /// Hands the records over; never blocks. They go to disk together or not at all, after those of earlier calls.
-    /// An append of nothing is answered once those are through.
+    /// An append of nothing is answered once those are through. Observations of a phone that writes very many wait for its
+    /// snapshot, for a tenth of a second, and records of others may pass them.
     pub fn append(&self, records: Vec<Record>) -> Ticket {
         let (done, ticket) = oneshot::channel();
         self.append_then(records, Box::new(|result| drop(done.send(result))));
@@ -216,12 +272,18 @@ impl Ledger {
     /// As [`Self::append`], and has the writer itself call `done`, which must not block: what leaves then need not
     /// wait for another thread to wake up.
     pub fn append_then(&self, records: Vec<Record>, done: Done) {
-        self.push(Job { records, done: Some(done) });
+        self.push(Job { records, urgency: Urgency::Awaited(done) });
     }
 
     /// Hands over a record that may be lost: it goes to disk with the next append, or a tenth of a second later.
     pub fn note(&self, record: Record) {
-        self.push(Job { records: vec![record], done: None });
+        self.push(Job { records: vec![record], urgency: Urgency::Soon });
+    }
+
+    /// Hands over a record that may be lost and comes again and again: it goes to disk with the next commit of anything
+    /// else, or a minute later, so that a thousand phones at rest share one commit a minute.
+    pub fn note_lazily(&self, record: Record) {
+        self.push(Job { records: vec![record], urgency: Urgency::Lazy });
     }
 
     fn push(&self, job: Job) {
@@ -234,6 +296,8 @@ impl Ledger {
     pub fn close(&self) -> Result<(), CommitFailed> {
         self.queue.close();
         match self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // The writer itself may be the last to let go of whoever owns the ledger.
+            Some(thread) if thread.thread().id() == std::thread::current().id() => Ok(()),
             Some(thread) => thread.join().unwrap_or_else(|_| Err(CommitFailed::stopped())),
             None => Ok(()),
         }
@@ -248,9 +312,24 @@ impl Drop for Ledger {
     }
 }
 
-/// What a ledger knows, without changing it, for a program that only looks.
-pub fn read(path: &Path) -> Result<Restored, LedgerError> {
-    schema::read(path)
+/// What a ledger knows, without changing it, for a program that only looks: its phones go to `into`.
+pub fn read(path: &Path, into: &mut dyn Replay) -> Result<(Vec<LeaseRecord>, Marks), LedgerError> {
+    let into = std::cell::RefCell::new(into);
+    let all = look::read(path, |connection| {
+        schema::replay(connection, &mut **into.borrow_mut())?;
+        Ok((schema::leases(connection)?, schema::marks(connection)?))
+    })?;
+    Ok(all.unwrap_or_default())
+}
+
+/// How far time has come in a ledger.
+pub fn marks(path: &Path) -> Result<Marks, LedgerError> {
+    Ok(look::read(path, schema::marks)?.unwrap_or_default())
+}
+
+/// Whether the ledger of a bench that does not run has lost something since it was written last.
+pub fn loss(path: &Path) -> Result<Option<Loss>, LedgerError> {
+    look::loss(path)
 }
 
 /// The version of the ledgers that this release writes; it brings older ones up to date, and refuses newer ones.
@@ -259,12 +338,12 @@ pub const VERSION: u32 = schema::STEPS.len() as u32;
 /// Copies a ledger as it is at this moment to a file that is not there yet, and returns its version. A bench may work on
 /// it meanwhile.
 pub fn copy(path: &Path, to: &Path) -> Result<u32, LedgerError> {
-    schema::copy(path, to)
+    look::copy(path, to)
 }
 
 /// The version of a ledger that no bench works on, all of which is checked.
 pub fn examine(path: &Path) -> Result<u32, LedgerError> {
-    schema::examine(path)
+    look::examine(path)
 }
 
 impl CommitFailed {

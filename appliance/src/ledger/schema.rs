@@ -1,4 +1,4 @@
-//! The file: its tables and versions, what is checked before it is trusted, and what is read from it.
+//! The file: its tables and versions, and what is checked before it is trusted.
 
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::{LedgerError, Restored, forgotten};
+use super::loss::{Before, Loss};
+use super::rows::Rows;
+use super::{LedgerError, Marks, Replay, forgotten};
 
 /// Pages of the write-ahead log after which it goes into the main file even under load, which delays one commit. When
 /// there is time, it goes there earlier.
@@ -49,28 +51,41 @@ pub(super) const STEPS: &[&str] = &[
         expires INTEGER NOT NULL      -- likewise
     ) STRICT;
 ",
-    forgotten::STEP,
+    SECOND,
     #[cfg(feature = "next-ledger")]
     "CREATE TABLE to_come (number INTEGER PRIMARY KEY) STRICT",
 ];
 
+/// Of a ledger, no moment after `certain` is vouched for; 0 where that is not known. Of phones, the operator forgot these.
+const SECOND: &str = "
+    ALTER TABLE ledger ADD COLUMN certain INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE forgotten (
+        mac INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL           -- ms since the epoch
+    ) STRICT;
+";
+
 /// Findings of a check that are told.
 const FINDINGS: u32 = 5;
 /// How long a stranger's lock on the file is waited out.
-const BUSY: Duration = Duration::from_secs(1);
+pub(super) const BUSY: Duration = Duration::from_secs(1);
 
-/// Opens for writing, up to date, marked as in use.
-pub(super) fn open(path: &Path) -> Result<(Connection, Restored), LedgerError> {
+/// Opens for writing, up to date, and tells whether something was lost.
+pub(super) fn open(path: &Path) -> Result<(Connection, Option<Loss>), LedgerError> {
     open_with(path, STEPS)
 }
 
-pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Restored), LedgerError> {
-    let created = !path.exists();
-    let attempt = || -> Result<(Connection, Restored), Trouble> {
+pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Option<Loss>), LedgerError> {
+    let before = Before::of(path);
+    let attempt = || -> Result<_, Trouble> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        let version = trusted_version(&connection, steps.len())?;
+        let (version, clean) = trusted_version(&connection, steps.len())?;
+        if version == 0 {
+            // It has to be said before there is any table. An older ledger is written anew once there is time.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        }
         migrate(&mut connection, path, version, steps)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
@@ -78,80 +93,52 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Rest
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // A negative number is one of kilobytes, not of pages.
         connection.pragma_update(None, "cache_size", -CACHED)?;
-        connection.execute(FOLDED, [])?;
-        connection.execute("UPDATE ledger SET clean = 0", [])?;
-        if created {
+        if !before.present {
             sync_folder(path)?;
         }
-        let restored = restore(&connection)?;
-        Ok((connection, restored))
+        Ok((connection, before.loss(version, clean)))
     };
     attempt().map_err(|trouble| trouble.about(path))
 }
 
-/// Reads without changing anything.
-pub(super) fn read(path: &Path) -> Result<Restored, LedgerError> {
-    look(path, |connection| match trusted_version(connection, STEPS.len())? {
-        0 => Ok(Restored::default()),
-        version if version < STEPS.len() => Err(Trouble::Finding(format!(
-            "it is of version {version}, and this release brings it up to {} when `transload serve` starts",
-            STEPS.len()
-        ))),
-        _ => Ok(restore(connection)?),
-    })
+/// Marks it as in use.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("UPDATE ledger SET clean = 0", [])?;
+    write_something(connection)
 }
 
-/// Copies it as it is at one moment, whoever writes to it, and returns its version.
-pub(super) fn copy(path: &Path, to: &Path) -> Result<u32, LedgerError> {
-    look(path, |connection| {
-        let version = trusted_version(connection, STEPS.len())?;
-        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
-        Ok(version as u32)
-    })
+/// The log of a ledger in use is never empty: one that is tells of a loss. An update that changes nothing writes nothing.
+fn write_something(connection: &Connection) -> rusqlite::Result<()> {
+    let count: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", count.wrapping_add(1))
 }
 
-/// Its version, after a check of the whole file.
-pub(super) fn examine(path: &Path) -> Result<u32, LedgerError> {
-    look(path, |connection| {
-        let version = trusted_version(connection, STEPS.len())?;
-        check(connection)?;
-        Ok(version as u32)
-    })
-}
-
-/// Opens for reading only.
-fn look<T>(path: &Path, work: impl Fn(&Connection) -> Result<T, Trouble>) -> Result<T, LedgerError> {
-    if !path.exists() {
-        return Err(LedgerError::Absent(path.to_owned()));
+/// A copy has all that there was, and so is as good as one that was closed.
+pub(super) fn whole_copy(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
+    connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    let copy = Connection::open(to)?;
+    if version_and_state(&copy)?.is_some() {
+        copy.execute("UPDATE ledger SET clean = 1", [])?;
     }
-    let attempt = |connection: Connection| -> Result<T, Trouble> {
-        connection.busy_timeout(BUSY)?;
-        work(&connection)
-    };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let first = Connection::open_with_flags(path, flags).map_err(Trouble::from).and_then(attempt);
-    // A cleanly closed ledger has no log beside it, and is readable even where none can be made.
-    let result = match first {
-        Err(Trouble::Database(_)) if !beside(path, "-wal").exists() => {
-            let uri = format!("file:{}?immutable=1", escaped(path));
-            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
-                .map_err(Trouble::from)
-                .and_then(attempt)
-        }
-        other => other,
-    };
-    result.map_err(|trouble| trouble.about(path))
+    copy.close().map_err(|(_, error)| error)
 }
 
-/// Folds the log into the main file as far as readers allow.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+/// Folds the log into the main file as far as readers allow, and makes it short if it is to be.
+pub(super) fn checkpoint(connection: &Connection, shorten: bool) -> rusqlite::Result<()> {
+    if !shorten {
+        return connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    }
+    // A reader is not waited for: there is another time.
+    connection.busy_timeout(Duration::ZERO)?;
+    let result = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .and_then(|()| write_something(connection));
+    connection.busy_timeout(BUSY)?;
+    match result {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        result => result,
+    }
 }
-
-/// Where a commit notes which observations its snapshots cover. An index by phone would find them sooner, and cost
-/// every observation a page more to write.
-pub(super) const FOLDED: &str =
-    "CREATE TEMP TABLE folded (mac INTEGER PRIMARY KEY, through INTEGER NOT NULL) STRICT";
 
 /// Marks the file as cleanly closed, and closes it.
 pub(super) fn close(connection: Connection) -> rusqlite::Result<()> {
@@ -165,7 +152,7 @@ pub(super) fn key(mac: Mac) -> i64 {
 }
 
 /// A lease's state, as the table has it.
-pub(super) fn state(state: LeaseState) -> &'static str {
+fn state(state: LeaseState) -> &'static str {
     match state {
         LeaseState::Bound => "bound",
         LeaseState::Released => "released",
@@ -178,16 +165,21 @@ pub(super) fn mac(key: i64) -> Mac {
     Mac(mac)
 }
 
-/// The file's version, 0 if it is empty; checks the whole file if nobody closed it.
-fn trusted_version(connection: &Connection, known: usize) -> Result<usize, Trouble> {
+/// The file's version, 0 if it is empty, and whether it was closed; checks the whole file if it was not.
+pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), Trouble> {
+    let (version, clean) = version(connection, known)?;
+    if !clean {
+        check(connection)?;
+    }
+    Ok((version, clean))
+}
+
+pub(super) fn version(connection: &Connection, known: usize) -> Result<(usize, bool), Trouble> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     if tables == 0 {
-        return Ok(0);
+        return Ok((0, true));
     }
-    let state = connection
-        .query_row("SELECT version, clean FROM ledger WHERE id = 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional();
-    let (version, clean): (u32, bool) = match state {
+    let (version, clean) = match version_and_state(connection) {
         Ok(Some(state)) => state,
         Ok(None) => return Err(Trouble::Finding("it does not say its version".into())),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
@@ -198,13 +190,15 @@ fn trusted_version(connection: &Connection, known: usize) -> Result<usize, Troub
     if version as usize > known {
         return Err(Trouble::Newer(version, known as u32));
     }
-    if !clean {
-        check(connection)?;
-    }
-    Ok(version as usize)
+    Ok((version as usize, clean))
 }
 
-fn check(connection: &Connection) -> Result<(), Trouble> {
+fn version_and_state(connection: &Connection) -> rusqlite::Result<Option<(u32, bool)>> {
+    let sql = "SELECT version, clean FROM ledger WHERE id = 1";
+    connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+}
+
+pub(super) fn check(connection: &Connection) -> Result<(), Trouble> {
     let findings: Vec<String> = connection
         .prepare(&format!("PRAGMA quick_check({FINDINGS})"))?
         .query_map([], |row| row.get(0))?
@@ -239,7 +233,7 @@ fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(),
     if part.exists() {
         std::fs::remove_file(&part)?;
     }
-    connection.execute("VACUUM INTO ?1", [part.to_string_lossy()])?;
+    whole_copy(connection, &part)?;
     File::open(&part)?.sync_all()?;
     std::fs::rename(&part, &copy)?;
     sync_folder(path)?;
@@ -247,26 +241,55 @@ fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(),
     Ok(())
 }
 
-fn restore(connection: &Connection) -> rusqlite::Result<Restored> {
+/// How far time has come.
+pub(super) fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
+    let sql = "SELECT max(high_water, ifnull((SELECT max(at) FROM observation), 0),
+               ifnull((SELECT max(since) FROM lease), 0)), certain FROM ledger";
     let time = |value: i64| Time(value.cast_unsigned());
-    let latest = "SELECT max(high_water, ifnull((SELECT max(at) FROM observation), 0),
-                  ifnull((SELECT max(since) FROM lease), 0)) FROM ledger";
-    Ok(Restored {
-        leases: connection
-            .prepare("SELECT address, mac, client_id, state, since, expires FROM lease ORDER BY address")?
-            .query_map([], lease)?
-            .collect::<Result<_, _>>()?,
-        snapshots: connection
-            .prepare("SELECT mac, json FROM snapshot")?
-            .query_map([], |row| Ok((mac(row.get(0)?), row.get(1)?)))?
-            .collect::<Result<_, _>>()?,
-        observations: connection
-            .prepare("SELECT mac, at, json FROM observation ORDER BY number")?
-            .query_map([], |row| Ok((mac(row.get(0)?), time(row.get(1)?), row.get(2)?)))?
-            .collect::<Result<_, _>>()?,
-        forgotten: forgotten::read(connection)?,
-        high_water: time(connection.query_row(latest, [], |row| row.get(0))?),
-    })
+    connection
+        .query_row(sql, [], |row| Ok(Marks { high_water: time(row.get(0)?), certain: time(row.get(1)?) }))
+}
+
+/// The newest state of every address, in the order of the addresses.
+pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<LeaseRecord>> {
+    connection
+        .prepare("SELECT address, mac, client_id, state, since, expires FROM lease ORDER BY address")?
+        .query_map([], lease)?
+        .collect()
+}
+
+/// Reads phones row by row, and counts their observations.
+pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite::Result<Rows> {
+    let mut statement = connection.prepare("SELECT mac, json FROM snapshot")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        into.snapshot(mac(row.get(0)?), row.get_ref(1)?.as_str()?);
+    }
+    let mut counted = Rows::default();
+    let mut statement = connection.prepare("SELECT mac, json, number FROM observation ORDER BY number")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mac = mac(row.get(0)?);
+        into.observation(mac, row.get_ref(1)?.as_str()?);
+        counted.wrote(mac, row.get(2)?);
+    }
+    forgotten::replay(connection, into)?;
+    Ok(counted)
+}
+
+/// Replaces what was known of an address.
+pub(super) fn write_lease(connection: &Connection, record: &LeaseRecord) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO lease (address, mac, client_id, state, since, expires)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let written = connection.prepare_cached(sql)?.execute(params![
+        record.address.to_bits(),
+        key(Mac(record.mac)),
+        record.client_id,
+        state(record.state),
+        record.since.cast_signed(),
+        record.expires.cast_signed()
+    ]);
+    written.map(drop)
 }
 
 fn lease(row: &Row<'_>) -> rusqlite::Result<LeaseRecord> {
@@ -285,27 +308,22 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<LeaseRecord> {
     })
 }
 
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// For the database's URI form of a file name.
-fn escaped(path: &Path) -> String {
-    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
-}
-
 /// What went wrong, before the file's name is added.
 #[derive(Debug)]
-enum Trouble {
+pub(super) enum Trouble {
     Newer(u32, u32),
     Finding(String),
     Database(rusqlite::Error),
@@ -313,7 +331,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn about(self, path: &Path) -> LedgerError {
+    pub(super) fn about(self, path: &Path) -> LedgerError {
         let path = path.to_owned();
         match self {
             Self::Newer(found, known) => LedgerError::Newer { path, found, known },

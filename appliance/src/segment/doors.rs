@@ -1,6 +1,6 @@
 //! The doors of one segment: HTTP, TFTP and SIP on its interface and address.
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use transload_tftp::Rollover;
 use super::{Segment, Standing};
 use crate::bench::Bench;
 use crate::config::Files;
+use crate::doors::connections::Entrance;
 use crate::doors::sip::{Boards, Switchboard};
-use crate::doors::{self, connections::Limits, rate::Rate};
+use crate::doors::{self, rate::Rate};
 use crate::error::{Exit, Failure};
 
 /// How long transfers under way may go on after a door was told to close.
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) bench: Arc<Bench>,
     pub(super) files: Files,
     pub(super) rate: Rate,
+    /// Of the HTTP listeners of all segments together.
+    pub(super) entrance: Entrance,
     pub(super) boards: Boards<Bench>,
     /// Told when a door has closed by itself, which none should.
     pub(super) ended: Arc<Notify>,
@@ -44,7 +47,7 @@ impl Doors {
     /// # Errors
     /// An address is taken, or a privilege is missing.
     pub(super) fn open(segment: &Segment, standing: &Standing, shared: &Shared) -> Result<Self, Failure> {
-        let Shared { bench, files, rate, boards, ended } = shared;
+        let Shared { bench, files, rate, entrance, boards, ended } = shared;
         let local = standing.network.address;
         let device = segment.interface.as_deref();
         let mut listeners = Vec::new();
@@ -81,10 +84,10 @@ impl Doors {
                 }
             }
         };
-        let limits = Limits { connections: files.max_transfers, ..Limits::default() };
         let tftp = server.local_addr();
         for listener in listeners {
-            let door = doors::http::serve(listener, Arc::clone(bench), limits, rate.clone(), stop.clone());
+            let (bench, entrance) = (Arc::clone(bench), entrance.clone());
+            let door = doors::http::serve(listener, bench, entrance, rate.clone(), stop.clone());
             tasks.spawn(watched(Box::pin(door)));
         }
         if let Some((board, listener)) = registrar {
@@ -114,7 +117,9 @@ type Registrar = (Arc<Switchboard<Bench>>, tokio::net::TcpListener);
 fn open_registrar(at: SocketAddrV4, device: Option<&str>, bench: &Arc<Bench>) -> Result<Registrar, Failure> {
     let (listener, udp) =
         doors::sip::bind(at, device).map_err(|error| cannot_bind("the registrar", at, &error))?;
-    let board = Switchboard::new(udp, Arc::clone(bench));
+    let bounds = Arc::clone(bench);
+    let full = move |bound, address: Ipv4Addr| bounds.metrics().bounds.reached(bound, address.into());
+    let board = Switchboard::new(udp, Arc::clone(bench), full);
     Ok((board.map_err(|error| cannot_bind("the registrar", at, &error))?, listener))
 }
 

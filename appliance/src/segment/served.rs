@@ -1,5 +1,6 @@
 //! All segments, and what serves phones there now.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -10,9 +11,11 @@ use transload_provision::roster::Entry;
 use super::doors::{Doors, Shared};
 use super::{Segment, Standing};
 use crate::bench::Bench;
+use crate::bounds::Bound;
 use crate::config::values::Prefix;
 use crate::config::{Config, Served};
-use crate::doors::{rate::Rate, sip::Boards};
+use crate::doors::connections::{Entrance, Limits};
+use crate::doors::{Plane, rate::Rate, sip::Boards};
 use crate::error::Failure;
 use crate::health::Trouble;
 
@@ -48,6 +51,7 @@ impl Segments {
             bench: Arc::clone(bench),
             files: config.files.clone(),
             rate: Rate::new(config.files.rate_limit),
+            entrance: entrance(config, bench),
             boards: Boards::default(),
             ended: Arc::new(Notify::new()),
         };
@@ -220,6 +224,18 @@ impl OpenSegments {
         let (sites, config) = (Mutex::new(self.sites), Mutex::new(config.clone()));
         Segments { shared: self.shared, dhcp, sites, config }
     }
+}
+
+/// At least three of four places are for leaseholders.
+fn entrance(config: &Config, bench: &Arc<Bench>) -> Entrance {
+    let connections = config.files.max_transfers;
+    let limits = Limits { connections, strangers: (connections / 4).max(1), ..Limits::default() };
+    let (leases, bounds) = (Arc::clone(bench), Arc::clone(bench));
+    let is_leased = move |peer| match peer {
+        IpAddr::V4(address) => leases.is_leased(address),
+        IpAddr::V6(_) => false,
+    };
+    Entrance::new(limits, is_leased, move |peer| bounds.metrics().bounds.reached(Bound::Http, peer))
 }
 
 fn links(sites: &[Site]) -> Vec<Link> {

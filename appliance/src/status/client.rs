@@ -24,6 +24,16 @@ pub fn get<T: DeserializeOwned>(admin: &Admin, path: &str) -> Result<Option<T>, 
     answer.map(|(address, answer)| read(&answer, address)).transpose()
 }
 
+/// What the running bench wants the operator to know, one line each. Nothing where it does not say: the phones are shown
+/// all the same.
+pub fn notices(admin: &Admin) -> Vec<String> {
+    let Ok(Some((address, answer))) = ask(admin, "GET", "/healthz", "") else { return Vec::new() };
+    let health: Value = parts(&answer, address)
+        .map_or(Value::Null, |(_, body)| serde_json::from_slice(body).unwrap_or_default());
+    let line = |notice: &Value| Some(format!("{}; {}", notice["cause"].as_str()?, notice["cure"].as_str()?));
+    health["notices"].as_array().map(|notices| notices.iter().filter_map(line).collect()).unwrap_or_default()
+}
+
 /// Has the running bench do something. Its words, of success or of refusal; `None` where nobody listens.
 ///
 /// # Errors

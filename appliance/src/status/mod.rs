@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use transload_provision::time::Time;
 
-use crate::bench::{self, Offline, Rules};
+use crate::bench::{self, Known, Offline, Rules};
 use crate::cli::StatusArgs;
 use crate::config::{Config, DhcpAdmit};
 use crate::error::{Exit, Failure};
@@ -26,6 +26,23 @@ struct Seen {
     phones: Vec<PhoneView>,
     /// Why it does not come from the running bench.
     note: Option<String>,
+    /// What the running bench wants the operator to know, one line each.
+    notices: Vec<String>,
+}
+
+impl Seen {
+    /// For people. In a window, what is about phones goes first.
+    fn text(&self, paper: Paper) -> String {
+        let notices: Vec<String> = match paper.height {
+            Some(height) => {
+                let line = |line: &String| table::cut(line, paper.width) + "\n";
+                self.notices.iter().take(height / 4).map(line).collect()
+            }
+            None => self.notices.iter().map(|line| table::wrapped(line, paper.width)).collect(),
+        };
+        let height = paper.height.map(|height| height - notices.len());
+        show::table(&self.phones, self.note.as_deref(), Paper { height, ..paper }) + &notices.concat()
+    }
 }
 
 /// Prints the phones, once or each second. Ends well whatever the phones' state: what must be acted on is in what
@@ -39,7 +56,7 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
         let text = if args.json {
             json(&seen.phones)?
         } else {
-            show::table(&seen.phones, seen.note.as_deref(), Paper { width: table::width(), height: None })
+            seen.text(Paper { width: table::width(), height: None })
         };
         let written = write!(stdout(), "{text}").and_then(|()| stdout().flush());
         // Whoever read this has enough.
@@ -66,7 +83,8 @@ fn look(config: &Config, args: &StatusArgs) -> Result<Seen, Failure> {
         Some(phones) => (phones, None),
         None => (offline(config)?.phones(), Some(note(config))),
     };
-    Ok(Seen { phones: args.phones.of(phones).phones, note })
+    let notices = if note.is_some() || args.json { Vec::new() } else { client::notices(&config.admin) };
+    Ok(Seen { phones: args.phones.of(phones).phones, note, notices })
 }
 
 /// Why it does not come from the running bench.
@@ -84,7 +102,8 @@ pub fn note(config: &Config) -> String {
 pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let state = &config.bench.state;
     let path = state.join("ledger.db");
-    let restored = if path.exists() { ledger::read(&path)? } else { ledger::Restored::default() };
+    let mut known = Known::default();
+    let (leases, marks) = if path.exists() { ledger::read(&path, &mut known)? } else { Default::default() };
     let (roster, _) = home::roster(state)?;
     let networks = match place::resolve(config) {
         Ok(place) => place.segments.iter().map(Segment::network_now).collect(),
@@ -102,5 +121,6 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
     };
     let shelf = Shelf::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
-    Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, restored, now))
+    let now = now.max(marks.high_water);
+    Ok(bench::offline(home::catalog(config)?, rules, roster, shelf, (known, leases), now))
 }

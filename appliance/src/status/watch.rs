@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinHandle};
 
-use super::show::{Paper, table};
+use super::show::Paper;
 use super::{Seen, look};
 use crate::cli::StatusArgs;
 use crate::config::Config;
@@ -87,7 +87,7 @@ fn draw(latest: &Result<Seen, Failure>) -> std::io::Result<()> {
     let text = match latest {
         Ok(seen) => {
             let paper = Paper { width: Some(width), height: Some(height) };
-            table(&seen.phones, seen.note.as_deref(), paper)
+            seen.text(paper)
         }
         Err(failure) => format!("{failure}\n"),
     };

@@ -34,7 +34,8 @@ impl Bench {
         let state = self.state();
         fs::create_dir_all(&state).unwrap();
         let text = format!(
-            "[files]\nhttp = [{}]\ntftp = {}\n[admin]\nlisten = \"127.0.0.1:{}\"\n[bench]\nstate = '{}'\n{extra}\n",
+            "[files]\nhttp = [{}]\ntftp = {}\n[admin]\nlisten = \"127.0.0.1:{}\"\n[registrar]\nlisten = {}\n[bench]\nstate = '{}'\n{extra}\n",
+            free_port(),
             free_port(),
             free_port(),
             free_port(),

@@ -1,5 +1,5 @@
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
@@ -42,6 +42,27 @@ fn a_running_bench_is_shown_and_reloaded_and_is_alone() {
     let second = bench.run(&["serve"]);
     assert_eq!(second.code, Some(4), "{second:?}");
     assert!(second.err.contains("in use"), "{second:?}");
+}
+
+#[test]
+fn what_asks_without_a_lease_is_told_after_the_phones() {
+    let bench = Bench::new("interface = \"lo\"\n[dhcp]\nenabled = false");
+    bench.roster("001234AB45DE,8851,V05\n");
+    let _serving = serve(&bench);
+    let config = std::fs::read_to_string(&bench.config).unwrap();
+    let (_, rest) = config.split_once("http = [").unwrap();
+    let port = rest.split_once(']').unwrap().0.parse().unwrap();
+    let mut phone = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    phone.write_all(b"GET /SEP001234AB45DE.cnf.xml HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    phone.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 404"), "{answer}");
+    let text = bench.run(&["status"]).out;
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("127.0.0.1 asked for ") && last.contains("; let the DHCP server tell"),
+        "{text}"
+    );
 }
 
 /// Answers one request on `listener` and tells what it was.

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use sha2::{Digest, Sha256};
+
+use super::challenge::{Challenges, Statement};
 use super::message::{Message, Start};
 use super::notify::{Due, Sent, notify};
 use super::phone::{Said, said};
-use super::reply::{ALLOW, answer_port, reply};
+use super::registration::{agreed, port, reaches, way_back};
+use super::reply::{ALLOW, reply};
 use crate::journey::Restart;
 use crate::mac::Mac;
 
@@ -53,6 +57,15 @@ pub struct Caller {
     pub phone: Option<Mac>,
 }
 
+/// How sure it is that a phone's words came from its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// By a datagram that anybody may have sent.
+    OneWay,
+    /// By a connection, or by a datagram after which the phone has repeated a secret that it was sent.
+    TwoWay,
+}
+
 /// What a message brought about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -60,13 +73,15 @@ pub enum Action {
     Send(Flow, Vec<u8>),
     /// Tell the bench.
     Tell(Event),
+    /// Too many wait already, so this address has to ask again or stays unproven.
+    Full(Ipv4Addr),
 }
 
 /// What the bench should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The phone is registered, and said this. Told with every refresh.
-    Registered(Mac, Said),
+    /// The phone is registered, and said this. Told with every refresh; by UDP, told once more when it is proven.
+    Registered(Mac, Said, Proof),
     /// It is not registered any more.
     Gone(Mac),
     /// What it answered when it was told to restart; `None` for nothing.
@@ -75,13 +90,14 @@ pub enum Event {
     Refused(Ipv4Addr, Option<Mac>, String),
 }
 
-#[derive(Debug)]
-struct Binding {
-    flow: Flow,
-    call_id: String,
+#[derive(Debug, Clone)]
+pub(super) struct Binding {
+    pub(super) flow: Flow,
+    pub(super) call_id: String,
     sequence: u32,
-    contact: String,
+    pub(super) contact: String,
     until: u64,
+    proof: Proof,
 }
 
 /// The registrar of one bench. Time is in milliseconds from any beginning.
@@ -89,15 +105,19 @@ struct Binding {
 pub struct Registrar {
     own: SocketAddrV4,
     seed: u64,
+    key: [u8; 32],
     count: u64,
     bindings: BTreeMap<Mac, Binding>,
     sent: Vec<Sent>,
+    challenges: Challenges,
 }
 
 impl Registrar {
-    /// One that listens at `own`. `seed` makes what it names unlike what an earlier one named.
-    pub fn new(own: SocketAddrV4, seed: u64) -> Self {
-        Self { own, seed, count: 0, bindings: BTreeMap::new(), sent: Vec::new() }
+    /// One that listens at `own`. `seed` makes what it names unlike what an earlier one named. Nobody else may be able to
+    /// guess `key`: secrets are made from it.
+    pub fn new(own: SocketAddrV4, seed: u64, key: [u8; 32]) -> Self {
+        let (bindings, challenges) = (BTreeMap::new(), Challenges::default());
+        Self { own, seed, key, count: 0, bindings, sent: Vec::new(), challenges }
     }
 
     /// Whether a phone can be told anything.
@@ -133,6 +153,7 @@ impl Registrar {
     /// The door closes: nobody is registered any more.
     pub fn end(&mut self) -> Vec<Action> {
         self.sent.clear();
+        self.challenges = Challenges::default();
         let gone: Vec<Mac> = self.bindings.keys().copied().collect();
         gone.into_iter().map(|mac| self.forget(mac)).collect()
     }
@@ -154,6 +175,7 @@ impl Registrar {
                 false
             }
         });
+        actions.extend(self.challenges.due(now).into_iter().map(|(flow, bytes)| Action::Send(flow, bytes)));
         actions
     }
 
@@ -180,6 +202,13 @@ impl Registrar {
         format!("{mixed:016x}{:x}", self.count)
     }
 
+    /// Nobody who has not been told it can know it.
+    fn secret(&mut self) -> String {
+        self.count += 1;
+        let digest = Sha256::new().chain_update(self.key).chain_update(self.count.to_be_bytes()).finalize();
+        digest.iter().take(16).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
     fn forget(&mut self, mac: Mac) -> Action {
         self.bindings.remove(&mac);
         Action::Tell(Event::Gone(mac))
@@ -191,6 +220,11 @@ impl Registrar {
             |sent: &Sent| Some(sent.call_id.as_str()) == call_id && sent.flow.peer.ip() == flow.peer.ip();
         if code < 200 {
             return Vec::new();
+        }
+        if let Some(Statement { mac, said, binding }) = self.challenges.answered(message, flow, code) {
+            let binding = Binding { proof: Proof::TwoWay, ..binding };
+            self.bindings.insert(mac, binding);
+            return vec![Action::Tell(Event::Registered(mac, said, Proof::TwoWay))];
         }
         let Some(at) = self.sent.iter().position(from_it) else { return Vec::new() };
         let sent = self.sent.swap_remove(at);
@@ -259,21 +293,28 @@ impl Registrar {
                 contact.trim() == "*" || contact.to_ascii_lowercase().contains(";expires=0")
             });
         if leaves {
-            let gone = self.bindings.contains_key(&mac).then(|| self.forget(mac));
+            // A datagram ends only the registration whose Call-ID it knows: others cannot have seen it.
+            let may = flow.transport == Transport::Tcp || known.is_some();
+            let gone = (may && self.bindings.contains_key(&mac)).then(|| self.forget(mac));
             return [self.answer(request, flow, 200, &[])].into_iter().chain(gone).collect();
         }
         let Some(contact) = said.contact.as_deref().filter(|uri| reaches(uri, peer)) else {
             return vec![self.answer(request, flow, 400, &[])];
         };
-        let room = self.bindings.len() < MOST || self.bindings.contains_key(&mac);
-        if !room || call_id.len() > LONGEST || contact.len() > LONGEST {
+        if call_id.len() > LONGEST || contact.len() > LONGEST {
             return vec![self.answer(request, flow, 500, &[])];
+        }
+        if self.bindings.len() >= MOST && !self.bindings.contains_key(&mac) {
+            return vec![self.answer(request, flow, 500, &[]), Action::Full(peer)];
         }
         let fresh = known.is_none();
         // Datagrams go where the Contact says; a connection is its own way back.
-        let back = match flow.transport {
-            Transport::Tcp => flow,
-            Transport::Udp => Flow { peer: SocketAddrV4::new(peer, port(contact)), ..flow },
+        let (back, proof) = match flow.transport {
+            Transport::Tcp => (flow, Proof::TwoWay),
+            Transport::Udp => (
+                Flow { peer: SocketAddrV4::new(peer, port(contact)), ..flow },
+                known.map_or(Proof::OneWay, |known| known.proof),
+            ),
         };
         let binding = Binding {
             flow: back,
@@ -281,14 +322,40 @@ impl Registrar {
             sequence,
             contact: contact.to_owned(),
             until: now + EXPIRES * 1000 + GRACE,
+            proof,
         };
-        self.bindings.insert(mac, binding);
         let trying = reply(request, flow.peer, 100, "").encode();
-        vec![
-            Action::Send(way_back(request, flow), trying),
-            self.accept(request, flow, fresh),
-            Action::Tell(Event::Registered(mac, said)),
-        ]
+        let mut actions =
+            vec![Action::Send(way_back(request, flow), trying), self.accept(request, flow, fresh)];
+        actions.extend(self.bind(Statement { mac, said, binding }, now));
+        actions
+    }
+
+    /// Takes over what a phone has said, as far as it is proven.
+    fn bind(&mut self, statement: Statement, now: u64) -> Vec<Action> {
+        let Statement { mac, said, binding } = statement.clone();
+        let address = *binding.flow.peer.ip();
+        let told = |proof| Action::Tell(Event::Registered(mac, said, proof));
+        if binding.flow.transport == Transport::Tcp {
+            self.challenges.forget(address);
+            self.bindings.insert(mac, binding);
+            return vec![told(Proof::TwoWay)];
+        }
+        let known = self.bindings.get(&mac);
+        // A phone that holds a connection speaks by it.
+        let connected = known.is_some_and(|known| known.flow.transport == Transport::Tcp);
+        // What one datagram says does not take the place of what was proven.
+        let yields =
+            known.is_none_or(|known| known.proof == Proof::OneWay || known.call_id == binding.call_id);
+        if yields && !connected {
+            self.bindings.insert(mac, binding);
+        }
+        let mut actions = vec![told(Proof::OneWay)];
+        if !connected {
+            let secret = self.secret();
+            actions.extend(self.challenges.begin(statement, self.own, &secret, now));
+        }
+        actions
     }
 
     /// The answer that call managers give.
@@ -324,54 +391,5 @@ impl Registrar {
         let mut answer = reply(request, flow.peer, code, &self.unique());
         answer.headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Action::Send(way_back(request, flow), answer.encode())
-    }
-}
-
-/// By a connection the way it came; by UDP to the port that the request names.
-fn way_back(request: &Message, flow: Flow) -> Flow {
-    match flow.transport {
-        Transport::Tcp => flow,
-        Transport::Udp => {
-            Flow { peer: SocketAddrV4::new(*flow.peer.ip(), answer_port(request, flow.peer)), ..flow }
-        }
-    }
-}
-
-/// Only a phone of the bench registers: its lease, its device name and its instance have to agree.
-fn agreed(said: &Said, caller: Caller) -> Result<Mac, String> {
-    let Some(phone) = caller.phone else {
-        return Err("no phone of the bench has this address".to_owned());
-    };
-    let device = said.device.ok_or("it has no device name of the form SEP and a MAC address")?;
-    if device != phone {
-        return Err(format!("it is {phone} by its address and {device} by its device name"));
-    }
-    if let Some(instance) = said.instance.filter(|instance| *instance != phone) {
-        return Err(format!("it is {phone} by its address and {instance} by its instance"));
-    }
-    match &said.other {
-        Some(other) => Err(format!("it is SEP{phone} by its Contact and {other} by its Reason")),
-        None => Ok(phone),
-    }
-}
-
-/// Whether a Contact is the phone that sent it: nobody is told anything on another's word.
-fn reaches(uri: &str, peer: Ipv4Addr) -> bool {
-    host(uri).is_some_and(|(host, _)| host.parse() == Ok(peer))
-        && uri.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"".contains(&byte))
-}
-
-fn port(uri: &str) -> u16 {
-    host(uri).and_then(|(_, port)| port).unwrap_or(5060)
-}
-
-/// Host and port of `sip:user@host:port;parameters`.
-fn host(uri: &str) -> Option<(&str, Option<u16>)> {
-    let rest = uri.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("sip:")).and(uri.get(4..))?;
-    let rest = rest.split([';', '?']).next()?;
-    let place = rest.rsplit('@').next()?;
-    match place.split_once(':') {
-        Some((host, port)) => Some((host, Some(port.parse().ok().filter(|port| *port != 0)?))),
-        None => Some((place, None)),
     }
 }

@@ -58,13 +58,13 @@ fn request(method: &str) -> Message {
 const KNOWN: Caller = Caller { phone: Some(PHONE) };
 
 fn registrar() -> Registrar {
-    Registrar::new(OWN, 7)
+    Registrar::new(OWN, 7, [7; 32])
 }
 
 fn sent(actions: &[Action]) -> Vec<(Flow, Message)> {
     let send = |action: &Action| match action {
         Action::Send(flow, bytes) => Some((*flow, Message::parse(bytes).unwrap())),
-        Action::Tell(_) => None,
+        Action::Tell(_) | Action::Full(_) => None,
     };
     actions.iter().filter_map(send).collect()
 }
@@ -73,7 +73,7 @@ fn told(actions: &[Action]) -> Vec<&Event> {
     fn tell(action: &Action) -> Option<&Event> {
         match action {
             Action::Tell(event) => Some(event),
-            Action::Send(..) => None,
+            Action::Send(..) | Action::Full(_) => None,
         }
     }
     actions.iter().filter_map(tell).collect()
@@ -85,6 +85,117 @@ fn codes(actions: &[Action]) -> Vec<u16> {
         Start::Request { .. } => 0,
     };
     sent(actions).into_iter().map(code).collect()
+}
+
+fn is_options(message: &Message) -> bool {
+    matches!(&message.start, Start::Request { method, .. } if method == "OPTIONS")
+}
+
+fn answer_to(request: &Message, code: u16) -> Message {
+    let start = Start::Response { code, reason: "Any".to_owned() };
+    Message { start, headers: request.headers.clone(), body: Vec::new() }
+}
+
+/// The question that a REGISTER by UDP led to.
+fn question(actions: &[Action]) -> Option<Message> {
+    sent(actions).into_iter().map(|(_, message)| message).find(is_options)
+}
+
+fn by_udp(registrar: &mut Registrar, change: &[(&str, &str)], now: u64) -> Vec<Action> {
+    registrar.receive(&register(change, ""), UDP, KNOWN, now)
+}
+
+#[test]
+fn by_udp_words_are_one_way_until_the_phone_has_repeated_a_secret() {
+    let mut registrar = registrar();
+    let actions = by_udp(&mut registrar, &[], 0);
+    assert!(matches!(told(&actions)[..], [Event::Registered(PHONE, _, Proof::OneWay)]), "{actions:?}");
+    let question = question(&actions).unwrap();
+    let right = answer_to(&question, 200);
+    let other_key = Registrar::new(OWN, 7, [8; 32]).receive(&register(&[], ""), UDP, KNOWN, 0);
+    assert_ne!(self::question(&other_key).unwrap().header("Call-ID"), question.header("Call-ID"));
+    let mut guessed = right.clone();
+    guessed.headers[0].1 = format!("SIP/2.0/UDP {OWN};branch=z9hG4bK00");
+    let elsewhere = Flow { peer: SocketAddrV4::new(Ipv4Addr::new(10, 23, 45, 9), 5060), ..UDP };
+    for (answer, flow) in
+        [(&guessed, UDP), (&answer_to(&question, 100), UDP), (&right, elsewhere), (&right, TCP)]
+    {
+        assert_eq!(registrar.receive(answer, flow, KNOWN, 10), [], "{answer:?}");
+    }
+    let proven = registrar.receive(&right, UDP, KNOWN, 20);
+    assert!(
+        matches!(told(&proven)[..], [Event::Registered(PHONE, said, Proof::TwoWay)]
+        if said.active.as_deref() == Some("sip78xx.12-1-1-12.loads")),
+        "{proven:?}"
+    );
+    assert_eq!(registrar.receive(&right, UDP, KNOWN, 30), [], "once is enough");
+}
+
+#[test]
+fn a_phone_that_does_not_know_the_contact_proves_nothing() {
+    let mut registrar = registrar();
+    let question = question(&by_udp(&mut registrar, &[], 0)).unwrap();
+    assert_eq!(registrar.receive(&answer_to(&question, 404), UDP, KNOWN, 0), []);
+    assert_eq!(registrar.receive(&answer_to(&question, 200), UDP, KNOWN, 0), []);
+}
+
+#[test]
+fn a_question_is_asked_again_and_given_up() {
+    let mut registrar = registrar();
+    let question = question(&by_udp(&mut registrar, &[], 0)).unwrap();
+    let again: usize = (0..40_000).step_by(100).map(|now| registrar.tick(now).len()).sum();
+    assert_eq!(again, 10);
+    assert_eq!(registrar.receive(&answer_to(&question, 200), UDP, KNOWN, 40_000), []);
+}
+
+#[test]
+fn a_forged_datagram_takes_nothing_from_a_phone_that_is_registered() {
+    let forged = [("Call-ID", "x"), ("Reason", &REASON.replace("12-1-1-12", "12-5-1SR1-4") as &str)];
+    let ends = [("Call-ID", "x"), ("Expires", "0")];
+    let mut connected = registrar();
+    connected.receive(&register(&[], ""), TCP, KNOWN, 0);
+    let actions = by_udp(&mut connected, &forged, 10);
+    assert!(question(&actions).is_none(), "a phone that holds a connection speaks by it");
+    assert!(matches!(told(&actions)[..], [Event::Registered(PHONE, _, Proof::OneWay)]));
+    assert_eq!(told(&by_udp(&mut connected, &ends, 20)), [] as [&Event; 0]);
+    assert_eq!(sent(&[connected.restart(PHONE, Restart::Restart, 30).unwrap()])[0].0, TCP);
+
+    let mut proven = registrar();
+    let asked = question(&by_udp(&mut proven, &[], 0)).unwrap();
+    proven.receive(&answer_to(&asked, 200), UDP, KNOWN, 5);
+    by_udp(&mut proven, &forged, 10);
+    assert_eq!(told(&by_udp(&mut proven, &ends, 20)), [] as [&Event; 0]);
+    let order = sent(&[proven.restart(PHONE, Restart::Restart, 30).unwrap()]).pop().unwrap().1;
+    assert!(String::from_utf8(order.body).unwrap().contains(CALL_ID));
+    let left = by_udp(&mut proven, &[("CSeq", "102 REGISTER"), ("Expires", "0")], 40);
+    assert_eq!(told(&left), [&Event::Gone(PHONE)]);
+}
+
+#[test]
+fn where_two_registrations_are_claimed_at_one_time_neither_is_proven() {
+    let mut registrar = registrar();
+    let forged = question(&by_udp(&mut registrar, &[("Call-ID", "x")], 0)).unwrap();
+    assert!(question(&by_udp(&mut registrar, &[], 10)).is_none());
+    assert_eq!(registrar.receive(&answer_to(&forged, 200), UDP, KNOWN, 20), []);
+    registrar.tick(40_000);
+    assert!(question(&by_udp(&mut registrar, &[], 40_000)).is_some(), "and later it is asked anew");
+}
+
+#[test]
+fn so_many_phones_are_asked_at_one_time_and_no_more() {
+    let mut registrar = registrar();
+    let mut full = 0;
+    for number in 0..1100u32 {
+        let mac = Mac([2, 0, 0, 0, (number >> 8) as u8, number as u8]);
+        let at = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + number);
+        let contact = format!("<sip:x@{at}:5060>;+u.sip!devicename.ccm.cisco.com=\"SEP{mac}\"");
+        let flow = Flow { peer: SocketAddrV4::new(at, 5060), ..UDP };
+        let request = register(&[("Contact", &contact), ("Reason", "")], "");
+        let actions = registrar.receive(&request, flow, Caller { phone: Some(mac) }, 0);
+        full += usize::from(actions.contains(&Action::Full(at)));
+        assert_eq!(question(&actions).is_some(), number < 1024);
+    }
+    assert_eq!(full, 1100 - 1024);
 }
 
 #[test]
@@ -107,7 +218,7 @@ fn a_phone_is_answered_as_its_call_manager_does_and_says_what_it_runs() {
     let body = String::from_utf8(answer.body.clone()).unwrap();
     assert!(body.contains("<code>200</code>") && body.contains("<service-control/>"), "{body}");
 
-    let [Event::Registered(PHONE, said)] = told(&actions)[..] else { panic!("{actions:?}") };
+    let [Event::Registered(PHONE, said, Proof::TwoWay)] = told(&actions)[..] else { panic!("{actions:?}") };
     assert_eq!(said.active.as_deref(), Some("sip78xx.12-1-1-12.loads"));
     assert_eq!(said.inactive.as_deref(), Some("sip78xx.10-3-1-12.loads"));
     assert_eq!((said.model, said.last.as_deref()), (Some(621), Some("reset-restart")));
@@ -121,10 +232,10 @@ fn older_firmware_says_load() {
     let reason =
         "SIP;cause=200;text=\"cisco-alarm:25 Name=SEPC80084AA8743 Load=SIP70.8-4-2-30S Last=initialized\"";
     let actions = registrar().receive(&register(&[("Reason", reason)], ""), TCP, KNOWN, 0);
-    let [Event::Registered(_, said)] = told(&actions)[..] else { panic!("{actions:?}") };
+    let [Event::Registered(_, said, _)] = told(&actions)[..] else { panic!("{actions:?}") };
     assert_eq!((said.active.as_deref(), said.inactive.as_deref()), (Some("SIP70.8-4-2-30S"), None));
     let actions = registrar().receive(&register(&[("Reason", "")], ""), TCP, KNOWN, 0);
-    let [Event::Registered(_, said)] = told(&actions)[..] else { panic!("{actions:?}") };
+    let [Event::Registered(_, said, _)] = told(&actions)[..] else { panic!("{actions:?}") };
     assert_eq!((said.active.as_deref(), said.device), (None, Some(PHONE)));
 }
 
@@ -186,7 +297,10 @@ fn over_udp_it_is_told_at_its_contact_again_and_again_until_it_answers_or_never_
     let mut registrar = registrar();
     let via = format!("SIP/2.0/UDP {AT}:5061;branch=z9hG4bK1");
     let actions = registrar.receive(&register(&[("Via", &via)], ""), UDP, KNOWN, 0);
-    assert!(sent(&actions).iter().all(|(flow, _)| flow.peer.port() == 5061), "to the port its Via names");
+    let (asked, answers) =
+        sent(&actions).into_iter().partition::<Vec<_>, _>(|(_, message)| is_options(message));
+    assert!(answers.iter().all(|(flow, _)| flow.peer.port() == 5061), "to the port its Via names");
+    registrar.receive(&answer_to(&asked[0].1, 200), UDP, KNOWN, 0);
     let actions = [registrar.restart(PHONE, Restart::Reset, 1000).unwrap()];
     assert_eq!(sent(&actions)[0].0.peer, SocketAddrV4::new(AT, 49_154));
     let mut at = Vec::new();
@@ -195,6 +309,7 @@ fn over_udp_it_is_told_at_its_contact_again_and_again_until_it_answers_or_never_
             match action {
                 Action::Send(..) => at.push(now - 1000),
                 Action::Tell(event) => assert_eq!((event, now), (Event::Answered(PHONE, None), 33_000)),
+                Action::Full(_) => panic!("there is room"),
             }
         }
     }

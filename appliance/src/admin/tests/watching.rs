@@ -4,6 +4,7 @@ use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
 
 use super::*;
+use crate::doors::{Door, Fetch, Plane};
 
 /// Opens the stream and reads its first event: kind, id and data.
 async fn first_event(address: SocketAddr, path: &str, headers: &str) -> (String, String, Value) {
@@ -39,6 +40,31 @@ async fn who_comes_back_with_the_last_id_is_told_only_what_is_new() {
         assert!(data["bench"]["second"].as_u64() > Some(0), "what has changed since is told: {data}");
     }
     assert_eq!(first_event(address, "/api/events?after=1-1", "").await.0, "state", "of another run");
+}
+
+#[tokio::test]
+async fn an_address_without_a_lease_that_asks_for_files_is_told_of_and_nothing_fails() {
+    let lab = open(None, true).await;
+    let fetch = Fetch {
+        door: Door::Http,
+        peer: ([10, 23, 45, 99], 40_000).into(),
+        local: std::net::Ipv4Addr::LOCALHOST,
+        path: "SEP001234AB45DE.cnf.xml".to_owned(),
+        user_agent: None,
+        head_only: false,
+    };
+    lab.appliance.bench.fetch(fetch).await;
+    let (status, _, body) = get(lab.address, "/healthz", "").await;
+    let told = &body["notices"][0];
+    assert_eq!((status, &body["status"], &told["what"]), (200, &json!("ok"), &json!("no-lease")), "{body}");
+    let line = format!("{}; {}", told["cause"].as_str().unwrap(), told["cure"].as_str().unwrap());
+    assert!(line.starts_with("10.23.45.99 asked for SEP001234AB45DE.cnf.xml"), "{line}");
+    let shown = async {
+        while first_event(lab.address, "/api/events", "").await.2["bench"]["notices"] != json!([line]) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), shown).await.expect("the page is not told");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Who says that he is whom, who is elsewhere by now, and what holds them all.
 
 use transload_provision::journey::{Means, Restart};
+use transload_provision::sip::{Event, Proof, Said};
 
 use super::*;
+use crate::doors::sip::Exchange;
 
 const OURS: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 67);
 
@@ -85,4 +87,22 @@ async fn what_became_of_a_restart_is_on_the_phones_own_page() {
             == "told to reset by hooks.restart: /usr/bin/cycle-port ended with exit status: 3: no such port"
     });
     assert!(found, "{timeline:?}");
+}
+
+#[tokio::test]
+async fn a_registration_by_datagram_counts_once_the_phone_has_answered() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(MPP));
+    let said = Said { active: Some(FLOOR.into()), model: Some(683), ..Said::default() };
+    let told = |lab: &Lab| {
+        let journey = &lab.bench.state().phones[&A].journey;
+        (journey.reports.len(), journey.is_registered(), journey.contradictions.len())
+    };
+    let before = told(&lab);
+    lab.bench.heard(Event::Registered(A, said.clone(), Proof::OneWay));
+    assert_eq!(told(&lab), before, "it may be anybody's word");
+    lab.bench.heard(Event::Registered(A, said, Proof::TwoWay));
+    assert_eq!(told(&lab).0, 1);
+    assert!(told(&lab).1, "it is registered");
 }

@@ -1,9 +1,17 @@
+use std::sync::Mutex;
 use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 
 use super::*;
-use crate::doors::fake::{BIG, CONTENT, Seen, open, open_with};
+use crate::doors::fake::{BIG, CONTENT, Door, Fake, Seen, open, open_entrance, open_with};
+use crate::doors::rate::Rate;
+
+fn brief(milliseconds: u64) -> Patience {
+    let time = Duration::from_millis(milliseconds);
+    Patience { head: time, stall: time }
+}
 
 #[tokio::test]
 async fn a_connection_serves_many_requests_even_sent_at_once() {
@@ -34,7 +42,7 @@ async fn a_client_that_goes_away_has_not_got_the_file() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_given_up_on() {
-    let limits = Limits { patience: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { patience: brief(300), ..Limits::default() };
     let door = open_with(limits).await;
     let mut reader = door.connect().await;
     reader.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -51,7 +59,7 @@ async fn a_client_that_takes_nothing_is_given_up_on() {
 
 #[tokio::test]
 async fn what_only_the_kernel_has_taken_has_not_arrived() {
-    let limits = Limits { patience: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { patience: brief(300), ..Limits::default() };
     let door = open_with(limits).await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -60,17 +68,23 @@ async fn what_only_the_kernel_has_taken_has_not_arrived() {
     assert_eq!(door.log.end().await.0, Seen::Broken);
 }
 
+/// Has begun to fetch a large file, and takes no more of it.
+async fn busy_with(door: &Door) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(door.address).await.unwrap();
+    stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert_eq!(stream.read_u8().await.unwrap(), b'H');
+    stream
+}
+
 #[tokio::test]
-async fn whoever_comes_beyond_the_limits_is_told_to_come_back() {
+async fn a_client_beyond_the_limits_is_told_to_come_back() {
     let of_one = Limits { per_peer: 2, ..Limits::default() };
     let in_all = Limits { connections: 2, ..Limits::default() };
     for limits in [of_one, in_all] {
         let door = open_with(limits).await;
-        let mut held = [door.connect().await, door.connect().await];
-        for stream in &mut held {
-            stream.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-            assert_eq!(stream.read_u8().await.unwrap(), b'H');
-        }
+        let held = [busy_with(&door).await, busy_with(&door).await];
         let mut third = door.connect().await;
         third.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         let mut answer = String::new();
@@ -89,25 +103,90 @@ async fn whoever_comes_beyond_the_limits_is_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_flood_of_connections_ends_at_the_door() {
+async fn half_a_head_gives_way_to_a_newcomer_of_the_same_address() {
+    let limits = Limits { connections: 8, per_peer: 4, ..Limits::default() };
+    let door = open_with(limits).await;
+    let mut halves = Vec::new();
+    for _ in 0..20 {
+        let mut half = door.connect().await;
+        half.write_all(b"GET /ten HTTP/1.1\r\nHo").await.unwrap();
+        halves.push(half);
+    }
+    assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(20), halves[0].read_to_end(&mut rest)).await;
+    // A reset is an end too.
+    assert!(closed.is_ok() && rest.is_empty(), "the oldest half is closed");
+}
+
+#[tokio::test]
+async fn an_idle_connection_gives_way_and_one_with_a_request_in_work_does_not() {
+    let limits = Limits { per_peer: 2, ..Limits::default() };
+    let door = open_with(limits).await;
+    let mut busy = busy_with(&door).await;
+    let mut idle = door.connect().await;
+    idle.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = vec![0; 12];
+    idle.read_exact(&mut answer).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
+    }
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(20), idle.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the idle connection is closed");
+    rest.resize(BIG / 2, 0);
+    busy.read_exact(&mut rest).await.unwrap();
+}
+
+#[tokio::test]
+async fn strangers_have_little_time_and_no_place_of_a_leaseholder() {
+    let loopback = |last| IpAddr::from([127, 0, 0, last]);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    let limits = Limits { connections: 6, strangers: 4, strangers_patience: brief(300), ..Limits::default() };
+    let full = move |peer| seen.lock().unwrap().push(peer);
+    let entrance = Entrance::new(limits, move |peer| peer == loopback(9), full);
+    let door = open_entrance(Arc::new(Fake::new()), entrance, Rate::new(None)).await;
+    let from = async |last: u8| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(loopback(last), 0)).unwrap();
+        let mut stream = socket.connect(door.address).await.unwrap();
+        stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\nX: ").await.unwrap();
+        stream
+    };
+    let mut strangers = Vec::new();
+    for last in 10..16 {
+        strangers.push(from(last).await);
+    }
+    let mut phone = from(9).await;
+    for mut stranger in strangers {
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(20), stranger.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "a stranger's half head ends soon");
+    }
+    phone.write_all(b"y\r\n\r\n").await.unwrap();
+    assert_eq!(phone.read_u8().await.unwrap(), b'H', "a leaseholder has more time");
+    assert!(told.lock().unwrap().contains(&loopback(14)), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_flood_of_connections_is_told_to_come_back_and_costs_no_more() {
     let limits = Limits { per_peer: 1, ..Limits::default() };
     let door = open_with(limits).await;
-    let mut held = door.connect().await;
-    held.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    assert_eq!(held.read_u8().await.unwrap(), b'H');
+    let _held = busy_with(&door).await;
     let mut told = Vec::new();
-    for _ in 0..TURNED_AWAY_OF_ONE {
+    for _ in 0..2 * TURNED_AWAY_OF_ONE {
         told.push(door.connect().await);
     }
-    let started = Instant::now();
-    while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "closed" {
-        assert!(started.elapsed() < Duration::from_secs(20), "it is closed, and costs nothing more");
-    }
+    assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "503");
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(20), told[0].read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the oldest of them is closed");
 }
 
 #[tokio::test]
 async fn a_client_that_takes_a_little_now_and_then_is_given_up_on() {
-    let limits = Limits { patience: Duration::from_millis(400), ..Limits::default() };
+    let limits = Limits { patience: brief(400), ..Limits::default() };
     let door = open_with(limits).await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use transload_provision::text;
 
-use super::connections::{self, Caller, Limits, RETRY_AFTER};
+use super::connections::{self, Caller, Entrance, RETRY_AFTER};
 use super::rate::Rate;
 use super::{Door, Fetch, Plane, Served, Track};
 use body::{Content, Source};
@@ -34,13 +34,13 @@ use conditional::{Representation, Wanted};
 pub async fn serve<P: Plane>(
     listener: TcpListener,
     plane: Arc<P>,
-    limits: Limits,
+    entrance: Entrance,
     rate: Rate,
     stop: CancellationToken,
 ) where
     P::Tracker: Unpin,
 {
-    connections::serve(listener, limits, stop, move |caller| {
+    connections::serve(listener, entrance, stop, move |caller| {
         let (plane, rate) = (Arc::clone(&plane), rate.clone());
         service_fn(move |request: Request<Incoming>| {
             let (plane, caller, rate) = (Arc::clone(&plane), caller.clone(), rate.clone());

@@ -10,6 +10,7 @@ use tokio::net::TcpSocket;
 use transload_provision::load::Direction;
 
 use super::*;
+use crate::doors::connections::Limits;
 use crate::doors::fake::{Door, FakeTracker, open_any};
 use crate::library::Shelf;
 

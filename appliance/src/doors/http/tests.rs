@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
+use crate::doors::connections::Limits;
 use crate::doors::fake::{BIG, CONTENT, DATE, Fake, Seen, open, open_limited, open_plane};
 
 #[tokio::test]

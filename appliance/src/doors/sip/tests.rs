@@ -2,17 +2,21 @@
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use transload_provision::sip::Proof;
+
 use super::*;
 
 const PHONE: Mac = Mac([0xc8, 0x00, 0x84, 0xaa, 0x87, 0x43]);
 const HERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 
-/// Takes everybody at this address for the one phone.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+
+/// Takes everybody but the stranger for the one phone.
 struct Bench(UnboundedSender<Event>);
 
 impl Exchange for Bench {
-    fn caller(&self, _: Ipv4Addr, _: Option<Mac>) -> Option<Mac> {
-        Some(PHONE)
+    fn caller(&self, address: Ipv4Addr, _: Option<Mac>) -> Option<Mac> {
+        (address != STRANGER).then_some(PHONE)
     }
 
     fn heard(&self, event: Event) {
@@ -31,7 +35,7 @@ fn open() -> Door {
     let (listener, udp) = bind(HERE, None).unwrap();
     let (sender, heard) = unbounded_channel();
     let at = listener.local_addr().unwrap();
-    let board = Switchboard::new(udp, Arc::new(Bench(sender))).unwrap();
+    let board = Switchboard::new(udp, Arc::new(Bench(sender)), |_, _| ()).unwrap();
     let stop = CancellationToken::new();
     tokio::spawn(serve(Arc::clone(&board), listener, stop.clone()));
     Door { at, board, heard, stop }
@@ -77,7 +81,7 @@ async fn a_connection_registers_byte_by_byte_is_told_to_restart_and_is_gone_with
         stream.write_all(&[byte]).await.unwrap();
     }
     until(&mut stream, "SIP/2.0 200 OK").await;
-    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _))));
+    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::TwoWay))));
     stream.write_all(b"\r\n\r\n").await.unwrap();
     assert!(!door.board.restart(Mac([1; 6]), Restart::Restart));
     assert!(door.board.restart(PHONE, Restart::Reset));
@@ -102,7 +106,7 @@ async fn datagrams_are_answered_and_a_door_that_closes_forgets_its_phones() {
         let read = tokio::time::timeout(Duration::from_secs(20), socket.recv(&mut part)).await;
         answers += &String::from_utf8_lossy(&part[..read.unwrap().unwrap()]);
     }
-    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _))));
+    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::OneWay))));
     door.stop.cancel();
     assert_eq!(door.heard.recv().await, Some(Event::Gone(PHONE)));
 }
@@ -123,20 +127,74 @@ async fn what_is_no_sip_or_too_much_of_it_is_hung_up_on() {
         until(&mut stream, "SIP/2.0 200 OK").await;
         kept.push(stream);
     }
-    closed(TcpStream::connect(door.at).await.unwrap()).await;
+    // A phone that starts again and again leaves its earlier connections.
+    let mut again = TcpStream::connect(door.at).await.unwrap();
+    let own = again.local_addr().unwrap();
+    again.write_all(&register(own, "TCP", 9)).await.unwrap();
+    until(&mut again, "SIP/2.0 200 OK").await;
+    closed(kept.swap_remove(0)).await;
+}
+
+async fn connect_from(address: Ipv4Addr, door: &Door) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddrV4::new(address, 0).into()).unwrap();
+    socket.connect(door.at).await.unwrap()
+}
+
+#[tokio::test]
+async fn connections_that_register_nobody_give_way() {
+    let door = open();
+    let mut halves = Vec::new();
+    for _ in 0..=PER_PEER {
+        let mut half = connect_from(STRANGER, &door).await;
+        half.write_all(b"REGISTER sip:").await.unwrap();
+        halves.push(half);
+    }
+    closed(halves.swap_remove(0)).await;
+    let mut phone = TcpStream::connect(door.at).await.unwrap();
+    let own = phone.local_addr().unwrap();
+    phone.write_all(&register(own, "TCP", 1)).await.unwrap();
+    until(&mut phone, "SIP/2.0 200 OK").await;
+}
+
+#[tokio::test]
+async fn a_phone_that_registers_by_udp_proves_it_by_its_answer() {
+    let mut door = open();
+    let socket = UdpSocket::bind(HERE).await.unwrap();
+    let own = socket.local_addr().unwrap();
+    socket.send_to(&register(own, "UDP", 1), door.at).await.unwrap();
+    let question = loop {
+        let mut part = [0; 4096];
+        let read = tokio::time::timeout(Duration::from_secs(20), socket.recv(&mut part)).await;
+        let text = String::from_utf8(part[..read.unwrap().unwrap()].to_vec()).unwrap();
+        if let Some(question) = text.strip_prefix(&format!("OPTIONS sip:a@{own} SIP/2.0\r\n")) {
+            break question.to_owned();
+        }
+    };
+    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::OneWay))));
+    socket.send_to(format!("SIP/2.0 200 OK\r\n{question}").as_bytes(), door.at).await.unwrap();
+    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::TwoWay))));
 }
 
 #[tokio::test]
 async fn one_address_may_say_so_much_and_no_more() {
     let door = open();
     let address = Ipv4Addr::new(10, 23, 45, 101);
-    let said = (0..1000).filter(|_| door.board.allow(address).is_ok()).count();
+    let said = (0..1000).filter(|_| door.board.allows(address)).count();
     assert!((60..100).contains(&said), "{said} of 1000 at once");
-    let wait = door.board.allow(address).unwrap_err();
-    assert!(wait <= Duration::from_millis(50), "{wait:?}");
-    assert_eq!(door.board.allow(Ipv4Addr::new(10, 23, 45, 102)), Ok(()), "others are not concerned");
+    assert!(door.board.allows(Ipv4Addr::new(10, 23, 45, 102)), "others are not concerned");
     for number in 0..(2 * PEERS_KEPT as u32) {
-        let _ = door.board.allow(Ipv4Addr::from(number));
+        let _ = door.board.allows(Ipv4Addr::from(number));
     }
     assert!(door.board.state().peers.len() <= PEERS_KEPT);
+}
+
+#[tokio::test]
+async fn datagrams_in_a_phones_name_take_nothing_from_its_connection() {
+    let door = open();
+    let mut phone = TcpStream::connect(door.at).await.unwrap();
+    let own = phone.local_addr().unwrap();
+    while door.board.allows(Ipv4Addr::LOCALHOST) {}
+    phone.write_all(&register(own, "TCP", 1)).await.unwrap();
+    until(&mut phone, "SIP/2.0 200 OK").await;
 }

@@ -149,6 +149,10 @@ async fn register(
                 }
                 Some(status) if ours => return Err(io::Error::other(format!("SIP status {status}"))),
                 Some(_) => {}
+                // A question is answered at any time.
+                None if message.first.starts_with("OPTIONS ") => {
+                    answer(life, line, &message, call_id).await?;
+                }
                 // Told at the moment of a refresh: the one who told sends it again, or the phone is told next time.
                 None => life.note("a request while it registers".to_owned()),
             }
@@ -162,7 +166,15 @@ async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) 
     if message.status().is_some() {
         return Ok(None);
     }
-    let method = message.first.split(' ').next().unwrap_or_default();
+    let mut words = message.first.split(' ');
+    let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if method == "OPTIONS" {
+        // RFC 3261 §11.2: as an INVITE would be answered; another user than that of its own Contact is not here.
+        let here = uri.contains(&format!("sip:{}@", life.spec.mac.lower()));
+        let status = if here { "200 OK" } else { "404 Not Found" };
+        reply(line, message, status).await?;
+        return Ok(None);
+    }
     let control = method == "NOTIFY" && message.header("Event") == "service-control";
     let told = |name: &str| {
         message
@@ -185,12 +197,16 @@ async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) 
         _ => ("400 Bad Request", None),
     };
     life.note(format!("told to {}: {status}", told("action")));
+    reply(line, message, status).await?;
+    Ok(what)
+}
+
+async fn reply(line: &mut Line, request: &Message, status: &str) -> io::Result<()> {
     let mut text = format!("SIP/2.0 {status}\r\n");
     for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
-        text.extend([name, ": ", message.header(name), "\r\n"]);
+        text.extend([name, ": ", request.header(name), "\r\n"]);
     }
-    line.send(&(text + "Content-Length: 0\r\n\r\n")).await?;
-    Ok(what)
+    line.send(&(text + "Content-Length: 0\r\n\r\n")).await
 }
 
 enum Socket {

@@ -1,0 +1,76 @@
+//! Room in the table of phones: strangers without a lease give way to phones that come.
+
+use transload_provision::journey::{Fact, Observation};
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use super::forget::may_write;
+use super::record::PHONES_KEPT;
+use super::{Bench, Phone, State};
+use crate::bounds::Bound;
+use crate::ledger::Record;
+
+/// Phones that give way at once: a look at all of them is worth it.
+const AT_ONCE: usize = 64;
+/// After a look that found fewer, the time until the next one.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Bench {
+    /// Where a fact is to be written down that is the first of its phone, and there is no room, makes some.
+    pub(super) fn make_room_for(&self, state: &mut State, mac: Mac, observation: &Observation) {
+        let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
+        if only_dhcp || state.has_room_for(mac) || state.is_over(mac, &observation.fact) {
+            return;
+        }
+        let now = observation.at;
+        let mut evicted = Vec::new();
+        if now >= state.crowded_until {
+            evicted = state.least_known(now);
+            if evicted.len() < AT_ONCE {
+                state.crowded_until = now + PAUSE;
+            }
+        }
+        if evicted.is_empty() {
+            self.metrics.bounds.reached_by(Bound::Phones, mac.to_string());
+            return;
+        }
+        for mac in &evicted {
+            state.drop_phone(*mac);
+            self.publish(state, *mac);
+        }
+        state.upheavals += 1;
+        tracing::debug!(phones = evicted.len(), "strangers without a lease gave way");
+        drop(self.ledger.append(evicted.into_iter().map(|mac| Record::Evict { mac }).collect()));
+    }
+}
+
+impl State {
+    /// Whether a phone is written down or may be.
+    pub(super) fn has_room_for(&self, mac: Mac) -> bool {
+        self.roster.contains_key(&mac)
+            || self.phones.get(&mac).is_some_and(|phone| phone.written)
+            || self.phones.len() - self.newcomers.len() < PHONES_KEPT + self.roster.len()
+    }
+
+    /// The phones that may give way, those first that were heard longest ago.
+    fn least_known(&self, now: Time) -> Vec<Mac> {
+        let flash = self.rules.settings.timing.flash;
+        let may_go = |mac: &Mac, phone: &Phone| {
+            let journey = &phone.journey;
+            phone.written
+                && !journey.is_met()
+                && journey.held_by_operator.is_none()
+                && !may_write(journey, flash, now)
+                && !self.roster.contains_key(mac)
+                && self.addresses.lease_of(*mac, now).is_none()
+        };
+        let strangers = self.phones.iter().filter(|(mac, phone)| may_go(mac, phone));
+        let mut strangers: Vec<(Time, Mac)> =
+            strangers.map(|(mac, phone)| (phone.journey.last_seen, *mac)).collect();
+        if strangers.len() > AT_ONCE {
+            strangers.select_nth_unstable(AT_ONCE);
+            strangers.truncate(AT_ONCE);
+        }
+        strangers.into_iter().map(|(_, mac)| mac).collect()
+    }
+}

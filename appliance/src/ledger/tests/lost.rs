@@ -1,0 +1,107 @@
+//! A ledger that has lost something says so when it is opened next, and never otherwise.
+
+use super::*;
+
+/// A ledger that was used and killed: its files as they were at that moment.
+fn killed(folder: &Path) -> PathBuf {
+    let path = folder.join("ledger.db");
+    let (ledger, _) = open(&folder.join("running.db"));
+    ledger.append(vec![fact(PHONE, 1, "x")]).wait().unwrap();
+    for suffix in ["", "-wal", ".begun"] {
+        std::fs::copy(folder.join(format!("running.db{suffix}")), schema::beside(&path, suffix)).unwrap();
+    }
+    path
+}
+
+fn cause(path: &Path) -> Option<String> {
+    let looked = loss(path).unwrap();
+    let opened = Ledger::open(path).unwrap().loss;
+    assert_eq!(looked, opened, "who looks beforehand finds the same");
+    opened.map(|loss| loss.cause())
+}
+
+#[test]
+fn a_ledger_that_was_not_closed_and_has_its_log_has_lost_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = killed(folder.path());
+    let unread = Ledger::open(&path).unwrap();
+    assert_eq!(unread.loss, None);
+    assert_eq!(told_by(unread).1.observations, [seen(PHONE, "x")]);
+}
+
+#[test]
+fn a_ledger_that_was_not_closed_and_has_no_log_says_so_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = killed(folder.path());
+    // What was checkpointed is there, as after minutes of work.
+    let connection = Connection::open(&path).unwrap();
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(connection);
+    assert!(!schema::beside(&path, "-wal").exists());
+    let looked = super::super::read(&path, &mut ());
+    assert!(looked.is_ok(), "{looked:?}");
+    let said = cause(&path).unwrap();
+    assert!(said.contains("its log") && said.contains("ledger.db-wal is gone"), "{said}");
+    let (ledger, _) = open(&path);
+    assert!(ledger.loss().is_some());
+    // Killed again at once.
+    let again = folder.path().join("again.db");
+    for suffix in ["", "-wal"] {
+        std::fs::copy(schema::beside(&path, suffix), schema::beside(&again, suffix)).unwrap();
+    }
+    assert_eq!(Ledger::open(&again).unwrap().loss, None);
+    drop(ledger);
+    assert_eq!(Ledger::open(&path).unwrap().loss, None);
+}
+
+#[test]
+fn an_empty_or_absent_ledger_says_so_where_one_was_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    std::fs::create_dir(folder.path().join("firmware")).unwrap();
+    assert!(matches!(loss(&path), Ok(None)));
+    drop(open(&path));
+    assert_eq!(cause(&path), None);
+
+    std::fs::write(&path, "").unwrap();
+    assert!(cause(&path).unwrap().contains("is empty, although it was in use"));
+    std::fs::remove_file(&path).unwrap();
+    assert!(loss(&path).unwrap().unwrap().cause().contains("is gone, although it was in use"));
+    drop(open(&path));
+    assert_eq!(cause(&path), None);
+
+    // The first release left no mark.
+    std::fs::remove_file(folder.path().join("ledger.db.begun")).unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(loss(&path).unwrap(), None, "it may be new");
+    std::fs::create_dir(folder.path().join("licenses")).unwrap();
+    assert!(loss(&path).unwrap().unwrap().cause().contains("is empty"));
+}
+
+#[test]
+fn a_copy_of_a_ledger_in_use_has_lost_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, to) = (folder.path().join("ledger.db"), folder.path().join("copy.db"));
+    let (ledger, _) = open(&path);
+    ledger.append(vec![fact(PHONE, 1, "x")]).wait().unwrap();
+    copy(&path, &to).unwrap();
+    let unread = Ledger::open(&to).unwrap();
+    assert_eq!(unread.loss, None);
+    assert_eq!(told_by(unread).1.observations, [seen(PHONE, "x")]);
+}
+
+#[test]
+fn a_log_made_short_at_rest_is_no_lost_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (connection, _) = schema::open(&path).unwrap();
+    schema::begin(&connection).unwrap();
+    connection.execute_batch("INSERT INTO observation (mac, at, json) VALUES (1, 7, 'x')").unwrap();
+    schema::checkpoint(&connection, true).unwrap();
+    let log = schema::beside(&path, "-wal");
+    assert!(std::fs::metadata(&log).unwrap().len() < 10_000);
+    let after = folder.path().join("after.db");
+    std::fs::copy(&path, &after).unwrap();
+    std::fs::copy(&log, schema::beside(&after, "-wal")).unwrap();
+    assert_eq!(cause(&after), None);
+}

@@ -1,0 +1,148 @@
+//! Whether a phone that registers by UDP has really said so: it is asked (OPTIONS) at the Contact that it gave, and has to
+//! repeat a secret. A phone that does not know that Contact answers 404, so another's words are not proven by it.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::message::{Message, Start};
+use super::notify::{Due, Sent};
+use super::phone::Said;
+use super::registrar::{Action, Binding, Flow, Transport};
+use crate::mac::Mac;
+
+/// Phones that are asked at one time.
+const MOST: usize = 1024;
+/// How long words that contradict each other prove nothing, in milliseconds.
+const CONTESTED: u64 = 32_000;
+
+/// What a phone has said of itself, and where it wants to be reached.
+#[derive(Debug, Clone)]
+pub(super) struct Statement {
+    pub(super) mac: Mac,
+    pub(super) said: Said,
+    pub(super) binding: Binding,
+}
+
+impl Statement {
+    fn is_repeated_by(&self, other: &Self) -> bool {
+        self.said == other.said
+            && self.binding.call_id == other.binding.call_id
+            && self.binding.contact == other.binding.contact
+    }
+}
+
+#[derive(Debug)]
+enum Challenge {
+    /// It was asked, and has not answered yet.
+    Asked { statement: Box<Statement>, secret: String, sent: Sent },
+    /// Two registrations were claimed from the address at one time.
+    Contested { call_id: String, until: u64 },
+}
+
+/// The phones that are asked, one for each address.
+#[derive(Debug, Default)]
+pub(super) struct Challenges(BTreeMap<Ipv4Addr, Challenge>);
+
+impl Challenges {
+    /// Asks a phone whether it has said this. Where it is asked already about another registration, neither is proven.
+    pub(super) fn begin(
+        &mut self,
+        statement: Statement,
+        own: SocketAddrV4,
+        secret: &str,
+        now: u64,
+    ) -> Option<Action> {
+        let (flow, call_id) = (statement.binding.flow, statement.binding.call_id.clone());
+        let address = *flow.peer.ip();
+        let full = self.0.len() >= MOST;
+        match self.0.get_mut(&address) {
+            // Said again; the answer to the question counts for it.
+            Some(Challenge::Asked { statement: known, .. }) if known.is_repeated_by(&statement) => {
+                known.binding = statement.binding;
+                return None;
+            }
+            // Corrected by the same registration, so asked anew.
+            Some(Challenge::Asked { statement: known, .. }) if known.binding.call_id == call_id => {}
+            Some(Challenge::Contested { call_id: known, .. }) if *known == call_id => return None,
+            Some(challenge) => {
+                *challenge = Challenge::Contested { call_id, until: now + CONTESTED };
+                return None;
+            }
+            None if full => return Some(Action::Full(address)),
+            None => {}
+        }
+        let options = options(&statement.binding.contact, own, secret);
+        let sent = Sent::new(statement.mac, flow, name(secret, own), &options, now);
+        let bytes = sent.bytes.clone();
+        let statement = Box::new(statement);
+        self.0.insert(address, Challenge::Asked { statement, secret: secret.to_owned(), sent });
+        Some(Action::Send(flow, bytes))
+    }
+
+    /// What is proven by a response, if it is the answer of a phone that was asked.
+    pub(super) fn answered(&mut self, message: &Message, flow: Flow, code: u16) -> Option<Statement> {
+        let address = *flow.peer.ip();
+        let Some(Challenge::Asked { secret, sent, .. }) = self.0.get(&address) else { return None };
+        let via = message.header("Via").unwrap_or_default();
+        let repeated = flow.transport == Transport::Udp
+            && message.header("Call-ID") == Some(&sent.call_id)
+            && message.sequence() == Some((1, "OPTIONS"))
+            && via.split([';', ',']).any(|part| part.trim() == format!("branch={}", branch(secret)));
+        if !repeated {
+            return None;
+        }
+        match self.0.remove(&address) {
+            Some(Challenge::Asked { statement, .. }) if code < 300 => Some(*statement),
+            _ => None,
+        }
+    }
+
+    /// What is to be sent again. Questions that nobody answered are forgotten.
+    pub(super) fn due(&mut self, now: u64) -> Vec<(Flow, Vec<u8>)> {
+        let mut again = Vec::new();
+        self.0.retain(|_, challenge| match challenge {
+            Challenge::Contested { until, .. } => *until > now,
+            Challenge::Asked { sent, .. } => match sent.due(now) {
+                Due::Nothing => true,
+                Due::Again => {
+                    again.push((sent.flow, sent.bytes.clone()));
+                    true
+                }
+                Due::Over => false,
+            },
+        });
+        again
+    }
+
+    /// The phone at this address need not be asked any more.
+    pub(super) fn forget(&mut self, address: Ipv4Addr) {
+        self.0.remove(&address);
+    }
+}
+
+fn branch(secret: &str) -> String {
+    format!("z9hG4bK{secret}")
+}
+
+fn name(secret: &str, own: SocketAddrV4) -> String {
+    format!("{secret}@{}", own.ip())
+}
+
+/// The question.
+fn options(contact: &str, own: SocketAddrV4, secret: &str) -> Message {
+    let headers = [
+        ("Via", format!("SIP/2.0/UDP {own};branch={}", branch(secret))),
+        ("Max-Forwards", "70".to_owned()),
+        ("From", format!("<sip:{}>;tag={}", own.ip(), &secret[..secret.len().min(16)])),
+        ("To", format!("<{contact}>")),
+        ("Call-ID", name(secret, own)),
+        ("CSeq", "1 OPTIONS".to_owned()),
+        ("Contact", format!("<sip:{own};transport=udp>")),
+        ("Accept", "application/sdp".to_owned()),
+    ];
+    Message {
+        start: Start::Request { method: "OPTIONS".to_owned(), uri: contact.to_owned() },
+        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        body: Vec::new(),
+    }
+}

@@ -1,0 +1,58 @@
+//! What a REGISTER has to be, and where answers to it go.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::message::Message;
+use super::phone::Said;
+use super::registrar::{Caller, Flow, Transport};
+use super::reply::answer_port;
+use crate::mac::Mac;
+
+/// By a connection the way it came; by UDP to the port that the request names.
+pub(super) fn way_back(request: &Message, flow: Flow) -> Flow {
+    match flow.transport {
+        Transport::Tcp => flow,
+        Transport::Udp => {
+            Flow { peer: SocketAddrV4::new(*flow.peer.ip(), answer_port(request, flow.peer)), ..flow }
+        }
+    }
+}
+
+/// Only a phone of the bench registers: its lease, its device name and its instance have to agree.
+pub(super) fn agreed(said: &Said, caller: Caller) -> Result<Mac, String> {
+    let Some(phone) = caller.phone else {
+        return Err("no phone of the bench has this address".to_owned());
+    };
+    let device = said.device.ok_or("it has no device name of the form SEP and a MAC address")?;
+    if device != phone {
+        return Err(format!("it is {phone} by its address and {device} by its device name"));
+    }
+    if let Some(instance) = said.instance.filter(|instance| *instance != phone) {
+        return Err(format!("it is {phone} by its address and {instance} by its instance"));
+    }
+    match &said.other {
+        Some(other) => Err(format!("it is SEP{phone} by its Contact and {other} by its Reason")),
+        None => Ok(phone),
+    }
+}
+
+/// Whether a Contact is the phone that sent it: nobody is told anything on another's word.
+pub(super) fn reaches(uri: &str, peer: Ipv4Addr) -> bool {
+    host(uri).is_some_and(|(host, _)| host.parse() == Ok(peer))
+        && uri.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"".contains(&byte))
+}
+
+pub(super) fn port(uri: &str) -> u16 {
+    host(uri).and_then(|(_, port)| port).unwrap_or(5060)
+}
+
+/// Host and port of `sip:user@host:port;parameters`.
+fn host(uri: &str) -> Option<(&str, Option<u16>)> {
+    let rest = uri.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("sip:")).and(uri.get(4..))?;
+    let rest = rest.split([';', '?']).next()?;
+    let place = rest.rsplit('@').next()?;
+    match place.split_once(':') {
+        Some((host, port)) => Some((host, Some(port.parse().ok().filter(|port| *port != 0)?))),
+        None => Some((place, None)),
+    }
+}
