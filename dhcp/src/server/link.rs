@@ -148,9 +148,10 @@ impl Inner {
             let now = (self.clock)();
             let ingress = door.ingress(received.unicast);
             let mut decision = Some(state.engine.handle(now, &packet, ingress, &*self.policy));
-            if door.arp.is_some() {
-                let question = || Question { packet, door: Arc::clone(door), received };
-                decision = decision.and_then(|decision| self.try_first(&mut state, question, decision));
+            if let Some(address) = decision.as_ref().and_then(|decision| decision.probe) {
+                let question = Question { packet, door: Arc::clone(door), received };
+                decision =
+                    decision.and_then(|decision| self.try_first(&mut state, question, address, decision));
             }
             if let Some(decision) = decision {
                 batch.add(&mut state, decision, door, received);
