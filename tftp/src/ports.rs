@@ -1,9 +1,13 @@
 //! The ports that transfers are served from.
 //!
-//! Each transfer gets a port of its own, chosen at random by the system (RFC 1350 §4), as long as [`OWN`] are enough
+//! Each transfer gets a port of its own, chosen at random by the system (RFC 1350 §4), as long as [`SHARED`] are enough
 //! for all. Beyond that, clients with different addresses share one: a client's own address and port tell its
-//! transfer from the others. A socket for each of many transfers would make every block about a tenth dearer, as the
+//! transfer from the others. A socket for each of many transfers would make every block a tenth to a third dearer, as the
 //! kernel has to look after each of them by itself.
+//!
+//! A shared port is no secret: whoever is served from it knows it. What a client whom the owner knows has answered counts
+//! as evidence, so its transfer is served from a port that is shared with nobody: always if the file is small, and while
+//! there are not many if it is large.
 
 use std::{
     collections::HashMap,
@@ -16,7 +20,12 @@ use std::{
 use crate::{listen, packet::Fault};
 
 /// Ports open on one of our addresses before transfers share them.
-const OWN: usize = 16;
+const SHARED: usize = 16;
+/// Transfers of large files that get a port each, which they share with nobody.
+const OWN: usize = 64;
+/// Transfers of small files that do, and what is small.
+const MOST_OWN: usize = 512;
+const SMALL: u64 = 64 * 1024;
 
 /// All ports in use.
 pub struct Ports {
@@ -28,6 +37,8 @@ pub struct Ports {
 pub struct Port {
     socket: Arc<UdpSocket>,
     local: Ipv4Addr,
+    /// Others may be served from it too.
+    shared: bool,
     /// Numbers of the transfers' seats.
     seats: HashMap<SocketAddrV4, u64>,
 }
@@ -54,21 +65,32 @@ impl Ports {
         self.open.get(place)
     }
 
-    /// A port on `local` for the transfer in `seat`.
-    pub fn take(&mut self, local: Ipv4Addr, peer: SocketAddrV4, seat: u64) -> io::Result<Line> {
+    /// A port on `local` for the transfer in `seat` of a file of this `size`. It is a `secret` if it can be.
+    pub fn take(
+        &mut self,
+        local: Ipv4Addr,
+        peer: SocketAddrV4,
+        seat: u64,
+        size: u64,
+        secret: bool,
+    ) -> io::Result<Line> {
         let here = || self.open.iter().enumerate().filter(|(_, port)| port.local == local);
+        let count = |shared: bool| here().filter(|(_, port)| port.shared == shared).count();
+        let most = if size <= SMALL { MOST_OWN } else { OWN };
+        let secret = secret && count(false) < most;
         let least_used = here()
-            .filter(|(_, port)| port.seats.keys().all(|other| other.ip() != peer.ip()))
+            .filter(|(_, port)| port.shared && port.seats.keys().all(|other| other.ip() != peer.ip()))
             .min_by_key(|(_, port)| port.seats.len())
             .map(|(place, _)| place);
-        let opened = if least_used.is_none() || here().count() < OWN {
+        let opened = if secret || least_used.is_none() || count(true) < SHARED {
             listen::open(SocketAddrV4::new(local, 0), self.device.as_deref()).and_then(listen::told_of_errors)
         } else {
             Err(io::ErrorKind::QuotaExceeded.into())
         };
         let place = match (opened, least_used) {
             (Ok(socket), _) => {
-                self.open.push(Port { socket: Arc::new(socket), local, seats: HashMap::new() });
+                let shared = !secret;
+                self.open.push(Port { socket: Arc::new(socket), local, shared, seats: HashMap::new() });
                 self.open.len() - 1
             }
             (Err(_), Some(place)) => place,
