@@ -51,6 +51,10 @@ impl<P: Plane> Source for Files<P> {
             Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip() }) as Box<dyn Content>)
         })
     }
+
+    fn knows(&self, peer: Ipv4Addr) -> bool {
+        self.plane.is_leased(peer)
+    }
 }
 
 enum Octets {
@@ -104,6 +108,10 @@ impl<T: Track> Content for Transfer<T> {
         }))
     }
 
+    fn answered(&self) {
+        self.tracker.answered();
+    }
+
     fn acknowledged(&self, bytes: u64) {
         self.tracker.advance(0, bytes);
     }
@@ -140,6 +148,7 @@ fn reason(abort: Abort) -> String {
         }
         Abort::Gone => "the phone no longer listens on its port".into(),
         Abort::Restarted => "the phone began again".into(),
+        Abort::GaveWay => "the phone did not answer, and others needed its place".into(),
         Abort::Unreadable(cause) => format!("the file could not be read: {cause}"),
         Abort::NoSocket(cause) => format!("no socket could be had: {cause}"),
         Abort::Stopped => "transload was stopped".into(),
