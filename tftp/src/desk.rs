@@ -112,6 +112,13 @@ impl Desk {
                 }
             };
             let now = Instant::now();
+            for (place, failed) in ready.ports {
+                // What a client said before its port was closed, the last ACK above all, is heard first; and
+                // before it asks for the same file again from the same port.
+                if self.packets(place, &mut replies, now) && failed {
+                    self.failures(place, now);
+                }
+            }
             if ready.requests {
                 self.requests(now);
             }
@@ -121,12 +128,6 @@ impl Desk {
                     if !self.message(message, now) {
                         return;
                     }
-                }
-            }
-            for (place, failed) in ready.ports {
-                // What a client said before its port was closed, the last ACK above all, is heard first.
-                if self.packets(place, &mut replies, now) && failed {
-                    self.failures(place, now);
                 }
             }
             self.ring(now);

@@ -27,12 +27,13 @@ fn ask_from(address: Ipv4Addr, running: &Running, name: &str) -> UdpSocket {
     client
 }
 
-/// Fetches the file from a known address.
-fn fetch(running: &Running, bytes: &[u8]) {
+/// Fetches the file from a known address. The socket is to be kept: its port would be another client's next.
+fn fetch(running: &Running, bytes: &[u8]) -> UdpSocket {
     let phone = ask_from(PHONE, running, "f");
     let (packet, transfer) = next(&phone);
     assert_eq!(packet[..2], [0, 3], "{packet:?}");
     assert_eq!(finish(&phone, packet, transfer), bytes);
+    phone
 }
 
 #[test]
@@ -41,11 +42,11 @@ fn requests_from_made_up_addresses_keep_no_known_client_from_its_files() {
     let strangers = (0..1500).map(stranger).collect();
     let config = Config { max_transfers: 64, ..Config::default() };
     let running = Running::start_among(strangers, &[("f", file.clone())], config);
-    let mut silent = Vec::new();
+    let (mut silent, mut phones) = (Vec::new(), Vec::new());
     for number in 0..1500 {
         silent.push(ask_from(stranger(number), &running, "f"));
         if number % 100 == 99 {
-            fetch(&running, &file.bytes);
+            phones.push(fetch(&running, &file.bytes));
         }
         if silent.len() > 200 {
             silent.clear();
@@ -60,11 +61,15 @@ fn a_stranger_that_answers_is_served_like_anybody_and_no_stranger_afterwards() {
     let file = Memory::new(noise(3000, 2));
     let one = stranger(1);
     let running = Running::start_among(vec![one], &[("f", file.clone())], Config::default());
-    for _ in 0..600 {
-        let client = ask_from(one, &running, "f");
-        let (packet, transfer) = next(&client);
-        assert_eq!(finish(&client, packet, transfer), *file.bytes);
-    }
+    let clients: Vec<_> = (0..400)
+        .map(|_| {
+            let client = ask_from(one, &running, "f");
+            let (packet, transfer) = next(&client);
+            assert_eq!(finish(&client, packet, transfer), *file.bytes);
+            client
+        })
+        .collect();
+    assert_eq!(clients.len(), 400);
     assert_eq!(running.reached.ignored(), 0);
 }
 
@@ -89,9 +94,9 @@ fn forged_requests_in_a_clients_name_neither_take_its_places_nor_end_its_transfe
     phone.send_to(&ack(1), transfer).unwrap();
     let (second, _) = next(&phone);
     let forged: Vec<_> = (0..50).map(|_| ask_from(PHONE, &running, "f")).collect();
-    fetch(&running, &file.bytes);
+    let other = fetch(&running, &file.bytes);
     assert_eq!(finish_from(&phone, second, transfer, 2), file.bytes[512..]);
-    drop(forged);
+    drop((forged, other));
 }
 
 /// Acknowledges everything from block `expected` on.
