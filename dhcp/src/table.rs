@@ -168,6 +168,11 @@ impl Table {
         self.leases.get(&address).map(|lease| (&lease.record, lease.write))
     }
 
+    /// Whether the machine has a reservation, or has or had a lease.
+    pub(crate) fn knows(&self, mac: Mac) -> bool {
+        self.by_mac.contains_key(&mac) || self.reservations.contains_key(&ClientKey::Mac(mac))
+    }
+
     /// The client's reservation: by the identifier it sends, else by its Ethernet address.
     pub(crate) fn reservation(&self, client: &Identity) -> Option<&Reservation> {
         let by_key = self.reservations.get(&client.key);

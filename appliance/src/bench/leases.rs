@@ -46,6 +46,10 @@ impl Policy for Bench {
             None => Verdict::Ignore { reason: no_phone(client.vendor_class) },
         }
     }
+
+    fn expects(&self, mac: transload_dhcp::Mac) -> bool {
+        is_expected(&self.state(), Mac(mac))
+    }
 }
 
 /// Whether it is listed, or has shown that it is no made-up client: such a one goes before the others where addresses

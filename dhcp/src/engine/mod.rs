@@ -207,6 +207,11 @@ impl Engine {
         self.tables.iter().find_map(|table| table.record(address)).map(|(record, _)| record).or_else(stray)
     }
 
+    /// Whether a machine has a reservation, or has or had a lease.
+    pub fn knows(&self, mac: Mac) -> bool {
+        self.tables.iter().any(|table| table.knows(mac))
+    }
+
     /// All writes up to this number are on disk.
     pub fn committed(&mut self, through: u64) {
         self.settle(through, Write::Saved);

@@ -98,7 +98,7 @@ impl Inner {
                 Err(cause) => cannot_receive(door, &cause),
             }
             let round = Instant::now();
-            if let Err(cause) = receive(door, &mut buffer, &mut queue) {
+            if let Err(cause) = self.receive(door, &mut buffer, &mut queue) {
                 cannot_receive(door, &cause);
             }
             let shed = queue.take_shed();
@@ -118,6 +118,21 @@ impl Inner {
                 unsaid = 0;
             }
         }
+    }
+
+    /// Puts what has arrived into the queue. The kernel's own queue would drop the newest, and keep the stale.
+    fn receive(&self, door: &Door, buffer: &mut [u8], queue: &mut Queue) -> io::Result<()> {
+        let knows = |mac| self.state().engine.knows(mac) || self.policy.expects(mac);
+        for _ in 0..MOST_RECEIVED {
+            match door.try_receive(buffer) {
+                Ok(received) => {
+                    queue.push(buffer.get(..received.length).unwrap_or_default(), received, knows);
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => break,
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(())
     }
 
     /// Handles what is queued, up to a batch. False where it must wait for the journal.
@@ -183,18 +198,6 @@ impl Receiving {
             _ = self.ended.await;
         }
     }
-}
-
-/// Puts what has arrived into the queue. The kernel's own queue would drop the newest, and keep the stale.
-fn receive(door: &Door, buffer: &mut [u8], queue: &mut Queue) -> io::Result<()> {
-    for _ in 0..MOST_RECEIVED {
-        match door.try_receive(buffer) {
-            Ok(received) => queue.push(buffer.get(..received.length).unwrap_or_default(), received),
-            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => break,
-            Err(cause) => return Err(cause),
-        }
-    }
-    Ok(())
 }
 
 /// Takes in answers about addresses being tried; without ARP there are none.
