@@ -162,7 +162,8 @@ impl Inner {
             };
             let now = (self.clock)();
             let ingress = door.ingress(received.unicast);
-            let mut decision = Some(state.engine.handle(now, &packet, ingress, &*self.policy));
+            let decision = state.engine.handle(now, &packet, ingress, &*self.policy);
+            let mut decision = Some(state.bound_informs(now, decision));
             if let Some(address) = decision.as_ref().and_then(|decision| decision.probe) {
                 let question = Question { packet, door: Arc::clone(door), received };
                 decision =

@@ -122,6 +122,8 @@ struct State {
     allowance: Allowance,
     /// How many clients may be checked now that say they gave up their address.
     checks: Allowance,
+    /// How many replies may leave now to addresses that nobody leased from us.
+    informs: Allowance,
     /// Machines of which it was said that they answer for addresses of others.
     said: Vec<Mac>,
 }
@@ -154,6 +156,7 @@ impl Server {
                 trying: HashSet::new(),
                 allowance: Allowance::full(conflict::BURST, conflict::EVERY),
                 checks: Allowance::full(conflict::CHECKS, conflict::CHECK_EVERY),
+                informs: Allowance::full(replies::INFORMS, replies::INFORM_EVERY),
                 said: Vec::new(),
             }),
             addresses,
