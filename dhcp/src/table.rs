@@ -126,6 +126,8 @@ pub(crate) struct Table {
     /// Addresses that are set aside, those that were first in front.
     aside: BTreeSet<(u64, Ipv4Addr)>,
     most_aside: usize,
+    /// Addresses that their clients may have declined, and until when they count as such.
+    doubted: HashMap<Ipv4Addr, u64>,
     /// How many were set aside and then gave way to others.
     given_way: u64,
     /// The pool and the address where the search for addresses never offered goes on.
@@ -150,6 +152,7 @@ impl Table {
             returned: BTreeSet::new(),
             aside: BTreeSet::new(),
             most_aside: aside::most(&network),
+            doubted: HashMap::new(),
             given_way: 0,
             fresh: (0, 0),
             network,
@@ -221,7 +224,10 @@ impl Table {
             self.lease_of(client).map(|record| record.address),
             requested,
         ];
-        let wish = wishes.into_iter().flatten().find(|address| self.is_free_for(*address, client, now));
+        let wish = wishes
+            .into_iter()
+            .flatten()
+            .find(|address| self.is_free_for(*address, client, now) && !self.is_doubted(*address, now));
         wish.or_else(|| self.next_fresh())
             .or_else(|| self.returned.first().copied())
             .or_else(|| {

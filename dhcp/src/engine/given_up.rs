@@ -50,7 +50,11 @@ impl Engine {
         }
         let answer = match asked.segment {
             Segment::Asked(answer) => answer,
-            Segment::NotAsked if self.can_ask(asked) => {
+            // An offer is lost by a forged word, but nobody's lease.
+            Segment::NotAsked if lease.is_some() && self.can_ask(asked) => {
+                if let Some(table) = self.tables.get_mut(asked.at) {
+                    table.doubt(address, asked.now);
+                }
                 let probe = Some(address);
                 return Finding { address: probe, probe, ..Finding::new(Outcome::Declined) };
             }

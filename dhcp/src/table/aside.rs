@@ -15,8 +15,12 @@ use crate::lease::LeaseState;
 const SHARE: usize = 4;
 /// Addresses that are set aside on the word of one client at most.
 const MOST_OF_ONE: usize = 3;
-/// How long an address is set aside before a client that nobody expects may try it again.
+/// How long an address is set aside before a client that is expected, or any other, may try it again. A client that
+/// declined waits ten seconds (RFC 2131 §3.1(5)).
+const RETRIED_AFTER_EXPECTED: u64 = 10_000;
 const RETRIED_AFTER: u64 = 60_000;
+/// How long a client gets no offer of an address while it is checked whether it declined that.
+const DOUBTED: u64 = 1_000;
 
 /// How many addresses of a network may be set aside.
 pub(super) fn most(network: &Network) -> usize {
@@ -62,6 +66,17 @@ impl Table {
         used.map(|(_, address)| *address).collect()
     }
 
+    /// Notes that a client may have declined its address.
+    pub(crate) fn doubt(&mut self, address: Ipv4Addr, now: u64) {
+        let ends = now.saturating_add(DOUBTED);
+        self.doubted.retain(|_, until| (now..=ends).contains(until));
+        self.doubted.insert(address, ends);
+    }
+
+    pub(super) fn is_doubted(&self, address: Ipv4Addr, now: u64) -> bool {
+        self.doubted.get(&address).is_some_and(|until| now < *until)
+    }
+
     /// Sets an address aside no longer.
     pub(crate) fn recall(&mut self, address: Ipv4Addr) {
         if let Some(lease) = self.leases.get_mut(&address).filter(|lease| lease.aside) {
@@ -91,8 +106,9 @@ impl Table {
 
     /// The address that was set aside first, if a client may try it again.
     pub(super) fn take_set_aside(&mut self, now: u64, expected: bool) -> Option<Ipv4Addr> {
+        let after = if expected { RETRIED_AFTER_EXPECTED } else { RETRIED_AFTER };
         let (_, address) = *self.aside.iter().find(|(since, address)| {
-            let old = expected || now.saturating_sub(*since) >= RETRIED_AFTER;
+            let old = now.saturating_sub(*since) >= after;
             let free = self.leases.get(address).is_some_and(|lease| lease.listed.is_some());
             old && free
         })?;

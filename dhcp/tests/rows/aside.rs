@@ -85,6 +85,7 @@ fn where_no_other_address_is_left_the_one_set_aside_first_is_tried_again() {
         lab.lease([0, 0x12, 0x34, 7, 0, last]);
     }
     expect(&mut lab, false);
+    lab.now += 10_000;
     assert_eq!(lab.ask(&discover(OTHER)), None, "a minute, nobody tries it who is not expected");
     expect(&mut lab, true);
     let decision = lab.handle(&discover(PHONE), BROADCAST);
@@ -143,6 +144,24 @@ fn nothing_is_saved_before_the_segment_was_asked() {
 }
 
 #[test]
+fn a_client_that_starts_anew_before_its_decline_is_checked_gets_another_address() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    lab.engine.handle(lab.now, &decline(PHONE, address), BROADCAST, &lab.policy);
+    let second = lab.lease(PHONE);
+    assert_ne!(second, address);
+    let decision = lab.engine.given_up(lab.now + 300, &decline(PHONE, address), BROADCAST, None);
+    assert_eq!(decision.event.outcome, Outcome::Declined);
+    lab.commit(&decision);
+    assert_eq!(lab.ask(&renew(PHONE, second)).unwrap().kind, MessageType::Ack);
+    // A forged decline does not keep a phone from its address for long, and from renewing it not at all.
+    lab.engine.handle(lab.now, &decline(PHONE, second), BROADCAST, &lab.policy);
+    assert_eq!(lab.ask(&renew(PHONE, second)).unwrap().kind, MessageType::Ack);
+    lab.now += 1_000;
+    assert_eq!(lab.ask(&discover(PHONE)).unwrap().yiaddr, second);
+}
+
+#[test]
 fn a_late_decline_counts_only_where_somebody_else_answers() {
     for relay in [false, true] {
         let mut lab = Lab::new(config());
@@ -152,7 +171,8 @@ fn a_late_decline_counts_only_where_somebody_else_answers() {
         let declined = if relay { relayed(declined) } else { declined };
         assert!(matches!(lab.outcome(&declined), Outcome::Ignored(_)), "{relay}");
         assert_eq!(lab.disk[&address].state, LeaseState::Bound, "{relay}");
-        // An honest client asks for an address again, and finds it in use again.
+        // An honest client waits ten seconds, asks for an address again, and finds it in use again.
+        lab.now += 10_000;
         assert_eq!(burn(&mut lab, PHONE), Some(address), "{relay}");
     }
     let mut lab = Lab::new(config());
