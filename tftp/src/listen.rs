@@ -39,6 +39,8 @@ pub fn request_socket(bind: SocketAddrV4, device: Option<&str>) -> io::Result<Ud
     let socket = open(bind, device)?;
     // The kernel may allow less; then it is less.
     let _ = SockRef::from(&socket).set_recv_buffer_size(REQUEST_BUFFER);
+    // What waits for an address to be found counts here, too.
+    let _ = SockRef::from(&socket).set_send_buffer_size(REQUEST_BUFFER);
     setsockopt(&socket, Ipv4PacketInfo, &true)?;
     Ok(socket)
 }

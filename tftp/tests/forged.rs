@@ -198,7 +198,7 @@ fn a_client_has_answered_with_its_first_acknowledgment_or_an_error_and_not_by_as
 #[test]
 fn a_known_clients_port_is_shared_with_nobody() {
     let file = Memory::new(noise(3000, 7));
-    let strangers: Vec<_> = (0..100).map(stranger).collect();
+    let strangers: Vec<_> = (0..50).map(stranger).collect();
     let running = Running::start_among(strangers.clone(), &[("f", file)], Config::default());
     let strangers: Vec<_> = strangers.iter().map(|one| ask_from(*one, &running, "f")).collect();
     let theirs: Vec<_> = strangers.iter().map(|client| next(client).1.port()).collect();

@@ -19,9 +19,10 @@ pub(super) const EVERY: Duration = Duration::from_micros(60);
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Replies to INFORMs that may leave at once, and how soon one more may, to addresses that nobody leased from us. They may be
-/// made up, and what is sent to an address that nobody has takes an entry of the kernel's table of neighbors for seconds.
-pub(super) const INFORMS: u32 = 128;
-pub(super) const INFORM_EVERY: Duration = Duration::from_millis(30);
+/// made up, and what is sent to an address that nobody has takes an entry of the kernel's table of neighbors, and room in
+/// the socket's buffer, for three seconds.
+pub(super) const INFORMS: u32 = 64;
+pub(super) const INFORM_EVERY: Duration = Duration::from_millis(50);
 
 /// A reply and an event that may leave once commit `after` has succeeded.
 pub(super) struct Waiting {
