@@ -18,6 +18,7 @@ use super::*;
 use crate::appliance::{Appliance, Opened};
 use crate::bench::Refusal;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
+use crate::pace::Pace;
 use crate::rehearse::loopback;
 
 const TOKEN: &str = "s3cret&with=signs+%";
@@ -39,7 +40,7 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let config = Config::parse("", Path::new("none")).unwrap();
     let config = loopback::configuration(&config, scenario, state.path());
     let place = loopback::place(false, None);
-    let opened = Opened::read(&config, &place, 1).unwrap();
+    let opened = Opened::read(&config, &place, &Pace::system()).unwrap();
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -22,6 +22,7 @@ use super::{Bench, State, Tracker};
 use crate::doors::{Door, Fetch, Plane, Served};
 use crate::ledger::Ticket;
 use crate::library::OpenFile;
+use crate::pace::Hold;
 
 /// The longest name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;
@@ -44,6 +45,10 @@ impl Plane for Bench {
 
     fn is_leased(&self, address: Ipv4Addr) -> bool {
         self.state().addresses.leaseholder(address, self.now()).is_some()
+    }
+
+    fn hold(&self) -> Hold {
+        self.pace().hold("a request for a file")
     }
 
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {

@@ -64,7 +64,7 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     };
     let (ledger, restored) = Ledger::open(&state.join("ledger.db")).unwrap();
     let shelf = Shelf::scan(state, Direction::E2m).unwrap();
-    let clock = Clock::start(restored.high_water, 1);
+    let clock = Clock::start(restored.high_water, crate::pace::Pace::system());
     Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, restored)
 }
 

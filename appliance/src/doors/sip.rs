@@ -21,6 +21,8 @@ use transload_provision::sip::{
     Action, Caller, Event, Flow, Frame, LARGEST, Message, Registrar, Start, Transport, frame, said,
 };
 
+use crate::pace::Pace;
+
 /// Connections at one time; others wait to be accepted.
 const CONNECTIONS: usize = 8192;
 /// Connections of one address at one time; others are closed.
@@ -45,13 +47,17 @@ pub trait Exchange: Send + Sync + 'static {
     fn caller(&self, address: Ipv4Addr, named: Option<Mac>) -> Option<Mac>;
     /// Takes in what was heard.
     fn heard(&self, event: Event);
+    /// What time goes by.
+    fn pace(&self) -> Pace {
+        Pace::system()
+    }
 }
 
 /// The door from within: who is registered, and the lines to them.
 pub struct Switchboard<E> {
     exchange: Arc<E>,
     udp: UdpSocket,
-    began: Instant,
+    pace: Pace,
     state: Mutex<State>,
 }
 
@@ -79,7 +85,8 @@ impl<E: Exchange> Switchboard<E> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let registrar = Registrar::new(own, now.as_nanos() as u64);
         let state = State { registrar, lines: HashMap::new(), peers: HashMap::new() };
-        Ok(Arc::new(Self { exchange, udp, began: Instant::now(), state: Mutex::new(state) }))
+        let pace = exchange.pace();
+        Ok(Arc::new(Self { exchange, udp, pace, state: Mutex::new(state) }))
     }
 
     /// Tells a registered phone to read its configuration again; false where it is not registered.
@@ -101,7 +108,7 @@ impl<E: Exchange> Switchboard<E> {
     }
 
     fn now(&self) -> u64 {
-        self.began.elapsed().as_millis() as u64
+        self.pace.undisturbed().as_millis() as u64
     }
 
     /// Whether an address may say something now, or how long it has to wait.
@@ -254,9 +261,8 @@ pub async fn serve<E: Exchange>(board: Arc<Switchboard<E>>, listener: TcpListene
 }
 
 async fn clock<E: Exchange>(board: Arc<Switchboard<E>>) {
-    let mut ticks = tokio::time::interval(TICK);
     loop {
-        ticks.tick().await;
+        let _hold = board.pace.sleep_undisturbed(TICK).await;
         let now = board.now();
         let actions = board.state().registrar.tick(now);
         board.act(actions);
@@ -321,7 +327,7 @@ async fn talk<E: Exchange>(
     let mut bytes: Vec<u8> = Vec::new();
     let mut chunk = [0; 2048];
     let mut patience = PATIENCE.0;
-    let mut since = tokio::time::Instant::now();
+    let mut since = board.pace.undisturbed();
     loop {
         loop {
             match frame(&bytes).map_err(|_| "what came is no SIP")? {
@@ -345,7 +351,7 @@ async fn talk<E: Exchange>(
                     {
                         patience = if registered { PATIENCE.1 } else { PATIENCE.0 };
                     }
-                    since = tokio::time::Instant::now();
+                    since = board.pace.undisturbed();
                 }
             }
         }
@@ -360,7 +366,7 @@ async fn talk<E: Exchange>(
                 Ok(length) => bytes.extend_from_slice(&chunk[..length]),
                 Err(_) => return Err("it is broken"),
             },
-            () = tokio::time::sleep_until(since + patience) => return Err("nothing came for too long"),
+            _ = board.pace.sleep_until(board.pace.stretch(since + patience)) => return Err("nothing came for too long"),
         }
     }
 }

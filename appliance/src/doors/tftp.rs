@@ -15,6 +15,7 @@ use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, 
 
 use super::rate::{PIECE, Rate};
 use super::{Door, Fetch, Plane, Served, Track};
+use crate::pace::Hold;
 
 /// The plane as a TFTP server at one address sees it.
 pub struct Files<P> {
@@ -28,6 +29,7 @@ pub struct Files<P> {
 
 impl<P: Plane> Source for Files<P> {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
+        let hold = self.plane.hold();
         Box::pin(async move {
             let fetch = Fetch {
                 door: Door::Tftp,
@@ -48,7 +50,8 @@ impl<P: Plane> Source for Files<P> {
                 Served::File(file) => (Octets::Disk(file.file), file.size),
             };
             let rate = self.rate.clone();
-            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip() }) as Box<dyn Content>)
+            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _hold: hold })
+                as Box<dyn Content>)
         })
     }
 
@@ -68,6 +71,7 @@ struct Transfer<T> {
     tracker: T,
     rate: Rate,
     phone: IpAddr,
+    _hold: Hold,
 }
 
 impl<T: Track> Content for Transfer<T> {

@@ -11,9 +11,10 @@ use tokio::time::timeout;
 
 use super::journal::Answer;
 use super::{Weather, tftp};
+use crate::pace::Pace;
 
 /// Where a phone finds the server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Wiring {
     /// The DHCP server.
     pub dhcp: SocketAddr,
@@ -35,8 +36,8 @@ pub struct Wiring {
     pub call_manager: Option<(Ipv4Addr, u16)>,
     /// The port at which the stand-in of the redirection service answers.
     pub cda: Option<u16>,
-    /// How many times as fast as in reality the phone's time runs.
-    pub speed: u32,
+    /// What the phone's time goes by.
+    pub pace: Pace,
 }
 
 impl Wiring {
@@ -73,8 +74,8 @@ pub struct Url {
 /// Takes the bytes of a file as they come.
 pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
-/// How long a server may be silent, in real time: rehearsals share a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may be silent, in real time, on whatever machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Url {
     /// Reads `[scheme://]server[:port][/path]`; without a scheme it is TFTP (cisco-phones.md §6.2).
@@ -214,6 +215,7 @@ impl Network {
     }
 
     async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<Answer>>) -> Answer {
+        self.weather.carry().await;
         tokio::select! {
             done = work => done.unwrap_or_else(|error| Answer::Broken(error.to_string())),
             () = self.weather.breaks() => Answer::Broken("the connection was lost".to_owned()),

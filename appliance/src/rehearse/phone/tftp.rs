@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use super::journal::Answer;
 use super::network::Sink;
 
-/// In real time: loopback loses nothing, but a machine may be busy.
+/// In real time: loopback loses nothing, but a machine may be busy. The phone's clock waits.
 const TIMEOUT: Duration = Duration::from_secs(1);
-const TRIES: u32 = 6;
+const TRIES: u32 = 30;
 
 /// A read request in octet mode, with retransmission, for a file of any number of blocks.
 pub(super) async fn fetch(
