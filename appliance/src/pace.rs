@@ -4,9 +4,15 @@
 //!
 //! A span is on this clock unless its name says otherwise.
 
+mod driver;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -17,9 +23,6 @@ use transload_provision::mac::Mac;
 const REQUEST: Duration = Duration::from_secs(1);
 /// What passes between two looks at the machine, in real time: a process that gets no processor loses no more.
 const LOOK: Duration = Duration::from_millis(20);
-/// The least pause between two looks, and while time stands still; in real time.
-const SHORTEST: Duration = Duration::from_millis(1);
-const STANDING: Duration = Duration::from_millis(4);
 /// While time stands still, some work begins or ends within this, in real time; otherwise it never will.
 const STUCK: Duration = Duration::from_secs(120);
 
@@ -43,7 +46,8 @@ struct Shared {
     /// Something has changed that the driver has to know.
     changed: Arc<Notify>,
     stuck: watch::Sender<Option<&'static str>>,
-    silent: watch::Sender<u64>,
+    /// Counts messages that were not answered, and transfers that are over.
+    news: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -59,6 +63,8 @@ struct State {
     holds: BTreeMap<u64, (Duration, &'static str)>,
     /// Messages of a DHCP client that were taken in and are not answered.
     unanswered: BTreeMap<Mac, u64>,
+    /// Transfers that are served, by the client's end.
+    transfers: BTreeMap<SocketAddr, usize>,
 }
 
 impl Pace {
@@ -89,6 +95,7 @@ impl Pace {
             sleepers: BTreeMap::new(),
             holds: BTreeMap::new(),
             unanswered: BTreeMap::new(),
+            transfers: BTreeMap::new(),
         };
         let shared = Arc::new(Shared {
             speed,
@@ -97,9 +104,9 @@ impl Pace {
             state: Mutex::new(state),
             changed: Arc::clone(&changed),
             stuck: watch::Sender::new(None),
-            silent: watch::Sender::new(0),
+            news: watch::Sender::new(0),
         });
-        tokio::spawn(drive(Arc::downgrade(&shared), changed));
+        tokio::spawn(driver::drive(Arc::downgrade(&shared), changed));
         Self(Kind::Run(shared))
     }
 
@@ -174,7 +181,26 @@ impl Pace {
     pub fn hold(&self, what: &'static str) -> Hold {
         match &self.0 {
             Kind::System(_) => Hold(None),
-            Kind::Run(shared) => Hold(Some((Arc::clone(shared), shared.settled().hold(what)))),
+            Kind::Run(shared) => {
+                let number = shared.settled().hold(what);
+                Hold(Some((Arc::clone(shared), Held::Work(number))))
+            }
+        }
+    }
+
+    /// Serves a client until the guard is dropped. The clock does not wait for that, but a client may.
+    pub fn transfer(&self, client: SocketAddr) -> Hold {
+        let Kind::Run(shared) = &self.0 else { return Hold::none() };
+        *shared.state().transfers.entry(client).or_default() += 1;
+        Hold(Some((Arc::clone(shared), Held::Transfer(client))))
+    }
+
+    /// Until nothing is served to this client any more: it has all, and the server knows.
+    pub async fn until_over(&self, client: SocketAddr) {
+        if let Kind::Run(shared) = &self.0 {
+            let over = |_: &u64| !shared.state().transfers.contains_key(&client);
+            // The sender lives as long as this.
+            let _ = shared.news.subscribe().wait_for(over).await;
         }
     }
 
@@ -182,7 +208,7 @@ impl Pace {
     pub fn not_answered(&self, mac: Mac) {
         if let Kind::Run(shared) = &self.0 {
             *shared.state().unanswered.entry(mac).or_default() += 1;
-            shared.silent.send_modify(|count| *count += 1);
+            shared.tell();
         }
     }
 
@@ -199,9 +225,9 @@ impl Pace {
         if let Kind::Run(shared) = &self.0 {
             let more = |_: &u64| self.unanswered(mac) > before;
             // The sender lives as long as this.
-            let _ = shared.silent.subscribe().wait_for(more).await;
+            let _ = shared.news.subscribe().wait_for(more).await;
         } else {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -222,6 +248,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn tell(&self) {
+        self.news.send_modify(|count| *count += 1);
+    }
+
     /// Everything as it is now.
     fn settled(&self) -> MutexGuard<'_, State> {
         let mut state = self.state();
@@ -238,7 +268,7 @@ impl Shared {
         let woken = due.filter_map(|(_, waker)| waker.take()).collect();
         let next =
             state.sleepers.range((at, u64::MAX)..).next().map_or(state.reach, |((until, _), _)| *until);
-        (woken, (next.min(state.reach) - at) / self.speed)
+        (woken, next.min(state.reach).saturating_sub(at) / self.speed)
     }
 }
 
@@ -271,54 +301,16 @@ impl State {
     }
 }
 
-/// Lets time go on and wakes sleepers, until nobody has the clock any more.
-async fn drive(shared: Weak<Shared>, changed: Arc<Notify>) {
-    let mut watch = Watch { at: Duration::ZERO, begun: (0, Instant::now()) };
-    loop {
-        let pause = {
-            let Some(shared) = shared.upgrade() else { return };
-            let (woken, pause) = shared.turn();
-            woken.into_iter().for_each(Waker::wake);
-            pause.max(watch.look(&shared))
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = changed.notified() => {}
-        }
-    }
-}
-
-/// What the driver saw when it looked last.
-struct Watch {
-    at: Duration,
-    /// Counts what was begun, and when that changed last.
-    begun: (u64, Instant),
-}
-
-impl Watch {
-    /// Looks for work that never ends. Returns the least pause before the next look.
-    fn look(&mut self, shared: &Shared) -> Duration {
-        let state = shared.state();
-        let (at, begun) = (state.at, state.next);
-        let what = state.holds.first_key_value().map(|(_, (_, what))| *what);
-        drop(state);
-        let stands = std::mem::replace(&mut self.at, at) == at;
-        if begun != self.begun.0 || !stands || !shared.waits {
-            self.begun = (begun, Instant::now());
-        } else if let Some(what) = what
-            && self.begun.1.elapsed() > shared.patience
-            && shared.stuck.send_replace(Some(what)).is_none()
-        {
-            tracing::error!(what, "the rehearsal stands still: this work does not end");
-        }
-        if stands { STANDING } else { SHORTEST }
-    }
-}
-
 /// Work in hand, that the clock waits for.
 #[must_use = "the clock waits for as long as this is kept"]
 #[derive(Debug)]
-pub struct Hold(Option<(Arc<Shared>, u64)>);
+pub struct Hold(Option<(Arc<Shared>, Held)>);
+
+#[derive(Debug)]
+enum Held {
+    Work(u64),
+    Transfer(SocketAddr),
+}
 
 impl Hold {
     /// For what no clock waits for.
@@ -329,8 +321,22 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if let Some((shared, number)) = self.0.take() {
-            shared.settled().holds.remove(&number);
+        match self.0.take() {
+            Some((shared, Held::Work(number))) => {
+                shared.settled().holds.remove(&number);
+            }
+            Some((shared, Held::Transfer(client))) => {
+                let mut state = shared.state();
+                if let Entry::Occupied(mut served) = state.transfers.entry(client) {
+                    *served.get_mut() -= 1;
+                    if *served.get() == 0 {
+                        served.remove();
+                    }
+                }
+                drop(state);
+                shared.tell();
+            }
+            None => {}
         }
     }
 }
@@ -366,7 +372,7 @@ impl Future for Sleep {
                 state.sleepers.remove(key);
                 let number = state.hold("somebody who has slept");
                 drop(state);
-                Hold(Some((Arc::clone(shared), number)))
+                Hold(Some((Arc::clone(shared), Held::Work(number))))
             }
             Wait::Over => Hold::none(),
         };
@@ -382,6 +388,3 @@ impl Drop for Sleep {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! A file request: who asks, what is meant, and what this phone may have.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -47,8 +47,8 @@ impl Plane for Bench {
         self.state().addresses.leaseholder(address, self.now()).is_some()
     }
 
-    fn hold(&self) -> Hold {
-        self.pace().hold("a request for a file")
+    fn serving(&self, client: SocketAddr) -> Hold {
+        self.pace().transfer(client)
     }
 
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {

@@ -97,8 +97,8 @@ pub trait Plane: Send + Sync + 'static {
     fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, Self::Tracker)> + Send;
     /// Whether a client is known to hold this address: such clients go first where there is not room for everybody.
     fn is_leased(&self, address: Ipv4Addr) -> bool;
-    /// A request is in hand: the clock of a rehearsal waits until the guard is dropped.
-    fn hold(&self) -> Hold {
+    /// A client is served until the guard is dropped: in a rehearsal its clock may wait for that.
+    fn serving(&self, _client: SocketAddr) -> Hold {
         Hold::none()
     }
 }

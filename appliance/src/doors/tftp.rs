@@ -29,7 +29,7 @@ pub struct Files<P> {
 
 impl<P: Plane> Source for Files<P> {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
-        let hold = self.plane.hold();
+        let serving = self.plane.serving(peer);
         Box::pin(async move {
             let fetch = Fetch {
                 door: Door::Tftp,
@@ -50,7 +50,7 @@ impl<P: Plane> Source for Files<P> {
                 Served::File(file) => (Octets::Disk(file.file), file.size),
             };
             let rate = self.rate.clone();
-            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _hold: hold })
+            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
                 as Box<dyn Content>)
         })
     }
@@ -71,7 +71,7 @@ struct Transfer<T> {
     tracker: T,
     rate: Rate,
     phone: IpAddr,
-    _hold: Hold,
+    _serving: Hold,
 }
 
 impl<T: Track> Content for Transfer<T> {

@@ -68,7 +68,7 @@ async fn a_machine_that_has_no_time_for_the_run_takes_none_from_it() {
         std::thread::sleep(MOMENT * 5);
         drop(blocked);
     });
-    let passed = pace.elapsed() - began;
+    let passed = pace.elapsed().saturating_sub(began);
     assert!(passed < MOMENT * 5 * SPEED / 2, "{passed:?}");
 }
 
@@ -112,6 +112,18 @@ async fn an_unanswered_message_is_told_to_its_client_alone() {
     pace.not_answered(asked);
     pace.until_unanswered(asked, before).await;
     assert_eq!((pace.unanswered(asked), pace.unanswered(other)), (2, 1));
+}
+
+#[tokio::test]
+async fn a_client_may_wait_until_its_server_knows_that_it_has_all() {
+    let pace = Pace::patient(SPEED);
+    let client = SocketAddr::from(([127, 0, 0, 1], 4711));
+    let (first, second) = (pace.transfer(client), pace.transfer(client));
+    drop(first);
+    assert!(tokio::time::timeout(MOMENT, pace.until_over(client)).await.is_err());
+    until(&pace, Duration::from_secs(60)).await;
+    drop(second);
+    pace.until_over(client).await;
 }
 
 #[tokio::test]

@@ -43,9 +43,9 @@ pub async fn serve<P: Plane>(
     connections::serve(listener, limits, stop, move |caller| {
         let (plane, rate) = (Arc::clone(&plane), rate.clone());
         // Kept with the connection.
-        let hold = plane.hold();
+        let serving = plane.serving(caller.peer);
         service_fn(move |request: Request<Incoming>| {
-            let _ = &hold;
+            let _ = &serving;
             let (plane, caller, rate) = (Arc::clone(&plane), caller.clone(), rate.clone());
             async move { Ok::<_, Infallible>(answer(&plane, caller, &rate, &request).await) }
         })

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use super::journal::Answer;
@@ -187,8 +187,16 @@ impl Network {
         if self.weather.is_cut() {
             return Answer::Unreachable;
         }
-        let work = tftp::fetch(self.address, SocketAddrV4::new(host, port), name, self.block_size, sink);
-        self.unless_it_breaks(work).await
+        let Ok(socket) = UdpSocket::bind((self.address, 0)).await else {
+            return Answer::Unreachable;
+        };
+        let own = socket.local_addr();
+        let work = tftp::fetch(socket, SocketAddrV4::new(host, port), name, self.block_size, sink);
+        let answer = self.unless_it_breaks(work).await;
+        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+            self.until_known(own).await;
+        }
+        answer
     }
 
     async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> Answer {
@@ -211,7 +219,17 @@ impl Network {
             url.path.replace(' ', "%20"),
             url.host
         );
-        self.unless_it_breaks(exchange(stream, &request, sink)).await
+        let own = stream.local_addr();
+        let answer = self.unless_it_breaks(exchange(stream, &request, sink)).await;
+        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+            self.until_known(own).await;
+        }
+        answer
+    }
+
+    /// In reality nothing follows a file so soon that its server has not heard by then that it arrived.
+    async fn until_known(&self, own: SocketAddr) {
+        let _ = timeout(PATIENCE, self.wiring.pace.until_over(own)).await;
     }
 
     async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<Answer>>) -> Answer {
