@@ -82,6 +82,12 @@ impl Server {
         self.local
     }
 
+    /// Counts how often its bounds are reached in what other servers may count in, too.
+    #[must_use]
+    pub fn counting(self, reached: Arc<Reached>) -> Server {
+        Server { reached, ..self }
+    }
+
     /// How often the server's bounds were reached, while it runs too.
     pub fn reached(&self) -> Arc<Reached> {
         Arc::clone(&self.reached)

@@ -319,6 +319,25 @@ async fn health_and_figures_tell_the_same() {
     assert!(figure(lab.address, "transload_problems ").await > 0.5);
 }
 
+#[tokio::test]
+async fn bounds_of_dhcp_and_tftp_that_were_reached_are_counted() {
+    let lab = open(None, true).await;
+    for name in ["dhcp_set_aside_addresses", "dhcp_set_aside_given_way_total", "dhcp_disbelieved_total"] {
+        assert!(figure(lab.address, &format!("transload_{name} ")).await < 0.5, "{name}");
+    }
+    for name in ["tftp_given_way_total", "tftp_refused_total"] {
+        assert!(figure(lab.address, &format!("transload_{name} ")).await < 0.5, "{name}");
+    }
+    // Nobody has leased the address that they come from.
+    let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    while figure(lab.address, "transload_tftp_ignored_total ").await < 1.0 {
+        for number in 0..100 {
+            let request = format!("\0\x01{number}.xml\0octet\0");
+            stranger.send_to(request.as_bytes(), lab.appliance.tftp.unwrap()).await.unwrap();
+        }
+    }
+}
+
 async fn figure(address: SocketAddr, name: &str) -> f64 {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").await.unwrap();
