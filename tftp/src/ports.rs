@@ -2,12 +2,12 @@
 //!
 //! Each transfer gets a port of its own, chosen at random by the system (RFC 1350 §4), as long as [`SHARED`] are enough
 //! for all. Beyond that, clients with different addresses share one: a client's own address and port tell its
-//! transfer from the others. A socket for each of many transfers would make every block a tenth to a third dearer, as the
-//! kernel has to look after each of them by itself.
+//! transfer from the others. A socket for each of many transfers makes every block dearer, as the kernel has to look
+//! after each of them by itself.
 //!
-//! A shared port is no secret: whoever is served from it knows it. What a client whom the owner knows has answered counts
-//! as evidence, so its transfer is served from a port that is shared with nobody: always if the file is small, and while
-//! there are not many if it is large.
+//! A shared port is no secret: whoever is served from it knows it. What a client whom the owner knows has acknowledged
+//! counts as evidence of what it has, so its transfer is served from a port that is shared with nobody. How many transfers
+//! there are makes no difference: anybody can ask in the names of known clients, and so have all others share.
 
 use std::{
     collections::HashMap,
@@ -21,11 +21,6 @@ use crate::{listen, packet::Fault};
 
 /// Ports open on one of our addresses before transfers share them.
 const SHARED: usize = 16;
-/// Transfers of large files that get a port each, which they share with nobody.
-const OWN: usize = 64;
-/// Transfers of small files that do, and what is small.
-const MOST_OWN: usize = 512;
-const SMALL: u64 = 64 * 1024;
 
 /// All ports in use.
 pub struct Ports {
@@ -65,32 +60,23 @@ impl Ports {
         self.open.get(place)
     }
 
-    /// A port on `local` for the transfer in `seat` of a file of this `size`. It is a `secret` if it can be.
-    pub fn take(
-        &mut self,
-        local: Ipv4Addr,
-        peer: SocketAddrV4,
-        seat: u64,
-        size: u64,
-        secret: bool,
-    ) -> io::Result<Line> {
-        let here = || self.open.iter().enumerate().filter(|(_, port)| port.local == local);
-        let count = |shared: bool| here().filter(|(_, port)| port.shared == shared).count();
-        let most = if size <= SMALL { MOST_OWN } else { OWN };
-        let secret = secret && count(false) < most;
-        let least_used = here()
-            .filter(|(_, port)| port.shared && port.seats.keys().all(|other| other.ip() != peer.ip()))
+    /// A port on `local` for the transfer in `seat`. A `secret` one is shared with nobody.
+    pub fn take(&mut self, local: Ipv4Addr, peer: SocketAddrV4, seat: u64, secret: bool) -> io::Result<Line> {
+        let shared =
+            || self.open.iter().enumerate().filter(|(_, port)| !secret && port.local == local && port.shared);
+        let least_used = shared()
+            .filter(|(_, port)| port.seats.keys().all(|other| other.ip() != peer.ip()))
             .min_by_key(|(_, port)| port.seats.len())
             .map(|(place, _)| place);
-        let opened = if secret || least_used.is_none() || count(true) < SHARED {
+        let opened = if least_used.is_none() || shared().count() < SHARED {
             listen::open(SocketAddrV4::new(local, 0), self.device.as_deref()).and_then(listen::told_of_errors)
         } else {
             Err(io::ErrorKind::QuotaExceeded.into())
         };
         let place = match (opened, least_used) {
             (Ok(socket), _) => {
-                let shared = !secret;
-                self.open.push(Port { socket: Arc::new(socket), local, shared, seats: HashMap::new() });
+                let (socket, seats) = (Arc::new(socket), HashMap::new());
+                self.open.push(Port { socket, local, shared: !secret, seats });
                 self.open.len() - 1
             }
             (Err(_), Some(place)) => place,

@@ -154,8 +154,8 @@ impl Desk {
         now: Instant,
     ) {
         let standing = self.seats.standing(seat);
-        let (size, secret) = (content.size(), standing == Some(Standing::Known));
-        let line = match self.ports.take(arrival.local, arrival.peer, seat, size, secret) {
+        let secret = standing == Some(Standing::Known);
+        let line = match self.ports.take(arrival.local, arrival.peer, seat, secret) {
             Ok(line) => line,
             Err(error) => {
                 tracing::warn!(peer = %arrival.peer, %error, "no port for a TFTP transfer");
@@ -167,7 +167,7 @@ impl Desk {
         let device = self.config.device.as_deref();
         let mtu = listen::mtu(arrival.local, arrival.peer, device).unwrap_or(ETHERNET);
         let limits = Limits { block_size: terms::largest_block(mtu), window: self.config.max_window };
-        let (terms, oack) = terms::agree(request, limits, size);
+        let (terms, oack) = terms::agree(request, limits, content.size());
         let mut transfer = Transfer::new(terms, self.config.rollover, oack.is_some());
         if standing == Some(Standing::Stranger) {
             transfer.expect_answer(strangers::PATIENCE);
