@@ -12,6 +12,7 @@ use transload_dhcp::journal::Journal;
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::server::{Server as DhcpServer, Setup, StartError};
 use transload_dhcp::sockets::Link;
+use transload_provision::mac::Mac;
 
 use crate::admin;
 use crate::backup;
@@ -26,6 +27,7 @@ use crate::housekeeping;
 use crate::ledger::Ledger;
 use crate::library::Shelf;
 use crate::limits;
+use crate::pace::Pace;
 use crate::place::Place;
 use crate::probe;
 use crate::restart;
@@ -61,18 +63,17 @@ pub struct Opened {
     clock: Clock,
     leases: Vec<LeaseRecord>,
     bench: Arc<Bench>,
-    speed: u32,
     lock: StateLock,
     /// What the roster was like before it was read: whatever comes to it later is a change.
     roster: Option<home::Stamp>,
 }
 
 impl Opened {
-    /// Opens the state folder. `speed` is 1 but in a rehearsal.
+    /// Opens the state folder. The `pace` is the system's but in a rehearsal.
     ///
     /// # Errors
     /// The configuration cannot be served, or the state folder is in use or unreadable.
-    pub fn read(config: &Config, place: &Place, speed: u32) -> Result<Self, Failure> {
+    pub fn read(config: &Config, place: &Place, pace: &Pace) -> Result<Self, Failure> {
         config.servable()?;
         limits::raise(config.files.max_transfers);
         let state = &config.bench.state;
@@ -85,7 +86,7 @@ impl Opened {
         if let Some(loss) = &unread.loss {
             tracing::error!(cure = loss.cure(), "{}", loss.cause());
         }
-        let clock = resume::start(&mut unread, speed)?;
+        let clock = resume::start(&mut unread, pace.clone())?;
         let mut leases = std::mem::take(&mut unread.leases);
         let last_seen = unread.marks.high_water;
         let kept = if clock::is_trusted() {
@@ -96,7 +97,7 @@ impl Opened {
         let mut known = Known::default();
         let ledger = unread.replay(&mut known)?;
         let rules = rules(config, place.server(), Given::default());
-        let bench = Bench::new(clock, catalog, rules, roster, shelf, ledger, (known, last_seen));
+        let bench = Bench::new(clock.clone(), catalog, rules, roster, shelf, ledger, (known, last_seen));
         bench.restore_leases(&leases);
         if !kept.is_empty() {
             tracing::info!(
@@ -106,7 +107,7 @@ impl Opened {
             // Written before any other lease, for the ledger keeps the order; nobody has to wait for it.
             bench.commit(kept, Box::new(drop));
         }
-        Ok(Self { clock, leases, bench, speed, lock, roster: stamp })
+        Ok(Self { clock, leases, bench, lock, roster: stamp })
     }
 
     /// Binds every socket and serves the segments that stand; DHCP answers on those that are `clear` of other servers.
@@ -114,7 +115,7 @@ impl Opened {
     /// # Errors
     /// An address is taken, or a privilege is missing. Nothing has been served then.
     pub async fn serve(self, config: &Config, place: Place, clear: &[bool]) -> Result<Appliance, Failure> {
-        let Self { clock, leases, bench, speed, lock, roster } = self;
+        let Self { clock, leases, bench, lock, roster } = self;
         let standings: Vec<_> = place.segments.iter().map(|segment| segment.look().ok()).collect();
         let networks = segment::networks(standings.iter().map(Option::as_ref));
         let served = config.served(&networks, &bench.roster())?;
@@ -162,7 +163,7 @@ impl Opened {
             roster,
             stop.clone(),
         ));
-        let visitor = probe::Visitor::new(&place, speed);
+        let visitor = probe::Visitor::new(&place, bench.pace());
         tasks.spawn(probe::serve(visitor, Arc::clone(&bench), stop.clone()));
         let (http, tftp) = segments.own_doors().unzip();
         Ok(Appliance {
@@ -322,7 +323,7 @@ fn start_dhcp(
     if !config.dhcp.enabled {
         return Ok(None);
     }
-    let observer = Arc::clone(bench);
+    let (observer, pace) = (Arc::clone(bench), clock.pace().clone());
     let setup = Setup {
         config: served.server,
         leases,
@@ -331,7 +332,12 @@ fn start_dhcp(
         policy: Arc::clone(bench) as _,
         journal: Arc::clone(bench) as _,
         clock: Arc::new(move || clock.now().0),
-        observer: Arc::new(move |event, took| observer.dhcp_event(event, took)),
+        observer: Arc::new(move |event, took| {
+            observer.dhcp_event(event, took);
+            if !event.outcome.is_answer() {
+                pace.not_answered(Mac(event.mac));
+            }
+        }),
     };
     DhcpServer::start(setup).map(|server| Some(Arc::new(server))).map_err(|error| match error {
         StartError::Config(error) => cannot_lease(&error),

@@ -1,37 +1,45 @@
 //! The one clock. A rehearsal runs it faster than real time, so that waits of half an hour are seen in seconds.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use transload_dhcp::lease::LeaseRecord;
 use transload_provision::time::Time;
+
+use crate::pace::Pace;
 
 /// A gap no longer than this ends no lease that its phone would not have renewed before, and costs no writes.
 const SHORT_GAP: Duration = Duration::from_secs(60);
 
 /// Tells the time to everything that decides.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Clock {
-    origin: Instant,
+    pace: Pace,
+    /// What the pace showed at `start`.
+    origin: Duration,
     start: Time,
-    speed: u32,
 }
 
 impl Clock {
     /// Starts at the system's time, but never before `not_before` (a box without a battery wakes up in the past).
-    pub fn start(not_before: Time, speed: u32) -> Self {
+    pub fn start(not_before: Time, pace: Pace) -> Self {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start = Time(system.as_millis() as u64).max(not_before);
-        Self { origin: Instant::now(), start, speed }
+        Self { origin: pace.elapsed(), pace, start }
     }
 
     /// Now, on this clock; never runs backwards.
     pub fn now(&self) -> Time {
-        self.start + self.origin.elapsed() * self.speed
+        self.start + self.pace.elapsed().saturating_sub(self.origin)
+    }
+
+    /// What it goes by.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// How long a span on this clock is in reality.
     pub fn in_reality(&self, span: Duration) -> Duration {
-        span / self.speed.max(1)
+        span / self.pace.speed()
     }
 }
 
@@ -107,6 +115,6 @@ mod tests {
     #[test]
     fn time_never_runs_behind_what_was_seen() {
         let late = Time(u64::from(u32::MAX) * 10_000);
-        assert!(Clock::start(late, 1).now() >= late);
+        assert!(Clock::start(late, Pace::system()).now() >= late);
     }
 }

@@ -11,9 +11,9 @@ use crate::bench::Bench;
 use crate::home;
 use crate::segment::Segments;
 
-/// How often the library folder is compared with what is known of it, in real time.
+/// How often the library folder is compared with what is known of it, in real time on a machine that keeps up.
 const LOOK_AT_LIBRARY: Duration = Duration::from_secs(2);
-/// How often the time is written down and old facts are folded, in real time.
+/// How often the time is written down and old facts are folded, likewise.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// The same while the ledger cannot be written.
 const LOOK_AT_LEDGER: Duration = Duration::from_secs(2);
@@ -26,12 +26,13 @@ pub async fn keep(
     mut known: Option<home::Stamp>,
     stop: CancellationToken,
 ) {
-    let mut library = tokio::time::interval(LOOK_AT_LIBRARY);
-    let mut ledger = tokio::time::interval(HOUSEKEEPING);
+    let pace = bench.pace().clone();
+    let (mut library, mut ledger) = (pace.elapsed(), pace.elapsed());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = library.tick() => {
+            _hold = pace.sleep_until(library) => {
+                library = pace.elapsed() + pace.stretch(LOOK_AT_LIBRARY);
                 look_at_library(&bench).await;
                 let stamp = home::roster_stamp(&state);
                 if stamp != known {
@@ -39,11 +40,12 @@ pub async fn keep(
                     look_at_roster(&state, &segments);
                 }
             }
-            _ = ledger.tick() => {
+            _hold = pace.sleep_until(ledger) => {
+                ledger = pace.elapsed() + pace.stretch(HOUSEKEEPING);
                 if let Err(error) = bench.housekeeping().await {
                     tracing::error!(%error, "the ledger cannot be written: no new lease, no new hop until it can");
                     // What it misses is to be in it soon after there is room.
-                    ledger.reset_after(LOOK_AT_LEDGER);
+                    ledger = pace.elapsed() + pace.stretch(LOOK_AT_LEDGER);
                 }
             }
         }

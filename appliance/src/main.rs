@@ -31,6 +31,7 @@ mod manual;
 mod metrics;
 mod neighbors;
 mod operate;
+mod pace;
 mod place;
 mod plain_file;
 mod privilege;

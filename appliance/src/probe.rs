@@ -19,15 +19,19 @@ use transload_provision::load::Side;
 use transload_provision::page::{self, MAX_PAGE, Page};
 
 use crate::bench::{Bench, Round, Visit};
+use crate::pace::Pace;
 use crate::place::Place;
 use crate::segment::Segment;
 
 /// Pages read at once.
 const AT_ONCE: usize = 8;
-/// How long a phone has to give one page, in real time.
+/// How long a phone has to give one page, in real time. In a rehearsal every phone gives it, once the machine gets round
+/// to it.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often it is looked whose page is due, on the bench's clock.
+const PATIENCE_IN_REHEARSALS: Duration = Duration::from_secs(60);
+/// How often it is looked whose page is due, on the bench's clock; in reality no more often than the other.
 const TICK: Duration = Duration::from_secs(1);
+const SHORTEST_TICK: Duration = Duration::from_millis(50);
 
 /// How phones are reached.
 #[derive(Debug, Clone)]
@@ -40,12 +44,12 @@ pub struct Visitor {
 
 impl Visitor {
     /// From the staging interfaces; in a rehearsal, whose time runs faster, on loopback.
-    pub fn new(place: &Place, speed: u32) -> Self {
+    pub fn new(place: &Place, pace: &Pace) -> Self {
         Self {
             segments: place.segments.clone(),
             port: place.page_port,
-            patience: PATIENCE,
-            tick: (TICK / speed).max(Duration::from_millis(50)),
+            patience: if pace.is_rehearsed() { PATIENCE_IN_REHEARSALS } else { PATIENCE },
+            tick: TICK.max(pace.stretch(SHORTEST_TICK)),
         }
     }
 
@@ -138,21 +142,24 @@ pub async fn serve(visitor: Visitor, bench: Arc<Bench>, stop: CancellationToken)
     let visitor = Arc::new(visitor);
     let mut round = Round::default();
     let mut visits: JoinSet<Visit> = JoinSet::new();
-    let mut tick = tokio::time::interval(visitor.tick);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let pace = bench.pace().clone();
+    let mut due = pace.elapsed();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             Some(Ok(visit)) = visits.join_next() => round.back(visit.mac),
-            _ = tick.tick() => {
+            _hold = pace.sleep_until(due) => {
+                due = pace.elapsed() + visitor.tick;
                 for visit in bench.visits(&mut round, AT_ONCE - visits.len()) {
                     let (visitor, bench) = (Arc::clone(&visitor), Arc::clone(&bench));
+                    let hold = pace.hold("a look at a phone's page");
                     visits.spawn(async move {
                         if visitor.may_ask(visit.address)
                             && let Some(page) = visitor.read(visit.address, visit.side).await
                         {
                             bench.page_read(&visit, page);
                         }
+                        drop(hold);
                         visit
                     });
                 }

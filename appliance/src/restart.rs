@@ -29,12 +29,12 @@ const PHONE: Duration = Duration::from_secs(10);
 /// Works until `stop`.
 pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, stop: CancellationToken) {
     let programs = Arc::new(Semaphore::new(PROGRAMS));
-    let mut looks = tokio::time::interval(LOOK);
+    let pace = bench.pace().clone();
     loop {
-        tokio::select! {
+        let _hold = tokio::select! {
             () = stop.cancelled() => return,
-            _ = looks.tick() => {}
-        }
+            hold = pace.sleep_undisturbed(LOOK) => hold,
+        };
         for errand in bench.errands().await {
             let mac = errand.mac;
             tracing::info!(%mac, how = errand.order.how.as_str(), by = ?errand.order.by, "restarting it");
@@ -46,7 +46,9 @@ pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, st
                 }
                 Means::Hook => {
                     let (bench, hook, programs) = (Arc::clone(&bench), hook.clone(), Arc::clone(&programs));
+                    let hold = pace.hold("a program that cuts power");
                     tokio::spawn(async move {
+                        let _hold = hold;
                         let _place = programs.acquire().await;
                         let outcome = cut_power(&hook, mac).await;
                         let refused = outcome.is_err();
@@ -55,7 +57,9 @@ pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, st
                 }
                 Means::Resync => {
                     let bench = Arc::clone(&bench);
+                    let hold = pace.hold("a phone that is asked to read its profile");
                     tokio::spawn(async move {
+                        let _hold = hold;
                         let outcome = match errand.address {
                             Some(address) => resync((address, 80).into()).await,
                             None => Err("its address is not known".to_owned()),

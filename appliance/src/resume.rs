@@ -9,6 +9,7 @@ use transload_provision::time::Time;
 use crate::clock::{self, Clock};
 use crate::error::Failure;
 use crate::ledger::{Marks, Unread};
+use crate::pace::Pace;
 
 /// The ledger may be so far ahead of the system's clock before it is asked which of them is wrong.
 pub const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,10 +53,11 @@ pub fn vouches_for(now: Time) -> bool {
 ///
 /// # Errors
 /// The ledger cannot be written.
-pub fn start(unread: &mut Unread, speed: u32) -> Result<Clock, Failure> {
+pub fn start(unread: &mut Unread, pace: Pace) -> Result<Clock, Failure> {
+    let real = !pace.is_rehearsed();
     let seen = unread.marks.high_water;
     match base_now(unread.marks) {
-        Base::SetBack if speed == 1 => {
+        Base::SetBack if real => {
             let now = system();
             tracing::warn!(
                 ledger = %day(seen),
@@ -64,14 +66,14 @@ pub fn start(unread: &mut Unread, speed: u32) -> Result<Clock, Failure> {
             );
             unread.set_back(now)?;
         }
-        Base::Ledger if speed == 1 && seen - system() > AHEAD => tracing::warn!(
+        Base::Ledger if real && seen - system() > AHEAD => tracing::warn!(
             ledger = %day(seen),
             clock = %day(system()),
             "the clock is far behind the ledger, whose time goes on; set the clock, and restart transload"
         ),
         _ => {}
     }
-    Ok(Clock::start(unread.marks.high_water, speed))
+    Ok(Clock::start(unread.marks.high_water, pace))
 }
 
 fn system() -> Time {

@@ -9,6 +9,7 @@ use crate::appliance::{Appliance, Opened};
 use crate::config::{Config, OnForeign};
 use crate::error::{Exit, Failure};
 use crate::interface;
+use crate::pace::Pace;
 use crate::place::{self, Place};
 use crate::segment::{PROBE, describe};
 use crate::service;
@@ -28,7 +29,7 @@ pub async fn serve(config: Config, named: Option<&Path>, unattended: bool) -> Re
     let (clear, opened) = tokio::select! {
         both = async { tokio::try_join!(
             async { if config.dhcp.enabled { clear_segments(&place, on_foreign).await } else { Ok(Vec::new()) } },
-            async { Opened::read(&config, &place, 1) },
+            async { Opened::read(&config, &place, &Pace::system()) },
         ) } => both?,
         _ = signals.terminate.recv() => return Ok(()),
         _ = signals.interrupt.recv() => return Ok(()),

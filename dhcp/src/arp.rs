@@ -12,8 +12,8 @@ use nix::libc::{ENODEV, ETH_P_ARP};
 use nix::sys::socket::{MsgFlags, recv};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use crate::Mac;
 use crate::sockets::Wire;
@@ -25,13 +25,15 @@ const HEAD: [u8; 6] = [0, 1, 8, 0, 6, 4];
 /// How long each of two questions waits for an answer. On one segment they take about a millisecond; the second
 /// question is for a lost first one.
 const PATIENCE: Duration = Duration::from_millis(150);
+/// Answers to one question that are looked at.
+const MOST_ANSWERS: usize = 16;
 
 /// A socket that sends and receives ARP on one interface.
 #[derive(Debug)]
 pub(crate) struct Arp {
     wire: AsyncFd<Wire>,
     own: Mac,
-    asked: Mutex<HashMap<Ipv4Addr, oneshot::Sender<Mac>>>,
+    asked: Mutex<HashMap<Ipv4Addr, mpsc::Sender<Mac>>>,
 }
 
 impl Arp {
@@ -41,24 +43,35 @@ impl Arp {
         Ok(Self { wire: wire.register()?, own: ethernet_address(interface)?, asked: Mutex::default() })
     }
 
-    /// Who answers for the address within 0.3 s. Of two calls about one address the earlier gets no answer.
-    pub(crate) async fn who_has(&self, address: Ipv4Addr) -> io::Result<Option<Mac>> {
-        let (answer, mut answered) = oneshot::channel();
+    /// Who answers for the address within 0.3 s: the first to do so, but the `holder` before anybody else. Of two calls
+    /// about one address the earlier hears no more answers.
+    pub(crate) async fn who_has(&self, address: Ipv4Addr, holder: Option<Mac>) -> io::Result<Option<Mac>> {
+        let (answer, mut answers) = mpsc::channel(MOST_ANSWERS);
         self.asked().insert(address, answer);
-        let mut found = Ok(None);
-        for _ in 0..2 {
-            let question = question(self.own, address);
-            if let Err(cause) = self.wire.get_ref().send([0xff; 6], ETH_P_ARP as u16, &question) {
-                found = Err(cause);
-                break;
-            }
-            if let Ok(answer) = timeout(PATIENCE, &mut answered).await {
-                found = Ok(answer.ok());
-                break;
-            }
-        }
+        let found = self.ask(address, holder, &mut answers).await;
         self.asked().remove(&address);
         found
+    }
+
+    async fn ask(
+        &self,
+        address: Ipv4Addr,
+        holder: Option<Mac>,
+        answers: &mut mpsc::Receiver<Mac>,
+    ) -> io::Result<Option<Mac>> {
+        let mut first = None;
+        for _ in 0..2 {
+            let question = question(self.own, address);
+            self.wire.get_ref().send([0xff; 6], ETH_P_ARP as u16, &question)?;
+            let end = Instant::now() + PATIENCE;
+            while let Ok(Some(user)) = timeout_at(end, answers.recv()).await {
+                if holder.is_none_or(|holder| holder == user) {
+                    return Ok(Some(user));
+                }
+                first = first.or(Some(user));
+            }
+        }
+        Ok(first)
     }
 
     /// Receives answers for [`Arp::who_has`], until receiving fails.
@@ -71,10 +84,10 @@ impl Arp {
             match received.await {
                 Ok(length) => {
                     if let Some((address, mac)) = buffer.get(..length).and_then(sender)
-                        && let Some(asked) = self.asked().remove(&address)
+                        && let Some(asked) = self.asked().get(&address)
                     {
-                        // Whoever asked may have given up meanwhile.
-                        _ = asked.send(mac);
+                        // Enough is enough.
+                        _ = asked.try_send(mac);
                     }
                 }
                 Err(cause) => return cause,
@@ -82,7 +95,7 @@ impl Arp {
         }
     }
 
-    fn asked(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, oneshot::Sender<Mac>>> {
+    fn asked(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, mpsc::Sender<Mac>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -62,3 +62,10 @@ pub enum Outcome {
     /// No answer, because the lease could not be saved.
     NotSaved(String),
 }
+
+impl Outcome {
+    /// Whether the client is answered.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Offered | Self::Acknowledged | Self::Informed | Self::Refused(_))
+    }
+}

@@ -57,9 +57,4 @@ impl LeaseRecord {
     pub fn is_bound(&self, now: u64) -> bool {
         self.state == LeaseState::Bound && now < self.expires
     }
-
-    /// Whether the address is out of reach for others now.
-    pub(crate) fn holds(&self, now: u64) -> bool {
-        self.state != LeaseState::Released && now < self.expires
-    }
 }

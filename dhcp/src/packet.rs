@@ -182,6 +182,11 @@ impl Packet {
     }
 }
 
+/// The client's Ethernet address without reading the rest.
+pub(crate) fn peek_mac(datagram: &[u8]) -> Option<Mac> {
+    datagram.get(28..34)?.try_into().ok()
+}
+
 /// The message type without reading the rest; `None` where it is not among the options proper.
 pub(crate) fn peek_kind(datagram: &[u8]) -> Option<MessageType> {
     let mut field = datagram.get(FIXED..)?;

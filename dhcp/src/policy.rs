@@ -65,6 +65,13 @@ pub struct Grant {
 pub trait Policy: Send + Sync {
     /// What this client gets.
     fn decide(&self, client: &Client<'_>) -> Verdict;
+
+    /// Whether this machine is expected here, as in [`Grant::expected`]: where more messages come than can be handled,
+    /// those of such machines go first, as those of leaseholders do.
+    fn expects(&self, mac: Mac) -> bool {
+        let _ = mac;
+        false
+    }
 }
 
 /// Answers everybody with nothing but the network's options.

@@ -1,5 +1,8 @@
 //! One network's addresses: who has which, and who gets which next. Pure.
 
+mod aside;
+mod offers;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
@@ -9,10 +12,6 @@ use crate::keys::{ByKey, remove_if};
 use crate::lease::{ClientKey, LeaseRecord, LeaseState};
 use crate::options::code;
 use crate::packet::Packet;
-
-/// An offer this old may be given to somebody else when no other address is left; a client that means it has
-/// asked long before.
-const OFFER_YIELDS_AFTER: u64 = 5_000;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +64,34 @@ pub(crate) enum Write {
 struct Lease {
     record: LeaseRecord,
     write: Write,
-    /// `Table::reusable` has it, under the end of this record.
-    listed: bool,
+    /// `Table::reusable` has it, from this time on.
+    listed: Option<u64>,
+    /// `Table::aside` has it.
+    aside: bool,
+}
+
+impl Lease {
+    /// Whether the address is out of reach for others now.
+    fn holds(&self, now: u64) -> bool {
+        match self.record.state {
+            LeaseState::Bound => now < self.record.expires,
+            LeaseState::Released => false,
+            LeaseState::Declined => self.aside && now < self.record.expires,
+        }
+    }
+
+    /// The same; but until it is on disk that the last holder gave it up, a restart would give it back to that one.
+    fn is_taken(&self, now: u64) -> bool {
+        self.holds(now) || self.write != Write::Saved
+    }
+
+    /// From when on others may have the address.
+    fn free_from(&self) -> u64 {
+        match self.record.state {
+            LeaseState::Declined if !self.aside => self.record.since,
+            _ => self.record.expires,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -98,6 +123,13 @@ pub(crate) struct Table {
     offer_queue: VecDeque<(u64, Ipv4Addr)>,
     /// Pool addresses offered once and never leased.
     returned: BTreeSet<Ipv4Addr>,
+    /// Addresses that are set aside, those that were first in front.
+    aside: BTreeSet<(u64, Ipv4Addr)>,
+    most_aside: usize,
+    /// Addresses that their clients may have declined, and until when they count as such.
+    doubted: HashMap<Ipv4Addr, u64>,
+    /// How many were set aside and then gave way to others.
+    given_way: u64,
     /// The pool and the address where the search for addresses never offered goes on.
     fresh: (usize, u32),
 }
@@ -118,6 +150,10 @@ impl Table {
             offers_by_key: ByKey::default(),
             offer_queue: VecDeque::new(),
             returned: BTreeSet::new(),
+            aside: BTreeSet::new(),
+            most_aside: aside::most(&network),
+            doubted: HashMap::new(),
+            given_way: 0,
             fresh: (0, 0),
             network,
         }
@@ -133,6 +169,11 @@ impl Table {
 
     pub(crate) fn record(&self, address: Ipv4Addr) -> Option<(&LeaseRecord, Write)> {
         self.leases.get(&address).map(|lease| (&lease.record, lease.write))
+    }
+
+    /// Whether the machine has a reservation, or has or had a lease.
+    pub(crate) fn knows(&self, mac: Mac) -> bool {
+        self.by_mac.contains_key(&mac) || self.reservations.contains_key(&ClientKey::Mac(mac))
     }
 
     /// The client's reservation: by the identifier it sends, else by its Ethernet address.
@@ -156,10 +197,9 @@ impl Table {
             _ => self.is_common(address),
         };
         let leased = self.leases.get(&address).is_some_and(|lease| match lease.record.state {
-            LeaseState::Declined => lease.record.holds(now),
-            _ if client.owns(&lease.record) => false,
-            // Until it is on disk that the last holder gave it up, a restart would give it back to that one.
-            _ => lease.record.holds(now) || lease.write != Write::Saved,
+            LeaseState::Declined if client.holds_key(&lease.record) => lease.holds(now),
+            LeaseState::Bound | LeaseState::Released if client.owns(&lease.record) => false,
+            _ => lease.is_taken(now),
         });
         let offered = self
             .offers
@@ -184,7 +224,10 @@ impl Table {
             self.lease_of(client).map(|record| record.address),
             requested,
         ];
-        let wish = wishes.into_iter().flatten().find(|address| self.is_free_for(*address, client, now));
+        let wish = wishes
+            .into_iter()
+            .flatten()
+            .find(|address| self.is_free_for(*address, client, now) && !self.is_doubted(*address, now));
         wish.or_else(|| self.next_fresh())
             .or_else(|| self.returned.first().copied())
             .or_else(|| {
@@ -192,61 +235,7 @@ impl Table {
             })
             .or_else(|| self.take_old_offer(now))
             .or_else(|| if expected { self.take_offer_of_unexpected(now) } else { None })
-    }
-
-    /// Keeps an address for a client until it asks for it or `offer_hold` has passed.
-    pub(crate) fn offer(&mut self, address: Ipv4Addr, client: &Identity, now: u64, expected: bool) {
-        match self.offers.get(&address) {
-            Some(offer) if offer.to == *client && now.saturating_sub(offer.made) < self.offer_hold / 2 => {
-                return;
-            }
-            _ => self.remove_offer(address),
-        }
-        self.withdraw(&client.key);
-        if self.offer_queue.len() > 2 * self.max_offers {
-            self.offer_queue
-                .retain(|(made, address)| self.offers.get(address).is_some_and(|offer| offer.made == *made));
-        }
-        while self.offers.len() >= self.max_offers {
-            match self.offer_queue.pop_front() {
-                Some(entry) => self.drop_offer(entry),
-                None => break,
-            }
-        }
-        self.returned.remove(&address);
-        self.offers.insert(address, Offer { to: client.clone(), made: now, tried: false, expected });
-        self.offers_by_key.insert(client.key.clone(), address);
-        self.offer_queue.push_back((now, address));
-        self.relist(address);
-    }
-
-    /// Forgets the client's offer; RFC 2131 §3.1(3) where it took another server's.
-    pub(crate) fn withdraw(&mut self, key: &ClientKey) {
-        if let Some(address) = self.offers_by_key.get(key).copied() {
-            self.remove_offer(address);
-        }
-    }
-
-    pub(crate) fn is_offered(&self, address: Ipv4Addr, client: &Identity) -> bool {
-        self.offers.get(&address).is_some_and(|offer| client.is_same(&offer.to))
-    }
-
-    /// Whom the address is offered to.
-    pub(crate) fn offered_to(&self, address: Ipv4Addr) -> Option<&Identity> {
-        self.offers.get(&address).map(|offer| &offer.to)
-    }
-
-    /// Notes that nobody else answered for an offered address. A repeated DISCOVER then gets its offer at once.
-    pub(crate) fn tried(&mut self, address: Ipv4Addr) {
-        if let Some(offer) = self.offers.get_mut(&address) {
-            offer.tried = true;
-        }
-    }
-
-    /// Whether the address is new to the client, and nobody has asked the segment for it.
-    pub(crate) fn is_untried(&self, address: Ipv4Addr, client: &Identity) -> bool {
-        let its_own = self.leases.get(&address).is_some_and(|lease| client.owns(&lease.record));
-        !its_own && !self.offers.get(&address).is_some_and(|offer| offer.tried)
+            .or_else(|| self.take_set_aside(now, expected))
     }
 
     /// Puts a record in the place of the address's last one. It counts at once, even before it is saved.
@@ -257,16 +246,23 @@ impl Table {
         if let Some(old) = self.leases.get(&address) {
             self.by_key.remove_if(&old.record.key(), address);
             remove_if(&mut self.by_mac, &old.record.mac, address);
-            if old.listed {
-                self.reusable.remove(&(old.record.expires, address));
+            if let Some(from) = old.listed {
+                self.reusable.remove(&(from, address));
+            }
+            if old.aside {
+                self.aside.remove(&(old.record.since, address));
             }
         }
-        if record.state != LeaseState::Declined {
+        let aside = record.state == LeaseState::Declined;
+        if aside {
+            self.aside.insert((record.since, address));
+        } else {
             self.by_key.insert(record.key(), address);
             self.by_mac.insert(record.mac, address);
         }
-        self.leases.insert(address, Lease { record, write, listed: false });
+        self.leases.insert(address, Lease { record, write, listed: None, aside });
         self.relist(address);
+        self.bound_aside();
     }
 
     /// Notes how the write of an address's record went, if that is still its latest.
@@ -290,11 +286,16 @@ impl Table {
         let Some(lease) = self.leases.get_mut(&address) else {
             return;
         };
-        let listed = idle && lease.write == Write::Saved;
-        if lease.listed != listed {
-            lease.listed = listed;
-            let entry = (lease.record.expires, address);
-            if listed { _ = self.reusable.insert(entry) } else { _ = self.reusable.remove(&entry) }
+        let listed = (idle && lease.write == Write::Saved).then(|| lease.free_from());
+        let before = std::mem::replace(&mut lease.listed, listed);
+        if before == listed {
+            return;
+        }
+        if let Some(from) = before {
+            self.reusable.remove(&(from, address));
+        }
+        if let Some(from) = listed {
+            self.reusable.insert((from, address));
         }
     }
 
@@ -317,78 +318,5 @@ impl Table {
             }
         }
         None
-    }
-
-    fn take_old_offer(&mut self, now: u64) -> Option<Ipv4Addr> {
-        while let Some(&(made, address)) = self.offer_queue.front() {
-            let current = self.offers.get(&address).is_some_and(|offer| offer.made == made);
-            if current && now.saturating_sub(made) < OFFER_YIELDS_AFTER {
-                return None;
-            }
-            self.offer_queue.pop_front();
-            if !current {
-                continue;
-            }
-            // Who has a lease or a reservation there gets it without the offer as well.
-            self.remove_offer(address);
-            let leased = self
-                .leases
-                .get(&address)
-                .is_some_and(|lease| lease.record.holds(now) || lease.write != Write::Saved);
-            if !leased && self.is_common(address) {
-                return Some(address);
-            }
-        }
-        None
-    }
-
-    /// A flood of clients that nobody knows must not keep the others from an address: the oldest offer to one of them
-    /// is withdrawn, however new.
-    fn take_offer_of_unexpected(&mut self, now: u64) -> Option<Ipv4Addr> {
-        let common = self.offer_queue.iter().find(|(made, address)| {
-            let open = self.offers.get(address).is_some_and(|offer| offer.made == *made && !offer.expected);
-            let lease = self.leases.get(address);
-            let leased = lease.is_some_and(|lease| lease.record.holds(now) || lease.write != Write::Saved);
-            open && !leased && self.is_common(*address)
-        });
-        let (_, address) = *common?;
-        self.remove_offer(address);
-        Some(address)
-    }
-
-    /// A clock set back ends an offer too: better than keeping it for as long as the clock jumped.
-    fn is_live(&self, offer: &Offer, now: u64) -> bool {
-        (offer.made..offer.made.saturating_add(self.offer_hold)).contains(&now)
-    }
-
-    fn drop_stale_offers(&mut self, now: u64) {
-        while let Some(&entry) = self.offer_queue.front() {
-            let stale = match self.offers.get(&entry.1) {
-                Some(offer) if offer.made == entry.0 => !self.is_live(offer, now),
-                _ => true,
-            };
-            if !stale {
-                break;
-            }
-            self.offer_queue.pop_front();
-            self.drop_offer(entry);
-        }
-    }
-
-    fn drop_offer(&mut self, (made, address): (u64, Ipv4Addr)) {
-        if self.offers.get(&address).is_some_and(|offer| offer.made == made) {
-            self.remove_offer(address);
-        }
-    }
-
-    fn remove_offer(&mut self, address: Ipv4Addr) {
-        let Some(offer) = self.offers.remove(&address) else {
-            return;
-        };
-        self.offers_by_key.remove_if(&offer.to.key, address);
-        if self.is_common(address) && !self.leases.contains_key(&address) {
-            self.returned.insert(address);
-        }
-        self.relist(address);
     }
 }

@@ -17,6 +17,7 @@ use transload_dhcp::config::{Config, LeaseTime, Network, Range};
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::LeaseRecord;
+use transload_dhcp::packet::Packet;
 use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
 use transload_dhcp::server::{Observer, Server, Setup};
 use transload_dhcp::sockets::Link;
@@ -343,4 +344,34 @@ async fn a_port_in_use_is_said_so() {
     });
     let error = second.err().expect("an error").to_string();
     assert!(error.contains("in use"), "{error}");
+}
+
+#[tokio::test]
+async fn clients_without_a_lease_that_ask_for_options_alone_are_answered_within_bounds() {
+    let disk = Disk::new(101);
+    let (_server, address, mut observed) = start(&disk);
+    let phone = Phone::new(1, address).await;
+    let leased = phone.lease().await.yiaddr();
+    let inform = |mac, ciaddr| {
+        let mut packet = Packet::request(MessageType::Inform, 1, mac);
+        packet.ciaddr = ciaddr;
+        packet.options.push((60, b"Cisco Systems, Inc. IP Phone CP-8851".to_vec()));
+        packet.encode(576)
+    };
+    let mut answered = 0;
+    let mut next = async || loop {
+        let event = event(&mut observed).await;
+        if event.kind == MessageType::Inform {
+            return event.outcome;
+        }
+    };
+    for number in 0..1500_u16 {
+        let [high, low] = number.to_be_bytes();
+        let made_up = inform([2, 0, 0, 0, high, low], Ipv4Addr::new(127, 9, high, low));
+        phone.socket.send(&made_up).await.unwrap();
+        answered += usize::from(next().await == Outcome::Informed);
+    }
+    assert!((64..1500).contains(&answered), "{answered}");
+    phone.socket.send(&inform(phone.mac, leased)).await.unwrap();
+    assert_eq!(next().await, Outcome::Informed);
 }

@@ -130,6 +130,11 @@ impl Blocks {
         Ok(packet.len() - header < self.block_size)
     }
 
+    /// Tells the file's owner that the client has answered.
+    pub fn answered(&self) {
+        self.content.answered();
+    }
+
     /// Forgets what lies before `block` and with it; returns how many bytes of the file that is, and tells the file's
     /// owner.
     pub fn acknowledge(&mut self, block: u64) -> u64 {

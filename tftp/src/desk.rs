@@ -1,6 +1,8 @@
 //! The thread that serves: it alone owns the sockets, and takes turns among all transfers, a packet at a time. Whatever
 //! may take long (opening a file, reading it from a disk) is done elsewhere, and comes back by [`post`](crate::post).
 
+mod requests;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
@@ -8,7 +10,7 @@ use std::{
     net::UdpSocket,
     os::fd::AsFd,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use nix::{errno::Errno, poll::PollTimeout};
@@ -22,30 +24,19 @@ use crate::{
     ports::{Port, Ports},
     post::{self, Inbox, Message, Post},
     ready,
-    request::{self, Asked, Request},
+    request::Request,
     seated::Seated,
-    seats::{Admission, Seats},
+    seats::{Seats, Standing},
     server::Config,
-    session::{self, Need, Session},
-    source::{Abort, Content, Refusal, Source},
-    terms::{self, Limits},
-    transfer::Transfer,
+    session::{Need, Session},
+    source::{Abort, Source},
+    strangers::{Reached, Strangers},
 };
 
-/// Longest request read; RFC 2347 asks for 512 bytes.
-const REQUEST_LIMIT: usize = 2048;
-/// Requests taken before transfers under way have their turn again.
-const REQUESTS_AT_ONCE: usize = 32;
 /// How often packets are taken from one port, strangers' too, before the others have their turn again.
 const CALLS_AT_ONCE: usize = 16;
 /// Threads that read files at once. A disk serves few readers better than many.
 const READERS: usize = 8;
-/// A client that asks again from the same port, after its transfer had begun and then stood still this long, has
-/// started anew; before that its request is a duplicate that was under way.
-const SILENCE: Duration = Duration::from_secs(3);
-/// What is assumed where the system does not tell.
-const ETHERNET: u16 = 1500;
-
 /// Everything there is to a running server.
 pub struct Desk {
     config: Config,
@@ -56,6 +47,8 @@ pub struct Desk {
     inbox: Inbox,
     post: Post,
     seats: Seats,
+    strangers: Strangers,
+    reached: Arc<Reached>,
     ports: Ports,
     opening: HashMap<u64, Opening>,
     transfers: HashMap<u64, Seated>,
@@ -81,11 +74,14 @@ impl Desk {
         source: Arc<dyn Source>,
         socket: UdpSocket,
         runtime: Handle,
+        reached: Arc<Reached>,
     ) -> io::Result<(Desk, Post)> {
         let (post, inbox) = post::open()?;
         let desk = Desk {
             ports: Ports::new(config.device.clone()),
             seats: Seats::new(config.max_transfers, config.max_per_peer),
+            strangers: Strangers::new(Instant::now()),
+            reached,
             config,
             source,
             runtime,
@@ -116,6 +112,13 @@ impl Desk {
                 }
             };
             let now = Instant::now();
+            for (place, failed) in ready.ports {
+                // What a client said before its port was closed, the last ACK above all, is heard first; and
+                // before it asks for the same file again from the same port.
+                if self.packets(place, &mut replies, now) && failed {
+                    self.failures(place, now);
+                }
+            }
             if ready.requests {
                 self.requests(now);
             }
@@ -125,12 +128,6 @@ impl Desk {
                     if !self.message(message, now) {
                         return;
                     }
-                }
-            }
-            for (place, failed) in ready.ports {
-                // What a client said before its port was closed, the last ACK above all, is heard first.
-                if self.packets(place, &mut replies, now) && failed {
-                    self.failures(place, now);
                 }
             }
             self.ring(now);
@@ -156,25 +153,6 @@ impl Desk {
         // Rounded up, or the last part of a millisecond would be spent turning round and round.
         let milliseconds = next.saturating_duration_since(Instant::now()).as_micros().div_ceil(1000);
         PollTimeout::from(u16::try_from(milliseconds).unwrap_or(u16::MAX))
-    }
-
-    fn requests(&mut self, now: Instant) {
-        let mut buffer = [0; REQUEST_LIMIT];
-        for _ in 0..REQUESTS_AT_ONCE {
-            match listen::receive(&self.socket, &mut buffer) {
-                Ok(Some(arrival)) => {
-                    let asked = request::read(buffer.get(..arrival.length).unwrap_or_default());
-                    self.request(arrival, asked, now);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    if error.kind() != io::ErrorKind::WouldBlock {
-                        tracing::warn!(%error, "the TFTP port failed; trying again");
-                    }
-                    return;
-                }
-            }
-        }
     }
 
     /// Takes what has arrived at a port: as many packets of transfers as there are, or those that are answered fastest
@@ -208,9 +186,11 @@ impl Desk {
         for _ in 0..CALLS_AT_ONCE {
             let Some(port) = self.ports.at(place) else { return };
             match listen::refused(port.socket()) {
-                Ok(peer) => {
-                    if let Some(seat) = peer.and_then(|peer| port.seat(peer)) {
-                        self.with(seat, now, |session, _| session.gone());
+                Ok(refused) => {
+                    if let Some((peer, why)) = refused
+                        && let Some(seat) = port.seat(peer)
+                    {
+                        self.with(seat, now, |session, _| session.unreachable(why));
                     }
                 }
                 Err(_) => return,
@@ -218,50 +198,12 @@ impl Desk {
         }
     }
 
-    fn request(&mut self, arrival: Arrival, asked: Asked, now: Instant) {
-        let request = match asked {
-            Asked::Read(_) if self.draining.is_some() => return self.refuse(arrival, Fault::Stopping),
-            Asked::Read(request) => request,
-            Asked::Write => return self.refuse(arrival, Fault::ReadOnly),
-            Asked::Illegal => return self.refuse(arrival, Fault::Illegal),
-            Asked::Nothing => return,
-        };
-        let key = (arrival.peer, request.name.clone());
-        let mut admission = self.seats.admit(key.clone());
-        if let Admission::Duplicate(seat) = admission
-            && let Some(seated) = self.transfers.get(&seat)
-            && seated.session.heard().is_some_and(|heard| now - heard >= SILENCE)
-        {
-            self.with(seat, now, |session, _| session.abort(Abort::Restarted));
-            admission = self.seats.admit(key);
-        }
-        match admission {
-            Admission::Duplicate(_) => {}
-            Admission::Full => self.refuse(arrival, Fault::Busy),
-            Admission::Seated(seat) => {
-                let opening = Arc::clone(&self.source).open(arrival.peer.into(), request.name.clone());
-                let opening = self.runtime.spawn(opening);
-                let task = opening.abort_handle();
-                let post = self.post.clone();
-                self.runtime.spawn(async move {
-                    post.send(Message::Opened { seat, content: opening.await.ok() });
-                });
-                self.opening.insert(seat, Opening { arrival, request, task });
-            }
-        }
-    }
-
-    fn refuse(&self, arrival: Arrival, fault: Fault) {
-        tracing::debug!(peer = %arrival.peer, ?fault, "TFTP request refused");
-        listen::answer(&self.socket, arrival, &fault.packet());
-    }
-
     /// Takes a message; `false` if it is to stop at once.
     fn message(&mut self, message: Message, now: Instant) -> bool {
         match message {
             Message::Opened { seat, content } => {
                 if let Some(Opening { arrival, request, .. }) = self.opening.remove(&seat) {
-                    self.opened(seat, arrival, request, content, now);
+                    self.opened(seat, arrival, &request, content, now);
                 }
             }
             Message::Loaded { seat, loaded: Some((blocks, loaded)) } => {
@@ -280,57 +222,17 @@ impl Desk {
         true
     }
 
-    fn opened(
-        &mut self,
-        seat: u64,
-        arrival: Arrival,
-        request: Request,
-        content: Option<Result<Box<dyn Content>, Refusal>>,
-        now: Instant,
-    ) {
-        let fault = match content {
-            Some(Ok(content)) => return self.begin(seat, arrival, request, content, now),
-            Some(Err(Refusal::NotFound)) => Fault::NotFound,
-            Some(Err(Refusal::Forbidden)) => Fault::Forbidden,
-            Some(Err(Refusal::Busy)) | None => Fault::Busy,
-        };
-        self.seats.leave(&(arrival.peer, request.name));
-        self.refuse(arrival, fault);
-    }
-
-    fn begin(
-        &mut self,
-        seat: u64,
-        arrival: Arrival,
-        request: Request,
-        content: Box<dyn Content>,
-        now: Instant,
-    ) {
-        let line = match self.ports.take(arrival.local, arrival.peer, seat) {
-            Ok(line) => line,
-            Err(error) => {
-                tracing::warn!(peer = %arrival.peer, %error, "no port for a TFTP transfer");
-                self.seats.leave(&(arrival.peer, request.name));
-                self.refuse(arrival, Fault::Busy);
-                return session::never_begun(content, &error);
-            }
-        };
-        let device = self.config.device.as_deref();
-        let mtu = listen::mtu(arrival.local, arrival.peer, device).unwrap_or(ETHERNET);
-        let limits = Limits { block_size: terms::largest_block(mtu), window: self.config.max_window };
-        let (terms, oack) = terms::agree(&request, limits, content.size());
-        let transfer = Transfer::new(terms, self.config.rollover, oack.is_some());
-        let blocks = Blocks::new(content, terms.mode, terms.block_size);
-        let session = Session::new(line, transfer, oack, blocks, now);
-        let key = (arrival.peer, request.name);
-        self.transfers.insert(seat, Seated { key, session, alarm: None, turn: None });
-        self.with(seat, now, |session, outbox| session.start(now, outbox));
-    }
-
     /// Lets a transfer do something, and sees to what it needs then.
     fn with(&mut self, seat: u64, now: Instant, act: impl FnOnce(&mut Session, &mut Outbox) -> Need) {
         let Some(seated) = self.transfers.get_mut(&seat) else { return };
         let need = act(&mut seated.session, &mut self.outbox);
+        let mut before = None;
+        if seated.session.has_news() {
+            let peer = *seated.session.line().peer().ip();
+            self.strangers.answers(peer, self.seats.standing(seat).unwrap_or(Standing::Known), now);
+            before = self.seats.answered(seat);
+        }
+        let goes_on = !matches!(need, Need::End);
         if let Some(due) = seated.earlier_alarm() {
             self.alarms.push(Reverse((due, seat)));
         }
@@ -347,6 +249,17 @@ impl Desk {
             }
             Need::End => self.leave(seat, now),
         }
+        if let Some(before) = before.filter(|_| goes_on) {
+            self.break_off(before, Abort::Restarted, now);
+        }
+    }
+
+    /// Ends a transfer for a reason of ours.
+    fn break_off(&mut self, seat: u64, why: Abort, now: Instant) {
+        let Some(seated) = self.transfers.get_mut(&seat) else { return };
+        if matches!(seated.session.abort(why), Need::End) {
+            self.leave(seat, now);
+        }
     }
 
     fn load(&self, seat: u64, mut blocks: Blocks, block: u64) {
@@ -362,9 +275,9 @@ impl Desk {
     }
 
     fn leave(&mut self, seat: u64, now: Instant) {
-        if let Some(Seated { key, session, turn, .. }) = self.transfers.remove(&seat) {
+        if let Some(Seated { session, turn, .. }) = self.transfers.remove(&seat) {
             // Whoever hears of the ending may ask again at once.
-            self.seats.leave(&key);
+            self.seats.leave(seat);
             self.ports.leave(session.line());
             if let Some(turn) = turn {
                 turn.abort();
@@ -389,15 +302,15 @@ impl Desk {
 
     /// Breaks off everything. A transfer whose file is being read ends when that is done.
     fn stop_all(&mut self, now: Instant) {
-        let opening: Vec<Opening> = self.opening.drain().map(|(_, opening)| opening).collect();
-        for Opening { arrival, request, task } in opening {
+        let opening: Vec<(u64, Opening)> = self.opening.drain().collect();
+        for (seat, Opening { arrival, task, .. }) in opening {
             task.abort();
-            self.seats.leave(&(arrival.peer, request.name));
+            self.seats.leave(seat);
             self.refuse(arrival, Fault::Stopping);
         }
         let seats: Vec<u64> = self.transfers.keys().copied().collect();
         for seat in seats {
-            self.with(seat, now, |session, _| session.abort(Abort::Stopped));
+            self.break_off(seat, Abort::Stopped, now);
         }
     }
 }

@@ -21,6 +21,7 @@ const REQUEST_BUFFER: usize = 4 << 20;
 /// ICMP's destination unreachable, because of the port (RFC 792).
 const UNREACHABLE: u8 = 3;
 const PORT: u8 = 3;
+const HOST: u8 = 1;
 
 /// A datagram on the well-known port.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub fn request_socket(bind: SocketAddrV4, device: Option<&str>) -> io::Result<Ud
     let socket = open(bind, device)?;
     // The kernel may allow less; then it is less.
     let _ = SockRef::from(&socket).set_recv_buffer_size(REQUEST_BUFFER);
+    // What waits for an address to be found counts here, too.
+    let _ = SockRef::from(&socket).set_send_buffer_size(REQUEST_BUFFER);
     setsockopt(&socket, Ipv4PacketInfo, &true)?;
     Ok(socket)
 }
@@ -48,17 +51,30 @@ pub fn told_of_errors(socket: UdpSocket) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Takes the next ICMP error; `Some` names the client at whose address nobody listens any more, `None` stands for
-/// errors that may pass. Fails with `WouldBlock` after the last.
-pub fn refused(socket: &UdpSocket) -> io::Result<Option<SocketAddrV4>> {
+/// Why nobody is reached at a client's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Nobody listens there (any more).
+    Port,
+    /// No machine has the address, which may pass.
+    Host,
+}
+
+/// Takes the next ICMP error; `Some` names the client that is not reached, `None` stands for other errors. Fails with
+/// `WouldBlock` after the last.
+pub fn refused(socket: &UdpSocket) -> io::Result<Option<(SocketAddrV4, Unreachable)>> {
     let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in);
     let message =
         recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut [], Some(&mut space), MsgFlags::MSG_ERRQUEUE)?;
-    let closed = message.cmsgs()?.any(|control| {
-        matches!(control, ControlMessageOwned::Ipv4RecvErr(error, _)
-            if (error.ee_origin, error.ee_type, error.ee_code) == (libc::SO_EE_ORIGIN_ICMP, UNREACHABLE, PORT))
+    let why = message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::Ipv4RecvErr(error, _) => match (error.ee_origin, error.ee_type, error.ee_code) {
+            (libc::SO_EE_ORIGIN_ICMP, UNREACHABLE, PORT) => Some(Unreachable::Port),
+            (libc::SO_EE_ORIGIN_ICMP, UNREACHABLE, HOST) => Some(Unreachable::Host),
+            _ => None,
+        },
+        _ => None,
     });
-    Ok(message.address.map(|to| SocketAddrV4::new(to.ip(), to.port())).filter(|_| closed))
+    Ok(message.address.map(|to| SocketAddrV4::new(to.ip(), to.port())).zip(why))
 }
 
 /// The largest packet from `local` to `peer` in bytes, as far as is known: the interface's MTU, or what a router on

@@ -1,9 +1,13 @@
 //! The ports that transfers are served from.
 //!
-//! Each transfer gets a port of its own, chosen at random by the system (RFC 1350 §4), as long as [`OWN`] are enough
+//! Each transfer gets a port of its own, chosen at random by the system (RFC 1350 §4), as long as [`SHARED`] are enough
 //! for all. Beyond that, clients with different addresses share one: a client's own address and port tell its
-//! transfer from the others. A socket for each of many transfers would make every block about a tenth dearer, as the
-//! kernel has to look after each of them by itself.
+//! transfer from the others. A socket for each of many transfers makes every block dearer, as the kernel has to look
+//! after each of them by itself.
+//!
+//! A shared port is no secret: whoever is served from it knows it. What a client whom the owner knows has acknowledged
+//! counts as evidence of what it has, so its transfer is served from a port that is shared with nobody. How many transfers
+//! there are makes no difference: anybody can ask in the names of known clients, and so have all others share.
 
 use std::{
     collections::HashMap,
@@ -16,7 +20,7 @@ use std::{
 use crate::{listen, packet::Fault};
 
 /// Ports open on one of our addresses before transfers share them.
-const OWN: usize = 16;
+const SHARED: usize = 16;
 
 /// All ports in use.
 pub struct Ports {
@@ -28,6 +32,8 @@ pub struct Ports {
 pub struct Port {
     socket: Arc<UdpSocket>,
     local: Ipv4Addr,
+    /// Others may be served from it too.
+    shared: bool,
     /// Numbers of the transfers' seats.
     seats: HashMap<SocketAddrV4, u64>,
 }
@@ -54,21 +60,23 @@ impl Ports {
         self.open.get(place)
     }
 
-    /// A port on `local` for the transfer in `seat`.
-    pub fn take(&mut self, local: Ipv4Addr, peer: SocketAddrV4, seat: u64) -> io::Result<Line> {
-        let here = || self.open.iter().enumerate().filter(|(_, port)| port.local == local);
-        let least_used = here()
+    /// A port on `local` for the transfer in `seat`. A `secret` one is shared with nobody.
+    pub fn take(&mut self, local: Ipv4Addr, peer: SocketAddrV4, seat: u64, secret: bool) -> io::Result<Line> {
+        let shared =
+            || self.open.iter().enumerate().filter(|(_, port)| !secret && port.local == local && port.shared);
+        let least_used = shared()
             .filter(|(_, port)| port.seats.keys().all(|other| other.ip() != peer.ip()))
             .min_by_key(|(_, port)| port.seats.len())
             .map(|(place, _)| place);
-        let opened = if least_used.is_none() || here().count() < OWN {
+        let opened = if least_used.is_none() || shared().count() < SHARED {
             listen::open(SocketAddrV4::new(local, 0), self.device.as_deref()).and_then(listen::told_of_errors)
         } else {
             Err(io::ErrorKind::QuotaExceeded.into())
         };
         let place = match (opened, least_used) {
             (Ok(socket), _) => {
-                self.open.push(Port { socket: Arc::new(socket), local, seats: HashMap::new() });
+                let (socket, seats) = (Arc::new(socket), HashMap::new());
+                self.open.push(Port { socket, local, shared: !secret, seats });
                 self.open.len() - 1
             }
             (Err(_), Some(place)) => place,

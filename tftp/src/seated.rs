@@ -4,12 +4,10 @@ use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
-use crate::{seats::Key, session::Session};
+use crate::session::Session;
 
 /// A transfer in its seat.
 pub struct Seated {
-    /// Whose seat it is.
-    pub key: Key,
     /// The transfer itself.
     pub session: Session,
     /// The earliest alarm that is set for it.

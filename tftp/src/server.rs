@@ -17,6 +17,7 @@ use crate::{
     packet::Rollover,
     post::{Message, Post},
     source::Source,
+    strangers::Reached,
 };
 
 /// How a [`Server`] is set up.
@@ -58,6 +59,7 @@ pub struct Server {
     local: SocketAddrV4,
     config: Config,
     source: Arc<dyn Source>,
+    reached: Arc<Reached>,
 }
 
 impl Server {
@@ -72,7 +74,7 @@ impl Server {
             SocketAddr::V4(local) => local,
             SocketAddr::V6(_) => config.bind,
         };
-        Ok(Server { socket, local, config, source })
+        Ok(Server { socket, local, config, source, reached: Arc::default() })
     }
 
     /// The address requests arrive at, with the port the system chose if the configured one was 0.
@@ -80,21 +82,33 @@ impl Server {
         self.local
     }
 
+    /// Counts how often its bounds are reached in what other servers may count in, too.
+    #[must_use]
+    pub fn counting(self, reached: Arc<Reached>) -> Server {
+        Server { reached, ..self }
+    }
+
+    /// How often the server's bounds were reached, while it runs too.
+    pub fn reached(&self) -> Arc<Reached> {
+        Arc::clone(&self.reached)
+    }
+
     /// Serves until `shutdown` is ready, then refuses new requests, lets transfers under way go on for
     /// [`Config::drain`], and breaks off the rest. Every opened file has been told of its ending when this returns.
     /// Needs a tokio runtime around it, which opens files; they are sent by a thread of its own. Dropped, it stops at
     /// once.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Server { socket, config, source, .. } = self;
+        let Server { socket, config, source, reached, .. } = self;
         let (ended, end) = oneshot::channel::<()>();
-        let started = Desk::new(config, source, socket, Handle::current()).and_then(|(desk, post)| {
-            let serve = move || {
-                desk.serve();
-                drop(ended);
-            };
-            thread::Builder::new().name("tftp".to_owned()).spawn(serve)?;
-            Ok(Leash(post))
-        });
+        let started =
+            Desk::new(config, source, socket, Handle::current(), reached).and_then(|(desk, post)| {
+                let serve = move || {
+                    desk.serve();
+                    drop(ended);
+                };
+                thread::Builder::new().name("tftp".to_owned()).spawn(serve)?;
+                Ok(Leash(post))
+            });
         let leash = match started {
             Ok(leash) => leash,
             Err(error) => return tracing::error!(%error, "TFTP cannot be served"),

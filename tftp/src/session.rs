@@ -5,6 +5,7 @@ use std::{io, time::Instant};
 use crate::{
     blocks::Blocks,
     bulk::Outbox,
+    listen::Unreachable,
     packet::Fault,
     ports::Line,
     source::{Abort, Content, Ending, Outcome, Turn},
@@ -35,6 +36,10 @@ pub struct Session {
     begun: Instant,
     /// The client's last progress.
     heard: Option<Instant>,
+    /// The file's owner was told that the client has answered.
+    told: bool,
+    /// So was whoever asks with [`Session::has_news`].
+    asked: bool,
     bytes: u64,
     outcome: Option<Outcome>,
 }
@@ -72,6 +77,8 @@ impl Session {
             held: None,
             begun: now,
             heard: None,
+            told: false,
+            asked: false,
             bytes: 0,
             outcome: None,
         }
@@ -99,6 +106,7 @@ impl Session {
         let before = self.transfer.acknowledged();
         let step = self.transfer.receive(elapsed, packet);
         let acknowledged = self.transfer.acknowledged();
+        self.tell();
         if acknowledged > before {
             self.heard = Some(now);
             if let Some(blocks) = &mut self.blocks {
@@ -108,9 +116,13 @@ impl Session {
         self.carry_out(step, now, outbox)
     }
 
-    /// Ends it, as the client's port is closed.
-    pub fn gone(&mut self) -> Need {
-        self.end(self.transfer.gone())
+    /// Ends it, as the client's port is closed. That no machine has the client's address may pass, unless the client
+    /// never answered.
+    pub fn unreachable(&mut self, why: Unreachable) -> Need {
+        match why {
+            Unreachable::Host if self.transfer.is_answered() => Need::Nothing,
+            Unreachable::Port | Unreachable::Host => self.end(self.transfer.gone()),
+        }
     }
 
     /// Lets time pass.
@@ -125,15 +137,16 @@ impl Session {
     /// Takes the file back from its reader.
     pub fn loaded(
         &mut self,
-        mut blocks: Blocks,
+        blocks: Blocks,
         loaded: io::Result<()>,
         now: Instant,
         outbox: &mut Outbox,
     ) -> Need {
-        if self.transfer.acknowledged() > 0 {
+        self.blocks = Some(blocks);
+        self.tell();
+        if let Some(blocks) = self.blocks.as_mut().filter(|_| self.transfer.acknowledged() > 0) {
             self.bytes = blocks.acknowledge(self.transfer.acknowledged());
         }
-        self.blocks = Some(blocks);
         if self.outcome.is_some() {
             return Need::End;
         }
@@ -141,6 +154,24 @@ impl Session {
             Ok(()) => self.go_on(now, outbox),
             Err(error) => self.end(unreadable(&error)),
         }
+    }
+
+    /// Tells the file's owner once that the client has answered.
+    fn tell(&mut self) {
+        if !self.told
+            && self.transfer.is_answered()
+            && let Some(blocks) = &self.blocks
+        {
+            self.told = true;
+            blocks.answered();
+        }
+    }
+
+    /// Whether the client has answered; true only once.
+    pub fn has_news(&mut self) -> bool {
+        let news = !self.asked && self.transfer.is_answered();
+        self.asked |= news;
+        news
     }
 
     /// Allows so many bytes more.

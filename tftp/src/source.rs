@@ -1,6 +1,13 @@
 //! What a server needs from its owner: the files, and somebody to tell how each transfer ended.
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
 /// The answer to a request, under way.
 pub type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Content>, Refusal>> + Send>>;
@@ -14,6 +21,14 @@ pub trait Source: Send + Sync + 'static {
     /// U+FFFD): it may hold `..`, backslashes or anything else, and must not be trusted as a path. A client that
     /// waits here keeps no other waiting; the future is dropped when the server stops.
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening;
+
+    /// Whether it is known who has this address. A read request can be forged, and where there is not room for everybody,
+    /// clients at known addresses go first. Asked at most every few seconds for one known address, and for each request
+    /// of another. Everybody's transfers wait for it, so it must not block.
+    fn knows(&self, peer: Ipv4Addr) -> bool {
+        let _ = peer;
+        true
+    }
 }
 
 /// A file as it was when it was opened.
@@ -36,6 +51,12 @@ pub trait Content: Send + Sync + 'static {
     fn turn(&self) -> Option<Turn> {
         None
     }
+
+    /// Called once, when the client has answered from the port that it asked from: before anything is acknowledged, and
+    /// never for a request that nobody answers. The request was then not forged by anybody who cannot read what the server
+    /// sent: an answer must name the server's port for this transfer, which is chosen at random and written in the
+    /// server's packets alone. Must not block.
+    fn answered(&self) {}
 
     /// Called whenever the client has acknowledged more: `bytes` of this file since its beginning, in one piece.
     /// Must not block.
@@ -96,8 +117,10 @@ pub enum Abort {
     },
     /// The client's port is closed.
     Gone,
-    /// The same client asked for the same file again after it had fallen silent.
+    /// The same client asked for the same file again after it had fallen silent, and answered.
     Restarted,
+    /// The client had not answered, and others needed its place.
+    GaveWay,
     /// The file could not be read, or became shorter.
     Unreadable(String),
     /// No socket could be had for the transfer.

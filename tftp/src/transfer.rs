@@ -40,6 +40,8 @@ pub struct Transfer {
     patience: Duration,
     /// The OACK is sent, and its ACK 0 not yet received.
     offering: bool,
+    /// The client has acknowledged something that was sent, or said why it does not want it.
+    answered: bool,
     acknowledged: u64,
     /// The end of the present window, or of what was sent of it.
     sent: u64,
@@ -71,6 +73,7 @@ impl Transfer {
             timer,
             patience,
             offering: offer,
+            answered: false,
             acknowledged: 0,
             sent: 0,
             furthest: 0,
@@ -84,6 +87,11 @@ impl Transfer {
             resumed: false,
             retransmissions: 0,
         }
+    }
+
+    /// Gives up on the client sooner, if it has not answered `within` this time.
+    pub fn expect_answer(&mut self, within: Duration) {
+        self.give_up_at = self.give_up_at.min(within);
     }
 
     /// The first step: the OACK, or DATA at once where no option was agreed on.
@@ -116,8 +124,12 @@ impl Transfer {
         match packet::read_reply(packet) {
             Some(Reply::Ack(number)) if self.offering => self.oack_acknowledged(now, number),
             Some(Reply::Ack(number)) => self.block_acknowledged(now, number),
-            Some(Reply::Error { code: 5, .. }) if self.last.is_some() => Step::End(Outcome::LastAckMissing),
+            Some(Reply::Error { code: 5, .. }) if self.last.is_some() => {
+                self.answered = true;
+                Step::End(Outcome::LastAckMissing)
+            }
             Some(Reply::Error { code, message }) => {
+                self.answered = true;
                 Step::End(Outcome::Aborted(Abort::Client { code, message }))
             }
             None => Step::Wait,
@@ -155,6 +167,11 @@ impl Transfer {
         self.silent(Outcome::Aborted(Abort::Gone))
     }
 
+    /// Whether the client has answered: acknowledged something that was sent, or sent an ERROR.
+    pub fn is_answered(&self) -> bool {
+        self.answered
+    }
+
     /// The last block acknowledged, with all before it; 0 for none.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged
@@ -175,6 +192,7 @@ impl Transfer {
             return Step::Wait;
         }
         self.offering = false;
+        self.answered = true;
         self.progress(now, false)
     }
 
@@ -191,6 +209,7 @@ impl Transfer {
         }
         let gap = block < self.sent;
         self.acknowledged = block;
+        self.answered = true;
         if self.last == Some(block) {
             return Step::End(Outcome::Finished);
         }

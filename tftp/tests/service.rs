@@ -38,11 +38,15 @@ fn too_many_transfers_are_told_so_at_once() {
     let first = running.asking(&plain("f"));
     let (packet, transfer) = next(&first);
     let second = running.asking(&plain("f"));
-    next(&second);
+    // A transfer holds its place once its client has answered.
+    answer(&first, transfer);
+    let (_, other) = next(&second);
+    answer(&second, other);
     assert_eq!(error(&running.asking(&plain("f")), 0), "busy, try again");
     let elsewhere = client_at(Ipv4Addr::new(127, 0, 0, 7));
     elsewhere.send_to(&plain("f"), running.address).unwrap();
-    next(&elsewhere);
+    let (_, other) = next(&elsewhere);
+    answer(&elsewhere, other);
     let one_more = client_at(Ipv4Addr::new(127, 0, 0, 8));
     one_more.send_to(&plain("f"), running.address).unwrap();
     assert_eq!(error(&one_more, 0), "busy, try again");
@@ -50,6 +54,12 @@ fn too_many_transfers_are_told_so_at_once() {
     ending(&file, 1);
     one_more.send_to(&plain("f"), running.address).unwrap();
     assert_eq!(next(&one_more).0[..4], [0, 3, 0, 1], "a seat is free again");
+}
+
+/// Acknowledges the first block, and waits for the second.
+fn answer(client: &UdpSocket, transfer: SocketAddr) {
+    client.send_to(&ack(1), transfer).unwrap();
+    assert_eq!(next(client).0[..4], [0, 3, 0, 2]);
 }
 
 #[test]

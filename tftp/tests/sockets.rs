@@ -40,7 +40,8 @@ fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_o
     let files: Vec<(String, Memory)> =
         (0..40).map(|n| (format!("file{n}"), Memory::new(noise(2000, n)))).collect();
     let named: Vec<(&str, Memory)> = files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
-    let running = Running::start(&named, Config::default());
+    let strangers = (0..20).map(|n| Ipv4Addr::new(127, 0, 1, 1 + n)).collect();
+    let running = Running::start_among(strangers, &named, Config::default());
     let mut clients: Vec<_> = (0..40)
         .map(|n| {
             let client = client_at(Ipv4Addr::new(127, 0, 1, 1 + n / 2));

@@ -83,7 +83,24 @@ fn collect(desk: &Desk) -> Registry {
     }
     let help = "Datagrams to the DHCP server that were not handled";
     registry.register("dhcp_datagrams_dropped", help, dropped);
+    if let Some(aside) = bench.set_aside() {
+        let help = "Addresses that are set aside, because somebody else seems to use them";
+        level(&mut registry, "dhcp_set_aside_addresses", help, aside.addresses as f64);
+        let help =
+            "Addresses set aside that gave way, because there were too many or no other address was left";
+        count(&mut registry, "dhcp_set_aside_given_way", help, aside.given_way);
+        let help = "DECLINEs and RELEASEs not believed, because the client or nobody else uses the address";
+        count(&mut registry, "dhcp_disbelieved", help, aside.disbelieved);
+    }
     levels(&mut registry, "leases", "Addresses by the state of their lease", "state", bench.leases());
+
+    let tftp = segments.tftp_reached();
+    let help = "TFTP requests of strangers without an answer, because too many strangers had not answered";
+    count(&mut registry, "tftp_ignored", help, tftp.ignored());
+    let help = "TFTP transfers whose client had not answered and that gave way to others";
+    count(&mut registry, "tftp_given_way", help, tftp.given_way());
+    let help = "TFTP requests that were refused, because too many transfers were under way";
+    count(&mut registry, "tftp_refused", help, tftp.refused());
 
     let troubles = health::troubles(bench, segments, state);
     let help = "What keeps phones from being served, as /healthz tells; 0 if all is well";
@@ -123,6 +140,12 @@ fn process(registry: &mut Registry) {
 
 fn ticks_per_second() -> f64 {
     nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100) as f64
+}
+
+fn count(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    let counter = Counter::<u64>::default();
+    counter.inc_by(value);
+    registry.register(name, help, counter);
 }
 
 fn level(registry: &mut Registry, name: &str, help: &str, value: f64) {

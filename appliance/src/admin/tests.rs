@@ -19,6 +19,7 @@ use super::*;
 use crate::appliance::{Appliance, Opened};
 use crate::bench::Refusal;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
+use crate::pace::Pace;
 use crate::rehearse::loopback;
 
 const TOKEN: &str = "s3cret&with=signs+%";
@@ -41,7 +42,7 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let config = Config::parse("", Path::new("none")).unwrap();
     let config = loopback::configuration(&config, scenario, state.path());
     let place = loopback::place(false, None);
-    let opened = Opened::read(&config, &place, 1).unwrap();
+    let opened = Opened::read(&config, &place, &Pace::system()).unwrap();
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -320,6 +321,25 @@ async fn health_and_figures_tell_the_same() {
     let said = body["problems"][0].to_string();
     assert!(status == 503 && body["status"] == "failing" && said.contains("10.23.45.9"), "{body}");
     assert!(figure(lab.address, "transload_problems ").await > 0.5);
+}
+
+#[tokio::test]
+async fn bounds_of_dhcp_and_tftp_that_were_reached_are_counted() {
+    let lab = open(None, true).await;
+    for name in ["dhcp_set_aside_addresses", "dhcp_set_aside_given_way_total", "dhcp_disbelieved_total"] {
+        assert!(figure(lab.address, &format!("transload_{name} ")).await < 0.5, "{name}");
+    }
+    for name in ["tftp_given_way_total", "tftp_refused_total"] {
+        assert!(figure(lab.address, &format!("transload_{name} ")).await < 0.5, "{name}");
+    }
+    // Nobody has leased the address that they come from.
+    let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    while figure(lab.address, "transload_tftp_ignored_total ").await < 1.0 {
+        for number in 0..100 {
+            let request = format!("\0\x01{number}.xml\0octet\0");
+            stranger.send_to(request.as_bytes(), lab.appliance.tftp.unwrap()).await.unwrap();
+        }
+    }
 }
 
 async fn figure(address: SocketAddr, name: &str) -> f64 {

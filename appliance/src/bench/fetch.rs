@@ -1,7 +1,7 @@
 //! A file request: who asks, what is meant, and what this phone may have.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use super::{Bench, State, Tracker};
 use crate::doors::{Door, Fetch, Plane, Served};
 use crate::ledger::Ticket;
 use crate::library::OpenFile;
+use crate::pace::Hold;
 
 /// The longest name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;
@@ -44,6 +45,10 @@ impl Plane for Bench {
 
     fn is_leased(&self, address: Ipv4Addr) -> bool {
         self.state().addresses.leaseholder(address, self.now()).is_some()
+    }
+
+    fn serving(&self, client: SocketAddr) -> Hold {
+        self.pace().transfer(client)
     }
 
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {

@@ -6,6 +6,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use transload_dhcp::MessageType;
+use transload_dhcp::engine::SetAside;
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::{ClientKey, LeaseRecord, LeaseState};
@@ -45,6 +46,10 @@ impl Policy for Bench {
             Some(grant) => Verdict::Grant(Grant { expected: is_expected(&state, mac), ..grant }),
             None => Verdict::Ignore { reason: no_phone(client.vendor_class) },
         }
+    }
+
+    fn expects(&self, mac: transload_dhcp::Mac) -> bool {
+        is_expected(&self.state(), Mac(mac))
     }
 }
 
@@ -300,6 +305,11 @@ impl Bench {
     /// Datagrams that the DHCP server did not handle: those that were no DHCP messages, and those that were too many.
     pub fn unobserved(&self) -> (u64, u64) {
         self.dhcp.get().and_then(Weak::upgrade).map_or((0, 0), |server| server.unobserved())
+    }
+
+    /// Addresses that DHCP has set aside because somebody else seems to use them; `None` where DHCP is off.
+    pub fn set_aside(&self) -> Option<SetAside> {
+        self.dhcp.get().and_then(Weak::upgrade).map(|server| server.set_aside())
     }
 
     /// Leases that outlived a restart tell who asks from where.

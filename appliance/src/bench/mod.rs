@@ -21,6 +21,7 @@ use crate::config::Given;
 use crate::ledger::{Commits, Ledger, Loss};
 use crate::library::{LibraryView, LicenseUse, Shelf};
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::view::{PhoneDetail, PhoneView};
 
 pub mod explain;
@@ -283,6 +284,11 @@ impl Bench {
     /// The time all decisions are made by.
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// What its clock goes by.
+    pub fn pace(&self) -> &Pace {
+        self.clock.pace()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -10,6 +10,7 @@ use transload_provision::sip::{Event, Proof, Said};
 use super::identity::holder;
 use super::{AT_ONCE, Bench, State};
 use crate::doors::sip::Exchange;
+use crate::pace::Pace;
 
 impl Exchange for Bench {
     fn caller(&self, address: Ipv4Addr, _named: Option<Mac>) -> Option<Mac> {
@@ -17,6 +18,10 @@ impl Exchange for Bench {
         let state = self.state();
         let mac = holder(&state, address, neighbor, self.now())?;
         state.phones.contains_key(&mac).then_some(mac)
+    }
+
+    fn pace(&self) -> Pace {
+        Bench::pace(self).clone()
     }
 
     fn heard(&self, event: Event) {

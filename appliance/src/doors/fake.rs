@@ -30,6 +30,7 @@ pub const TAIL: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     Asked(String),
+    Answered,
     Advanced(u64, u64),
     Finished,
     Broken,
@@ -83,6 +84,12 @@ impl Track for FakeTracker {
     fn advance(&self, from: u64, to: u64) {
         if let Some(log) = &self.0 {
             log.add(Seen::Advanced(from, to));
+        }
+    }
+
+    fn answered(&self) {
+        if let Some(log) = &self.0 {
+            log.add(Seen::Answered);
         }
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
 
 use crate::library::OpenFile;
+use crate::pace::Hold;
 
 mod carrier;
 pub mod connections;
@@ -97,6 +98,10 @@ pub trait Plane: Send + Sync + 'static {
     fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, Self::Tracker)> + Send;
     /// Whether a client is known to hold this address: such clients go first where there is not room for everybody.
     fn is_leased(&self, address: Ipv4Addr) -> bool;
+    /// A client is served until the guard is dropped: in a rehearsal its clock may wait for that.
+    fn serving(&self, _client: SocketAddr) -> Hold {
+        Hold::none()
+    }
 }
 
 /// A TCP listener on one address, and with an interface's name only for what comes in through it.

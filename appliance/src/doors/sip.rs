@@ -25,7 +25,8 @@ use transload_provision::sip::{
 
 use super::places::{GivesWay, Places, Room, Seat};
 use crate::bounds::Bound;
-use allowance::{Allowance, Pace};
+use crate::pace::Pace;
+use allowance::{Allowance, Refill};
 
 /// Connections at one time: in all, of addresses where no phone of the bench is, and of one address. A connection by
 /// which nobody is registered gives way to another where there is no room.
@@ -40,9 +41,9 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_
 /// How long a phone may take to accept what it is sent.
 const WRITE: Duration = Duration::from_secs(10);
 /// Datagrams of one address, and messages of one connection: so many at once, and so many more each second.
-const OF_ONE: Pace = Pace { burst: 60.0, rate: 20.0 };
+const OF_ONE: Refill = Refill { burst: 60.0, rate: 20.0 };
 /// Datagrams of all addresses where no phone of the bench is.
-const OF_STRANGERS: Pace = Pace { burst: 300.0, rate: 100.0 };
+const OF_STRANGERS: Refill = Refill { burst: 300.0, rate: 100.0 };
 /// Addresses whose rate is remembered; a flood of them makes it forget, never grow.
 const PEERS_KEPT: usize = 16_384;
 /// How often time passes for the registrar; half of the shortest wait in it.
@@ -54,13 +55,17 @@ pub trait Exchange: Send + Sync + 'static {
     fn caller(&self, address: Ipv4Addr, named: Option<Mac>) -> Option<Mac>;
     /// Takes in what was heard.
     fn heard(&self, event: Event);
+    /// What time goes by.
+    fn pace(&self) -> Pace {
+        Pace::system()
+    }
 }
 
 /// The door from within: who is registered, and the lines to them.
 pub struct Switchboard<E> {
     exchange: Arc<E>,
     udp: UdpSocket,
-    began: Instant,
+    pace: Pace,
     places: Places,
     full: Box<dyn Fn(Bound, Ipv4Addr) + Send + Sync>,
     state: Mutex<State>,
@@ -94,7 +99,8 @@ impl<E: Exchange> Switchboard<E> {
         let strangers = Allowance::of(OF_STRANGERS);
         let state = State { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
         let (places, full) = (Places::new(ROOM), Box::new(full));
-        Ok(Arc::new(Self { exchange, udp, began: Instant::now(), places, full, state: Mutex::new(state) }))
+        let pace = exchange.pace();
+        Ok(Arc::new(Self { exchange, udp, pace, places, full, state: Mutex::new(state) }))
     }
 
     /// Tells a registered phone to read its configuration again; false where it is not registered.
@@ -116,7 +122,7 @@ impl<E: Exchange> Switchboard<E> {
     }
 
     fn now(&self) -> u64 {
-        self.began.elapsed().as_millis() as u64
+        self.pace.undisturbed().as_millis() as u64
     }
 
     /// Whether an address may say something by a datagram now. Strangers together may say little, so that phones are heard
@@ -275,9 +281,8 @@ pub async fn serve<E: Exchange>(board: Arc<Switchboard<E>>, listener: TcpListene
 }
 
 async fn clock<E: Exchange>(board: Arc<Switchboard<E>>) {
-    let mut ticks = tokio::time::interval(TICK);
     loop {
-        ticks.tick().await;
+        let _hold = board.pace.sleep_undisturbed(TICK).await;
         let now = board.now();
         let actions = board.state().registrar.tick(now);
         board.act(actions);
@@ -345,7 +350,7 @@ async fn talk<E: Exchange>(
     let mut patience = unregistered;
     // Of its own: what others forge in a phone's name by datagrams takes nothing from its connection.
     let mut allowance = Allowance::of(OF_ONE);
-    let mut since = tokio::time::Instant::now();
+    let mut since = board.pace.undisturbed();
     loop {
         loop {
             match frame(&bytes).map_err(|_| "what came is no SIP")? {
@@ -375,7 +380,7 @@ async fn talk<E: Exchange>(
                             seat.waits();
                         }
                     }
-                    since = tokio::time::Instant::now();
+                    since = board.pace.undisturbed();
                 }
             }
         }
@@ -390,7 +395,7 @@ async fn talk<E: Exchange>(
                 Ok(length) => bytes.extend_from_slice(&chunk[..length]),
                 Err(_) => return Err("it is broken"),
             },
-            () = tokio::time::sleep_until(since + patience) => return Err("nothing came for too long"),
+            _ = board.pace.sleep_until(board.pace.stretch(since + patience)) => return Err("nothing came for too long"),
         }
     }
 }

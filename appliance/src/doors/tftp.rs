@@ -15,6 +15,7 @@ use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, 
 
 use super::rate::{PIECE, Rate};
 use super::{Door, Fetch, Plane, Served, Track};
+use crate::pace::Hold;
 
 /// The plane as a TFTP server at one address sees it.
 pub struct Files<P> {
@@ -28,6 +29,7 @@ pub struct Files<P> {
 
 impl<P: Plane> Source for Files<P> {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
+        let serving = self.plane.serving(peer);
         Box::pin(async move {
             let fetch = Fetch {
                 door: Door::Tftp,
@@ -48,8 +50,13 @@ impl<P: Plane> Source for Files<P> {
                 Served::File(file) => (Octets::Disk(file.file), file.size),
             };
             let rate = self.rate.clone();
-            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip() }) as Box<dyn Content>)
+            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
+                as Box<dyn Content>)
         })
+    }
+
+    fn knows(&self, peer: Ipv4Addr) -> bool {
+        self.plane.is_leased(peer)
     }
 }
 
@@ -64,6 +71,7 @@ struct Transfer<T> {
     tracker: T,
     rate: Rate,
     phone: IpAddr,
+    _serving: Hold,
 }
 
 impl<T: Track> Content for Transfer<T> {
@@ -104,6 +112,10 @@ impl<T: Track> Content for Transfer<T> {
         }))
     }
 
+    fn answered(&self) {
+        self.tracker.answered();
+    }
+
     fn acknowledged(&self, bytes: u64) {
         self.tracker.advance(0, bytes);
     }
@@ -140,6 +152,7 @@ fn reason(abort: Abort) -> String {
         }
         Abort::Gone => "the phone no longer listens on its port".into(),
         Abort::Restarted => "the phone began again".into(),
+        Abort::GaveWay => "the phone did not answer, and others needed its place".into(),
         Abort::Unreadable(cause) => format!("the file could not be read: {cause}"),
         Abort::NoSocket(cause) => format!("no socket could be had: {cause}"),
         Abort::Stopped => "transload was stopped".into(),

@@ -32,6 +32,8 @@ pub(super) struct Wire {
     written: u64,
     acknowledged: u64,
     shut: bool,
+    /// What the kernel has said of its end; it says so only once.
+    broken: Option<io::ErrorKind>,
     stall: Duration,
     /// What had been acknowledged when the peer was last seen to take enough, and when that was.
     enough: (u64, Instant),
@@ -56,6 +58,7 @@ impl Wire {
             written: 0,
             acknowledged: 0,
             shut: false,
+            broken: None,
             stall,
             enough: (0, Instant::now()),
             patience: None,
@@ -91,6 +94,11 @@ impl Wire {
         io::ErrorKind::TimedOut.into()
     }
 
+    fn breaks(&mut self, error: &io::Error) {
+        self.carrier.fail(broken(error));
+        self.broken = Some(error.kind());
+    }
+
     /// Ready when nothing is due any more; the task is woken to look again.
     fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.due.is_empty() {
@@ -99,6 +107,13 @@ impl Wire {
                 self.settle();
                 if self.due.is_empty() {
                     break;
+                }
+                // After a reset, the kernel counts as unacknowledged for good what was.
+                if let Some(error) = self.stream.take_error()? {
+                    self.breaks(&error);
+                }
+                if let Some(kind) = self.broken {
+                    return Poll::Ready(Err(kind.into()));
                 }
             }
             let pause = self.pause;
@@ -126,7 +141,7 @@ impl Wire {
             }
             Poll::Ready(Err(ref error)) => {
                 self.settle();
-                self.carrier.fail(broken(error));
+                self.breaks(error);
             }
             Poll::Pending => loop {
                 // A quarter, so that the end comes soon after patience has.
@@ -201,7 +216,10 @@ impl AsyncRead for Wire {
         if let Poll::Ready(Err(error)) = self.poll_settled(context) {
             return Poll::Ready(Err(error));
         }
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if let Err(error) = ready!(Pin::new(&mut self.stream).poll_read(context, buffer)) {
+            self.breaks(&error);
+            return Poll::Ready(Err(error));
+        }
         // What the peer says next is heard after the end of what it was sent before.
         if !self.due.is_empty() {
             self.settle();

@@ -73,7 +73,7 @@ pub fn place(registrar: bool, page: Option<SocketAddr>) -> Place {
 }
 
 /// How phones find the running appliance. `alias` is the address that the user's configuration gives it.
-pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>, speed: u32) -> Option<Wiring> {
+pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>) -> Option<Wiring> {
     let &[http_80, http_6970] = appliance.http.as_slice() else {
         return None;
     };
@@ -88,6 +88,6 @@ pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>, speed: u32) -> Opt
         alias,
         call_manager: None,
         cda: None,
-        speed,
+        pace: appliance.bench.pace().clone(),
     })
 }

@@ -20,10 +20,12 @@ use crate::appliance::{Appliance, Opened};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::home;
+use crate::pace::Pace;
 use crate::report::Report;
 use crate::view::{PhoneView, Stage};
 
-/// How often the phones are looked at, in reality; less often where a look takes more than a tenth of that.
+/// How often the phones are looked at, in reality on a machine that keeps up; less often where a look takes more than a
+/// tenth of that.
 const TICK: Duration = Duration::from_millis(100);
 /// A phone that was held for so long, on the phones' clock, has come to its end.
 const HELD: Duration = Duration::from_secs(10 * 60);
@@ -45,14 +47,13 @@ pub struct Performance {
     pub report: Report,
 }
 
-/// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it; `speed`
-/// is for benchmarks. A `page` stays until it is interrupted.
+/// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it. A `page` stays until it is interrupted.
 pub async fn perform(
     config: &Config,
     alias: Option<Ipv4Addr>,
     folder: &Folder,
     players: Vec<Player>,
-    speed: Option<u32>,
+    pace: Pace,
     page: Option<SocketAddr>,
 ) -> Result<Performance, Failure> {
     let began = Instant::now();
@@ -60,11 +61,9 @@ pub async fn perform(
     let firmware = folder.firmware().map_err(|error| no_folder(&error))?;
     let roster = folder.path().join(home::ROSTER);
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
-    // More phones than these keep two cores busy: their time then runs slower, so that no wait ends too early.
-    let speed = speed.unwrap_or(if players.len() > 200 { 20 } else { 60 });
     let place = loopback::place(config.registrar.enabled, page);
-    let appliance = Opened::read(config, &place, speed)?.serve(config, place, &[true]).await?;
-    let wiring = loopback::wiring(&appliance, alias, speed).ok_or_else(|| {
+    let appliance = Opened::read(config, &place, &pace)?.serve(config, place, &[true]).await?;
+    let wiring = loopback::wiring(&appliance, alias).ok_or_else(|| {
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;
     let server = FileServer { address: appliance.bench.server(), port: appliance.bench.http_port() };
@@ -76,6 +75,7 @@ pub async fn perform(
             appliance.stop().await;
             return Err(Failure::new(Exit::Act, "the rehearsal was interrupted", "run it again"));
         }
+        what = pace.stuck() => return Err(stuck(what)),
     };
     if let Some(page) = page {
         eprintln!("The rehearsal has ended; http://{page}/ shows it until you press Ctrl-C.");
@@ -100,13 +100,19 @@ pub async fn perform(
     Ok(Performance { summary, endings, phones, report })
 }
 
+/// Something that the clock waits for does not end.
+pub fn stuck(what: &str) -> Failure {
+    let cause = format!("the rehearsal stands still: {what} does not come to its end");
+    Failure::new(Exit::Act, cause, "report this as a defect, with the log")
+}
+
 /// How a phone came to its end.
 #[derive(Debug, Clone, Copy, Default)]
 struct End {
     /// When it was done, on the phones' clock.
     done: Option<Duration>,
-    /// Since when it is held, in reality.
-    held: Option<Instant>,
+    /// Since when it is held, on the phones' clock.
+    held: Option<Duration>,
     restarts: u32,
 }
 
@@ -119,15 +125,17 @@ async fn watch(
     direction: Direction,
     outside: &mut Outside,
 ) -> (Vec<Phone>, Vec<End>) {
-    let (began, speed) = (Instant::now(), wiring.speed);
+    let pace = wiring.pace.clone();
+    let began = pace.elapsed();
     let bars = Bars::new(players);
     let mut phones: Vec<Phone> =
-        players.iter().map(|player| Phone::plug(player.spec.clone(), wiring)).collect();
+        players.iter().map(|player| Phone::plug(player.spec.clone(), wiring.clone())).collect();
     let mut ends = vec![End::default(); phones.len()];
     let mut latest = (0, 0, began);
     let mut pause = TICK;
     loop {
-        tokio::time::sleep(pause).await;
+        let _hold = pace.sleep_undisturbed(pause).await;
+        let now = pace.elapsed();
         let look = Instant::now();
         // A file that goes while it is looked at is looked for again at the next turn.
         let _ = folder.follow();
@@ -149,10 +157,10 @@ async fn watch(
             let end = &mut ends[index];
             let hold = view.and_then(|view| view.hold.as_ref());
             let busy = matches!(state.doing, Doing::Fetching(..) | Doing::Flashing(_));
-            end.held = if hold.is_some() && !busy { end.held.or_else(|| Some(Instant::now())) } else { None };
-            let waited = end.held.map_or(Duration::ZERO, |since| since.elapsed() * speed);
+            end.held = if hold.is_some() && !busy { end.held.or(Some(now)) } else { None };
+            let waited = end.held.map_or(Duration::ZERO, |since| now.saturating_sub(since));
             if view.is_some_and(|view| view.stage == Stage::Done) && outcome::at_target(state, direction) {
-                end.done.get_or_insert_with(|| began.elapsed() * speed);
+                end.done.get_or_insert(now.saturating_sub(began));
             } else if hold.is_some_and(|hold| hold.code == HoldCode::NeedsRestart)
                 && waited >= BY_HAND
                 && end.restarts < MOST_RESTARTS
@@ -168,9 +176,9 @@ async fn watch(
             .iter()
             .fold((0, 0), |(hops, bytes), (state, _)| (hops + state.hops.len(), bytes + state.bytes));
         if moved != (latest.0, latest.1) {
-            latest = (moved.0, moved.1, Instant::now());
+            latest = (moved.0, moved.1, now);
         }
-        if open == 0 || latest.2.elapsed() * speed > STANDSTILL {
+        if open == 0 || now.saturating_sub(latest.2) > STANDSTILL {
             bars.clear();
             return (phones, ends);
         }

@@ -8,6 +8,7 @@ use super::folder::Firmware;
 use super::show::{Ending, Summary};
 use super::*;
 use crate::appliance::Opened;
+use crate::pace::Pace;
 
 fn config(state: &Path) -> Config {
     let mut config = Config::parse("", Path::new("none")).unwrap();
@@ -244,7 +245,7 @@ async fn phones_found_half_way_go_on_from_there() {
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
-    let performance = told(perform(&config, None, &folder, players, None, None).await);
+    let performance = told(perform(&config, None, &folder, players, Pace::patient(60), None).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     let hops: Vec<usize> = performance.endings.iter().map(|ending| ending.state.hops.len()).collect();
     assert_eq!(hops, [2, 1, 3, 2, 2, 2, 2]);
@@ -275,7 +276,7 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
     let config = loopback::configuration(&config(folder.path()), scenario, folder.path());
-    let performance = told(perform(&config, None, &folder, players, None, None).await);
+    let performance = told(perform(&config, None, &folder, players, Pace::patient(60), None).await);
     assert_eq!(performance.summary.failures, Vec::<String>::new());
     let ends: Vec<_> = performance
         .endings
@@ -327,7 +328,7 @@ async fn a_roster_that_changes_while_the_appliance_starts_counts() {
     let config = loopback::configuration(&config(state.path()), all().remove(3), folder.path());
     let place = loopback::place(config.registrar.enabled, None);
     std::fs::write(folder.path().join(home::ROSTER), "MAC,model\n001234AB45DE,8851\n").unwrap();
-    let opened = Opened::read(&config, &place, 1).unwrap();
+    let opened = Opened::read(&config, &place, &Pace::system()).unwrap();
     std::fs::write(folder.path().join(home::ROSTER), "MAC,model,cda\n001234AB45DE,8851,yes\n").unwrap();
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let told = async {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transload_tftp::Rollover;
+use transload_tftp::{Reached, Rollover};
 
 use super::{Segment, Standing};
 use crate::bench::Bench;
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     /// Of the HTTP listeners of all segments together.
     pub(super) entrance: Entrance,
     pub(super) boards: Boards<Bench>,
+    /// How often bounds of the TFTP doors of all segments were reached, of those that are closed by now, too.
+    pub(super) tftp: Arc<Reached>,
     /// Told when a door has closed by itself, which none should.
     pub(super) ended: Arc<Notify>,
 }
@@ -47,7 +49,7 @@ impl Doors {
     /// # Errors
     /// An address is taken, or a privilege is missing.
     pub(super) fn open(segment: &Segment, standing: &Standing, shared: &Shared) -> Result<Self, Failure> {
-        let Shared { bench, files, rate, entrance, boards, ended } = shared;
+        let Shared { bench, files, rate, entrance, boards, tftp: reached, ended } = shared;
         let local = standing.network.address;
         let device = segment.interface.as_deref();
         let mut listeners = Vec::new();
@@ -69,7 +71,8 @@ impl Doors {
         let bind = config.bind;
         let source = doors::tftp::Files { plane: Arc::clone(bench), local, rate: rate.clone() };
         let server = transload_tftp::Server::bind(config, Arc::new(source))
-            .map_err(|error| cannot_bind("TFTP", bind, &error))?;
+            .map_err(|error| cannot_bind("TFTP", bind, &error))?
+            .counting(Arc::clone(reached));
         let registrar = segment.sip.map(|port| open_registrar(SocketAddrV4::new(local, port), device, bench));
         let registrar = registrar.transpose()?;
 

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use transload_dhcp::server::Server as DhcpServer;
 use transload_dhcp::sockets::Link;
 use transload_provision::roster::Entry;
+use transload_tftp::Reached;
 
 use super::doors::{Doors, Shared};
 use super::{Segment, Standing};
@@ -53,6 +54,7 @@ impl Segments {
             rate: Rate::new(config.files.rate_limit),
             entrance: entrance(config, bench),
             boards: Boards::default(),
+            tftp: Arc::default(),
             ended: Arc::new(Notify::new()),
         };
         let mut sites = Vec::new();
@@ -94,6 +96,11 @@ impl Segments {
     /// The registrars of all segments.
     pub fn boards(&self) -> Boards<Bench> {
         self.shared.boards.clone()
+    }
+
+    /// How often bounds of TFTP were reached, on all segments together.
+    pub fn tftp_reached(&self) -> &Reached {
+        &self.shared.tftp
     }
 
     /// What keeps phones of a segment from being served.

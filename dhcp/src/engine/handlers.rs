@@ -28,11 +28,11 @@ impl Engine {
             ));
         };
         table.offer(address, &asked.client, asked.now, grant.expected);
-        // §3.1(2). Through a relay, ARP does not reach the client's segment.
-        let on_link = asked.packet.giaddr.is_unspecified() && table.network.contains(asked.local);
-        let probe = self.config.conflict_probe && on_link && table.is_untried(address, &asked.client);
+        // §3.1(2).
+        let untried = table.is_untried(address, &asked.client);
         let lease = lease_time(&table.network.lease, asked.packet);
         let (reply, left_out) = answer(table, asked, grant, MessageType::Offer, address, Some(lease));
+        let probe = untried && self.can_ask(asked);
         Finding {
             address: Some(address),
             reply: Some(reply),
@@ -66,15 +66,20 @@ impl Engine {
 
     /// The client has an address and asks whether it may go on (INIT-REBOOT, RENEWING, REBINDING).
     fn confirm(&mut self, asked: &Asked<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
-        let Some(table) = self.tables.get(asked.at) else {
+        let Some(table) = self.tables.get_mut(asked.at) else {
             return Finding::ignored("no network");
         };
+        // A client that goes on using an address did not decline it: the DECLINE was forged, or a mistake.
+        let declined = !asked.packet.ciaddr.is_unspecified() && table.was_declined_by(address, &asked.client);
+        if declined {
+            table.recall(address);
+        }
         let reserved =
             table.reservation(&asked.client).is_some_and(|reservation| reservation.address == address);
         let its_own = table
             .record(address)
             .is_some_and(|(record, _)| record.state != LeaseState::Declined && asked.client.owns(record));
-        if (reserved || its_own) && table.is_free_for(address, &asked.client, asked.now) {
+        if (reserved || its_own || declined) && table.is_free_for(address, &asked.client, asked.now) {
             return self.acknowledge(asked, grant, address);
         }
         // §4.3.2: without a record of the client, silence, for another server may have one; unless there is none.
@@ -85,7 +90,8 @@ impl Engine {
                 ..Finding::ignored("not known here, and not authoritative")
             };
         }
-        let why = if table.network.contains(address) { "not this client's address" } else { "wrong network" };
+        let here = self.tables.get(asked.at).is_some_and(|table| table.network.contains(address));
+        let why = if here { "not this client's address" } else { "wrong network" };
         refuse(asked, address, why)
     }
 
@@ -161,59 +167,6 @@ impl Engine {
         };
         let (reply, left_out) = answer(table, asked, grant, MessageType::Ack, Ipv4Addr::UNSPECIFIED, None);
         Finding { address: Some(address), reply: Some(reply), left_out, ..Finding::new(Outcome::Informed) }
-    }
-
-    /// §4.3.3: only from the client that was given the address, by us.
-    pub(super) fn decline(&mut self, asked: &Asked<'_>) -> Finding {
-        let address = asked.packet.address(code::REQUESTED_ADDRESS);
-        let server = asked.packet.address(code::SERVER_ID);
-        let (Some(address), Some(server)) = (address, server) else {
-            return Finding::ignored("a decline of nothing");
-        };
-        if !self.is_own(server, asked) {
-            return Finding::ignored("a decline of another server's address");
-        }
-        let Some(table) = self.tables.get(asked.at) else {
-            return Finding::ignored("no network");
-        };
-        let leased = table
-            .record(address)
-            .is_some_and(|(record, _)| record.state == LeaseState::Bound && asked.client.holds_key(record));
-        if !leased && !table.is_offered(address, &asked.client) {
-            return Finding {
-                address: Some(address),
-                ..Finding::ignored("a decline of an address it was not given")
-            };
-        }
-        let record = LeaseRecord {
-            address,
-            mac: asked.client.mac,
-            client_id: asked.packet.option(code::CLIENT_ID).map(<[u8]>::to_vec),
-            state: LeaseState::Declined,
-            since: asked.now,
-            expires: asked.now.saturating_add(self.config.decline_hold),
-        };
-        Finding { address: Some(address), write: Some(record), ..Finding::new(Outcome::Declined) }
-    }
-
-    /// §4.3.4: only from the holder. The record stays, so that the client gets the address again if it can.
-    pub(super) fn release(&mut self, asked: &Asked<'_>) -> Finding {
-        let address = asked.packet.ciaddr;
-        if asked.packet.address(code::SERVER_ID).is_some_and(|server| !self.is_own(server, asked)) {
-            return Finding::ignored("a release of another server's address");
-        }
-        let held = self.tables.get(asked.at).and_then(|table| table.record(address));
-        match held {
-            Some((record, _)) if record.state == LeaseState::Bound && asked.client.holds_key(record) => {
-                let state = LeaseState::Released;
-                let record = LeaseRecord { state, since: asked.now, expires: asked.now, ..record.clone() };
-                Finding { address: Some(address), write: Some(record), ..Finding::new(Outcome::Released) }
-            }
-            _ => Finding {
-                address: Some(address),
-                ..Finding::ignored("a release of an address it does not have")
-            },
-        }
     }
 }
 

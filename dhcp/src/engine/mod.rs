@@ -5,13 +5,14 @@
 //! [`Engine::commit_failed`]. A decision's reply and event leave once the commit they wait for has succeeded.
 
 mod conflict;
+mod given_up;
 mod handlers;
+mod reading;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use crate::MessageType;
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, Outcome};
 use crate::lease::LeaseRecord;
@@ -20,6 +21,10 @@ use crate::packet::{Op, Packet};
 use crate::policy::{Client, Grant, Policy, Verdict};
 pub use crate::reply::Reply;
 use crate::table::{Identity, Table, Write};
+use crate::{Mac, MessageType};
+use conflict::Proxies;
+pub use conflict::SetAside;
+use reading::{boots, order, relay, server_id, sub_option};
 
 /// Records of failed commits that ride along with the next one.
 const RETRIED_AT_ONCE: usize = 64;
@@ -44,8 +49,8 @@ pub struct Decision {
     pub reply: Option<Reply>,
     /// What to tell the observer.
     pub event: Event,
-    /// An address to ask the segment for before `reply` and `event` leave, where that can be done. Report with
-    /// [`Engine::probed`].
+    /// An address to ask the segment for before `reply` and `event` leave, where that can be done. Report who answers with
+    /// [`Engine::probed`], and after a DECLINE or RELEASE with [`Engine::given_up`], even where nobody could be asked.
     pub probe: Option<Ipv4Addr>,
 }
 
@@ -62,6 +67,12 @@ pub struct Engine {
     failed: BTreeSet<Ipv4Addr>,
     /// Our addresses on the links where another server is about.
     silent: BTreeSet<Ipv4Addr>,
+    /// Machines that answer for addresses of others.
+    proxies: Proxies,
+    /// DECLINEs and RELEASEs that were not believed.
+    disbelieved: u64,
+    /// Addresses that gave way under earlier configurations.
+    given_way: u64,
 }
 
 /// What the engine makes of a message before it becomes a [`Decision`].
@@ -110,6 +121,15 @@ struct Asked<'a> {
     client: Identity,
     /// Index of the client's network.
     at: usize,
+    segment: Segment,
+}
+
+/// Whether the segment was asked who uses the address of a DECLINE or RELEASE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Segment {
+    NotAsked,
+    /// Who answered.
+    Asked(Option<Mac>),
 }
 
 impl Engine {
@@ -123,6 +143,9 @@ impl Engine {
             under_way: VecDeque::new(),
             failed: BTreeSet::new(),
             silent: BTreeSet::new(),
+            proxies: Proxies::default(),
+            disbelieved: 0,
+            given_way: 0,
         };
         engine.reconfigure(config)?;
         restored.sort_unstable_by_key(order);
@@ -140,6 +163,7 @@ impl Engine {
             .iter()
             .map(|network| Table::new(network.clone(), config.offer_hold, config.max_offers));
         let old = std::mem::replace(&mut self.tables, tables.collect());
+        self.given_way += old.iter().map(|table| table.set_aside(0).1).sum::<u64>();
         let strays = std::mem::take(&mut self.strays).into_values();
         let mut leases: Vec<_> = strays.chain(old.into_iter().flat_map(Table::into_leases)).collect();
         leases.sort_unstable_by_key(|(record, _)| order(record));
@@ -183,6 +207,11 @@ impl Engine {
         self.tables.iter().find_map(|table| table.record(address)).map(|(record, _)| record).or_else(stray)
     }
 
+    /// Whether a machine has a reservation, or has or had a lease.
+    pub fn knows(&self, mac: Mac) -> bool {
+        self.tables.iter().any(|table| table.knows(mac))
+    }
+
     /// All writes up to this number are on disk.
     pub fn committed(&mut self, through: u64) {
         self.settle(through, Write::Saved);
@@ -217,7 +246,18 @@ impl Engine {
 
     /// Decides about one message. `now` may jump, forwards or backwards.
     pub fn handle(&mut self, now: u64, packet: &Packet, ingress: Ingress, policy: &dyn Policy) -> Decision {
-        let finding = self.find(now, packet, ingress, policy);
+        self.decide(now, packet, ingress, policy, Segment::NotAsked)
+    }
+
+    fn decide(
+        &mut self,
+        now: u64,
+        packet: &Packet,
+        ingress: Ingress,
+        policy: &dyn Policy,
+        segment: Segment,
+    ) -> Decision {
+        let finding = self.find(now, packet, ingress, policy, segment);
         let mut decision = Decision {
             writes: Vec::new(),
             after: finding.after,
@@ -268,7 +308,14 @@ impl Engine {
         }
     }
 
-    fn find(&mut self, now: u64, packet: &Packet, ingress: Ingress, policy: &dyn Policy) -> Finding {
+    fn find(
+        &mut self,
+        now: u64,
+        packet: &Packet,
+        ingress: Ingress,
+        policy: &dyn Policy,
+        segment: Segment,
+    ) -> Finding {
         if packet.op != Op::Request {
             return Finding::ignored("a server's reply");
         }
@@ -290,6 +337,7 @@ impl Engine {
             server_id: server_id(packet, ingress),
             client: Identity::of(packet),
             at,
+            segment,
         };
         let mut finding = match packet.kind {
             MessageType::Discover => self.granted(&asked, policy, Self::discover),
@@ -358,46 +406,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// Where a machine has several leases, the last one it got is its lease.
-fn order(record: &LeaseRecord) -> (u64, Ipv4Addr) {
-    (record.since, record.address)
-}
-
-/// Whether the client has just started: DISCOVER, or REQUEST in INIT-REBOOT, which names an address but no server and
-/// uses none yet (RFC 2131 §4.3.2).
-fn boots(packet: &Packet) -> bool {
-    match packet.kind {
-        MessageType::Discover => true,
-        MessageType::Request => {
-            packet.ciaddr.is_unspecified()
-                && packet.option(code::SERVER_ID).is_none()
-                && packet.option(code::REQUESTED_ADDRESS).is_some()
-        }
-        _ => false,
-    }
-}
-
-fn relay(packet: &Packet) -> Option<Ipv4Addr> {
-    Some(packet.giaddr).filter(|relay| !relay.is_unspecified())
-}
-
-/// The address we go by: a relay's override (RFC 5107), else the one on the receiving interface, for that is how the
-/// client, or its relay, reaches us.
-fn server_id(packet: &Packet, ingress: Ingress) -> Ipv4Addr {
-    let over = packet.option(code::RELAY_INFORMATION).filter(|_| relay(packet).is_some());
-    over.and_then(|octets| sub_option(octets, 11)).unwrap_or(ingress.local)
-}
-
-/// An address among the relay's sub-options (RFC 3046 §2.0).
-fn sub_option(mut octets: &[u8], wanted: u8) -> Option<Ipv4Addr> {
-    while let [code, length, rest @ ..] = octets {
-        let (value, rest) = rest.split_at_checked(usize::from(*length))?;
-        if *code == wanted {
-            return <[u8; 4]>::try_from(value).ok().map(Ipv4Addr::from);
-        }
-        octets = rest;
-    }
-    None
 }

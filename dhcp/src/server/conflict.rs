@@ -1,5 +1,5 @@
-//! Offers that wait until nobody answers for their address (RFC 2131 §3.1(2)). Each waits in a task of its own, so
-//! that no other client is delayed.
+//! Offers that wait until nobody answers for their address (RFC 2131 §3.1(2)), and DECLINEs and RELEASEs that wait until
+//! their client does not. Each waits in a task of its own, so that no other client is delayed.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use crate::engine::Decision;
 use crate::event::Outcome;
 use crate::packet::Packet;
 use crate::sockets::{Door, Received};
+use crate::{Mac, MessageType};
 
 /// Addresses tried for one DISCOVER. The client's next one goes on from there.
 const MOST_TRIES: usize = 8;
@@ -20,6 +21,12 @@ pub(super) const BURST: u32 = 256;
 /// broadcasts; what goes beyond is offered untried, and left to the client's own check.
 pub(super) const EVERY: Duration = Duration::from_millis(60);
 
+/// Clients that may be checked at once which say that they gave up their address, and how soon one more may. These words
+/// cost a question to the segment and a record on disk; one that is not heeded does no harm, because its client asks for
+/// an address again, or the lease ends in time.
+pub(super) const CHECKS: u32 = 32;
+pub(super) const CHECK_EVERY: Duration = Duration::from_secs(1);
+
 /// A message, and the way its answer goes.
 pub(super) struct Question {
     pub(super) packet: Packet,
@@ -28,44 +35,63 @@ pub(super) struct Question {
 }
 
 impl Inner {
-    /// Has the address tried that the decision asks for, and keeps the offer meanwhile. Hands the decision back where
-    /// its offer may leave untried.
+    /// Has the segment asked for the address before the decision is carried out. Hands back what can be carried out at
+    /// once.
     pub(super) fn try_first(
         self: &Arc<Self>,
         state: &mut State,
-        question: impl FnOnce() -> Question,
+        question: Question,
+        address: Ipv4Addr,
         decision: Decision,
     ) -> Option<Decision> {
-        let Some(address) = decision.probe else { return Some(decision) };
-        if state.trying.contains(&address) {
-            let mut again = decision;
-            again.reply = None;
-            again.event.outcome = Outcome::Ignored("asked again while its address is being tried".into());
-            return Some(again);
+        let gives_up = matches!(decision.event.kind, MessageType::Decline | MessageType::Release);
+        if question.door.arp.is_none() {
+            return Some(if gives_up { self.given_up(state, &question, None) } else { decision });
         }
-        if !state.allowance.take(Instant::now()) {
-            return Some(decision);
+        if state.trying.contains(&address) {
+            return Some(ignored(decision, "asked again while its address is being tried"));
+        }
+        let allowance = if gives_up { &mut state.checks } else { &mut state.allowance };
+        if !allowance.take(Instant::now()) {
+            let many = "too many clients say that they gave up their address; this one was not checked";
+            return Some(if gives_up { ignored(decision, many) } else { decision });
         }
         state.trying.insert(address);
-        tokio::spawn(Arc::clone(self).try_out(question(), address, decision));
+        if gives_up {
+            tokio::spawn(Arc::clone(self).check(question, address));
+        } else {
+            tokio::spawn(Arc::clone(self).try_out(question, address, decision));
+        }
         None
+    }
+
+    fn given_up(&self, state: &mut State, question: &Question, answer: Option<Mac>) -> Decision {
+        let ingress = question.door.ingress(question.received.unicast);
+        state.engine.given_up((self.clock)(), &question.packet, ingress, answer)
+    }
+
+    /// Carries out what a client says that gave up its address, unless it still answers there.
+    async fn check(self: Arc<Self>, question: Question, address: Ipv4Addr) {
+        let answer = question.who_has(address, Some(question.packet.chaddr)).await;
+        let mut state = self.state();
+        state.trying.remove(&address);
+        let decision = self.given_up(&mut state, &question, answer);
+        say_proxies(&mut state, (self.clock)());
+        let mut batch = Batch::default();
+        batch.add(&mut state, decision, &question.door, question.received);
+        self.carry_out(state, batch);
     }
 
     async fn try_out(self: Arc<Self>, question: Question, mut address: Ipv4Addr, mut offer: Decision) {
         for _ in 0..MOST_TRIES {
-            let answer = match &question.door.arp {
-                Some(arp) => arp.who_has(address).await,
-                None => Ok(None),
-            };
-            let answer = answer.unwrap_or_else(|cause| {
-                tracing::debug!(%address, %cause, "the address cannot be tried");
-                None
-            });
+            let answer = question.who_has(address, None).await;
             let mut state = self.state();
             let mut batch = Batch::default();
             state.trying.remove(&address);
             let now = (self.clock)();
-            let Some(conflict) = state.engine.probed(now, address, answer) else {
+            let conflict = state.engine.probed(now, address, answer);
+            say_proxies(&mut state, now);
+            let Some(conflict) = conflict else {
                 batch.add(&mut state, offer, &question.door, question.received);
                 return self.carry_out(state, batch);
             };
@@ -82,10 +108,38 @@ impl Inner {
         }
         let mut state = self.state();
         state.trying.remove(&address);
-        offer.reply = None;
-        offer.event.outcome = Outcome::Ignored("every address that was tried is in use".into());
+        let offer = ignored(offer, "every address that was tried is in use");
         let mut batch = Batch::default();
         batch.add(&mut state, offer, &question.door, question.received);
         self.carry_out(state, batch);
     }
+}
+
+impl Question {
+    async fn who_has(&self, address: Ipv4Addr, holder: Option<Mac>) -> Option<Mac> {
+        let arp = self.door.arp.as_ref()?;
+        arp.who_has(address, holder).await.unwrap_or_else(|cause| {
+            tracing::debug!(%address, %cause, "the address cannot be tried");
+            None
+        })
+    }
+}
+
+fn ignored(mut decision: Decision, why: &'static str) -> Decision {
+    decision.reply = None;
+    decision.event.outcome = Outcome::Ignored(why.into());
+    decision
+}
+
+/// Says once of each machine that it answers for addresses of others.
+fn say_proxies(state: &mut State, now: u64) {
+    let proxies = state.engine.set_aside(now).proxies;
+    for mac in proxies.iter().filter(|mac| !state.said.contains(mac)) {
+        let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
+        tracing::warn!(
+            "{mac} answers ARP for addresses that it does not use, as a router with proxy ARP does. Its answers are \
+             ignored from now on. Turn proxy ARP off on the interface of that router: no ip proxy-arp"
+        );
+    }
+    state.said = proxies;
 }

@@ -98,7 +98,7 @@ impl Inner {
                 Err(cause) => cannot_receive(door, &cause),
             }
             let round = Instant::now();
-            if let Err(cause) = receive(door, &mut buffer, &mut queue) {
+            if let Err(cause) = self.receive(door, &mut buffer, &mut queue) {
                 cannot_receive(door, &cause);
             }
             let shed = queue.take_shed();
@@ -118,6 +118,21 @@ impl Inner {
                 unsaid = 0;
             }
         }
+    }
+
+    /// Puts what has arrived into the queue. The kernel's own queue would drop the newest, and keep the stale.
+    fn receive(&self, door: &Door, buffer: &mut [u8], queue: &mut Queue) -> io::Result<()> {
+        let knows = |mac| self.state().engine.knows(mac) || self.policy.expects(mac);
+        for _ in 0..MOST_RECEIVED {
+            match door.try_receive(buffer) {
+                Ok(received) => {
+                    queue.push(buffer.get(..received.length).unwrap_or_default(), received, knows);
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => break,
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(())
     }
 
     /// Handles what is queued, up to a batch. False where it must wait for the journal.
@@ -147,10 +162,12 @@ impl Inner {
             };
             let now = (self.clock)();
             let ingress = door.ingress(received.unicast);
-            let mut decision = Some(state.engine.handle(now, &packet, ingress, &*self.policy));
-            if door.arp.is_some() {
-                let question = || Question { packet, door: Arc::clone(door), received };
-                decision = decision.and_then(|decision| self.try_first(&mut state, question, decision));
+            let decision = state.engine.handle(now, &packet, ingress, &*self.policy);
+            let mut decision = Some(state.bound_informs(now, decision));
+            if let Some(address) = decision.as_ref().and_then(|decision| decision.probe) {
+                let question = Question { packet, door: Arc::clone(door), received };
+                decision =
+                    decision.and_then(|decision| self.try_first(&mut state, question, address, decision));
             }
             if let Some(decision) = decision {
                 batch.add(&mut state, decision, door, received);
@@ -182,18 +199,6 @@ impl Receiving {
             _ = self.ended.await;
         }
     }
-}
-
-/// Puts what has arrived into the queue. The kernel's own queue would drop the newest, and keep the stale.
-fn receive(door: &Door, buffer: &mut [u8], queue: &mut Queue) -> io::Result<()> {
-    for _ in 0..MOST_RECEIVED {
-        match door.try_receive(buffer) {
-            Ok(received) => queue.push(buffer.get(..received.length).unwrap_or_default(), received),
-            Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => break,
-            Err(cause) => return Err(cause),
-        }
-    }
-    Ok(())
 }
 
 /// Takes in answers about addresses being tried; without ARP there are none.

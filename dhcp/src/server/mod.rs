@@ -18,8 +18,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::Mac;
 use crate::config::{Config, ConfigError};
-use crate::engine::Engine;
+use crate::engine::{Engine, SetAside};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::lease::LeaseRecord;
@@ -117,7 +118,14 @@ struct State {
     commits: usize,
     /// Addresses the segment is being asked for.
     trying: HashSet<Ipv4Addr>,
+    /// How many offers may be tried now.
     allowance: Allowance,
+    /// How many clients may be checked now that say they gave up their address.
+    checks: Allowance,
+    /// How many replies may leave now to addresses that nobody leased from us.
+    informs: Allowance,
+    /// Machines of which it was said that they answer for addresses of others.
+    said: Vec<Mac>,
 }
 
 impl Server {
@@ -147,6 +155,9 @@ impl Server {
                 commits: 0,
                 trying: HashSet::new(),
                 allowance: Allowance::full(conflict::BURST, conflict::EVERY),
+                checks: Allowance::full(conflict::CHECKS, conflict::CHECK_EVERY),
+                informs: Allowance::full(replies::INFORMS, replies::INFORM_EVERY),
+                said: Vec::new(),
             }),
             addresses,
             policy: setup.policy,
@@ -181,6 +192,11 @@ impl Server {
     /// gave way to newer ones.
     pub fn unobserved(&self) -> (u64, u64) {
         (self.inner.strange.load(Ordering::Relaxed), self.inner.shed.load(Ordering::Relaxed))
+    }
+
+    /// What is set aside now, and the bounds of that.
+    pub fn set_aside(&self) -> SetAside {
+        self.inner.state().engine.set_aside((self.inner.clock)())
     }
 
     /// All leases, saved or about to be, in the order of their addresses.

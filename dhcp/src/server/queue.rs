@@ -1,20 +1,28 @@
 //! Datagrams that were received and wait their turn.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use crate::MessageType;
-use crate::packet::peek_kind;
+use crate::packet::{peek_kind, peek_mac};
 use crate::sockets::Received;
+use crate::{Mac, MessageType};
 
 /// Datagrams of each kind that wait; about a tenth of a second's work, and far less than a client's patience.
 const MOST: usize = 1024;
-/// Of so many datagrams, one is a DISCOVER where there are any.
+/// Of so many datagrams, one is a DISCOVER where there are any, and one is of a client that nobody knows.
 const SHARE: u32 = 4;
+/// While fewer wait, their order makes no difference.
+const MANY: usize = 64;
+/// Messages that wait in the name of one known client: it sends one at a time, and anybody can use its name.
+const MOST_OF_ONE: u8 = 4;
 
-/// When more comes in than can be handled, the oldest go: their clients have asked again, or will. DISCOVERs wait
-/// apart and come second, for a lease that was begun is better finished than another one begun.
+/// When more comes in than can be handled, the oldest go: their clients have asked again, or will. Clients that are known
+/// wait apart and come first. Of the others, DISCOVERs wait apart and come second, for a lease that was begun is better
+/// finished than another one begun.
 #[derive(Default)]
 pub(super) struct Queue {
+    known: VecDeque<Datagram>,
+    /// How many of them each client has there.
+    of_each: HashMap<Mac, u8>,
     discovers: VecDeque<Datagram>,
     others: VecDeque<Datagram>,
     /// Emptied buffers, to be used again.
@@ -29,17 +37,27 @@ pub(super) struct Datagram {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, octets: &[u8], received: Received) {
+    /// Takes in a datagram. `knows` says whether a client is known; it is asked only while many wait.
+    pub(super) fn push(&mut self, octets: &[u8], received: Received, knows: impl FnOnce(Mac) -> bool) {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(octets);
-        let queue = match peek_kind(octets) {
-            Some(MessageType::Discover) => &mut self.discovers,
-            _ => &mut self.others,
+        let mac = peek_mac(octets).filter(|mac| {
+            self.len() >= MANY && self.of_each.get(mac).is_none_or(|count| *count < MOST_OF_ONE)
+        });
+        let known = mac.filter(|mac| self.of_each.contains_key(mac) || knows(*mac));
+        let datagram = Datagram { octets: buffer, received };
+        let gone = match (known, peek_kind(octets)) {
+            (Some(mac), _) => {
+                *self.of_each.entry(mac).or_default() += 1;
+                let gone = if self.known.len() < MOST { None } else { self.pop_known() };
+                self.known.push_back(datagram);
+                gone
+            }
+            (None, Some(MessageType::Discover)) => crowd(&mut self.discovers, datagram),
+            (None, _) => crowd(&mut self.others, datagram),
         };
-        let oldest = if queue.len() < MOST { None } else { queue.pop_front() };
-        queue.push_back(Datagram { octets: buffer, received });
-        if let Some(oldest) = oldest {
+        if let Some(oldest) = gone {
             self.shed += 1;
             self.recycle(oldest.octets);
         }
@@ -47,12 +65,31 @@ impl Queue {
 
     pub(super) fn pop(&mut self) -> Option<Datagram> {
         self.turn = self.turn.wrapping_add(1);
+        let strangers_first = self.turn.is_multiple_of(SHARE);
+        if !strangers_first && let Some(known) = self.pop_known() {
+            return Some(known);
+        }
         let mut order = [&mut self.others, &mut self.discovers];
-        if self.turn.is_multiple_of(SHARE) {
+        // Where known clients take most turns, the others' turns are counted apart.
+        let turn = if self.known.is_empty() { self.turn } else { self.turn / SHARE };
+        if turn.is_multiple_of(SHARE) {
             order.reverse();
         }
         let [first, second] = order;
-        first.pop_front().or_else(|| second.pop_front())
+        first.pop_front().or_else(|| second.pop_front()).or_else(|| self.pop_known())
+    }
+
+    fn pop_known(&mut self) -> Option<Datagram> {
+        let datagram = self.known.pop_front()?;
+        if let Some(mac) = peek_mac(&datagram.octets)
+            && let Some(count) = self.of_each.get_mut(&mac)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.of_each.remove(&mac);
+            }
+        }
+        Some(datagram)
     }
 
     /// Takes back the buffer of a datagram that was handled.
@@ -63,13 +100,24 @@ impl Queue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.discovers.is_empty() && self.others.is_empty()
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        self.known.len() + self.discovers.len() + self.others.len()
     }
 
     /// How many went since this was last asked.
     pub(super) fn take_shed(&mut self) -> u64 {
         std::mem::take(&mut self.shed)
     }
+}
+
+/// Takes in a datagram; the oldest goes where there are too many.
+fn crowd(queue: &mut VecDeque<Datagram>, datagram: Datagram) -> Option<Datagram> {
+    let oldest = if queue.len() < MOST { None } else { queue.pop_front() };
+    queue.push_back(datagram);
+    oldest
 }
 
 #[cfg(test)]
@@ -80,14 +128,21 @@ mod tests {
     use super::*;
     use crate::packet::Packet;
 
-    fn datagram(kind: MessageType, xid: u32) -> Vec<u8> {
-        Packet::request(kind, xid, [0, 0x12, 0x34, 0, 0, 1]).encode(576)
+    const STRANGER: Mac = [2, 0, 0, 0, 0, 1];
+
+    fn phone(last: u8) -> Mac {
+        [0, 0x12, 0x34, 0, 0, last]
+    }
+
+    fn push_of(queue: &mut Queue, kind: MessageType, xid: u32, mac: Mac) {
+        let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
+        let octets = Packet::request(kind, xid, mac).encode(576);
+        let received = Received { at: Instant::now(), length: octets.len(), source, unicast: false };
+        queue.push(&octets, received, |mac| mac[0] == 0);
     }
 
     fn push(queue: &mut Queue, kind: MessageType, xid: u32) {
-        let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
-        let octets = datagram(kind, xid);
-        queue.push(&octets, Received { at: Instant::now(), length: octets.len(), source, unicast: false });
+        push_of(queue, kind, xid, STRANGER);
     }
 
     fn pop(queue: &mut Queue) -> Option<(MessageType, u32)> {
@@ -122,5 +177,36 @@ mod tests {
         }
         let first: Vec<_> = (0..40).filter_map(|_| pop(&mut queue)).collect();
         assert_eq!(first.iter().filter(|(kind, _)| *kind == MessageType::Discover).count(), 10);
+    }
+
+    #[test]
+    fn a_known_clients_message_waits_for_no_flood_of_strangers() {
+        for kind in [MessageType::Discover, MessageType::Request] {
+            let mut queue = Queue::default();
+            for xid in 0..3000 {
+                push(&mut queue, kind, xid);
+            }
+            push_of(&mut queue, MessageType::Discover, 9999, phone(1));
+            let first: Vec<_> = (0..2).filter_map(|_| pop(&mut queue)).map(|(_, xid)| xid).collect();
+            assert!(first.contains(&9999), "{first:?}");
+        }
+    }
+
+    #[test]
+    fn nor_does_a_flood_in_the_name_of_known_clients_crowd_out_another_or_strangers() {
+        let mut queue = Queue::default();
+        push(&mut queue, MessageType::Discover, 7777);
+        push_of(&mut queue, MessageType::Request, 8888, phone(200));
+        for xid in 0..5000 {
+            push_of(&mut queue, MessageType::Discover, xid, phone((xid % 100) as u8));
+        }
+        push_of(&mut queue, MessageType::Discover, 9999, phone(201));
+        push(&mut queue, MessageType::Request, 6666);
+        let order: Vec<_> = std::iter::from_fn(|| pop(&mut queue)).map(|(_, xid)| xid).collect();
+        let place = |wanted| order.iter().position(|xid| *xid == wanted).unwrap_or(usize::MAX);
+        assert!(place(8888) < 4, "{}", place(8888));
+        assert!(place(9999) < 600, "{}", place(9999));
+        assert!(place(6666) < 8, "{}", place(6666));
+        assert!(queue.of_each.is_empty() && queue.is_empty());
     }
 }

@@ -18,6 +18,12 @@ pub(super) const EVERY: Duration = Duration::from_micros(60);
 /// How long the others wait for their turn.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// Replies to INFORMs that may leave at once, and how soon one more may, to addresses that nobody leased from us. They may be
+/// made up, and what is sent to an address that nobody has takes an entry of the kernel's table of neighbors, and room in
+/// the socket's buffer, for three seconds.
+pub(super) const INFORMS: u32 = 64;
+pub(super) const INFORM_EVERY: Duration = Duration::from_millis(50);
+
 /// A reply and an event that may leave once commit `after` has succeeded.
 pub(super) struct Waiting {
     after: u64,
@@ -57,6 +63,23 @@ impl Batch {
         } else {
             state.waiting.push(waiting);
         }
+    }
+}
+
+impl State {
+    /// Drops the reply to an INFORM where too many come from addresses that nobody leased from us.
+    pub(super) fn bound_informs(&mut self, now: u64, mut decision: Decision) -> Decision {
+        let event = &decision.event;
+        let lease = event.address.and_then(|address| self.engine.lease(address));
+        if event.outcome == Outcome::Informed
+            && !lease.is_some_and(|lease| lease.is_bound(now) && lease.mac == event.mac)
+            && !self.informs.take(Instant::now())
+        {
+            decision.reply = None;
+            decision.event.outcome =
+                Outcome::Ignored("too many clients without a lease ask for options alone".into());
+        }
+        decision
     }
 }
 

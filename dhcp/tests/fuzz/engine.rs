@@ -106,7 +106,11 @@ impl World {
     }
 
     fn handle(&mut self, packet: Packet, ingress: Ingress, squatter: Option<Mac>) {
-        let decision = self.engine.handle(self.now, &packet, ingress, &Everybody);
+        let mut decision = self.engine.handle(self.now, &packet, ingress, &Everybody);
+        let gives_up = matches!(packet.kind, MessageType::Decline | MessageType::Release);
+        if gives_up && decision.probe.is_some() {
+            decision = self.engine.given_up(self.now, &packet, ingress, squatter);
+        }
         for record in &decision.writes {
             // Of the records, those of failed commits come along; the message's own is about its address.
             if Some(record.address) == decision.event.address && record.state != LeaseState::Bound {

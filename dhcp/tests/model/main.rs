@@ -156,7 +156,11 @@ impl World {
     fn deliver(&mut self, client: usize, packet: &Packet) {
         let ingress = Ingress { local: SERVER, unicast: !packet.ciaddr.is_unspecified() };
         let mut decision = self.engine.handle(self.now, packet, ingress, &Everybody);
-        if let Some(address) = decision.probe {
+        if matches!(packet.kind, MessageType::Decline | MessageType::Release) {
+            if decision.probe.is_some() {
+                decision = self.engine.given_up(self.now, packet, ingress, None);
+            }
+        } else if let Some(address) = decision.probe {
             let answer = self.squatter.then_some(SQUATTER);
             match self.engine.probed(self.now, address, answer) {
                 Some(conflict) => decision = conflict,

@@ -55,12 +55,15 @@ pub struct Lab {
     pub policy: Same,
     pub now: u64,
     pub disk: BTreeMap<Ipv4Addr, LeaseRecord>,
+    /// Who answers when a client gives up its address.
+    pub user: Option<Mac>,
 }
 
 impl Lab {
     pub fn new(config: Config) -> Self {
         let engine = Engine::new(config, Vec::new()).unwrap();
-        Self { engine, policy: Same(Verdict::Grant(Grant::default())), now: 1_000_000, disk: BTreeMap::new() }
+        let policy = Same(Verdict::Grant(Grant::default()));
+        Self { engine, policy, now: 1_000_000, disk: BTreeMap::new(), user: None }
     }
 
     pub fn granting(config: Config, grant: Grant) -> Self {
@@ -69,7 +72,12 @@ impl Lab {
 
     /// Handles a message without saving anything.
     pub fn decide(&mut self, packet: &Packet, ingress: Ingress) -> Decision {
-        self.engine.handle(self.now, packet, ingress, &self.policy)
+        let decision = self.engine.handle(self.now, packet, ingress, &self.policy);
+        let gives_up = matches!(packet.kind, MessageType::Decline | MessageType::Release);
+        if gives_up && decision.probe.is_some() {
+            return self.engine.given_up(self.now, packet, ingress, self.user);
+        }
+        decision
     }
 
     pub fn commit(&mut self, decision: &Decision) {

@@ -5,6 +5,7 @@
 
 mod lab;
 
+mod aside;
 mod binding;
 mod choice;
 mod codec;

@@ -6,6 +6,7 @@ use transload_dhcp::MessageType;
 use transload_dhcp::config::Config;
 use transload_dhcp::event::Outcome;
 use transload_dhcp::options::code;
+use transload_dhcp::packet::Packet;
 
 use crate::segment::*;
 
@@ -68,4 +69,52 @@ fn d4_nobody_waits_for_anothers_probe() {
     segment.say(&message(MessageType::Request, &taken));
     assert_eq!(segment.hear().packet.kind, MessageType::Ack);
     assert_eq!(segment.hear().packet.chaddr, other.chaddr);
+}
+
+#[test]
+fn a_client_that_answers_at_its_address_did_not_give_it_up() {
+    if !possible() {
+        return;
+    }
+    let mut segment = Segment::new();
+    segment.serve(probing());
+    let mac = ethernet("c0").addr().unwrap();
+    let said = |kind, options: &[(u8, &[u8])]| Packet { chaddr: mac, ..message(kind, options) };
+    let address = segment.offer(&said(MessageType::Discover, &[])).packet.yiaddr;
+    let (server, wanted) = (SERVER.octets(), address.octets());
+    let both = [(code::SERVER_ID, &server[..]), (code::REQUESTED_ADDRESS, &wanted[..])];
+    segment.say(&said(MessageType::Request, &both));
+    assert_eq!(segment.hear().packet.kind, MessageType::Ack);
+    let decline = said(MessageType::Decline, &both);
+    let release = Packet { ciaddr: address, ..said(MessageType::Release, &both[..1]) };
+    let came_of = |packet: &Packet| {
+        segment.say(packet);
+        let kind = packet.kind;
+        std::iter::from_fn(|| segment.events.recv_timeout(PATIENCE).ok())
+            .find(|event| event.kind == kind)
+            .expect("an event")
+            .outcome
+    };
+    ip(&format!("address add {address}/24 dev c0"));
+    for packet in [&decline, &release] {
+        assert!(matches!(came_of(packet), Outcome::Ignored(_)), "{:?}", packet.kind);
+    }
+    ip(&format!("address del {address}/24 dev c0"));
+    assert_eq!(came_of(&release), Outcome::Released);
+}
+
+#[test]
+fn a_router_with_proxy_arp_keeps_nobody_from_an_address() {
+    if !possible() {
+        return;
+    }
+    let mut segment = Segment::new();
+    segment.serve(probing());
+    for last in 100..=150 {
+        ip(&format!("address add {}/24 dev c0", host(last)));
+    }
+    assert_eq!(segment.offer(&message(MessageType::Discover, &[])).packet.yiaddr, host(103));
+    let outcomes: Vec<_> = (0..4).map(|_| segment.events.recv_timeout(PATIENCE).unwrap().outcome).collect();
+    let conflict = Outcome::Conflict(ethernet("c0").addr().unwrap());
+    assert_eq!(outcomes, [conflict.clone(), conflict.clone(), conflict, Outcome::Offered]);
 }

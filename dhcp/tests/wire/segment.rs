@@ -285,7 +285,7 @@ pub fn reply(frame: Frame) -> Option<Heard> {
     })
 }
 
-fn ethernet(interface: &str) -> LinkAddr {
+pub fn ethernet(interface: &str) -> LinkAddr {
     getifaddrs()
         .unwrap()
         .filter(|entry| entry.interface_name == interface)

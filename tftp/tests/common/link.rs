@@ -179,6 +179,7 @@ pub fn send(file: &Memory, terms: Terms, rollover: Rollover, link: Link) -> Run 
                     let acknowledged = transfer.acknowledged();
                     let step = transfer.receive(Duration::from_micros(now), &packet);
                     if transfer.acknowledged() > acknowledged {
+                        blocks.answered();
                         blocks.acknowledge(transfer.acknowledged());
                     }
                     step

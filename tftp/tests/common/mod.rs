@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use transload_tftp::{Content, Ending, Turn};
+use transload_tftp::{Abort, Content, Ending, Outcome, Turn};
 
 /// A file in memory that keeps what it was told.
 #[derive(Clone, Default)]
@@ -20,6 +20,9 @@ pub struct Memory {
     /// So many bytes may be sent each millisecond.
     pub pace: Option<u64>,
     pub acknowledged: Arc<Mutex<u64>>,
+    pub is_answered: Arc<Mutex<bool>>,
+    /// What had been acknowledged when each of all clients answered.
+    pub answers: Arc<Mutex<Vec<u64>>>,
     pub endings: Arc<Mutex<Vec<Ending>>>,
 }
 
@@ -30,7 +33,7 @@ impl Memory {
 
     /// The same file, opened once more.
     pub fn opened(&self) -> Memory {
-        Memory { acknowledged: Arc::default(), ..self.clone() }
+        Memory { acknowledged: Arc::default(), is_answered: Arc::default(), ..self.clone() }
     }
 }
 
@@ -59,7 +62,14 @@ impl Content for Memory {
         }))
     }
 
+    fn answered(&self) {
+        let acknowledged = *self.acknowledged.lock().unwrap();
+        self.answers.lock().unwrap().push(acknowledged);
+        *self.is_answered.lock().unwrap() = true;
+    }
+
     fn acknowledged(&self, bytes: u64) {
+        assert!(*self.is_answered.lock().unwrap(), "acknowledged before it was answered");
         let mut acknowledged = self.acknowledged.lock().unwrap();
         assert!(bytes >= *acknowledged, "progress never goes back");
         *acknowledged = bytes;
@@ -67,6 +77,9 @@ impl Content for Memory {
 
     fn ended(self: Box<Self>, ending: Ending) {
         assert_eq!(*self.acknowledged.lock().unwrap(), ending.bytes, "progress and ending agree");
+        if matches!(ending.outcome, Outcome::Finished | Outcome::Aborted(Abort::Client { .. })) {
+            assert!(*self.is_answered.lock().unwrap(), "{ending:?}");
+        }
         self.endings.lock().unwrap().push(ending);
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     runtime::Runtime,
     sync::{Notify, oneshot},
 };
-use transload_tftp::{Config, Content, Ending, Opening, Refusal, Server, Source};
+use transload_tftp::{Config, Content, Ending, Opening, Reached, Refusal, Server, Source};
 
 use crate::common::{Memory, ack, read_request};
 
@@ -26,6 +26,8 @@ pub struct Shelf {
     pub asked: Mutex<Vec<String>>,
     /// "slow" is opened when this is notified.
     pub go_on: Notify,
+    /// Clients that nobody knows.
+    pub strangers: Vec<Ipv4Addr>,
 }
 
 impl Source for Shelf {
@@ -42,11 +44,16 @@ impl Source for Shelf {
             Ok(Box::new(file.opened()) as Box<dyn Content>)
         })
     }
+
+    fn knows(&self, peer: Ipv4Addr) -> bool {
+        !self.strangers.contains(&peer)
+    }
 }
 
 pub struct Running {
     pub address: SocketAddrV4,
     pub shelf: Arc<Shelf>,
+    pub reached: Arc<Reached>,
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
     done: Option<tokio::task::JoinHandle<()>>,
@@ -54,17 +61,23 @@ pub struct Running {
 
 impl Running {
     pub fn start(files: &[(&str, Memory)], config: Config) -> Running {
+        Running::start_among(Vec::new(), files, config)
+    }
+
+    /// A server that does not know these clients.
+    pub fn start_among(strangers: Vec<Ipv4Addr>, files: &[(&str, Memory)], config: Config) -> Running {
         let files = files.iter().map(|(name, file)| ((*name).to_owned(), file.clone())).collect();
-        let shelf = Arc::new(Shelf { files, ..Shelf::default() });
+        let shelf = Arc::new(Shelf { files, strangers, ..Shelf::default() });
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel();
         let guard = runtime.enter();
         let source = Arc::clone(&shelf) as Arc<dyn Source>;
         let server = Server::bind(Config { bind: at_loopback(config.bind), ..config }, source).unwrap();
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, server.local_addr().port());
+        let reached = server.reached();
         let done = runtime.spawn(server.run(async { drop(stopped.await) }));
         drop(guard);
-        Running { address, shelf, runtime, stop: Some(stop), done: Some(done) }
+        Running { address, shelf, reached, runtime, stop: Some(stop), done: Some(done) }
     }
 
     /// Asks the server to stop.

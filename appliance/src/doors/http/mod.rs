@@ -42,7 +42,10 @@ pub async fn serve<P: Plane>(
 {
     connections::serve(listener, entrance, stop, move |caller| {
         let (plane, rate) = (Arc::clone(&plane), rate.clone());
+        // Kept with the connection.
+        let serving = plane.serving(caller.peer);
         service_fn(move |request: Request<Incoming>| {
+            let _ = &serving;
             let (plane, caller, rate) = (Arc::clone(&plane), caller.clone(), rate.clone());
             async move { Ok::<_, Infallible>(answer(&plane, caller, &rate, &request).await) }
         })

@@ -202,6 +202,29 @@ async fn a_file_cut_short_on_disk_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_reset_breaks_a_transfer_at_once_wherever_its_bytes_wait() {
+    // In the kernel alone, all of them, or most of them here still; and what the client had asked for next lies unread.
+    let (few, all) = ("Range: bytes=0-99999\r\n", "");
+    for (range, next) in [(few, ""), (all, ""), (few, "GET /ten HTTP/1.1\r\nHost: x\r\n\r\n")] {
+        let door = open().await;
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&door.address.into()).unwrap();
+        let request = format!("GET /big.sbn HTTP/1.1\r\nHost: x\r\n{range}\r\n{next}");
+        assert_eq!(socket.send(request.as_bytes()).unwrap(), request.len());
+        socket.set_nonblocking(true).unwrap();
+        let mut stream = tokio::net::TcpStream::from_std(socket.into()).unwrap();
+        stream.read_exact(&mut [0; 15]).await.unwrap();
+        socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(stream);
+        // Waits for far less than the door's patience.
+        assert_eq!(door.log.end().await.0, Seen::Broken, "{range}{next}");
+        let causes = door.log.causes();
+        assert!(causes.iter().all(|cause| cause == "the phone closed the connection"), "{causes:?}");
+    }
+}
+
+#[tokio::test]
 async fn under_a_limit_phones_share_alike_and_a_document_does_not_wait() {
     let rate: usize = 2_000_000;
     let door = open_limited(Fake::new(), Limits::default(), Rate::new(Some(rate as u64))).await;

@@ -77,6 +77,19 @@ async fn files_and_documents_come_over_tftp_too() {
 }
 
 #[tokio::test]
+async fn a_phone_has_answered_before_anything_went_out_and_not_by_asking() {
+    let door = open();
+    read(&door, "SEP.xml", usize::MAX).await.unwrap();
+    door.log.end().await;
+    let seen = door.log.all();
+    assert_eq!(seen[..3], [Seen::Asked("SEP.xml".into()), Seen::Answered, Seen::Advanced(0, 9)]);
+    assert_eq!(seen.iter().filter(|seen| **seen == Seen::Answered).count(), 1);
+    let door = open();
+    assert_eq!(read(&door, "absent", usize::MAX).await.unwrap_err().0, 1);
+    assert!(!door.log.all().contains(&Seen::Answered));
+}
+
+#[tokio::test]
 async fn what_is_not_there_or_not_now_is_an_error() {
     let door = open();
     assert_eq!(read(&door, "../etc/passwd", usize::MAX).await.unwrap_err().0, 1);

@@ -14,6 +14,7 @@ use crate::appliance::{Appliance, Opened};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::ledger;
+use crate::pace::Pace;
 use crate::place::Place;
 
 /// While its plug is out nobody else may take its ports: they are below those that systems give by themselves.
@@ -28,7 +29,7 @@ const TRIES: u32 = 40;
 pub struct Bench {
     config: Config,
     place: Place,
-    speed: u32,
+    pace: Pace,
     weather: Weather,
     ledger: PathBuf,
     running: Option<Appliance>,
@@ -40,18 +41,18 @@ pub struct Bench {
 
 impl Bench {
     /// Starts it for the first time.
-    pub async fn start(config: &Config, speed: u32, weather: Weather) -> Result<Self, Failure> {
+    pub async fn start(config: &Config, pace: Pace, weather: Weather) -> Result<Self, Failure> {
         let mut tries = 0;
         let (place, appliance) = loop {
             let place = place(config.registrar.enabled);
-            match Opened::read(config, &place, speed)?.serve(config, place.clone(), &[true]).await {
+            match Opened::read(config, &place, &pace)?.serve(config, place.clone(), &[true]).await {
                 Ok(appliance) => break (place, appliance),
                 Err(failure) if tries == TRIES => return Err(failure),
                 // Somebody else's ports: the next ones are tried.
                 Err(_) => tries += 1,
             }
         };
-        let wiring = loopback::wiring(&appliance, None, speed).ok_or_else(|| {
+        let wiring = loopback::wiring(&appliance, None).ok_or_else(|| {
             Failure::new(
                 Exit::Privilege,
                 "the appliance does not listen on loopback",
@@ -60,7 +61,7 @@ impl Bench {
         })?;
         let ledger = config.bench.state.join("ledger.db");
         let (config, running) = (config.clone(), Some(appliance));
-        Ok(Self { config, place, speed, weather, ledger, running, blocker: None, wiring })
+        Ok(Self { config, place, pace, weather, ledger, running, blocker: None, wiring })
     }
 
     /// What runs, if it has power.
@@ -94,7 +95,7 @@ impl Bench {
     pub async fn plug_in(&mut self) -> Result<(), Failure> {
         let mut tries = 0;
         while self.running.is_none() {
-            let opened = Opened::read(&self.config, &self.place, self.speed)?;
+            let opened = Opened::read(&self.config, &self.place, &self.pace)?;
             match opened.serve(&self.config, self.place.clone(), &[true]).await {
                 Ok(appliance) => self.running = Some(appliance),
                 Err(failure) if tries == TRIES => return Err(failure),

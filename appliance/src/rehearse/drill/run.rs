@@ -5,7 +5,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;
@@ -14,6 +14,7 @@ use transload_provision::unknown::Draw;
 use super::super::folder::{Firmware, Folder};
 use super::super::lineup::{self, Player};
 use super::super::outside::Outside;
+use super::super::perform::stuck;
 use super::super::phone::{Phone, Weather};
 use super::super::{lookalike, loopback, no_folder, outcome};
 use super::accidents::{self, Accident, Cast};
@@ -22,10 +23,11 @@ use super::technician::{Deed, Technician};
 use crate::config::values::Range;
 use crate::config::{Config, Scenario};
 use crate::error::Failure;
+use crate::pace::{Hold, Pace};
 use crate::view::{PhoneView, Stage};
 use crate::{atomic, home};
 
-/// How often everything is looked at, in reality.
+/// How often everything is looked at, in reality on a machine that keeps up.
 const TICK: Duration = Duration::from_millis(50);
 /// A phone that was held for so long, and that nobody can help, has come to its end.
 const HELD: Duration = Duration::from_secs(10 * 60);
@@ -82,8 +84,8 @@ struct Run {
     /// Since when each phone is held.
     held: BTreeMap<Mac, Duration>,
     story: Vec<String>,
-    began: Instant,
-    speed: u32,
+    pace: Pace,
+    began: Duration,
 }
 
 /// Runs one drill in a folder linked to that of all drills.
@@ -113,15 +115,16 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     folder.license(scenario.direction, on_time).map_err(io)?;
     fs::write(folder.path().join(home::ROSTER), lineup::roster(&players)).map_err(io)?;
     let accidents: VecDeque<_> = accidents::accidents(&mut plan).into();
-    let bench = Bench::start(&config, plan.speed, weather.clone()).await?;
+    let pace = Pace::patient(plan.speed);
+    let bench = Bench::start(&config, pace.clone(), weather.clone()).await?;
     let server = bench
         .appliance()
         .map(|running| FileServer { address: running.bench.server(), port: running.bench.http_port() });
     let server = server.unwrap_or(FileServer { address: bench.wiring.server, port: bench.wiring.http_80 });
     let mut outside = Outside::open(&config, &players, server).await.map_err(io)?;
     outside.expect_trouble();
-    let wiring = outside.wire(bench.wiring);
-    let phones = players.iter().map(|player| Phone::plug(player.spec.clone(), wiring)).collect();
+    let wiring = outside.wire(bench.wiring.clone());
+    let phones = players.iter().map(|player| Phone::plug(player.spec.clone(), wiring.clone())).collect();
     let many = accidents.len();
     let mut run = Run {
         bench,
@@ -140,12 +143,22 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
         views: BTreeMap::new(),
         held: BTreeMap::new(),
         story: Vec::new(),
-        began: Instant::now(),
-        speed: plan.speed,
+        began: pace.elapsed(),
+        pace: pace.clone(),
     };
-    while !run.turn().await.map_err(|error| no_folder(&error)).and_then(std::convert::identity)? {
-        tokio::time::sleep(TICK).await;
-    }
+    let turns = async {
+        loop {
+            let hold = pace.sleep_undisturbed(TICK).await;
+            if run.turn().await.map_err(|error| no_folder(&error)).and_then(std::convert::identity)? {
+                return Ok::<Hold, Failure>(hold);
+            }
+        }
+    };
+    // Nothing goes on before it is judged.
+    let _hold = tokio::select! {
+        ended = turns => ended?,
+        what = pace.stuck() => return Err(stuck(what)),
+    };
     let failures = run.judge();
     let phones = run.players.len();
     let done = run.views.values().filter(|view| view.stage == Stage::Done).count();
@@ -155,7 +168,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
 
 impl Run {
     fn now(&self) -> Duration {
-        self.began.elapsed() * self.speed
+        self.pace.elapsed().saturating_sub(self.began)
     }
 
     fn tell(&mut self, what: &dyn std::fmt::Display) {

@@ -1,6 +1,7 @@
 //! That a drill can fail: one phone that is not what it says it is, and the rule that it is led to break.
 
 use std::path::Path;
+use std::time::Duration;
 
 use transload_provision::catalog::Vid;
 
@@ -9,15 +10,19 @@ use super::super::phone::{OwnPage, Weather};
 use super::*;
 use crate::rehearse::lineup::Player;
 
-/// A drill of a single phone that is spoiled so, in the way of the seed with DHCP on both sides.
+/// What went wrong in a drill of a single phone.
 async fn failures(spoil: fn(&mut Player), seed: u64) -> Vec<String> {
+    drilled(spoil, seed).await.failures.into_iter().map(|(wrong, _)| wrong).collect()
+}
+
+/// A drill of a single phone that is spoiled so, in the way of the seed with DHCP on both sides.
+async fn drilled(spoil: fn(&mut Player), seed: u64) -> Drilled {
     let config = Config::parse("", Path::new("none.toml")).unwrap();
     let template = Folder::make(&config.bench.state, ROOTFS).unwrap();
     let scenario = all().into_iter().find(|scenario| scenario.to_string() == "e2m/dhcp/dhcp").unwrap();
     let rng = fastrand::Rng::with_seed(seed);
     let plan = Plan { seed, rng, scenario, phones: 1, speed: 120, proceeds: false, spoil };
-    let drilled = run::run(&config, &template, plan).await.unwrap();
-    drilled.failures.into_iter().map(|(wrong, _)| wrong).collect()
+    run::run(&config, &template, plan).await.unwrap()
 }
 
 /// An 8851 on the load before the crossing.
@@ -51,6 +56,19 @@ async fn a_phone_whose_label_lies_is_led_where_its_hardware_cannot_go_and_the_dr
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_phone_with_a_true_label_comes_through_or_is_held() {
     assert_eq!(failures(ready, 1).await, Vec::<String>::new());
+}
+
+/// Every request of its phone takes twelve simulated seconds.
+fn slow(player: &mut Player) {
+    ready(player);
+    player.spec.quirks.weather.delay(Duration::from_millis(100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_slow_machine_a_drill_comes_to_the_same_end() {
+    let (fast, slow) = tokio::join!(drilled(ready, 1), drilled(slow, 1));
+    assert_eq!((&fast.failures, fast.done), (&Vec::new(), 1));
+    assert_eq!((slow.failures, slow.done), (fast.failures, fast.done));
 }
 
 #[test]

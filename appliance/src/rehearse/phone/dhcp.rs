@@ -6,11 +6,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::timeout;
 use transload_provision::mac::Mac;
 
-use super::Weather;
+use super::awake::Awake;
+use super::{Weather, Wiring};
+use crate::pace::Pace;
 
+/// How long the phone's clock waits for an answer, in real time, on whatever machine; and the phone, where it does not.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LEAST: Duration = Duration::from_millis(500);
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 const DISCOVER: u8 = 1;
 const OFFER: u8 = 2;
@@ -53,9 +58,11 @@ pub struct Lease {
 pub struct Client {
     socket: UdpSocket,
     server: SocketAddr,
-    speed: u32,
+    pace: Pace,
     hello: Hello,
     weather: Weather,
+    /// The phone, as long as it has no lease.
+    awake: Awake,
 }
 
 struct Reply {
@@ -67,18 +74,18 @@ impl Client {
     /// Binds to a loopback address of the phone's own; answers come back to it.
     pub async fn bind(
         from: Ipv4Addr,
-        server: SocketAddr,
-        speed: u32,
+        wiring: &Wiring,
         hello: Hello,
         weather: Weather,
+        awake: Awake,
     ) -> io::Result<Self> {
         let socket = UdpSocket::bind((from, 0)).await?;
-        Ok(Self { socket, server, speed, hello, weather })
+        Ok(Self { socket, server: wiring.dhcp, pace: wiring.pace.clone(), hello, weather, awake })
     }
 
     /// Looks for servers, and takes what another one offers.
     pub async fn ask_only(&self) -> io::Result<()> {
-        self.exchange(DISCOVER, &[], Ipv4Addr::UNSPECIFIED, 0).await.map(drop)
+        self.exchange(&self.awake, DISCOVER, &[], Ipv4Addr::UNSPECIFIED, 0).await.map(drop)
     }
 
     /// Gets a lease, however long it takes: first the address of last time, if there is one (RFC 2131 §3.2).
@@ -86,7 +93,7 @@ impl Client {
         if let Some(address) = remembered {
             for attempt in 0..2 {
                 let options = [(50, address.octets().to_vec())];
-                match self.exchange(REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt).await? {
+                match self.exchange(&self.awake, REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt).await? {
                     Some(reply) if reply.kind == ACK => return Ok(reply.lease),
                     Some(reply) if reply.kind == NAK => break,
                     _ => {}
@@ -94,16 +101,15 @@ impl Client {
             }
         }
         for attempt in 0.. {
-            let Some(offer) = self.exchange(DISCOVER, &[], Ipv4Addr::UNSPECIFIED, attempt).await? else {
-                continue;
-            };
+            let offer = self.exchange(&self.awake, DISCOVER, &[], Ipv4Addr::UNSPECIFIED, attempt).await?;
+            let Some(offer) = offer else { continue };
             if offer.kind != OFFER {
                 continue;
             }
             let options =
                 [(54, offer.lease.server.octets().to_vec()), (50, offer.lease.address.octets().to_vec())];
             for attempt in 0..3 {
-                match self.exchange(REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt).await? {
+                match self.exchange(&self.awake, REQUEST, &options, Ipv4Addr::UNSPECIFIED, attempt).await? {
                     Some(reply) if reply.kind == ACK => return Ok(reply.lease),
                     Some(reply) if reply.kind == NAK => break,
                     _ => {}
@@ -115,32 +121,30 @@ impl Client {
 
     /// Renews the lease at half its time, again and again; returns when it is lost.
     pub async fn keep(&self, lease: &Lease) {
+        let awake = Awake::new(&self.pace, "a phone that renews its lease");
         let mut time = lease.time;
         loop {
-            sleep(self.real(time / 2)).await;
-            let deadline = Instant::now() + self.real(time / 2);
+            awake.pause(time / 2).await;
+            let deadline = self.pace.elapsed() + time / 2;
             let mut attempt = 0;
             time = loop {
-                match self.exchange(REQUEST, &[], lease.address, attempt).await {
+                match self.exchange(&awake, REQUEST, &[], lease.address, attempt).await {
                     Ok(Some(reply)) if reply.kind == ACK && reply.lease.address == lease.address => {
                         break reply.lease.time;
                     }
                     Ok(Some(reply)) if reply.kind == NAK => return,
-                    _ if Instant::now() > deadline => return,
+                    _ if self.pace.elapsed() > deadline => return,
                     _ => attempt += 1,
                 }
             };
         }
     }
 
-    fn real(&self, span: Duration) -> Duration {
-        span / self.speed
-    }
-
     /// Sends one message and waits for the answer to it; none within the time of this attempt is `None`.
-    /// Waits double from 4 s to 64 s (RFC 2131 §4.1) on the phone's clock, but give a busy machine half a second.
+    /// Waits double from 4 s to 64 s (RFC 2131 §4.1). The clock waits for the answer, but not for one that will never come.
     async fn exchange(
         &self,
+        awake: &Awake,
         kind: u8,
         options: &[(u8, Vec<u8>)],
         address: Ipv4Addr,
@@ -148,24 +152,54 @@ impl Client {
     ) -> io::Result<Option<Reply>> {
         let xid = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), attempt) as u32;
         let message = self.message(kind, xid, address, options);
-        let wait = self.real(Duration::from_secs(4 << attempt.min(4))).max(Duration::from_millis(500));
+        let deadline = self.pace.elapsed() + Duration::from_secs(4 << attempt.min(4));
         if self.weather.is_cut() || self.weather.loses() {
-            sleep(wait).await;
+            awake.pause_until(deadline).await;
             return Ok(None);
         }
+        let patience = if self.pace.waits() { PATIENCE } else { LEAST };
+        awake.work();
+        self.weather.carry().await;
+        let before = self.pace.unanswered(self.hello.mac);
         self.socket.send_to(&message, self.server).await?;
-        let deadline = Instant::now() + wait;
+        let refused = tokio::select! {
+            biased;
+            reply = timeout(patience, self.reply(xid)) => match reply {
+                Ok(Some(reply)) => return Ok(Some(reply)),
+                Ok(None) => true,
+                Err(_) => false,
+            },
+            () = self.pace.until_unanswered(self.hello.mac, before) => false,
+            () = self.weather.until_cut() => false,
+        };
+        if !refused {
+            let sleep = self.pace.sleep_until(deadline);
+            awake.rest();
+            tokio::select! {
+                biased;
+                reply = self.reply(xid) => {
+                    awake.work();
+                    if reply.is_some() {
+                        return Ok(reply);
+                    }
+                }
+                _hold = sleep => {
+                    awake.work();
+                    return Ok(None);
+                }
+            }
+        }
+        awake.pause_until(deadline).await;
+        Ok(None)
+    }
+
+    /// The answer; `None` where nobody listens.
+    async fn reply(&self, xid: u32) -> Option<Reply> {
         let mut buffer = vec![0; 2048];
         loop {
-            let Ok(received) = timeout_at(deadline, self.socket.recv_from(&mut buffer)).await else {
-                return Ok(None);
-            };
-            let Ok((length, _)) = received else {
-                sleep(wait).await;
-                return Ok(None);
-            };
+            let (length, _) = self.socket.recv_from(&mut buffer).await.ok()?;
             if let Some(reply) = self.read(&buffer[..length], xid) {
-                return Ok(Some(reply));
+                return Some(reply);
             }
         }
     }

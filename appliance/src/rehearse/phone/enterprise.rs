@@ -147,13 +147,13 @@ async fn attend(life: &Life, network: &Network, manager: Option<&xml::Manager>) 
 /// A phone with configuration it can use reads it again only after a restart.
 async fn rest(life: &Life) -> End {
     life.doing(Doing::Resting);
-    std::future::pending().await
+    life.awake.idle(std::future::pending()).await
 }
 
 async fn wait_to_ask_again(life: &Life) {
     life.doing(Doing::Resting);
     match life.spec.quirks.asks_again {
         Some(wait) => life.pause(wait.max(Duration::from_secs(1))).await,
-        None => std::future::pending().await,
+        None => life.awake.idle(std::future::pending()).await,
     }
 }

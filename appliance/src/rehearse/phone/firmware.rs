@@ -53,6 +53,7 @@ impl Life {
     }
 
     pub(super) async fn ask_url(&self, network: &Network, url: &Url, sink: Sink<'_>) -> Answer {
+        self.awake.work();
         let answer = network.fetch(url, sink).await;
         self.journal.add(Event::Asked { url: url.to_string(), answer: answer.clone() });
         answer
@@ -61,6 +62,7 @@ impl Life {
     /// HTTP port 6970 first, then TFTP (§3.1).
     async fn ask_server(&self, network: &Network, server: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
         let quirks = &self.spec.quirks;
+        self.awake.work();
         if let Some((_, port)) = network.wiring.call_manager.filter(|(address, _)| *address == server) {
             let answer = network.fetch_outside(port, name, sink).await;
             self.journal
@@ -77,6 +79,7 @@ impl Life {
                 answer => return answer,
             }
         }
+        self.awake.work();
         let path = if quirks.leading_slash { format!("/{name}") } else { name.to_owned() };
         let answer = network.fetch_69(server, &path, sink).await;
         self.journal.add(Event::Asked { url: format!("tftp://{server}/{name}"), answer: answer.clone() });
@@ -143,7 +146,11 @@ impl Life {
         let mut last = String::new();
         for _ in 0..TRIES {
             let mut verifier = Verifier::default();
-            let answer = self.ask(network, source, name, &mut |part| verifier.feed(part)).await;
+            let mut feed = |part: &[u8]| {
+                verifier.feed(part);
+                self.awake.work();
+            };
+            let answer = self.ask(network, source, name, &mut feed).await;
             self.change(|state| state.bytes += verifier.length);
             match answer {
                 Answer::Got(_) if verify && !verifier.holds() => {

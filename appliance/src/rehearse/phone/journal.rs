@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use transload_provision::load::{Direction, LoadName};
+
+use crate::pace::Pace;
 
 /// Entries kept; older ones go first.
 const KEPT: usize = 2000;
@@ -56,20 +58,20 @@ pub enum Answer {
 /// The journal of one phone; times are the phone's own.
 #[derive(Debug)]
 pub struct Journal {
-    start: Instant,
-    speed: u32,
+    pace: Pace,
+    start: Duration,
     entries: Mutex<VecDeque<(Duration, Event)>>,
 }
 
 impl Journal {
-    /// An empty journal of a phone whose time runs `speed` times as fast.
-    pub fn new(speed: u32) -> Self {
-        Self { start: Instant::now(), speed, entries: Mutex::default() }
+    /// An empty journal of a phone whose time goes by `pace`.
+    pub fn new(pace: Pace) -> Self {
+        Self { start: pace.elapsed(), pace, entries: Mutex::default() }
     }
 
     /// Writes an entry.
     pub fn add(&self, event: Event) {
-        let at = self.start.elapsed() * self.speed;
+        let at = self.pace.elapsed().saturating_sub(self.start);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() == KEPT {
             entries.pop_front();

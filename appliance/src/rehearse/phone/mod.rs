@@ -4,6 +4,7 @@
 //! what the server says or reads shows up as a phone that does not move. Section numbers are those of the field notes
 //! on these phones.
 
+mod awake;
 mod dhcp;
 mod enterprise;
 mod firmware;
@@ -31,7 +32,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 use transload_provision::load::{Direction, Kind, LoadName, Side};
 
 pub use firmware::listing;
@@ -40,6 +40,7 @@ pub use network::Wiring;
 pub use spec::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
 pub use weather::Weather;
 
+use awake::Awake;
 use dhcp::{Client, Hello};
 use firmware::Trouble;
 use network::Network;
@@ -160,14 +161,15 @@ impl Phone {
             components: BTreeSet::new(),
         };
         let state = State { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
-        Self::start(Arc::new(spec), wiring, state, Arc::new(Journal::new(wiring.speed)))
+        let journal = Arc::new(Journal::new(wiring.pace.clone()));
+        Self::start(Arc::new(spec), wiring, state, journal)
     }
 
     /// Pulls the plug and puts it in again.
     pub fn restart(&mut self) {
         self.task.abort();
         let state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
-        *self = Self::start(Arc::clone(&self.spec), self.wiring, state, Arc::clone(&self.journal));
+        *self = Self::start(Arc::clone(&self.spec), self.wiring.clone(), state, Arc::clone(&self.journal));
     }
 
     /// Pulls the plug.
@@ -181,12 +183,20 @@ impl Phone {
         let mut state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
         let mut spec = (*self.spec).clone();
         mend(&mut spec, &mut state.memory);
-        *self = Self::start(Arc::new(spec), self.wiring, state, Arc::clone(&self.journal));
+        *self = Self::start(Arc::new(spec), self.wiring.clone(), state, Arc::clone(&self.journal));
     }
 
     fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {
         let (sender, receiver) = watch::channel(state);
-        let life = Life { spec: Arc::clone(&spec), wiring, state: sender, journal: Arc::clone(&journal) };
+        let awake = Awake::new(&wiring.pace, "a phone at work");
+        awake.work();
+        let life = Life {
+            spec: Arc::clone(&spec),
+            wiring: wiring.clone(),
+            state: sender,
+            journal: Arc::clone(&journal),
+            awake,
+        };
         let task = tokio::spawn(life.live());
         Self { spec, state: receiver, journal, wiring, task }
     }
@@ -212,6 +222,7 @@ struct Life {
     wiring: Wiring,
     state: watch::Sender<State>,
     journal: Arc<Journal>,
+    awake: Awake,
 }
 
 impl Life {
@@ -244,13 +255,13 @@ impl Life {
                 "it took the address of somebody else's DHCP server, and finds nobody there".to_owned(),
             );
             self.doing(Doing::Resting);
-            return std::future::pending().await;
+            return self.awake.idle(std::future::pending()).await;
         }
         let lease = client.acquire(remembered).await?;
         self.change(|state| state.memory.lease = Some(lease.address));
         self.journal.add(Event::Leased(lease.address, lease.options.keys().copied().collect()));
         let network = Network {
-            wiring: self.wiring,
+            wiring: self.wiring.clone(),
             address: lease.address,
             user_agent: self.spec.user_agent(&load),
             block_size: self.spec.quirks.tftp_block_size,
@@ -259,7 +270,7 @@ impl Life {
         if self.memory(|memory| memory.wants_code) {
             self.note("it wants an activation code".to_owned());
             self.doing(Doing::Resting);
-            client.keep(&lease).await;
+            self.awake.idle(client.keep(&lease)).await;
             return Ok(End::Restart);
         }
         self.doing(Doing::Asking);
@@ -293,7 +304,7 @@ impl Life {
         let [_, _, high, low] = spec.index.to_be_bytes();
         let from = Ipv4Addr::new(127, 99, high, low);
         let weather = self.spec.quirks.weather.clone();
-        Client::bind(from, self.wiring.dhcp, self.wiring.speed, hello, weather).await
+        Client::bind(from, &self.wiring, hello, weather, self.awake.clone()).await
     }
 
     async fn install(&self, load: LoadName) {
@@ -368,6 +379,6 @@ impl Life {
 
     /// Waits on the phone's clock.
     async fn pause(&self, span: Duration) {
-        sleep(span / self.wiring.speed).await;
+        self.awake.pause(span).await;
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
 use transload_provision::load::{Direction, LoadName, Side};
 
 use super::dhcp::Lease;
@@ -20,11 +19,12 @@ const RESYNC_ERROR_RETRY_DELAY: &str = "60,120,240,480,960,1920,3840,7680,15360,
 pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
     power_up_delay(life).await;
     let mut failed = 0;
-    let mut next_resync = Instant::now();
+    let pace = &life.wiring.pace;
+    let mut next_resync = pace.elapsed();
     let mut next_license = None;
     let mut next_upgrade = None;
     loop {
-        let now = Instant::now();
+        let now = pace.elapsed();
         life.doing(Doing::Asking);
         let resync_due = now >= next_resync;
         if resync_due {
@@ -59,7 +59,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
         }
         life.doing(Doing::Resting);
         let wakes = [Some(next_resync), next_license, next_upgrade];
-        sleep_until(wakes.into_iter().flatten().min().unwrap_or(next_resync)).await;
+        life.awake.pause_until(wakes.into_iter().flatten().min().unwrap_or(next_resync)).await;
     }
 }
 
@@ -70,8 +70,8 @@ async fn power_up_delay(life: &Life) {
     life.pause(Duration::from_secs(most * u64::from(low) / 256)).await;
 }
 
-fn due(life: &Life, seconds: u64) -> Instant {
-    Instant::now() + Duration::from_secs(seconds.max(1)) / life.wiring.speed
+fn due(life: &Life, seconds: u64) -> Duration {
+    life.wiring.pace.elapsed() + Duration::from_secs(seconds.max(1))
 }
 
 fn back_off(life: &Life, failed: usize) -> u64 {
@@ -144,6 +144,7 @@ async fn redirected(life: &Life, network: &Network) -> bool {
         return true;
     }
     let mut document = Vec::new();
+    life.awake.work();
     let answer = match network.wiring.cda {
         Some(port) => {
             network

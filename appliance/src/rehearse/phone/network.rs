@@ -6,14 +6,15 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use super::journal::Answer;
 use super::{Weather, tftp};
+use crate::pace::Pace;
 
 /// Where a phone finds the server.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Wiring {
     /// The DHCP server.
     pub dhcp: SocketAddr,
@@ -35,8 +36,8 @@ pub struct Wiring {
     pub call_manager: Option<(Ipv4Addr, u16)>,
     /// The port at which the stand-in of the redirection service answers.
     pub cda: Option<u16>,
-    /// How many times as fast as in reality the phone's time runs.
-    pub speed: u32,
+    /// What the phone's time goes by.
+    pub pace: Pace,
 }
 
 impl Wiring {
@@ -73,8 +74,8 @@ pub struct Url {
 /// Takes the bytes of a file as they come.
 pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
-/// How long a server may be silent, in real time: rehearsals share a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may be silent, in real time, on whatever machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Url {
     /// Reads `[scheme://]server[:port][/path]`; without a scheme it is TFTP (cisco-phones.md §6.2).
@@ -186,8 +187,16 @@ impl Network {
         if self.weather.is_cut() {
             return Answer::Unreachable;
         }
-        let work = tftp::fetch(self.address, SocketAddrV4::new(host, port), name, self.block_size, sink);
-        self.unless_it_breaks(work).await
+        let Ok(socket) = UdpSocket::bind((self.address, 0)).await else {
+            return Answer::Unreachable;
+        };
+        let own = socket.local_addr();
+        let work = tftp::fetch(socket, SocketAddrV4::new(host, port), name, self.block_size, sink);
+        let answer = self.unless_it_breaks(work).await;
+        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+            self.until_known(own).await;
+        }
+        answer
     }
 
     async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> Answer {
@@ -210,10 +219,21 @@ impl Network {
             url.path.replace(' ', "%20"),
             url.host
         );
-        self.unless_it_breaks(exchange(stream, &request, sink)).await
+        let own = stream.local_addr();
+        let answer = self.unless_it_breaks(exchange(stream, &request, sink)).await;
+        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+            self.until_known(own).await;
+        }
+        answer
+    }
+
+    /// In reality nothing follows a file so soon that its server has not heard by then that it arrived.
+    async fn until_known(&self, own: SocketAddr) {
+        let _ = timeout(PATIENCE, self.wiring.pace.until_over(own)).await;
     }
 
     async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<Answer>>) -> Answer {
+        self.weather.carry().await;
         tokio::select! {
             done = work => done.unwrap_or_else(|error| Answer::Broken(error.to_string())),
             () = self.weather.breaks() => Answer::Broken("the connection was lost".to_owned()),

@@ -13,7 +13,7 @@ use super::spec::OwnPage;
 use super::{Life, Memory};
 
 /// How long a reader may take, in real time.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Shows the page for as long as the phone runs, one reader after the other, as a small web server does.
 pub(super) async fn show(life: &Life, address: Ipv4Addr) {
@@ -28,6 +28,7 @@ pub(super) async fn show(life: &Life, address: Ipv4Addr) {
         if let Ok((reader, _)) = listener.accept().await
             && life.memory(|memory| memory.page_open)
         {
+            let _hold = life.wiring.pace.hold("a phone that shows its page");
             // A reader that hangs up early has no answer.
             let _ = timeout(PATIENCE, answer(life, reader)).await;
         }

@@ -13,10 +13,11 @@ use super::Life;
 use super::network::Network;
 use super::spec::Registers;
 use super::xml::Manager;
+use crate::pace::Hold;
 
-/// How long an answer may take, in reality.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The first wait before a datagram is sent again (RFC 3261 §17.1.2.1).
+/// How long an answer may take, in reality, on whatever machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The first wait before a datagram is sent again (RFC 3261 §17.1.2.1), in reality: the phone's clock waits.
 const T1: Duration = Duration::from_millis(500);
 /// More is no SIP message.
 const LARGEST: usize = 32 * 1024;
@@ -68,8 +69,8 @@ async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Resul
     let (mut sequence, mut expires) = (101, register(life, &mut line, manager, &call_id, at, 101).await?);
     life.note(format!("registered at {to}"));
     loop {
-        let until = Instant::now() + Duration::from_secs(expires) * 4 / 5 / life.wiring.speed;
-        while let Ok(message) = timeout_at(until, line.receive()).await {
+        let until = life.wiring.pace.elapsed() + Duration::from_secs(expires) * 4 / 5;
+        while let Some(message) = hear(life, &mut line, until).await {
             if let Some(told) = answer(life, &mut line, &message?, &call_id).await? {
                 return Ok(told);
             }
@@ -77,6 +78,19 @@ async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Resul
         sequence += 1;
         expires = register(life, &mut line, manager, &call_id, at, sequence).await?;
     }
+}
+
+/// The next message, if one comes before it is so late.
+async fn hear(life: &Life, line: &mut Line, until: Duration) -> Option<io::Result<Message>> {
+    let sleep = life.wiring.pace.sleep_until(until);
+    life.awake.rest();
+    let (message, _hold) = tokio::select! {
+        biased;
+        message = line.receive() => (Some(message), Hold::none()),
+        hold = sleep => (None, hold),
+    };
+    life.awake.work();
+    message
 }
 
 /// Sends a REGISTER; how long it holds, in the phone's seconds.

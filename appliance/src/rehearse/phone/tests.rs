@@ -101,7 +101,7 @@ async fn an_enterprise_phone_walks_the_seeds_path_to_multiplatform() {
     server.put("XMLDefault.cnf.xml", xml_default(BASE));
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
-    let mut phone = Phone::plug(spec(OLD), server.wiring);
+    let mut phone = Phone::plug(spec(OLD), server.wiring.clone());
     until(&phone, "at 12.5", |state| state.memory.load.as_str() == BASE).await;
     server.put("XMLDefault.cnf.xml", xml_default(E2M));
     phone.restart();
@@ -127,7 +127,7 @@ async fn a_multiplatform_phone_walks_back_by_the_conditional_rule() {
         format!("\n($SWVER eq {M2E})? http://127.0.0.1/{BASE}.loads |\n http://127.0.0.1/{M2E}.loads\n");
     server.put("8851-3PCC.xml", profile(&rule));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::M2e, MAC));
-    let phone = Phone::plug(spec(MPP), server.wiring);
+    let phone = Phone::plug(spec(MPP), server.wiring.clone());
     until(&phone, "at the target", |state| state.memory.load.as_str() == BASE).await;
     let state = phone.state.borrow().clone();
     assert_eq!(state.failures, Vec::<String>::new());
@@ -144,7 +144,7 @@ async fn every_place_is_tried_in_the_order_of_the_guide() {
         (159, b"http://127.0.0.1".to_vec()),
         (150, b"127.0.0.1;http://127.0.0.1/last".to_vec()),
     ];
-    let phone = Phone::plug(spec(MPP), server.wiring);
+    let phone = Phone::plug(spec(MPP), server.wiring.clone());
     until_noted(&phone, "http://127.0.0.1/last/Cisco").await;
     let (psn, cfg) = ("8851-3PCC.xml", "Cisco/CP-8851-3PCC/001234ab45de.cfg");
     let mut expected = Vec::new();
@@ -170,7 +170,7 @@ async fn an_absolute_profile_rule_ignores_dhcp() {
     let server = bench(&[]).await;
     let mut spec = spec(MPP);
     spec.parameters.insert("Profile_Rule".into(), "http://127.0.0.1/elsewhere/$MA.xml".into());
-    let phone = Phone::plug(spec, server.wiring);
+    let phone = Phone::plug(spec, server.wiring.clone());
     until_noted(&phone, "elsewhere").await;
     until(&phone, "resting", |state| state.doing == Doing::Resting).await;
     assert_eq!(asked(&phone)[0], "http://127.0.0.1/elsewhere/001234ab45de.xml");
@@ -188,7 +188,7 @@ async fn a_missing_component_and_an_altered_one_are_failures_and_not_taken() {
         } else {
             server.remove(&kernel);
         }
-        let phone = Phone::plug(spec(OLD), server.wiring);
+        let phone = Phone::plug(spec(OLD), server.wiring.clone());
         until(&phone, "a failure", |state| !state.failures.is_empty()).await;
         assert!(phone.state.borrow().failures[0].contains(&kernel), "{}", phone.journal);
         assert_eq!(phone.state.borrow().memory.load.as_str(), OLD);
@@ -199,7 +199,7 @@ async fn a_missing_component_and_an_altered_one_are_failures_and_not_taken() {
 async fn a_leap_that_would_strand_it_is_a_failure_and_not_taken() {
     let server = bench(&[E2M]).await;
     server.put("XMLDefault.cnf.xml", xml_default(E2M));
-    let phone = Phone::plug(spec(OLD), server.wiring);
+    let phone = Phone::plug(spec(OLD), server.wiring.clone());
     until(&phone, "a failure", |state| !state.failures.is_empty()).await;
     assert!(phone.state.borrow().failures[0].contains("12.5(1)"), "{}", phone.journal);
     assert!(!asked(&phone).iter().any(|url| url.contains(".loads")));
@@ -212,7 +212,7 @@ async fn a_phone_with_a_trust_list_asks_for_signed_configuration_only_and_stays(
     server.put("XMLDefault.cnf.xml.sgn", xml_default(BASE));
     let mut spec = spec(OLD);
     spec.quirks.trust_list = true;
-    let phone = Phone::plug(spec, server.wiring);
+    let phone = Phone::plug(spec, server.wiring.clone());
     until_noted(&phone, "not signed by anyone").await;
     assert!(asked(&phone).iter().all(|url| !url.ends_with(".cnf.xml")));
     assert_eq!(phone.state.borrow().memory.load.as_str(), OLD);
@@ -222,7 +222,7 @@ async fn a_phone_with_a_trust_list_asks_for_signed_configuration_only_and_stays(
 async fn without_its_license_a_phone_waits_in_the_transition_load() {
     let server = bench(&[MPP]).await;
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
-    let phone = Phone::plug(spec(E2M), server.wiring);
+    let phone = Phone::plug(spec(E2M), server.wiring.clone());
     until_noted(&phone, "waits for its license").await;
     assert!(!asked(&phone).iter().any(|url| url.contains(".loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
@@ -235,7 +235,7 @@ async fn without_the_type_of_authorization_no_license_is_fetched() {
     let profile = profile(&format!("http://127.0.0.1/{MPP}.loads"));
     server.put("8851-3PCC.xml", profile.replace("Classic", "Other"));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
-    let phone = Phone::plug(spec(E2M), server.wiring);
+    let phone = Phone::plug(spec(E2M), server.wiring.clone());
     until_noted(&phone, "waits for its license").await;
     assert!(!asked(&phone).iter().any(|url| url.contains(".lic")));
 }
@@ -245,7 +245,7 @@ async fn another_phones_license_is_a_failure() {
     let server = bench(&[MPP]).await;
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, Mac([9; 6])));
-    let phone = Phone::plug(spec(E2M), server.wiring);
+    let phone = Phone::plug(spec(E2M), server.wiring.clone());
     until(&phone, "a failure", |state| state.failures.iter().any(|failure| failure.contains("license of")))
         .await;
 }
@@ -255,7 +255,7 @@ async fn a_failed_upgrade_is_tried_again_only_under_another_url() {
     let server = bench(&[MPP]).await;
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
-    let phone = Phone::plug(spec(E2M), server.wiring);
+    let phone = Phone::plug(spec(E2M), server.wiring.clone());
     until(&phone, "a failure", |state| !state.failures.is_empty()).await;
     let resyncs = |phone: &Phone| asked(phone).iter().filter(|url| url.ends_with("8851-3PCC.xml")).count();
     let before = resyncs(&phone);
@@ -275,7 +275,7 @@ async fn a_lease_from_elsewhere_is_given_up_when_refused_and_tftp_serves_where_h
     spec.production_address = Some(Ipv4Addr::new(192, 0, 2, 77));
     spec.quirks.leading_slash = true;
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let wiring = Wiring { http_6970: unused, ..server.wiring };
+    let wiring = Wiring { http_6970: unused, ..server.wiring.clone() };
     let phone = Phone::plug(spec, wiring);
     until(&phone, "at the target", |state| state.memory.load.as_str() == BASE).await;
     assert_eq!(phone.state.borrow().memory.lease, Some(Ipv4Addr::new(127, 10, 0x45, 0xde)));

@@ -1,7 +1,7 @@
 //! The phone's TFTP client (RFC 1350, RFC 2348).
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -10,19 +10,18 @@ use tokio::time::timeout;
 use super::journal::Answer;
 use super::network::Sink;
 
-/// In real time: loopback loses nothing, but a machine may be busy.
+/// In real time: loopback loses nothing, but a machine may be busy. The phone's clock waits.
 const TIMEOUT: Duration = Duration::from_secs(1);
-const TRIES: u32 = 6;
+const TRIES: u32 = 30;
 
 /// A read request in octet mode, with retransmission, for a file of any number of blocks.
 pub(super) async fn fetch(
-    from: Ipv4Addr,
+    socket: UdpSocket,
     server: SocketAddrV4,
     name: &str,
     block_size: Option<u16>,
     sink: Sink<'_>,
 ) -> io::Result<Answer> {
-    let socket = UdpSocket::bind((from, 0)).await?;
     let mut last = [b"\0\x01", name.as_bytes(), b"\0octet\0"].concat();
     if let Some(size) = block_size {
         last.extend_from_slice(format!("blksize\0{size}\0tsize\00\0").as_bytes());

@@ -22,6 +22,8 @@ struct Sky {
     stirred: AtomicBool,
     spoiled: AtomicBool,
     loss: AtomicU32,
+    /// Milliseconds that whatever a phone sends is under way, in real time.
+    delay: AtomicU32,
 }
 
 impl Weather {
@@ -50,6 +52,20 @@ impl Weather {
         self.0.loss.store(per_mille, Ordering::Relaxed);
     }
 
+    /// The machine is slow: whatever a phone sends is under way for so long, in real time.
+    #[cfg(test)]
+    pub fn delay(&self, span: Duration) {
+        self.0.delay.store(span.as_millis() as u32, Ordering::Relaxed);
+    }
+
+    /// Until what a phone sends now is there.
+    pub(super) async fn carry(&self) {
+        let delay = self.0.delay.load(Ordering::Relaxed);
+        if delay > 0 {
+            sleep(Duration::from_millis(delay.into())).await;
+        }
+    }
+
     pub(super) fn is_cut(&self) -> bool {
         *self.0.cut.borrow()
     }
@@ -71,9 +87,15 @@ impl Weather {
         fastrand::u32(..1000) < self.0.loss.load(Ordering::Relaxed)
     }
 
+    /// Until the server has no power.
+    pub(super) async fn until_cut(&self) {
+        let mut cut = self.0.cut.subscribe();
+        // The sender lives as long as this.
+        let _ = cut.wait_for(|off| *off).await;
+    }
+
     /// Until what is under way now breaks; mostly never.
     pub(super) async fn breaks(&self) {
-        let mut cut = self.0.cut.subscribe();
         let lost = async {
             if self.loses() {
                 sleep(LONGEST.mul_f64(fastrand::f64())).await;
@@ -82,7 +104,7 @@ impl Weather {
             }
         };
         tokio::select! {
-            _ = cut.wait_for(|off| *off) => {}
+            () = self.until_cut() => {}
             () = lost => {}
         }
     }

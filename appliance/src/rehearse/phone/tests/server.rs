@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
+use crate::pace::Pace;
 use crate::rehearse::phone::Wiring;
 
 /// Files by path without the leading slash, in lower case.
@@ -54,7 +55,7 @@ impl Server {
             alias: None,
             call_manager: None,
             cda: None,
-            speed,
+            pace: Pace::patient(speed),
         };
         tasks.spawn(serve_dhcp(dhcp, Arc::clone(&options)));
         Self { files, wiring, options, _tasks: tasks }
