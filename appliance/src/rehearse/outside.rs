@@ -159,7 +159,7 @@ impl Outside {
             let phone = phones.iter().find(|phone| phone.spec.mac == mac);
             let Some((hold, phone)) = asked.zip(phone) else { continue };
             let running = phone.state.borrow().memory.load.clone();
-            if hold.cause.contains(running.as_str()) {
+            if hold.cause.contains(running.as_str()) || hold.cure.contains("which load it runs, write") {
                 player.listed_load = Some(running);
                 vouched.push(mac);
             }

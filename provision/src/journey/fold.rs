@@ -47,7 +47,10 @@ impl Journey {
             self.last_seen = self.last_seen.max(at);
             match observation.fact {
                 // For people; nothing is decided by it.
-                Fact::Missing { .. } => self.take(observation),
+                Fact::Missing { .. } => {
+                    self.take(observation);
+                    self.proof.doubt(observation);
+                }
                 _ => self.proof.wait(observation),
             }
         } else if let Fact::Acknowledged { asked } = observation.fact {

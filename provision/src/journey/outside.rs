@@ -154,9 +154,8 @@ pub(super) fn not_confirmed(load: &LoadName) -> Hold {
     let cause = format!(
         "not confirmed: nothing but broadcasts was heard of it since it could run {load}, and its page does not tell"
     );
-    let cure = format!(
-        "see on its screen which load it runs{RUNS_ALREADY}; if its screen asks for a license, unplug it and plug it in again"
-    );
+    let cure = "see on its screen which load it runs, write that into the roster's load column, and retry it; if its screen asks for a \
+                license, unplug it and plug it in again";
     Hold::new(HoldCode::WaitingOutside, cause, cure)
 }
 

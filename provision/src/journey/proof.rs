@@ -105,11 +105,16 @@ impl Proof {
 
     /// A datagram that waits for its acknowledgment.
     pub(super) fn wait(&mut self, observation: &Observation) {
+        self.doubt(observation);
+        self.requests.push(observation.clone());
+        drop_oldest(&mut self.requests, WAITING);
+    }
+
+    /// The phone may not be as silent as it seems.
+    pub(super) fn doubt(&mut self, observation: &Observation) {
         if let Some(proven) = self.journey.as_deref_mut() {
             proven.doubt(observation);
         }
-        self.requests.push(observation.clone());
-        drop_oldest(&mut self.requests, WAITING);
     }
 
     /// What a request at this moment said has been acknowledged.
@@ -242,6 +247,7 @@ impl Proof {
                 if !told_here {
                     let start = start(&std::mem::take(&mut supposed.starts), proven, None);
                     proven.starts(start.iter());
+                    proven.comes_back(now);
                 }
             }
         }
@@ -279,9 +285,13 @@ impl Journey {
     /// A request that may be the phone's own: its silence tells nothing.
     fn doubt(&mut self, request: &Observation) {
         let at = request.at;
+        let license = |name: &str| name.to_ascii_lowercase().ends_with(".lic");
         let asks = |load: &LoadName| match &request.fact {
             Fact::LoadsGiven { load: asked } => asked == load,
             Fact::LoadsRefused { name } => name == load.as_str(),
+            // It goes on from its license to the load.
+            Fact::LicenseGiven { .. } => true,
+            Fact::Missing { name } => license(name),
             _ => false,
         };
         for offer in self.offers.iter_mut().filter(|offer| offer.closed.is_none() && asks(&offer.load)) {

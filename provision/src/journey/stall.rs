@@ -76,7 +76,11 @@ pub(super) fn on_the_way(
             return (now - answered >= timing.flash)
                 .then(|| failed(format!("it fetched {} and did not go on", hop.to)));
         }
-        if let Some(stuck) = license_not_accepted(journey, offer.at, context) {
+        // Attempts that nobody could watch go on from one another.
+        let of_it = journey.offers.iter().rev().filter(|known| known.load == hop.to).skip(1);
+        let told =
+            of_it.take_while(|known| known.unwatched.is_some()).last().map_or(offer.at, |first| first.at);
+        if let Some(stuck) = license_not_accepted(journey, told, context) {
             return Some(stuck);
         }
         let since = journey.license_known().map_or(offer.at, |(_, latest)| latest.max(offer.at));

@@ -282,6 +282,7 @@ impl Run {
         if self.asks_by_tftp() {
             self.verdict = self.answer(Request::Datagram(self.now));
         }
+        self.is_answered_rightly(self.asks_by_tftp().then_some(Request::Datagram(self.now)));
         let unsaid = self.journey.as_ref().map(|journey| self.verdict.unsays(journey, side));
         let document = self.document(side);
         if let Some(load) = self.named(&document) {
@@ -357,7 +358,9 @@ impl Run {
 
     /// A `.loads` file is asked for: the last gate.
     pub fn asked_for_load(&mut self, load: &LoadName) -> bool {
-        self.verdict = self.answer(Request::Load { proven: !self.asks_by_tftp() });
+        let request = Request::Load { proven: !self.asks_by_tftp() };
+        self.verdict = self.answer(request);
+        self.is_answered_rightly(Some(request));
         if self.verdict.permits(load, &self.world.library) {
             self.hear(Fact::LoadsGiven { load: load.clone() }, true);
             if self.full_since.is_none() {

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use transload_provision::journey::{
-    Assessment, Fact, Heard, Journey, LicenseState, Next, Observation, Report, Request, Stage, assess_request,
+    Assessment, Fact, Heard, HoldCode, Journey, LicenseState, Next, Observation, Report, Request, Stage,
+    assess_request,
 };
 use transload_provision::load::{Kind, LoadName, Side};
 
@@ -103,7 +104,7 @@ impl Run {
         assess_request(self.journey.as_ref(), request, self.phone.mac, &self.world.context(self.now))
     }
 
-    /// No lie leads to what cannot be taken back, ends the flash mark, or makes or unmakes one that is done.
+    /// No lie ends the flash mark, or makes one that is done.
     pub fn is_not_led_astray(&mut self) {
         if !self.lied {
             return;
@@ -111,15 +112,6 @@ impl Run {
         let honest = self.world.verdict(self.honest.as_ref(), self.phone.mac, self.now);
         let lied = &self.verdict;
         let mut wrong = Vec::new();
-        let again = lied.next == Next::License
-            && !matches!(honest.license, LicenseState::Absent | LicenseState::Present);
-        if is_irreversible(lied)
-            && !is_irreversible(&honest)
-            && !names_the_same(&lied.next, &honest.next)
-            && !again
-        {
-            wrong.push(format!("a lie leads to {:?} in place of {:?}", lied.next, honest.next));
-        }
         if honest.writing && !lied.writing && self.phone.busy {
             wrong.push("a lie ends the flash mark".to_owned());
         }
@@ -129,6 +121,33 @@ impl Run {
         }
         for wrong in wrong {
             self.is_wrong(wrong);
+        }
+    }
+}
+
+impl Run {
+    /// No lie leads to an answer that cannot be taken back.
+    pub fn is_answered_rightly(&mut self, request: Option<Request>) {
+        if !self.lied {
+            return;
+        }
+        let (mac, context) = (self.phone.mac, self.world.context(self.now));
+        let honest = match request {
+            Some(request) => assess_request(self.honest.as_ref(), request, mac, &context),
+            None => self.world.verdict(self.honest.as_ref(), mac, self.now),
+        };
+        let lied = &self.verdict;
+        // Attempts that nobody could watch are not counted against it.
+        let tried = honest.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::Failed);
+        let again = lied.next == Next::License
+            && !matches!(honest.license, LicenseState::Absent | LicenseState::Present);
+        if is_irreversible(lied)
+            && !is_irreversible(&honest)
+            && !names_the_same(&lied.next, &honest.next)
+            && !again
+            && !tried
+        {
+            self.is_wrong(format!("a lie leads to {:?} in place of {:?}", lied.next, honest.next));
         }
     }
 }

@@ -142,7 +142,8 @@ impl Run {
         let runs_already = hold.cause.contains(self.phone.load.as_str());
         let mistaken =
             hold.cure.contains("does not run") && self.verdict.load.as_ref() != Some(&self.phone.load);
-        if hold.cure.contains("load column") && (runs_already || mistaken) {
+        let whatever = hold.cure.contains("which load it runs, write");
+        if hold.cure.contains("load column") && (runs_already || mistaken || whatever) {
             let (mac, load) = (self.phone.mac, self.phone.load.clone());
             self.world.entry.get_or_insert_with(|| world::entry(mac)).load = Some(load);
             if hold.cure.contains("retry") {

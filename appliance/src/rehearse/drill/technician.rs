@@ -99,7 +99,10 @@ impl Technician {
                 vec![Deed::AtThePhone]
             }
             // Its screen shows what it was to load.
-            HoldCode::WaitingOutside if says("load column") && hold.cause.contains(running.as_str()) => {
+            HoldCode::WaitingOutside
+                if says("which load it runs, write")
+                    || (says("load column") && hold.cause.contains(running.as_str())) =>
+            {
                 player.listed_load = Some(running);
                 vec![Deed::Roster, Deed::Operate(Act::Retry)]
             }
