@@ -232,8 +232,8 @@ impl Proof {
     }
 
     /// The same as if the phone itself had sent what is being answered.
-    fn supposing(&self, mac: Mac, request: Request, now: Time) -> Self {
-        let mut supposed = self.clone();
+    fn supposing(journey: &Journey, request: Request, now: Time) -> Self {
+        let (mac, mut supposed) = (journey.mac, journey.proof.clone());
         match request {
             Request::Datagram(asked) => {
                 supposed.start_with_first_request(asked);
@@ -247,6 +247,8 @@ impl Proof {
                 if !told_here {
                     let start = start(&std::mem::take(&mut supposed.starts), proven, None);
                     proven.starts(start.iter());
+                    // One that was never met comes back as well.
+                    proven.away |= journey.away && !journey.is_met();
                     proven.comes_back(now);
                 }
             }
@@ -347,7 +349,7 @@ pub(super) fn decide(
     };
     let vouched = journey.retried.is_some();
     let answered = journey.is_met() || request == Some(Request::Load { proven: true });
-    let supposed = request.map(|request| journey.proof.supposing(journey.mac, request, now));
+    let supposed = request.map(|request| Proof::supposing(journey, request, now));
     match supposed.as_ref().unwrap_or(&journey.proof).evidence(settings, now) {
         Some(proven) if answered => {
             let verdict = conclude(&proven.journey);
