@@ -3,8 +3,9 @@
 use super::belief::{Belief, believe};
 use super::fetched::silence_allowed;
 use super::finish::done;
+use super::gate::{Request, decide};
 use super::outside::{self, is_steered_outside};
-use super::proof::{Request, decide};
+
 use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};

@@ -4,27 +4,21 @@
 //! license, the end of the flash mark and "done" follow from that one alone.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::fold::drop_oldest;
-use super::outside;
-use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
-use super::{Fact, Journey, Observation, Round};
+use super::gate::Request;
+use super::starts::{class, is_same_renewal, is_start, shows_start, start};
+use super::{Fact, Journey, Observation};
 use crate::client;
-use crate::load::{Kind, LoadName, Side};
+use crate::load::LoadName;
 use crate::mac::Mac;
 use crate::settings::Settings;
 use crate::time::Time;
 
 /// One-way words of each kind that wait for proof; older ones are dropped.
 const WAITING: usize = 16;
-
-/// Holds that may be shown by what nobody has acknowledged.
-const SHOWN: [HoldCode; 3] = [HoldCode::NotAsking, HoldCode::TrustList, HoldCode::WaitingOutside];
-/// No phone writes flash for so long.
-const LONG: Duration = Duration::from_secs(3600);
 
 /// How a fact was heard.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,21 +36,10 @@ pub enum Heard {
 }
 
 /// What was heard two-way, perhaps with a start that only broadcasts told of.
-struct Evidence<'a> {
-    journey: Cow<'a, Journey>,
-    supposed: bool,
-}
-
-/// A request that is being answered. The answer goes to the leased address, so that the request needs no proof of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request {
-    /// What was heard at this moment by datagram.
-    Datagram(Time),
-    /// A `.loads` file, of which no fact tells yet.
-    Load {
-        /// It came two-way.
-        proven: bool,
-    },
+pub(super) struct Evidence<'a> {
+    pub(super) journey: Cow<'a, Journey>,
+    /// A start that only broadcasts told of is taken to have happened.
+    pub(super) supposed: bool,
 }
 
 /// What of a phone's words nobody else can have said.
@@ -142,8 +125,8 @@ impl Proof {
             return;
         }
         let proven = self.journey.get_or_insert_with(|| Box::new(Journey::new(mac, observation.at)));
-        if let Some(side) = shows_start(proven, observation) {
-            let words = start(&std::mem::take(&mut self.starts), proven, side);
+        if let Some(shown) = shows_start(proven, observation) {
+            let words = start(&std::mem::take(&mut self.starts), proven, shown.side);
             proven.starts(words.iter());
             let open = proven.rounds.last().is_some_and(|round| round.booted.is_none());
             if open && matches!(observation.fact, Fact::LicenseGiven { .. }) {
@@ -176,7 +159,7 @@ impl Proof {
 
     /// The journey of what was heard two-way, if anything was. A start that only a broadcast told of is believed once the
     /// phone cannot be writing flash any more; its lease, if the phone was met two-way so long after that that its silence tells.
-    fn evidence(&self, settings: &Settings, now: Time) -> Option<Evidence<'_>> {
+    pub(super) fn evidence(&self, settings: &Settings, now: Time) -> Option<Evidence<'_>> {
         let timing = &settings.timing;
         let proven = self.journey.as_deref().filter(|proven| proven.was_heard())?;
         // What the operator vouched for after that is newer.
@@ -232,7 +215,7 @@ impl Proof {
     }
 
     /// The same as if the phone itself had sent what is being answered.
-    fn supposing(journey: &Journey, request: Request, now: Time) -> Self {
+    pub(super) fn supposing(journey: &Journey, request: Request, now: Time) -> Self {
         let (mac, mut supposed) = (journey.mac, journey.proof.clone());
         match request {
             Request::Datagram(asked) => {
@@ -312,7 +295,7 @@ impl Journey {
     }
 
     /// With the requests that nobody has acknowledged: for what people are shown.
-    fn with_requests(&self) -> Cow<'_, Self> {
+    pub(super) fn with_requests(&self) -> Cow<'_, Self> {
         if self.proof.requests.is_empty() {
             return Cow::Borrowed(self);
         }
@@ -330,189 +313,5 @@ impl Journey {
     /// A release before 0.2 wrote it.
     pub(super) fn is_unproven_record(&self) -> bool {
         !self.proof.kept && (self.asked.is_some() || !self.rounds.is_empty() || !self.reports.is_empty())
-    }
-}
-
-/// What follows from everything that was heard, and from what was heard two-way: where a phone is given something that
-/// cannot be taken back, the latter decides.
-pub(super) fn decide(
-    journey: &Journey,
-    request: Option<Request>,
-    settings: &Settings,
-    now: Time,
-    conclude: impl Fn(&Journey) -> Assessment,
-) -> Assessment {
-    let heard = conclude(journey);
-    let shown = match journey.with_requests() {
-        Cow::Borrowed(_) => heard.clone(),
-        Cow::Owned(supposed) => conclude(&supposed),
-    };
-    let vouched = journey.retried.is_some();
-    let answered = journey.is_met() || request == Some(Request::Load { proven: true });
-    let supposed = request.map(|request| Proof::supposing(journey, request, now));
-    match supposed.as_ref().unwrap_or(&journey.proof).evidence(settings, now) {
-        Some(proven) if answered => {
-            let verdict = conclude(&proven.journey);
-            join(heard, shown, if proven.supposed { confirmed(verdict) } else { verdict })
-        }
-        Some(proven) => restrain(&heard, conclude(&proven.journey), vouched),
-        None => restrain(&heard, shown, vouched),
-    }
-}
-
-/// The proven verdict, with what a broadcast may change: the options of the next lease. And with what may be shown: that
-/// the phone asks for nothing, or for nothing that it can be given.
-fn join(heard: Assessment, shown: Assessment, proven: Assessment) -> Assessment {
-    let mut verdict = Assessment { steered_as: heard.steered_as, ..proven };
-    if verdict.persona == client::Persona::Unknown {
-        verdict.persona = heard.persona;
-    }
-    verdict.deadline = [verdict.deadline, heard.deadline, shown.deadline].into_iter().flatten().min();
-    let silent = shown.hold.filter(|hold| SHOWN.contains(&hold.code));
-    // Broadcasts tell that somebody is there and asks for nothing: so they tell as well that he asks elsewhere.
-    let asks_nothing = verdict.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::NotAsking);
-    let elsewhere = |hold: &Hold| hold.code == HoldCode::WaitingOutside;
-    if asks_nothing && heard.stage != Stage::Done && heard.hold.as_ref().is_none_or(elsewhere) {
-        verdict.stage = heard.stage;
-        verdict.hold = heard.hold.map(|hold| of_its_next_load(hold, &verdict.next));
-    }
-    let at_rest = verdict.hold.is_none() && !verdict.writing && verdict.stage != Stage::Done;
-    if let Some(hold) = silent.filter(|_| at_rest) {
-        verdict.stage = shown.stage;
-        verdict.hold = Some(of_its_next_load(hold, &verdict.next));
-        verdict.restart = None;
-    }
-    verdict
-}
-
-/// What is waited for outside is what the proven journey needs next.
-fn of_its_next_load(hold: Hold, next: &Next) -> Hold {
-    match next {
-        Next::Load { load, .. } if hold.code == HoldCode::WaitingOutside => outside::not_confirmed(load),
-        _ => hold,
-    }
-}
-
-/// A start that only broadcasts told of makes nobody done.
-fn confirmed(mut verdict: Assessment) -> Assessment {
-    if verdict.stage == Stage::Done {
-        verdict.stage = Stage::Held;
-        verdict.hold = verdict.load.as_ref().map(outside::not_confirmed);
-        verdict.next = Next::Introduction;
-    }
-    verdict
-}
-
-/// Nothing was heard two-way yet: what cannot be taken back waits for that, or for an operator who vouches for the roster.
-fn restrain(heard: &Assessment, mut verdict: Assessment, vouched: bool) -> Assessment {
-    verdict.steered_as = heard.steered_as;
-    if verdict.stage == Stage::Done && vouched {
-        return verdict;
-    }
-    verdict.again = None;
-    let stays = verdict.persona == client::Persona::Enterprise;
-    let reversible = match &verdict.next {
-        // Nobody but the roster can have told what it runs.
-        Next::Load { .. } if heard.load.is_some() && heard.load == verdict.load => true,
-        Next::Load { load, when, .. } => stays && load.kind() == Kind::Enterprise && when.is_none(),
-        Next::License | Next::Final => false,
-        Next::Nothing | Next::Later | Next::Introduction => true,
-    };
-    if !reversible {
-        verdict.next = Next::Introduction;
-    }
-    if verdict.stage == Stage::Done {
-        verdict.stage = Stage::Held;
-        verdict.hold = verdict.load.as_ref().map(outside::not_confirmed);
-    }
-    if matches!(verdict.license, LicenseState::Accepted | LicenseState::Fetched) {
-        verdict.license = LicenseState::Present;
-    }
-    verdict
-}
-
-fn is_start(observation: &Observation) -> bool {
-    matches!(observation.fact, Fact::Dhcp { boot: true, .. })
-}
-
-fn is_same_renewal(one: &Observation, other: &Observation) -> bool {
-    matches!(one.fact, Fact::Dhcp { boot: false, .. }) && one.fact == other.fact
-}
-
-/// Whether a two-way fact shows that the start which broadcasts told of has happened: with the side that it shows, if it
-/// shows one. A file of the fetch that was under way shows none.
-fn shows_start(proven: &Journey, observation: &Observation) -> Option<Option<Side>> {
-    let open = proven.rounds.last().filter(|round| round.booted.is_none());
-    let fetches = open.map(|round| &round.load);
-    let told_here = proven.offers.iter().any(|offer| offer.closed.is_none());
-    match &observation.fact {
-        Fact::ConfigAsked { side, .. } => Some(Some(*side)),
-        Fact::LoadsGiven { .. } | Fact::LoadsRefused { .. } => (!told_here).then_some(None),
-        // Enterprise firmware has no use for a license.
-        Fact::LicenseGiven { .. } if open.is_some_and(|round| round.from == Some(Side::Enterprise)) => {
-            Some(Some(Side::Multiplatform))
-        }
-        Fact::Probed(page) if page.load.is_some() && page.load.as_ref() == fetches => Some(None),
-        Fact::Registered { report } if report.active.is_some() && report.active.as_ref() == fetches => {
-            Some(None)
-        }
-        // The operator has it before the eyes.
-        Fact::Operator { act: super::Act::Retry } => {
-            let over = |round: &Round| round.broken.is_some() || observation.at - round.last >= LONG;
-            open.is_none_or(over).then_some(None)
-        }
-
-        Fact::LicenseGiven { .. } | Fact::Missing { .. } | Fact::Probed(_) | Fact::Registered { .. } => {
-            (open.is_none() && !told_here).then_some(None)
-        }
-        _ => None,
-    }
-}
-
-/// One start out of the broadcasts that told of it. Where these contradict each other, those count that fit what the
-/// phone shows; where they still do, nothing is known of its class.
-fn start(words: &[Observation], proven: &Journey, side: Option<Side>) -> Vec<Observation> {
-    let mut classes: Vec<(&Option<String>, &Vec<u8>)> = words.iter().filter_map(class).collect();
-    classes.dedup();
-    let model = proven.model();
-    classes.retain(|(class, list)| {
-        let Some(said) = client::dhcp(class.as_deref().map(str::as_bytes), list, proven.mac) else {
-            return true;
-        };
-        let fits = side.is_none() || said.persona.side().is_none() || said.persona.side() == side;
-        let same = model.as_deref().zip(said.model.as_deref());
-        fits && same.is_none_or(|(known, said)| said.starts_with(known))
-    });
-    let known = (&proven.vendor_class, &proven.request_list);
-    let unsaid = (&None, &Vec::new());
-    // No word of its class alone takes a phone to the other side, and none keeps it on the side where it was.
-    let (vendor_class, request_list) = match classes.as_slice() {
-        [one] if side.is_some() || proven.dhcp_at.is_none() || *one == known => *one,
-        [] if side.is_some() || !words.iter().any(|word| class(word).is_some()) => known,
-        _ => unsaid,
-    };
-    let word = |observation: &Observation| Observation {
-        fact: match &observation.fact {
-            Fact::Dhcp { boot, .. } => Fact::Dhcp {
-                boot: *boot,
-                vendor_class: vendor_class.clone(),
-                request_list: request_list.clone(),
-            },
-            other => other.clone(),
-        },
-        ..observation.clone()
-    };
-    let boot = words.iter().rposition(is_start);
-    let renewal = || words.iter().rposition(|word| matches!(word.fact, Fact::Dhcp { .. }));
-    let from = boot.or_else(renewal);
-    let lease = words.iter().rposition(|word| matches!(word.fact, Fact::Leased { .. }));
-    let lease = lease.filter(|lease| from.is_none_or(|from| *lease > from));
-    [from, lease].into_iter().flatten().map(|index| word(&words[index])).collect()
-}
-
-fn class(observation: &Observation) -> Option<(&Option<String>, &Vec<u8>)> {
-    match &observation.fact {
-        Fact::Dhcp { vendor_class, request_list, .. } => Some((vendor_class, request_list)),
-        _ => None,
     }
 }
