@@ -53,6 +53,8 @@ fn requests_from_made_up_addresses_keep_no_known_client_from_its_files() {
         }
     }
     assert!(running.reached.ignored() + running.reached.given_way() > 500, "{:?}", running.reached);
+    let latest = running.reached.latest_unheard();
+    assert!(latest.to_bits() >= stranger(0).to_bits(), "{latest} is no known client");
     assert_eq!(running.reached.refused(), 0);
 }
 

@@ -71,6 +71,8 @@ pub struct Engine {
     proxies: Proxies,
     /// DECLINEs and RELEASEs that were not believed.
     disbelieved: u64,
+    /// The client of the latest of these.
+    disbelieved_of: Option<Mac>,
     /// Addresses that gave way under earlier configurations.
     given_way: u64,
 }
@@ -145,6 +147,7 @@ impl Engine {
             silent: BTreeSet::new(),
             proxies: Proxies::default(),
             disbelieved: 0,
+            disbelieved_of: None,
             given_way: 0,
         };
         engine.reconfigure(config)?;
