@@ -34,10 +34,20 @@ pub enum Bound {
     Challenges,
     /// Phones that are written down and not listed.
     Phones,
+    /// Addresses that DHCP sets aside.
+    SetAside,
+    /// Addresses set aside that DHCP offers again.
+    Reoffered,
+    /// DECLINEs and RELEASEs that DHCP does not believe.
+    GivenUp,
+    /// TFTP clients that have not answered yet.
+    TftpStrangers,
+    /// TFTP transfers.
+    TftpTransfers,
 }
 
 impl Bound {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 12] = [
         Self::Http,
         Self::Registrar,
         Self::Page,
@@ -45,6 +55,11 @@ impl Bound {
         Self::LongAnswers,
         Self::Challenges,
         Self::Phones,
+        Self::SetAside,
+        Self::Reoffered,
+        Self::GivenUp,
+        Self::TftpStrangers,
+        Self::TftpTransfers,
     ];
 
     fn as_str(self) -> &'static str {
@@ -56,6 +71,11 @@ impl Bound {
             Self::LongAnswers => "long-answers",
             Self::Challenges => "registrations-by-udp",
             Self::Phones => "phones",
+            Self::SetAside => "dhcp-set-aside",
+            Self::Reoffered => "dhcp-reoffered",
+            Self::GivenUp => "dhcp-given-up",
+            Self::TftpStrangers => "tftp-strangers",
+            Self::TftpTransfers => "tftp-transfers",
         }
     }
 
@@ -68,13 +88,24 @@ impl Bound {
             Self::LongAnswers => "too many long answers of the API at once",
             Self::Challenges => "too many registrations by UDP at once",
             Self::Phones => "too many phones that the roster does not list",
+            Self::SetAside => {
+                return format!(
+                    "DHCP sets {who} addresses aside: devices without a lease use them, or clients declined them"
+                );
+            }
+            Self::Reoffered => {
+                return format!("DHCP has set too many addresses aside, and has offered {who} of them again");
+            }
+            Self::GivenUp => "DHCP clients give up addresses that they still use or that nobody uses",
+            Self::TftpStrangers => "too many TFTP clients that do not answer",
+            Self::TftpTransfers => "too many TFTP transfers at once",
         };
         format!("{what}, the latest from {who}")
     }
 
     fn cure(self) -> &'static str {
         match self {
-            Self::Http | Self::Registrar | Self::Challenges => {
+            Self::Http | Self::Registrar | Self::Challenges | Self::TftpStrangers => {
                 "find that device on the staging network and unplug it; phones with a lease go first meanwhile"
             }
             Self::Page | Self::Listeners => {
@@ -83,6 +114,14 @@ impl Bound {
             Self::Phones => {
                 "list the phones that you expect in the roster, and forget the others with `transload forget`"
             }
+            Self::SetAside => {
+                "find devices with a fixed address in the pool, and exclude those addresses (dhcp.exclude)"
+            }
+            Self::Reoffered => {
+                "find the device that declines one address after the other, or make the pool larger"
+            }
+            Self::GivenUp => "if the device is no phone of yours, unplug it; the leases stay as they are",
+            Self::TftpTransfers => "wait: phones ask again; the limit is files.max-transfers",
             Self::LongAnswers => "let programs ask for phones one page at a time, with limit=",
         }
     }
@@ -106,6 +145,8 @@ struct Latest {
 pub struct Bounds {
     reached: Family<OfBound, Counter>,
     latest: Mutex<[Option<Latest>; Bound::ALL.len()]>,
+    /// The counts that others keep, as they were last.
+    counted: Mutex<[u64; Bound::ALL.len()]>,
 }
 
 impl Bounds {
@@ -116,14 +157,29 @@ impl Bounds {
 
     /// Notes that somebody met a bound.
     pub fn reached_by(&self, bound: Bound, who: String) {
-        self.note(bound, who, Instant::now());
+        self.note(bound, who, 1, Instant::now());
     }
 
-    fn note(&self, bound: Bound, who: String, now: Instant) {
-        self.reached.get_or_create(&OfBound { bound: bound.as_str() }).inc();
+    /// Notes that a bound was met, where somebody else counts that and the count has grown.
+    pub fn counted(&self, bound: Bound, count: u64, who: impl FnOnce() -> String) {
+        self.compare(bound, count, who, Instant::now());
+    }
+
+    fn compare(&self, bound: Bound, count: u64, who: impl FnOnce() -> String, now: Instant) {
+        let mut all = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut all[bound as usize], count);
+        drop(all);
+        if count > before {
+            self.note(bound, who(), count - before, now);
+        }
+    }
+
+    fn note(&self, bound: Bound, who: String, times: u64, now: Instant) {
+        self.reached.get_or_create(&OfBound { bound: bound.as_str() }).inc_by(times);
         let mut all = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         let latest = &mut all[bound as usize];
-        let (logged, times) = latest.as_ref().map_or((None, 1), |was| (Some(was.logged), was.unlogged + 1));
+        let (logged, times) =
+            latest.as_ref().map_or((None, times), |was| (Some(was.logged), was.unlogged + times));
         if logged.is_some_and(|logged| now.duration_since(logged) < BETWEEN_LINES) {
             *latest = logged.map(|logged| Latest { at: now, who, logged, unlogged: times });
             return;
@@ -165,7 +221,7 @@ mod tests {
         let (bounds, began) = (Bounds::default(), Instant::now());
         assert_eq!(bounds.since(began), []);
         for second in 0..30 {
-            bounds.note(Bound::Http, format!("10.23.45.{second}"), began + Duration::from_secs(second));
+            bounds.note(Bound::Http, format!("10.23.45.{second}"), 1, began + Duration::from_secs(second));
         }
         let told = bounds.since(began + Duration::from_secs(80));
         assert!(told.len() == 1 && told[0].cause.ends_with("the latest from 10.23.45.29"), "{told:?}");
@@ -176,10 +232,24 @@ mod tests {
     fn the_log_has_one_line_a_minute_for_a_bound() {
         let (bounds, began) = (Bounds::default(), Instant::now());
         let unlogged = |bounds: &Bounds| bounds.latest.lock().unwrap()[Bound::Page as usize].clone().unwrap();
-        bounds.note(Bound::Page, "a".into(), began);
-        bounds.note(Bound::Page, "b".into(), began + Duration::from_secs(59));
+        bounds.note(Bound::Page, "a".into(), 1, began);
+        bounds.note(Bound::Page, "b".into(), 1, began + Duration::from_secs(59));
         assert_eq!((unlogged(&bounds).unlogged, unlogged(&bounds).logged), (1, began));
-        bounds.note(Bound::Page, "c".into(), began + Duration::from_secs(60));
+        bounds.note(Bound::Page, "c".into(), 1, began + Duration::from_secs(60));
         assert_eq!(unlogged(&bounds).unlogged, 0);
+    }
+
+    #[test]
+    fn a_count_that_others_keep_is_told_where_it_grows_and_is_silent_where_it_stays_or_falls() {
+        let (bounds, began) = (Bounds::default(), Instant::now());
+        let told = |count, seconds| {
+            let now = began + Duration::from_secs(seconds);
+            bounds.compare(Bound::TftpStrangers, count, || "10.23.45.9".into(), now);
+            bounds.since(now).len()
+        };
+        let at = [(0, 0), (3, 1), (3, 60), (3, 61), (1, 62), (2, 63), (2, 122), (2, 123)];
+        assert_eq!(at.map(|(count, seconds)| told(count, seconds)), [0, 1, 1, 0, 0, 1, 1, 0]);
+        let counter = bounds.reached.get_or_create(&OfBound { bound: "tftp-strangers" }).get();
+        assert_eq!(counter, 4);
     }
 }

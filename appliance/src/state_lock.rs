@@ -1,7 +1,7 @@
 //! One process at a time works on a state folder.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -53,18 +53,16 @@ impl From<StateLockError> for Failure {
     }
 }
 
+/// Opens or creates a lock's file, and keeps what it holds.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).custom_flags(NO_LINK).open(path)
+}
+
 /// Locks the state folder by its file `lock`, which holds the process number and stays behind.
 pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
     let path = state.join("lock");
     let refused = |cause| StateLockError::Refused { path: path.clone(), cause };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(NO_LINK)
-        .open(&path)
-        .map_err(refused)?;
+    let file = open(&path).map_err(refused)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut lock) => {
             lock.set_len(0).map_err(refused)?;
@@ -84,13 +82,7 @@ pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
 pub fn import_lock(state: &Path) -> Result<StateLock, Failure> {
     let path = state.join("import.lock");
     let refused = |cause| Failure::from(StateLockError::Refused { path: path.clone(), cause });
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .custom_flags(NO_LINK)
-        .open(&path)
-        .map_err(refused)?;
+    let file = open(&path).map_err(refused)?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(StateLock(lock)),
         Err((_, Errno::EWOULDBLOCK)) => Err(Failure::new(

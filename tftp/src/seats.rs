@@ -96,6 +96,11 @@ impl Seats {
         self.seat(key, standing)
     }
 
+    /// The client that has a seat.
+    pub fn client(&self, seat: u64) -> Option<Ipv4Addr> {
+        self.held.get(&seat).map(|seat| *seat.key.0.ip())
+    }
+
     fn seat(&mut self, key: &Key, standing: Standing) -> Admission {
         if let Err(gives_way) = self.has_room(*key.0.ip(), standing) {
             return gives_way.map_or(Admission::Full, Admission::After);

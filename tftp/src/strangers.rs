@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     net::Ipv4Addr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -36,6 +36,9 @@ pub struct Reached {
     ignored: AtomicU64,
     given_way: AtomicU64,
     refused: AtomicU64,
+    /// The latest clients, 0.0.0.0 where there was none.
+    unheard: AtomicU32,
+    busy: AtomicU32,
 }
 
 impl Reached {
@@ -54,15 +57,28 @@ impl Reached {
         self.refused.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn ignore(&self) {
+    /// The latest client that was ignored or gave way.
+    pub fn latest_unheard(&self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.unheard.load(Ordering::Relaxed))
+    }
+
+    /// The latest client that was refused.
+    pub fn latest_refused(&self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.busy.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn ignore(&self, client: Ipv4Addr) {
+        self.unheard.store(client.to_bits(), Ordering::Relaxed);
         self.ignored.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn give_way(&self) {
+    pub(crate) fn give_way(&self, client: Ipv4Addr) {
+        self.unheard.store(client.to_bits(), Ordering::Relaxed);
         self.given_way.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn refuse(&self) {
+    pub(crate) fn refuse(&self, client: Ipv4Addr) {
+        self.busy.store(client.to_bits(), Ordering::Relaxed);
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 }

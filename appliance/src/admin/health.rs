@@ -31,7 +31,8 @@ struct Health {
     problems: Vec<Trouble>,
     /// Bounds that were reached within the last minute. Listed phones with a lease are served all the same.
     reached: Vec<Trouble>,
-    /// Addresses without a lease that asked for files within the last hour, the latest ones. They got nothing.
+    /// Seen within the last hour: the latest addresses without a lease that asked for files, which got nothing, and
+    /// routers that answer ARP for addresses of others.
     notices: Vec<Trouble>,
 }
 
@@ -47,6 +48,6 @@ async fn healthz(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Health>) {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Condition::Failing)
     };
-    let (reached, notices) = (reached(&desk.bench), notices(&desk.bench));
+    let (reached, notices) = (reached(&desk.bench, &desk.segments), notices(&desk.bench));
     (code, Json(Health { status, problems, reached, notices }))
 }

@@ -86,7 +86,7 @@ pub(super) struct Figures {
     pub library: u64,
     /// Bounds that were reached lately, and what to do, one line each.
     pub reached: Vec<String>,
-    /// Addresses without a lease that asked for files, and what to do, one line each.
+    /// Addresses without a lease that asked for files, and routers with proxy ARP, and what to do, one line each.
     pub notices: Vec<String>,
     /// Counts seconds.
     pub second: u64,

@@ -340,6 +340,10 @@ async fn bounds_of_dhcp_and_tftp_that_were_reached_are_counted() {
             stranger.send_to(request.as_bytes(), lab.appliance.tftp.unwrap()).await.unwrap();
         }
     }
+    let (status, _, body) = get(lab.address, "/healthz", "").await;
+    let told = &body["reached"][0];
+    assert_eq!((status, &told["what"]), (200, &json!("tftp-strangers")), "{body}");
+    assert!(told["cause"].as_str().unwrap().ends_with("the latest from 127.0.0.1"), "{told}");
 }
 
 async fn figure(address: SocketAddr, name: &str) -> f64 {

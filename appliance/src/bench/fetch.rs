@@ -1,20 +1,17 @@
 //! A file request: who asks, what is meant, and what this phone may have.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use transload_provision::catalog::Catalog;
-use transload_provision::documents::{
-    self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, Registrar, Sep, XmlDefault,
-};
+use transload_provision::documents::FileServer;
 use transload_provision::journey::{Assessment, Fact, Heard, Next, Request};
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
-use transload_provision::settings::{Parameters, Settings};
+use transload_provision::settings::Parameters;
 
+use super::boot_file::BootFile;
 use super::identity::requester;
 use super::judge::answer;
 use super::record::Hearing;
@@ -116,16 +113,16 @@ impl Bench {
         }
         match (asked, mac) {
             (Asked::PhoneConfig { signed, .. }, Some(mac)) => {
-                self.config(state, mac, &Config::Enterprise { default: false, signed }, fetch, hearing)
+                self.config(state, mac, &BootFile::Enterprise { default: false, signed }, fetch, hearing)
             }
             (Asked::DefaultConfig { signed }, Some(mac)) => {
-                self.config(state, mac, &Config::Enterprise { default: true, signed }, fetch, hearing)
+                self.config(state, mac, &BootFile::Enterprise { default: true, signed }, fetch, hearing)
             }
             (Asked::Profile { psn, .. }, Some(mac)) => {
-                self.config(state, mac, &Config::Profile { psn }, fetch, hearing)
+                self.config(state, mac, &BootFile::Profile { psn }, fetch, hearing)
             }
             (Asked::Root, Some(mac)) => {
-                self.config(state, mac, &Config::Profile { psn: None }, fetch, hearing)
+                self.config(state, mac, &BootFile::Profile { psn: None }, fetch, hearing)
             }
             (Asked::License { mac: Some(named), .. }, Some(mac)) if named == mac => {
                 self.license(state, mac, fetch, hearing)
@@ -199,15 +196,15 @@ impl Bench {
         &self,
         state: &mut State,
         mac: Mac,
-        config: &Config,
+        config: &BootFile,
         fetch: &Fetch,
         hearing: Hearing,
     ) -> Answer {
         let model = match config {
-            Config::Profile { psn: Some(psn) } => psn.split('-').next().map(str::to_owned),
+            BootFile::Profile { psn: Some(psn) } => psn.split('-').next().map(str::to_owned),
             _ => None,
         };
-        let signed = matches!(config, Config::Enterprise { signed: true, .. });
+        let signed = matches!(config, BootFile::Enterprise { signed: true, .. });
         let side = config.side();
         let user_agent = fetch.user_agent.as_ref().map(|agent| agent.chars().take(NAME_KEPT).collect());
         let fact = Fact::ConfigAsked { side, signed, model, user_agent };
@@ -324,94 +321,4 @@ fn is_for_a_phone(asked: &Asked) -> bool {
             | Asked::License { .. }
             | Asked::Loads { .. }
     )
-}
-
-/// A boot file of one side.
-enum Config {
-    Enterprise { default: bool, signed: bool },
-    Profile { psn: Option<String> },
-}
-
-impl Config {
-    fn side(&self) -> Side {
-        match self {
-            Self::Enterprise { .. } => Side::Enterprise,
-            Self::Profile { .. } => Side::Multiplatform,
-        }
-    }
-
-    /// The document for what comes next; `None` where it is "not found".
-    fn document(
-        &self,
-        verdict: &Assessment,
-        server: FileServer,
-        settings: &Settings,
-        catalog: &Catalog,
-        mac: Mac,
-        home: &BTreeMap<String, String>,
-    ) -> Result<Option<Vec<u8>>, DocumentError> {
-        match self {
-            Self::Enterprise { default, .. } => {
-                enterprise(*default, verdict, server.address, settings, catalog, mac)
-            }
-            Self::Profile { .. } => profile(verdict, server, mac, home).map(Some),
-        }
-    }
-}
-
-fn enterprise(
-    default: bool,
-    verdict: &Assessment,
-    server: Ipv4Addr,
-    settings: &Settings,
-    catalog: &Catalog,
-    mac: Mac,
-) -> Result<Option<Vec<u8>>, DocumentError> {
-    let port = settings.registrar.filter(|_| verdict.next != Next::Final && verdict.may_register());
-    let load = match &verdict.next {
-        Next::Load { load, when: None, .. } => Some(load),
-        Next::Introduction | Next::Final | Next::License => None,
-        // One that is held and registers is told to go on as soon as its hold is lifted.
-        Next::Nothing if !default && port.is_some() => None,
-        Next::Nothing | Next::Later | Next::Load { .. } => return Ok(None),
-    };
-    if default {
-        let model = verdict.model.as_deref().and_then(|name| catalog.model(name));
-        let loads: Vec<ModelLoad<'_>> = model
-            .zip(load)
-            .map(|(model, load)| ModelLoad { model: &model.name, id: model.id, load })
-            .into_iter()
-            .collect();
-        return documents::xml_default(&XmlDefault { server, loads: &loads }).map(Some);
-    }
-    let call_managers: &[_] = match verdict.next {
-        Next::Final => settings.after.call_managers(mac, verdict.model.as_deref()),
-        _ => &[],
-    };
-    let registrar = port.map(|port| Registrar { address: server, port, mac });
-    let sep = Sep { load, load_server: server, call_managers, registrar };
-    documents::sep(&sep).map(Some)
-}
-
-fn profile(
-    verdict: &Assessment,
-    server: FileServer,
-    mac: Mac,
-    home: &BTreeMap<String, String>,
-) -> Result<Vec<u8>, DocumentError> {
-    let (purpose, license) = match &verdict.next {
-        Next::Load { load, when: None, license, .. } => (Purpose::Upgrade(load), *license),
-        Next::Load { load, when: Some(transition), license, .. } => {
-            (Purpose::Cross { transition, target: load }, *license)
-        }
-        Next::Nothing | Next::Later | Next::Introduction => (Purpose::Hold, false),
-        Next::License => (Purpose::Hold, true),
-        Next::Final => (Purpose::Finish(home), false),
-    };
-    documents::profile(&Profile {
-        server,
-        audience: Audience::Phone { mac, attempt: verdict.attempt },
-        license,
-        purpose,
-    })
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::Notify;
 use transload_dhcp::server::Server as DhcpServer;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::{Assessment, Fact, Journey, under_way};
+use transload_provision::journey::{Assessment, Journey};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
 use transload_provision::roster::Entry;
@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::view::{PhoneDetail, PhoneView};
 
+mod boot_file;
 pub mod explain;
 mod feed;
 mod fetch;
@@ -39,6 +40,7 @@ mod pulse;
 mod record;
 mod registrar;
 mod report;
+mod restart;
 mod room;
 mod show;
 mod survey;
@@ -56,7 +58,7 @@ use explain::Explanation;
 use feed::Verdicts;
 use forget::Forgotten;
 use identity::Addresses;
-use judge::{assess_as, belief, context, verdict};
+use judge::{assess_as, belief, verdict};
 use leases::LastDhcp;
 pub use offline::{Offline, offline};
 pub use operate::{PhoneOutcome, Refusal};
@@ -226,59 +228,6 @@ impl Bench {
         bench.note_absence(last_seen, None);
         bench.note_unregistered();
         bench
-    }
-
-    /// Phones that a release before 0.2 found done stay done.
-    fn keep_done(&self) {
-        let mut state = self.state();
-        let now = self.now();
-        let done = |mac: &Mac| {
-            let journey = &state.phones.get(mac)?.journey;
-            let fact = journey.was_done(&verdict(&state, now, *mac), &context(&state, *mac, now))?;
-            Some((*mac, fact))
-        };
-        let facts: Vec<(Mac, Fact)> = state.phones.keys().filter_map(done).collect();
-        for (mac, fact) in facts {
-            self.observe(&mut state, mac, fact);
-        }
-    }
-
-    /// No fetch outlives the bench that served it. One whose end nobody saw is broken, so that its phone is given
-    /// another attempt.
-    fn end_fetches(&self) {
-        let mut state = self.state();
-        let index = &state.shelf.index;
-        let cut = |(mac, phone): (&Mac, &Phone)| Some((*mac, under_way(&phone.journey, index)?.loads_file()));
-        let fetches: Vec<(Mac, String)> = state.phones.iter().filter_map(cut).collect();
-        for (mac, name) in fetches {
-            let cause = "transload was stopped while it was fetched".into();
-            self.observe(&mut state, mac, Fact::Broken { name, cause });
-        }
-    }
-
-    /// What phones asked for while they could not be heard, nobody knows: their silence tells nothing. `at` is our
-    /// address on the segment that was cut off; `None` means that no bench was there.
-    pub fn note_absence(&self, since: Time, at: Option<Ipv4Addr>) {
-        let mut state = self.state();
-        let waiting = |(mac, phone): (&Mac, &Phone)| {
-            let concerned = at.is_none() || phone.heard_at.is_none() || phone.heard_at == at;
-            (concerned && phone.journey.awaits_answer()).then_some(*mac)
-        };
-        let phones: Vec<Mac> = state.phones.iter().filter_map(waiting).collect();
-        for mac in phones {
-            self.observe(&mut state, mac, Fact::Unwatched { since });
-        }
-    }
-
-    /// No registration outlives the bench that took it.
-    fn note_unregistered(&self) {
-        let mut state = self.state();
-        let registered = |(mac, phone): (&Mac, &Phone)| phone.journey.is_registered().then_some(*mac);
-        let phones: Vec<Mac> = state.phones.iter().filter_map(registered).collect();
-        for mac in phones {
-            self.observe(&mut state, mac, Fact::Unregistered);
-        }
-        state.look_at_all(self.now());
     }
 
     /// The time all decisions are made by.

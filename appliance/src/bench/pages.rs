@@ -10,7 +10,8 @@ use transload_provision::mac::Mac;
 use transload_provision::page::Page;
 use transload_provision::time::Time;
 
-use super::{AT_ONCE, Bench, State, context, verdict};
+use super::judge::context;
+use super::{AT_ONCE, Bench, State, verdict};
 
 /// How often a page is asked for between two starts of its phone; each time after twice the wait.
 const TRIES: u32 = 6;

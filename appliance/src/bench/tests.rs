@@ -1,8 +1,10 @@
 //! What a bench gives to whom, file by file.
 
+mod changes;
 mod claims;
 mod flood;
 mod forget;
+mod leases;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -10,7 +12,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use transload_dhcp::lease::{LeaseRecord, LeaseState};
-use transload_provision::journey::Observation;
+use transload_provision::journey::{Fact, Observation};
 use transload_provision::load::Direction;
 use transload_provision::page::Page;
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
@@ -120,103 +122,6 @@ impl Lab {
             Served::NotFound | Served::Busy => String::new(),
         }
     }
-}
-
-#[tokio::test]
-async fn who_is_not_known_learns_no_load_and_gets_no_license() {
-    let lab = Lab::new(true);
-    lab.lease(A, AT_A);
-    for path in
-        ["XMLDefault.cnf.xml", "/", "8851-3PCC.xml", &format!("{FLOOR}.loads"), &format!("{MPP}.loads")]
-    {
-        assert_eq!(lab.text(AT_B, path, None).await, "", "{path}");
-        assert_eq!(lab.text(AT_B, path, Some(agent(A))).await, "", "{path}: A has a lease elsewhere");
-    }
-    for path in [format!("SEP{A}.cnf.xml"), format!("{A}.lic"), format!("/{A}/1/{MPP}.loads")] {
-        assert_eq!(lab.text(AT_B, &path, None).await, "", "{path}");
-    }
-    assert_eq!(lab.text(AT_A, &format!("{A}.lic"), None).await, "a file");
-}
-
-#[tokio::test]
-async fn who_asks_without_a_lease_is_nobody_and_is_shown() {
-    let lab = Lab::new(true);
-    for path in [format!("SEP{A}.cnf.xml"), format!("{A}.lic"), format!("{FLOOR}.loads")] {
-        assert_eq!(lab.text(AT_B, &path, Some(agent(A))).await, "", "{path}");
-    }
-    assert_eq!(
-        lab.text(AT_B, "rootfs88xx.12-5-1SR1-4.sbn", None).await,
-        "a file",
-        "components are for everybody"
-    );
-    assert!(lab.bench.phones().is_empty(), "no journey of whom it named");
-    let shown = lab.bench.unleased();
-    assert_eq!(shown.len(), 1, "{shown:?}");
-    assert!(shown[0].cause.contains("10.23.45.102 asked for") && shown[0].cure.contains("DHCP"), "{shown:?}");
-    lab.lease(A, AT_A);
-    assert!(lab.text(AT_A, &format!("SEP{A}.cnf.xml"), Some(agent(A))).await.contains(FLOOR));
-    assert_eq!(lab.text(AT_B, "XMLDefault.cnf.xml", None).await, "");
-}
-
-#[tokio::test]
-async fn a_lease_that_has_ended_tells_nobody_and_breaks_no_transfer() {
-    let lab = Lab::new(true);
-    lab.lease(A, AT_A);
-    assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(MPP));
-    let (_, loads) = lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await;
-    loads.finish();
-    let name = "rootfs88xx.11-2-3MPP-398.sbn";
-    let (_, tracker) = lab.fetch(AT_A, name, None).await;
-    tracker.advance(0, ROOTFS / 2);
-    lab.bench.state().addresses.lease(AT_A, A, Time(1));
-    assert_eq!(lab.text(AT_A, "8851-3PCC.xml", None).await, "", "its lease has ended");
-    tracker.advance(0, ROOTFS);
-    tracker.finish();
-    let state = lab.bench.state();
-    let round = state.phones[&A].journey.rounds.last().cloned().unwrap();
-    assert!(round.components[&name.to_ascii_lowercase()].whole(), "{round:?}");
-}
-
-#[tokio::test]
-async fn where_others_lease_their_feed_tells_who_asks() {
-    let lab = Lab::new(false);
-    let feeds = |mac: Mac| {
-        let (vendor_class, boot) = (None, None);
-        let client = transload_provision::feed::Client {
-            mac,
-            vendor_class,
-            request_list: Vec::new(),
-            boot,
-            ago: 0,
-            client_id: None,
-        };
-        lab.bench.feed_event(transload_provision::feed::Event::Lease { client, address: AT_A, seconds: 600 });
-    };
-    feeds(A);
-    let profile = lab.text(AT_A, &format!("/Cisco/CP-8851-3PCC/{}.cfg", A.lower()), Some(agent(A))).await;
-    assert!(profile.contains(MPP), "{profile}");
-    feeds(B);
-    assert_eq!(
-        lab.text(AT_A, &format!("SEP{A}.cnf.xml"), Some(agent(A))).await,
-        "",
-        "B has that address now"
-    );
-    let profile = lab.text(AT_A, "8851-3PCC.xml", Some(agent(B))).await;
-    assert!(!profile.contains(".loads"), "B has no license: {profile}");
-}
-
-#[tokio::test]
-async fn a_listed_phone_behind_a_router_that_nobody_tells_of_is_held_for_a_feed() {
-    let lab = Lab::new(false);
-    let listed =
-        |mac| transload_provision::roster::parse(format!("mac,model\n{mac},8851\n").as_bytes()).entries;
-    lab.bench.set_roster(listed(A));
-    assert_eq!(lab.text(AT_B, &format!("SEP{A}.cnf.xml"), None).await, "");
-    let hold = lab.bench.phone(A).unwrap().phone.hold.unwrap();
-    assert_eq!(hold.code, HoldCode::WaitingOutside);
-    assert!(hold.cause.contains("needs a lease feed") && hold.cause.contains("10.23.45.102"), "{hold:?}");
-    assert_eq!(lab.text(AT_B, &format!("SEP{B}.cnf.xml"), None).await, "");
-    assert!(lab.bench.phone(B).is_none(), "invented names make no phones");
 }
 
 #[tokio::test]
@@ -394,60 +299,4 @@ async fn however_many_unlisted_phones_take_an_address_only_so_many_are_kept() {
     assert_eq!(state.phones.len(), PHONES_KEPT + NEWCOMERS_KEPT);
     assert_eq!(state.phones.values().filter(|phone| !phone.written).count(), state.newcomers.len());
     assert!(told(&mut state, 7, dhcp()), "who was written down goes on being so");
-}
-
-/// Where the phone stood, as its history tells.
-fn stood(bench: &Bench, mac: Mac) -> Vec<(Stage, Option<HoldCode>)> {
-    let history = bench.state().phones[&mac].journey.history.clone();
-    history.stands.into_iter().map(|stand| (stand.stage, stand.code)).collect()
-}
-
-#[tokio::test]
-async fn where_a_phone_stood_is_on_record_and_is_told_to_the_hook_once_each() {
-    let lab = Lab::new(true);
-    let command = ["/hook", "{mac}", "{was}>{stage}", "{model}/{hold}/{address}/{load}"].map(str::to_owned);
-    lab.bench.state().rules.stage_hook = command.to_vec();
-    lab.lease(B, AT_B);
-    lab.text(AT_B, "8851-3PCC.xml", None).await;
-    lab.bench.errands().await;
-    let held = (Stage::Held, Some(HoldCode::NoLicense));
-    assert_eq!(stood(&lab.bench, B), [held]);
-    let change = lab.bench.next_change(|_| true).unwrap();
-    assert_eq!(change.command, ["/hook", &B.to_string(), "absent>held", "8851/no-license/10.23.45.102/"]);
-
-    // Nothing new, and nothing new after a power cut: nothing is told again.
-    lab.bench.errands().await;
-    lab.bench.housekeeping().await.unwrap();
-    let lab = lab.power_cut(true);
-    lab.bench.state().rules.stage_hook = command.to_vec();
-    lab.lease(B, AT_B);
-    lab.bench.errands().await;
-    assert_eq!((stood(&lab.bench, B), lab.bench.next_change(|_| true)), (vec![held], None));
-
-    // A server found on the segment holds it by another code; the phone tells nothing new.
-    lab.bench.set_foreign_dhcp(Ipv4Addr::new(10, 23, 45, 67), Some("10.9.9.9".into()));
-    lab.bench.errands().await;
-    assert_eq!(stood(&lab.bench, B)[1..], [(Stage::Held, Some(HoldCode::ForeignDhcp))]);
-}
-
-#[tokio::test]
-async fn changes_that_wait_for_the_hook_are_bounded_and_what_is_not_told_is_on_record() {
-    let lab = Lab::new(true);
-    lab.bench.state().rules.stage_hook = vec!["/hook".to_owned()];
-    let mac = |number: u16| {
-        let [high, low] = number.to_be_bytes();
-        Mac([0, 0x12, 0x34, 0xab, high, low])
-    };
-    for number in 0..1030 {
-        lab.bench.operate(mac(number), transload_provision::journey::Act::Hold).await.unwrap_err();
-        let mut state = lab.bench.state();
-        lab.bench.observe(&mut state, mac(number), Fact::Missing { name: "x".into() });
-    }
-    lab.bench.errands().await;
-    let told = std::iter::from_fn(|| lab.bench.next_change(|_| true)).count();
-    let untold = |number: &u16| {
-        let history = lab.bench.state().phones[&mac(*number)].journey.history.clone();
-        history.hooks.iter().any(|run| run.failed && run.output.contains("not run"))
-    };
-    assert_eq!((told, (0..1030).filter(untold).count()), (1024, 6));
 }

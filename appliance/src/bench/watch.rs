@@ -3,7 +3,8 @@
 use transload_provision::journey::{Assessment, Fact};
 use transload_provision::mac::Mac;
 
-use super::{Bench, State, context, show};
+use super::judge::context;
+use super::{Bench, State, show};
 use crate::program;
 use crate::view::{HoldCode, Stage};
 

@@ -2,6 +2,7 @@
 //! registrar, and who says it is for the bench to know.
 
 mod allowance;
+mod line;
 #[cfg(test)]
 mod tests;
 
@@ -12,21 +13,21 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
 use transload_provision::sip::{
-    Action, Caller, Event, Flow, Frame, LARGEST, Message, Registrar, Start, Transport, frame, said,
+    Action, Caller, Event, Flow, LARGEST, Message, Registrar, Start, Transport, said,
 };
 
-use super::places::{GivesWay, Places, Room, Seat};
+use super::places::{Places, Room};
 use crate::bounds::Bound;
 use crate::pace::Pace;
 use allowance::{Allowance, Refill};
+use line::line;
 
 /// Connections at one time: in all, of addresses where no phone of the bench is, and of one address. A connection by
 /// which nobody is registered gives way to another where there is no room.
@@ -38,8 +39,6 @@ const WAITING: usize = 32;
 /// after that.
 const STRANGERS_PATIENCE: Duration = Duration::from_secs(10);
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(240));
-/// How long a phone may take to accept what it is sent.
-const WRITE: Duration = Duration::from_secs(10);
 /// Datagrams of one address, and messages of one connection: so many at once, and so many more each second.
 const OF_ONE: Refill = Refill { burst: 60.0, rate: 20.0 };
 /// Datagrams of all addresses where no phone of the bench is.
@@ -304,98 +303,6 @@ async fn datagrams<E: Exchange>(board: Arc<Switchboard<E>>) {
         // A few bytes keep a way open through a firewall (RFC 5626 §3.5.2), and say nothing.
         if length > 4 && board.allows(*peer.ip()) {
             let _ = board.take(&buffer[..length], Flow { transport: Transport::Udp, peer });
-        }
-    }
-}
-
-/// One connection from its first byte to its last.
-async fn line<E: Exchange>(
-    board: &Switchboard<E>,
-    mut stream: TcpStream,
-    peer: SocketAddrV4,
-    patience: Duration,
-    seat: Seat,
-    gives_way: GivesWay,
-) {
-    let (sender, mut outgoing) = mpsc::channel(WAITING);
-    board.state().lines.insert(peer, sender);
-    let ended = tokio::select! {
-        ended = talk(board, &mut stream, peer, patience, &seat, &mut outgoing) => ended,
-        _ = gives_way => Err("it gave way to another"),
-    };
-    if let Err(why) = ended {
-        tracing::debug!(%peer, why, "a SIP connection was closed");
-    }
-    let flow = Flow { transport: Transport::Tcp, peer };
-    let actions = {
-        let mut state = board.state();
-        state.lines.remove(&peer);
-        state.registrar.closed(flow)
-    };
-    board.act(actions);
-}
-
-async fn talk<E: Exchange>(
-    board: &Switchboard<E>,
-    stream: &mut TcpStream,
-    peer: SocketAddrV4,
-    unregistered: Duration,
-    seat: &Seat,
-    outgoing: &mut mpsc::Receiver<Vec<u8>>,
-) -> Result<(), &'static str> {
-    let flow = Flow { transport: Transport::Tcp, peer };
-    let (mut reader, mut writer) = stream.split();
-    let mut bytes: Vec<u8> = Vec::new();
-    let mut chunk = [0; 2048];
-    let mut patience = unregistered;
-    // Of its own: what others forge in a phone's name by datagrams takes nothing from its connection.
-    let mut allowance = Allowance::of(OF_ONE);
-    let mut since = board.pace.undisturbed();
-    loop {
-        loop {
-            match frame(&bytes).map_err(|_| "what came is no SIP")? {
-                Frame::Partial => break,
-                Frame::Blank { bytes: blank, ping } => {
-                    bytes.drain(..blank);
-                    if ping {
-                        board.act(vec![Action::Send(flow, b"\r\n".to_vec())]);
-                    }
-                    if bytes.is_empty() {
-                        break;
-                    }
-                }
-                Frame::Whole(length) => {
-                    while let Err(wait) = allowance.take(Instant::now(), OF_ONE) {
-                        tokio::time::sleep(wait).await;
-                    }
-                    let message: Vec<u8> = bytes.drain(..length).collect();
-                    if let Some(registered) =
-                        board.take(&message, flow).map_err(|()| "what came is no SIP")?
-                    {
-                        if registered {
-                            patience = PATIENCE.1;
-                            seat.works_alone();
-                        } else {
-                            patience = unregistered;
-                            seat.waits();
-                        }
-                    }
-                    since = board.pace.undisturbed();
-                }
-            }
-        }
-        tokio::select! {
-            biased;
-            Some(message) = outgoing.recv() => {
-                let written = tokio::time::timeout(WRITE, writer.write_all(&message)).await;
-                written.map_err(|_| "it takes nothing")?.map_err(|_| "it is broken")?;
-            }
-            read = reader.read(&mut chunk) => match read {
-                Ok(0) => return Ok(()),
-                Ok(length) => bytes.extend_from_slice(&chunk[..length]),
-                Err(_) => return Err("it is broken"),
-            },
-            _ = board.pace.sleep_until(board.pace.stretch(since + patience)) => return Err("nothing came for too long"),
         }
     }
 }

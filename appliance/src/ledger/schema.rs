@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use transload_dhcp::lease::{LeaseRecord, LeaseState};
@@ -81,7 +82,9 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Opti
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        keep_log(&connection, true)?;
         let (version, clean) = trusted_version(&connection, steps.len())?;
+        keep_log(&connection, !clean)?;
         if version == 0 {
             // It has to be said before there is any table. An older ledger is written anew once there is time.
             connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -103,6 +106,7 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Opti
 
 /// Marks it as in use.
 pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    keep_log(connection, true)?;
     connection.execute("UPDATE ledger SET clean = 0", [])?;
     write_something(connection)
 }
@@ -130,9 +134,7 @@ pub(super) fn checkpoint(connection: &Connection, shorten: bool) -> rusqlite::Re
     }
     // A reader is not waited for: there is another time.
     connection.busy_timeout(Duration::ZERO)?;
-    let result = connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        .and_then(|()| write_something(connection));
+    let result = shorten_log(connection);
     connection.busy_timeout(BUSY)?;
     match result {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
@@ -140,9 +142,26 @@ pub(super) fn checkpoint(connection: &Connection, shorten: bool) -> rusqlite::Re
     }
 }
 
+/// `TRUNCATE` would leave an empty log until the next write, and a bench that is killed between the two would tell of a
+/// loss. Here the next write goes to the start of the log, and the log is cut behind that write.
+fn shorten_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+    connection.pragma_update(None, "journal_size_limit", 0)?;
+    let written = write_something(connection);
+    connection.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
+    written
+}
+
+/// Decides whether the log stays when the connection is closed. A ledger that says it is in use must keep its log, also
+/// where a start fails or the writer stops.
+fn keep_log(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+}
+
 /// Marks the file as cleanly closed, and closes it.
 pub(super) fn close(connection: Connection) -> rusqlite::Result<()> {
     connection.execute("UPDATE ledger SET clean = 1", [])?;
+    keep_log(&connection, false)?;
     connection.close().map_err(|(_, error)| error)
 }
 

@@ -17,6 +17,8 @@ pub struct SetAside {
     pub given_way: u64,
     /// DECLINEs and RELEASEs that were not believed, because the client still uses the address or nobody else does.
     pub disbelieved: u64,
+    /// The client that the latest of these named.
+    pub disbelieved_of: Option<Mac>,
     /// Machines that answer for addresses of others, as a router with proxy ARP does. Their answers are ignored.
     pub proxies: Vec<Mac>,
 }
@@ -54,7 +56,13 @@ impl Engine {
         let counts = self.tables.iter().map(|table| table.set_aside(now));
         let (addresses, given_way) =
             counts.fold((0, self.given_way), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        SetAside { addresses, given_way, disbelieved: self.disbelieved, proxies: self.proxies.known(now) }
+        SetAside {
+            addresses,
+            given_way,
+            disbelieved: self.disbelieved,
+            disbelieved_of: self.disbelieved_of,
+            proxies: self.proxies.known(now),
+        }
     }
 
     /// Whether ARP reaches the client's segment. Through a relay it does not.

@@ -115,6 +115,7 @@ impl Engine {
 
     fn disbelieve(&mut self, asked: &Asked<'_>, why: &'static str) -> Finding {
         self.disbelieved += 1;
+        self.disbelieved_of = Some(asked.client.mac);
         let address = asked.packet.address(code::REQUESTED_ADDRESS);
         Finding { address: address.or(Some(asked.packet.ciaddr)), ..Finding::ignored(why) }
     }

@@ -4,6 +4,7 @@
 //! The caller saves the records of all [`Decision`]s in their order and reports with [`Engine::committed`] or
 //! [`Engine::commit_failed`]. A decision's reply and event leave once the commit they wait for has succeeded.
 
+mod commits;
 mod conflict;
 mod given_up;
 mod handlers;
@@ -25,9 +26,6 @@ use crate::{Mac, MessageType};
 use conflict::Proxies;
 pub use conflict::SetAside;
 use reading::{boots, order, relay, server_id, sub_option};
-
-/// Records of failed commits that ride along with the next one.
-const RETRIED_AT_ONCE: usize = 64;
 
 /// How a message came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +69,8 @@ pub struct Engine {
     proxies: Proxies,
     /// DECLINEs and RELEASEs that were not believed.
     disbelieved: u64,
+    /// The client of the latest of these.
+    disbelieved_of: Option<Mac>,
     /// Addresses that gave way under earlier configurations.
     given_way: u64,
 }
@@ -145,6 +145,7 @@ impl Engine {
             silent: BTreeSet::new(),
             proxies: Proxies::default(),
             disbelieved: 0,
+            disbelieved_of: None,
             given_way: 0,
         };
         engine.reconfigure(config)?;
@@ -212,38 +213,6 @@ impl Engine {
         self.tables.iter().any(|table| table.knows(mac))
     }
 
-    /// All writes up to this number are on disk.
-    pub fn committed(&mut self, through: u64) {
-        self.settle(through, Write::Saved);
-    }
-
-    /// The writes up to this number that were not reported yet may or may not be on disk. Their addresses stay with
-    /// their clients, who get no answer; the next commit tries them again.
-    pub fn commit_failed(&mut self, through: u64) {
-        self.settle(through, Write::Failed);
-    }
-
-    fn settle(&mut self, through: u64, outcome: Write) {
-        while let Some(&(sequence, address)) = self.under_way.front() {
-            if sequence > through {
-                break;
-            }
-            self.under_way.pop_front();
-            let stray = match self.strays.get_mut(&address) {
-                Some((_, write)) if *write == Write::UnderWay(sequence) => {
-                    *write = outcome;
-                    true
-                }
-                _ => false,
-            };
-            let latest =
-                stray || self.tables.iter_mut().any(|table| table.written(address, sequence, outcome));
-            if latest && outcome == Write::Failed {
-                self.failed.insert(address);
-            }
-        }
-    }
-
     /// Decides about one message. `now` may jump, forwards or backwards.
     pub fn handle(&mut self, now: u64, packet: &Packet, ingress: Ingress, policy: &dyn Policy) -> Decision {
         self.decide(now, packet, ingress, policy, Segment::NotAsked)
@@ -287,25 +256,6 @@ impl Engine {
             self.write(record, &mut decision);
         }
         decision
-    }
-
-    /// Puts a record into its table and, with records of earlier failures, among the decision's writes.
-    fn write(&mut self, record: LeaseRecord, decision: &mut Decision) {
-        self.sequence += 1;
-        decision.after = self.sequence;
-        self.failed.remove(&record.address);
-        let again: Vec<_> = self.failed.iter().copied().take(RETRIED_AT_ONCE).collect();
-        for address in again {
-            self.failed.remove(&address);
-            decision.writes.extend(self.lease(address).cloned());
-        }
-        decision.writes.push(record);
-        for record in &decision.writes {
-            self.under_way.push_back((self.sequence, record.address));
-            if let Some(table) = self.tables.iter_mut().find(|table| table.network.contains(record.address)) {
-                table.put(record.clone(), Write::UnderWay(self.sequence));
-            }
-        }
     }
 
     fn find(

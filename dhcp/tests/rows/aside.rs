@@ -126,7 +126,8 @@ fn a_client_that_answers_at_its_address_has_neither_declined_nor_released_it() {
         assert_eq!((decision.writes, decision.event.address), (Vec::new(), Some(address)));
     }
     assert_eq!(lab.disk[&address].state, LeaseState::Bound);
-    assert_eq!(lab.engine.set_aside(lab.now).disbelieved, 2);
+    let aside = lab.engine.set_aside(lab.now);
+    assert_eq!((aside.disbelieved, aside.disbelieved_of), (2, Some(PHONE)));
 }
 
 #[test]

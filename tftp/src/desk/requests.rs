@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -60,7 +61,7 @@ impl Desk {
         let standing = self.strangers.standing(peer, now, || self.source.knows(peer));
         // To a stranger, a refusal costs as much as an answer.
         if standing == Standing::Stranger && !self.strangers.take(now) {
-            return self.ignore(now);
+            return self.ignore(peer, now);
         }
         let request = match asked {
             Asked::Read(_) if self.draining.is_some() => return self.refuse(arrival, Fault::Stopping),
@@ -72,7 +73,7 @@ impl Desk {
         match self.admit(&key, standing, now) {
             Admission::Duplicate(_) => {}
             Admission::Full | Admission::After(_) => {
-                self.reached.refuse();
+                self.reached.refuse(peer);
                 self.refuse(arrival, Fault::Busy);
             }
             Admission::Seated(seat) => self.open(seat, arrival, request),
@@ -93,7 +94,9 @@ impl Desk {
             admission = self.seats.admit_anew(key, standing);
         }
         let Admission::After(seat) = admission else { return admission };
-        self.reached.give_way();
+        if let Some(client) = self.seats.client(seat) {
+            self.reached.give_way(client);
+        }
         if let Some(opening) = self.opening.remove(&seat) {
             opening.task.abort();
             self.seats.leave(seat);
@@ -113,8 +116,8 @@ impl Desk {
         self.opening.insert(seat, Opening { arrival, request, task });
     }
 
-    fn ignore(&mut self, now: Instant) {
-        self.reached.ignore();
+    fn ignore(&mut self, peer: Ipv4Addr, now: Instant) {
+        self.reached.ignore(peer);
         if self.strangers.say(now) {
             tracing::warn!(
                 "more TFTP requests come from unknown addresses than can be answered; some get no answer"

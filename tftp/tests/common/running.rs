@@ -145,9 +145,18 @@ pub fn plain(name: &str) -> Vec<u8> {
 }
 
 /// Acknowledges everything from `packet` on, and returns the file.
-pub fn finish(client: &UdpSocket, mut packet: Vec<u8>, transfer: SocketAddr) -> Vec<u8> {
+pub fn finish(client: &UdpSocket, packet: Vec<u8>, transfer: SocketAddr) -> Vec<u8> {
+    finish_from(client, packet, transfer, 1)
+}
+
+/// Acknowledges everything from `packet` on, which is block `expected`, and returns what came.
+pub fn finish_from(
+    client: &UdpSocket,
+    mut packet: Vec<u8>,
+    transfer: SocketAddr,
+    mut expected: u16,
+) -> Vec<u8> {
     let mut received = Vec::new();
-    let mut expected = 1;
     loop {
         assert_eq!(packet[..2], [0, 3], "{packet:?}");
         let number = u16::from_be_bytes([packet[2], packet[3]]);
@@ -159,6 +168,16 @@ pub fn finish(client: &UdpSocket, mut packet: Vec<u8>, transfer: SocketAddr) -> 
             }
             expected += 1;
         }
-        packet = next(client).0;
+        packet = next_from(client, transfer);
+    }
+}
+
+/// The next packet from this port; what comes from others is not for this transfer.
+pub fn next_from(client: &UdpSocket, transfer: SocketAddr) -> Vec<u8> {
+    loop {
+        let (packet, from) = next(client);
+        if from == transfer {
+            return packet;
+        }
     }
 }

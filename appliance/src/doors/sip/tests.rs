@@ -1,7 +1,8 @@
 //! The door as the network finds it.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
 use transload_provision::sip::Proof;
 
 use super::*;

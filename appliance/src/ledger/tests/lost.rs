@@ -105,3 +105,46 @@ fn a_log_made_short_at_rest_is_no_lost_log() {
     std::fs::copy(&log, schema::beside(&after, "-wal")).unwrap();
     assert_eq!(cause(&after), None);
 }
+
+#[test]
+fn a_bench_killed_while_it_makes_the_log_short_has_lost_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (connection, _) = schema::open(&path).unwrap();
+    schema::begin(&connection).unwrap();
+    // The checkpoint is done, and the write after it never comes.
+    connection.pragma_update(None, "query_only", true).unwrap();
+    assert!(schema::checkpoint(&connection, true).is_err());
+    let after = folder.path().join("after.db");
+    for suffix in ["", "-wal"] {
+        std::fs::copy(schema::beside(&path, suffix), schema::beside(&after, suffix)).unwrap();
+    }
+    assert_eq!(cause(&after), None);
+}
+
+#[test]
+fn a_start_that_fails_after_an_unclean_stop_loses_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = killed(folder.path());
+    assert!(schema::open_with(&path, &[]).is_err(), "an older release refuses it");
+    for _ in 0..2 {
+        let unread = Ledger::open(&path).unwrap();
+        assert_eq!(unread.loss, None);
+    }
+    assert_eq!(read(&path).observations, [seen(PHONE, "x")]);
+    assert_eq!(cause(&path), None, "a look takes no log away");
+}
+
+#[test]
+fn a_writer_that_stops_before_it_closes_the_ledger_loses_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (connection, _) = schema::open(&path).unwrap();
+    schema::begin(&connection).unwrap();
+    drop(connection);
+    assert_eq!(cause(&path), None);
+
+    let (ledger, _) = open(&path);
+    ledger.close().unwrap();
+    assert!(!schema::beside(&path, "-wal").exists(), "a clean close leaves no log");
+}
