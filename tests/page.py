@@ -23,13 +23,11 @@ try:
 except ImportError as missing:
     print(f"SKIPPED: {missing}; install python3-selenium, chromium and chromium-driver", file=sys.stderr)
     sys.exit(1 if os.environ.get("CI") else 0)
-import wire
-from netns import Host, run
-from server import binary
+from leased import Phones
+from server import ADDRESS, binary
 from selenium.webdriver.common.by import By
 
 ORIGIN = "http://127.0.0.1:8080"
-ADDRESS = "10.23.45.67"
 
 
 def ask(path, data=None, origin=ORIGIN, token=None):
@@ -223,42 +221,6 @@ def restarted(browser, bench):
         ask("/api/roster", b"MAC,location\n001234AB4577,Room 8\n")
         browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {**offline, "offline": False})
         wait("after a sleep it is right again", lambda: "Room 8" in browser.tile("001234AB4577")["text"])
-
-
-class Phones:
-    """The other end of the server's cable, in a namespace of its own, with the addresses that the bench leased."""
-
-    def __init__(self):
-        self.host = Host(None, f"tl{os.getpid()}-phones", "other")
-        self.leased = {}
-
-    def __enter__(self):
-        run("ip", "netns", "add", self.host.namespace)
-        run("ip", "link", "set", self.host.interface, "netns", self.host.namespace)
-        self.host.ip("link", "set", self.host.interface, "up")
-        return self
-
-    def __exit__(self, *_):
-        self.host.remove()
-
-    def lease(self, mac, vendor):
-        if mac not in self.leased:
-            options = wire.client_options(vendor.encode(), (1, 3, 66, 150, 159, 160))
-            with wire.Wire(self.host) as line:
-                _, ack = wire.full_lease(line, mac, options, flags=0x8000)
-            assert ack is not None and ack.kind == wire.ACK, f"no lease for {mac}"
-            self.host.ip("address", "add", f"{ack.yiaddr}/24", "dev", self.host.interface)
-            self.leased[mac] = ack.yiaddr
-        return self.leased[mac]
-
-    def ask(self, mac, path):
-        """What a phone is answered at the address of its lease, or the status that refuses it."""
-        multiplatform = "3PCC" in path or path.endswith(".loads")
-        vendor = "CP-8851-3PCC" if multiplatform else "Cisco Systems, Inc. IP Phone CP-8851"
-        done = self.host.run("curl", "-s", "-w", "%{http_code}", "--max-time", "10", "--interface",
-                             self.lease(mac, vendor), f"http://{ADDRESS}{path}")
-        answer, status = done.stdout[:-3].decode(), done.stdout[-3:].decode()
-        return answer if status == "200" else status
 
 
 def code(mac):
