@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 import zipfile
 
@@ -24,11 +23,11 @@ try:
 except ImportError as missing:
     print(f"SKIPPED: {missing}; install python3-selenium, chromium and chromium-driver", file=sys.stderr)
     sys.exit(1 if os.environ.get("CI") else 0)
-from server import binary
+from leased import Phones
+from server import ADDRESS, binary
 from selenium.webdriver.common.by import By
 
 ORIGIN = "http://127.0.0.1:8080"
-ADDRESS = "10.23.45.67"
 
 
 def ask(path, data=None, origin=ORIGIN, token=None):
@@ -224,21 +223,11 @@ def restarted(browser, bench):
         wait("after a sleep it is right again", lambda: "Room 8" in browser.tile("001234AB4577")["text"])
 
 
-def phone_asks(path, agent=None):
-    """As a phone does; who it is, the file's name tells."""
-    request = urllib.request.Request(f"http://{ADDRESS}{path}", headers={"User-Agent": agent} if agent else {})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return str(error.code)
-
-
 def code(mac):
     return (next(phone for phone in ask("/api/phones") if phone["mac"] == mac)["hold"] or {}).get("code")
 
 
-def hands(browser):
+def hands(browser, phones):
     """The cards' fields and buttons, each on phones that came into their hold by what they asked for."""
     vid, stranger, failing, resting, poor = (f"001234AB46{n:02X}" for n in range(5))
     for load in ("sip88xx.12-5-1SR1-4", "sip88xx.TLexE2M-11-2-3C-4", "sip88xx.11-2-3MPP-398"):
@@ -249,15 +238,15 @@ def hands(browser):
                                   f"{resting},8851,V05,", f"{poor},8851,V05,"]).encode())
     browser.open()
     for mac in (vid, resting, poor):
-        phone_asks(f"/SEP{mac}.cnf.xml")
-    phone_asks(f"/Cisco/CP-8851-3PCC/{stranger.lower()}.cfg")
-    profile = phone_asks(f"/Cisco/CP-8851-3PCC/{failing.lower()}.cfg")
+        phones.ask(mac, f"/SEP{mac}.cnf.xml")
+    phones.ask(stranger, f"/Cisco/CP-8851-3PCC/{stranger.lower()}.cfg")
+    profile = phones.ask(failing, f"/Cisco/CP-8851-3PCC/{failing.lower()}.cfg")
     assert f"/{failing}/1/sip88xx.11-2-3MPP-398.loads" in profile, profile
-    assert "PLATFORM_1" in phone_asks(f"/{failing}/1/sip88xx.11-2-3MPP-398.loads")
+    assert "PLATFORM_1" in phones.ask(failing, f"/{failing}/1/sip88xx.11-2-3MPP-398.loads")
     for mac, wanted in ((vid, "unknown-vid"), (stranger, "not-listed"), (poor, "no-license"), (resting, "needs-restart")):
         wait(f"{mac} is held: {wanted}, not {code(mac)}", lambda mac=mac, wanted=wanted: code(mac) == wanted)
     # Its fetch stood still, and it is told no more: one attempt was allowed.
-    wait("its attempts are used up", lambda: (phone_asks(f"/Cisco/CP-8851-3PCC/{failing.lower()}.cfg"), code(failing) == "failed")[1])
+    wait("its attempts are used up", lambda: (phones.ask(failing, f"/Cisco/CP-8851-3PCC/{failing.lower()}.cfg"), code(failing) == "failed")[1])
     wait("each has a card", lambda: all(browser.all(f".c-{code(mac)}") for mac in (vid, stranger, failing, resting, poor)))
     browser.shot("needs-each")
     assert not contrasts(browser), contrasts(browser)
@@ -286,11 +275,11 @@ def hands(browser):
     wait("its card goes with its cause", lambda: not browser.all(".c-no-license"))
 
 
-def forgotten(browser):
+def forgotten(browser, phones):
     """A phone is forgotten after a second word: a stranger's tile goes, a listed phone is absent again."""
     lost, listed = "001234AB46E0", "001234AB46E1"
     ask("/api/roster", f"MAC,model,vid\n{listed},8851,V05\n".encode())
-    phone_asks(f"/Cisco/CP-8851-3PCC/{lost.lower()}.cfg")
+    phones.ask(lost, f"/Cisco/CP-8851-3PCC/{lost.lower()}.cfg")
     ask(f"/api/phones/{listed}/hold", b"")
     tiles = browser.open()
     wait("both are on the page", lambda: browser.tile(lost) and (browser.tile(listed) or {}).get("stage") == "held")
@@ -395,7 +384,7 @@ def main():
         passed += 1
         print(f"ok {name} ({time.monotonic() - began:.1f} s)", flush=True)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Phones() as phones:
         if options.only in ("", "rehearsal"):
             rehearsal = Bench(folder, "rehearsal", "rehearse", "--phones", "24", "--page", "127.0.0.1:8080", "--speed", "20")
             with rehearsal, Browser(ORIGIN, shots) as browser:
@@ -416,8 +405,8 @@ def main():
                       '[migration]\nadmit = "listed"\n[dhcp]\non-foreign = "ignore"\n[probe]\nenabled = false\n[registrar]\n'
                       'enabled = false\n[timing]\nattempts = 1\ntransfer-idle = "1s"\nalready-there = "2s"\n')
             with Bench(folder, "hands", "serve", config=config), Browser(ORIGIN, shots) as browser:
-                case("fields and buttons of those that need somebody", hands, browser)
-                case("phones that are forgotten", forgotten, browser)
+                case("fields and buttons of those that need somebody", hands, browser, phones)
+                case("phones that are forgotten", forgotten, browser, phones)
                 quiet(browser, refused=("409", "404"))
         if options.only in ("", "token"):
             word, path, origin = "4711-not-to-be-guessed", os.path.join(folder, "token"), f"http://{ADDRESS}:8080"

@@ -1,5 +1,6 @@
 """The scenarios, each with phones in any mix of states: every one ends at its target or in the one right hold."""
 
+import os
 import time
 
 import fleet
@@ -57,27 +58,36 @@ def ends(bench, server, phones_on, target, held_as=(), during=None, seconds=150)
         status = server.status()
         return [f"{mac}: {status[mac]}" for mac in (p["mac"] for p in phones_on.phones)
                 if mac not in stay and status[mac]["stage"] != "done"]
-    bench.wait_for(lambda: not wrong(), 60, lambda: "\n".join(wrong()))
+    def all_done():
+        if during:
+            during(server, phones_on)
+        return not wrong()
+    bench.wait_for(all_done, 60, lambda: "\n".join(wrong()))
     if stay:
         held(bench, server, phones_on, {mac: (code,) for mac, code in stay.items()}, linger=2)
     expect(not phones_on.problems(), "\n".join(phones_on.problems()))
 
 
 class Operator(Technician):
-    """Who enters in call manager and redirection service what status asks for, and resets phones there."""
+    """Enters in call manager and redirection service what status asks for, resets phones there, and confirms what a
+    phone's screen shows where nothing of that reaches the bench."""
 
     def __init__(self, out, call_manager, cda):
         super().__init__()
         self.out, self.call_manager, self.cda = out, call_manager, cda
         self.looked = 0
+        self.confirmed = {}
 
     def __call__(self, server, phones_on):
         if time.monotonic() < self.looked + 2:
             return
         self.looked = time.monotonic()
         super().__call__(server, phones_on)
-        waiting = {mac for mac, shown in server.status().items()
-                   if (shown["hold"] or {}).get("code") == "waiting-outside"}
+        holds = {mac: shown["hold"] for mac, shown in server.status().items()
+                 if (shown["hold"] or {}).get("code") == "waiting-outside"}
+        silent = {mac for mac, hold in holds.items() if hold["cause"].startswith("not confirmed")}
+        self.confirm(server, phones_on, silent)
+        waiting = set(holds) - silent
         if waiting and self.cda:
             self.out.assign()
             attested = server.command("import", f"{self.out.exports}/cda-assigned.csv")
@@ -85,6 +95,22 @@ class Operator(Technician):
         if waiting and self.call_manager:
             for mac in self.out.enter_hop(waiting):
                 phones_on.power_cycle(mac)
+
+    def confirm(self, server, phones_on, macs):
+        """Write the load that the phone's screen shows into the roster, and retry the phone, as the cure says."""
+        here = {phone["mac"] for phone in phones_on.phones if "MPP" in phone["load"]}
+        shown = {mac: state["load"] for mac, state in ((mac, phones_on.state(mac)) for mac in macs)
+                 if "MPP" not in state["load"] or state["authorized"] or mac in here}
+        new = {mac: load for mac, load in shown.items() if self.confirmed.get(mac) != load}
+        if not new:
+            return
+        self.confirmed.update(new)
+        lines = [phone | {"load": self.confirmed.get(phone["mac"], phone["load"]),
+                          "roster_load": phone["mac"] in self.confirmed or phone.get("roster_load", False)}
+                 for phone in phones_on.phones]
+        lookalike.write_roster(os.path.join(server.state, "roster.csv"), lines)
+        same("reload", server.command("reload").returncode, 0)
+        same("retry", server.command("retry", *new).returncode, 0)
 
 
 @case("scenarios: e2m/dhcp/dhcp from any mix of states")
