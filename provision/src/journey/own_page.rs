@@ -38,7 +38,8 @@ pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
         let rests = journey.proven().finish.is_none() && under_way(journey, context.library).is_none();
         return rests.then_some(met + PRESENCE);
     }
-    let asked = journey.asked.filter(|asked| *asked >= started);
+    // Its page is read at its leased address, so that anybody may have asked.
+    let asked = journey.asked.max(journey.proof.asked()).filter(|asked| *asked >= started);
     let timing = &context.settings.timing;
     let writes = journey.rounds.last().is_some_and(|round| {
         round.booted.is_none() && round.broken.is_none() && context.now - round.last < timing.flash

@@ -74,6 +74,12 @@ impl Proof {
         !self.requests.is_empty()
     }
 
+    /// When somebody last asked in its name for its configuration and has not acknowledged the answer.
+    pub(super) fn asked(&self) -> Option<Time> {
+        let asks = |request: &&Observation| matches!(request.fact, Fact::ConfigAsked { .. });
+        self.requests.iter().filter(asks).map(|request| request.at).max()
+    }
+
     /// Nothing but what anybody can say was heard of it.
     pub(super) fn is_hearsay(&self) -> bool {
         self.kept && !self.journey.as_deref().is_some_and(Journey::was_heard)
@@ -203,6 +209,10 @@ impl Proof {
         else {
             return;
         };
+        // The broadcasts of that start tell better when it was.
+        if self.starts.iter().any(|word| is_start(word) && word.at > last) {
+            return;
+        }
         let side = |request: &Observation| match request.fact {
             Fact::ConfigAsked { side, .. } => Some(side),
             _ => None,

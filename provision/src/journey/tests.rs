@@ -2,6 +2,7 @@
 
 mod certainty;
 mod contract;
+mod datagrams;
 mod history;
 mod holds;
 mod mishaps;

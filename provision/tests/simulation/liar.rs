@@ -84,11 +84,8 @@ impl Run {
 
     fn lie_for_a_load(&mut self, load: LoadName) {
         let permitted = self.answer(Request::Load { proven: false }).permits(&load, &self.world.library);
-        let fact = if permitted {
-            Fact::LoadsGiven { load }
-        } else {
-            Fact::LoadsRefused { name: load.to_string() }
-        };
+        let fact =
+            if permitted { Fact::LoadsGiven { load } } else { Fact::LoadsRefused { name: load.to_string() } };
         self.tell_lie(fact, Heard::OneWay);
     }
 

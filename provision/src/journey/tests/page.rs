@@ -9,7 +9,7 @@ fn page(load: &str) -> Page {
 }
 
 impl Bench {
-    fn context(&self) -> Context<'_> {
+    pub(super) fn context(&self) -> Context<'_> {
         Context {
             catalog: &self.catalog,
             library: &self.library,
