@@ -242,9 +242,14 @@ impl Journey {
         let by_agent = || self.user_agent.as_deref().and_then(client::user_agent);
         by_class
             .and_then(|signal| signal.model)
-            .or_else(|| self.named_model.clone())
-            .or_else(|| self.class_model.clone())
+            .or_else(|| self.variant().or(self.named_model.as_ref()).or(self.class_model.as_ref()).cloned())
             .or_else(|| by_agent().and_then(|signal| signal.model))
+    }
+
+    /// A profile's name stands for all variants of a model (8851 for the 8851NR); a DHCP class tells the variant.
+    fn variant(&self) -> Option<&String> {
+        let (named, class) = self.named_model.as_ref().zip(self.class_model.as_ref())?;
+        class.starts_with(named.as_str()).then_some(class)
     }
 
     /// Whether it has started and was given no address since.

@@ -224,3 +224,27 @@ fn silence_that_nobody_could_hear_is_no_first_one() {
         bench.pass(181);
     }
 }
+
+#[test]
+fn a_start_without_a_model_does_not_take_the_variant_from_a_phone_that_named_it() {
+    let mut bench = Bench::new(Direction::M2e, &[MPP, M2E, FLOOR]);
+    let profile = Fact::ConfigAsked {
+        side: Side::Multiplatform,
+        signed: false,
+        model: Some("8851".to_owned()),
+        user_agent: None,
+    };
+    let starts = |vendor_class| Fact::Dhcp {
+        boot: true,
+        vendor_class,
+        request_list: vec![1, 3, 6, 15, 35, 66, 150, 159, 160],
+    };
+    bench.see(starts(Some("Cisco Systems, Inc. IP Phone CP-8851NR".to_owned())));
+    bench.see(profile.clone());
+    let stays = (Stage::Held, Some(HoldCode::NotEligible));
+    assert_eq!(bench.hold(), stays);
+    // Anybody can send it.
+    bench.see(starts(None));
+    bench.see(profile);
+    assert_eq!(bench.hold(), stays);
+}
