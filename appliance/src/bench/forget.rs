@@ -2,9 +2,8 @@
 //! the roster stay as they are.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use transload_provision::journey::{Fact, Journey, Round};
+use transload_provision::journey::Fact;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -73,7 +72,7 @@ impl Bench {
             return Err(if listed { nothing_known(mac) } else { no_such(mac) });
         };
         let flash = state.rules.settings.timing.flash;
-        if may_write(&phone.journey, flash, self.now()) || self.assess(state, mac).writing {
+        if phone.journey.may_write(flash, self.now()) || self.assess(state, mac).writing {
             return Err(writes(mac));
         }
         let phone = state.drop_phone(mac).ok_or_else(|| no_such(mac))?;
@@ -98,13 +97,6 @@ impl Bench {
         tracing::info!(%mac, listed, "forgotten by the operator");
         Ok(listed.then_some(STILL_LISTED))
     }
-}
-
-/// From a load's listing on, a phone may fetch and write it: a fetch that nobody remembers has no flash mark.
-pub(super) fn may_write(journey: &Journey, flash: Duration, now: Time) -> bool {
-    let under_way =
-        |round: &Round| round.booted.is_none() && round.broken.is_none() && now - round.last < flash;
-    journey.rounds.last().is_some_and(under_way)
 }
 
 /// The refusal of a phone that may be writing flash.

@@ -1,12 +1,11 @@
 //! The operator's hand: one phone, or all that are selected.
 
 use serde::{Deserialize, Serialize};
-use transload_provision::client::Persona;
 use transload_provision::journey::{Act, Deed, Fact, Means, Restart, by_operator};
-use transload_provision::load::Side;
 use transload_provision::mac::Mac;
 use utoipa::ToSchema;
 
+use super::forget;
 use super::registrar::Errand;
 use super::{AT_ONCE, Bench, State};
 use crate::ledger::Ticket;
@@ -147,14 +146,9 @@ impl Bench {
             return Pending::Refused(no_such(mac));
         };
         if verdict.writing {
-            let detail = format!("{mac} may be writing flash; wait until it has started again");
-            return Pending::Refused(Refusal::Conflict(detail));
+            return Pending::Refused(forget::writes(mac));
         }
-        let side = match verdict.persona {
-            Persona::Enterprise => Some(Side::Enterprise),
-            Persona::Transition | Persona::Multiplatform => Some(Side::Multiplatform),
-            Persona::Unknown => None,
-        };
+        let side = verdict.persona.side();
         let hook = state.rules.settings.restart_hook;
         let Some(order) = by_operator(journey, side, how, hook) else {
             let detail = format!(

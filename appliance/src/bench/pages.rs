@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use transload_provision::client::Persona;
 use transload_provision::journey::{Fact, disagreements, is_of_another, page_due};
 use transload_provision::load::Side;
 use transload_provision::mac::Mac;
@@ -109,11 +108,7 @@ impl Bench {
         };
         round.known.insert(mac, Known { seen: journey.last_seen, started, tries, next, away });
         let address = address.filter(|_| away)?;
-        let side = match verdict(state, now, mac).persona {
-            Persona::Enterprise => Some(Side::Enterprise),
-            Persona::Multiplatform | Persona::Transition => Some(Side::Multiplatform),
-            Persona::Unknown => None,
-        };
+        let side = verdict(state, now, mac).persona.side();
         Some(Visit { mac, address, side, started })
     }
 

@@ -4,7 +4,6 @@ use transload_provision::journey::{Fact, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::forget::may_write;
 use super::record::PHONES_KEPT;
 use super::{Bench, Phone, State};
 use crate::bounds::Bound;
@@ -60,7 +59,7 @@ impl State {
             phone.written
                 && !journey.is_met()
                 && journey.held_by_operator.is_none()
-                && !may_write(journey, flash, now)
+                && !journey.may_write(flash, now)
                 && !self.roster.contains_key(mac)
                 && self.addresses.lease_of(*mac, now).is_none()
         };

@@ -5,7 +5,6 @@ use super::fetched::silence_allowed;
 use super::finish::done;
 use super::gate::{Request, decide};
 use super::outside::{self, is_steered_outside};
-
 use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};
@@ -72,7 +71,7 @@ fn conclude(journey: &Journey, seen: bool, context: &Context<'_>) -> Assessment 
     let way = way(journey, &belief, name.as_deref(), context);
     let license = license_state(journey, &belief, &way, context);
     let tries = tries(journey, way.hops.first().map(|hop| &hop.to), &belief, context);
-    let round = journey.rounds.last().filter(|round| round.booted.is_none());
+    let round = journey.open_round();
     let mut verdict = Assessment {
         model: name,
         persona: persona(&belief),
@@ -272,7 +271,7 @@ fn settle_stage(
         }
     } else if let Some(hop) = way.hops.first() {
         // Who is told elsewhere may be further than is known.
-        let fetches = journey.rounds.last().filter(|round| round.booted.is_none()).map(|round| &round.load);
+        let fetches = journey.open_round().map(|round| &round.load);
         let ahead = way.hops.iter().find(|hop| Some(&hop.to) == fetches);
         let begun = ahead.is_some()
             || journey.offers.iter().any(|offer| offer.load == hop.to)

@@ -53,8 +53,7 @@ pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
 
 /// The load whose fetch seems to be under way.
 pub fn under_way<'a>(journey: &'a Journey, library: &Library) -> Option<&'a LoadName> {
-    let rounds = &journey.proven().rounds;
-    let round = rounds.last().filter(|round| round.booted.is_none() && round.broken.is_none())?;
+    let round = journey.proven().open_round().filter(|round| round.broken.is_none())?;
     (fetched(round, library) == Fetch::Part).then_some(&round.load)
 }
 

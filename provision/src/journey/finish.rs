@@ -39,14 +39,7 @@ impl Journey {
             return None;
         }
         let load = verdict.load.clone()?;
-        Some(Fact::Finished {
-            pin: pin(&load, context).to_vec(),
-            load,
-            route: verdict.route.clone(),
-            direction: context.settings.direction,
-            license: verdict.license,
-            evidence: verdict.evidence.clone(),
-        })
+        Some(finished(load, verdict.route.clone(), verdict, context))
     }
 
     /// The same for one that a release before 0.2 found done.
@@ -56,14 +49,8 @@ impl Journey {
             return None;
         }
         let load = verdict.load.clone().or_else(|| verdict.target.clone())?;
-        Some(Fact::Finished {
-            pin: pin(&load, context).to_vec(),
-            route: if verdict.route.is_empty() { vec![load.clone()] } else { verdict.route.clone() },
-            load,
-            direction: context.settings.direction,
-            license: verdict.license,
-            evidence: verdict.evidence.clone(),
-        })
+        let route = if verdict.route.is_empty() { vec![load.clone()] } else { verdict.route.clone() };
+        Some(finished(load, route, verdict, context))
     }
 
     /// That it is done under the present configuration.
@@ -122,6 +109,17 @@ impl Finish {
         let signal = agent.and_then(client::user_agent);
         let said = signal.filter(|signal| signal.persona == Persona::Multiplatform).and_then(|it| it.version);
         said.is_some_and(|said| !super::claims::is_of(&self.load, &said))
+    }
+}
+
+fn finished(load: LoadName, route: Vec<LoadName>, verdict: &Assessment, context: &Context<'_>) -> Fact {
+    Fact::Finished {
+        pin: pin(&load, context).to_vec(),
+        load,
+        route,
+        direction: context.settings.direction,
+        license: verdict.license,
+        evidence: verdict.evidence.clone(),
     }
 }
 

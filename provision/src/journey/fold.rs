@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::claims::said_by_dhcp;
-use super::proof::Heard;
 use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Stay, Told};
 use crate::client;
 use crate::load::Side;
@@ -31,38 +30,6 @@ const AWAY_UNSEEN: Duration = Duration::from_secs(24 * 60 * 60);
 const UNHEARD: Duration = Duration::from_secs(10 * 60);
 
 impl Journey {
-    /// Takes in one fact.
-    pub fn observe(&mut self, observation: &Observation) {
-        let at = observation.at;
-        if observation.heard == Heard::Unrecorded {
-            return self.take(observation);
-        }
-        if self.is_unproven_record() {
-            let mut proof = std::mem::take(&mut self.proof);
-            proof.take_over(self, at);
-            self.proof = proof;
-        }
-        self.proof.keep();
-        if observation.heard == Heard::OneWay {
-            self.last_seen = self.last_seen.max(at);
-            match observation.fact {
-                // For people; nothing is decided by it.
-                Fact::Missing { .. } => {
-                    self.take(observation);
-                    self.proof.doubt(observation);
-                }
-                _ => self.proof.wait(observation),
-            }
-        } else if let Fact::Acknowledged { asked } = observation.fact {
-            for said in self.proof.acknowledged(asked) {
-                self.observe(&said);
-            }
-        } else {
-            self.take(observation);
-            self.proof.observe(self.mac, observation);
-        }
-    }
-
     /// Takes in one fact, whoever may have said it.
     pub(super) fn take(&mut self, observation: &Observation) {
         let at = observation.at;

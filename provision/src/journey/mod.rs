@@ -286,14 +286,28 @@ impl Journey {
         self.is_waited_for() || self.proven().is_waited_for()
     }
 
+    /// The round that no start has ended yet.
+    pub(super) fn open_round(&self) -> Option<&Round> {
+        self.rounds.last().filter(|round| round.booted.is_none())
+    }
+
+    /// It was told a load, and neither a start nor an order has ended that.
+    pub(super) fn is_told(&self) -> bool {
+        self.offers.iter().any(|offer| offer.closed.is_none())
+    }
+
+    /// From a load's listing on, a phone may fetch and write it, for as long as writing flash can take (`flash`). It may
+    /// have no flash mark: a fetch that nobody remembers has none.
+    pub fn may_write(&self, flash: Duration, now: Time) -> bool {
+        self.open_round().is_some_and(|round| round.broken.is_none() && now - round.last < flash)
+    }
+
     fn is_waited_for(&self) -> bool {
         let tells = |round: &Round| match round.booted {
             None => true,
             Some(_) => round.unwatched.is_none() && !self.was_told(round),
         };
-        self.offers.iter().any(|offer| offer.closed.is_none())
-            || self.rounds.last().is_some_and(tells)
-            || self.license_given.is_some()
+        self.is_told() || self.rounds.last().is_some_and(tells) || self.license_given.is_some()
     }
 
     /// Whether the phone has said since it fetched this load that it runs another one.

@@ -1,10 +1,10 @@
 //! The phone's own page: when it is worth reading, and what it contradicts.
 
+use std::time::Duration;
+
 use super::belief::{Belief, believe};
 use super::fetched::{Fetch, fetched, under_way};
 use super::{Assessment, Context, Journey};
-use std::time::Duration;
-
 use crate::catalog::Vid;
 use crate::page::Page;
 use crate::roster::Entry;
@@ -41,10 +41,7 @@ pub fn page_due(journey: &Journey, context: &Context<'_>) -> Option<Time> {
     // Its page is read at its leased address, so that anybody may have asked.
     let asked = journey.asked.max(journey.proof.asked()).filter(|asked| *asked >= started);
     let timing = &context.settings.timing;
-    let writes = journey.rounds.last().is_some_and(|round| {
-        round.booted.is_none() && round.broken.is_none() && context.now - round.last < timing.flash
-    });
-    if writes {
+    if journey.may_write(timing.flash, context.now) {
         return None;
     }
     let told = context.entry.and_then(|entry| entry.load.as_ref());

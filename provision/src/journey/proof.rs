@@ -134,7 +134,7 @@ impl Proof {
         if let Some(shown) = shows_start(proven, observation) {
             let words = start(&std::mem::take(&mut self.starts), proven, shown.side);
             proven.starts(words.iter());
-            let open = proven.rounds.last().is_some_and(|round| round.booted.is_none());
+            let open = proven.open_round().is_some();
             if open && matches!(observation.fact, Fact::LicenseGiven { .. }) {
                 proven.boot(observation.at);
             }
@@ -175,7 +175,7 @@ impl Proof {
         let asked = |since: Time| self.requests.iter().filter(asks).find(|request| request.at > since);
         let started = |since: Time| starts(since) || asked(since).is_some();
         let steered_outside = settings.cda || settings.call_managers.is_some();
-        let believed = match proven.rounds.last().filter(|round| round.booted.is_none()) {
+        let believed = match proven.open_round() {
             Some(round) if round.broken.is_none() => {
                 now - round.last >= timing.flash && started(round.last.max(vouched))
             }
@@ -194,7 +194,7 @@ impl Proof {
         let leased = |start: &Observation| matches!(start.fact, Fact::Leased { .. });
         let starts = start(&self.starts, proven, None);
         supposed.starts(starts.iter().filter(|start| !leased(start) || met(start)));
-        let fetching = proven.rounds.last().filter(|round| round.booted.is_none()).map(|round| round.last);
+        let fetching = proven.open_round().map(|round| round.last);
         if let Some(request) = fetching.and_then(asked).filter(|request| Some(request.at) > supposed.booted) {
             supposed.boot(request.at);
         }
@@ -205,10 +205,7 @@ impl Proof {
     /// A phone that asks again and again by datagram started before it asked first.
     fn start_with_first_request(&mut self, asked: Time) {
         let Some(proven) = self.journey.as_deref_mut() else { return };
-        let Some(last) = proven.rounds.last().filter(|round| round.booted.is_none()).map(|round| round.last)
-        else {
-            return;
-        };
+        let Some(last) = proven.open_round().map(|round| round.last) else { return };
         // The broadcasts of that start tell better when it was.
         if self.starts.iter().any(|word| is_start(word) && word.at > last) {
             return;
@@ -236,8 +233,7 @@ impl Proof {
             }
             Request::Load { .. } => {
                 let proven = supposed.journey.get_or_insert_with(|| Box::new(Journey::new(mac, now)));
-                let told_here = proven.offers.iter().any(|offer| offer.closed.is_none());
-                if !told_here {
+                if !proven.is_told() {
                     let start = start(&std::mem::take(&mut supposed.starts), proven, None);
                     proven.starts(start.iter());
                     // One that was never met comes back as well.
@@ -251,6 +247,38 @@ impl Proof {
 }
 
 impl Journey {
+    /// Takes in one fact.
+    pub fn observe(&mut self, observation: &Observation) {
+        let at = observation.at;
+        if observation.heard == Heard::Unrecorded {
+            return self.take(observation);
+        }
+        if self.is_unproven_record() {
+            let mut proof = std::mem::take(&mut self.proof);
+            proof.take_over(self, at);
+            self.proof = proof;
+        }
+        self.proof.keep();
+        if observation.heard == Heard::OneWay {
+            self.last_seen = self.last_seen.max(at);
+            match observation.fact {
+                // For people; nothing is decided by it.
+                Fact::Missing { .. } => {
+                    self.take(observation);
+                    self.proof.doubt(observation);
+                }
+                _ => self.proof.wait(observation),
+            }
+        } else if let Fact::Acknowledged { asked } = observation.fact {
+            for said in self.proof.acknowledged(asked) {
+                self.observe(&said);
+            }
+        } else {
+            self.take(observation);
+            self.proof.observe(self.mac, observation);
+        }
+    }
+
     /// The journey of what was heard two-way; all of it, where nothing was.
     pub fn proven(&self) -> &Self {
         self.proof.journey.as_deref().filter(|proven| proven.was_heard()).unwrap_or(self)

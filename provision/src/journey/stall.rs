@@ -46,7 +46,7 @@ pub(super) fn on_the_way(
         return Some((Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure)));
     }
     let offer = journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none());
-    let round = journey.rounds.last().filter(|round| round.booted.is_none() && round.load == hop.to);
+    let round = journey.open_round().filter(|round| round.load == hop.to);
     // A fetch older than the latest document belongs to an attempt that was given up.
     if let Some(round) = round.filter(|round| offer.is_none_or(|offer| round.last > offer.at)) {
         return loops::asks_in_vain(round)
@@ -111,7 +111,7 @@ pub(super) fn on_the_way(
         });
     }
     // It may be fetching what it was told before its next hop was another one.
-    if let Some(round) = journey.rounds.last().filter(|round| round.booted.is_none()) {
+    if let Some(round) = journey.open_round() {
         let patience = silence_allowed(round, context);
         if now - round.last < patience {
             deadlines.push(round.last + patience);

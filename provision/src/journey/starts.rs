@@ -28,9 +28,9 @@ pub(super) struct Shown {
 /// shows one. A file of the fetch that was under way shows none.
 pub(super) fn shows_start(proven: &Journey, observation: &Observation) -> Option<Shown> {
     const SOMEWHERE: Option<Shown> = Some(Shown { side: None });
-    let open = proven.rounds.last().filter(|round| round.booted.is_none());
+    let open = proven.open_round();
     let fetches = open.map(|round| &round.load);
-    let told_here = proven.offers.iter().any(|offer| offer.closed.is_none());
+    let told_here = proven.is_told();
     match &observation.fact {
         Fact::ConfigAsked { side, .. } => Some(Shown { side: Some(*side) }),
         Fact::LoadsGiven { .. } | Fact::LoadsRefused { .. } => SOMEWHERE.filter(|_| !told_here),
@@ -47,7 +47,6 @@ pub(super) fn shows_start(proven: &Journey, observation: &Observation) -> Option
             let over = |round: &Round| round.broken.is_some() || observation.at - round.last >= LONG;
             SOMEWHERE.filter(|_| open.is_none_or(over))
         }
-
         Fact::LicenseGiven { .. } | Fact::Missing { .. } | Fact::Probed(_) | Fact::Registered { .. } => {
             SOMEWHERE.filter(|_| open.is_none() && !told_here)
         }

@@ -128,28 +128,24 @@ impl Bench {
         }
     }
 
-    fn verdict(&self) -> Assessment {
-        let context = Context {
+    fn context(&self) -> Context<'_> {
+        Context {
             catalog: &self.catalog,
             library: &self.library,
             settings: &self.settings,
             entry: self.entry.as_ref(),
             now: self.now,
-        };
-        assess(self.journey.as_ref(), MAC, &context)
+        }
+    }
+
+    fn verdict(&self) -> Assessment {
+        assess(self.journey.as_ref(), MAC, &self.context())
     }
 
     /// As a bench does when it finds the phone done.
     fn records_done(&mut self) {
         let verdict = self.verdict();
-        let context = Context {
-            catalog: &self.catalog,
-            library: &self.library,
-            settings: &self.settings,
-            entry: self.entry.as_ref(),
-            now: self.now,
-        };
-        let fact = self.journey.as_ref().and_then(|journey| journey.finishes(&verdict, &context));
+        let fact = self.journey.as_ref().and_then(|journey| journey.finishes(&verdict, &self.context()));
         if let Some(fact) = fact {
             self.see(fact);
         }
@@ -205,15 +201,8 @@ impl Bench {
     }
 
     fn permits(&self, name: &str) -> bool {
-        let context = Context {
-            catalog: &self.catalog,
-            library: &self.library,
-            settings: &self.settings,
-            entry: self.entry.as_ref(),
-            now: self.now,
-        };
         let request = Request::Load { proven: true };
-        let verdict = assess_request(self.journey.as_ref(), request, MAC, &context);
+        let verdict = assess_request(self.journey.as_ref(), request, MAC, &self.context());
         verdict.permits(&load(name), &self.library)
     }
 
@@ -221,6 +210,16 @@ impl Bench {
         let verdict = self.verdict();
         (verdict.stage, verdict.hold.map(|hold| hold.code))
     }
+}
+
+/// On the first load of the seed's path, as far as the bench can have seen, with a page that is off.
+fn fetched_and_started() -> Bench {
+    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    bench.fetches(FLOOR);
+    bench.boot(ENTERPRISE_CLASS);
+    bench
 }
 
 fn names(next: &Next) -> Option<&str> {

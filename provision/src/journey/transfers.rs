@@ -103,7 +103,7 @@ impl Journey {
             round.booted = None;
         }
         self.asked = Some(at);
-        let (Some(round), Some(part)) = (self.open_round(), part(name)) else {
+        let (Some(round), Some(part)) = (self.open_round_mut(), part(name)) else {
             return;
         };
         round.last = at;
@@ -115,7 +115,7 @@ impl Journey {
     }
 
     pub(super) fn broken(&mut self, at: Time, name: &str, cause: &str) {
-        let (Some(round), Some(_)) = (self.open_round(), part(name)) else {
+        let (Some(round), Some(_)) = (self.open_round_mut(), part(name)) else {
             return;
         };
         // A file that had arrived already and is asked for again breaks nothing.
@@ -126,7 +126,7 @@ impl Journey {
         round.broken = Some(format!("{name}: {cause}"));
     }
 
-    fn open_round(&mut self) -> Option<&mut Round> {
+    fn open_round_mut(&mut self) -> Option<&mut Round> {
         self.rounds.last_mut().filter(|round| round.booted.is_none())
     }
 }

@@ -2,16 +2,6 @@
 
 use super::*;
 
-/// On the first load of the seed's path, as far as the bench can have seen, with a page that is off.
-fn fetched_and_started() -> Bench {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
-    bench.boot(ENTERPRISE_CLASS);
-    bench.reads(Side::Enterprise);
-    bench.fetches(FLOOR);
-    bench.boot(ENTERPRISE_CLASS);
-    bench
-}
-
 #[test]
 fn a_phone_whose_plug_was_pulled_while_it_wrote_flash_is_told_the_same_load_again() {
     let mut bench = fetched_and_started();

@@ -18,19 +18,9 @@ impl Bench {
     }
 }
 
-fn started_on_the_floor() -> Bench {
-    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.page = false;
-    bench.boot(ENTERPRISE_CLASS);
-    bench.reads(Side::Enterprise);
-    bench.fetches(FLOOR);
-    bench.boot(ENTERPRISE_CLASS);
-    bench
-}
-
 #[test]
 fn its_default_file_is_not_found_as_its_own_file_is_while_its_page_is_waited_for() {
-    let mut bench = started_on_the_floor();
+    let mut bench = fetched_and_started();
     assert_eq!(bench.asks_by_datagram(), Next::Later, "its own file");
     assert_eq!(bench.asks_by_datagram(), Next::Later, "the file for all phones");
     bench.pass(45);
@@ -39,7 +29,7 @@ fn its_default_file_is_not_found_as_its_own_file_is_while_its_page_is_waited_for
 
 #[test]
 fn its_page_is_read_although_nothing_that_it_asks_for_is_there() {
-    let mut bench = started_on_the_floor();
+    let mut bench = fetched_and_started();
     bench.asks_by_datagram();
     let due = page_due(bench.journey.as_ref().unwrap(), &bench.context());
     assert!(due.is_some_and(|due| due <= bench.now + Timing::default().quiet), "due at {due:?}");

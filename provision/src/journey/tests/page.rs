@@ -9,16 +9,6 @@ fn page(load: &str) -> Page {
 }
 
 impl Bench {
-    pub(super) fn context(&self) -> Context<'_> {
-        Context {
-            catalog: &self.catalog,
-            library: &self.library,
-            settings: &self.settings,
-            entry: self.entry.as_ref(),
-            now: self.now,
-        }
-    }
-
     /// From when on the page is worth reading, in seconds from now.
     fn due(&self) -> Option<u64> {
         let journey = self.journey.as_ref().unwrap();
