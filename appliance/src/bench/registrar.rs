@@ -13,7 +13,7 @@ use crate::doors::sip::Exchange;
 use crate::pace::Pace;
 
 impl Exchange for Bench {
-    fn caller(&self, address: Ipv4Addr, _named: Option<Mac>) -> Option<Mac> {
+    fn caller(&self, address: Ipv4Addr) -> Option<Mac> {
         let neighbor = self.neighbor(address);
         let state = self.state();
         let mac = holder(&state, address, neighbor, self.now())?;

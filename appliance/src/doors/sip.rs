@@ -19,9 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
-use transload_provision::sip::{
-    Action, Caller, Event, Flow, LARGEST, Message, Registrar, Start, Transport, said,
-};
+use transload_provision::sip::{Action, Caller, Event, Flow, LARGEST, Message, Registrar, Transport};
 
 use super::places::{Places, Room};
 use crate::bounds::Bound;
@@ -50,8 +48,8 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// What stands behind the door.
 pub trait Exchange: Send + Sync + 'static {
-    /// The phone that has this address. `named` is whom the message says it is from.
-    fn caller(&self, address: Ipv4Addr, named: Option<Mac>) -> Option<Mac>;
+    /// The phone that has this address.
+    fn caller(&self, address: Ipv4Addr) -> Option<Mac>;
     /// Takes in what was heard.
     fn heard(&self, event: Event);
     /// What time goes by.
@@ -127,16 +125,16 @@ impl<E: Exchange> Switchboard<E> {
     /// Whether an address may say something by a datagram now. Strangers together may say little, so that phones are heard
     /// whatever they send.
     fn allows(&self, address: Ipv4Addr) -> bool {
-        let stranger = !self.knows(address);
-        let mut state = self.state();
         let now = Instant::now();
-        let of_one = allowance(&mut state.peers, address).take(now, OF_ONE).is_ok();
-        of_one && (!stranger || state.strangers.take(now, OF_STRANGERS).is_ok())
+        if allowance(&mut self.state().peers, address).take(now, OF_ONE).is_err() {
+            return false;
+        }
+        self.knows(address) || self.state().strangers.take(now, OF_STRANGERS).is_ok()
     }
 
     /// Whether a phone of the bench has this address.
     fn knows(&self, address: Ipv4Addr) -> bool {
-        self.exchange.caller(address, None).is_some()
+        self.exchange.caller(address).is_some()
     }
 
     /// Takes in one message; tells whether its sender is registered by it, or not any more.
@@ -144,9 +142,7 @@ impl<E: Exchange> Switchboard<E> {
         let message = Message::parse(bytes).map_err(|error| {
             tracing::debug!(peer = %flow.peer, %error, "a SIP message cannot be read");
         })?;
-        let register = matches!(&message.start, Start::Request { method, .. } if method == "REGISTER");
-        let named = if register { said(&message).device } else { None };
-        let caller = Caller { phone: self.exchange.caller(*flow.peer.ip(), named) };
+        let caller = Caller { phone: self.exchange.caller(*flow.peer.ip()) };
         let now = self.now();
         let actions = self.state().registrar.receive(&message, flow, caller, now);
         let registered = actions.iter().rev().find_map(|action| match action {

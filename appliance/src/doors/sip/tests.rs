@@ -16,7 +16,7 @@ const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 struct Bench(UnboundedSender<Event>);
 
 impl Exchange for Bench {
-    fn caller(&self, address: Ipv4Addr, _: Option<Mac>) -> Option<Mac> {
+    fn caller(&self, address: Ipv4Addr) -> Option<Mac> {
         (address != STRANGER).then_some(PHONE)
     }
 
