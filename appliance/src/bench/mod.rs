@@ -177,6 +177,30 @@ impl Phone {
     }
 }
 
+impl State {
+    fn new(rules: Rules, catalog: Catalog, roster: Vec<Entry>, shelf: Shelf, known: Known) -> Self {
+        Self {
+            rules,
+            catalog,
+            roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
+            shelf: Arc::new(shelf),
+            phones: known.phones,
+            forgotten: known.forgotten,
+            crowded_until: Time::default(),
+            upheavals: 0,
+            newcomers: VecDeque::new(),
+            strangers: HashMap::new(),
+            addresses: Addresses::default(),
+            unleased: Unleased::default(),
+            verdicts: Verdicts::default(),
+            agenda: HashMap::new(),
+            errands: Vec::new(),
+            changes: VecDeque::new(),
+            foreign_dhcp: BTreeMap::new(),
+        }
+    }
+}
+
 impl Bench {
     /// A bench that goes on where the ledger left off: with the phones that it told of, which were
     /// watched until `last_seen`.
@@ -189,7 +213,6 @@ impl Bench {
         ledger: Ledger,
         (known, last_seen): (Known, Time),
     ) -> Arc<Self> {
-        let Known { phones, forgotten } = known;
         let bench = Arc::new(Self {
             clock,
             ledger,
@@ -197,25 +220,7 @@ impl Bench {
             metrics: Metrics::default(),
             dhcp: OnceLock::new(),
             changed: Notify::new(),
-            state: Mutex::new(State {
-                rules,
-                catalog,
-                roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
-                shelf: Arc::new(shelf),
-                phones,
-                forgotten,
-                crowded_until: Time::default(),
-                upheavals: 0,
-                newcomers: VecDeque::new(),
-                strangers: HashMap::new(),
-                addresses: Addresses::default(),
-                unleased: Unleased::default(),
-                verdicts: Verdicts::default(),
-                agenda: HashMap::new(),
-                errands: Vec::new(),
-                changes: VecDeque::new(),
-                foreign_dhcp: BTreeMap::new(),
-            }),
+            state: Mutex::new(State::new(rules, catalog, roster, shelf, known)),
         });
         let weak = Arc::downgrade(&bench);
         bench.ledger.fold_by(Box::new(move |macs| {

@@ -1,8 +1,5 @@
 //! What a state folder tells while no bench runs.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
-
 use transload_dhcp::lease::LeaseRecord;
 use transload_provision::catalog::Catalog;
 use transload_provision::mac::Mac;
@@ -10,9 +7,6 @@ use transload_provision::roster::Entry;
 use transload_provision::time::Time;
 
 use super::explain::{self, Explanation};
-use super::feed::Verdicts;
-use super::identity::Addresses;
-use super::unleased::Unleased;
 use super::{Known, Rules, State, report, show};
 use crate::library::Shelf;
 use crate::report::Report;
@@ -57,24 +51,6 @@ pub fn offline(
     (known, leases): (Known, Vec<LeaseRecord>),
     now: Time,
 ) -> Offline {
-    let state = State {
-        rules,
-        catalog,
-        roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
-        shelf: Arc::new(shelf),
-        phones: known.phones,
-        forgotten: known.forgotten,
-        crowded_until: Time::default(),
-        upheavals: 0,
-        newcomers: VecDeque::new(),
-        strangers: HashMap::new(),
-        addresses: Addresses::default(),
-        unleased: Unleased::default(),
-        verdicts: Verdicts::default(),
-        agenda: HashMap::new(),
-        errands: Vec::new(),
-        changes: VecDeque::new(),
-        foreign_dhcp: BTreeMap::new(),
-    };
+    let state = State::new(rules, catalog, roster, shelf, known);
     Offline { state, leases, now }
 }
