@@ -78,6 +78,7 @@ def half_heads_at_the_page(bench):
     raise_files()
     server = bench.server().start()
     held = hold(server.host, ["127.0.0.1"], 8080, 400, HALF, to="127.0.0.1")
+    expect(len(held) == 400, f"only {len(held)} connections opened")
     for path in ("", "api/phones", "healthz"):
         done = server.get(f"http://127.0.0.1:8080/{path}")
         expect(done.returncode == 0, f"/{path} is not answered: {done.stderr.decode()}")
@@ -94,6 +95,7 @@ def silent_at_the_registrar(bench):
     for source in sources[1:]:
         attacker.ip("address", "add", f"{source}/24", "dev", attacker.interface)
     held = hold(attacker, sources, 5060, 6, b"REGISTER sip:")
+    expect(len(held) > len(sources), f"only {len(held)} connections opened")
     told = reached(server)
     deadline = time.monotonic() + 15
     while held and time.monotonic() < deadline:

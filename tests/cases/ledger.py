@@ -30,7 +30,10 @@ while time.monotonic() < end:
                 line.sendall("".join(one % (asked % 30 + number) for number in range(50)).encode())
                 answers = b""
                 while answers.count(b"HTTP/1.1") < 50:
-                    answers = answers[-8:] and answers + line.recv(65536) or line.recv(65536)
+                    more = line.recv(65536)
+                    if not more:
+                        raise OSError("closed")
+                    answers += more
                 asked += 50
     except OSError:
         time.sleep(0.01)

@@ -38,7 +38,9 @@ def rehearsal(bench):
         return json.loads(done.stdout) if done.stdout else []
 
     def undone():
-        return [phone for phone in phones() if phone["stage"] != "done"]
+        known = phones()
+        expect(len(known) == 12, f"{len(known)} of 12 phones are listed: {said()}")
+        return [phone for phone in known if phone["stage"] != "done"]
     try:
         bench.wait_for(lambda: len(phones()) == 12 and not undone(), 60, said)
         # Phones that are done are heard of again and again: by that the rehearsal's clock shows.
