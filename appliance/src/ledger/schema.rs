@@ -245,7 +245,7 @@ fn migrate(connection: &mut Connection, path: &Path, version: usize, steps: &[&s
     Ok(())
 }
 
-/// Leaves `ledger.db.v1` beside `ledger.db`: complete, or not there.
+/// Leaves `ledger.db.vN`, with N its version, beside `ledger.db`: complete, or not there.
 fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(), Trouble> {
     let copy = beside(path, &format!(".v{version}"));
     let part = beside(path, ".part");
