@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use super::{Asked, Decision, Engine};
 use crate::event::{Event, Outcome};
 use crate::lease::{LeaseRecord, LeaseState};
+use crate::table::Table;
 use crate::{Mac, MessageType};
 
 /// What is set aside, and the bounds of that.
@@ -53,16 +54,18 @@ impl Proxies {
 impl Engine {
     /// What is set aside now, and the bounds of that.
     pub fn set_aside(&self, now: u64) -> SetAside {
-        let counts = self.tables.iter().map(|table| table.set_aside(now));
-        let (addresses, given_way) =
-            counts.fold((0, self.given_way), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         SetAside {
-            addresses,
-            given_way,
+            addresses: self.tables.iter().map(|table| table.set_aside(now)).sum(),
+            given_way: self.given_way + self.tables.iter().map(Table::given_way).sum::<u64>(),
             disbelieved: self.disbelieved,
             disbelieved_of: self.disbelieved_of,
-            proxies: self.proxies.known(now),
+            proxies: self.proxies(now),
         }
+    }
+
+    /// The machines that answer ARP for addresses of others.
+    pub(crate) fn proxies(&self, now: u64) -> Vec<Mac> {
+        self.proxies.known(now)
     }
 
     /// Whether ARP reaches the client's segment. Through a relay it does not.

@@ -20,7 +20,8 @@ impl Engine {
     /// answered, the client before any other; `None` also where the segment cannot be asked.
     pub fn given_up(&mut self, now: u64, packet: &Packet, ingress: Ingress, answer: Option<Mac>) -> Decision {
         // The policy has no say in what clients give up.
-        self.decide(now, packet, ingress, &Everybody, Segment::Asked(answer))
+        let finding = self.find(now, packet, ingress, &Everybody, Segment::Asked(answer));
+        self.decide(now, packet, finding)
     }
 
     /// §4.3.3: only from the client that was given the address, by us.

@@ -164,7 +164,7 @@ impl Engine {
             .iter()
             .map(|network| Table::new(network.clone(), config.offer_hold, config.max_offers));
         let old = std::mem::replace(&mut self.tables, tables.collect());
-        self.given_way += old.iter().map(|table| table.set_aside(0).1).sum::<u64>();
+        self.given_way += old.iter().map(Table::given_way).sum::<u64>();
         let strays = std::mem::take(&mut self.strays).into_values();
         let mut leases: Vec<_> = strays.chain(old.into_iter().flat_map(Table::into_leases)).collect();
         leases.sort_unstable_by_key(|(record, _)| order(record));
@@ -215,18 +215,11 @@ impl Engine {
 
     /// Decides about one message. `now` may jump, forwards or backwards.
     pub fn handle(&mut self, now: u64, packet: &Packet, ingress: Ingress, policy: &dyn Policy) -> Decision {
-        self.decide(now, packet, ingress, policy, Segment::NotAsked)
+        let finding = self.find(now, packet, ingress, policy, Segment::NotAsked);
+        self.decide(now, packet, finding)
     }
 
-    fn decide(
-        &mut self,
-        now: u64,
-        packet: &Packet,
-        ingress: Ingress,
-        policy: &dyn Policy,
-        segment: Segment,
-    ) -> Decision {
-        let finding = self.find(now, packet, ingress, policy, segment);
+    fn decide(&mut self, now: u64, packet: &Packet, finding: Finding) -> Decision {
         let mut decision = Decision {
             writes: Vec::new(),
             after: finding.after,

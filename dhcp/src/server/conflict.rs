@@ -133,7 +133,7 @@ fn ignored(mut decision: Decision, why: &'static str) -> Decision {
 
 /// Says once of each machine that it answers for addresses of others.
 fn say_proxies(state: &mut State, now: u64) {
-    let proxies = state.engine.set_aside(now).proxies;
+    let proxies = state.engine.proxies(now);
     for mac in proxies.iter().filter(|mac| !state.said.contains(mac)) {
         let mac = mac.map(|octet| format!("{octet:02x}")).join(":");
         tracing::warn!(

@@ -37,12 +37,17 @@ pub(super) fn most(network: &Network) -> usize {
 }
 
 impl Table {
-    /// How many addresses are set aside now, and how many were and gave way.
-    pub(crate) fn set_aside(&self, now: u64) -> (usize, u64) {
+    /// How many addresses are set aside now.
+    pub(crate) fn set_aside(&self, now: u64) -> usize {
         let held = |(_, address): &&(u64, Ipv4Addr)| {
             self.leases.get(address).is_some_and(|lease| lease.record.expires > now)
         };
-        (self.aside.iter().filter(held).count(), self.given_way)
+        self.aside.iter().filter(held).count()
+    }
+
+    /// How many were set aside and gave way.
+    pub(crate) fn given_way(&self) -> u64 {
+        self.given_way
     }
 
     /// Makes room for one more address that this client declines.
