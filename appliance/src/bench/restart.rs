@@ -16,7 +16,7 @@ impl Bench {
         let now = self.now();
         let done = |mac: &Mac| {
             let journey = &state.phones.get(mac)?.journey;
-            let fact = journey.was_done(&verdict(&state, now, *mac), &context(&state, *mac, now))?;
+            let fact = journey.was_done(|| verdict(&state, now, *mac), &context(&state, *mac, now))?;
             Some((*mac, fact))
         };
         let facts: Vec<(Mac, Fact)> = state.phones.keys().filter_map(done).collect();

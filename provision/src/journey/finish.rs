@@ -43,14 +43,15 @@ impl Journey {
     }
 
     /// The same for one that a release before 0.2 found done.
-    pub fn was_done(&self, verdict: &Assessment, context: &Context<'_>) -> Option<Fact> {
+    pub fn was_done(&self, verdict: impl FnOnce() -> Assessment, context: &Context<'_>) -> Option<Fact> {
         let done = self.history.last().is_some_and(|stand| stand.stage == Stage::Done);
         if !done || self.finish.is_some() || !self.is_unproven_record() {
             return None;
         }
+        let verdict = verdict();
         let load = verdict.load.clone().or_else(|| verdict.target.clone())?;
         let route = if verdict.route.is_empty() { vec![load.clone()] } else { verdict.route.clone() };
-        Some(finished(load, route, verdict, context))
+        Some(finished(load, route, &verdict, context))
     }
 
     /// That it is done under the present configuration.
