@@ -3,6 +3,7 @@
 mod certainty;
 mod contract;
 mod datagrams;
+mod doubtful;
 mod history;
 mod holds;
 mod mishaps;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use transload_provision::journey::{HoldCode, Next, Stage};
 use transload_provision::load::{Direction, Kind, LoadName, Side};
 
-use super::bench::Document;
+use super::answers::Document;
 use super::outside::Server;
 use super::phone::Phone;
 use super::run::Run;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // a mistake here is one of the simulation
 
+mod answers;
 mod bench;
 mod check;
 mod flash;

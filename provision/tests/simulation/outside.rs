@@ -7,7 +7,7 @@ use transload_provision::client::Persona;
 use transload_provision::journey::{Act, Hold};
 use transload_provision::load::{Direction, LoadName, Side};
 
-use super::bench::Document;
+use super::answers::Document;
 use super::run::{Run, Stop};
 use super::world;
 

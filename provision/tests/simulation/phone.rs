@@ -10,7 +10,7 @@ use transload_provision::load::{Direction, Kind, LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
 
-use super::bench::Document;
+use super::answers::Document;
 use super::outside::{Profile, Server};
 use super::run::{Run, Stop};
 use super::truth;
