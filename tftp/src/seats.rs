@@ -87,13 +87,7 @@ impl Seats {
         if let Some((seat, beside)) = self.taken.get(key) {
             return Admission::Duplicate(beside.unwrap_or(*seat));
         }
-        self.seat(key, standing)
-    }
-
-    /// Seats a client beside itself, which may have started anew: a request alone, which can be forged, does not end a
-    /// transfer that the client has answered.
-    pub fn admit_anew(&mut self, key: &Key, standing: Standing) -> Admission {
-        self.seat(key, standing)
+        self.admit_anew(key, standing)
     }
 
     /// The client that has a seat.
@@ -101,7 +95,9 @@ impl Seats {
         self.held.get(&seat).map(|seat| *seat.key.0.ip())
     }
 
-    fn seat(&mut self, key: &Key, standing: Standing) -> Admission {
+    /// Seats a client, beside itself if it has a seat: it may have started anew, and a request alone, which can be forged,
+    /// does not end a transfer that the client has answered.
+    pub fn admit_anew(&mut self, key: &Key, standing: Standing) -> Admission {
         if let Err(gives_way) = self.has_room(*key.0.ip(), standing) {
             return gives_way.map_or(Admission::Full, Admission::After);
         }

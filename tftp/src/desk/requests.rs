@@ -54,20 +54,22 @@ impl Desk {
     }
 
     fn request(&mut self, arrival: Arrival, asked: Asked, now: Instant) {
-        if matches!(asked, Asked::Nothing) {
-            return;
-        }
+        let wanted = match asked {
+            Asked::Nothing => return,
+            Asked::Read(_) if self.draining.is_some() => Err(Fault::Stopping),
+            Asked::Read(request) => Ok(request),
+            Asked::Write => Err(Fault::ReadOnly),
+            Asked::Illegal => Err(Fault::Illegal),
+        };
         let peer = *arrival.peer.ip();
         let standing = self.strangers.standing(peer, now, || self.source.knows(peer));
         // To a stranger, a refusal costs as much as an answer.
         if standing == Standing::Stranger && !self.strangers.take(now) {
             return self.ignore(peer, now);
         }
-        let request = match asked {
-            Asked::Read(_) if self.draining.is_some() => return self.refuse(arrival, Fault::Stopping),
-            Asked::Read(request) => request,
-            Asked::Write => return self.refuse(arrival, Fault::ReadOnly),
-            Asked::Illegal | Asked::Nothing => return self.refuse(arrival, Fault::Illegal),
+        let request = match wanted {
+            Ok(request) => request,
+            Err(fault) => return self.refuse(arrival, fault),
         };
         let key = (arrival.peer, request.name.clone());
         match self.admit(&key, standing, now) {
