@@ -109,6 +109,11 @@ impl std::fmt::Debug for Queue {
 }
 
 impl State {
+    /// Nothing waits that is not lazy.
+    fn is_idle(&self) -> bool {
+        !self.awaited && self.prompt == 0 && !self.closed
+    }
+
     /// When lazy records have waited for long enough.
     fn lazy_due(&self, patience: Duration) -> Option<Instant> {
         let since = self.lazy_since?;
@@ -227,14 +232,13 @@ impl Queue {
 
     /// Nothing waits that is not lazy.
     pub(super) fn is_idle(&self) -> bool {
-        let state = self.state();
-        !state.awaited && state.prompt == 0 && !state.closed
+        self.state().is_idle()
     }
 
     /// Sleeps until there is something to do.
     pub(super) fn rest(&self) {
         let mut state = self.state();
-        while !state.awaited && state.prompt == 0 && !state.closed {
+        while state.is_idle() {
             let patience = state.lazy_due(self.lazy).map(|at| at.saturating_duration_since(Instant::now()));
             state.sleep = Sleep::Deep;
             state = match patience {

@@ -17,13 +17,13 @@ const EACH_SECOND: f64 = 32.0;
 
 #[derive(Default)]
 pub(super) struct Rows {
-    phones: HashMap<Mac, Of>,
+    phones: HashMap<Mac, PhoneRows>,
     total: usize,
     /// Rows in all at which phones are asked for again.
     asked_at: usize,
 }
 
-struct Of {
+struct PhoneRows {
     /// Their keys.
     numbers: Vec<i64>,
     /// Rows at which its journey was asked for last.
@@ -34,18 +34,23 @@ struct Of {
     aside: bool,
 }
 
-impl Of {
+impl PhoneRows {
     fn new() -> Self {
         Self { numbers: Vec::new(), asked_at: 0, budget: BURST, reckoned: Instant::now(), aside: false }
+    }
+
+    /// Rows that it may write by then.
+    fn budget_at(&self, now: Instant) -> f64 {
+        let earned = now.saturating_duration_since(self.reckoned).as_secs_f64() * EACH_SECOND;
+        (self.budget + earned).min(BURST)
     }
 }
 
 impl Rows {
     /// Whether so many more observations of a phone are written as they are. Otherwise they wait for its journey.
     pub(super) fn affords(&mut self, mac: Mac, rows: usize, now: Instant) -> bool {
-        let of = self.phones.entry(mac).or_insert_with(Of::new);
-        let earned = now.saturating_duration_since(of.reckoned).as_secs_f64() * EACH_SECOND;
-        (of.budget, of.reckoned) = ((of.budget + earned).min(BURST), now);
+        let of = self.phones.entry(mac).or_insert_with(PhoneRows::new);
+        (of.budget, of.reckoned) = (of.budget_at(now), now);
         let rows = u32::try_from(rows).map_or(f64::INFINITY, f64::from);
         of.aside |= of.budget < rows;
         if of.aside {
@@ -72,7 +77,7 @@ impl Rows {
     }
 
     pub(super) fn wrote(&mut self, mac: Mac, number: i64) {
-        self.phones.entry(mac).or_insert_with(Of::new).numbers.push(number);
+        self.phones.entry(mac).or_insert_with(PhoneRows::new).numbers.push(number);
         self.total += 1;
     }
 
@@ -119,9 +124,6 @@ impl Rows {
     /// Forgets phones without rows that may write as many as any other.
     pub(super) fn tidy(&mut self) {
         let now = Instant::now();
-        self.phones.retain(|_, of| {
-            let earned = now.saturating_duration_since(of.reckoned).as_secs_f64() * EACH_SECOND;
-            !of.numbers.is_empty() || of.budget + earned < BURST
-        });
+        self.phones.retain(|_, of| !of.numbers.is_empty() || of.budget_at(now) < BURST);
     }
 }

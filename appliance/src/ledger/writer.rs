@@ -95,9 +95,9 @@ impl Writer {
         // What came before a journey, or was forgotten, must not be written after it.
         let mut covers = false;
         for job in batch {
-            let spent = job.phone().is_some_and(|mac| !self.rows.affords(mac, job.records.len(), now));
-            if spent {
-                self.tell_of(job.phone(), now);
+            let spent = job.phone().filter(|mac| !self.rows.affords(*mac, job.records.len(), now));
+            if let Some(mac) = spent {
+                self.tell_of(mac, now);
                 aside.until.get_or_insert(now + ASIDE);
                 aside.jobs.push(job);
             } else {
@@ -121,8 +121,8 @@ impl Writer {
         batch
     }
 
-    fn tell_of(&mut self, phone: Option<Mac>, now: Instant) {
-        if let Some(mac) = phone.filter(|_| self.told.is_none_or(|told| now - told >= TOLD_APART)) {
+    fn tell_of(&mut self, mac: Mac, now: Instant) {
+        if self.told.is_none_or(|told| now - told >= TOLD_APART) {
             self.told = Some(now);
             tracing::warn!(%mac, "this phone asks without end: its answers wait until what it does is on disk");
         }
@@ -212,7 +212,7 @@ fn commit(
                     }
                 }
                 Record::Snapshot { mac, .. } | Record::Evict { mac } if is_covered(mac, at) => {}
-                Record::Snapshot { mac, json, .. } => {
+                Record::Snapshot { mac, json } => {
                     transaction
                         .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json) VALUES (?1, ?2)")?
                         .execute(params![key(*mac), json])?;
