@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::message::{Message, Start};
-use super::notify::{Due, Sent};
+use super::message::Message;
 use super::phone::Said;
 use super::registrar::{Action, Binding, Flow, Transport};
+use super::request::{Due, Sent, branch, own_call_id, request};
 use crate::mac::Mac;
 
 /// Phones that are asked at one time.
@@ -72,7 +72,7 @@ impl Challenges {
             None => {}
         }
         let options = options(&statement.binding.contact, own, secret);
-        let sent = Sent::new(statement.mac, flow, name(secret, own), &options, now);
+        let sent = Sent::new(statement.mac, flow, own_call_id(secret, own), &options, now);
         let bytes = sent.bytes.clone();
         let statement = Box::new(statement);
         self.0.insert(address, Challenge::Asked { statement, secret: secret.to_owned(), sent });
@@ -120,29 +120,16 @@ impl Challenges {
     }
 }
 
-fn branch(secret: &str) -> String {
-    format!("z9hG4bK{secret}")
-}
-
-fn name(secret: &str, own: SocketAddrV4) -> String {
-    format!("{secret}@{}", own.ip())
-}
-
 /// The question.
 fn options(contact: &str, own: SocketAddrV4, secret: &str) -> Message {
-    let headers = [
-        ("Via", format!("SIP/2.0/UDP {own};branch={}", branch(secret))),
-        ("Max-Forwards", "70".to_owned()),
-        ("From", format!("<sip:{}>;tag={}", own.ip(), &secret[..secret.len().min(16)])),
-        ("To", format!("<{contact}>")),
-        ("Call-ID", name(secret, own)),
-        ("CSeq", "1 OPTIONS".to_owned()),
-        ("Contact", format!("<sip:{own};transport=udp>")),
-        ("Accept", "application/sdp".to_owned()),
-    ];
-    Message {
-        start: Start::Request { method: "OPTIONS".to_owned(), uri: contact.to_owned() },
-        headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        body: Vec::new(),
-    }
+    let tag = &secret[..secret.len().min(16)];
+    request(
+        "OPTIONS",
+        contact,
+        own,
+        Transport::Udp,
+        (secret, tag),
+        &[("Accept", "application/sdp")],
+        Vec::new(),
+    )
 }

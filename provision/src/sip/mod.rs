@@ -10,6 +10,7 @@ mod phone;
 mod registrar;
 mod registration;
 mod reply;
+mod request;
 #[cfg(test)]
 mod tests;
 

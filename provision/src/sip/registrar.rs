@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 
 use super::challenge::{Challenges, Statement};
 use super::message::{Message, Start};
-use super::notify::{Due, Sent, notify};
+use super::notify::notify;
 use super::phone::{Said, said};
 use super::registration::{agreed, port, reaches, way_back};
 use super::reply::{ALLOW, reply};
+use super::request::{Due, Sent};
 use crate::journey::Restart;
 use crate::mac::Mac;
 
