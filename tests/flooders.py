@@ -1,4 +1,4 @@
-"""Who floods a bench, and with what. Each flood is one row of the table that floods.py prints."""
+"""The floods that a bench meets. Each flood is one row of the table that floods.py prints."""
 
 import multiprocessing
 import os

@@ -3,8 +3,8 @@
 
     floods.py [--seconds N] [--only NAME] [--keep] [--list]
 
-Each flood meets a bench of its own: `transload serve` on one core, in a network namespace; whoever floods and whoever
-measures share another core. What a listed phone gets is measured without the flood first, and then under it. A row
+Each flood meets a bench of its own: `transload serve` on one core, in a network namespace; the flooder and the
+clients that measure share another core. What a listed phone gets is measured without the flood first, and then under it. A row
 fails where a figure is worse than its limit; the limits stand below. `--seconds` is how long each flood lasts; for a
 verdict on the ledger give ten minutes in all. Judge the rates on a machine that has nothing else to do.
 

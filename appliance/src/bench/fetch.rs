@@ -154,7 +154,7 @@ impl Bench {
         self.observe_heard(state, mac, Fact::Missing { name }, hearing);
     }
 
-    /// Whom nothing two-way was heard of is not given its license: over TFTP the first request may be forged.
+    /// A phone gets its license only after two-way evidence: over TFTP the first request may be forged.
     fn license(&self, state: &mut State, mac: Mac, fetch: &Fetch, hearing: Hearing) -> Answer {
         let direction = state.rules.settings.direction;
         let met = state.phones.get(&mac).is_some_and(|phone| phone.journey.is_met());
@@ -249,7 +249,7 @@ impl Bench {
         Answer { served, before, phone: Some(mac) }
     }
 
-    /// That a phone at rest comes back is worth no commit of its own.
+    /// A request of a phone at rest shares a later commit.
     fn config_asked(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) -> Option<Ticket> {
         let rests = state.phones.get(&mac).is_some_and(|phone| phone.journey.proven().finish.is_some());
         if !rests {

@@ -1,6 +1,6 @@
 //! The rule "no lease, no facts": who asks is told by the lease of the address. Where another DHCP server gives the leases,
-//! its feed tells, and on a segment of ours the neighbor table. Whoever asks from any other address is nobody: no
-//! journey, no license, no load and no evidence.
+//! its feed tells, and on a segment of ours the neighbor table. A request from any other
+//! address makes no journey, gets no license and no load, and is no evidence.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

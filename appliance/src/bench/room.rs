@@ -51,7 +51,7 @@ impl State {
             || self.phones.len() - self.newcomers.len() < PHONES_KEPT + self.roster.len()
     }
 
-    /// The phones that may give way, those first that were heard longest ago.
+    /// Those phones that may give way which were heard longest ago, at most `AT_ONCE`.
     fn least_known(&self, now: Time) -> Vec<Mac> {
         let flash = self.rules.settings.timing.flash;
         let may_go = |mac: &Mac, phone: &Phone| {

@@ -1,4 +1,4 @@
-//! Who has a place at a door, and who gives way where there is none left.
+//! Places for connections, and which connection gives way where there is none left.
 //!
 //! Strangers, whose addresses have no lease, share a part of the places, so that the rest is always for leaseholders. A
 //! connection that waits for its client (it has sent no whole request yet, or nothing since its last answer) gives way
