@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use transload_provision::journey::{
-    Fact, Heard, Journey, Means, Observation, Order, Report, Restart, page_due, under_way,
+    Assessment, Fact, Heard, Journey, Means, Observation, Order, Report, Restart, page_due, under_way,
 };
 use transload_provision::load::{LoadName, Side};
 use transload_provision::page::Page as PageText;
@@ -92,18 +92,13 @@ impl Run {
             let page = page.max(self.now + Duration::from_millis(100));
             self.due = Some(self.due.map_or(page, |due| due.min(page)));
         }
-        self.tell(|Self { verdict, .. }| {
-            format!(
-                "       {} on {:?}, next {:?}, license {:?}, {:?}, {}, {:?}",
-                verdict.stage,
-                verdict.load,
-                verdict.next,
-                verdict.license,
-                verdict.hold,
-                verdict.evidence,
-                verdict.restart
-            )
-        });
+        self.tell(|run| format!("       {}", in_words(&run.verdict)));
+        if self.lied {
+            self.tell(|run| {
+                let honest = run.world.verdict(run.honest.as_ref(), run.phone.mac, run.now);
+                format!("       without lies: {}", in_words(&honest))
+            });
+        }
         self.assign_early();
         self.check();
         self.ask_for_a_hand();
@@ -271,6 +266,11 @@ impl Run {
             self.see(Fact::Registered { report });
         }
     }
+}
+
+fn in_words(verdict: &Assessment) -> String {
+    let Assessment { stage, load, next, license, hold, evidence, restart, .. } = verdict;
+    format!("{stage} on {load:?}, next {next:?}, license {license:?}, {hold:?}, {evidence}, {restart:?}")
 }
 
 /// Whether a fact is the phone's own word.

@@ -49,6 +49,7 @@ impl Run {
             return Ok(false);
         }
         self.phone.busy = true;
+        self.phone.has_taken = false;
         let Some(known) = self.world.library.loads.get(load) else { return Ok(false) };
         let components = known.platforms[self.phone.platform].components.clone();
         for name in components {
@@ -83,6 +84,7 @@ impl Run {
         let stopped = self.transfer(name, if breaks { time / 2 } else { time }, asked);
         let cut = |run: &mut Self, why: &str| {
             let to = run.rng.u64(0..SIZE);
+            run.phone.has_taken = true;
             run.see(Fact::Fetched { name: name.to_owned(), from: 0, to, size: SIZE, asked: Some(asked) });
             run.see(Fact::Broken { name: name.to_owned(), cause: why.to_owned() });
         };
@@ -97,6 +99,7 @@ impl Run {
         if !served {
             return Ok(false);
         }
+        self.phone.has_taken = true;
         let whole =
             Fact::Fetched { name: name.to_owned(), from: 0, to: SIZE, size: SIZE, asked: Some(asked) };
         if self.rng.u32(0..40) == 0 {
@@ -118,6 +121,7 @@ impl Run {
                 return Ok(());
             }
             let (name, to) = (name.to_owned(), 1 + self.rng.u64(0..SIZE / 2));
+            self.phone.has_taken = true;
             self.see(Fact::Fetched { name, from: 0, to, size: SIZE, asked: Some(asked) });
         }
     }
@@ -125,6 +129,7 @@ impl Run {
     /// Writes a load and starts with it.
     pub fn install(&mut self, load: LoadName) -> Result<(), Stop> {
         self.phone.busy = true;
+        self.phone.has_taken = true;
         let flash = self.seconds(60, 300) * if self.phone.slow > 1 { 2 } else { 1 };
         self.pass(flash)?;
         if self.chance(self.phone.flash_fails) {

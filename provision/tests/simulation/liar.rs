@@ -110,7 +110,7 @@ impl Run {
         let honest = self.world.verdict(self.honest.as_ref(), self.phone.mac, self.now);
         let lied = &self.verdict;
         let mut wrong = Vec::new();
-        if honest.writing && !lied.writing && self.phone.busy {
+        if honest.writing && !lied.writing && self.phone.busy && self.phone.has_taken {
             wrong.push("a lie ends the flash mark".to_owned());
         }
         // He may hold it up: it is told the same once more.
@@ -137,6 +137,9 @@ impl Run {
         let lied = &self.verdict;
         // Attempts that nobody could watch are not counted against it.
         let tried = honest.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::Failed);
+        // The operator has read on its screen what it runs.
+        let listed = self.world.entry.as_ref().and_then(|entry| entry.load.as_ref());
+        let vouched = listed == Some(&self.phone.load) && listed == lied.load.as_ref();
         let again = lied.next == Next::License
             && !matches!(honest.license, LicenseState::Absent | LicenseState::Present);
         if is_irreversible(lied)
@@ -144,8 +147,13 @@ impl Run {
             && !names_the_same(&lied.next, &honest.next)
             && !again
             && !tried
+            && !vouched
         {
-            self.is_wrong(format!("a lie leads to {:?} in place of {:?}", lied.next, honest.next));
+            let (believed, evidence, hold) = (&honest.load, &honest.evidence, &honest.hold);
+            self.is_wrong(format!(
+                "a lie leads to {:?} ({:?}, {}) in place of {:?} ({believed:?}, {evidence}, {hold:?})",
+                lied.next, lied.load, lied.evidence, honest.next
+            ));
         }
     }
 }

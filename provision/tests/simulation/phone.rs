@@ -68,6 +68,8 @@ pub struct Phone {
     pub in_contact: bool,
     /// It fetches or writes a load.
     pub busy: bool,
+    /// It has taken a part of that load: from then on it may write flash.
+    pub has_taken: bool,
 }
 
 impl Default for Phone {
@@ -100,6 +102,7 @@ impl Default for Phone {
             powered: true,
             in_contact: false,
             busy: false,
+            has_taken: false,
         }
     }
 }

@@ -112,7 +112,7 @@ pub struct Run {
     /// How often a hand was needed, by the hold.
     pub hands: u32,
     pub hand_under_way: bool,
-    /// Somebody else has loaded it after it was done.
+    /// Somebody else has loaded it after it had come to its end.
     pub carried_off: bool,
     pub settled: u32,
     steps: u32,
