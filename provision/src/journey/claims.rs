@@ -126,8 +126,8 @@ pub(super) fn claims<'a>(
         claims.push((*at, Claim::On(*side, why)));
     }
     // Enterprise firmware has no use for a license.
-    let license = journey.license_known().map(|(_, latest)| latest);
-    claims.extend(license.map(|at| (at, Claim::On(Side::Multiplatform, "it asks for its license"))));
+    let asked = journey.license_known().into_iter().flat_map(<[Time; 2]>::from);
+    claims.extend(asked.map(|at| (at, Claim::On(Side::Multiplatform, "it asks for its license"))));
     let says = |load| Claim::Runs(load, Strength::Page, "its own page says so".into());
     claims.extend(page.iter().map(|(at, load)| (*at, says(load))));
     claims
