@@ -13,7 +13,13 @@ use crate::settings::Settings;
 use crate::time::Time;
 
 /// Holds that may be shown by what nobody has acknowledged.
-const SHOWN: [HoldCode; 3] = [HoldCode::NotAsking, HoldCode::TrustList, HoldCode::WaitingOutside];
+const SHOWN: [HoldCode; 5] = [
+    HoldCode::NotAsking,
+    HoldCode::TrustList,
+    HoldCode::WaitingOutside,
+    HoldCode::FirmwareMissing,
+    HoldCode::FirmwareDamaged,
+];
 /// A request that is being answered. The answer goes to the leased address, so that the request needs no proof of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
@@ -43,14 +49,27 @@ pub(super) fn decide(
     let vouched = journey.retried.is_some();
     let answered = journey.is_met() || request == Some(Request::Load { proven: true });
     let supposed = request.map(|request| Proof::supposing(journey, request, now));
-    match supposed.as_ref().unwrap_or(&journey.proof).evidence(settings, now) {
+    let verdict = match supposed.as_ref().unwrap_or(&journey.proof).evidence(settings, now) {
         Some(proven) if answered => {
             let verdict = conclude(&proven.journey);
             join(heard, shown, if proven.supposed { confirmed(verdict) } else { verdict })
         }
         Some(proven) => restrain(&heard, conclude(&proven.journey), vouched),
         None => restrain(&heard, shown, vouched),
+    };
+    match request {
+        Some(Request::Datagram(_)) if !journey.has_proven_its_start() => introduce(verdict),
+        _ => verdict,
     }
+}
+
+/// Nobody acknowledges "not found", so that it proves nothing: a phone that has not shown itself since it started gets a
+/// document without a load.
+fn introduce(mut verdict: Assessment) -> Assessment {
+    if verdict.next == Next::Nothing {
+        verdict.next = Next::Introduction;
+    }
+    verdict
 }
 
 /// The proven verdict, with what a broadcast may change: the options of the next lease. And with what may be shown: that
@@ -61,29 +80,33 @@ fn join(heard: Assessment, shown: Assessment, proven: Assessment) -> Assessment 
         verdict.persona = heard.persona;
     }
     verdict.deadline = [verdict.deadline, heard.deadline, shown.deadline].into_iter().flatten().min();
-    let silent = shown.hold.filter(|hold| SHOWN.contains(&hold.code));
+    let silent = shown.hold.as_ref().is_some_and(|hold| SHOWN.contains(&hold.code));
     // Broadcasts tell that somebody is there and asks for nothing: so they tell as well that he asks elsewhere.
     let asks_nothing = verdict.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::NotAsking);
     let elsewhere = |hold: &Hold| hold.code == HoldCode::WaitingOutside;
     if asks_nothing && heard.stage != Stage::Done && heard.hold.as_ref().is_none_or(elsewhere) {
         verdict.stage = heard.stage;
-        verdict.hold = heard.hold.map(|hold| of_its_next_load(hold, &verdict.next));
+        verdict.hold = of_its_next_load(&heard, &verdict.next);
+        verdict.restart = heard.restart;
     }
-    let at_rest = verdict.hold.is_none() && !verdict.writing && verdict.stage != Stage::Done;
-    if let Some(hold) = silent.filter(|_| at_rest) {
+    let acts = verdict.writing || verdict.restart.is_some();
+    let at_rest = verdict.hold.is_none() && !acts && verdict.stage != Stage::Done;
+    if silent && at_rest {
         verdict.stage = shown.stage;
-        verdict.hold = Some(of_its_next_load(hold, &verdict.next));
-        verdict.restart = None;
+        verdict.hold = of_its_next_load(&shown, &verdict.next);
     }
     verdict
 }
 
-/// What is waited for outside is what the proven journey needs next.
-fn of_its_next_load(hold: Hold, next: &Next) -> Hold {
-    match next {
-        Next::Load { load, .. } if hold.code == HoldCode::WaitingOutside => outside::not_confirmed(load),
+/// The hold that is shown. What is waited for outside is what the proven journey needs next.
+fn of_its_next_load(shown: &Assessment, next: &Next) -> Option<Hold> {
+    let hold = shown.hold.clone()?;
+    Some(match next {
+        Next::Load { load, .. } if hold.code == HoldCode::WaitingOutside && shown.next != *next => {
+            outside::not_confirmed(load)
+        }
         _ => hold,
-    }
+    })
 }
 
 /// A start that only broadcasts told of makes nobody done.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::drop_oldest;
 use super::gate::Request;
-use super::starts::{class, is_same_renewal, is_start, shows_start, start};
+use super::starts::{class, is_same_renewal, is_start, model, shows_start, start};
 use super::{Fact, Journey, Observation};
 use crate::client;
 use crate::load::LoadName;
@@ -131,15 +131,15 @@ impl Proof {
             return;
         }
         let proven = self.journey.get_or_insert_with(|| Box::new(Journey::new(mac, observation.at)));
-        if let Some(shown) = shows_start(proven, observation) {
-            let words = start(&std::mem::take(&mut self.starts), proven, shown.side);
-            proven.starts(words.iter());
-            let open = proven.open_round().is_some();
-            if open && matches!(observation.fact, Fact::LicenseGiven { .. }) {
-                proven.boot(observation.at);
-            }
+        let Some(shown) = shows_start(proven, observation) else { return proven.take(observation) };
+        let words = std::mem::take(&mut self.starts);
+        proven.starts(start(&words, proven, shown.side).iter());
+        let open = proven.open_round().is_some();
+        if open && matches!(observation.fact, Fact::LicenseGiven { .. }) {
+            proven.boot(observation.at);
         }
         proven.take(observation);
+        proven.hears_variant(&words);
     }
 
     /// What a release before 0.2 knew: it counts as one-way, so that of its loads only what they may be doing remains.
@@ -194,6 +194,7 @@ impl Proof {
         let leased = |start: &Observation| matches!(start.fact, Fact::Leased { .. });
         let starts = start(&self.starts, proven, None);
         supposed.starts(starts.iter().filter(|start| !leased(start) || met(start)));
+        supposed.hears_variant(&self.starts);
         let fetching = proven.open_round().map(|round| round.last);
         if let Some(request) = fetching.and_then(asked).filter(|request| Some(request.at) > supposed.booted) {
             supposed.boot(request.at);
@@ -234,8 +235,9 @@ impl Proof {
             Request::Load { .. } => {
                 let proven = supposed.journey.get_or_insert_with(|| Box::new(Journey::new(mac, now)));
                 if !proven.is_told() {
-                    let start = start(&std::mem::take(&mut supposed.starts), proven, None);
-                    proven.starts(start.iter());
+                    let words = std::mem::take(&mut supposed.starts);
+                    proven.starts(start(&words, proven, None).iter());
+                    proven.hears_variant(&words);
                     // One that was never met comes back as well.
                     proven.away |= journey.away && !journey.is_met();
                     proven.comes_back(now);
@@ -289,6 +291,12 @@ impl Journey {
         self.proof.journey.as_deref().is_some_and(Self::was_heard)
     }
 
+    /// It has asked for its configuration two-way since it started.
+    pub(super) fn has_proven_its_start(&self) -> bool {
+        let proven = self.proven().asked.filter(|_| self.is_met());
+        proven.is_some() && proven >= self.booted
+    }
+
     /// The same, to be changed.
     pub(super) fn proven_mut(&mut self) -> Option<&mut Self> {
         self.proof.journey.as_deref_mut()
@@ -302,6 +310,15 @@ impl Journey {
             if let Some(stay) = self.stays.last_mut().filter(|stay| heard > Some(stay.from)) {
                 stay.heard = heard;
             }
+        }
+    }
+
+    /// Broadcasts name its variant, though they may contradict each other about its side. They do not make it another model.
+    fn hears_variant(&mut self, words: &[Observation]) {
+        let known = self.model();
+        let finer = |said: &String| known.as_ref().is_some_and(|known| said.starts_with(known.as_str()));
+        if let Some(said) = model(words).filter(finer) {
+            self.class_model = Some(said);
         }
     }
 

@@ -95,6 +95,18 @@ pub(super) fn start(words: &[Observation], proven: &Journey, side: Option<Side>)
     [from, lease].into_iter().flatten().map(|index| word(&words[index])).collect()
 }
 
+/// The model that these broadcasts name: the variant, where some name the model and others its variant (8851, 8851NR); none,
+/// where they contradict each other.
+pub(super) fn model(words: &[Observation]) -> Option<String> {
+    let classes = words.iter().filter_map(class).filter_map(|(class, _)| class.as_deref());
+    let named = classes.filter_map(|class| client::vendor_class(class.as_bytes())?.model);
+    named.map(Some).reduce(|one, other| {
+        let (one, other) = (one?, other?);
+        let (longer, shorter) = if one.len() >= other.len() { (one, other) } else { (other, one) };
+        longer.starts_with(&shorter).then_some(longer)
+    })?
+}
+
 pub(super) fn class(observation: &Observation) -> Option<(&Option<String>, &Vec<u8>)> {
     match &observation.fact {
         Fact::Dhcp { vendor_class, request_list, .. } => Some((vendor_class, request_list)),

@@ -4,6 +4,7 @@ mod certainty;
 mod contract;
 mod datagrams;
 mod doubtful;
+mod hearsay;
 mod history;
 mod holds;
 mod mishaps;

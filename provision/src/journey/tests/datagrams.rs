@@ -5,7 +5,7 @@ use crate::settings::Timing;
 
 impl Bench {
     /// The phone asks for its configuration by datagram.
-    fn asks_by_datagram(&mut self) -> Next {
+    pub(super) fn asks_by_datagram(&mut self) -> Next {
         let at = self.now;
         let asked =
             Fact::ConfigAsked { side: Side::Enterprise, signed: false, model: None, user_agent: None };
@@ -33,4 +33,17 @@ fn its_page_is_read_although_nothing_that_it_asks_for_is_there() {
     bench.asks_by_datagram();
     let due = page_due(bench.journey.as_ref().unwrap(), &bench.context());
     assert!(due.is_some_and(|due| due <= bench.now + Timing::default().quiet), "due at {due:?}");
+}
+
+#[test]
+fn a_held_phone_that_nobody_has_met_gets_a_document_because_not_found_proves_nothing() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.library.licenses.clear();
+    bench.settings.registrar = None;
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(bench.asks_by_datagram(), Next::Introduction);
+    let asked = Time(bench.now.0 - 10);
+    bench.see(Fact::Acknowledged { asked });
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoLicense)));
+    assert_eq!(bench.asks_by_datagram(), Next::Nothing, "it has shown itself since it started");
 }
