@@ -52,7 +52,7 @@ pub(super) fn decide(
     let verdict = match supposed.as_ref().unwrap_or(&journey.proof).evidence(settings, now) {
         Some(proven) if answered => {
             let verdict = conclude(&proven.journey);
-            join(heard, shown, if proven.supposed { confirmed(verdict) } else { verdict })
+            join(&heard, &shown, if proven.supposed { confirmed(verdict) } else { verdict })
         }
         Some(proven) => restrain(&heard, conclude(&proven.journey), vouched),
         None => restrain(&heard, shown, vouched),
@@ -74,7 +74,7 @@ fn introduce(mut verdict: Assessment) -> Assessment {
 
 /// The proven verdict, with what a broadcast may change: the options of the next lease. And with what may be shown: that
 /// the phone asks for nothing, or for nothing that it can be given.
-fn join(heard: Assessment, shown: Assessment, proven: Assessment) -> Assessment {
+fn join(heard: &Assessment, shown: &Assessment, proven: Assessment) -> Assessment {
     let mut verdict = Assessment { steered_as: heard.steered_as, ..proven };
     if verdict.persona == Persona::Unknown {
         verdict.persona = heard.persona;
@@ -86,14 +86,14 @@ fn join(heard: Assessment, shown: Assessment, proven: Assessment) -> Assessment 
     let elsewhere = |hold: &Hold| hold.code == HoldCode::WaitingOutside;
     if asks_nothing && heard.stage != Stage::Done && heard.hold.as_ref().is_none_or(elsewhere) {
         verdict.stage = heard.stage;
-        verdict.hold = of_its_next_load(&heard, &verdict.next);
+        verdict.hold = of_its_next_load(heard, &verdict.next);
         verdict.restart = heard.restart;
     }
     let acts = verdict.writing || verdict.restart.is_some();
     let at_rest = verdict.hold.is_none() && !acts && verdict.stage != Stage::Done;
     if silent && at_rest {
         verdict.stage = shown.stage;
-        verdict.hold = of_its_next_load(&shown, &verdict.next);
+        verdict.hold = of_its_next_load(shown, &verdict.next);
     }
     verdict
 }
