@@ -84,7 +84,7 @@ impl Run {
         let stopped = self.transfer(name, if breaks { time / 2 } else { time }, asked);
         let cut = |run: &mut Self, why: &str| {
             let to = run.rng.u64(0..SIZE);
-            run.phone.has_taken = true;
+            run.phone.has_taken = false;
             run.see(Fact::Fetched { name: name.to_owned(), from: 0, to, size: SIZE, asked: Some(asked) });
             run.see(Fact::Broken { name: name.to_owned(), cause: why.to_owned() });
         };

@@ -77,7 +77,7 @@ impl Run {
         let family = self.phone.load.family().to_owned();
         let load = world::any_load(&mut self.rng, &family, self.world.settings.direction);
         // The bench may conclude that it is done only after it has left.
-        self.carried_off = self.is_far(&self.phone.load) && !self.phone.license_due;
+        self.carried_off |= self.is_far(&self.phone.load) && !self.phone.license_due;
         self.phone.in_contact = false;
         self.phone.powered = false;
         self.phone.factory_reset();

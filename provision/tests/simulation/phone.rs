@@ -68,7 +68,7 @@ pub struct Phone {
     pub in_contact: bool,
     /// It fetches or writes a load.
     pub busy: bool,
-    /// It has taken a part of that load: from then on it may write flash.
+    /// It has taken a part of that load, and its latest transfer was not cut: it may write flash.
     pub has_taken: bool,
 }
 
