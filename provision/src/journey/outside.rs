@@ -48,6 +48,8 @@ pub(super) fn waits(
         return None;
     }
     let hold = match side {
+        // On which side it came back, broadcasts do not say, or each says another.
+        _ if journey.away && said_by_dhcp(journey) != Some(side) => not_confirmed(&hop.to),
         Side::Enterprise => call_manager(refused, belief, &hop.to, context.settings),
         Side::Multiplatform => cda(refused, belief.load.as_ref(), &hop.to),
     };

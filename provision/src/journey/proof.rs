@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fold::drop_oldest;
 use super::gate::Request;
-use super::starts::{class, is_same_renewal, is_start, model, shows_start, start};
+use super::starts::{class, is_same_renewal, is_start, shows_start, start, variant};
 use super::{Fact, Journey, Observation};
 use crate::client;
 use crate::load::LoadName;
@@ -313,12 +313,10 @@ impl Journey {
         }
     }
 
-    /// Broadcasts name its variant, though they may contradict each other about its side. They do not make it another model.
+    /// Broadcasts name its variant, though they may contradict each other. They do not make it another model.
     fn hears_variant(&mut self, words: &[Observation]) {
-        let known = self.model();
-        let finer = |said: &String| known.as_ref().is_some_and(|known| said.starts_with(known.as_str()));
-        if let Some(said) = model(words).filter(finer) {
-            self.class_model = Some(said);
+        if let Some(variant) = self.model().and_then(|model| variant(words, &model)) {
+            self.class_model = Some(variant);
         }
     }
 

@@ -55,6 +55,9 @@ pub(super) fn on_the_way(
     if let Some(side) = belief.side.filter(|side| is_steered_outside(journey, *side, context.settings)) {
         return outside::waits(journey, belief, side, hop, context, deadlines);
     }
+    if journey.has_asked_nothing() {
+        return asks_nothing(journey, belief, context, deadlines);
+    }
     if let Some(at) = signed_only(journey).filter(|_| belief.side != Some(Side::Multiplatform)) {
         deadlines.push(at + timing.not_asking / 3);
         if now - at >= timing.not_asking / 3 {
@@ -62,9 +65,6 @@ pub(super) fn on_the_way(
                 "it asks for signed configuration only, so it holds the trust list of its old call manager";
             return Some((Stage::Held, Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST)));
         }
-    }
-    if journey.has_asked_nothing() {
-        return asks_nothing(journey, belief, context, deadlines);
     }
     if let Some(loops) = loops::starts_when_told(journey, &hop.to, context, deadlines) {
         return Some(loops);

@@ -95,16 +95,11 @@ pub(super) fn start(words: &[Observation], proven: &Journey, side: Option<Side>)
     [from, lease].into_iter().flatten().map(|index| word(&words[index])).collect()
 }
 
-/// The model that these broadcasts name: the variant, where some name the model and others its variant (8851, 8851NR); none,
-/// where they contradict each other.
-pub(super) fn model(words: &[Observation]) -> Option<String> {
+/// The variant of a model (8851NR of 8851) that one of these broadcasts names.
+pub(super) fn variant(words: &[Observation], model: &str) -> Option<String> {
     let classes = words.iter().filter_map(class).filter_map(|(class, _)| class.as_deref());
     let named = classes.filter_map(|class| client::vendor_class(class.as_bytes())?.model);
-    named.map(Some).reduce(|one, other| {
-        let (one, other) = (one?, other?);
-        let (longer, shorter) = if one.len() >= other.len() { (one, other) } else { (other, one) };
-        longer.starts_with(&shorter).then_some(longer)
-    })?
+    named.filter(|named| named.starts_with(model)).max_by_key(String::len)
 }
 
 pub(super) fn class(observation: &Observation) -> Option<(&Option<String>, &Vec<u8>)> {
