@@ -1,5 +1,6 @@
 //! Option numbers, and values typed by a user turned into an option's octets (RFC 2132 and the option's own RFC).
 
+mod limits;
 mod show;
 mod standard;
 mod value;
