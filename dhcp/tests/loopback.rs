@@ -13,7 +13,7 @@ use dhcproto::{Decodable, Encodable};
 use tokio::net::UdpSocket;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
-use transload_dhcp::config::{Config, LeaseTime, Network, Range};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::LeaseRecord;
@@ -86,6 +86,7 @@ fn config() -> Config {
         pools: vec![Range { first: host(1, 0), last: host(4, 255) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(600),
+        relay_information: RelayInformation::Answer,
         options: vec![(6, SERVER.octets().to_vec())],
         reservations: Vec::new(),
     };

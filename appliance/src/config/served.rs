@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use transload_dhcp::config as engine;
 use transload_dhcp::lease::ClientKey;
@@ -77,6 +78,7 @@ impl Config {
         let mut served = Served::default();
         served.server.authoritative = self.dhcp.authoritative;
         served.server.conflict_probe = self.dhcp.conflict_probe;
+        served.server.decline_hold = u64::from(seconds(self.dhcp.decline_rest)) * 1000;
         let own = at.first().copied().flatten();
         let same = |a: Prefix, b: Prefix| a.network() == b.network() && a.length == b.length;
         let describes_own = |network: &Network| {
@@ -256,6 +258,10 @@ fn misfit(what: &str, error: &engine::ConfigError) -> Failure {
     Failure::new(Exit::Usage, format!("{what} does not fit the bench's addresses: {cause}"), cure)
 }
 
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+}
+
 fn engine_network(
     name: String,
     address: Prefix,
@@ -273,7 +279,12 @@ fn engine_network(
         prefix_len: address.length,
         pools,
         exclude: network.exclude.iter().map(range).collect(),
-        lease: engine::LeaseTime::fixed(u32::try_from(network.lease.as_secs()).unwrap_or(u32::MAX)),
+        lease: engine::LeaseTime {
+            renew: network.lease.renewal.map(seconds),
+            rebind: network.lease.rebinding.map(seconds),
+            ..engine::LeaseTime::fixed(seconds(network.lease.lease))
+        },
+        relay_information: network.relay_information,
         options,
         reservations: Vec::new(),
     }

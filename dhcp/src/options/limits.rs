@@ -40,6 +40,11 @@ pub(super) fn violated(code: u8, shape: Shape, octets: &[u8]) -> Option<&'static
     }
 }
 
+/// What the option takes, where that is less than its form allows.
+pub(super) fn wanted(code: u8) -> Option<&'static str> {
+    range(code).map(|(_, _, wanted)| wanted)
+}
+
 /// The least and the greatest number that the option takes, where not all of its size will do. What takes no time at all
 /// cannot be meant.
 fn range(code: u8) -> Option<(u64, u64, &'static str)> {

@@ -29,7 +29,7 @@ pub enum OptionError {
     #[error("DHCP option {0} is written by the server itself and cannot be set")]
     Reserved(u8),
     /// The value has the wrong form.
-    #[error("DHCP option {option} cannot be {found}; write {wanted}")]
+    #[error("DHCP option {option} is {wanted}, and not {found}; write such a value, or leave the option out")]
     Value {
         /// Name or number as given.
         option: String,
@@ -52,7 +52,9 @@ pub fn encode(name_or_number: &str, value: &Value) -> Result<(u8, Vec<u8>), Opti
     };
     let error =
         |wanted| OptionError::Value { option: name_or_number.to_owned(), wanted, found: found(value) };
-    let octets = octets.filter(|octets| !octets.is_empty()).ok_or_else(|| error(wanted(standard.shape)))?;
+    let octets = octets
+        .filter(|octets| !octets.is_empty())
+        .ok_or_else(|| error(limits::wanted(standard.code).unwrap_or(wanted(standard.shape))))?;
     match limits::violated(standard.code, standard.shape, &octets) {
         None => Ok((standard.code, octets)),
         Some(wanted) => Err(error(wanted)),

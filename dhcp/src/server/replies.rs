@@ -4,10 +4,12 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Inner, State};
+use crate::Mac;
 use crate::engine::{Decision, Reply};
 use crate::event::{Event, Outcome};
 use crate::journal::CommitFailed;
 use crate::lease::LeaseRecord;
+use crate::packet::Malformed;
 use crate::sockets::{Door, Received};
 
 /// Replies that leave at once after a commit. A slow write holds many back, and who receives them all, a relay for
@@ -66,6 +68,21 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// Takes in that a client sent what is no DHCP message.
+    pub(super) fn add_unread(
+        &mut self,
+        now: u64,
+        client: Mac,
+        cause: Malformed,
+        door: &Arc<Door>,
+        received: Received,
+    ) {
+        let event = Event::unread(now, client, cause);
+        self.ready.push(Waiting { after: 0, reply: None, event, door: Arc::clone(door), received });
+    }
+}
+
 impl State {
     /// Drops the reply to an INFORM where too many come from addresses that nobody leased from us.
     pub(super) fn bound_informs(&mut self, now: u64, mut decision: Decision) -> Decision {
@@ -75,7 +92,7 @@ impl State {
             && !lease.is_some_and(|lease| lease.is_bound(now) && lease.mac == event.mac)
             && !self.informs.take(Instant::now())
         {
-            decision.reply = None;
+            (decision.reply, decision.event.sent_to) = (None, None);
             decision.event.outcome =
                 Outcome::Ignored("too many clients without a lease ask for options alone".into());
         }
@@ -111,7 +128,7 @@ impl Inner {
         if let Err(CommitFailed(cause)) = outcome {
             for waiting in &mut done {
                 waiting.reply = None;
-                waiting.event.lease_ends = None;
+                (waiting.event.lease_ends, waiting.event.sent_to) = (None, None);
                 waiting.event.outcome = Outcome::NotSaved(cause.clone());
             }
         }
