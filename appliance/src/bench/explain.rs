@@ -301,6 +301,10 @@ fn shown(
     if let Some(network) = network {
         shown.push(own(1, "subnet-mask", network.addresses.mask().to_string()));
         shown.push(own(51, "lease-time", format!("{} s", network.lease)));
+        if let Some((renewal, rebinding)) = network.timers {
+            shown.push(own(58, "renewal-time", format!("{renewal} s")));
+            shown.push(own(59, "rebinding-time", format!("{rebinding} s")));
+        }
     }
     let field = |name: &str, value: String, origin: Origin<'_>| Given {
         code: None,

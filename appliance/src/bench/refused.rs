@@ -1,6 +1,6 @@
 //! Phones that were heard and got no answer: why, and what to change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
 use transload_dhcp::event::{Event, Outcome, Unserved};
@@ -14,15 +14,15 @@ use super::leases::is_phone_by;
 use super::{Bench, State};
 use crate::view::Stage;
 
-/// Refused phones remembered that the roster does not list; the one that was heard longest ago gives way.
+/// Refused phones remembered that the roster does not list; the one that came first gives way.
 const KEPT: usize = 256;
 
 /// The phones that wait for an answer of our DHCP server.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     by_mac: HashMap<Mac, Refusal>,
-    /// Those that the roster did not list when they came.
-    unlisted: usize,
+    /// Those that the roster does not list, by when they came.
+    unlisted: VecDeque<Mac>,
 }
 
 /// Why a phone waits.
@@ -129,28 +129,38 @@ impl Refusals {
             (known.last, known.why) = (at, why);
             return news;
         }
-        let crowded = !listed && self.unlisted >= KEPT;
-        if crowded {
-            let unlisted = self.by_mac.iter().filter(|(_, refusal)| !refusal.listed);
-            let oldest = unlisted.min_by_key(|(_, refusal)| refusal.last).map(|(mac, _)| *mac);
-            oldest.and_then(|oldest| self.forget(oldest));
-        }
-        self.unlisted += usize::from(!listed);
         let logged = why.kind();
         self.by_mac.insert(mac, Refusal { first: at, last: at, why, listed, logged });
+        if listed {
+            return true;
+        }
+        self.unlisted.push_back(mac);
         // A flood of made-up phones does not fill the log.
-        !crowded
+        if self.unlisted.len() <= KEPT {
+            return true;
+        }
+        let oldest = self.unlisted.pop_front();
+        oldest.and_then(|oldest| self.by_mac.remove(&oldest));
+        false
     }
 
-    /// Forgets phones that are not listed any more; those that still wait are heard again.
+    /// Takes over who is listed. A phone that is so no longer is remembered anew when it is heard.
     pub(super) fn relist(&mut self, listed: impl Fn(Mac) -> bool) {
-        self.by_mac.retain(|mac, refusal| !refusal.listed || listed(*mac));
+        self.by_mac.retain(|mac, refusal| {
+            let is_listed = listed(*mac);
+            let keep = is_listed || !refusal.listed;
+            refusal.listed = is_listed;
+            keep
+        });
+        self.unlisted.retain(|mac| !listed(*mac));
     }
 
     /// The phone was answered.
     fn forget(&mut self, mac: Mac) -> Option<Refusal> {
         let refusal = self.by_mac.remove(&mac)?;
-        self.unlisted -= usize::from(!refusal.listed);
+        if !refusal.listed {
+            self.unlisted.retain(|other| *other != mac);
+        }
         Some(refusal)
     }
 }

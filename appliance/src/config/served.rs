@@ -51,6 +51,8 @@ pub struct NetworkGives {
     pub server: Ipv4Addr,
     /// How long a lease lasts; seconds.
     pub lease: u32,
+    /// When its client renews and rebinds it; seconds.
+    pub timers: Option<(u32, u32)>,
     /// What is written for it alone.
     pub own: Gives,
     /// What it has from `[dhcp]`.
@@ -179,6 +181,7 @@ impl Served {
         let alone = engine::Config { networks: vec![network.clone()], ..engine::Config::default() };
         alone.validate().map_err(|error| misfit(&format!("the network of {prefix}"), &error))?;
         let lease = network.lease.default;
+        let timers = network.lease.timers(lease);
         self.server.networks.push(network);
         self.given.networks.insert(
             name,
@@ -187,6 +190,7 @@ impl Served {
                 addresses: prefix,
                 server: prefix.address,
                 lease,
+                timers,
                 own,
                 inherited,
             },

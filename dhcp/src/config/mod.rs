@@ -118,7 +118,7 @@ impl LeaseTime {
     }
 
     /// T1 and T2 of a lease; RFC 2131 §4.4.5 wants T1 < T2 < lease. `None` for a lease too short to have them.
-    pub(crate) fn timers(&self, lease: u32) -> Option<(u32, u32)> {
+    pub fn timers(&self, lease: u32) -> Option<(u32, u32)> {
         let share = |eighths: u64| (u64::from(lease) * eighths / 8) as u32;
         let rebind = self.rebind.filter(|seconds| (2..lease).contains(seconds)).unwrap_or_else(|| share(7));
         let renew = self

@@ -27,7 +27,9 @@ impl Engine {
         let names_us = packet.kind == MessageType::Request
             && named.is_some_and(|server| self.goes_by(server, ingress, us))
             && !self.silent.contains(&ingress.local);
-        if names_us {
+        // Nothing is sent where no relay can be.
+        let reached = !packet.giaddr.is_broadcast() && !packet.giaddr.is_multicast();
+        if names_us && reached {
             return Finding {
                 address: packet.address(code::REQUESTED_ADDRESS),
                 reply: Some(refusal(packet, us, "no network for this client")),

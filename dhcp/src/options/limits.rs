@@ -84,14 +84,22 @@ fn address(octets: &[u8]) -> Ipv4Addr {
     (number(octets) as u32).into()
 }
 
-/// Mask width, the significant octets of the destination, router (RFC 3442), again and again.
-fn are_routes(mut octets: &[u8]) -> bool {
-    while let Some((width, rest)) = octets.split_first() {
-        let length = usize::from(width.div_ceil(8)) + 4;
-        match rest.split_at_checked(length) {
-            Some((_, rest)) if *width <= 32 => octets = rest,
-            _ => return false,
-        }
-    }
-    true
+/// Whether one of the routes of option 121 leads everywhere.
+pub fn has_default_route(octets: &[u8]) -> bool {
+    routes(octets).any(|width| width == Some(0))
+}
+
+fn are_routes(octets: &[u8]) -> bool {
+    routes(octets).all(|width| width.is_some())
+}
+
+/// The width of each route's mask, up to one that is none: mask width, the significant octets of the destination, router
+/// (RFC 3442).
+fn routes(mut octets: &[u8]) -> impl Iterator<Item = Option<u8>> {
+    std::iter::from_fn(move || {
+        let (width, rest) = octets.split_first()?;
+        let whole = rest.split_at_checked(usize::from(width.div_ceil(8)) + 4).filter(|_| *width <= 32);
+        octets = whole.map(|(_, rest)| rest).unwrap_or_default();
+        Some(whole.map(|_| *width))
+    })
 }

@@ -5,6 +5,7 @@ mod show;
 mod standard;
 mod value;
 
+pub use limits::has_default_route;
 pub use show::show;
 pub use standard::{Shape, Standard, find};
 pub use value::{OptionError, Value, encode};

@@ -274,6 +274,10 @@ fn d7_a_request_that_names_us_through_an_unknown_relay_is_refused() {
         let expected = Outcome::Unserved(Unserved::Relay(unknown));
         assert_eq!((decision.reply, decision.event.outcome), (None, expected));
     }
+    for nowhere in [Ipv4Addr::BROADCAST, Ipv4Addr::new(224, 0, 0, 1)] {
+        let packet = Packet { giaddr: nowhere, ..select(PHONE, host(10)) };
+        assert_eq!(lab.handle(&packet, UNICAST).reply, None);
+    }
     // On a link of no network likewise; and not where we are silent.
     let link = Ingress { local: Ipv4Addr::new(192, 168, 1, 1), ..BROADCAST };
     let reply = lab.handle(&select(PHONE, host(10)), link).reply.expect("a NAK");

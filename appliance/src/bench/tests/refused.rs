@@ -6,10 +6,13 @@ use transload_dhcp::engine::{Engine, Ingress};
 use transload_dhcp::event::Event;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{Malformed, Packet};
+use transload_provision::options::Gives;
 
 use super::*;
 use crate::bench::explain::Explanation;
 use crate::bench::last_dhcp::STRANGERS_KEPT;
+use crate::config::NetworkGives;
+use crate::config::values::Written;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 67);
 const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
@@ -230,4 +233,37 @@ async fn those_who_watch_see_a_refusal_at_once_and_its_end() {
         survey.phones.iter().map(|phone| (phone.mac, phone.stage)).collect::<Vec<_>>(),
         [(A, Stage::Seen)]
     );
+}
+
+#[tokio::test]
+async fn the_explanation_has_the_times_of_a_lease_and_nothing_that_gives_way_to_classless_routes() {
+    let mut segment = Segment::new(RelayInformation::Answer);
+    let options = vec![(code::ROUTER, vec![10, 23, 45, 1]), (code::CLASSLESS_ROUTES, vec![0, 10, 23, 45, 1])];
+    let network = NetworkGives {
+        prefix: "10.23.45.0/24".into(),
+        addresses: Written::read("10.23.45.67/24").unwrap(),
+        server: SERVER,
+        lease: 3600,
+        timers: Some((600, 1200)),
+        own: Gives { options, ..Gives::default() },
+        inherited: Gives::default(),
+    };
+    let networks = HashMap::from([("bench".to_owned(), network)]);
+    segment.lab.bench.set_given(Given { networks, ..Given::default() });
+    let codes = |segment: &Segment| {
+        let explained = segment.explain(A).options;
+        explained
+            .iter()
+            .filter_map(|given| given.code)
+            .filter(|code| [3, 58, 59, 121].contains(code))
+            .collect::<Vec<_>>()
+    };
+    for (wanted, shown) in
+        [(&[1, 3, 66, 150][..], vec![58, 59, 3, 121]), (&[1, 3, 66, 121, 150], vec![58, 59, 121])]
+    {
+        let mut packet = discover(A);
+        packet.options[1].1 = wanted.to_vec();
+        assert!(segment.say(&packet).is_some());
+        assert_eq!(codes(&segment), shown, "{wanted:?}");
+    }
 }

@@ -82,3 +82,14 @@ fn times_out_of_their_order_are_refused_where_they_stand() {
     let config = parse("[dhcp]\nrebinding-time = \"2s\"").unwrap();
     assert_eq!(config.dhcp.own.lease.rebinding, Some(Duration::from_secs(2)));
 }
+
+#[test]
+fn classless_routes_without_a_default_route_are_warned_of_where_there_is_a_router() {
+    let warned = |routes: &str| {
+        let text = format!("[dhcp]\noptions = {{ router = [\"10.23.45.1\"], 121 = [{routes}] }}");
+        parse(&text).unwrap().warnings
+    };
+    assert!(warned("\"10.0.0.0/8 10.23.45.1\"")[0].contains("0.0.0.0/0"));
+    assert!(warned("\"10.0.0.0/8 10.23.45.1\", \"0.0.0.0/0 10.23.45.1\"").is_empty());
+    assert!(parse("[dhcp]\noptions = { 121 = [\"10.0.0.0/8 10.23.45.1\"] }").unwrap().warnings.is_empty());
+}
