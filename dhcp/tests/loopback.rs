@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
-use transload_dhcp::event::{Event, Outcome};
+use transload_dhcp::event::{Event, Outcome, Unserved};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::packet::Packet;
@@ -323,7 +323,7 @@ async fn a_silent_server_answers_nobody_until_it_may_again() {
     let phone = Phone::new(1, address).await;
     server.set_silent(*address.ip(), true);
     phone.say(MessageType::Discover, Vec::new()).await;
-    assert!(matches!(event(&mut observed).await.outcome, Outcome::Ignored(_)));
+    assert!(matches!(event(&mut observed).await.outcome, Outcome::Unserved(Unserved::Silent)));
     server.set_silent(*address.ip(), false);
     // An answer to the first would come before the one to the second, with an offer where an ACK is awaited.
     phone.lease().await;

@@ -194,7 +194,7 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
         "DHCP is off here: another server gives the leases".clone_into(&mut class.why);
     }
     let view = known.then(|| show::phone(state, now, mac));
-    if let Some(refusal) = state.refusals.get(mac) {
+    if let Some(refusal) = state.refusal(mac) {
         options.clear();
         class.why = refusal.cause();
     }

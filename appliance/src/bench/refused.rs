@@ -83,8 +83,8 @@ impl Why {
                     .to_owned()
             }
             Self::Unserved(Unserved::Relay(relay)) => format!(
-                "describe the network of that relay in a [[dhcp.network]] with its subnet, or take the relay's ip \
-                 helper-address to this bench away (on the interface with the address {relay})"
+                "describe the relay's network in a [[dhcp.network]] with its subnet, or remove ip helper-address for this \
+                 bench from the relay's interface {relay}"
             ),
             Self::Unserved(Unserved::Network(address)) => {
                 format!("describe the network of {address} in a [[dhcp.network]]")
@@ -201,13 +201,18 @@ impl State {
         self.phones.keys().chain(self.roster.keys()).copied().chain(self.refusals.macs()).collect()
     }
 
-    /// What keeps a phone without an address from one. A phone that has one asks again before its lease ends.
+    /// Why a phone without an address gets none. A phone that has one asks again before its lease ends.
+    pub(super) fn refusal(&self, mac: Mac) -> Option<&Refusal> {
+        let waits = self
+            .phones
+            .get(&mac)
+            .is_none_or(|phone| phone.journey.address.is_none() || phone.journey.wants_address());
+        self.refusals.get(mac).filter(|_| waits)
+    }
+
+    /// What stops a phone that gets no address.
     pub(super) fn refused(&self, mac: Mac, verdict: &Assessment) -> Option<Hold> {
-        let waits = match self.phones.get(&mac) {
-            Some(phone) => phone.journey.address.is_none() || phone.journey.wants_address(),
-            None => true,
-        };
-        let refusal = self.refusals.get(mac).filter(|_| waits)?;
+        let refusal = self.refusal(mac)?;
         matches!(verdict.stage, Stage::Absent | Stage::Seen).then(|| refusal.hold())
     }
 }
@@ -235,10 +240,10 @@ impl Bench {
 /// Notes down why a phone waits. True if that is news.
 fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
     let known = state.refusals.get(mac).is_some_and(|refusal| refusal.why == why);
-    let (cause, cure) = (why.cause(), why.cure());
     let listed = state.roster.contains_key(&mac);
-    if state.refusals.note(mac, at, why, listed) {
-        tracing::info!(%mac, cause, cure, "DHCP does not answer this phone");
+    let tell = state.refusals.note(mac, at, why, listed);
+    if let Some(Refusal { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
+        tracing::info!(%mac, cause = why.cause(), cure = why.cure(), "DHCP does not answer this phone");
     }
     !known
 }
