@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
 
 from conform import CASES, RELAYED  # noqa: E402
-from conform import fields, options, process  # noqa: E402,F401
+from conform import fields, odd, options, process  # noqa: E402,F401
 from conform.lab import Lab  # noqa: E402
 from conform.servers import FAR, NEAR, RELAY, SERVERS, SERVER  # noqa: E402
 from netns import Switch  # noqa: E402

@@ -110,6 +110,7 @@ impl Metrics {
             Outcome::Conflict(_) => "conflict",
             Outcome::ChoseOther(_) => "chose-other",
             Outcome::Ignored(_) => "ignored",
+            Outcome::Unserved(_) => "unserved",
             Outcome::NotSaved(_) => "not-saved",
         };
         let r#type = match event.kind {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use transload_dhcp::config::{Config, LeaseTime, Network, Range};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
 use transload_dhcp::engine::{Engine, Ingress};
 use transload_dhcp::journal::Forgetful;
 use transload_dhcp::options::code;
@@ -50,6 +50,7 @@ fn config() -> Config {
         pools: vec![Range { first: Ipv4Addr::new(127, 16, 0, 0), last: Ipv4Addr::new(127, 31, 255, 255) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(3600),
+        relay_information: RelayInformation::Answer,
         options: vec![
             (3, SERVER.octets().to_vec()),
             (6, SERVER.octets().to_vec()),
@@ -85,7 +86,7 @@ fn message(kind: MessageType, number: u32, address: Option<Ipv4Addr>) -> Vec<u8>
 
 fn engine(leases: u32) {
     let mut engine = Engine::new(config(), Vec::new()).unwrap();
-    let ingress = Ingress { local: SERVER, unicast: false };
+    let ingress = Ingress { local: SERVER, unicast: false, source: Ipv4Addr::UNSPECIFIED };
     let mut answer = |now, octets: &[u8]| {
         let decision = engine.handle(now, &Packet::decode(octets).unwrap(), ingress, &Phones);
         engine.committed(decision.after);

@@ -23,12 +23,27 @@ pub enum Destination {
     Broadcast,
 }
 
-/// The table.
-pub fn destination(request: &Packet, reply: MessageType, yiaddr: Ipv4Addr) -> Destination {
-    let to_ciaddr = !request.ciaddr.is_unspecified();
+/// Whether the client answers at its `ciaddr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtCiaddr {
+    /// It has none, or cannot have that address.
+    No,
+    /// The address is its own, but it sends from 0.0.0.0 and may not answer ARP.
+    Silent,
+    /// It uses the address.
+    Answers,
+}
+
+/// The table. A client that names an address in `ciaddr` which it cannot have is answered like one without.
+pub fn destination(request: &Packet, reply: MessageType, yiaddr: Ipv4Addr, client: AtCiaddr) -> Destination {
+    let at_ciaddr = match client {
+        AtCiaddr::No => None,
+        AtCiaddr::Silent => Some(hardware(request.ciaddr, request.chaddr)),
+        AtCiaddr::Answers => Some(Destination::Client(request.ciaddr)),
+    };
     // §4.3.5: an INFORM is answered straight to its ciaddr, relay or not.
-    if request.kind == MessageType::Inform && to_ciaddr {
-        return Destination::Client(request.ciaddr);
+    if let (MessageType::Inform, Some(there)) = (request.kind, at_ciaddr) {
+        return there;
     }
     if !request.giaddr.is_unspecified() {
         return Destination::Relay(request.giaddr);
@@ -37,11 +52,17 @@ pub fn destination(request: &Packet, reply: MessageType, yiaddr: Ipv4Addr) -> De
     if reply == MessageType::Nak {
         return Destination::Broadcast;
     }
-    if to_ciaddr {
-        return Destination::Client(request.ciaddr);
+    if let Some(there) = at_ciaddr {
+        return there;
     }
     if request.flags & BROADCAST != 0 || yiaddr.is_unspecified() {
         return Destination::Broadcast;
     }
-    Destination::Hardware(yiaddr, request.chaddr)
+    hardware(yiaddr, request.chaddr)
+}
+
+/// A client that does not tell its Ethernet address, or tells a group's, hears broadcasts only.
+fn hardware(address: Ipv4Addr, mac: Mac) -> Destination {
+    let one = mac != [0; 6] && mac[0] & 1 == 0;
+    if one { Destination::Hardware(address, mac) } else { Destination::Broadcast }
 }

@@ -28,7 +28,7 @@ impl Packet {
     pub fn encode(&self, limit: usize) -> Vec<u8> {
         let layout = if self.options_size() <= room(limit) { None } else { self.layout(limit) };
         let mut octets = Vec::with_capacity(SMALLEST.max(FIXED + self.options_size()));
-        octets.extend([if self.op == Op::Request { 1 } else { 2 }, 1, 6, self.hops]);
+        octets.extend([if self.op == Op::Request { 1 } else { 2 }, self.htype, self.hlen, self.hops]);
         octets.extend(self.xid.to_be_bytes());
         octets.extend(self.secs.to_be_bytes());
         octets.extend(self.flags.to_be_bytes());

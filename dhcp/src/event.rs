@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
+use crate::destination::Destination;
+use crate::packet::{Ignored, Malformed};
 use crate::{Mac, MessageType};
 
 /// One message and what came of it. Emitted once its answer may leave, so an acknowledged lease is on disk.
@@ -12,7 +14,7 @@ pub struct Event {
     pub at: u64,
     /// The client.
     pub mac: Mac,
-    /// What it sent.
+    /// What it sent; type 0 where that cannot be read.
     pub kind: MessageType,
     /// What came of it.
     pub outcome: Outcome,
@@ -36,6 +38,39 @@ pub struct Event {
     pub relay: Option<Ipv4Addr>,
     /// Options that found no room in the answer.
     pub left_out: Vec<u8>,
+    /// Options of the message that were read as absent, because they cannot be used.
+    pub ignored: Vec<Ignored>,
+    /// Where the answer goes.
+    pub sent_to: Option<Destination>,
+}
+
+impl Event {
+    /// About a datagram of a client that is no DHCP message.
+    pub fn unread(at: u64, mac: Mac, cause: Malformed) -> Self {
+        Self::new(at, mac, MessageType::from(0), Outcome::Unserved(Unserved::Malformed(cause)))
+    }
+
+    /// About a message of which nothing but its client is known yet.
+    pub(crate) fn new(at: u64, mac: Mac, kind: MessageType, outcome: Outcome) -> Self {
+        Self {
+            at,
+            mac,
+            kind,
+            outcome,
+            address: None,
+            lease_ends: None,
+            network: None,
+            class: None,
+            vendor_class: None,
+            request_list: Vec::new(),
+            client_id: None,
+            host_name: None,
+            relay: None,
+            left_out: Vec::new(),
+            ignored: Vec::new(),
+            sent_to: None,
+        }
+    }
 }
 
 /// What came of a message.
@@ -59,8 +94,38 @@ pub enum Outcome {
     ChoseOther(Ipv4Addr),
     /// No answer, and why.
     Ignored(Cow<'static, str>),
+    /// No answer, and somebody can change that.
+    Unserved(Unserved),
     /// No answer, because the lease could not be saved.
     NotSaved(String),
+}
+
+/// Why a client that was heard gets no answer until something is changed: here, in the network or at the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unserved {
+    /// [`RelayInformation::Drop`](crate::config::RelayInformation::Drop).
+    #[error(
+        "its message has relay agent information (option 82) but came through no relay, as from a switch with DHCP snooping"
+    )]
+    RelayInformation,
+    /// A relay of no configured network.
+    #[error("its message came through the relay {0}, and no configured network contains that address")]
+    Relay(Ipv4Addr),
+    /// A link, or a subnet that the client or its relay names, of no configured network.
+    #[error("no configured network contains {0}")]
+    Network(Ipv4Addr),
+    /// We are silent on its link, for another DHCP server is there.
+    #[error("this server is silent, because another DHCP server is about")]
+    Silent,
+    /// All addresses of the network are taken.
+    #[error("no address is left in network {0:?}")]
+    NoAddress(String),
+    /// The answer depends on an option that cannot be used.
+    #[error("its message cannot be answered, because {0}")]
+    Option(Ignored),
+    /// Not a DHCP message that anybody could answer.
+    #[error("its message cannot be answered: {0}")]
+    Malformed(Malformed),
 }
 
 impl Outcome {

@@ -25,6 +25,7 @@ pub mod sockets;
 
 mod arp;
 mod encode;
+mod fields;
 mod frame;
 mod keys;
 mod reply;

@@ -1,9 +1,11 @@
 //! A DHCP message, and reading one from a datagram.
 //!
-//! The reader is strict where an answer would be guesswork: a message it does not understand in full gets none.
+//! The reader takes an option that it cannot use for absent. A message is refused only where nobody could answer it.
 
 use std::net::Ipv4Addr;
 
+use crate::fields::Fields;
+pub use crate::fields::{Flaw, Ignored};
 use crate::options::code;
 use crate::{Mac, MessageType};
 
@@ -11,6 +13,10 @@ use crate::{Mac, MessageType};
 pub(crate) const COOKIE: [u8; 4] = [99, 130, 83, 99];
 /// Octets before the options, the cookie included (RFC 2131 §2).
 pub(crate) const FIXED: usize = 240;
+/// `htype` of Ethernet.
+const ETHERNET: u8 = 1;
+/// `hlen` of Ethernet.
+const MAC_LENGTH: u8 = 6;
 /// The broadcast bit of `flags`, RFC 2131 §2.
 pub const BROADCAST: u16 = 0x8000;
 
@@ -30,6 +36,10 @@ pub struct Packet {
     pub op: Op,
     /// Option 53.
     pub kind: MessageType,
+    /// The client's hardware type: 1 for Ethernet; 6 and others are copied into the reply.
+    pub htype: u8,
+    /// Octets of the hardware address as the client counts them: 6, or what it says in their place.
+    pub hlen: u8,
     /// Relays passed.
     pub hops: u8,
     /// Transaction id.
@@ -54,6 +64,8 @@ pub struct Packet {
     pub file: Vec<u8>,
     /// All other options, each code once, in wire order; 52 and 53 are not among them.
     pub options: Vec<(u8, Vec<u8>)>,
+    /// Options that were read as absent, because they cannot be used.
+    pub ignored: Vec<Ignored>,
 }
 
 /// Why a datagram is no DHCP message that could be answered.
@@ -65,7 +77,7 @@ pub enum Malformed {
     /// `op` is neither 1 nor 2.
     #[error("op is {0}, neither request nor reply")]
     Op(u8),
-    /// Not an Ethernet client.
+    /// No Ethernet address in it.
     #[error("hardware type {htype} with addresses of {hlen} octets is not Ethernet")]
     Hardware {
         /// Hardware type.
@@ -74,21 +86,10 @@ pub enum Malformed {
         hlen: u8,
     },
     /// Plain BOOTP or something else.
-    #[error("no DHCP magic cookie")]
+    #[error("no DHCP magic cookie, so it is plain BOOTP")]
     Cookie,
-    /// An option's length points beyond its field.
-    #[error("option {0} runs past the end of its field")]
-    Overrun(u8),
-    /// An option has a length its definition does not allow.
-    #[error("option {code} has {length} octets, which its definition does not allow")]
-    Length {
-        /// The option.
-        code: u8,
-        /// Its length.
-        length: usize,
-    },
-    /// Option 53 is missing.
-    #[error("no message type")]
+    /// Option 53 is missing, or has not one octet.
+    #[error("no message type (option 53)")]
     NoMessageType,
 }
 
@@ -98,6 +99,8 @@ impl Packet {
         Self {
             op: Op::Request,
             kind,
+            htype: ETHERNET,
+            hlen: MAC_LENGTH,
             hops: 0,
             xid,
             secs: 0,
@@ -110,6 +113,7 @@ impl Packet {
             sname: Vec::new(),
             file: Vec::new(),
             options: Vec::new(),
+            ignored: Vec::new(),
         }
     }
 
@@ -123,8 +127,9 @@ impl Packet {
             2 => Op::Reply,
             other => return Err(Malformed::Op(other)),
         };
-        if (fixed[1], fixed[2]) != (1, 6) {
-            return Err(Malformed::Hardware { htype: fixed[1], hlen: fixed[2] });
+        let (htype, hlen) = (fixed[1], fixed[2]);
+        if !has_mac(hlen, &fixed[28..44]) {
+            return Err(Malformed::Hardware { htype, hlen });
         }
         if fixed[236..] != COOKIE {
             return Err(Malformed::Cookie);
@@ -133,17 +138,17 @@ impl Packet {
         let (sname, file) = (&fixed[44..108], &fixed[108..236]);
 
         let mut fields = Fields::new();
-        fields.read(rest)?;
+        fields.read(rest);
         // RFC 2131 §4.1: with option 52 the fields `file`, then `sname`, hold options too.
-        let overload = fields.take_overload()?;
+        let overload = fields.overload();
         if overload & 1 != 0 {
-            fields.read(file)?;
+            fields.read(file);
         }
         if overload & 2 != 0 {
-            fields.read(sname)?;
+            fields.read(sname);
         }
-        let mut options = fields.options;
-        check_lengths(&options)?;
+        fields.drop_flawed();
+        let Fields { mut options, ignored, .. } = fields;
         let kind = options.iter().position(|(code, _)| *code == code::MESSAGE_TYPE);
         let (_, kind) = options.remove(kind.ok_or(Malformed::NoMessageType)?);
         options.retain(|(code, _)| *code != code::OVERLOAD);
@@ -151,6 +156,8 @@ impl Packet {
         Ok(Self {
             op,
             kind: kind.first().copied().unwrap_or_default().into(),
+            htype,
+            hlen,
             hops: fixed[3],
             xid: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
             secs: u16::from_be_bytes([fixed[8], fixed[9]]),
@@ -163,6 +170,7 @@ impl Packet {
             sname: if overload & 2 == 0 { text(sname) } else { Vec::new() },
             file: if overload & 1 == 0 { text(file) } else { Vec::new() },
             options,
+            ignored,
         })
     }
 
@@ -178,8 +186,27 @@ impl Packet {
 
     /// An option that is text; RFC 2132 §2 wants a closing NUL tolerated.
     pub fn text(&self, code: u8) -> Option<&[u8]> {
-        self.option(code).map(trim)
+        self.option(code).map(trim).filter(|text| !text.is_empty())
     }
+
+    /// The option, where it was there and cannot be used.
+    pub fn unusable(&self, code: u8) -> Option<Ignored> {
+        self.ignored.iter().find(|ignored| ignored.code == code).copied()
+    }
+}
+
+/// Whether a `chaddr` holds an Ethernet address: it says so, or says something else (RFC 2131 §2 has room for 16 octets) and
+/// has six octets and nothing behind them.
+fn has_mac(hlen: u8, chaddr: &[u8]) -> bool {
+    let zero = |octets: &[u8]| octets.iter().all(|octet| *octet == 0);
+    let (mac, rest) = chaddr.split_at(MAC_LENGTH.into());
+    hlen == MAC_LENGTH || (hlen <= 16 && !zero(mac) && zero(rest))
+}
+
+/// The client that speaks in a datagram which is no DHCP message, as far as it tells.
+pub(crate) fn peek_client(datagram: &[u8]) -> Option<Mac> {
+    let speaks = datagram.first() == Some(&1);
+    peek_mac(datagram).filter(|mac| speaks && *mac != [0; 6])
 }
 
 /// The client's Ethernet address without reading the rest.
@@ -198,74 +225,6 @@ pub(crate) fn peek_kind(datagram: &[u8]) -> Option<MessageType> {
             _ => return None,
         }
     }
-}
-
-/// Options as they are collected from up to three fields.
-struct Fields {
-    options: Vec<(u8, Vec<u8>)>,
-    /// Where a code sits in `options`, plus one; so that a hostile datagram costs no search.
-    places: [u16; 256],
-}
-
-impl Fields {
-    fn new() -> Self {
-        Self { options: Vec::with_capacity(12), places: [0; 256] }
-    }
-
-    /// Reads one field. What appears again is appended to what was there (RFC 3396 §5).
-    fn read(&mut self, mut field: &[u8]) -> Result<(), Malformed> {
-        while let Some((&code, rest)) = field.split_first() {
-            if code == code::END {
-                break;
-            }
-            if code == code::PAD {
-                field = rest;
-                continue;
-            }
-            let (&length, rest) = rest.split_first().ok_or(Malformed::Overrun(code))?;
-            let (value, rest) = rest.split_at_checked(length.into()).ok_or(Malformed::Overrun(code))?;
-            let place = &mut self.places[usize::from(code)];
-            let known = usize::from(*place).checked_sub(1).and_then(|place| self.options.get_mut(place));
-            if let Some((_, octets)) = known {
-                octets.extend_from_slice(value);
-            } else {
-                self.options.push((code, value.to_vec()));
-                *place = self.options.len() as u16;
-            }
-            field = rest;
-        }
-        Ok(())
-    }
-
-    fn take_overload(&self) -> Result<u8, Malformed> {
-        match self.options.iter().find(|(code, _)| *code == code::OVERLOAD) {
-            None => Ok(0),
-            Some((_, octets)) => match octets.as_slice() {
-                [which @ 1..=3] => Ok(*which),
-                _ => Err(Malformed::Length { code: code::OVERLOAD, length: octets.len() }),
-            },
-        }
-    }
-}
-
-/// The options this server acts on must have the length their definition gives; others are none of its business.
-fn check_lengths(options: &[(u8, Vec<u8>)]) -> Result<(), Malformed> {
-    for (code, octets) in options {
-        let length = octets.len();
-        let fine = match *code {
-            code::REQUESTED_ADDRESS | code::LEASE_TIME | code::SERVER_ID | code::SUBNET_SELECTION => {
-                length == 4
-            }
-            code::MAX_MESSAGE_SIZE => length == 2,
-            code::MESSAGE_TYPE | code::OVERLOAD => length == 1,
-            code::CLIENT_ID | code::RELAY_INFORMATION => (1..=255).contains(&length),
-            _ => true,
-        };
-        if !fine {
-            return Err(Malformed::Length { code: *code, length });
-        }
-    }
-    Ok(())
 }
 
 fn text(field: &[u8]) -> Vec<u8> {

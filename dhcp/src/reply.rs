@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use crate::MessageType;
 use crate::config::{LeaseTime, Network};
-use crate::destination::{Destination, destination};
-use crate::options::{code, is_reserved};
+use crate::destination::{AtCiaddr, Destination, destination};
+use crate::options::{code, gives_way, is_reserved};
 use crate::packet::{BROADCAST, Op, Packet};
 use crate::policy::Grant;
 
@@ -44,6 +44,7 @@ pub(crate) struct Answer<'a> {
     pub(crate) grant: &'a Grant,
     /// Options of the client's reservation.
     pub(crate) reserved: &'a [(u8, Vec<u8>)],
+    pub(crate) at_ciaddr: AtCiaddr,
 }
 
 impl Answer<'_> {
@@ -60,7 +61,7 @@ impl Answer<'_> {
         packet.options = self.options(request);
         let limit = limit(request);
         let left_out = self.shorten(&mut packet, request, limit);
-        let destination = destination(request, self.kind, self.yiaddr);
+        let destination = destination(request, self.kind, self.yiaddr, self.at_ciaddr);
         (Reply { packet, destination, limit }, left_out)
     }
 
@@ -83,6 +84,8 @@ impl Answer<'_> {
         rank[usize::from(code::SERVER_ID)] = 0;
         let router = rank[usize::from(code::ROUTER)];
         rank[usize::from(code::SUBNET_MASK)] = rank[usize::from(code::SUBNET_MASK)].min(router);
+        let classless = ready.iter().any(|(code, _)| *code == code::CLASSLESS_ROUTES);
+        ready.retain(|(code, _)| !gives_way(*code, wanted, |_| classless));
         ready.sort_by_key(|(code, _)| rank[usize::from(*code)]);
         ready.extend(echo(request, code::RELAY_INFORMATION));
         ready
@@ -164,7 +167,7 @@ pub(crate) fn refusal(request: &Packet, server_id: Ipv4Addr, why: &str) -> Reply
     if !packet.fits(limit) {
         packet.options.retain(|(code, _)| *code != code::MESSAGE);
     }
-    let destination = destination(request, MessageType::Nak, Ipv4Addr::UNSPECIFIED);
+    let destination = destination(request, MessageType::Nak, Ipv4Addr::UNSPECIFIED, AtCiaddr::No);
     Reply { packet, destination, limit }
 }
 
@@ -172,6 +175,8 @@ pub(crate) fn refusal(request: &Packet, server_id: Ipv4Addr, why: &str) -> Reply
 fn header(request: &Packet, kind: MessageType) -> Packet {
     Packet {
         op: Op::Reply,
+        htype: request.htype,
+        hlen: request.hlen,
         flags: request.flags,
         giaddr: request.giaddr,
         ..Packet::request(kind, request.xid, request.chaddr)

@@ -20,7 +20,7 @@ use crate::destination::{CLIENT_PORT, Destination, SERVER_PORT};
 use crate::engine::{Ingress, Reply};
 use crate::{Mac, frame};
 
-/// Larger than any DHCP message on Ethernet; what is larger still is not read.
+/// Larger than any DHCP message on Ethernet; what comes behind is not read.
 pub(crate) const LARGEST: usize = 4096;
 /// Asked of the kernel, so that a burst of phones waits there instead of being dropped.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -215,14 +215,12 @@ impl Door {
             })
         });
         let source = message.address.map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
-        let whole = !message.flags.contains(MsgFlags::MSG_TRUNC);
-        let length = if whole { message.bytes } else { 0 };
-        Ok(Received { at: Instant::now(), length, source, unicast: to_us })
+        Ok(Received { at: Instant::now(), length: message.bytes, source, unicast: to_us })
     }
 
     /// How a datagram came in, for the engine. On loopback nothing is broadcast.
-    pub(crate) fn ingress(&self, unicast: bool) -> Ingress {
-        Ingress { local: *self.local.ip(), unicast }
+    pub(crate) fn ingress(&self, received: &Received) -> Ingress {
+        Ingress { local: *self.local.ip(), unicast: received.unicast, source: *received.source.ip() }
     }
 
     /// Sends a reply. Never waits: what does not go out now, the client asks for again.

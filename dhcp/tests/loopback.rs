@@ -13,8 +13,8 @@ use dhcproto::{Decodable, Encodable};
 use tokio::net::UdpSocket;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
-use transload_dhcp::config::{Config, LeaseTime, Network, Range};
-use transload_dhcp::event::{Event, Outcome};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
+use transload_dhcp::event::{Event, Outcome, Unserved};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::packet::Packet;
@@ -86,6 +86,7 @@ fn config() -> Config {
         pools: vec![Range { first: host(1, 0), last: host(4, 255) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(600),
+        relay_information: RelayInformation::Answer,
         options: vec![(6, SERVER.octets().to_vec())],
         reservations: Vec::new(),
     };
@@ -322,7 +323,7 @@ async fn a_silent_server_answers_nobody_until_it_may_again() {
     let phone = Phone::new(1, address).await;
     server.set_silent(*address.ip(), true);
     phone.say(MessageType::Discover, Vec::new()).await;
-    assert!(matches!(event(&mut observed).await.outcome, Outcome::Ignored(_)));
+    assert!(matches!(event(&mut observed).await.outcome, Outcome::Unserved(Unserved::Silent)));
     server.set_silent(*address.ip(), false);
     // An answer to the first would come before the one to the second, with an offer where an ACK is awaited.
     phone.lease().await;

@@ -21,6 +21,7 @@ class Lab:
 
     def __init__(self, switch, server_host, client_host, server, way, seconds):
         self.switch, self.host, self.server, self.way = switch, client_host, server, way
+        self.server_host = server_host
         self.server_mac = wire.mac_bytes(server_host.ip("-br", "link", "show", server_host.interface).split()[2])
         self.host_mac = client_host.ip("-br", "link", "show", client_host.interface).split()[2].replace(":", "")
         self.line = wire.Wire(client_host, port=67 if way == RELAYED else 68)

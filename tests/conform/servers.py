@@ -2,7 +2,7 @@
 
 A setup has: pool and relayed_pool (lists of "first-last" host numbers), lease (seconds), options ({code: (value for
 transload, value for Kea)}), reservations ([(mac or b"client id", host number)]), klass (vendor class, option 67), boot
-(siaddr, sname, file).
+(siaddr, sname, file), dhcp (further keys, for transload alone).
 """
 
 import json
@@ -26,15 +26,15 @@ class Transload:
     name = "transload"
 
     def __init__(self, host, folder, pool=("100-109",), relayed_pool=("100-109",), lease=3600, options=None,
-                 reservations=(), klass=None, boot=None):
+                 reservations=(), klass=None, boot=None, dhcp=None):
         shutil.rmtree(folder, ignore_errors=True)
         options = {str(code): value for code, (value, _) in (options or {}).items()}
         far = {"subnet": f"{FAR}.0/24", "pool": ranges(FAR, relayed_pool), "lease": f"{lease}s", "options": options}
-        dhcp = {"pool": ranges(NEAR, pool), "lease": f"{lease}s", "options": options, "admit": "all",
-                "conflict-probe": False, "on-foreign": "ignore"}
-        for network in (dhcp, far) if boot else ():
+        near = {"pool": ranges(NEAR, pool), "lease": f"{lease}s", "options": options, "admit": "all",
+                "conflict-probe": False, "on-foreign": "ignore", **(dhcp or {})}
+        for network in (near, far) if boot else ():
             network.update(zip(("next-server", "server-name", "boot-file"), boot))
-        sections = {"dhcp": dhcp, "dhcp.network": [far]}
+        sections = {"dhcp": near, "dhcp.network": [far]}
         if reservations:
             sections["dhcp.reservation"] = [
                 {"client-id": f"hex:{who.hex()}" if isinstance(who, bytes) else None, "mac": who, "address": f"{NEAR}.{n}"}
@@ -57,7 +57,7 @@ class Kea:
     name = "kea"
 
     def __init__(self, host, folder, pool=("100-109",), relayed_pool=("100-109",), lease=3600, options=None,
-                 reservations=(), klass=None, boot=None):
+                 reservations=(), klass=None, boot=None, dhcp=None):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         data = [{"code": code, "data": value} if value[:4] != "hex:" else

@@ -155,12 +155,15 @@ pub struct NextStep {
 pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRecord>) -> Explanation {
     let phone = state.phones.get(&mac);
     let listed = state.roster.contains_key(&mac);
-    let known = phone.is_some() || listed;
-    let last = phone.map_or_else(|| state.strangers.get(&mac), |phone| phone.last_dhcp.as_deref());
+    let known = state.shows(mac);
+    let last = state.last_dhcp(mac);
     let vendor_class = phone
         .and_then(|phone| phone.journey.vendor_class.clone().map(String::into_bytes))
         .or_else(|| last.and_then(|last| last.vendor_class.clone()));
-    let requests = last.map(|last| last.request_list.as_slice()).unwrap_or_default();
+    let requests = phone.map_or_else(
+        || last.map(|last| last.request_list.as_slice()).unwrap_or_default(),
+        |phone| &phone.journey.request_list,
+    );
     let client_id = lease.and_then(|lease| lease.client_id.as_deref());
 
     // One that was never seen is judged as if it had just arrived.
@@ -182,7 +185,7 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
     let told = given(state, &asker, is_phone.then_some(&verdict), |told| {
         let name = told.class.map(str::to_owned);
         let why = why(state, &asker, told, &verdict, is_phone);
-        (name, why, shown(told, network.map(|(_, network)| network), &asker))
+        (name, why, shown(told, network.map(|(_, network)| network), &asker, requests))
     });
     if let (Some((name, why, shown)), true) = (told, state.rules.gives_leases) {
         class = Class { name, why };
@@ -191,6 +194,10 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
         "DHCP is off here: another server gives the leases".clone_into(&mut class.why);
     }
     let view = known.then(|| show::phone(state, now, mac));
+    if let Some(refusal) = state.refusal(mac) {
+        options.clear();
+        class.why = refusal.cause();
+    }
     let hold = view.as_ref().and_then(|view| view.hold.clone()).or_else(|| verdict.hold.clone());
     Explanation {
         mac,
@@ -214,7 +221,7 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
             .map(|(at, what)| Contradiction { at: Some(*at), what: what.clone() })
             .chain(state.unleased.told_of(mac, now))
             .collect(),
-        next: next(&verdict, hold.is_some(), known),
+        next: next(&verdict, hold.is_some(), known, last.is_some()),
         hold: hold.filter(|_| known),
         last_dhcp: last.map(|last| last.shown(now)),
         timeline: state
@@ -278,7 +285,12 @@ fn why(
     )
 }
 
-fn shown(told: &Resolved<'_>, network: Option<&NetworkGives>, asker: &Asker<'_>) -> Vec<Given> {
+fn shown(
+    told: &Resolved<'_>,
+    network: Option<&NetworkGives>,
+    asker: &Asker<'_>,
+    requests: &[u8],
+) -> Vec<Given> {
     let own = |code: u8, name: &str, value: String| Given {
         code: Some(code),
         name: name.to_owned(),
@@ -289,6 +301,10 @@ fn shown(told: &Resolved<'_>, network: Option<&NetworkGives>, asker: &Asker<'_>)
     if let Some(network) = network {
         shown.push(own(1, "subnet-mask", network.addresses.mask().to_string()));
         shown.push(own(51, "lease-time", format!("{} s", network.lease)));
+        if let Some((renewal, rebinding)) = network.timers {
+            shown.push(own(58, "renewal-time", format!("{renewal} s")));
+            shown.push(own(59, "rebinding-time", format!("{rebinding} s")));
+        }
     }
     let field = |name: &str, value: String, origin: Origin<'_>| Given {
         code: None,
@@ -299,7 +315,9 @@ fn shown(told: &Resolved<'_>, network: Option<&NetworkGives>, asker: &Asker<'_>)
     shown.extend(told.next_server.map(|(address, origin)| field("siaddr", address.to_string(), origin)));
     shown.extend(told.server_name.map(|(name, origin)| field("sname", name.to_owned(), origin)));
     shown.extend(told.boot_file.map(|(file, origin)| field("file", file.to_owned(), origin)));
-    shown.extend(told.options.iter().map(|option| {
+    let has = |code| told.options.iter().any(|option| option.code == code);
+    let given = told.options.iter().filter(|option| !options::gives_way(option.code, requests, has));
+    shown.extend(given.map(|option| {
         let standard = options::find(&option.code.to_string());
         Given {
             code: Some(option.code),
@@ -332,11 +350,14 @@ fn shown_lease(lease: &LeaseRecord, now: Time) -> Lease {
     }
 }
 
-fn next(verdict: &Assessment, held: bool, known: bool) -> NextStep {
+fn next(verdict: &Assessment, held: bool, known: bool, heard: bool) -> NextStep {
     let step =
         |what: &str, load: Option<String>, summary: String| NextStep { what: what.to_owned(), load, summary };
     let nothing = |why: &str| step("nothing", None, format!("no load: {why}"));
     match &verdict.next {
+        _ if !known && heard => nothing(
+            "it was heard by DHCP alone, does not show itself as a phone, and the roster does not list it",
+        ),
         _ if !known => nothing("nobody of this address was seen, and the roster does not list it"),
         Next::Nothing if held => nothing(
             "Enterprise boot files are not found; a profile says \"no upgrade\" and \"come back in a minute\"",

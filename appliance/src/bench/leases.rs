@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::sync::Weak;
 use std::time::Duration;
 
-use transload_dhcp::MessageType;
 use transload_dhcp::engine::SetAside;
 use transload_dhcp::event::{Event, Outcome};
 use transload_dhcp::journal::{CommitFailed, Done, Journal};
@@ -20,7 +19,7 @@ use transload_provision::options::{
 };
 use transload_provision::time::Time;
 
-use super::{Bench, STRANGERS_KEPT, State};
+use super::{Bench, State};
 use crate::config::Reserved;
 use crate::ledger::{self, Record};
 
@@ -57,48 +56,6 @@ impl Policy for Bench {
 /// are short.
 fn is_expected(state: &State, mac: Mac) -> bool {
     state.roster.contains_key(&mac) || state.phones.get(&mac).is_some_and(|phone| phone.written)
-}
-
-/// What came of a client's last DHCP message.
-#[derive(Debug, Clone)]
-pub(super) struct LastDhcp {
-    pub(super) at: Time,
-    kind: MessageType,
-    outcome: Outcome,
-    address: Option<Ipv4Addr>,
-    pub(super) vendor_class: Option<Vec<u8>>,
-    pub(super) request_list: Vec<u8>,
-}
-
-impl LastDhcp {
-    fn of(event: &Event) -> Self {
-        Self {
-            at: Time(event.at),
-            kind: event.kind,
-            outcome: event.outcome.clone(),
-            address: event.address,
-            vendor_class: event.vendor_class.clone(),
-            request_list: event.request_list.clone(),
-        }
-    }
-
-    /// For a technician.
-    pub(super) fn shown(&self, now: Time) -> String {
-        let address = self.address.map_or_else(|| "no address".to_owned(), |address| address.to_string());
-        let came = match &self.outcome {
-            Outcome::Offered => format!("{address} was offered"),
-            Outcome::Acknowledged => format!("{address} was given"),
-            Outcome::Informed => "options were given, without a lease".to_owned(),
-            Outcome::Refused(why) => format!("{address} was refused: {why}"),
-            Outcome::Released => format!("{address} was given back"),
-            Outcome::Declined => format!("{address} was declined: somebody else uses it"),
-            Outcome::Conflict(user) => format!("{address} was not offered: {} uses it", Mac(*user).colons()),
-            Outcome::ChoseOther(other) => format!("it took the offer of another server, {other}"),
-            Outcome::Ignored(why) => format!("no answer: {why}"),
-            Outcome::NotSaved(why) => format!("no answer, because the lease could not be saved: {why}"),
-        };
-        format!("{:?} {} s ago: {came}", self.kind, (now - self.at).as_secs())
-    }
 }
 
 /// Who is to be given something, and where.
@@ -240,25 +197,14 @@ impl Bench {
         }
     }
 
-    fn remember(&self, mac: Mac, event: &Event) {
-        let mut state = self.state();
-        if let Some(phone) = state.phones.get_mut(&mac) {
-            // What it said of itself, its journey has.
-            let last = LastDhcp { vendor_class: None, request_list: Vec::new(), ..LastDhcp::of(event) };
-            phone.last_dhcp = Some(Box::new(last));
-            return;
-        }
-        if state.strangers.len() >= STRANGERS_KEPT && !state.strangers.contains_key(&mac) {
-            state.strangers.clear();
-        }
-        state.strangers.insert(mac, LastDhcp::of(event));
-    }
-
     /// Takes in what came of a DHCP message.
     pub fn dhcp_event(&self, event: &Event, took: Duration) {
         self.metrics.dhcp(event, took);
         let (mac, address) = (Mac(event.mac), event.address);
-        self.remember(mac, event);
+        let mut state = self.state();
+        state.remember(mac, event);
+        self.note_refusal(&mut state, mac, event);
+        drop(state);
         match (&event.outcome, address) {
             (Outcome::Acknowledged, Some(address)) => {
                 let mut state = self.state();
@@ -276,6 +222,7 @@ impl Bench {
                 tracing::warn!(%mac, %address, user = %Mac(*user), "not offered: another machine uses this address");
             }
             (Outcome::Ignored(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
+            (Outcome::Unserved(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
             (Outcome::Refused(reason), _) => tracing::info!(%mac, %reason, "DHCP request refused"),
             (Outcome::NotSaved(reason), _) => {
                 tracing::error!(%mac, %reason, "no lease: it could not be saved");

@@ -32,12 +32,14 @@ pub mod forget;
 mod home;
 mod identity;
 mod judge;
+mod last_dhcp;
 mod leases;
 mod offline;
 mod operate;
 mod pages;
 mod pulse;
 mod record;
+mod refused;
 mod registrar;
 mod report;
 mod restart;
@@ -59,19 +61,18 @@ use feed::Verdicts;
 use forget::Forgotten;
 use identity::Addresses;
 use judge::{assess_as, belief, verdict};
-use leases::LastDhcp;
+use last_dhcp::LastDhcp;
 pub use offline::{Offline, offline};
 pub use operate::{PhoneOutcome, Refusal};
 pub use pages::{Round, Visit};
 pub use record::Known;
+use refused::Refusals;
 pub use registrar::Errand;
 pub use survey::{Seen, Survey};
 pub use tracker::Tracker;
 use unleased::Unleased;
 pub use watch::Change;
 
-/// Other clients whose last DHCP message is remembered.
-const STRANGERS_KEPT: usize = 1024;
 /// Phones taken under one hold of the lock: nobody who answers phones waits for a look at all of them.
 const AT_ONCE: usize = 32;
 
@@ -120,8 +121,12 @@ struct State {
     upheavals: u64,
     /// Phones that are not written down, oldest first.
     newcomers: VecDeque<Mac>,
-    /// Clients that are no phones.
+    /// What came of the last DHCP message of phones that are listed and nothing more.
+    listed_dhcp: HashMap<Mac, LastDhcp>,
+    /// The same of clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
+    /// Phones that DHCP does not answer.
+    refusals: Refusals,
     addresses: Addresses,
     /// Who asks without a lease.
     unleased: Unleased,
@@ -189,7 +194,9 @@ impl State {
             crowded_until: Time::default(),
             upheavals: 0,
             newcomers: VecDeque::new(),
+            listed_dhcp: HashMap::new(),
             strangers: HashMap::new(),
+            refusals: Refusals::default(),
             addresses: Addresses::default(),
             unleased: Unleased::default(),
             verdicts: Verdicts::default(),
@@ -259,8 +266,7 @@ impl Bench {
     /// One phone, if it was seen or listed.
     pub fn phone(&self, mac: Mac) -> Option<PhoneDetail> {
         let state = self.state();
-        let known = state.phones.contains_key(&mac) || state.roster.contains_key(&mac);
-        known.then(|| show::detail(&state, self.now(), mac))
+        state.shows(mac).then(|| show::detail(&state, self.now(), mac))
     }
 
     /// Why a client got what it got, and what it will get next.
@@ -306,7 +312,7 @@ impl Bench {
         let mut state = self.state();
         state.rules = rules;
         state.catalog = catalog;
-        state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+        state.list(roster);
         state.look_at_all(self.now());
         drop(state);
         self.roster_changed();
@@ -320,7 +326,7 @@ impl Bench {
     /// Swaps in another roster; phones held for what it says now follow by themselves.
     pub fn set_roster(&self, roster: Vec<Entry>) {
         let mut state = self.state();
-        state.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+        state.list(roster);
         state.look_at_all(self.now());
         drop(state);
         self.roster_changed();

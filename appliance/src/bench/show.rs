@@ -1,7 +1,5 @@
 //! Phones as the contract shows them.
 
-use std::collections::BTreeSet;
-
 use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
@@ -11,8 +9,7 @@ use super::{State, verdict};
 use crate::view::{Hold, HoldCode, MissingName, PhoneDetail, PhoneView, Stage};
 
 pub(super) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
-    let macs: BTreeSet<Mac> = state.phones.keys().chain(state.roster.keys()).copied().collect();
-    macs.into_iter().map(|mac| phone(state, now, mac)).collect()
+    state.shown().into_iter().map(|mac| phone(state, now, mac)).collect()
 }
 
 /// One phone with what it asked for in vain.
@@ -32,22 +29,25 @@ pub(super) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetail {
     PhoneDetail { phone: phone(state, now, mac), missing }
 }
 
-/// Where a phone stands: what its journey says, or that no phone of its segment gets on.
+/// Where a phone stands: what its journey says, or that DHCP gives it no answer.
 pub(super) fn standing(state: &State, now: Time, mac: Mac, verdict: &Assessment) -> (Stage, Option<Hold>) {
     let heard_at = state.phones.get(&mac).and_then(|phone| phone.heard_at);
     let foreign = state.foreign_dhcp.iter().find(|(at, _)| heard_at.is_none_or(|heard_at| heard_at == **at));
-    let feed = || state.unleased.asked_as(mac, now).filter(|_| !state.rules.gives_leases);
+    let feed = || {
+        let expected = verdict.stage == Stage::Absent && state.roster.contains_key(&mac) && foreign.is_none();
+        let asked = state.unleased.asked_as(mac, now).filter(|_| expected && !state.rules.gives_leases);
+        asked.map(needs_feed)
+    };
     match foreign {
         Some((_, server)) if !matches!(verdict.stage, Stage::Absent | Stage::Done) => {
             let cause = format!("another DHCP server answers on this segment ({server}), so ours is silent");
             let cure = "take it off the segment; ours goes on by itself";
             (Stage::Held, Some(Hold::new(HoldCode::ForeignDhcp, cause, cure)))
         }
-        None if verdict.stage == Stage::Absent && state.roster.contains_key(&mac) => match feed() {
-            Some(address) => (Stage::Held, Some(needs_feed(address))),
-            None => (verdict.stage, None),
+        _ => match state.refused(mac, verdict).or_else(feed) {
+            Some(hold) => (Stage::Held, Some(hold)),
+            None => (verdict.stage, verdict.hold.clone()),
         },
-        _ => (verdict.stage, verdict.hold.clone()),
     }
 }
 
@@ -61,6 +61,7 @@ pub(super) fn phone_as(state: &State, now: Time, mac: Mac, verdict: Assessment) 
     let phone = state.phones.get(&mac);
     let journey = phone.map(|phone| &phone.journey);
     let renewed = phone.and_then(|phone| phone.last_dhcp.as_ref()).map(|last| last.at);
+    let refusal = state.refusals.get(mac);
     let entry = state.roster.get(&mac);
     let vid = journey.map_or_else(|| entry.and_then(|entry| entry.vid), |journey| journey.vid(entry));
     PhoneView {
@@ -85,7 +86,9 @@ pub(super) fn phone_as(state: &State, now: Time, mac: Mac, verdict: Assessment) 
         attempts: verdict.attempt,
         license: verdict.license,
         hold,
-        first_seen: journey.map(|journey| journey.first_seen),
-        last_seen: journey.map(|journey| journey.last_seen.max(renewed.unwrap_or_default())),
+        first_seen: journey.map(|journey| journey.first_seen).or(refusal.map(|refusal| refusal.first)),
+        last_seen: journey
+            .map(|journey| journey.last_seen.max(renewed.unwrap_or_default()))
+            .or(refusal.map(|refusal| refusal.last)),
     }
 }

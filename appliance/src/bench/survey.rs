@@ -8,6 +8,7 @@ use transload_provision::estimate::{self, Standing};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::refused::Refusal;
 use super::{AT_ONCE, Bench, State, show, verdict};
 use crate::library::Shelf;
 use crate::view::PhoneView;
@@ -25,6 +26,8 @@ pub struct Seen {
 
 struct Glance {
     facts: u32,
+    /// What keeps DHCP from answering it.
+    refused: Option<(Time, u16)>,
     /// When time alone may change it.
     deadline: Option<Time>,
     standing: Standing,
@@ -47,7 +50,7 @@ impl Bench {
     pub fn survey(&self, seen: &mut Seen) -> Survey {
         let (macs, upheavals): (BTreeSet<Mac>, u64) = {
             let state = self.state();
-            (state.phones.keys().chain(state.roster.keys()).copied().collect(), state.upheavals)
+            (state.shown(), state.upheavals)
         };
         let gone: Vec<Mac> = seen.phones.keys().filter(|mac| !macs.contains(mac)).copied().collect();
         seen.phones.retain(|mac, _| macs.contains(mac));
@@ -76,9 +79,10 @@ impl Bench {
 impl Seen {
     fn is_stale(&self, state: &State, mac: Mac, now: Time) -> bool {
         let facts = state.phones.get(&mac).map_or(0, |phone| phone.facts);
-        self.phones
-            .get(&mac)
-            .is_none_or(|glance| glance.facts != facts || glance.deadline.is_some_and(|at| at <= now))
+        let refused = state.refusals.get(mac).map(Refusal::mark);
+        self.phones.get(&mac).is_none_or(|glance| {
+            (glance.facts, glance.refused) != (facts, refused) || glance.deadline.is_some_and(|at| at <= now)
+        })
     }
 
     fn look(&mut self, state: &State, mac: Mac, now: Time) -> PhoneView {
@@ -87,6 +91,7 @@ impl Seen {
         let standing = phone.map(|phone| estimate::standing(&phone.journey, &assessment, now));
         let glance = Glance {
             facts: phone.map_or(0, |phone| phone.facts),
+            refused: state.refusals.get(mac).map(Refusal::mark),
             deadline: assessment.deadline,
             standing: standing.unwrap_or_default(),
         };

@@ -8,14 +8,22 @@ use toml::Spanned;
 use transload_provision::options::{self as options_of_phones, ClassError, ClassRule};
 
 use super::options::{self, Boot};
+use super::timers::{self, WrittenTimes};
 use super::validate::{Findings, cause_and_cure};
 use super::values::{Hex, Oui, Text};
-use super::{Bench, Client, Dhcp, DhcpAdmit, Network, Reservation, network, written};
+use super::{Bench, Client, Dhcp, DhcpAdmit, LeaseTimes, Network, Reservation, network, written};
 
 /// The section, for a bench at its address.
 pub(super) fn dhcp(dhcp: written::Dhcp, bench: &Bench, f: &mut Findings<'_>) -> Dhcp {
     let hour = Duration::from_secs(60 * 60);
-    let lease = f.span(dhcp.lease.as_ref(), "dhcp.lease", hour);
+    let written = WrittenTimes {
+        lease: dhcp.lease.as_ref(),
+        renewal: dhcp.renewal_time.as_ref(),
+        rebinding: dhcp.rebinding_time.as_ref(),
+    };
+    let default = LeaseTimes { lease: hour, renewal: None, rebinding: None };
+    let lease = timers::times(&written, "dhcp", None, default, f);
+    let relay_information = dhcp.relay_information.unwrap_or_default();
     let pool = network::pool(dhcp.pool.as_ref(), "dhcp.pool", bench.address, f);
     let options = options::common(dhcp.options, "dhcp.options", f);
     let boot = Boot { next_server: dhcp.next_server, server_name: dhcp.server_name, file: dhcp.boot_file };
@@ -27,14 +35,16 @@ pub(super) fn dhcp(dhcp: written::Dhcp, bench: &Bench, f: &mut Findings<'_>) -> 
         pool,
         exclude: network::ranges(dhcp.exclude),
         lease,
+        relay_information,
         gives: boot.with(options, "dhcp", f),
     };
-    let networks = network::networks(dhcp.network, bench, lease, f);
+    let networks = network::networks(dhcp.network, bench, &own, f);
     Dhcp {
         enabled: dhcp.enabled.unwrap_or(true),
         admit: dhcp.admit.unwrap_or(DhcpAdmit::Phones),
         authoritative: dhcp.authoritative.unwrap_or(true),
         conflict_probe: dhcp.conflict_probe.unwrap_or(true),
+        decline_rest: f.span(dhcp.decline_rest.as_ref(), "dhcp.decline-rest", hour),
         on_foreign: dhcp.on_foreign,
         own,
         networks,

@@ -7,6 +7,7 @@ mod options;
 mod outside;
 mod reader;
 mod served;
+mod timers;
 mod validate;
 pub mod values;
 mod written;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+use transload_dhcp::config::RelayInformation;
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::options::{ClassRule, Gives};
@@ -140,6 +142,8 @@ pub struct Dhcp {
     pub authoritative: bool,
     /// Whether an address is tried for another user before it is offered.
     pub conflict_probe: bool,
+    /// How long an address rests that a client declined or that was found in use.
+    pub decline_rest: Duration,
     /// What to do when another DHCP server is found; where nothing is written, it depends on how the program was
     /// started.
     pub on_foreign: Option<OnForeign>,
@@ -190,10 +194,23 @@ pub struct Network {
     pub pool: Vec<Range>,
     /// Addresses never to give.
     pub exclude: Vec<Range>,
-    /// How long a lease lasts.
-    pub lease: Duration,
+    /// How long a lease lasts, and when it is renewed.
+    pub lease: LeaseTimes,
+    /// What becomes of clients whose messages have relay agent information and come through no relay.
+    pub relay_information: RelayInformation,
     /// What every client of the network gets.
     pub gives: Gives,
+}
+
+/// How long a lease lasts, and when it is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseTimes {
+    /// From its beginning to its end.
+    pub lease: Duration,
+    /// After this time its client asks this server to renew it; half of the lease where it is not written.
+    pub renewal: Option<Duration>,
+    /// After this time its client asks any server; seven eighths of the lease where it is not written.
+    pub rebinding: Option<Duration>,
 }
 
 /// A fixed address.

@@ -2,20 +2,20 @@
 
 use std::net::Ipv4Addr;
 use std::ops::Range as Bytes;
-use std::time::Duration;
 
 use toml::Spanned;
 
 use super::options::{self, Boot};
+use super::timers::{self, WrittenTimes};
 use super::validate::Findings;
 use super::values::{Prefix, Range, Ranges};
 use super::{Bench, Network, written};
 
-/// The further networks, for a bench on its own interface and address. Their leases last `lease` where they do not say.
+/// The further networks, for a bench on its own interface and address. What they do not say of leases, `own` does.
 pub(super) fn networks(
     written: Vec<Spanned<written::Network>>,
     bench: &Bench,
-    lease: Duration,
+    own: &Network,
     f: &mut Findings<'_>,
 ) -> Vec<Network> {
     let mut networks: Vec<Network> = Vec::new();
@@ -29,14 +29,20 @@ pub(super) fn networks(
             server_name: network.server_name,
             file: network.boot_file,
         };
+        let times = WrittenTimes {
+            lease: network.lease.as_ref(),
+            renewal: network.renewal_time.as_ref(),
+            rebinding: network.rebinding_time.as_ref(),
+        };
         networks.push(Network {
+            lease: timers::times(&times, "dhcp.network", Some(&place), own.lease, f),
+            relay_information: network.relay_information.unwrap_or(own.relay_information),
             pool: pool(network.pool.as_ref(), "dhcp.network.pool", prefix, f),
             place: f.place(place),
             interface: network.interface.map(Spanned::into_inner),
             address: network.address.map(|address| address.into_inner().0),
             subnet: network.subnet.map(|subnet| subnet.into_inner().0),
             exclude: ranges(network.exclude),
-            lease: f.span(network.lease.as_ref(), "dhcp.network.lease", lease),
             gives: boot.with(options, "dhcp.network", f),
         });
     }

@@ -75,6 +75,15 @@ fn encode_all(
         let (cause, cure) = cause_and_cure(&problem);
         f.problem(name.span(), &format!("{key}: {cause}"), cure);
     }
+    let classless = all.get(&standard::code::CLASSLESS_ROUTES);
+    if classless.is_some_and(|routes| !standard::has_default_route(routes))
+        && all.contains_key(&standard::code::ROUTER)
+    {
+        f.warnings.push(format!(
+            "{key}: clients that ask for classless routes (121) are told no router beside them (RFC 3442), and find no \
+             default route among them; add \"0.0.0.0/0\" with the router to option 121"
+        ));
+    }
     all.into_iter().collect()
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use transload_dhcp::config as engine;
 use transload_dhcp::lease::ClientKey;
@@ -50,6 +51,8 @@ pub struct NetworkGives {
     pub server: Ipv4Addr,
     /// How long a lease lasts; seconds.
     pub lease: u32,
+    /// When its client renews and rebinds it; seconds.
+    pub timers: Option<(u32, u32)>,
     /// What is written for it alone.
     pub own: Gives,
     /// What it has from `[dhcp]`.
@@ -77,6 +80,7 @@ impl Config {
         let mut served = Served::default();
         served.server.authoritative = self.dhcp.authoritative;
         served.server.conflict_probe = self.dhcp.conflict_probe;
+        served.server.decline_hold = u64::from(seconds(self.dhcp.decline_rest)) * 1000;
         let own = at.first().copied().flatten();
         let same = |a: Prefix, b: Prefix| a.network() == b.network() && a.length == b.length;
         let describes_own = |network: &Network| {
@@ -177,6 +181,7 @@ impl Served {
         let alone = engine::Config { networks: vec![network.clone()], ..engine::Config::default() };
         alone.validate().map_err(|error| misfit(&format!("the network of {prefix}"), &error))?;
         let lease = network.lease.default;
+        let timers = network.lease.timers(lease);
         self.server.networks.push(network);
         self.given.networks.insert(
             name,
@@ -185,6 +190,7 @@ impl Served {
                 addresses: prefix,
                 server: prefix.address,
                 lease,
+                timers,
                 own,
                 inherited,
             },
@@ -256,6 +262,10 @@ fn misfit(what: &str, error: &engine::ConfigError) -> Failure {
     Failure::new(Exit::Usage, format!("{what} does not fit the bench's addresses: {cause}"), cure)
 }
 
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
+}
+
 fn engine_network(
     name: String,
     address: Prefix,
@@ -273,7 +283,12 @@ fn engine_network(
         prefix_len: address.length,
         pools,
         exclude: network.exclude.iter().map(range).collect(),
-        lease: engine::LeaseTime::fixed(u32::try_from(network.lease.as_secs()).unwrap_or(u32::MAX)),
+        lease: engine::LeaseTime {
+            renew: network.lease.renewal.map(seconds),
+            rebind: network.lease.rebinding.map(seconds),
+            ..engine::LeaseTime::fixed(seconds(network.lease.lease))
+        },
+        relay_information: network.relay_information,
         options,
         reservations: Vec::new(),
     }

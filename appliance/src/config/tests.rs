@@ -1,3 +1,4 @@
+mod leases;
 mod network;
 
 use std::net::Ipv4Addr;
@@ -95,7 +96,7 @@ fn the_contracts_example_means_what_it_says() {
     let config = parse(EXAMPLE).unwrap();
     assert_eq!(config.bench.interface.as_deref(), Some("eth1"));
     assert_eq!(config.dhcp.own.pool[0].to_string(), "10.23.45.100-10.23.45.250");
-    assert_eq!(config.dhcp.own.lease, Duration::from_secs(3600));
+    assert_eq!(config.dhcp.own.lease.lease, Duration::from_secs(3600));
     assert_eq!(config.dhcp.own.gives.options[1].0, 6);
     assert_eq!(config.dhcp.classes[0].gives.options[1].1, b"http://10.23.45.67");
     assert_eq!(config.dhcp.reservations[0].address, Ipv4Addr::new(10, 23, 45, 50));
@@ -321,6 +322,14 @@ fn options_take_standard_names_numbers_and_typed_values() {
         ("lease-time = 5", "there is no DHCP option"),
         ("51 = 5", "written by the server itself"),
         ("mtu = \"big\"", "DHCP option mtu is"),
+        (
+            "22 = 575",
+            "bench.toml:2: dhcp.options: DHCP option 22 is a number of octets, 576 to 65535, and not 575",
+        ),
+        ("default-ip-ttl = 0", "1 to 255, and not 0"),
+        ("24 = 0", "1 to 4294967295"),
+        ("static-routes = [\"0.0.0.0\", \"10.0.0.1\"]", "without 0.0.0.0"),
+        ("router = \"hex:0a00\"", "a list of IPv4 addresses"),
         ("dns = [\"10.0.0.1\"], 6 = [\"10.0.0.2\"]", "option 6 is set twice"),
         ("dns = 1979-05-27", "is no option's value"),
         ("tftp = \"10.0.0.1\"", "steers phones"),

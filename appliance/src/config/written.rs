@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use toml::{Spanned, Value};
+use transload_dhcp::config::RelayInformation;
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::options::Pattern;
@@ -76,8 +77,12 @@ pub struct Dhcp {
     pub pool: Option<Spanned<Ranges>>,
     pub exclude: Option<Spanned<Ranges>>,
     pub lease: Option<Spanned<Text<Duration>>>,
+    pub renewal_time: Option<Spanned<Text<Duration>>>,
+    pub rebinding_time: Option<Spanned<Text<Duration>>>,
+    pub decline_rest: Option<Spanned<Text<Duration>>>,
     pub admit: Option<DhcpAdmit>,
     pub authoritative: Option<bool>,
+    pub relay_information: Option<RelayInformation>,
     pub conflict_probe: Option<bool>,
     pub on_foreign: Option<OnForeign>,
     pub options: Options,
@@ -98,6 +103,9 @@ pub struct Network {
     pub pool: Option<Spanned<Ranges>>,
     pub exclude: Option<Spanned<Ranges>>,
     pub lease: Option<Spanned<Text<Duration>>>,
+    pub renewal_time: Option<Spanned<Text<Duration>>>,
+    pub rebinding_time: Option<Spanned<Text<Duration>>>,
+    pub relay_information: Option<RelayInformation>,
     pub options: Options,
     pub next_server: Option<Text<Ipv4Addr>>,
     pub server_name: Option<Spanned<String>>,

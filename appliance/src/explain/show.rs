@@ -66,7 +66,8 @@ fn stamp(at: Time) -> Option<Timestamp> {
 
 fn head(it: &Explanation) -> String {
     let Some(phone) = &it.phone else {
-        return format!("{}: never seen since the program started, and not in the roster", it.mac);
+        let seen = if it.last_dhcp.is_some() { "heard by DHCP alone" } else { "never seen" };
+        return format!("{}: {seen} since the program started, and not in the roster", it.mac);
     };
     let model = phone.model.as_deref().unwrap_or("of unknown model");
     let vid = phone.vid.as_ref().map_or_else(String::new, |vid| format!(" {vid}"));

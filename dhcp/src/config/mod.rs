@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
+use serde::Deserialize;
+
 use crate::lease::ClientKey;
 use crate::options::is_reserved;
 
@@ -14,8 +16,6 @@ pub struct Config {
     /// NAK a client that insists on an address we know nothing of (it boots with the lease of another network).
     /// RFC 2131 §4.3.2 wants silence, for the sake of other servers on the segment; so only where there are none.
     pub authoritative: bool,
-    /// Accept relay agent information (82) without a relay's address. Only for trusted circuits (RFC 3046 §2.1).
-    pub trust_circuits: bool,
     /// Ask the segment whether anybody uses an address before a client is offered it for the first time (RFC 2131
     /// §3.1(2)). The offer then takes 0.3 s. Not possible through relays and on loopback.
     pub conflict_probe: bool,
@@ -32,7 +32,6 @@ impl Default for Config {
         Self {
             networks: Vec::new(),
             authoritative: true,
-            trust_circuits: false,
             conflict_probe: true,
             offer_hold: 60_000,
             max_offers: 4096,
@@ -56,10 +55,24 @@ pub struct Network {
     pub exclude: Vec<Range>,
     /// Lease times.
     pub lease: LeaseTime,
+    /// What becomes of a client whose message has relay agent information (82) and came through no relay.
+    pub relay_information: RelayInformation,
     /// Options of its clients, already encoded; see [`crate::options::encode`].
     pub options: Vec<(u8, Vec<u8>)>,
     /// Addresses set aside for certain clients, in or out of the pools.
     pub reservations: Vec<Reservation>,
+}
+
+/// What becomes of a client whose message has relay agent information (82) and came through no relay. A switch with DHCP
+/// snooping adds it to whatever passes. That such a message is to be discarded binds relay agents (RFC 3046 §2.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelayInformation {
+    /// It is answered, and the option echoed (RFC 3046 §2.2).
+    #[default]
+    Answer,
+    /// It gets no answer.
+    Drop,
 }
 
 /// Addresses from the first to the last, both included.
@@ -105,7 +118,7 @@ impl LeaseTime {
     }
 
     /// T1 and T2 of a lease; RFC 2131 §4.4.5 wants T1 < T2 < lease. `None` for a lease too short to have them.
-    pub(crate) fn timers(&self, lease: u32) -> Option<(u32, u32)> {
+    pub fn timers(&self, lease: u32) -> Option<(u32, u32)> {
         let share = |eighths: u64| (u64::from(lease) * eighths / 8) as u32;
         let rebind = self.rebind.filter(|seconds| (2..lease).contains(seconds)).unwrap_or_else(|| share(7));
         let renew = self

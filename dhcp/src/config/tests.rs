@@ -16,6 +16,7 @@ fn network() -> Network {
         pools: vec![range(10, 20)],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(3600),
+        relay_information: RelayInformation::Answer,
         options: Vec::new(),
         reservations: Vec::new(),
     }

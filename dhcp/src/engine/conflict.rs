@@ -70,7 +70,7 @@ impl Engine {
 
     /// Whether ARP reaches the client's segment. Through a relay it does not.
     pub(super) fn can_ask(&self, asked: &Asked<'_>) -> bool {
-        let here = self.tables.get(asked.at).is_some_and(|table| table.network.contains(asked.local));
+        let here = self.tables.get(asked.at).is_some_and(|table| table.network.contains(asked.ingress.local));
         self.config.conflict_probe && asked.packet.giaddr.is_unspecified() && here
     }
 
@@ -116,20 +116,9 @@ impl Engine {
             expires: now.saturating_add(self.config.decline_hold),
         };
         let event = Event {
-            at: now,
-            mac: client.unwrap_or(user),
-            kind: MessageType::Discover,
-            outcome: Outcome::Conflict(user),
             address: Some(address),
-            lease_ends: None,
             network: Some(table.network.name.clone()),
-            class: None,
-            vendor_class: None,
-            request_list: Vec::new(),
-            client_id: None,
-            host_name: None,
-            relay: None,
-            left_out: Vec::new(),
+            ..Event::new(now, client.unwrap_or(user), MessageType::Discover, Outcome::Conflict(user))
         };
         let mut decision = Decision { writes: Vec::new(), after: 0, reply: None, event, probe: None };
         self.write(record, &mut decision);

@@ -2,11 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Asked, Engine, Finding, Reply, boots};
+use super::reading::{boots, has_no_address, relay};
+use super::{Asked, Engine, Finding, Reply};
 use crate::MessageType;
-use crate::event::Outcome;
+use crate::destination::AtCiaddr;
+use crate::event::{Outcome, Unserved};
 use crate::lease::{LeaseRecord, LeaseState};
 use crate::options::code;
+use crate::packet::Packet;
 use crate::policy::Grant;
 use crate::reply::{Answer, lease_time, refusal};
 use crate::table::{Table, Write};
@@ -22,10 +25,7 @@ impl Engine {
             return Finding::ignored("no network");
         };
         let Some(address) = table.choose(&asked.client, requested, asked.now, grant.expected) else {
-            return Finding::ignored(format!(
-                "no address is left in network {:?}; enlarge its pool or shorten its leases",
-                table.network.name
-            ));
+            return Finding::unserved(Unserved::NoAddress(table.network.name.clone()));
         };
         table.offer(address, &asked.client, asked.now, grant.expected);
         // §3.1(2).
@@ -44,13 +44,31 @@ impl Engine {
 
     /// RFC 2131 §4.3.2, Table 4: what a REQUEST means shows in which of three fields it has.
     pub(super) fn request(&mut self, asked: &Asked<'_>, grant: &Grant) -> Finding {
-        let selecting = asked.packet.option(code::SERVER_ID).is_some();
-        let ciaddr = Some(asked.packet.ciaddr).filter(|address| !address.is_unspecified());
-        let requested = asked.packet.address(code::REQUESTED_ADDRESS);
-        match (selecting, requested, ciaddr) {
-            (true, Some(address), _) | (true, None, Some(address)) => self.select(asked, grant, address),
-            (false, _, Some(address)) | (false, Some(address), None) => self.confirm(asked, grant, address),
-            (_, None, None) => Finding::ignored("a request for no address"),
+        let packet = asked.packet;
+        let given = |address: &Ipv4Addr| !address.is_unspecified();
+        let ciaddr = Some(packet.ciaddr).filter(given);
+        let requested =
+            packet.address(code::REQUESTED_ADDRESS).filter(|address| given(address) || ciaddr.is_none());
+        // A client without an address means the one that it requests.
+        let ciaddr = ciaddr.filter(|_| requested.is_none() || !has_no_address(packet, asked.ingress));
+        if packet.option(code::SERVER_ID).is_some() {
+            return match requested.or(ciaddr) {
+                Some(address) => self.select(asked, grant, address),
+                None => no_address(packet),
+            };
+        }
+        match (ciaddr, requested, packet.unusable(code::SERVER_ID)) {
+            (Some(address), _, _) | (None, Some(address), None) => self.confirm(asked, grant, address),
+            // Which server it takes shows where it takes what we have offered.
+            (None, Some(address), Some(flaw)) => {
+                let offered =
+                    self.tables.get(asked.at).is_some_and(|table| table.is_offered(address, &asked.client));
+                if offered {
+                    return self.select(asked, grant, address);
+                }
+                Finding { address: Some(address), ..Finding::unserved(Unserved::Option(flaw)) }
+            }
+            (None, None, _) => no_address(packet),
         }
     }
 
@@ -107,7 +125,7 @@ impl Engine {
         match table.record(address) {
             // §3.1(4): nothing is promised before it is saved, and what is being saved is waited for.
             Some((record, state @ (Write::Saved | Write::UnderWay(_))))
-                if !boots(asked.packet)
+                if !boots(asked.packet, asked.ingress)
                     && asked.packet.ciaddr.is_unspecified()
                     && !table.is_offered(address, &asked.client)
                     && asked.client.holds_key(record)
@@ -187,8 +205,40 @@ fn answer(
         network: &table.network,
         grant,
         reserved: reservation.map_or(&[], |reservation| &reservation.options),
+        at_ciaddr: at_ciaddr(table, asked, kind, yiaddr),
     }
     .reply(asked.packet)
+}
+
+/// Whether the client answers at its `ciaddr`. A client that has no address yet may name one all the same: an old one, or
+/// the one that it is offered.
+fn at_ciaddr(table: &Table, asked: &Asked<'_>, kind: MessageType, yiaddr: Ipv4Addr) -> AtCiaddr {
+    let (packet, ciaddr) = (asked.packet, asked.packet.ciaddr);
+    if ciaddr.is_unspecified() {
+        return AtCiaddr::No;
+    }
+    let here = table.network.contains(ciaddr);
+    let silent = has_no_address(packet, asked.ingress);
+    let extends = kind == MessageType::Ack
+        && yiaddr == ciaddr
+        && [code::SERVER_ID, code::REQUESTED_ADDRESS].iter().all(|code| packet.option(*code).is_none());
+    let informs = packet.kind == MessageType::Inform;
+    if extends || informs {
+        // Where no router leads to the address, ARP does not either.
+        let reached = here || asked.ingress.unicast || relay(packet).is_some();
+        return if silent || !reached { AtCiaddr::Silent } else { AtCiaddr::Answers };
+    }
+    let bound = table
+        .record(ciaddr)
+        .is_some_and(|(record, _)| record.is_bound(asked.now) && asked.client.owns(record));
+    if here && bound && asked.ingress.source == ciaddr { AtCiaddr::Answers } else { AtCiaddr::No }
+}
+
+fn no_address(packet: &Packet) -> Finding {
+    match packet.unusable(code::REQUESTED_ADDRESS) {
+        Some(flaw) => Finding::unserved(Unserved::Option(flaw)),
+        None => Finding::ignored("a request for no address"),
+    }
 }
 
 fn refuse(asked: &Asked<'_>, address: Ipv4Addr, why: &'static str) -> Finding {

@@ -9,13 +9,14 @@ mod conflict;
 mod given_up;
 mod handlers;
 mod reading;
+mod unserved;
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
 use crate::config::{Config, ConfigError};
-use crate::event::{Event, Outcome};
+use crate::event::{Event, Outcome, Unserved};
 use crate::lease::LeaseRecord;
 use crate::options::code;
 use crate::packet::{Op, Packet};
@@ -25,7 +26,7 @@ use crate::table::{Identity, Table, Write};
 use crate::{Mac, MessageType};
 use conflict::Proxies;
 pub use conflict::SetAside;
-use reading::{boots, order, relay, server_id, sub_option};
+use reading::{boots, order, relay, server_id};
 
 /// How a message came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Ingress {
     pub local: Ipv4Addr,
     /// Whether it was addressed to us alone, not broadcast.
     pub unicast: bool,
+    /// The address it was sent from; 0.0.0.0 while a client has none.
+    pub source: Ipv4Addr,
 }
 
 /// What is to be done about a message.
@@ -108,14 +111,17 @@ impl Finding {
     fn ignored(why: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Outcome::Ignored(why.into()))
     }
+
+    fn unserved(why: Unserved) -> Self {
+        Self::new(Outcome::Unserved(why))
+    }
 }
 
 /// What all handlers need to know.
 struct Asked<'a> {
     now: u64,
     packet: &'a Packet,
-    /// Our address on the receiving interface.
-    local: Ipv4Addr,
+    ingress: Ingress,
     /// The address we go by.
     server_id: Ipv4Addr,
     client: Identity,
@@ -220,15 +226,12 @@ impl Engine {
     }
 
     fn decide(&mut self, now: u64, packet: &Packet, finding: Finding) -> Decision {
+        let sent_to = finding.reply.as_ref().map(|reply| reply.destination);
         let mut decision = Decision {
             writes: Vec::new(),
             after: finding.after,
             reply: finding.reply,
             event: Event {
-                at: now,
-                mac: packet.chaddr,
-                kind: packet.kind,
-                outcome: finding.outcome,
                 address: finding.address,
                 lease_ends: finding.lease_ends,
                 network: finding
@@ -242,6 +245,9 @@ impl Engine {
                 host_name: packet.text(code::HOST_NAME).map(<[u8]>::to_vec),
                 relay: relay(packet),
                 left_out: finding.left_out,
+                ignored: packet.ignored.clone(),
+                sent_to,
+                ..Event::new(now, packet.chaddr, packet.kind, finding.outcome)
             },
             probe: finding.probe,
         };
@@ -262,21 +268,16 @@ impl Engine {
         if packet.op != Op::Request {
             return Finding::ignored("a server's reply");
         }
-        // RFC 3046 §2.1: a client must not send relay information itself.
-        if packet.option(code::RELAY_INFORMATION).is_some()
-            && relay(packet).is_none()
-            && !self.config.trust_circuits
-        {
-            return Finding::ignored("relay agent information without a relay");
-        }
         let Some(at) = self.network_of(packet, ingress) else {
-            let from = relay(packet).unwrap_or(ingress.local);
-            return Finding::ignored(format!("no configured network contains {from}"));
+            return self.without_network(packet, ingress);
         };
+        if self.drops(packet, at) {
+            return Finding { network: Some(at), ..Finding::unserved(Unserved::RelayInformation) };
+        }
         let asked = Asked {
             now,
             packet,
-            local: ingress.local,
+            ingress,
             server_id: server_id(packet, ingress),
             client: Identity::of(packet),
             at,
@@ -297,22 +298,14 @@ impl Engine {
         finding
     }
 
-    /// RFC 2131 §4.3.1: by relay, else by interface; a relay may name another subnet than its own by link selection
-    /// (RFC 3527), subnet selection (RFC 3011). A client that renews writes to us from anywhere: its own address tells.
-    fn network_of(&self, packet: &Packet, ingress: Ingress) -> Option<usize> {
-        let link = packet.option(code::RELAY_INFORMATION).and_then(|octets| sub_option(octets, 5));
-        let from = match relay(packet) {
-            Some(relay) => link.or(packet.address(code::SUBNET_SELECTION)).unwrap_or(relay),
-            None if ingress.unicast && !packet.ciaddr.is_unspecified() => packet.ciaddr,
-            None => packet.address(code::SUBNET_SELECTION).unwrap_or(ingress.local),
-        };
-        self.tables.iter().position(|table| table.network.contains(from))
-    }
-
     /// RFC 2131 §4.1: any of our addresses is us.
     fn is_own(&self, server: Ipv4Addr, asked: &Asked<'_>) -> bool {
-        server == asked.local
-            || server == asked.server_id
+        self.goes_by(server, asked.ingress, asked.server_id)
+    }
+
+    fn goes_by(&self, server: Ipv4Addr, ingress: Ingress, server_id: Ipv4Addr) -> bool {
+        server == ingress.local
+            || server == server_id
             || self.tables.iter().any(|table| table.network.address == server)
     }
 
@@ -322,8 +315,8 @@ impl Engine {
         policy: &dyn Policy,
         handler: impl FnOnce(&mut Self, &Asked<'_>, &Grant) -> Finding,
     ) -> Finding {
-        if self.silent.contains(&asked.local) {
-            return Finding::ignored("silent, because another DHCP server is about");
+        if self.silent.contains(&asked.ingress.local) {
+            return Finding::unserved(Unserved::Silent);
         }
         let packet = asked.packet;
         let Some(table) = self.tables.get(asked.at) else {
@@ -337,10 +330,10 @@ impl Engine {
             host_name: packet.text(code::HOST_NAME),
             relay_information: packet.option(code::RELAY_INFORMATION),
             kind: packet.kind,
-            boots: boots(packet),
+            boots: boots(packet, asked.ingress),
             relay: relay(packet),
             network: &table.network.name,
-            server: asked.local,
+            server: asked.ingress.local,
         });
         match verdict {
             Verdict::Ignore { reason } => Finding::ignored(reason),

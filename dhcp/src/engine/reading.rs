@@ -16,16 +16,21 @@ pub(super) fn order(record: &LeaseRecord) -> (u64, Ipv4Addr) {
 
 /// Whether the client has just started: DISCOVER, or REQUEST in INIT-REBOOT, which names an address but no server and
 /// uses none yet (RFC 2131 §4.3.2).
-pub(super) fn boots(packet: &Packet) -> bool {
+pub(super) fn boots(packet: &Packet, ingress: Ingress) -> bool {
     match packet.kind {
         MessageType::Discover => true,
         MessageType::Request => {
-            packet.ciaddr.is_unspecified()
+            (packet.ciaddr.is_unspecified() || has_no_address(packet, ingress))
                 && packet.option(code::SERVER_ID).is_none()
                 && packet.option(code::REQUESTED_ADDRESS).is_some()
         }
         _ => false,
     }
+}
+
+/// Whether the client sends from no address, whatever it says in `ciaddr`.
+pub(super) fn has_no_address(packet: &Packet, ingress: Ingress) -> bool {
+    ingress.source.is_unspecified() && relay(packet).is_none()
 }
 
 pub(super) fn relay(packet: &Packet) -> Option<Ipv4Addr> {

@@ -1,9 +1,11 @@
 //! Option numbers, and values typed by a user turned into an option's octets (RFC 2132 and the option's own RFC).
 
+mod limits;
 mod show;
 mod standard;
 mod value;
 
+pub use limits::has_default_route;
 pub use show::show;
 pub use standard::{Shape, Standard, find};
 pub use value::{OptionError, Value, encode};
@@ -22,6 +24,8 @@ pub mod code {
     pub const HOST_NAME: u8 = 12;
     /// RFC 2132 §5.3.
     pub const BROADCAST_ADDRESS: u8 = 28;
+    /// RFC 2132 §5.8.
+    pub const STATIC_ROUTES: u8 = 33;
     /// RFC 2132 §8.3.
     pub const NTP: u8 = 42;
     /// RFC 2132 §9.1.
@@ -52,8 +56,18 @@ pub mod code {
     pub const RELAY_INFORMATION: u8 = 82;
     /// RFC 3011.
     pub const SUBNET_SELECTION: u8 = 118;
+    /// RFC 3442.
+    pub const CLASSLESS_ROUTES: u8 = 121;
     /// RFC 2132 §3.2.
     pub const END: u8 = 255;
+}
+
+/// Whether a client that asks for `wanted` is not given the option, because what it is given says more (RFC 3442): router
+/// and static routes give way to classless routes.
+pub fn gives_way(code: u8, wanted: &[u8], given: impl Fn(u8) -> bool) -> bool {
+    matches!(code, code::ROUTER | code::STATIC_ROUTES)
+        && wanted.contains(&code::CLASSLESS_ROUTES)
+        && given(code::CLASSLESS_ROUTES)
 }
 
 /// Whether the server writes this option by itself, so that nobody may configure it.

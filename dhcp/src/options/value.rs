@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Shape, find, is_reserved};
+use super::{Shape, find, is_reserved, limits};
 
 /// A value as a user writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum OptionError {
     #[error("DHCP option {0} is written by the server itself and cannot be set")]
     Reserved(u8),
     /// The value has the wrong form.
-    #[error("DHCP option {option} is {wanted}; {found} is not")]
+    #[error("DHCP option {option} is {wanted}, and not {found}; write such a value, or leave the option out")]
     Value {
         /// Name or number as given.
         option: String,
@@ -50,13 +50,14 @@ pub fn encode(name_or_number: &str, value: &Value) -> Result<(u8, Vec<u8>), Opti
         Value::Text(text) if text.starts_with("hex:") => hex(&text[4..]),
         _ => shaped(standard.shape, value),
     };
-    match octets {
-        Some(octets) if !octets.is_empty() => Ok((standard.code, octets)),
-        _ => Err(OptionError::Value {
-            option: name_or_number.to_owned(),
-            wanted: wanted(standard.shape),
-            found: found(value),
-        }),
+    let error =
+        |wanted| OptionError::Value { option: name_or_number.to_owned(), wanted, found: found(value) };
+    let octets = octets
+        .filter(|octets| !octets.is_empty())
+        .ok_or_else(|| error(limits::wanted(standard.code).unwrap_or(wanted(standard.shape))))?;
+    match limits::violated(standard.code, standard.shape, &octets) {
+        None => Ok((standard.code, octets)),
+        Some(wanted) => Err(error(wanted)),
     }
 }
 
@@ -201,6 +202,18 @@ mod tests {
             ("121", list(&["10.17.0.0/16 10.0.0.1"]), vec![16, 10, 17, 10, 0, 0, 1]),
             ("121", list(&["10.229.0.128/25 10.0.0.1"]), vec![25, 10, 229, 0, 128, 10, 0, 0, 1]),
             ("domain-search", text("a.bc."), vec![1, b'a', 2, b'b', b'c', 0]),
+            // The ends of ranges, and what a user may write octet by octet.
+            ("22", Value::Number(576), vec![0x02, 0x40]),
+            ("23", Value::Number(1), vec![1]),
+            ("24", Value::Number(1), vec![0, 0, 0, 1]),
+            ("25", list(&["68", "65535"]), vec![0, 68, 255, 255]),
+            ("26", text("hex:0044"), vec![0, 68]),
+            ("37", Value::Number(255), vec![255]),
+            ("38", Value::Number(0), vec![0; 4]),
+            ("46", Value::Number(8), vec![8]),
+            ("broadcast", text("255.255.255.255"), vec![255; 4]),
+            ("32", text("255.255.255.255"), vec![255; 4]),
+            ("121", text("hex:000a000001 080a00000000"), vec![0, 10, 0, 0, 1, 8, 10, 0, 0, 0, 0]),
             ("43", text("hex:01:02 ff"), vec![1, 2, 255]),
         ] {
             assert_eq!(encode(option, &value).map(|(_, octets)| octets), Ok(octets), "{option}");
@@ -229,6 +242,35 @@ mod tests {
             ("121", list(&["10.0.0.0/33 10.0.0.1"])),
             ("static-routes", list(&["10.0.0.1"])),
             ("43", text("hex:012")),
+            // RFC 2132 §4.1 to §4.6, §5.1, §5.8, §6.1, §7.1, §8.7, and what is no host's address.
+            ("22", Value::Number(575)),
+            ("22", text("hex:0000")),
+            ("22", text("hex:024000")),
+            ("default-ip-ttl", Value::Number(0)),
+            ("default-ip-ttl", Value::Number(256)),
+            ("24", Value::Number(0)),
+            ("24", Value::Number(1 << 32)),
+            ("25", list(&["68", "67"])),
+            ("25", text("hex:0044ff")),
+            ("mtu", Value::Number(67)),
+            ("arp-cache-timeout", Value::Number(0)),
+            ("default-tcp-ttl", Value::Number(0)),
+            ("default-tcp-ttl", text("hex:00")),
+            ("13", Value::Number(0)),
+            ("static-routes", list(&["0.0.0.0", "10.0.0.1"])),
+            ("static-routes", list(&["10.1.0.0", "10.0.0.1", "10.2.0.0", "0.0.0.0"])),
+            ("static-routes", text("hex:0a0100000a0000")),
+            ("policy-filter", list(&["10.0.0.0"])),
+            ("netbios-node-type", Value::Number(3)),
+            ("router", list(&["10.0.0.1", "0.0.0.0"])),
+            ("dns", text("255.255.255.255")),
+            ("dns", text("hex:0a0000")),
+            ("broadcast", text("0.0.0.0")),
+            ("swap-server", text("hex:0a000001ff")),
+            ("ip-forwarding", Value::Number(2)),
+            ("ip-forwarding", text("hex:02")),
+            ("121", text("hex:210a0a000001")),
+            ("121", text("hex:080a0a0000")),
         ] {
             assert!(matches!(encode(option, &value), Err(OptionError::Value { .. })), "{option}");
         }

@@ -66,7 +66,7 @@ impl Inner {
     }
 
     fn given_up(&self, state: &mut State, question: &Question, answer: Option<Mac>) -> Decision {
-        let ingress = question.door.ingress(question.received.unicast);
+        let ingress = question.door.ingress(&question.received);
         state.engine.given_up((self.clock)(), &question.packet, ingress, answer)
     }
 
@@ -96,7 +96,7 @@ impl Inner {
                 return self.carry_out(state, batch);
             };
             batch.add(&mut state, conflict, &question.door, question.received);
-            let ingress = question.door.ingress(question.received.unicast);
+            let ingress = question.door.ingress(&question.received);
             offer = state.engine.handle(now, &question.packet, ingress, &*self.policy);
             let next = offer.probe.filter(|next| state.trying.insert(*next));
             let Some(next) = next else {
@@ -126,7 +126,7 @@ impl Question {
 }
 
 fn ignored(mut decision: Decision, why: &'static str) -> Decision {
-    decision.reply = None;
+    (decision.reply, decision.event.sent_to) = (None, None);
     decision.event.outcome = Outcome::Ignored(why.into());
     decision
 }

@@ -12,7 +12,7 @@ use super::Inner;
 use super::conflict::Question;
 use super::queue::Queue;
 use super::replies::Batch;
-use crate::packet::Packet;
+use crate::packet::{Packet, peek_client};
 use crate::sockets::{Door, LARGEST, Link};
 
 /// Messages handled before what came in meanwhile is received.
@@ -151,17 +151,21 @@ impl Inner {
             let Some(datagram) = queue.pop() else { break };
             let received = datagram.received;
             let decoded = Packet::decode(&datagram.octets);
+            let client = peek_client(&datagram.octets);
             queue.recycle(datagram.octets);
+            let now = (self.clock)();
             let packet = match decoded {
                 Ok(packet) => packet,
                 Err(cause) => {
                     self.strange.fetch_add(1, Ordering::Relaxed);
                     tracing::debug!(source = %received.source, %cause, "no DHCP message");
+                    if let Some(client) = client {
+                        batch.add_unread(now, client, cause, door, received);
+                    }
                     continue;
                 }
             };
-            let now = (self.clock)();
-            let ingress = door.ingress(received.unicast);
+            let ingress = door.ingress(&received);
             let decision = state.engine.handle(now, &packet, ingress, &*self.policy);
             let mut decision = Some(state.bound_informs(now, decision));
             if let Some(address) = decision.as_ref().and_then(|decision| decision.probe) {

@@ -188,8 +188,7 @@ impl Server {
         self.inner.state().engine.reconfigure(config)
     }
 
-    /// Datagrams since the start of which no observer was told: those that were no DHCP messages, and messages that
-    /// gave way to newer ones.
+    /// Datagrams since the start that were no DHCP messages, and messages that gave way to newer ones.
     pub fn unobserved(&self) -> (u64, u64) {
         (self.inner.strange.load(Ordering::Relaxed), self.inner.shed.load(Ordering::Relaxed))
     }

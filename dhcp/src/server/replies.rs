@@ -4,10 +4,12 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Inner, State};
+use crate::Mac;
 use crate::engine::{Decision, Reply};
 use crate::event::{Event, Outcome};
 use crate::journal::CommitFailed;
 use crate::lease::LeaseRecord;
+use crate::packet::Malformed;
 use crate::sockets::{Door, Received};
 
 /// Replies that leave at once after a commit. A slow write holds many back, and who receives them all, a relay for
@@ -18,8 +20,8 @@ pub(super) const EVERY: Duration = Duration::from_micros(60);
 /// How long the others wait for their turn.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Replies to INFORMs that may leave at once, and how soon one more may, to addresses that nobody leased from us. They may be
-/// made up, and what is sent to an address that nobody has takes an entry of the kernel's table of neighbors, and room in
+/// Replies to INFORMs, and refusals through unknown relays, that may leave at once, and how soon one more may, to addresses
+/// that nobody leased from us. They may be made up, and what is sent to an address that nobody has takes an entry of the kernel's table of neighbors, and room in
 /// the socket's buffer, for three seconds.
 pub(super) const INFORMS: u32 = 64;
 pub(super) const INFORM_EVERY: Duration = Duration::from_millis(50);
@@ -66,16 +68,38 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// Takes in that a client sent what is no DHCP message.
+    pub(super) fn add_unread(
+        &mut self,
+        now: u64,
+        client: Mac,
+        cause: Malformed,
+        door: &Arc<Door>,
+        received: Received,
+    ) {
+        let event = Event::unread(now, client, cause);
+        self.ready.push(Waiting { after: 0, reply: None, event, door: Arc::clone(door), received });
+    }
+}
+
 impl State {
-    /// Drops the reply to an INFORM where too many come from addresses that nobody leased from us.
+    /// Drops the reply to an INFORM, or through an unknown relay, where too many come from addresses that nobody leased from
+    /// us.
     pub(super) fn bound_informs(&mut self, now: u64, mut decision: Decision) -> Decision {
         let event = &decision.event;
         let lease = event.address.and_then(|address| self.engine.lease(address));
+        let unknown_relay = matches!(event.outcome, Outcome::Refused(_)) && event.network.is_none();
+        if unknown_relay && !self.informs.take(Instant::now()) {
+            (decision.reply, decision.event.sent_to) = (None, None);
+            decision.event.outcome = Outcome::Ignored("too many requests come through unknown relays".into());
+            return decision;
+        }
         if event.outcome == Outcome::Informed
             && !lease.is_some_and(|lease| lease.is_bound(now) && lease.mac == event.mac)
             && !self.informs.take(Instant::now())
         {
-            decision.reply = None;
+            (decision.reply, decision.event.sent_to) = (None, None);
             decision.event.outcome =
                 Outcome::Ignored("too many clients without a lease ask for options alone".into());
         }
@@ -111,7 +135,7 @@ impl Inner {
         if let Err(CommitFailed(cause)) = outcome {
             for waiting in &mut done {
                 waiting.reply = None;
-                waiting.event.lease_ends = None;
+                (waiting.event.lease_ends, waiting.event.sent_to) = (None, None);
                 waiting.event.outcome = Outcome::NotSaved(cause.clone());
             }
         }

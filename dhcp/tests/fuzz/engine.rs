@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, Reservation};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation, Reservation};
 use transload_dhcp::engine::{Decision, Engine, Ingress};
 use transload_dhcp::lease::{ClientKey, LeaseState};
 use transload_dhcp::options::code;
@@ -67,6 +67,7 @@ fn config() -> Config {
             pools: vec![Range { first: at(10), last: at(14) }],
             exclude: vec![Range { first: at(12), last: at(12) }],
             lease: LeaseTime { default: 100, min: 10, max: 1000, renew: None, rebind: None },
+            relay_information: RelayInformation::Answer,
             options: vec![(150, vec![1; 252]), (160, vec![b'a'; 200])],
             reservations,
         }
@@ -102,7 +103,8 @@ impl World {
             octets.splice(end.., tape.take(length).iter().copied());
         }
         let packet = Packet::decode(&octets).ok()?;
-        Some((packet, Ingress { local: SERVER, unicast: bits & 64 != 0 }))
+        let source = if bits & 64 != 0 { packet.ciaddr } else { Ipv4Addr::UNSPECIFIED };
+        Some((packet, Ingress { local: SERVER, unicast: bits & 64 != 0, source }))
     }
 
     fn handle(&mut self, packet: Packet, ingress: Ingress, squatter: Option<Mac>) {

@@ -42,16 +42,24 @@ pub fn check(asked: &Packet, decision: &Decision, local: Ipv4Addr, config: &Conf
     assert_eq!(read.ciaddr, if read.kind == Ack { asked.ciaddr } else { NOBODY });
     let leases = read.kind == Offer || (read.kind == Ack && asked.kind == Request);
     assert_eq!(read.yiaddr != NOBODY, leases, "{:?} of {}", read.kind, read.yiaddr);
-    // D9 to D13, D30.
-    let destination = match read.kind {
-        Ack if asked.kind == Inform => Destination::Client(asked.ciaddr),
-        _ if relayed => Destination::Relay(asked.giaddr),
-        Nak => Destination::Broadcast,
-        _ if asked.ciaddr != NOBODY => Destination::Client(asked.ciaddr),
-        _ if asked.flags & BROADCAST != 0 => Destination::Broadcast,
-        _ => Destination::Hardware(read.yiaddr, asked.chaddr),
+    // D9 to D13, D30. Whether a client can have its ciaddr, the rows say.
+    let plain = if asked.flags & BROADCAST != 0 {
+        Destination::Broadcast
+    } else {
+        Destination::Hardware(read.yiaddr, asked.chaddr)
     };
-    assert_eq!(reply.destination, destination);
+    let at_ciaddr = [Destination::Client(asked.ciaddr), Destination::Hardware(asked.ciaddr, asked.chaddr)];
+    let fitting = match read.kind {
+        Ack if asked.kind == Inform => at_ciaddr.contains(&reply.destination),
+        _ if relayed => reply.destination == Destination::Relay(asked.giaddr),
+        Nak => reply.destination == Destination::Broadcast,
+        Ack if asked.ciaddr == read.yiaddr && at_ciaddr.contains(&reply.destination) => true,
+        _ if reply.destination == at_ciaddr[0] => {
+            asked.ciaddr != NOBODY && config.networks.iter().any(|network| network.contains(asked.ciaddr))
+        }
+        _ => reply.destination == plain,
+    };
+    assert!(fitting, "{:?} to {:?} for {asked:?}", read.kind, reply.destination);
     // D15; a relay may give us another name.
     let server = read.address(code::SERVER_ID).expect("a server identifier");
     assert!(server == local || (relayed && asked.option(code::RELAY_INFORMATION).is_some()), "{server}");

@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
-use transload_dhcp::config::{Config, LeaseTime, Network, Range};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
 use transload_dhcp::engine::{Decision, Engine, Ingress};
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::options::code;
@@ -83,6 +83,7 @@ fn config() -> Config {
         pools: vec![Range { first: host(POOL.0), last: host(POOL.1) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(100),
+        relay_information: RelayInformation::Answer,
         options: vec![
             (code::ROUTER, SERVER.octets().to_vec()),
             (code::DNS, vec![10; 8]),
@@ -154,7 +155,8 @@ impl World {
     }
 
     fn deliver(&mut self, client: usize, packet: &Packet) {
-        let ingress = Ingress { local: SERVER, unicast: !packet.ciaddr.is_unspecified() };
+        let ingress =
+            Ingress { local: SERVER, unicast: !packet.ciaddr.is_unspecified(), source: packet.ciaddr };
         let mut decision = self.engine.handle(self.now, packet, ingress, &Everybody);
         if matches!(packet.kind, MessageType::Decline | MessageType::Release) {
             if decision.probe.is_some() {
@@ -339,7 +341,7 @@ impl World {
                 continue;
             }
             let packet = Packet { ciaddr, ..self.packet(promise.to, MessageType::Request) };
-            let ingress = Ingress { local: SERVER, unicast: true };
+            let ingress = Ingress { local: SERVER, unicast: true, source: ciaddr };
             let decision = self.engine.handle(self.now, &packet, ingress, &Everybody);
             let kind = decision.reply.as_ref().map(|reply| reply.packet.kind);
             assert_eq!(kind, Some(MessageType::Ack), "{ciaddr} of {promise:?}: {:?}", decision.event.outcome);

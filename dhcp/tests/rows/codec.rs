@@ -1,7 +1,7 @@
 //! What the wire carries.
 
 use proptest::prelude::*;
-use transload_dhcp::packet::{Malformed, Packet};
+use transload_dhcp::packet::{Flaw, Ignored, Malformed, Packet};
 
 use crate::lab::*;
 
@@ -57,22 +57,89 @@ fn d34_closing_nuls_of_text_are_stripped() {
     assert_eq!(packet.text(60), Some(&b"CP"[..]));
 }
 
+/// A DISCOVER with an option that cannot be used, one before it and one behind it.
+fn with_flaw(option: &[u8]) -> Packet {
+    let octets = raw(&[&[53, 1, 1, 12, 1, b'a'], option, &[60, 1, b'v', 255]].concat());
+    Packet::decode(&octets).expect("a message all the same")
+}
+
 #[test]
-fn d35_lengths_that_cannot_be_are_refused() {
-    for (options, error) in [
-        (&[53, 1, 1, 12, 9, b'a'][..], Malformed::Overrun(12)),
-        (&[53, 1, 1, 12], Malformed::Overrun(12)),
-        (&[53, 1, 1, 50, 3, 1, 2, 3, 255], Malformed::Length { code: 50, length: 3 }),
-        (&[53, 1, 1, 54, 5, 1, 2, 3, 4, 5, 255], Malformed::Length { code: 54, length: 5 }),
-        (&[53, 1, 1, 57, 1, 2, 255], Malformed::Length { code: 57, length: 1 }),
-        (&[53, 1, 1, 61, 0, 255], Malformed::Length { code: 61, length: 0 }),
-        (&[53, 1, 1, 52, 1, 4, 255], Malformed::Length { code: 52, length: 1 }),
-        (&[53, 2, 1, 1, 255], Malformed::Length { code: 53, length: 2 }),
-        (&[53, 0, 255], Malformed::Length { code: 53, length: 0 }),
-    ] {
-        assert_eq!(Packet::decode(&raw(options)), Err(error), "{options:?}");
+fn d35_an_option_of_a_length_that_cannot_be_counts_as_absent() {
+    let of = |code: u8, length: usize| [&[code, length as u8][..], &vec![7; length]].concat();
+    let wrong: &[(u8, &[usize])] = &[
+        (50, &[0, 1, 3, 5, 8]),
+        (51, &[0, 2, 3, 5]),
+        (52, &[0, 2]),
+        (54, &[0, 3, 5]),
+        (55, &[0]),
+        (57, &[0, 1, 3, 4]),
+        (61, &[0, 1]),
+        (82, &[0]),
+        (118, &[0, 3, 5]),
+    ];
+    for (code, lengths) in wrong {
+        for length in *lengths {
+            let packet = with_flaw(&of(*code, *length));
+            assert_eq!(packet.options, [(12, b"a".to_vec()), (60, b"v".to_vec())], "{code} of {length}");
+            let expected = Ignored { code: *code, flaw: Flaw::Length(*length) };
+            assert_eq!(packet.ignored, [expected], "{code} of {length}");
+            assert_eq!(packet.unusable(*code), Some(expected));
+            let offer = Lab::new(config()).ask(&packet).expect("an offer");
+            assert_eq!(offer.option(*code).is_some(), [51, 54].contains(code), "{code} comes back");
+        }
+    }
+    let long = [of(61, 255), of(61, 1)].concat();
+    assert_eq!(with_flaw(&long).ignored, [Ignored { code: 61, flaw: Flaw::Length(256) }]);
+    for (option, flaw) in [(&[52, 1, 0][..], 52), (&[52, 1, 4], 52), (&[54, 4, 0, 0, 0, 0], 54)] {
+        assert_eq!(with_flaw(option).ignored, [Ignored { code: flaw, flaw: Flaw::Value }], "{option:?}");
+    }
+}
+
+#[test]
+fn d35_what_overruns_its_field_is_left_out_and_what_stands_before_it_counts() {
+    for tail in [&[12, 9, b'a'][..], &[12], &[61, 255, 1], &[57, 4, 2], &[82, 200, 1, 1, 7]] {
+        let packet = Packet::decode(&raw(&[&[53, 1, 1, 60, 1, b'v'], tail].concat())).unwrap();
+        assert_eq!(packet.options, [(60, b"v".to_vec())], "{tail:?}");
+        assert_eq!(packet.ignored, [Ignored { code: tail[0], flaw: Flaw::Overrun }], "{tail:?}");
+        assert!(Lab::new(config()).ask(&packet).is_some(), "{tail:?}");
+    }
+    // In `file` and `sname` too, where text is taken for options.
+    let mut octets = raw(&[53, 1, 1, 52, 1, 3, 12, 1, b'a', 255]);
+    field(&mut octets, 108, b"\xe1\x7fboot.bin");
+    field(&mut octets, 44, &[60, 1, b'v', 225, 63]);
+    let packet = Packet::decode(&octets).unwrap();
+    assert_eq!(packet.options, [(12, b"a".to_vec()), (60, b"v".to_vec())]);
+    assert_eq!(packet.ignored, [Ignored { code: 225, flaw: Flaw::Overrun }; 2]);
+}
+
+#[test]
+fn d35_without_a_usable_message_type_nobody_can_answer() {
+    for options in [&[53, 2, 1, 1, 255][..], &[53, 0, 255], &[53, 9, 1]] {
+        assert_eq!(Packet::decode(&raw(options)), Err(Malformed::NoMessageType), "{options:?}");
     }
     assert_eq!(Packet::decode(&raw(&[])[..239]), Err(Malformed::Short(239)));
+}
+
+#[test]
+fn d40_of_an_option_of_fixed_length_that_comes_twice_the_first_whole_one_counts() {
+    for (options, value) in [
+        (&[57, 2, 5, 0, 57, 2, 4, 0][..], &[5, 0][..]),
+        (&[57, 1, 5, 57, 1, 0], &[5, 0]),
+        (&[57, 4, 0, 0, 5, 0, 57, 2, 5, 0], &[5, 0]),
+        (&[50, 2, 10, 0, 50, 2, 0, 15], &[10, 0, 0, 15]),
+        (&[50, 0, 50, 4, 10, 0, 0, 15], &[10, 0, 0, 15]),
+        (&[54, 4, 10, 0, 0, 1, 54, 4, 10, 0, 0, 1], &[10, 0, 0, 1]),
+    ] {
+        let packet = Packet::decode(&raw(&[&[53, 1, 1, 53, 1, 1], options, &[255]].concat())).unwrap();
+        assert_eq!(packet.options, [(options[0], value.to_vec())], "{options:?}");
+        assert_eq!(packet.ignored, []);
+    }
+}
+
+#[test]
+fn d34_a_text_of_nuls_says_nothing() {
+    let packet = Packet::decode(&raw(&[53, 1, 1, 60, 2, 0, 0, 12, 1, 0, 255])).unwrap();
+    assert_eq!((packet.text(60), packet.text(12)), (None, None));
 }
 
 #[test]
@@ -114,13 +181,31 @@ fn d48_at_least_300_octets_are_sent() {
 fn d50_only_ethernet_and_known_ops_are_read() {
     for (at, octet, error) in [
         (0, 3, Malformed::Op(3)),
-        (1, 6, Malformed::Hardware { htype: 6, hlen: 6 }),
-        (2, 16, Malformed::Hardware { htype: 1, hlen: 16 }),
+        (2, 17, Malformed::Hardware { htype: 1, hlen: 17 }),
         (2, 255, Malformed::Hardware { htype: 1, hlen: 255 }),
     ] {
         let mut octets = raw(&[53, 1, 1, 255]);
         octets[at] = octet;
         assert_eq!(Packet::decode(&octets), Err(error));
+    }
+    // Addresses of more octets are no Ethernet's, nor is one of none.
+    for (hlen, chaddr) in [(8, [2; 8]), (16, [2; 8]), (0, [0; 8]), (16, [0; 8])] {
+        let mut octets = raw(&[53, 1, 1, 255]);
+        octets[2] = hlen;
+        field(&mut octets, 28, &chaddr);
+        assert_eq!(Packet::decode(&octets), Err(Malformed::Hardware { htype: 1, hlen }), "{chaddr:?}");
+    }
+}
+
+#[test]
+fn d50_an_ethernet_address_under_another_type_or_length_is_answered_and_copied() {
+    for (htype, hlen) in [(6, 6), (0, 6), (255, 6), (1, 0), (1, 5), (1, 7), (1, 16), (6, 16)] {
+        let mut octets = raw(&[53, 1, 1, 255]);
+        octets[1..3].copy_from_slice(&[htype, hlen]);
+        let packet = Packet::decode(&octets).expect("a message");
+        let offer = Lab::new(config()).handle(&packet, BROADCAST).reply.expect("an offer").encode();
+        assert_eq!(offer[..3], [2, htype, hlen]);
+        assert_eq!(offer[28..44], octets[28..44]);
     }
 }
 

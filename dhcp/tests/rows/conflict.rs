@@ -81,7 +81,7 @@ fn d4_nothing_is_tried_through_relays_on_other_links_or_where_it_is_off() {
     let mut lab = Lab::new(config());
     let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
     assert_eq!(to_try(&mut lab, &relayed), None);
-    let elsewhere = Ingress { local: Ipv4Addr::new(192, 168, 1, 1), unicast: false };
+    let elsewhere = Ingress { local: Ipv4Addr::new(192, 168, 1, 1), ..BROADCAST };
     let selecting = with(discover(PHONE), transload_dhcp::options::code::SUBNET_SELECTION, &SERVER.octets());
     let decision = lab.handle(&selecting, elsewhere);
     assert_eq!((decision.event.outcome, decision.probe), (Outcome::Offered, None));

@@ -3,8 +3,10 @@
 use std::net::Ipv4Addr;
 
 use transload_dhcp::MessageType;
+use transload_dhcp::config::RelayInformation;
 use transload_dhcp::destination::Destination;
 use transload_dhcp::engine::Ingress;
+use transload_dhcp::event::{Outcome, Unserved};
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{self, Packet};
 
@@ -27,7 +29,14 @@ fn relayed() -> Lab {
 }
 
 fn destination(lab: &mut Lab, packet: &Packet) -> Destination {
-    lab.handle(packet, BROADCAST).reply.expect("a reply").destination
+    destination_from(lab, packet, NOBODY)
+}
+
+fn destination_from(lab: &mut Lab, packet: &Packet, source: Ipv4Addr) -> Destination {
+    let decision = lab.handle(packet, from(source));
+    let reply = decision.reply.expect("a reply");
+    assert_eq!(decision.event.sent_to, Some(reply.destination), "what is told of it");
+    reply.destination
 }
 
 #[test]
@@ -51,7 +60,73 @@ fn d9_a_relay_gets_the_reply() {
 fn d10_a_client_with_an_address_gets_it_there() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
-    assert_eq!(destination(&mut lab, &renew(PHONE, address)), Destination::Client(address));
+    let renewal = renew(PHONE, address);
+    assert_eq!(destination_from(&mut lab, &renewal, address), Destination::Client(address));
+    // A client that sends from 0.0.0.0 may answer no ARP, but is there all the same.
+    let flags = packet::BROADCAST;
+    for packet in [renewal.clone(), Packet { flags, ..renewal }] {
+        assert_eq!(destination(&mut lab, &packet), Destination::Hardware(address, PHONE));
+    }
+}
+
+#[test]
+fn d10_an_address_that_the_client_cannot_have_is_none() {
+    let elsewhere = Ipv4Addr::new(192, 168, 7, 20);
+    for ciaddr in [host(10), host(19), host(77), elsewhere, Ipv4Addr::BROADCAST] {
+        for (flags, expected) in
+            [(0, Destination::Hardware(host(10), PHONE)), (packet::BROADCAST, Destination::Broadcast)]
+        {
+            let mut lab = Lab::new(config());
+            let says = |packet| Packet { ciaddr, flags, ..packet };
+            assert_eq!(destination(&mut lab, &says(discover(PHONE))), expected, "DISCOVER of {ciaddr}");
+            assert_eq!(destination(&mut lab, &says(select(PHONE, host(10)))), expected, "selecting {ciaddr}");
+            let again = says(reboot(PHONE, host(10)));
+            assert_eq!(destination(&mut lab, &again), expected, "INIT-REBOOT of {ciaddr}");
+            let decision = lab.handle(&again, BROADCAST);
+            assert_eq!(
+                (decision.event.address, decision.reply.unwrap().packet.ciaddr),
+                (Some(host(10)), ciaddr)
+            );
+        }
+    }
+    // Even from an address, where that is another's, or out of reach.
+    for source in [host(77), elsewhere] {
+        let packet = Packet { ciaddr: source, ..discover(PHONE) };
+        let mut lab = Lab::new(config());
+        lab.lease(OTHER);
+        assert_eq!(destination_from(&mut lab, &packet, source), Destination::Hardware(host(11), PHONE));
+    }
+}
+
+#[test]
+fn d10_a_client_that_uses_its_lease_is_answered_there_whatever_it_asks() {
+    let mut lab = Lab::new(config());
+    let address = lab.lease(PHONE);
+    for packet in [discover(PHONE), select(PHONE, address)] {
+        let packet = Packet { ciaddr: address, ..packet };
+        assert_eq!(destination_from(&mut lab, &packet, address), Destination::Client(address));
+    }
+}
+
+#[test]
+fn d12_a_client_that_tells_no_ethernet_address_of_its_own_hears_a_broadcast() {
+    for mac in [[0; 6], [0xff; 6], [0x01, 0, 0x5e, 0, 0, 1]] {
+        let mut lab = Lab::new(config());
+        assert_eq!(destination(&mut lab, &discover(mac)), Destination::Broadcast, "{mac:02x?}");
+    }
+}
+
+#[test]
+fn d30_an_inform_is_answered_at_an_address_without_arp_where_that_cannot_reach_it() {
+    let elsewhere = Ipv4Addr::new(192, 168, 7, 20);
+    for (address, source, expected) in [
+        (host(200), host(200), Destination::Client(host(200))),
+        (host(200), NOBODY, Destination::Hardware(host(200), PHONE)),
+        (elsewhere, elsewhere, Destination::Hardware(elsewhere, PHONE)),
+    ] {
+        let mut lab = Lab::new(config());
+        assert_eq!(destination_from(&mut lab, &inform(PHONE, address), source), expected);
+    }
 }
 
 #[test]
@@ -98,7 +173,7 @@ fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all() {
     }];
     config.networks.push(second);
     let mut lab = Lab::new(config);
-    let ingress = Ingress { local: Ipv4Addr::new(10, 1, 0, 1), unicast: false };
+    let ingress = Ingress { local: Ipv4Addr::new(10, 1, 0, 1), ..BROADCAST };
     let offer = lab.handle(&discover(PHONE), ingress).reply.unwrap().packet;
     assert_eq!(offer.address(code::SERVER_ID), Some(ingress.local));
     // Another of our addresses as server identifier is still us.
@@ -128,12 +203,87 @@ fn d18_a_client_behind_a_relay_renews_directly() {
     assert_eq!((reply.packet.kind, reply.destination), (MessageType::Ack, Destination::Client(address)));
 }
 
+/// What Catalyst switches write (VLAN, module and port; the switch's address), text, and what no switch should.
+const INFORMATION: [&[u8]; 5] = [
+    &[1, 6, 0, 4, 0, 10, 1, 7, 2, 8, 0, 6, 0, 1, 2, 3, 4, 5],
+    b"\x01\x06Gi1/07\x02\x08switch-9",
+    &[1, 1, 7, 5, 4, 172, 16, 0, 1, 11, 4, 172, 16, 0, 1],
+    &[1, 9, 7],
+    &[7],
+];
+
+/// RFC 3046 §2.1 has relay agents discard what comes from an untrusted circuit with the option and without a relay's
+/// address. A server that does the same is deaf to every phone behind a switch with DHCP snooping.
 #[test]
-fn d42_relay_information_without_a_relay_is_dropped_unless_circuits_are_trusted() {
-    let packet = with(discover(PHONE), code::RELAY_INFORMATION, &[1, 1, 7]);
-    assert!(Lab::new(config()).ask(&packet).is_none());
-    let mut trusting = Lab::new(transload_dhcp::config::Config { trust_circuits: true, ..config() });
-    assert!(trusting.ask(&packet).is_some());
+fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is_to_be_dropped() {
+    for information in INFORMATION {
+        let mut lab = Lab::new(config());
+        let through = |packet| with(packet, code::RELAY_INFORMATION, information);
+        let offer = lab.ask(&through(discover(PHONE))).expect("an offer");
+        let address = offer.yiaddr;
+        // Neither another network nor another name for the server: that is a relay's to say.
+        assert_eq!((address, offer.address(code::SERVER_ID)), (host(10), Some(SERVER)));
+        let answers = [
+            Some(offer),
+            lab.ask(&through(select(PHONE, address))),
+            lab.ask(&through(reboot(PHONE, address))),
+            lab.ask(&through(renew(PHONE, address))),
+            lab.ask(&through(inform(PHONE, address))),
+            lab.ask(&through(reboot(PHONE, host(200)))),
+        ];
+        for answer in answers {
+            let last = answer.expect("an answer").options.pop();
+            assert_eq!(last, Some((code::RELAY_INFORMATION, information.to_vec())));
+        }
+        // Its lease is the client's, whatever port it is moved to, and with the option or without.
+        let moved = with(discover(PHONE), code::RELAY_INFORMATION, &[1, 6, 0, 4, 0, 10, 1, 8]);
+        assert_eq!(lab.ask(&moved).unwrap().yiaddr, address);
+        let plain = lab.ask(&discover(PHONE)).unwrap();
+        assert_eq!((plain.yiaddr, plain.option(code::RELAY_INFORMATION)), (address, None));
+    }
+    let mut dropping = config();
+    dropping.networks[0].relay_information = RelayInformation::Drop;
+    let mut lab = Lab::new(dropping);
+    for information in INFORMATION {
+        let packet = with(discover(PHONE), code::RELAY_INFORMATION, information);
+        assert_eq!(lab.outcome(&packet), Outcome::Unserved(Unserved::RelayInformation));
+    }
+    let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
+    assert!(lab.ask(&with(relayed, code::RELAY_INFORMATION, INFORMATION[0])).is_some(), "a relay's own");
+    let empty = with(discover(PHONE), code::RELAY_INFORMATION, &[]).encode(576);
+    assert!(lab.ask(&Packet::decode(&empty).unwrap()).is_some(), "nothing is no information");
+}
+
+#[test]
+fn d7_a_request_that_names_us_through_an_unknown_relay_is_refused() {
+    let unknown = Ipv4Addr::new(172, 16, 0, 1);
+    let through = |packet| Packet { giaddr: unknown, ..packet };
+    let mut lab = relayed();
+    let decision = lab.handle(&through(select(PHONE, host(10))), UNICAST);
+    let reply = decision.reply.expect("a NAK");
+    assert_eq!((reply.packet.kind, reply.destination), (MessageType::Nak, Destination::Relay(unknown)));
+    assert_eq!(
+        (reply.packet.flags, reply.packet.address(code::SERVER_ID)),
+        (packet::BROADCAST, Some(SERVER))
+    );
+    assert!(matches!(&decision.event.outcome, Outcome::Refused(why) if why.contains("172.16.0.1")));
+    // Who names nobody, or another, may be another server's client.
+    let elsewhere = asking_for(with(request(PHONE), code::SERVER_ID, &[10, 0, 0, 66]), host(10));
+    for packet in [discover(PHONE), reboot(PHONE, host(10)), renew(PHONE, host(10)), elsewhere] {
+        let decision = lab.handle(&through(packet), UNICAST);
+        let expected = Outcome::Unserved(Unserved::Relay(unknown));
+        assert_eq!((decision.reply, decision.event.outcome), (None, expected));
+    }
+    for nowhere in [Ipv4Addr::BROADCAST, Ipv4Addr::new(224, 0, 0, 1)] {
+        let packet = Packet { giaddr: nowhere, ..select(PHONE, host(10)) };
+        assert_eq!(lab.handle(&packet, UNICAST).reply, None);
+    }
+    // On a link of no network likewise; and not where we are silent.
+    let link = Ingress { local: Ipv4Addr::new(192, 168, 1, 1), ..BROADCAST };
+    let reply = lab.handle(&select(PHONE, host(10)), link).reply.expect("a NAK");
+    assert_eq!((reply.packet.kind, reply.destination), (MessageType::Nak, Destination::Broadcast));
+    lab.engine.set_silent(SERVER, true);
+    assert_eq!(lab.handle(&through(select(PHONE, host(10))), UNICAST).reply, None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use transload_dhcp::config::{Config, LeaseTime, Network, Range};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
 use transload_dhcp::engine::{Decision, Engine, Ingress};
 use transload_dhcp::event::Outcome;
 use transload_dhcp::lease::LeaseRecord;
@@ -15,9 +15,15 @@ use transload_dhcp::{Mac, MessageType};
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 pub const PHONE: Mac = [0x00, 0x12, 0x34, 0, 0, 1];
 pub const OTHER: Mac = [0x00, 0x12, 0x34, 0, 0, 2];
-pub const BROADCAST: Ingress = Ingress { local: SERVER, unicast: false };
-pub const UNICAST: Ingress = Ingress { local: SERVER, unicast: true };
+pub const BROADCAST: Ingress = Ingress { local: SERVER, unicast: false, source: NOBODY };
+/// Of a client, or a relay, with an address.
+pub const UNICAST: Ingress = Ingress { local: SERVER, unicast: true, source: Ipv4Addr::new(10, 0, 0, 254) };
 pub const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+
+/// To everybody, from a client that has an address.
+pub fn from(source: Ipv4Addr) -> Ingress {
+    Ingress { source, ..BROADCAST }
+}
 
 pub fn host(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, last)
@@ -32,6 +38,7 @@ pub fn network() -> Network {
         pools: vec![Range { first: host(10), last: host(19) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(3600),
+        relay_information: RelayInformation::Answer,
         options: Vec::new(),
         reservations: Vec::new(),
     }

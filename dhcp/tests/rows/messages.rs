@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use transload_dhcp::MessageType;
 use transload_dhcp::config::{Config, Network, Range};
 use transload_dhcp::destination::Destination;
-use transload_dhcp::event::Outcome;
+use transload_dhcp::event::{Outcome, Unserved};
 use transload_dhcp::lease::LeaseState;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{Op, Packet};
@@ -37,6 +37,40 @@ fn d24_selecting_names_this_server_and_the_offered_address() {
     let nothing = with(request(PHONE), code::SERVER_ID, &SERVER.octets());
     assert_eq!(kind(&mut lab, &nothing), None);
     assert_eq!(kind(&mut lab, &select(PHONE, offer.yiaddr)), Some(MessageType::Ack));
+}
+
+#[test]
+fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_anything_else_is_told() {
+    for flawed in [&[10, 0, 0][..], &[10, 0, 0, 1, 0], &[], &[0; 4]] {
+        let mut lab = Lab::new(config());
+        let read = |packet: Packet| Packet::decode(&packet.encode(1500)).unwrap();
+        let taking = |address| read(asking_for(with(request(PHONE), code::SERVER_ID, flawed), address));
+        let decision = lab.handle(&taking(host(10)), BROADCAST);
+        let Outcome::Unserved(Unserved::Option(why)) = decision.event.outcome else { panic!("{flawed:?}") };
+        assert_eq!((why.code, decision.reply), (code::SERVER_ID, None));
+        let offer = lab.ask(&discover(PHONE)).unwrap();
+        assert_eq!(kind(&mut lab, &taking(offer.yiaddr)), Some(MessageType::Ack), "{flawed:?}");
+        // Who renews needs neither.
+        let renewal = read(with(renew(PHONE, offer.yiaddr), code::SERVER_ID, flawed));
+        assert_eq!(kind(&mut lab, &renewal), Some(MessageType::Ack), "{flawed:?}");
+    }
+}
+
+#[test]
+fn d24_a_request_whose_address_cannot_be_used_is_told() {
+    let mut lab = Lab::new(config());
+    let offer = lab.ask(&discover(PHONE)).unwrap();
+    let names_us = with(request(PHONE), code::SERVER_ID, &SERVER.octets());
+    let flawed = with(names_us.clone(), code::REQUESTED_ADDRESS, &[10, 0, 0]);
+    let flawed = Packet::decode(&flawed.encode(576)).unwrap();
+    let outcome = lab.outcome(&flawed);
+    assert!(
+        matches!(&outcome, Outcome::Unserved(why) if why.to_string().contains("option 50 has 3 octets")),
+        "{outcome:?}"
+    );
+    // The address of a client that tells it in the other place.
+    let zero = Packet { ciaddr: offer.yiaddr, ..with(names_us, code::REQUESTED_ADDRESS, &[0; 4]) };
+    assert_eq!(kind(&mut lab, &zero), Some(MessageType::Ack));
 }
 
 #[test]
@@ -85,7 +119,7 @@ fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
     config.networks.push(Network { name: "second".into(), address, pools, ..network() });
     let mut lab = Lab::new(config);
     let leased = lab.lease(PHONE);
-    let moved = transload_dhcp::engine::Ingress { local: address, unicast: false };
+    let moved = transload_dhcp::engine::Ingress { local: address, ..from(leased) };
     let reply = lab.handle(&renew(PHONE, leased), moved).reply.unwrap();
     assert_eq!((reply.packet.kind, reply.destination), (MessageType::Nak, Destination::Broadcast));
 }
@@ -146,7 +180,7 @@ fn d29_only_the_holder_releases() {
 #[test]
 fn d30_an_inform_gets_parameters_and_no_lease() {
     let mut lab = Lab::new(config());
-    let decision = lab.handle(&inform(PHONE, host(200)), BROADCAST);
+    let decision = lab.handle(&inform(PHONE, host(200)), from(host(200)));
     let reply = decision.reply.unwrap();
     assert_eq!((reply.packet.kind, reply.destination), (MessageType::Ack, Destination::Client(host(200))));
     assert_eq!((reply.packet.ciaddr, reply.packet.yiaddr), (host(200), NOBODY));

@@ -237,6 +237,36 @@ fn d41_relay_information_stays_in_the_options_field_and_is_left_out_where_it_doe
 }
 
 #[test]
+fn d41_relay_information_of_any_length_is_echoed_whole_or_not_at_all() {
+    for length in [1, 254, 255, 256, 600, 1300] {
+        let information = vec![7; length];
+        let packet = with(discover(PHONE), code::RELAY_INFORMATION, &information);
+        let packet = with(packet, code::MAX_MESSAGE_SIZE, &1500_u16.to_be_bytes());
+        let offer = Lab::new(config()).ask(&packet).unwrap();
+        assert_eq!(offer.option(code::RELAY_INFORMATION), Some(&information[..]).filter(|_| length < 1300));
+    }
+}
+
+#[test]
+fn d51_router_and_static_routes_give_way_to_classless_routes_that_are_asked_for() {
+    const CLASSLESS: (u8, &[u8]) = (121, &[0, 10, 0, 0, 1]);
+    const STATIC: (u8, &[u8]) = (33, &[10, 9, 0, 0, 10, 0, 0, 1]);
+    let ask = |options: &[(u8, &[u8])], wanted: &[u8]| {
+        let mut lab = Lab::new(with_options(options));
+        let offer = lab.ask(&with(discover(PHONE), code::REQUEST_LIST, wanted)).unwrap();
+        let mut codes = codes(&offer);
+        codes.retain(|code| [3, 33, 121].contains(code));
+        codes
+    };
+    let all = [ROUTER, STATIC, CLASSLESS];
+    for wanted in [&[1, 3, 33, 121][..], &[121, 3], &[33, 121], &[121, 249]] {
+        assert_eq!(ask(&all, wanted), [121], "{wanted:?}");
+    }
+    assert_eq!(ask(&all, &[3, 33]), [3, 33, 121], "does not know classless routes");
+    assert_eq!(ask(&[ROUTER, STATIC], &[121, 3, 33]), [3, 33], "there are none");
+}
+
+#[test]
 fn d44_the_client_identifier_is_echoed_and_never_made_up() {
     let mut lab = Lab::new(config());
     let id = [255, 1, 2, 3, 0, 4];

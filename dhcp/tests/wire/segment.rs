@@ -15,7 +15,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{LinkAddr, MsgFlags, recvfrom, sendto};
 use nix::unistd::gettid;
 use socket2::{Domain, Protocol, Socket, Type};
-use transload_dhcp::config::{Config, LeaseTime, Network, Range};
+use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
 use transload_dhcp::event::Event;
 use transload_dhcp::journal::Forgetful;
 use transload_dhcp::packet::Packet;
@@ -311,6 +311,7 @@ pub fn network(address: Ipv4Addr) -> Network {
         pools: vec![Range { first: at(100), last: at(150) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(600),
+        relay_information: RelayInformation::Answer,
         options: Vec::new(),
         reservations: Vec::new(),
     }
