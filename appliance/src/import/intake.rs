@@ -156,7 +156,7 @@ impl<'a> Intake<'a> {
         let mut visit = |path: &[String], content: &mut dyn Read| self.entry(source, &name, path, content);
         if inventory::is_table(&name) && !head.starts_with(b"PK") || inventory::workbook_kind(&file).is_some()
         {
-            return self.roster(source, &file, inventory::is_sure(&name));
+            return self.roster(source, &file, source.named || inventory::is_sure(&name));
         }
         if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             return archive::read_zip(file, &read, &mut visit);

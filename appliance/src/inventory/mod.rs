@@ -80,12 +80,12 @@ pub fn workbook_kind(archive: impl Read + Seek) -> Option<Workbook> {
 
 /// Whether a file's name is that of a table; those that may as well be anything else included.
 pub fn is_table(name: &str) -> bool {
-    is_sure(name) || ends(name, &["txt", "tab", "xls", "dif", "slk", "numbers"])
+    is_sure(name) || ends(name, &["txt", "tab", "dif", "slk", "numbers"])
 }
 
 /// Whether a file's name is that of a table and of nothing else.
 pub fn is_sure(name: &str) -> bool {
-    ends(name, &["csv", "tsv", "xlsx", "xlsm", "xlsb", "ods"])
+    ends(name, &["csv", "tsv", "xls", "xlsx", "xlsm", "xlsb", "ods"])
 }
 
 fn ends(name: &str, endings: &[&str]) -> bool {

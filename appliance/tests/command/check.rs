@@ -65,7 +65,7 @@ fn what_a_roster_has_beyond_phones_is_told_and_no_fault() {
     );
     assert_eq!(report["phones"][0]["vid"], "V05", "{report}");
     let text = bench.run(&["check"]).out;
-    for part in ["\"Extension\"", "1 softphones (CSF…) left out (line 5)"] {
+    for part in ["\"Extension\"", "1 row of softphones (CSF…), left out (line 5)"] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }

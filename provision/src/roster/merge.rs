@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cell::{Owner, clean, owner};
-use super::columns::{Meaning, NAMES, find, says_nothing, squeeze};
+use super::columns::{Found, Meaning, NAMES, find, says_nothing, squeeze};
 use super::grid::{Grid, Row};
 use super::layout::Layout;
 use super::{Entry, Roster};
@@ -175,16 +175,17 @@ impl<'g> Target<'g> {
         }
     }
 
-    /// The column for a meaning; where there is none, one is added, named as in the new table if that tells the meaning.
+    /// The column for a meaning; where there is none, one is added, named as in the new table if no export names it so:
+    /// one such name makes an export of the whole roster.
     fn place(&mut self, meaning: Meaning, name: Option<&String>) -> usize {
         if let Some(at) = self.layout.writable(meaning) {
             return at;
         }
-        let tells = |name: &&String| {
-            find(name).is_some_and(|found| found.meaning == meaning && !found.form && !found.own_table_only)
-        };
-        let own = NAMES.get(meaning as usize).copied().unwrap_or_default();
-        let name = name.filter(tells).map_or(own, String::as_str).to_owned();
+        let own =
+            |found: Found| found.meaning == meaning && !found.form && !found.export && !found.own_table_only;
+        let name = name.filter(|name| find(name).is_some_and(own));
+        let plain = NAMES.get(meaning as usize).copied().unwrap_or_default();
+        let name = name.map_or(plain, String::as_str).to_owned();
         self.layout.add(&name)
     }
 
@@ -193,15 +194,24 @@ impl<'g> Target<'g> {
         if let Some(place) = self.more.get(&at) {
             return *place;
         }
-        let mut name = named(&layout.names, at + 1).swap_remove(at);
-        if find(&name).is_some_and(|found| !found.form) {
-            name = format!("exported {name}");
-        }
-        let same = |other: &String| squeeze(other) == squeeze(&name);
-        let there = self.layout.names.iter().position(same);
-        let place = there.unwrap_or_else(|| self.layout.add(&name));
+        let name = named(&layout.names, at + 1).swap_remove(at);
+        let found = find(&name);
+        let address = found.is_some_and(|found| found.own_table_only) && !self.layout.export;
+        let first = |at: &usize| found.is_some_and(|found| self.layout.writable(found.meaning) == Some(*at));
+        let there = self.named_so(&name).filter(|at| !address && !first(at));
+        let place = match there {
+            Some(place) => place,
+            None => {
+                let name = if found.is_some() { format!("exported {name}") } else { name };
+                self.named_so(&name).unwrap_or_else(|| self.layout.add(&name))
+            }
+        };
         self.more.insert(at, place);
         place
+    }
+
+    fn named_so(&self, name: &str) -> Option<usize> {
+        self.layout.names.iter().position(|other| squeeze(other) == squeeze(name))
     }
 
     fn write(self) -> Vec<u8> {

@@ -12,6 +12,8 @@ use crate::catalog::Vid;
 use crate::load::LoadName;
 use crate::mac::{Mac, NotAMac};
 
+/// [`MAX_MORE`] in words.
+const FIRST: &str = "the first 16";
 /// The most runs of lines that one note names.
 const MAX_RUNS: usize = 40;
 
@@ -238,11 +240,14 @@ fn notes(roster: &mut Roster, grid: &Grid, layout: &Layout, own: &[(String, usiz
             kept.iter().take(MAX_RUNS).map(|name| format!("{:?}", shorten(name))).collect();
         let more = kept.len().saturating_sub(MAX_RUNS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let first = if own.len() > MAX_MORE { format!("the first {MAX_MORE}") } else { "they".to_owned() };
-        let columns = if kept.len() == 1 { "column" } else { "columns" };
+        let (columns, verbs, they) = match kept.len() {
+            1 => ("column", "is kept and has", "it"),
+            _ if own.len() > MAX_MORE => ("columns", "are kept and have", FIRST),
+            _ => ("columns", "are kept and have", "they"),
+        };
+        let names = names.join(", ");
         let what = format!(
-            "{columns} {}{more}: Transload knows no meaning; kept, and {first} can fill placeholders of [after]",
-            names.join(", ")
+            "{columns} {names}{more} {verbs} no meaning to Transload; {they} can fill placeholders of [after]"
         );
         roster.report(line, what, Severity::Note);
     }
@@ -263,8 +268,8 @@ impl Aside {
 
     fn report(self, roster: &mut Roster) {
         for (kind, (prefixes, lines)) in self.other {
-            let what = format!("{} {kind} ({}…) left out", lines.len(), prefixes.join("…, "));
-            note(roster, &what, &lines);
+            let what = format!("of {kind} ({}…), left out", prefixes.join("…, "));
+            note(roster, &counted(&lines, &what), &lines);
         }
         note(roster, &counted(&self.nobody, "without a phone, left out"), &self.nobody);
         note(

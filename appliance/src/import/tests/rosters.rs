@@ -72,6 +72,7 @@ fn what_lists_no_phone_is_no_success() {
         let here = Site::new();
         let report = here.import([here.deliver(name, &content)]);
         assert!(report.trouble(), "{name}: {report:?}");
+        assert!(verdicts(&report).contains(&Verdict::Refused), "{name}: {report:?}");
         assert!(!here.state().join("roster.csv").exists(), "{name}");
     }
     // Beside something of use, a text that is no list is nothing to act on.

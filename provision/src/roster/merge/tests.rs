@@ -54,6 +54,23 @@ fn the_first_roster_is_kept_as_it_came_less_its_bad_lines() {
 }
 
 #[test]
+fn an_export_takes_no_kept_address_away_and_keeps_none() {
+    let old = "MAC,model,IP Address\n001234AB45DE,8851,10.23.45.50\n";
+    let new = "Name;Device Type;IPAddress;Status\nSEP001234AB45DE;Cisco 8851;10.1.1.1;on\nSEP001234AB45DF;Cisco 7841;10.1.1.2;\n";
+    let (text, lines) = merged(old, new);
+    let kept: Vec<bool> =
+        parse(text.as_bytes()).entries.iter().map(|entry| entry.address.is_some()).collect();
+    assert_eq!(kept, [true, false], "{text}");
+    assert!(text.contains("10.1.1.1") && text.contains("10.23.45.50"), "{text}");
+    assert_eq!(lines.len(), 2);
+    assert_eq!(merged(&text, new), (text.clone(), vec!["2 same".into(), "3 same".into()]));
+    for export in [new, "deviceName,macAddress,Model,Product ID\nlobby,001234AB45DE,8851,CP-8851-K9\n"] {
+        let (first, _) = merged("", export);
+        assert_eq!(merged(&first, export).0, first);
+    }
+}
+
+#[test]
 fn hidden_characters_are_not_taken_over() {
     let (text, _) = merged("", "mac,note\n001234ab45de,a\u{202e}b\n");
     assert_eq!(text, "mac,note\n001234ab45de,ab\n");

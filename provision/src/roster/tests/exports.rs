@@ -176,9 +176,9 @@ fn what_is_left_out_is_counted_and_told_by_line() {
     }
     assert_eq!(said.iter().filter(|(_, out, _)| *out).count(), 3);
     for word in [
-        "\"Extension\": Transload knows no meaning",
-        "1 analog adapters and gateways (ATA…) left out (line 5)",
-        "2 softphones (CSF…, BOT…) left out (lines 3, 4)",
+        "column \"Extension\" is kept and has no meaning to Transload; it can",
+        "1 row of analog adapters and gateways (ATA…), left out (line 5)",
+        "2 rows of softphones (CSF…, BOT…), left out (lines 3, 4)",
         "1 row without a phone, left out (line 12)",
         "1 row of phones listed already, left out: they tell nothing else (line 6)",
         "1 row with more cells than the header names, those left out (line 11)",
