@@ -199,12 +199,11 @@ impl<'g> Target<'g> {
         let address = found.is_some_and(|found| found.own_table_only) && !self.layout.export;
         let first = |at: &usize| found.is_some_and(|found| self.layout.writable(found.meaning) == Some(*at));
         let there = self.named_so(&name).filter(|at| !address && !first(at));
-        let place = match there {
-            Some(place) => place,
-            None => {
-                let name = if found.is_some() { format!("exported {name}") } else { name };
-                self.named_so(&name).unwrap_or_else(|| self.layout.add(&name))
-            }
+        let place = if let Some(place) = there {
+            place
+        } else {
+            let name = if found.is_some() { format!("exported {name}") } else { name };
+            self.named_so(&name).unwrap_or_else(|| self.layout.add(&name))
         };
         self.more.insert(at, place);
         place
