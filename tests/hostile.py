@@ -87,6 +87,52 @@ def lookalike_zip():
                    ("Ent-2-Mpp-licenses/001234AB45DE.lic", b"license")])
 
 
+SHEET = '<worksheet><sheetData>%s</sheetData></worksheet>'
+ROWS = ('<row r="1"><c r="A1" t="inlineStr"><is><t>MAC</t></is></c><c r="B1" t="s"><v>0</v></c></row>'
+        '<row r="2"><c r="A2" t="inlineStr"><is><t>001234AB45DE</t></is></c><c r="B2"><v>8851</v></c></row>')
+STRINGS = '<sst uniqueCount="1"><si><t>Model</t></si></sst>'
+
+
+def workbook(sheet=SHEET % ROWS, strings=STRINGS, more=()):
+    """A workbook of Excel, with what it has to have."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    link = f'<Relationship Id="r1" Type="{office}/%s" Target="%s"/>'
+    return zipped([
+        ("[Content_Types].xml", "<Types/>"),
+        ("_rels/.rels", f"<Relationships>{link % ('officeDocument', 'xl/workbook.xml')}</Relationships>"),
+        ("xl/workbook.xml", f'<workbook xmlns:r="{office}"><sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>'),
+        ("xl/_rels/workbook.xml.rels", f"<Relationships>{link % ('worksheet', 'worksheets/sheet1.xml')}</Relationships>"),
+        ("xl/worksheets/sheet1.xml", sheet), ("xl/sharedStrings.xml", strings), *more])
+
+
+def document(rows):
+    """An OpenDocument spreadsheet."""
+    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
+    return zipped([
+        ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), ("META-INF/manifest.xml", "<manifest/>"),
+        ("content.xml", f'<office:document-content {names}><office:body><office:spreadsheet><table:table table:name="a">{rows}'
+                        "</table:table></office:spreadsheet></office:body></office:document-content>")])
+
+
+def books():
+    """Workbooks that ask for memory: by what they announce, by what they repeat, by cells far apart."""
+    cell = '<table:table-cell office:value-type="string" %s><text:p>%s</text:p></table:table-cell>'
+    row = "<table:table-row %s>" + cell + "</table:table-row>"
+    wide, tall = 'table:number-columns-repeated="16384"', 'table:number-rows-repeated="1048576"'
+    yield "announced.xlsx", workbook(strings=STRINGS.replace('"1"', '"9999999999999"'))
+    yield "strings.xlsx", workbook(strings=f"<sst>{'<si/>' * 5_000_000}</sst>")
+    yield "one string.xlsx", workbook(SHEET % ('<row>' + '<c t="s"><v>0</v></c></row><row>' * 500_000 + "</row>"),
+                                      f"<sst><si><t>{'x' * 32000}</t></si></sst>")
+    yield "cells.xlsx", workbook(SHEET % ("<row><c><v>1</v></c></row>" * 1_000_000))
+    yield "far.xlsx", workbook(SHEET % (ROWS + "".join(f'<row r="{n}"><c r="XFD{n}"><v>1</v></c></row>' for n in range(3, 300_000))))
+    yield "styles.xlsx", workbook(more=[("xl/styles.xml", f"<styleSheet><numFmts>{'<numFmt/>' * 3_000_000}</numFmts></styleSheet>")])
+    yield "spaces.xlsx", workbook(" " * (300 << 20))
+    yield "wide.ods", document(row % ("", wide, "x") * 2000)
+    yield "tall.ods", document(row % (tall, wide, "x"))
+    yield "long.ods", document(row % ("", wide, "x" * 60000))
+    yield "gap.ods", document(row % ("", "", "x") + f"<table:table-row {tall}/>" + row % ("", wide, "x"))
+
+
 def tricks():
     """Each once: name and content."""
     nothing = bytes(40 << 20)
@@ -122,6 +168,7 @@ def tricks():
     yield "sip88xx.1-2-4.loads", b"[PLATFORM_1]\n../../escaped.sbn\n"
     yield "roster.csv", b"MAC;model\n" + b'"' + b";" * 3000000
     yield "columns.csv", b"MAC," * 200000 + b"\n" + b"001234AB45DE," * 1000
+    yield from books()
     yield "empty.zip", b""
     yield "end only.zip", b"PK\x05\x06" + bytes(18)
     yield "ends.zip", b"PK\x05\x06" * 20000
@@ -170,6 +217,9 @@ def seeds(folder):
     good["sip7832.11-2-3MPP-398.loads"] = files["sip7832.11-2-3MPP-398.loads"]
     good["kern78xx.a.sbn"] = lookalike.body("kern78xx.a.sbn", 1000, random.Random(1))
     good["roster.csv"] = "\ufeffmodel;MAC;vid\r\n8851;00:12:34:ab:45:de;V05\r\n".encode()
+    good["phones.xlsx"] = workbook()
+    good["phones.ods"] = document('<table:table-row><table:table-cell office:value-type="string"><text:p>MAC</text:p></table:table-cell>'
+                                  "</table:table-row>")
     # What is inside gzip is never reached by mutating outside.
     good["inner.tgz"] = gzip.decompress(taped(files.items()))
     return good

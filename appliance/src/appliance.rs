@@ -294,11 +294,14 @@ fn claim(state: &Path) -> Result<StateLock, Failure> {
 
 /// The roster, as far as it can be read; lines that cannot are logged.
 pub fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
-    let (entries, problems) = home::roster(state)?;
-    for problem in problems {
+    let roster = home::roster(state)?;
+    for problem in roster.wrong {
         tracing::warn!("{problem}");
     }
-    Ok(entries)
+    for note in roster.notes {
+        tracing::info!("{note}");
+    }
+    Ok(roster.entries)
 }
 
 fn rules(config: &Config, server: Ipv4Addr, given: Given) -> Rules {

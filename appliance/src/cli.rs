@@ -139,7 +139,7 @@ pub struct ImportArgs {
     /// Let a file take the place of a different one of the same name
     #[arg(long)]
     pub replace: bool,
-    /// Cisco's zip and COP files, .loads and .sbn files, license zips or files, rosters (.csv), or folders of these
+    /// Cisco's zip and COP files, .loads and .sbn files, license zips or files, rosters (.csv, .xlsx, .ods), or folders of these
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }

@@ -9,6 +9,7 @@ use transload_provision::roster::{self, Entry};
 
 use crate::config::{CatalogChoice, Config};
 use crate::error::{Exit, Failure};
+use crate::inventory;
 use crate::plain_file::{self, Kind};
 
 /// The chosen catalog, with the user's rows from `catalog.toml` in the state folder.
@@ -30,15 +31,55 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
 /// The roster's name in the state folder.
 pub const ROSTER: &str = "roster.csv";
 
-/// The roster, and a line for each of its rows that cannot be used.
-pub fn roster(state: &Path) -> Result<(Vec<Entry>, Vec<String>), Failure> {
+/// The roster, and what is to be said of it, each in a line that names the file.
+#[derive(Debug, Default)]
+pub struct RosterFile {
+    pub entries: Vec<Entry>,
+    /// Rows and cells that cannot be used.
+    pub wrong: Vec<String>,
+    /// What is left out or kept on purpose.
+    pub notes: Vec<String>,
+}
+
+/// The roster of the state folder.
+pub fn roster(state: &Path) -> Result<RosterFile, Failure> {
     let path = state.join(ROSTER);
     let Some(bytes) = read(&path, Kind::Roster)? else {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(RosterFile::default());
     };
-    let roster = roster::parse(&bytes);
-    let problems = roster.problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect();
-    Ok((roster.entries, problems))
+    Ok(read_roster(&path, &bytes))
+}
+
+/// What a roster file tells.
+pub fn read_roster(path: &Path, bytes: &[u8]) -> RosterFile {
+    let mut roster = RosterFile::default();
+    if bytes.is_empty() {
+        return roster;
+    }
+    let sheets = match inventory::read(bytes) {
+        Ok(sheets) => sheets,
+        Err(error) => {
+            roster.wrong.push(format!("{}: {error}", path.display()));
+            return roster;
+        }
+    };
+    let listed = sheets.iter().any(|sheet| sheet.roster.lists_phones());
+    for sheet in sheets {
+        let name = if sheet.name.is_empty() { String::new() } else { format!(" sheet {:?}:", sheet.name) };
+        if listed && !sheet.roster.lists_phones() {
+            roster
+                .notes
+                .push(format!("{}:{name} no column holds MAC addresses, so it is left out", path.display()));
+            continue;
+        }
+        roster.entries.extend(sheet.roster.entries);
+        for problem in sheet.roster.problems {
+            let said = format!("{}:{name} {problem}", path.display());
+            let wrong = problem.severity != roster::Severity::Note;
+            if wrong { &mut roster.wrong } else { &mut roster.notes }.push(said);
+        }
+    }
+    roster
 }
 
 /// Tells the content of a file from another without reading it: size, time and place on disk.

@@ -23,6 +23,7 @@ mod housekeeping;
 mod import;
 mod init;
 mod interface;
+mod inventory;
 mod ledger;
 mod library;
 mod limits;

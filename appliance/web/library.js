@@ -25,7 +25,7 @@ export function build() {
     replace: h("input", { type: "checkbox", id: "replace" }) };
   view().append(
     h("h1", { tabIndex: -1 }, "Library"),
-    h("div.dropzone", {}, h("p", {}, h("b", {}, "Drop Cisco's zip and COP files, license zips or a roster (.csv) anywhere on this page")),
+    h("div.dropzone", {}, h("p", {}, h("b", {}, "Drop Cisco's zip and COP files, license zips or a list of phones (.csv, .xlsx, .ods) anywhere on this page")),
       h("p", {}, h("button.primary", { type: "button", onclick: () => pick() }, "Choose files"), input),
       h("p.options", {}, h("label", { htmlFor: "direction" }, "Licenses are "), parts.direction,
         h("span.nowrap", {}, parts.replace, h("label", { htmlFor: "replace" }, " replace different files of the same name")))),

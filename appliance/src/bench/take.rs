@@ -44,8 +44,8 @@ impl Bench {
     /// Phones of the roster are shown at once; addresses kept for them follow when the bench looks by itself.
     async fn read_roster(&self) {
         let shelf = self.shelf();
-        if let Ok((entries, _)) = aside(move || home::roster(shelf.state())).await {
-            self.set_roster(entries);
+        if let Ok(roster) = aside(move || home::roster(shelf.state())).await {
+            self.set_roster(roster.entries);
         }
     }
 }

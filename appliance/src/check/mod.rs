@@ -77,13 +77,13 @@ fn report(config: &Config) -> Result<Report, Failure> {
     let server = place.as_ref().map_or(Ipv4Addr::UNSPECIFIED, place::Place::server);
     let settings = config.settings(server, config.files.http.first().copied().unwrap_or(80));
     let catalog = home::catalog(config)?;
-    let (entries, roster_problems) = home::roster(&config.bench.state)?;
+    let home::RosterFile { entries, wrong, notes: roster_notes } = home::roster(&config.bench.state)?;
     let shelf = Shelf::scan(&config.bench.state, settings.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
     let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
     let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
     let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
-    let mut environment = environment::checks(config, &place, &catalog, &entries, &roster_problems, now);
+    let mut environment = environment::checks(config, &place, &catalog, &entries, &wrong, now);
     environment.push(EnvironmentCheck::of("after", after::unfilled(&settings, &entries)));
     Ok(Report {
         ready: phones.len() - held,
@@ -92,7 +92,7 @@ fn report(config: &Config) -> Result<Report, Failure> {
         environment,
         models: phones::models(&context),
         licenses: shelf.index.licenses.iter().filter(|(of, _)| *of == settings.direction).count(),
-        notes: notes::notes(&shelf, &entries, &context),
+        notes: notes::notes(&shelf, &entries, roster_notes, &context),
         heading: format!(
             "{}, catalog of {}, state folder {}",
             config.scenario_name(),

@@ -16,14 +16,17 @@ pub(super) struct Notes {
     pub warnings: Vec<String>,
     /// Files that are of no use.
     pub files: Vec<String>,
+    /// What the roster leaves out, or keeps without a meaning.
+    pub roster: Vec<String>,
     /// What a user must know before deciding.
     pub before: Vec<String>,
 }
 
-pub(super) fn notes(shelf: &Shelf, entries: &[Entry], context: &Context<'_>) -> Notes {
+pub(super) fn notes(shelf: &Shelf, entries: &[Entry], roster: Vec<String>, context: &Context<'_>) -> Notes {
     Notes {
         warnings: warnings(entries, context),
         files: files(shelf, entries, context.settings.direction),
+        roster,
         before: before(context.settings.direction).into_iter().chain(new_home(context.settings)).collect(),
     }
 }

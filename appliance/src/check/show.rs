@@ -44,6 +44,7 @@ pub(super) fn report(report: &Report, direction: Direction, width: Option<usize>
     models(&mut page, &report.models);
     loads(&mut page, &report.loads);
     page.list("Files to look into", &report.notes.files);
+    page.list("The roster; nothing is held for this", &report.notes.roster);
     page.list("Warnings; nothing is held for them", &report.notes.warnings);
     page.list("Before you begin", &report.notes.before);
     page.text

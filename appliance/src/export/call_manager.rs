@@ -70,7 +70,7 @@ fn ahead_of_crossing(phone: &PhoneView) -> Vec<LoadName> {
 
 /// Writes tables and requests, hop by hop.
 pub fn run(config: &Config, output: &Path, schema: &str) -> Result<(), Failure> {
-    let (roster, _) = home::roster(&config.bench.state)?;
+    let roster = home::roster(&config.bench.state)?.entries;
     let attested: BTreeSet<Mac> = roster.iter().filter(|entry| entry.cda).map(|entry| entry.mac).collect();
     let cda = config.migration.multiplatform == MultiplatformSide::Cda;
     let (plans, left_out) = plans(&status::phones(config)?, |mac| !cda || attested.contains(&mac));

@@ -1,7 +1,7 @@
 //! Reads sources: finds out what each is, takes what phones need into the staging folder, and hashes it.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
@@ -15,6 +15,7 @@ use super::commit::Staging;
 use super::sources::Source;
 use super::{Line, Verdict};
 use crate::error::Failure;
+use crate::inventory;
 use crate::library::{self, direction_of, manifest};
 use crate::plain_file;
 
@@ -46,8 +47,17 @@ pub(super) struct Item {
     pub staged: Option<PathBuf>,
 }
 
-/// A roster, and where it came from.
-pub(super) type Roster = (String, Vec<u8>);
+/// A file that may be a roster, and where it came from.
+#[derive(Debug)]
+pub(super) struct Roster {
+    /// The path it came in, or that of its package.
+    pub source: String,
+    /// Which file of the package; empty where it came in none.
+    pub name: String,
+    pub file: Vec<u8>,
+    /// Its name says that it is one, so it is refused if it lists no phone.
+    pub sure: bool,
+}
 
 /// What all sources held.
 #[derive(Debug, Default)]
@@ -128,13 +138,6 @@ impl<'a> Intake<'a> {
         };
         let file = opened.map_err(|error| unreadable(&error))?;
         match extension(&name).as_str() {
-            "csv" => {
-                let text = plain_file::content(&file, plain_file::Kind::Roster)
-                    .map_err(|error| unreadable(&error))?;
-                self.bar.inc(text.len() as u64);
-                self.taken.rosters.push((source.shown.clone(), text));
-                return Ok(());
-            }
             "loads" | "sbn" | "sebn" | "lic" => {
                 let folders = source.path.parent().map(folders).unwrap_or_default();
                 let bar = self.bar.clone();
@@ -151,6 +154,10 @@ impl<'a> Intake<'a> {
         let bar = self.bar.clone();
         let read = move |bytes| bar.inc(bytes);
         let mut visit = |path: &[String], content: &mut dyn Read| self.entry(source, &name, path, content);
+        if inventory::is_table(&name) && !head.starts_with(b"PK") || inventory::workbook_kind(&file).is_some()
+        {
+            return self.roster(source, &file, source.named || inventory::is_sure(&name));
+        }
         if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             return archive::read_zip(file, &read, &mut visit);
         }
@@ -159,6 +166,9 @@ impl<'a> Intake<'a> {
         if let Some(at) = begins {
             return archive::read_cop(file, at as u64, &read, &mut visit);
         }
+        if source.named && !is_archive(&name) && inventory::may_be_text(&head) {
+            return self.roster(source, &file, true);
+        }
         self.bar.inc(source.size);
         match is_archive(&name) {
             true if head.trim_ascii_start().starts_with(b"<") => Err(Stop::Refused(
@@ -166,13 +176,24 @@ impl<'a> Intake<'a> {
             )),
             true => Err(Stop::Refused("it is neither a zip archive nor a COP file; download it again".into())),
             false if source.named => Err(Stop::Refused(
-                "it is nothing that phones need; import zip and COP files, .loads, .sbn, .lic or a roster as .csv".into(),
+                "it is nothing that phones need; import zip and COP files, .loads, .sbn, .lic or a roster as .csv, .xlsx or .ods"
+                    .into(),
             )),
             false => {
                 self.say(&source.shown, "", Verdict::Skipped, "phones do not need it");
                 Ok(())
             }
         }
+    }
+
+    fn roster(&mut self, source: &Source, mut file: &File, sure: bool) -> Result<(), Stop> {
+        file.rewind().map_err(|error| unreadable(&error))?;
+        let content =
+            plain_file::content(file, plain_file::Kind::Roster).map_err(|error| unreadable(&error))?;
+        self.bar.inc(content.len() as u64);
+        let (source, name) = (source.shown.clone(), String::new());
+        self.taken.rosters.push(Roster { source, name, file: content, sure });
+        Ok(())
     }
 
     fn entry(
@@ -190,6 +211,18 @@ impl<'a> Intake<'a> {
         }
         match extension(name).as_str() {
             "loads" | "sbn" | "sebn" | "lic" => self.file(source, Some(package), folders, name, content),
+            _ if inventory::is_sure(name) => {
+                let mut file = Vec::new();
+                let largest = plain_file::Kind::Roster.largest();
+                content.take(largest + 1).read_to_end(&mut file).map_err(|error| broken(&error))?;
+                if file.len() as u64 > largest {
+                    self.say(&source.shown, name, Verdict::Refused, "it is larger than any roster");
+                } else {
+                    let (source, name) = (source.shown.clone(), text::line(name));
+                    self.taken.rosters.push(Roster { source, name, file, sure: false });
+                }
+                Ok(())
+            }
             _ => {
                 self.say(&source.shown, name, Verdict::Skipped, "phones do not need it");
                 Ok(())

@@ -84,13 +84,15 @@ pub enum Verdict {
 }
 
 impl Report {
-    /// Whether a user has to act.
+    /// Whether a user has to act: something is wrong, or all that was named is of no use.
     pub fn trouble(&self) -> bool {
-        self.lines.iter().any(|line| matches!(line.verdict, Verdict::Conflict | Verdict::Refused))
+        let wrong = |line: &Line| matches!(line.verdict, Verdict::Conflict | Verdict::Refused);
+        let useless = |line: &Line| line.verdict == Verdict::Skipped;
+        self.lines.iter().any(wrong) || !self.lines.is_empty() && self.lines.iter().all(useless)
     }
 }
 
-/// Imports, prints what became of each file; exit status 1 if any was refused or in conflict.
+/// Imports, prints what became of each file; exit status 1 if any was refused or in conflict, or if none was of use.
 pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
     let options = Options { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
     let bar = progress::bytes("reading");
@@ -145,7 +147,8 @@ pub fn import(
 pub fn add_to_roster(state: &Path, table: Vec<u8>) -> Result<Report, Failure> {
     let _lock = import_lock(state)?;
     let mut report = Report::default();
-    let merged = roster::merge(state, vec![("roster".to_owned(), table)], &mut report.lines)?;
+    let sent = intake::Roster { source: "roster".to_owned(), name: String::new(), file: table, sure: true };
+    let merged = roster::merge(state, vec![sent], &mut report.lines)?;
     if let Some(text) = merged {
         commit::write_roster(state, &text)?;
     }

@@ -1,3 +1,5 @@
+mod rosters;
+
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use transload_provision::load::Direction;
-use transload_provision::roster::{self, Entry};
+use transload_provision::roster::Entry;
 
 use crate::cli::RehearseArgs;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
@@ -161,9 +161,9 @@ fn read_roster(path: &Path) -> Result<Vec<Entry>, Failure> {
             "name another",
         )
     })?;
-    let roster = roster::parse(&bytes);
-    for problem in &roster.problems {
-        eprintln!("{}: {problem}", path.display());
+    let roster = home::read_roster(path, &bytes);
+    for problem in roster.wrong.iter().chain(&roster.notes) {
+        eprintln!("{problem}");
     }
     if roster.entries.is_empty() {
         return Err(Failure::new(

@@ -104,7 +104,7 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let path = state.join("ledger.db");
     let mut known = Known::default();
     let (leases, marks) = if path.exists() { ledger::read(&path, &mut known)? } else { Default::default() };
-    let (roster, _) = home::roster(state)?;
+    let roster = home::roster(state)?.entries;
     let networks = match place::resolve(config) {
         Ok(place) => place.segments.iter().map(Segment::network_now).collect(),
         Err(_) => vec![config.bench.address],

@@ -52,6 +52,25 @@ fn a_bench_with_everything_is_fine() {
 }
 
 #[test]
+fn what_a_roster_has_beyond_phones_is_told_and_no_fault() {
+    let bench = Bench::new(ON_LOOPBACK);
+    let export = "Phones of the lobby\n\nDevice Name;Device Type;HardwareRevision;IP Address;Extension\n\
+        SEP001234AB45DE;8851;V05;10.1.2.3;4711\nCSFJDOE;Jabber;;;4712\n";
+    fs::write(bench.state().join("roster.csv"), export).unwrap();
+    bench.license("001234AB45DE");
+    let (code, report) = report(&bench);
+    assert_eq!(
+        (code, &report["ready"], environment(&report, "roster")["ok"] == true),
+        (Some(0), &json!(1), true)
+    );
+    assert_eq!(report["phones"][0]["vid"], "V05", "{report}");
+    let text = bench.run(&["check"]).out;
+    for part in ["\"Extension\"", "1 row of softphones (CSF…), left out (line 5)"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
 fn each_phone_that_would_be_held_is_shown_with_its_reason() {
     let bench = Bench::new(ON_LOOPBACK);
     bench.roster("001234AB4501,8851,V05\n001234AB4502,8821,\n001234AB4503,9999,\n001234AB4504,,\n001234AB4505,8851,V16\n001234AB4506,7841,V05\n");

@@ -1,9 +1,12 @@
 //! Merging a roster into another: nothing that either of them tells is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::table::{Row, Table};
-use super::{Problem, parse};
+use super::cell::{Owner, clean, owner};
+use super::columns::{Found, Meaning, NAMES, find, says_nothing, squeeze};
+use super::grid::{Grid, Row};
+use super::layout::Layout;
+use super::{Entry, Roster};
 use crate::mac::Mac;
 
 /// What the merged roster is, and what became of each line of the new one.
@@ -13,8 +16,6 @@ pub struct Merged {
     pub file: Vec<u8>,
     /// The new roster's good lines, in its order.
     pub lines: Vec<Line>,
-    /// What is wrong with others of its lines.
-    pub problems: Vec<Problem>,
 }
 
 /// One good line of the new roster.
@@ -50,132 +51,183 @@ pub struct Cell {
     pub after: String,
 }
 
-/// Merges `new` into `old`. Lines are of the same phone if their MAC addresses are; a cell that the new line fills
-/// takes the place of the old one, and one that it leaves empty leaves the old one as it is. Columns that only one of
-/// them has are kept, those that Transload does not know included.
-pub fn merge(old: &[u8], new: &[u8]) -> Merged {
-    let roster = parse(new);
-    let (mut merged, added) = (Table::read(old), Table::read(new));
-    if merged.columns.is_empty() {
-        merged = added.clone();
-        merged.rows.clear();
-    }
-    // Where each column of the new table is in the merged one; of two with one name, the first counts.
-    let mut taken = BTreeSet::new();
-    let places: Vec<Option<usize>> =
-        added.columns.iter().map(|name| Some(merged.column(name)).filter(|at| taken.insert(*at))).collect();
-    let mac_at = merged.column("MAC");
-    let mut known: BTreeMap<Mac, usize> = BTreeMap::new();
-    for (at, row) in merged.rows.iter_mut().enumerate() {
-        row.cells.resize(row.cells.len().max(merged.columns.len()), String::new());
-        if let Some(Ok(mac)) = row.cells.get(mac_at).map(|cell| cell.parse()) {
-            known.entry(mac).or_insert(at);
-        }
-    }
-    let rows: BTreeMap<u64, &Row> = added.rows.iter().map(|row| (row.line, row)).collect();
-    let mut lines = Vec::new();
-    for entry in &roster.entries {
-        let Some(row) = rows.get(&entry.line) else { continue };
-        let filled = row
-            .cells
-            .iter()
-            .zip(&places)
-            .filter_map(|(cell, at)| Some((cell, (*at)?)))
-            .filter(|(cell, _)| !cell.is_empty());
-        let change = if let Some(at) = known.get(&entry.mac) {
-            change(&merged.columns, &mut merged.rows[*at].cells, filled.filter(|(_, at)| *at != mac_at))
-        } else {
-            let mut cells = vec![String::new(); merged.columns.len()];
-            filled.for_each(|(cell, at)| cells[at].clone_from(cell));
-            known.insert(entry.mac, merged.rows.len());
-            merged.rows.push(Row { line: 0, cells });
-            Change::New
-        };
-        lines.push(Line { line: entry.line, mac: entry.mac, change });
-    }
-    Merged { file: merged.write(), lines, problems: roster.problems }
+const MEANINGS: [Meaning; NAMES.len()] = [
+    Meaning::Mac,
+    Meaning::Model,
+    Meaning::Vid,
+    Meaning::Serial,
+    Meaning::Load,
+    Meaning::Location,
+    Meaning::Note,
+    Meaning::Address,
+    Meaning::Cda,
+];
+
+/// Merges a new table, which was read as `roster`, into an old one. Lines are of the same phone if their MAC addresses are; a cell that
+/// the new line fills takes the place of the old one, and one that it leaves empty leaves the old one as it is. Columns
+/// that only one of them has are kept, those that Transload does not know included.
+pub fn merge(old: &Grid, new: &Grid, roster: &Roster) -> Merged {
+    let Some(layout) = &roster.layout else {
+        let file = Target::of(old, Layout::of(old)).map(Target::write).unwrap_or_default();
+        return Merged { file, lines: Vec::new() };
+    };
+    let rows: BTreeMap<u64, &Row> = new.rows.iter().map(|row| (row.line, row)).collect();
+    let with_rows = || roster.entries.iter().filter_map(|entry| Some((entry, *rows.get(&entry.line)?)));
+    let Some(mut target) = Target::of(old, Layout::of(old)) else {
+        return first(new, layout, with_rows());
+    };
+    let add = |(entry, row)| {
+        let change = target.add(entry, row, layout);
+        Line { line: entry.line, mac: entry.mac, change }
+    };
+    let lines = with_rows().map(add).collect();
+    Merged { file: target.write(), lines }
 }
 
-fn change<'c>(
-    columns: &[String],
-    cells: &mut [String],
-    filled: impl Iterator<Item = (&'c String, usize)>,
-) -> Change {
+/// The first roster is kept as it came, less what is above its header and rows that are no phone's.
+fn first<'r>(new: &Grid, layout: &Layout, rows: impl Iterator<Item = (&'r Entry, &'r Row)>) -> Merged {
+    let mut kept = Vec::new();
+    let mut lines = Vec::new();
+    for (entry, row) in rows {
+        kept.push(row.clone());
+        lines.push(Line { line: entry.line, mac: entry.mac, change: Change::New });
+    }
+    let width = kept.iter().map(|row| row.cells.len()).max().unwrap_or_default();
+    let mut names = named(&layout.names, width);
+    if let Some(name) = layout.found_by_content.and_then(|at| names.get_mut(at)) {
+        "MAC".clone_into(name);
+    }
+    let file = new.write(&names, &kept);
+    Merged { file, lines }
+}
+
+/// Every column has a name.
+fn named(names: &[String], width: usize) -> Vec<String> {
+    let name = |at: usize| match names.get(at) {
+        Some(name) if !name.is_empty() => name.clone(),
+        _ => format!("column {}", at + 1),
+    };
+    (0..width.max(names.len())).map(name).collect()
+}
+
+/// The roster that is merged into.
+struct Target<'g> {
+    grid: &'g Grid,
+    layout: Layout,
+    rows: Vec<Row>,
+    known: BTreeMap<Mac, usize>,
+    /// Where the new table's columns without a known meaning go, by their place in it.
+    more: BTreeMap<usize, usize>,
+}
+
+impl<'g> Target<'g> {
+    /// `None` where there is no roster to merge into.
+    fn of(grid: &'g Grid, layout: Option<Layout>) -> Option<Self> {
+        let mut layout = layout?;
+        let rows: Vec<Row> = grid.rows.iter().skip(layout.first).cloned().collect();
+        let width = rows.iter().map(|row| row.cells.len()).max().unwrap_or_default();
+        layout.names = named(&layout.names, width);
+        let mut known = BTreeMap::new();
+        for (at, row) in rows.iter().enumerate() {
+            if let Owner::Phone(mac) = layout.owner(row) {
+                known.entry(mac).or_insert(at);
+            }
+        }
+        Some(Self { grid, layout, rows, known, more: BTreeMap::new() })
+    }
+
+    fn add(&mut self, entry: &Entry, row: &Row, layout: &Layout) -> Change {
+        let told: Vec<(Meaning, (usize, String))> = MEANINGS
+            .into_iter()
+            .skip(1)
+            .filter_map(|meaning| Some((meaning, layout.cell(row, meaning)?)))
+            .collect();
+        let mut filled: BTreeMap<usize, String> = BTreeMap::new();
+        for (meaning, (at, cell)) in &told {
+            let place = self.place(*meaning, layout.names.get(*at));
+            filled.entry(place).or_insert_with(|| cell.clone());
+        }
+        let used: Vec<usize> = told.iter().map(|(_, (at, _))| *at).collect();
+        for (at, cell) in row.cells.iter().enumerate().filter(|(at, _)| !used.contains(at)) {
+            let cell = clean(cell);
+            let tells_mac = layout.tells_phones(at) && owner(&cell) == Owner::Phone(entry.mac);
+            if !says_nothing(&cell) && !tells_mac {
+                let place = self.own(at, layout);
+                filled.entry(place).or_insert(cell);
+            }
+        }
+        let Some(at) = self.known.get(&entry.mac).copied() else {
+            let mac = self.place(Meaning::Mac, None);
+            filled.insert(mac, entry.mac.to_string());
+            let mut cells = vec![String::new(); self.layout.names.len()];
+            for (at, cell) in filled {
+                if let Some(place) = cells.get_mut(at) {
+                    *place = cell;
+                }
+            }
+            self.known.insert(entry.mac, self.rows.len());
+            self.rows.push(Row { line: 0, cells });
+            return Change::New;
+        };
+        match self.rows.get_mut(at) {
+            Some(row) => change(&self.layout.names, &mut row.cells, filled),
+            None => Change::Same,
+        }
+    }
+
+    /// The column for a meaning; where there is none, one is added, named as in the new table if no export names it so:
+    /// one such name makes an export of the whole roster.
+    fn place(&mut self, meaning: Meaning, name: Option<&String>) -> usize {
+        if let Some(at) = self.layout.writable(meaning) {
+            return at;
+        }
+        let own =
+            |found: Found| found.meaning == meaning && !found.form && !found.export && !found.own_table_only;
+        let name = name.filter(|name| find(name).is_some_and(own));
+        let plain = NAMES.get(meaning as usize).copied().unwrap_or_default();
+        let name = name.map_or(plain, String::as_str).to_owned();
+        self.layout.add(&name)
+    }
+
+    /// The column for one that tells nothing of the phone in the new table; it must tell nothing in this one either.
+    fn own(&mut self, at: usize, layout: &Layout) -> usize {
+        if let Some(place) = self.more.get(&at) {
+            return *place;
+        }
+        let name = named(&layout.names, at + 1).swap_remove(at);
+        let found = find(&name);
+        let address = found.is_some_and(|found| found.own_table_only) && !self.layout.export;
+        let first = |at: &usize| found.is_some_and(|found| self.layout.writable(found.meaning) == Some(*at));
+        let there = self.named_so(&name).filter(|at| !address && !first(at));
+        let place = if let Some(place) = there {
+            place
+        } else {
+            let name = if found.is_some() { format!("exported {name}") } else { name };
+            self.named_so(&name).unwrap_or_else(|| self.layout.add(&name))
+        };
+        self.more.insert(at, place);
+        place
+    }
+
+    fn named_so(&self, name: &str) -> Option<usize> {
+        self.layout.names.iter().position(|other| squeeze(other) == squeeze(name))
+    }
+
+    fn write(self) -> Vec<u8> {
+        self.grid.write(&self.layout.names, &self.rows)
+    }
+}
+
+fn change(columns: &[String], cells: &mut Vec<String>, filled: BTreeMap<usize, String>) -> Change {
+    cells.resize(cells.len().max(columns.len()), String::new());
     let mut changed = Vec::new();
-    for (cell, at) in filled.filter(|(cell, at)| cells[*at] != **cell).collect::<Vec<_>>() {
-        let before = std::mem::replace(&mut cells[at], cell.clone());
-        changed.push(Cell { column: columns[at].clone(), before, after: cell.clone() });
+    for (at, after) in filled {
+        let Some(cell) = cells.get_mut(at).filter(|cell| **cell != after) else { continue };
+        let before = std::mem::replace(cell, after.clone());
+        changed.push(Cell { column: columns.get(at).cloned().unwrap_or_default(), before, after });
     }
     if changed.is_empty() { Change::Same } else { Change::Changed(changed) }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const OLD: &str = "MAC;model;switch port;note\r\n00:12:34:ab:45:de;8851;1/0/1;\r\nSEP001234AB45DF;7841;1/0/2;spare\r\nno phone;;;kept\r\n";
-
-    fn merged(old: &str, new: &str) -> (String, Vec<String>) {
-        let merged = merge(old.as_bytes(), new.as_bytes());
-        let word = |line: &Line| match &line.change {
-            Change::New => format!("{} new", line.line),
-            Change::Same => format!("{} same", line.line),
-            Change::Changed(cells) => {
-                let cell = |cell: &Cell| format!("{} {:?} {:?}", cell.column, cell.before, cell.after);
-                format!("{} {}", line.line, cells.iter().map(cell).collect::<Vec<_>>().join(", "))
-            }
-        };
-        (String::from_utf8(merged.file).unwrap(), merged.lines.iter().map(word).collect())
-    }
-
-    #[test]
-    fn lines_are_new_the_same_or_changed_and_no_column_is_lost() {
-        let new =
-            "vid,note,MAC address,floor\nV05,,001234AB45DE,2\n,spare,0012.34ab.45df,\n,,001234AB45E0,3\n";
-        let (text, lines) = merged(OLD, new);
-        assert_eq!(lines, [r#"2 vid "" "V05", floor "" "2""#, "3 same", "4 new"]);
-        assert_eq!(
-            text,
-            "MAC;model;switch port;note;vid;floor\r\n00:12:34:ab:45:de;8851;1/0/1;;V05;2\r\n\
-             SEP001234AB45DF;7841;1/0/2;spare;;\r\nno phone;;;kept;;\r\n001234AB45E0;;;;;3\r\n"
-        );
-        let (again, lines) = merged(&text, new);
-        assert_eq!((again, lines), (text, vec!["2 same".into(), "3 same".into(), "4 same".into()]));
-    }
-
-    #[test]
-    fn the_first_roster_is_kept_as_it_came_less_its_bad_lines() {
-        let new = "\u{feff}note;mac\r\n\"a;b\";001234ab45de\r\n;nonsense\r\n";
-        let (text, lines) = merged("", new);
-        assert_eq!(
-            (text.as_str(), lines),
-            ("\u{feff}note;mac\r\n\"a;b\";001234ab45de\r\n", vec!["2 new".to_owned()])
-        );
-        let (text, _) = merged("", "001234ab45de,8851\n");
-        assert_eq!(text, "mac,model\n001234ab45de,8851\n");
-        assert_eq!(merge(b"", b"\xff\xfem\0").problems.len(), 1);
-    }
-
-    #[test]
-    fn a_column_named_after_many_separators_hides_no_phone() {
-        let (text, _) = merged("mac,note\n001234567890,\n", "mac,\"a;b;c;d\"\n001234567891,x\n");
-        assert_eq!(parse(text.as_bytes()).entries.len(), 2, "{text}");
-    }
-
-    proptest! {
-        #[test]
-        fn what_either_tells_is_in_the_merged_one(
-            old in "mac,model,note\n(00123456789[0-3],[a-z]{0,3},[a-z;]{0,3}\n){0,4}",
-            new in "(note;mac|mac;vid;extra|mac;mac|\\PC{0,5})\n(V0[1-9];00123456789[0-5]|00123456789[0-5];V0[1-9];x\n){0,4}",
-        ) {
-            let merged = merge(old.as_bytes(), new.as_bytes());
-            let (before, added, after) = (parse(old.as_bytes()), parse(new.as_bytes()), parse(&merged.file));
-            let macs = |roster: &super::super::Roster| roster.entries.iter().map(|entry| entry.mac).collect::<BTreeSet<_>>();
-            let expected: BTreeSet<Mac> = macs(&before).union(&macs(&added)).copied().collect();
-            prop_assert_eq!(macs(&after), expected, "{}", String::from_utf8_lossy(&merged.file));
-            prop_assert_eq!(merged.lines.len(), added.entries.len());
-        }
-    }
-}
+mod tests;
