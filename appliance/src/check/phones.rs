@@ -148,6 +148,7 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
     let query = Query {
         model,
         vid: None,
+        born: None,
         present: Present::Unknown(settings.direction.near()),
         direction: settings.direction,
         pin,

@@ -118,7 +118,7 @@ pub(super) fn spec(
         index,
         mac,
         model: model.name.clone(),
-        id: model.id,
+        id: model.id.unwrap_or_default(),
         pn: model.pn.first().cloned().unwrap_or_else(|| format!("CP-{}-3PCC", model.name)),
         psn: model.psn.first().cloned().unwrap_or_else(|| format!("{}-3PCC", model.name)),
         vid,

@@ -6,7 +6,7 @@ use super::own_page::{page_is_coming, page_may_tell};
 use super::tries::{Tries, tries};
 use super::verdict::{Hold, HoldCode, Next};
 use super::{Journey, Round};
-use crate::catalog::{Catalog, Eligibility, Model, Vid};
+use crate::catalog::{Catalog, Eligibility, Model, Question, Vid};
 use crate::library::Library;
 use crate::load::{Direction, Kind, LoadName, Side};
 use crate::mac::Mac;
@@ -54,12 +54,8 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
         return Way::refused(hold, Next::Introduction);
     };
     let Some(model) = context.catalog.model(name) else {
-        let hold = Hold::new(
-            HoldCode::NotEligible,
-            format!("model {name} is not in the catalog"),
-            "leave it out, or describe the model in catalog.toml in the state folder",
-        );
-        return Way::refused(hold, Next::Nothing);
+        let Question { cause, cure } = context.catalog.question(name);
+        return Way::refused(Hold::new(HoldCode::NotEligible, cause, cure), Next::Nothing);
     };
     let vid = journey.vid(context.entry);
     if let Some(hold) = refusal(journey, model, vid, context) {
@@ -101,6 +97,7 @@ pub fn plan(
     let query = Query {
         model,
         vid,
+        born: context.entry.and_then(|entry| Catalog::born(entry.model.as_deref()?)),
         present,
         direction: context.settings.direction,
         pin: pin.map(Vec::as_slice),
