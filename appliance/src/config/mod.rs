@@ -24,7 +24,7 @@ use serde::Deserialize;
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::options::{ClassRule, Gives};
-use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
+use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 
 use crate::error::{Exit, Failure, Problem};
 use crate::plain_file::{self, Kind};
@@ -105,6 +105,8 @@ pub struct Migration {
     pub admit: Admit,
     /// What an unknown VID means.
     pub unknown_vid: UnknownVid,
+    /// What the way back to Enterprise firmware takes.
+    pub way_back: WayBack,
     /// Pinned routes by load family.
     pub routes: BTreeMap<String, Vec<LoadName>>,
 }
@@ -364,6 +366,7 @@ impl Config {
             cda: self.migration.multiplatform == MultiplatformSide::Cda,
             admit: self.migration.admit,
             unknown_vid: self.migration.unknown_vid,
+            way_back: self.migration.way_back,
             routes: self.migration.routes.clone(),
             probe: self.probe,
             timing: self.timing.clone(),

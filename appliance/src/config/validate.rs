@@ -209,6 +209,11 @@ fn migration(migration: written::Migration, f: &mut Findings<'_>) -> Migration {
             Some(written::UnknownVid::Proceed) => settings::UnknownVid::Proceed,
             Some(written::UnknownVid::Hold) | None => settings::UnknownVid::Hold,
         },
+        way_back: match migration.way_back {
+            Some(written::WayBack::ByType) => settings::WayBack::ByType,
+            Some(written::WayBack::Free) => settings::WayBack::Free,
+            Some(written::WayBack::License) | None => settings::WayBack::License,
+        },
         routes,
     }
 }

@@ -10,8 +10,9 @@ use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::{loads_file, package, text};
 
-use super::archive::{self, Stop, broken, is_archive};
+use super::archive::{self, Allowance, Form, Stop, broken, is_archive};
 use super::commit::Staging;
+use super::nested::Package;
 use super::sources::Source;
 use super::{Line, Verdict};
 use crate::error::Failure;
@@ -59,11 +60,13 @@ pub(super) struct Taken {
 
 /// Takes from one source after another.
 pub(super) struct Intake<'a> {
-    staging: Option<&'a Staging>,
+    pub(super) staging: Option<&'a Staging>,
     direction: Option<Direction>,
     bar: &'a ProgressBar,
-    taken: Taken,
-    block: Vec<u8>,
+    pub(super) taken: Taken,
+    pub(super) block: Vec<u8>,
+    /// Archives that lie around what is being read.
+    pub(super) depth: usize,
 }
 
 impl Item {
@@ -82,7 +85,7 @@ impl<'a> Intake<'a> {
         direction: Option<Direction>,
         bar: &'a ProgressBar,
     ) -> Self {
-        Self { staging, direction, bar, taken: Taken::default(), block: vec![0; BLOCK] }
+        Self { staging, direction, bar, taken: Taken::default(), block: vec![0; BLOCK], depth: 0 }
     }
 
     pub(super) fn taken(self) -> Taken {
@@ -108,11 +111,8 @@ impl<'a> Intake<'a> {
             Ok(()) => Ok(()),
             Err(Stop::Failed(failure)) => Err(failure),
             Err(Stop::Refused(note)) => {
-                for item in self.taken.items.drain(before.0..) {
-                    // What stays goes with the staging folder.
-                    let _ = item.staged.map(std::fs::remove_file);
-                }
-                self.taken.lines.truncate(before.1);
+                self.take_back(before);
+                self.depth = 0;
                 self.say(&source.shown, "", Verdict::Refused, &note);
                 Ok(())
             }
@@ -148,16 +148,14 @@ impl<'a> Intake<'a> {
             .take(package::MAX_HEADER as u64)
             .read_to_end(&mut head)
             .map_err(|error| unreadable(&error))?;
-        let bar = self.bar.clone();
-        let read = move |bytes| bar.inc(bytes);
-        let mut visit = |path: &[String], content: &mut dyn Read| self.entry(source, &name, path, content);
-        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-            return archive::read_zip(file, &read, &mut visit);
-        }
-        // Anything may hold two bytes that look like an archive's beginning: only what is called one is searched.
-        let begins = package::archive(&head).filter(|at| *at == 0 || is_archive(&name));
-        if let Some(at) = begins {
-            return archive::read_cop(file, at as u64, &read, &mut visit);
+        if let Some(form) = Form::of(&head, &name) {
+            let bar = self.bar.clone();
+            let read = move |bytes| bar.inc(bytes);
+            let allowance = Allowance::of(&file).map_err(|error| broken(&error))?;
+            let package = Package { name, around: Vec::new(), allowance: &allowance };
+            let mut visit =
+                |path: &[String], content: &mut dyn Read| self.entry(source, &package, path, content);
+            return archive::read(file, form, &allowance, &read, &mut visit);
         }
         self.bar.inc(source.size);
         match is_archive(&name) {
@@ -175,10 +173,10 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn entry(
+    pub(super) fn entry(
         &mut self,
         source: &Source,
-        package: &str,
+        package: &Package<'_>,
         path: &[String],
         content: &mut dyn Read,
     ) -> Result<(), Stop> {
@@ -189,7 +187,11 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         match extension(name).as_str() {
-            "loads" | "sbn" | "sebn" | "lic" => self.file(source, Some(package), folders, name, content),
+            "loads" | "sbn" | "sebn" | "lic" => {
+                let folders = [package.around.as_slice(), folders].concat();
+                self.file(source, Some(&package.name), &folders, name, content)
+            }
+            _ if is_archive(name) => self.nested(source, package, folders, name, content),
             _ => {
                 self.say(&source.shown, name, Verdict::Skipped, "phones do not need it");
                 Ok(())
@@ -206,6 +208,7 @@ impl<'a> Intake<'a> {
         name: &str,
         content: &mut dyn Read,
     ) -> Result<(), Stop> {
+        let name = &library::without_copy_mark(name);
         if self.taken.items.len() >= MOST {
             return Err(Stop::Refused(format!("these are more than {MOST} files; import fewer at a time")));
         }
@@ -297,7 +300,7 @@ impl<'a> Intake<'a> {
         Stop::Failed(super::commit::unwritable(&place, error))
     }
 
-    fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: &str) {
+    pub(super) fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: &str) {
         let file = if source.ends_with(file) { "" } else { file };
         let (source, file, note) = (text::line(source), text::line(file), text::line(note));
         self.taken.lines.push(Line { source, file, verdict, note });

@@ -8,6 +8,7 @@ mod archive;
 mod commit;
 mod compare;
 mod intake;
+mod nested;
 mod roster;
 mod show;
 mod sources;

@@ -1,5 +1,9 @@
 use super::*;
+
 use Direction::{E2m, M2e};
+
+mod facts;
+mod spellings;
 
 fn vid(text: &str) -> Option<Vid> {
     let vid = text.parse().ok();

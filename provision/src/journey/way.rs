@@ -150,24 +150,35 @@ pub fn obstacle(
     context: &Context<'_>,
 ) -> Option<Hold> {
     let direction = context.settings.direction;
-    if route.hops.iter().any(|hop| hop.license) && !context.library.licensed(direction, mac) {
+    let licensed = context.library.licensed(direction, mac) || context.settings.goes_back_free(context.entry);
+    if route.hops.iter().any(|hop| hop.license) && !licensed {
         return Some(no_license(mac, direction));
     }
     let first = route.hops.first()?;
-    if vid.is_none() && !first.safe_for_every_vid && context.settings.unknown_vid == UnknownVid::Hold {
-        return Some(Hold::new(
-            HoldCode::UnknownVid,
-            format!(
-                "whether this {} may load {} depends on its hardware version (VID), which is not known",
-                model.name, first.to
-            ),
-            "read the VID from its label or UDI and put it in the roster",
-        ));
-    }
-    unattested(first, context)
+    unknown_vid(route, vid, model, context).or_else(|| unattested(first, context))
 }
 
-pub(super) fn no_license(mac: Mac, direction: Direction) -> Hold {
+/// The hold of a phone whose hardware version decides. Where its page may tell it on the way, only the next hop counts.
+fn unknown_vid(route: &Route, vid: Option<Vid>, model: &Model, context: &Context<'_>) -> Option<Hold> {
+    if vid.is_some() || context.settings.unknown_vid != UnknownVid::Hold {
+        return None;
+    }
+    let ahead = if context.settings.probe { 1 } else { route.hops.len() };
+    let hop = route.hops.iter().take(ahead).find(|hop| !hop.safe_for_every_vid)?;
+    let cure = if context.settings.probe {
+        "read the VID from its label or UDI and put it in the roster"
+    } else {
+        "read the VID from its label or UDI and put it in the roster, or set enabled = true under [probe]"
+    };
+    let cause = format!(
+        "whether this {} may load {} depends on its hardware version (VID), which is not known",
+        model.name, hop.to
+    );
+    Some(Hold::new(HoldCode::UnknownVid, cause, cure))
+}
+
+/// The hold of a phone without its license.
+pub fn no_license(mac: Mac, direction: Direction) -> Hold {
     Hold::new(
         HoldCode::NoLicense,
         format!("no {direction} license for {mac} is at hand"),
@@ -298,8 +309,14 @@ fn needs_license(journey: &Journey, belief: &Belief, hops: &[Hop], context: &Con
             context.settings.direction == Direction::E2m && belief.is_doubtful(journey, context)
         }
         _ if stays && (context.settings.direction == Direction::M2e || belief.release.is_some()) => false,
-        _ => hops.iter().any(|hop| hop.license),
+        _ => hops.iter().any(|hop| hop.license) && has_or_needs_license(journey.mac, context),
     }
+}
+
+/// A phone that goes back without a license is not sent for one that is not here.
+fn has_or_needs_license(mac: Mac, context: &Context<'_>) -> bool {
+    let Context { library, settings, entry, .. } = context;
+    library.licensed(settings.direction, mac) || !settings.goes_back_free(*entry)
 }
 
 /// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,

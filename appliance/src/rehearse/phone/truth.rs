@@ -114,7 +114,7 @@ fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
 fn cannot_leave(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Option<&'static str> {
     let goes_back = from.kind().side() == Side::Multiplatform && to.kind().side() == Side::Enterprise;
     let concerned = matches!((hardware.model, hardware.vid), ("7821" | "7841" | "7861", 20..));
-    (goes_back && concerned && !at_least(from, "11.3(7)SR1"))
+    (goes_back && concerned && !at_least(from, "11-3-7MPP0101"))
         .then_some("V20 and later go back from Multiplatform 11.3(7)SR1 or later only")
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::library::Platform;
 
 mod cases;
+mod floors;
 mod oracle;
 mod pins;
 
