@@ -127,8 +127,16 @@ fn said(value: &[u8]) -> Option<Said> {
     let product = name::read(text);
     let company = ["Systems, Inc.", "Systems Inc.", "System, Inc.", "System Inc."];
     if maker.is_some_and(|rest| company.iter().any(|company| strip(rest, company).is_some())) {
-        // Cisco's own words with no model that could be read: a Cisco device all the same.
-        let Some(product) = product else { return Some(Said { persona: Persona::Unknown, model: None }) };
+        // Cisco's own words with no model that could be read: a Cisco device all the same. A part number that could not
+        // be read may be of another series.
+        let Some(product) = product else {
+            let part = |word: &&str| strip(word, "CP-").is_some_and(|rest| rest.contains(char::is_numeric));
+            let model = text
+                .split_whitespace()
+                .find(part)
+                .map(|word| text::line(word).chars().take(MAX_MODEL).collect());
+            return Some(Said { persona: Persona::Unknown, model });
+        };
         return Some(told(&product, text, Persona::Enterprise));
     }
     // Cisco's routers and access points have names with numbers, too.
@@ -248,6 +256,7 @@ mod tests {
             ("CP-8832-3PC-EU-K9", Multiplatform, Some("8832")),
             ("CP-8811-3PWNAK9\0", Multiplatform, Some("8811")),
             ("DP-9851", Unknown, Some("9851")),
+            ("Cisco Systems, Inc. IP Phone CP-885l", Unknown, Some("CP-885l")),
             ("Cisco Systems, Inc. IP Phone something new", Unknown, None),
             ("Cisco Systems, Inc.", Unknown, None),
             ("Cisco Systems, Inc. IP Phone\0", Unknown, None),

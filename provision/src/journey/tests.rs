@@ -14,6 +14,7 @@ mod redirected;
 mod registered;
 mod repeats;
 mod returns;
+mod spelled;
 mod stalls;
 mod transfers;
 mod walks;
