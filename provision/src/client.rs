@@ -148,13 +148,13 @@ fn said(value: &[u8]) -> Option<Said> {
 
 /// The persona of a product and its model. What is not understood is kept as it was said, so that it is asked about.
 fn told(product: &Product, text: &str, otherwise: Persona) -> Said {
-    let number = text.find(&product.number).unwrap_or_default();
-    let word = text[..number].rfind(char::is_whitespace).map_or(0, |space| space + 1);
-    let model = if product.is_phone() {
-        product.model()
-    } else {
-        text::line(&text[word..]).chars().take(MAX_MODEL).collect()
+    // From the word on that holds the number.
+    let unclear = || {
+        let number = text.find(&product.number).unwrap_or_default();
+        let before = text[..number].rsplit(char::is_whitespace).next().unwrap_or_default();
+        text::line(&text[number - before.len()..]).chars().take(MAX_MODEL).collect()
     };
+    let model = if product.is_phone() { product.model() } else { unclear() };
     Said { persona: persona(product, otherwise), model: Some(model) }
 }
 
@@ -257,6 +257,11 @@ mod tests {
             ("CP-8811-3PWNAK9\0", Multiplatform, Some("8811")),
             ("DP-9851", Unknown, Some("9851")),
             ("Cisco Systems, Inc. IP Phone CP-885l", Unknown, Some("CP-885l")),
+            (
+                "Cisco Systems, Inc. IP Phone\u{a0}CP-8851-\u{e9}\u{a0}x",
+                Enterprise,
+                Some("CP-8851-\u{e9}\u{a0}x"),
+            ),
             ("Cisco Systems, Inc. IP Phone something new", Unknown, None),
             ("Cisco Systems, Inc.", Unknown, None),
             ("Cisco Systems, Inc. IP Phone\0", Unknown, None),

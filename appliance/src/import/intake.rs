@@ -230,12 +230,10 @@ impl<'a> Intake<'a> {
         let mut copy = Copied { staged, hash: Sha256::new(), size: 0, head: Vec::new() };
         let keep = if matches!(kind, Kind::Loads(_)) { loads_file::MAX_FILE + 1 } else { library::HEAD };
         loop {
-            let length = match content.read(&mut self.block) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(broken(&error)),
-            };
+            let length = next_block(content, &mut self.block)?;
+            if length == 0 {
+                break;
+            }
             room(length as u64)?;
             copy.add(&self.block[..length], keep).map_err(|error| self.full(&kind, &error))?;
             if copy.size > largest {
@@ -304,6 +302,16 @@ impl<'a> Intake<'a> {
         let file = if source.ends_with(file) { "" } else { file };
         let (source, file, note) = (text::line(source), text::line(file), text::line(note));
         self.taken.lines.push(Line { source, file, verdict, note });
+    }
+}
+
+/// Reads on; 0 at the end.
+pub(super) fn next_block(content: &mut dyn Read, block: &mut [u8]) -> Result<usize, Stop> {
+    loop {
+        match content.read(block) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.map_err(|error| broken(&error)),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use transload_provision::package;
 use super::Verdict;
 use super::archive::{self, Allowance, Form, Stop, broken};
 use super::commit::{Staging, scratch};
-use super::intake::{Intake, Kind};
+use super::intake::{Intake, Kind, next_block};
 use super::sources::Source;
 
 /// Archives within archives that are looked into.
@@ -88,12 +88,10 @@ impl Intake<'_> {
         let room =
             |bytes| self.staging.map_or(Ok(()), |staging: &Staging| staging.room(&Kind::Component, bytes));
         loop {
-            let length = match content.read(&mut self.block) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(broken(&error)),
-            };
+            let length = next_block(content, &mut self.block)?;
+            if length == 0 {
+                break;
+            }
             room(length as u64).map_err(Stop::Failed)?;
             file.write_all(self.block.get(..length).unwrap_or_default()).map_err(|error| failed(&error))?;
         }
