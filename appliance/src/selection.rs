@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use transload_provision::catalog::name;
 use transload_provision::mac::Mac;
 use utoipa::ToSchema;
 
@@ -16,7 +17,7 @@ pub struct Selection {
     #[arg(value_name = "MAC")]
     #[schema(value_type = Vec<MacSpelling>, example = json!(["001234AB45DE"]))]
     pub mac: Vec<Mac>,
-    /// Of this model, such as 8851; may be given again
+    /// Of this model, such as 8851 or CP-8851-K9=; may be given again
     #[arg(long, value_name = "MODEL")]
     pub model: Vec<String>,
     /// In this stage: absent, seen, moving, crossing, done, held or stuck; may be given again
@@ -60,7 +61,7 @@ impl Selection {
 
     /// Whether it is about this phone.
     pub fn fits(&self, phone: &PhoneView) -> bool {
-        let model = |of: &String| phone.model.as_ref().is_some_and(|model| model.eq_ignore_ascii_case(of));
+        let model = |of: &String| phone.model.as_ref().is_some_and(|model| name::is_same(model, of));
         let place = |text: &str| {
             let location = phone.location.as_deref().unwrap_or_default();
             location.to_lowercase().contains(&text.to_lowercase())
@@ -116,6 +117,8 @@ mod tests {
         let any = Selection::default;
         assert_eq!(last(Selection { model: model(&["8851"]), ..any() }), ["DE"]);
         assert_eq!(last(Selection { model: model(&["8851nr", "7841"]), ..any() }), ["DF", "E0"]);
+        assert_eq!(last(Selection { model: model(&["CP-8851-NR-K9", "Cisco 7841"]), ..any() }), ["DF", "E0"]);
+        assert_eq!(last(Selection { model: model(&["CP-8851-K9++=", "8851-BEKEM"]), ..any() }), ["DE"]);
         assert_eq!(last(Selection { location: Some("berlin".into()), ..any() }), ["DE", "DF"]);
         assert_eq!(last(Selection { location: Some("KÖLN".into()), ..any() }), ["E0"]);
         let held = Selection { stage: vec![Stage::Held], code: vec![HoldCode::Operator], ..any() };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use crate::catalog::name;
 use crate::documents::check_parameters;
 use crate::mac::Mac;
 use crate::roster::Entry;
@@ -23,7 +24,7 @@ pub struct Home {
 pub struct After {
     /// For all.
     pub all: Home,
-    /// By model, such as `8851`.
+    /// By model, in any spelling.
     pub models: BTreeMap<String, Home>,
     /// By phone.
     pub phones: BTreeMap<Mac, Home>,
@@ -50,7 +51,8 @@ impl Parameters {
 impl After {
     /// What is written for a phone, the most special first.
     fn homes(&self, mac: Mac, model: Option<&str>) -> impl Iterator<Item = &Home> {
-        let by_model = model.and_then(|model| self.models.get(model));
+        let named = |model| self.models.iter().find(|(name, _)| name::is_same(name, model));
+        let by_model = model.and_then(named).map(|(_, home)| home);
         self.phones.get(&mac).into_iter().chain(by_model).chain([&self.all])
     }
 

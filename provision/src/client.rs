@@ -5,8 +5,13 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::name::{self, Product};
 use crate::load::Side;
 use crate::mac::Mac;
+use crate::text;
+
+/// The longest model kept that was not understood, in characters.
+const MAX_MODEL: usize = 40;
 
 /// What a phone is behaving as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,7 +44,7 @@ impl Persona {
 pub struct Signal {
     /// What it behaves as.
     pub persona: Persona,
-    /// `8851`, `8851NR`, `SPA504G`: as said, upper case, without `CP-`.
+    /// The model in one word, `8851NR`, `SPA504G`; the whole text where it was not understood.
     pub model: Option<String>,
     /// The address in it.
     pub mac: Option<Mac>,
@@ -57,12 +62,12 @@ pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> 
     said_by_dhcp(vendor?, requests, mac).map(Signal::from)
 }
 
-fn said_by_dhcp<'a>(vendor: &'a [u8], requests: &[u8], mac: Mac) -> Option<Said<'a>> {
+fn said_by_dhcp(vendor: &[u8], requests: &[u8], mac: Mac) -> Option<Said> {
     let mut said = said(vendor)?;
     if said.model.is_none() && said.persona == Persona::Multiplatform && !is_cisco_oui(mac.oui()) {
         return None;
     }
-    let ours = said.model.is_none_or(is_ours);
+    let ours = said.model.as_deref().is_none_or(is_ours);
     said.persona = match (said.persona, request_list(requests)) {
         (Persona::Unknown, Some(hint)) if ours => hint,
         (Persona::Enterprise, Some(Persona::Multiplatform)) => Persona::Unknown,
@@ -96,49 +101,61 @@ pub fn vendor_class(value: &[u8]) -> Option<Signal> {
     said(value).map(Signal::from)
 }
 
-/// What a vendor class says, in its own letters: it is read for each DHCP message.
-#[derive(Clone, Copy)]
-struct Said<'a> {
+/// What a vendor class says: it is read for each DHCP message.
+struct Said {
     persona: Persona,
-    model: Option<&'a str>,
+    model: Option<String>,
 }
 
-impl From<Said<'_>> for Signal {
-    fn from(said: Said<'_>) -> Self {
-        let model = said.model.map(str::to_ascii_uppercase);
-        Self { persona: said.persona, model, mac: None, version: None }
+impl From<Said> for Signal {
+    fn from(said: Said) -> Self {
+        Self { persona: said.persona, model: said.model, mac: None, version: None }
     }
 }
 
-fn said(value: &[u8]) -> Option<Said<'_>> {
+fn said(value: &[u8]) -> Option<Said> {
     let end = value.iter().rposition(|byte| *byte != 0)? + 1;
     let text = std::str::from_utf8(&value[..end]).ok().filter(|text| text.len() <= 255)?.trim();
-    let said = |persona, model| Some(Said { persona, model });
     if text.eq_ignore_ascii_case("dslforum.org") {
-        return said(Persona::Multiplatform, None);
+        return Some(Said { persona: Persona::Multiplatform, model: None });
     }
-    if let Some((model, mpp)) = strip(text, "CP-").and_then(product) {
-        return said(persona(model, mpp, Persona::Unknown), Some(model));
+    let part = ["CP-", "DP-", "WP-"].iter().any(|part| strip(text, part).is_some());
+    let maker = strip(text, "Cisco ");
+    if !part && maker.is_none() {
+        return None;
     }
-    let rest = strip(text, "Cisco ")?;
-    // The name of the product may be followed by something else; what is known to be sent ends with it.
-    let named = text.split_whitespace().find_map(|word| strip(word, "CP-")).and_then(leading_product);
+    let product = name::read(text);
     let company = ["Systems, Inc.", "Systems Inc.", "System, Inc.", "System Inc."];
-    let Some(rest) = company.iter().find_map(|company| strip(rest, company)) else {
-        if let Some((model, true)) = named {
-            return said(persona(model, true, Persona::Unknown), Some(model));
-        }
-        let (model, _) = product(rest)?;
-        let adapter = ["SPA", "ATA"].iter().any(|series| strip(model, series).is_some());
-        return adapter.then(|| said(Persona::Unknown, Some(model)))?;
-    };
-    let rest = rest.trim_start();
-    let rest = strip(rest, "IP Phone").or_else(|| strip(rest, "Wireless Phone")).unwrap_or(rest);
-    match named.or_else(|| product(rest.trim_start())) {
-        Some((model, mpp)) => said(persona(model, mpp, Persona::Enterprise), Some(model)),
-        // Cisco's own words with no model that could be read: a Cisco device all the same.
-        None => said(Persona::Unknown, None),
+    if maker.is_some_and(|rest| company.iter().any(|company| strip(rest, company).is_some())) {
+        // Cisco's own words with no model that could be read: a Cisco device all the same. A part number that could not
+        // be read may be of another series.
+        let Some(product) = product else {
+            let part = |word: &&str| strip(word, "CP-").is_some_and(|rest| rest.contains(char::is_numeric));
+            let model = text
+                .split_whitespace()
+                .find(part)
+                .map(|word| text::line(word).chars().take(MAX_MODEL).collect());
+            return Some(Said { persona: Persona::Unknown, model });
+        };
+        return Some(told(&product, text, Persona::Enterprise));
     }
+    // Cisco's routers and access points have names with numbers, too.
+    let product = product.filter(Product::is_phone)?;
+    let phone = || text.split_whitespace().any(|word| word.eq_ignore_ascii_case("phone"));
+    let series = product.number.starts_with(|c: char| c.is_ascii_alphabetic());
+    (part || product.multiplatform || series || phone()).then(|| told(&product, text, Persona::Unknown))
+}
+
+/// The persona of a product and its model. What is not understood is kept as it was said, so that it is asked about.
+fn told(product: &Product, text: &str, otherwise: Persona) -> Said {
+    // From the word on that holds the number.
+    let unclear = || {
+        let number = text.find(&product.number).unwrap_or_default();
+        let before = text[..number].rsplit(char::is_whitespace).next().unwrap_or_default();
+        text::line(&text[number - before.len()..]).chars().take(MAX_MODEL).collect()
+    };
+    let model = if product.is_phone() { product.model() } else { unclear() };
+    Said { persona: persona(product, otherwise), model: Some(model) }
 }
 
 /// What option 55 hints at: MPP asks for 159 or 160; Enterprise firmware asks for 150 and neither.
@@ -155,15 +172,16 @@ pub fn request_list(codes: &[u8]) -> Option<Persona> {
 pub fn user_agent(text: &str) -> Option<Signal> {
     let rest = strip(text.get(..200).unwrap_or(text).trim(), "Cisco-CP")?;
     let (name, rest) = rest.split_once('/')?;
-    let (model, mpp) = product(name.strip_prefix('-').unwrap_or(name))?;
+    let product = name::read(name)?;
     let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
     let (version, rest) = rest.split_at(end);
     let end_of_version = rest.chars().next().is_none_or(|c| matches!(c, ' ' | '_'));
     let word = rest.trim_start_matches([' ', '(', '_']).split([')', '_', ' ']).next();
     let digits = word.filter(|word| word.len() == 12);
+    let Said { persona, model } = told(&product, name, Persona::Enterprise);
     Some(Signal {
-        persona: persona(model, mpp, Persona::Enterprise),
-        model: Some(model.to_ascii_uppercase()),
+        persona,
+        model,
         mac: digits
             .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .and_then(|mac| mac.parse().ok()),
@@ -183,50 +201,24 @@ pub fn is_cisco_oui(oui: [u8; 3]) -> bool {
     PREFIXES.contains(&oui)
 }
 
-/// The model in `8851`, `8851NR-3PCC`, `SPA504G`, `ATA191-MPP`, and whether it runs MPP.
-fn product(text: &str) -> Option<(&str, bool)> {
-    let (model, mpp) = match strip_end(text, "-3PCC").or_else(|| strip_end(text, "-MPP")) {
-        Some(model) => (model, true),
-        None => (text, false),
-    };
-    let sound = (3..=12).contains(&model.len())
-        && model.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        && model.bytes().any(|byte| byte.is_ascii_digit());
-    sound.then_some((model, mpp))
-}
-
-/// The model at the start of `8851-3PCC`, `8832-K9`, `8841=`.
-fn leading_product(text: &str) -> Option<(&str, bool)> {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
-    let mpp = strip(&text[end..], "-3PCC").is_some();
-    product(&text[..end]).map(|(model, _)| (model, mpp))
-}
-
 /// A phone of another series is never taken for one of ours, whatever it runs.
-fn persona(model: &str, mpp: bool, otherwise: Persona) -> Persona {
-    match (is_ours(model), mpp) {
+fn persona(product: &Product, otherwise: Persona) -> Persona {
+    match (product.is_of_our_series(), product.multiplatform) {
         (false, _) => Persona::Unknown,
         (true, true) => Persona::Multiplatform,
         (true, false) => otherwise,
     }
 }
 
-/// 78xx and 88xx.
+/// Of the 7800 or 8800 series.
 fn is_ours(model: &str) -> bool {
-    (model.starts_with("78") || model.starts_with("88"))
-        && model.bytes().take(4).filter(u8::is_ascii_digit).count() == 4
+    name::read(model).is_some_and(|product| product.is_of_our_series())
 }
 
 /// The rest after a prefix, whatever its letter case.
 fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-/// What comes before an end, whatever its letter case.
-fn strip_end<'a>(text: &'a str, end: &str) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
-    rest.eq_ignore_ascii_case(end).then_some(head)
 }
 
 #[cfg(test)]
@@ -258,11 +250,23 @@ mod tests {
             ("Cisco IP Phone CP-8851-3PCC\0", Multiplatform, Some("8851")),
             ("Cisco Systems, Inc. IP Phone CP-8851-3PCC V01", Multiplatform, Some("8851")),
             ("Cisco Systems, Inc. IP Phone CP-8832-K9", Enterprise, Some("8832")),
+            ("Cisco Systems, Inc. IP Phone CP-8832-NR-K9", Enterprise, Some("8832NR")),
+            ("Cisco Systems, Inc. IP Phone CP-8851-K9++=", Enterprise, Some("8851")),
+            ("Cisco Systems, Inc. IP Phone CP-8851-ZZ", Enterprise, Some("CP-8851-ZZ")),
+            ("CP-8832-3PC-EU-K9", Multiplatform, Some("8832")),
+            ("CP-8811-3PWNAK9\0", Multiplatform, Some("8811")),
+            ("DP-9851", Unknown, Some("9851")),
+            ("Cisco Systems, Inc. IP Phone CP-885l", Unknown, Some("CP-885l")),
+            (
+                "Cisco Systems, Inc. IP Phone\u{a0}CP-8851-\u{e9}\u{a0}x",
+                Enterprise,
+                Some("CP-8851-\u{e9}\u{a0}x"),
+            ),
             ("Cisco Systems, Inc. IP Phone something new", Unknown, None),
             ("Cisco Systems, Inc.", Unknown, None),
             ("Cisco Systems, Inc. IP Phone\0", Unknown, None),
             ("Cisco Systems, Inc. IP Phone 7912", Unknown, Some("7912")),
-            ("Cisco Systems, Inc. IP Phone CP-7941G\0", Unknown, Some("7941G")),
+            ("Cisco Systems, Inc. IP Phone CP-7941G\0", Unknown, Some("7941")),
             ("Cisco System, Inc. IP Phone CP-8945", Unknown, Some("8945")),
             ("Cisco Systems, Inc. IP Phone SPA504G", Unknown, Some("SPA504G")),
             ("CP-6841-3PCC\0", Unknown, Some("6841")),
@@ -289,6 +293,8 @@ mod tests {
             "Not Cisco Systems, Inc. IP Phone CP-8841",
             "Cisco AP c2800",
             "Cisco C9120",
+            "Cisco 8812",
+            "CP-8851-BEKEM",
             "CP-",
             "CP-8851-3PCC-or-so",
             "docsis3.0:",

@@ -1,23 +1,22 @@
 //! What migration licenses are ordered as (Cisco, "Phone Firmware Migration", April 2019, Customer Flow).
 
+use crate::catalog::name;
 use crate::load::Direction;
 
-/// The orderable product for one phone's license; they differ by series. `None` for a model of no such series.
+/// The orderable product for one phone's license; they differ by series. The model may be in any spelling. `None` for a
+/// model of no such series.
 pub fn product(direction: Direction, model: &str) -> Option<String> {
-    let series = match model.as_bytes() {
-        [b'7', b'8', ..] => "78XX",
-        [b'8', b'8', ..] => "88XX",
-        _ => return None,
-    };
-    Some(name(direction, series))
+    let product = name::read(model).filter(|product| product.is_phone() && product.is_of_our_series())?;
+    let series = if product.number.starts_with("78") { "78XX" } else { "88XX" };
+    Some(order(direction, series))
 }
 
 /// The product for phones of both series whose users have a Flex plan, at no additional cost.
 pub fn flex_product(direction: Direction) -> String {
-    name(direction, "FLEX")
+    order(direction, "FLEX")
 }
 
-fn name(direction: Direction, series: &str) -> String {
+fn order(direction: Direction, series: &str) -> String {
     format!("L-CP-{}-{series}-CNV=", direction.to_string().to_ascii_uppercase())
 }
 
@@ -29,7 +28,10 @@ mod tests {
     fn products_are_those_of_the_procedure() {
         assert_eq!(product(Direction::E2m, "7841").as_deref(), Some("L-CP-E2M-78XX-CNV="));
         assert_eq!(product(Direction::M2e, "8851NR").as_deref(), Some("L-CP-M2E-88XX-CNV="));
-        assert_eq!(product(Direction::M2e, "6841"), None);
+        assert_eq!(product(Direction::M2e, "CP-8832-NR-K9").as_deref(), Some("L-CP-M2E-88XX-CNV="));
+        for other in ["6841", "8851-BEKEM", "8851-ZZ"] {
+            assert_eq!(product(Direction::M2e, other), None);
+        }
         assert_eq!(flex_product(Direction::E2m), "L-CP-E2M-FLEX-CNV=");
     }
 }

@@ -200,6 +200,13 @@ impl fmt::Display for Version {
             return write!(f, "{}.{}", self.major, self.minor);
         }
         write!(f, "{}.{}({})", self.major, self.minor, self.micro)?;
+        // The builds of Multiplatform firmware count its service releases in hundreds: MPP0101 is SR1.
+        if let [BuildPart::Word(word), BuildPart::Number(number @ 101..=901)] = self.build.as_slice()
+            && word == "MPP"
+            && number % 100 == 1
+        {
+            return write!(f, "SR{}", number / 100);
+        }
         let mut after_word = false;
         for part in &self.build {
             match part {

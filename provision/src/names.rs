@@ -1,5 +1,6 @@
 //! File names: what a phone means by the name it asks for. The one place where names are matched.
 
+use crate::catalog::name;
 use crate::mac::Mac;
 use crate::text::is_hidden;
 
@@ -186,15 +187,8 @@ fn device(stem: &str, prefix: &str) -> Option<Mac> {
 /// as `IP Phone 7832`, against what phones were seen to send; both are understood as `7832-3PCC`. Other numbers name
 /// no phone of these series: `2024.xml` is no profile.
 fn psn(text: &str) -> Option<String> {
-    let upper = text.to_ascii_uppercase();
-    let name = upper.strip_prefix("CP-").or_else(|| upper.strip_prefix("IP PHONE ")).unwrap_or(&upper);
-    let number = name.strip_suffix("-3PCC").unwrap_or(name);
-    let (digits, letters) = number.split_at_checked(4)?;
-    let model = ["78", "88"].iter().any(|series| digits.starts_with(series))
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && letters.len() <= 2
-        && letters.bytes().all(|byte| byte.is_ascii_uppercase());
-    model.then(|| format!("{number}-3PCC"))
+    let product = name::read(text).filter(|product| product.is_phone() && product.is_of_our_series())?;
+    Some(format!("{}-3PCC", product.model()))
 }
 
 #[cfg(test)]

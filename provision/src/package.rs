@@ -1,6 +1,7 @@
 //! Packages as Cisco delivers firmware in: their headers, and their names.
 
-use crate::load::{Kind, LoadName};
+use crate::catalog::known;
+use crate::load::LoadName;
 
 /// The longest header of a signed file that is looked through, in bytes; real ones have some hundreds.
 pub const MAX_HEADER: usize = 64 * 1024;
@@ -48,14 +49,9 @@ pub fn archive(head: &[u8]) -> Option<usize> {
 /// What the package that holds a load is called on Cisco's download pages, so that a technician finds it. Packages
 /// of transition loads have no name that is known; their link comes by mail.
 pub fn likely_name(load: &LoadName) -> String {
-    let series = load.family().get(3..).unwrap_or_default();
-    let version = load.as_str().split_once('.').map_or("", |(_, version)| version);
-    match load.kind() {
-        Kind::Multiplatform => format!("cmterm-{series}.{version}_REL.zip"),
-        Kind::Enterprise => format!("cmterm-{series}-sip.{version} (.zip or .cop)"),
-        Kind::Transition(_) => {
-            format!("the package of {load} that the licenses' mail links to")
-        }
+    match known::packages(load).as_slice() {
+        [] => format!("the package of {load} that the licenses' mail links to"),
+        names => names.join(" or "),
     }
 }
 
@@ -97,7 +93,10 @@ mod tests {
     fn packages_are_named_as_cisco_names_them() {
         let name = |load: &str| likely_name(&load.parse().unwrap());
         assert_eq!(name("sip88xx.12-0-7MPP0201-66"), "cmterm-88xx.12-0-7MPP0201-66_REL.zip");
-        assert_eq!(name("sip8845_65.14-4-1-0301-6"), "cmterm-8845_65-sip.14-4-1-0301-6 (.zip or .cop)");
+        assert_eq!(
+            name("sip8845_65.14-4-1-0401-1"),
+            "cmterm-8845_65-sip.14-4-1-0401-1.k4.cop.sha512 or cmterm-8845_65.14-4-1-0401-1.zip"
+        );
         assert!(name("sip88xx.TLexE2M-11-2-3C-4").contains("sip88xx.TLexE2M-11-2-3C-4"));
     }
 

@@ -6,8 +6,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Vid;
-use crate::client;
+use crate::catalog::{Vid, name};
 use crate::load::{LoadName, Side};
 use crate::mac::Mac;
 
@@ -108,23 +107,30 @@ impl Page {
     }
 
     /// `phone`, a description, then `CP-8845`, `V00` and the serial number, each on a line of its own or behind a slash.
+    /// The description may name the model as well, and less exactly.
     fn udi(&mut self, text: &str) {
-        let words =
+        let mut words =
             text.split(|c: char| c.is_whitespace() || "/,;".contains(c)).filter(|word| !word.is_empty());
-        let mut words = words.skip_while(|word| model(word).is_none());
-        let Some(product) = words.next() else { return };
-        self.model = self.model.take().or_else(|| model(product));
-        // A version without its V would be taken from anything with digits.
-        let version = words.next().filter(|word| word.starts_with(['V', 'v']));
-        if let Some(vid) = version.and_then(|word| word.parse().ok()) {
-            self.vid = Some(vid);
-            self.serial = self.serial.take().or_else(|| words.next().and_then(word));
+        let mut product = None;
+        while let Some(next) = words.next() {
+            if let Some(found) = model(next) {
+                product = Some(found);
+                continue;
+            }
+            // A version without its V would be taken from anything with digits.
+            let version = next.strip_prefix(['V', 'v']).and_then(|digits| digits.parse().ok());
+            if let Some(vid) = version.filter(|_| product.is_some()) {
+                self.vid = Some(vid);
+                self.serial = self.serial.take().or_else(|| words.next().and_then(word));
+                break;
+            }
         }
+        self.model = self.model.take().or(product);
     }
 }
 
 fn model(text: &str) -> Option<String> {
-    client::vendor_class(text.as_bytes())?.model
+    name::canonical(text)
 }
 
 /// Letters and digits, as serial numbers are made of.

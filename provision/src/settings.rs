@@ -7,6 +7,7 @@ use std::time::Duration;
 pub use crate::after::{After, Home, Parameters};
 use crate::load::{Direction, LoadName, Side};
 use crate::options::Site;
+use crate::roster::Entry;
 
 /// Which phones take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,22 @@ pub enum UnknownVid {
     /// Take it for the newest hardware that the route suits.
     Proceed,
 }
+
+/// Whether a phone needs a license to go back to Enterprise firmware. One that came over by transition firmware of
+/// 11.3(3) or later may go back without one; its page then shows `Classic` or `WxC` as Transition Authorization Type
+/// (Cisco, release notes of Multiplatform firmware 11.3(3)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayBack {
+    /// Every phone does.
+    License,
+    /// One does not whose roster line has `Classic` or `WxC` in a column named Transition Authorization Type.
+    ByType,
+    /// None does.
+    Free,
+}
+
+/// The roster's column of the type that a phone's page shows, in lower case.
+const TYPE_COLUMNS: [&str; 3] = ["transition authorization type", "trans_auth_type", "trans auth type"];
 
 /// How long each kind of silence is waited out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +96,8 @@ pub struct Settings {
     pub admit: Admit,
     /// What an unknown VID means.
     pub unknown_vid: UnknownVid,
+    /// What the way back to Enterprise firmware takes.
+    pub way_back: WayBack,
     /// Pinned routes by load family; otherwise planned.
     pub routes: BTreeMap<String, Vec<LoadName>>,
     /// Phones' own pages are read.
@@ -105,6 +124,20 @@ impl Settings {
             cda: self.cda,
             home: self.after.all.call_manager.clone(),
         }
+    }
+
+    /// Whether the phone of a roster line goes back to Enterprise firmware without a license.
+    pub fn goes_back_free(&self, entry: Option<&Entry>) -> bool {
+        let has_type = |entry: &Entry| {
+            let value = TYPE_COLUMNS.iter().find_map(|column| entry.more.get(*column));
+            value.is_some_and(|value| ["classic", "wxc"].contains(&value.trim().to_lowercase().as_str()))
+        };
+        self.direction == Direction::M2e
+            && match self.way_back {
+                WayBack::License => false,
+                WayBack::ByType => entry.is_some_and(has_type),
+                WayBack::Free => true,
+            }
     }
 
     /// Whether somebody else tells phones of this side what to load.

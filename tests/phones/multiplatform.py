@@ -156,10 +156,7 @@ def authorize(phone):
         return 0.0
     if outcome == fetch.MISSING and (phone.load.kind in ("TLexE2M", "TLexM2E") or phone.direction == "e2m"):
         raise Stranded(f"no license at the crossing: {url}")
-    for name in ("Transition_Authorization_Error_Retry_Delay", "Trans_Auth_Error_Retry_Delay"):
-        if name in phone.settings:
-            return float(number(phone, name, 1800))
-    return 1800.0
+    return float(number(phone, "Transition_Authorization_Error_Retry_Delay", 1800))
 
 
 def upgrade(phone):

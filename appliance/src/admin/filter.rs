@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error, StrDeserializer};
+use transload_provision::catalog::name;
 use transload_provision::mac::Mac;
 use utoipa::IntoParams;
 
@@ -26,7 +27,7 @@ pub struct Filter {
     #[serde(deserialize_with = "words")]
     #[param(style = Form, explode = false, min_items = 1, value_type = Vec<HoldCode>)]
     pub code: BTreeSet<HoldCode>,
-    /// Those of this model, `8851`.
+    /// Those of this model, in any spelling: `8851`, `CP-8851-K9=`.
     pub model: Option<String>,
     /// Those with this in their MAC in any spelling, model, serial number, location, address, load or target; letter
     /// case does not matter.
@@ -55,7 +56,7 @@ impl Filter {
         let model = phone.model.as_deref().unwrap_or_default();
         (self.stage.is_empty() || self.stage.contains(&phone.stage))
             && (self.code.is_empty() || code.is_some_and(|code| self.code.contains(&code)))
-            && self.model.as_deref().is_none_or(|wanted| model.eq_ignore_ascii_case(wanted))
+            && self.model.as_deref().is_none_or(|wanted| name::is_same(model, wanted))
             && self.search.as_deref().is_none_or(|text| mentions(phone, text))
     }
 }

@@ -65,7 +65,7 @@ fn enterprise(
         let model = verdict.model.as_deref().and_then(|name| catalog.model(name));
         let loads: Vec<ModelLoad<'_>> = model
             .zip(load)
-            .map(|(model, load)| ModelLoad { model: &model.name, id: model.id, load })
+            .and_then(|(model, load)| Some(ModelLoad { model: &model.name, id: model.id?, load }))
             .into_iter()
             .collect();
         return documents::xml_default(&XmlDefault { server, loads: &loads }).map(Some);

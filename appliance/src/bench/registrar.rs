@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use transload_provision::catalog::name;
 use transload_provision::journey::{Fact, Order, Report};
 use transload_provision::load::LoadName;
 use transload_provision::mac::Mac;
@@ -68,7 +69,7 @@ pub struct Errand {
 
 impl Bench {
     fn registered(&self, state: &mut State, mac: Mac, said: &Said) {
-        let model = said.model.and_then(|id| state.catalog.models.iter().find(|model| model.id == id));
+        let model = said.model.and_then(|id| state.catalog.model_by_id(id));
         let load = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<LoadName>().ok());
         let report = Report {
             active: load(&said.active),
@@ -83,7 +84,7 @@ impl Bench {
         }
         let mut doubts = Vec::new();
         if let (Some(said), Some(other)) = (&report.model, journey.model_by_weaker_signals())
-            && *said != other
+            && !name::is_same(said, &other)
         {
             doubts.push(format!("it registered as a {said}, and by other signals it is a {other}"));
         }

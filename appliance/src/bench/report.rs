@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use transload_provision::catalog::name;
 use transload_provision::journey::{History, Journey, Met, Passage, origin, passages};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
@@ -55,7 +56,7 @@ fn notes(direction: Direction, phones: &[PhoneReport]) -> Vec<String> {
             .to_owned(),
     ];
     if direction == Direction::E2m {
-        if phones.iter().any(|phone| phone.model.as_deref().is_some_and(|model| model.starts_with("8832"))) {
+        if phones.iter().any(|phone| phone.model.as_deref().is_some_and(is_8832)) {
             notes.push("An 8832 has lost Wi-Fi and daisy chain.".to_owned());
         }
         notes.push(
@@ -64,6 +65,10 @@ fn notes(direction: Direction, phones: &[PhoneReport]) -> Vec<String> {
         );
     }
     notes
+}
+
+fn is_8832(model: &str) -> bool {
+    name::read(model).is_some_and(|product| product.number == "8832")
 }
 
 fn phone(state: &State, now: Time, mac: Mac) -> PhoneReport {

@@ -16,7 +16,7 @@ use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::journey::{Fact, Observation};
 use transload_provision::load::Direction;
 use transload_provision::page::Page;
-use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
+use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 
 use super::record::{NEWCOMERS_KEPT, PHONES_KEPT, take_in};
 use super::*;
@@ -49,6 +49,7 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
         cda: false,
         admit: Admit::Eligible,
         unknown_vid: UnknownVid::Hold,
+        way_back: WayBack::License,
         routes: BTreeMap::new(),
         probe: true,
         timing: Timing::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use transload_provision::catalog::Catalog;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
@@ -11,6 +12,17 @@ use crate::error::Problem;
 
 /// Parameters by the column that they lack, and the phones that it is empty for.
 type Lacking = BTreeMap<(String, String), Vec<Mac>>;
+
+/// Models under `[after]` that the catalog does not know: no phone would be told what stands there.
+pub(super) fn unknown_models(settings: &Settings, catalog: &Catalog) -> Option<Problem> {
+    let unknown = settings.after.models.keys().filter(|name| catalog.model(name).is_none());
+    let asked: Vec<_> = unknown.map(|name| (name, catalog.question(name))).collect();
+    let (name, first) = asked.first()?;
+    let others = asked.len() - 1;
+    let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
+    let cause = format!("[after.model.{name}] is of no use: {}{more}", first.cause);
+    Some(Problem::new(cause, "correct the name in the configuration, or describe the model in catalog.toml"))
+}
 
 /// Phones that lack a column of the roster which a placeholder of `[after]` needs.
 pub(super) fn unfilled(settings: &Settings, entries: &[Entry]) -> Option<Problem> {

@@ -1,6 +1,8 @@
 //! `transload check`: what would strand or hold which phone, before any is plugged in.
 
 mod after;
+#[cfg(test)]
+mod agreement;
 mod environment;
 mod notes;
 mod phones;
@@ -48,7 +50,7 @@ impl Report {
         let ready = |model: &ModelCheck| model.state == ModelState::Ready;
         let phones = match self.phones.as_slice() {
             [] => self.models.iter().any(held) || !self.models.iter().any(ready) || self.licenses == 0,
-            _ => self.held > 0,
+            phones => self.held > 0 || phones.iter().any(|phone| phone.later.is_some()),
         };
         phones || self.environment.iter().any(|check| !check.ok)
     }
@@ -84,7 +86,8 @@ fn report(config: &Config) -> Result<Report, Failure> {
     let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
     let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
     let mut environment = environment::checks(config, &place, &catalog, &entries, &wrong, now);
-    environment.push(EnvironmentCheck::of("after", after::unfilled(&settings, &entries)));
+    let homes = || after::unknown_models(&settings, &catalog);
+    environment.push(EnvironmentCheck::of("after", after::unfilled(&settings, &entries).or_else(homes)));
     Ok(Report {
         ready: phones.len() - held,
         held,

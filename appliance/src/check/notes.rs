@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use transload_provision::catalog::Concerned;
 use transload_provision::journey::{Context, ERASE_TRUST_LIST};
 use transload_provision::load::Direction;
 use transload_provision::roster::Entry;
@@ -33,16 +34,19 @@ pub(super) fn notes(shelf: &Shelf, entries: &[Entry], roster: Vec<String>, conte
 
 /// Field notices and the like: for the roster's phones, or for every model where there is none.
 fn warnings(entries: &[Entry], context: &Context<'_>) -> Vec<String> {
-    let direction = context.settings.direction;
-    let listed =
-        entries.iter().filter_map(|entry| Some((context.catalog.model(entry.model.as_deref()?)?, entry.vid)));
-    let every = context.catalog.models.iter().map(|model| (model, None));
+    let Settings { direction, cda, .. } = *context.settings;
+    let about = |model, vid, load| Concerned { model, vid, load, direction, cda };
+    let listed = entries.iter().filter_map(|entry| {
+        let model = context.catalog.model(entry.model.as_deref()?)?;
+        Some(about(model, entry.vid, entry.load.as_ref()))
+    });
+    let every = context.catalog.models.iter().map(|model| about(model, None, None));
     let concerned: Vec<_> = if entries.is_empty() { every.collect() } else { listed.collect() };
     let mut by_text: BTreeMap<String, BTreeMap<&str, usize>> = BTreeMap::new();
-    for (model, vid) in concerned {
-        for warning in context.catalog.warnings(model, vid, direction) {
+    for phone in concerned {
+        for warning in context.catalog.warnings(&phone) {
             let text = format!("{} ({}, {})", warning.text, warning.source, warning.date);
-            *by_text.entry(text).or_default().entry(&model.name).or_default() += 1;
+            *by_text.entry(text).or_default().entry(&phone.model.name).or_default() += 1;
         }
     }
     let whom = |models: &BTreeMap<&str, usize>| {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use transload_provision::catalog::Model;
-use transload_provision::journey::{self, Context, Hold, HoldCode, Journey, assess};
+use transload_provision::journey::{self, Context, Hold, Journey, assess};
 use transload_provision::library::{Completeness, Load};
-use transload_provision::load::{Direction, Kind, LoadName, Side};
+use transload_provision::load::{Kind, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 use transload_provision::route::{self, NoRouteCode, Present, Query, Route};
@@ -47,6 +47,9 @@ pub(super) struct PhoneCheck {
     /// Its hardware version decides further on and is not known; its own page is asked for it on the way.
     #[serde(skip)]
     pub vid_wanted: bool,
+    /// What holds it further on unless somebody acts before.
+    #[serde(skip)]
+    pub later: Option<Hold>,
 }
 
 /// One model, if a phone of it came whose load and hardware version are not known.
@@ -81,12 +84,10 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
     let arrived = Journey::new(entry.mac, context.now);
     let assessment = assess(Some(&arrived), entry.mac, &context);
     // A phone tells its model when it is plugged in; until then only its license can be looked at.
-    let hold = if entry.model.is_none() { unlicensed(entry.mac, &context) } else { assessment.hold };
-    let wanted = hold.is_none() && wants_vid(entry, assessment.model.as_deref(), &context);
-    let hold = hold.or_else(|| (wanted && !context.settings.probe).then(|| unknown_vid(entry)));
-    let on_enterprise = entry.load.as_ref().is_none_or(|load| load.kind().side() == Side::Enterprise);
-    let crosses = context.settings.direction == Direction::E2m && on_enterprise;
-    let hold = hold.or_else(|| (crosses && context.settings.cda && !entry.cda).then(journey::not_attested));
+    let hold = if assessment.model.is_none() { unlicensed(entry.mac, &context) } else { assessment.hold };
+    let ahead = ahead(entry, assessment.model.as_deref(), &context).filter(|_| hold.is_none());
+    let known = entry.vid.is_some() || context.settings.unknown_vid == UnknownVid::Proceed;
+    let vid_wanted = |route: &Route| !known && route.hops.iter().any(|hop| !hop.safe_for_every_vid);
     PhoneCheck {
         mac: entry.mac,
         model: assessment.model,
@@ -94,44 +95,25 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
         route: assessment.route.iter().map(ToString::to_string).collect(),
         state: if hold.is_some() { Verdict::Held } else { Verdict::Ready },
         hold,
-        vid_wanted: wanted && context.settings.probe,
+        vid_wanted: ahead.as_ref().is_some_and(vid_wanted),
+        later: ahead.iter().flat_map(|route| &route.hops).find_map(|hop| journey::unattested(hop, &context)),
     }
 }
 
-/// Whether some hop of the route depends on the phone's hardware version, which the roster does not tell.
-fn wants_vid(entry: &Entry, model: Option<&str>, context: &Context<'_>) -> bool {
-    let known = entry.vid.is_some() || context.settings.unknown_vid == UnknownVid::Proceed;
-    let Some(model) = model.and_then(|name| context.catalog.model(name)).filter(|_| !known) else {
-        return false;
-    };
+/// The whole way of a phone that runs what the roster says.
+fn ahead(entry: &Entry, model: Option<&str>, context: &Context<'_>) -> Option<Route> {
     let present = match &entry.load {
         Some(load) => Present::Load(load),
         None => Present::Unknown(context.settings.direction.near()),
     };
-    let route = journey::plan(model, None, present, context);
-    route.is_ok_and(|route| route.hops.iter().any(|hop| !hop.safe_for_every_vid))
-}
-
-fn unknown_vid(entry: &Entry) -> Hold {
-    Hold::new(
-        HoldCode::UnknownVid,
-        format!(
-            "further on, the way of {} depends on its hardware version (VID), which the roster does not tell",
-            entry.mac
-        ),
-        "read the VID from its label or UDI and put it in the roster, or set enabled = true under [probe]",
-    )
+    journey::plan(context.catalog.model(model?)?, entry.vid, present, context).ok()
 }
 
 fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
-    let direction = context.settings.direction;
-    (!context.library.licensed(direction, mac)).then(|| {
-        Hold::new(
-            HoldCode::NoLicense,
-            format!("no {direction} license for {mac} is at hand"),
-            format!("get its license and import it, or put it at licenses/{direction}/{mac}.lic"),
-        )
-    })
+    let settings = context.settings;
+    let needed = !settings.goes_back_free(context.entry);
+    (needed && !context.library.licensed(settings.direction, mac))
+        .then(|| journey::no_license(mac, settings.direction))
 }
 
 /// All models of the catalog.
@@ -148,6 +130,7 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
     let query = Query {
         model,
         vid: None,
+        born: None,
         present: Present::Unknown(settings.direction.near()),
         direction: settings.direction,
         pin,

@@ -83,6 +83,15 @@ fn phones(page: &mut Page, report: &Report, direction: Direction) {
         page.line(&format!("    cure: {}", particular(&cure, &macs)));
         kinds(page, &phones);
     }
+    let later = grouped(report.phones.iter().filter_map(|phone| {
+        let hold = phone.later.as_ref()?;
+        Some(((hold.code, hold.cause.clone(), hold.cure.clone()), phone))
+    }));
+    for ((code, cause, cure), phones) in later {
+        page.line(&format!("  {} ready, and held before they cross, {code}: {cause}", phones.len()));
+        page.line(&format!("    cure: {cure}"));
+        kinds(page, &phones);
+    }
     let ready = report.phones.iter().filter(|phone| phone.hold.is_none());
     for (way, phones) in grouped(ready.map(|phone| (way(&phone.route), phone))) {
         page.line(&format!("  {} ready: {way}", phones.len()));

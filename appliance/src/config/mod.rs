@@ -26,7 +26,7 @@ use transload_dhcp::config::RelayInformation;
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::options::{ClassRule, Gives};
-use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
+use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 
 use crate::error::{Exit, Failure, Problem};
 use crate::plain_file::{self, Kind};
@@ -107,6 +107,8 @@ pub struct Migration {
     pub admit: Admit,
     /// What an unknown VID means.
     pub unknown_vid: UnknownVid,
+    /// What the way back to Enterprise firmware takes.
+    pub way_back: WayBack,
     /// Pinned routes by load family.
     pub routes: BTreeMap<String, Vec<LoadName>>,
 }
@@ -381,6 +383,7 @@ impl Config {
             cda: self.migration.multiplatform == MultiplatformSide::Cda,
             admit: self.migration.admit,
             unknown_vid: self.migration.unknown_vid,
+            way_back: self.migration.way_back,
             routes: self.migration.routes.clone(),
             probe: self.probe,
             timing: self.timing.clone(),

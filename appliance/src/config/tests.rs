@@ -293,6 +293,17 @@ fn homes_are_written_for_all_for_a_model_and_for_a_phone() {
     let after = parse(text).unwrap().after;
     assert_eq!(after.models["8851"].profile["GPP_A"], "x");
     let mac = "001234AB45DE".parse().unwrap();
+    let spelled = parse("[after.model.\"CP-8851NR-K9=\"]\ncall-manager = [\"192.0.2.99\"]\n").unwrap().after;
+    assert_eq!(spelled.call_managers(mac, Some("8851NR")).len(), 1);
+    assert_eq!(spelled.call_managers(mac, Some("8851")).len(), 0);
+    for (text, said) in [
+        ("[after.model.8851-BEKEM]\ncall-manager = []", "accessory"),
+        ("[after.model.lobby]\ncall-manager = []", "names no model"),
+        ("[after.model.8851]\ncall-manager = []\n[after.model.CP-8851]\ncall-manager = []", "together"),
+    ] {
+        let problems = parse(text).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.contains(said)), "{text}: {problems:?}");
+    }
     assert_eq!(after.call_managers(mac, Some("8851")), [Ipv4Addr::new(192, 0, 2, 99)]);
     for wrong in
         ["[after.mac.nobody]\ncall-manager = []", "[after.model.8851]\nprofile = { \"a b\" = \"x\" }"]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::Spanned;
+use transload_provision::catalog::{Catalog, Question, name};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::settings;
 
@@ -208,6 +209,11 @@ fn migration(migration: written::Migration, f: &mut Findings<'_>) -> Migration {
             Some(written::UnknownVid::Proceed) => settings::UnknownVid::Proceed,
             Some(written::UnknownVid::Hold) | None => settings::UnknownVid::Hold,
         },
+        way_back: match migration.way_back {
+            Some(written::WayBack::ByType) => settings::WayBack::ByType,
+            Some(written::WayBack::Free) => settings::WayBack::Free,
+            Some(written::WayBack::License) | None => settings::WayBack::License,
+        },
         routes,
     }
 }
@@ -276,12 +282,23 @@ fn admin(admin: written::Admin, f: &mut Findings<'_>) -> Admin {
 
 fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
     let all = written::Home { profile: after.profile, call_manager: after.call_manager };
-    let models = after.model.into_iter().map(|(name, written)| {
-        let name = name.into_inner();
-        let home = home(written, &format!("after.model.{name}"), f);
-        (name, home)
-    });
-    let models = models.collect();
+    let mut models: BTreeMap<String, settings::Home> = BTreeMap::new();
+    for (name, written) in after.model {
+        let home = home(written, &format!("after.model.{}", name.get_ref()), f);
+        let Some(model) = name::canonical(name.get_ref()) else {
+            let Question { cause, .. } = Catalog::current().question(name.get_ref());
+            f.problem(
+                name.span(),
+                &format!("after.model: {cause}"),
+                "name a model, as in [after.model.8851]; any spelling of it will do",
+            );
+            continue;
+        };
+        if models.insert(model.clone(), home).is_some() {
+            let cause = format!("after.model: {} is {model}, which has a table already", name.get_ref());
+            f.problem(name.span(), &cause, "put the two tables together");
+        }
+    }
     let phones = after.mac.into_iter().map(|(mac, written)| {
         let mac = mac.into_inner().0;
         (mac, home(written, &format!("after.mac.{mac}"), f))

@@ -53,6 +53,7 @@ pub struct Migration {
     pub call_manager: Vec<Text<Ipv4Addr>>,
     pub admit: Option<MigrationAdmit>,
     pub unknown_vid: Option<UnknownVid>,
+    pub way_back: Option<WayBack>,
     pub routes: BTreeMap<Spanned<String>, Spanned<Vec<Text<LoadName>>>>,
 }
 
@@ -68,6 +69,14 @@ pub enum MigrationAdmit {
 pub enum UnknownVid {
     Hold,
     Proceed,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayBack {
+    License,
+    ByType,
+    Free,
 }
 
 #[derive(Debug, Default, Deserialize)]

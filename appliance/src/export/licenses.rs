@@ -1,6 +1,7 @@
 //! The licenses that are missing: MAC addresses for the License Registration Portal, and what to order.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use transload_provision::catalog::{Catalog, Eligibility};
@@ -28,7 +29,13 @@ struct Wanted {
 /// Writes a list of MAC addresses for each product, and one of the quantities.
 pub fn run(config: &Config, output: &Path) -> Result<(), Failure> {
     let direction = config.migration.direction;
-    let wanted = wanted(&status::phones(config)?, direction, &home::catalog(config)?);
+    let settings = config.settings(Ipv4Addr::UNSPECIFIED, 80);
+    let entries = home::roster(&config.bench.state)?.entries;
+    let goes_free =
+        |phone: &PhoneView| settings.goes_back_free(entries.iter().find(|entry| entry.mac == phone.mac));
+    let mut phones = status::phones(config)?;
+    phones.retain(|phone| !goes_free(phone));
+    let wanted = wanted(&phones, direction, &home::catalog(config)?);
     let files = files(&wanted, direction);
     write(output, &files)?;
     print!("{}", report(&wanted, direction, output, &files));
@@ -128,13 +135,14 @@ mod tests {
         let phones = [
             phone("001122334401", Some("7841"), License::Absent, Some(HoldCode::NoLicense)),
             phone("001122334402", Some("8851"), License::Absent, None),
-            phone("001122334403", Some("8865"), License::Absent, Some(HoldCode::FirmwareMissing)),
+            phone("001122334403", Some("CP-8865-W-K9="), License::Absent, Some(HoldCode::FirmwareMissing)),
             phone("001122334404", Some("8851"), License::Present, None),
             phone("001122334405", Some("8821"), License::Absent, None),
             phone("001122334406", None, License::Absent, None),
+            phone("001122334407", Some("8851-BEKEM"), License::Absent, None),
         ];
         let wanted = wanted(&phones, Direction::E2m, &Catalog::current());
-        assert_eq!((wanted.left_out, wanted.unknown.len()), (1, 1));
+        assert_eq!((wanted.left_out, wanted.unknown.len()), (2, 1));
         let files: BTreeMap<String, Option<String>> = files(&wanted, Direction::E2m)
             .into_iter()
             .map(|(name, text)| (name.display().to_string(), text))

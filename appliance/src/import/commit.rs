@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
 use jiff::Timestamp;
@@ -88,6 +90,20 @@ impl Staging {
         let file = open().map_err(|error| unwritable(&folder.display().to_string(), &error))?;
         Ok((file, path))
     }
+
+    /// A file without a name, for what is only looked into.
+    pub(super) fn scratch(&self) -> Result<File, Failure> {
+        scratch(&self.firmware).map_err(|error| unwritable(&self.firmware.display().to_string(), &error))
+    }
+}
+
+/// A file of this folder that has lost its name already, so that it goes away by itself.
+pub(super) fn scratch(folder: &Path) -> io::Result<File> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = folder.join(format!(".transload-{}-{count}", std::process::id()));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(&path).map(|()| file)
 }
 
 impl Drop for Staging {

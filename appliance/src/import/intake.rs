@@ -1,7 +1,7 @@
 //! Reads sources: finds out what each is, takes what phones need into the staging folder, and hashes it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
@@ -10,8 +10,9 @@ use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::{loads_file, package, text};
 
-use super::archive::{self, Stop, broken, is_archive};
+use super::archive::{self, Allowance, Form, Stop, broken, is_archive};
 use super::commit::Staging;
+use super::nested::Package;
 use super::sources::Source;
 use super::{Line, Verdict};
 use crate::error::Failure;
@@ -69,11 +70,13 @@ pub(super) struct Taken {
 
 /// Takes from one source after another.
 pub(super) struct Intake<'a> {
-    staging: Option<&'a Staging>,
+    pub(super) staging: Option<&'a Staging>,
     direction: Option<Direction>,
-    bar: &'a ProgressBar,
-    taken: Taken,
-    block: Vec<u8>,
+    pub(super) bar: &'a ProgressBar,
+    pub(super) taken: Taken,
+    pub(super) block: Vec<u8>,
+    /// Archives that lie around what is being read.
+    pub(super) depth: usize,
 }
 
 impl Item {
@@ -92,7 +95,7 @@ impl<'a> Intake<'a> {
         direction: Option<Direction>,
         bar: &'a ProgressBar,
     ) -> Self {
-        Self { staging, direction, bar, taken: Taken::default(), block: vec![0; BLOCK] }
+        Self { staging, direction, bar, taken: Taken::default(), block: vec![0; BLOCK], depth: 0 }
     }
 
     pub(super) fn taken(self) -> Taken {
@@ -118,11 +121,8 @@ impl<'a> Intake<'a> {
             Ok(()) => Ok(()),
             Err(Stop::Failed(failure)) => Err(failure),
             Err(Stop::Refused(note)) => {
-                for item in self.taken.items.drain(before.0..) {
-                    // What stays goes with the staging folder.
-                    let _ = item.staged.map(std::fs::remove_file);
-                }
-                self.taken.lines.truncate(before.1);
+                self.take_back(before);
+                self.depth = 0;
                 self.say(&source.shown, "", Verdict::Refused, &note);
                 Ok(())
             }
@@ -151,20 +151,18 @@ impl<'a> Intake<'a> {
             .take(package::MAX_HEADER as u64)
             .read_to_end(&mut head)
             .map_err(|error| unreadable(&error))?;
-        let bar = self.bar.clone();
-        let read = move |bytes| bar.inc(bytes);
-        let mut visit = |path: &[String], content: &mut dyn Read| self.entry(source, &name, path, content);
         if inventory::is_table(&name) && !head.starts_with(b"PK") || inventory::workbook_kind(&file).is_some()
         {
             return self.roster(source, &file, source.named || inventory::is_sure(&name));
         }
-        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-            return archive::read_zip(file, &read, &mut visit);
-        }
-        // Anything may hold two bytes that look like an archive's beginning: only what is called one is searched.
-        let begins = package::archive(&head).filter(|at| *at == 0 || is_archive(&name));
-        if let Some(at) = begins {
-            return archive::read_cop(file, at as u64, &read, &mut visit);
+        if let Some(form) = Form::of(&head, &name) {
+            let bar = self.bar.clone();
+            let read = move |bytes| bar.inc(bytes);
+            let allowance = Allowance::of(&file).map_err(|error| broken(&error))?;
+            let package = Package { name, around: Vec::new(), allowance: &allowance };
+            let mut visit =
+                |path: &[String], content: &mut dyn Read| self.entry(source, &package, path, content);
+            return archive::read(file, form, &allowance, &read, &mut visit);
         }
         if source.named && !is_archive(&name) && inventory::may_be_text(&head) {
             return self.roster(source, &file, true);
@@ -186,20 +184,10 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn roster(&mut self, source: &Source, mut file: &File, sure: bool) -> Result<(), Stop> {
-        file.rewind().map_err(|error| unreadable(&error))?;
-        let content =
-            plain_file::content(file, plain_file::Kind::Roster).map_err(|error| unreadable(&error))?;
-        self.bar.inc(content.len() as u64);
-        let (source, name) = (source.shown.clone(), String::new());
-        self.taken.rosters.push(Roster { source, name, file: content, sure });
-        Ok(())
-    }
-
-    fn entry(
+    pub(super) fn entry(
         &mut self,
         source: &Source,
-        package: &str,
+        package: &Package<'_>,
         path: &[String],
         content: &mut dyn Read,
     ) -> Result<(), Stop> {
@@ -210,19 +198,12 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         match extension(name).as_str() {
-            "loads" | "sbn" | "sebn" | "lic" => self.file(source, Some(package), folders, name, content),
-            _ if inventory::is_sure(name) => {
-                let mut file = Vec::new();
-                let largest = plain_file::Kind::Roster.largest();
-                content.take(largest + 1).read_to_end(&mut file).map_err(|error| broken(&error))?;
-                if file.len() as u64 > largest {
-                    self.say(&source.shown, name, Verdict::Refused, "it is larger than any roster");
-                } else {
-                    let (source, name) = (source.shown.clone(), text::line(name));
-                    self.taken.rosters.push(Roster { source, name, file, sure: false });
-                }
-                Ok(())
+            "loads" | "sbn" | "sebn" | "lic" => {
+                let folders = [package.around.as_slice(), folders].concat();
+                self.file(source, Some(&package.name), &folders, name, content)
             }
+            _ if inventory::is_sure(name) => self.table(source, name, content),
+            _ if is_archive(name) => self.nested(source, package, folders, name, content),
             _ => {
                 self.say(&source.shown, name, Verdict::Skipped, "phones do not need it");
                 Ok(())
@@ -239,6 +220,7 @@ impl<'a> Intake<'a> {
         name: &str,
         content: &mut dyn Read,
     ) -> Result<(), Stop> {
+        let name = &library::without_copy_mark(name);
         if self.taken.items.len() >= MOST {
             return Err(Stop::Refused(format!("these are more than {MOST} files; import fewer at a time")));
         }
@@ -260,12 +242,10 @@ impl<'a> Intake<'a> {
         let mut copy = Copied { staged, hash: Sha256::new(), size: 0, head: Vec::new() };
         let keep = if matches!(kind, Kind::Loads(_)) { loads_file::MAX_FILE + 1 } else { library::HEAD };
         loop {
-            let length = match content.read(&mut self.block) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(broken(&error)),
-            };
+            let length = next_block(content, &mut self.block)?;
+            if length == 0 {
+                break;
+            }
             room(length as u64)?;
             copy.add(&self.block[..length], keep).map_err(|error| self.full(&kind, &error))?;
             if copy.size > largest {
@@ -330,10 +310,20 @@ impl<'a> Intake<'a> {
         Stop::Failed(super::commit::unwritable(&place, error))
     }
 
-    fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: &str) {
+    pub(super) fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: &str) {
         let file = if source.ends_with(file) { "" } else { file };
         let (source, file, note) = (text::line(source), text::line(file), text::line(note));
         self.taken.lines.push(Line { source, file, verdict, note });
+    }
+}
+
+/// Reads on; 0 at the end.
+pub(super) fn next_block(content: &mut dyn Read, block: &mut [u8]) -> Result<usize, Stop> {
+    loop {
+        match content.read(block) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read.map_err(|error| broken(&error)),
+        }
     }
 }
 
@@ -395,6 +385,6 @@ fn folders(path: &Path) -> Vec<String> {
     path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
 }
 
-fn unreadable(error: &io::Error) -> Stop {
+pub(super) fn unreadable(error: &io::Error) -> Stop {
     Stop::Refused(format!("it cannot be read: {error}"))
 }

@@ -8,9 +8,11 @@ mod archive;
 mod commit;
 mod compare;
 mod intake;
+mod nested;
 mod roster;
 mod show;
 mod sources;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -21,8 +21,8 @@ pub use find::OpenFile;
 pub use inspect::{HEAD, plausible};
 use manifest::Manifest;
 pub use view::{LibraryView, LicenseUse};
-pub use walk::direction_of;
 use walk::{Found, Place};
+pub use walk::{direction_of, without_copy_mark};
 
 use crate::error::{Exit, Failure};
 

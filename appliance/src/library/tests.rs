@@ -267,7 +267,7 @@ fn the_api_shows_it_all() {
     let load = serde_json::json!({"name": LOAD, "kind": "enterprise", "family": "sip88xx", "state": "missing",
         "bytes": 7, "missing": ["kern.a.sbn"], "damaged": [], "version": "12.5(1)SR1-4",
         "platforms": {"PLATFORM_1": ["rootfs.a.sbn", "kern.a.sbn"], "PLATFORM_2": ["rootfs2.a.sbn"]},
-        "packages": {"kern.a.sbn": "cmterm-88xx-sip.12-5-1SR1-4 (.zip or .cop)"}});
+        "packages": {"kern.a.sbn": "cmterm-88xx-sip.12-5-1SR1-4.k3.cop.sgn or cmterm-88xx.12-5-1SR1-4.zip"}});
     assert_eq!(view["loads"], serde_json::json!([load]));
     assert_eq!(view["licenses"], serde_json::json!({"e2m": ["001122334455"], "m2e": []}));
     assert_eq!(view["unusable"][0]["file"], "licenses/readme.txt");

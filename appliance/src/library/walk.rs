@@ -79,7 +79,8 @@ impl Stamp {
 impl Found {
     /// The phone that a license is for, by its name.
     pub(super) fn license_of(&self) -> Option<Mac> {
-        let (stem, extension) = self.name.rsplit_once('.')?;
+        let name = without_copy_mark(&self.name);
+        let (stem, extension) = name.rsplit_once('.')?;
         extension.eq_ignore_ascii_case("lic").then(|| stem.parse().ok())?
     }
 }
@@ -202,12 +203,61 @@ impl Place {
 /// The direction of the licenses in a folder, by its name or those of the folders around it.
 pub fn direction_of(folders: &Path) -> Option<Direction> {
     folders.components().rev().find_map(|folder| {
-        match folder.as_os_str().to_string_lossy().to_ascii_lowercase().as_str() {
-            "e2m" | "ent-2-mpp-licenses" => Some(Direction::E2m),
-            "m2e" | "mpp-2-ent-licenses" => Some(Direction::M2e),
+        let name = without_copy_mark(&folder.as_os_str().to_string_lossy()).to_ascii_lowercase();
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        match plain.as_str() {
+            "e2m" => Some(Direction::E2m),
+            "m2e" => Some(Direction::M2e),
+            // What stands behind is the portal's, a browser's or a person's: "Ent-2-Mpp-licenses (1)".
+            portal if portal.starts_with("ent2mpp") => Some(Direction::E2m),
+            portal if portal.starts_with("mpp2ent") => Some(Direction::M2e),
             _ => None,
         }
     })
+}
+
+/// A name without what browsers and file managers add to that of a second copy: `x (1).lic`, `x - Copy.lic`, `Copy of
+/// x.lic`. No name that phones ask for ends so.
+pub fn without_copy_mark(name: &str) -> String {
+    let (mut stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if extension.len() <= 6 => (stem, Some(extension)),
+        _ => (name, None),
+    };
+    while let Some(shorter) = unmarked(stem).filter(|shorter| !shorter.is_empty()) {
+        stem = shorter;
+    }
+    match extension {
+        // Some put the mark behind the ending.
+        Some(extension) => {
+            let extension = unmarked(extension).unwrap_or(extension);
+            format!("{stem}.{extension}")
+        }
+        None => stem.to_owned(),
+    }
+}
+
+/// The marks of copies, by the file managers of several languages.
+const COPY_WORDS: [&str; 6] = ["copy", "kopie", "copie", "copia", "cópia", "kopia"];
+const COPY_OF: [&str; 4] = ["copy of ", "kopie von ", "copie de ", "copia de "];
+
+fn unmarked(stem: &str) -> Option<&str> {
+    let stem = stem.trim();
+    for before in COPY_OF {
+        if stem.get(..before.len()).is_some_and(|start| start.eq_ignore_ascii_case(before)) {
+            return stem.get(before.len()..);
+        }
+    }
+    for (open, close) in [('(', ')'), ('[', ']')] {
+        let Some((before, inside)) = stem.strip_suffix(close).and_then(|rest| rest.rsplit_once(open)) else {
+            continue;
+        };
+        let count = (1..=3).contains(&inside.len()) && inside.bytes().all(|byte| byte.is_ascii_digit());
+        if count || COPY_WORDS.contains(&inside.to_lowercase().as_str()) {
+            return Some(before.trim_end());
+        }
+    }
+    let (before, word) = stem.rsplit_once([' ', '_', '-'])?;
+    COPY_WORDS.contains(&word.to_lowercase().as_str()).then(|| before.trim_end_matches([' ', '_', '-']))
 }
 
 /// Sorted by name, the first one last.

@@ -118,7 +118,7 @@ pub(super) fn spec(
         index,
         mac,
         model: model.name.clone(),
-        id: model.id,
+        id: model.id.unwrap_or_default(),
         pn: model.pn.first().cloned().unwrap_or_else(|| format!("CP-{}-3PCC", model.name)),
         psn: model.psn.first().cloned().unwrap_or_else(|| format!("{}-3PCC", model.name)),
         vid,
@@ -179,11 +179,6 @@ pub(super) fn quirks(index: u32) -> Quirks {
         },
         old_alarm: index % 6 == 4,
         refuses_restart: index % 16 == 9,
-        auth_retry_parameter: if index.is_multiple_of(2) {
-            "Transition_Authorization_Error_Retry_Delay"
-        } else {
-            "Trans_Auth_Error_Retry_Delay"
-        },
         retries_failed_upgrade: index % 4 == 1,
         ..Quirks::default()
     }

@@ -44,10 +44,11 @@ pub(super) fn undescribed(text: &str, name: &str) -> CatalogError {
 
 /// Two models with one number.
 pub(super) fn doubled(text: &str, one: &Model, other: &Model) -> CatalogError {
-    let at = text.find(&one.id.to_string()).unwrap_or(0);
+    let id = one.id.unwrap_or_default();
+    let at = text.find(&id.to_string()).unwrap_or(0);
     CatalogError {
         line: line_at(text, at),
-        cause: format!("the models {} and {} have the same id {}", other.name, one.name, one.id),
+        cause: format!("the models {} and {} have the same id {id}", other.name, one.name),
         cure: "write the number that the call manager has for it, as in loadInformation684".to_owned(),
     }
 }

@@ -1,18 +1,24 @@
 //! What is known about phone models: families, eligibility, hop rules, floors. Data files, and a user's own rows.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use crate::load::{Direction, LoadName};
+use crate::load::{Direction, Kind, LoadName, Side, Version};
 use crate::text;
 
+pub mod known;
+mod lookup;
 mod mistake;
+pub mod name;
 mod rows;
 
+pub use lookup::{Lookup, Question};
 pub use mistake::CatalogError;
+pub use name::Certainty;
 pub use rows::{Floor, HopRule, VidRange};
 
 /// The knowledge in force.
@@ -30,6 +36,8 @@ pub struct Catalog {
     pub floors: Vec<Floor>,
     rows: rows::Rows,
     texts: Vec<String>,
+    /// Where models stand, by each of their names in one word.
+    by_name: HashMap<String, usize>,
 }
 
 /// A model of phone.
@@ -38,8 +46,9 @@ pub struct Catalog {
 pub struct Model {
     /// `8851NR`.
     pub name: String,
-    /// The number in `loadInformation684`.
-    pub id: u32,
+    /// The number in `loadInformation684`; none where no call manager knows the model.
+    #[serde(default)]
+    pub id: Option<u32>,
     /// What the names of its loads begin with: `sip88xx`. `None`: no firmware to migrate it with.
     #[serde(default)]
     pub family: Option<String>,
@@ -49,9 +58,15 @@ pub struct Model {
     /// `$PSN` under Multiplatform firmware, likeliest first; never empty.
     #[serde(default)]
     pub psn: Vec<String>,
+    /// Other names of the same model.
+    #[serde(default)]
+    pub also: Vec<String>,
     /// What is uncertain about it.
     #[serde(default)]
     pub note: Option<String>,
+    /// How sure the row is.
+    #[serde(default)]
+    pub certainty: Certainty,
     /// Where the row is from.
     #[serde(default)]
     pub source: String,
@@ -108,6 +123,32 @@ pub struct Warning {
     pub date: String,
 }
 
+/// A phone, as far as it matters for warnings.
+#[derive(Debug, Clone, Copy)]
+pub struct Concerned<'a> {
+    /// Its model.
+    pub model: &'a Model,
+    /// Its hardware version.
+    pub vid: Option<Vid>,
+    /// The load it runs.
+    pub load: Option<&'a LoadName>,
+    /// Which way it goes.
+    pub direction: Direction,
+    /// CDA steers Multiplatform phones.
+    pub cda: bool,
+}
+
+/// A phone, as far as floors go by it.
+#[derive(Debug, Clone, Copy)]
+pub struct Hardware<'a> {
+    /// Its model.
+    pub model: &'a Model,
+    /// Its hardware version.
+    pub vid: Option<Vid>,
+    /// The side of the firmware that it was bought with.
+    pub born: Option<Side>,
+}
+
 /// What a floor says to one load on one phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit<'a> {
@@ -119,8 +160,9 @@ pub enum Fit<'a> {
     TooOld(&'a Floor),
 }
 
-const COMMON: [&str; 3] = [
+const COMMON: [&str; 4] = [
     include_str!("../../catalog/models.toml"),
+    include_str!("../../catalog/refused.toml"),
     include_str!("../../catalog/hops.toml"),
     include_str!("../../catalog/floors.toml"),
 ];
@@ -177,30 +219,18 @@ impl Catalog {
             models: rows.model.clone(),
             hops: rows.hop.clone(),
             floors: rows.floor.clone(),
+            by_name: by_name(&rows.model),
             rows,
             texts,
         })
     }
 
-    /// The model by any of its names: `8851`, `CP-8851`, `8851-3PCC`, `CP-8851-K9=`, `Cisco 8851`.
-    pub fn model(&self, name: &str) -> Option<&Model> {
-        let upper = name.trim().to_ascii_uppercase();
-        let mut bare = upper.as_str();
-        for prefix in ["CISCO ", "IP PHONE ", "CP-"] {
-            bare = bare.strip_prefix(prefix).unwrap_or(bare);
-        }
-        for suffix in ["=", "-K9", "-W", "-3PCC"] {
-            bare = bare.strip_suffix(suffix).unwrap_or(bare);
-        }
-        self.models.iter().find(|model| model.name.eq_ignore_ascii_case(bare))
-    }
-
     /// The model by its `loadInformation` number.
     pub fn model_by_id(&self, id: u32) -> Option<&Model> {
-        self.models.iter().find(|model| model.id == id)
+        self.models.iter().find(|model| model.id == Some(id))
     }
 
-    /// What to say of a model that [`Self::model`] does not find.
+    /// What to say of a model that no row tells anything of.
     pub fn not_in_catalog(name: &str) -> Eligibility {
         let name: String = text::line(name).chars().take(40).collect();
         let cause = format!("the catalog does not know whether a {name} can be migrated");
@@ -218,8 +248,11 @@ impl Catalog {
         else {
             return Self::not_in_catalog(&model.name);
         };
-        let refused =
-            |cause| Eligibility::Refused { cause, source: row.source.clone(), date: row.date.clone() };
+        let refused = |cause| Eligibility::Refused {
+            cause,
+            source: row.certainty.cited(&row.source),
+            date: row.date.clone(),
+        };
         if !row.eligible {
             return refused(format!("the {} cannot be migrated: {}", model.name, row.cause));
         }
@@ -231,40 +264,79 @@ impl Catalog {
         }
     }
 
-    /// What to know about a phone before it migrates; with an unknown VID, whatever may concern it.
-    pub fn warnings(&self, model: &Model, vid: Option<Vid>, direction: Direction) -> Vec<Warning> {
-        self.rows
-            .warning
-            .iter()
-            .filter(|row| row.models.contains(&model.name) && row.directions.contains(&direction))
-            .filter(|row| match (row.vid, vid) {
-                (Some(range), Some(vid)) => range.contains(vid),
-                _ => true,
-            })
-            .map(|row| Warning { text: row.text.clone(), source: row.source.clone(), date: row.date.clone() })
-            .collect()
+    /// What to know about a phone before it migrates; what is not known of it may be what concerns it.
+    pub fn warnings(&self, phone: &Concerned<'_>) -> Vec<Warning> {
+        let concerns = |row: &&rows::WarningRow| {
+            row.models.contains(&phone.model.name)
+                && row.directions.contains(&phone.direction)
+                && (phone.cda || !row.cda)
+                && row.vid.zip(phone.vid).is_none_or(|(range, vid)| range.contains(vid))
+                && row.loads_below.as_ref().zip(phone.load).is_none_or(|(below, load)| {
+                    load.kind() == Kind::Multiplatform && !load.version().at_least(below)
+                })
+        };
+        let warning = |row: &rows::WarningRow| Warning {
+            text: row.text.clone(),
+            source: row.certainty.cited(&row.source),
+            date: row.date.clone(),
+        };
+        self.rows.warning.iter().filter(concerns).map(warning).collect()
     }
 
-    /// Whether this hardware takes this load.
-    pub fn fit(&self, model: &Model, vid: Option<Vid>, load: &LoadName) -> Fit<'_> {
-        let side = load.kind().side();
+    /// Whether this hardware takes this load. One that is there to leave its side is not taken where the phone could not
+    /// leave from it: nothing would lead on.
+    pub fn fit(&self, hardware: Hardware<'_>, load: &LoadName) -> Fit<'_> {
+        let leads_out = load.kind() == Kind::Transition(Direction::M2e);
+        self.under(hardware, load.kind().side(), load.version(), |floor| !floor.leaving || leads_out)
+    }
+
+    /// Whether this hardware can cross to the other side from a load of this side and release.
+    pub fn lets_go(&self, hardware: Hardware<'_>, side: Side, release: &Version) -> Fit<'_> {
+        self.under(hardware, side, release, |floor| floor.leaving)
+    }
+
+    fn under(
+        &self,
+        hardware: Hardware<'_>,
+        side: Side,
+        release: &Version,
+        concerns: impl Fn(&Floor) -> bool,
+    ) -> Fit<'_> {
         let mut fit = Fit::Runs;
-        for floor in &self.floors {
-            if floor.side != side
-                || load.version().at_least(&floor.min)
-                || !floor.models.contains(&model.name)
-            {
+        for floor in self.floors_of(hardware).filter(|floor| concerns(floor)) {
+            if floor.side != side || release.at_least(&floor.min) {
                 continue;
             }
-            match (floor.vid, vid) {
-                (None, _) => return Fit::TooOld(floor),
-                (Some(range), Some(vid)) if range.contains(vid) => return Fit::TooOld(floor),
-                (Some(_), Some(_)) => {}
+            match (floor.vid, hardware.vid) {
                 (Some(_), None) => fit = Fit::DependsOnVid(floor),
+                _ => return Fit::TooOld(floor),
             }
         }
         fit
     }
+
+    /// The floors that hold, or may hold, for a phone.
+    pub fn floors_of<'a>(&'a self, hardware: Hardware<'_>) -> impl Iterator<Item = &'a Floor> + use<'a> {
+        let Hardware { model, vid, born } = hardware;
+        let name = model.name.clone();
+        self.floors.iter().filter(move |floor| {
+            floor.models.contains(&name)
+                && floor.vid.zip(vid).is_none_or(|(range, vid)| range.contains(vid))
+                && floor.born.zip(born).is_none_or(|(floor, phone)| floor == phone)
+        })
+    }
+}
+
+/// The first row of a name keeps it.
+fn by_name(models: &[Model]) -> HashMap<String, usize> {
+    let mut names = HashMap::new();
+    for (at, model) in models.iter().enumerate() {
+        for text in [&model.name].into_iter().chain(&model.also) {
+            let name = name::read(text).map_or_else(|| text.to_ascii_uppercase(), |product| product.model());
+            names.entry(name).or_insert(at);
+        }
+    }
+    names
 }
 
 impl FromStr for Vid {

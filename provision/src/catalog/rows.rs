@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Model, Vid};
+use super::{Certainty, Model, Vid};
 use crate::load::{Direction, Kind, Side, Version};
 
 /// One data file: tables of rows, each row with its source and date.
@@ -64,8 +64,17 @@ pub struct Floor {
     pub vid: Option<VidRange>,
     /// Enterprise, or Multiplatform with the transition loads.
     pub side: Side,
-    /// The oldest release that runs.
+    /// The oldest release that runs, or from which the phone can cross.
     pub min: Version,
+    /// It is about crossing to the other side, and not about running.
+    #[serde(default)]
+    pub leaving: bool,
+    /// Only phones that were bought with the firmware of this side.
+    #[serde(default)]
+    pub born: Option<Side>,
+    /// How sure the floor is.
+    #[serde(default)]
+    pub certainty: Certainty,
     /// Where the floor is from.
     #[serde(default = "user_file")]
     pub source: String,
@@ -85,6 +94,8 @@ pub(super) struct EligibilityRow {
     pub eligible: bool,
     #[serde(default)]
     pub cause: String,
+    #[serde(default)]
+    pub certainty: Certainty,
     #[serde(default = "user_file")]
     pub source: String,
     #[serde(default)]
@@ -100,6 +111,12 @@ pub(super) struct WarningRow {
     #[serde(default)]
     pub vid: Option<VidRange>,
     pub text: String,
+    #[serde(default)]
+    pub cda: bool,
+    #[serde(default)]
+    pub loads_below: Option<Version>,
+    #[serde(default)]
+    pub certainty: Certainty,
     #[serde(default = "user_file")]
     pub source: String,
     #[serde(default)]
@@ -179,8 +196,8 @@ impl Rows {
 
     /// Two models with one `loadInformation` number, of which a document could name only one.
     pub fn doubled_id(&self) -> Option<(&Model, &Model)> {
-        let twin = |at: usize, model: &Model| self.model[..at].iter().find(|other| other.id == model.id);
-        self.model.iter().enumerate().find_map(|(at, model)| Some((model, twin(at, model)?)))
+        let twin = |at: usize, id: u32| self.model[..at].iter().find(|other| other.id == Some(id));
+        self.model.iter().enumerate().find_map(|(at, model)| Some((model, twin(at, model.id?)?)))
     }
 }
 

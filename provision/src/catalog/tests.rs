@@ -1,5 +1,9 @@
 use super::*;
+
 use Direction::{E2m, M2e};
+
+mod facts;
+mod spellings;
 
 fn vid(text: &str) -> Option<Vid> {
     let vid = text.parse().ok();
@@ -12,7 +16,8 @@ fn eligibility(catalog: &Catalog, model: &str, vid: Option<Vid>, direction: Dire
 }
 
 fn fit(catalog: &Catalog, model: &str, vid: Option<Vid>, load: &str) -> bool {
-    matches!(catalog.fit(catalog.model(model).unwrap(), vid, &load.parse().unwrap()), Fit::Runs)
+    let hardware = Hardware { model: catalog.model(model).unwrap(), vid, born: None };
+    matches!(catalog.fit(hardware, &load.parse().unwrap()), Fit::Runs)
 }
 
 #[test]
@@ -28,8 +33,11 @@ fn every_row_names_its_source_and_date() {
             assert!(source.len() > 5 && source != "catalog.toml", "{source}");
             assert!(date.len() == 7 && date.as_str() <= "2099-12", "{source}: {date}");
         }
-        let ids: std::collections::BTreeSet<u32> = rows.model.iter().map(|model| model.id).collect();
-        assert_eq!(ids.len(), rows.model.len(), "ids are unique");
+        let ids: Vec<u32> = rows.model.iter().filter_map(|model| model.id).collect();
+        let unlike: std::collections::BTreeSet<&u32> = ids.iter().collect();
+        assert_eq!(ids.len(), unlike.len(), "ids are unique");
+        let names = rows.model.iter().map(|row| 1 + row.also.len()).sum::<usize>();
+        assert_eq!(catalog.by_name.len(), names, "every name means one model");
     }
     assert_eq!(Catalog::seed_2019().date, "2019-04");
 }
@@ -74,7 +82,7 @@ fn models_answer_to_every_spelling() {
         "CP-8851NR-W-K9",
         " Cisco 8851NR ",
     ] {
-        assert_eq!(catalog.model(name).map(|model| model.id), Some(36232), "{name}");
+        assert_eq!(catalog.model(name).and_then(|model| model.id), Some(36232), "{name}");
     }
     for name in ["", "8851X", "CP-", "88", "SPA504G"] {
         assert_eq!(catalog.model(name), None, "{name}");
@@ -110,7 +118,7 @@ fn the_vid_decides_where_it_must_and_only_there() {
 #[test]
 fn a_refusal_tells_the_technician_why_and_who_says_so() {
     let catalog = Catalog::current();
-    for model in ["8821", "8831", "7941", "8961", "ATA190"] {
+    for model in ["8821", "8821-EX", "8831", "7941", "8961", "ATA190", "ATA192", "6871", "9811", "8875"] {
         for direction in [E2m, M2e] {
             let Eligibility::Refused { cause, source, .. } = eligibility(&catalog, model, None, direction)
             else {
@@ -119,7 +127,7 @@ fn a_refusal_tells_the_technician_why_and_who_says_so() {
             assert!(cause.contains(model) && !source.is_empty(), "{cause}");
         }
     }
-    for unlisted in [eligibility(&catalog, "8875", None, E2m), Catalog::not_in_catalog("9841\0")] {
+    for unlisted in [eligibility(&catalog, "8811NS", None, E2m), Catalog::not_in_catalog("9841\0")] {
         let Eligibility::NotInCatalog { cause, cure } = unlisted else { panic!("{unlisted:?}") };
         assert!(cure.contains("catalog.toml") && !cause.contains('\0'), "{cause}");
     }
@@ -138,14 +146,21 @@ fn hardware_refuses_loads_below_its_floor() {
     let model = catalog.model("8851").unwrap();
     let old = "sip88xx.11-2-3MPP-398".parse().unwrap();
     assert!(
-        matches!(catalog.fit(model, None, &old), Fit::DependsOnVid(floor) if floor.min.to_string() == "11.3(3)")
+        matches!(catalog.fit(Hardware { model, vid: None, born: None }, &old), Fit::DependsOnVid(floor) if floor.min.to_string() == "11.3(3)")
     );
 }
 
 #[test]
 fn warnings_are_said_to_those_they_may_concern() {
     let catalog = Catalog::current();
-    let warned = |model: &str, vid| !catalog.warnings(catalog.model(model).unwrap(), vid, E2m).is_empty();
+    let about = |model: &str, vid| Concerned {
+        model: catalog.model(model).unwrap(),
+        vid,
+        load: None,
+        direction: E2m,
+        cda: false,
+    };
+    let warned = |model: &str, vid| !catalog.warnings(&about(model, vid)).is_empty();
     assert!(warned("8851", vid("V14")) && warned("8851", None) && !warned("8851", vid("V15")));
     assert!(warned("8845", vid("V20")) && warned("8832", None) && !warned("7841", None));
 }

@@ -56,16 +56,15 @@ pub enum Purpose<'a> {
 
 /// What a profile sets besides rules: the name, the value during the migration, and Cisco's default, which the last
 /// profile restores (Cisco administration guide, Provisioning Methods and Provisioning Formats). Delays are in
-/// seconds, save the random one, in units of 20 s. The guide writes the license's retry delay `Transition_…` and the
-/// license's other parameters `Trans_Auth_…`; phones ignore what they do not know, so both are set.
-const SETTINGS: [(&str, &str, &str); 7] = [
+/// seconds, save the random one, in units of 20 s. The license's retry delay is `Transition_…` though its other
+/// parameters are `Trans_Auth_…` (Cisco, XML Reference Guide for Multiplatform phones, 12.0(2)); 0 would be never.
+const SETTINGS: [(&str, &str, &str); 6] = [
     ("Peer_Firmware_Sharing", "No", "Yes"),
     ("Resync_Periodic", "60", "3600"),
     ("Resync_Random_Delay", "0", "2"),
     ("Resync_Error_Retry_Delay", "60", "60,120,240,480,960,1920,3840,7680,15360,30720,61440,86400"),
     ("Upgrade_Error_Retry_Delay", "60", "3600"),
     ("Transition_Authorization_Error_Retry_Delay", "60", "1800"),
-    ("Trans_Auth_Error_Retry_Delay", "60", "1800"),
 ];
 
 /// The document.

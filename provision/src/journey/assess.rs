@@ -107,18 +107,20 @@ fn conclude(journey: &Journey, seen: bool, context: &Context<'_>) -> Assessment 
     verdict
 }
 
-/// The model's name, by the phone's own word and the roster.
+/// The model by the catalog's name, by the phone's own word and the roster. What the catalog cannot name stays as it was
+/// written, so that it is asked about; in the roster it may tell more of the phone than the phone does.
 fn model(journey: &Journey, context: &Context<'_>) -> Option<String> {
-    let listed = context.entry.and_then(|entry| entry.model.as_ref());
+    let catalog = context.catalog;
+    let listed = context.entry.and_then(|entry| catalog.named(entry.model.as_deref()?));
+    let unclear = |name: &String| catalog.model(name).is_none();
+    if listed.as_ref().is_some_and(|listed| journey.proof.is_hearsay() || unclear(listed)) {
+        return listed;
+    }
+    let said = journey.model().filter(|_| !journey.proof.contradicts_model());
+    let Some(said) = said.map(|said| catalog.named(&said).unwrap_or(said)) else { return listed };
     // Multiplatform firmware is not known to tell an 8851NR from an 8851.
-    let finer = |said: &String| listed.filter(|listed| listed.starts_with(said.as_str())).cloned();
-    if let Some(listed) = listed.filter(|_| journey.proof.is_hearsay()) {
-        return Some(listed.clone());
-    }
-    match journey.model().filter(|_| !journey.proof.contradicts_model()) {
-        Some(said) => finer(&said).or(Some(said)),
-        None => listed.cloned(),
-    }
+    let finer = |listed: &String| unclear(&said) || listed.starts_with(said.as_str());
+    listed.filter(finer).or(Some(said))
 }
 
 /// It has shown since it fetched the load that it runs it: its start was not seen.

@@ -45,14 +45,14 @@ pub use finish::Finish;
 pub use gate::Request;
 pub use history::{Deed, History, HookRun, Met, Passage, Stand, Sum, origin, passages};
 pub use observation::{Act, Fact, Observation};
-pub use outside::not_attested;
+pub use outside::unattested;
 pub use own_page::{disagreements, is_of_another, page_due};
 pub use proof::{Heard, Proof};
 pub use registration::{Means, Report, Restart, Told};
 pub use restart::{Order, by_operator};
 pub use stall::ERASE_TRUST_LIST;
 pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
-pub use way::{Context, from_no_route, obstacle, plan};
+pub use way::{Context, from_no_route, no_license, obstacle, plan};
 
 /// What is known of one phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -120,7 +120,7 @@ fn cda(refused: Option<&str>, runs: Option<&LoadName>, next: &LoadName) -> Hold 
 
 /// A phone that crosses from the Enterprise side has to find CDA ready, which nobody but the operator knows. One that
 /// comes from the Multiplatform side was sent here by CDA in the first place.
-pub(super) fn unattested(hop: &Hop, context: &Context<'_>) -> Option<Hold> {
+pub fn unattested(hop: &Hop, context: &Context<'_>) -> Option<Hold> {
     let settings = context.settings;
     let needed = settings.cda && settings.direction == Direction::E2m && hop.crosses;
     let attested = context.entry.is_some_and(|entry| entry.cda);
@@ -128,7 +128,7 @@ pub(super) fn unattested(hop: &Hop, context: &Context<'_>) -> Option<Hold> {
 }
 
 /// The hold of a phone before it crosses.
-pub fn not_attested() -> Hold {
+fn not_attested() -> Hold {
     Hold::new(
         HoldCode::WaitingOutside,
         "nobody has said that CDA has it assigned to the redirection profile, and without that it would be left \

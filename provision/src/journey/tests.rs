@@ -15,6 +15,7 @@ mod redirected;
 mod registered;
 mod repeats;
 mod returns;
+mod spelled;
 mod stalls;
 mod transfers;
 mod walks;
@@ -28,7 +29,7 @@ use crate::library::{Library, Load, Platform};
 use crate::load::{Direction, Kind};
 use crate::page::Page;
 use crate::roster::Entry;
-use crate::settings::{Admit, After, Settings, Timing, UnknownVid};
+use crate::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 
 const MAC: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const ENTERPRISE_CLASS: &str = "Cisco Systems, Inc. IP Phone CP-8851";
@@ -77,6 +78,7 @@ impl Bench {
             cda: false,
             admit: Admit::Eligible,
             unknown_vid: UnknownVid::Hold,
+            way_back: WayBack::License,
             routes: BTreeMap::new(),
             probe: true,
             timing: Timing::default(),

@@ -6,7 +6,7 @@ use super::own_page::{page_is_coming, page_may_tell};
 use super::tries::{Tries, tries};
 use super::verdict::{Hold, HoldCode, Next};
 use super::{Journey, Round};
-use crate::catalog::{Catalog, Eligibility, Model, Vid};
+use crate::catalog::{Catalog, Eligibility, Model, Question, Vid};
 use crate::library::Library;
 use crate::load::{Direction, Kind, LoadName, Side};
 use crate::mac::Mac;
@@ -54,12 +54,8 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
         return Way::refused(hold, Next::Introduction);
     };
     let Some(model) = context.catalog.model(name) else {
-        let hold = Hold::new(
-            HoldCode::NotEligible,
-            format!("model {name} is not in the catalog"),
-            "leave it out, or describe the model in catalog.toml in the state folder",
-        );
-        return Way::refused(hold, Next::Nothing);
+        let Question { cause, cure } = context.catalog.question(name);
+        return Way::refused(Hold::new(HoldCode::NotEligible, cause, cure), Next::Nothing);
     };
     let vid = journey.vid(context.entry);
     if let Some(hold) = refusal(journey, model, vid, context) {
@@ -101,6 +97,7 @@ pub fn plan(
     let query = Query {
         model,
         vid,
+        born: context.entry.and_then(|entry| Catalog::born(entry.model.as_deref()?)),
         present,
         direction: context.settings.direction,
         pin: pin.map(Vec::as_slice),
@@ -153,24 +150,35 @@ pub fn obstacle(
     context: &Context<'_>,
 ) -> Option<Hold> {
     let direction = context.settings.direction;
-    if route.hops.iter().any(|hop| hop.license) && !context.library.licensed(direction, mac) {
+    let licensed = context.library.licensed(direction, mac) || context.settings.goes_back_free(context.entry);
+    if route.hops.iter().any(|hop| hop.license) && !licensed {
         return Some(no_license(mac, direction));
     }
     let first = route.hops.first()?;
-    if vid.is_none() && !first.safe_for_every_vid && context.settings.unknown_vid == UnknownVid::Hold {
-        return Some(Hold::new(
-            HoldCode::UnknownVid,
-            format!(
-                "whether this {} may load {} depends on its hardware version (VID), which is not known",
-                model.name, first.to
-            ),
-            "read the VID from its label or UDI and put it in the roster",
-        ));
-    }
-    unattested(first, context)
+    unknown_vid(route, vid, model, context).or_else(|| unattested(first, context))
 }
 
-pub(super) fn no_license(mac: Mac, direction: Direction) -> Hold {
+/// The hold of a phone whose hardware version decides. Where its page may tell it on the way, only the next hop counts.
+fn unknown_vid(route: &Route, vid: Option<Vid>, model: &Model, context: &Context<'_>) -> Option<Hold> {
+    if vid.is_some() || context.settings.unknown_vid != UnknownVid::Hold {
+        return None;
+    }
+    let ahead = if context.settings.probe { 1 } else { route.hops.len() };
+    let hop = route.hops.iter().take(ahead).find(|hop| !hop.safe_for_every_vid)?;
+    let cure = if context.settings.probe {
+        "read the VID from its label or UDI and put it in the roster"
+    } else {
+        "read the VID from its label or UDI and put it in the roster, or set enabled = true under [probe]"
+    };
+    let cause = format!(
+        "whether this {} may load {} depends on its hardware version (VID), which is not known",
+        model.name, hop.to
+    );
+    Some(Hold::new(HoldCode::UnknownVid, cause, cure))
+}
+
+/// The hold of a phone without its license.
+pub fn no_license(mac: Mac, direction: Direction) -> Hold {
     Hold::new(
         HoldCode::NoLicense,
         format!("no {direction} license for {mac} is at hand"),
@@ -301,8 +309,14 @@ fn needs_license(journey: &Journey, belief: &Belief, hops: &[Hop], context: &Con
             context.settings.direction == Direction::E2m && belief.is_doubtful(journey, context)
         }
         _ if stays && (context.settings.direction == Direction::M2e || belief.release.is_some()) => false,
-        _ => hops.iter().any(|hop| hop.license),
+        _ => hops.iter().any(|hop| hop.license) && has_or_needs_license(journey.mac, context),
     }
+}
+
+/// A phone that goes back without a license is not sent for one that is not here.
+fn has_or_needs_license(mac: Mac, context: &Context<'_>) -> bool {
+    let Context { library, settings, entry, .. } = context;
+    library.licensed(settings.direction, mac) || !settings.goes_back_free(*entry)
 }
 
 /// The load to name. On the Multiplatform side towards Enterprise both branches of the seed's rule are named,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::search::{Allow, Node};
 use super::{NoRoute, NoRouteCode, Planner, Present};
-use crate::catalog::Fit;
+use crate::catalog::{Fit, Floor, known};
 use crate::library::{Completeness, Load};
-use crate::load::{Direction, Kind, LoadName, Side, Version};
+use crate::load::{Kind, LoadName, Side, Version};
 use crate::package;
 
 /// A kind of load that some rule or floor asks for.
@@ -16,6 +16,13 @@ struct Wanted {
     below: Option<Version>,
 }
 
+impl Wanted {
+    /// No release is within its bounds.
+    fn is_empty(&self) -> bool {
+        self.min.as_ref().zip(self.below.as_ref()).is_some_and(|(min, below)| min.at_least(below))
+    }
+}
+
 impl Planner<'_> {
     /// The reason that no route was found: files, hardware, or rules, in this order.
     pub(super) fn no_route(&self) -> NoRoute {
@@ -23,7 +30,7 @@ impl Planner<'_> {
         let targets = self.targets(&every);
         if targets.is_empty() {
             let kind = self.query.direction.final_kind();
-            let wanted = Wanted { kind, min: None, below: None };
+            let wanted = self.above_floors(Wanted { kind, min: None, below: None });
             return NoRoute {
                 code: NoRouteCode::FirmwareMissing,
                 cause: format!("there is no {kind} firmware for {} in the library", self.family),
@@ -37,7 +44,11 @@ impl Planner<'_> {
             return no_route;
         }
         let below = targets.iter().find_map(|target| self.shortest(&every, target, Allow::BelowFloorsToo));
-        let too_old = below.iter().flatten().find(|hop| self.floor(&hop.to).is_some());
+        let mut before = self.query.present;
+        let too_old = below.iter().flatten().find_map(|hop| {
+            let from = std::mem::replace(&mut before, Present::Load(&hop.to));
+            self.floor(&hop.to).or_else(|| self.leaving(from, &hop.to))
+        });
         let kind = self.query.direction.final_kind();
         let (from, help) = match self.query.present {
             Present::Load(load) => (load.to_string(), "no load would help; take it off the bench"),
@@ -49,7 +60,7 @@ impl Planner<'_> {
                 (format!("an unknown {side} load"), "no load would help; put the one it runs into the roster")
             }
         };
-        let cause = match too_old.and_then(|hop| self.floor(&hop.to)) {
+        let cause = match too_old {
             Some(floor) => floor,
             None => format!("no way leads from {from} to {kind} firmware through the loads at hand"),
         };
@@ -102,7 +113,7 @@ impl Planner<'_> {
 
     /// Why a hop is not allowed.
     pub(super) fn why_not(&self, present: Present<'_>, to: &LoadName) -> String {
-        if let Some(floor) = self.floor(to) {
+        if let Some(floor) = self.floor(to).or_else(|| self.leaving(present, to)) {
             return floor;
         }
         let (from, kind) = match present {
@@ -138,15 +149,37 @@ impl Planner<'_> {
 
     /// The floor that forbids a load on this hardware, in a sentence.
     fn floor(&self, load: &LoadName) -> Option<String> {
-        let Fit::TooOld(floor) = self.catalog.fit(self.query.model, self.query.vid, load) else {
+        let Fit::TooOld(floor) = self.catalog.fit(self.query.hardware(), load) else {
             return None;
         };
+        let (side, min, phone) = (floor.side, &floor.min, self.phone());
+        if floor.leaving {
+            return Some(Self::cannot_leave(&phone, floor));
+        }
+        let who = cited(floor);
+        Some(format!("{load} is too old for this {phone}, which takes {side} firmware from {min} on ({who})"))
+    }
+
+    /// The floor that forbids to cross from what the phone runs, in a sentence.
+    fn leaving(&self, present: Present<'_>, to: &LoadName) -> Option<String> {
+        let Fit::TooOld(floor) = self.lets_go(present, to) else {
+            return None;
+        };
+        Some(Self::cannot_leave(&self.phone(), floor))
+    }
+
+    fn cannot_leave(phone: &str, floor: &Floor) -> String {
+        let bought = match floor.born {
+            Some(side) => format!(", if it was bought with {side} firmware"),
+            None => String::new(),
+        };
+        let (side, min) = (floor.side, &floor.min);
+        format!("this {phone} leaves the {side} side from {min} on only{bought} ({})", cited(floor))
+    }
+
+    fn phone(&self) -> String {
         let vid = self.query.vid.map(|vid| format!(" {vid}")).unwrap_or_default();
-        let (model, side, min) = (&self.query.model.name, floor.side, &floor.min);
-        Some(format!(
-            "{load} is too old for this {model}{vid}, which takes {side} firmware from {min} on ({}, {})",
-            floor.source, floor.date
-        ))
+        format!("{}{vid}", self.query.model.name)
     }
 
     /// What to add to the library: one load, or else two, with which there would be a route.
@@ -177,7 +210,7 @@ impl Planner<'_> {
         Some(format!("add {} and {} to the library", self.describe(&first.0), self.describe(&second.0)))
     }
 
-    /// The loads that rules and floors speak of.
+    /// The loads that rules and floors speak of, none of them below a floor of this hardware.
     fn wanted(&self) -> Vec<Wanted> {
         let hops = self
             .catalog
@@ -188,15 +221,30 @@ impl Planner<'_> {
             let from = Wanted { kind: rule.from, min: rule.from_min.clone(), below: rule.from_below.clone() };
             [from, Wanted { kind: rule.to, min: rule.to_min.clone(), below: None }]
         });
+        let leaving = self.catalog.floors_of(self.query.hardware()).filter(|floor| floor.leaving);
+        let kind = |side| match side {
+            Side::Enterprise => Kind::Enterprise,
+            Side::Multiplatform => Kind::Multiplatform,
+        };
+        let leaving =
+            leaving.map(|floor| Wanted { kind: kind(floor.side), min: Some(floor.min.clone()), below: None });
         let mut wanted: Vec<Wanted> = Vec::new();
-        for end in ends {
+        for end in ends.chain(leaving).map(|end| self.above_floors(end)) {
             let transition = matches!(end.kind, Kind::Transition(_));
             let known = wanted.iter().any(|known| known.kind == end.kind && known.min == end.min);
-            if !known && (transition || end.min.is_some()) {
+            if !known && (transition || end.min.is_some()) && !end.is_empty() {
                 wanted.push(end);
             }
         }
         wanted
+    }
+
+    /// The same of what this hardware takes. Where its version is not known, what every version takes.
+    fn above_floors(&self, wanted: Wanted) -> Wanted {
+        let floors = self.catalog.floors_of(self.query.hardware()).filter(|floor| !floor.leaving);
+        let floors = floors.filter(|floor| floor.side == wanted.kind.side()).map(|floor| floor.min.clone());
+        let min = floors.chain(wanted.min.clone()).max();
+        Wanted { min, ..wanted }
     }
 
     /// A name for a load that may not exist, to plan with.
@@ -217,23 +265,24 @@ impl Planner<'_> {
     }
 
     fn describe(&self, wanted: &Wanted) -> String {
-        let samples: &[&str] = match wanted.kind {
-            Kind::Enterprise => &["12-5-1SR1-4", "14-4-1-0301-6"],
-            Kind::Transition(Direction::E2m) => &["TLexE2M-11-2-3C-4"],
-            Kind::Transition(Direction::M2e) => &["TLexM2E-11-2-3C-4"],
-            Kind::Multiplatform => &["11-2-3MPP-398", "12-0-7MPP0201-66"],
+        let fits = |load: &&known::Load| {
+            load.kind == wanted.kind
+                && wanted.min.as_ref().is_none_or(|min| load.version.at_least(min))
+                && wanted.below.as_ref().is_none_or(|below| !load.version.at_least(below))
         };
-        let fits = |name: &LoadName| wanted.min.as_ref().is_none_or(|min| name.version().at_least(min));
-        let names = samples.iter().filter_map(|sample| format!("{}.{sample}", self.family).parse().ok());
-        let sample = names
-            .filter(fits)
-            .map(|name| format!(" (such as {name}, from {})", package::likely_name(&name)))
-            .next()
+        let sample = known::loads().iter().filter(fits).find_map(|load| load.of(self.family));
+        let sample = sample
+            .map(|name| format!(" (such as {name}, from {})", package::likely_name(name)))
             .unwrap_or_default();
         let article = if wanted.kind == Kind::Enterprise { "an" } else { "a" };
         let bounds = bounds(wanted.min.as_ref(), wanted.below.as_ref());
         format!("{article} {} load{bounds}{sample}", wanted.kind)
     }
+}
+
+/// Who says that a floor is there, and since when.
+fn cited(floor: &Floor) -> String {
+    format!("{}, {}", floor.certainty.cited(&floor.source), floor.date)
 }
 
 fn damaged(name: &LoadName, load: &Load) -> NoRoute {

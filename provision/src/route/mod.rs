@@ -1,6 +1,6 @@
 //! Routes: the loads from the present one to the target, in order.
 
-use crate::catalog::{Catalog, Eligibility, Fit, HopRule, Model, Vid};
+use crate::catalog::{Catalog, Eligibility, Fit, Hardware, HopRule, Model, Vid};
 use crate::library::{Completeness, Library, Load};
 use crate::load::{Direction, Kind, LoadName, Side, Version};
 
@@ -27,6 +27,8 @@ pub struct Query<'a> {
     pub model: &'a Model,
     /// Its hardware version.
     pub vid: Option<Vid>,
+    /// The side of the firmware that it was bought with, where that is known.
+    pub born: Option<Side>,
     /// What it runs.
     pub present: Present<'a>,
     /// Which way.
@@ -36,6 +38,12 @@ pub struct Query<'a> {
     /// With an unknown VID: whether a shorter route that some VID forbids is preferred to a longer one that suits
     /// every VID.
     pub unknown_vid_proceeds: bool,
+}
+
+impl<'a> Query<'a> {
+    fn hardware(&self) -> Hardware<'a> {
+        Hardware { model: self.model, vid: self.vid, born: self.born }
+    }
 }
 
 /// A way to the target. No hops: the phone is there.
@@ -220,8 +228,9 @@ impl<'a> Planner<'a> {
 
     /// The hop to a load, if a rule allows it and, with `floors`, the hardware takes it.
     fn step(&self, present: Present<'_>, to: &LoadName, floors: bool) -> Option<Hop> {
-        let fit = self.catalog.fit(self.query.model, self.query.vid, to);
-        if floors && matches!(fit, Fit::TooOld(_)) {
+        let fit = self.catalog.fit(self.query.hardware(), to);
+        let lets_go = self.lets_go(present, to);
+        if floors && (matches!(fit, Fit::TooOld(_)) || matches!(lets_go, Fit::TooOld(_))) {
             return None;
         }
         let mut rules = self.catalog.hops.iter().filter(|rule| self.applies(rule, present, to)).peekable();
@@ -241,8 +250,22 @@ impl<'a> Planner<'a> {
             to: to.clone(),
             crosses: side != to.kind().side(),
             license,
-            safe_for_every_vid: fit == Fit::Runs && !(self.depends_on_vid && leaves),
+            safe_for_every_vid: fit == Fit::Runs && lets_go == Fit::Runs && !(self.depends_on_vid && leaves),
         })
+    }
+
+    /// Whether the hardware can cross from what it runs, where the hop crosses. Of an unknown load nothing is said: no
+    /// rule leads across from it.
+    fn lets_go(&self, present: Present<'_>, to: &LoadName) -> Fit<'a> {
+        let (side, release) = match present {
+            Present::Load(load) => (load.kind().side(), load.version()),
+            Present::Release(release) => (Side::Multiplatform, release),
+            Present::Unknown(_) => return Fit::Runs,
+        };
+        if side == to.kind().side() {
+            return Fit::Runs;
+        }
+        self.catalog.lets_go(self.query.hardware(), side, release)
     }
 
     /// Whether a rule allows this hop. An unknown load of a side may be any load of it, so only rules without bounds

@@ -76,8 +76,10 @@ fn the_default_document_can_name_a_load_for_every_model_that_has_one() {
         .iter()
         .filter_map(|model| Some((model, load(&format!("{}.14-1-1-0001-1", model.family.as_deref()?)))))
         .collect();
-    let loads: Vec<ModelLoad> =
-        with_load.iter().map(|(model, load)| ModelLoad { model: &model.name, id: model.id, load }).collect();
+    let loads: Vec<ModelLoad> = with_load
+        .iter()
+        .filter_map(|(model, load)| Some(ModelLoad { model: &model.name, id: model.id?, load }))
+        .collect();
     let document = xml_default(&XmlDefault { server: SERVER.address, loads: &loads }).unwrap();
     let found = elements(&golden("XMLDefault-every-model.cnf.xml", document));
     for (model, id, family) in SAMPLE_MODELS {

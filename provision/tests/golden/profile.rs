@@ -13,14 +13,13 @@ fn for_the_phone(license: bool, purpose: Purpose) -> Vec<u8> {
 }
 
 /// The values a phone keeps while it migrates.
-const SHORT: [(&str, &str); 7] = [
+const SHORT: [(&str, &str); 6] = [
     ("Peer_Firmware_Sharing[ua=na]", "No"),
     ("Resync_Periodic[ua=na]", "60"),
     ("Resync_Random_Delay[ua=na]", "0"),
     ("Resync_Error_Retry_Delay[ua=na]", "60"),
     ("Upgrade_Error_Retry_Delay[ua=na]", "60"),
     ("Transition_Authorization_Error_Retry_Delay[ua=na]", "60"),
-    ("Trans_Auth_Error_Retry_Delay[ua=na]", "60"),
 ];
 
 const LICENSE: [(&str, &str); 2] =
@@ -102,7 +101,6 @@ fn the_last_profile_restores_ciscos_defaults_and_tells_the_phone_its_new_home() 
         ("Resync_Error_Retry_Delay[ua=na]", "60,120,240,480,960,1920,3840,7680,15360,30720,61440,86400"),
         ("Upgrade_Error_Retry_Delay[ua=na]", "3600"),
         ("Transition_Authorization_Error_Retry_Delay[ua=na]", "1800"),
-        ("Trans_Auth_Error_Retry_Delay[ua=na]", "1800"),
         ("Profile_Rule", "https://provisioning.example/$PSN.xml"),
     ];
     assert_eq!(elements(&document), expected(&[&defaults]));

@@ -10,7 +10,7 @@ use transload_provision::library::{Library, Load, Platform};
 use transload_provision::load::{Direction, LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
-use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid};
+use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 use transload_provision::time::Time;
 use transload_provision::unknown::Draw;
 
@@ -187,6 +187,7 @@ pub fn draw(rng: &mut fastrand::Rng) -> (World, Phone) {
         cda,
         admit: if rng.u32(0..10) == 0 { Admit::Listed } else { Admit::Eligible },
         unknown_vid: if proceeds { UnknownVid::Proceed } else { UnknownVid::Hold },
+        way_back: WayBack::License,
         routes: BTreeMap::new(),
         probe: rng.u32(0..5) > 0,
         timing: Timing::default(),

@@ -6,32 +6,30 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, EntryType};
 
-use super::name::{is_archive, path};
-use super::{Bounded, ENTRIES, Stop, Visit, broken, budget, nested, too_many};
+use super::name::path;
+use super::{Allowance, Bounded, Stop, Visit, broken};
 
 /// The longest extension header of the archive that is read, in bytes.
 const EXTENSION: u64 = 16 * 1024;
 
 /// Reads the archive that begins `at` bytes into the file. `read` is told of bytes as they are read from the file.
-pub(in super::super) fn read(
+pub(super) fn read(
     mut file: File,
     at: u64,
+    allowance: &Allowance,
     read: &dyn Fn(u64),
     visit: &mut Visit<'_>,
 ) -> Result<(), Stop> {
-    let mut left = budget(&file).map_err(|error| broken(&error))?;
     file.seek(SeekFrom::Start(at)).map_err(|error| broken(&error))?;
     let compressed = BufReader::with_capacity(128 * 1024, Measured { file, read });
-    let unpacked = Bounded { inner: MultiGzDecoder::new(compressed), left: &mut left };
+    let unpacked = Bounded { inner: MultiGzDecoder::new(compressed), left: &allowance.bytes };
     let mut archive = Archive::new(unpacked);
     let entries = archive.entries().map_err(|error| broken(&error))?.raw(true);
     // Raw entries: the crate would read extension headers whole, however long.
     let mut long_name = None;
-    for (index, entry) in entries.enumerate() {
+    for entry in entries {
         let mut entry = entry.map_err(|error| broken(&error))?;
-        if index >= ENTRIES {
-            return Err(too_many());
-        }
+        allowance.take_entry()?;
         match entry.header().entry_type() {
             EntryType::GNULongName => {
                 let text = extension(&mut entry)?;
@@ -51,9 +49,6 @@ pub(in super::super) fn read(
             || path.is_empty()
         {
             continue;
-        }
-        if path.last().is_some_and(|name| is_archive(name)) {
-            return Err(nested(&path));
         }
         let mut content = Whole { left: entry.header().entry_size().unwrap_or(0), inner: &mut entry };
         visit(&path, &mut content)?;

@@ -4,12 +4,13 @@ mod cop;
 mod name;
 mod zip;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 
-pub(super) use cop::read as read_cop;
+use transload_provision::package;
+
 pub(super) use name::is_archive;
-pub(super) use zip::read as read_zip;
 
 use crate::error::Failure;
 
@@ -34,16 +35,65 @@ pub(super) enum Stop {
 /// Takes the files of an archive, one after another: folders and name, and content.
 pub(super) type Visit<'v> = dyn FnMut(&[String], &mut dyn Read) -> Result<(), Stop> + 'v;
 
-/// What an archive of such a size may unpack to.
-fn budget(file: &File) -> io::Result<u64> {
-    let size = file.metadata()?.len();
-    Ok(size.saturating_mul(RATIO).saturating_add(UNPACKED).min(MOST))
+/// What may still be unpacked of one source, with all archives within it.
+pub(super) struct Allowance {
+    bytes: Cell<u64>,
+    entries: Cell<usize>,
 }
 
-/// A reader that ends in an error beyond its budget.
+impl Allowance {
+    /// That of a source, by its size.
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        let bytes = size.saturating_mul(RATIO).saturating_add(UNPACKED).min(MOST);
+        Ok(Self { bytes: Cell::new(bytes), entries: Cell::new(ENTRIES) })
+    }
+
+    fn take_entry(&self) -> Result<(), Stop> {
+        let left = self.entries.get().checked_sub(1).ok_or_else(too_many)?;
+        self.entries.set(left);
+        Ok(())
+    }
+}
+
+/// What kind of archive a file is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Form {
+    Zip,
+    /// A COP file, or a plain compressed tape archive: where it begins.
+    Tape(u64),
+}
+
+impl Form {
+    /// By the beginning of the file, and by its name: anything may hold two bytes that look like an archive's beginning,
+    /// so that only what is called one is searched for it.
+    pub(super) fn of(head: &[u8], name: &str) -> Option<Self> {
+        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+            return Some(Self::Zip);
+        }
+        let begins = package::archive(head).filter(|at| *at == 0 || is_archive(name));
+        begins.map(|at| Self::Tape(at as u64))
+    }
+}
+
+/// Reads an archive. `read` is told of bytes as they are read from the file.
+pub(super) fn read(
+    file: File,
+    form: Form,
+    allowance: &Allowance,
+    read: &dyn Fn(u64),
+    visit: &mut Visit<'_>,
+) -> Result<(), Stop> {
+    match form {
+        Form::Zip => zip::read(file, allowance, read, visit),
+        Form::Tape(at) => cop::read(file, at, allowance, read, visit),
+    }
+}
+
+/// A reader that ends in an error beyond its allowance.
 struct Bounded<'b, R> {
     inner: R,
-    left: &'b mut u64,
+    left: &'b Cell<u64>,
 }
 
 /// The error of [`Bounded`].
@@ -54,7 +104,8 @@ struct TooMuch;
 impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
-        *self.left = self.left.checked_sub(length as u64).ok_or_else(|| io::Error::other(TooMuch))?;
+        let left = self.left.get().checked_sub(length as u64).ok_or_else(|| io::Error::other(TooMuch))?;
+        self.left.set(left);
         Ok(length)
     }
 }
@@ -70,12 +121,5 @@ pub(super) fn broken(error: &io::Error) -> Stop {
 fn too_many() -> Stop {
     Stop::Refused(format!(
         "it holds more than {ENTRIES} files, which no package does; unpack it and import what is needed"
-    ))
-}
-
-fn nested(path: &[String]) -> Stop {
-    Stop::Refused(format!(
-        "it holds another archive, {}; unpack it, and import what is inside",
-        path.last().map_or("", String::as_str)
     ))
 }

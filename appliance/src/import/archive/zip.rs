@@ -8,8 +8,8 @@ use std::rc::Rc;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::name::{is_archive, path};
-use super::{Bounded, ENTRIES, Stop, Visit, broken, budget, nested, too_many};
+use super::name::path;
+use super::{Allowance, Bounded, ENTRIES, Stop, Visit, broken, too_many};
 
 /// Bytes read until the directory is known; that of 10,000 files has less than two million.
 const DIRECTORY: u64 = 8 << 20;
@@ -17,8 +17,12 @@ const DIRECTORY: u64 = 8 << 20;
 const TAIL: u64 = 22 + 65_535 + 20;
 
 /// Reads a zip archive. `read` is told of bytes as they are read from the file.
-pub(in super::super) fn read(mut file: File, read: &dyn Fn(u64), visit: &mut Visit<'_>) -> Result<(), Stop> {
-    let mut left = budget(&file).map_err(|error| broken(&error))?;
+pub(super) fn read(
+    mut file: File,
+    allowance: &Allowance,
+    read: &dyn Fn(u64),
+    visit: &mut Visit<'_>,
+) -> Result<(), Stop> {
     refuse_64_bit(&mut file).map_err(|error| broken(&error))??;
     let bound = Rc::new(Cell::new(DIRECTORY));
     let reader =
@@ -30,14 +34,12 @@ pub(in super::super) fn read(mut file: File, read: &dyn Fn(u64), visit: &mut Vis
     }
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(damaged)?;
+        allowance.take_entry()?;
         let path = path(entry.name_raw())?;
         if entry.is_dir() || entry.is_symlink() || path.is_empty() {
             continue;
         }
-        if path.last().is_some_and(|name| is_archive(name)) {
-            return Err(nested(&path));
-        }
-        visit(&path, &mut Bounded { inner: &mut entry, left: &mut left })?;
+        visit(&path, &mut Bounded { inner: &mut entry, left: &allowance.bytes })?;
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
             next_resync = due(life, wait);
         }
         if resync_due || next_license.is_some_and(|due| now >= due) {
-            let retry = number(life, life.spec.quirks.auth_retry_parameter, 1800);
+            let retry = number(life, "Transition_Authorization_Error_Retry_Delay", 1800);
             next_license = (!license(life, network).await).then(|| due(life, retry));
         }
         if next_upgrade.is_some_and(|due| now >= due) {

@@ -148,8 +148,6 @@ pub struct Quirks {
     pub transition_page: bool,
     /// `Trans_Auth_Rule` works only along with `Trans_Auth_Type` Classic (§6.5).
     pub auth_type_needed: bool,
-    /// The parameter that sets the wait between tries for a license (§6.4).
-    pub auth_retry_parameter: &'static str,
     /// How it registers.
     pub registers: Registers,
     /// It says `Load=` as older firmware does, and has no part for remote control in what it sends.
@@ -189,7 +187,6 @@ impl Default for Quirks {
             multiplatform_page: true,
             transition_page: true,
             auth_type_needed: true,
-            auth_retry_parameter: "Transition_Authorization_Error_Retry_Delay",
             registers: Registers::Tcp,
             old_alarm: false,
             refuses_restart: false,

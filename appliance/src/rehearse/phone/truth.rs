@@ -49,7 +49,7 @@ pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(
         | (Kind::Multiplatform, Kind::Multiplatform | Kind::Transition(Direction::M2e))
         | (Kind::Transition(Direction::E2m), Kind::Multiplatform) => None,
     };
-    match leap.or_else(|| below_floor(hardware, to)) {
+    match leap.or_else(|| cannot_leave(hardware, from, to)).or_else(|| below_floor(hardware, to)) {
         Some(rule) => broken(rule),
         None => Ok(()),
     }
@@ -110,6 +110,14 @@ fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
     }
 }
 
+/// The rule by which a phone that was bought with Enterprise firmware does not find back to it.
+fn cannot_leave(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Option<&'static str> {
+    let goes_back = from.kind().side() == Side::Multiplatform && to.kind().side() == Side::Enterprise;
+    let concerned = matches!((hardware.model, hardware.vid), ("7821" | "7841" | "7861", 20..));
+    (goes_back && concerned && !at_least(from, "11-3-7MPP0101"))
+        .then_some("V20 and later go back from Multiplatform 11.3(7)SR1 or later only")
+}
+
 /// The rule of hardware that the load is too old for.
 fn below_floor(hardware: Hardware<'_>, to: &LoadName) -> Option<&'static str> {
     let (model, vid) = (hardware.model, hardware.vid);
@@ -130,6 +138,9 @@ fn below_floor(hardware: Hardware<'_>, to: &LoadName) -> Option<&'static str> {
         Kind::Transition(_) | Kind::Multiplatform => match (model, vid) {
             ("8811" | "8841" | "8851" | "8851NR" | "8861", 15..) if !at_least(to, "11.3(3)") => {
                 Some("V15 and later need Multiplatform 11.3(3), a transition load included")
+            }
+            ("8832" | "8832NR", 8..) if !at_least(to, "12.0(2)") => {
+                Some("V08 and later need Multiplatform 12.0(2), a transition load included")
             }
             _ => None,
         },

@@ -41,7 +41,6 @@ impl Quirks {
             _ => Some(Duration::from_secs(45)),
         };
         self.keeps_components = draw.is("components", "missing-ones");
-        self.auth_retry_parameter = draw.way("license-retry");
         self.retries_failed_upgrade = draw.is("failed-upgrade", "after-a-while");
         self.multiplatform_page = draw.is("multiplatform-page", "likely-names");
         self.transition_page = draw.is("transition-page", "there");

@@ -4,6 +4,7 @@ use super::*;
 use crate::library::Platform;
 
 mod cases;
+mod floors;
 mod oracle;
 mod pins;
 
@@ -39,6 +40,7 @@ struct Phone {
     catalog: Catalog,
     model: &'static str,
     vid: Option<Vid>,
+    born: Option<Side>,
     direction: Direction,
     pin: Option<Vec<LoadName>>,
     unknown_vid_proceeds: bool,
@@ -48,6 +50,7 @@ const E2M_8851: fn() -> Phone = || Phone {
     catalog: Catalog::current(),
     model: "8851",
     vid: Some(Vid(5)),
+    born: None,
     direction: Direction::E2m,
     pin: None,
     unknown_vid_proceeds: false,
@@ -60,6 +63,7 @@ impl Phone {
         Query {
             model: self.catalog.model(self.model).unwrap(),
             vid: self.vid,
+            born: self.born,
             present,
             direction: self.direction,
             pin: self.pin.as_deref(),

@@ -1,0 +1,340 @@
+//! What a text says of a product, whoever wrote it: a phone, a label, an order, an inventory, a person. The one place
+//! where the names of models are taken apart. It knows words, and no models.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// The longest text looked at, in bytes.
+const MAX_TEXT: usize = 200;
+/// The longest word looked at, in bytes; longer ones are not understood.
+const MAX_WORD: usize = 32;
+
+/// A product that a text names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The number with the letters of its series: `8851`, `ATA191`, `SPA504G`.
+    pub number: String,
+    /// What makes it another model of that number, sorted: `NR`.
+    pub variants: Vec<&'static str>,
+    /// It was ordered with, or runs, Multiplatform firmware.
+    pub multiplatform: bool,
+    /// It is written as orders for phones with encryption are: `K9`.
+    pub encryption: bool,
+    /// A part or an accessory is named, and no phone.
+    pub accessory: bool,
+    /// Every word was understood.
+    pub understood: bool,
+}
+
+impl Product {
+    /// The model in one word: `8851NR`.
+    pub fn model(&self) -> String {
+        self.variants.iter().fold(self.number.clone(), |model, variant| model + variant)
+    }
+
+    /// A phone, of which nothing is left open.
+    pub fn is_phone(&self) -> bool {
+        self.understood && !self.accessory
+    }
+
+    /// Of the 7800 or 8800 series. A phone of another series is never taken for one that could migrate.
+    pub fn is_of_our_series(&self) -> bool {
+        self.number.len() == 4 && ["78", "88"].iter().any(|series| self.number.starts_with(series))
+    }
+}
+
+/// The product that a text names; `None` where it holds no number of one. A text that names several is not understood.
+pub fn read(text: &str) -> Option<Product> {
+    let text = text.trim_end_matches('\0');
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let end = (0..=text.len().min(MAX_TEXT)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let mut reading = Reading { strange: end < text.len(), ..Reading::default() };
+    let words = text[..end].split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        let word = upper(word);
+        if reading.word(&word) {
+            continue;
+        }
+        // "no radio", "wall mount", "ATA 191".
+        let both = words.peek().map(|next| format!("{word}{}", upper(next)));
+        match both.filter(|both| reading.word(both)) {
+            Some(_) => drop(words.next()),
+            None => reading.not_understood(&word),
+        }
+    }
+    reading.product()
+}
+
+/// The model that a text names, in one word: `8851NR` of `CP-8851-NR-K9=`. `None` where it names none for certain.
+pub fn canonical(text: &str) -> Option<String> {
+    read(text).filter(Product::is_phone).map(|product| product.model())
+}
+
+/// Whether two texts name one model.
+pub fn is_same(one: &str, other: &str) -> bool {
+    let key = |text: &str| canonical(text).unwrap_or_else(|| text.trim().to_ascii_uppercase());
+    key(one) == key(other)
+}
+
+fn upper(word: &str) -> Cow<'_, str> {
+    if word.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        Cow::Owned(word.to_ascii_uppercase())
+    } else {
+        Cow::Borrowed(word)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Other,
+    Variant,
+    Multiplatform,
+    Encryption,
+    Series,
+    Mount,
+    Accessory,
+}
+
+/// How sure a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// The source says so.
+    #[default]
+    Confirmed,
+    /// Concluded, or seen in one place that is not Cisco's.
+    Likely,
+}
+
+impl Certainty {
+    /// The source of a row, as people are told it.
+    pub fn cited(self, source: &str) -> String {
+        match self {
+            Self::Confirmed => source.to_owned(),
+            Self::Likely => format!("{source}; likely, not confirmed"),
+        }
+    }
+}
+
+/// A row of the table of words.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Affix {
+    kind: Kind,
+    pub words: Vec<String>,
+    #[serde(default)]
+    means: Option<String>,
+    #[serde(default)]
+    pub tight: bool,
+    #[allow(dead_code)] // for those who read the table
+    pub source: String,
+    #[allow(dead_code)]
+    pub date: String,
+    #[allow(dead_code)]
+    pub certainty: Certainty,
+}
+
+#[derive(Deserialize)]
+struct Table {
+    affix: Vec<Affix>,
+}
+
+/// What one word says.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    kind: Kind,
+    variant: &'static str,
+    tight: bool,
+}
+
+pub(super) fn affixes() -> &'static [Affix] {
+    #[allow(clippy::expect_used)] // part of the program; a test reads it
+    static AFFIXES: LazyLock<Vec<Affix>> = LazyLock::new(|| {
+        let table: Table =
+            toml::from_str(include_str!("../../catalog/names.toml")).expect("the table of names is sound");
+        table.affix
+    });
+    &AFFIXES
+}
+
+fn known(word: &str) -> Option<Word> {
+    static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
+        let rows = affixes().iter();
+        let words = rows.flat_map(|row| row.words.iter().map(move |word| (word.as_str(), row)));
+        let mut table: HashMap<&'static str, Word> = HashMap::new();
+        for (word, row) in words {
+            let tight = word.len() > 1 || row.tight || table.get(word).is_some_and(|known| known.tight);
+            let variant = row.means.as_deref().unwrap_or(word);
+            table.insert(word, Word { kind: row.kind, variant, tight });
+        }
+        table
+    });
+    WORDS.get(word).copied()
+}
+
+/// What was read of a text so far.
+#[derive(Default)]
+struct Reading {
+    number: Option<String>,
+    several: bool,
+    variants: Vec<&'static str>,
+    /// The variants of a number that came before, and comes again.
+    before: Option<Vec<&'static str>>,
+    multiplatform: bool,
+    encryption: bool,
+    with: bool,
+    mount: bool,
+    accessory: bool,
+    strange: bool,
+}
+
+/// A part of a word.
+#[derive(Debug, Clone, Copy)]
+enum Piece<'w> {
+    Known(Word),
+    Number(&'w str),
+}
+
+impl Reading {
+    /// Takes a word in; `false` where it says nothing that is known.
+    fn word(&mut self, word: &str) -> bool {
+        if let Some(found) = known(word).filter(|found| found.kind != Kind::Series) {
+            self.with |= word == "WITH";
+            self.known(found);
+            return true;
+        }
+        if is_vid(word) {
+            return true;
+        }
+        let mut division = Division { word, failed: 0, pieces: Vec::new() };
+        if word.len() > MAX_WORD || !word.is_ascii() || !division.from(0) {
+            return false;
+        }
+        for piece in division.pieces {
+            match piece {
+                Piece::Known(found) => self.known(found),
+                Piece::Number(number) => self.number(number),
+            }
+        }
+        true
+    }
+
+    fn known(&mut self, word: Word) {
+        match word.kind {
+            Kind::Variant if !self.variants.contains(&word.variant) => self.variants.push(word.variant),
+            Kind::Multiplatform => self.multiplatform = true,
+            Kind::Encryption => self.encryption = true,
+            Kind::Mount => self.mount = true,
+            Kind::Accessory => self.accessory = true,
+            Kind::Other | Kind::Variant | Kind::Series => {}
+        }
+    }
+
+    /// A number that comes again has to come with the same variants.
+    fn number(&mut self, number: &str) {
+        match &self.number {
+            None => self.number = Some(number.to_owned()),
+            Some(known) if known == number => {
+                let variants = std::mem::take(&mut self.variants);
+                self.several |=
+                    self.before.replace(variants.clone()).is_some_and(|before| before != variants);
+            }
+            Some(_) => self.several = true,
+        }
+    }
+
+    /// A number with something unknown at it is still what the text is about.
+    fn not_understood(&mut self, word: &str) {
+        self.strange = true;
+        let digits = word.find(|c: char| c.is_ascii_digit()).map(|at| &word[at..]).unwrap_or_default();
+        let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        if end >= 4 && self.number.is_none() {
+            self.number(&digits[..4]);
+        }
+    }
+
+    fn product(mut self) -> Option<Product> {
+        self.variants.sort_unstable();
+        if let Some(mut before) = self.before {
+            before.sort_unstable();
+            self.several |= before != self.variants;
+        }
+        let phone = self.encryption || self.multiplatform || self.with;
+        Some(Product {
+            number: self.number?,
+            variants: self.variants,
+            multiplatform: self.multiplatform,
+            encryption: self.encryption,
+            accessory: self.accessory || (self.mount && !phone),
+            understood: !self.strange && !self.several,
+        })
+    }
+}
+
+/// `V05`: a hardware version, not a part of the name.
+fn is_vid(word: &str) -> bool {
+    let digits = word.strip_prefix('V').unwrap_or_default();
+    (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A word that is written together, divided into a number and words that are known: `CP8851`, `8851NRK9`, `3PWNAK9`.
+struct Division<'w> {
+    word: &'w str,
+    /// Where no division begins, a bit for each place.
+    failed: u64,
+    pieces: Vec<Piece<'w>>,
+}
+
+impl Division<'_> {
+    /// Divides what begins at `start`. No number and no word ends within a run of digits.
+    fn from(&mut self, start: usize) -> bool {
+        let rest = &self.word[start..];
+        if rest.is_empty() {
+            return true;
+        }
+        let digit = |at: usize| self.word.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+        let within_digits = start > 0 && digit(start - 1) && digit(start);
+        if within_digits || self.failed & (1 << start) != 0 {
+            return false;
+        }
+        let number = number(rest).map(|end| (end, Piece::Number(&rest[..end])));
+        let known = (1..=rest.len()).rev().filter_map(|end| {
+            let found = known(&rest[..end]).filter(|found| found.tight && found.kind != Kind::Series)?;
+            Some((end, Piece::Known(found)))
+        });
+        for (end, piece) in number.into_iter().chain(known) {
+            self.pieces.push(piece);
+            if self.from(start + end) {
+                return true;
+            }
+            self.pieces.pop();
+        }
+        self.failed |= 1 << start;
+        false
+    }
+}
+
+/// Where the number that a word begins with ends: four digits, or those of a series with its letters.
+fn number(word: &str) -> Option<usize> {
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let letters = word.find(|c: char| c.is_ascii_digit())?;
+    let series = letters > 0 && known(&word[..letters]).is_some_and(|found| found.kind == Kind::Series);
+    let end = letters + digits(&word[letters..]);
+    match (series, end - letters) {
+        (false, 4) if letters == 0 => Some(end),
+        // The letters behind are of the number: SPA504G, SPA525G2.
+        (true, 2..=4) if word.starts_with("SPA") => Some(word.len()),
+        (true, 2..=4) => Some(end),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
