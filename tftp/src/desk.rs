@@ -1,11 +1,13 @@
 //! The thread that serves: it alone owns the sockets, and takes turns among all transfers, a packet at a time. Whatever
 //! may take long (opening a file, reading it from a disk) is done elsewhere, and comes back by [`post`](crate::post).
 
+mod requested;
 mod requests;
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
+    hash::RandomState,
     io,
     net::UdpSocket,
     os::fd::AsFd,
@@ -32,6 +34,7 @@ use crate::{
     source::{Abort, Source},
     strangers::{Reached, Strangers},
 };
+pub use requested::Requested;
 
 /// How often packets are taken from one port, strangers' too, before the others have their turn again.
 const CALLS_AT_ONCE: usize = 16;
@@ -51,6 +54,8 @@ pub struct Desk {
     reached: Arc<Reached>,
     ports: Ports,
     opening: HashMap<u64, Opening>,
+    /// Makes digests of requests that nobody outside can foresee.
+    digests: RandomState,
     transfers: HashMap<u64, Seated>,
     /// Deadlines mostly move on with every packet: an alarm that is merely early is set anew when it goes off.
     alarms: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -64,6 +69,7 @@ pub struct Desk {
 struct Opening {
     arrival: Arrival,
     request: Request,
+    requested: Requested,
     task: AbortHandle,
 }
 
@@ -90,6 +96,7 @@ impl Desk {
             inbox,
             post: post.clone(),
             opening: HashMap::new(),
+            digests: RandomState::new(),
             transfers: HashMap::new(),
             alarms: BinaryHeap::new(),
             draining: None,
@@ -202,8 +209,8 @@ impl Desk {
     fn message(&mut self, message: Message, now: Instant) -> bool {
         match message {
             Message::Opened { seat, content } => {
-                if let Some(Opening { arrival, request, .. }) = self.opening.remove(&seat) {
-                    self.opened(seat, arrival, &request, content, now);
+                if let Some(opening) = self.opening.remove(&seat) {
+                    self.opened(seat, opening, content, now);
                 }
             }
             Message::Loaded { seat, loaded: Some((blocks, loaded)) } => {
@@ -296,7 +303,14 @@ impl Desk {
                 continue;
             };
             seated.alarm = None;
-            self.with(seat, now, |session, outbox| session.tick(now, outbox));
+            // A client that never answered, and has asked for something else from the same port, has left: what it
+            // left, sent again, would only confuse it.
+            let left = seated.session.waits_for_first_answer(now) && self.seats.has_asked_since(seat);
+            if left {
+                self.break_off(seat, Abort::Restarted, now);
+            } else {
+                self.with(seat, now, |session, outbox| session.tick(now, outbox));
+            }
         }
     }
 

@@ -153,6 +153,13 @@ impl Seats {
         (beside == Some(seat)).then_some(first)
     }
 
+    /// Whether the client in this seat has asked for something since, from the same port.
+    pub fn has_asked_since(&self, seat: u64) -> bool {
+        let Some(Seat { key: (client, _), .. }) = self.held.get(&seat) else { return false };
+        let since = self.per_peer.get(client.ip()).into_iter().flat_map(|own| own.range(seat + 1..));
+        since.filter_map(|later| self.held.get(later)).any(|later| later.key.0 == *client)
+    }
+
     /// How an address stood when it was seated.
     pub fn standing(&self, seat: u64) -> Option<Standing> {
         self.held.get(&seat).map(|seat| seat.standing)
