@@ -9,6 +9,7 @@ use transload_provision::journey::{Assessment, Fact, Heard, Next, Request};
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
+use transload_provision::routine::routine;
 use transload_provision::settings::Parameters;
 
 use super::boot_file::BootFile;
@@ -147,7 +148,9 @@ impl Bench {
     fn note_missing(&self, state: &mut State, mac: Mac, name: &str, hearing: Hearing) {
         let name: String = name.chars().take(NAME_KEPT).collect();
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.missing.contains_key(&name));
-        if !known {
+        if let Some(routine) = routine(&name) {
+            tracing::debug!(%mac, name, holds = routine.what, "asked for a file that it does without");
+        } else if !known {
             let nearest = state.shelf.nearest(&name);
             tracing::info!(%mac, name, nearest, "asked for a file that is not here");
         }
