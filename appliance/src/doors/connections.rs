@@ -1,5 +1,6 @@
 //! HTTP/1 connections within limits: taken in, served one after another's request, and let go.
 
+mod spelling;
 #[cfg(test)]
 mod tests;
 
@@ -234,7 +235,11 @@ async fn connection<S, B>(
     let service = service_fn(move |request| {
         let turn = Turn::begin(&seat);
         let answer = service.call(request);
-        async move { answer.await.map(|response| response.map(|body| Answer { body, _turn: turn })) }
+        async move {
+            let mut response = answer.await?.map(|body| Answer { body, _turn: turn });
+            response.extensions_mut().extend(spelling::names());
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -242,6 +247,8 @@ async fn connection<S, B>(
             .header_read_timeout(patience.head)
             .max_header_size(HEADER)
             .max_buf_size(BUFFER)
+            .title_case_headers(true)
+            .preserve_header_case(true)
             // A client may say that it will send no more and still wait for the answer.
             .half_close(true)
             .serve_connection(TokioIo::new(wire), service)

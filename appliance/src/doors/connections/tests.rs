@@ -91,7 +91,7 @@ async fn a_client_beyond_the_limits_is_told_to_come_back() {
         third.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(
-            answer.contains("retry-after: 5\r\n") && answer.contains("connection: close\r\n"),
+            answer.contains("Retry-After: 5\r\n") && answer.contains("Connection: close\r\n"),
             "{answer}"
         );
         drop(held);
