@@ -20,7 +20,7 @@ use transload_provision::options::{
 };
 use transload_provision::time::Time;
 
-use super::{Bench, STRANGERS_KEPT, State};
+use super::{Bench, State};
 use crate::config::Reserved;
 use crate::ledger::{self, Record};
 
@@ -63,6 +63,8 @@ fn is_expected(state: &State, mac: Mac) -> bool {
 #[derive(Debug, Clone)]
 pub(super) struct LastDhcp {
     pub(super) at: Time,
+    /// When it was last heard, by DHCP or otherwise.
+    pub(super) seen: Time,
     kind: MessageType,
     outcome: Outcome,
     address: Option<Ipv4Addr>,
@@ -74,6 +76,7 @@ impl LastDhcp {
     fn of(event: &Event) -> Self {
         Self {
             at: Time(event.at),
+            seen: Time(event.at),
             kind: event.kind,
             outcome: event.outcome.clone(),
             address: event.address,
@@ -246,11 +249,10 @@ impl Bench {
             // What it said of itself, its journey has.
             let last = LastDhcp { vendor_class: None, request_list: Vec::new(), ..LastDhcp::of(event) };
             phone.last_dhcp = Some(Box::new(last));
+            state.strangers.remove(&mac);
             return;
         }
-        if state.strangers.len() >= STRANGERS_KEPT && !state.strangers.contains_key(&mac) {
-            state.strangers.clear();
-        }
+        state.make_room_for_stranger(mac, Time(event.at));
         state.strangers.insert(mac, LastDhcp::of(event));
     }
 

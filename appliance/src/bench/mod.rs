@@ -35,6 +35,7 @@ mod judge;
 mod leases;
 mod offline;
 mod operate;
+mod others;
 mod pages;
 mod pulse;
 mod record;

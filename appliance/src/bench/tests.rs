@@ -5,6 +5,7 @@ mod claims;
 mod flood;
 mod forget;
 mod leases;
+mod others;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
