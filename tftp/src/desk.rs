@@ -27,6 +27,7 @@ use crate::{
     post::{self, Inbox, Message, Post},
     ready,
     request::Request,
+    room::Occupancy,
     seated::Seated,
     seats::{Seats, Standing},
     server::Config,
@@ -52,6 +53,7 @@ pub struct Desk {
     seats: Seats,
     strangers: Strangers,
     reached: Arc<Reached>,
+    occupancy: Occupancy,
     ports: Ports,
     opening: HashMap<u64, Opening>,
     /// Makes digests of requests that nobody outside can foresee.
@@ -87,6 +89,7 @@ impl Desk {
             ports: Ports::new(config.device.clone()),
             seats: Seats::new(config.max_transfers, config.max_per_peer),
             strangers: Strangers::new(Instant::now()),
+            occupancy: Occupancy::new(Arc::clone(&reached), config.max_transfers),
             reached,
             config,
             source,
@@ -139,6 +142,7 @@ impl Desk {
             }
             self.ring(now);
             self.outbox.send();
+            self.occupancy.tell(self.seats.taken());
             self.ports.close_unused();
             if let Some(end) = self.draining {
                 if now >= end {

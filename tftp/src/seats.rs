@@ -160,6 +160,11 @@ impl Seats {
         since.filter_map(|later| self.held.get(later)).any(|later| later.key.0 == *client)
     }
 
+    /// Seats that are taken.
+    pub fn taken(&self) -> usize {
+        self.held.len()
+    }
+
     /// How an address stood when it was seated.
     pub fn standing(&self, seat: u64) -> Option<Standing> {
         self.held.get(&seat).map(|seat| seat.standing)
