@@ -1,9 +1,12 @@
 //! Tells a request sent twice from one made anew: a client that sends other bytes wants something else.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::requests::SILENCE;
 
+/// A replaced request that comes so soon after the one in its place was late on its way. Later, its client has gone back to
+/// it: phones ask again after half a second.
+const LATE: Duration = Duration::from_millis(400);
 /// Replaced requests that are remembered of one transfer, the latest.
 const REMEMBERED: usize = 4;
 
@@ -46,10 +49,10 @@ impl Requested {
     /// What a request means, where the client was `heard` last at that time.
     pub fn again(&self, digest: u64, heard: Option<Instant>, now: Instant) -> Again {
         let known = digest == self.served || self.replaced.contains(&digest);
-        let silent = now.saturating_duration_since(heard.unwrap_or(self.since)) >= SILENCE;
+        let since = |then| now.saturating_duration_since(then);
         match heard {
-            Some(_) if silent || !known => Again::Beside,
-            None if !known || (silent && digest != self.served) => Again::Instead,
+            Some(heard) if !known || since(heard) >= SILENCE => Again::Beside,
+            None if !known || (digest != self.served && since(self.since) >= LATE) => Again::Instead,
             _ => Again::Duplicate,
         }
     }
@@ -57,8 +60,6 @@ impl Requested {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -76,13 +77,15 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_request_counts_anew_only_after_a_silence() {
+    fn a_replaced_request_counts_anew_once_it_cannot_be_late_any_more() {
         let began = Instant::now();
         let at = |seconds: f64| began + Duration::from_secs_f64(seconds);
         let second = Requested::new(1, began).replaced_by(2, at(1.0));
         assert_eq!(second.again(1, None, at(1.1)), Again::Duplicate);
         assert_eq!(second.again(1, Some(at(1.1)), at(1.2)), Again::Duplicate);
-        assert_eq!(second.again(1, None, at(4.0)), Again::Instead);
+        assert_eq!(second.again(1, Some(at(1.1)), at(1.6)), Again::Duplicate);
+        assert_eq!(second.again(1, None, at(1.5)), Again::Instead);
+        assert_eq!(second.again(2, None, at(29.0)), Again::Duplicate);
         assert_eq!(second.again(3, None, at(1.1)), Again::Instead);
     }
 
