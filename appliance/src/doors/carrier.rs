@@ -144,7 +144,9 @@ impl Carrier {
     /// All that was handed over has gone to the kernel.
     pub(super) fn departed(&self) {
         let departures = mem::take(&mut self.told().departures);
-        departures.into_iter().for_each(|departed| departed());
+        for departed in departures {
+            departed();
+        }
     }
 
     pub(super) fn take_receipts(&self) -> Vec<Receipt> {
