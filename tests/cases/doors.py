@@ -52,7 +52,7 @@ def asks_again(bench):
         answer, last = made.recvfrom(2048)
         same("the block after the OACK", (answer[:4], last), (b"\0\3\0\1", transfer))
         expect(b"<device" in answer, f"{answer[:200]!r}")
-        made.sendto(b"\0\4\0\1", transfer)
+        made.sendto(b"\0\5\0\0enough\0", transfer)
         made.settimeout(2)
         try:
             expect(False, f"after the end: {made.recvfrom(2048)!r}")

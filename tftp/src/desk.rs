@@ -309,7 +309,7 @@ impl Desk {
             seated.alarm = None;
             // A client that never answered, and has asked for something else from the same port, has left: what it
             // left, sent again, would only confuse it.
-            let left = seated.session.waits_for_first_answer(now) && self.seats.has_asked_since(seat);
+            let left = seated.session.waits_for_first_answer(now) && self.seats.is_left(seat);
             if left {
                 self.break_off(seat, Abort::Restarted, now);
             } else {

@@ -137,6 +137,23 @@ fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() {
 }
 
 #[test]
+fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_since() {
+    let left = Memory::new(noise(700, 9));
+    let files = [("left", left.clone()), ("wanted", Memory::new(noise(100, 10)))];
+    for since in ["wanted", "absent"] {
+        let running = Running::start(&files, Config::default());
+        let client = client_at(Ipv4Addr::LOCALHOST);
+        begin(&client, &running, &plain("left"));
+        let (packet, transfer) = begin(&client, &running, &plain(since));
+        if since == "wanted" {
+            finish(&client, packet, transfer);
+        }
+        is_silent(&client, 1300);
+    }
+    assert_eq!(ending(&left, 2).outcome, Outcome::Aborted(Abort::Restarted));
+}
+
+#[test]
 fn t06_two_files_at_one_port_are_both_served_where_both_are_answered() {
     let files = [("a", Memory::new(noise(1200, 7))), ("b", Memory::new(noise(1300, 8)))];
     let running = Running::start(&files, Config::default());
