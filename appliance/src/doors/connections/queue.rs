@@ -109,10 +109,11 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpSocket, TcpStream};
+    use tokio::net::TcpStream;
 
     use super::*;
     use crate::doors::connections::Limits;
+    use crate::doors::connections::tests::busy_with;
     use crate::doors::fake::{Door, Fake, Log, open_entrance};
     use crate::doors::rate::Rate;
 
@@ -138,16 +139,6 @@ mod tests {
         stream
     }
 
-    /// Takes the beginning of a large file and no more.
-    async fn busy(door: &Door) -> TcpStream {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        let mut stream = socket.connect(door.address).await.unwrap();
-        stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        assert_eq!(stream.read_u8().await.unwrap(), b'H');
-        stream
-    }
-
     async fn answer(mut stream: TcpStream) -> String {
         let mut answer = Vec::new();
         drop(tokio::time::timeout(LONG, stream.read_to_end(&mut answer)).await.unwrap());
@@ -161,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn phones_wait_for_a_place_in_their_order_and_are_served() {
         let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
-        let held = busy(&door).await;
+        let held = busy_with(&door).await;
         let mut waiting = Vec::new();
         for path in ["ten", "none", "SEP.xml", "empty"] {
             waiting.push(asking(&door, path).await);
@@ -182,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_is_idle_makes_room_for_one_that_waits() {
         let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
-        let mut idle = busy(&door).await;
+        let mut idle = busy_with(&door).await;
         let waiting = asking(&door, "ten").await;
         // The whole of its file, after which the connection stays open and idle.
         let mut rest = vec![0; crate::doors::fake::BIG];
@@ -194,7 +185,7 @@ mod tests {
     async fn a_phone_is_told_to_come_back_only_once_tftp_has_room() {
         let waiting = Waiting { at_first: Duration::ZERO, at_most: LONG, ..Waiting::default() };
         let (door, room) = open(1, waiting, true).await;
-        let _held = busy(&door).await;
+        let _held = busy_with(&door).await;
         let mut waits = asking(&door, "ten").await;
         let early = tokio::time::timeout(3 * LOOK, waits.read_u8()).await;
         assert!(early.is_err(), "TFTP has no room");
@@ -207,7 +198,7 @@ mod tests {
         let brief = Duration::from_millis(200);
         let waiting = Waiting { at_first: brief, at_most: brief, ..Waiting::default() };
         let (door, _) = open(1, waiting, true).await;
-        let _held = busy(&door).await;
+        let _held = busy_with(&door).await;
         assert_eq!(answer(asking(&door, "ten").await).await, "");
     }
 
@@ -217,7 +208,7 @@ mod tests {
             let waiting = Waiting { connections, per_peer, at_first: LONG, at_most: LONG };
             let (door, room) = open(1, waiting, true).await;
             room.store(true, Ordering::Relaxed);
-            let held = busy(&door).await;
+            let held = busy_with(&door).await;
             let waiting = [asking(&door, "ten").await, asking(&door, "ten").await];
             assert!(answer(asking(&door, "ten").await).await.starts_with("HTTP/1.1 503"));
             room.store(false, Ordering::Relaxed);
@@ -232,10 +223,10 @@ mod tests {
     #[tokio::test]
     async fn strangers_do_not_wait_and_a_stop_ends_the_waiting() {
         let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, false).await;
-        let _held = busy(&door).await;
+        let _held = busy_with(&door).await;
         assert!(answer(asking(&door, "ten").await).await.starts_with("HTTP/1.1 503"));
         let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
-        let _held = busy(&door).await;
+        let _held = busy_with(&door).await;
         let waits = asking(&door, "ten").await;
         door.stop.cancel();
         assert_eq!(answer(waits).await, "");

@@ -69,7 +69,7 @@ async fn what_only_the_kernel_has_taken_has_not_arrived() {
 }
 
 /// Has begun to fetch a large file, and takes no more of it.
-async fn busy_with(door: &Door) -> TcpStream {
+pub(super) async fn busy_with(door: &Door) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(door.address).await.unwrap();
