@@ -71,8 +71,11 @@ pub(super) fn checks(
 
 /// Addresses that phones may have on segments of the box's own. Phones behind a relay are no neighbors.
 fn near_addresses(server: &transload_dhcp::config::Config) -> u64 {
-    let own =
-        |network: &&Network| u32::from(network.address).trailing_zeros() < 32 - u32::from(network.prefix_len);
+    // A relayed network is known by its first address. Nobody on loopback is a neighbor.
+    let own = |network: &&Network| {
+        let host = u32::MAX.checked_shr(u32::from(network.prefix_len)).unwrap_or(0);
+        !network.address.is_loopback() && u32::from(network.address) & host != 0
+    };
     let pools = server.networks.iter().filter(own).flat_map(|network| &network.pools);
     pools.map(|pool| u64::from(u32::from(pool.last).saturating_sub(u32::from(pool.first))) + 1).sum()
 }
