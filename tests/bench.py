@@ -28,7 +28,7 @@ from cases import CASES  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from netns import Switch  # noqa: E402
 from cases import selfcheck, leases, networks, guard, transfers, migration, holds, pages, registrar, sip, lifecycle, disk, trouble, garbage  # noqa: E402,F401
-from cases import api, delivery, refused, scenarios  # noqa: E402,F401
+from cases import api, delivery, doors, refused, scenarios  # noqa: E402,F401
 from cases import after, crowd, elsewhere, forget, ledger, liars, report, stays  # noqa: E402,F401
 
 TOOLS = ("ip", "cc", "udhcpc", "dhclient", "dhcpcd", "curl", "tftp", "atftp", "unshare", "busybox")

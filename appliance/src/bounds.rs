@@ -44,10 +44,12 @@ pub enum Bound {
     TftpStrangers,
     /// TFTP transfers.
     TftpTransfers,
+    /// Entries of the kernel's table of neighbors.
+    Neighbors,
 }
 
 impl Bound {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Http,
         Self::Registrar,
         Self::Page,
@@ -60,6 +62,7 @@ impl Bound {
         Self::GivenUp,
         Self::TftpStrangers,
         Self::TftpTransfers,
+        Self::Neighbors,
     ];
 
     fn as_str(self) -> &'static str {
@@ -76,6 +79,7 @@ impl Bound {
             Self::GivenUp => "dhcp-given-up",
             Self::TftpStrangers => "tftp-strangers",
             Self::TftpTransfers => "tftp-transfers",
+            Self::Neighbors => "neighbors",
         }
     }
 
@@ -99,6 +103,11 @@ impl Bound {
             Self::GivenUp => "DHCP clients give up addresses that they still use or that nobody uses",
             Self::TftpStrangers => "too many TFTP clients that do not answer",
             Self::TftpTransfers => "too many TFTP transfers at once",
+            Self::Neighbors => {
+                return format!(
+                    "the kernel's table of neighbors was full {who} times since the start, and what was sent then is lost"
+                );
+            }
         };
         format!("{what}, the latest from {who}")
     }
@@ -122,6 +131,9 @@ impl Bound {
             }
             Self::GivenUp => "if the device is no phone of yours, unplug it; the leases stay as they are",
             Self::TftpTransfers => "wait: phones ask again; the limit is files.max-transfers",
+            Self::Neighbors => {
+                "run on the machine itself: sysctl -w net.ipv4.neigh.default.gc_thresh2=8192 net.ipv4.neigh.default.gc_thresh3=16384"
+            }
             Self::LongAnswers => "let programs ask for phones one page at a time, with limit=",
         }
     }

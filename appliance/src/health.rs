@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::bench::Bench;
 use crate::bounds::{Bound, Bounds};
+use crate::neighbors;
 use crate::segment::Segments;
 
 /// Below so much, the ledger soon finds no room; bytes.
@@ -67,6 +68,9 @@ pub fn reached(bench: &Bench, segments: &Segments) -> Vec<Trouble> {
         compare_dhcp(bounds, &aside);
     }
     compare_tftp(bounds, segments.tftp_reached());
+    if let Some(overflows) = neighbors::overflows() {
+        bounds.counted(Bound::Neighbors, overflows, || overflows.to_string());
+    }
     bounds.lately()
 }
 

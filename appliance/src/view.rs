@@ -85,6 +85,31 @@ pub struct MissingName {
     pub at: Option<Time>,
 }
 
+/// A client that has a lease and is no phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OtherClient {
+    /// The client.
+    pub mac: Mac,
+    /// Its address on the bench.
+    #[schema(value_type = Option<String>, format = Ipv4)]
+    pub address: Option<Ipv4Addr>,
+    /// What it says that it is (DHCP option 60), shortened; null where it said nothing since the program started.
+    pub vendor_class: Option<String>,
+    /// When it was last heard of, UTC; null where that was before the program started.
+    #[serde(with = "utc")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<Time>,
+}
+
+impl OtherClient {
+    /// In words.
+    pub fn line(&self) -> String {
+        let address = self.address.map_or_else(String::new, |address| format!(" at {address}"));
+        let class = self.vendor_class.as_ref().map_or_else(String::new, |class| format!(" ({class})"));
+        format!("{}{address}{class}", self.mac)
+    }
+}
+
 /// Times in JSON: `2026-01-31T09:30:00Z`, or null.
 pub(crate) mod utc {
     use jiff::Timestamp;

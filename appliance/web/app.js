@@ -4,6 +4,7 @@ import { byId, say } from "./dom.js";
 import * as library from "./library.js";
 import { live, start, watch } from "./live.js";
 import { needs } from "./needs.js";
+import * as others from "./others.js";
 import * as phone from "./phone.js";
 import * as phones from "./phones.js";
 import * as scan from "./scan.js";
@@ -58,6 +59,7 @@ watch((macs) => {
   }
   phone.changed(macs);
   library.changed();
+  others.changed();
   if (live.bench.second !== flowed) {
     flowed = live.bench.second;
     phones.flow();

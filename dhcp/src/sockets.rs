@@ -11,7 +11,9 @@ use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc::ETH_P_IP;
 use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrStorage, recvmsg, setsockopt, sockopt,
+};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
@@ -52,6 +54,16 @@ impl Link {
             Self::Interface { address, .. } => SocketAddrV4::new(*address, SERVER_PORT),
             Self::Loopback { bind } => *bind,
         }
+    }
+
+    /// The mask of the address on the interface; 0 where there is none.
+    fn mask(&self) -> u32 {
+        let Self::Interface { name, address, .. } = self else { return 0 };
+        let v4 = |found: Option<SockaddrStorage>| Some(found?.as_sockaddr_in()?.ip());
+        let entries = getifaddrs().into_iter().flatten();
+        let mut of_it =
+            entries.filter(|entry| entry.interface_name == *name && v4(entry.address) == Some(*address));
+        of_it.next().and_then(|entry| v4(entry.netmask)).map_or(0, u32::from)
     }
 
     /// The number the kernel gave the interface, while it is there and has the address; 0 for loopback.
@@ -134,6 +146,8 @@ pub(crate) struct Door {
     wire: Option<Wire>,
     /// Likewise.
     pub(crate) arp: Option<Arp>,
+    /// The mask of our address; clients within it are on the same segment.
+    mask: u32,
 }
 
 /// A datagram that came in.
@@ -180,7 +194,13 @@ impl Door {
             Link::Interface { address, .. } => SocketAddrV4::new(*address, bound.port()),
             Link::Loopback { .. } => bound,
         };
-        Ok(Self { udp: socket, local, wire, arp })
+        Ok(Self { udp: socket, local, wire, arp, mask: link.mask() })
+    }
+
+    /// Whether a client that says it has this hardware address is reached by a frame to it.
+    fn is_neighbor(&self, client: Ipv4Addr, mac: Mac) -> bool {
+        let same = (u32::from(client) ^ u32::from(*self.local.ip())) & self.mask == 0;
+        same && self.mask != 0 && mac[0] & 1 == 0 && mac != [0; 6]
     }
 
     /// The number of its interface; 0 for loopback.
@@ -232,7 +252,19 @@ impl Door {
         let broadcast = SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT);
         let to = match reply.destination {
             Destination::Relay(relay) => SocketAddrV4::new(relay, SERVER_PORT),
-            Destination::Client(client) => SocketAddrV4::new(client, CLIENT_PORT),
+            Destination::Client(client) => {
+                let to = SocketAddrV4::new(client, CLIENT_PORT);
+                // Its hardware address is known: the reply needs no entry of the kernel's table of neighbors, where a
+                // full table would lose it without a word.
+                if self.is_neighbor(client, reply.packet.chaddr)
+                    && wire
+                        .send(reply.packet.chaddr, ETH_P_IP as u16, &frame::datagram(self.local, to, &octets))
+                        .is_ok()
+                {
+                    return Ok(());
+                }
+                to
+            }
             Destination::Broadcast => broadcast,
             Destination::Hardware(address, mac) => {
                 let to = SocketAddrV4::new(address, CLIENT_PORT);

@@ -21,6 +21,7 @@ pub mod package;
 pub mod page;
 pub mod roster;
 pub mod route;
+pub mod routine;
 pub mod settings;
 pub mod shared;
 pub mod sip;

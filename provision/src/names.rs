@@ -1,5 +1,7 @@
 //! File names: what a phone means by the name it asks for. The one place where names are matched.
 
+mod profile;
+
 use crate::catalog::name;
 use crate::mac::Mac;
 use crate::text::is_hidden;
@@ -21,7 +23,7 @@ pub enum Asked {
     },
     /// `/`, or any folder: what an MPP phone asks first when option 160 holds a URL.
     Root,
-    /// `8851-3PCC.xml`, `Cisco/CP-8851-3PCC/001234ab45de.cfg`, or that with `.xml`.
+    /// `8851-3PCC.xml`, `Cisco/CP-8851-3PCC/001234ab45de.cfg`, `CP-8851-3PCC001234ab45de.cfg` and their like.
     Profile {
         /// `$PSN` as in `8851-3PCC`: upper case, without `CP-`.
         psn: Option<String>,
@@ -45,7 +47,7 @@ pub enum Asked {
         /// The file's name as asked.
         name: String,
     },
-    /// `CTLSEP<MAC>.tlv`, `ITLSEP<MAC>.tlv`, `CTLFile.tlv`, `ITLFile.tlv`.
+    /// `CTLSEP<MAC>.tlv`, `ITLSEP<MAC>.tlv`, `ext_ITLSEP<MAC>.tlv`, `CTLFile.tlv`, `ITLFile.tlv`.
     TrustList {
         /// The phone named.
         mac: Option<Mac>,
@@ -87,25 +89,30 @@ pub fn parse(path: &str) -> Asked {
         return Asked::PhoneConfig { mac, signed };
     }
     let name = name.clone();
-    let Some((stem, extension)) = lower.rsplit_once('.') else {
-        return Asked::Other { name };
-    };
+    if let Some(stem) = plain.strip_suffix(".tlv") {
+        return trust_list(stem).unwrap_or(Asked::Other { name });
+    }
+    let (stem, extension) = lower.rsplit_once('.').unwrap_or((&lower, ""));
     match extension {
         "lic" => Asked::License { mac: mac(stem), name },
         "loads" => Asked::Loads { load: name[..stem.len()].to_owned() },
         "sbn" | "sebn" => Asked::Component { name },
-        "tlv" if matches!(stem, "ctlfile" | "itlfile") => Asked::TrustList { mac: None },
-        "tlv" => match device(stem, "ctlsep").or_else(|| device(stem, "itlsep")) {
-            Some(mac) => Asked::TrustList { mac: Some(mac) },
+        "cfg" | "xml" | "txt" | "" => match profile::read(stem, folders.last().map(String::as_str)) {
+            Some(profile) => Asked::Profile { psn: profile.psn, mac: profile.mac },
             None => Asked::Other { name },
-        },
-        "cfg" | "xml" => match (mac(stem), psn(stem)) {
-            (None, None) => Asked::Other { name },
-            (None, psn) => Asked::Profile { psn, mac: None },
-            (mac, _) => Asked::Profile { psn: folders.last().and_then(|folder| psn(folder)), mac },
         },
         _ => Asked::Other { name },
     }
+}
+
+/// `stem` is in lower case. An `ext_` list is asked for over HTTPS first.
+fn trust_list(stem: &str) -> Option<Asked> {
+    let stem = stem.strip_prefix("ext_").unwrap_or(stem);
+    if matches!(stem, "ctlfile" | "itlfile") {
+        return Some(Asked::TrustList { mac: None });
+    }
+    let mac = device(stem, "ctlsep").or_else(|| device(stem, "itlsep"))?;
+    Some(Asked::TrustList { mac: Some(mac) })
 }
 
 /// The phone and attempt that a path carries as folders: `/001234AB45DE/3/sip88xx.11-2-3MPP-398.loads`.
@@ -151,9 +158,29 @@ fn segments(path: &str) -> Option<Vec<String>> {
     if decoded.chars().any(|letter| is_hidden(letter) || matches!(letter, '\u{200c}' | '\u{200d}')) {
         return None;
     }
-    let segments: Vec<String> = decoded.split(['/', '\\']).map(str::to_owned).collect();
-    let hostile = |segment: &String| segment.len() > MAX_NAME || matches!(segment.trim(), "." | "..");
-    (!segments.iter().any(hostile)).then_some(segments)
+    let path = without_server(decoded.trim_start_matches(['/', '\\']));
+    let mut segments: Vec<&str> = path.split(['/', '\\']).map(str::trim).collect();
+    if segments.iter().any(|segment| segment.len() > MAX_NAME || *segment == "..") {
+        return None;
+    }
+    // A folder's own name says nothing; at the end it asks for a folder.
+    if let Some(last) = segments.last_mut().filter(|last| **last == ".") {
+        *last = "";
+    }
+    Some(segments.into_iter().filter(|segment| *segment != ".").map(str::to_owned).collect())
+}
+
+/// The path of a URL. Some clients send by TFTP what their settings hold: `tftp://10.23.45.67/name`, or `tftp:name`.
+fn without_server(path: &str) -> &str {
+    let scheme = ["tftp:", "http:", "https:"].into_iter().find_map(|scheme| {
+        let (head, rest) = path.split_at_checked(scheme.len())?;
+        head.eq_ignore_ascii_case(scheme).then_some(rest)
+    });
+    let Some(rest) = scheme else { return path };
+    match rest.strip_prefix("//") {
+        Some(server) => server.find('/').map_or("", |end| &server[end..]),
+        None => rest,
+    }
 }
 
 /// Percent-decoding, once (RFC 3986 §2.4 forbids more). A `%` that begins no escape stays as it is.
@@ -220,6 +247,10 @@ mod tests {
             ("/XMLDefault.cnf.xml.sgn", Asked::DefaultConfig { signed: true }),
             ("CTLSEP001234AB45DE.tlv", trust(Some(MAC))),
             ("ITLSEP001234AB45DE.tlv", trust(Some(MAC))),
+            ("ext_ITLSEP001234AB45DE.tlv", trust(Some(MAC))),
+            ("/EXT_itlsep001234ab45de.TLV", trust(Some(MAC))),
+            ("CTLSEP001234AB45DE.tlv.sgn", trust(Some(MAC))),
+            ("ITLSEPnobody.tlv", other("ITLSEPnobody.tlv")),
             ("ITLFile.tlv", trust(None)),
             ("CTLFile.tlv", trust(None)),
             ("/g3-tones.xml", other("g3-tones.xml")),
@@ -241,6 +272,23 @@ mod tests {
             ("7832.xml", profile(Some("7832-3PCC"), None)),
             ("/Cisco/CP-8851-3PCC/001234ab45de.cfg", profile(Some("8851-3PCC"), Some(MAC))),
             ("path/Cisco/CP-7832-3PCC/001234ab45de.xml", profile(Some("7832-3PCC"), Some(MAC))),
+            ("/CP-8851-3PCC.cfg", profile(Some("8851-3PCC"), None)),
+            ("/CP-8851-3PCC001234ab45de.cfg", profile(Some("8851-3PCC"), Some(MAC))),
+            ("/00%3A12%3A34%3Aab%3A45%3Ade.cfg", profile(None, Some(MAC))),
+            ("/8851-3PCC", profile(Some("8851-3PCC"), None)),
+            ("/spa8851-3PCC.cfg", profile(Some("8851-3PCC"), None)),
+            ("/FCH2045DA1B.xml", profile(None, None)),
+            ("./SEP001234AB45DE.cnf.xml", sep(false)),
+            ("/././/SEP001234AB45DE.cnf.xml", sep(false)),
+            (".\\SEP001234AB45DE.cnf.xml", sep(false)),
+            ("%2e/SEP001234AB45DE.cnf.xml ", sep(false)),
+            ("tftp://10.23.45.67/SEP001234AB45DE.cnf.xml", sep(false)),
+            ("TFTP:SEP001234AB45DE.cnf.xml", sep(false)),
+            ("http://10.23.45.67:6970/./SEP001234AB45DE.cnf.xml", sep(false)),
+            (
+                "SK50719900-3bee-4594-bc3f-6400e1a33bf0.xml",
+                other("SK50719900-3bee-4594-bc3f-6400e1a33bf0.xml"),
+            ),
             ("/Cisco/IP%20Phone%207832/001234ab45de.cfg", profile(Some("7832-3PCC"), Some(MAC))),
             ("001234ab45de.cfg", profile(None, Some(MAC))),
             ("/001234AB45DE.lic", license(Some(MAC), "001234AB45DE.lic")),
@@ -250,6 +298,10 @@ mod tests {
             ("/", Asked::Root),
             ("//", Asked::Root),
             ("/path/", Asked::Root),
+            (".", Asked::Root),
+            ("./", Asked::Root),
+            ("/path/.", Asked::Root),
+            ("http://10.23.45.67", Asked::Root),
         ] {
             assert_eq!(parse(path), asked, "{path:?}");
         }
@@ -277,7 +329,10 @@ mod tests {
             "/../../etc/passwd",
             "a/../b",
             "..",
-            ".",
+            "./../x",
+            "x/.. /y",
+            "tftp://10.23.45.67/../x",
+            "tftp:../x",
             "%2e%2e/SEP001234AB45DE.cnf.xml",
             "%2E%2e%5cx",
             "..\\..\\boot.ini",
@@ -285,7 +340,6 @@ mod tests {
             "x%00.xml",
             "a%0d%0ab",
             " .. /x",
-            "a/./b",
         ] {
             assert_eq!((parse(path), bare(path)), (Asked::Refused, None), "{path:?}");
         }
@@ -298,6 +352,9 @@ mod tests {
         for (path, expected) in [
             ("French_France/be-sip.jar", Some("French_France/be-sip.jar")),
             ("/path//French_France\\be-sip.jar", Some("path/French_France/be-sip.jar")),
+            ("a/./b", Some("a/b")),
+            (".\\x.jar", Some("x.jar")),
+            ("tftp://10.23.45.67/French_France/be-sip.jar", Some("French_France/be-sip.jar")),
             ("//Ringlist%2Exml", Some("Ringlist.xml")),
             ("/Desktops%2F320x196x4/List.xml", Some("Desktops/320x196x4/List.xml")),
             ("/folder/", None),

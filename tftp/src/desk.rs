@@ -1,11 +1,13 @@
 //! The thread that serves: it alone owns the sockets, and takes turns among all transfers, a packet at a time. Whatever
 //! may take long (opening a file, reading it from a disk) is done elsewhere, and comes back by [`post`](crate::post).
 
+mod requested;
 mod requests;
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
+    hash::RandomState,
     io,
     net::UdpSocket,
     os::fd::AsFd,
@@ -25,6 +27,7 @@ use crate::{
     post::{self, Inbox, Message, Post},
     ready,
     request::Request,
+    room::Occupancy,
     seated::Seated,
     seats::{Seats, Standing},
     server::Config,
@@ -32,6 +35,7 @@ use crate::{
     source::{Abort, Source},
     strangers::{Reached, Strangers},
 };
+pub use requested::Requested;
 
 /// How often packets are taken from one port, strangers' too, before the others have their turn again.
 const CALLS_AT_ONCE: usize = 16;
@@ -49,8 +53,11 @@ pub struct Desk {
     seats: Seats,
     strangers: Strangers,
     reached: Arc<Reached>,
+    occupancy: Occupancy,
     ports: Ports,
     opening: HashMap<u64, Opening>,
+    /// Makes digests of requests that nobody outside can foresee.
+    digests: RandomState,
     transfers: HashMap<u64, Seated>,
     /// Deadlines mostly move on with every packet: an alarm that is merely early is set anew when it goes off.
     alarms: BinaryHeap<Reverse<(Instant, u64)>>,
@@ -64,6 +71,7 @@ pub struct Desk {
 struct Opening {
     arrival: Arrival,
     request: Request,
+    requested: Requested,
     task: AbortHandle,
 }
 
@@ -81,6 +89,7 @@ impl Desk {
             ports: Ports::new(config.device.clone()),
             seats: Seats::new(config.max_transfers, config.max_per_peer),
             strangers: Strangers::new(Instant::now()),
+            occupancy: Occupancy::new(Arc::clone(&reached), config.max_transfers),
             reached,
             config,
             source,
@@ -90,6 +99,7 @@ impl Desk {
             inbox,
             post: post.clone(),
             opening: HashMap::new(),
+            digests: RandomState::new(),
             transfers: HashMap::new(),
             alarms: BinaryHeap::new(),
             draining: None,
@@ -132,6 +142,7 @@ impl Desk {
             }
             self.ring(now);
             self.outbox.send();
+            self.occupancy.tell(self.seats.taken());
             self.ports.close_unused();
             if let Some(end) = self.draining {
                 if now >= end {
@@ -202,8 +213,8 @@ impl Desk {
     fn message(&mut self, message: Message, now: Instant) -> bool {
         match message {
             Message::Opened { seat, content } => {
-                if let Some(Opening { arrival, request, .. }) = self.opening.remove(&seat) {
-                    self.opened(seat, arrival, &request, content, now);
+                if let Some(opening) = self.opening.remove(&seat) {
+                    self.opened(seat, opening, content, now);
                 }
             }
             Message::Loaded { seat, loaded: Some((blocks, loaded)) } => {
@@ -296,7 +307,14 @@ impl Desk {
                 continue;
             };
             seated.alarm = None;
-            self.with(seat, now, |session, outbox| session.tick(now, outbox));
+            // A client that never answered, and has asked for something else from the same port, has left: what it
+            // left, sent again, would only confuse it.
+            let left = seated.session.waits_for_first_answer(now) && self.seats.is_left(seat);
+            if left {
+                self.break_off(seat, Abort::Restarted, now);
+            } else {
+                self.with(seat, now, |session, outbox| session.tick(now, outbox));
+            }
         }
     }
 

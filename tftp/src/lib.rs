@@ -23,6 +23,7 @@ mod ports;
 mod post;
 mod ready;
 pub mod request;
+mod room;
 mod seated;
 mod seats;
 mod server;

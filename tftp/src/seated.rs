@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
-use crate::session::Session;
+use crate::{desk::Requested, session::Session};
 
 /// A transfer in its seat.
 pub struct Seated {
     /// The transfer itself.
     pub session: Session,
+    /// The request that it answers.
+    pub requested: Requested,
     /// The earliest alarm that is set for it.
     pub alarm: Option<Instant>,
     /// What it waits for, unless the file's reader.

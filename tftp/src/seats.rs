@@ -46,6 +46,8 @@ struct Seat {
     key: Key,
     standing: Standing,
     answered: bool,
+    /// Its client has asked for something else since.
+    left: bool,
 }
 
 #[derive(Default)]
@@ -101,6 +103,7 @@ impl Seats {
         if let Err(gives_way) = self.has_room(*key.0.ip(), standing) {
             return gives_way.map_or(Admission::Full, Admission::After);
         }
+        self.leaves_others(key.0);
         self.last += 1;
         let seat = self.last;
         self.taken.entry(key.clone()).and_modify(|taken| taken.1 = Some(seat)).or_insert((seat, None));
@@ -111,7 +114,7 @@ impl Seats {
             self.unanswered.others.insert(seat);
         }
         self.strangers += usize::from(standing != Standing::Known);
-        self.held.insert(seat, Seat { key: key.clone(), standing, answered: false });
+        self.held.insert(seat, Seat { key: key.clone(), standing, answered: false, left: false });
         Admission::Seated(seat)
     }
 
@@ -151,6 +154,25 @@ impl Seats {
         self.unanswered.remove(seat);
         let (first, beside) = *self.taken.get(&held.key)?;
         (beside == Some(seat)).then_some(first)
+    }
+
+    /// Whether the client in this seat never answered, and has asked for something since, from the same port.
+    pub fn is_left(&self, seat: u64) -> bool {
+        self.held.get(&seat).is_some_and(|seat| seat.left && !seat.answered)
+    }
+
+    /// Notes that a client has left what it asked for before from the same port, unless it answers yet.
+    fn leaves_others(&mut self, client: SocketAddrV4) {
+        for seat in self.per_peer.get(client.ip()).into_iter().flatten() {
+            if let Some(seat) = self.held.get_mut(seat).filter(|seat| seat.key.0 == client) {
+                seat.left = true;
+            }
+        }
+    }
+
+    /// Seats that are taken.
+    pub fn taken(&self) -> usize {
+        self.held.len()
     }
 
     /// How an address stood when it was seated.

@@ -84,7 +84,12 @@ impl Session {
         }
     }
 
-    /// The client's last progress; `None` before the first.
+    /// Whether its first packet would now be sent again.
+    pub fn waits_for_first_answer(&self, now: Instant) -> bool {
+        self.heard.is_none() && self.deadline().is_some_and(|due| due <= now)
+    }
+
+    /// The client's last progress, its first answer included; `None` before that.
     pub fn heard(&self) -> Option<Instant> {
         self.heard
     }
@@ -107,11 +112,11 @@ impl Session {
         let step = self.transfer.receive(elapsed, packet);
         let acknowledged = self.transfer.acknowledged();
         self.tell();
-        if acknowledged > before {
+        if acknowledged > before || (self.heard.is_none() && self.transfer.is_answered()) {
             self.heard = Some(now);
-            if let Some(blocks) = &mut self.blocks {
-                self.bytes = blocks.acknowledge(acknowledged);
-            }
+        }
+        if let Some(blocks) = self.blocks.as_mut().filter(|_| acknowledged > before) {
+            self.bytes = blocks.acknowledge(acknowledged);
         }
         self.carry_out(step, now, outbox)
     }

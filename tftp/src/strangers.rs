@@ -9,7 +9,7 @@
 use std::{
     collections::HashMap,
     net::Ipv4Addr,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -30,7 +30,7 @@ const MOST: usize = 8192;
 /// At most so often is it said that strangers are not heeded.
 const SAY: Duration = Duration::from_secs(60);
 
-/// How often the bounds of a server were reached since it started.
+/// How often the bounds of a server were reached since it started, and whether it has room.
 #[derive(Debug, Default)]
 pub struct Reached {
     ignored: AtomicU64,
@@ -39,6 +39,9 @@ pub struct Reached {
     /// The latest clients, 0.0.0.0 where there was none.
     unheard: AtomicU32,
     busy: AtomicU32,
+    /// Of all servers that run.
+    seats: AtomicUsize,
+    taken: AtomicUsize,
 }
 
 impl Reached {
@@ -65,6 +68,24 @@ impl Reached {
     /// The latest client that was refused.
     pub fn latest_refused(&self) -> Ipv4Addr {
         Ipv4Addr::from_bits(self.busy.load(Ordering::Relaxed))
+    }
+
+    /// Whether a transfer more would find room now; not, where no server runs.
+    pub fn has_room(&self) -> bool {
+        self.taken.load(Ordering::Relaxed) < self.seats.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_seats(&self, seats: usize) {
+        self.seats.fetch_add(seats, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove_seats(&self, seats: usize) {
+        self.seats.fetch_sub(seats, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_seats(&self, before: usize, now: usize) {
+        // Wraps around where there are fewer now, which is what is wanted.
+        self.taken.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 
     pub(crate) fn ignore(&self, client: Ipv4Addr) {

@@ -102,7 +102,7 @@ async fn look(live: &Live, bench: &Bench, segments: &Segments, stop: Cancellatio
             counted = Instant::now();
             let lines = |told: Vec<Trouble>| told.iter().map(Trouble::line).collect();
             let (reached, notices) = (lines(health::reached(bench, segments)), lines(health::notices(bench)));
-            live.board().second(bench.sent(), reached, notices);
+            live.board().second(bench.sent(), reached, notices, bench.others().len());
         }
         let mut pause = SECOND.saturating_sub(counted.elapsed());
         if live.is_watched() {

@@ -88,6 +88,8 @@ pub(super) struct Figures {
     pub reached: Vec<String>,
     /// Addresses without a lease that asked for files, and routers with proxy ARP, and what to do, one line each.
     pub notices: Vec<String>,
+    /// Clients with a lease that are no phones.
+    pub others: usize,
     /// Counts seconds.
     pub second: u64,
 }
@@ -104,7 +106,7 @@ impl Board {
     }
 
     /// Once a second, watched or not: what phones took, the bounds that were reached lately, and notices.
-    pub(super) fn second(&mut self, sent: u64, reached: Vec<String>, notices: Vec<String>) {
+    pub(super) fn second(&mut self, sent: u64, reached: Vec<String>, notices: Vec<String>, others: usize) {
         let rate = sent.saturating_sub(self.sent);
         self.sent = sent;
         if self.traffic.len() >= TRAFFIC_KEPT {
@@ -113,6 +115,7 @@ impl Board {
         self.traffic.push_back(rate);
         self.step += 1;
         (self.figures.rate, self.figures.reached, self.figures.notices) = (rate, reached, notices);
+        self.figures.others = others;
         self.figures.second += 1;
         self.figures_since = self.step;
     }

@@ -76,6 +76,9 @@ fn collect(desk: &Desk) -> Registry {
     let writing = phones.iter().filter(|phone| phone.writing).count();
     level(&mut registry, "phones_writing", "Phones that write flash: not to be unplugged", writing as f64);
 
+    let help = "Clients with a lease that are no phones";
+    level(&mut registry, "other_clients", help, bench.others().len() as f64);
+
     let (strange, shed) = bench.unobserved();
     let dropped = Family::<Label, Counter>::default();
     for (reason, count) in [("malformed", strange), ("overload", shed)] {

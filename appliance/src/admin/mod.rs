@@ -3,6 +3,7 @@
 //! Each area has a file with its handlers, which describe themselves, and a function `routes`; [`areas`] lists them.
 
 mod access;
+mod clients;
 pub mod events;
 mod extract;
 mod filter;
@@ -73,6 +74,7 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(openapi::routes())
         .merge(phones::routes())
+        .merge(clients::routes())
         .merge(operate::routes())
         .merge(operate_all::routes())
         .merge(long::in_turn(library::routes()))

@@ -21,7 +21,7 @@ macro_rules! file {
 }
 
 /// Path, media type and content.
-pub(super) const FILES: [(&str, &str, &[u8]); 14] = [
+pub(super) const FILES: [(&str, &str, &[u8]); 15] = [
     file!("/", HTML, "index.html"),
     file!("/page/style.css", STYLE, "style.css"),
     file!("/page/phones.css", STYLE, "phones.css"),
@@ -33,6 +33,7 @@ pub(super) const FILES: [(&str, &str, &[u8]); 14] = [
     file!("/page/words.js", SCRIPT, "words.js"),
     file!("/page/phones.js", SCRIPT, "phones.js"),
     file!("/page/needs.js", SCRIPT, "needs.js"),
+    file!("/page/others.js", SCRIPT, "others.js"),
     file!("/page/phone.js", SCRIPT, "phone.js"),
     file!("/page/library.js", SCRIPT, "library.js"),
     file!("/page/scan.js", SCRIPT, "scan.js"),

@@ -14,6 +14,7 @@ use transload_provision::time::Time;
 use utoipa::ToSchema;
 
 use super::leases::{Asker, given, is_phone_by, no_phone};
+use super::others::is_other;
 use super::timeline::{Moment, timeline};
 use super::{State, assess_as, belief, show};
 use crate::config::NetworkGives;
@@ -198,7 +199,8 @@ pub(super) fn explain(state: &State, now: Time, mac: Mac, lease: Option<&LeaseRe
         options.clear();
         class.why = refusal.cause();
     }
-    let hold = view.as_ref().and_then(|view| view.hold.clone()).or_else(|| verdict.hold.clone());
+    let of_verdict = verdict.hold.clone().filter(|_| !is_other(state, mac, now));
+    let hold = view.as_ref().and_then(|view| view.hold.clone()).or(of_verdict);
     Explanation {
         mac,
         listed,

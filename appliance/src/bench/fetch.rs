@@ -9,11 +9,13 @@ use transload_provision::journey::{Assessment, Fact, Heard, Next, Request};
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
+use transload_provision::routine::routine;
 use transload_provision::settings::Parameters;
 
 use super::boot_file::BootFile;
 use super::identity::requester;
 use super::judge::answer;
+use super::others::{counts_as_phone, is_known_or_may_be};
 use super::record::Hearing;
 use super::{Bench, State, Tracker};
 use crate::doors::{Door, Fetch, Plane, Served};
@@ -52,7 +54,7 @@ impl Plane for Bench {
         let asked = names::parse(&fetch.path);
         // A slow disk must not hold up what others decide, so files that are for everybody are opened first.
         let file = match &asked {
-            Asked::Component { .. } | Asked::Other { .. } => {
+            Asked::Component { .. } | Asked::Other { .. } | Asked::Profile { psn: None, .. } => {
                 names::inner(&fetch.path).and_then(|inner| self.shelf().open(&inner))
             }
             _ => None,
@@ -91,9 +93,17 @@ impl Bench {
         let agent = fetch.user_agent.as_deref();
         let requester = requester(state, address, &asked, &fetch.path, agent, neighbor, hearing.at);
         if let Some((mac, what)) = requester.concerns.zip(requester.doubt) {
-            self.contradicts(state, mac, what);
+            if is_known_or_may_be(state, mac) {
+                self.contradicts(state, mac, what);
+            } else {
+                tracing::info!(%mac, %what, "signals of a client that is no phone disagree");
+            }
         }
-        let mac = requester.phone;
+        let phone = |mac: &Mac| counts_as_phone(state, *mac, &asked, agent);
+        let mac = requester.phone.filter(phone);
+        if let Some(other) = requester.concerns.filter(|_| mac.is_none()) {
+            state.hear_other(other, hearing.at);
+        }
         if mac.is_none() && requester.concerns.is_none() && is_for_a_phone(&asked) {
             let name: String = fetch.path.chars().take(NAME_KEPT).collect();
             if state.unleased.note(address, &name, requester.named, hearing.at) {
@@ -128,6 +138,11 @@ impl Bench {
                 self.license(state, mac, fetch, hearing)
             }
             (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch, hearing),
+            // To another maker's device, the name of its address is a file like others.
+            (Asked::Profile { psn: None, .. }, None) if file.is_some() => match file {
+                Some(file) => Answer::now(Served::File(file), None),
+                None => Answer::now(Served::NotFound, None),
+            },
             (Asked::Component { .. } | Asked::Other { .. }, mac) => match file {
                 Some(file) => Answer::now(Served::File(file), mac),
                 None => self.missing(state, mac, &names::inner(&fetch.path).unwrap_or_default(), hearing),
@@ -147,7 +162,9 @@ impl Bench {
     fn note_missing(&self, state: &mut State, mac: Mac, name: &str, hearing: Hearing) {
         let name: String = name.chars().take(NAME_KEPT).collect();
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.missing.contains_key(&name));
-        if !known {
+        if let Some(routine) = routine(&name) {
+            tracing::debug!(%mac, name, holds = routine.what, "asked for a file that it does without");
+        } else if !known {
             let nearest = state.shelf.nearest(&name);
             tracing::info!(%mac, name, nearest, "asked for a file that is not here");
         }

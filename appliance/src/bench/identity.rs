@@ -66,6 +66,12 @@ impl Addresses {
         self.leased_to.get(&mac).copied()
     }
 
+    /// Clients with a lease that lasts, and their addresses.
+    pub(super) fn bound(&self, now: Time) -> impl Iterator<Item = (Mac, Ipv4Addr)> + '_ {
+        let bound = self.leases.iter().filter(move |(_, lease)| lease.until > now);
+        bound.map(|(address, lease)| (lease.mac, *address))
+    }
+
     /// The address was given back.
     pub(super) fn free(&mut self, address: Ipv4Addr) {
         if let Some(lease) = self.leases.remove(&address) {

@@ -21,6 +21,8 @@ const UNHEARD: u32 = 4;
 #[derive(Debug, Clone)]
 pub(super) struct LastDhcp {
     pub(super) at: Time,
+    /// When the client was last heard, by DHCP or otherwise.
+    pub(super) seen: Time,
     kind: MessageType,
     outcome: Outcome,
     address: Option<Ipv4Addr>,
@@ -39,6 +41,7 @@ impl LastDhcp {
         let offers = before.map_or(0, |before| before.offers);
         Self {
             at: Time(event.at),
+            seen: Time(event.at),
             kind: event.kind,
             outcome: event.outcome.clone(),
             address: event.address,
@@ -108,6 +111,7 @@ impl State {
             // What it said of itself, its journey has.
             phone.last_dhcp =
                 Some(Box::new(LastDhcp { vendor_class: None, request_list: Vec::new(), ..last }));
+            self.strangers.remove(&mac);
             return;
         }
         let last = LastDhcp::of(event, self.last_dhcp(mac));
@@ -115,9 +119,7 @@ impl State {
             self.listed_dhcp.insert(mac, last);
             return;
         }
-        if self.strangers.len() >= STRANGERS_KEPT && !self.strangers.contains_key(&mac) {
-            self.strangers.clear();
-        }
+        self.make_room_for_stranger(mac, Time(event.at));
         self.strangers.insert(mac, last);
     }
 

@@ -36,6 +36,7 @@ mod last_dhcp;
 mod leases;
 mod offline;
 mod operate;
+mod others;
 mod pages;
 mod pulse;
 mod record;

@@ -9,6 +9,7 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::others::others;
 use super::{AT_ONCE, Bench, State, belief, home, show};
 use crate::report::{ActReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report};
 use crate::view::{License, Stage};
@@ -43,7 +44,8 @@ fn on_all(state: &State, now: Time, phones: Vec<PhoneReport>) -> Report {
     let mut notes = notes(settings.direction, &phones);
     notes.extend(home::notes(state, &phones));
     let forgotten = state.forgotten.report();
-    Report { forgotten, ..Report::new(now, settings.direction, &state.catalog, notes, phones) }
+    let others = others(state, now);
+    Report { forgotten, others, ..Report::new(now, settings.direction, &state.catalog, notes, phones) }
 }
 
 fn notes(direction: Direction, phones: &[PhoneReport]) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
+use transload_provision::routine::routine;
 use transload_provision::time::Time;
 
 use super::unleased::needs_feed;
@@ -18,7 +19,7 @@ pub(super) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetail {
     let mut missing: Vec<MissingName> = missing
         .into_iter()
         .flatten()
-        .filter(|(name, _)| !state.shelf.has(name))
+        .filter(|(name, _)| !state.shelf.has(name) && routine(name).is_none())
         .map(|(name, at)| MissingName {
             name: name.clone(),
             nearest: state.shelf.nearest(name),

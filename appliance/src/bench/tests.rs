@@ -5,6 +5,7 @@ mod claims;
 mod flood;
 mod forget;
 mod leases;
+mod others;
 mod refused;
 
 use std::collections::BTreeMap;
@@ -255,8 +256,12 @@ async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
     for path in [
         "/rootfs88xx.12-5-1SR1-5.sbn",
         "sip88xx.12-5-1SR1-5.loads",
-        "\\French_France\\be-sip.jar",
+        "\\Site\\welcome.xml",
         "CTLFile.tlv",
+        "ext_ITLSEP001234AB45DE.tlv",
+        "SK50719900-3bee-4594-bc3f-6400e1a33bf0.xml",
+        "DefaultFP0000000000-c7a6c673-7479-46b0-839e-014d3d093963.xml",
+        "./French_France/be-sip.jar",
     ] {
         assert_eq!(lab.text(AT_A, path, None).await, "", "{path}");
     }
@@ -267,7 +272,7 @@ async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
     assert_eq!(
         told,
         [
-            ("French_France/be-sip.jar", None),
+            ("Site/welcome.xml", None),
             ("rootfs88xx.12-5-1SR1-5.sbn", Some("rootfs88xx.12-5-1SR1-4.sbn")),
             ("sip88xx.12-5-1SR1-5.loads", Some("sip88xx.12-5-1SR1-4.loads")),
         ]
@@ -275,12 +280,35 @@ async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
     assert!(lab.bench.phone(B).is_none());
 
     // What arrives is missing no longer.
-    let folder = lab.state.path().join("extra/French_France");
+    let folder = lab.state.path().join("extra/Site");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("be-sip.jar"), "jar").unwrap();
+    std::fs::write(folder.join("welcome.xml"), "hello").unwrap();
     lab.bench.set_shelf(lab.bench.shelf().rescan().unwrap().unwrap());
-    assert_eq!(lab.text(AT_A, "french_france/be-sip.jar", None).await, "a file");
+    assert_eq!(lab.text(AT_A, ".\\site/./welcome.xml", None).await, "a file");
     assert_eq!(lab.bench.phone(A).unwrap().missing.len(), 2);
+}
+
+#[tokio::test]
+async fn however_a_profile_rule_spells_it_a_phone_gets_its_profile_and_no_other_phones() {
+    let lab = Lab::new(true);
+    lab.lease(A, AT_A);
+    let profile = lab.text(AT_A, "/8851-3PCC.xml", None).await;
+    assert!(profile.contains("<flat-profile>"), "{profile}");
+    for path in [
+        "/CP-8851-3PCC.cfg",
+        "/CP-8851-3PCC001234ab45de.cfg",
+        "/CP-8851-3PCC_001234AB45DE.cfg",
+        "./cp-8851-3pcc-001234ab45de.xml",
+        "/00:12:34:ab:45:de.cfg",
+        "/spa8851-3PCC.cfg",
+        "/FCH2045DA1B.xml",
+        "tftp://10.23.45.67/Cisco/CP-8851-3PCC/001234ab45de.cfg",
+    ] {
+        assert_eq!(lab.text(AT_A, path, None).await, profile, "{path}");
+    }
+    for path in ["/CP-8851-3PCC001234ab45df.cfg", "/00:12:34:ab:45:df.cfg", "/spa001234ab45df.cfg"] {
+        assert_eq!(lab.text(AT_A, path, None).await, "", "{path}");
+    }
 }
 
 #[tokio::test]

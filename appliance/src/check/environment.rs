@@ -6,6 +6,7 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use serde::Serialize;
+use transload_dhcp::config::Network;
 use transload_dhcp::guard::Watch;
 use transload_provision::catalog::Catalog;
 use transload_provision::roster::Entry;
@@ -13,11 +14,11 @@ use transload_provision::time::Time;
 
 use crate::config::Config;
 use crate::error::{Failure, Problem};
-use crate::ledger;
 use crate::place::Place;
 use crate::reload::running_bench;
 use crate::resume::{self, Base};
 use crate::segment::{self, Segment};
+use crate::{ledger, neighbors};
 
 /// Room that the ledger never outgrows on a bench.
 const ENOUGH: u64 = 200_000_000;
@@ -48,12 +49,15 @@ pub(super) fn checks(
     let served = config.served(&segment::networks(standings.iter().map(Option::as_ref)), entries);
     let misplaced = served.as_ref().map(|served| served.warnings.as_slice()).unwrap_or_default();
     let roster = [roster, misplaced].concat();
+    let addresses =
+        served.as_ref().map_or(0, |served| near_addresses(&served.server)).max(entries.len() as u64);
     let mut checks: Vec<EnvironmentCheck> = [
         ("scenario", config.servable().err().and_then(first)),
         ("state-folder", state_folder(state)),
         ("interface", place.as_ref().err().cloned().and_then(first).or_else(|| segments().find_map(down))),
         ("addresses", served.err().and_then(first)),
         ("ports", place.as_ref().ok().and_then(|place| ports(config, place))),
+        ("neighbors", neighbors::too_few(addresses)),
         ("disk-space", disk_space(state)),
         ("ledger", lost(state)),
         ("clock", clock(state, catalog, now)),
@@ -63,6 +67,17 @@ pub(super) fn checks(
     .into();
     checks.push(other_dhcp(config, place.as_ref().ok()));
     checks
+}
+
+/// Addresses that phones may have on segments of the box's own. Phones behind a relay are no neighbors.
+fn near_addresses(server: &transload_dhcp::config::Config) -> u64 {
+    // A relayed network is known by its first address. Nobody on loopback is a neighbor.
+    let own = |network: &&Network| {
+        let host = u32::MAX.checked_shr(u32::from(network.prefix_len)).unwrap_or(0);
+        !network.address.is_loopback() && u32::from(network.address) & host != 0
+    };
+    let pools = server.networks.iter().filter(own).flat_map(|network| &network.pools);
+    pools.map(|pool| u64::from(u32::from(pool.last).saturating_sub(u32::from(pool.first))) + 1).sum()
 }
 
 /// Another DHCP server on a segment. Looking for one sends a DISCOVER; a bench that runs looks out itself.

@@ -99,6 +99,8 @@ struct Told {
     /// What the placeholders under way stand for, in their order.
     stretches: VecDeque<Stretch>,
     receipts: Vec<Receipt>,
+    /// Called when what was handed over so far has gone to the kernel.
+    departures: Vec<Box<dyn FnOnce() + Send>>,
     /// Bytes that the kernel holds and the peer has not acknowledged.
     unacknowledged: u64,
     fault: Option<String>,
@@ -121,6 +123,11 @@ impl Carrier {
         self.told().receipts.push(Box::new(receipt));
     }
 
+    /// Calls this when the bytes handed over up to now have gone to the kernel, unless the connection ends before.
+    pub fn on_departure(&self, departed: impl FnOnce() + Send + 'static) {
+        self.told().departures.push(Box::new(departed));
+    }
+
     /// How many bytes of files handed over up to now have not arrived yet.
     pub fn under_way(&self) -> u64 {
         let told = self.told();
@@ -132,6 +139,14 @@ impl Carrier {
     pub fn lost(&self) -> Lost {
         let cause = self.told().fault.clone().unwrap_or_else(|| "the connection was closed".to_owned());
         Lost { bytes: self.under_way(), cause }
+    }
+
+    /// All that was handed over has gone to the kernel.
+    pub(super) fn departed(&self) {
+        let departures = mem::take(&mut self.told().departures);
+        for departed in departures {
+            departed();
+        }
     }
 
     pub(super) fn take_receipts(&self) -> Vec<Receipt> {

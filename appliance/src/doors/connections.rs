@@ -1,5 +1,7 @@
 //! HTTP/1 connections within limits: taken in, served one after another's request, and let go.
 
+mod queue;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 use super::carrier::Carrier;
 use super::places::{GivesWay, Places, Room, Seat};
 use super::wire::Wire;
+use queue::Queue;
+pub use queue::Waiting;
 
 /// The longest request line and headers, in bytes; what is larger is answered with 431 or 414.
 const HEADER: usize = 16 * 1024;
@@ -86,6 +90,8 @@ pub struct Entrance {
     limits: Limits,
     places: Places,
     turned_away: Places,
+    /// Where leaseholders wait for a place.
+    queue: Option<Queue>,
     is_leased: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
     full: Arc<dyn Fn(IpAddr) + Send + Sync>,
 }
@@ -106,9 +112,21 @@ impl Entrance {
                 strangers: TURNED_AWAY,
                 per_peer: TURNED_AWAY_OF_ONE,
             }),
+            queue: None,
             is_leased: Arc::new(is_leased),
             full: Arc::new(full),
         }
+    }
+
+    /// Has leaseholders wait for a place. Those that do not get one are told to come back only while TFTP has room: they
+    /// go there at once.
+    #[must_use]
+    pub fn with_queue(
+        self,
+        waiting: Waiting,
+        tftp_has_room: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { queue: Some(Queue::new(waiting, Arc::new(tftp_has_room))), ..self }
     }
 
     /// Everybody is alike, and nobody is told when it is full.
@@ -118,14 +136,34 @@ impl Entrance {
 
     fn enter(&self, peer: IpAddr) -> Place {
         let leased = (self.is_leased)(peer);
+        let queue = self.queue.as_ref().filter(|_| leased);
+        if queue.is_none_or(|queue| !queue.has_somebody()) {
+            let (served, full) = self.seat(peer);
+            if full {
+                (self.full)(peer);
+            }
+            if let Some(served) = served {
+                return served;
+            }
+        }
+        match queue.map(|queue| (queue, queue.enter(peer))) {
+            Some((queue, Some(taken))) => Place::Queued(taken, queue.clone()),
+            Some((queue, None)) if !queue.tftp_has_room() => Place::Closed,
+            _ => self.turn_away(peer, leased),
+        }
+    }
+
+    /// A place to be served at, if there is one; and whether a bound was reached.
+    fn seat(&self, peer: IpAddr) -> (Option<Place>, bool) {
+        let leased = (self.is_leased)(peer);
         let admission = self.places.enter(peer, leased);
-        if admission.full {
-            (self.full)(peer);
-        }
         let patience = if leased { self.limits.patience } else { self.limits.strangers_patience };
-        if let Some(taken) = admission.seat {
-            return Place::Served(taken, patience);
-        }
+        (admission.seat.map(|taken| Place::Served(taken, patience)), admission.full)
+    }
+
+    /// A place to be told to come back at, if there is one.
+    fn turn_away(&self, peer: IpAddr, leased: bool) -> Place {
+        let patience = if leased { self.limits.patience } else { self.limits.strangers_patience };
         let brief = |patience: Duration| patience.min(TURNING_AWAY);
         let patience = Patience { head: brief(patience.head), stall: brief(patience.stall) };
         match self.turned_away.enter(peer, leased).seat {
@@ -135,9 +173,12 @@ impl Entrance {
     }
 }
 
+type Taken = (Seat, GivesWay);
+
 enum Place {
-    Served((Seat, GivesWay), Patience),
-    TurnedAway((Seat, GivesWay), Patience),
+    Served(Taken, Patience),
+    Queued(Taken, Queue),
+    TurnedAway(Taken, Patience),
     Closed,
 }
 
@@ -184,25 +225,55 @@ pub async fn serve<F, S, B>(
         };
         let carrier = Carrier::default();
         let stop = stop.clone();
-        match entrance.enter(peer.ip()) {
-            Place::Served(taken, patience) => {
-                let local = match stream.local_addr() {
-                    Ok(SocketAddr::V4(local)) => *local.ip(),
-                    _ => Ipv4Addr::UNSPECIFIED,
-                };
-                let service = service_for(Caller { peer, local, carrier: carrier.clone() });
-                tasks.spawn(connection(stream, carrier, patience, stop, service, taken));
-            }
-            Place::TurnedAway(taken, patience) => {
-                tasks.spawn(connection(stream, carrier, patience, stop, service_fn(busy), taken));
-            }
-            Place::Closed => {
-                tracing::debug!(%peer, "too many connections, and too many who are told so; closed");
-            }
-        }
+        let place = entrance.enter(peer.ip());
+        let service = matches!(place, Place::Served(..) | Place::Queued(..)).then(|| {
+            let local = match stream.local_addr() {
+                Ok(SocketAddr::V4(local)) => *local.ip(),
+                _ => Ipv4Addr::UNSPECIFIED,
+            };
+            service_for(Caller { peer, local, carrier: carrier.clone() })
+        });
+        let Place::Queued(waits, queue) = place else {
+            tasks.spawn(at(place, stream, carrier, stop, service));
+            continue;
+        };
+        let entrance = entrance.clone();
+        tasks.spawn(async move {
+            let place = tokio::select! {
+                place = queue.place(&entrance, peer.ip()) => place,
+                () = stop.cancelled() => Place::Closed,
+            };
+            drop(waits);
+            at(place, stream, carrier, stop, service).await;
+        });
     }
     drop(listener);
     while tasks.join_next().await.is_some() {}
+}
+
+/// Serves a connection at its place.
+async fn at<S, B>(
+    place: Place,
+    stream: TcpStream,
+    carrier: Carrier,
+    stop: CancellationToken,
+    service: Option<S>,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body + Unpin + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    match (place, service) {
+        (Place::Served(taken, patience), Some(service)) => {
+            connection(stream, carrier, patience, stop, service, taken).await;
+        }
+        (Place::TurnedAway(taken, patience), _) => {
+            connection(stream, carrier, patience, stop, service_fn(busy), taken).await;
+        }
+        (Place::Served(..) | Place::Queued(..) | Place::Closed, _) => {
+            tracing::debug!(peer = ?stream.peer_addr(), "too many connections, and too many who are told so; closed");
+        }
+    }
 }
 
 /// The answer to whoever came when all places were taken.
@@ -229,12 +300,16 @@ async fn connection<S, B>(
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let peer = stream.peer_addr();
-    let wire = Wire::new(stream, carrier, patience.stall);
+    let wire = Wire::new(stream, carrier.clone(), patience.stall);
     let seat = Arc::new(seat);
     let service = service_fn(move |request| {
-        let turn = Turn::begin(&seat);
+        let turn = Turn::begin(&seat, &carrier);
         let answer = service.call(request);
-        async move { answer.await.map(|response| response.map(|body| Answer { body, _turn: turn })) }
+        async move {
+            let mut response = answer.await?.map(|body| Answer { body, _turn: turn });
+            response.extensions_mut().extend(spelling::names());
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -242,6 +317,8 @@ async fn connection<S, B>(
             .header_read_timeout(patience.head)
             .max_header_size(HEADER)
             .max_buf_size(BUFFER)
+            .title_case_headers(true)
+            .preserve_header_case(true)
             // A client may say that it will send no more and still wait for the answer.
             .half_close(true)
             .serve_connection(TokioIo::new(wire), service)
@@ -263,19 +340,24 @@ async fn connection<S, B>(
     }
 }
 
-/// A request in work: from its whole head to the end of its answer the connection does not give way.
-struct Turn(Arc<Seat>);
+/// A request in work: from its whole head until its answer has gone to the kernel, the connection does not give way.
+struct Turn {
+    seat: Arc<Seat>,
+    carrier: Carrier,
+}
 
 impl Turn {
-    fn begin(seat: &Arc<Seat>) -> Self {
+    fn begin(seat: &Arc<Seat>, carrier: &Carrier) -> Self {
         seat.works();
-        Self(Arc::clone(seat))
+        Self { seat: Arc::clone(seat), carrier: carrier.clone() }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.waits();
+        // All of the answer is handed over, and its last pieces may not have left yet.
+        let seat = Arc::clone(&self.seat);
+        self.carrier.on_departure(move || seat.waits());
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::futures::OwnedNotified;
+use tokio::sync::{Notify, oneshot};
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) struct Room {
 
 /// The places of one door, or of several that share them.
 #[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Mutex<Table>>);
+pub(super) struct Places(Arc<Mutex<Table>>, Arc<Notify>);
 
 #[derive(Debug)]
 struct Table {
@@ -68,11 +69,16 @@ pub(super) struct Seat {
 impl Places {
     pub(super) fn new(room: Room) -> Self {
         let table = Table { room, next: 0, all: 0, strangers: 0, peers: HashMap::new() };
-        Self(Arc::new(Mutex::new(table)))
+        Self(Arc::new(Mutex::new(table)), Arc::default())
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ready once a place is free, or can be made free, that was not before this call. One waits at a time.
+    pub(super) fn freed(&self) -> OwnedNotified {
+        Arc::clone(&self.1).notified_owned()
     }
 
     /// A place for a newcomer, which begins to wait for its client.
@@ -228,12 +234,14 @@ impl Seat {
     /// It is the client's turn: the connection may give way.
     pub(super) fn waits(&self) {
         self.places.table().set_waiting(self.peer, self.id, true);
+        self.places.1.notify_one();
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.places.table().remove(self.peer, self.id);
+        self.places.1.notify_one();
     }
 }
 

@@ -259,6 +259,7 @@ impl AsyncWrite for Wire {
     /// Flushing means that nothing is held back above, so what was handed over so far ends here.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let end = self.written;
+        self.carrier.departed();
         let receipts = self.carrier.take_receipts();
         if self.due.is_empty() && !receipts.is_empty() {
             (self.enough, self.pause) = ((self.acknowledged, Instant::now()), FIRST_LOOK);

@@ -6,7 +6,7 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use crate::view::{Hold, utc};
+use crate::view::{Hold, OtherClient, utc};
 
 /// Everything there is to tell of a bench's phones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -32,6 +32,9 @@ pub struct Report {
     /// Phones that the operator forgot, the oldest first. One that came back is among the phones too.
     #[serde(default)]
     pub forgotten: Vec<ForgottenReport>,
+    /// Clients that have a lease and are no phones.
+    #[serde(default)]
+    pub others: Vec<OtherClient>,
 }
 
 /// Sums over all phones.

@@ -8,7 +8,7 @@ use transload_provision::text;
 use super::words::{Moments, amount, counted, license, moment, moment_in_zone, span};
 use super::{HopReport, Left, PhoneReport, Report, models};
 use crate::alike::grouped;
-use crate::view::Stage;
+use crate::view::{OtherClient, Stage};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -58,6 +58,7 @@ fn write_page(out: &mut String, report: &Report, title: Option<&str>, zone: &Tim
     left(out, report)?;
     phones(out, report, zone)?;
     forgotten(out, report, zone)?;
+    others(out, report)?;
     if !report.notes.is_empty() {
         writeln!(out, "<section>\n<h2>What to know</h2>\n<ul>")?;
         for note in &report.notes {
@@ -177,6 +178,21 @@ fn forgotten(out: &mut String, report: &Report, zone: &TimeZone) -> fmt::Result 
          not in this report.</p>\n<p>Forgotten: {}.</p>\n</section>",
         counted(all.len(), "phone", "phones"),
         Shown(&all.join(", "))
+    )
+}
+
+fn others(out: &mut String, report: &Report) -> fmt::Result {
+    if report.others.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = report.others.iter().map(OtherClient::line).collect();
+    writeln!(
+        out,
+        "<section>\n<h2>Other clients</h2>\n<p>The bench leased an address to {} that {} no phone. They count nowhere \
+         above.</p>\n<p>{}</p>\n</section>",
+        counted(all.len(), "client", "clients"),
+        if all.len() == 1 { "is" } else { "are" },
+        Shown(&all.join("; "))
     )
 }
 

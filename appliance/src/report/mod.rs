@@ -68,6 +68,7 @@ impl Report {
             notes,
             phones,
             forgotten: Vec::new(),
+            others: Vec::new(),
         }
     }
 

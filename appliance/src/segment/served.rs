@@ -15,7 +15,7 @@ use crate::bench::Bench;
 use crate::bounds::Bound;
 use crate::config::values::Prefix;
 use crate::config::{Config, Served};
-use crate::doors::connections::{Entrance, Limits};
+use crate::doors::connections::{Entrance, Limits, Waiting};
 use crate::doors::{Plane, rate::Rate, sip::Boards};
 use crate::error::Failure;
 use crate::health::Trouble;
@@ -48,13 +48,14 @@ impl Segments {
         config: &Config,
         bench: &Arc<Bench>,
     ) -> Result<OpenSegments, Failure> {
+        let tftp = Arc::default();
         let shared = Shared {
             bench: Arc::clone(bench),
             files: config.files.clone(),
             rate: Rate::new(config.files.rate_limit),
-            entrance: entrance(config, bench),
+            entrance: entrance(config, bench, &tftp),
             boards: Boards::default(),
-            tftp: Arc::default(),
+            tftp,
             ended: Arc::new(Notify::new()),
         };
         let mut sites = Vec::new();
@@ -234,7 +235,7 @@ impl OpenSegments {
 }
 
 /// At least three of four places are for leaseholders.
-fn entrance(config: &Config, bench: &Arc<Bench>) -> Entrance {
+fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<Reached>) -> Entrance {
     let connections = config.files.max_transfers;
     let limits = Limits { connections, strangers: (connections / 4).max(1), ..Limits::default() };
     let (leases, bounds) = (Arc::clone(bench), Arc::clone(bench));
@@ -242,7 +243,9 @@ fn entrance(config: &Config, bench: &Arc<Bench>) -> Entrance {
         IpAddr::V4(address) => leases.is_leased(address),
         IpAddr::V6(_) => false,
     };
+    let tftp = Arc::clone(tftp);
     Entrance::new(limits, is_leased, move |peer| bounds.metrics().bounds.reached(Bound::Http, peer))
+        .with_queue(Waiting::default(), move || tftp.has_room())
 }
 
 fn links(sites: &[Site]) -> Vec<Link> {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::config::Admin;
 use crate::error::{Exit, Failure};
 use crate::plain_file::{self, Kind};
+use crate::view::OtherClient;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than all the phones of a bench are never described in.
@@ -32,6 +33,12 @@ pub fn notices(admin: &Admin) -> Vec<String> {
         .map_or(Value::Null, |(_, body)| serde_json::from_slice(body).unwrap_or_default());
     let line = |notice: &Value| Some(format!("{}; {}", notice["cause"].as_str()?, notice["cure"].as_str()?));
     health["notices"].as_array().map(|notices| notices.iter().filter_map(line).collect()).unwrap_or_default()
+}
+
+/// Clients that are no phones, as the running bench sees them. None where it does not say: the phones are shown all the
+/// same.
+pub fn others(admin: &Admin) -> Vec<OtherClient> {
+    get(admin, "/api/clients").ok().flatten().unwrap_or_default()
 }
 
 /// Has the running bench do something. Its words, of success or of refusal; `None` where nobody listens.

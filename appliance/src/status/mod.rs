@@ -16,7 +16,7 @@ use crate::error::{Exit, Failure};
 use crate::library::Shelf;
 use crate::reload::running_bench;
 use crate::segment::Segment;
-use crate::view::PhoneView;
+use crate::view::{OtherClient, PhoneView};
 use crate::{home, ledger, place, table};
 use show::Paper;
 
@@ -28,6 +28,8 @@ struct Seen {
     note: Option<String>,
     /// What the running bench wants the operator to know, one line each.
     notices: Vec<String>,
+    /// Clients that have a lease and are no phones.
+    others: Vec<OtherClient>,
 }
 
 impl Seen {
@@ -40,8 +42,11 @@ impl Seen {
             }
             None => self.notices.iter().map(|line| table::wrapped(line, paper.width)).collect(),
         };
-        let height = paper.height.map(|height| height - notices.len());
-        show::table(&self.phones, self.note.as_deref(), Paper { height, ..paper }) + &notices.concat()
+        let others = show::others(&self.others, paper);
+        let height = paper.height.map(|height| height.saturating_sub(notices.len() + others.lines().count()));
+        show::table(&self.phones, self.note.as_deref(), Paper { height, ..paper })
+            + &others
+            + &notices.concat()
     }
 }
 
@@ -84,7 +89,8 @@ fn look(config: &Config, args: &StatusArgs) -> Result<Seen, Failure> {
         None => (offline(config)?.phones(), Some(note(config))),
     };
     let notices = if note.is_some() || args.json { Vec::new() } else { client::notices(&config.admin) };
-    Ok(Seen { phones: args.phones.of(phones).phones, note, notices })
+    let others = if note.is_some() || args.json { Vec::new() } else { client::others(&config.admin) };
+    Ok(Seen { phones: args.phones.of(phones).phones, note, notices, others })
 }
 
 /// Why it does not come from the running bench.

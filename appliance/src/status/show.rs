@@ -6,7 +6,7 @@ use transload_provision::mac::Mac;
 
 use crate::alike::{general, grouped, particular};
 use crate::table;
-use crate::view::{PhoneView, Stage};
+use crate::view::{OtherClient, PhoneView, Stage};
 
 /// Characters of a location in the table.
 const LOCATION: usize = 24;
@@ -67,6 +67,24 @@ pub(super) fn table(phones: &[PhoneView], note: Option<&str>, paper: Paper) -> S
         let _ = writeln!(text, "{}", table::cut(&rest, paper.width));
     }
     text
+}
+
+/// Clients that are no phones; in a window, only how many.
+pub(super) fn others(others: &[OtherClient], paper: Paper) -> String {
+    if others.is_empty() {
+        return String::new();
+    }
+    let lines = others.iter().map(|other| format!("  {}", other.line()));
+    let count = if others.len() == 1 {
+        "1 other client, no phone".to_owned()
+    } else {
+        format!("{} other clients, no phones", others.len())
+    };
+    let all: Vec<String> = match paper.height {
+        Some(_) => vec![count],
+        None => std::iter::once(format!("{count}:")).chain(lines).collect(),
+    };
+    all.iter().map(|line| table::cut(line, paper.width) + "\n").collect()
 }
 
 /// Those that do something first.

@@ -73,6 +73,26 @@ fn d10_a_client_that_has_an_address_is_answered_there() {
 }
 
 #[test]
+fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_address() {
+    if !possible() {
+        return;
+    }
+    let mut segment = Segment::new();
+    segment.serve(config());
+    let address = lease(&segment);
+    segment.say(&Packet { ciaddr: address, ..message(Request, &[]) });
+    let mut asked = Vec::new();
+    let ack = segment.find(PATIENCE, |frame| {
+        asked.extend(frame.arp.filter(|arp| arp.target == address));
+        reply(frame)
+    });
+    let ack = ack.expect("an ACK");
+    assert_eq!((ack.packet.kind, ack.to, ack.to_mac), (Ack, to_client(address), PHONE));
+    assert_eq!(ack.from, SocketAddrV4::new(SERVER, 67));
+    assert_eq!(asked, [], "no ARP, so no entry of the kernel's table");
+}
+
+#[test]
 fn d11_the_broadcast_bit_is_obeyed() {
     if !possible() {
         return;

@@ -6,6 +6,7 @@ use super::claims::said_by_dhcp;
 use super::{Act, Fact, HookRun, Journey, Observation, Offer, Report, Stand, Stay, Told};
 use crate::client;
 use crate::load::Side;
+use crate::routine::routine;
 use crate::time::Time;
 
 /// Rounds and offers kept; a migration needs a handful, and a looping phone must not grow without bound.
@@ -146,7 +147,8 @@ impl Journey {
             }
             Fact::Missing { name } => {
                 self.asked = Some(at);
-                if self.missing.len() < NAMES_KEPT || self.missing.contains_key(name) {
+                let has_room = self.missing.len() < NAMES_KEPT || self.missing.contains_key(name);
+                if has_room && routine(name).is_none() {
                     self.missing.insert(name.clone(), at);
                 }
             }

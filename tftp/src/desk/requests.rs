@@ -1,13 +1,17 @@
 //! Requests: who is served, and how a transfer begins.
 
 use std::{
+    hash::BuildHasher,
     io,
     net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Desk, Opening};
+use super::{
+    Desk, Opening,
+    requested::{Again, Requested},
+};
 use crate::{
     blocks::Blocks,
     listen::{self, Arrival},
@@ -29,7 +33,7 @@ const REQUEST_LIMIT: usize = 2048;
 const REQUESTS_AT_ONCE: usize = 32;
 /// A client that asks again from the same port, after its transfer had begun and then stood still this long, has
 /// started anew; before that its request is a duplicate that was under way.
-const SILENCE: Duration = Duration::from_secs(3);
+pub(super) const SILENCE: Duration = Duration::from_secs(3);
 /// What is assumed where the system does not tell.
 const ETHERNET: u16 = 1500;
 
@@ -39,8 +43,9 @@ impl Desk {
         for _ in 0..REQUESTS_AT_ONCE {
             match listen::receive(&self.socket, &mut buffer) {
                 Ok(Some(arrival)) => {
-                    let asked = request::read(buffer.get(..arrival.length).unwrap_or_default());
-                    self.request(arrival, asked, now);
+                    let packet = buffer.get(..arrival.length).unwrap_or_default();
+                    let digest = self.digests.hash_one(packet);
+                    self.request(arrival, request::read(packet), digest, now);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -53,7 +58,7 @@ impl Desk {
         }
     }
 
-    fn request(&mut self, arrival: Arrival, asked: Asked, now: Instant) {
+    fn request(&mut self, arrival: Arrival, asked: Asked, digest: u64, now: Instant) {
         let wanted = match asked {
             Asked::Nothing => return,
             Asked::Read(_) if self.draining.is_some() => Err(Fault::Stopping),
@@ -72,42 +77,63 @@ impl Desk {
             Err(fault) => return self.refuse(arrival, fault),
         };
         let key = (arrival.peer, request.name.clone());
-        match self.admit(&key, standing, now) {
+        let (admission, requested) = self.admit(&key, digest, standing, now);
+        match admission {
             Admission::Duplicate(_) => {}
             Admission::Full | Admission::After(_) => {
                 self.reached.refuse(peer);
                 self.refuse(arrival, Fault::Busy);
             }
-            Admission::Seated(seat) => self.open(seat, arrival, request),
+            Admission::Seated(seat) => self.open(seat, arrival, request, requested),
         }
     }
 
     /// Finds a seat, if need be in place of a client that has not answered.
-    fn admit(&mut self, key: &Key, standing: Standing, now: Instant) -> Admission {
+    fn admit(&mut self, key: &Key, digest: u64, standing: Standing, now: Instant) -> (Admission, Requested) {
+        let mut requested = Requested::new(digest, now);
         let mut admission = self.seats.admit(key, standing);
-        let anew = match admission {
-            Admission::Duplicate(seat) => self
-                .transfers
-                .get(&seat)
-                .is_some_and(|seated| seated.session.heard().is_some_and(|heard| now - heard >= SILENCE)),
-            _ => false,
-        };
+        let mut anew = false;
+        if let Admission::Duplicate(seat) = admission
+            && let Some(before) = self.requested(seat)
+        {
+            let heard = self.transfers.get(&seat).and_then(|seated| seated.session.heard());
+            let again = before.again(digest, heard, now);
+            if again != Again::Duplicate {
+                requested = before.replaced_by(digest, now);
+            }
+            if again == Again::Instead {
+                self.leave_unanswered(seat, Abort::Restarted, now);
+            }
+            anew = again != Again::Duplicate;
+        }
         if anew {
             admission = self.seats.admit_anew(key, standing);
         }
-        let Admission::After(seat) = admission else { return admission };
+        let Admission::After(seat) = admission else { return (admission, requested) };
         if let Some(client) = self.seats.client(seat) {
             self.reached.give_way(client);
         }
+        self.leave_unanswered(seat, Abort::GaveWay, now);
+        let admission =
+            if anew { self.seats.admit_anew(key, standing) } else { self.seats.admit(key, standing) };
+        (admission, requested)
+    }
+
+    fn requested(&self, seat: u64) -> Option<&Requested> {
+        let opening = self.opening.get(&seat).map(|opening| &opening.requested);
+        opening.or_else(|| self.transfers.get(&seat).map(|seated| &seated.requested))
+    }
+
+    /// Ends what a client has not answered, begun or not.
+    fn leave_unanswered(&mut self, seat: u64, why: Abort, now: Instant) {
         if let Some(opening) = self.opening.remove(&seat) {
             opening.task.abort();
             self.seats.leave(seat);
         }
-        self.break_off(seat, Abort::GaveWay, now);
-        if anew { self.seats.admit_anew(key, standing) } else { self.seats.admit(key, standing) }
+        self.break_off(seat, why, now);
     }
 
-    fn open(&mut self, seat: u64, arrival: Arrival, request: Request) {
+    fn open(&mut self, seat: u64, arrival: Arrival, request: Request, requested: Requested) {
         let opening = Arc::clone(&self.source).open(arrival.peer.into(), request.name.clone());
         let opening = self.runtime.spawn(opening);
         let task = opening.abort_handle();
@@ -115,7 +141,7 @@ impl Desk {
         self.runtime.spawn(async move {
             post.send(Message::Opened { seat, content: opening.await.ok() });
         });
-        self.opening.insert(seat, Opening { arrival, request, task });
+        self.opening.insert(seat, Opening { arrival, request, requested, task });
     }
 
     fn ignore(&mut self, peer: Ipv4Addr, now: Instant) {
@@ -135,29 +161,22 @@ impl Desk {
     pub(super) fn opened(
         &mut self,
         seat: u64,
-        arrival: Arrival,
-        request: &Request,
+        opening: Opening,
         content: Option<Result<Box<dyn Content>, Refusal>>,
         now: Instant,
     ) {
         let fault = match content {
-            Some(Ok(content)) => return self.begin(seat, arrival, request, content, now),
+            Some(Ok(content)) => return self.begin(seat, opening, content, now),
             Some(Err(Refusal::NotFound)) => Fault::NotFound,
             Some(Err(Refusal::Forbidden)) => Fault::Forbidden,
             Some(Err(Refusal::Busy)) | None => Fault::Busy,
         };
         self.seats.leave(seat);
-        self.refuse(arrival, fault);
+        self.refuse(opening.arrival, fault);
     }
 
-    fn begin(
-        &mut self,
-        seat: u64,
-        arrival: Arrival,
-        request: &Request,
-        content: Box<dyn Content>,
-        now: Instant,
-    ) {
+    fn begin(&mut self, seat: u64, opening: Opening, content: Box<dyn Content>, now: Instant) {
+        let Opening { arrival, request, requested, .. } = opening;
         let standing = self.seats.standing(seat);
         let secret = standing == Some(Standing::Known);
         let line = match self.ports.take(arrival.local, arrival.peer, seat, secret) {
@@ -172,14 +191,14 @@ impl Desk {
         let device = self.config.device.as_deref();
         let mtu = listen::mtu(arrival.local, arrival.peer, device).unwrap_or(ETHERNET);
         let limits = Limits { block_size: terms::largest_block(mtu), window: self.config.max_window };
-        let (terms, oack) = terms::agree(request, limits, content.size());
+        let (terms, oack) = terms::agree(&request, limits, content.size());
         let mut transfer = Transfer::new(terms, self.config.rollover, oack.is_some());
         if standing == Some(Standing::Stranger) {
             transfer.expect_answer(strangers::PATIENCE);
         }
         let blocks = Blocks::new(content, terms.mode, terms.block_size);
         let session = Session::new(line, transfer, oack, blocks, now);
-        self.transfers.insert(seat, Seated { session, alarm: None, turn: None });
+        self.transfers.insert(seat, Seated { session, requested, alarm: None, turn: None });
         self.with(seat, now, |session, outbox| session.start(now, outbox));
     }
 }

@@ -76,7 +76,7 @@ fn who_was_away_is_told_all_he_missed_at_once() {
     bench.stands(&[phone(A, "moving", 0.5), phone(B, "done", 0.0)], &[]);
     let (_, _, data) = bench.told(Some(step)).unwrap();
     assert_eq!(data["phones"].as_array().unwrap().len(), 2);
-    bench.board.second(1000, Vec::new(), Vec::new());
+    bench.board.second(1000, Vec::new(), Vec::new(), 0);
     let (_, _, data) = bench.told(Some(bench.board.step() - 1)).unwrap();
     assert_eq!((&data["bench"]["rate"], data["phones"].as_array().unwrap().len()), (&Value::from(1000), 0));
 }
@@ -119,7 +119,7 @@ fn a_long_event_is_told_in_pieces_and_nobody_holds_more_than_one() {
     }
     let mut held = 0;
     for listener in 0..64 {
-        bench.board.second(listener, Vec::new(), Vec::new());
+        bench.board.second(listener, Vec::new(), Vec::new(), 0);
         let mut telling = bench.board.tell(Some(step).filter(|_| listener % 2 == 0)).unwrap();
         // A listener that reads nothing holds the piece that waits for room, and the one behind it.
         held +=

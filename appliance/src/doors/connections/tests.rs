@@ -69,7 +69,7 @@ async fn what_only_the_kernel_has_taken_has_not_arrived() {
 }
 
 /// Has begun to fetch a large file, and takes no more of it.
-async fn busy_with(door: &Door) -> TcpStream {
+pub(super) async fn busy_with(door: &Door) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(door.address).await.unwrap();
@@ -91,7 +91,7 @@ async fn a_client_beyond_the_limits_is_told_to_come_back() {
         third.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
         assert!(
-            answer.contains("retry-after: 5\r\n") && answer.contains("connection: close\r\n"),
+            answer.contains("Retry-After: 5\r\n") && answer.contains("Connection: close\r\n"),
             "{answer}"
         );
         drop(held);
