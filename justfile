@@ -1,4 +1,6 @@
-# `just` lists the recipes. Those before "root" need no privilege.
+# `just` lists the recipes. A recipe that needs root says so, and so does its error.
+
+set positional-arguments
 
 # List the recipes.
 default:
@@ -30,19 +32,19 @@ sim phones="20000" seed="":
 
 # Rehearse all scenarios against virtual phones.
 rehearse *arguments:
-    cargo run --release --locked -- rehearse --scenario all {{arguments}}
+    cargo run --release --locked -- rehearse --scenario all "$@"
 
-# Needs root on Debian: network namespaces, and the clients that .ci/run installs. `just e2e --only disk:` runs some cases.
+# Run end-to-end cases, or some: `just e2e --only disk:`. Needs root on Debian, and the clients that .ci/run installs.
 e2e *arguments: _root
     cargo build --release --locked
-    TRANSLOAD="${CARGO_TARGET_DIR:-target}/release/transload" python3 tests/bench.py --jobs 3 {{arguments}}
+    TRANSLOAD="${CARGO_TARGET_DIR:-target}/release/transload" python3 tests/bench.py --jobs 3 "$@"
 
-# Needs root on Debian 12: build-image installs what is lacking. About 4 GB under target/ and an hour with the emulated tests.
+# Build the Raspberry Pi's image and test it emulated, for hours. Needs root on Debian 12, and what .ci/long installs for it.
 image: _root
     appliance/packaging/build-image pi
     python3 tests/image.py
 
-# Needs root on Debian, kea-admin, kea-dhcp4-server, dnsmasq-base and nginx, and a machine that does nothing else.
+# Run the benchmarks on a machine that does nothing else. Needs root, kea-admin, kea-dhcp4-server, dnsmasq-base, tftpd-hpa, nginx-light.
 bench: _root
     cargo build --release --locked
     TRANSLOAD="${CARGO_TARGET_DIR:-target}/release/transload" python3 tests/benchmarks/dhcp.py
