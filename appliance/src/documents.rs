@@ -1,11 +1,13 @@
 //! Holds the documents to the program: reference parts are written from its definitions, links lead somewhere.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command, CommandFactory};
 
 use crate::cli::Cli;
+use crate::config::Config;
 use crate::init;
 
 const BEGIN: &str = "<!-- generated: begin -->\n";
@@ -40,7 +42,7 @@ fn cell(text: &str) -> String {
 /// An argument as a user types it.
 fn typed(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default();
-    let mut value = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");
+    let mut value = names.iter().map(clap::builder::Str::as_str).collect::<Vec<_>>().join(" ");
     if !arg.get_action().takes_values() {
         value.clear();
     }
@@ -137,6 +139,44 @@ fn heading(line: &str) -> String {
 #[test]
 fn the_documented_configuration_is_the_one_that_init_writes() {
     hold("docs/configuration.md", &sections(init::TEMPLATE));
+}
+
+/// The keys that the configuration takes at a place, as its refusal of an unknown one lists them.
+fn keys(place: &str) -> Vec<String> {
+    let refusal =
+        Config::parse(&format!("{place}\nno-such-key = 1"), Path::new("x")).unwrap_err().to_string();
+    let (_, listed) = refusal.split_once("use one of ").unwrap_or_else(|| panic!("{place}: {refusal}"));
+    listed.lines().next().unwrap_or_default().split(", ").map(str::to_owned).collect()
+}
+
+/// The keys that the template names, each with its section; tables within a section count as keys of it.
+fn documented() -> BTreeSet<String> {
+    let mut section = "";
+    let mut found = BTreeSet::new();
+    for line in init::TEMPLATE.lines().filter(|line| !line.starts_with("# ")) {
+        let line = line.trim_start_matches('#');
+        if let Some(header) = line.strip_prefix('[') {
+            let mut path = header.trim_matches(['[', ']']).split('.');
+            section = path.next().unwrap_or_default();
+            found.insert(section.to_owned());
+            found.extend(path.next().map(|table| format!("{section}.{table}")));
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            found.insert(format!("{section}.{key}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_key_that_the_configuration_takes_is_documented() {
+    let documented = documented();
+    let sections = keys("");
+    let inner = sections.iter().flat_map(|section| {
+        keys(&format!("[{section}]")).into_iter().map(move |key| format!("{section}.{key}"))
+    });
+    let missing: Vec<String> =
+        sections.iter().cloned().chain(inner).filter(|key| !documented.contains(key)).collect();
+    assert_eq!(missing, [""; 0], "keys that appliance/src/init.toml does not name");
 }
 
 /// The Markdown files that a reader finds: README and its kin, and everything under `docs/`.
