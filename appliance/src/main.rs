@@ -11,6 +11,8 @@ mod check;
 mod cli;
 mod clock;
 mod config;
+#[cfg(test)]
+mod documents;
 mod doors;
 mod error;
 mod explain;

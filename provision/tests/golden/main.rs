@@ -22,10 +22,13 @@ fn load(name: &str) -> LoadName {
     name.parse().unwrap()
 }
 
-/// Compares with the file; the message of a mismatch holds the whole document, to be put there if it is right.
+/// Compares with the file; `UPDATE_GOLDEN=1 cargo test -p transload-provision --test golden` renews it.
 fn golden(name: &str, document: Vec<u8>) -> String {
     let document = String::from_utf8(document).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &document).unwrap();
+    }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(document == expected, "{} should be\n{expected}but the document is\n{document}", path.display());
     assert!(document.is_ascii());
