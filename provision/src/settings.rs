@@ -27,14 +27,14 @@ pub enum UnknownVid {
     Proceed,
 }
 
-/// Whether a phone needs a license to go back to Enterprise firmware. One that came over by transition firmware of
-/// 11.3(3) or later may go back without one; its page then shows `Classic` or `WxC` as Transition Authorization Type
-/// (Cisco, release notes of Multiplatform firmware 11.3(3)).
+/// Whether a phone needs a license to go back to Enterprise firmware. A phone that came over by transition firmware of
+/// 11.3(3) or later, and whose page shows `WxC` as Transition Authorization Type, may go back without one (Cisco, release
+/// notes of Multiplatform firmware 11.3(3)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WayBack {
     /// Every phone does.
     License,
-    /// One does not whose roster line has `Classic` or `WxC` in a column named Transition Authorization Type.
+    /// A phone does not whose roster line has `WxC` in a column named Transition Authorization Type.
     ByType,
     /// None does.
     Free,
@@ -130,7 +130,7 @@ impl Settings {
     pub fn goes_back_free(&self, entry: Option<&Entry>) -> bool {
         let has_type = |entry: &Entry| {
             let value = TYPE_COLUMNS.iter().find_map(|column| entry.more.get(*column));
-            value.is_some_and(|value| ["classic", "wxc"].contains(&value.trim().to_lowercase().as_str()))
+            value.is_some_and(|value| value.trim().eq_ignore_ascii_case("wxc"))
         };
         self.direction == Direction::M2e
             && match self.way_back {
