@@ -113,7 +113,8 @@ fn model(journey: &Journey, context: &Context<'_>) -> Option<String> {
     let catalog = context.catalog;
     let listed = context.entry.and_then(|entry| catalog.named(entry.model.as_deref()?));
     let unclear = |name: &String| catalog.model(name).is_none();
-    if listed.as_ref().is_some_and(|listed| journey.proof.is_hearsay() || unclear(listed)) {
+    let hearsay = journey.proof.is_hearsay() || journey.is_model_doubtful();
+    if listed.as_ref().is_some_and(|listed| hearsay || unclear(listed)) {
         return listed;
     }
     let said = journey.model().filter(|_| !journey.proof.contradicts_model());

@@ -72,12 +72,10 @@ impl Journey {
         }
         match &observation.fact {
             Fact::Dhcp { boot, vendor_class, request_list } => {
-                self.dhcp_at = Some(at);
                 if *boot || vendor_class.is_some() {
-                    self.vendor_class.clone_from(vendor_class);
-                    let said = vendor_class.as_ref().and_then(|class| client::vendor_class(class.as_bytes()));
-                    self.class_model = said.and_then(|said| said.model).or(self.class_model.take());
+                    self.says_class(vendor_class.as_ref());
                 }
+                self.dhcp_at = Some(at);
                 if *boot || !request_list.is_empty() {
                     self.request_list.clone_from(request_list);
                 }
@@ -216,6 +214,14 @@ impl Journey {
                 self.history.hook_ran(HookRun { at, stage, output, failed });
             }
         }
+    }
+
+    fn says_class(&mut self, class: Option<&String>) {
+        let model = |class: &String| client::vendor_class(class.as_bytes())?.model;
+        let (said, before) = (class.and_then(model), self.vendor_class.as_ref().and_then(model));
+        self.class_varies |= self.dhcp_at.is_some() && said != before;
+        self.vendor_class = class.cloned();
+        self.class_model = said.or(self.class_model.take());
     }
 
     /// It shows what it does after it was away.

@@ -84,6 +84,9 @@ pub struct Journey {
     /// The model as option 60 last named it: what a phone sends after a crossing may name none (cisco-phones §1.1).
     #[serde(default)]
     pub class_model: Option<String>,
+    /// Option 60 has not always named the same model, or none.
+    #[serde(default)]
+    pub class_varies: bool,
     /// What its own page told.
     #[serde(default)]
     pub page: OwnPage,
@@ -176,6 +179,7 @@ impl Journey {
             user_agent_since: None,
             named_model: None,
             class_model: None,
+            class_varies: false,
             page: OwnPage::default(),
             booted: None,
             stays: Vec::new(),
@@ -231,6 +235,15 @@ impl Journey {
     pub fn model(&self) -> Option<String> {
         let registered = self.reports.iter().rev().find_map(|(_, report)| report.model.clone());
         registered.or_else(|| self.model_by_weaker_signals())
+    }
+
+    /// Only broadcasts name its model, and not always the same one: anybody may have sent them.
+    pub(super) fn is_model_doubtful(&self) -> bool {
+        let agent = || self.user_agent.as_deref().and_then(client::user_agent)?.model;
+        let told = self.reports.iter().any(|(_, report)| report.model.is_some())
+            || self.page.model.is_some()
+            || self.named_model.is_some();
+        self.class_varies && !told && agent().is_none()
     }
 
     /// The same without its registration.

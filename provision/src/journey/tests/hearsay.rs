@@ -84,3 +84,14 @@ fn a_license_that_is_fetched_for_half_an_hour_is_not_accepted_although_nothing_e
     let hold = bench.verdict().hold.expect("a hold");
     assert!(hold.cause.contains("does not accept it"), "{hold:?}");
 }
+
+#[test]
+fn the_roster_names_a_phone_of_which_broadcasts_name_now_one_model_now_another() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.entry = listed("8831,V05,,");
+    bench.starts_as(None);
+    bench.reads(Side::Enterprise);
+    bench.starts_as(Some("Cisco Systems, Inc. IP Phone CP-7841"));
+    bench.reads(Side::Enterprise);
+    assert_eq!(bench.verdict().model.as_deref(), Some("8831"));
+}
