@@ -27,3 +27,4 @@ pub mod sip;
 pub mod text;
 pub mod time;
 pub mod unknown;
+pub mod worlds;
