@@ -8,6 +8,7 @@ use transload_provision::time::Time;
 
 use super::outside::Outside;
 use super::phone::Phone;
+use super::shadow::Shadow;
 use super::world::{self, World};
 
 /// Nothing takes longer.
@@ -94,6 +95,8 @@ pub struct Run {
     pub stays_until: Option<Time>,
     pub was_done: bool,
     pub verdict: Assessment,
+    /// The possible worlds, where they are watched as well.
+    pub shadow: Option<Box<Shadow>>,
     pub up: bool,
     /// Since when the ledger cannot be written.
     pub full_since: Option<Time>,
@@ -144,6 +147,7 @@ impl Run {
             was_done: false,
             ledger: Vec::new(),
             verdict,
+            shadow: None,
             up: true,
             full_since: None,
             unheard: false,
