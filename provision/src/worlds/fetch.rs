@@ -12,11 +12,22 @@ use crate::time::Time;
 
 use super::observed::is_component;
 
-/// It asks for a load's list, and is given it or not.
-pub(super) fn asks(world: World, load: &LoadName, given: bool, scene: &Scene<'_>) -> Vec<World> {
+/// It asks for a load's list, and is given it or not. What it runs decides who can have told it that.
+pub(super) fn asks(world: &World, load: &LoadName, given: bool, scene: &Scene<'_>) -> Vec<World> {
     if world.is(load) {
         return Vec::new();
     }
+    let on = |side: Side| {
+        let world = world.clone().on_side(side)?;
+        let since = world.started;
+        let told = scene.settings.steered_outside(side) || scene.observed.has_named(load);
+        let world = if told { world } else { world.after_once(Accident::ToldByNobody, scene.at, since) };
+        Some(asks_on_its_side(world, load, given, scene))
+    };
+    [Side::Enterprise, Side::Multiplatform].into_iter().filter_map(on).collect()
+}
+
+fn asks_on_its_side(world: World, load: &LoadName, given: bool, scene: &Scene<'_>) -> World {
     let mut world = chosen(world.without(load), load, scene);
     let attempt = attempt(&world, load, scene);
     let (at, outside) = (scene.at, world.outside);
@@ -38,7 +49,7 @@ pub(super) fn asks(world: World, load: &LoadName, given: bool, scene: &Scene<'_>
     if !given {
         let world =
             if world.side() == Some(Side::Enterprise) { world } else { world.fails(load, attempt, true) };
-        return vec![world.in_mode(Mode::Quiet)];
+        return world.in_mode(Mode::Quiet);
     }
     // One that may have failed with it has not; one that has tries again after a while.
     world.failed.retain(|known| known.load != *load || known.certain);
@@ -47,7 +58,7 @@ pub(super) fn asks(world: World, load: &LoadName, given: bool, scene: &Scene<'_>
         Some(known) => Fetching { asked: at, ..known },
         None => Fetching { load: load.clone(), attempt, since: at, asked: at, unseen: false },
     };
-    vec![world.in_mode(Mode::Fetching(fetching))]
+    world.in_mode(Mode::Fetching(fetching))
 }
 
 /// The document in its hands.
@@ -69,14 +80,11 @@ fn chosen(world: World, load: &LoadName, scene: &Scene<'_>) -> World {
         return world;
     };
     match &document.when {
-        Some(when) if document.load == *load && when != load => {
-            match &world.runs {
-                Runs::Load(runs) if runs == when => world,
-                Runs::Band(band) if band.may_be(when) => world.named(when, Reason::Condition, scene.at),
-                // It goes by an older document.
-                _ => world.after(Accident::DocumentLost, scene.at),
-            }
-        }
+        Some(when) if document.load == *load && when != load => match &world.runs {
+            Runs::Load(runs) if runs == when => world,
+            Runs::Band(band) if band.may_be(when) => world.named(when, Reason::Condition, scene.at),
+            _ => world.after(Accident::OlderDocument, scene.at),
+        },
         _ => world,
     }
 }
@@ -132,8 +140,8 @@ fn completes_late(world: World, scene: &Scene<'_>) -> Vec<World> {
     vec![world, new]
 }
 
-/// It asks for its license, which is not here. Enterprise firmware has no use for one, and no phone asks while it fetches.
-pub(super) fn asks_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
+/// It asks for its license. Enterprise firmware has no use for one, and no phone asks while it fetches.
+fn asks_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
     let failed = |world: World| match world.fetching().cloned() {
         Some(Fetching { load, attempt, .. }) => world.fails(&load, attempt, true).in_mode(Mode::Quiet),
         None => world,
@@ -146,9 +154,12 @@ pub(super) fn asks_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
     on_side.map(failed).into_iter().chain(started).collect()
 }
 
-/// It is given its license: it accepts it, or asks for it again.
+/// It is given its license: it accepts it, or asks for it again. One that went on with it before accepts it again, unless it
+/// asks twice.
 pub(super) fn takes_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
     let given = |mut world: World| {
+        let since = world.told().map(|order| order.since);
+        world.licensed &= !since.is_some_and(|since| world.licensed_at >= Some(since));
         world.licensed_at = Some(scene.at);
         match world.license {
             License::Settled => vec![world],
@@ -159,4 +170,10 @@ pub(super) fn takes_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
         }
     };
     asks_license(world, scene).into_iter().flat_map(given).collect()
+}
+
+/// It asks for its license and is not given it.
+pub(super) fn misses_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
+    let unlicensed = |world: World| World { licensed: false, ..world };
+    asks_license(world, scene).into_iter().map(unlicensed).collect()
 }

@@ -42,8 +42,9 @@ pub use world::{Band, FailedUrl, Fetching, License, Mode, Order, Reason, Runs, W
 use react::{Scene, react};
 use trust::Worth;
 
-/// A phone that was not heard for so long may have been loaded elsewhere. One at rest renews its lease sooner.
-const AWAY: Duration = Duration::from_secs(60 * 60);
+/// A phone that was not heard for so long may have been loaded elsewhere. One at rest renews its lease or reads its profile
+/// sooner.
+const AWAY: Duration = Duration::from_secs(90 * 60);
 /// The same where another server gives the leases, and a phone at rest is not heard.
 const AWAY_UNLEASED: Duration = Duration::from_secs(24 * 60 * 60);
 /// A phone that reads its profile here is heard every minute. Where it was not for so long, nobody knows whether it asked
@@ -158,7 +159,7 @@ impl Worlds {
         if self.observed.registered || !(spoken || (away_from_all && worth == Worth::Exchange)) {
             return;
         }
-        let mut elsewhere = World::some(None, Reason::Away, at);
+        let mut elsewhere = World::some(None, Reason::Away, at).after(Accident::LoadedWhileAway, at);
         // All that was heard meanwhile was somebody else.
         if !spoken {
             elsewhere = elsewhere.after(Accident::SomebodyLies, at);

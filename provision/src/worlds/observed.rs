@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::client::Persona;
 use crate::journey::fetched::{Fetch, grade};
-use crate::journey::{Answer, Fact, Heard, Observation, Progress};
+use crate::journey::{Answer, Fact, Heard, Observation, Progress, UpgradeInstruction};
 use crate::library::Library;
 use crate::load::{LoadName, Side};
 use crate::names::{self, Asked};
@@ -13,6 +14,8 @@ use super::world::{Fetching, World};
 
 /// Files remembered; a real load has fewer than twenty components for each platform.
 const FILES_KEPT: usize = 64;
+/// Loads remembered that were named to it.
+const LOADS_KEPT: usize = 16;
 /// Datagrams that wait for their acknowledgment.
 const DATAGRAMS_KEPT: usize = 16;
 /// How long they do.
@@ -38,6 +41,8 @@ pub struct Observed {
     pub exchanged: Option<Time>,
     /// The bench gives it its leases, and so sees its starts.
     pub leased: bool,
+    /// The persona whose options went with its latest lease.
+    pub options: Option<Persona>,
     /// Its registration stands.
     pub registered: bool,
     /// The load column of its line in the roster.
@@ -53,6 +58,7 @@ pub struct Observed {
     /// Its latest reading of a configuration.
     pub read: Option<Time>,
     answers: [Option<Answer>; 2],
+    named: Vec<LoadName>,
     files: Vec<File>,
     pub(super) datagrams: Vec<Time>,
 }
@@ -148,8 +154,9 @@ impl Observed {
                     .any(|file| file.name.eq_ignore_ascii_case(name) && file.whole.is_some());
                 self.broken |= !whole;
             }
+            Fact::OptionsGiven { persona } => self.options = Some(*persona),
             Fact::Listed { load } => self.listed.clone_from(load),
-            Fact::Answered { side, answer } => self.answers[slot(*side)] = Some(answer.clone()),
+            Fact::Answered { side, answer } => self.answers(*side, answer),
             Fact::Unwatched { .. } => self.gap = Some(at),
             _ => {}
         }
@@ -173,6 +180,26 @@ impl Observed {
             Fact::Registered { .. } if exchange => self.registered = true,
             Fact::Unregistered => self.registered = false,
             _ => {}
+        }
+    }
+
+    /// Whether a document of the bench has named this load to the phone.
+    pub(super) fn has_named(&self, load: &LoadName) -> bool {
+        self.named.contains(load)
+    }
+
+    fn answers(&mut self, side: Side, answer: &Answer) {
+        self.answers[slot(side)] = Some(answer.clone());
+        let Answer::Document { load: Some(UpgradeInstruction { load, when, .. }), .. } = answer else {
+            return;
+        };
+        for load in when.iter().chain([load]) {
+            if !self.named.contains(load) {
+                self.named.push(load.clone());
+            }
+        }
+        if self.named.len() > LOADS_KEPT {
+            self.named.remove(0);
         }
     }
 
@@ -206,7 +233,6 @@ pub(super) fn is_word(fact: &Fact) -> bool {
         fact,
         Fact::Dhcp { .. }
             | Fact::Leased { .. }
-            | Fact::OptionsGiven { .. }
             | Fact::ConfigAsked { .. }
             | Fact::Answered { .. }
             | Fact::LoadsGiven { .. }

@@ -30,7 +30,9 @@ pub enum Accident {
     StartedUnseen,
     /// It had a load in its other partition that it was not seen to fetch.
     LoadInReserve,
-    /// Somebody loaded it while it was away for a moment.
+    /// Somebody loaded it while it was not heard for long.
+    LoadedWhileAway,
+    /// Somebody loaded it while it was not heard for a moment.
     LoadedElsewhere,
     /// Its User-Agent is configured.
     AgentConfigured,
@@ -44,6 +46,10 @@ pub enum Accident {
     LicensedElsewhere,
     /// Its profile in CDA is not the one that was exported.
     OtherProfile,
+    /// It goes by an older document than its latest.
+    OlderDocument,
+    /// It asks for a load that nobody told it of.
+    ToldByNobody,
     /// It was there and did not ask for what it was told to load.
     DidNotAsk,
     /// Somebody else spoke in its name, by broadcast or datagram.
@@ -61,7 +67,12 @@ impl Accident {
     pub fn weight(self) -> u8 {
         match self {
             Self::AgentConfigured | Self::ClassConfigured | Self::WrongRoster | Self::LoadedElsewhere => 2,
-            Self::DidNotAsk | Self::WaitedLonger | Self::FalsePage | Self::FalseExchange => 3,
+            Self::DidNotAsk
+            | Self::WaitedLonger
+            | Self::OlderDocument
+            | Self::ToldByNobody
+            | Self::FalsePage
+            | Self::FalseExchange => 3,
             Self::FalseRegistration => 4,
             _ => 1,
         }
@@ -75,7 +86,8 @@ impl World {
     }
 
     /// Whatever the other world may still turn out to be, this one may for no higher price. What it claims less counts for it:
-    /// that nothing is due, that more URLs may have failed, that it was asked later for its license.
+    /// that nothing is due, that more URLs
+    /// may have failed, that it has not gone on as a licensed phone does.
     fn covers(&self, other: &Self) -> bool {
         let lies = other.doubts.somebody_lies && !self.doubts.somebody_lies;
         self.surprise + u8::from(lies) <= other.surprise
@@ -84,8 +96,9 @@ impl World {
             && asks_no_more(&self.mode, &other.mode)
             && refused_no_sooner(self.license, other.license)
             && other.failed.iter().all(|url| self.has_failed(url))
-            && self.has_document <= other.has_document
-            && (self.licensed, self.outside, &self.ordered) == (other.licensed, other.outside, &other.ordered)
+            && (self.has_document <= other.has_document || self.side() == Some(Side::Multiplatform))
+            && self.licensed <= other.licensed
+            && (self.outside, &self.ordered) == (other.outside, &other.ordered)
     }
 
     fn has_failed(&self, url: &FailedUrl) -> bool {

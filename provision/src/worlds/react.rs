@@ -19,7 +19,7 @@
 //!
 //! What a phone does when nothing is heard of it stands in `overdue`, what words of uncertain origin are worth in `trust`.
 
-use super::fetch::{asks, asks_license, fetches, takes_license};
+use super::fetch::{asks, fetches, misses_license, takes_license};
 use super::observed::Observed;
 use super::rank::Accident;
 use super::reading::{answered, reads};
@@ -58,14 +58,16 @@ pub(super) fn react(world: World, fact: &Fact, scene: &Scene<'_>) -> Vec<World> 
             reads(&world, *side, *signed, user_agent.as_deref(), scene)
         }
         Fact::Answered { side, answer } => answered(world, *side, answer, scene.at),
-        Fact::LoadsGiven { load } => asks(world, load, true, scene),
+        Fact::LoadsGiven { load } => asks(&world, load, true, scene),
         Fact::LoadsRefused { name } => match name.parse::<LoadName>() {
-            Ok(load) => asks(world, &load, false, scene),
+            Ok(load) => asks(&world, &load, false, scene),
             Err(_) => vec![world],
         },
         Fact::Fetched { name, asked, .. } => fetches(world, name, *asked, scene),
         Fact::LicenseGiven { .. } => takes_license(&world, scene),
-        Fact::Missing { name } if name.to_ascii_lowercase().ends_with(".lic") => asks_license(&world, scene),
+        Fact::Missing { name } if name.to_ascii_lowercase().ends_with(".lic") => {
+            misses_license(&world, scene)
+        }
         Fact::Probed(page) => match &page.load {
             Some(load) => names(world, load, Reason::Page, Accident::FalsePage, scene),
             None => vec![world],
@@ -146,7 +148,7 @@ fn says_side(world: World, said: Option<Side>, at: Time) -> Vec<World> {
 }
 
 /// An address comes with the options of a persona, and so a phone that has started asks one server or another.
-fn is_steered(mut world: World, persona: Persona, scene: &Scene<'_>) -> Vec<World> {
+pub(super) fn is_steered(mut world: World, persona: Persona, scene: &Scene<'_>) -> Vec<World> {
     let Some(side) = world.side().filter(|_| world.mode == Mode::Starting) else { return vec![world] };
     let (led, steered) = match (side, persona.side()) {
         (_, None) => (false, false),
@@ -165,10 +167,10 @@ fn is_steered(mut world: World, persona: Persona, scene: &Scene<'_>) -> Vec<Worl
     let ordered = world.ordered.clone().filter(|load| {
         !world.is(load)
             && !world.will_not_try(load, 0)
-            && !world.needs_license(load)
+            && (world.licensed || !world.needs_license(load))
             && load.kind().side() == side
     });
-    let Some(load) = ordered else { return vec![world.in_mode(Mode::Quiet)] };
+    let Some(load) = ordered else { return vec![world] };
     let (attempt, since, readings, outside) = (0, scene.at, 0, true);
     let told = Mode::Told(Order { load: load.clone(), attempt, since, readings, outside });
     let runs = world

@@ -1,7 +1,7 @@
 //! What a phone runs after it has started, and what it may have done while nobody watched.
 
 use super::rank::Accident;
-use super::react::Scene;
+use super::react::{Scene, is_steered};
 use super::world::{Fetching, Mode, Reason, World};
 use crate::journey::fetched::Fetch;
 use crate::load::Side;
@@ -21,8 +21,14 @@ pub(super) fn starts(world: &World, scene: &Scene<'_>) -> Vec<World> {
 /// It has started, though no DHCP message of that was seen.
 pub(super) fn started_unseen(world: &World, scene: &Scene<'_>) -> Vec<World> {
     let seen = scene.observed.sees_starts();
-    let unseen = |world: World| if seen { world.after(Accident::StartedUnseen, scene.at) } else { world };
-    starts(world, scene).into_iter().map(unseen).collect()
+    let unseen = |world: World| {
+        let world = if seen { world.after(Accident::StartedUnseen, scene.at) } else { world };
+        match scene.observed.options {
+            Some(persona) => is_steered(world, persona, scene),
+            None => vec![world],
+        }
+    };
+    starts(world, scene).into_iter().flat_map(unseen).collect()
 }
 
 fn after_fetch(world: &World, fetching: &Fetching, scene: &Scene<'_>) -> Vec<World> {

@@ -3,7 +3,7 @@
 use super::world::{License, Mode, Runs, World};
 use super::{LoadName, MARGIN, Side, Time, Worlds};
 use crate::catalog::{Model, Vid};
-use crate::journey::{Context, plan};
+use crate::journey::{Context, UpgradeInstruction, plan};
 use crate::load::{Direction, Kind, Version};
 use crate::route::{Hop, Present};
 use crate::settings::{Settings, UnknownVid};
@@ -58,10 +58,46 @@ impl Worlds {
         self.kept(MARGIN).all(|world| world.is(load)).then_some(load)
     }
 
-    /// Whether a phone in any world that has to be reckoned with bears this load and can go on from it: it runs it already,
+    /// Whether a phone bears this load and can go on from it, in every world that has to be reckoned with: it runs it already,
     /// or its route begins with it.
     pub fn allow(&self, to: &LoadName, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> bool {
-        self.kept(MARGIN).all(|world| world.is(to) || leads(world, to, model, vid, context))
+        self.opposes(to, model, vid, context).is_none()
+    }
+
+    /// The best world in which a phone may not have this load.
+    pub fn opposes(
+        &self,
+        to: &LoadName,
+        model: &Model,
+        vid: Option<Vid>,
+        context: &Context<'_>,
+    ) -> Option<&World> {
+        self.kept(MARGIN).find(|world| !bears(&world.runs, to, model, vid, context))
+    }
+
+    /// The best world in which a phone may not be told what a document says. By its condition, the phone itself tells which
+    /// load it needs.
+    pub fn opposes_document(
+        &self,
+        document: &UpgradeInstruction,
+        model: &Model,
+        vid: Option<Vid>,
+        context: &Context<'_>,
+    ) -> Option<&World> {
+        let bears_it = |world: &World| {
+            let bears = |to: &LoadName| bears(&world.runs, to, model, vid, context);
+            match &document.when {
+                None => bears(&document.load),
+                Some(when) => {
+                    let then = !world.runs.may_be(when) || {
+                        let runs = Runs::Load(when.clone());
+                        leads(&runs, &document.load, model, vid, context)
+                    };
+                    then && bears(when)
+                }
+            }
+        };
+        self.kept(MARGIN).find(|world| !bears_it(world))
     }
 
     /// It is at its target beyond doubt, and needs no license any more.
@@ -69,7 +105,7 @@ impl Worlds {
         let far = |world: &World| match &world.runs {
             Runs::Load(load) => load.kind() == direction.final_kind(),
             Runs::Band(band) if direction == Direction::E2m => {
-                band.side == Some(Side::Multiplatform) && release(world).is_some()
+                band.side == Some(Side::Multiplatform) && release(&world.runs).is_some()
             }
             Runs::Band(band) => band.side == Some(Side::Enterprise),
         };
@@ -122,9 +158,13 @@ impl Worlds {
     }
 }
 
-fn leads(world: &World, to: &LoadName, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> bool {
-    let release = release(world);
-    let present = match (&world.runs, &release) {
+fn bears(runs: &Runs, to: &LoadName, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> bool {
+    runs.load() == Some(to) || leads(runs, to, model, vid, context)
+}
+
+fn leads(runs: &Runs, to: &LoadName, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> bool {
+    let release = release(runs);
+    let present = match (runs, &release) {
         (Runs::Load(load), _) => Present::Load(load),
         (Runs::Band(_), Some(release)) => Present::Release(release),
         (Runs::Band(band), None) => match band.side {
@@ -138,8 +178,8 @@ fn leads(world: &World, to: &LoadName, model: &Model, vid: Option<Vid>, context:
 }
 
 /// The Multiplatform release that a phone runs, whose load is not known and is no transition load.
-fn release(world: &World) -> Option<Version> {
-    match &world.runs {
+fn release(runs: &Runs) -> Option<Version> {
+    match runs {
         Runs::Band(band) if band.side == Some(Side::Multiplatform) && !band.or_transition => {
             band.release.as_ref()?.parse().ok()
         }

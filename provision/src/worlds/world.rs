@@ -76,7 +76,9 @@ impl Runs {
                     && one.side.is_none_or(|side| other.side == Some(side))
                     && one.not.iter().all(|load| !other.may_be(load))
             }
-            _ => self == other,
+            (Self::Band(band), Self::Load(load)) => band.may_be(load),
+            (Self::Load(one), Self::Load(other)) => one == other,
+            (Self::Load(_), Self::Band(_)) => false,
         }
     }
 
@@ -209,7 +211,7 @@ pub struct World {
     pub license: License,
     /// When it was last given its license.
     pub licensed_at: Option<Time>,
-    /// It has gone on as only a licensed phone does, since it started.
+    /// It has gone on as only a licensed phone does, and has not asked for its license in vain since.
     pub licensed: bool,
     /// URLs that it may not try again.
     pub failed: Vec<FailedUrl>,
@@ -349,6 +351,7 @@ impl World {
         }
         if from != Some(to) {
             self.failed.clear();
+            self.licensed = false;
             let crossed_directly = load.kind() == Kind::Multiplatform && from.is_some();
             self.license = if crossed_directly { License::Due } else { License::Settled };
         }
@@ -361,7 +364,7 @@ impl World {
     pub(super) fn fresh(mut self, at: Time) -> Self {
         self.ended = self.fetching().cloned();
         self.mode = Mode::Starting;
-        (self.outside, self.has_document, self.licensed) = (false, false, false);
+        (self.outside, self.has_document) = (false, false);
         self.started = Some(at);
         self.unheard(at);
         self

@@ -38,6 +38,7 @@ impl Run {
         let document = self.document(side);
         if let Some(load) = self.named(&document) {
             self.judge(&load);
+            self.compares_named(&document);
         }
         unsaid.unwrap_or_default().into_iter().for_each(|fact| self.hear(fact, false));
         if let Document::Load { load, when, attempt, .. } = &document {
@@ -119,6 +120,7 @@ impl Run {
         self.verdict = self.answer(request);
         self.is_answered_rightly(Some(request));
         if self.verdict.permits(load, &self.world.library) {
+            self.compares_permitted(load);
             self.hear(Fact::LoadsGiven { load: load.clone() }, true);
             if self.full_since.is_none() {
                 self.acknowledges();

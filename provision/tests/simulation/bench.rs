@@ -64,6 +64,9 @@ impl Run {
         if !matches!(observation.fact, Fact::Listed { .. }) {
             self.notes_the_roster();
         }
+        if matches!(observation.fact, Fact::Finished { .. }) {
+            self.compares_finish();
+        }
         self.shadow_takes(&observation);
         if observation.fact.is_ours() {
             if self.full_since.is_none() {

@@ -79,6 +79,7 @@ pub struct Entry {
 
 /// Everything there is.
 pub struct Run {
+    pub seed: u64,
     pub rng: fastrand::Rng,
     pub now: Time,
     pub world: World,
@@ -134,6 +135,7 @@ impl Run {
         let now = Time(1_700_000_000_000);
         let verdict = world.verdict(None, phone.mac, now);
         let mut run = Self {
+            seed,
             rng,
             now,
             world,

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use transload_provision::journey::{Answer, Fact, Heard, Observation, UpgradeInstruction};
 use transload_provision::load::{LoadName, Side};
-use transload_provision::worlds::{License, MARGIN, Runs, World, Worlds};
+use transload_provision::worlds::{MARGIN, Runs, World, Worlds};
 
 use super::answers::Document;
+use super::compare::Comparison;
 use super::outside::Server;
 use super::run::Run;
 use super::truth;
@@ -21,6 +22,7 @@ pub struct Shadow {
     /// What was wrong, with the kind of fact after which it was.
     pub failures: Vec<Failure>,
     pub counts: Counts,
+    pub compared: Comparison,
     checked: Vec<Runs>,
 }
 
@@ -64,6 +66,7 @@ impl Run {
             worlds,
             failures: Vec::new(),
             counts: Counts::default(),
+            compared: Comparison::default(),
             checked: Vec::new(),
         }));
         self.notes_the_roster();
@@ -191,8 +194,7 @@ impl Run {
     fn unsafe_hop(&mut self, truth: &LoadName) -> Option<LoadName> {
         let hardware = self.hardware();
         let context = self.world.context(self.now);
-        let model = self.verdict.model.as_deref().and_then(|model| self.world.catalog().model(model))?;
-        let vid = self.journey.as_ref().and_then(|journey| journey.vid(self.world.entry.as_ref()));
+        let (model, vid) = self.known_hardware()?;
         let shadow = self.shadow.as_mut()?;
         let runs: Vec<Runs> = shadow.worlds.kept(MARGIN).map(|world| world.runs.clone()).collect();
         if shadow.checked == runs {
@@ -239,7 +241,7 @@ pub struct Summary {
     kept: [u64; 17],
     most: [u64; 17],
     misfits: u64,
-    unsettled: u64,
+    compared: Comparison,
     failures: BTreeMap<FailureKind, Vec<(u64, String)>>,
 }
 
@@ -255,8 +257,7 @@ impl Summary {
         self.kept.iter_mut().zip(counts.kept).for_each(|(sum, count)| *sum += count);
         self.most[counts.most.min(16)] += 1;
         self.misfits += u64::from(shadow.worlds.misfits() > 0);
-        self.unsettled +=
-            u64::from(shadow.worlds.kept(MARGIN).any(|world| world.license != License::Settled));
+        self.compared.add(&shadow.compared);
         for failure in &shadow.failures {
             self.failures.entry(failure.kind).or_default().push((seed, failure.told.clone()));
         }
@@ -286,6 +287,7 @@ impl Summary {
             part(&self.most, 99),
             self.misfits,
         );
+        self.compared.tell();
         for (kind, phones) in &self.failures {
             eprintln!("{kind:?}: {}", phones.len());
             for (seed, told) in phones.iter().take(40) {
