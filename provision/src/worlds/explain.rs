@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::firmware::Runs;
 use super::rank::Accident;
-use super::world::{Mode, Reason, Runs, World};
+use super::world::{Mode, Reason, World};
 use super::{MARGIN, Time, Worlds};
 use crate::load::{LoadName, Side};
 
@@ -100,7 +101,7 @@ fn happened(accident: Accident) -> &'static str {
     match accident {
         Accident::WrongRoster => "the roster's load column was wrong",
         Accident::CutWhileWriting => "its plug was pulled while it wrote, or it threw the load away",
-        Accident::CutAsTold => "its plug was pulled as soon as it was told",
+        Accident::SwitchedOff => "it was without power when it had to ask",
         Accident::DocumentLost => "a document was lost on its way",
         Accident::FetchedUnseen => "it fetched the rest while nobody watched",
         Accident::AskedUnseen => "it asked for the load's list while nobody watched",

@@ -1,9 +1,10 @@
 //! What it means that a phone asks for a load, fetches components or asks for its license.
 
+use super::firmware::Runs;
 use super::rank::Accident;
 use super::react::Scene;
 use super::start::started_unseen;
-use super::world::{Fetching, License, Mode, Reason, Runs, World};
+use super::world::{Fetching, License, Mode, Reason, World};
 use crate::journey::fetched::Fetch;
 use crate::journey::{Answer, UpgradeInstruction};
 use crate::library::Library;
@@ -159,7 +160,7 @@ fn asks_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
 pub(super) fn takes_license(world: &World, scene: &Scene<'_>) -> Vec<World> {
     let given = |mut world: World| {
         let since = world.told().map(|order| order.since);
-        world.licensed &= !since.is_some_and(|since| world.licensed_at >= Some(since));
+        world.licensed &= since.is_none_or(|since| world.licensed_at < Some(since));
         world.licensed_at = Some(scene.at);
         match world.license {
             License::Settled => vec![world],

@@ -4,7 +4,7 @@
 //! | module | what it decides |
 //! |---|---|
 //! | `observed` | what the bench saw and did, common to all worlds |
-//! | `world` | one possible state of a phone |
+//! | `world`, `firmware` | one possible state of a phone |
 //! | `react` | what a phone does, fact by fact; with `start`, `reading`, `fetch` and `says` |
 //! | `overdue` | what had to be seen by now |
 //! | `trust` | what a word is worth that anybody could have said |
@@ -20,6 +20,7 @@ use crate::time::Time;
 
 mod explain;
 mod fetch;
+mod firmware;
 mod observed;
 mod overdue;
 mod rank;
@@ -34,10 +35,11 @@ mod view;
 mod world;
 
 pub use explain::Explained;
+pub use firmware::{Band, Runs};
 pub use observed::Observed;
 pub use rank::{Accident, MARGIN};
 pub use view::{Believed, WaitsFor};
-pub use world::{Band, FailedUrl, Fetching, License, Mode, Order, Reason, Runs, World};
+pub use world::{FailedUrl, Fetching, License, Mode, Order, Reason, World};
 
 use react::{Scene, react};
 use trust::Worth;
@@ -89,24 +91,23 @@ impl Worlds {
     }
 
     fn take(&mut self, observation: &Observation, worth: Worth, context: &Context<'_>) {
-        let again = self.observed.datagram(observation.at).is_some() && trust::is_datagram(observation);
         if worth == Worth::OneWay && trust::is_datagram(observation) {
             self.observed.wait_for(observation.at, &mut self.possible);
         }
         self.observed.before(observation);
+        if worth != Worth::OneWay {
+            self.adds_named(observation);
+        }
         let place = trust::place(observation, &self.observed);
         let fact = &observation.fact;
         let fits = self.step(observation.at, context, |world, scene| match worth {
-            Worth::OneWay => trust::hears(&world, fact, place, again, scene),
+            Worth::OneWay => trust::hears(&world, fact, place, scene),
             Worth::Own | Worth::Exchange => react(world, fact, scene),
         });
         if !fits {
             self.misfits += 1;
             self.possible = vec![World::some(None, Reason::NothingFits, observation.at)];
             self.step(observation.at, context, |world, scene| react(world, fact, scene));
-        }
-        if worth != Worth::OneWay {
-            self.adds_named(observation);
         }
     }
 
@@ -117,20 +118,20 @@ impl Worlds {
         }
     }
 
-    /// A load that was named and that no world runs: somebody loaded it unseen.
+    /// A load that is named and that no world runs: somebody loaded it unseen.
     fn adds_named(&mut self, observation: &Observation) {
         let (load, reason) = match &observation.fact {
             Fact::Probed(page) => (page.load.as_ref(), Reason::Page),
             Fact::Registered { report } => (report.active.as_ref(), Reason::Registered),
             Fact::Listed { load } => (load.as_ref(), Reason::Listed),
-            _ => (None, Reason::Unknown),
+            _ => return,
         };
-        let Some(load) = load.filter(|load| !self.possible.iter().any(|world| world.is(load))) else {
+        let Some(load) = load.filter(|load| !self.possible.iter().any(|world| world.runs.may_be(load)))
+        else {
             return;
         };
         let world = World::new(Runs::Load(load.clone()), reason, observation.at);
         self.possible.push(world.after(Accident::LoadedElsewhere, observation.at));
-        self.possible = rank::settle(std::mem::take(&mut self.possible), observation.at);
     }
 
     /// Takes in that it is this late.
@@ -156,13 +157,13 @@ impl Worlds {
         let away = if self.observed.leased { AWAY } else { AWAY_UNLEASED };
         let spoken = silent(self.observed.heard).is_some_and(|silent| silent >= away);
         let away_from_all = alone.is_some_and(|silent| silent >= away);
-        if self.observed.registered || !(spoken || (away_from_all && worth == Worth::Exchange)) {
+        if self.observed.registered || !(spoken || away_from_all) {
             return;
         }
         let mut elsewhere = World::some(None, Reason::Away, at).after(Accident::LoadedWhileAway, at);
         // All that was heard meanwhile was somebody else.
         if !spoken {
-            elsewhere = elsewhere.after(Accident::SomebodyLies, at);
+            elsewhere = trust::doubting(elsewhere, at);
         }
         self.possible.push(elsewhere);
     }

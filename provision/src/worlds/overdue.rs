@@ -32,16 +32,9 @@ pub(super) fn due(world: &World, observed: &Observed, settings: &Settings) -> Op
 }
 
 /// It was not seen by then.
-pub(super) fn overdue(mut world: World, scene: &Scene<'_>) -> Vec<World> {
+pub(super) fn overdue(world: World, scene: &Scene<'_>) -> Vec<World> {
     let due_at = |world: &World| due(world, scene.observed, scene.settings).filter(|due| *due <= scene.at);
     let Some(at) = due_at(&world) else { return vec![world] };
-    if let License::Refused(since) = world.license
-        && world.outside
-        && since + scene.settings.timing.license <= scene.at
-    {
-        world.unheard(at);
-        return vec![world.after(Accident::WaitedLonger, at)];
-    }
     match world.mode.clone() {
         // By then it has started, seen or not.
         Mode::Fetching(fetching) if scene.observed.grade(&fetching, scene.library) != Fetch::Part => {
@@ -52,6 +45,7 @@ pub(super) fn overdue(mut world: World, scene: &Scene<'_>) -> Vec<World> {
         Mode::Fetching(fetching) => {
             vec![world.fails(&fetching.load, fetching.attempt, false).in_mode(Mode::Quiet)]
         }
-        _ => vec![world.after(Accident::CutAsTold, at).in_mode(Mode::Off)],
+        // It was told of a load, or needs its license.
+        _ => vec![world.after(Accident::SwitchedOff, at).in_mode(Mode::Off)],
     }
 }

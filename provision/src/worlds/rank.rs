@@ -18,8 +18,8 @@ pub enum Accident {
     WrongRoster,
     /// Its plug was pulled while it wrote, or it threw the load away.
     CutWhileWriting,
-    /// Its plug was pulled as soon as it was told.
-    CutAsTold,
+    /// It was without power when it had to ask.
+    SwitchedOff,
     /// A document was lost on its way.
     DocumentLost,
     /// It fetched the rest of a load while nobody watched.

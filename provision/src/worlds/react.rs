@@ -20,12 +20,13 @@
 //! What a phone does when nothing is heard of it stands in `overdue`, what words of uncertain origin are worth in `trust`.
 
 use super::fetch::{asks, fetches, misses_license, takes_license};
+use super::firmware::Runs;
 use super::observed::Observed;
 use super::rank::Accident;
 use super::reading::{answered, reads};
-use super::says::{listed, names};
+use super::says::{listed, names, vouched};
 use super::start::{misses, starts};
-use super::world::{Mode, Order, Reason, Runs, World};
+use super::world::{Mode, Order, Reason, World};
 use crate::client::{self, Persona};
 use crate::journey::{Act, Fact, Means};
 use crate::library::Library;
@@ -77,10 +78,7 @@ pub(super) fn react(world: World, fact: &Fact, scene: &Scene<'_>) -> Vec<World> 
             None => world.on_side(Side::Enterprise).into_iter().collect(),
         },
         Fact::Listed { load } => listed(world, load.as_ref(), scene.at),
-        Fact::Operator { act: Act::Retry } => match &scene.observed.listed {
-            Some(load) => listed(world, Some(load), scene.at),
-            None => vec![world],
-        },
+        Fact::Operator { act: Act::Retry } => vouched(world, scene),
         Fact::Unwatched { .. } => misses(world, scene),
         Fact::RestartTold { by, .. } => vec![is_restarted(world, *by)],
         _ => vec![world],

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::firmware::{Runs, is_of};
 use super::observed::Observed;
 use super::rank::Accident;
 use super::react::Scene;
 use super::start::started_unseen;
-use super::world::{License, Mode, Order, Reason, Runs, World, is_of};
+use super::world::{License, Mode, Order, Reason, World};
 use crate::client::{self, Persona};
 use crate::journey::fetched::Fetch;
 use crate::journey::{Answer, UpgradeInstruction};
@@ -57,7 +58,10 @@ fn as_enterprise(world: &World, scene: &Scene<'_>) -> Vec<World> {
         }
         _ => started_unseen(world, scene),
     };
-    let at_rest = |world: World| Some(world.on_side(Side::Enterprise)?.in_mode(Mode::Quiet));
+    let at_rest = |world: World| {
+        let world = world.on_side(Side::Enterprise)?.in_mode(Mode::Quiet);
+        Some(World { outside: false, ..world })
+    };
     worlds.into_iter().filter_map(at_rest).collect()
 }
 

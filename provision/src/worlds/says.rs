@@ -1,9 +1,10 @@
 //! A load that is named as the one which a phone runs: by its page, by its registration, or by the roster.
 
+use super::firmware::Runs;
 use super::rank::Accident;
 use super::react::Scene;
 use super::start::started_unseen;
-use super::world::{Reason, Runs, World};
+use super::world::{License, Reason, World};
 use crate::load::LoadName;
 use crate::time::Time;
 
@@ -54,4 +55,14 @@ pub(super) fn listed(mut world: World, load: Option<&LoadName>, at: Time) -> Vec
         }
         _ => vec![world.after_once(Accident::WrongRoster, at, None)],
     }
+}
+
+/// Whoever retries a phone stands by what the roster says, and by its having accepted its license.
+pub(super) fn vouched(world: World, scene: &Scene<'_>) -> Vec<World> {
+    let Some(load) = &scene.observed.listed else { return vec![world] };
+    let unlicensed = |world: World| match world.license {
+        License::Settled => world,
+        License::Due | License::Refused(_) => world.after_once(Accident::WrongRoster, scene.at, None),
+    };
+    listed(world, Some(load), scene.at).into_iter().map(unlicensed).collect()
 }

@@ -10,6 +10,7 @@ use super::rank::Accident;
 use super::react::{Scene, react};
 use super::world::World;
 use crate::journey::{Fact, Heard, Observation};
+use crate::time::Time;
 
 /// What a fact is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,24 +38,26 @@ pub(super) fn is_datagram(observation: &Observation) -> bool {
     matches!(observation.heard, Heard::OneWay | Heard::Unrecorded)
 }
 
-/// A world takes in a word that anybody can have said. `again` is what was said before at the same moment by the same
-/// datagram.
-pub(super) fn hears(world: &World, fact: &Fact, place: u16, again: bool, scene: &Scene<'_>) -> Vec<World> {
+/// A world takes in a word that anybody can have said.
+pub(super) fn hears(world: &World, fact: &Fact, place: u16, scene: &Scene<'_>) -> Vec<World> {
     if world.doubts.disbelieved & place != 0 {
         return vec![world.clone()];
     }
     let mut worlds = react(world.clone(), fact, scene);
-    if again {
-        return worlds;
-    }
-    let mut doubts = world.clone();
+    let mut doubts = doubting(world.clone(), scene.at);
     doubts.doubts.disbelieved |= place;
-    if !world.doubts.somebody_lies {
-        doubts = doubts.after(Accident::SomebodyLies, scene.at);
-        doubts.doubts.somebody_lies = true;
-    }
     worlds.push(doubts);
     worlds
+}
+
+/// The same, where somebody else speaks in the phone's name.
+pub(super) fn doubting(world: World, at: Time) -> World {
+    if world.doubts.somebody_lies {
+        return world;
+    }
+    let mut doubts = world.after(Accident::SomebodyLies, at);
+    doubts.doubts.somebody_lies = true;
+    doubts
 }
 
 /// The phone has acknowledged the answer to a datagram: it was its own.

@@ -1,6 +1,7 @@
 //! What all worlds have in common that have to be reckoned with.
 
-use super::world::{License, Mode, Runs, World};
+use super::firmware::Runs;
+use super::world::{License, Mode, World};
 use super::{LoadName, MARGIN, Side, Time, Worlds};
 use crate::catalog::{Model, Vid};
 use crate::journey::{Context, UpgradeInstruction, plan};
