@@ -1,17 +1,18 @@
 //! What it means that a phone asks for a load, fetches components or asks for its license.
 
+use std::sync::Arc;
+
 use super::firmware::Runs;
+use super::observed::is_component;
 use super::rank::Accident;
 use super::react::Scene;
 use super::start::started_unseen;
-use super::world::{Fetching, License, Mode, Reason, World};
+use super::world::{FailedUrl, Fetching, License, Mode, Reason, World};
 use crate::journey::fetched::Fetch;
 use crate::journey::{Answer, UpgradeInstruction};
 use crate::library::Library;
 use crate::load::{LoadName, Side};
 use crate::time::Time;
-
-use super::observed::is_component;
 
 /// It asks for a load's list, and is given it or not. What it runs decides who can have told it that.
 pub(super) fn asks(world: &World, load: &LoadName, given: bool, scene: &Scene<'_>) -> Vec<World> {
@@ -53,7 +54,10 @@ fn asks_on_its_side(world: World, load: &LoadName, given: bool, scene: &Scene<'_
         return world.in_mode(Mode::Quiet);
     }
     // One that may have failed with it has not; one that has tries again after a while.
-    world.failed.retain(|known| known.load != *load || known.certain);
+    let over = |known: &FailedUrl| known.load == *load && !known.certain;
+    if world.failed.iter().any(over) {
+        Arc::make_mut(&mut world.failed).retain(|known| !over(known));
+    }
     let same = world.fetching().filter(|known| known.load == *load).cloned();
     let fetching = match same {
         Some(known) => Fetching { asked: at, ..known },

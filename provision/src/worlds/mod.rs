@@ -168,7 +168,7 @@ impl Worlds {
         self.possible.push(elsewhere);
     }
 
-    /// Each world becomes those that follow from it. Nothing changes where none would be left.
+    /// Each world becomes those that follow from it. Tells whether any is left.
     fn step(
         &mut self,
         at: Time,
@@ -177,15 +177,12 @@ impl Worlds {
     ) -> bool {
         let (library, settings) = (context.library, context.settings);
         let scene = Scene { at, mac: self.mac, observed: &self.observed, library, settings };
-        let mut worlds = Vec::with_capacity(self.possible.len() + 2);
-        for world in &self.possible {
-            worlds.extend(next(world.clone(), &scene));
-        }
-        if worlds.is_empty() {
-            return false;
+        let mut worlds = Vec::with_capacity(2 * self.possible.len());
+        for world in std::mem::take(&mut self.possible) {
+            worlds.extend(next(world, &scene));
         }
         self.possible = rank::settle(worlds, at);
-        true
+        !self.possible.is_empty()
     }
 
     /// What the bench saw and did.

@@ -1,5 +1,7 @@
 //! A load that is named as the one which a phone runs: by its page, by its registration, or by the roster.
 
+use std::sync::Arc;
+
 use super::firmware::Runs;
 use super::rank::Accident;
 use super::react::Scene;
@@ -41,7 +43,7 @@ pub(super) fn listed(mut world: World, load: Option<&LoadName>, at: Time) -> Vec
         // Whoever took it out did not stand by it: those that needed it to be wrong do so no more.
         let denied = |(accident, _): &(Accident, Time)| *accident == Accident::WrongRoster;
         if world.accidents.iter().any(denied) {
-            world.accidents.retain(|accident| !denied(accident));
+            Arc::make_mut(&mut world.accidents).retain(|accident| !denied(accident));
         } else {
             world.surprise = world.surprise.saturating_add(Accident::WrongRoster.weight());
         }

@@ -4,7 +4,7 @@ use super::rank::Accident;
 use super::react::{Scene, is_steered};
 use super::world::{Fetching, Mode, Reason, World};
 use crate::journey::fetched::Fetch;
-use crate::load::Side;
+use crate::load::{LoadName, Side};
 
 /// It starts.
 pub(super) fn starts(world: &World, scene: &Scene<'_>) -> Vec<World> {
@@ -55,8 +55,8 @@ fn after_fetch(world: &World, fetching: &Fetching, scene: &Scene<'_>) -> Vec<Wor
 }
 
 /// A load that it has already is started without a download (cisco-phones §6.4).
-fn from_reserve(world: &World, load: &crate::load::LoadName, scene: &Scene<'_>) -> Option<World> {
-    let had_it = world.reserve.contains(load);
+fn from_reserve(world: &World, load: &LoadName, scene: &Scene<'_>) -> Option<World> {
+    let had_it = world.passed.contains(load);
     let can = had_it || world.side() != Some(Side::Enterprise);
     let new = can.then(|| world.clone().becomes(load, Reason::FetchedPart, scene.at))?;
     Some(if had_it { new } else { new.after(Accident::LoadInReserve, scene.at) })

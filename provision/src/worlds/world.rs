@@ -10,6 +10,9 @@ use crate::time::Time;
 /// Loads that a phone ran before, URLs that failed and accidents, each kept for one world at most.
 const KEPT: usize = 8;
 
+/// What many worlds have in common.
+type Shared<T> = Arc<Vec<T>>;
+
 /// What is due of a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
@@ -133,11 +136,9 @@ pub struct World {
     /// It has gone on as only a licensed phone does, and has not asked for its license in vain since.
     pub licensed: bool,
     /// URLs that it may not try again.
-    pub failed: Vec<FailedUrl>,
-    /// Loads it may still have components of.
-    pub reserve: Vec<LoadName>,
-    /// Loads it ran before, oldest first.
-    pub passed: Vec<LoadName>,
+    pub failed: Shared<FailedUrl>,
+    /// Loads it ran before, oldest first. It may still have components of them.
+    pub passed: Shared<LoadName>,
     /// A call manager or CDA tells it what to load.
     pub outside: bool,
     /// What those told it last.
@@ -149,7 +150,7 @@ pub struct World {
     /// What it fetched when it started last.
     pub ended: Option<Fetching>,
     /// What had to go wrong, with the time.
-    pub accidents: Vec<(Accident, Time)>,
+    pub accidents: Shared<(Accident, Time)>,
     /// How much more that is than in the best world.
     pub(super) surprise: u8,
     pub(super) doubts: Doubts,
@@ -165,15 +166,14 @@ impl World {
             license: License::Settled,
             licensed_at: None,
             licensed: false,
-            failed: Vec::new(),
-            reserve: Vec::new(),
-            passed: Vec::new(),
+            failed: Shared::default(),
+            passed: Shared::default(),
             outside: false,
             ordered: None,
             has_document: false,
             started: None,
             ended: None,
-            accidents: Vec::new(),
+            accidents: Shared::default(),
             surprise: 0,
             doubts: Doubts::default(),
         }
@@ -216,8 +216,7 @@ impl World {
     /// The same, with one thing more gone wrong.
     pub(super) fn after(mut self, accident: Accident, at: Time) -> Self {
         self.surprise = self.surprise.saturating_add(accident.weight());
-        self.accidents.push((accident, at));
-        keep_latest(&mut self.accidents);
+        add(&mut self.accidents, (accident, at));
         self
     }
 
@@ -260,16 +259,10 @@ impl World {
     pub(super) fn becomes(mut self, load: &LoadName, why: Reason, at: Time) -> Self {
         let (from, to) = (self.side(), load.kind().side());
         if let Some(old) = self.runs.load().cloned() {
-            self.reserve.retain(|known| *known != old);
-            self.reserve.push(old.clone());
-            keep_latest(&mut self.reserve);
-            if self.passed.last() != Some(&old) {
-                self.passed.push(old);
-                keep_latest(&mut self.passed);
-            }
+            add(&mut self.passed, old);
         }
         if from != Some(to) {
-            self.failed.clear();
+            self.failed = Shared::default();
             self.licensed = false;
             let crossed_directly = load.kind() == Kind::Multiplatform && from.is_some();
             self.license = if crossed_directly { License::Due } else { License::Settled };
@@ -302,12 +295,11 @@ impl World {
 
     /// A fetch from this URL has failed, or may have.
     pub(super) fn fails(mut self, load: &LoadName, attempt: u32, certain: bool) -> Self {
-        let same = |known: &&mut FailedUrl| known.load == *load && known.attempt == attempt;
-        if let Some(known) = self.failed.iter_mut().find(same) {
-            known.certain |= certain;
-        } else {
-            self.failed.push(FailedUrl { load: load.clone(), attempt, certain });
-            keep_latest(&mut self.failed);
+        let same = |known: &FailedUrl| known.load == *load && known.attempt == attempt;
+        match self.failed.iter().position(same) {
+            Some(known) if !certain || self.failed[known].certain => {}
+            Some(known) => Arc::make_mut(&mut self.failed)[known].certain = true,
+            None => add(&mut self.failed, FailedUrl { load: load.clone(), attempt, certain }),
         }
         self
     }
@@ -331,7 +323,10 @@ impl World {
     }
 }
 
-fn keep_latest<T>(list: &mut Vec<T>) {
+/// Adds to what several worlds have in common, and drops the oldest.
+fn add<T: Clone>(list: &mut Shared<T>, one: T) {
+    let list = Arc::make_mut(list);
+    list.push(one);
     if list.len() > KEPT {
         list.remove(0);
     }
