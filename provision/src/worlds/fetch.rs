@@ -109,6 +109,9 @@ pub(super) fn fetches(world: World, name: &str, asked: Option<Time>, scene: &Sce
         // It went on with a fetch whose beginning nobody saw, or that was given up.
         None => {
             let fits = |load: &&LoadName| listed(load) && !world.is(load);
+            if !scene.library.loads.keys().any(listed) {
+                return vec![world];
+            }
             let goes_on = |load: &LoadName| {
                 let (at, attempt, load) = (scene.at, attempt(&world, load, scene), load.clone());
                 let fetching = Fetching { load, attempt, since: at, asked: at, unseen: true };

@@ -58,6 +58,7 @@ const UNHEARD: Duration = Duration::from_secs(10 * 60);
 pub struct Worlds {
     mac: Mac,
     observed: Observed,
+    /// The best first; never none, since no world would allow everything.
     possible: Vec<World>,
     /// How often a phone did what no world allowed.
     misfits: u32,
@@ -106,8 +107,11 @@ impl Worlds {
         });
         if !fits {
             self.misfits += 1;
-            self.possible = vec![World::some(None, Reason::NothingFits, observation.at)];
-            self.step(observation.at, context, |world, scene| react(world, fact, scene));
+            let anything = World::some(None, Reason::NothingFits, observation.at);
+            self.possible = vec![anything.clone()];
+            if !self.step(observation.at, context, |world, scene| react(world, fact, scene)) {
+                self.possible = vec![anything];
+            }
         }
     }
 

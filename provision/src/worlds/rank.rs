@@ -85,9 +85,8 @@ impl World {
         self.surprise
     }
 
-    /// Whatever the other world may still turn out to be, this one may for no higher price. What it claims less counts for it:
-    /// that nothing is due, that more URLs
-    /// may have failed, that it has not gone on as a licensed phone does.
+    /// Whatever the other world may still turn out to be, this one may for no higher price. A world that claims less may: that
+    /// nothing is due, that more URLs may have failed, that it has not gone on as a licensed phone does.
     fn covers(&self, other: &Self) -> bool {
         let lies = other.doubts.somebody_lies && !self.doubts.somebody_lies;
         self.surprise + u8::from(lies) <= other.surprise

@@ -10,6 +10,9 @@ use crate::time::Time;
 /// Loads that a phone ran before, URLs that failed and accidents, each kept for one world at most.
 const KEPT: usize = 8;
 
+/// Loads that one of many is not; anybody can ask for any name.
+const EXCLUDED: usize = 16;
+
 /// What many worlds have in common.
 type Shared<T> = Arc<Vec<T>>;
 
@@ -249,6 +252,7 @@ impl World {
     pub(super) fn without(mut self, load: &LoadName) -> Self {
         if let Runs::Band(band) = &mut self.runs
             && band.may_be(load)
+            && band.not.len() < EXCLUDED
         {
             Arc::make_mut(band).not.push(load.clone());
         }

@@ -114,3 +114,11 @@ fn one_that_needs_its_license_first_may_be_silent() {
     phone.asks_for(MPP);
     assert_eq!(phone.accidents(E2M), [Accident::LicensedElsewhere]);
 }
+
+#[test]
+fn a_component_of_a_load_that_is_not_here_tells_nothing() {
+    let mut phone = Watched::running(OLD);
+    let name = "rootfs88xx.10-3-1-12.sbn".to_owned();
+    phone.see(Fact::Fetched { name, from: 0, to: SIZE, size: SIZE, asked: Some(phone.now) });
+    assert_eq!(phone.told(), ["0 11-7-1-17, quiet"]);
+}

@@ -76,3 +76,26 @@ fn what_fits_no_world_makes_everything_possible() {
     assert_eq!(phone.worlds.misfits(), 1);
     assert_eq!(phone.worlds.load(), None);
 }
+
+#[test]
+fn there_is_always_a_world_and_never_more_than_can_be_kept() {
+    let mut phone = Watched::new();
+    phone.asks(Side::Enterprise);
+    for number in 0..200 {
+        phone.wait(1);
+        phone.hear(Fact::LoadsRefused { name: format!("sip88xx.12-5-1-{number}") });
+    }
+    let excluded = |world: &World| match &world.runs {
+        Runs::Band(band) => band.not.len(),
+        Runs::Load(_) => 0,
+    };
+    assert!(phone.worlds.all().iter().all(|world| excluded(world) <= 16));
+    assert!((1..=16).contains(&phone.worlds.all().len()));
+    // What no load lists fits no world of one that fetches another load.
+    phone.is_told(FLOOR, 1);
+    phone.asks_for(FLOOR);
+    let name = "rootfs88xx.10-3-1-12.sbn".to_owned();
+    phone.see(Fact::Fetched { name, from: 0, to: SIZE, size: SIZE, asked: Some(phone.now) });
+    assert!(!phone.worlds.all().is_empty());
+    assert!(!phone.allows(E2M));
+}
