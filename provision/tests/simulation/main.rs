@@ -100,7 +100,7 @@ fn no_phone_is_ever_stranded_and_every_phone_that_can_reaches_the_target() {
 
 #[test]
 fn what_a_phone_runs_is_in_a_world_that_is_reckoned_with() {
-    let phones = number("TRANSLOAD_PHONES").unwrap_or(PHONES);
+    let phones = number("TRANSLOAD_PHONES").unwrap_or(PHONES / 5);
     let seed = number("TRANSLOAD_SEED").unwrap_or_else(|| u64::from(fastrand::u32(..)));
     eprintln!("{phones} phones from seed {seed}");
     let next = AtomicU64::new(0);
@@ -121,6 +121,7 @@ fn what_a_phone_runs_is_in_a_world_that_is_reckoned_with() {
     });
     let summary = summary.into_inner().unwrap();
     summary.tell();
+    // One phone is told in full, whatever becomes of it.
     if let Some(seed) = summary.first().or((phones == 1).then_some(seed)) {
         let mut run = Run::new(seed, true).with_worlds();
         run.live();
