@@ -28,3 +28,4 @@ pub mod sip;
 pub mod text;
 pub mod time;
 pub mod unknown;
+pub mod worlds;

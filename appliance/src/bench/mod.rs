@@ -237,8 +237,8 @@ impl Bench {
             }
         }));
         bench.keep_done();
-        bench.end_fetches();
         bench.note_absence(last_seen, None);
+        bench.end_fetches();
         bench.note_unregistered();
         bench
     }

@@ -38,15 +38,14 @@ impl Bench {
         }
     }
 
-    /// What phones asked for while they could not be heard, nobody knows: their silence tells nothing. `at` is our
-    /// address on the segment that was cut off; `None` means that no bench was there.
+    /// What phones asked for while they could not be heard, nobody knows: their silence tells nothing. It is noted before
+    /// anything that follows from it. `at` is our address on the segment that was cut off; `None` means that no bench was there.
     pub fn note_absence(&self, since: Time, at: Option<Ipv4Addr>) {
         let mut state = self.state();
-        let waiting = |(mac, phone): (&Mac, &Phone)| {
-            let concerned = at.is_none() || phone.heard_at.is_none() || phone.heard_at == at;
-            (concerned && phone.journey.awaits_answer()).then_some(*mac)
+        let concerned = |(mac, phone): (&Mac, &Phone)| {
+            (at.is_none() || phone.heard_at.is_none() || phone.heard_at == at).then_some(*mac)
         };
-        let phones: Vec<Mac> = state.phones.iter().filter_map(waiting).collect();
+        let phones: Vec<Mac> = state.phones.iter().filter_map(concerned).collect();
         for mac in phones {
             self.observe(&mut state, mac, Fact::Unwatched { since });
         }

@@ -10,7 +10,7 @@ use crate::time::Time;
 
 /// How much of a load a round brought; more is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fetch {
+pub(crate) enum Fetch {
     /// Something is missing.
     Part,
     /// All that only this load has; whether the rest was not needed or was cut off, nothing tells.
@@ -25,17 +25,26 @@ pub(super) enum Fetch {
 /// phone on its old load: only where the phone went through the list in order to its very end was the rest
 /// left out on purpose.
 pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
-    let Some(load) = library.loads.get(&round.load) else { return Fetch::Part };
+    grade(&round.load, |name| round.component(name), library)
+}
+
+/// The same, by how far each component came.
+pub(crate) fn grade(
+    name: &LoadName,
+    component: impl Fn(&str) -> Option<Progress>,
+    library: &Library,
+) -> Fetch {
+    let Some(load) = library.loads.get(name) else { return Fetch::Part };
     let platforms = || load.platforms.iter().filter(|platform| !platform.components.is_empty());
-    let progress = |name: &String| round.component(name);
+    let progress = |name: &String| component(name);
     let whole = |name: &String| progress(name).is_some_and(Progress::whole);
     if platforms().any(|platform| platform.components.iter().all(whole)) {
         return Fetch::Whole;
     }
-    let version = round.load.as_str().split_once('.').map_or("", |(_, version)| version);
-    let grade = |platform: &Platform| {
+    let version = name.as_str().split_once('.').map_or("", |(_, version)| version);
+    let of_platform = |platform: &Platform| {
         let own: Vec<&String> =
-            platform.components.iter().filter(|name| !shared(name, &round.load, library)).collect();
+            platform.components.iter().filter(|component| !shared(component, name, library)).collect();
         let versioned: Vec<&String> = own.iter().copied().filter(|name| name.contains(version)).collect();
         let needed = if versioned.is_empty() { own } else { versioned };
         if needed.is_empty() || !needed.into_iter().all(whole) {
@@ -47,8 +56,8 @@ pub(super) fn fetched(round: &Round, library: &Library) -> Fetch {
         if to_the_end { Fetch::Whole } else { Fetch::Doubtful }
     };
     // Without a component none can be more than a part.
-    let grades = platforms().filter(|_| !round.components.is_empty()).map(grade);
-    grades.max().unwrap_or(Fetch::Part)
+    let begun = |platform: &Platform| platform.components.iter().any(|name| progress(name).is_some());
+    platforms().filter(|platform| begun(platform)).map(of_platform).max().unwrap_or(Fetch::Part)
 }
 
 /// The load whose fetch seems to be under way.

@@ -112,7 +112,11 @@ impl Journey {
                 });
             }
             Fact::Finished { .. } => self.finish(at, &observation.fact),
-            Fact::Acknowledged { .. } => {}
+            // The last three are for the worlds.
+            Fact::Acknowledged { .. }
+            | Fact::Answered { .. }
+            | Fact::OptionsGiven { .. }
+            | Fact::Listed { .. } => {}
             Fact::LicenseUnsaid => match self.unheard.last_mut().filter(|(_, to)| at - *to < UNHEARD) {
                 Some((_, to)) => *to = at,
                 None => self.unheard(at, at),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::proof::Heard;
 use super::registration::{Means, Report, Restart};
 use super::verdict::{HoldCode, LicenseState, Stage};
+use crate::client::Persona;
 use crate::load::{Direction, LoadName, Side};
 use crate::page::Page;
 use crate::time::Time;
@@ -28,7 +29,7 @@ impl Observation {
     /// A fact, heard as most of its kind are: DHCP by broadcast, everything else two-way.
     pub fn new(at: Time, fact: Fact) -> Self {
         let heard = match fact {
-            Fact::Dhcp { .. } | Fact::Leased { .. } => Heard::Broadcast,
+            Fact::Dhcp { .. } | Fact::Leased { .. } | Fact::OptionsGiven { .. } => Heard::Broadcast,
             _ => Heard::TwoWay,
         };
         Self { at, heard, fact }
@@ -187,6 +188,24 @@ pub enum Fact {
         /// What was done.
         act: Act,
     },
+    /// What a reading of its configuration was answered with. Noted where the answer is another one than the latest on
+    /// record for this side.
+    Answered {
+        /// The side whose file was read.
+        side: Side,
+        /// What it was given.
+        answer: Answer,
+    },
+    /// The options that went with its lease.
+    OptionsGiven {
+        /// The persona whose options these are.
+        persona: Persona,
+    },
+    /// What the roster says of its load from this moment on; nothing where a line or its load was taken out.
+    Listed {
+        /// The load column.
+        load: Option<LoadName>,
+    },
     /// Where the bench found it to stand, from this moment on.
     Stood {
         /// Where.
@@ -208,10 +227,45 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// The bench wrote it down for people: the phone was not heard of.
+    /// The bench wrote down what it did itself, or what people shall see: the phone was not heard of.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Stood { .. } | Self::HookRan { .. })
+        matches!(
+            self,
+            Self::Stood { .. }
+                | Self::HookRan { .. }
+                | Self::Answered { .. }
+                | Self::OptionsGiven { .. }
+                | Self::Listed { .. }
+        )
     }
+}
+
+/// What a phone that reads its configuration is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Nothing: what it should be given could not be recorded.
+    Nothing,
+    /// "Not found".
+    NotFound,
+    /// A document.
+    Document {
+        /// The load that it names.
+        load: Option<UpgradeInstruction>,
+        /// The number in the URL of the license that it names.
+        license: Option<u32>,
+    },
+}
+
+/// What a document says of a load.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeInstruction {
+    /// The load named.
+    pub load: LoadName,
+    /// It is for a phone that runs this load; every other phone is told to load this one (`$SWVER eq`).
+    pub when: Option<LoadName>,
+    /// The number in its URL, from 1.
+    pub attempt: u32,
 }
 
 impl Fact {

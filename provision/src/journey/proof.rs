@@ -252,6 +252,10 @@ impl Journey {
     /// Takes in one fact.
     pub fn observe(&mut self, observation: &Observation) {
         let at = observation.at;
+        // Of a phone that nothing is awaited of, a gap changes nothing.
+        if matches!(observation.fact, Fact::Unwatched { .. }) && !self.awaits_answer() {
+            return;
+        }
         if observation.heard == Heard::Unrecorded {
             return self.take(observation);
         }

@@ -1,6 +1,6 @@
 //! What the appliance answers: documents and `.loads` files.
 
-use transload_provision::journey::{Fact, Next, Request};
+use transload_provision::journey::{Assessment, Fact, Next, Request};
 use transload_provision::load::{LoadName, Side};
 
 use super::run::Run;
@@ -38,6 +38,7 @@ impl Run {
         let document = self.document(side);
         if let Some(load) = self.named(&document) {
             self.judge(&load);
+            self.compares_named(&document);
         }
         unsaid.unwrap_or_default().into_iter().for_each(|fact| self.hear(fact, false));
         if let Document::Load { load, when, attempt, .. } = &document {
@@ -54,9 +55,11 @@ impl Run {
             }
             if self.full_since.is_some() {
                 self.withdraw();
+                self.notes_the_answer(side, &Document::Unreachable, self.heard(), false);
                 return Document::Unreachable;
             }
         }
+        self.notes_the_answer(side, &document, self.heard(), false);
         // One packet or two, and sent again where they are lost.
         if self.chance(self.phone.link / 100.0) {
             return Document::Unreachable;
@@ -78,7 +81,11 @@ impl Run {
 
     /// The document for what comes next.
     pub fn document(&self, side: Side) -> Document {
-        let verdict = &self.verdict;
+        self.document_by(&self.verdict, side)
+    }
+
+    /// The document that follows from a verdict.
+    pub fn document_by(&self, verdict: &Assessment, side: Side) -> Document {
         let registrar =
             self.world.settings.registrar.is_some() && verdict.next != Next::Final && verdict.may_register();
         let license = |wanted: bool| wanted.then_some(verdict.attempt);
@@ -113,6 +120,7 @@ impl Run {
         self.verdict = self.answer(request);
         self.is_answered_rightly(Some(request));
         if self.verdict.permits(load, &self.world.library) {
+            self.compares_permitted(load);
             self.hear(Fact::LoadsGiven { load: load.clone() }, true);
             if self.full_since.is_none() {
                 self.acknowledges();

@@ -37,10 +37,14 @@ impl Run {
 
     /// Takes in what a request says, by TFTP until its answer is acknowledged.
     pub fn hear(&mut self, fact: Fact, durable: bool) {
-        let heard = if self.asks_by_tftp() { Heard::OneWay } else { Heard::TwoWay };
         if self.up {
-            self.take_in(Observation { at: self.now, heard, fact }, durable, false);
+            self.take_in(Observation { at: self.now, heard: self.heard(), fact }, durable, false);
         }
+    }
+
+    /// How its requests are heard.
+    pub fn heard(&self) -> Heard {
+        if self.asks_by_tftp() { Heard::OneWay } else { Heard::TwoWay }
     }
 
     /// What CDA's profile names has HTTP URLs.
@@ -57,6 +61,19 @@ impl Run {
 
     pub fn take_in(&mut self, observation: Observation, durable: bool, lie: bool) {
         self.tell(|_| format!("{}: {:?}", if lie { "LIAR" } else { "bench" }, observation.fact));
+        if !matches!(observation.fact, Fact::Listed { .. }) {
+            self.notes_the_roster();
+        }
+        if matches!(observation.fact, Fact::Finished { .. }) {
+            self.compares_finish();
+        }
+        self.shadow_takes(&observation);
+        if observation.fact.is_ours() {
+            if self.full_since.is_none() {
+                self.ledger.push(Entry { observation, durable, lie });
+            }
+            return;
+        }
         self.lied |= lie;
         self.unheard &= !speaks(&observation.fact);
         let mac = self.phone.mac;
@@ -101,6 +118,7 @@ impl Run {
         }
         self.assign_early();
         self.check();
+        self.shadow_checks();
         self.ask_for_a_hand();
     }
 
@@ -214,6 +232,7 @@ impl Run {
         self.full_since = None;
         if self.up {
             self.folded = (self.journey.clone(), self.honest.clone());
+            self.shadow_folds();
             self.ledger.clear();
         }
     }
@@ -232,16 +251,17 @@ impl Run {
             }
         }
         (self.journey, self.honest) = (journey, honest);
+        self.shadow_starts();
         let Some(journey) = &self.journey else { return self.assess() };
         let cut = under_way(journey, &self.world.library).map(LoadName::loads_file);
         let (registered, waits) = (journey.is_registered(), journey.awaits_answer());
+        // How late it was is on record once a minute.
+        let ago = if waits { self.rng.u64(0..60_000) } else { self.now.0 % 60_000 };
+        let marked = Time(marked.0.saturating_sub(ago));
+        let last = self.ledger.last().map_or(marked, |entry| entry.observation.at);
+        self.see(Fact::Unwatched { since: marked.max(last) });
         if let Some(name) = cut {
             self.see(Fact::Broken { name, cause: "transload was stopped while it was fetched".to_owned() });
-        }
-        if waits {
-            let marked = Time(marked.0.saturating_sub(self.rng.u64(0..60_000)));
-            let last = self.ledger.last().map_or(marked, |entry| entry.observation.at);
-            self.see(Fact::Unwatched { since: marked.max(last) });
         }
         if registered {
             self.see(Fact::Unregistered);

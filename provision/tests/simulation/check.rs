@@ -12,7 +12,7 @@ use super::run::Run;
 use super::truth::{self, Hardware};
 
 impl Run {
-    fn hardware(&self) -> Hardware<'static> {
+    pub fn hardware(&self) -> Hardware<'static> {
         // Whether models without a radio may go back is not known, and this one does not tell that it is one.
         let model = match self.world.settings.direction {
             Direction::E2m => self.phone.model,
@@ -93,7 +93,7 @@ impl Run {
     }
 
     /// It was done, somebody else loaded it since, and it has shown nothing of that yet.
-    fn was_carried_off(&self) -> bool {
+    pub fn was_carried_off(&self) -> bool {
         let done = self.journey.as_ref().is_some_and(|journey| journey.proven().finish.is_some());
         self.carried_off && done
     }

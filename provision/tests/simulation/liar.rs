@@ -49,6 +49,9 @@ impl Run {
                 self.tell_lie(Fact::Dhcp { boot, vendor_class: class, request_list }, Heard::Broadcast);
                 if self.rng.bool() {
                     self.tell_lie(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) }, Heard::Broadcast);
+                    if self.full_since.is_none() {
+                        self.notes_the_options(true);
+                    }
                 }
             }
             3 => self.lie_for_a_configuration(side),
@@ -76,6 +79,10 @@ impl Run {
         let asked = Fact::ConfigAsked { side, signed: self.rng.bool(), model: None, user_agent: None };
         self.tell_lie(asked, Heard::OneWay);
         let verdict = self.answer(Request::Datagram(self.now));
+        if self.full_since.is_none() {
+            let document = self.document_by(&verdict, side);
+            self.notes_the_answer(side, &document, Heard::OneWay, true);
+        }
         if let Next::Load { load, when, attempt, .. } = verdict.next {
             let (conditional, catalog) = (when.is_some(), String::new());
             self.tell_lie(Fact::Offered { load, when, conditional, attempt, side, catalog }, Heard::OneWay);

@@ -8,12 +8,14 @@
 mod answers;
 mod bench;
 mod check;
+mod compare;
 mod flash;
 mod hand;
 mod liar;
 mod outside;
 mod phone;
 mod run;
+mod shadow;
 mod world;
 
 #[allow(dead_code)] // shared with virtual phones, which use all of it
@@ -26,10 +28,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use run::Run;
+use shadow::{FailureKind, Summary};
 use transload_provision::unknown::{Tried, table};
 
 /// Phones without an environment variable: a debug build takes seconds for these.
 const PHONES: u64 = 1500;
+/// One of so many phones may need three accidents at once.
+const TOO_UNLIKELY: u64 = 200_000;
 /// Failures told in full.
 const TOLD: usize = 3;
 
@@ -91,6 +96,42 @@ fn no_phone_is_ever_stranded_and_every_phone_that_can_reaches_the_target() {
             assert!(ends.contains_key(ending), "none ended as {ending}: the simulation tries too little");
         }
     }
+}
+
+#[test]
+fn what_a_phone_runs_is_in_a_world_that_is_reckoned_with() {
+    let phones = number("TRANSLOAD_PHONES").unwrap_or(PHONES / 5);
+    let seed = number("TRANSLOAD_SEED").unwrap_or_else(|| u64::from(fastrand::u32(..)));
+    eprintln!("{phones} phones from seed {seed}");
+    let next = AtomicU64::new(0);
+    let summary: Mutex<Summary> = Mutex::default();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(index) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < phones)
+                {
+                    let mut run = Run::new(seed + index, false).with_worlds();
+                    run.live();
+                    summary.lock().unwrap().add(seed + index, &run);
+                }
+            });
+        }
+    });
+    let summary = summary.into_inner().unwrap();
+    summary.tell();
+    // One phone is told in full, whatever becomes of it.
+    if let Some(seed) = summary.first().or((phones == 1).then_some(seed)) {
+        let mut run = Run::new(seed, true).with_worlds();
+        run.live();
+        eprintln!("TRANSLOAD_SEED={seed} TRANSLOAD_PHONES=1:\n{}", run.story.join("\n"));
+    }
+    for kind in [FailureKind::UnsafeHop, FailureKind::UnsafeDone, FailureKind::Lost] {
+        assert_eq!(summary.count(kind), 0, "{kind:?}");
+    }
+    let unlikely = summary.count(FailureKind::TooUnlikely) as u64;
+    assert!(unlikely <= phones / TOO_UNLIKELY, "{unlikely} of {phones} phones needed too many accidents");
 }
 
 #[test]

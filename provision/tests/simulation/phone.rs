@@ -229,6 +229,7 @@ impl Run {
             self.pass(wait)?;
             if self.up {
                 self.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
+                self.notes_the_options(false);
                 break;
             }
         }

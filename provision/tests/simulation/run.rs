@@ -8,6 +8,7 @@ use transload_provision::time::Time;
 
 use super::outside::Outside;
 use super::phone::Phone;
+use super::shadow::Shadow;
 use super::world::{self, World};
 
 /// Nothing takes longer.
@@ -78,6 +79,7 @@ pub struct Entry {
 
 /// Everything there is.
 pub struct Run {
+    pub seed: u64,
     pub rng: fastrand::Rng,
     pub now: Time,
     pub world: World,
@@ -94,6 +96,8 @@ pub struct Run {
     pub stays_until: Option<Time>,
     pub was_done: bool,
     pub verdict: Assessment,
+    /// The possible worlds, where they are watched as well.
+    pub shadow: Option<Box<Shadow>>,
     pub up: bool,
     /// Since when the ledger cannot be written.
     pub full_since: Option<Time>,
@@ -131,6 +135,7 @@ impl Run {
         let now = Time(1_700_000_000_000);
         let verdict = world.verdict(None, phone.mac, now);
         let mut run = Self {
+            seed,
             rng,
             now,
             world,
@@ -144,6 +149,7 @@ impl Run {
             was_done: false,
             ledger: Vec::new(),
             verdict,
+            shadow: None,
             up: true,
             full_since: None,
             unheard: false,
