@@ -110,10 +110,11 @@ impl Roster {
             Ok(entry) => entry,
             Err(what) => return self.report(line, what, Severity::RowLeftOut),
         };
-        for (meaning, what) in FORMS {
-            // Another column may have told it.
-            let open = layout.cell(row, meaning).is_none();
-            for name in layout.formless(row, meaning).filter(|_| open) {
+        // Another column may have told it.
+        let told = [entry.model.is_some(), entry.vid.is_some(), entry.load.is_some()];
+        for (meaning, what) in FORMS.into_iter().zip(told).filter_map(|(form, told)| (!told).then_some(form))
+        {
+            for name in layout.formless(row, meaning) {
                 aside.formless.entry((shorten(name), what)).or_default().push(line);
             }
         }
