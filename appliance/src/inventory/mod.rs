@@ -4,6 +4,7 @@
 #[cfg(test)]
 pub mod books;
 mod bounds;
+mod guarded;
 mod ods;
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,11 @@ struct Size {
     cell_text: u64,
     row_text: u64,
     text: u64,
+    /// A table and a row of it have begun and not ended.
+    open_table: bool,
+    open_row: bool,
+    /// A table ended within a row.
+    cut: bool,
 }
 
 /// # Errors
@@ -58,7 +63,12 @@ pub(super) fn check(file: &[u8]) -> Result<(), Unusable> {
             ));
         }
     }
-    Ok(())
+    // The reader looks for the end of a table and of a row for ever.
+    if size.cut || size.open_table || size.open_row {
+        Err(damaged(&"a table of it has no end"))
+    } else {
+        Ok(())
+    }
 }
 
 impl Size {
@@ -68,8 +78,12 @@ impl Size {
 
     fn begin(&mut self, element: &BytesStart<'_>) {
         match element.name().as_ref() {
-            "table:table" => self.finish(),
+            "table:table" => {
+                self.finish();
+                self.open_table = true;
+            }
             "table:table-row" => {
+                self.open_row = true;
                 self.repeats = repeats(element, "table:number-rows-repeated");
                 (self.cells, self.empty_cells, self.row_text) = (0, 0, 0);
             }
@@ -89,6 +103,9 @@ impl Size {
     }
 
     fn end(&mut self, name: &str) {
+        if name == "table:table-row" {
+            self.open_row = false;
+        }
         match name {
             "table:table-cell" | "table:covered-table-cell" => {
                 let text = std::mem::take(&mut self.cell_text).saturating_mul(self.times);
@@ -102,14 +119,18 @@ impl Size {
                 self.width = self.width.max(std::mem::take(&mut self.cells));
             }
             "table:table-row" => self.empty_rows = self.empty_rows.saturating_add(self.repeats),
-            "table:table" => self.finish(),
+            "table:table" => {
+                self.cut |= self.open_row;
+                self.finish();
+            }
             _ => {}
         }
     }
 
     fn finish(&mut self) {
         self.all = self.all.saturating_add(self.now());
-        *self = Self { all: self.all, text: self.text, ..Self::default() };
+        let (open_row, cut) = (self.open_row, self.cut);
+        *self = Self { all: self.all, text: self.text, open_row, cut, ..Self::default() };
     }
 }
 

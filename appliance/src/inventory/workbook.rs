@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataRef, Ods, Reader, SheetType, Xlsb, Xlsx};
 use transload_provision::roster::{Grid, MAX_COLUMNS};
 use transload_provision::text;
 
 use super::bounds::{self, damaged};
+use super::guarded::guarded;
 use super::{Unusable, Workbook, ods};
 
 /// The most sheets that are read.
@@ -28,12 +28,12 @@ pub(super) fn read(file: &[u8], kind: Workbook) -> Result<Vec<(String, Grid)>, U
         ods::check(file)?;
     }
     // The crate reads what anybody may have written; a fault of it must cost no more than this file.
-    let read = catch_unwind(AssertUnwindSafe(|| match kind {
+    let read = guarded(|| match kind {
         Workbook::Xlsx => xlsx(file),
         Workbook::Xlsb => xlsb(file),
         Workbook::Ods => open_document(file),
-    }));
-    let sheets = read.unwrap_or_else(|_| Err(damaged(&"its structure is wrong")))?;
+    });
+    let sheets = read.unwrap_or_else(|| Err(damaged(&"its structure is wrong")))?;
     if sheets.is_empty() {
         return Err(Unusable::new(
             "all of its sheets are empty",

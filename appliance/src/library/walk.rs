@@ -204,13 +204,18 @@ impl Place {
 pub fn direction_of(folders: &Path) -> Option<Direction> {
     folders.components().rev().find_map(|folder| {
         let name = without_copy_mark(&folder.as_os_str().to_string_lossy()).to_ascii_lowercase();
-        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-        match plain.as_str() {
-            "e2m" => Some(Direction::E2m),
-            "m2e" => Some(Direction::M2e),
-            // What stands behind is the portal's, a browser's or a person's: "Ent-2-Mpp-licenses (1)".
-            portal if portal.starts_with("ent2mpp") => Some(Direction::E2m),
-            portal if portal.starts_with("mpp2ent") => Some(Direction::M2e),
+        let named = |short: &str, from: [&str; 2], to: [&str; 2]| {
+            // The portal's name or a person's: "Ent-2-Mpp-licenses (1)", "Enterprise to MPP", "E2M licenses".
+            let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+            let pairs = from.iter().flat_map(|from| to.iter().map(move |to| (from, to)));
+            let mut ways = pairs.flat_map(|(from, to)| [format!("{from}2{to}"), format!("{from}to{to}")]);
+            let word = name.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == short);
+            word || ways.any(|way| plain.contains(&way))
+        };
+        let (enterprise, multiplatform) = (["ent", "enterprise"], ["mpp", "multiplatform"]);
+        match (named("e2m", enterprise, multiplatform), named("m2e", multiplatform, enterprise)) {
+            (true, false) => Some(Direction::E2m),
+            (false, true) => Some(Direction::M2e),
             _ => None,
         }
     })

@@ -41,6 +41,9 @@ impl Catalog {
         if let Some(model) = self.models.iter().find(|model| model.name.eq_ignore_ascii_case(text.trim())) {
             return Lookup::Model(model);
         }
+        if let Some(model) = self.numbered(text.trim()) {
+            return Lookup::Model(model);
+        }
         let Some(product) = name::read(text) else { return Lookup::Nothing };
         let model = product.model();
         match self.by_name.get(&model).and_then(|at| self.models.get(*at)) {
@@ -49,6 +52,13 @@ impl Catalog {
             Some(found) => Lookup::Unknown(Some(found)),
             None => Lookup::Unknown(self.nearest(&model)),
         }
+    }
+
+    /// The model by a call manager's number for it, `684` or `36232`, as RIS and its database tell it. Four digits are a
+    /// name.
+    fn numbered(&self, text: &str) -> Option<&Model> {
+        let number = text.len() != 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+        number.then(|| text.parse().ok()).flatten().and_then(|id| self.model_by_id(id))
     }
 
     /// The side of the firmware that a phone was bought with, where its order number tells: `CP-8851-K9` or

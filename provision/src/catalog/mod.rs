@@ -344,7 +344,7 @@ impl FromStr for Vid {
 
     /// Takes `V05`, `v5` and `05`.
     fn from_str(text: &str) -> Result<Self, NotAVid> {
-        let digits = text.trim().trim_start_matches(['V', 'v']);
+        let digits = text.trim().trim_start_matches(['V', 'v']).trim_start();
         let sound = (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         let vid = sound.then(|| digits.parse().ok()).flatten();
         vid.map(Self).ok_or_else(|| NotAVid(text.chars().take(20).collect()))

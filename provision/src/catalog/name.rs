@@ -83,7 +83,9 @@ pub fn is_same(one: &str, other: &str) -> bool {
 }
 
 fn upper(word: &str) -> Cow<'_, str> {
-    if word.bytes().any(|byte| byte.is_ascii_lowercase()) {
+    if !word.is_ascii() {
+        Cow::Owned(word.to_uppercase())
+    } else if word.bytes().any(|byte| byte.is_ascii_lowercase()) {
         Cow::Owned(word.to_ascii_uppercase())
     } else {
         Cow::Borrowed(word)
@@ -215,7 +217,7 @@ impl Reading {
         }
         let mut division = Division { word, failed: 0, pieces: Vec::new() };
         if word.len() > MAX_WORD || !word.is_ascii() || !division.from(0) {
-            return false;
+            return is_serial(word);
         }
         for piece in division.pieces {
             match piece {
@@ -284,6 +286,16 @@ fn is_vid(word: &str) -> bool {
     (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// `FCH2012ABCD`: where it was made, year and week, and a number. It stands behind the product in a UDI.
+fn is_serial(word: &str) -> bool {
+    let two = |at: usize| word.get(at..at + 2).and_then(|digits| digits.parse::<u8>().ok());
+    let made = |year, week| (5..=40).contains(&year) && (1..=53).contains(&week);
+    word.len() == 11
+        && word.bytes().take(3).all(|byte| byte.is_ascii_uppercase())
+        && word.bytes().skip(3).take(4).all(|byte| byte.is_ascii_digit())
+        && two(3).zip(two(5)).is_some_and(|(year, week)| made(year, week))
+}
+
 /// A word that is written together, divided into a number and words that are known: `CP8851`, `8851NRK9`, `3PWNAK9`.
 struct Division<'w> {
     word: &'w str,
@@ -303,6 +315,9 @@ impl Division<'_> {
         let within_digits = start > 0 && digit(start - 1) && digit(start);
         if within_digits || self.failed & (1 << start) != 0 {
             return false;
+        }
+        if start > 0 && is_vid(rest) {
+            return true;
         }
         let number = number(rest).map(|end| (end, Piece::Number(&rest[..end])));
         let known = (1..=rest.len()).rev().filter_map(|end| {

@@ -25,6 +25,19 @@ impl Meaning {
     pub(super) const DETAILS: [Self; 4] = [Self::Model, Self::Vid, Self::Serial, Self::Load];
 }
 
+/// Every [`Meaning`], in its order.
+pub(super) const MEANINGS: [Meaning; NAMES.len()] = [
+    Meaning::Mac,
+    Meaning::Model,
+    Meaning::Vid,
+    Meaning::Serial,
+    Meaning::Load,
+    Meaning::Location,
+    Meaning::Note,
+    Meaning::Address,
+    Meaning::Cda,
+];
+
 /// The name of each [`Meaning`] in a roster that Transload writes.
 pub(super) const NAMES: [&str; 9] =
     ["mac", "model", "vid", "serial", "load", "location", "note", "address", "cda"];

@@ -1,10 +1,13 @@
 //! Where a table's columns are: by the names in its header, and by content where no name tells who is meant.
 
+use std::net::Ipv4Addr;
+
 use super::cell::{Owner, clean, clearly_a_phone, owner, told};
-use super::columns::{Found, Meaning, NAMES, find, squeeze};
+use super::columns::{Found, MEANINGS, Meaning, NAMES, find, squeeze};
 use super::decode::BEGINNING;
-use super::grid::{Grid, Row};
+use super::grid::{Grid, MAX_COLUMNS, Row};
 use crate::catalog::Vid;
+use crate::catalog::name::{self, Product};
 use crate::load::LoadName;
 
 /// Rows by whose content a column without a telling name is found.
@@ -25,6 +28,8 @@ pub(super) struct Layout {
     pub export: bool,
     /// The column in which MAC addresses were found by content.
     pub found_by_content: Option<usize>,
+    /// The column in which models were found by content.
+    pub models_by_content: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +42,31 @@ struct Place {
 impl Layout {
     /// Looks for the header, and for the column that tells the phones. `None` where no column does.
     pub(super) fn of(grid: &Grid) -> Option<Self> {
-        match header(grid) {
+        let mut layout = match header(grid) {
             Some(at) => Self::named(grid, at),
             None => Self::unnamed(grid),
+        }?;
+        layout.models_by_content = layout.models_column(grid);
+        if let Some(at) = layout.models_by_content {
+            layout.known[Meaning::Model as usize].push(Place { at, form: true });
         }
+        Some(layout)
+    }
+
+    /// The first column without a meaning in which every filled cell of a phone names a model, where a phone has none.
+    fn models_column(&self, grid: &Grid) -> Option<usize> {
+        let phone = |row: &&Row| matches!(self.owner(row), Owner::Phone(_));
+        let phones: Vec<&Row> = grid.rows.iter().skip(self.first).take(SAMPLE).filter(phone).collect();
+        if phones.iter().all(|row| self.cell(row, Meaning::Model).is_some()) {
+            return None;
+        }
+        let width = phones.iter().map(|row| row.cells.len()).max()?.min(MAX_COLUMNS);
+        let free = |at: &usize| !self.known.iter().flatten().any(|place| place.at == *at);
+        (0..width).filter(free).find(|at| {
+            let cells = phones.iter().filter_map(|row| row.cells.get(*at)).map(|cell| clean(cell));
+            let mut cells = cells.filter(|cell| told(cell).is_some()).peekable();
+            cells.peek().is_some() && cells.all(|cell| clearly_a_model(&cell))
+        })
     }
 
     fn named(grid: &Grid, at: usize) -> Option<Self> {
@@ -81,9 +107,16 @@ impl Layout {
         if at == 0 {
             let width =
                 grid.rows.iter().map(|row| row.cells.len()).max().unwrap_or_default().min(NAMES.len());
-            layout.names = NAMES.iter().take(width).map(|name| (*name).to_owned()).collect();
-            for at in 0..width {
-                layout.known[at].push(Place { at, form: false });
+            // The columns of Transload's roster in their order, up to the first that holds something else.
+            let fits = |(at, meaning): &(usize, Meaning)| {
+                let rows = grid.rows.iter().skip(first).take(SAMPLE);
+                let cells = rows.filter_map(|row| row.cells.get(*at)).map(|cell| clean(cell));
+                let mut cells = cells.filter(|cell| told(cell).is_some()).peekable();
+                cells.peek().is_none() || cells.any(|cell| may_mean(&cell, *meaning))
+            };
+            for (at, meaning) in MEANINGS.into_iter().enumerate().take(width).take_while(fits) {
+                layout.names.push(NAMES.get(at).copied().unwrap_or_default().to_owned());
+                layout.known[meaning as usize].push(Place { at, form: false });
             }
         } else {
             layout.known[Meaning::Mac as usize].push(Place { at, form: false });
@@ -94,11 +127,16 @@ impl Layout {
 
     /// The cell of a row that tells this of the phone, and the column it is in.
     pub(super) fn cell(&self, row: &Row, meaning: Meaning) -> Option<(usize, String)> {
-        self.known[meaning as usize].iter().find_map(|place| {
+        let mut cells = self.known[meaning as usize].iter().filter_map(|place| {
             let cell = clean(row.cells.get(place.at)?);
             let cell = told(&cell)?;
             (!place.form || has_form(cell, meaning)).then(|| (place.at, cell.to_owned()))
-        })
+        });
+        let first = cells.next()?;
+        // Of two columns of models, one may tell no more than that it is a phone.
+        let vague = meaning == Meaning::Model && name::read(&first.1).is_none();
+        let better = vague.then(|| cells.find(|(_, cell)| names_a_model(cell))).flatten();
+        Some(better.unwrap_or(first))
     }
 
     /// Whose row it is: the first column that tells a phone, or else another device, or else what is wrong with it.
@@ -157,12 +195,22 @@ impl Layout {
     /// The columns that fill placeholders by name: those without a known meaning, and then those that only exports have.
     pub(super) fn own(&self) -> Vec<(String, usize)> {
         let exports = self.names.iter().enumerate().filter(|(at, name)| {
-            find(name).is_some_and(|found| found.export)
+            (find(name).is_some_and(|found| found.export) || self.models_by_content == Some(*at))
                 && self.known.iter().flatten().any(|place| place.at == *at)
         });
         let mut own = self.unknown();
         own.extend(exports.map(|(at, name)| (name.clone(), at)));
         own
+    }
+
+    /// The cells of a row that stand where this is told, and do not tell it, each with its column's name.
+    pub(super) fn formless<'r>(&'r self, row: &'r Row, meaning: Meaning) -> impl Iterator<Item = &'r str> {
+        let places = self.known[meaning as usize].iter().filter(|place| place.form);
+        places.filter_map(move |place| {
+            let cell = clean(row.cells.get(place.at)?);
+            told(&cell).filter(|cell| !has_form(cell, meaning))?;
+            self.names.get(place.at).map(String::as_str)
+        })
     }
 
     /// Whether a column may tell whose row it is.
@@ -226,11 +274,36 @@ fn phones_column(grid: &Grid, first: usize) -> Option<usize> {
 
 fn has_form(cell: &str, meaning: Meaning) -> bool {
     match meaning {
+        Meaning::Model => names_a_model(cell),
         Meaning::Vid => {
-            let digits = cell.strip_prefix(['V', 'v']).unwrap_or_default();
+            let digits = cell.strip_prefix(['V', 'v']).map(str::trim_start).unwrap_or_default();
             digits.len() == 2 && cell.parse::<Vid>().is_ok()
         }
         Meaning::Load => cell.parse::<LoadName>().is_ok(),
+        Meaning::Address => cell.parse::<Ipv4Addr>().is_ok(),
         _ => true,
     }
+}
+
+/// Whether somebody may have written this where a roster has that.
+fn may_mean(cell: &str, meaning: Meaning) -> bool {
+    match meaning {
+        Meaning::Model => name::read(cell).is_some(),
+        Meaning::Vid => cell.parse::<Vid>().is_ok(),
+        _ => has_form(cell, meaning),
+    }
+}
+
+/// A phone; no number alone, and no name that holds one.
+fn names_a_model(cell: &str) -> bool {
+    cell.bytes().any(|byte| byte.is_ascii_alphabetic())
+        && name::read(cell).is_some_and(|product| product.is_phone())
+}
+
+/// Four digits alone may be an extension, and what names a part may be about anything.
+fn clearly_a_model(cell: &str) -> bool {
+    let product = name::read(cell).filter(Product::is_phone);
+    product.is_some_and(|product| {
+        product.is_of_our_series() && cell.bytes().any(|byte| byte.is_ascii_alphabetic())
+    })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::cell::{Owner, clean, owner};
-use super::columns::{Found, Meaning, NAMES, find, says_nothing, squeeze};
+use super::columns::{Found, MEANINGS, Meaning, NAMES, find, says_nothing, squeeze};
 use super::grid::{Grid, Row};
 use super::layout::Layout;
 use super::{Entry, Roster};
@@ -50,18 +50,6 @@ pub struct Cell {
     /// What is there now.
     pub after: String,
 }
-
-const MEANINGS: [Meaning; NAMES.len()] = [
-    Meaning::Mac,
-    Meaning::Model,
-    Meaning::Vid,
-    Meaning::Serial,
-    Meaning::Load,
-    Meaning::Location,
-    Meaning::Note,
-    Meaning::Address,
-    Meaning::Cda,
-];
 
 /// Merges a new table, which was read as `roster`, into an old one. Lines are of the same phone if their MAC addresses are; a cell that
 /// the new line fills takes the place of the old one, and one that it leaves empty leaves the old one as it is. Columns

@@ -17,6 +17,13 @@ const FIRST: &str = "the first 16";
 /// The most runs of lines that one note names.
 const MAX_RUNS: usize = 40;
 
+/// What cells have to be where only those of the right form count.
+const FORMS: [(Meaning, &str); 3] = [
+    (Meaning::Model, "model of a phone"),
+    (Meaning::Vid, "VID such as V05"),
+    (Meaning::Load, "name of a load"),
+];
+
 /// What the sheets of one file told already.
 #[derive(Default)]
 pub(super) struct Known {
@@ -35,6 +42,8 @@ struct Aside {
     nobody: Vec<u64>,
     repeated: Vec<u64>,
     wide: Vec<u64>,
+    /// With a cell that has not the form of what its column tells, by column and what that is.
+    formless: BTreeMap<(String, &'static str), Vec<u64>>,
 }
 
 pub(super) fn read(grid: &Grid, known: &mut Known) -> Roster {
@@ -101,6 +110,14 @@ impl Roster {
             Ok(entry) => entry,
             Err(what) => return self.report(line, what, Severity::RowLeftOut),
         };
+        // Another column may have told it.
+        let told = [entry.model.is_some(), entry.vid.is_some(), entry.load.is_some()];
+        for (meaning, what) in FORMS.into_iter().zip(told).filter_map(|(form, told)| (!told).then_some(form))
+        {
+            for name in layout.formless(row, meaning) {
+                aside.formless.entry((shorten(name), what)).or_default().push(line);
+            }
+        }
         self.take(entry, layout, row, known, aside);
     }
 
@@ -226,6 +243,14 @@ fn notes(roster: &mut Roster, grid: &Grid, layout: &Layout, own: &[(String, usiz
         let what = "no column is named MAC; the one whose cells look like MAC addresses counts";
         roster.report(line, what.to_owned(), Severity::Note);
     }
+    if let Some(at) = layout.models_by_content {
+        let name = layout.names.get(at).filter(|name| !name.is_empty());
+        let name = name.map_or_else(|| format!("column {}", at + 1), |name| format!("{:?}", shorten(name)));
+        let what = format!(
+            "some phones have no model in a column of models; {name}, whose cells name models, counts"
+        );
+        roster.report(line, what, Severity::Note);
+    }
     let filled = |at: usize| {
         grid.rows
             .iter()
@@ -267,6 +292,10 @@ impl Aside {
     }
 
     fn report(self, roster: &mut Roster) {
+        for ((name, form), lines) in self.formless {
+            let what = format!("whose {name:?} is no {form}, so it is kept and does not count");
+            note(roster, &counted(&lines, &what), &lines);
+        }
         for (kind, (prefixes, lines)) in self.other {
             let what = format!("of {kind} ({}…), left out", prefixes.join("…, "));
             note(roster, &counted(&lines, &what), &lines);

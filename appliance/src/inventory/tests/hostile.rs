@@ -144,3 +144,17 @@ fn cells_far_apart_cost_nothing() {
     assert_eq!(macs(&sheets[0]), [MAC]);
     assert_eq!(sheets[0].grid.rows.len(), 3);
 }
+
+#[test]
+fn a_table_without_an_end_is_refused() {
+    let cell = "<table:table-cell office:value-type=\"string\"><text:p>MAC</text:p></table:table-cell>";
+    let row = format!("<table:table-row>{cell}</table:table-row>");
+    for tables in [
+        format!("<table:table table:name=\"a\">{row}"),
+        format!("<table:table table:name=\"a\">{row}</table:table><table:table table:name=\"b\">"),
+        format!("<table:table table:name=\"a\"><table:table-row>{cell}</table:table>"),
+        format!("<table:table table:name=\"a\"><table:table-row>{cell}"),
+    ] {
+        assert!(refused(&packed(&ods_of(&tables))).contains("no end"), "{tables}");
+    }
+}

@@ -102,3 +102,36 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_sheets_and_call_managers_write_around_a_product_says_nothing_of_it() {
+    let catalog = Catalog::current();
+    for (text, model) in [
+        // A call manager's own numbers.
+        ("684", "8851"),
+        ("36232", "8851NR"),
+        ("36213", "7811"),
+        (" 622 ", "7841"),
+        ("P/N CP-8851-K9", "8851"),
+        ("CP-8851-K9 V15 FCH2012ABCD", "8851"),
+        ("PID: CP-8851NR-K9  , VID: V15, SN: FCH20123456", "8851NR"),
+        ("CP-8851-K9V15", "8851"),
+        ("CP-8851-K9, VID V15", "8851"),
+        ("Cisco 8851 - Standard SIP Non-Secure Profile", "8851"),
+        ("Cisco 8832NR - Standard SIP Secure Profile", "8832NR"),
+        ("8861 Wi-Fi", "8861"),
+        ("Cisco 8851 Gigabit VoIP Phone", "8851"),
+        ("CP-8851-K9 (NIB)", "8851"),
+        ("CP-8851-K9 New Open Box, Grade A", "8851"),
+        ("Téléphone IP Cisco 8851", "8851"),
+        ("Cisco Telefon 7821", "7821"),
+        ("CP-6921-CL-K9", "6921"),
+        ("CP-9971-W-CAM-K9", "9971"),
+        ("ATA187-I1-A", "ATA187"),
+    ] {
+        assert_eq!(catalog.model(text).map(|found| found.name.as_str()), Some(model), "{text}");
+    }
+    for text in ["1", "36999", "5021", "99999999999999999999", "CP-8851ABCD", "CPX8851ABCD", "FCH2012ABCD"] {
+        assert_eq!(catalog.model(text).map(|found| found.name.as_str()), None, "{text}");
+    }
+}

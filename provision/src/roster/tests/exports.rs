@@ -204,3 +204,73 @@ fn a_table_of_too_many_cells_is_refused() {
     let beyond = parse(format!("MAC{}\n001234AB45DE\n", ",x".repeat(2_000)).as_bytes());
     assert!(macs(&beyond) == [A] && beyond.problems.iter().any(|problem| problem.what.contains("1024")));
 }
+
+#[test]
+fn columns_tell_by_their_content_what_no_name_tells() {
+    // As a phone's own page names its fields: what it calls versionID is a load.
+    reads(
+        "phone pages",
+        b"MACAddress,HostName,modelNumber,serialNumber,hardwareRevision,versionID\n\
+          001234AB45DE,SEP001234AB45DE,CP-8851,FCH20123456,3.0,sip88xx.12-5-1SR1-4\n",
+        &[A],
+        [Some("CP-8851"), None, Some("FCH20123456"), None, None, None],
+    );
+    reads(
+        "RIS with the numbers of products alone",
+        b"Name,Product,ActiveLoadID\nSEP001234AB45DE,36213,sip88xx.12-5-1SR1-4\n",
+        &[A],
+        [None, None, None, Some("sip88xx.12-5-1SR1-4"), None, None],
+    );
+    reads(
+        "BAT without device types",
+        b"Device Name,Device Security Profile,Directory Number 1\n\
+          SEP001234AB45DE,Cisco 8851 - Standard SIP Non-Secure Profile,8841\n",
+        &[A],
+        [Some("Cisco 8851 - Standard SIP Non-Secure Profile"), None, None, None, None, None],
+    );
+    reads(
+        "a reseller's list",
+        b"Item,Qty,Part No.,Serial,MAC addr.,Rev.\n1,1,CP-8851-K9=,FCH20123456,0012.34ab.45de,V 15\n",
+        &[A],
+        [Some("CP-8851-K9="), Some("V15"), Some("FCH20123456"), None, None, None],
+    );
+    reads(
+        "Control Hub, where the type tells less than the product",
+        b"Type\tProduct\tMAC Address\tPlatform\nPhone\tCisco 8851\t00:12:34:AB:45:DE\tWebex Calling\n",
+        &[A],
+        [Some("Cisco 8851"), None, None, None, None, None],
+    );
+    reads(
+        "a header in another language",
+        "装置,电话,机种\n001234AB45DE,8841,Cisco 8851\n001234AB45DF,8845,CP-7841-K9\n".as_bytes(),
+        &[A, B],
+        [Some("Cisco 8851"), None, None, None, None, None],
+    );
+    reads(
+        "no header, and other columns than a roster's",
+        b"SEP001234AB45DE,Cisco 8851,Registered,10.1.2.3\nSEP001234AB45DF,Cisco 8841,None,10.1.2.4\n",
+        &[A, B],
+        [Some("Cisco 8851"), None, None, None, None, None],
+    );
+}
+
+#[test]
+fn a_version_that_is_none_is_told_with_its_lines() {
+    let roster = parse(b"MAC,Model,HW Version\n001234AB45DE,8851,3.0\n001234AB45DF,8851,V08\n");
+    assert_eq!(roster.entries[1].vid.map(|vid| vid.to_string()).as_deref(), Some("V08"));
+    let told: Vec<&str> = roster.problems.iter().map(|problem| problem.what.as_str()).collect();
+    let note = "1 row whose \"HW Version\" is no VID such as V05, so it is kept and does not count (line 2)";
+    assert!(told.contains(&note), "{told:?}");
+}
+
+#[test]
+fn extensions_and_remarks_are_no_models() {
+    for table in [
+        "MAC,Extension\n001234AB45DE,8851\n001234AB45DF,8841\n",
+        "MAC,Old\n001234AB45DE,CP-8851\n001234AB45DF,was a CP-8841 once\n",
+        "MAC,Spare part\n001234AB45DE,CP-8851-HS=\n001234AB45DF,CP-8851-FS=\n",
+    ] {
+        let roster = parse(table.as_bytes());
+        assert!(roster.entries.iter().all(|entry| entry.model.is_none()), "{table}: {:?}", roster.entries);
+    }
+}
