@@ -88,12 +88,19 @@ fn no_word_of_the_table_turns_a_model_into_another() {
 }
 
 proptest::proptest! {
-    /// Whatever is written, nothing panics, and a model that is found has its number in the text.
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        failure_persistence: None,
+        ..proptest::prelude::ProptestConfig::default()
+    })]
+
+    /// Whatever is written, nothing panics, and a model that is found has its number in the text; a text of digits alone may be
+    /// a call manager's own number.
     #[test]
     fn a_model_that_is_found_stands_in_the_text(text in "(CP-|Cisco |NR|-|K9|=|[ +]|88(51|45|41|65|32)|78[246]1|3PCC|[A-Z]|[0-9]|\\PC){0,14}") {
         static CATALOG: std::sync::LazyLock<Catalog> = std::sync::LazyLock::new(Catalog::current);
         let catalog = &*CATALOG;
-        if let Some(model) = catalog.model(&text) {
+        let own_number = text.trim().parse::<u32>().is_ok();
+        if let Some(model) = catalog.model(&text).filter(|_| !own_number) {
             let product = name::read(&model.name).unwrap();
             proptest::prop_assert!(text.to_uppercase().contains(&product.number.to_uppercase()), "{} of {text:?}", model.name);
             for variant in product.variants {
