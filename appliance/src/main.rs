@@ -19,7 +19,7 @@ use clap::Parser;
 use admin::trouble;
 use bench::views::report;
 use commands::cli::{Cli, Command, ServeArgs};
-use commands::operate::Order;
+use commands::operate::PhoneOrder;
 use commands::{check, explain, export, init, manual, operate, rehearse, reload, serve, status};
 use config::Config;
 use state::{backup, import};
@@ -73,12 +73,14 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Status(args) => status::run(&configuration(cli)?, args).map(done),
         Command::Report(args) => report::run(&configuration(cli)?, args).map(done),
         Command::Export(args) => export::run(&configuration(cli)?, args).map(done),
-        Command::Hold(args) => operate::act(&configuration(cli)?, args, Order::Act(Act::Hold)).map(done),
+        Command::Hold(args) => operate::act(&configuration(cli)?, args, PhoneOrder::Act(Act::Hold)).map(done),
         Command::Release(args) => {
-            operate::act(&configuration(cli)?, args, Order::Act(Act::Release)).map(done)
+            operate::act(&configuration(cli)?, args, PhoneOrder::Act(Act::Release)).map(done)
         }
-        Command::Retry(args) => operate::act(&configuration(cli)?, args, Order::Act(Act::Retry)).map(done),
-        Command::Forget(args) => operate::act(&configuration(cli)?, args, Order::Forget).map(done),
+        Command::Retry(args) => {
+            operate::act(&configuration(cli)?, args, PhoneOrder::Act(Act::Retry)).map(done)
+        }
+        Command::Forget(args) => operate::act(&configuration(cli)?, args, PhoneOrder::Forget).map(done),
         Command::Restart(args) => operate::restart(&configuration(cli)?, args).map(done),
         Command::Init => init::run(cli.config.as_deref()).map(done),
         Command::Reload => reload::run(&configuration(cli)?).map(done),

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::problem::Problem;
+use super::problem::ProblemDetails;
 
 /// What every answer carries, where its handler has not said otherwise. The policy lets a page have our own files alone,
 /// and no script or style within a document.
@@ -39,15 +39,15 @@ impl Access {
         Self { token: token.map(digest), loopback }
     }
 
-    fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Problem> {
+    fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<ProblemDetails> {
         // A web page elsewhere can point a name of its own at this machine; its requests then carry that name.
         if self.loopback && !names_this_machine(headers) {
             let detail = "this address answers only to localhost and 127.0.0.1 as its name";
-            return Some(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail));
+            return Some(ProblemDetails::new(StatusCode::MISDIRECTED_REQUEST, detail));
         }
         if comes_from_elsewhere(headers) && !opens_a_page(method, headers) {
             let detail = "a page of another site may not do this";
-            return Some(Problem::new(StatusCode::FORBIDDEN, detail));
+            return Some(ProblemDetails::new(StatusCode::FORBIDDEN, detail));
         }
         // The page's own files hold nothing secret; they ask for the token.
         if method.is_safe() && (path == "/" || path.starts_with("/page/")) {
@@ -58,7 +58,7 @@ impl Access {
             None => self.loopback,
         };
         let detail = "give the token, as the header `Authorization: Bearer TOKEN`";
-        (!allowed).then(|| Problem::new(StatusCode::UNAUTHORIZED, detail))
+        (!allowed).then(|| ProblemDetails::new(StatusCode::UNAUTHORIZED, detail))
     }
 }
 

@@ -7,15 +7,15 @@ use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
+use super::ApiState;
 use crate::bench::views::phone::OtherClient;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(clients))
 }
 
 /// Clients that have a lease of this bench and are no phones, by MAC.
 #[utoipa::path(get, path = "/api/clients", tag = "clients", responses((status = 200, body = Vec<OtherClient>)))]
-async fn clients(State(desk): State<Arc<Desk>>) -> Json<Vec<OtherClient>> {
-    Json(desk.bench.others())
+async fn clients(State(api): State<Arc<ApiState>>) -> Json<Vec<OtherClient>> {
+    Json(api.bench.others())
 }

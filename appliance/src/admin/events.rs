@@ -23,9 +23,9 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::Asked;
-use super::problem::Problem;
-use super::{Desk, Peer, live};
+use super::extract::StrictQuery;
+use super::problem::ProblemDetails;
+use super::{ApiState, PeerAddress, live};
 use crate::bench::{Bench, Seen};
 use crate::listeners::bounds::Bound;
 use crate::runtime::health::{self, Trouble};
@@ -40,52 +40,52 @@ const SHARE: u32 = 30;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Those who watch, and what they watch.
-pub struct Live {
-    board: Mutex<live::Board>,
+pub struct LiveEvents {
+    board: Mutex<live::LiveState>,
     /// Counts looks.
     looks: watch::Sender<u64>,
-    seats: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     somebody: Notify,
 }
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(events))
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct From {
+struct EventsQuery {
     /// As `Last-Event-ID`, for who cannot set headers.
     after: Option<String>,
 }
 
-impl Live {
+impl LiveEvents {
     /// Nobody watches yet.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
-            board: Mutex::new(live::Board::new(RandomState::new().hash_one(std::process::id()))),
+            board: Mutex::new(live::LiveState::new(RandomState::new().hash_one(std::process::id()))),
             looks: watch::Sender::new(0),
-            seats: Arc::new(Semaphore::new(LISTENERS)),
+            places: Arc::new(Semaphore::new(LISTENERS)),
             somebody: Notify::new(),
         })
     }
 
-    fn board(&self) -> MutexGuard<'_, live::Board> {
+    fn board(&self) -> MutexGuard<'_, live::LiveState> {
         // Every change is a whole step, so a panic elsewhere leaves it sound.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_watched(&self) -> bool {
-        self.seats.available_permits() < LISTENERS
+        self.places.available_permits() < LISTENERS
     }
 }
 
 /// Looks at the bench until `stop`; those who watch are let go then. Has a thread of its own: a look at a thousand
 /// phones takes longer than what answers phones may be kept waiting.
-pub(super) fn keep(desk: &Desk, stop: CancellationToken) {
-    let (live, bench) = (Arc::clone(&desk.live), Arc::clone(&desk.bench));
-    let segments = Arc::clone(&desk.segments);
+pub(super) fn keep(api: &ApiState, stop: CancellationToken) {
+    let (live, bench) = (Arc::clone(&api.live), Arc::clone(&api.bench));
+    let segments = Arc::clone(&api.segments);
     let kept = tokio::runtime::Builder::new_current_thread().enable_time().build().and_then(|runtime| {
         let thread = std::thread::Builder::new().name("events".to_owned());
         thread.spawn(move || runtime.block_on(look(&live, &bench, &segments, stop)))
@@ -95,7 +95,7 @@ pub(super) fn keep(desk: &Desk, stop: CancellationToken) {
     }
 }
 
-async fn look(live: &Live, bench: &Bench, segments: &Segments, stop: CancellationToken) {
+async fn look(live: &LiveEvents, bench: &Bench, segments: &Segments, stop: CancellationToken) {
     let (mut counted, mut seen) = (Instant::now(), Seen::default());
     loop {
         if counted.elapsed() >= SECOND {
@@ -119,7 +119,7 @@ async fn look(live: &Live, bench: &Bench, segments: &Segments, stop: Cancellatio
         }
     }
     // No seat is given any more, and who has one is told so.
-    live.seats.close();
+    live.places.close();
     live.looks.send_modify(|looks| *looks = u64::MAX);
 }
 
@@ -131,36 +131,36 @@ fn worked() -> Duration {
 
 /// The phones as they change. An event `state` tells everything, `change` what is other than it was; both have ids, and who
 /// comes back with the last one is told what he missed.
-#[utoipa::path(get, path = "/api/events", tag = "phones", params(From),
+#[utoipa::path(get, path = "/api/events", tag = "phones", params(EventsQuery),
     responses((status = 200, body = String, content_type = "text/event-stream")))]
 async fn events(
-    State(desk): State<Arc<Desk>>,
-    Extension(Peer(peer)): Extension<Peer>,
-    Asked(from): Asked<From>,
+    State(api): State<Arc<ApiState>>,
+    Extension(PeerAddress(peer)): Extension<PeerAddress>,
+    StrictQuery(from): StrictQuery<EventsQuery>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let live = Arc::clone(&desk.live);
-    let Ok(seat) = Arc::clone(&live.seats).try_acquire_owned() else {
-        desk.bench.metrics().bounds.reached(Bound::Listeners, peer);
+) -> Result<Response, ProblemDetails> {
+    let live = Arc::clone(&api.live);
+    let Ok(place) = Arc::clone(&live.places).try_acquire_owned() else {
+        api.bench.metrics().bounds.reached(Bound::Listeners, peer);
         let detail =
             "too many watch already, or the program is ending; close some pages, or read /api/phones";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        return Err(ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
     let header = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known = header.or(from.after.as_deref()).and_then(|id| live.board().known(id));
     let (sender, events) = mpsc::channel(1);
-    tokio::spawn(listen(live, known, sender, seat));
-    let mut response = Body::new(Events(events)).into_response();
+    tokio::spawn(listen(live, known, sender, place));
+    let mut response = Body::new(EventBody(events)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
 }
 
 async fn listen(
-    live: Arc<Live>,
+    live: Arc<LiveEvents>,
     mut known: Option<u64>,
     sender: mpsc::Sender<Bytes>,
-    _seat: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 ) {
     let mut looks = live.looks.subscribe();
     live.somebody.notify_one();
@@ -185,9 +185,9 @@ async fn listen(
 }
 
 /// Events on their way to one listener.
-struct Events(mpsc::Receiver<Bytes>);
+struct EventBody(mpsc::Receiver<Bytes>);
 
-impl http_body::Body for Events {
+impl http_body::Body for EventBody {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -7,15 +7,15 @@ use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
+use super::ApiState;
 use crate::state::library::LibraryView;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(library))
 }
 
 /// Firmware and licenses at hand.
 #[utoipa::path(get, path = "/api/library", tag = "library", responses((status = 200, body = LibraryView)))]
-async fn library(State(desk): State<Arc<Desk>>) -> Json<LibraryView> {
-    Json(desk.bench.library_view())
+async fn library(State(api): State<Arc<ApiState>>) -> Json<LibraryView> {
+    Json(api.bench.library_view())
 }

@@ -16,7 +16,7 @@ use transload_provision::mac::Mac;
 
 use crate::bench::Survey;
 use crate::bench::views::phone::PhoneView;
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 
 /// Seconds of traffic remembered.
 const TRAFFIC_KEPT: usize = 300;
@@ -30,17 +30,17 @@ const PERCENTS: usize = 1024;
 
 /// An event on its way to one listener.
 #[derive(Debug)]
-pub(super) struct Telling {
+pub(super) struct PendingEvent {
     /// What the listener knows, or nothing.
     since: Option<u64>,
     /// What it will know.
     pub(super) step: u64,
-    next: Next,
+    next: EventPart,
 }
 
 /// What comes next of an event.
 #[derive(Debug, Clone, Copy)]
-enum Next {
+enum EventPart {
     Head,
     Phones { after: Option<Mac> },
     Percents { after: Option<Mac> },
@@ -49,24 +49,24 @@ enum Next {
 
 /// Everything that is watched, and since which step it is so.
 #[derive(Default)]
-pub(super) struct Board {
+pub(super) struct LiveState {
     /// Of this run of the program; steps of another run tell nothing.
     run: u64,
     step: u64,
-    rows: BTreeMap<Mac, Row>,
+    rows: BTreeMap<Mac, WatchedPhone>,
     /// The step at which a phone went away last; whoever knows less is told everything.
     gone: u64,
-    figures: Figures,
+    figures: BenchFigures,
     figures_since: u64,
-    shelf: Option<Arc<Shelf>>,
+    shelf: Option<Arc<LibrarySnapshot>>,
     traffic: VecDeque<u64>,
     /// The bytes sent before the latest second.
     sent: u64,
     /// Nearly everybody is told the same.
-    latest: Option<Latest>,
+    latest: Option<LatestChange>,
 }
 
-struct Row {
+struct WatchedPhone {
     /// Without what changes all the time.
     known: PhoneView,
     since: u64,
@@ -77,7 +77,7 @@ struct Row {
 
 /// What is said of the bench as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Figures {
+pub(super) struct BenchFigures {
     /// Seconds until the last phone under way arrives; null where nobody can say.
     pub left: Option<u64>,
     /// Bytes that phones took in the latest second.
@@ -94,7 +94,7 @@ pub(super) struct Figures {
     pub second: u64,
 }
 
-impl Board {
+impl LiveState {
     pub(super) fn new(run: u64) -> Self {
         Self { run, ..Self::default() }
     }
@@ -130,8 +130,8 @@ impl Board {
             let known = PhoneView { progress: 0.0, last_seen: None, ..phone.clone() };
             let row = match self.rows.remove(&phone.mac) {
                 Some(row) if row.known == known && row.percent == percent => row,
-                Some(row) if row.known == known => Row { percent, moved: step, ..row },
-                _ => Row { known, since: step, json: json(), percent, moved: step },
+                Some(row) if row.known == known => WatchedPhone { percent, moved: step, ..row },
+                _ => WatchedPhone { known, since: step, json: json(), percent, moved: step },
             };
             changed |= row.moved == step;
             self.rows.insert(phone.mac, row);
@@ -163,15 +163,15 @@ impl Board {
     }
 
     /// Begins the event that tells whoever knows `step` what he does not know; nothing where there is nothing to tell.
-    pub(super) fn tell(&self, step: Option<u64>) -> Option<Telling> {
+    pub(super) fn tell(&self, step: Option<u64>) -> Option<PendingEvent> {
         let since = step.filter(|step| *step >= self.gone);
-        (since != Some(self.step)).then_some(Telling { since, step: self.step, next: Next::Head })
+        (since != Some(self.step)).then_some(PendingEvent { since, step: self.step, next: EventPart::Head })
     }
 
     /// The next piece of an event; nothing after its last. Phones that have changed since it began are told as they are
     /// now, and told again by the next event.
-    pub(super) fn piece(&mut self, telling: &mut Telling) -> Option<Bytes> {
-        if let (Next::Head, Some(since)) = (telling.next, telling.since)
+    pub(super) fn piece(&mut self, telling: &mut PendingEvent) -> Option<Bytes> {
+        if let (EventPart::Head, Some(since)) = (telling.next, telling.since)
             && telling.step == self.step
         {
             return Some(self.latest_change(since, telling));
@@ -180,7 +180,7 @@ impl Board {
     }
 
     /// As much of an event as one piece holds.
-    fn gather(&self, telling: &mut Telling) -> Option<Bytes> {
+    fn gather(&self, telling: &mut PendingEvent) -> Option<Bytes> {
         let mut text = self.write(telling)?;
         while text.len() < SHORT
             && let Some(more) = self.write(telling)
@@ -191,7 +191,7 @@ impl Board {
     }
 
     /// The first piece of what has changed since a step: the same bytes for all who know the same.
-    fn latest_change(&mut self, since: u64, telling: &mut Telling) -> Bytes {
+    fn latest_change(&mut self, since: u64, telling: &mut PendingEvent) -> Bytes {
         if let Some(latest) = &self.latest
             && (latest.since, latest.step) == (since, self.step)
         {
@@ -199,46 +199,46 @@ impl Board {
             return latest.bytes.clone();
         }
         let bytes = self.gather(telling).unwrap_or_default();
-        self.latest = Some(Latest { since, step: self.step, bytes: bytes.clone(), next: telling.next });
+        self.latest = Some(LatestChange { since, step: self.step, bytes: bytes.clone(), next: telling.next });
         bytes
     }
 
-    fn write(&self, telling: &mut Telling) -> Option<String> {
+    fn write(&self, telling: &mut PendingEvent) -> Option<String> {
         let since = telling.since;
         let mut text = String::new();
         telling.next = match telling.next {
-            Next::Head => {
+            EventPart::Head => {
                 let event = if since.is_some() { "change" } else { "state" };
-                let Telling { step, .. } = telling;
+                let PendingEvent { step, .. } = telling;
                 let _ = write!(text, "event: {event}\nid: {:x}-{step}\ndata: {{\"phones\":[", self.run);
-                Next::Phones { after: None }
+                EventPart::Phones { after: None }
             }
-            Next::Phones { after } => {
-                let told = |row: &Row| since.is_none_or(|since| row.since > since);
+            EventPart::Phones { after } => {
+                let told = |row: &WatchedPhone| since.is_none_or(|since| row.since > since);
                 let rows = self.behind(after).filter(|(_, row)| told(row));
-                let one = |text: &mut String, _: Mac, row: &Row| text.push_str(&row.json);
+                let one = |text: &mut String, _: Mac, row: &WatchedPhone| text.push_str(&row.json);
                 if let Some(last) = list(&mut text, after, rows.take(PHONES), PHONES, one) {
-                    Next::Phones { after: Some(last) }
+                    EventPart::Phones { after: Some(last) }
                 } else {
                     text.push_str("],\"percent\":{");
-                    Next::Percents { after: None }
+                    EventPart::Percents { after: None }
                 }
             }
-            Next::Percents { after } => {
-                let told = |row: &Row| since.is_none_or(|since| row.moved > since);
+            EventPart::Percents { after } => {
+                let told = |row: &WatchedPhone| since.is_none_or(|since| row.moved > since);
                 let rows = self.behind(after).filter(|(_, row)| told(row));
-                let one = |text: &mut String, mac: Mac, row: &Row| {
+                let one = |text: &mut String, mac: Mac, row: &WatchedPhone| {
                     let _ = write!(text, "\"{mac}\":{}", row.percent);
                 };
                 if let Some(last) = list(&mut text, after, rows.take(PERCENTS), PERCENTS, one) {
-                    Next::Percents { after: Some(last) }
+                    EventPart::Percents { after: Some(last) }
                 } else {
                     text.push('}');
                     self.write_end(&mut text, since);
-                    Next::Nothing
+                    EventPart::Nothing
                 }
             }
-            Next::Nothing => return None,
+            EventPart::Nothing => return None,
         };
         Some(text)
     }
@@ -253,7 +253,7 @@ impl Board {
         text.push_str("}\n\n");
     }
 
-    fn behind(&self, after: Option<Mac>) -> impl Iterator<Item = (Mac, &Row)> {
+    fn behind(&self, after: Option<Mac>) -> impl Iterator<Item = (Mac, &WatchedPhone)> {
         let from = after.map_or(Unbounded, Excluded);
         self.rows.range((from, Unbounded)).map(|(mac, row)| (*mac, row))
     }
@@ -263,9 +263,9 @@ impl Board {
 fn list<'a>(
     text: &mut String,
     after: Option<Mac>,
-    rows: impl Iterator<Item = (Mac, &'a Row)>,
+    rows: impl Iterator<Item = (Mac, &'a WatchedPhone)>,
     most: usize,
-    mut one: impl FnMut(&mut String, Mac, &Row),
+    mut one: impl FnMut(&mut String, Mac, &WatchedPhone),
 ) -> Option<Mac> {
     let (mut last, mut count) = (after, 0);
     for (mac, row) in rows {
@@ -279,11 +279,11 @@ fn list<'a>(
 }
 
 /// The first piece of the latest change.
-struct Latest {
+struct LatestChange {
     since: u64,
     step: u64,
     bytes: Bytes,
-    next: Next,
+    next: EventPart,
 }
 
 /// Whole hundredths; 100 only where nothing is left.

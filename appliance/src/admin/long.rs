@@ -16,8 +16,8 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::problem::Problem;
-use super::{Desk, Peer};
+use super::problem::ProblemDetails;
+use super::{ApiState, PeerAddress};
 use crate::listeners::bounds::Bound;
 
 /// Long answers at one time.
@@ -29,42 +29,42 @@ const PIECE: usize = 64 * 1024;
 
 /// The long answers under way.
 #[derive(Clone)]
-pub struct Answers(pub(super) Arc<Semaphore>);
+pub struct LongAnswers(pub(super) Arc<Semaphore>);
 
-impl Default for Answers {
+impl Default for LongAnswers {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 }
 
 /// Routes whose answers are long.
-pub(super) fn in_turn(routes: OpenApiRouter<Arc<Desk>>) -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn in_turn(routes: OpenApiRouter<Arc<ApiState>>) -> OpenApiRouter<Arc<ApiState>> {
     routes.layer(middleware::from_fn(turn))
 }
 
 async fn turn(
-    Extension(desk): Extension<Arc<Desk>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(api): Extension<Arc<ApiState>>,
+    Extension(PeerAddress(peer)): Extension<PeerAddress>,
     request: Request,
     next: Next,
 ) -> Response {
-    let waiting = Arc::clone(&desk.long.0).acquire_owned();
+    let waiting = Arc::clone(&api.long.0).acquire_owned();
     let Ok(Ok(turn)) = tokio::time::timeout(WAIT, waiting).await else {
-        desk.bench.metrics().bounds.reached(Bound::LongAnswers, peer);
+        api.bench.metrics().bounds.reached(Bound::LongAnswers, peer);
         let detail = format!("{AT_ONCE} long answers are being read already; ask again, or for fewer phones");
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
+        return ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response();
     };
-    next.run(request).await.map(|body| Body::new(InPieces { body, rest: Bytes::new(), _turn: turn }))
+    next.run(request).await.map(|body| Body::new(ChunkedBody { body, rest: Bytes::new(), _turn: turn }))
 }
 
 /// An answer that is handed over piece by piece, so that it is gone from here only when it has mostly been taken.
-struct InPieces {
+struct ChunkedBody {
     body: Body,
     rest: Bytes,
     _turn: OwnedSemaphorePermit,
 }
 
-impl http_body::Body for InPieces {
+impl http_body::Body for ChunkedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -18,8 +18,8 @@ use transload_provision::journey::{HoldCode, Stage};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
-use super::problem::Problem;
+use super::ApiState;
+use super::problem::ProblemDetails;
 use crate::runtime::health;
 
 /// The format that has types of its own for what is counted.
@@ -27,21 +27,21 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// What everybody else reads.
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-type Level = Gauge<f64, AtomicU64>;
+type LevelGauge = Gauge<f64, AtomicU64>;
 
-type Label = [(&'static str, String); 1];
+type MetricLabel = [(&'static str, String); 1];
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(metrics))
 }
 
 /// Figures for Prometheus, in the format that it asks for.
 #[utoipa::path(get, path = "/metrics", tag = "bench", responses((status = 200, content(
     (String = "application/openmetrics-text"), (String = "text/plain")))))]
-async fn metrics(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn metrics(State(api): State<Arc<ApiState>>, headers: HeaderMap) -> Result<Response, ProblemDetails> {
     let mut figures = String::new();
-    text::encode(&mut figures, &collect(&desk))
-        .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    text::encode(&mut figures, &collect(&api))
+        .map_err(|error| ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     Ok(if accepts.contains("application/openmetrics-text") {
         ([(header::CONTENT_TYPE, OPEN_METRICS)], figures).into_response()
@@ -51,8 +51,8 @@ async fn metrics(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Re
 }
 
 /// All figures, as they are now.
-fn collect(desk: &Desk) -> Registry {
-    let Desk { bench, segments, state, .. } = desk;
+fn collect(api: &ApiState) -> Registry {
+    let ApiState { bench, segments, state, .. } = api;
     let mut registry = Registry::with_prefix("transload");
     bench.metrics().register(&mut registry);
 
@@ -80,7 +80,7 @@ fn collect(desk: &Desk) -> Registry {
     level(&mut registry, "other_clients", help, bench.others().len() as f64);
 
     let (strange, shed) = bench.unobserved();
-    let dropped = Family::<Label, Counter>::default();
+    let dropped = Family::<MetricLabel, Counter>::default();
     for (reason, count) in [("malformed", strange), ("overload", shed)] {
         dropped.get_or_create(&[("reason", reason.to_owned())]).inc_by(count);
     }
@@ -152,13 +152,13 @@ fn count(registry: &mut Registry, name: &str, help: &str, value: u64) {
 }
 
 fn level(registry: &mut Registry, name: &str, help: &str, value: f64) {
-    let level = Level::default();
+    let level = LevelGauge::default();
     level.set(value);
     registry.register(name, help, level);
 }
 
 fn levels(registry: &mut Registry, name: &str, help: &str, label: &'static str, values: BTreeMap<&str, f64>) {
-    let family = Family::<Label, Level>::default();
+    let family = Family::<MetricLabel, LevelGauge>::default();
     for (value, level) in values {
         family.get_or_create(&[(label, value.to_owned())]).set(level);
     }

@@ -47,8 +47,8 @@ use crate::listeners::bounds::Bound;
 use crate::listeners::connections::{self, Caller, Entrance, Limits, Patience};
 use crate::runtime::segment::Segments;
 use access::Access;
-use events::Live;
-use problem::Problem;
+use events::LiveEvents;
+use problem::ProblemDetails;
 
 /// Enough for browsers and programs of a bench's staff; all of them have one address where a proxy stands before this.
 const CONNECTIONS: usize = 256;
@@ -57,21 +57,21 @@ const PER_PEER: usize = 192;
 const PATIENCE: Patience = Patience { head: Duration::from_secs(10), stall: Duration::from_secs(30) };
 
 /// What handlers work with.
-pub struct Desk {
+pub struct ApiState {
     /// The appliance's mind.
     pub bench: Arc<Bench>,
     /// Those who watch.
-    pub live: Arc<Live>,
+    pub live: Arc<LiveEvents>,
     /// What serves phones.
     pub segments: Arc<Segments>,
     /// The state folder.
     pub state: PathBuf,
     /// Long answers under way.
-    pub long: long::Answers,
+    pub long: long::LongAnswers,
 }
 
 /// All that is served, with its description. Another area is one more line here.
-fn areas() -> OpenApiRouter<Arc<Desk>> {
+fn areas() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(openapi::routes())
         .merge(phones::routes())
@@ -89,25 +89,30 @@ fn areas() -> OpenApiRouter<Arc<Desk>> {
 
 /// Serves until `stop`. A token is asked for if there is one; without one, only a listener on a loopback address
 /// answers.
-pub async fn serve(listener: TcpListener, desk: Arc<Desk>, token: Option<String>, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    api: Arc<ApiState>,
+    token: Option<String>,
+    stop: CancellationToken,
+) {
     let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    events::keep(&desk, stop.clone());
-    let entrance = entrance(&desk);
-    let router = router(desk, Access::new(token.as_deref(), loopback));
+    events::keep(&api, stop.clone());
+    let entrance = entrance(&api);
+    let router = router(api, Access::new(token.as_deref(), loopback));
     connections::serve(listener, entrance, stop, service(router)).await;
 }
 
 /// The address that a request comes from.
 #[derive(Debug, Clone, Copy)]
-struct Peer(IpAddr);
+struct PeerAddress(IpAddr);
 
 /// What answers one client.
-struct Client {
+struct ClientService {
     router: TowerToHyperService<Router>,
-    peer: Peer,
+    peer: PeerAddress,
 }
 
-impl Service<Request<Incoming>> for Client {
+impl Service<Request<Incoming>> for ClientService {
     type Response = Response;
     type Error = Infallible;
     type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
@@ -119,27 +124,30 @@ impl Service<Request<Incoming>> for Client {
 }
 
 /// What answers each client: the router, told of the client's address.
-fn service(router: Router) -> impl Fn(Caller) -> Client {
-    move |caller| Client { router: TowerToHyperService::new(router.clone()), peer: Peer(caller.peer.ip()) }
+fn service(router: Router) -> impl Fn(Caller) -> ClientService {
+    move |caller| ClientService {
+        router: TowerToHyperService::new(router.clone()),
+        peer: PeerAddress(caller.peer.ip()),
+    }
 }
 
-fn entrance(desk: &Arc<Desk>) -> Entrance {
+fn entrance(api: &Arc<ApiState>) -> Entrance {
     let limits =
         Limits { connections: CONNECTIONS, per_peer: PER_PEER, patience: PATIENCE, ..Limits::default() };
-    let bench = Arc::clone(&desk.bench);
+    let bench = Arc::clone(&api.bench);
     Entrance::new(limits, |_| true, move |peer| bench.metrics().bounds.reached(Bound::Page, peer))
 }
 
-fn router(desk: Arc<Desk>, access: Access) -> Router {
+fn router(api: Arc<ApiState>, access: Access) -> Router {
     let (router, _) = areas().split_for_parts();
-    let desk_for_layers = Extension(Arc::clone(&desk));
+    let desk_for_layers = Extension(Arc::clone(&api));
     router
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
+        .fallback(|| async { ProblemDetails::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             let detail = "this address takes another method; the header Allow says which";
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+            ProblemDetails::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
-        .with_state(desk)
+        .with_state(api)
         .layer(desk_for_layers)
         .layer(middleware::map_request(pace::kept))
         .layer(middleware::from_fn_with_state(Arc::new(access), access::check))

@@ -13,8 +13,8 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::problem::Problem;
-use super::{Desk, areas};
+use super::problem::ProblemDetails;
+use super::{ApiState, areas};
 
 /// What the API is beside its operations.
 pub(super) fn head() -> OpenApi {
@@ -29,7 +29,7 @@ pub(super) fn head() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let components = ComponentsBuilder::new()
         .security_scheme("token", SecurityScheme::Http(bearer))
-        .schema(Problem::name(), Problem::schema());
+        .schema(ProblemDetails::name(), ProblemDetails::schema());
     OpenApiBuilder::new()
         .info(info.build())
         .components(Some(components.build()))
@@ -37,7 +37,7 @@ pub(super) fn head() -> OpenApi {
         .build()
 }
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(openapi))
 }
 
@@ -48,7 +48,7 @@ pub(super) fn document() -> OpenApi {
         .description("Why not, and what to do")
         .content(
             "application/problem+json",
-            ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build(),
+            ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemDetails::name()))).build(),
         )
         .build();
     for item in document.paths.paths.values_mut() {

@@ -12,12 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
-use super::extract::{Asked, OfPhone};
-use super::problem::Problem;
+use super::ApiState;
+use super::extract::{PhonePath, StrictQuery};
+use super::problem::ProblemDetails;
 use crate::bench::Refusal;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new()
         .routes(routes!(hold))
         .routes(routes!(release))
@@ -28,7 +28,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
 
 /// What was done; it is on record.
 #[derive(Debug, Serialize, ToSchema)]
-struct Outcome {
+#[schema(as = Outcome)]
+struct OperationOutcome {
     mac: Mac,
     /// `hold`, `release`, `retry`, `restart`, `reset` or `forget`.
     done: &'static str,
@@ -43,62 +44,79 @@ struct Outcome {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct How {
+struct RestartQuery {
     /// `reset` makes it boot.
     #[param(inline)]
     how: Option<Restart>,
 }
 
 /// Stops a phone, safely, until it is released.
-#[utoipa::path(post, path = "/api/phones/{mac}/hold", tag = "operate", params(OfPhone),
-    responses((status = 200, body = Outcome)))]
-async fn hold(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
-    act(&desk, mac, Act::Hold, "hold").await
+#[utoipa::path(post, path = "/api/phones/{mac}/hold", tag = "operate", params(PhonePath),
+    responses((status = 200, body = OperationOutcome)))]
+async fn hold(
+    State(api): State<Arc<ApiState>>,
+    PhonePath { mac }: PhonePath,
+) -> Result<Json<OperationOutcome>, ProblemDetails> {
+    act(&api, mac, Act::Hold, "hold").await
 }
 
 /// Lets a phone go on that an operator holds.
-#[utoipa::path(post, path = "/api/phones/{mac}/release", tag = "operate", params(OfPhone),
-    responses((status = 200, body = Outcome)))]
-async fn release(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
-    act(&desk, mac, Act::Release, "release").await
+#[utoipa::path(post, path = "/api/phones/{mac}/release", tag = "operate", params(PhonePath),
+    responses((status = 200, body = OperationOutcome)))]
+async fn release(
+    State(api): State<Arc<ApiState>>,
+    PhonePath { mac }: PhonePath,
+) -> Result<Json<OperationOutcome>, ProblemDetails> {
+    act(&api, mac, Act::Release, "release").await
 }
 
 /// Gives a phone that failed another attempt.
-#[utoipa::path(post, path = "/api/phones/{mac}/retry", tag = "operate", params(OfPhone),
-    responses((status = 200, body = Outcome)))]
-async fn retry(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
-    act(&desk, mac, Act::Retry, "retry").await
+#[utoipa::path(post, path = "/api/phones/{mac}/retry", tag = "operate", params(PhonePath),
+    responses((status = 200, body = OperationOutcome)))]
+async fn retry(
+    State(api): State<Arc<ApiState>>,
+    PhonePath { mac }: PhonePath,
+) -> Result<Json<OperationOutcome>, ProblemDetails> {
+    act(&api, mac, Act::Retry, "retry").await
 }
 
 /// Makes a phone read its configuration again.
-#[utoipa::path(post, path = "/api/phones/{mac}/restart", tag = "operate", params(OfPhone, How),
-    responses((status = 200, body = Outcome)))]
+#[utoipa::path(post, path = "/api/phones/{mac}/restart", tag = "operate", params(PhonePath, RestartQuery),
+    responses((status = 200, body = OperationOutcome)))]
 async fn restart(
-    State(desk): State<Arc<Desk>>,
-    OfPhone { mac }: OfPhone,
-    Asked(How { how }): Asked<How>,
-) -> Result<Json<Outcome>, Problem> {
+    State(api): State<Arc<ApiState>>,
+    PhonePath { mac }: PhonePath,
+    StrictQuery(RestartQuery { how }): StrictQuery<RestartQuery>,
+) -> Result<Json<OperationOutcome>, ProblemDetails> {
     let how = how.unwrap_or(Restart::Restart);
-    let by = desk.bench.restart(mac, how).await?;
+    let by = api.bench.restart(mac, how).await?;
     let done = if how == Restart::Reset { "reset" } else { "restart" };
-    Ok(Json(Outcome { mac, done, by: Some(by), note: None }))
+    Ok(Json(OperationOutcome { mac, done, by: Some(by), note: None }))
 }
 
 /// Takes a phone off the bench's books: all that is known of it goes, and that it was forgotten is on record. Its lease
 /// stays until it ends, and its roster line stays. A phone that may be writing flash is refused.
-#[utoipa::path(delete, path = "/api/phones/{mac}", tag = "operate", params(OfPhone),
-    responses((status = 200, body = Outcome)))]
-async fn forget(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Result<Json<Outcome>, Problem> {
-    let note = desk.bench.forget(mac).await?;
-    Ok(Json(Outcome { mac, done: "forget", by: None, note }))
+#[utoipa::path(delete, path = "/api/phones/{mac}", tag = "operate", params(PhonePath),
+    responses((status = 200, body = OperationOutcome)))]
+async fn forget(
+    State(api): State<Arc<ApiState>>,
+    PhonePath { mac }: PhonePath,
+) -> Result<Json<OperationOutcome>, ProblemDetails> {
+    let note = api.bench.forget(mac).await?;
+    Ok(Json(OperationOutcome { mac, done: "forget", by: None, note }))
 }
 
-async fn act(desk: &Desk, mac: Mac, act: Act, done: &'static str) -> Result<Json<Outcome>, Problem> {
-    desk.bench.operate(mac, act).await?;
-    Ok(Json(Outcome { mac, done, by: None, note: None }))
+async fn act(
+    api: &ApiState,
+    mac: Mac,
+    act: Act,
+    done: &'static str,
+) -> Result<Json<OperationOutcome>, ProblemDetails> {
+    api.bench.operate(mac, act).await?;
+    Ok(Json(OperationOutcome { mac, done, by: None, note: None }))
 }
 
-impl From<Refusal> for Problem {
+impl From<Refusal> for ProblemDetails {
     fn from(refusal: Refusal) -> Self {
         let status = match refusal {
             Refusal::Unknown(_) => StatusCode::NOT_FOUND,

@@ -18,11 +18,11 @@ const PERIOD: Duration = Duration::from_secs(30);
 /// A request whose body fails when it falls behind.
 pub(super) async fn kept(request: Request) -> Request {
     request.map(|body| {
-        if http_body::Body::is_end_stream(&body) { body } else { Body::new(Paced::new(body, PERIOD)) }
+        if http_body::Body::is_end_stream(&body) { body } else { Body::new(PacedBody::new(body, PERIOD)) }
     })
 }
 
-struct Paced {
+struct PacedBody {
     body: Body,
     /// What came in this period.
     came: usize,
@@ -30,7 +30,7 @@ struct Paced {
     ends: Pin<Box<Sleep>>,
 }
 
-impl Paced {
+impl PacedBody {
     fn new(body: Body, period: Duration) -> Self {
         Self { body, came: 0, period, ends: Box::pin(tokio::time::sleep(period)) }
     }
@@ -49,7 +49,7 @@ impl Paced {
     }
 }
 
-impl http_body::Body for Paced {
+impl http_body::Body for PacedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -105,10 +105,10 @@ mod tests {
     async fn a_body_that_trickles_fails_and_one_that_comes_at_once_does_not() {
         let period = Duration::from_millis(50);
         let trickle = Body::new(Trickle(Box::pin(tokio::time::sleep(Duration::ZERO))));
-        let read = Paced::new(trickle, period).collect();
+        let read = PacedBody::new(trickle, period).collect();
         let ended = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
         assert!(ended.unwrap_err().to_string().contains("too little of it came"));
-        let whole = Paced::new(Body::new(Full::from(vec![0; 100])), period).collect().await.unwrap();
+        let whole = PacedBody::new(Body::new(Full::from(vec![0; 100])), period).collect().await.unwrap();
         assert_eq!(whole.to_bytes().len(), 100);
     }
 }

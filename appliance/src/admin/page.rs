@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::Desk;
+use super::ApiState;
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -40,7 +40,7 @@ pub(super) const FILES: [(&str, &str, &[u8]); 15] = [
 ];
 
 /// The page's routes.
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     FILES.iter().fold(OpenApiRouter::new(), |router, (path, media, content)| {
         router.route(path, get(async || answer(media, content)))
     })

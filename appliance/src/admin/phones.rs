@@ -10,14 +10,14 @@ use transload_provision::mac::Mac;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Asked, OfPhone};
+use super::extract::{PhonePath, StrictQuery};
 use super::filter::Filter;
-use super::problem::Problem;
-use super::{Desk, long};
+use super::problem::ProblemDetails;
+use super::{ApiState, long};
 use crate::bench::views::explain::Explanation;
 use crate::bench::views::phone::{PhoneDetail, PhoneView};
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     long::in_turn(OpenApiRouter::new().routes(routes!(phones)))
         .routes(routes!(phone))
         .routes(routes!(explain))
@@ -27,11 +27,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
 #[utoipa::path(get, path = "/api/phones", tag = "phones", params(Filter), responses((status = 200, body = [PhoneView],
     headers(("Link" = String, description = "Where more follow: the next page, `rel=next` (RFC 8288)")))))]
 async fn phones(
-    State(desk): State<Arc<Desk>>,
+    State(api): State<Arc<ApiState>>,
     RawQuery(query): RawQuery,
-    Asked(filter): Asked<Filter>,
+    StrictQuery(filter): StrictQuery<Filter>,
 ) -> impl IntoResponse {
-    let (page, more) = filter.page(desk.bench.phones());
+    let (page, more) = filter.page(api.bench.phones());
     let last = page.last().filter(|_| more).map(|phone| phone.mac);
     let next = last.and_then(|last| next_page(query.as_deref().unwrap_or_default(), last));
     (next.map(|next| AppendHeaders([(header::LINK, next)])), Json(page))
@@ -45,21 +45,21 @@ fn next_page(query: &str, last: Mac) -> Option<HeaderValue> {
 }
 
 /// One phone.
-#[utoipa::path(get, path = "/api/phones/{mac}", tag = "phones", params(OfPhone),
+#[utoipa::path(get, path = "/api/phones/{mac}", tag = "phones", params(PhonePath),
     responses((status = 200, body = PhoneDetail)))]
 async fn phone(
-    State(desk): State<Arc<Desk>>,
-    OfPhone { mac }: OfPhone,
-) -> Result<Json<PhoneDetail>, Problem> {
-    desk.bench.phone(mac).map(Json).ok_or_else(|| {
+    State(api): State<Arc<ApiState>>,
+    PhonePath { mac }: PhonePath,
+) -> Result<Json<PhoneDetail>, ProblemDetails> {
+    api.bench.phone(mac).map(Json).ok_or_else(|| {
         let detail = format!("no phone {mac} was seen, and none is in the roster");
-        Problem::new(StatusCode::NOT_FOUND, detail)
+        ProblemDetails::new(StatusCode::NOT_FOUND, detail)
     })
 }
 
 /// Why a client got what it got, and what it will get next.
-#[utoipa::path(get, path = "/api/phones/{mac}/explain", tag = "phones", params(OfPhone),
+#[utoipa::path(get, path = "/api/phones/{mac}/explain", tag = "phones", params(PhonePath),
     responses((status = 200, body = Explanation)))]
-async fn explain(State(desk): State<Arc<Desk>>, OfPhone { mac }: OfPhone) -> Json<Explanation> {
-    Json(desk.bench.explain(mac))
+async fn explain(State(api): State<Arc<ApiState>>, PhonePath { mac }: PhonePath) -> Json<Explanation> {
+    Json(api.bench.explain(mac))
 }

@@ -10,7 +10,8 @@ use crate::listeners::connections::RETRY_AFTER;
 
 /// An `application/problem+json` answer.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemDetails {
     /// The status in words.
     title: &'static str,
     /// The HTTP status.
@@ -20,7 +21,7 @@ pub struct Problem {
     detail: String,
 }
 
-impl Problem {
+impl ProblemDetails {
     /// `detail` says what happened and, where that is not plain, what to do.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
@@ -31,7 +32,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ProblemDetails {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self)).into_response();

@@ -10,22 +10,22 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
-use super::extract::Asked;
-use super::problem::Problem;
+use super::ApiState;
+use super::extract::StrictQuery;
+use super::problem::ProblemDetails;
 use crate::bench::views::report::{Format, Report};
 
 /// The page brings its own style, and nothing else may be in force on it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(report))
 }
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct ReportQuery {
     /// How to write it.
     #[serde(default)]
     #[param(inline)]
@@ -35,17 +35,17 @@ struct Wanted {
 }
 
 /// What each phone ended as and how it came there, for the customer; and which phones are left, and why.
-#[utoipa::path(get, path = "/api/report", tag = "phones", params(Wanted), responses((status = 200,
+#[utoipa::path(get, path = "/api/report", tag = "phones", params(ReportQuery), responses((status = 200,
     content((Report = "application/json"), (String = "text/html"), (String = "text/csv"), (String = "text/plain")))))]
 async fn report(
-    State(desk): State<Arc<Desk>>,
-    Asked(Wanted { format, title }): Asked<Wanted>,
-) -> Result<(HeaderMap, String), Problem> {
+    State(api): State<Arc<ApiState>>,
+    StrictQuery(ReportQuery { format, title }): StrictQuery<ReportQuery>,
+) -> Result<(HeaderMap, String), ProblemDetails> {
     let written = tokio::task::spawn_blocking(move || {
-        desk.bench.report().written(format, title.as_deref(), &TimeZone::system())
+        api.bench.report().written(format, title.as_deref(), &TimeZone::system())
     });
     let text = written.await.map_err(|error| {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the report was not made: {error}"))
+        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the report was not made: {error}"))
     })?;
     let mut headers = HeaderMap::new();
     let mut set = |name: HeaderName, value: &str| {

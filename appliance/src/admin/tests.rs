@@ -19,22 +19,22 @@ use super::*;
 use crate::bench::Refusal;
 use crate::commands::rehearse::loopback;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
-use crate::runtime::appliance::{Appliance, Opened};
+use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::system::pace::Pace;
 
 const TOKEN: &str = "s3cret&with=signs+%";
 const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n001234AB45DF,7841,,Room 2\n";
 
 /// An appliance with two listed phones, and one more listener for its admin plane.
-struct Lab {
+struct AdminLab {
     state: TempDir,
     appliance: Appliance,
     address: SocketAddr,
-    long: long::Answers,
+    long: long::LongAnswers,
 }
 
 /// Serves as if bound to a loopback address or not; the socket itself is on loopback either way.
-async fn open(token: Option<&str>, loopback: bool) -> Lab {
+async fn open(token: Option<&str>, loopback: bool) -> AdminLab {
     let state = tempfile::tempdir().unwrap();
     std::fs::write(state.path().join("roster.csv"), ROSTER).unwrap();
     let (enterprise, multiplatform) = (EnterpriseSide::Dhcp, MultiplatformSide::Dhcp);
@@ -42,23 +42,23 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let config = Config::parse("", Path::new("none")).unwrap();
     let config = loopback::configuration(&config, scenario, state.path());
     let place = loopback::place(false, None);
-    let opened = Opened::read(&config, &place, &Pace::system()).unwrap();
+    let opened = PreparedAppliance::read(&config, &place, &Pace::system()).unwrap();
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let long = long::Answers::default();
-    let desk = Arc::new(Desk {
+    let long = long::LongAnswers::default();
+    let api = Arc::new(ApiState {
         bench: Arc::clone(&appliance.bench),
-        live: Live::new(),
+        live: LiveEvents::new(),
         segments: Arc::clone(&appliance.segments),
         state: state.path().to_owned(),
         long: long.clone(),
     });
-    events::keep(&desk, CancellationToken::new());
-    let entrance = entrance(&desk);
-    let router = router(desk, Access::new(token, loopback));
+    events::keep(&api, CancellationToken::new());
+    let entrance = entrance(&api);
+    let router = router(api, Access::new(token, loopback));
     tokio::spawn(connections::serve(listener, entrance, CancellationToken::new(), service(router)));
-    Lab { state, appliance, address, long }
+    AdminLab { state, appliance, address, long }
 }
 
 async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {
@@ -211,7 +211,7 @@ async fn what_could_not_be_written_is_the_benchs_fault_and_not_the_askers() {
         (Refusal::Conflict(String::new()), 409),
         (Refusal::NotWritten(String::new()), 503),
     ] {
-        assert_eq!(Problem::from(refusal).into_response().status(), status);
+        assert_eq!(ProblemDetails::from(refusal).into_response().status(), status);
     }
 }
 

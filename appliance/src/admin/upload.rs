@@ -19,12 +19,12 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
-use super::extract::Asked;
-use super::problem::Problem;
-use crate::state::import::{Options, Report};
+use super::ApiState;
+use super::extract::StrictQuery;
+use super::problem::ProblemDetails;
+use crate::state::import::{ImportOptions, ImportReport};
 use crate::system::error::{Exit, Failure};
-use crate::system::space::Room;
+use crate::system::space::DiskSpace;
 
 /// No package is nearly as large; bytes.
 const LARGEST: u64 = 4 << 30;
@@ -44,7 +44,7 @@ static IMPORTING: Mutex<()> = Mutex::const_new(());
 /// Uploads that an earlier run of the program left behind are removed before the first of this run.
 static CLEARED: OnceCell<()> = OnceCell::const_new();
 
-pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     let files = OpenApiRouter::new().routes(routes!(import)).layer(DefaultBodyLimit::disable());
     let rosters = OpenApiRouter::new().routes(routes!(roster)).layer(DefaultBodyLimit::max(LARGEST_ROSTER));
     files.merge(rosters)
@@ -54,7 +54,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct Sent {
+struct ImportQuery {
     /// The file's name, with the folders it came in, if any: a license's folder tells its direction.
     name: String,
     /// Of licenses whose folder tells none.
@@ -66,24 +66,24 @@ struct Sent {
 }
 
 /// Takes in a file as it was delivered: a package, a license or a folder's file, a roster.
-#[utoipa::path(post, path = "/api/import", tag = "library", params(Sent),
+#[utoipa::path(post, path = "/api/import", tag = "library", params(ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, body = Report)))]
+    responses((status = 200, body = ImportReport)))]
 async fn import(
-    State(desk): State<Arc<Desk>>,
-    Asked(sent): Asked<Sent>,
+    State(api): State<Arc<ApiState>>,
+    StrictQuery(sent): StrictQuery<ImportQuery>,
     body: Body,
-) -> Result<Json<Report>, Problem> {
-    let bench = &desk.bench;
+) -> Result<Json<ImportReport>, ProblemDetails> {
+    let bench = &api.bench;
     let Some(inner) = inner(&sent.name) else {
         let detail = format!("{:?} is no name for a file; send it as ?name=FILE", shorten(&sent.name));
-        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+        return Err(ProblemDetails::new(StatusCode::BAD_REQUEST, detail));
     };
-    let _seat = seat()?;
+    let _seat = turn()?;
     let folder = uploads(bench.shelf().state()).await.map_err(|error| unwritable(&error))?;
     let path = folder.path().join(&inner);
-    receive(body, &path, &Room::of(folder.path(), bench.shelf().state())).await?;
-    let options = Options { dry_run: false, direction: sent.direction, replace: sent.replace };
+    receive(body, &path, &DiskSpace::of(folder.path(), bench.shelf().state())).await?;
+    let options = ImportOptions { dry_run: false, direction: sent.direction, replace: sent.replace };
     let _turn = IMPORTING.lock().await;
     let told = bench.import(path, options).await;
     tokio::task::spawn_blocking(move || drop(folder));
@@ -97,23 +97,26 @@ async fn import(
 
 /// Adds a table's phones to the roster; its cells take the place of those there.
 #[utoipa::path(post, path = "/api/roster", tag = "library", request_body(content = String, content_type = "text/csv"),
-    responses((status = 200, body = Report)))]
-async fn roster(State(desk): State<Arc<Desk>>, request: Request) -> Result<Json<Report>, Problem> {
-    let _seat = seat()?;
+    responses((status = 200, body = ImportReport)))]
+async fn roster(
+    State(api): State<Arc<ApiState>>,
+    request: Request,
+) -> Result<Json<ImportReport>, ProblemDetails> {
+    let _seat = turn()?;
     let table = Bytes::from_request(request, &()).await;
-    let table = table.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+    let table = table.map_err(|rejection| ProblemDetails::new(rejection.status(), rejection.body_text()))?;
     let _turn = IMPORTING.lock().await;
-    Ok(Json(desk.bench.add_to_roster(table.to_vec()).await?))
+    Ok(Json(api.bench.add_to_roster(table.to_vec()).await?))
 }
 
-fn seat() -> Result<SemaphorePermit<'static>, Problem> {
+fn turn() -> Result<SemaphorePermit<'static>, ProblemDetails> {
     RECEIVED.try_acquire().map_err(|_| {
         let detail = format!("{AT_ONCE} files are being received already; send this one when they are here");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     })
 }
 
-impl From<Failure> for Problem {
+impl From<Failure> for ProblemDetails {
     fn from(failure: Failure) -> Self {
         let status = match failure.exit {
             Exit::Usage => StatusCode::BAD_REQUEST,
@@ -137,12 +140,12 @@ async fn uploads(state: &Path) -> std::io::Result<tempfile::TempDir> {
 }
 
 /// Writes what comes to a file, as it comes.
-async fn receive(mut body: Body, path: &Path, room: &Room) -> Result<(), Problem> {
+async fn receive(mut body: Body, path: &Path, room: &DiskSpace) -> Result<(), ProblemDetails> {
     if let Some(folder) = path.parent() {
         tokio::fs::create_dir_all(folder).await.map_err(|error| unwritable(&error))?;
     }
     let mut file = File::create(path).await.map_err(|error| unwritable(&error))?;
-    let too_large = |detail: String| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
+    let too_large = |detail: String| ProblemDetails::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
     // Other uploads, and the bench, use the same disk meanwhile.
     let fits = |bytes: u64| {
         room.check(bytes).map_err(|error| too_large(format!("{error}; make room on the disk, or send less")))
@@ -156,12 +159,12 @@ async fn receive(mut body: Body, path: &Path, room: &Room) -> Result<(), Problem
     }
     loop {
         let Ok(frame) = tokio::time::timeout(PATIENCE, body.frame()).await else {
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "nothing more came; send it again"));
+            return Err(ProblemDetails::new(StatusCode::REQUEST_TIMEOUT, "nothing more came; send it again"));
         };
         let Some(frame) = frame else { break };
         let frame = frame.map_err(|error| {
             let detail = format!("the file broke off: {error}; send it again");
-            Problem::new(StatusCode::BAD_REQUEST, detail)
+            ProblemDetails::new(StatusCode::BAD_REQUEST, detail)
         })?;
         let Ok(data) = frame.into_data() else { continue };
         left = left.checked_sub(data.len() as u64).ok_or_else(largest)?;
@@ -171,9 +174,9 @@ async fn receive(mut body: Body, path: &Path, room: &Room) -> Result<(), Problem
     file.flush().await.map_err(|error| unwritable(&error))
 }
 
-fn unwritable(error: &std::io::Error) -> Problem {
+fn unwritable(error: &std::io::Error) -> ProblemDetails {
     let detail = format!("it cannot be written to the state folder: {error}; nothing was imported");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
 /// A path below a folder of ours: names only, none hidden, none that leads up.

@@ -21,7 +21,7 @@ use crate::bench::metrics::Metrics;
 use crate::bench::views::phone::{PhoneDetail, PhoneView};
 use crate::config::Given;
 use crate::state::ledger::{Commits, Ledger, Loss};
-use crate::state::library::{LibraryView, LicenseUse, Shelf};
+use crate::state::library::{LibrarySnapshot, LibraryView, LicenseUse};
 use crate::system::clock::Clock;
 use crate::system::pace::Pace;
 
@@ -98,7 +98,7 @@ struct State {
     rules: Rules,
     catalog: Catalog,
     roster: BTreeMap<Mac, Entry>,
-    shelf: Arc<Shelf>,
+    shelf: Arc<LibrarySnapshot>,
     phones: HashMap<Mac, Phone>,
     /// Phones that the operator forgot.
     forgotten: Forgotten,
@@ -182,7 +182,7 @@ impl Phone {
 }
 
 impl State {
-    fn new(rules: Rules, catalog: Catalog, roster: Vec<Entry>, shelf: Shelf, known: Known) -> Self {
+    fn new(rules: Rules, catalog: Catalog, roster: Vec<Entry>, shelf: LibrarySnapshot, known: Known) -> Self {
         let Known { mut phones, facts, forgotten, .. } = known;
         let roster: BTreeMap<Mac, Entry> = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
         for (mac, facts) in facts {
@@ -225,7 +225,7 @@ impl Bench {
         catalog: Catalog,
         rules: Rules,
         roster: Vec<Entry>,
-        shelf: Shelf,
+        shelf: LibrarySnapshot,
         ledger: Ledger,
         (known, last_seen): (Known, Time),
     ) -> Arc<Self> {
@@ -294,7 +294,7 @@ impl Bench {
     }
 
     /// The library as it stands.
-    pub fn shelf(&self) -> Arc<Shelf> {
+    pub fn shelf(&self) -> Arc<LibrarySnapshot> {
         Arc::clone(&self.state().shelf)
     }
 
@@ -311,7 +311,7 @@ impl Bench {
     }
 
     /// Swaps in another library; held phones follow by themselves.
-    pub fn set_shelf(&self, shelf: Shelf) {
+    pub fn set_shelf(&self, shelf: LibrarySnapshot) {
         let mut state = self.state();
         state.shelf = Arc::new(shelf);
         state.look_at_all(self.now());

@@ -12,7 +12,7 @@ use transload_provision::worlds::{Checkpoint, Worlds};
 
 use super::forget::Forgotten;
 use super::{AT_ONCE, Bench, Phone, State};
-use crate::state::ledger::{CommitFailed, Record, Replay, Ticket};
+use crate::state::ledger::{Record, Replay, Ticket, WriteFailed};
 use crate::state::resume;
 
 /// Phones written down beyond the roster's; a flood of made-up addresses ends here.
@@ -50,7 +50,7 @@ impl Bench {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn housekeeping(&self) -> Result<(), CommitFailed> {
+    pub async fn housekeeping(&self) -> Result<(), WriteFailed> {
         let commits = self.ledger.commits();
         let failed = commits.failed.get();
         let gap = self.failed_before.load(Ordering::Relaxed) != failed;
@@ -67,7 +67,7 @@ impl Bench {
     }
 
     /// Folds the facts of phones that have some and are `due`.
-    async fn fold(&self, due: impl Fn(&Phone) -> bool) -> Result<(), CommitFailed> {
+    async fn fold(&self, due: impl Fn(&Phone) -> bool) -> Result<(), WriteFailed> {
         let due = |(mac, phone): (&Mac, &Phone)| (phone.written && due(phone)).then_some(*mac);
         let macs: Vec<Mac> = self.state().phones.iter().filter_map(due).collect();
         for macs in macs.chunks(AT_ONCE) {

@@ -193,12 +193,12 @@ pub struct CheckArgs {
 pub struct ExportArgs {
     /// What to write.
     #[command(subcommand)]
-    pub what: ExportWhat,
+    pub what: ExportKind,
 }
 
 /// What can be written.
 #[derive(Debug, Subcommand)]
-pub enum ExportWhat {
+pub enum ExportKind {
     /// MAC addresses without a license, for the License Registration Portal, and the quantities to order
     Licenses {
         /// The folder to write to

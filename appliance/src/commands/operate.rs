@@ -26,14 +26,14 @@ use crate::system::privilege;
 
 /// What is done to phones, also where no bench runs.
 #[derive(Debug, Clone, Copy)]
-pub enum Order {
+pub enum PhoneOrder {
     /// A change of their journeys.
     Act(Act),
     /// What is known of them goes.
     Forget,
 }
 
-impl Order {
+impl PhoneOrder {
     /// The command, and what it did.
     fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -73,7 +73,7 @@ impl Order {
 ///
 /// # Errors
 /// One line for each phone that it could not be done to.
-pub fn act(config: &Config, args: &PhoneArgs, act: Order) -> Result<(), Failure> {
+pub fn act(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<(), Failure> {
     let (word, done) = act.words();
     said_which(&args.phones)?;
     let body = json!({"phones": args.phones, "dry_run": args.dry_run});
@@ -84,7 +84,7 @@ pub fn act(config: &Config, args: &PhoneArgs, act: Order) -> Result<(), Failure>
         None => {
             let outcomes = offline(config, args, act)?;
             let from =
-                if matches!(act, Order::Forget) { "" } else { ", from the next start of the bench on" };
+                if matches!(act, PhoneOrder::Forget) { "" } else { ", from the next start of the bench on" };
             tell(&outcomes, word, args.dry_run, |_| format!("{done}{from}"))
         }
     }
@@ -172,7 +172,7 @@ fn silent(config: &Config) -> Failure {
     )
 }
 
-fn offline(config: &Config, args: &PhoneArgs, act: Order) -> Result<Vec<PhoneOutcome>, Failure> {
+fn offline(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<Vec<PhoneOutcome>, Failure> {
     let state = &config.bench.state;
     privilege::become_owner(state, CapabilitySet::empty())?;
     let _lock = state_lock::lock(state)?;
@@ -182,7 +182,7 @@ fn offline(config: &Config, args: &PhoneArgs, act: Order) -> Result<Vec<PhoneOut
     let outcome = |phone: PhoneView| {
         let problem = act.refusal(&phone).map(|refusal| refusal.to_string());
         let done = !args.dry_run && problem.is_none();
-        let listed = matches!(act, Order::Forget) && seen.lists(phone.mac);
+        let listed = matches!(act, PhoneOrder::Forget) && seen.lists(phone.mac);
         PhoneOutcome {
             mac: phone.mac,
             model: phone.model,
@@ -203,7 +203,7 @@ fn offline(config: &Config, args: &PhoneArgs, act: Order) -> Result<Vec<PhoneOut
     Ok(outcomes)
 }
 
-fn write_down(config: &Config, macs: impl Iterator<Item = Mac>, act: Order) -> Result<(), Failure> {
+fn write_down(config: &Config, macs: impl Iterator<Item = Mac>, act: PhoneOrder) -> Result<(), Failure> {
     let unread = Ledger::open(&config.bench.state.join("ledger.db"))?;
     let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let at = Time(system.as_millis() as u64).max(unread.marks.high_water);

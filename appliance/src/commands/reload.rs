@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use crate::config::Config;
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 
 /// Sends the running bench a hangup. The configuration is validated here first, so that what is wrong with it is
 /// said where it was asked for.
@@ -57,7 +57,7 @@ pub fn running_bench(state: &Path) -> Option<i32> {
             (fields.get(1) == Some(&"FLOCK") && of == Some(inode.as_str())).then(|| fields.get(4).copied())?
         })
         .collect();
-    let said = (!holders.is_empty()).then(|| plain_file::text(&path, Kind::Token).unwrap_or_default())?;
+    let said = (!holders.is_empty()).then(|| plain_file::text(&path, FileKind::Token).unwrap_or_default())?;
     Some(said.trim().parse().ok().filter(|_| holders.contains(&said.trim())).unwrap_or(0))
 }
 

@@ -6,8 +6,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use transload_dhcp::guard::Watch;
 
 use crate::config::{Config, OnForeign};
-use crate::runtime::appliance::{Appliance, Opened};
-use crate::runtime::place::{self, Place};
+use crate::runtime::addresses::{self, ServiceAddresses};
+use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::runtime::segment::{PROBE, describe};
 use crate::runtime::service;
 use crate::system::error::{Exit, Failure};
@@ -22,14 +22,14 @@ use crate::system::pace::Pace;
 pub async fn serve(config: Config, named: Option<&Path>, unattended: bool) -> Result<(), Failure> {
     config.servable()?;
     let mut signals = Signals::new()?;
-    let place = place::resolve(&config)?;
+    let place = addresses::resolve(&config)?;
     let own_choice = if unattended { OnForeign::Wait } else { OnForeign::Exit };
     let on_foreign = config.dhcp.on_foreign.unwrap_or(own_choice);
     // All there is to read is read while the guard listens, so that phones need not wait for it afterwards.
     let (clear, opened) = tokio::select! {
         both = async { tokio::try_join!(
             async { if config.dhcp.enabled { clear_segments(&place, on_foreign).await } else { Ok(Vec::new()) } },
-            async { Opened::read(&config, &place, &Pace::system()) },
+            async { PreparedAppliance::read(&config, &place, &Pace::system()) },
         ) } => both?,
         _ = signals.terminate.recv() => return Ok(()),
         _ = signals.interrupt.recv() => return Ok(()),
@@ -99,14 +99,14 @@ impl Signals {
 ///
 /// # Errors
 /// Another server was found and the program is to end then, or a segment cannot be looked at.
-async fn clear_segments(place: &Place, on_foreign: OnForeign) -> Result<Vec<bool>, Failure> {
+async fn clear_segments(place: &ServiceAddresses, on_foreign: OnForeign) -> Result<Vec<bool>, Failure> {
     let mut probes = Vec::new();
     for segment in &place.segments {
-        let (Some(name), Ok(standing)) = (&segment.interface, segment.look()) else {
+        let (Some(name), Ok(interface_state)) = (&segment.interface, segment.look()) else {
             probes.push(None);
             continue;
         };
-        if on_foreign == OnForeign::Ignore || !standing.link {
+        if on_foreign == OnForeign::Ignore || !interface_state.link {
             probes.push(None);
             continue;
         }

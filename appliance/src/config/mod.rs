@@ -29,7 +29,7 @@ use transload_provision::options::{ClassRule, Gives};
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 
 use crate::system::error::{Exit, Failure, Problem};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 pub use found::{Choice, choose};
 pub use served::{Given, NetworkGives, Reserved, Served};
 use values::{Prefix, Range};
@@ -345,7 +345,7 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<Self, Failure> {
-        let text = plain_file::text(path, Kind::Configuration).map_err(|error| {
+        let text = plain_file::text(path, FileKind::Configuration).map_err(|error| {
             Failure::new(
                 Exit::Usage,
                 format!("cannot read the configuration {}: {error}", path.display()),

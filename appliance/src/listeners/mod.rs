@@ -10,7 +10,7 @@ use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
 
 use crate::state::library::OpenFile;
-use crate::system::pace::Hold;
+use crate::system::pace::WorkGuard;
 pub mod bounds;
 
 mod carrier;
@@ -100,8 +100,8 @@ pub trait Plane: Send + Sync + 'static {
     /// Whether a client is known to hold this address: such clients go first where there is not room for everybody.
     fn is_leased(&self, address: Ipv4Addr) -> bool;
     /// A client is served until the guard is dropped: in a rehearsal its clock may wait for that.
-    fn serving(&self, _client: SocketAddr) -> Hold {
-        Hold::none()
+    fn serving(&self, _client: SocketAddr) -> WorkGuard {
+        WorkGuard::none()
     }
 }
 

@@ -15,7 +15,7 @@ use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, 
 
 use super::rate::{PIECE, Rate};
 use super::{Door, Fetch, Plane, Served, Track};
-use crate::system::pace::Hold;
+use crate::system::pace::WorkGuard;
 
 /// The plane as a TFTP server at one address sees it.
 pub struct Files<P> {
@@ -71,7 +71,7 @@ struct Transfer<T> {
     tracker: T,
     rate: Rate,
     phone: IpAddr,
-    _serving: Hold,
+    _serving: WorkGuard,
 }
 
 impl<T: Track> Content for Transfer<T> {

@@ -17,17 +17,17 @@ use transload_provision::mac::Mac;
 use crate::admin;
 use crate::bench::{Bench, Known, Rules};
 use crate::config::{Config, DhcpAdmit, Given, Served};
+use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::feed;
 use crate::runtime::hooks;
 use crate::runtime::housekeeping;
-use crate::runtime::place::Place;
 use crate::runtime::probe;
 use crate::runtime::restart;
 use crate::runtime::segment::{self, Segments};
 use crate::runtime::service;
 use crate::state::backup;
 use crate::state::ledger::Ledger;
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 use crate::state::resume;
 use crate::state::state_folder;
 use crate::state::state_lock::{self, StateLock};
@@ -59,21 +59,21 @@ pub struct Appliance {
 }
 
 /// An appliance that has taken its state folder and read all there is to read, and serves nothing yet.
-pub struct Opened {
+pub struct PreparedAppliance {
     clock: Clock,
     leases: Vec<LeaseRecord>,
     bench: Arc<Bench>,
     lock: StateLock,
     /// What the roster was like before it was read: whatever comes to it later is a change.
-    roster: Option<state_folder::Stamp>,
+    roster: Option<state_folder::RosterStamp>,
 }
 
-impl Opened {
+impl PreparedAppliance {
     /// Opens the state folder. The `pace` is the system's but in a rehearsal.
     ///
     /// # Errors
     /// The configuration cannot be served, or the state folder is in use or unreadable.
-    pub fn read(config: &Config, place: &Place, pace: &Pace) -> Result<Self, Failure> {
+    pub fn read(config: &Config, place: &ServiceAddresses, pace: &Pace) -> Result<Self, Failure> {
         config.servable()?;
         limits::raise(config.files.max_transfers);
         let state = &config.bench.state;
@@ -81,7 +81,7 @@ impl Opened {
         let catalog = state_folder::catalog(config)?;
         let stamp = state_folder::roster_stamp(state);
         let roster = roster(state)?;
-        let shelf = Shelf::scan(state, config.migration.direction)?;
+        let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
         let mut unread = Ledger::open(&state.join("ledger.db"))?;
         if let Some(loss) = &unread.loss {
             tracing::error!(cure = loss.cure(), "{}", loss.cause());
@@ -114,16 +114,21 @@ impl Opened {
     ///
     /// # Errors
     /// An address is taken, or a privilege is missing. Nothing has been served then.
-    pub async fn serve(self, config: &Config, place: Place, clear: &[bool]) -> Result<Appliance, Failure> {
+    pub async fn serve(
+        self,
+        config: &Config,
+        place: ServiceAddresses,
+        clear: &[bool],
+    ) -> Result<Appliance, Failure> {
         let Self { clock, leases, bench, lock, roster } = self;
-        let standings: Vec<_> = place.segments.iter().map(|segment| segment.look().ok()).collect();
-        let networks = segment::networks(standings.iter().map(Option::as_ref));
+        let interface_states: Vec<_> = place.segments.iter().map(|segment| segment.look().ok()).collect();
+        let networks = segment::networks(interface_states.iter().map(Option::as_ref));
         let served = config.served(&networks, &bench.roster())?;
         for warning in &served.warnings {
             tracing::warn!("{warning}");
         }
         bench.set_given(served.given.clone());
-        let mut segments = Segments::open(&place.segments, &standings, config, &bench)?;
+        let mut segments = Segments::open(&place.segments, &interface_states, config, &bench)?;
         if let Some(port) = segments.http_port() {
             bench.set_http_port(port);
         }
@@ -141,14 +146,14 @@ impl Opened {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
-        let desk = Arc::new(admin::Desk {
+        let api = Arc::new(admin::ApiState {
             bench: Arc::clone(&bench),
-            live: admin::events::Live::new(),
+            live: admin::events::LiveEvents::new(),
             segments: Arc::clone(&segments),
             state: config.bench.state.clone(),
-            long: admin::long::Answers::default(),
+            long: admin::long::LongAnswers::default(),
         });
-        tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
+        tasks.spawn(admin::serve(admin_listener, api, place.token.clone(), stop.clone()));
         tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));
         if let Some(listener) = feed_listener {
             tasks.spawn(feed::serve(listener, Arc::clone(&bench), stop.clone()));
@@ -163,9 +168,9 @@ impl Opened {
             roster,
             stop.clone(),
         ));
-        let visitor = probe::Visitor::new(&place, bench.pace());
-        tasks.spawn(probe::serve(visitor, Arc::clone(&bench), stop.clone()));
-        let (http, tftp) = segments.own_doors().unzip();
+        let reader = probe::PageReader::new(&place, bench.pace());
+        tasks.spawn(probe::serve(reader, Arc::clone(&bench), stop.clone()));
+        let (http, tftp) = segments.own_listeners().unzip();
         Ok(Appliance {
             bench,
             http: http.unwrap_or_default(),
@@ -228,7 +233,7 @@ impl Appliance {
         }
         let catalog = state_folder::catalog(config)?;
         let roster = roster(&self.config.bench.state)?;
-        let shelf = Shelf::scan(&self.config.bench.state, config.migration.direction)?;
+        let shelf = LibrarySnapshot::scan(&self.config.bench.state, config.migration.direction)?;
         let served = self.segments.served(config, &roster)?;
         self.segments.reconfigure(config, &served)?;
         let mut rules = rules(config, self.bench.server(), served.given);

@@ -91,7 +91,7 @@ pub async fn serve(listener: UnixListener, bench: Arc<Bench>, stop: Cancellation
 
 /// How far one connection is.
 #[derive(Clone, Default)]
-struct Progress {
+struct FeedProgress {
     /// Who said hello, and is told verdicts.
     name: Option<Arc<str>>,
     lines: u64,
@@ -99,7 +99,7 @@ struct Progress {
 
 async fn converse(stream: UnixStream, bench: &Arc<Bench>, news: watch::Receiver<u64>) {
     let (reading, writing) = stream.into_split();
-    let (progress, watched) = watch::channel(Progress::default());
+    let (progress, watched) = watch::channel(FeedProgress::default());
     let ended = tokio::select! {
         ended = listen(reading, bench, &progress) => ended,
         ended = tell(writing, bench, watched, news) => ended,
@@ -114,7 +114,11 @@ async fn converse(stream: UnixStream, bench: &Arc<Bench>, news: watch::Receiver<
     }
 }
 
-async fn listen(reading: OwnedReadHalf, bench: &Bench, progress: &watch::Sender<Progress>) -> io::Result<()> {
+async fn listen(
+    reading: OwnedReadHalf,
+    bench: &Bench,
+    progress: &watch::Sender<FeedProgress>,
+) -> io::Result<()> {
     let mut reader = BufReader::new(reading);
     let mut line = Vec::new();
     let mut lines = 0;
@@ -151,14 +155,14 @@ async fn listen(reading: OwnedReadHalf, bench: &Bench, progress: &watch::Sender<
 async fn tell(
     mut writing: OwnedWriteHalf,
     bench: &Bench,
-    mut progress: watch::Receiver<Progress>,
+    mut progress: watch::Receiver<FeedProgress>,
     mut news: watch::Receiver<u64>,
 ) -> io::Result<()> {
     let over = |_| io::Error::other("the bench has ended");
     let (mut version, mut heard, mut whole) = (0, 0, false);
     let mut confirmed = Instant::now();
     loop {
-        let Progress { name, lines } = progress.borrow_and_update().clone();
+        let FeedProgress { name, lines } = progress.borrow_and_update().clone();
         news.borrow_and_update();
         if name.is_some() {
             let mut words = Vec::new();

@@ -23,7 +23,7 @@ pub async fn keep(
     bench: Arc<Bench>,
     segments: Arc<Segments>,
     state: PathBuf,
-    mut known: Option<state_folder::Stamp>,
+    mut known: Option<state_folder::RosterStamp>,
     stop: CancellationToken,
 ) {
     let pace = bench.pace().clone();

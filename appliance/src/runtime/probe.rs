@@ -19,7 +19,7 @@ use transload_provision::load::Side;
 use transload_provision::page::{self, MAX_PAGE, Page};
 
 use crate::bench::{Bench, Round, Visit};
-use crate::runtime::place::Place;
+use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::segment::Segment;
 use crate::system::pace::Pace;
 
@@ -35,16 +35,16 @@ const SHORTEST_TICK: Duration = Duration::from_millis(50);
 
 /// How phones are reached.
 #[derive(Debug, Clone)]
-pub struct Visitor {
+pub struct PageReader {
     segments: Vec<Segment>,
     port: u16,
     patience: Duration,
     tick: Duration,
 }
 
-impl Visitor {
+impl PageReader {
     /// From the staging interfaces; in a rehearsal, whose time runs faster, on loopback.
-    pub fn new(place: &Place, pace: &Pace) -> Self {
+    pub fn new(place: &ServiceAddresses, pace: &Pace) -> Self {
         Self {
             segments: place.segments.clone(),
             port: place.page_port,
@@ -138,8 +138,8 @@ impl Visitor {
 }
 
 /// Reads the pages that are due, until told to stop.
-pub async fn serve(visitor: Visitor, bench: Arc<Bench>, stop: CancellationToken) {
-    let visitor = Arc::new(visitor);
+pub async fn serve(reader: PageReader, bench: Arc<Bench>, stop: CancellationToken) {
+    let reader = Arc::new(reader);
     let mut round = Round::default();
     let mut visits: JoinSet<Visit> = JoinSet::new();
     let pace = bench.pace().clone();
@@ -149,13 +149,13 @@ pub async fn serve(visitor: Visitor, bench: Arc<Bench>, stop: CancellationToken)
             () = stop.cancelled() => return,
             Some(Ok(visit)) = visits.join_next() => round.back(visit.mac),
             _hold = pace.sleep_until(due) => {
-                due = pace.elapsed() + visitor.tick;
+                due = pace.elapsed() + reader.tick;
                 for visit in bench.visits(&mut round, AT_ONCE - visits.len()) {
-                    let (visitor, bench) = (Arc::clone(&visitor), Arc::clone(&bench));
+                    let (reader, bench) = (Arc::clone(&reader), Arc::clone(&bench));
                     let hold = pace.hold("a look at a phone's page");
                     visits.spawn(async move {
-                        if visitor.may_ask(visit.address)
-                            && let Some(page) = visitor.read(visit.address, visit.side).await
+                        if reader.may_ask(visit.address)
+                            && let Some(page) = reader.read(visit.address, visit.side).await
                         {
                             bench.page_read(&visit, page);
                         }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use transload_provision::catalog::Catalog;
 use transload_provision::time::Time;
 
-use crate::state::ledger::{Marks, Unread};
+use crate::state::ledger::{TimeMarks, UnreadLedger};
 use crate::system::clock::{self, Clock};
 use crate::system::error::Failure;
 use crate::system::pace::Pace;
@@ -16,7 +16,7 @@ pub const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What time to go on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Base {
+pub enum TimeBase {
     /// The system's.
     System,
     /// The ledger's, which is later.
@@ -27,18 +27,18 @@ pub enum Base {
 
 /// The rule. The system's time counts where the ledger is more than a day ahead of it, and either the kernel vouches for
 /// it, or it is later than this program and than all that the ledger is certain of.
-pub fn base(marks: Marks, system: Time, trusted: bool, built: Time) -> Base {
+pub fn base(marks: TimeMarks, system: Time, trusted: bool, built: Time) -> TimeBase {
     if system >= marks.high_water {
-        Base::System
+        TimeBase::System
     } else if marks.high_water - system > AHEAD && (trusted || (system >= built && system >= marks.certain)) {
-        Base::SetBack
+        TimeBase::SetBack
     } else {
-        Base::Ledger
+        TimeBase::Ledger
     }
 }
 
 /// The base for the system's clock as it is.
-pub fn base_now(marks: Marks) -> Base {
+pub fn base_now(marks: TimeMarks) -> TimeBase {
     base(marks, system(), clock::is_trusted(), built())
 }
 
@@ -53,11 +53,11 @@ pub fn vouches_for(now: Time) -> bool {
 ///
 /// # Errors
 /// The ledger cannot be written.
-pub fn start(unread: &mut Unread, pace: Pace) -> Result<Clock, Failure> {
+pub fn start(unread: &mut UnreadLedger, pace: Pace) -> Result<Clock, Failure> {
     let real = !pace.is_rehearsed();
     let seen = unread.marks.high_water;
     match base_now(unread.marks) {
-        Base::SetBack if real => {
+        TimeBase::SetBack if real => {
             let now = system();
             tracing::warn!(
                 ledger = %day(seen),
@@ -66,7 +66,7 @@ pub fn start(unread: &mut Unread, pace: Pace) -> Result<Clock, Failure> {
             );
             unread.set_back(now)?;
         }
-        Base::Ledger if real && seen - system() > AHEAD => tracing::warn!(
+        TimeBase::Ledger if real && seen - system() > AHEAD => tracing::warn!(
             ledger = %day(seen),
             clock = %day(system()),
             "the clock is far behind the ledger, whose time goes on; set the clock, and restart transload"
@@ -100,32 +100,32 @@ mod tests {
     const DAY: u64 = 86_400_000;
     const NOW: Time = Time(20_000 * DAY);
 
-    fn judged(ahead: u64, certain: Time, trusted: bool) -> Base {
-        let marks = Marks { high_water: Time(NOW.0 + ahead), certain };
+    fn judged(ahead: u64, certain: Time, trusted: bool) -> TimeBase {
+        let marks = TimeMarks { high_water: Time(NOW.0 + ahead), certain };
         base(marks, NOW, trusted, Time(NOW.0 - 100 * DAY))
     }
 
     #[test]
     fn a_ledger_that_is_a_little_ahead_is_right_whoever_vouches_for_the_clock() {
         for trusted in [true, false] {
-            assert_eq!(judged(0, NOW, trusted), Base::System);
-            assert_eq!(judged(DAY, Time(0), trusted), Base::Ledger);
+            assert_eq!(judged(0, NOW, trusted), TimeBase::System);
+            assert_eq!(judged(DAY, Time(0), trusted), TimeBase::Ledger);
         }
     }
 
     #[test]
     fn a_ledger_that_is_far_ahead_is_wrong_where_the_clock_is_vouched_for_or_plausible() {
         let forty_years = 40 * 365 * DAY;
-        assert_eq!(judged(forty_years, Time(0), false), Base::SetBack);
-        assert_eq!(judged(forty_years, Time(NOW.0 - 1), false), Base::SetBack);
-        assert_eq!(judged(forty_years, Time(NOW.0 + forty_years), true), Base::SetBack);
+        assert_eq!(judged(forty_years, Time(0), false), TimeBase::SetBack);
+        assert_eq!(judged(forty_years, Time(NOW.0 - 1), false), TimeBase::SetBack);
+        assert_eq!(judged(forty_years, Time(NOW.0 + forty_years), true), TimeBase::SetBack);
         assert_eq!(
             judged(forty_years, Time(NOW.0 + 1), false),
-            Base::Ledger,
+            TimeBase::Ledger,
             "the clock was once vouched for later than it says now: it woke up in the past"
         );
-        let marks = Marks { high_water: Time(NOW.0 + forty_years), certain: Time(0) };
-        assert_eq!(base(marks, Time(0), false, NOW), Base::Ledger, "no clock of 1970 is right");
+        let marks = TimeMarks { high_water: Time(NOW.0 + forty_years), certain: Time(0) };
+        assert_eq!(base(marks, Time(0), false, NOW), TimeBase::Ledger, "no clock of 1970 is right");
     }
 
     #[test]

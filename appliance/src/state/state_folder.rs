@@ -10,7 +10,7 @@ use transload_provision::roster::{self, Entry};
 use crate::config::{CatalogChoice, Config};
 use crate::state::inventory;
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 
 /// The chosen catalog, with the user's rows from `catalog.toml` in the state folder.
 pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
@@ -19,7 +19,7 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
         CatalogChoice::Seed2019 => Catalog::seed_2019(),
     };
     let path = config.bench.state.join("catalog.toml");
-    let Some(text) = read(&path, Kind::Catalog)? else {
+    let Some(text) = read(&path, FileKind::Catalog)? else {
         return Ok(catalog);
     };
     let text = String::from_utf8_lossy(&text);
@@ -44,7 +44,7 @@ pub struct RosterFile {
 /// The roster of the state folder.
 pub fn roster(state: &Path) -> Result<RosterFile, Failure> {
     let path = state.join(ROSTER);
-    let Some(bytes) = read(&path, Kind::Roster)? else {
+    let Some(bytes) = read(&path, FileKind::Roster)? else {
         return Ok(RosterFile::default());
     };
     Ok(read_roster(&path, &bytes))
@@ -83,15 +83,15 @@ pub fn read_roster(path: &Path, bytes: &[u8]) -> RosterFile {
 }
 
 /// Tells the content of a file from another without reading it: size, time and place on disk.
-pub type Stamp = (u64, SystemTime, u64);
+pub type RosterStamp = (u64, SystemTime, u64);
 
 /// The roster's, if there is one.
-pub fn roster_stamp(state: &Path) -> Option<Stamp> {
+pub fn roster_stamp(state: &Path) -> Option<RosterStamp> {
     let metadata = std::fs::metadata(state.join(ROSTER)).ok()?;
     Some((metadata.len(), metadata.modified().ok()?, metadata.ino()))
 }
 
-fn read(path: &Path, kind: Kind) -> Result<Option<Vec<u8>>, Failure> {
+fn read(path: &Path, kind: FileKind) -> Result<Option<Vec<u8>>, Failure> {
     match plain_file::read(path, kind) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -27,13 +27,13 @@ const PHONES: usize = 8192;
 /// Starts logging to standard error; `RUST_LOG` chooses what, `level` where it is absent or wrong.
 pub fn start(level: &str) {
     let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let chosen = chosen.and(PerPhone::default());
-    let lines = tracing_subscriber::fmt::layer::<Registry>().with_writer(|| Shown(stderr()));
+    let chosen = chosen.and(PhoneRateLimit::default());
+    let lines = tracing_subscriber::fmt::layer::<Registry>().with_writer(|| PrintableWriter(stderr()));
     let json = || tracing_subscriber::fmt::format().json().flatten_event(true);
     let lines = if stderr().is_terminal() {
         lines.with_target(false).with_filter(chosen).boxed()
     } else if is_journal() {
-        let lines = lines.fmt_fields(JsonFields::new()).event_format(Prioritized(json()));
+        let lines = lines.fmt_fields(JsonFields::new()).event_format(JournalFormat(json()));
         lines.with_filter(chosen).boxed()
     } else {
         lines.fmt_fields(JsonFields::new()).event_format(json()).with_filter(chosen).boxed()
@@ -49,9 +49,9 @@ fn is_journal() -> bool {
 }
 
 /// Lines that begin with their priority, as journald takes them (sd-daemon(3)).
-struct Prioritized<F>(F);
+struct JournalFormat<F>(F);
 
-impl<S, N, F> FormatEvent<S, N> for Prioritized<F>
+impl<S, N, F> FormatEvent<S, N> for JournalFormat<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -79,9 +79,9 @@ fn priority(level: Level) -> u8 {
 
 /// Leaves out what would change how a line is shown. Controls are escaped before they come here, apart from those that
 /// color a line.
-struct Shown<W>(W);
+struct PrintableWriter<W>(W);
 
-impl<W: Write> Write for Shown<W> {
+impl<W: Write> Write for PrintableWriter<W> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         match std::str::from_utf8(octets) {
             Ok(text) if !text.is_ascii() => {
@@ -100,9 +100,9 @@ impl<W: Write> Write for Shown<W> {
 
 /// One phone that does the same thing over and over does not fill the log.
 #[derive(Default)]
-struct PerPhone(Mutex<HashMap<String, (Instant, u32)>>);
+struct PhoneRateLimit(Mutex<HashMap<String, (Instant, u32)>>);
 
-impl PerPhone {
+impl PhoneRateLimit {
     fn admits(&self, mac: String, now: Instant) -> bool {
         let mut phones = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if phones.len() >= PHONES {
@@ -120,7 +120,7 @@ impl PerPhone {
     }
 }
 
-impl<S> Filter<S> for PerPhone {
+impl<S> Filter<S> for PhoneRateLimit {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         true
     }
@@ -129,16 +129,16 @@ impl<S> Filter<S> for PerPhone {
         if *event.metadata().level() == Level::ERROR {
             return true;
         }
-        let mut phone = Phone(None);
+        let mut phone = MacField(None);
         event.record(&mut phone);
         phone.0.is_none_or(|mac| self.admits(mac, Instant::now()))
     }
 }
 
 /// The phone that a line is about.
-struct Phone(Option<String>);
+struct MacField(Option<String>);
 
-impl Visit for Phone {
+impl Visit for MacField {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "mac" {
             self.0 = Some(format!("{value:?}"));
@@ -153,9 +153,9 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct CapturedLines(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Lines {
+    impl Write for CapturedLines {
         fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(octets);
             Ok(octets.len())
@@ -168,14 +168,14 @@ mod tests {
 
     #[test]
     fn the_journal_gets_priorities_and_fields_and_no_phone_fills_it() {
-        let lines = Lines::default();
+        let lines = CapturedLines::default();
         let to = lines.clone();
         let json = tracing_subscriber::fmt::format().json().flatten_event(true);
         let layer = tracing_subscriber::fmt::layer::<Registry>()
-            .with_writer(move || Shown(to.clone()))
+            .with_writer(move || PrintableWriter(to.clone()))
             .fmt_fields(JsonFields::new())
-            .event_format(Prioritized(json))
-            .with_filter(EnvFilter::new("info").and(PerPhone::default()));
+            .event_format(JournalFormat(json))
+            .with_filter(EnvFilter::new("info").and(PhoneRateLimit::default()));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             for _ in 0..1000 {
                 tracing::info!(mac = %"001234AB45DE", hop = "1/2", "again");
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn made_up_phones_take_no_memory_and_a_window_ends() {
-        let phones = PerPhone::default();
+        let phones = PhoneRateLimit::default();
         let now = Instant::now();
         assert!((0..LINES).all(|_| phones.admits("a".into(), now)) && !phones.admits("a".into(), now));
         assert!(phones.admits("a".into(), now + WINDOW));

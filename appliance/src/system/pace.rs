@@ -28,21 +28,21 @@ const STUCK: Duration = Duration::from_secs(120);
 
 /// A clock and those who wait by it; the system's for the appliance itself.
 #[derive(Debug, Clone)]
-pub struct Pace(Kind);
+pub struct Pace(PaceKind);
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum PaceKind {
     System(Instant),
-    Run(Arc<Shared>),
+    Run(Arc<RunClock>),
 }
 
 #[derive(Debug)]
-struct Shared {
+struct RunClock {
     speed: u32,
     waits: bool,
     /// As [`STUCK`].
     patience: Duration,
-    state: Mutex<State>,
+    state: Mutex<RunState>,
     /// Something has changed that the driver has to know.
     changed: Arc<Notify>,
     stuck: watch::Sender<Option<&'static str>>,
@@ -51,7 +51,7 @@ struct Shared {
 }
 
 #[derive(Debug)]
-struct State {
+struct RunState {
     /// How late it was at `since`.
     at: Duration,
     since: Instant,
@@ -70,7 +70,7 @@ struct State {
 impl Pace {
     /// The system's clock, at which nobody is waited for.
     pub fn system() -> Self {
-        Self(Kind::System(Instant::now()))
+        Self(PaceKind::System(Instant::now()))
     }
 
     /// A clock that runs `speed` times as fast as the system's, and waits for work in hand.
@@ -87,7 +87,7 @@ impl Pace {
     fn run(speed: u32, waits: bool, patience: Duration) -> Self {
         let changed = Arc::new(Notify::new());
         let speed = speed.max(1);
-        let state = State {
+        let state = RunState {
             at: Duration::ZERO,
             since: Instant::now(),
             reach: LOOK * speed,
@@ -97,7 +97,7 @@ impl Pace {
             unanswered: BTreeMap::new(),
             transfers: BTreeMap::new(),
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(RunClock {
             speed,
             waits,
             patience,
@@ -107,33 +107,33 @@ impl Pace {
             news: watch::Sender::new(0),
         });
         tokio::spawn(driver::drive(Arc::downgrade(&shared), changed));
-        Self(Kind::Run(shared))
+        Self(PaceKind::Run(shared))
     }
 
     /// How long it has run.
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
-            Kind::System(origin) => origin.elapsed(),
-            Kind::Run(shared) => shared.settled().at,
+            PaceKind::System(origin) => origin.elapsed(),
+            PaceKind::Run(shared) => shared.settled().at,
         }
     }
 
     /// How many times as fast as the system's clock it runs while it does not stand still.
     pub fn speed(&self) -> u32 {
         match &self.0 {
-            Kind::System(_) => 1,
-            Kind::Run(shared) => shared.speed,
+            PaceKind::System(_) => 1,
+            PaceKind::Run(shared) => shared.speed,
         }
     }
 
     /// Whether it is not the system's.
     pub fn is_rehearsed(&self) -> bool {
-        matches!(self.0, Kind::Run(_))
+        matches!(self.0, PaceKind::Run(_))
     }
 
     /// Whether it waits for work in hand.
     pub fn waits(&self) -> bool {
-        matches!(&self.0, Kind::Run(shared) if shared.waits)
+        matches!(&self.0, PaceKind::Run(shared) if shared.waits)
     }
 
     /// What passes on it in a span of real time, if it does not stand still.
@@ -154,11 +154,11 @@ impl Pace {
     /// As [`Pace::sleep`], until it is so late.
     pub fn sleep_until(&self, at: Duration) -> Sleep {
         match &self.0 {
-            Kind::System(origin) => {
+            PaceKind::System(origin) => {
                 let until = tokio::time::Instant::from_std(*origin + at);
-                Sleep(Wait::System(Box::pin(tokio::time::sleep_until(until))))
+                Sleep(SleepKind::System(Box::pin(tokio::time::sleep_until(until))))
             }
-            Kind::Run(shared) => {
+            PaceKind::Run(shared) => {
                 let mut state = shared.settled();
                 let key = (at, state.number());
                 let first = state.sleepers.first_key_value().is_none_or(|(earliest, _)| key < *earliest);
@@ -167,7 +167,7 @@ impl Pace {
                 if first {
                     shared.changed.notify_one();
                 }
-                Sleep(Wait::Run(Arc::clone(shared), key))
+                Sleep(SleepKind::Run(Arc::clone(shared), key))
             }
         }
     }
@@ -178,26 +178,26 @@ impl Pace {
     }
 
     /// Has work in hand until the guard is dropped.
-    pub fn hold(&self, what: &'static str) -> Hold {
+    pub fn hold(&self, what: &'static str) -> WorkGuard {
         match &self.0 {
-            Kind::System(_) => Hold(None),
-            Kind::Run(shared) => {
+            PaceKind::System(_) => WorkGuard(None),
+            PaceKind::Run(shared) => {
                 let number = shared.settled().hold(what);
-                Hold(Some((Arc::clone(shared), Held::Work(number))))
+                WorkGuard(Some((Arc::clone(shared), HeldWork::Work(number))))
             }
         }
     }
 
     /// Serves a client until the guard is dropped. The clock does not wait for that, but a client may.
-    pub fn transfer(&self, client: SocketAddr) -> Hold {
-        let Kind::Run(shared) = &self.0 else { return Hold::none() };
+    pub fn transfer(&self, client: SocketAddr) -> WorkGuard {
+        let PaceKind::Run(shared) = &self.0 else { return WorkGuard::none() };
         *shared.state().transfers.entry(client).or_default() += 1;
-        Hold(Some((Arc::clone(shared), Held::Transfer(client))))
+        WorkGuard(Some((Arc::clone(shared), HeldWork::Transfer(client))))
     }
 
     /// Until nothing is served to this client any more: it has all, and the server knows.
     pub async fn until_over(&self, client: SocketAddr) {
-        if let Kind::Run(shared) = &self.0 {
+        if let PaceKind::Run(shared) = &self.0 {
             let over = |_: &u64| !shared.state().transfers.contains_key(&client);
             // The sender lives as long as this.
             let _ = shared.news.subscribe().wait_for(over).await;
@@ -206,7 +206,7 @@ impl Pace {
 
     /// A DHCP message of this client was taken in, and there is no answer to it.
     pub fn not_answered(&self, mac: Mac) {
-        if let Kind::Run(shared) = &self.0 {
+        if let PaceKind::Run(shared) = &self.0 {
             *shared.state().unanswered.entry(mac).or_default() += 1;
             shared.tell();
         }
@@ -215,14 +215,14 @@ impl Pace {
     /// Counts the messages of this client that were taken in and not answered.
     pub fn unanswered(&self, mac: Mac) -> u64 {
         match &self.0 {
-            Kind::System(_) => 0,
-            Kind::Run(shared) => shared.state().unanswered.get(&mac).copied().unwrap_or(0),
+            PaceKind::System(_) => 0,
+            PaceKind::Run(shared) => shared.state().unanswered.get(&mac).copied().unwrap_or(0),
         }
     }
 
     /// Until more than `before` messages of this client were not answered.
     pub async fn until_unanswered(&self, mac: Mac, before: u64) {
-        if let Kind::Run(shared) = &self.0 {
+        if let PaceKind::Run(shared) = &self.0 {
             let more = |_: &u64| self.unanswered(mac) > before;
             // The sender lives as long as this.
             let _ = shared.news.subscribe().wait_for(more).await;
@@ -233,7 +233,7 @@ impl Pace {
 
     /// Until work was in hand for so long that it will never end: what work.
     pub async fn stuck(&self) -> &'static str {
-        if let Kind::Run(shared) = &self.0
+        if let PaceKind::Run(shared) = &self.0
             && let Ok(what) = shared.stuck.subscribe().wait_for(Option::is_some).await
         {
             return what.unwrap_or_default();
@@ -242,8 +242,8 @@ impl Pace {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl RunClock {
+    fn state(&self) -> MutexGuard<'_, RunState> {
         // Every change is a whole step, so a panic elsewhere leaves it sound.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,7 +253,7 @@ impl Shared {
     }
 
     /// Everything as it is now.
-    fn settled(&self) -> MutexGuard<'_, State> {
+    fn settled(&self) -> MutexGuard<'_, RunState> {
         let mut state = self.state();
         state.settle(self.speed, self.waits);
         state
@@ -272,7 +272,7 @@ impl Shared {
     }
 }
 
-impl State {
+impl RunState {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
@@ -304,28 +304,28 @@ impl State {
 /// Work in hand, that the clock waits for.
 #[must_use = "the clock waits for as long as this is kept"]
 #[derive(Debug)]
-pub struct Hold(Option<(Arc<Shared>, Held)>);
+pub struct WorkGuard(Option<(Arc<RunClock>, HeldWork)>);
 
 #[derive(Debug)]
-enum Held {
+enum HeldWork {
     Work(u64),
     Transfer(SocketAddr),
 }
 
-impl Hold {
+impl WorkGuard {
     /// For what no clock waits for.
     pub fn none() -> Self {
         Self(None)
     }
 }
 
-impl Drop for Hold {
+impl Drop for WorkGuard {
     fn drop(&mut self) {
         match self.0.take() {
-            Some((shared, Held::Work(number))) => {
+            Some((shared, HeldWork::Work(number))) => {
                 shared.settled().holds.remove(&number);
             }
-            Some((shared, Held::Transfer(client))) => {
+            Some((shared, HeldWork::Transfer(client))) => {
                 let mut state = shared.state();
                 if let Entry::Occupied(mut served) = state.transfers.entry(client) {
                     *served.get_mut() -= 1;
@@ -344,25 +344,25 @@ impl Drop for Hold {
 /// Waits by the clock. The clock waits for it in turn: it must be polled or dropped.
 #[must_use = "futures do nothing unless polled"]
 #[derive(Debug)]
-pub struct Sleep(Wait);
+pub struct Sleep(SleepKind);
 
 #[derive(Debug)]
-enum Wait {
+enum SleepKind {
     System(Pin<Box<tokio::time::Sleep>>),
-    Run(Arc<Shared>, (Duration, u64)),
+    Run(Arc<RunClock>, (Duration, u64)),
     Over,
 }
 
 impl Future for Sleep {
-    type Output = Hold;
+    type Output = WorkGuard;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Hold> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<WorkGuard> {
         let hold = match &mut self.0 {
-            Wait::System(sleep) => {
+            SleepKind::System(sleep) => {
                 std::task::ready!(sleep.as_mut().poll(context));
-                Hold::none()
+                WorkGuard::none()
             }
-            Wait::Run(shared, key) => {
+            SleepKind::Run(shared, key) => {
                 let mut state = shared.settled();
                 if state.at < key.0 {
                     state.sleepers.insert(*key, Some(context.waker().clone()));
@@ -372,18 +372,18 @@ impl Future for Sleep {
                 state.sleepers.remove(key);
                 let number = state.hold("somebody who has slept");
                 drop(state);
-                Hold(Some((Arc::clone(shared), Held::Work(number))))
+                WorkGuard(Some((Arc::clone(shared), HeldWork::Work(number))))
             }
-            Wait::Over => Hold::none(),
+            SleepKind::Over => WorkGuard::none(),
         };
-        self.0 = Wait::Over;
+        self.0 = SleepKind::Over;
         Poll::Ready(hold)
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Wait::Run(shared, key) = &self.0 {
+        if let SleepKind::Run(shared, key) = &self.0 {
             shared.settled().sleepers.remove(key);
         }
     }

@@ -13,7 +13,7 @@ use transload_provision::loads_file;
 
 /// What a file is read as; it bounds how large the file may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// `transload.toml`.
     Configuration,
     /// The page's token.
@@ -37,7 +37,7 @@ const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// Why a file is not read. It travels within an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum UnfitFile {
     /// It is a folder, a pipe, a device or a socket.
     #[error("it is a {0}, not a plain file")]
     NotPlain(&'static str),
@@ -46,10 +46,10 @@ pub enum Unfit {
     Link,
     /// It has more bytes than such a file can have.
     #[error("it is larger than {} MB, which no {} is", .0.largest() >> 20, .0.name())]
-    TooLarge(Kind),
+    TooLarge(FileKind),
 }
 
-impl Kind {
+impl FileKind {
     /// The most bytes that such a file may have.
     pub const fn largest(self) -> u64 {
         match self {
@@ -76,18 +76,20 @@ impl Kind {
     }
 }
 
-impl From<Unfit> for io::Error {
-    fn from(unfit: Unfit) -> Self {
+impl From<UnfitFile> for io::Error {
+    fn from(unfit: UnfitFile) -> Self {
         Self::new(io::ErrorKind::InvalidInput, unfit)
     }
 }
 
 /// What to do about a file that cannot be read; `otherwise` where the file itself is fit.
 pub fn cure(error: &io::Error, otherwise: &str) -> String {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Unfit>()) {
-        Some(Unfit::NotPlain(_)) => "remove it, and put a plain file in its place".to_owned(),
-        Some(Unfit::Link) => "put the file itself there, or name the file that the link leads to".to_owned(),
-        Some(Unfit::TooLarge(_)) => "put the right file in its place".to_owned(),
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<UnfitFile>()) {
+        Some(UnfitFile::NotPlain(_)) => "remove it, and put a plain file in its place".to_owned(),
+        Some(UnfitFile::Link) => {
+            "put the file itself there, or name the file that the link leads to".to_owned()
+        }
+        Some(UnfitFile::TooLarge(_)) => "put the right file in its place".to_owned(),
         None => otherwise.to_owned(),
     }
 }
@@ -100,7 +102,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// The same where the name itself must not be a link.
 pub fn open_unlinked(path: &Path) -> io::Result<File> {
     opened(path, OFlags::NOFOLLOW).map_err(|error| match Errno::from_io_error(&error) {
-        Some(Errno::LOOP) => Unfit::Link.into(),
+        Some(Errno::LOOP) => UnfitFile::Link.into(),
         _ => error,
     })
 }
@@ -121,7 +123,7 @@ pub fn open_without_links(path: &Path) -> io::Result<File> {
             None => openat(CWD, name, flags, Mode::empty()),
         };
         folder = Some(match opened {
-            Err(Errno::LOOP) => return Err(Unfit::Link.into()),
+            Err(Errno::LOOP) => return Err(UnfitFile::Link.into()),
             other => File::from(other?),
         });
     }
@@ -131,18 +133,18 @@ pub fn open_without_links(path: &Path) -> io::Result<File> {
 }
 
 /// Reads a plain file whole.
-pub fn read(path: &Path, kind: Kind) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
     content(&open(path)?, kind)
 }
 
 /// Reads a plain file of text whole.
-pub fn text(path: &Path, kind: Kind) -> io::Result<String> {
+pub fn text(path: &Path, kind: FileKind) -> io::Result<String> {
     String::from_utf8(read(path, kind)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not plain text in UTF-8"))
 }
 
 /// Reads an open file whole.
-pub fn content(file: &File, kind: Kind) -> io::Result<Vec<u8>> {
+pub fn content(file: &File, kind: FileKind) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     if file.metadata()?.len() <= kind.largest() {
         // The file may grow meanwhile.
@@ -151,7 +153,7 @@ pub fn content(file: &File, kind: Kind) -> io::Result<Vec<u8>> {
             return Ok(content);
         }
     }
-    Err(Unfit::TooLarge(kind).into())
+    Err(UnfitFile::TooLarge(kind).into())
 }
 
 /// Refuses an open file that is no plain one.
@@ -164,7 +166,7 @@ pub fn check(file: &File) -> io::Result<()> {
         () if kind.is_socket() => "socket",
         () => "device",
     };
-    Err(Unfit::NotPlain(what).into())
+    Err(UnfitFile::NotPlain(what).into())
 }
 
 fn opened(path: &Path, more: OFlags) -> io::Result<File> {
@@ -172,7 +174,7 @@ fn opened(path: &Path, more: OFlags) -> io::Result<File> {
     let found = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let file = found.map_err(|error| match path.metadata() {
         // A socket cannot be opened at all.
-        Ok(metadata) if metadata.file_type().is_socket() => Unfit::NotPlain("socket").into(),
+        Ok(metadata) if metadata.file_type().is_socket() => UnfitFile::NotPlain("socket").into(),
         _ => error,
     })?;
     check(&file)?;
@@ -195,7 +197,7 @@ mod tests {
         std::os::unix::fs::symlink(at("plain"), at("link")).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
         File::create(at("huge")).unwrap().set_len(1 << 40).unwrap();
-        let said = |name: &str| text(&at(name), Kind::Roster).map_err(|error| error.to_string());
+        let said = |name: &str| text(&at(name), FileKind::Roster).map_err(|error| error.to_string());
         assert_eq!(said("plain").as_deref(), Ok("text"));
         assert_eq!(said("link").as_deref(), Ok("text"));
         for (name, what) in [

@@ -113,7 +113,7 @@ pub async fn run(command: &[String], limit: Duration) -> Result<String, String> 
         }
         command.spawn().map_err(lost)?
     };
-    let mut group = Group(child.id());
+    let mut group = ProcessGroup(child.id());
     let mut printed = Vec::new();
     let ended = timeout(limit, async {
         let mut open = true;
@@ -153,9 +153,9 @@ pub async fn run(command: &[String], limit: Duration) -> Result<String, String> 
 }
 
 /// A program and what it started, ended together when dropped.
-struct Group(Option<u32>);
+struct ProcessGroup(Option<u32>);
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(leader) = self.0.and_then(|id| i32::try_from(id).ok()) {
             // It may have ended meanwhile.

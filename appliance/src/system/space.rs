@@ -20,26 +20,26 @@ const SMALL_PART: u64 = 10;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no room: {} more are needed, {} are free, and {} must stay free for leases and the ledger",
     DecimalBytes(*needed), DecimalBytes(*free), DecimalBytes(*reserve))]
-pub struct Scarce {
+pub struct TooLittleSpace {
     needed: u64,
     free: u64,
     reserve: u64,
 }
 
-impl From<Scarce> for io::Error {
-    fn from(scarce: Scarce) -> Self {
+impl From<TooLittleSpace> for io::Error {
+    fn from(scarce: TooLittleSpace) -> Self {
         Self::new(io::ErrorKind::StorageFull, scarce)
     }
 }
 
 /// The room in one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Room {
+pub struct DiskSpace {
     folder: PathBuf,
     reserve: u64,
 }
 
-impl Room {
+impl DiskSpace {
     /// The room in `folder`. There is no reserve on another file system than that of the state folder.
     pub fn of(folder: &Path, state: &Path) -> Self {
         let device = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.dev());
@@ -53,7 +53,7 @@ impl Room {
         let disk = statvfs(&self.folder)?;
         let free = disk.blocks_available().saturating_mul(disk.fragment_size());
         if free < more.saturating_add(self.reserve) {
-            return Err(Scarce { needed: more, free, reserve: self.reserve }.into());
+            return Err(TooLittleSpace { needed: more, free, reserve: self.reserve }.into());
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn what_is_needed_and_what_is_free_are_told() {
         let folder = tempfile::tempdir().unwrap();
-        let room = Room::of(folder.path(), folder.path());
+        let room = DiskSpace::of(folder.path(), folder.path());
         let why = room.check(u64::MAX).unwrap_err();
         assert_eq!(why.kind(), io::ErrorKind::StorageFull);
         let text = why.to_string();
@@ -86,6 +86,6 @@ mod tests {
             text.contains("no room") && text.contains("are free") && text.contains("stay free"),
             "{text}"
         );
-        assert_eq!(Room::of(Path::new("/proc"), folder.path()).reserve, 0, "another file system");
+        assert_eq!(DiskSpace::of(Path::new("/proc"), folder.path()).reserve, 0, "another file system");
     }
 }

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
-use super::bench::Bench;
+use super::bench::BenchFolder;
 
 const TOLD: &str =
     "interface = \"lo\"\n[dhcp]\nenabled = false\n[after]\nprofile = { GPP_A = \"{extension} {model}\" }";
 
-fn after(bench: &Bench) -> (Option<i32>, Value) {
+fn after(bench: &BenchFolder) -> (Option<i32>, Value) {
     let ran = bench.run(&["check", "--json"]);
     let report: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
     let found = report["environment"].as_array().unwrap().iter().find(|entry| entry["check"] == "after");
@@ -14,7 +14,7 @@ fn after(bench: &Bench) -> (Option<i32>, Value) {
 
 #[test]
 fn phones_without_a_value_for_a_placeholder_are_named_before_they_come() {
-    let bench = Bench::new(TOLD);
+    let bench = BenchFolder::new(TOLD);
     bench.license("001234AB45DE");
     let (code, none) = after(&bench);
     assert_eq!((code, &none["ok"]), (Some(1), &json!(false)));
@@ -37,7 +37,7 @@ fn phones_without_a_value_for_a_placeholder_are_named_before_they_come() {
 
 #[test]
 fn that_finished_phones_are_told_no_server_is_said_before_anybody_decides() {
-    let bench = Bench::new("interface = \"lo\"\n[dhcp]\nenabled = false");
+    let bench = BenchFolder::new("interface = \"lo\"\n[dhcp]\nenabled = false");
     assert!(bench.run(&["check"]).out.contains("No Profile_Rule under [after]"));
     bench.configure(&TOLD.replace("GPP_A", "Profile_Rule"));
     assert!(!bench.run(&["check"]).out.contains("No Profile_Rule under [after]"));

@@ -12,12 +12,12 @@ pub const TRANSITION: &str = "sip88xx.TLexE2M-11-2-3C-4";
 pub const TARGET: &str = "sip88xx.11-2-3MPP-398";
 
 /// A folder to run the program in.
-pub struct Bench {
+pub struct BenchFolder {
     pub folder: TempDir,
     pub config: PathBuf,
 }
 
-impl Bench {
+impl BenchFolder {
     /// With the whole E2M firmware of the 88xx, and `extra` in the configuration's `[bench]` section and after it.
     pub fn new(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -118,12 +118,12 @@ impl Drop for Serving {
 }
 
 /// `transload serve`, once it serves.
-pub fn serve(bench: &Bench) -> Serving {
+pub fn serve(bench: &BenchFolder) -> Serving {
     serve_by(Command::new(env!("CARGO_BIN_EXE_transload")), bench)
 }
 
 /// The same, with a command that runs the program.
-pub fn serve_by(mut command: Command, bench: &Bench) -> Serving {
+pub fn serve_by(mut command: Command, bench: &BenchFolder) -> Serving {
     let mut process = command
         .args(["serve", "--config", bench.config.to_str().unwrap()])
         .stderr(Stdio::piped())

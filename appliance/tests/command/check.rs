@@ -2,11 +2,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, NEAR, TARGET, TRANSITION, free_port};
+use super::bench::{BenchFolder, NEAR, TARGET, TRANSITION, free_port};
 
 const ON_LOOPBACK: &str = "interface = \"lo\"\n[dhcp]\nenabled = false";
 
-fn report(bench: &Bench) -> (Option<i32>, Value) {
+fn report(bench: &BenchFolder) -> (Option<i32>, Value) {
     let ran = bench.run(&["check", "--json"]);
     let report = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
     (ran.code, report)
@@ -22,7 +22,7 @@ fn environment(report: &Value, check: &str) -> Value {
 
 #[test]
 fn a_bench_with_everything_is_fine() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     bench.roster("001234AB45DE,8851,V05\n");
     bench.license("001234AB45DE");
     let (code, report) = report(&bench);
@@ -53,7 +53,7 @@ fn a_bench_with_everything_is_fine() {
 
 #[test]
 fn what_a_roster_has_beyond_phones_is_told_and_no_fault() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     let export = "Phones of the lobby\n\nDevice Name;Device Type;HardwareRevision;IP Address;Extension\n\
         SEP001234AB45DE;8851;V05;10.1.2.3;4711\nCSFJDOE;Jabber;;;4712\n";
     fs::write(bench.state().join("roster.csv"), export).unwrap();
@@ -72,7 +72,7 @@ fn what_a_roster_has_beyond_phones_is_told_and_no_fault() {
 
 #[test]
 fn each_phone_that_would_be_held_is_shown_with_its_reason() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     bench.roster("001234AB4501,8851,V05\n001234AB4502,8821,\n001234AB4503,9999,\n001234AB4504,,\n001234AB4505,8851,V16\n001234AB4506,7841,V05\n");
     for mac in ["001234AB4502", "001234AB4503", "001234AB4504", "001234AB4505", "001234AB4506"] {
         bench.license(mac);
@@ -95,7 +95,7 @@ fn each_phone_that_would_be_held_is_shown_with_its_reason() {
 
 #[test]
 fn a_missing_component_is_named_with_the_load_that_needs_it() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     bench.roster("001234AB45DE,8851,V05\n");
     bench.license("001234AB45DE");
     let gone = "rootfs288xx.TLexE2M-11-2-3C-4.sbn";
@@ -119,8 +119,9 @@ fn a_missing_component_is_named_with_the_load_that_needs_it() {
 
 #[test]
 fn a_pinned_load_that_is_not_there_is_missing() {
-    let bench =
-        Bench::new(&format!("{ON_LOOPBACK}\n[migration.routes]\nsip78xx = [\"sip78xx.12-0-7MPP0201-66\"]"));
+    let bench = BenchFolder::new(&format!(
+        "{ON_LOOPBACK}\n[migration.routes]\nsip78xx = [\"sip78xx.12-0-7MPP0201-66\"]"
+    ));
     let (code, report) = report(&bench);
     assert_eq!(code, Some(1));
     let load = report["loads"].as_array().unwrap().iter().find(|load| load["family"] == "sip78xx").unwrap();
@@ -132,7 +133,7 @@ fn a_pinned_load_that_is_not_there_is_missing() {
 
 #[test]
 fn without_a_roster_any_phone_of_the_library_may_come() {
-    let bench = Bench::new(&format!("{ON_LOOPBACK}\n[migration]\nunknown-vid = \"proceed\""));
+    let bench = BenchFolder::new(&format!("{ON_LOOPBACK}\n[migration]\nunknown-vid = \"proceed\""));
     assert_eq!(bench.run(&["check"]).code, Some(1), "nobody has a license");
     bench.license("001234AB45DE");
     let ran = bench.run(&["check"]);
@@ -154,7 +155,7 @@ fn without_a_roster_any_phone_of_the_library_may_come() {
 
 #[test]
 fn what_is_wrong_with_the_box_is_said_with_its_cure() {
-    let bench = Bench::new("");
+    let bench = BenchFolder::new("");
     let (code, without_interface) = report(&bench);
     assert_eq!(code, Some(1));
     let entry = environment(&without_interface, "interface");
@@ -181,7 +182,7 @@ fn what_is_wrong_with_the_box_is_said_with_its_cure() {
 
 #[test]
 fn phones_that_fare_alike_stand_together_and_nobody_is_left_out() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     let macs: Vec<String> = (0..48).map(|index| format!("001234AB45{index:02X}")).collect();
     bench.roster(&(macs.join(",8851,V05\n") + ",8851,V05\n"));
     for mac in &macs[..40] {
@@ -207,7 +208,7 @@ fn phones_that_fare_alike_stand_together_and_nobody_is_left_out() {
 fn a_vid_that_is_wanted_further_on_is_said_and_holds_where_no_page_is_read() {
     let old = "sip88xx.11-7-1-17";
     for (probe, code, state) in [(true, Some(0), "ready"), (false, Some(1), "held")] {
-        let bench = Bench::new(&format!("{ON_LOOPBACK}\n[probe]\nenabled = {probe}"));
+        let bench = BenchFolder::new(&format!("{ON_LOOPBACK}\n[probe]\nenabled = {probe}"));
         fs::write(bench.state().join("roster.csv"), format!("MAC,model,load\n001234AB45DE,8851,{old}\n"))
             .unwrap();
         bench.license("001234AB45DE");

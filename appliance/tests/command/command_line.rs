@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::chown;
 
-use super::bench::{Bench, run_in};
+use super::bench::{BenchFolder, run_in};
 
 #[test]
 fn the_version_tells_the_catalogs_date() {
@@ -54,7 +54,7 @@ fn a_configuration_that_cannot_be_read_is_named() {
 
 #[test]
 fn reload_without_a_bench_says_so_and_a_bad_file_is_told_first() {
-    let bench = Bench::new("");
+    let bench = BenchFolder::new("");
     let ran = bench.run(&["reload"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("no bench is running"), "{}", ran.err);
@@ -64,7 +64,7 @@ fn reload_without_a_bench_says_so_and_a_bad_file_is_told_first() {
 
 #[test]
 fn a_side_this_version_cannot_steer_is_refused_to_serve_and_shown_by_check() {
-    let bench = Bench::new("interface = \"lo\"\n[migration]\nmultiplatform = \"cda\"");
+    let bench = BenchFolder::new("interface = \"lo\"\n[migration]\nmultiplatform = \"cda\"");
     let ran = bench.run(&["serve"]);
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("multiplatform = \"cda\"") && ran.err.contains(" cure: "), "{}", ran.err);

@@ -3,14 +3,14 @@
 
 use std::fs;
 
-use super::bench::{Bench, NEAR, TARGET, TRANSITION};
+use super::bench::{BenchFolder, NEAR, TARGET, TRANSITION};
 
 /// What later firmware wants beside the sample's `Trans_Auth_Rule`.
 const TYPE: &str = "<Trans_Auth_Type ua=\"na\">Classic</Trans_Auth_Type>";
 
 /// A state folder of a bench at the sample's address.
-fn bench(migration: &str, roster: &str) -> Bench {
-    let bench = Bench::new("");
+fn bench(migration: &str, roster: &str) -> BenchFolder {
+    let bench = BenchFolder::new("");
     let text = format!(
         "[bench]\nstate = '{}'\ninterface = \"eth9\"\naddress = \"10.23.45.67/24\"\n[migration]\n{migration}\n",
         bench.state().display()
@@ -20,12 +20,12 @@ fn bench(migration: &str, roster: &str) -> Bench {
     bench
 }
 
-fn export(bench: &Bench, arguments: &[&str]) {
+fn export(bench: &BenchFolder, arguments: &[&str]) {
     let ran = bench.run(&[&["export"], arguments, &["--output", "out"]].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
-fn file(bench: &Bench, name: &str) -> String {
+fn file(bench: &BenchFolder, name: &str) -> String {
     let path = bench.folder.path().join("out").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

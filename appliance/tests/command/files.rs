@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, Ran, free_port, serve};
+use super::bench::{BenchFolder, Ran, free_port, serve};
 
 const ON_LOOPBACK: &str = "interface = \"lo\"\n[dhcp]\nenabled = false";
 /// Longer than any of these commands takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the program with 1 GB of address space, and fails where it has not ended by itself.
-fn run_bounded(bench: &Bench, arguments: &[&str]) -> Ran {
+fn run_bounded(bench: &BenchFolder, arguments: &[&str]) -> Ran {
     let (out, err) = (bench.folder.path().join("out"), bench.folder.path().join("err"));
     let mut process = Command::new("/bin/sh")
         .args(["-c", "ulimit -v 1000000; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_transload")])
@@ -77,7 +77,7 @@ const THINGS: [&str; 4] = ["pipe", "device", "folder", "huge"];
 
 #[test]
 fn a_roster_a_catalog_or_a_configuration_that_is_no_plain_file_is_told_at_once() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     for name in ["roster.csv", "catalog.toml"] {
         let path = bench.state().join(name);
         for what in THINGS {
@@ -97,7 +97,7 @@ fn a_roster_a_catalog_or_a_configuration_that_is_no_plain_file_is_told_at_once()
 
 #[test]
 fn a_manifest_or_firmware_that_is_no_plain_file_is_told_and_the_rest_goes_on() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     for what in THINGS {
         let said = put(what, &bench.state().join("manifest.json"));
         let ran = run_bounded(&bench, &["check"]);
@@ -122,7 +122,7 @@ fn a_manifest_or_firmware_that_is_no_plain_file_is_told_and_the_rest_goes_on() {
 
 #[test]
 fn a_token_file_that_is_no_plain_file_ends_a_command_at_once() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     let token = bench.folder.path().join("token");
     let text = format!(
         "[bench]\ninterface = \"lo\"\nstate = {:?}\n[dhcp]\nenabled = false\n[admin]\nlisten = \"127.0.0.1:{}\"\ntoken-file = {token:?}\n",
@@ -139,7 +139,7 @@ fn a_token_file_that_is_no_plain_file_ends_a_command_at_once() {
 
 #[test]
 fn an_import_reads_plain_files_only_and_follows_no_link_in_a_folder() {
-    let bench = Bench::new("");
+    let bench = BenchFolder::new("");
     let drop = bench.folder.path().join("drop");
     fs::create_dir(&drop).unwrap();
     pipe(&drop.join("a.csv"));
@@ -162,7 +162,7 @@ fn an_import_reads_plain_files_only_and_follows_no_link_in_a_folder() {
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(bench: &Bench) -> Option<Self> {
+    fn mount(bench: &BenchFolder) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(bench.state());
         let mounted = mount.output().is_ok_and(|output| output.status.success());
@@ -194,7 +194,7 @@ fn package(path: &Path, megabytes: u64) {
 
 #[test]
 fn an_import_leaves_free_what_the_ledger_needs() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     let Some(disk) = SmallDisk::mount(&bench) else { return };
     let at = |name: &str| bench.folder.path().join(name);
     fs::File::create(at("large.sbn")).unwrap().set_len(15 << 20).unwrap();
@@ -216,7 +216,7 @@ fn an_import_leaves_free_what_the_ledger_needs() {
 
 #[test]
 fn an_upload_leaves_free_what_the_ledger_needs() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     let Some(disk) = SmallDisk::mount(&bench) else { return };
     let _serving = serve(&bench);
     let text = fs::read_to_string(&bench.config).unwrap();
@@ -253,7 +253,7 @@ fn an_upload_leaves_free_what_the_ledger_needs() {
 
 #[test]
 fn hidden_characters_of_a_roster_or_a_name_reach_nobody() {
-    let bench = Bench::new(ON_LOOPBACK);
+    let bench = BenchFolder::new(ON_LOOPBACK);
     let roster = "MAC,model,location,note,serial\n001234AB4501,8851,\"Room\u{202e}1\u{1b}[2J\",\u{2066}n\u{200f},\u{61c}F1\n";
     fs::write(bench.state().join("roster.csv"), roster).unwrap();
     let file = bench.folder.path().join("a\u{202e}sbn.csv");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, serve_by};
+use super::bench::{BenchFolder, serve_by};
 
 const NOBODY: u32 = 65_534;
 
@@ -27,7 +27,7 @@ fn a_hook_has_no_capability_no_socket_and_no_word_of_the_service_manager() {
         assert!(std::env::var_os("CI").is_none(), "this test needs root and setpriv");
         return;
     }
-    let bench = Bench::new("");
+    let bench = BenchFolder::new("");
     let said = bench.folder.path().join("said");
     let script = format!(
         "{{ cat /proc/self/status; ls -l /proc/self/fd; env; }} > {0}.part; mv {0}.part {0}",
@@ -60,7 +60,7 @@ fn a_hook_has_no_capability_no_socket_and_no_word_of_the_service_manager() {
 
 #[test]
 fn free_text_does_not_become_a_program_or_a_part_of_a_script() {
-    let bench = Bench::new("");
+    let bench = BenchFolder::new("");
     for (hook, why) in [
         (r#"["{location}"]"#, "the program itself is a placeholder"),
         (r#"["/bin/sh", "-c", "logger {location}"]"#, "would be run as part of the script"),

@@ -1,14 +1,14 @@
 use serde_json::Value;
 
-use super::bench::{Bench, serve};
+use super::bench::{BenchFolder, serve};
 
-fn stages(bench: &Bench) -> Vec<String> {
+fn stages(bench: &BenchFolder) -> Vec<String> {
     let phones: Value = serde_json::from_str(&bench.run(&["status", "--json"]).out).unwrap();
     phones.as_array().unwrap().iter().map(|phone| phone["stage"].as_str().unwrap().to_owned()).collect()
 }
 
-fn bench() -> Bench {
-    let bench = Bench::new("interface = \"lo\"\n[dhcp]\nenabled = false");
+fn bench() -> BenchFolder {
+    let bench = BenchFolder::new("interface = \"lo\"\n[dhcp]\nenabled = false");
     let roster =
         "MAC,model,location\n001234AB4501,8851,Berlin\n001234AB4502,8841,Berlin\n001234AB4503,8851,Bonn\n";
     std::fs::write(bench.state().join("roster.csv"), roster).unwrap();
@@ -16,7 +16,7 @@ fn bench() -> Bench {
 }
 
 /// The same words on the running bench, and on the state folder where none runs.
-fn hold_by_filter(bench: &Bench) {
+fn hold_by_filter(bench: &BenchFolder) {
     let ran = bench.run(&["hold", "--model", "8851", "--location", "berlin", "--dry-run"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
@@ -65,7 +65,7 @@ fn phones_are_held_and_released_by_filter_on_the_running_bench() {
 }
 
 /// The same words on the running bench, and on the state folder where none runs.
-fn forget(bench: &Bench) {
+fn forget(bench: &BenchFolder) {
     assert_eq!(bench.run(&["hold", "--model", "8851"]).code, Some(0));
     assert_eq!(stages(bench), ["held", "absent", "held"]);
     let ran = bench.run(&["forget", "--all", "--dry-run"]);

@@ -2,11 +2,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::bench::Bench;
+use super::bench::BenchFolder;
 
 /// A state folder on which phones were held by hand, and no bench runs.
-fn bench() -> Bench {
-    let bench = Bench::new("");
+fn bench() -> BenchFolder {
+    let bench = BenchFolder::new("");
     bench.roster("001234AB45DE,8851,V05\n001234AB45DF,8851,V05\n");
     for act in ["hold", "retry"] {
         let ran = bench.run(&[act, "001234AB45DE"]);

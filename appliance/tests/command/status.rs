@@ -4,11 +4,11 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 
-use super::bench::{Bench, serve};
+use super::bench::{BenchFolder, serve};
 
 #[test]
 fn without_a_bench_it_shows_what_the_state_folder_says() {
-    let bench = Bench::new("");
+    let bench = BenchFolder::new("");
     bench.roster("001234AB45DE,8851,V05\n");
     let ran = bench.run(&["status", "--json"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -27,7 +27,7 @@ fn without_a_bench_it_shows_what_the_state_folder_says() {
 
 #[test]
 fn a_running_bench_is_shown_and_reloaded_and_is_alone() {
-    let bench = Bench::new("interface = \"lo\"\n[dhcp]\nenabled = false");
+    let bench = BenchFolder::new("interface = \"lo\"\n[dhcp]\nenabled = false");
     bench.roster("001234AB45DE,8851,V05\n");
     let mut serving = serve(&bench);
     let text = bench.run(&["status"]).out;
@@ -46,7 +46,7 @@ fn a_running_bench_is_shown_and_reloaded_and_is_alone() {
 
 #[test]
 fn what_asks_without_a_lease_is_told_after_the_phones() {
-    let bench = Bench::new("interface = \"lo\"\n[dhcp]\nenabled = false");
+    let bench = BenchFolder::new("interface = \"lo\"\n[dhcp]\nenabled = false");
     bench.roster("001234AB45DE,8851,V05\n");
     let _serving = serve(&bench);
     let config = std::fs::read_to_string(&bench.config).unwrap();
@@ -80,8 +80,8 @@ fn answer(listener: TcpListener, answer: String) -> JoinHandle<String> {
     })
 }
 
-fn on(listener: &TcpListener, token_file: &str) -> Bench {
-    let bench = Bench::new("");
+fn on(listener: &TcpListener, token_file: &str) -> BenchFolder {
+    let bench = BenchFolder::new("");
     let text = std::fs::read_to_string(&bench.config).unwrap();
     let (head, tail) = text.split_once("listen = ").unwrap();
     let listen = format!("listen = \"{}\"\n{token_file}", listener.local_addr().unwrap());

@@ -15,16 +15,16 @@ fn phone(mac: &str, stage: &str, progress: f64) -> PhoneView {
     serde_json::from_str(&json).unwrap()
 }
 
-struct Bench {
-    board: Board,
-    shelf: Arc<Shelf>,
+struct LiveBench {
+    board: LiveState,
+    shelf: Arc<LibrarySnapshot>,
 }
 
-impl Bench {
+impl LiveBench {
     fn new() -> Self {
         let state = tempfile::tempdir().unwrap();
-        let shelf = Arc::new(Shelf::scan(state.path(), Direction::E2m).unwrap());
-        Self { board: Board::new(0xabc), shelf }
+        let shelf = Arc::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
+        Self { board: LiveState::new(0xabc), shelf }
     }
 
     fn stands(&mut self, phones: &[PhoneView], gone: &[&str]) {
@@ -53,7 +53,7 @@ const B: &str = "001234AB45DF";
 
 #[test]
 fn who_comes_is_told_everything_and_then_only_what_changed() {
-    let mut bench = Bench::new();
+    let mut bench = LiveBench::new();
     bench.stands(&[phone(A, "moving", 0.1), phone(B, "seen", 0.0)], &[]);
     let (event, id, data) = bench.told(None).unwrap();
     assert_eq!((event.as_str(), data["phones"].as_array().unwrap().len()), ("state", 2));
@@ -69,7 +69,7 @@ fn who_comes_is_told_everything_and_then_only_what_changed() {
 
 #[test]
 fn who_was_away_is_told_all_he_missed_at_once() {
-    let mut bench = Bench::new();
+    let mut bench = LiveBench::new();
     bench.stands(&[phone(A, "seen", 0.0), phone(B, "seen", 0.0)], &[]);
     let step = bench.board.step();
     bench.stands(&[phone(A, "moving", 0.5), phone(B, "seen", 0.0)], &[]);
@@ -83,7 +83,7 @@ fn who_was_away_is_told_all_he_missed_at_once() {
 
 #[test]
 fn when_a_phone_goes_or_the_program_was_restarted_everything_is_told_anew() {
-    let mut bench = Bench::new();
+    let mut bench = LiveBench::new();
     bench.stands(&[phone(A, "seen", 0.0), phone(B, "seen", 0.0)], &[]);
     let step = bench.board.step();
     bench.stands(&[], &[B]);
@@ -106,7 +106,7 @@ fn mac(number: usize) -> String {
 
 #[test]
 fn a_long_event_is_told_in_pieces_and_nobody_holds_more_than_one() {
-    let mut bench = Bench::new();
+    let mut bench = LiveBench::new();
     let phones: Vec<_> = (0..3000).map(|number| phone(&mac(number), "seen", 0.0)).collect();
     bench.stands(&phones, &[]);
     let step = bench.board.step();
@@ -132,7 +132,7 @@ fn a_long_event_is_told_in_pieces_and_nobody_holds_more_than_one() {
 
 #[test]
 fn phones_that_change_or_go_while_an_event_is_told_leave_it_whole() {
-    let mut bench = Bench::new();
+    let mut bench = LiveBench::new();
     let phones: Vec<_> = (0..200).map(|number| phone(&mac(number), "seen", 0.0)).collect();
     bench.stands(&phones, &[]);
     let mut telling = bench.board.tell(None).unwrap();

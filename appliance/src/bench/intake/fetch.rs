@@ -23,7 +23,7 @@ use crate::bench::record::Hearing;
 use crate::listeners::{Door, Fetch, Plane, Served};
 use crate::state::ledger::Ticket;
 use crate::state::library::OpenFile;
-use crate::system::pace::Hold;
+use crate::system::pace::WorkGuard;
 
 /// The longest name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;
@@ -48,7 +48,7 @@ impl Plane for Bench {
         self.state().addresses.leaseholder(address, self.now()).is_some()
     }
 
-    fn serving(&self, client: SocketAddr) -> Hold {
+    fn serving(&self, client: SocketAddr) -> WorkGuard {
         self.pace().transfer(client)
     }
 

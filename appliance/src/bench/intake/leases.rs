@@ -280,7 +280,7 @@ impl Bench {
 impl Journal for Bench {
     fn commit(&self, records: Vec<LeaseRecord>, done: Done) {
         let rows = records.into_iter().map(Record::Lease).collect();
-        let done = |result: Result<(), ledger::CommitFailed>| {
+        let done = |result: Result<(), ledger::WriteFailed>| {
             done(result.map_err(|error| CommitFailed(error.to_string())));
         };
         self.ledger.append_then(rows, Box::new(done));

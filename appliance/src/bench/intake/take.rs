@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indicatif::ProgressBar;
 
 use crate::bench::Bench;
-use crate::state::import::{self, Options, Report};
+use crate::state::import::{self, ImportOptions, ImportReport};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 
@@ -14,7 +14,7 @@ impl Bench {
     ///
     /// # Errors
     /// Nothing was imported; what is wrong with single files stands in the report.
-    pub async fn import(&self, path: PathBuf, options: Options) -> Result<Report, Failure> {
+    pub async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Failure> {
         let shelf = self.shelf();
         let (report, fresh) = aside(move || {
             let (state, direction) = (shelf.state(), shelf.direction());
@@ -34,7 +34,7 @@ impl Bench {
     ///
     /// # Errors
     /// The roster is as it was; what is wrong with single lines stands in the report.
-    pub async fn add_to_roster(&self, table: Vec<u8>) -> Result<Report, Failure> {
+    pub async fn add_to_roster(&self, table: Vec<u8>) -> Result<ImportReport, Failure> {
         let shelf = self.shelf();
         let report = aside(move || import::add_to_roster(shelf.state(), table)).await?;
         self.read_roster().await;

@@ -17,7 +17,7 @@ fn load(name: &str) -> LoadName {
 fn reread(lab: &Lab) -> Worlds {
     let mut known = Known::default();
     ledger::read(&lab.state.path().join("ledger.db"), &mut known).unwrap();
-    let shelf = Shelf::scan(lab.state.path(), Direction::E2m).unwrap();
+    let shelf = LibrarySnapshot::scan(lab.state.path(), Direction::E2m).unwrap();
     let state = State::new(rules(true), Catalog::seed_2019(), Vec::new(), shelf, known);
     (*state.phones[&A].worlds).clone()
 }

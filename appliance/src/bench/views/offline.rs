@@ -14,7 +14,7 @@ use crate::bench::views::phone::PhoneView;
 use crate::bench::views::report::Report;
 use crate::bench::views::report::gather;
 use crate::bench::views::show;
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 
 /// What a state folder tells on which no bench runs.
 pub struct Offline {
@@ -51,7 +51,7 @@ pub fn offline(
     catalog: Catalog,
     rules: Rules,
     roster: Vec<Entry>,
-    shelf: Shelf,
+    shelf: LibrarySnapshot,
     (known, leases): (Known, Vec<LeaseRecord>),
     now: Time,
 ) -> Offline {

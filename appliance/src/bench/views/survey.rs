@@ -15,7 +15,7 @@ use crate::bench::intake::refused::Refusal;
 use crate::bench::verdict;
 use crate::bench::views::phone::PhoneView;
 use crate::bench::views::show;
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 
 /// Every so many looks a phone is judged again, whatever is known of it.
 const AGAIN: u64 = 16;
@@ -46,7 +46,7 @@ pub struct Survey {
     /// Until the last phone under way arrives, in real time; `None` where nobody can say.
     pub left: Option<Duration>,
     /// The library.
-    pub shelf: Arc<Shelf>,
+    pub shelf: Arc<LibrarySnapshot>,
 }
 
 impl Bench {

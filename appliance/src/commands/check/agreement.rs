@@ -127,7 +127,7 @@ fn stock(rng: &mut fastrand::Rng, state: &Path, cases: &[Case], direction: Direc
         std::fs::write(licenses.join(format!("{}.lic", case.mac)), lookalike::license(direction, case.mac))
             .unwrap();
     }
-    Shelf::scan(state, direction).unwrap().index
+    LibrarySnapshot::scan(state, direction).unwrap().index
 }
 
 fn bench(state: &Path, settings: &Settings, catalog: &Catalog, entries: &[Entry]) -> Arc<Bench> {
@@ -142,7 +142,7 @@ fn bench(state: &Path, settings: &Settings, catalog: &Catalog, entries: &[Entry]
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();
-    let shelf = Shelf::scan(state, settings.direction).unwrap();
+    let shelf = LibrarySnapshot::scan(state, settings.direction).unwrap();
     let clock = Clock::start(last_seen, crate::system::pace::Pace::system());
     Bench::new(clock, catalog.clone(), rules, entries.to_vec(), shelf, ledger, (known, last_seen))
 }
@@ -169,14 +169,14 @@ fn appears(bench: &Bench, case: &Case) {
 
 /// What came of one roster.
 #[derive(Default)]
-struct Outcome {
+struct Agreement {
     ready: usize,
     held: usize,
     /// In words.
     differences: Vec<String>,
 }
 
-fn compared(seed: u64) -> Outcome {
+fn compared(seed: u64) -> Agreement {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let catalog = one(rng, &[Catalog::current(), Catalog::seed_2019()]).clone();
     let settings = settings(rng);
@@ -188,7 +188,7 @@ fn compared(seed: u64) -> Outcome {
     let state = tempfile::tempdir().unwrap();
     let library = stock(rng, state.path(), &cases, settings.direction);
     let bench = bench(state.path(), &settings, &catalog, &entries);
-    let mut found = Outcome::default();
+    let mut found = Agreement::default();
     for (case, entry) in cases.iter().zip(&entries) {
         let context = Context {
             catalog: &catalog,

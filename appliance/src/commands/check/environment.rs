@@ -14,10 +14,10 @@ use transload_provision::time::Time;
 
 use crate::commands::reload::running_bench;
 use crate::config::Config;
-use crate::runtime::place::Place;
+use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::segment::{self, Segment};
 use crate::state::ledger;
-use crate::state::resume::{self, Base};
+use crate::state::resume::{self, TimeBase};
 use crate::system::error::{Failure, Problem};
 use crate::system::neighbors;
 
@@ -38,7 +38,7 @@ pub(super) struct EnvironmentCheck {
 /// Everything, in the order a technician would set it right.
 pub(super) fn checks(
     config: &Config,
-    place: &Result<Place, Failure>,
+    place: &Result<ServiceAddresses, Failure>,
     catalog: &Catalog,
     entries: &[Entry],
     roster: &[String],
@@ -82,7 +82,7 @@ fn near_addresses(server: &transload_dhcp::config::Config) -> u64 {
 }
 
 /// Another DHCP server on a segment. Looking for one sends a DISCOVER; a bench that runs looks out itself.
-fn other_dhcp(config: &Config, place: Option<&Place>) -> EnvironmentCheck {
+fn other_dhcp(config: &Config, place: Option<&ServiceAddresses>) -> EnvironmentCheck {
     const CHECK: &str = "other-dhcp";
     let served = config.dhcp.enabled && running_bench(&config.bench.state).is_none();
     let segments = place.filter(|_| served).map_or([].as_slice(), |place| &place.segments);
@@ -165,7 +165,7 @@ fn down(segment: &Segment) -> Option<Problem> {
 }
 
 /// Ports that somebody else listens on. They are ours where a bench runs on this state folder.
-fn ports(config: &Config, place: &Place) -> Option<Problem> {
+fn ports(config: &Config, place: &ServiceAddresses) -> Option<Problem> {
     if running_bench(&config.bench.state).is_some() {
         return None;
     }
@@ -237,8 +237,9 @@ fn clock(state: &Path, catalog: &Catalog, now: Time) -> Option<Problem> {
     let built = Catalog::current().date.max(catalog.date.clone());
     let path = state.join("ledger.db");
     let behind = path.exists()
-        && ledger::marks(&path)
-            .is_ok_and(|marks| now.0 + SLACK < marks.high_water.0 && resume::base_now(marks) == Base::Ledger);
+        && ledger::marks(&path).is_ok_and(|marks| {
+            now.0 + SLACK < marks.high_water.0 && resume::base_now(marks) == TimeBase::Ledger
+        });
     (today < built || behind).then(|| {
         let day = today.get(..10).unwrap_or_default();
         Problem::new(

@@ -18,17 +18,17 @@ use transload_provision::time::Time;
 
 use crate::commands::cli::CheckArgs;
 use crate::config::Config;
-use crate::runtime::place;
-use crate::state::library::{Shelf, verify};
+use crate::runtime::addresses;
+use crate::state::library::{LibrarySnapshot, verify};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 use environment::EnvironmentCheck;
 use notes::Notes;
-use phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck, Verdict};
+use phones::{CheckVerdict, LoadCheck, ModelCheck, ModelState, PhoneCheck};
 
 /// The contract's JSON; the models and notes are for people only.
 #[derive(Debug, Serialize)]
-struct Report {
+struct CheckReport {
     ready: usize,
     held: usize,
     phones: Vec<PhoneCheck>,
@@ -44,7 +44,7 @@ struct Report {
     heading: String,
 }
 
-impl Report {
+impl CheckReport {
     /// Whether anything would hold a phone. Where no roster says which phones will come, any may.
     fn trouble(&self) -> bool {
         let held = |model: &ModelCheck| matches!(model.state, ModelState::Held | ModelState::NeedsVid);
@@ -75,22 +75,22 @@ fn internal(error: &serde_json::Error) -> Failure {
     Failure::new(Exit::Act, format!("the report cannot be written as JSON: {error}"), "run it without --json")
 }
 
-fn report(config: &Config) -> Result<Report, Failure> {
-    let place = place::resolve(config);
-    let server = place.as_ref().map_or(Ipv4Addr::UNSPECIFIED, place::Place::server);
+fn report(config: &Config) -> Result<CheckReport, Failure> {
+    let place = addresses::resolve(config);
+    let server = place.as_ref().map_or(Ipv4Addr::UNSPECIFIED, addresses::ServiceAddresses::server);
     let settings = config.settings(server, config.files.http.first().copied().unwrap_or(80));
     let catalog = state_folder::catalog(config)?;
     let state_folder::RosterFile { entries, wrong, notes: roster_notes } =
         state_folder::roster(&config.bench.state)?;
-    let shelf = Shelf::scan(&config.bench.state, settings.direction)?;
+    let shelf = LibrarySnapshot::scan(&config.bench.state, settings.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
     let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
     let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
-    let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
+    let held = phones.iter().filter(|phone| phone.state == CheckVerdict::Held).count();
     let mut environment = environment::checks(config, &place, &catalog, &entries, &wrong, now);
     let homes = || after::unknown_models(&settings, &catalog);
     environment.push(EnvironmentCheck::of("after", after::unfilled(&settings, &entries).or_else(homes)));
-    Ok(Report {
+    Ok(CheckReport {
         ready: phones.len() - held,
         held,
         loads: phones::loads(&context),

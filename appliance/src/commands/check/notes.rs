@@ -8,7 +8,7 @@ use transload_provision::load::Direction;
 use transload_provision::roster::Entry;
 use transload_provision::settings::Settings;
 
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 
 /// Lines for people.
 #[derive(Debug)]
@@ -23,10 +23,15 @@ pub(super) struct Notes {
     pub before: Vec<String>,
 }
 
-pub(super) fn notes(shelf: &Shelf, entries: &[Entry], roster: Vec<String>, context: &Context<'_>) -> Notes {
+pub(super) fn notes(
+    snapshot: &LibrarySnapshot,
+    entries: &[Entry],
+    roster: Vec<String>,
+    context: &Context<'_>,
+) -> Notes {
     Notes {
         warnings: warnings(entries, context),
-        files: files(shelf, entries, context.settings.direction),
+        files: files(snapshot, entries, context.settings.direction),
         roster,
         before: before(context.settings.direction).into_iter().chain(new_home(context.settings)).collect(),
     }
@@ -59,19 +64,19 @@ fn warnings(entries: &[Entry], context: &Context<'_>) -> Vec<String> {
     by_text.iter().map(|(text, models)| format!("{}: {text}", whom(models))).collect()
 }
 
-fn files(shelf: &Shelf, entries: &[Entry], direction: Direction) -> Vec<String> {
-    let unusable = shelf.unusable.iter().map(|file| format!("{}: {}", file.path.display(), file.cause));
-    let conflicts = shelf.conflicts.iter().map(|conflict| {
+fn files(snapshot: &LibrarySnapshot, entries: &[Entry], direction: Direction) -> Vec<String> {
+    let unusable = snapshot.unusable.iter().map(|file| format!("{}: {}", file.path.display(), file.cause));
+    let conflicts = snapshot.conflicts.iter().map(|conflict| {
         let (served, ignored) = (conflict.served.display(), conflict.ignored.display());
         format!("{ignored}: {served} has the same name and other content; delete the wrong one")
     });
-    let unverified = shelf.unverified.iter().map(|path| {
+    let unverified = snapshot.unverified.iter().map(|path| {
         format!(
             "{} was written to since it was imported; `transload check --verify` looks into it",
             path.display()
         )
     });
-    let strangers: Vec<String> = shelf
+    let strangers: Vec<String> = snapshot
         .index
         .licenses
         .iter()

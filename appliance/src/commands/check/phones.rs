@@ -13,7 +13,7 @@ use transload_provision::settings::UnknownVid;
 /// Whether phones would get on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
+pub(super) enum CheckVerdict {
     /// All the way to the target.
     Ready,
     /// Stopped before it could be stranded.
@@ -42,7 +42,7 @@ pub(super) struct PhoneCheck {
     pub model: Option<String>,
     pub vid: Option<String>,
     pub route: Vec<String>,
-    pub state: Verdict,
+    pub state: CheckVerdict,
     pub hold: Option<Hold>,
     /// Its hardware version decides further on and is not known; its own page is asked for it on the way.
     #[serde(skip)]
@@ -93,7 +93,7 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
         model: assessment.model,
         vid: entry.vid.map(|vid| vid.to_string()),
         route: assessment.route.iter().map(ToString::to_string).collect(),
-        state: if hold.is_some() { Verdict::Held } else { Verdict::Ready },
+        state: if hold.is_some() { CheckVerdict::Held } else { CheckVerdict::Ready },
         hold,
         vid_wanted: ahead.as_ref().is_some_and(vid_wanted),
         later: ahead.iter().flat_map(|route| &route.hops).find_map(|hop| journey::unattested(hop, &context)),

@@ -3,19 +3,19 @@
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::Report;
+use super::CheckReport;
 use super::environment::EnvironmentCheck;
 use super::phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck};
 use crate::bench::views::alike::{general, grouped, particular};
 use crate::terminal::table;
 
 /// Lines for a terminal of some width.
-struct Page {
+struct ReportPage {
     text: String,
     width: Option<usize>,
 }
 
-impl Page {
+impl ReportPage {
     fn line(&mut self, line: &str) {
         self.text.push_str(&table::wrapped(line, self.width));
     }
@@ -36,8 +36,8 @@ impl Page {
 }
 
 /// What needs somebody first, then everything else.
-pub(super) fn report(report: &Report, direction: Direction, width: Option<usize>) -> String {
-    let mut page = Page { text: String::new(), width };
+pub(super) fn report(report: &CheckReport, direction: Direction, width: Option<usize>) -> String {
+    let mut page = ReportPage { text: String::new(), width };
     page.line(&report.heading);
     environment(&mut page, &report.environment);
     phones(&mut page, report, direction);
@@ -50,7 +50,7 @@ pub(super) fn report(report: &Report, direction: Direction, width: Option<usize>
     page.text
 }
 
-fn environment(page: &mut Page, checks: &[EnvironmentCheck]) {
+fn environment(page: &mut ReportPage, checks: &[EnvironmentCheck]) {
     page.section("The box");
     let said = |check: &&EnvironmentCheck| check.cause.is_some();
     for check in checks.iter().filter(said) {
@@ -62,7 +62,7 @@ fn environment(page: &mut Page, checks: &[EnvironmentCheck]) {
     page.line(&format!("  fine: {}", fine.join(", ")));
 }
 
-fn phones(page: &mut Page, report: &Report, direction: Direction) {
+fn phones(page: &mut ReportPage, report: &CheckReport, direction: Direction) {
     if report.phones.is_empty() {
         page.section(&format!(
             "No roster. Licenses at hand for phones that appear: {}, in licenses/{direction}/",
@@ -100,7 +100,7 @@ fn phones(page: &mut Page, report: &Report, direction: Direction) {
 }
 
 /// Phones by model and hardware version.
-fn kinds(page: &mut Page, phones: &[&PhoneCheck]) {
+fn kinds(page: &mut ReportPage, phones: &[&PhoneCheck]) {
     let kind = |phone: &PhoneCheck| {
         let model = phone.model.as_deref().unwrap_or("model not known");
         let vid = phone.vid.as_deref().unwrap_or("VID not known");
@@ -130,7 +130,7 @@ fn way(route: &[String]) -> String {
 }
 
 /// Models that fare alike stand together.
-fn models(page: &mut Page, models: &[ModelCheck]) {
+fn models(page: &mut ReportPage, models: &[ModelCheck]) {
     page.section("Models, if a phone of unknown load and hardware version appears");
     let alike = models
         .iter()
@@ -158,7 +158,7 @@ fn models(page: &mut Page, models: &[ModelCheck]) {
     }
 }
 
-fn loads(page: &mut Page, loads: &[LoadCheck]) {
+fn loads(page: &mut ReportPage, loads: &[LoadCheck]) {
     if loads.is_empty() {
         page.section("No firmware: take Cisco's packages in with `transload import`.");
         return;

@@ -9,7 +9,7 @@ use transload_provision::documents::{product_specific, reset_phone, update_phone
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 
-use super::{Files, ahead, file_server, text, write, written};
+use super::{ExportFiles, ahead, file_server, text, write, written};
 use crate::bench::views::phone::{HoldCode, License, PhoneView, Stage};
 use crate::commands::status;
 use crate::config::{Config, MultiplatformSide};
@@ -21,7 +21,7 @@ const MOST_HOPS: usize = 8;
 
 /// A phone, and the loads that its call manager has to name one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct CallManagerPlan {
     /// The phone.
     pub mac: Mac,
     /// Never empty; the last one crosses.
@@ -30,7 +30,7 @@ pub struct Plan {
 
 /// Plans of the phones that a call manager can move, and the number of those that are held for another reason.
 /// `may_cross` says of whom CDA is known to be ready, where that matters; others are led up to the crossing.
-pub fn plans(phones: &[PhoneView], may_cross: impl Fn(Mac) -> bool) -> (Vec<Plan>, usize) {
+pub fn plans(phones: &[PhoneView], may_cross: impl Fn(Mac) -> bool) -> (Vec<CallManagerPlan>, usize) {
     let outside = |phone: &PhoneView| {
         let code = phone.hold.as_ref().map(|hold| hold.code);
         matches!(code, None | Some(HoldCode::WaitingOutside | HoldCode::NotAsking | HoldCode::NeedsRestart))
@@ -45,7 +45,7 @@ pub fn plans(phones: &[PhoneView], may_cross: impl Fn(Mac) -> bool) -> (Vec<Plan
         if loads.is_empty() && phone.route.is_empty() || !outside(phone) || phone.license == License::Absent {
             left_out += 1;
         } else if !loads.is_empty() {
-            plans.push(Plan { mac: phone.mac, loads });
+            plans.push(CallManagerPlan { mac: phone.mac, loads });
         }
     }
     (plans, left_out)
@@ -98,10 +98,10 @@ pub fn run(config: &Config, output: &Path, schema: &str) -> Result<(), Failure> 
 }
 
 fn files(
-    plans: &[Plan],
+    plans: &[CallManagerPlan],
     server: Ipv4Addr,
     schema: &str,
-) -> Result<Files, transload_provision::documents::DocumentError> {
+) -> Result<ExportFiles, transload_provision::documents::DocumentError> {
     let line = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let product_specific = line(product_specific(server)?);
     let name = |hop: usize, rest: &str| PathBuf::from(format!("call-manager-hop-{hop}{rest}"));
@@ -124,11 +124,11 @@ fn files(
 }
 
 /// The whole way of every phone.
-fn overview(plans: &[Plan], server: Ipv4Addr, most: usize) -> Option<String> {
+fn overview(plans: &[CallManagerPlan], server: Ipv4Addr, most: usize) -> Option<String> {
     let heading = ["Device Name".to_owned(), "Load Server".to_owned()];
     let hops = (1..=most).map(|hop| format!("Phone Load Name {hop}"));
     let heading = heading.into_iter().chain(hops).collect::<Vec<_>>().join(",");
-    let row = |plan: &Plan| {
+    let row = |plan: &CallManagerPlan| {
         let load = |hop: usize| plan.loads.get(hop).map(ToString::to_string).unwrap_or_default();
         let cells = [format!("SEP{}", plan.mac), server.to_string()];
         cells.into_iter().chain((0..most).map(load)).collect::<Vec<_>>().join(",")

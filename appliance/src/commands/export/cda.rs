@@ -8,7 +8,7 @@ use transload_provision::documents::{self, Audience, DocumentError, FileServer, 
 use transload_provision::load::{Direction, LoadName, Side};
 use transload_provision::mac::Mac;
 
-use super::{Files, ahead, file_server, text, write, written};
+use super::{ExportFiles, ahead, file_server, text, write, written};
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::commands::status;
 use crate::config::Config;
@@ -117,8 +117,8 @@ fn files(
     redirections: &[Redirection],
     server: FileServer,
     direction: Direction,
-) -> Result<Files, DocumentError> {
-    let mut files = Files::new();
+) -> Result<ExportFiles, DocumentError> {
+    let mut files = ExportFiles::new();
     for redirection in redirections {
         let profile = String::from_utf8_lossy(&redirection.profile(server)?).into_owned();
         let macs: Vec<String> = redirection.macs.iter().map(Mac::to_string).collect();

@@ -9,7 +9,7 @@ use transload_provision::license;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::{Files, text, write, written};
+use super::{ExportFiles, text, write, written};
 use crate::bench::views::phone::{HoldCode, License, PhoneView, Stage};
 use crate::commands::status;
 use crate::config::Config;
@@ -18,7 +18,7 @@ use crate::system::error::Failure;
 
 /// What to order, and for which phones.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Wanted {
+struct LicenseOrder {
     /// By product.
     products: BTreeMap<String, Vec<Mac>>,
     /// Phones whose model nobody knows yet.
@@ -43,8 +43,8 @@ pub fn run(config: &Config, output: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn wanted(phones: &[PhoneView], direction: Direction, catalog: &Catalog) -> Wanted {
-    let mut wanted = Wanted::default();
+fn wanted(phones: &[PhoneView], direction: Direction, catalog: &Catalog) -> LicenseOrder {
+    let mut wanted = LicenseOrder::default();
     for phone in phones.iter().filter(|phone| phone.license == License::Absent && phone.stage != Stage::Done)
     {
         if phone.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::NotListed)
@@ -76,7 +76,7 @@ fn eligible(phone: &PhoneView, direction: Direction, catalog: &Catalog) -> bool 
 }
 
 /// Licenses that are here now are on none of the lists.
-fn files(wanted: &Wanted, direction: Direction) -> Files {
+fn files(wanted: &LicenseOrder, direction: Direction) -> ExportFiles {
     let list = |macs: &[Mac]| text(&macs.iter().map(Mac::to_string).collect::<Vec<_>>());
     let file = |product: &str| PathBuf::from(format!("{}.txt", product.trim_end_matches('=')));
     let mut files = Vec::new();
@@ -100,7 +100,7 @@ fn files(wanted: &Wanted, direction: Direction) -> Files {
     files
 }
 
-fn report(wanted: &Wanted, direction: Direction, output: &Path, files: &Files) -> String {
+fn report(wanted: &LicenseOrder, direction: Direction, output: &Path, files: &ExportFiles) -> String {
     let mut lines: Vec<String> =
         wanted.products.iter().map(|(product, macs)| format!("{product}  {} phones", macs.len())).collect();
     if !wanted.unknown.is_empty() {

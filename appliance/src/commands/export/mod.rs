@@ -12,28 +12,28 @@ use transload_provision::documents::FileServer;
 use transload_provision::load::LoadName;
 
 use crate::bench::views::phone::PhoneView;
-use crate::commands::cli::{ExportArgs, ExportWhat};
+use crate::commands::cli::{ExportArgs, ExportKind};
 use crate::config::Config;
-use crate::runtime::place;
+use crate::runtime::addresses;
 use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
 
 /// Files by name; `None` for those that have nothing to say, and of which an earlier export may have left one.
-type Files = Vec<(PathBuf, Option<String>)>;
+type ExportFiles = Vec<(PathBuf, Option<String>)>;
 
 /// Writes what is asked for, and says where.
 pub fn run(config: &Config, args: &ExportArgs) -> Result<(), Failure> {
     match &args.what {
-        ExportWhat::Licenses { output } => licenses::run(config, output),
-        ExportWhat::CallManager { output, schema } => call_manager::run(config, output, schema),
-        ExportWhat::Kea(args) => dhcp::run(config, &args.output, dhcp::KEA),
-        ExportWhat::Dnsmasq(args) => dhcp::run(config, &args.output, dhcp::DNSMASQ),
-        ExportWhat::IscDhcpd(args) => dhcp::run(config, &args.output, dhcp::ISC_DHCPD),
-        ExportWhat::Cda { output } => cda::run(config, output),
+        ExportKind::Licenses { output } => licenses::run(config, output),
+        ExportKind::CallManager { output, schema } => call_manager::run(config, output, schema),
+        ExportKind::Kea(args) => dhcp::run(config, &args.output, dhcp::KEA),
+        ExportKind::Dnsmasq(args) => dhcp::run(config, &args.output, dhcp::DNSMASQ),
+        ExportKind::IscDhcpd(args) => dhcp::run(config, &args.output, dhcp::ISC_DHCPD),
+        ExportKind::Cda { output } => cda::run(config, output),
     }
 }
 
-fn write(output: &Path, files: &Files) -> Result<(), Failure> {
+fn write(output: &Path, files: &ExportFiles) -> Result<(), Failure> {
     std::fs::create_dir_all(output).map_err(|error| unwritable(output, &error))?;
     for (name, text) in files {
         let path = output.join(name);
@@ -50,7 +50,7 @@ fn write(output: &Path, files: &Files) -> Result<(), Failure> {
 }
 
 /// `wrote …` for each file that was written.
-fn written(output: &Path, files: &Files) -> impl Iterator<Item = String> {
+fn written(output: &Path, files: &ExportFiles) -> impl Iterator<Item = String> {
     let with_text = files.iter().filter(|(_, text)| text.is_some());
     with_text.map(|(name, _)| format!("wrote {}", output.join(name).display()))
 }
@@ -69,7 +69,7 @@ fn text(lines: &[String]) -> Option<String> {
 fn file_server(config: &Config) -> Result<FileServer, Failure> {
     let address = match config.bench.address {
         Some(own) => own.address,
-        None => place::resolve(config)?.server(),
+        None => addresses::resolve(config)?.server(),
     };
     if address.is_unspecified() {
         return Err(Failure::new(

@@ -13,7 +13,7 @@ use transload_provision::mac::Mac;
 use super::lookalike::{self, signature};
 use super::phone::listing;
 use crate::state::library::manifest;
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 
 /// A folder that goes with the rehearsal.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Folder {
         if own_licenses {
             link_tree(&licenses, &folder.path().join("licenses"))?;
         }
-        for (name, kind) in [("catalog.toml", Kind::Catalog), (manifest::NAME, Kind::Manifest)] {
+        for (name, kind) in [("catalog.toml", FileKind::Catalog), (manifest::NAME, FileKind::Manifest)] {
             let path = state.join(name);
             match plain_file::read(&path, kind) {
                 Ok(content) => fs::write(folder.path().join(name), content)?,
@@ -89,7 +89,7 @@ impl Folder {
             let Some(Ok(load)) = name(path).map(|name| name.parse::<LoadName>()) else {
                 continue;
             };
-            let file = plain_file::read(path, Kind::Loads)?;
+            let file = plain_file::read(path, FileKind::Loads)?;
             let platforms = listing(&file[signature(&file).1..]);
             let complete = !platforms.is_empty()
                 && platforms

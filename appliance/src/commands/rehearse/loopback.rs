@@ -6,8 +6,8 @@ use std::path::Path;
 use super::phone::Wiring;
 use crate::config::values::{Prefix, Range};
 use crate::config::{Config, Hooks, Scenario};
+use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::appliance::Appliance;
-use crate::runtime::place::Place;
 use crate::runtime::segment::Segment;
 
 /// Phones and appliance live in 127.0.0.0/8, where any address can be used without privilege.
@@ -52,7 +52,7 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
 
 /// Free ports on loopback for every service but a `page` that is asked for, and for a registrar if there is to be one. Phones' pages share one port that is free now: each has an address of
 /// its own, and a phone that cannot have it has its page turned off.
-pub fn place(registrar: bool, page: Option<SocketAddr>) -> Place {
+pub fn place(registrar: bool, page: Option<SocketAddr>) -> ServiceAddresses {
     let free = std::net::TcpListener::bind((SERVER, 0)).and_then(|listener| listener.local_addr());
     let segment = Segment {
         interface: None,
@@ -64,7 +64,7 @@ pub fn place(registrar: bool, page: Option<SocketAddr>) -> Place {
         tftp: 0,
         sip: registrar.then_some(0),
     };
-    Place {
+    ServiceAddresses {
         segments: vec![segment],
         page_port: free.map_or(8081, |address| address.port()),
         admin: page.unwrap_or(SocketAddrV4::new(SERVER, 0).into()),

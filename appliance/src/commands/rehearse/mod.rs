@@ -25,7 +25,7 @@ use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 use crate::system::pace::Pace;
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 use crate::terminal::table;
 use folder::Folder;
 use lineup::Player;
@@ -155,7 +155,7 @@ fn players(
 }
 
 fn read_roster(path: &Path) -> Result<Vec<Entry>, Failure> {
-    let bytes = plain_file::read(path, Kind::Roster).map_err(|error| {
+    let bytes = plain_file::read(path, FileKind::Roster).map_err(|error| {
         Failure::new(
             Exit::Usage,
             format!("cannot read the roster {}: {error}", path.display()),

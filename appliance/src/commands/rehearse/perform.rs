@@ -19,7 +19,7 @@ use super::{loopback, no_folder, outcome};
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::bench::views::report::Report;
 use crate::config::Config;
-use crate::runtime::appliance::{Appliance, Opened};
+use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 use crate::system::pace::Pace;
@@ -62,7 +62,7 @@ pub async fn perform(
     let roster = folder.path().join(state_folder::ROSTER);
     std::fs::write(roster, lineup::roster(&players)).map_err(|error| no_folder(&error))?;
     let place = loopback::place(config.registrar.enabled, page);
-    let appliance = Opened::read(config, &place, &pace)?.serve(config, place, &[true]).await?;
+    let appliance = PreparedAppliance::read(config, &place, &pace)?.serve(config, place, &[true]).await?;
     let wiring = loopback::wiring(&appliance, alias).ok_or_else(|| {
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;

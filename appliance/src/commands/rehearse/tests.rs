@@ -7,7 +7,7 @@ use transload_provision::mac::Mac;
 use super::folder::Firmware;
 use super::show::{Ending, Summary};
 use super::*;
-use crate::runtime::appliance::Opened;
+use crate::runtime::appliance::PreparedAppliance;
 use crate::system::pace::Pace;
 
 fn config(state: &Path) -> Config {
@@ -328,7 +328,7 @@ async fn a_roster_that_changes_while_the_appliance_starts_counts() {
     let config = loopback::configuration(&config(state.path()), all().remove(3), folder.path());
     let place = loopback::place(config.registrar.enabled, None);
     std::fs::write(folder.path().join(state_folder::ROSTER), "MAC,model\n001234AB45DE,8851\n").unwrap();
-    let opened = Opened::read(&config, &place, &Pace::system()).unwrap();
+    let opened = PreparedAppliance::read(&config, &place, &Pace::system()).unwrap();
     std::fs::write(folder.path().join(state_folder::ROSTER), "MAC,model,cda\n001234AB45DE,8851,yes\n")
         .unwrap();
     let appliance = opened.serve(&config, place, &[true]).await.unwrap();

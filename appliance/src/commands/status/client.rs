@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::bench::views::phone::OtherClient;
 use crate::config::Admin;
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than all the phones of a bench are never described in.
@@ -76,7 +76,7 @@ fn ask(
     };
     let token = match &admin.token_file {
         Some(path) => {
-            let text = plain_file::text(path, Kind::Token).map_err(|error| {
+            let text = plain_file::text(path, FileKind::Token).map_err(|error| {
                 let cause = format!("cannot read the token in {}: {error}", path.display());
                 let cure = "run the command as a user that may read it, or with sudo";
                 Failure::new(Exit::Privilege, cause, plain_file::cure(&error, cure))

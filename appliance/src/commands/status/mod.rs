@@ -14,18 +14,18 @@ use crate::bench::{self, Known, Offline, Rules};
 use crate::commands::cli::StatusArgs;
 use crate::commands::reload::running_bench;
 use crate::config::{Config, DhcpAdmit};
-use crate::runtime::place;
+use crate::runtime::addresses;
 use crate::runtime::segment::Segment;
 use crate::state::ledger;
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 use crate::terminal::table;
-use show::Paper;
+use show::WindowSize;
 
 /// What is shown.
 #[derive(Debug)]
-struct Seen {
+struct StatusView {
     phones: Vec<PhoneView>,
     /// Why it does not come from the running bench.
     note: Option<String>,
@@ -35,19 +35,20 @@ struct Seen {
     others: Vec<OtherClient>,
 }
 
-impl Seen {
+impl StatusView {
     /// For people. In a window, what is about phones goes first.
-    fn text(&self, paper: Paper) -> String {
-        let notices: Vec<String> = match paper.height {
+    fn text(&self, window: WindowSize) -> String {
+        let notices: Vec<String> = match window.height {
             Some(height) => {
-                let line = |line: &String| table::cut(line, paper.width) + "\n";
+                let line = |line: &String| table::cut(line, window.width) + "\n";
                 self.notices.iter().take(height / 4).map(line).collect()
             }
-            None => self.notices.iter().map(|line| table::wrapped(line, paper.width)).collect(),
+            None => self.notices.iter().map(|line| table::wrapped(line, window.width)).collect(),
         };
-        let others = show::others(&self.others, paper);
-        let height = paper.height.map(|height| height.saturating_sub(notices.len() + others.lines().count()));
-        show::table(&self.phones, self.note.as_deref(), Paper { height, ..paper })
+        let others = show::others(&self.others, window);
+        let height =
+            window.height.map(|height| height.saturating_sub(notices.len() + others.lines().count()));
+        show::table(&self.phones, self.note.as_deref(), WindowSize { height, ..window })
             + &others
             + &notices.concat()
     }
@@ -64,7 +65,7 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
         let text = if args.json {
             json(&seen.phones)?
         } else {
-            seen.text(Paper { width: table::width(), height: None })
+            seen.text(WindowSize { width: table::width(), height: None })
         };
         let written = write!(stdout(), "{text}").and_then(|()| stdout().flush());
         // Whoever read this has enough.
@@ -86,14 +87,14 @@ fn json(phones: &[PhoneView]) -> Result<String, Failure> {
     Ok(text + "\n")
 }
 
-fn look(config: &Config, args: &StatusArgs) -> Result<Seen, Failure> {
+fn look(config: &Config, args: &StatusArgs) -> Result<StatusView, Failure> {
     let (phones, note) = match client::get(&config.admin, "/api/phones")? {
         Some(phones) => (phones, None),
         None => (offline(config)?.phones(), Some(note(config))),
     };
     let notices = if note.is_some() || args.json { Vec::new() } else { client::notices(&config.admin) };
     let others = if note.is_some() || args.json { Vec::new() } else { client::others(&config.admin) };
-    Ok(Seen { phones: args.phones.of(phones).phones, note, notices, others })
+    Ok(StatusView { phones: args.phones.of(phones).phones, note, notices, others })
 }
 
 /// Why it does not come from the running bench.
@@ -114,7 +115,7 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let mut known = Known::default();
     let (leases, marks) = if path.exists() { ledger::read(&path, &mut known)? } else { Default::default() };
     let roster = state_folder::roster(state)?.entries;
-    let networks = match place::resolve(config) {
+    let networks = match addresses::resolve(config) {
         Ok(place) => place.segments.iter().map(Segment::network_now).collect(),
         Err(_) => vec![config.bench.address],
     };
@@ -128,7 +129,7 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
         gives_leases: config.dhcp.enabled,
         stage_hook: Vec::new(),
     };
-    let shelf = Shelf::scan(state, config.migration.direction)?;
+    let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
     let now = now.max(marks.high_water);
     Ok(bench::offline(state_folder::catalog(config)?, rules, roster, shelf, (known, leases), now))

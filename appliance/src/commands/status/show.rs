@@ -17,7 +17,7 @@ const COLUMNS: usize = 6;
 
 /// What there is to draw on: nothing is cut where there is no end to it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Paper {
+pub(super) struct WindowSize {
     /// Columns.
     pub width: Option<usize>,
     /// Lines.
@@ -25,16 +25,16 @@ pub(super) struct Paper {
 }
 
 /// A line of totals, the needs-you list with cause and cure, and all other phones in a table, those on their way first.
-pub(super) fn table(phones: &[PhoneView], note: Option<&str>, paper: Paper) -> String {
-    let mut text: String = note.iter().map(|note| table::wrapped(note, paper.width)).collect();
-    let _ = writeln!(text, "{}", table::cut(&totals(phones.iter()), paper.width));
+pub(super) fn table(phones: &[PhoneView], note: Option<&str>, window: WindowSize) -> String {
+    let mut text: String = note.iter().map(|note| table::wrapped(note, window.width)).collect();
+    let _ = writeln!(text, "{}", table::cut(&totals(phones.iter()), window.width));
     let (needy, mut others): (Vec<&PhoneView>, Vec<&PhoneView>) =
         phones.iter().partition(|phone| phone.hold.is_some());
-    let needs: Vec<String> = groups(&needy).iter().map(|group| needs(group, paper)).collect();
+    let needs: Vec<String> = groups(&needy).iter().map(|group| needs(group, window)).collect();
     others.sort_by_key(|phone| (turn(phone), phone.mac));
-    let Some(height) = paper.height else {
+    let Some(height) = window.height else {
         text.extend(needs);
-        text.push_str(&listed(&others, paper.width));
+        text.push_str(&listed(&others, window.width));
         return text;
     };
     let mut room = height.saturating_sub(text.lines().count());
@@ -53,24 +53,24 @@ pub(super) fn table(phones: &[PhoneView], note: Option<&str>, paper: Paper) -> S
     }
     if shown < needs.len() && room > 0 {
         let line = format!("… and {} more kinds of trouble: see `transload status`", needs.len() - shown);
-        let _ = writeln!(text, "{}", table::cut(&line, paper.width));
+        let _ = writeln!(text, "{}", table::cut(&line, window.width));
         room -= 1;
     }
     // A blank line and the heading.
     let rows = room.saturating_sub(2);
     if others.len() <= rows {
-        text.push_str(&listed(&others, paper.width));
+        text.push_str(&listed(&others, window.width));
     } else if rows > 1 {
         let (first, rest) = others.split_at(rows - 1);
-        text.push_str(&listed(first, paper.width));
+        text.push_str(&listed(first, window.width));
         let rest = format!("… and {}", totals(rest.iter().copied()));
-        let _ = writeln!(text, "{}", table::cut(&rest, paper.width));
+        let _ = writeln!(text, "{}", table::cut(&rest, window.width));
     }
     text
 }
 
 /// Clients that are no phones; in a window, only how many.
-pub(super) fn others(others: &[OtherClient], paper: Paper) -> String {
+pub(super) fn others(others: &[OtherClient], window: WindowSize) -> String {
     if others.is_empty() {
         return String::new();
     }
@@ -80,11 +80,11 @@ pub(super) fn others(others: &[OtherClient], paper: Paper) -> String {
     } else {
         format!("{} other clients, no phones", others.len())
     };
-    let all: Vec<String> = match paper.height {
+    let all: Vec<String> = match window.height {
         Some(_) => vec![count],
         None => std::iter::once(format!("{count}:")).chain(lines).collect(),
     };
-    all.iter().map(|line| table::cut(line, paper.width) + "\n").collect()
+    all.iter().map(|line| table::cut(line, window.width) + "\n").collect()
 }
 
 /// Those that do something first.
@@ -129,7 +129,7 @@ fn groups<'a>(phones: &[&'a PhoneView]) -> Vec<Vec<&'a PhoneView>> {
     groups.into_iter().map(|(_, phones)| phones).collect()
 }
 
-fn needs(phones: &[&PhoneView], paper: Paper) -> String {
+fn needs(phones: &[&PhoneView], window: WindowSize) -> String {
     let Some((first, hold)) = phones.first().and_then(|first| Some((first, first.hold.as_ref()?))) else {
         return String::new();
     };
@@ -142,14 +142,14 @@ fn needs(phones: &[&PhoneView], paper: Paper) -> String {
     lines.push(format!("  cause: {}", words(&hold.cause)));
     lines.push(format!("  cure:  {}", words(&hold.cure)));
     if phones.len() > 1 {
-        let most = if paper.height.is_some() { NAMED } else { phones.len() };
+        let most = if window.height.is_some() { NAMED } else { phones.len() };
         let mut names: Vec<String> = phones.iter().take(most).map(|phone| named(phone)).collect();
         if phones.len() > most {
             names.push(format!("and {} more", phones.len() - most));
         }
         lines.push(format!("  {}", names.join(", ")));
     }
-    lines.iter().map(|line| table::wrapped(line, paper.width)).collect()
+    lines.iter().map(|line| table::wrapped(line, window.width)).collect()
 }
 
 fn named(phone: &PhoneView) -> String {
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn who_needs_somebody_comes_first_with_cause_and_cure() {
         let phones = [other(1, "moving"), held(0xDF, "no-license")];
-        let text = table(&phones, None, Paper::default());
+        let text = table(&phones, None, WindowSize::default());
         assert!(text.starts_with("2 phones: 1 held, 1 moving\n001234AB00DF 8851 at desk 4: held (no-license)\n  cause: no license for 001234AB00DF\n  cure:  get one\n"), "{text}");
         let line = text.lines().find(|line| line.starts_with("001234CD0001")).unwrap();
         assert!(
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn phones_that_are_stopped_alike_stand_together_and_all_are_named() {
         let phones: Vec<PhoneView> = (0..300).map(|number| held(number, "no-license")).collect();
-        let text = table(&phones, None, Paper { width: Some(100), height: None });
+        let text = table(&phones, None, WindowSize { width: Some(100), height: None });
         assert_eq!(text.matches("no license for <MAC>").count(), 1, "{text}");
         assert!(phones.iter().all(|phone| text.contains(&phone.mac.to_string())), "{text}");
     }
@@ -254,7 +254,7 @@ mod tests {
         let phones = [other(1, "moving"), phone("001234AB45DF", hold)];
         for width in [50, 60, 80, 100, 130, 200] {
             let note = "No bench is running; this is what its state folder says.";
-            let text = table(&phones, Some(note), Paper { width: Some(width), height: None });
+            let text = table(&phones, Some(note), WindowSize { width: Some(width), height: None });
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
             let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(
@@ -278,7 +278,7 @@ mod tests {
             let mut phones = many.clone();
             phones.extend(codes[..kinds].iter().enumerate().map(|(at, code)| held(2000 + at, code)));
             for height in 1..60 {
-                let text = table(&phones, None, Paper { width: Some(100), height: Some(height) });
+                let text = table(&phones, None, WindowSize { width: Some(100), height: Some(height) });
                 assert!(text.lines().count() <= height, "{height}: {text}");
                 if height >= 24 {
                     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");

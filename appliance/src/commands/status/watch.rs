@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinError, JoinHandle};
 
-use super::show::Paper;
-use super::{Seen, look};
+use super::show::WindowSize;
+use super::{StatusView, look};
 use crate::commands::cli::StatusArgs;
 use crate::config::Config;
 use crate::system::error::{Exit, Failure};
@@ -45,7 +45,7 @@ async fn frames(config: &Config, args: &StatusArgs) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut resized = signal(SignalKind::window_change())?;
     let _screen = Screen::enter()?;
-    let mut latest: Option<Result<Seen, Failure>> = None;
+    let mut latest: Option<Result<StatusView, Failure>> = None;
     let mut due = tokio::time::interval(PAUSE);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut under_way = None;
@@ -78,7 +78,7 @@ async fn finished<T>(under_way: &mut Option<JoinHandle<T>>) -> Result<T, JoinErr
     }
 }
 
-fn draw(latest: &Result<Seen, Failure>) -> std::io::Result<()> {
+fn draw(latest: &Result<StatusView, Failure>) -> std::io::Result<()> {
     let (columns, lines) =
         terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0));
     // Writing into the last column leaves terminals at odds about where the next character goes.
@@ -86,8 +86,8 @@ fn draw(latest: &Result<Seen, Failure>) -> std::io::Result<()> {
     let height = usize::from(lines).max(1);
     let text = match latest {
         Ok(seen) => {
-            let paper = Paper { width: Some(width), height: Some(height) };
-            seen.text(paper)
+            let window = WindowSize { width: Some(width), height: Some(height) };
+            seen.text(window)
         }
         Err(failure) => format!("{failure}\n"),
     };

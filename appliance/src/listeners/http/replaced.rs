@@ -12,14 +12,14 @@ use transload_provision::load::Direction;
 use super::*;
 use crate::listeners::connections::Limits;
 use crate::listeners::fake::{Door, FakeTracker, open_any};
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 
 const SIZE: usize = 8 << 20;
 
 /// A library with one component.
 struct OnShelf {
     state: TempDir,
-    shelf: Mutex<Shelf>,
+    shelf: Mutex<LibrarySnapshot>,
 }
 
 impl Plane for OnShelf {
@@ -41,7 +41,7 @@ impl OnShelf {
         let state = tempfile::tempdir().unwrap();
         fs::create_dir(state.path().join("firmware")).unwrap();
         fs::write(state.path().join("firmware/kern.a.sbn"), vec![b'a'; SIZE]).unwrap();
-        let shelf = Mutex::new(Shelf::scan(state.path(), Direction::E2m).unwrap());
+        let shelf = Mutex::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
         Arc::new(Self { state, shelf })
     }
 

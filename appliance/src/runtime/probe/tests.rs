@@ -9,8 +9,8 @@ use super::*;
 
 const PAGE: &str = "<DeviceInformation><versionID>sip88xx.12-5-1SR1-4</versionID></DeviceInformation>";
 
-fn visitor(port: u16) -> Visitor {
-    Visitor {
+fn reader(port: u16) -> PageReader {
+    PageReader {
         segments: Vec::new(),
         port,
         patience: Duration::from_millis(500),
@@ -35,7 +35,7 @@ async fn server(answer: String, more: &'static [u8]) -> u16 {
 async fn reads(answer: &str, more: &'static [u8]) -> Option<Page> {
     let port = server(answer.to_owned(), more).await;
     let began = Instant::now();
-    let page = visitor(port).read(Ipv4Addr::LOCALHOST, Some(Side::Enterprise)).await;
+    let page = reader(port).read(Ipv4Addr::LOCALHOST, Some(Side::Enterprise)).await;
     assert!(began.elapsed() < Duration::from_secs(10), "{answer}");
     page
 }
@@ -72,7 +72,7 @@ async fn what_is_no_page_is_none() {
         assert_eq!(reads(answer, b"").await, None, "{answer}");
     }
     assert_eq!(reads("HTTP/1.1 200 OK\r\n", b"X-More: 1\r\n").await, None, "a header without end");
-    assert_eq!(visitor(1).read(Ipv4Addr::LOCALHOST, None).await, None, "nobody listens");
+    assert_eq!(reader(1).read(Ipv4Addr::LOCALHOST, None).await, None, "nobody listens");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_server_that_says_nothing_is_left_after_a_while() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let began = Instant::now();
-    assert_eq!(visitor(port).read(Ipv4Addr::LOCALHOST, None).await, None);
+    assert_eq!(reader(port).read(Ipv4Addr::LOCALHOST, None).await, None);
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
@@ -106,7 +106,7 @@ async fn nobody_else_is_asked_because_a_page_says_so() {
 
 #[test]
 fn only_addresses_of_a_staging_network_are_asked() {
-    let rehearsal = visitor(80);
+    let rehearsal = reader(80);
     let segment = Segment {
         interface: Some("eth1".into()),
         address: None,
@@ -117,7 +117,7 @@ fn only_addresses_of_a_staging_network_are_asked() {
         tftp: 69,
         sip: None,
     };
-    let real = Visitor { segments: vec![segment], ..visitor(80) };
+    let real = PageReader { segments: vec![segment], ..reader(80) };
     for (address, in_rehearsal, in_reality) in [
         ("10.23.45.101", true, true),
         ("127.10.0.1", true, false),

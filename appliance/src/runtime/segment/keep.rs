@@ -8,7 +8,7 @@ use std::time::Duration;
 use transload_dhcp::guard::{Foreign, Watch};
 use transload_provision::time::Time;
 
-use super::{Segment, Segments, Standing};
+use super::{InterfaceState, Segment, Segments};
 use crate::system::interface;
 
 /// How long other DHCP servers have to answer the probe; those that look for address conflicts take a second.
@@ -25,29 +25,29 @@ impl Segments {
         let Some(name) = segment.interface.clone() else { return };
         let mut said = String::new();
         loop {
-            let standing = await_standing(&segment, &mut said).await;
-            if let Err(failure) = self.stand(at, standing) {
+            let interface_state = await_interface(&segment, &mut said).await;
+            if let Err(failure) = self.relocate(at, interface_state) {
                 say(&mut said, &failure.to_string());
                 tokio::time::sleep(LOOK).await;
                 continue;
             }
             said.clear();
             tokio::select! {
-                since = self.changed(&segment, &standing) => {
+                since = self.changed(&segment, &interface_state) => {
                     tracing::warn!(interface = name, "the link or the address is gone or another; waiting for it");
-                    let local = standing.network.address;
+                    let local = interface_state.network.address;
                     self.bench().note_absence(since, Some(local));
                     self.lease(at, false).await;
                     self.forget_foreign(local);
                 }
-                () = self.guard(at, &name, &standing, guarded) => {}
+                () = self.guard(at, &name, &interface_state, guarded) => {}
             }
         }
     }
 
     /// Has DHCP answer once no other server does, and be silent while one is about.
-    async fn guard(&self, at: usize, name: &str, standing: &Standing, guarded: bool) {
-        let local = standing.network.address;
+    async fn guard(&self, at: usize, name: &str, interface_state: &InterfaceState, guarded: bool) {
+        let local = interface_state.network.address;
         let Some(dhcp) = &self.dhcp else { return std::future::pending().await };
         let watch = match guarded.then(|| Watch::open(name, interface::own_addresses())).transpose() {
             Ok(watch) => watch,
@@ -70,7 +70,7 @@ impl Segments {
         if !self.is_leased(at) {
             self.lease(at, true).await;
         }
-        tracing::info!(interface = name, address = %standing.network, "DHCP answers");
+        tracing::info!(interface = name, address = %interface_state.network, "DHCP answers");
         let Some(watch) = &watch else { return std::future::pending().await };
         loop {
             let Ok(foreign) = watch.next().await else {
@@ -104,11 +104,11 @@ impl Segments {
     }
 
     /// Until the segment stands otherwise; returns when it was last seen as it was.
-    async fn changed(&self, segment: &Segment, standing: &Standing) -> Time {
+    async fn changed(&self, segment: &Segment, interface_state: &InterfaceState) -> Time {
         let mut good = self.bench().now();
         loop {
             tokio::time::sleep(LOOK).await;
-            if segment.look().as_ref() != Ok(standing) {
+            if segment.look().as_ref() != Ok(interface_state) {
                 return good;
             }
             good = self.bench().now();
@@ -116,10 +116,10 @@ impl Segments {
     }
 }
 
-async fn await_standing(segment: &Segment, said: &mut String) -> Standing {
+async fn await_interface(segment: &Segment, said: &mut String) -> InterfaceState {
     loop {
         match segment.look() {
-            Ok(standing) if standing.link => return standing,
+            Ok(interface_state) if interface_state.link => return interface_state,
             Ok(_) => {
                 let name = segment.interface.as_deref().unwrap_or_default();
                 say(

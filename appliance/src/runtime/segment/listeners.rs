@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transload_tftp::{Reached, Rollover};
 
-use super::{Segment, Standing};
+use super::{InterfaceState, Segment};
 use crate::bench::Bench;
 use crate::config::Files;
 use crate::listeners::connections::Entrance;
@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// What the doors of all segments share.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct SharedServices {
     pub(super) bench: Arc<Bench>,
     pub(super) files: Files,
     pub(super) rate: Rate,
@@ -36,21 +36,25 @@ pub(super) struct Shared {
 }
 
 /// Doors that are open.
-pub(super) struct Doors {
+pub(super) struct SegmentListeners {
     pub(super) http: Vec<SocketAddrV4>,
     pub(super) tftp: SocketAddrV4,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
-impl Doors {
+impl SegmentListeners {
     /// Opens them.
     ///
     /// # Errors
     /// An address is taken, or a privilege is missing.
-    pub(super) fn open(segment: &Segment, standing: &Standing, shared: &Shared) -> Result<Self, Failure> {
-        let Shared { bench, files, rate, entrance, boards, tftp: reached, ended } = shared;
-        let local = standing.network.address;
+    pub(super) fn open(
+        segment: &Segment,
+        interface_state: &InterfaceState,
+        shared: &SharedServices,
+    ) -> Result<Self, Failure> {
+        let SharedServices { bench, files, rate, entrance, boards, tftp: reached, ended } = shared;
+        let local = interface_state.network.address;
         let device = segment.interface.as_deref();
         let mut listeners = Vec::new();
         for port in &segment.http {
@@ -115,9 +119,13 @@ impl Doors {
     }
 }
 
-type Registrar = (Arc<Switchboard<Bench>>, tokio::net::TcpListener);
+type OpenRegistrar = (Arc<Switchboard<Bench>>, tokio::net::TcpListener);
 
-fn open_registrar(at: SocketAddrV4, device: Option<&str>, bench: &Arc<Bench>) -> Result<Registrar, Failure> {
+fn open_registrar(
+    at: SocketAddrV4,
+    device: Option<&str>,
+    bench: &Arc<Bench>,
+) -> Result<OpenRegistrar, Failure> {
     let (listener, udp) =
         listeners::sip::bind(at, device).map_err(|error| cannot_bind("the registrar", at, &error))?;
     let bounds = Arc::clone(bench);

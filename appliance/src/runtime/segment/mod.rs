@@ -41,7 +41,7 @@ pub struct Segment {
 
 /// A segment as it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct InterfaceState {
     /// The box's address on it, and its network.
     pub network: Prefix,
     /// The kernel's number of the interface.
@@ -57,10 +57,10 @@ impl Segment {
     ///
     /// # Errors
     /// The interface or its address is missing, or the interface is that of the default route.
-    pub fn look(&self) -> Result<Standing, Failure> {
+    pub fn look(&self) -> Result<InterfaceState, Failure> {
         let Some(name) = &self.interface else {
             let network = self.address.unwrap_or(Prefix { address: Ipv4Addr::LOCALHOST, length: 8 });
-            return Ok(Standing { network, index: 0, link: true, changes: 0 });
+            return Ok(InterfaceState { network, index: 0, link: true, changes: 0 });
         };
         let found = interface::find(name).ok().flatten().ok_or_else(|| {
             Failure::new(
@@ -79,12 +79,12 @@ impl Segment {
             ));
         }
         let network = self.network(name, &found.addresses)?;
-        Ok(Standing { network, index: found.index, link: found.up, changes: found.changes })
+        Ok(InterfaceState { network, index: found.index, link: found.up, changes: found.changes })
     }
 
     /// Its network as it stands, or else as it is configured.
     pub fn network_now(&self) -> Option<Prefix> {
-        self.look().ok().map(|standing| standing.network).or(self.address)
+        self.look().ok().map(|interface_state| interface_state.network).or(self.address)
     }
 
     fn network(&self, name: &str, has: &[(Ipv4Addr, u8)]) -> Result<Prefix, Failure> {
@@ -115,16 +115,16 @@ impl Segment {
     }
 
     /// The way of DHCP to its clients. On an interface that replaces this one it waits until the doors are there too.
-    fn link(&self, standing: &Standing) -> Link {
-        let address = standing.network.address;
+    fn link(&self, interface_state: &InterfaceState) -> Link {
+        let address = interface_state.network.address;
         match &self.interface {
-            Some(name) => Link::Interface { name: name.clone(), address, index: Some(standing.index) },
+            Some(name) => Link::Interface { name: name.clone(), address, index: Some(interface_state.index) },
             None => Link::Loopback { bind: SocketAddrV4::new(address, self.rehearsed_dhcp) },
         }
     }
 }
 
-impl Standing {
+impl InterfaceState {
     /// Whether what listens there still does.
     fn same_place(&self, other: &Self) -> bool {
         (self.network, self.index) == (other.network, other.index)

@@ -9,8 +9,8 @@ use transload_dhcp::sockets::Link;
 use transload_provision::roster::Entry;
 use transload_tftp::Reached;
 
-use super::listeners::{Doors, Shared};
-use super::{Segment, Standing};
+use super::listeners::{SegmentListeners, SharedServices};
+use super::{InterfaceState, Segment};
 use crate::bench::Bench;
 use crate::config::values::Prefix;
 use crate::config::{Config, Served};
@@ -22,17 +22,17 @@ use crate::system::error::Failure;
 
 /// The segments of a running appliance.
 pub struct Segments {
-    shared: Shared,
+    shared: SharedServices,
     pub(super) dhcp: Option<Arc<DhcpServer>>,
-    sites: Mutex<Vec<Site>>,
+    served_segments: Mutex<Vec<ServedSegment>>,
     config: Mutex<Config>,
 }
 
-struct Site {
+struct ServedSegment {
     segment: Segment,
     /// As it was when it stood last.
-    standing: Option<Standing>,
-    doors: Option<Doors>,
+    interface_state: Option<InterfaceState>,
+    listeners: Option<SegmentListeners>,
     /// DHCP may answer there.
     leased: bool,
 }
@@ -44,12 +44,12 @@ impl Segments {
     /// An address is taken, or a privilege is missing.
     pub fn open(
         segments: &[Segment],
-        standings: &[Option<Standing>],
+        interface_states: &[Option<InterfaceState>],
         config: &Config,
         bench: &Arc<Bench>,
     ) -> Result<OpenSegments, Failure> {
         let tftp = Arc::default();
-        let shared = Shared {
+        let shared = SharedServices {
             bench: Arc::clone(bench),
             files: config.files.clone(),
             rate: Rate::new(config.files.rate_limit),
@@ -58,21 +58,26 @@ impl Segments {
             tftp,
             ended: Arc::new(Notify::new()),
         };
-        let mut sites = Vec::new();
-        for (segment, standing) in segments.iter().zip(standings) {
-            let open = |standing| Doors::open(segment, standing, &shared);
-            let doors = standing.as_ref().map(open).transpose()?;
-            sites.push(Site { segment: segment.clone(), standing: *standing, doors, leased: false });
+        let mut served_segments = Vec::new();
+        for (segment, interface_state) in segments.iter().zip(interface_states) {
+            let open = |interface_state| SegmentListeners::open(segment, interface_state, &shared);
+            let listeners = interface_state.as_ref().map(open).transpose()?;
+            served_segments.push(ServedSegment {
+                segment: segment.clone(),
+                interface_state: *interface_state,
+                listeners,
+                leased: false,
+            });
         }
-        Ok(OpenSegments { sites, shared })
+        Ok(OpenSegments { served_segments, shared })
     }
 
     pub(super) fn bench(&self) -> &Bench {
         &self.shared.bench
     }
 
-    fn sites(&self) -> MutexGuard<'_, Vec<Site>> {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    fn served_segments(&self) -> MutexGuard<'_, Vec<ServedSegment>> {
+        self.served_segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn config(&self) -> Config {
@@ -80,18 +85,18 @@ impl Segments {
     }
 
     pub(super) fn segment(&self, at: usize) -> Option<Segment> {
-        self.sites().get(at).map(|site| site.segment.clone())
+        self.served_segments().get(at).map(|served_segment| served_segment.segment.clone())
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.sites().len()
+        self.served_segments().len()
     }
 
     /// Where the file doors of the bench's own segment are, if they are open.
-    pub fn own_doors(&self) -> Option<(Vec<std::net::SocketAddrV4>, std::net::SocketAddrV4)> {
-        let sites = self.sites();
-        sites.first()?.doors.as_ref().map(|doors| (doors.http.clone(), doors.tftp))
+    pub fn own_listeners(&self) -> Option<(Vec<std::net::SocketAddrV4>, std::net::SocketAddrV4)> {
+        let served_segments = self.served_segments();
+        served_segments.first()?.listeners.as_ref().map(|listeners| (listeners.http.clone(), listeners.tftp))
     }
 
     /// The registrars of all segments.
@@ -106,13 +111,15 @@ impl Segments {
 
     /// What keeps phones of a segment from being served.
     pub fn troubles(&self) -> Vec<Trouble> {
-        let sites: Vec<_> = self
-            .sites()
+        let served_segments: Vec<_> = self
+            .served_segments()
             .iter()
-            .map(|site| (site.segment.clone(), site.doors.is_some(), site.leased))
+            .map(|served_segment| {
+                (served_segment.segment.clone(), served_segment.listeners.is_some(), served_segment.leased)
+            })
             .collect();
         let leases = self.dhcp.is_some();
-        sites
+        served_segments
             .iter()
             .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
             .collect()
@@ -125,45 +132,50 @@ impl Segments {
 
     /// Takes over where a segment stands now: doors are opened, or moved to the new interface and address, and DHCP
     /// gives leases of its network.
-    pub(super) fn stand(&self, at: usize, standing: Standing) -> Result<(), Failure> {
+    pub(super) fn relocate(&self, at: usize, interface_state: InterfaceState) -> Result<(), Failure> {
         {
-            let mut sites = self.sites();
-            let Some(site) = sites.get_mut(at) else { return Ok(()) };
-            let same = site.standing.is_some_and(|known| known.same_place(&standing));
-            site.standing = Some(standing);
-            if same && site.doors.is_some() {
+            let mut served_segments = self.served_segments();
+            let Some(served_segment) = served_segments.get_mut(at) else { return Ok(()) };
+            let same = served_segment.interface_state.is_some_and(|known| known.same_place(&interface_state));
+            served_segment.interface_state = Some(interface_state);
+            if same && served_segment.listeners.is_some() {
                 return Ok(());
             }
             // DHCP comes to a new place by itself, once other servers were looked for there.
-            site.leased &= same;
-            if let Some(old) = site.doors.take() {
+            served_segment.leased &= same;
+            if let Some(old) = served_segment.listeners.take() {
                 tokio::spawn(old.close());
             }
-            let doors = Doors::open(&site.segment, &standing, &self.shared)?;
-            tracing::info!(http = ?doors.http, tftp = %doors.tftp, "files are served here now");
-            site.doors = Some(doors);
+            let listeners = SegmentListeners::open(&served_segment.segment, &interface_state, &self.shared)?;
+            tracing::info!(http = ?listeners.http, tftp = %listeners.tftp, "files are served here now");
+            served_segment.listeners = Some(listeners);
         }
         self.renew()
     }
 
     /// Whether DHCP may answer on a segment.
     pub(super) async fn lease(&self, at: usize, leased: bool) {
-        if let Some(site) = self.sites().get_mut(at) {
-            site.leased = leased;
+        if let Some(served_segment) = self.served_segments().get_mut(at) {
+            served_segment.leased = leased;
         }
         if let Some(dhcp) = &self.dhcp {
-            let links = links(&self.sites());
+            let links = links(&self.served_segments());
             dhcp.set_links(links).await;
         }
     }
 
     pub(super) fn is_leased(&self, at: usize) -> bool {
-        self.sites().get(at).is_some_and(|site| site.leased)
+        self.served_segments().get(at).is_some_and(|served_segment| served_segment.leased)
     }
 
     /// What DHCP is told, by another configuration or roster, at the addresses of now.
     pub fn served(&self, config: &Config, roster: &[Entry]) -> Result<Served, Failure> {
-        config.served(&networks(self.sites().iter().map(|site| site.standing.as_ref())), roster)
+        config.served(
+            &networks(
+                self.served_segments().iter().map(|served_segment| served_segment.interface_state.as_ref()),
+            ),
+            roster,
+        )
     }
 
     /// Takes over a configuration that [`Segments::served`] has found good.
@@ -199,8 +211,13 @@ impl Segments {
 
     /// Closes all doors; transfers under way may end.
     pub async fn close(&self) {
-        let doors: Vec<Doors> = self.sites().iter_mut().filter_map(|site| site.doors.take()).collect();
-        let closing: Vec<_> = doors.into_iter().map(|doors| tokio::spawn(doors.close())).collect();
+        let listeners: Vec<SegmentListeners> = self
+            .served_segments()
+            .iter_mut()
+            .filter_map(|served_segment| served_segment.listeners.take())
+            .collect();
+        let closing: Vec<_> =
+            listeners.into_iter().map(|listeners| tokio::spawn(listeners.close())).collect();
         for door in closing {
             _ = door.await;
         }
@@ -209,28 +226,30 @@ impl Segments {
 
 /// Segments whose file doors are open, before DHCP is.
 pub struct OpenSegments {
-    sites: Vec<Site>,
-    shared: Shared,
+    served_segments: Vec<ServedSegment>,
+    shared: SharedServices,
 }
 
 impl OpenSegments {
     /// The port that URLs name, where a door is open.
     pub fn http_port(&self) -> Option<u16> {
-        self.sites.iter().find_map(|site| Some(site.doors.as_ref()?.http.first()?.port()))
+        self.served_segments
+            .iter()
+            .find_map(|served_segment| Some(served_segment.listeners.as_ref()?.http.first()?.port()))
     }
 
     /// The ways to clients where DHCP may answer: those of `clear` segments, which stand.
     pub fn links(&mut self, clear: &[bool]) -> Vec<Link> {
-        for (site, clear) in self.sites.iter_mut().zip(clear) {
-            site.leased = *clear && site.standing.is_some();
+        for (served_segment, clear) in self.served_segments.iter_mut().zip(clear) {
+            served_segment.leased = *clear && served_segment.interface_state.is_some();
         }
-        links(&self.sites)
+        links(&self.served_segments)
     }
 
     /// Together with DHCP, where it is on.
     pub fn with(self, config: &Config, dhcp: Option<Arc<DhcpServer>>) -> Segments {
-        let (sites, config) = (Mutex::new(self.sites), Mutex::new(config.clone()));
-        Segments { shared: self.shared, dhcp, sites, config }
+        let (served_segments, config) = (Mutex::new(self.served_segments), Mutex::new(config.clone()));
+        Segments { shared: self.shared, dhcp, served_segments, config }
     }
 }
 
@@ -248,14 +267,22 @@ fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<Reached>) -> Entranc
         .with_queue(Waiting::default(), move || tftp.has_room())
 }
 
-fn links(sites: &[Site]) -> Vec<Link> {
-    let leased = sites.iter().filter(|site| site.leased);
-    leased.filter_map(|site| Some(site.segment.link(site.standing.as_ref()?))).collect()
+fn links(served_segments: &[ServedSegment]) -> Vec<Link> {
+    let leased = served_segments.iter().filter(|served_segment| served_segment.leased);
+    leased
+        .filter_map(|served_segment| {
+            Some(served_segment.segment.link(served_segment.interface_state.as_ref()?))
+        })
+        .collect()
 }
 
 /// The networks of segments, as far as they stand.
-pub fn networks<'a>(standings: impl Iterator<Item = Option<&'a Standing>>) -> Vec<Option<Prefix>> {
-    standings.map(|standing| standing.map(|standing| standing.network)).collect()
+pub fn networks<'a>(
+    interface_states: impl Iterator<Item = Option<&'a InterfaceState>>,
+) -> Vec<Option<Prefix>> {
+    interface_states
+        .map(|interface_state| interface_state.map(|interface_state| interface_state.network))
+        .collect()
 }
 
 fn trouble(segment: &Segment, open: bool, leased: bool) -> Option<Trouble> {
@@ -266,7 +293,7 @@ fn trouble(segment: &Segment, open: bool, leased: bool) -> Option<Trouble> {
             let problem = failure.problems.into_iter().next()?;
             trouble("interface", problem.cause, &problem.cure)
         }
-        Ok(standing) if !standing.link => {
+        Ok(interface_state) if !interface_state.link => {
             let cure = "plug its cable in, or switch the switch on";
             trouble("interface", format!("{name} has no link"), cure)
         }

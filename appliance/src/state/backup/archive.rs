@@ -11,12 +11,12 @@ const LONGEST: u64 = 4096;
 const NAMES: u64 = 64 << 20;
 
 /// Entries one after another: plain files only, each with its whole name.
-pub(super) struct Files<'a, R: Read> {
+pub(super) struct BackupFiles<'a, R: Read> {
     entries: Peekable<Entries<'a, R>>,
     names: u64,
 }
 
-impl<'a, R: Read> Files<'a, R> {
+impl<'a, R: Read> BackupFiles<'a, R> {
     pub(super) fn of(archive: &'a mut tar::Archive<R>) -> io::Result<Self> {
         // The crate would read extension headers whole, however long.
         Ok(Self { entries: archive.entries()?.raw(true).peekable(), names: 0 })

@@ -19,7 +19,7 @@ const TOLD: usize = 5;
 
 /// What a name at the top of a state folder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Item {
+pub(super) enum StateEntry {
     /// A backup holds it.
     Kept,
     /// Locks, sockets, things half done, and earlier states.
@@ -28,13 +28,13 @@ pub(super) enum Item {
     Foreign,
 }
 
-pub(super) fn item(name: &str) -> Item {
+pub(super) fn item(name: &str) -> StateEntry {
     if FOLDERS.contains(&name) || FILES.contains(&name) {
-        Item::Kept
+        StateEntry::Kept
     } else if PASSING.contains(&name) || PASSING_BEGINNINGS.iter().any(|start| name.starts_with(start)) {
-        Item::Passing
+        StateEntry::Passing
     } else {
-        Item::Foreign
+        StateEntry::Foreign
     }
 }
 
@@ -43,7 +43,7 @@ pub(super) fn foreign(state: &Path) -> io::Result<Option<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(state)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if item(&name) == Item::Foreign {
+        if item(&name) == StateEntry::Foreign {
             names.push(format!("{name:?}"));
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn foreign(state: &Path) -> io::Result<Option<String>> {
 
 /// Where a file of a backup goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Destination<'n> {
+pub(super) enum RestoreTarget<'n> {
     /// To this path within the state folder.
     State(&'n Path),
     /// Nowhere: an older release backed it up although it is no part of a state.
@@ -66,20 +66,20 @@ pub(super) enum Destination<'n> {
 }
 
 /// `inner` is the path within the state folder.
-pub(super) fn destination(inner: &Path) -> Destination<'_> {
+pub(super) fn destination(inner: &Path) -> RestoreTarget<'_> {
     let mut names = Vec::new();
     for part in inner.components() {
         match part {
             Component::Normal(name) => names.extend(name.to_str()),
-            _ => return Destination::Refused,
+            _ => return RestoreTarget::Refused,
         }
     }
     let (Some(first), false) = (names.first(), names.iter().any(|name| name.starts_with('.'))) else {
-        return Destination::Refused;
+        return RestoreTarget::Refused;
     };
     match item(first) {
-        Item::Kept if FOLDERS.contains(first) == (names.len() > 1) => Destination::State(inner),
-        Item::Kept | Item::Passing => Destination::Refused,
-        Item::Foreign => Destination::LeftOut,
+        StateEntry::Kept if FOLDERS.contains(first) == (names.len() > 1) => RestoreTarget::State(inner),
+        StateEntry::Kept | StateEntry::Passing => RestoreTarget::Refused,
+        StateEntry::Foreign => RestoreTarget::LeftOut,
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::contents::{Item, item};
+use super::contents::{StateEntry, item};
 use super::{FIRMWARE, REPLACED};
 use crate::system::atomic::sync_folder;
 
@@ -76,7 +76,7 @@ pub(super) fn moved(state: &Path, keep_firmware: bool) -> io::Result<Vec<std::ff
     for entry in fs::read_dir(state)? {
         let name = entry?.file_name();
         let text = name.to_string_lossy();
-        let is_state = item(&text) == Item::Kept || text.starts_with(super::LEDGER);
+        let is_state = item(&text) == StateEntry::Kept || text.starts_with(super::LEDGER);
         let kept = keep_firmware && text == FIRMWARE;
         if is_state && !kept {
             names.push(name);

@@ -60,12 +60,12 @@ struct Header {
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Index {
     /// By name in the archive.
-    files: BTreeMap<String, Entry>,
+    files: BTreeMap<String, IndexedFile>,
 }
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry {
+struct IndexedFile {
     /// Of its content, in lower-case hexadecimal digits.
     sha256: String,
     /// Bytes.

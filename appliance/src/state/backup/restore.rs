@@ -10,12 +10,12 @@ use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use transload_provision::text;
 
-use super::archive::{Files, small};
-use super::contents::{Destination, destination, foreign};
+use super::archive::{BackupFiles, small};
+use super::contents::{RestoreTarget, destination, foreign};
 use super::exchange::{KEEP_FIRMWARE, READY, finish, moved};
-use super::settings::{Settings, exchange, exchangeable};
+use super::settings::{OwnPaths, exchange, exchangeable};
 use super::{
-    CONFIGURATION, Entry, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, LEDGER, STATE, TOKEN, failed,
+    CONFIGURATION, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, IndexedFile, LEDGER, STATE, TOKEN, failed,
 };
 use crate::commands::cli::RestoreArgs;
 use crate::state::ledger::{self, LedgerError};
@@ -23,9 +23,9 @@ use crate::state::library::manifest::{self, Manifest, hexadecimal};
 use crate::state::state_lock;
 use crate::system::atomic::{self, sync_folder};
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 use crate::system::privilege;
-use crate::system::space::Room;
+use crate::system::space::DiskSpace;
 use crate::terminal::progress;
 
 /// More than a configuration or a token has.
@@ -46,7 +46,7 @@ pub fn run(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let mut archive = tar::Archive::new(file);
     let mut backup = Backup::open(&mut archive, &args.file)?;
-    let settings = Settings::find(named, args.state.as_deref())?;
+    let settings = OwnPaths::find(named, args.state.as_deref())?;
     let texts = if args.without_configuration { Vec::new() } else { backup.texts(&settings)? };
     for (path, _, _) in &texts {
         exchangeable(path)?;
@@ -78,7 +78,7 @@ struct Backup<'a, R: Read> {
     token: Option<Vec<u8>>,
     /// What was read of it so far.
     seen: Index,
-    files: Files<'a, R>,
+    files: BackupFiles<'a, R>,
     /// What to say when all is restored.
     notes: Vec<String>,
 }
@@ -89,7 +89,7 @@ impl<'a, R: Read> Backup<'a, R> {
             let cause = format!("{} is no backup of transload, or is damaged", path.display());
             Failure::new(Exit::Usage, cause, "name a file that `transload backup` wrote")
         };
-        let mut files = Files::of(archive).map_err(|_| foreign())?;
+        let mut files = BackupFiles::of(archive).map_err(|_| foreign())?;
         let (name, mut first) = files.next().ok().flatten().ok_or_else(foreign)?;
         if name != HEADER {
             return Err(foreign());
@@ -115,7 +115,7 @@ impl<'a, R: Read> Backup<'a, R> {
             let (name, mut entry) = backup.files.next().ok().flatten().ok_or_else(foreign)?;
             let content = small(&mut entry, LARGEST_TEXT).map_err(|_| foreign())?;
             let sha256 = hexadecimal(&Sha256::digest(&content));
-            let found = Entry { sha256, size: content.len() as u64, modified: 0 };
+            let found = IndexedFile { sha256, size: content.len() as u64, modified: 0 };
             match name.as_str() {
                 CONFIGURATION => backup.configuration = Some(content),
                 TOKEN => backup.token = Some(content),
@@ -127,12 +127,12 @@ impl<'a, R: Read> Backup<'a, R> {
     }
 
     /// The configuration and the token, and where each goes on this box.
-    fn texts(&mut self, settings: &Settings) -> Result<Vec<(PathBuf, Vec<u8>, Kind)>, Failure> {
+    fn texts(&mut self, settings: &OwnPaths) -> Result<Vec<(PathBuf, Vec<u8>, FileKind)>, Failure> {
         let Some(text) = self.configuration.take() else { return Ok(Vec::new()) };
         let (text, config) = settings.adapted(&text)?;
-        let mut texts = vec![(settings.place.clone(), text.into_bytes(), Kind::Configuration)];
+        let mut texts = vec![(settings.place.clone(), text.into_bytes(), FileKind::Configuration)];
         match (settings.token_file(), self.token.take()) {
-            (Some(path), Some(token)) => texts.push((path.to_owned(), token, Kind::Token)),
+            (Some(path), Some(token)) => texts.push((path.to_owned(), token, FileKind::Token)),
             (None, Some(_)) => {
                 self.notes
                     .push("the token is left out: the present configuration names no token-file".into());
@@ -154,7 +154,7 @@ impl<'a, R: Read> Backup<'a, R> {
     }
 
     /// Unpacks what is left into a folder, and verifies all of it.
-    fn unpack(&mut self, folder: &Path, room: &Room, bar: &ProgressBar) -> Result<(), Failure> {
+    fn unpack(&mut self, folder: &Path, room: &DiskSpace, bar: &ProgressBar) -> Result<(), Failure> {
         let index = loop {
             let next = self.files.next().map_err(|what| self.damaged(&what))?;
             let Some((name, mut entry)) = next else {
@@ -167,9 +167,11 @@ impl<'a, R: Read> Backup<'a, R> {
                 break index.map_err(|error| self.damaged(&format!("its index: {error}")))?;
             }
             let path = match self.destination(&name) {
-                Destination::State(inner) => Some(folder.join(inner)),
-                Destination::LeftOut => None,
-                Destination::Refused => return Err(self.damaged(&format!("there is no place for {name:?}"))),
+                RestoreTarget::State(inner) => Some(folder.join(inner)),
+                RestoreTarget::LeftOut => None,
+                RestoreTarget::Refused => {
+                    return Err(self.damaged(&format!("there is no place for {name:?}")));
+                }
             };
             let found =
                 write(&mut entry, path.as_deref(), room, bar).map_err(|error| match error.kind() {
@@ -189,7 +191,7 @@ impl<'a, R: Read> Backup<'a, R> {
             if !same {
                 return Err(self.damaged(&format!("{name} is not what was backed up")));
             }
-            if let Destination::State(inner) = self.destination(name) {
+            if let RestoreTarget::State(inner) = self.destination(name) {
                 let path = folder.join(inner);
                 let times = FileTimes::new().set_modified(UNIX_EPOCH + Duration::from_nanos(entry.modified));
                 let dated = File::options().write(true).open(&path).and_then(|file| {
@@ -205,11 +207,11 @@ impl<'a, R: Read> Backup<'a, R> {
         }
     }
 
-    fn destination<'n>(&self, name: &'n str) -> Destination<'n> {
+    fn destination<'n>(&self, name: &'n str) -> RestoreTarget<'n> {
         let inner = Path::new(name).strip_prefix(STATE);
-        match inner.map_or(Destination::Refused, destination) {
-            Destination::State(inner) if inner.starts_with(FIRMWARE) && !self.header.firmware => {
-                Destination::Refused
+        match inner.map_or(RestoreTarget::Refused, destination) {
+            RestoreTarget::State(inner) if inner.starts_with(FIRMWARE) && !self.header.firmware => {
+                RestoreTarget::Refused
             }
             other => other,
         }
@@ -267,7 +269,7 @@ fn prepare<R: Read>(
     new: &Path,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    backup.unpack(new, &Room::of(state, state), bar)?;
+    backup.unpack(new, &DiskSpace::of(state, state), bar)?;
     match ledger::examine(&new.join(LEDGER)) {
         Err(LedgerError::Absent(_)) if backup.header.ledger == 0 => {}
         examined => _ = examined?,
@@ -304,9 +306,9 @@ fn on_same_disk(state: &Path, name: &std::ffi::OsStr) -> Result<(), Failure> {
 fn write<R: Read>(
     entry: &mut tar::Entry<'_, R>,
     path: Option<&Path>,
-    room: &Room,
+    room: &DiskSpace,
     bar: &ProgressBar,
-) -> io::Result<Entry> {
+) -> io::Result<IndexedFile> {
     if let Some(folder) = path.and_then(Path::parent) {
         fs::create_dir_all(folder)?;
     }
@@ -330,5 +332,5 @@ fn write<R: Read>(
     if size != entry.header().size()? {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(Entry { sha256: hexadecimal(&hash.finalize()), size, modified: 0 })
+    Ok(IndexedFile { sha256: hexadecimal(&hash.finalize()), size, modified: 0 })
 }

@@ -14,12 +14,12 @@ use super::exchange::aside;
 use crate::config::{self, Choice, Config, PLACES};
 use crate::system::atomic::sync_folder;
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 use crate::system::privilege;
 
 /// This box's own paths.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct OwnPaths {
     /// Where the configuration goes.
     pub place: PathBuf,
     /// The present configuration; `None` where there is none that can be read.
@@ -28,7 +28,7 @@ pub(super) struct Settings {
     pub state: PathBuf,
 }
 
-impl Settings {
+impl OwnPaths {
     /// `named` is what `--config` says, and `state` what `--state` says.
     pub(super) fn find(named: Option<&Path>, state: Option<&Path>) -> Result<Self, Failure> {
         let Choice { path, note } = config::choose(named);
@@ -165,7 +165,7 @@ pub(super) fn exchangeable(path: &Path) -> Result<(), Failure> {
 pub(super) fn exchange(
     path: &Path,
     content: &[u8],
-    kind: Kind,
+    kind: FileKind,
     state: &Path,
 ) -> Result<Option<PathBuf>, Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -185,7 +185,7 @@ fn exchange_in(
     folder: &Path,
     path: &Path,
     content: &[u8],
-    kind: Kind,
+    kind: FileKind,
     owner: io::Result<fs::Metadata>,
 ) -> io::Result<Option<PathBuf>> {
     let mut kept = None;

@@ -17,9 +17,9 @@ const TOLD: &str = r#"{"at":7}"#;
 
 /// Observations.
 #[derive(Default)]
-struct Told(Vec<String>);
+struct ReplayedFacts(Vec<String>);
 
-impl ledger::Replay for Told {
+impl ledger::Replay for ReplayedFacts {
     fn snapshot(&mut self, _: Mac, _: &str) -> bool {
         false
     }
@@ -87,7 +87,7 @@ impl Machine {
     }
 
     fn told(&self) -> Vec<String> {
-        let mut told = Told::default();
+        let mut told = ReplayedFacts::default();
         ledger::read(&self.state().join("ledger.db"), &mut told).unwrap();
         told.0
     }

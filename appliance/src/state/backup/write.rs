@@ -9,9 +9,9 @@ use indicatif::{DecimalBytes, ProgressBar};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::contents::{Item, foreign, item};
+use super::contents::{StateEntry, foreign, item};
 use super::{
-    CONFIGURATION, Entry, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, LEDGER, STATE, TOKEN, failed,
+    CONFIGURATION, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, IndexedFile, LEDGER, STATE, TOKEN, failed,
 };
 use crate::commands::cli::BackupArgs;
 use crate::config::Config;
@@ -20,9 +20,9 @@ use crate::state::library::manifest::{self, Manifest, hexadecimal};
 use crate::state::state_lock::import_lock;
 use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 use crate::system::privilege;
-use crate::system::space::Room;
+use crate::system::space::DiskSpace;
 use crate::terminal::progress;
 
 /// Writes the whole state into a file that is not there yet.
@@ -48,8 +48,10 @@ pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
     let mut file =
         tempfile::Builder::new().prefix(".backup-").tempfile_in(folder).map_err(|error| writing(&error))?;
     let mut configuration = Vec::new();
-    let texts =
-        [(CONFIGURATION, &config.file, Kind::Configuration), (TOKEN, &config.admin.token_file, Kind::Token)];
+    let texts = [
+        (CONFIGURATION, &config.file, FileKind::Configuration),
+        (TOKEN, &config.admin.token_file, FileKind::Token),
+    ];
     for (name, path, kind) in texts {
         if let Some(path) = path {
             configuration.push((
@@ -61,7 +63,7 @@ pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
     }
     let bar = progress::bytes("backup");
     let index = privilege::as_owner(state, || {
-        let room = Room::of(folder, state);
+        let room = DiskSpace::of(folder, state);
         write(file.as_file_mut(), state, &configuration, !args.without_firmware, Some(&room), &bar)
     })??;
     bar.finish_and_clear();
@@ -81,7 +83,7 @@ pub(super) fn write(
     state: &Path,
     configuration: &[(&str, Vec<u8>, PathBuf)],
     firmware: bool,
-    room: Option<&Room>,
+    room: Option<&DiskSpace>,
     bar: &ProgressBar,
 ) -> Result<Index, Failure> {
     let _lock = import_lock(state)?;
@@ -116,7 +118,7 @@ pub(super) fn write(
         archive.add(&name, &mut text.as_slice(), text.len() as u64, modified(&path), &path)?;
     }
     let left_out = |name: &str| {
-        item(name) != Item::Kept
+        item(name) != StateEntry::Kept
             || name == LEDGER
             || (!firmware && (name == FIRMWARE || name == manifest::NAME))
     };
@@ -136,7 +138,7 @@ pub(super) fn write(
 struct Archive<'a> {
     tar: tar::Builder<&'a mut File>,
     index: Index,
-    room: Option<&'a Room>,
+    room: Option<&'a DiskSpace>,
     bar: &'a ProgressBar,
 }
 
@@ -197,14 +199,15 @@ impl Archive<'_> {
         path: &Path,
     ) -> Result<(), Failure> {
         self.room.map_or(Ok(()), |room| room.check(size)).map_err(|error| failed("back up", path, &error))?;
-        let mut hashed = Hashed { content: content.take(size), hash: Sha256::new(), read: 0, bar: self.bar };
+        let mut hashed =
+            HashingReader { content: content.take(size), hash: Sha256::new(), read: 0, bar: self.bar };
         let added = self.tar.append_data(&mut header(size, modified / 1_000_000_000), name, &mut hashed);
         added.map_err(|error| failed("back up", path, &error))?;
         if hashed.read != size {
             let cause = format!("{} became shorter while it was read", path.display());
             return Err(Failure::new(Exit::Act, cause, "leave the state folder alone, and try again"));
         }
-        let entry = Entry { sha256: hexadecimal(&hashed.hash.finalize()), size, modified };
+        let entry = IndexedFile { sha256: hexadecimal(&hashed.hash.finalize()), size, modified };
         self.index.files.insert(name.to_owned(), entry);
         Ok(())
     }
@@ -223,14 +226,14 @@ fn modified(path: &Path) -> u64 {
     time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos() as u64)
 }
 
-struct Hashed<'a, R> {
+struct HashingReader<'a, R> {
     content: io::Take<&'a mut R>,
     hash: Sha256,
     read: u64,
     bar: &'a ProgressBar,
 }
 
-impl<R: Read> Read for Hashed<'_, R> {
+impl<R: Read> Read for HashingReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.content.read(buffer)?;
         self.hash.update(&buffer[..length]);

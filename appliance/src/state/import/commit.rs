@@ -11,15 +11,15 @@ use std::time::UNIX_EPOCH;
 
 use jiff::Timestamp;
 
-use super::Verdict;
-use super::compare::Decided;
-use super::intake::{Item, Kind};
-use crate::state::library::manifest::{Known, Manifest};
+use super::ImportVerdict;
+use super::compare::DecidedFile;
+use super::intake::{ImportItem, ImportKind};
+use crate::state::library::manifest::{Manifest, ManifestEntry};
 use crate::state::library::verify;
 use crate::state::state_folder::ROSTER;
 use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
-use crate::system::space::Room;
+use crate::system::space::DiskSpace;
 
 /// In `firmware/` and in `licenses/`, since either may be on a disk of its own; scans pass over hidden folders.
 const STAGING: &str = ".import";
@@ -29,7 +29,7 @@ const STAGING: &str = ".import";
 pub(super) struct Staging {
     firmware: PathBuf,
     licenses: PathBuf,
-    rooms: [Room; 2],
+    rooms: [DiskSpace; 2],
     files: Cell<u64>,
 }
 
@@ -62,24 +62,24 @@ impl Staging {
             };
             fresh.map_err(|error| unwritable(&folder.display().to_string(), &error))?;
         }
-        let rooms = [&firmware, &licenses].map(|folder| Room::of(folder, state));
+        let rooms = [&firmware, &licenses].map(|folder| DiskSpace::of(folder, state));
         Ok(Self { firmware, licenses, rooms, files: Cell::new(0) })
     }
 
     /// Refuses bytes that there is no room for.
-    pub(super) fn room(&self, kind: &Kind, bytes: u64) -> Result<(), Failure> {
+    pub(super) fn room(&self, kind: &ImportKind, bytes: u64) -> Result<(), Failure> {
         let [firmware, licenses] = &self.rooms;
-        let room = if matches!(kind, Kind::License(..)) { licenses } else { firmware };
+        let room = if matches!(kind, ImportKind::License(..)) { licenses } else { firmware };
         room.check(bytes).map_err(|error| unwritable(&self.place(kind).display().to_string(), &error))
     }
 
     /// Where files of a kind are staged.
-    pub(super) fn place(&self, kind: &Kind) -> &Path {
-        if matches!(kind, Kind::License(..)) { &self.licenses } else { &self.firmware }
+    pub(super) fn place(&self, kind: &ImportKind) -> &Path {
+        if matches!(kind, ImportKind::License(..)) { &self.licenses } else { &self.firmware }
     }
 
     /// A new file for what is about to be read.
-    pub(super) fn next(&self, kind: &Kind) -> Result<(File, PathBuf), Failure> {
+    pub(super) fn next(&self, kind: &ImportKind) -> Result<(File, PathBuf), Failure> {
         let folder = self.place(kind);
         self.files.set(self.files.get() + 1);
         let path = folder.join(self.files.get().to_string());
@@ -120,12 +120,12 @@ impl Drop for Staging {
 pub(super) fn commit(
     state: &Path,
     manifest: &Manifest,
-    decided: &[Decided],
+    decided: &[DecidedFile],
     roster: Option<&[u8]>,
 ) -> Result<(), Failure> {
     let mut manifest = manifest.clone();
-    let moves = |decided: &Decided| {
-        matches!(decided.line.verdict, Verdict::New | Verdict::Mended | Verdict::Replaced)
+    let moves = |decided: &DecidedFile| {
+        matches!(decided.line.verdict, ImportVerdict::New | ImportVerdict::Mended | ImportVerdict::Replaced)
     };
     let replaced: Vec<String> = decided
         .iter()
@@ -137,7 +137,7 @@ pub(super) fn commit(
         manifest.files.retain(|key, _| !replaced.contains(key));
         verify::keep(&manifest, state)?;
     }
-    let is_loads = |decided: &Decided| matches!(decided.item.kind, Kind::Loads(_));
+    let is_loads = |decided: &DecidedFile| matches!(decided.item.kind, ImportKind::Loads(_));
     let mut folders = BTreeSet::new();
     for loads in [false, true] {
         for decided in decided.iter().filter(|decided| moves(decided) && is_loads(decided) == loads) {
@@ -159,15 +159,18 @@ pub(super) fn commit(
         write_roster(state, text)?;
     }
     let since = Timestamp::now();
-    for Decided { item, line, place } in decided {
-        if !matches!(line.verdict, Verdict::New | Verdict::Same | Verdict::Mended | Verdict::Replaced) {
+    for DecidedFile { item, line, place } in decided {
+        if !matches!(
+            line.verdict,
+            ImportVerdict::New | ImportVerdict::Same | ImportVerdict::Mended | ImportVerdict::Replaced
+        ) {
             continue;
         }
         let target = place.clone().unwrap_or_else(|| target(state, item));
         let Ok(metadata) = fs::metadata(&target) else { continue };
         let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let earlier = manifest.files.get(&item.key()).filter(|known| known.sha256 == item.sha256);
-        let known = Known {
+        let known = ManifestEntry {
             sha256: item.sha256.clone(),
             size: item.size,
             modified: modified.map_or(0, |since| since.as_nanos() as u64),
@@ -183,18 +186,18 @@ pub(super) fn commit(
 /// Puts a roster in the place of the state folder's.
 pub(super) fn write_roster(state: &Path, text: &[u8]) -> Result<(), Failure> {
     let path = state.join(ROSTER);
-    Room::of(state, state)
+    DiskSpace::of(state, state)
         .check(text.len() as u64)
         .and_then(|()| atomic::write(&path, text))
         .map_err(|error| unwritable(&path.display().to_string(), &error))
 }
 
 /// Where a file that is new goes.
-fn target(state: &Path, item: &Item) -> PathBuf {
+fn target(state: &Path, item: &ImportItem) -> PathBuf {
     match &item.kind {
-        Kind::License(direction, mac) => {
+        ImportKind::License(direction, mac) => {
             state.join("licenses").join(direction.to_string()).join(format!("{mac}.lic"))
         }
-        Kind::Loads(_) | Kind::Component => state.join("firmware").join(&item.name),
+        ImportKind::Loads(_) | ImportKind::Component => state.join("firmware").join(&item.name),
     }
 }

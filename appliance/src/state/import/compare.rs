@@ -3,80 +3,84 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::intake::{Item, Kind};
-use super::{Line, Verdict};
-use crate::state::library::{Shelf, manifest};
+use super::intake::{ImportItem, ImportKind};
+use super::{ImportLine, ImportVerdict};
+use crate::state::library::{LibrarySnapshot, manifest};
 
 /// A file, and what becomes of it.
 #[derive(Debug)]
-pub(super) struct Decided {
-    pub item: Item,
-    pub line: Line,
+pub(super) struct DecidedFile {
+    pub item: ImportItem,
+    pub line: ImportLine,
     /// The file that it takes the place of; none if it is new.
     pub place: Option<PathBuf>,
 }
 
 /// Compares files with the library and with each other.
-pub(super) fn compare(shelf: &Shelf, items: Vec<Item>, replace: bool) -> Vec<Decided> {
+pub(super) fn compare(snapshot: &LibrarySnapshot, items: Vec<ImportItem>, replace: bool) -> Vec<DecidedFile> {
     let mut first: BTreeMap<String, (String, String)> = BTreeMap::new();
-    let mut decided: Vec<Decided> = Vec::new();
+    let mut decided: Vec<DecidedFile> = Vec::new();
     for item in items {
         let (verdict, place, note) = match first.get(&item.key()) {
-            Some((sha256, _)) if *sha256 == item.sha256 => (Verdict::Same, None, String::new()),
+            Some((sha256, _)) if *sha256 == item.sha256 => (ImportVerdict::Same, None, String::new()),
             Some((_, source)) => {
                 let note = format!("{source} holds another file of this name; import only the right one");
-                (Verdict::Conflict, None, note)
+                (ImportVerdict::Conflict, None, note)
             }
             None => {
                 first.insert(item.key(), (item.sha256.clone(), item.source.clone()));
-                with_library(shelf, &item, replace)
+                with_library(snapshot, &item, replace)
             }
         };
         let file = if item.source.ends_with(&item.name) { String::new() } else { item.name.clone() };
-        let line = Line { source: item.source.clone(), file, verdict, note };
-        decided.push(Decided { item, line, place });
+        let line = ImportLine { source: item.source.clone(), file, verdict, note };
+        decided.push(DecidedFile { item, line, place });
     }
     hold_back_loads(&mut decided);
     decided
 }
 
-fn with_library(shelf: &Shelf, item: &Item, replace: bool) -> (Verdict, Option<PathBuf>, String) {
+fn with_library(
+    snapshot: &LibrarySnapshot,
+    item: &ImportItem,
+    replace: bool,
+) -> (ImportVerdict, Option<PathBuf>, String) {
     let here = match &item.kind {
-        Kind::License(direction, mac) => shelf.license_path(*direction, *mac),
-        Kind::Loads(_) | Kind::Component => shelf.firmware_path(&item.name),
+        ImportKind::License(direction, mac) => snapshot.license_path(*direction, *mac),
+        ImportKind::Loads(_) | ImportKind::Component => snapshot.firmware_path(&item.name),
     };
     let Some(here) = here.map(Path::to_owned) else {
-        return (Verdict::New, None, String::new());
+        return (ImportVerdict::New, None, String::new());
     };
     if manifest::digest(&here, |_| ()).is_ok_and(|sha256| sha256 == item.sha256) {
-        return (Verdict::Same, Some(here), String::new());
+        return (ImportVerdict::Same, Some(here), String::new());
     }
-    let known = shelf.manifest.files.get(&item.key()).is_some_and(|known| known.sha256 == item.sha256);
-    if known || shelf.is_damaged(&item.key()) {
-        return (Verdict::Mended, Some(here), String::new());
+    let known = snapshot.manifest.files.get(&item.key()).is_some_and(|known| known.sha256 == item.sha256);
+    if known || snapshot.is_damaged(&item.key()) {
+        return (ImportVerdict::Mended, Some(here), String::new());
     }
     if replace {
-        return (Verdict::Replaced, Some(here), String::new());
+        return (ImportVerdict::Replaced, Some(here), String::new());
     }
     let note =
         format!("{} is another file and stays; import with --replace if this one is right", here.display());
-    (Verdict::Conflict, None, note)
+    (ImportVerdict::Conflict, None, note)
 }
 
 /// A load is not taken without the very components that it came with.
-fn hold_back_loads(decided: &mut [Decided]) {
+fn hold_back_loads(decided: &mut [DecidedFile]) {
     let conflicts: Vec<String> = decided
         .iter()
-        .filter(|decided| decided.line.verdict == Verdict::Conflict)
+        .filter(|decided| decided.line.verdict == ImportVerdict::Conflict)
         .map(|decided| decided.item.key())
         .collect();
-    for Decided { item, line, .. } in
-        decided.iter_mut().filter(|decided| decided.line.verdict == Verdict::New)
+    for DecidedFile { item, line, .. } in
+        decided.iter_mut().filter(|decided| decided.line.verdict == ImportVerdict::New)
     {
-        let Kind::Loads(components) = &item.kind else { continue };
+        let ImportKind::Loads(components) = &item.kind else { continue };
         let clash = components.iter().find(|name| conflicts.contains(&manifest::firmware_key(name)));
         if let Some(name) = clash {
-            line.verdict = Verdict::Conflict;
+            line.verdict = ImportVerdict::Conflict;
             line.note = format!("it is left out because its component {name} is in conflict");
         }
     }

@@ -10,11 +10,11 @@ use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::{loads_file, package, text};
 
-use super::archive::{self, Allowance, Form, Stop, broken, is_archive};
+use super::archive::{self, ArchiveForm, ImportStop, UnpackAllowance, broken, is_archive};
 use super::commit::Staging;
-use super::nested::Package;
-use super::sources::Source;
-use super::{Line, Verdict};
+use super::nested::OpenPackage;
+use super::sources::SourceFile;
+use super::{ImportLine, ImportVerdict};
 use crate::state::inventory;
 use crate::state::library::{self, direction_of, manifest};
 use crate::system::error::Failure;
@@ -26,7 +26,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// What a file is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ImportKind {
     /// A `.loads` file, and the components that it lists.
     Loads(Vec<String>),
     Component,
@@ -35,8 +35,8 @@ pub(super) enum Kind {
 
 /// A file that was read whole and may go into the library.
 #[derive(Debug)]
-pub(super) struct Item {
-    pub kind: Kind,
+pub(super) struct ImportItem {
+    pub kind: ImportKind,
     /// The path it came in, or that of its package.
     pub source: String,
     /// The package's file name, where it came in one.
@@ -50,7 +50,7 @@ pub(super) struct Item {
 
 /// A file that may be a roster, and where it came from.
 #[derive(Debug)]
-pub(super) struct Roster {
+pub(super) struct RosterCandidate {
     /// The path it came in, or that of its package.
     pub source: String,
     /// Which file of the package; empty where it came in none.
@@ -62,10 +62,10 @@ pub(super) struct Roster {
 
 /// What all sources held.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub items: Vec<Item>,
-    pub rosters: Vec<Roster>,
-    pub lines: Vec<Line>,
+pub(super) struct TakenFiles {
+    pub items: Vec<ImportItem>,
+    pub rosters: Vec<RosterCandidate>,
+    pub lines: Vec<ImportLine>,
 }
 
 /// Takes from one source after another.
@@ -73,18 +73,18 @@ pub(super) struct Intake<'a> {
     pub(super) staging: Option<&'a Staging>,
     direction: Option<Direction>,
     pub(super) bar: &'a ProgressBar,
-    pub(super) taken: Taken,
+    pub(super) taken: TakenFiles,
     pub(super) block: Vec<u8>,
     /// Archives that lie around what is being read.
     pub(super) depth: usize,
 }
 
-impl Item {
+impl ImportItem {
     /// Its key in the manifest, and what else must not be in its place.
     pub(super) fn key(&self) -> String {
         match &self.kind {
-            Kind::License(direction, mac) => manifest::license_key(*direction, *mac),
-            Kind::Loads(_) | Kind::Component => manifest::firmware_key(&self.name),
+            ImportKind::License(direction, mac) => manifest::license_key(*direction, *mac),
+            ImportKind::Loads(_) | ImportKind::Component => manifest::firmware_key(&self.name),
         }
     }
 }
@@ -95,41 +95,41 @@ impl<'a> Intake<'a> {
         direction: Option<Direction>,
         bar: &'a ProgressBar,
     ) -> Self {
-        Self { staging, direction, bar, taken: Taken::default(), block: vec![0; BLOCK], depth: 0 }
+        Self { staging, direction, bar, taken: TakenFiles::default(), block: vec![0; BLOCK], depth: 0 }
     }
 
-    pub(super) fn taken(self) -> Taken {
+    pub(super) fn taken(self) -> TakenFiles {
         self.taken
     }
 
     /// Refuses files, all together, that there is no room for. How much of an archive will be taken is not known yet.
-    pub(super) fn has_room(&self, sources: &[Source]) -> Result<(), Failure> {
+    pub(super) fn has_room(&self, sources: &[SourceFile]) -> Result<(), Failure> {
         let Some(staging) = self.staging else { return Ok(()) };
         let of = |wanted: &[&str]| -> u64 {
             let wanted =
-                |source: &&Source| wanted.contains(&extension(&source.path.to_string_lossy()).as_str());
+                |source: &&SourceFile| wanted.contains(&extension(&source.path.to_string_lossy()).as_str());
             sources.iter().filter(wanted).map(|source| source.size).fold(0, u64::saturating_add)
         };
-        staging.room(&Kind::Component, of(&["loads", "sbn", "sebn"]))
+        staging.room(&ImportKind::Component, of(&["loads", "sbn", "sebn"]))
     }
 
     /// Takes what a source holds; all of it or, if there is something wrong with it, nothing.
-    pub(super) fn source(&mut self, source: &Source) -> Result<(), Failure> {
+    pub(super) fn source(&mut self, source: &SourceFile) -> Result<(), Failure> {
         let before = (self.taken.items.len(), self.taken.lines.len());
         self.bar.set_message(source.shown.clone());
         match self.open(source) {
             Ok(()) => Ok(()),
-            Err(Stop::Failed(failure)) => Err(failure),
-            Err(Stop::Refused(note)) => {
+            Err(ImportStop::Failed(failure)) => Err(failure),
+            Err(ImportStop::Refused(note)) => {
                 self.take_back(before);
                 self.depth = 0;
-                self.say(&source.shown, "", Verdict::Refused, &note);
+                self.say(&source.shown, "", ImportVerdict::Refused, &note);
                 Ok(())
             }
         }
     }
 
-    fn open(&mut self, source: &Source) -> Result<(), Stop> {
+    fn open(&mut self, source: &SourceFile) -> Result<(), ImportStop> {
         let name = source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let opened = if source.named {
             plain_file::open(&source.path)
@@ -141,7 +141,7 @@ impl<'a> Intake<'a> {
             "loads" | "sbn" | "sebn" | "lic" => {
                 let folders = source.path.parent().map(folders).unwrap_or_default();
                 let bar = self.bar.clone();
-                let mut content = Counted { inner: file, bar };
+                let mut content = CountedFile { inner: file, bar };
                 return self.file(source, None, &folders, &name, &mut content);
             }
             _ => {}
@@ -155,11 +155,11 @@ impl<'a> Intake<'a> {
         {
             return self.roster(source, &file, source.named || inventory::is_sure(&name));
         }
-        if let Some(form) = Form::of(&head, &name) {
+        if let Some(form) = ArchiveForm::of(&head, &name) {
             let bar = self.bar.clone();
             let read = move |bytes| bar.inc(bytes);
-            let allowance = Allowance::of(&file).map_err(|error| broken(&error))?;
-            let package = Package { name, around: Vec::new(), allowance: &allowance };
+            let allowance = UnpackAllowance::of(&file).map_err(|error| broken(&error))?;
+            let package = OpenPackage { name, around: Vec::new(), allowance: &allowance };
             let mut visit =
                 |path: &[String], content: &mut dyn Read| self.entry(source, &package, path, content);
             return archive::read(file, form, &allowance, &read, &mut visit);
@@ -169,16 +169,16 @@ impl<'a> Intake<'a> {
         }
         self.bar.inc(source.size);
         match is_archive(&name) {
-            true if head.trim_ascii_start().starts_with(b"<") => Err(Stop::Refused(
+            true if head.trim_ascii_start().starts_with(b"<") => Err(ImportStop::Refused(
                 "it is a web page, not an archive; log in to Cisco's site and download it again".into(),
             )),
-            true => Err(Stop::Refused("it is neither a zip archive nor a COP file; download it again".into())),
-            false if source.named => Err(Stop::Refused(
+            true => Err(ImportStop::Refused("it is neither a zip archive nor a COP file; download it again".into())),
+            false if source.named => Err(ImportStop::Refused(
                 "it is nothing that phones need; import zip and COP files, .loads, .sbn, .lic or a roster as .csv, .xlsx or .ods"
                     .into(),
             )),
             false => {
-                self.say(&source.shown, "", Verdict::Skipped, "phones do not need it");
+                self.say(&source.shown, "", ImportVerdict::Skipped, "phones do not need it");
                 Ok(())
             }
         }
@@ -186,11 +186,11 @@ impl<'a> Intake<'a> {
 
     pub(super) fn entry(
         &mut self,
-        source: &Source,
-        package: &Package<'_>,
+        source: &SourceFile,
+        package: &OpenPackage<'_>,
         path: &[String],
         content: &mut dyn Read,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ImportStop> {
         let Some((name, folders)) = path.split_last() else {
             return Ok(());
         };
@@ -205,7 +205,7 @@ impl<'a> Intake<'a> {
             _ if inventory::is_sure(name) => self.table(source, name, content),
             _ if is_archive(name) => self.nested(source, package, folders, name, content),
             _ => {
-                self.say(&source.shown, name, Verdict::Skipped, "phones do not need it");
+                self.say(&source.shown, name, ImportVerdict::Skipped, "phones do not need it");
                 Ok(())
             }
         }
@@ -214,33 +214,38 @@ impl<'a> Intake<'a> {
     /// Takes one file. What is wrong with it alone is said and does not concern the others.
     fn file(
         &mut self,
-        source: &Source,
+        source: &SourceFile,
         package: Option<&str>,
         folders: &[String],
         name: &str,
         content: &mut dyn Read,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ImportStop> {
         let name = &library::without_copy_mark(name);
         if self.taken.items.len() >= MOST {
-            return Err(Stop::Refused(format!("these are more than {MOST} files; import fewer at a time")));
+            return Err(ImportStop::Refused(format!(
+                "these are more than {MOST} files; import fewer at a time"
+            )));
         }
         let kind = match self.kind(package, folders, name) {
             Ok(kind) => kind,
             Err(note) => {
-                self.say(&source.shown, name, Verdict::Refused, &note);
+                self.say(&source.shown, name, ImportVerdict::Refused, &note);
                 return Ok(());
             }
         };
         let largest = match kind {
-            Kind::Component => plain_file::Kind::Component.largest(),
-            Kind::Loads(_) => plain_file::Kind::Loads.largest(),
-            Kind::License(..) => plain_file::Kind::License.largest(),
+            ImportKind::Component => plain_file::FileKind::Component.largest(),
+            ImportKind::Loads(_) => plain_file::FileKind::Loads.largest(),
+            ImportKind::License(..) => plain_file::FileKind::License.largest(),
         };
-        let staged = self.staging.map(|staging| staging.next(&kind)).transpose().map_err(Stop::Failed)?;
-        let room =
-            |bytes| self.staging.map_or(Ok(()), |staging| staging.room(&kind, bytes)).map_err(Stop::Failed);
-        let mut copy = Copied { staged, hash: Sha256::new(), size: 0, head: Vec::new() };
-        let keep = if matches!(kind, Kind::Loads(_)) { loads_file::MAX_FILE + 1 } else { library::HEAD };
+        let staged =
+            self.staging.map(|staging| staging.next(&kind)).transpose().map_err(ImportStop::Failed)?;
+        let room = |bytes| {
+            self.staging.map_or(Ok(()), |staging| staging.room(&kind, bytes)).map_err(ImportStop::Failed)
+        };
+        let mut copy = StagedCopy { staged, hash: Sha256::new(), size: 0, head: Vec::new() };
+        let keep =
+            if matches!(kind, ImportKind::Loads(_)) { loads_file::MAX_FILE + 1 } else { library::HEAD };
         loop {
             let length = next_block(content, &mut self.block)?;
             if length == 0 {
@@ -249,7 +254,9 @@ impl<'a> Intake<'a> {
             room(length as u64)?;
             copy.add(&self.block[..length], keep).map_err(|error| self.full(&kind, &error))?;
             if copy.size > largest {
-                return Err(Stop::Refused(format!("it holds {name}, which is larger than any such file")));
+                return Err(ImportStop::Refused(format!(
+                    "it holds {name}, which is larger than any such file"
+                )));
             }
         }
         let staged = copy.staged.take().map(|(_, path)| path);
@@ -257,11 +264,11 @@ impl<'a> Intake<'a> {
             Ok(kind) => kind,
             Err(note) => {
                 let _ = staged.map(std::fs::remove_file);
-                self.say(&source.shown, name, Verdict::Refused, &note);
+                self.say(&source.shown, name, ImportVerdict::Refused, &note);
                 return Ok(());
             }
         };
-        self.taken.items.push(Item {
+        self.taken.items.push(ImportItem {
             kind,
             source: source.shown.clone(),
             package: package.map(str::to_owned),
@@ -273,7 +280,7 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    fn kind(&self, package: Option<&str>, folders: &[String], name: &str) -> Result<Kind, String> {
+    fn kind(&self, package: Option<&str>, folders: &[String], name: &str) -> Result<ImportKind, String> {
         match extension(name).as_str() {
             "lic" => {
                 let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -287,7 +294,7 @@ impl<'a> Intake<'a> {
                     (Some(told), Some(asked)) if told != asked => {
                         Err(format!("its folder says {told}, and --direction {asked}; take one of them away"))
                     }
-                    (Some(direction), _) | (None, Some(direction)) => Ok(Kind::License(direction, mac)),
+                    (Some(direction), _) | (None, Some(direction)) => Ok(ImportKind::License(direction, mac)),
                     (None, None) => {
                         Err("nothing tells its direction; import it again with --direction e2m or m2e"
                             .to_owned())
@@ -298,27 +305,28 @@ impl<'a> Intake<'a> {
                 Err("no phone asks for such a name; give it the name that it has in Cisco's package"
                     .to_owned())
             }
-            "loads" => {
-                name.parse::<LoadName>().map(|_| Kind::Loads(Vec::new())).map_err(|error| error.to_string())
-            }
-            _ => Ok(Kind::Component),
+            "loads" => name
+                .parse::<LoadName>()
+                .map(|_| ImportKind::Loads(Vec::new()))
+                .map_err(|error| error.to_string()),
+            _ => Ok(ImportKind::Component),
         }
     }
 
-    fn full(&self, kind: &Kind, error: &io::Error) -> Stop {
+    fn full(&self, kind: &ImportKind, error: &io::Error) -> ImportStop {
         let place = self.staging.map(|staging| staging.place(kind).display().to_string()).unwrap_or_default();
-        Stop::Failed(super::commit::unwritable(&place, error))
+        ImportStop::Failed(super::commit::unwritable(&place, error))
     }
 
-    pub(super) fn say(&mut self, source: &str, file: &str, verdict: Verdict, note: &str) {
+    pub(super) fn say(&mut self, source: &str, file: &str, verdict: ImportVerdict, note: &str) {
         let file = if source.ends_with(file) { "" } else { file };
         let (source, file, note) = (text::line(source), text::line(file), text::line(note));
-        self.taken.lines.push(Line { source, file, verdict, note });
+        self.taken.lines.push(ImportLine { source, file, verdict, note });
     }
 }
 
 /// Reads on; 0 at the end.
-pub(super) fn next_block(content: &mut dyn Read, block: &mut [u8]) -> Result<usize, Stop> {
+pub(super) fn next_block(content: &mut dyn Read, block: &mut [u8]) -> Result<usize, ImportStop> {
     loop {
         match content.read(block) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -328,14 +336,14 @@ pub(super) fn next_block(content: &mut dyn Read, block: &mut [u8]) -> Result<usi
 }
 
 /// A file on its way into the staging folder; only its hash where nothing is to change.
-struct Copied {
+struct StagedCopy {
     staged: Option<(File, PathBuf)>,
     hash: Sha256,
     size: u64,
     head: Vec<u8>,
 }
 
-impl Copied {
+impl StagedCopy {
     fn add(&mut self, bytes: &[u8], keep: usize) -> io::Result<()> {
         let room = keep.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..room]);
@@ -349,27 +357,27 @@ impl Copied {
 }
 
 /// Whether the content can be what the name says; the components that a `.loads` file lists.
-fn sound(kind: Kind, name: &str, copy: &Copied) -> Result<Kind, String> {
+fn sound(kind: ImportKind, name: &str, copy: &StagedCopy) -> Result<ImportKind, String> {
     match kind {
-        Kind::Loads(_) => {
+        ImportKind::Loads(_) => {
             let platforms = loads_file::parse(&copy.head).map_err(|error| error.to_string())?;
-            Ok(Kind::Loads(platforms.into_iter().flat_map(|platform| platform.components).collect()))
+            Ok(ImportKind::Loads(platforms.into_iter().flat_map(|platform| platform.components).collect()))
         }
-        Kind::Component => library::plausible(&copy.head, copy.size).map(|()| kind),
-        Kind::License(..) if copy.size == 0 => {
+        ImportKind::Component => library::plausible(&copy.head, copy.size).map(|()| kind),
+        ImportKind::License(..) if copy.size == 0 => {
             Err(format!("{name} is empty; take it from the portal's zip again"))
         }
-        Kind::License(..) => Ok(kind),
+        ImportKind::License(..) => Ok(kind),
     }
 }
 
 /// Reads, and moves the bar.
-struct Counted {
+struct CountedFile {
     inner: File,
     bar: ProgressBar,
 }
 
-impl Read for Counted {
+impl Read for CountedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.bar.inc(length as u64);
@@ -385,6 +393,6 @@ fn folders(path: &Path) -> Vec<String> {
     path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
 }
 
-pub(super) fn unreadable(error: &io::Error) -> Stop {
-    Stop::Refused(format!("it cannot be read: {error}"))
+pub(super) fn unreadable(error: &io::Error) -> ImportStop {
+    ImportStop::Refused(format!("it cannot be read: {error}"))
 }

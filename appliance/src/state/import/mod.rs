@@ -26,7 +26,7 @@ use utoipa::ToSchema;
 
 use crate::commands::cli::ImportArgs;
 use crate::config::Config;
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 use crate::state::state_lock::import_lock;
 use crate::system::error::{Exit, Failure};
 use crate::terminal::progress;
@@ -34,7 +34,7 @@ use crate::terminal::table;
 
 /// How to import.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct ImportOptions {
     /// Say what would happen, and change nothing.
     pub dry_run: bool,
     /// Of licenses whose folder tells none.
@@ -45,21 +45,21 @@ pub struct Options {
 
 /// What became of each file, in the order of reading.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[schema(as = ImportReport)]
-pub struct Report {
+pub struct ImportReport {
     /// A line for each file.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ImportLine>,
 }
 
 /// One file, or one line of a roster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Line {
+#[schema(as = Line)]
+pub struct ImportLine {
     /// The path or package that it came in.
     pub source: String,
     /// Which file of it; empty where the source itself is meant.
     pub file: String,
     /// What became of it.
-    pub verdict: Verdict,
+    pub verdict: ImportVerdict,
     /// Why, and what to do; empty where there is nothing to say.
     pub note: String,
 }
@@ -67,7 +67,8 @@ pub struct Line {
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+#[schema(as = Verdict)]
+pub enum ImportVerdict {
     /// It was not here.
     New,
     /// The same content was here.
@@ -86,18 +87,19 @@ pub enum Verdict {
     Skipped,
 }
 
-impl Report {
+impl ImportReport {
     /// Whether a user has to act: something is wrong, or all that was named is of no use.
     pub fn trouble(&self) -> bool {
-        let wrong = |line: &Line| matches!(line.verdict, Verdict::Conflict | Verdict::Refused);
-        let useless = |line: &Line| line.verdict == Verdict::Skipped;
+        let wrong =
+            |line: &ImportLine| matches!(line.verdict, ImportVerdict::Conflict | ImportVerdict::Refused);
+        let useless = |line: &ImportLine| line.verdict == ImportVerdict::Skipped;
         self.lines.iter().any(wrong) || !self.lines.is_empty() && self.lines.iter().all(useless)
     }
 }
 
 /// Imports, prints what became of each file; exit status 1 if any was refused or in conflict, or if none was of use.
 pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
-    let options = Options { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
+    let options = ImportOptions { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
     let bar = progress::bytes("reading");
     let imported = import(&config.bench.state, config.migration.direction, options, &args.paths, &bar);
     bar.finish_and_clear();
@@ -114,10 +116,10 @@ pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
 pub fn import(
     state: &Path,
     configured: Direction,
-    options: Options,
+    options: ImportOptions,
     paths: &[PathBuf],
     bar: &ProgressBar,
-) -> Result<Report, Failure> {
+) -> Result<ImportReport, Failure> {
     let found = sources::sources(paths)?;
     bar.set_length(found.sources.iter().map(|source| source.size).sum());
     if !options.dry_run {
@@ -126,18 +128,18 @@ pub fn import(
     let _lock = if state.is_dir() { Some(import_lock(state)?) } else { None };
     let staging = (!options.dry_run).then(|| commit::Staging::new(state)).transpose()?;
     let mut intake = intake::Intake::new(staging.as_ref(), options.direction, bar);
-    let mut report = Report { lines: found.lines };
+    let mut report = ImportReport { lines: found.lines };
     intake.has_room(&found.sources)?;
     for source in &found.sources {
         intake.source(source)?;
     }
-    let intake::Taken { items, rosters, lines } = intake.taken();
+    let intake::TakenFiles { items, rosters, lines } = intake.taken();
     report.lines.extend(lines);
-    let shelf = Shelf::scan(state, configured)?;
-    let decided = compare::compare(&shelf, items, options.replace);
+    let snapshot = LibrarySnapshot::scan(state, configured)?;
+    let decided = compare::compare(&snapshot, items, options.replace);
     let merged = roster::merge(state, rosters, &mut report.lines)?;
     if staging.is_some() {
-        commit::commit(state, &shelf.manifest, &decided, merged.as_deref())?;
+        commit::commit(state, &snapshot.manifest, &decided, merged.as_deref())?;
     }
     report.lines.extend(decided.into_iter().map(|decided| decided.line));
     Ok(report)
@@ -147,10 +149,11 @@ pub fn import(
 ///
 /// # Errors
 /// The roster cannot be read or written, and is as it was. What is wrong with single lines stands in the report.
-pub fn add_to_roster(state: &Path, table: Vec<u8>) -> Result<Report, Failure> {
+pub fn add_to_roster(state: &Path, table: Vec<u8>) -> Result<ImportReport, Failure> {
     let _lock = import_lock(state)?;
-    let mut report = Report::default();
-    let sent = intake::Roster { source: "roster".to_owned(), name: String::new(), file: table, sure: true };
+    let mut report = ImportReport::default();
+    let sent =
+        intake::RosterCandidate { source: "roster".to_owned(), name: String::new(), file: table, sure: true };
     let merged = roster::merge(state, vec![sent], &mut report.lines)?;
     if let Some(text) = merged {
         commit::write_roster(state, &text)?;

@@ -1,10 +1,10 @@
 //! The report, for people: each file under the source that it came in.
 
-use super::{Line, Options, Report, Verdict};
+use super::{ImportLine, ImportOptions, ImportReport, ImportVerdict};
 use crate::terminal::table;
 
 /// Lines for a terminal of some width; all of them elsewhere.
-pub(super) fn report(report: &Report, options: Options, width: Option<usize>) -> String {
+pub(super) fn report(report: &ImportReport, options: ImportOptions, width: Option<usize>) -> String {
     let mut sources: Vec<&str> = Vec::new();
     for line in &report.lines {
         if !sources.contains(&line.source.as_str()) {
@@ -21,35 +21,35 @@ pub(super) fn report(report: &Report, options: Options, width: Option<usize>) ->
     text + &table::wrapped(&summary(report, options), width)
 }
 
-fn say(line: &Line) -> String {
+fn say(line: &ImportLine) -> String {
     let said = [line.file.as_str(), line.note.as_str()];
     let said: Vec<&str> = said.into_iter().filter(|said| !said.is_empty()).collect();
     format!("{:9} {}", word(line.verdict), said.join(": ")).trim_end().to_owned()
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn word(verdict: ImportVerdict) -> &'static str {
     match verdict {
-        Verdict::New => "new",
-        Verdict::Same => "same",
-        Verdict::Mended => "mended",
-        Verdict::Replaced => "replaced",
-        Verdict::Changed => "changed",
-        Verdict::Conflict => "CONFLICT",
-        Verdict::Refused => "REFUSED",
-        Verdict::Skipped => "skipped",
+        ImportVerdict::New => "new",
+        ImportVerdict::Same => "same",
+        ImportVerdict::Mended => "mended",
+        ImportVerdict::Replaced => "replaced",
+        ImportVerdict::Changed => "changed",
+        ImportVerdict::Conflict => "CONFLICT",
+        ImportVerdict::Refused => "REFUSED",
+        ImportVerdict::Skipped => "skipped",
     }
 }
 
-fn summary(report: &Report, options: Options) -> String {
-    const ALL: [Verdict; 8] = [
-        Verdict::New,
-        Verdict::Same,
-        Verdict::Mended,
-        Verdict::Replaced,
-        Verdict::Changed,
-        Verdict::Conflict,
-        Verdict::Refused,
-        Verdict::Skipped,
+fn summary(report: &ImportReport, options: ImportOptions) -> String {
+    const ALL: [ImportVerdict; 8] = [
+        ImportVerdict::New,
+        ImportVerdict::Same,
+        ImportVerdict::Mended,
+        ImportVerdict::Replaced,
+        ImportVerdict::Changed,
+        ImportVerdict::Conflict,
+        ImportVerdict::Refused,
+        ImportVerdict::Skipped,
     ];
     let counts = ALL.iter().filter_map(|verdict| {
         let count = report.lines.iter().filter(|line| line.verdict == *verdict).count();

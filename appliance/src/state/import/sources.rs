@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use transload_provision::text;
 
-use super::{Line, Verdict};
+use super::{ImportLine, ImportVerdict};
 use crate::system::error::{Exit, Failure};
 
 /// Folders within folders that are looked into.
@@ -15,7 +15,7 @@ const ENTRIES: usize = 50_000;
 
 /// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Source {
+pub(super) struct SourceFile {
     pub path: PathBuf,
     /// As people know it: as it was named, or within the folder that was named.
     pub shown: String,
@@ -26,14 +26,14 @@ pub(super) struct Source {
 
 /// Files to read, and what is said of those that are not.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub sources: Vec<Source>,
-    pub lines: Vec<Line>,
+pub(super) struct FoundSources {
+    pub sources: Vec<SourceFile>,
+    pub lines: Vec<ImportLine>,
 }
 
 /// Looks through the paths, in their order; folders by name.
-pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
-    let mut found = Found::default();
+pub(super) fn sources(paths: &[PathBuf]) -> Result<FoundSources, Failure> {
+    let mut found = FoundSources::default();
     let mut left = ENTRIES;
     for path in paths {
         let metadata = fs::metadata(path).map_err(|error| {
@@ -48,7 +48,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
             let real = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
             found.folder(&real, path, 0, &mut left);
         } else if metadata.is_file() {
-            found.sources.push(Source {
+            found.sources.push(SourceFile {
                 path: path.clone(),
                 shown: text::line(&path.display().to_string()),
                 size: metadata.len(),
@@ -61,7 +61,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Found, Failure> {
     Ok(found)
 }
 
-impl Found {
+impl FoundSources {
     /// `shown` is the folder as it was named.
     fn folder(&mut self, folder: &Path, shown: &Path, depth: usize, left: &mut usize) {
         let mut entries: Vec<_> = match fs::read_dir(folder) {
@@ -89,7 +89,7 @@ impl Found {
                 self.refuse(&shown, "it lies in too many folders; move it further up");
             } else if metadata.is_file() {
                 let shown = text::line(&shown.display().to_string());
-                self.sources.push(Source { path, shown, size: metadata.len(), named: false });
+                self.sources.push(SourceFile { path, shown, size: metadata.len(), named: false });
             } else {
                 let note = if metadata.is_symlink() {
                     "a link is not followed; name what it leads to"
@@ -102,15 +102,15 @@ impl Found {
     }
 
     fn refuse(&mut self, path: &Path, note: &str) {
-        self.say(path, Verdict::Refused, note);
+        self.say(path, ImportVerdict::Refused, note);
     }
 
     fn skip(&mut self, path: &Path, note: &str) {
-        self.say(path, Verdict::Skipped, note);
+        self.say(path, ImportVerdict::Skipped, note);
     }
 
-    fn say(&mut self, path: &Path, verdict: Verdict, note: &str) {
+    fn say(&mut self, path: &Path, verdict: ImportVerdict, note: &str) {
         let source = text::line(&path.display().to_string());
-        self.lines.push(Line { source, file: String::new(), verdict, note: note.to_owned() });
+        self.lines.push(ImportLine { source, file: String::new(), verdict, note: note.to_owned() });
     }
 }

@@ -20,11 +20,11 @@ const MAC: &str = "001234AB45DE";
 const LISTING: &[u8] = b"head\0[PLATFORM_1]\nrootfs.a.sbn\nkern.a.sbn\n";
 
 /// A state folder, and a folder of deliveries.
-struct Site {
+struct ImportSite {
     folder: TempDir,
 }
 
-impl Site {
+impl ImportSite {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("in")).unwrap();
@@ -42,20 +42,20 @@ impl Site {
         path
     }
 
-    fn import_as(&self, options: Options, paths: &[PathBuf]) -> Report {
+    fn import_as(&self, options: ImportOptions, paths: &[PathBuf]) -> ImportReport {
         import(&self.state(), Direction::E2m, options, paths, &ProgressBar::hidden()).unwrap()
     }
 
-    fn import(&self, paths: impl IntoIterator<Item = PathBuf>) -> Report {
-        self.import_as(Options::default(), &paths.into_iter().collect::<Vec<_>>())
+    fn import(&self, paths: impl IntoIterator<Item = PathBuf>) -> ImportReport {
+        self.import_as(ImportOptions::default(), &paths.into_iter().collect::<Vec<_>>())
     }
 
-    fn shelf(&self) -> Shelf {
-        Shelf::scan(&self.state(), Direction::E2m).unwrap()
+    fn snapshot(&self) -> LibrarySnapshot {
+        LibrarySnapshot::scan(&self.state(), Direction::E2m).unwrap()
     }
 
     fn completeness(&self) -> Option<Completeness> {
-        self.shelf().index.loads.get(&LOAD.parse::<LoadName>().unwrap()).map(Load::completeness)
+        self.snapshot().index.loads.get(&LOAD.parse::<LoadName>().unwrap()).map(Load::completeness)
     }
 
     /// Every file outside of the deliveries, by path and content.
@@ -114,11 +114,11 @@ fn load_files() -> [(&'static str, &'static [u8]); 4] {
     ]
 }
 
-fn verdicts(report: &Report) -> Vec<Verdict> {
+fn verdicts(report: &ImportReport) -> Vec<ImportVerdict> {
     report.lines.iter().map(|line| line.verdict).collect()
 }
 
-fn note(report: &Report, verdict: Verdict) -> &str {
+fn note(report: &ImportReport, verdict: ImportVerdict) -> &str {
     let said = report.lines.iter().find(|line| line.verdict == verdict);
     said.map_or_else(|| panic!("no {verdict:?} in {report:?}"), |line| line.note.as_str())
 }
@@ -133,26 +133,26 @@ fn every_form_of_a_package_makes_the_load_complete() {
         ("cmterm-88xx.11-2-3MPP-398.k4", archive.clone()),
         ("cmterm-88xx.11-2-3MPP-398.tar.gz", archive.clone()),
     ] {
-        let here = Site::new();
+        let here = ImportSite::new();
         let path = here.deliver(name, &content);
         let report = here.import([path.clone()]);
         assert_eq!(
             verdicts(&report),
-            [Verdict::Skipped, Verdict::New, Verdict::New, Verdict::New],
+            [ImportVerdict::Skipped, ImportVerdict::New, ImportVerdict::New, ImportVerdict::New],
             "{name}: {report:?}"
         );
         assert!(!report.trouble());
         assert_eq!(here.completeness(), Some(Completeness::Complete), "{name}");
-        let manifest = here.shelf().manifest;
+        let manifest = here.snapshot().manifest;
         assert_eq!(manifest.files["rootfs.a.sbn"].package.as_deref(), Some(name));
         let again = here.import([path]);
-        assert_eq!(verdicts(&again)[1..], [Verdict::Same; 3], "{name}");
+        assert_eq!(verdicts(&again)[1..], [ImportVerdict::Same; 3], "{name}");
     }
 }
 
 #[test]
 fn folders_of_loose_files_are_taken_as_they_are() {
-    let here = Site::new();
+    let here = ImportSite::new();
     for (name, content) in load_files() {
         here.deliver(&format!("from cisco/88xx/{name}"), content);
     }
@@ -162,23 +162,24 @@ fn folders_of_loose_files_are_taken_as_they_are() {
     let report = here.import([here.folder.path().join("in")]);
     assert!(!report.trouble(), "{report:?}");
     assert_eq!(here.completeness(), Some(Completeness::Complete));
-    assert!(here.shelf().index.licensed(Direction::E2m, MAC.parse().unwrap()));
+    assert!(here.snapshot().index.licensed(Direction::E2m, MAC.parse().unwrap()));
     let roster = fs::read_to_string(here.state().join("roster.csv")).unwrap();
     assert_eq!(roster, "\u{feff}model;MAC\r\n8851;00:12:34:ab:45:de\r\n");
 }
 
 #[test]
 fn a_dry_run_says_the_same_and_changes_nothing() {
-    let here = Site::new();
+    let here = ImportSite::new();
     let path = here.deliver("a.zip", &zip(&load_files()));
-    let dry = here.import_as(Options { dry_run: true, ..Options::default() }, std::slice::from_ref(&path));
+    let dry = here
+        .import_as(ImportOptions { dry_run: true, ..ImportOptions::default() }, std::slice::from_ref(&path));
     assert_eq!(here.everything(), []);
     assert_eq!(dry.lines, here.import([path]).lines);
 }
 
 #[test]
 fn another_file_of_the_same_name_stays_unless_told() {
-    let here = Site::new();
+    let here = ImportSite::new();
     here.import([here.deliver("a.zip", &zip(&load_files()))]);
     let other =
         here.deliver("b.zip", &zip(&[("KERN.a.sbn", b"else"), ("sip88xx.12-0-1MPP-1.loads", LISTING)]));
@@ -186,29 +187,29 @@ fn another_file_of_the_same_name_stays_unless_told() {
     assert!(report.trouble());
     assert_eq!(
         verdicts(&report),
-        [Verdict::Conflict; 2],
+        [ImportVerdict::Conflict; 2],
         "the load that needs it is left out too: {report:?}"
     );
     let kernel = here.state().join("firmware/kern.a.sbn");
     assert_eq!(fs::read(&kernel).unwrap(), b"kern");
-    let report = here.import_as(Options { replace: true, ..Options::default() }, &[other]);
-    assert_eq!(verdicts(&report), [Verdict::Replaced, Verdict::New]);
+    let report = here.import_as(ImportOptions { replace: true, ..ImportOptions::default() }, &[other]);
+    assert_eq!(verdicts(&report), [ImportVerdict::Replaced, ImportVerdict::New]);
     assert_eq!(fs::read(&kernel).unwrap(), b"else");
     assert_eq!(here.completeness(), Some(Completeness::Complete));
 }
 
 #[test]
 fn two_different_files_of_one_name_in_one_import_are_a_conflict() {
-    let here = Site::new();
+    let here = ImportSite::new();
     let one = here.deliver("a.zip", &zip(&[("kern.a.sbn", b"one")]));
     let two = here.deliver("b.zip", &zip(&[("kern.a.sbn", b"two")]));
-    let report = here.import_as(Options { replace: true, ..Options::default() }, &[one, two]);
-    assert_eq!(verdicts(&report), [Verdict::New, Verdict::Conflict]);
+    let report = here.import_as(ImportOptions { replace: true, ..ImportOptions::default() }, &[one, two]);
+    assert_eq!(verdicts(&report), [ImportVerdict::New, ImportVerdict::Conflict]);
 }
 
 #[test]
 fn damage_is_found_and_mended_by_importing_again() {
-    let here = Site::new();
+    let here = ImportSite::new();
     let package = here.deliver("a.zip", &zip(&load_files()));
     here.import([package.clone()]);
     let kernel = here.state().join("firmware/kern.a.sbn");
@@ -216,7 +217,7 @@ fn damage_is_found_and_mended_by_importing_again() {
     fs::write(&kernel, b"cut").unwrap();
     assert_eq!(here.completeness(), Some(Completeness::Damaged), "its size is another");
     let report = here.import([package.clone()]);
-    assert_eq!(note(&report, Verdict::Mended), "");
+    assert_eq!(note(&report, ImportVerdict::Mended), "");
     assert_eq!(here.completeness(), Some(Completeness::Complete));
 
     // As a disk that rots: other bytes, the same size and time.
@@ -228,7 +229,7 @@ fn damage_is_found_and_mended_by_importing_again() {
         crate::state::library::verify::verify(&here.state(), Direction::E2m, |_| (), |_| ()).unwrap();
     assert_eq!((verified.intact, verified.damaged), (2, vec![fs::canonicalize(&kernel).unwrap()]));
     assert_eq!(here.completeness(), Some(Completeness::Damaged));
-    assert!(here.import([package]).lines.iter().any(|line| line.verdict == Verdict::Mended));
+    assert!(here.import([package]).lines.iter().any(|line| line.verdict == ImportVerdict::Mended));
     assert_eq!(
         (here.completeness(), fs::read(&kernel).unwrap()),
         (Some(Completeness::Complete), b"kern".to_vec())
@@ -253,10 +254,10 @@ fn a_licenses_direction_comes_from_its_folder_or_is_asked_for() {
         ("a.zip", "m2e/001234AB45DE.lic", e2m, None),
         ("a.zip", "e2m/nobody.lic", None, None),
     ] {
-        let here = Site::new();
+        let here = ImportSite::new();
         let path = here.deliver(package, &license(path));
-        let report = here.import_as(Options { direction: asked, ..Options::default() }, &[path]);
-        let licenses: Vec<_> = here.shelf().index.licenses.into_iter().collect();
+        let report = here.import_as(ImportOptions { direction: asked, ..ImportOptions::default() }, &[path]);
+        let licenses: Vec<_> = here.snapshot().index.licenses.into_iter().collect();
         assert_eq!(
             licenses,
             expected.map(|direction| (direction, MAC.parse().unwrap())).into_iter().collect::<Vec<_>>()
@@ -267,12 +268,12 @@ fn a_licenses_direction_comes_from_its_folder_or_is_asked_for() {
 
 #[test]
 fn rosters_are_merged_and_each_line_is_told_of() {
-    let here = Site::new();
+    let here = ImportSite::new();
     here.import([here.deliver("a.csv", b"MAC,model,port\n001234AB45DE,8851,1\n")]);
     let new = b"vid;mac\nV05;00:12:34:ab:45:de\n;nonsense\nV06;001234AB45DF\n";
     let report = here.import([here.deliver("b.csv", new)]);
-    assert_eq!(verdicts(&report), [Verdict::Changed, Verdict::New, Verdict::Refused]);
-    assert_eq!(note(&report, Verdict::Changed), "vid is now V05");
+    assert_eq!(verdicts(&report), [ImportVerdict::Changed, ImportVerdict::New, ImportVerdict::Refused]);
+    assert_eq!(note(&report, ImportVerdict::Changed), "vid is now V05");
     let roster = fs::read_to_string(here.state().join("roster.csv")).unwrap();
     assert_eq!(roster, "MAC,model,port,vid\n001234AB45DE,8851,1,V05\n001234AB45DF,,,V06\n");
 }
@@ -298,9 +299,9 @@ fn what_is_wrong_with_a_package_is_said_and_nothing_of_it_is_taken() {
         ("a.cop.sha512", b"no archive".to_vec(), "neither"),
         ("a.pdf", b"%PDF".to_vec(), "nothing that phones need"),
     ] {
-        let here = Site::new();
+        let here = ImportSite::new();
         let report = here.import([here.deliver(name, &content)]);
-        assert!(note(&report, Verdict::Refused).contains(said), "{name}: {report:?}");
+        assert!(note(&report, ImportVerdict::Refused).contains(said), "{name}: {report:?}");
         let firmware = here.state().join("firmware");
         assert_eq!(fs::read_dir(firmware).unwrap().count(), 0, "{name}");
     }
@@ -308,7 +309,7 @@ fn what_is_wrong_with_a_package_is_said_and_nothing_of_it_is_taken() {
 
 #[test]
 fn what_is_wrong_with_one_file_does_not_concern_the_others() {
-    let here = Site::new();
+    let here = ImportSite::new();
     let mut component = vec![0xCD, 0x34, 0x12, 0xAB];
     component.resize(100, 1);
     let package = zip(&[
@@ -320,26 +321,31 @@ fn what_is_wrong_with_one_file_does_not_concern_the_others() {
         ("e2m/001234AB45DE.lic", b""),
     ]);
     let report = here.import([here.deliver("a.zip", &package)]);
-    assert_eq!(verdicts(&report), [[Verdict::Refused; 5].as_slice(), &[Verdict::New]].concat(), "{report:?}");
+    assert_eq!(
+        verdicts(&report),
+        [[ImportVerdict::Refused; 5].as_slice(), &[ImportVerdict::New]].concat(),
+        "{report:?}"
+    );
 }
 
 #[test]
 fn what_an_interrupted_import_left_is_invisible_and_goes_away() {
-    let here = Site::new();
+    let here = ImportSite::new();
     let left = here.state().join("firmware/.import");
     fs::create_dir_all(&left).unwrap();
     fs::write(left.join("1"), b"half").unwrap();
-    assert!(here.shelf().unusable.is_empty());
+    assert!(here.snapshot().unusable.is_empty());
     here.import([here.deliver("a.zip", &zip(&load_files()))]);
     assert!(!left.exists());
 }
 
 #[test]
 fn a_path_that_is_not_there_ends_the_import_before_it_begins() {
-    let here = Site::new();
+    let here = ImportSite::new();
     let there = here.deliver("a.zip", &zip(&load_files()));
     let paths = [there, here.folder.path().join("nowhere.zip")];
-    let failure = import(&here.state(), Direction::E2m, Options::default(), &paths, &ProgressBar::hidden())
-        .unwrap_err();
+    let failure =
+        import(&here.state(), Direction::E2m, ImportOptions::default(), &paths, &ProgressBar::hidden())
+            .unwrap_err();
     assert_eq!((failure.exit, here.everything()), (Exit::Usage, vec![]));
 }

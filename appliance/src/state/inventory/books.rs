@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 
 /// What a cell holds.
 #[derive(Debug, Clone)]
-pub enum Value {
+pub enum CellValue {
     /// In the table of strings.
     Text(String),
     /// In the cell itself.
@@ -18,7 +18,7 @@ pub enum Value {
     Bool(bool),
 }
 
-pub type Sheets<'s> = &'s [(&'s str, Vec<Vec<Value>>)];
+pub type Sheets<'s> = &'s [(&'s str, Vec<Vec<CellValue>>)];
 
 pub fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -118,19 +118,21 @@ pub fn xlsx_parts(sheets: Sheets<'_>) -> Vec<(String, Vec<u8>)> {
     parts
 }
 
-fn cell(place: &str, value: &Value, strings: &mut Vec<String>) -> String {
+fn cell(place: &str, value: &CellValue, strings: &mut Vec<String>) -> String {
     match value {
-        Value::Text(text) if text.is_empty() => String::new(),
-        Value::Text(text) => {
+        CellValue::Text(text) if text.is_empty() => String::new(),
+        CellValue::Text(text) => {
             strings.push(text.clone());
             format!("<c r=\"{place}\" t=\"s\"><v>{}</v></c>", strings.len() - 1)
         }
-        Value::Inline(text) => {
+        CellValue::Inline(text) => {
             format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{}</t></is></c>", escape(text))
         }
-        Value::Formula(text) => format!("<c r=\"{place}\" t=\"str\"><f>A1</f><v>{}</v></c>", escape(text)),
-        Value::Number(number) => format!("<c r=\"{place}\"><v>{number:?}</v></c>"),
-        Value::Bool(truth) => format!("<c r=\"{place}\" t=\"b\"><v>{}</v></c>", u8::from(*truth)),
+        CellValue::Formula(text) => {
+            format!("<c r=\"{place}\" t=\"str\"><f>A1</f><v>{}</v></c>", escape(text))
+        }
+        CellValue::Number(number) => format!("<c r=\"{place}\"><v>{number:?}</v></c>"),
+        CellValue::Bool(truth) => format!("<c r=\"{place}\" t=\"b\"><v>{}</v></c>", u8::from(*truth)),
     }
 }
 
@@ -156,19 +158,19 @@ pub fn ods_parts(sheets: Sheets<'_>) -> Vec<(String, Vec<u8>)> {
     ods_of(&tables)
 }
 
-fn ods_cell(value: &Value) -> String {
+fn ods_cell(value: &CellValue) -> String {
     match value {
-        Value::Text(text) if text.is_empty() => "<table:table-cell/>".to_owned(),
-        Value::Text(text) | Value::Inline(text) | Value::Formula(text) => {
+        CellValue::Text(text) if text.is_empty() => "<table:table-cell/>".to_owned(),
+        CellValue::Text(text) | CellValue::Inline(text) | CellValue::Formula(text) => {
             let text = escape(text);
             format!(
                 "<table:table-cell office:value-type=\"string\"><text:p>{text}</text:p></table:table-cell>"
             )
         }
-        Value::Number(number) => {
+        CellValue::Number(number) => {
             format!("<table:table-cell office:value-type=\"float\" office:value=\"{number:?}\"/>")
         }
-        Value::Bool(truth) => {
+        CellValue::Bool(truth) => {
             format!("<table:table-cell office:value-type=\"boolean\" office:boolean-value=\"{truth}\"/>")
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
 
-use super::Unusable;
+use super::UnusableInventory;
 
 /// The most files in a workbook.
 const FILES: usize = 2_000;
@@ -25,15 +25,15 @@ const CURE: &str = "copy the rows of the phones into a new workbook, and import 
 
 /// Reads an archive's directory. Memory for it is set aside by the number of files that the end record tells; only
 /// records with 64-bit numbers can tell more than 65,535.
-pub(super) fn directory<R: Read + Seek>(mut reader: R) -> Result<ZipArchive<R>, Unusable> {
+pub(super) fn directory<R: Read + Seek>(mut reader: R) -> Result<ZipArchive<R>, UnusableInventory> {
     match claims_64_bit(&mut reader) {
         Ok(false) => {}
-        Ok(true) => return Err(Unusable::new("it is a ZIP64 archive, which is not read", CURE)),
+        Ok(true) => return Err(UnusableInventory::new("it is a ZIP64 archive, which is not read", CURE)),
         Err(error) => return Err(damaged(&error)),
     }
     let archive = ZipArchive::new(reader).map_err(|error| damaged(&error))?;
     if archive.len() > FILES {
-        return Err(Unusable::new(
+        return Err(UnusableInventory::new(
             format!("it holds more than {FILES} files, which no inventory does"),
             CURE,
         ));
@@ -50,8 +50,8 @@ fn claims_64_bit(reader: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(tail.windows(4).any(|window| window == b"PK\x06\x07"))
 }
 
-pub(super) fn damaged(error: &dyn std::fmt::Display) -> Unusable {
-    Unusable::new(
+pub(super) fn damaged(error: &dyn std::fmt::Display) -> UnusableInventory {
+    UnusableInventory::new(
         format!("it is damaged ({error})"),
         "open it in a spreadsheet program, save it again, and import that",
     )
@@ -61,7 +61,7 @@ pub(super) fn damaged(error: &dyn std::fmt::Display) -> Unusable {
 ///
 /// # Errors
 /// It is damaged, or larger than any inventory.
-pub(super) fn check(file: &[u8]) -> Result<(), Unusable> {
+pub(super) fn check(file: &[u8]) -> Result<(), UnusableInventory> {
     let mut archive = directory(Cursor::new(file))?;
     let mut left = UNPACKED;
     let mut block = vec![0; BLOCK];
@@ -69,7 +69,7 @@ pub(super) fn check(file: &[u8]) -> Result<(), Unusable> {
         let mut entry = archive.by_index(index).map_err(|error| damaged(&error))?;
         let name = String::from_utf8_lossy(entry.name_raw()).replace('\\', "/").to_ascii_lowercase();
         let streamed = name.starts_with("xl/worksheets/") || name.ends_with("content.xml");
-        let mut part = Part::new(!streamed);
+        let mut part = WorkbookPart::new(!streamed);
         loop {
             let length = match entry.read(&mut block) {
                 Ok(0) => break,
@@ -83,12 +83,12 @@ pub(super) fn check(file: &[u8]) -> Result<(), Unusable> {
     Ok(())
 }
 
-fn too_large() -> Unusable {
-    Unusable::new("it unpacks to more than any inventory", CURE)
+fn too_large() -> UnusableInventory {
+    UnusableInventory::new("it unpacks to more than any inventory", CURE)
 }
 
 /// One file of a workbook, as it passes.
-struct Part {
+struct WorkbookPart {
     kept: bool,
     size: u64,
     elements: u64,
@@ -96,7 +96,7 @@ struct Part {
     before: Vec<u8>,
 }
 
-impl Part {
+impl WorkbookPart {
     /// How long an attribute with its number may be.
     const OVERLAP: usize = 64;
 
@@ -104,7 +104,7 @@ impl Part {
         Self { kept, size: 0, elements: 0, before: Vec::new() }
     }
 
-    fn see(&mut self, block: &[u8]) -> Result<(), Unusable> {
+    fn see(&mut self, block: &[u8]) -> Result<(), UnusableInventory> {
         if !self.kept {
             return Ok(());
         }
@@ -120,7 +120,7 @@ impl Part {
             .enumerate()
             .any(|(at, window)| window == COUNT && announces_many(&self.before[at + COUNT.len()..]))
         {
-            return Err(Unusable::new("it announces more texts than any inventory has", CURE));
+            return Err(UnusableInventory::new("it announces more texts than any inventory has", CURE));
         }
         let end = self.before.len().saturating_sub(Self::OVERLAP);
         self.before.drain(..end);

@@ -17,7 +17,7 @@ use zip::ZipArchive;
 
 /// A table of an inventory.
 #[derive(Debug)]
-pub struct Sheet {
+pub struct InventorySheet {
     /// Its name, where the file has several; empty for a table of text.
     pub name: String,
     pub grid: Grid,
@@ -27,12 +27,12 @@ pub struct Sheet {
 /// Why a file is no inventory, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}; {cure}")]
-pub struct Unusable {
+pub struct UnusableInventory {
     pub cause: String,
     pub cure: &'static str,
 }
 
-impl Unusable {
+impl UnusableInventory {
     fn new(cause: impl Into<String>, cure: &'static str) -> Self {
         Self { cause: cause.into(), cure }
     }
@@ -40,7 +40,7 @@ impl Unusable {
 
 /// A kind of workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workbook {
+pub enum WorkbookKind {
     Xlsx,
     Xlsb,
     Ods,
@@ -52,29 +52,29 @@ const AS_XLSX: &str = "open it in a spreadsheet program, save it as .xlsx, and i
 ///
 /// # Errors
 /// The file is none, or no table can be read from it.
-pub fn read(file: &[u8]) -> Result<Vec<Sheet>, Unusable> {
+pub fn read(file: &[u8]) -> Result<Vec<InventorySheet>, UnusableInventory> {
     let (names, grids): (Vec<String>, Vec<Grid>) = grids(file)?.into_iter().unzip();
     let rosters = roster::read(&grids);
     let sheets = names.into_iter().zip(grids).zip(rosters);
-    Ok(sheets.map(|((name, grid), roster)| Sheet { name, grid, roster }).collect())
+    Ok(sheets.map(|((name, grid), roster)| InventorySheet { name, grid, roster }).collect())
 }
 
-fn grids(file: &[u8]) -> Result<Vec<(String, Grid)>, Unusable> {
+fn grids(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     if file.starts_with(b"PK") {
         let cursor = || std::io::Cursor::new(file);
         return match workbook_kind(cursor()) {
             Some(kind) => workbook::read(file, kind),
-            None => Err(Unusable::new("it is an archive and no workbook of a spreadsheet", AS_XLSX)),
+            None => Err(UnusableInventory::new("it is an archive and no workbook of a spreadsheet", AS_XLSX)),
         };
     }
     refuse_others(file)?;
-    let grid =
-        Grid::from_text(file).map_err(|error| Unusable::new(error.to_string(), "import what remains"))?;
+    let grid = Grid::from_text(file)
+        .map_err(|error| UnusableInventory::new(error.to_string(), "import what remains"))?;
     Ok(vec![(String::new(), grid)])
 }
 
 /// What workbook an archive is; none for any other archive.
-pub fn workbook_kind(archive: impl Read + Seek) -> Option<Workbook> {
+pub fn workbook_kind(archive: impl Read + Seek) -> Option<WorkbookKind> {
     let archive = bounds::directory(archive).ok()?;
     kind_of(&archive)
 }
@@ -100,25 +100,25 @@ pub fn may_be_text(head: &[u8]) -> bool {
     !head.is_empty() && !head.iter().any(|byte| control(&byte)) && !head.starts_with(b"%PDF")
 }
 
-fn kind_of<R: Read + Seek>(archive: &ZipArchive<R>) -> Option<Workbook> {
+fn kind_of<R: Read + Seek>(archive: &ZipArchive<R>) -> Option<WorkbookKind> {
     let has = |name: &str| {
         archive.file_names().flatten().any(|known| known.replace('\\', "/").eq_ignore_ascii_case(name))
     };
     match () {
-        () if has("xl/workbook.bin") => Some(Workbook::Xlsb),
-        () if has("xl/workbook.xml") => Some(Workbook::Xlsx),
-        () if has("content.xml") && has("mimetype") => Some(Workbook::Ods),
+        () if has("xl/workbook.bin") => Some(WorkbookKind::Xlsb),
+        () if has("xl/workbook.xml") => Some(WorkbookKind::Xlsx),
+        () if has("content.xml") && has("mimetype") => Some(WorkbookKind::Ods),
         () => None,
     }
 }
 
 /// Files that programs call tables, and that are none of text.
-fn refuse_others(file: &[u8]) -> Result<(), Unusable> {
+fn refuse_others(file: &[u8]) -> Result<(), UnusableInventory> {
     let head = &file[..file.len().min(4096)];
     let text =
         String::from_utf8_lossy(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head)).to_ascii_lowercase();
     let begins = text.trim_start();
-    let refused = |cause: &str, cure| Err(Unusable::new(cause, cure));
+    let refused = |cause: &str, cure| Err(UnusableInventory::new(cause, cure));
     match () {
         () if head.starts_with(b"\xd0\xcf\x11\xe0") => refused(
             "it is a workbook of Excel 97 to 2003, or one with a password",

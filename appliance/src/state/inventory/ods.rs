@@ -6,7 +6,7 @@ use std::io::{BufReader, Cursor};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::Unusable;
+use super::UnusableInventory;
 use super::bounds::{damaged, directory};
 
 /// The most cells that all tables of a document may unfold to.
@@ -15,7 +15,7 @@ const CELLS: u64 = 600_000;
 const TEXT: u64 = 24 << 20;
 
 #[derive(Default)]
-struct Size {
+struct TableSize {
     /// Rows up to the last that is filled, and rows since.
     rows: u64,
     empty_rows: u64,
@@ -39,13 +39,13 @@ struct Size {
 
 /// # Errors
 /// The document is damaged, or unfolds to more than any inventory.
-pub(super) fn check(file: &[u8]) -> Result<(), Unusable> {
+pub(super) fn check(file: &[u8]) -> Result<(), UnusableInventory> {
     let mut archive = directory(Cursor::new(file))?;
     let content = archive.by_name("content.xml").map_err(|error| damaged(&error))?;
     let mut reader = Reader::from_reader(BufReader::new(content));
     reader.config_mut().check_end_names = false;
     reader.config_mut().expand_empty_elements = true;
-    let (mut size, mut buffer) = (Size::default(), Vec::new());
+    let (mut size, mut buffer) = (TableSize::default(), Vec::new());
     loop {
         buffer.clear();
         match reader.read_event_into(&mut buffer).map_err(|error| damaged(&error))? {
@@ -57,7 +57,7 @@ pub(super) fn check(file: &[u8]) -> Result<(), Unusable> {
         }
         if size.text.saturating_add(size.row_text) > TEXT || size.all.saturating_add(size.now()) > CELLS {
             let cure = "delete columns and sheets that nobody needs, and import it again";
-            return Err(Unusable::new(
+            return Err(UnusableInventory::new(
                 format!("its tables unfold to more than {CELLS} cells, or to too much text"),
                 cure,
             ));
@@ -71,7 +71,7 @@ pub(super) fn check(file: &[u8]) -> Result<(), Unusable> {
     }
 }
 
-impl Size {
+impl TableSize {
     fn now(&self) -> u64 {
         self.rows.saturating_mul(self.width).max(self.cells)
     }

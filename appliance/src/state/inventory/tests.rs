@@ -4,21 +4,21 @@ mod hostile;
 
 use transload_provision::roster::Severity;
 
-use super::books::{Value, ods, xlsx};
+use super::books::{CellValue, ods, xlsx};
 use super::*;
 
 const MAC: &str = "001234AB45DE";
 
-fn macs(sheet: &Sheet) -> Vec<String> {
+fn macs(sheet: &InventorySheet) -> Vec<String> {
     sheet.roster.entries.iter().map(|entry| entry.mac.to_string()).collect()
 }
 
-fn text(cells: &[&str]) -> Vec<Value> {
-    cells.iter().map(|cell| Value::Text((*cell).to_owned())).collect()
+fn text(cells: &[&str]) -> Vec<CellValue> {
+    cells.iter().map(|cell| CellValue::Text((*cell).to_owned())).collect()
 }
 
 /// A workbook as an asset program writes one: a title, a gap, the header, and a total below.
-fn assets() -> Vec<(&'static str, Vec<Vec<Value>>)> {
+fn assets() -> Vec<(&'static str, Vec<Vec<CellValue>>)> {
     let cover = vec![text(&["Phones of the Zürich office"])];
     let phones = vec![
         text(&["", "Report generated 2026-11-30"]),
@@ -26,9 +26,17 @@ fn assets() -> Vec<(&'static str, Vec<Vec<Value>>)> {
         text(&["", "Device Name", "Device Type", "Description", "HardwareRevision", "Serial Number", "Port"]),
         text(&["", "SEP001234AB45DE", "Cisco 8851", "Lobby", "V05", "FCH12345678", "Gi1/0/1"]),
         text(&["", "CSFJDOE", "Cisco Unified Client Services Framework", "", "", "", ""]),
-        vec![Value::Text(String::new()), Value::Number(1_122_334_455.0), Value::Text("Cisco 7841".into())],
-        vec![Value::Text(String::new()), Value::Number(1.122_33e49), Value::Text("Cisco 7841".into())],
-        vec![Value::Text(String::new()), Value::Number(112_233_445_566.0), Value::Number(8851.0)],
+        vec![
+            CellValue::Text(String::new()),
+            CellValue::Number(1_122_334_455.0),
+            CellValue::Text("Cisco 7841".into()),
+        ],
+        vec![
+            CellValue::Text(String::new()),
+            CellValue::Number(1.122_33e49),
+            CellValue::Text("Cisco 7841".into()),
+        ],
+        vec![CellValue::Text(String::new()), CellValue::Number(112_233_445_566.0), CellValue::Number(8851.0)],
         text(&["", "Total: 5"]),
     ];
     vec![("Cover", cover), ("Phones", phones)]
@@ -97,10 +105,10 @@ fn content_tells_what_a_file_is() {
 fn a_workbook_may_be_of_any_kind_of_cell() {
     let header = text(&["MAC", "Model", "Active", "Bought"]);
     let row = vec![
-        Value::Inline(MAC.into()),
-        Value::Formula("CP-8851".into()),
-        Value::Bool(true),
-        Value::Number(45_000.5),
+        CellValue::Inline(MAC.into()),
+        CellValue::Formula("CP-8851".into()),
+        CellValue::Bool(true),
+        CellValue::Number(45_000.5),
     ];
     let sheets = read(&xlsx(&[("Phones", vec![header, row])])).unwrap();
     let entry = &sheets[0].roster.entries[0];

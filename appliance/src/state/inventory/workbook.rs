@@ -10,7 +10,7 @@ use transload_provision::text;
 
 use super::bounds::{self, damaged};
 use super::guarded::guarded;
-use super::{Unusable, Workbook, ods};
+use super::{UnusableInventory, WorkbookKind, ods};
 
 /// The most sheets that are read.
 const SHEETS: usize = 100;
@@ -22,20 +22,20 @@ const TEXT: usize = 16 << 20;
 const LONGEST: usize = 2_000;
 
 /// The sheets of a workbook that hold anything.
-pub(super) fn read(file: &[u8], kind: Workbook) -> Result<Vec<(String, Grid)>, Unusable> {
+pub(super) fn read(file: &[u8], kind: WorkbookKind) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     bounds::check(file)?;
-    if kind == Workbook::Ods {
+    if kind == WorkbookKind::Ods {
         ods::check(file)?;
     }
     // The crate reads what anybody may have written; a fault of it must cost no more than this file.
     let read = guarded(|| match kind {
-        Workbook::Xlsx => xlsx(file),
-        Workbook::Xlsb => xlsb(file),
-        Workbook::Ods => open_document(file),
+        WorkbookKind::Xlsx => xlsx(file),
+        WorkbookKind::Xlsb => xlsb(file),
+        WorkbookKind::Ods => open_document(file),
     });
     let sheets = read.unwrap_or_else(|| Err(damaged(&"its structure is wrong")))?;
     if sheets.is_empty() {
-        return Err(Unusable::new(
+        return Err(UnusableInventory::new(
             "all of its sheets are empty",
             "import the workbook that lists the phones",
         ));
@@ -43,12 +43,12 @@ pub(super) fn read(file: &[u8], kind: Workbook) -> Result<Vec<(String, Grid)>, U
     Ok(sheets)
 }
 
-fn xlsx(file: &[u8]) -> Result<Vec<(String, Grid)>, Unusable> {
+fn xlsx(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     let mut book = Xlsx::new(Cursor::new(file)).map_err(|error| damaged(&error))?;
-    let (mut room, mut sheets) = (Room::default(), Vec::new());
+    let (mut room, mut sheets) = (CellBudget::default(), Vec::new());
     for name in names(&book) {
         let mut cells = book.worksheet_cells_reader(&name).map_err(|error| damaged(&error))?;
-        let mut table = Table::default();
+        let mut table = SheetCells::default();
         while let Some(cell) = cells.next_cell().map_err(|error| damaged(&error))? {
             table.put(cell.get_position(), &shown(cell.get_value()), &mut room)?;
         }
@@ -57,12 +57,12 @@ fn xlsx(file: &[u8]) -> Result<Vec<(String, Grid)>, Unusable> {
     Ok(sheets)
 }
 
-fn xlsb(file: &[u8]) -> Result<Vec<(String, Grid)>, Unusable> {
+fn xlsb(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     let mut book = Xlsb::new(Cursor::new(file)).map_err(|error| damaged(&error))?;
-    let (mut room, mut sheets) = (Room::default(), Vec::new());
+    let (mut room, mut sheets) = (CellBudget::default(), Vec::new());
     for name in names(&book) {
         let mut cells = book.worksheet_cells_reader(&name).map_err(|error| damaged(&error))?;
-        let mut table = Table::default();
+        let mut table = SheetCells::default();
         while let Some(cell) = cells.next_cell().map_err(|error| damaged(&error))? {
             table.put(cell.get_position(), &shown(cell.get_value()), &mut room)?;
         }
@@ -71,13 +71,13 @@ fn xlsb(file: &[u8]) -> Result<Vec<(String, Grid)>, Unusable> {
     Ok(sheets)
 }
 
-fn open_document(file: &[u8]) -> Result<Vec<(String, Grid)>, Unusable> {
+fn open_document(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     let mut book: Ods<_> = Ods::new(Cursor::new(file)).map_err(|error| damaged(&error))?;
-    let (mut room, mut sheets) = (Room::default(), Vec::new());
+    let (mut room, mut sheets) = (CellBudget::default(), Vec::new());
     for name in names(&book) {
         let range = book.worksheet_range(&name).map_err(|error| damaged(&error))?;
         let (top, left) = range.start().unwrap_or_default();
-        let mut table = Table::default();
+        let mut table = SheetCells::default();
         for (row, column, value) in range.used_cells() {
             let position = (top.saturating_add(row as u32), left.saturating_add(column as u32));
             table.put(position, &shown(&borrowed(value)), &mut room)?;
@@ -129,12 +129,12 @@ fn written(number: f64) -> String {
 }
 
 /// What all sheets together may still hold.
-struct Room {
+struct CellBudget {
     cells: usize,
     text: usize,
 }
 
-impl Default for Room {
+impl Default for CellBudget {
     fn default() -> Self {
         Self { cells: CELLS, text: TEXT }
     }
@@ -142,12 +142,17 @@ impl Default for Room {
 
 /// The filled cells of one sheet, by row and column from 0.
 #[derive(Default)]
-struct Table {
+struct SheetCells {
     rows: BTreeMap<u32, Vec<(u32, String)>>,
 }
 
-impl Table {
-    fn put(&mut self, (row, column): (u32, u32), value: &str, room: &mut Room) -> Result<(), Unusable> {
+impl SheetCells {
+    fn put(
+        &mut self,
+        (row, column): (u32, u32),
+        value: &str,
+        room: &mut CellBudget,
+    ) -> Result<(), UnusableInventory> {
         if value.is_empty() || column as usize >= MAX_COLUMNS {
             return Ok(());
         }
@@ -155,14 +160,14 @@ impl Table {
         let fits = || Some((room.cells.checked_sub(1)?, room.text.checked_sub(value.len())?));
         let Some((cells, text)) = fits() else {
             let cure = "delete columns and sheets that nobody needs, and import it again";
-            return Err(Unusable::new("it holds more than a roster can", cure));
+            return Err(UnusableInventory::new("it holds more than a roster can", cure));
         };
-        *room = Room { cells, text };
+        *room = CellBudget { cells, text };
         self.rows.entry(row).or_default().push((column, value));
         Ok(())
     }
 
-    fn sheet(self, name: &str) -> Result<Option<(String, Grid)>, Unusable> {
+    fn sheet(self, name: &str) -> Result<Option<(String, Grid)>, UnusableInventory> {
         let rows = self.rows.into_iter().map(|(row, cells)| {
             let width = cells.iter().map(|(column, _)| *column as usize + 1).max().unwrap_or_default();
             let mut line = vec![Cow::Borrowed(""); width];
@@ -174,7 +179,7 @@ impl Table {
             (u64::from(row) + 1, line)
         });
         let cure = "delete columns that nobody needs, and import it again";
-        let grid = Grid::from_rows(rows).map_err(|error| Unusable::new(error.to_string(), cure))?;
+        let grid = Grid::from_rows(rows).map_err(|error| UnusableInventory::new(error.to_string(), cure))?;
         Ok((!grid.rows.is_empty()).then(|| (text::line(name), grid)))
     }
 }

@@ -6,14 +6,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::queue::Job;
-use super::rows::{OF_A_PHONE, Rows};
+use super::queue::WriteJob;
+use super::rows::{OF_A_PHONE, RowCounts};
 use super::schema::{self, key};
 use super::{Record, forgotten};
 use crate::state::resume::AHEAD;
 
 /// What a commit changed in the account of rows, in its order.
-pub(super) enum Change {
+pub(super) enum RowChange {
     Wrote(Mac, i64),
     Folded { mac: Mac, keeps: bool },
 }
@@ -28,18 +28,18 @@ struct Cover {
 /// A commit under way.
 struct Commit<'a> {
     transaction: Transaction<'a>,
-    rows: &'a Rows,
+    rows: &'a RowCounts,
     latest: Time,
-    changes: Vec<Change>,
+    changes: Vec<RowChange>,
 }
 
 /// Writes all or nothing; returns the new high-water mark. It is written only where no row tells as much.
 pub(super) fn commit(
     connection: &mut Connection,
-    batch: &[Job],
+    batch: &[WriteJob],
     high_water: Time,
-    rows: &Rows,
-) -> rusqlite::Result<(Time, Vec<Change>)> {
+    rows: &RowCounts,
+) -> rusqlite::Result<(Time, Vec<RowChange>)> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut commit = Commit { transaction, rows, latest: high_water, changes: Vec::new() };
     let (mut mark, mut forgot) = (None, false);
@@ -81,7 +81,7 @@ pub(super) fn commit(
         forgotten::bound(&commit.transaction)?;
     }
     let Commit { transaction, latest, changes, .. } = commit;
-    let folded = changes.iter().any(|change| matches!(change, Change::Folded { .. }));
+    let folded = changes.iter().any(|change| matches!(change, RowChange::Folded { .. }));
     write_marks(&transaction, latest, mark, forgot || folded)?;
     transaction.commit()?;
     Ok((latest, changes))
@@ -117,14 +117,14 @@ impl Commit<'_> {
         self.transaction
             .prepare_cached("INSERT INTO observation (mac, at, json) VALUES (?1, ?2, ?3)")?
             .execute(params![key(mac), at.0.cast_signed(), json])?;
-        self.changes.push(Change::Wrote(mac, self.transaction.last_insert_rowid()));
+        self.changes.push(RowChange::Wrote(mac, self.transaction.last_insert_rowid()));
         Ok(())
     }
 
     /// The observations of a phone after its snapshot, in the file and in this batch.
     fn uncovered(&self, mac: Mac) -> Vec<i64> {
         let written = self.changes.iter().filter_map(|change| match change {
-            Change::Wrote(of, number) if *of == mac => Some(*number),
+            RowChange::Wrote(of, number) if *of == mac => Some(*number),
             _ => None,
         });
         self.rows.of(mac).iter().copied().chain(written).collect()
@@ -151,7 +151,7 @@ impl Commit<'_> {
         self.transaction
             .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json, through) VALUES (?1, ?2, ?3)")?
             .execute(params![key(mac), json, through.unwrap_or(0)])?;
-        self.changes.push(Change::Folded { mac, keeps });
+        self.changes.push(RowChange::Folded { mac, keeps });
         Ok(())
     }
 
@@ -167,7 +167,7 @@ impl Commit<'_> {
         self.run("DELETE FROM snapshot_before WHERE mac = ?1", mac)?;
         self.delete(&self.uncovered(mac))?;
         self.delete(self.rows.kept_of(mac))?;
-        self.changes.push(Change::Folded { mac, keeps: false });
+        self.changes.push(RowChange::Folded { mac, keeps: false });
         Ok(())
     }
 

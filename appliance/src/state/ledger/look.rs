@@ -5,12 +5,12 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::LedgerError;
-use super::loss::{Before, Loss};
-use super::schema::{BUSY, STEPS, Trouble, beside, check, trusted_version, version, whole_copy};
+use super::loss::{EarlierFiles, Loss};
+use super::schema::{BUSY, STEPS, SchemaError, beside, check, trusted_version, version, whole_copy};
 
 /// Whether something was lost, as an open for writing would find.
 pub(super) fn loss(path: &Path) -> Result<Option<Loss>, LedgerError> {
-    let before = Before::of(path);
+    let before = EarlierFiles::of(path);
     if !before.present {
         return Ok(before.loss(0, true));
     }
@@ -27,7 +27,7 @@ pub(super) fn read<T>(
 ) -> Result<Option<T>, LedgerError> {
     look(path, |connection| match trusted_version(connection, STEPS.len())?.0 {
         0 => Ok(None),
-        version if version < STEPS.len() => Err(Trouble::Finding(format!(
+        version if version < STEPS.len() => Err(SchemaError::Finding(format!(
             "it is of version {version}, and this release brings it up to {} when `transload serve` starts",
             STEPS.len()
         ))),
@@ -54,22 +54,22 @@ pub(super) fn examine(path: &Path) -> Result<u32, LedgerError> {
 }
 
 /// Opens for reading only.
-fn look<T>(path: &Path, work: impl Fn(&Connection) -> Result<T, Trouble>) -> Result<T, LedgerError> {
+fn look<T>(path: &Path, work: impl Fn(&Connection) -> Result<T, SchemaError>) -> Result<T, LedgerError> {
     if !path.exists() {
         return Err(LedgerError::Absent(path.to_owned()));
     }
-    let attempt = |connection: Connection| -> Result<T, Trouble> {
+    let attempt = |connection: Connection| -> Result<T, SchemaError> {
         connection.busy_timeout(BUSY)?;
         work(&connection)
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let first = Connection::open_with_flags(path, flags).map_err(Trouble::from).and_then(attempt);
+    let first = Connection::open_with_flags(path, flags).map_err(SchemaError::from).and_then(attempt);
     // A cleanly closed ledger has no log beside it, and is readable even where none can be made.
     let result = match first {
-        Err(Trouble::Database(_)) if !beside(path, "-wal").exists() => {
+        Err(SchemaError::Database(_)) if !beside(path, "-wal").exists() => {
             let uri = format!("file:{}?immutable=1", escaped(path));
             Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
-                .map_err(Trouble::from)
+                .map_err(SchemaError::from)
                 .and_then(attempt)
         }
         other => other,

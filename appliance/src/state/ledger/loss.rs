@@ -13,11 +13,11 @@ const BEGUN: &str = ".begun";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
     path: PathBuf,
-    what: Lost,
+    what: LossKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lost {
+enum LossKind {
     /// The log with the newest records.
     Log,
     /// All content.
@@ -31,11 +31,13 @@ impl Loss {
     pub fn cause(&self) -> String {
         let path = self.path.display();
         match self.what {
-            Lost::Log => format!(
+            LossKind::Log => format!(
                 "{path} was not closed, and its log {path}-wal is gone: the newest leases and facts may be lost"
             ),
-            Lost::Content => format!("{path} is empty, although it was in use: leases and facts are lost"),
-            Lost::File => format!("{path} is gone, although it was in use: leases and facts are lost"),
+            LossKind::Content => {
+                format!("{path} is empty, although it was in use: leases and facts are lost")
+            }
+            LossKind::File => format!("{path} is gone, although it was in use: leases and facts are lost"),
         }
     }
 
@@ -43,15 +45,15 @@ impl Loss {
     pub fn cure(&self) -> String {
         let restore = "stop transload and restore a backup (`transload restore`), if there is one";
         match self.what {
-            Lost::Log => format!("put the log back, or {restore}; otherwise phones are recognized anew"),
-            Lost::Content | Lost::File => format!("{restore}; otherwise phones are recognized anew"),
+            LossKind::Log => format!("put the log back, or {restore}; otherwise phones are recognized anew"),
+            LossKind::Content | LossKind::File => format!("{restore}; otherwise phones are recognized anew"),
         }
     }
 }
 
 /// What lay in the folder before the ledger was opened.
 #[derive(Debug)]
-pub(super) struct Before {
+pub(super) struct EarlierFiles {
     path: PathBuf,
     pub(super) present: bool,
     empty: bool,
@@ -59,7 +61,7 @@ pub(super) struct Before {
     used: bool,
 }
 
-impl Before {
+impl EarlierFiles {
     pub(super) fn of(path: &Path) -> Self {
         let size = std::fs::metadata(path).ok().map(|file| file.len());
         Self {
@@ -75,10 +77,10 @@ impl Before {
     /// `version` and `clean` are what the file says.
     pub(super) fn loss(&self, version: usize, clean: bool) -> Option<Loss> {
         let what = match version {
-            0 if self.empty && (self.used || self.has_company()) => Lost::Content,
-            0 if !self.present && self.used => Lost::File,
+            0 if self.empty && (self.used || self.has_company()) => LossKind::Content,
+            0 if !self.present && self.used => LossKind::File,
             0 => return None,
-            _ if !clean && !self.log => Lost::Log,
+            _ if !clean && !self.log => LossKind::Log,
             _ => return None,
         };
         Some(Loss { path: self.path.clone(), what })

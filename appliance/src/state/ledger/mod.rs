@@ -39,7 +39,7 @@ use transload_provision::time::Time;
 
 use crate::bench::metrics;
 pub use forgotten::FORGOTTEN_KEPT;
-use queue::{Job, Queue, Urgency};
+use queue::{Urgency, WriteJob, WriteQueue};
 use rusqlite::Connection;
 use writer::Writer;
 
@@ -90,7 +90,7 @@ pub enum Record {
 
 /// How far time has come, as a ledger tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct TimeMarks {
     /// The latest moment told by a mark, a lease or an observation, deleted ones included.
     pub high_water: Time,
     /// The latest moment that was vouched for, or followed one without a leap. What is later may come from a clock that
@@ -124,7 +124,7 @@ impl Replay for () {
 /// The records are not on disk, or nothing tells whether they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not recorded: {cause}")]
-pub struct CommitFailed {
+pub struct WriteFailed {
     /// Why, for the technician.
     pub cause: Arc<str>,
 }
@@ -137,16 +137,16 @@ pub struct Commits {
     /// Those that failed, and what was refused because too many waited.
     pub failed: Counter,
     /// Why the last one failed; `None` where it did not.
-    failing: Arc<Mutex<Option<CommitFailed>>>,
+    failing: Arc<Mutex<Option<WriteFailed>>>,
 }
 
 impl Commits {
     /// Why the last one failed, if it did.
-    pub fn failing(&self) -> Option<CommitFailed> {
+    pub fn failing(&self) -> Option<WriteFailed> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn count(&self, took: Duration, result: &Result<(), CommitFailed>) {
+    fn count(&self, took: Duration, result: &Result<(), WriteFailed>) {
         self.took.observe(took.as_secs_f64());
         if result.is_err() {
             self.failed.inc();
@@ -156,14 +156,14 @@ impl Commits {
 }
 
 /// Called by the writer with the outcome of a commit.
-pub type Done = Box<dyn FnOnce(Result<(), CommitFailed>) + Send>;
+pub type CommitDone = Box<dyn FnOnce(Result<(), WriteFailed>) + Send>;
 
 /// Appends snapshots of these phones, as [`Ledger::fold_by`] says.
-pub type Fold = Box<dyn Fn(&[Mac]) + Send + Sync>;
+pub type FoldRequest = Box<dyn Fn(&[Mac]) + Send + Sync>;
 
-struct Folder(Fold);
+struct FoldHook(FoldRequest);
 
-impl std::fmt::Debug for Folder {
+impl std::fmt::Debug for FoldHook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Folder")
     }
@@ -171,19 +171,19 @@ impl std::fmt::Debug for Folder {
 
 /// A ledger that is open, and whose phones have not been read.
 #[derive(Debug)]
-pub struct Unread {
+pub struct UnreadLedger {
     connection: Connection,
     path: PathBuf,
     lazy: Duration,
     /// The newest state of every address, in the order of the addresses.
     pub leases: Vec<LeaseRecord>,
     /// How far time has come.
-    pub marks: Marks,
+    pub marks: TimeMarks,
     /// What was lost since it was written last.
     pub loss: Option<Loss>,
 }
 
-impl Unread {
+impl UnreadLedger {
     /// All that was told at moments later than `now`, which a wrong clock told, was told just before `now`. It is on disk
     /// when this returns.
     pub fn set_back(&mut self, now: Time) -> Result<(), LedgerError> {
@@ -202,7 +202,7 @@ impl Unread {
             tracing::warn!(%error, "it could not be left on record that the ledger is in use");
         }
         let Self { connection, path, lazy, marks, loss, .. } = self;
-        let queue = Arc::new(Queue::new(lazy));
+        let queue = Arc::new(WriteQueue::new(lazy));
         let folder = Arc::new(OnceLock::new());
         let commits =
             Commits { took: metrics::latencies(), failed: Counter::default(), failing: Arc::default() };
@@ -224,19 +224,19 @@ impl Unread {
     }
 
     fn unusable(&self, error: rusqlite::Error) -> LedgerError {
-        schema::Trouble::from(error).about(&self.path)
+        schema::SchemaError::from(error).about(&self.path)
     }
 }
 
 /// The open ledger. Appends may come from any thread.
 #[derive(Debug)]
 pub struct Ledger {
-    queue: Arc<Queue>,
+    queue: Arc<WriteQueue>,
     commits: Commits,
-    folder: Arc<OnceLock<Folder>>,
+    folder: Arc<OnceLock<FoldHook>>,
     loss: Option<Loss>,
     /// Gone once closed.
-    writer: Mutex<Option<JoinHandle<Result<(), CommitFailed>>>>,
+    writer: Mutex<Option<JoinHandle<Result<(), WriteFailed>>>>,
 }
 
 impl Ledger {
@@ -244,19 +244,19 @@ impl Ledger {
     /// unclean stop the whole file is checked first.
     ///
     /// The caller holds the state folder's lock.
-    pub fn open(path: &Path) -> Result<Unread, LedgerError> {
+    pub fn open(path: &Path) -> Result<UnreadLedger, LedgerError> {
         let (connection, loss) = schema::open(path)?;
-        let about = |error: rusqlite::Error| schema::Trouble::from(error).about(path);
+        let about = |error: rusqlite::Error| schema::SchemaError::from(error).about(path);
         let (marks, leases) = (schema::marks(&connection), schema::leases(&connection));
         let (marks, leases) = (marks.map_err(about)?, leases.map_err(about)?);
-        Ok(Unread { connection, path: path.to_owned(), lazy: queue::LAZY, leases, marks, loss })
+        Ok(UnreadLedger { connection, path: path.to_owned(), lazy: queue::LAZY, leases, marks, loss })
     }
 
     /// The writer has `fold` append a snapshot of each phone that has written too many observations. It must not block for
     /// long, nor wait for the ledger. Observations of such a phone are on disk with its next snapshot.
-    pub fn fold_by(&self, fold: Fold) {
+    pub fn fold_by(&self, fold: FoldRequest) {
         // There is one in the life of a ledger.
-        let _ = self.folder.set(Folder(fold));
+        let _ = self.folder.set(FoldHook(fold));
     }
 
     /// What was lost before it was opened.
@@ -280,34 +280,34 @@ impl Ledger {
 
     /// As [`Self::append`], and has the writer itself call `done`, which must not block: what leaves then need not
     /// wait for another thread to wake up.
-    pub fn append_then(&self, records: Vec<Record>, done: Done) {
-        self.push(Job { records, urgency: Urgency::Awaited(done) });
+    pub fn append_then(&self, records: Vec<Record>, done: CommitDone) {
+        self.push(WriteJob { records, urgency: Urgency::Awaited(done) });
     }
 
     /// Hands over a record that may be lost: it goes to disk with the next append, or a tenth of a second later.
     pub fn note(&self, record: Record) {
-        self.push(Job { records: vec![record], urgency: Urgency::Soon });
+        self.push(WriteJob { records: vec![record], urgency: Urgency::Soon });
     }
 
     /// Hands over a record that may be lost and comes again and again: it goes to disk with the next commit of anything
     /// else, or a minute later, so that a thousand phones at rest share one commit a minute.
     pub fn note_lazily(&self, record: Record) {
-        self.push(Job { records: vec![record], urgency: Urgency::Lazy });
+        self.push(WriteJob { records: vec![record], urgency: Urgency::Lazy });
     }
 
-    fn push(&self, job: Job) {
+    fn push(&self, job: WriteJob) {
         if !self.queue.push(job) {
             self.commits.failed.inc();
         }
     }
 
     /// Commits what was appended, marks the file as cleanly closed, and closes it. Later appends fail.
-    pub fn close(&self) -> Result<(), CommitFailed> {
+    pub fn close(&self) -> Result<(), WriteFailed> {
         self.queue.close();
         match self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // The writer itself may be the last to let go of whoever owns the ledger.
             Some(thread) if thread.thread().id() == std::thread::current().id() => Ok(()),
-            Some(thread) => thread.join().unwrap_or_else(|_| Err(CommitFailed::stopped())),
+            Some(thread) => thread.join().unwrap_or_else(|_| Err(WriteFailed::stopped())),
             None => Ok(()),
         }
     }
@@ -322,7 +322,7 @@ impl Drop for Ledger {
 }
 
 /// What a ledger knows, without changing it, for a program that only looks: its phones go to `into`.
-pub fn read(path: &Path, into: &mut dyn Replay) -> Result<(Vec<LeaseRecord>, Marks), LedgerError> {
+pub fn read(path: &Path, into: &mut dyn Replay) -> Result<(Vec<LeaseRecord>, TimeMarks), LedgerError> {
     let into = std::cell::RefCell::new(into);
     let all = look::read(path, |connection| {
         schema::replay(connection, &mut **into.borrow_mut())?;
@@ -332,7 +332,7 @@ pub fn read(path: &Path, into: &mut dyn Replay) -> Result<(Vec<LeaseRecord>, Mar
 }
 
 /// How far time has come in a ledger.
-pub fn marks(path: &Path) -> Result<Marks, LedgerError> {
+pub fn marks(path: &Path) -> Result<TimeMarks, LedgerError> {
     Ok(look::read(path, schema::marks)?.unwrap_or_default())
 }
 
@@ -355,7 +355,7 @@ pub fn examine(path: &Path) -> Result<u32, LedgerError> {
     look::examine(path)
 }
 
-impl CommitFailed {
+impl WriteFailed {
     fn stopped() -> Self {
         Self { cause: "the ledger's writer has stopped".into() }
     }
@@ -364,14 +364,14 @@ impl CommitFailed {
 /// Tells when the records of one append are on disk. Drop it where they may be lost.
 #[derive(Debug)]
 #[must_use = "a reply that depends on the records must wait for this; drop it where they may be lost"]
-pub struct Ticket(oneshot::Receiver<Result<(), CommitFailed>>);
+pub struct Ticket(oneshot::Receiver<Result<(), WriteFailed>>);
 
 impl Future for Ticket {
-    type Output = Result<(), CommitFailed>;
+    type Output = Result<(), WriteFailed>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0)
             .poll(context)
-            .map(|result| result.unwrap_or_else(|_| Err(CommitFailed::stopped())))
+            .map(|result| result.unwrap_or_else(|_| Err(WriteFailed::stopped())))
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use transload_provision::mac::Mac;
 
-use super::{CommitFailed, Done, Record};
+use super::{CommitDone, Record, WriteFailed};
 
 /// Jobs that may wait for the disk; further ones fail at once.
 const BACKLOG: usize = 16_384;
@@ -23,7 +23,7 @@ const QUIET: u32 = 10;
 /// How soon records are to be on disk.
 pub(super) enum Urgency {
     /// At once: somebody waits, and is told.
-    Awaited(Done),
+    Awaited(CommitDone),
     /// In a tenth of a second.
     Soon,
     /// With the next commit of anything else, or a minute later.
@@ -31,14 +31,14 @@ pub(super) enum Urgency {
 }
 
 /// Records of one call, and who is to be told.
-pub(super) struct Job {
+pub(super) struct WriteJob {
     pub(super) records: Vec<Record>,
     pub(super) urgency: Urgency,
 }
 
-impl Job {
+impl WriteJob {
     /// Tells who waits.
-    pub(super) fn answer(self, result: Result<(), CommitFailed>) {
+    pub(super) fn answer(self, result: Result<(), WriteFailed>) {
         if let Urgency::Awaited(done) = self.urgency {
             done(result);
         }
@@ -62,23 +62,23 @@ impl Job {
 /// What the writer is to do next.
 pub(super) enum Work {
     /// Write these, in one commit.
-    Commit(Vec<Job>),
+    Commit(Vec<WriteJob>),
     /// Nothing was written for a second: tidy up.
     Rest,
     /// The end.
     Close,
 }
 
-pub(super) struct Queue {
-    state: Mutex<State>,
+pub(super) struct WriteQueue {
+    state: Mutex<QueueState>,
     wake: Condvar,
     /// How long a lazy record may be kept back.
     lazy: Duration,
 }
 
 #[derive(Default)]
-struct State {
-    jobs: Vec<Job>,
+struct QueueState {
+    jobs: Vec<WriteJob>,
     /// Those of them that are not lazy and have records.
     prompt: usize,
     /// Those of them that are lazy, and when the oldest came.
@@ -87,12 +87,12 @@ struct State {
     /// Somebody waits for one of them.
     awaited: bool,
     closed: bool,
-    sleep: Sleep,
+    sleep: WriterSleep,
 }
 
 /// How the writer sleeps, and so what wakes it.
 #[derive(Default, Clone, Copy, PartialEq)]
-enum Sleep {
+enum WriterSleep {
     /// It is awake, or will be by itself in a moment.
     #[default]
     None,
@@ -102,13 +102,13 @@ enum Sleep {
     Deep,
 }
 
-impl std::fmt::Debug for Queue {
+impl std::fmt::Debug for WriteQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Queue")
     }
 }
 
-impl State {
+impl QueueState {
     /// Nothing waits that is not lazy.
     fn is_idle(&self) -> bool {
         !self.awaited && self.prompt == 0 && !self.closed
@@ -120,26 +120,26 @@ impl State {
         Some(if self.lazy >= LAZY_KEPT { since } else { since + patience })
     }
 
-    fn take(&mut self) -> Vec<Job> {
+    fn take(&mut self) -> Vec<WriteJob> {
         self.awaited = false;
         (self.prompt, self.lazy, self.lazy_since) = (0, 0, None);
         std::mem::take(&mut self.jobs)
     }
 
     /// Appends of nothing: where nothing else is due, lazy records need not come along.
-    fn take_empty(&mut self) -> Vec<Job> {
+    fn take_empty(&mut self) -> Vec<WriteJob> {
         self.awaited = false;
         self.jobs.extract_if(.., |job| job.records.is_empty()).collect()
     }
 }
 
-impl Queue {
+impl WriteQueue {
     pub(super) fn new(lazy: Duration) -> Self {
         Self { state: Mutex::default(), wake: Condvar::new(), lazy }
     }
 
     /// False where it was refused, which whoever waits for it is told.
-    pub(super) fn push(&self, job: Job) -> bool {
+    pub(super) fn push(&self, job: WriteJob) -> bool {
         let mut state = self.state();
         let cause = if state.closed {
             "the ledger is closed"
@@ -157,12 +157,12 @@ impl Queue {
                 state.awaited |= job.is_awaited();
             }
             let wakes = match state.sleep {
-                Sleep::None => false,
-                Sleep::Light => state.awaited,
-                Sleep::Deep => first || !lazy || state.lazy >= LAZY_KEPT,
+                WriterSleep::None => false,
+                WriterSleep::Light => state.awaited,
+                WriterSleep::Deep => first || !lazy || state.lazy >= LAZY_KEPT,
             };
             if wakes {
-                state.sleep = Sleep::None;
+                state.sleep = WriterSleep::None;
             }
             state.jobs.push(job);
             drop(state);
@@ -172,7 +172,7 @@ impl Queue {
             return true;
         };
         drop(state);
-        job.answer(Err(CommitFailed { cause: cause.into() }));
+        job.answer(Err(WriteFailed { cause: cause.into() }));
         false
     }
 
@@ -198,10 +198,10 @@ impl Queue {
                 break;
             }
             let nap = until.map_or(KEPT_BACK, |at| KEPT_BACK.min(at - now));
-            state.sleep = Sleep::Light;
+            state.sleep = WriterSleep::Light;
             let (woken, slept) = self.wake.wait_timeout(state, nap).unwrap_or_else(PoisonError::into_inner);
             state = woken;
-            state.sleep = Sleep::None;
+            state.sleep = WriterSleep::None;
             if slept.timed_out() {
                 if state.prompt > 0 {
                     break;
@@ -226,7 +226,7 @@ impl Queue {
     }
 
     /// What waits at this moment.
-    pub(super) fn take(&self) -> Vec<Job> {
+    pub(super) fn take(&self) -> Vec<WriteJob> {
         self.state().take()
     }
 
@@ -240,7 +240,7 @@ impl Queue {
         let mut state = self.state();
         while state.is_idle() {
             let patience = state.lazy_due(self.lazy).map(|at| at.saturating_duration_since(Instant::now()));
-            state.sleep = Sleep::Deep;
+            state.sleep = WriterSleep::Deep;
             state = match patience {
                 Some(patience) if patience.is_zero() => break,
                 Some(patience) => {
@@ -250,10 +250,10 @@ impl Queue {
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
         }
-        state.sleep = Sleep::None;
+        state.sleep = WriterSleep::None;
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

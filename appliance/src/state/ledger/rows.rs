@@ -20,7 +20,7 @@ pub(super) const BURST: f64 = 512.0;
 const EACH_SECOND: f64 = 32.0;
 
 #[derive(Default)]
-pub(super) struct Rows {
+pub(super) struct RowCounts {
     phones: HashMap<Mac, PhoneRows>,
     total: usize,
     /// Rows that snapshots cover.
@@ -61,7 +61,7 @@ impl PhoneRows {
     }
 }
 
-impl Rows {
+impl RowCounts {
     /// Whether so many more observations of a phone are written as they are. Otherwise they wait for its journey.
     pub(super) fn affords(&mut self, mac: Mac, rows: usize, now: Instant) -> bool {
         let of = self.phones.entry(mac).or_insert_with(PhoneRows::new);

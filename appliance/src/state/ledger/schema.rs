@@ -13,9 +13,9 @@ use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::loss::{Before, Loss};
-use super::rows::Rows;
-use super::{LedgerError, Marks, Replay, forgotten};
+use super::loss::{EarlierFiles, Loss};
+use super::rows::RowCounts;
+use super::{LedgerError, Replay, TimeMarks, forgotten};
 
 /// Pages of the write-ahead log after which it goes into the main file even under load, which delays one commit. When
 /// there is time, it goes there earlier.
@@ -86,8 +86,8 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Loss>), LedgerErro
 }
 
 pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Option<Loss>), LedgerError> {
-    let before = Before::of(path);
-    let attempt = || -> Result<_, Trouble> {
+    let before = EarlierFiles::of(path);
+    let attempt = || -> Result<_, SchemaError> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -194,7 +194,7 @@ pub(super) fn mac(key: i64) -> Mac {
 }
 
 /// The file's version, 0 if it is empty, and whether it was closed; checks the whole file if it was not.
-pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), Trouble> {
+pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), SchemaError> {
     let (version, clean) = version(connection, known)?;
     if !clean {
         check(connection)?;
@@ -202,21 +202,21 @@ pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(
     Ok((version, clean))
 }
 
-pub(super) fn version(connection: &Connection, known: usize) -> Result<(usize, bool), Trouble> {
+pub(super) fn version(connection: &Connection, known: usize) -> Result<(usize, bool), SchemaError> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     if tables == 0 {
         return Ok((0, true));
     }
     let (version, clean) = match version_and_state(connection) {
         Ok(Some(state)) => state,
-        Ok(None) => return Err(Trouble::Finding("it does not say its version".into())),
+        Ok(None) => return Err(SchemaError::Finding("it does not say its version".into())),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => {
-            return Err(Trouble::Finding("it is another program's database".into()));
+            return Err(SchemaError::Finding("it is another program's database".into()));
         }
         Err(error) => return Err(error.into()),
     };
     if version as usize > known {
-        return Err(Trouble::Newer(version, known as u32));
+        return Err(SchemaError::Newer(version, known as u32));
     }
     Ok((version as usize, clean))
 }
@@ -226,7 +226,7 @@ fn version_and_state(connection: &Connection) -> rusqlite::Result<Option<(u32, b
     connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
-pub(super) fn check(connection: &Connection) -> Result<(), Trouble> {
+pub(super) fn check(connection: &Connection) -> Result<(), SchemaError> {
     let findings: Vec<String> = connection
         .prepare(&format!("PRAGMA quick_check({FINDINGS})"))?
         .query_map([], |row| row.get(0))?
@@ -234,11 +234,16 @@ pub(super) fn check(connection: &Connection) -> Result<(), Trouble> {
     if findings == ["ok"] {
         Ok(())
     } else {
-        Err(Trouble::Finding(format!("it is damaged: {}", findings.join("; "))))
+        Err(SchemaError::Finding(format!("it is damaged: {}", findings.join("; "))))
     }
 }
 
-fn migrate(connection: &mut Connection, path: &Path, version: usize, steps: &[&str]) -> Result<(), Trouble> {
+fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    version: usize,
+    steps: &[&str],
+) -> Result<(), SchemaError> {
     let Some(missing) = steps.get(version..).filter(|missing| !missing.is_empty()) else {
         return Ok(());
     };
@@ -255,7 +260,7 @@ fn migrate(connection: &mut Connection, path: &Path, version: usize, steps: &[&s
 }
 
 /// Leaves `ledger.db.vN`, with N its version, beside `ledger.db`: complete, or not there.
-fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(), Trouble> {
+fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(), SchemaError> {
     let copy = beside(path, &format!(".v{version}"));
     let part = beside(path, ".part");
     if part.exists() {
@@ -270,12 +275,12 @@ fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(),
 }
 
 /// How far time has come.
-pub(super) fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
+pub(super) fn marks(connection: &Connection) -> rusqlite::Result<TimeMarks> {
     let sql = "SELECT max(high_water, ifnull((SELECT max(at) FROM observation), 0),
                ifnull((SELECT max(since) FROM lease), 0)), certain FROM ledger";
     let time = |value: i64| Time(value.cast_unsigned());
     connection
-        .query_row(sql, [], |row| Ok(Marks { high_water: time(row.get(0)?), certain: time(row.get(1)?) }))
+        .query_row(sql, [], |row| Ok(TimeMarks { high_water: time(row.get(0)?), certain: time(row.get(1)?) }))
 }
 
 /// The newest state of every address, in the order of the addresses.
@@ -294,7 +299,7 @@ struct Covered {
 }
 
 /// Reads phones row by row, and counts their observations.
-pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite::Result<Rows> {
+pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite::Result<RowCounts> {
     let mut covered: HashMap<Mac, Covered> = HashMap::new();
     let mut statement = connection.prepare("SELECT mac, json, through FROM snapshot")?;
     let mut rows = statement.query([])?;
@@ -311,7 +316,7 @@ pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite
             into.snapshot_before(mac, row.get_ref(1)?.as_str()?);
         }
     }
-    let mut counted = Rows::default();
+    let mut counted = RowCounts::default();
     let mut statement = connection.prepare("SELECT mac, json, number FROM observation ORDER BY number")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -372,14 +377,14 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// What went wrong, before the file's name is added.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum SchemaError {
     Newer(u32, u32),
     Finding(String),
     Database(rusqlite::Error),
     System(std::io::Error),
 }
 
-impl Trouble {
+impl SchemaError {
     pub(super) fn about(self, path: &Path) -> LedgerError {
         let path = path.to_owned();
         match self {
@@ -396,13 +401,13 @@ impl Trouble {
     }
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for SchemaError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<std::io::Error> for Trouble {
+impl From<std::io::Error> for SchemaError {
     fn from(error: std::io::Error) -> Self {
         Self::System(error)
     }

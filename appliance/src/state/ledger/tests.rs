@@ -20,13 +20,13 @@ const PHONE: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const OTHER: Mac = Mac([0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]);
 
 /// Waits in place for what tasks await.
-trait Wait {
-    fn wait(self) -> Result<(), CommitFailed>;
+trait WaitInPlace {
+    fn wait(self) -> Result<(), WriteFailed>;
 }
 
-impl Wait for Ticket {
-    fn wait(self) -> Result<(), CommitFailed> {
-        self.0.blocking_recv().unwrap_or_else(|_| Err(CommitFailed::stopped()))
+impl WaitInPlace for Ticket {
+    fn wait(self) -> Result<(), WriteFailed> {
+        self.0.blocking_recv().unwrap_or_else(|_| Err(WriteFailed::stopped()))
     }
 }
 
@@ -55,7 +55,7 @@ fn seen(mac: Mac, json: &str) -> (Mac, String) {
 
 /// What a ledger tells.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Told {
+struct LedgerContent {
     leases: Vec<LeaseRecord>,
     snapshots: BTreeMap<Mac, String>,
     /// Those behind the snapshots.
@@ -66,7 +66,7 @@ struct Told {
     high_water: Time,
 }
 
-impl Replay for Told {
+impl Replay for LedgerContent {
     fn snapshot(&mut self, mac: Mac, json: &str) -> bool {
         self.snapshots.insert(mac, json.to_owned());
         true
@@ -86,20 +86,20 @@ impl Replay for Told {
     }
 }
 
-fn told_by(unread: Unread) -> (Ledger, Told) {
-    let mut told = Told { high_water: unread.marks.high_water, ..Told::default() };
+fn told_by(unread: UnreadLedger) -> (Ledger, LedgerContent) {
+    let mut told = LedgerContent { high_water: unread.marks.high_water, ..LedgerContent::default() };
     told.leases.clone_from(&unread.leases);
     (unread.replay(&mut told).unwrap(), told)
 }
 
-fn open(path: &Path) -> (Ledger, Told) {
+fn open(path: &Path) -> (Ledger, LedgerContent) {
     told_by(Ledger::open(path).unwrap())
 }
 
-fn read(path: &Path) -> Told {
-    let mut told = Told::default();
+fn read(path: &Path) -> LedgerContent {
+    let mut told = LedgerContent::default();
     let (leases, marks) = super::read(path, &mut told).unwrap();
-    Told { leases, high_water: marks.high_water, ..told }
+    LedgerContent { leases, high_water: marks.high_water, ..told }
 }
 
 fn mark(at: u64) -> Record {
@@ -111,7 +111,7 @@ fn everything_is_there_again_after_a_restart_in_the_order_it_was_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let (ledger, restored) = open(&path);
-    assert_eq!(restored, Told::default());
+    assert_eq!(restored, LedgerContent::default());
     drop(ledger.append(vec![fact(PHONE, 5, "1"), fact(OTHER, 3, "2")]));
     let leases = [
         lease(0, LeaseState::Bound, Some(b"\0a")),
@@ -295,9 +295,9 @@ async fn a_failed_commit_is_told_to_its_waiters_and_the_next_is_tried() {
 }
 
 /// A small disk of its own, unmounted when dropped.
-struct SmallDisk(tempfile::TempDir);
+struct TmpfsDisk(tempfile::TempDir);
 
-impl SmallDisk {
+impl TmpfsDisk {
     fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -309,7 +309,7 @@ impl SmallDisk {
     }
 }
 
-impl Drop for SmallDisk {
+impl Drop for TmpfsDisk {
     fn drop(&mut self) {
         drop(Command::new("umount").arg("-l").arg(self.0.path()).status());
     }
@@ -317,7 +317,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_fails_the_commit_with_its_cause_and_freed_space_is_used_again() {
-    let Some(disk) = SmallDisk::mount("512k") else {
+    let Some(disk) = TmpfsDisk::mount("512k") else {
         assert!(std::env::var_os("CI").is_none(), "this test mounts a tmpfs and needs root");
         // Written past the capture of passing tests' output.
         _ = writeln!(std::io::stderr(), "SKIPPED, not run: a full disk (mounting a tmpfs needs root)");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::queue::Queue;
+use super::queue::WriteQueue;
 use super::schema::{self, beside};
 
 /// Free pages that are kept for what is written next.
@@ -30,7 +30,7 @@ pub(super) struct Tidy {
 
 impl Tidy {
     /// Nothing was written for a second.
-    pub(super) fn at_rest(&mut self, connection: &Connection, path: &Path, queue: &Queue) {
+    pub(super) fn at_rest(&mut self, connection: &Connection, path: &Path, queue: &WriteQueue) {
         if let Err(error) = self.shrink(connection, queue) {
             self.failed = Some(Instant::now());
             tracing::warn!(%error, "the ledger could not be made smaller; it works on as it is");
@@ -41,7 +41,7 @@ impl Tidy {
         }
     }
 
-    fn shrink(&self, connection: &Connection, queue: &Queue) -> rusqlite::Result<()> {
+    fn shrink(&self, connection: &Connection, queue: &WriteQueue) -> rusqlite::Result<()> {
         if free(connection)? <= SPARE || self.failed.is_some_and(|at| at.elapsed() < PAUSE) {
             return Ok(());
         }

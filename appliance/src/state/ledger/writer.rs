@@ -10,12 +10,12 @@ use rusqlite::{Connection, ErrorCode};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::commit::{Change, commit, covered};
-use super::queue::{Job, Queue, Work};
-use super::rows::Rows;
+use super::commit::{RowChange, commit, covered};
+use super::queue::{Work, WriteJob, WriteQueue};
+use super::rows::RowCounts;
 use super::schema;
 use super::tidy::Tidy;
-use super::{CommitFailed, Commits, Folder};
+use super::{Commits, FoldHook, WriteFailed};
 
 /// How long observations of a phone that writes too many wait for its journey: it gets its answers so much later.
 const ASIDE: Duration = Duration::from_millis(100);
@@ -30,28 +30,28 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
     pub(super) high_water: Time,
-    pub(super) rows: Rows,
-    pub(super) queue: Arc<Queue>,
+    pub(super) rows: RowCounts,
+    pub(super) queue: Arc<WriteQueue>,
     pub(super) commits: Commits,
-    pub(super) folder: Arc<OnceLock<Folder>>,
+    pub(super) folder: Arc<OnceLock<FoldHook>>,
     /// When it was told last that a phone writes too many.
     pub(super) told: Option<Instant>,
 }
 
 /// Appends that wait for the journey of the phone that they are about, oldest first.
 #[derive(Default)]
-struct Aside {
-    jobs: Vec<Job>,
+struct SetAsideJobs {
+    jobs: Vec<WriteJob>,
     until: Option<Instant>,
 }
 
 impl Writer {
     /// Works until the queue is closed and empty, then closes the file.
-    pub(super) fn run(mut self) -> Result<(), CommitFailed> {
+    pub(super) fn run(mut self) -> Result<(), WriteFailed> {
         let long_ago = Instant::now().checked_sub(Duration::from_secs(1));
         let mut last = long_ago.unwrap_or_else(Instant::now);
         let mut shared = false;
-        let mut aside = Aside::default();
+        let mut aside = SetAsideJobs::default();
         let mut tidy = Tidy::default();
         loop {
             let batch = match self.queue.next(last, shared, aside.until) {
@@ -82,7 +82,7 @@ impl Writer {
 
     /// What is written now. Observations of phones that write too many are set aside until their journeys can be written
     /// in their place; those who wait for them are told then.
-    fn admit(&mut self, batch: Vec<Job>, aside: &mut Aside, closing: bool) -> Vec<Job> {
+    fn admit(&mut self, batch: Vec<WriteJob>, aside: &mut SetAsideJobs, closing: bool) -> Vec<WriteJob> {
         let now = Instant::now();
         let mut admitted = Vec::with_capacity(batch.len());
         // What came before a journey, or was forgotten, must not be written after it.
@@ -105,7 +105,7 @@ impl Writer {
         if aside.jobs.is_empty() || !(due || closing || covers) {
             return admitted;
         }
-        let phones: BTreeSet<Mac> = aside.jobs.iter().filter_map(Job::phone).collect();
+        let phones: BTreeSet<Mac> = aside.jobs.iter().filter_map(WriteJob::phone).collect();
         self.ask_for(&phones.into_iter().collect::<Vec<_>>());
         let mut batch = std::mem::take(aside).jobs;
         batch.extend(admitted);
@@ -123,12 +123,12 @@ impl Writer {
 
     /// Has the journeys of these phones appended.
     fn ask_for(&self, macs: &[Mac]) {
-        if let Some(Folder(fold)) = self.folder.get().filter(|_| !macs.is_empty()) {
+        if let Some(FoldHook(fold)) = self.folder.get().filter(|_| !macs.is_empty()) {
             fold(macs);
         }
     }
 
-    fn write(&mut self, batch: Vec<Job>) {
+    fn write(&mut self, batch: Vec<WriteJob>) {
         // An append of nothing tells that the writer works, and not that the disk does.
         if batch.iter().any(|job| !job.records.is_empty()) {
             let began = Instant::now();
@@ -160,15 +160,15 @@ impl Writer {
     }
 
     /// Counts what was written, and tells whose journeys are to take its place.
-    fn account(&mut self, changes: Vec<Change>) -> Vec<Mac> {
+    fn account(&mut self, changes: Vec<RowChange>) -> Vec<Mac> {
         let mut macs = Vec::new();
         for change in changes {
             match change {
-                Change::Wrote(mac, number) => {
+                RowChange::Wrote(mac, number) => {
                     self.rows.wrote(mac, number);
                     macs.push(mac);
                 }
-                Change::Folded { mac, keeps } => self.rows.folded(mac, keeps),
+                RowChange::Folded { mac, keeps } => self.rows.folded(mac, keeps),
             }
         }
         macs.sort_unstable();
@@ -177,9 +177,9 @@ impl Writer {
     }
 }
 
-fn failed(path: &std::path::Path, error: &rusqlite::Error) -> CommitFailed {
+fn failed(path: &std::path::Path, error: &rusqlite::Error) -> WriteFailed {
     let path = path.display();
-    CommitFailed {
+    WriteFailed {
         cause: match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => {
                 format!("the disk that holds {path} is full; free some space").into()

@@ -8,8 +8,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
 
-use super::walk::{Found, Stamp};
-use super::{Shelf, manifest};
+use super::walk::{FileStamp, FoundFile};
+use super::{LibrarySnapshot, manifest};
 use crate::system::plain_file;
 
 /// How alike two names have to be for one to be taken for the other misspelled: 1 is the same.
@@ -41,7 +41,7 @@ impl OpenFile {
     }
 }
 
-impl Shelf {
+impl LibrarySnapshot {
     /// Opens a firmware file or one of `extra/`, in any letter case. `inner` is what [`names::inner`] gives; folders
     /// that a phone put before the name do not matter, and those in which a file of `extra/` lies do, unless the name
     /// alone is asked for. `None` if there is none, and if it is not the file that was scanned: one that changed is
@@ -50,7 +50,7 @@ impl Shelf {
         open(self.find(inner)?)
     }
 
-    fn find(&self, inner: &str) -> Option<&Found> {
+    fn find(&self, inner: &str) -> Option<&FoundFile> {
         let wanted = inner.to_ascii_lowercase();
         let mut tails = names::tails(&wanted);
         let found = tails.find_map(|tail| self.in_folders.get(tail).or_else(|| self.files.get(tail)));
@@ -101,11 +101,11 @@ impl Shelf {
     }
 }
 
-fn open(found: &Found) -> Option<OpenFile> {
+fn open(found: &FoundFile) -> Option<OpenFile> {
     // The path was without links when it was scanned; whoever puts one in its way since then leads nowhere.
     let file = plain_file::open_without_links(&found.path).ok()?;
     let metadata = file.metadata().ok()?;
-    let stamp = Stamp::of(&metadata);
+    let stamp = FileStamp::of(&metadata);
     (stamp == found.stamp).then(|| OpenFile {
         file: Arc::new(file),
         size: stamp.size,

@@ -7,22 +7,22 @@ use transload_provision::library::{Load, Platform};
 use transload_provision::load::LoadName;
 use transload_provision::loads_file;
 
-use super::Unusable;
+use super::UnusableFile;
 use super::manifest::{Manifest, firmware_key};
-use super::walk::Found;
-use crate::system::plain_file::{self, Kind};
+use super::walk::FoundFile;
+use crate::system::plain_file::{self, FileKind};
 
 /// The loads whose `.loads` file is among the files (by lower-case name), with what is wrong with them.
 pub(super) fn loads(
-    files: &BTreeMap<String, Found>,
+    files: &BTreeMap<String, FoundFile>,
     manifest: &Manifest,
-    unusable: &mut Vec<Unusable>,
+    unusable: &mut Vec<UnusableFile>,
 ) -> BTreeMap<LoadName, Load> {
     let mut loads = BTreeMap::new();
     for found in files.values().filter(|found| is_loads_file(&found.name)) {
         match found.name.parse::<LoadName>() {
             Ok(name) => drop(loads.insert(name, load(found, files, manifest))),
-            Err(error) => unusable.push(Unusable { path: found.path.clone(), cause: error.to_string() }),
+            Err(error) => unusable.push(UnusableFile { path: found.path.clone(), cause: error.to_string() }),
         }
     }
     loads
@@ -32,7 +32,7 @@ fn is_loads_file(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("loads"))
 }
 
-fn load(found: &Found, files: &BTreeMap<String, Found>, manifest: &Manifest) -> Load {
+fn load(found: &FoundFile, files: &BTreeMap<String, FoundFile>, manifest: &Manifest) -> Load {
     let package =
         |name: &str| manifest.files.get(&firmware_key(name)).and_then(|known| known.package.clone());
     let mut load = Load { package: package(&found.name), ..Load::default() };
@@ -65,9 +65,9 @@ fn load(found: &Found, files: &BTreeMap<String, Found>, manifest: &Manifest) -> 
     load
 }
 
-fn read_loads_file(found: &Found) -> Result<Vec<Platform>, String> {
+fn read_loads_file(found: &FoundFile) -> Result<Vec<Platform>, String> {
     let bytes = plain_file::open_without_links(&found.path)
-        .and_then(|file| plain_file::content(&file, Kind::Loads))
+        .and_then(|file| plain_file::content(&file, FileKind::Loads))
         .map_err(|error| format!("it cannot be read: {error}"))?;
     loads_file::parse(&bytes).map_err(|error| error.to_string())
 }
@@ -75,7 +75,7 @@ fn read_loads_file(found: &Found) -> Result<Vec<Platform>, String> {
 /// Bytes at a component's beginning that tell whether the rest can be right.
 pub const HEAD: usize = 48;
 
-pub(super) fn read_plausible(component: &Found) -> Result<(), String> {
+pub(super) fn read_plausible(component: &FoundFile) -> Result<(), String> {
     let mut head = Vec::new();
     plain_file::open_without_links(&component.path)
         .and_then(|file| file.take(HEAD as u64).read_to_end(&mut head))
@@ -108,11 +108,11 @@ pub fn plausible(head: &[u8], size: u64) -> Result<(), String> {
 }
 
 /// Whether two files hold the same bytes. One that cannot be read is like no other.
-pub(super) fn same_content(one: &Found, other: &Found) -> bool {
+pub(super) fn same_content(one: &FoundFile, other: &FoundFile) -> bool {
     one.stamp.size == other.stamp.size && (one.path == other.path || equal_bytes(one, other).unwrap_or(false))
 }
 
-fn equal_bytes(one: &Found, other: &Found) -> io::Result<bool> {
+fn equal_bytes(one: &FoundFile, other: &FoundFile) -> io::Result<bool> {
     const BLOCK: usize = 64 * 1024;
     let mut left = BufReader::with_capacity(BLOCK, plain_file::open_without_links(&one.path)?);
     let mut right = BufReader::with_capacity(BLOCK, plain_file::open_without_links(&other.path)?);

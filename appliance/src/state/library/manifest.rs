@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::walk::Stamp;
-use crate::system::plain_file::{self, Kind};
+use super::walk::FileStamp;
+use crate::system::plain_file::{self, FileKind};
 
 /// Its name in the state folder.
 pub const NAME: &str = "manifest.json";
@@ -22,12 +22,12 @@ pub const NAME: &str = "manifest.json";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// What is known of each.
-    pub files: BTreeMap<String, Known>,
+    pub files: BTreeMap<String, ManifestEntry>,
 }
 
 /// One file, as it was imported or first verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
+pub struct ManifestEntry {
     /// Of its content, in lower-case hexadecimal digits.
     pub sha256: String,
     /// Bytes.
@@ -84,7 +84,7 @@ pub fn digest(path: &Path, mut progress: impl FnMut(u64)) -> io::Result<String> 
     }
 }
 
-impl Stamp {
+impl FileStamp {
     /// When the content was last written, as the manifest has it.
     pub(super) fn nanoseconds(&self) -> u64 {
         self.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
@@ -94,7 +94,7 @@ impl Stamp {
 impl Manifest {
     /// Reads the manifest of a state folder; an absent one is empty.
     pub fn read(state: &Path) -> io::Result<Self> {
-        match plain_file::read(&state.join(NAME), Kind::Manifest) {
+        match plain_file::read(&state.join(NAME), FileKind::Manifest) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             read => serde_json::from_slice(&read?).map_err(io::Error::other),
         }
@@ -107,7 +107,7 @@ impl Manifest {
     }
 
     /// What the file's size, or an earlier verification, tells of its content; cheap.
-    pub(super) fn damage(&self, key: &str, stamp: &Stamp) -> Option<String> {
+    pub(super) fn damage(&self, key: &str, stamp: &FileStamp) -> Option<String> {
         let known = self.files.get(key)?;
         let again = match &known.package {
             Some(package) => format!("import {package} again"),
@@ -121,7 +121,7 @@ impl Manifest {
     }
 
     /// Whether somebody wrote to the file since its content was last known.
-    pub(super) fn is_unverified(&self, key: &str, stamp: &Stamp) -> bool {
+    pub(super) fn is_unverified(&self, key: &str, stamp: &FileStamp) -> bool {
         self.files
             .get(key)
             .is_some_and(|known| known.size == stamp.size && known.modified != stamp.nanoseconds())

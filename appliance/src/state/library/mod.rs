@@ -21,20 +21,20 @@ pub use find::OpenFile;
 pub use inspect::{HEAD, plausible};
 use manifest::Manifest;
 pub use view::{LibraryView, LicenseUse};
-use walk::{Found, Place};
+use walk::{FileRole, FoundFile};
 pub use walk::{direction_of, without_copy_mark};
 
 use crate::system::error::{Exit, Failure};
 
 /// What lay in the state folder when it was scanned.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct LibrarySnapshot {
     /// Loads and licenses, for what decides.
     pub index: Library,
     /// Names that two different files have.
-    pub conflicts: Vec<Conflict>,
+    pub conflicts: Vec<NameConflict>,
     /// Files that are there and of no use.
-    pub unusable: Vec<Unusable>,
+    pub unusable: Vec<UnusableFile>,
     /// Files that were written to since their content was last known; of the same size, or they would be damaged.
     pub unverified: Vec<PathBuf>,
     /// What was imported.
@@ -43,17 +43,17 @@ pub struct Shelf {
     direction: Direction,
     walked: walk::Walk,
     /// Firmware, and what lies straight in `extra/`, by name in lower case.
-    files: BTreeMap<String, Found>,
+    files: BTreeMap<String, FoundFile>,
     /// What lies in folders of `extra/`, by folders and name in lower case.
-    in_folders: BTreeMap<String, Found>,
+    in_folders: BTreeMap<String, FoundFile>,
     /// Under which of those a bare name is found first.
     folders_of: BTreeMap<String, String>,
-    licenses: BTreeMap<(Direction, Mac), Found>,
+    licenses: BTreeMap<(Direction, Mac), FoundFile>,
 }
 
 /// Two files of one name and different content, of which only one is ever given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
+pub struct NameConflict {
     /// The one that phones get: the first in the order of paths.
     pub served: PathBuf,
     /// The one that they do not get.
@@ -62,7 +62,7 @@ pub struct Conflict {
 
 /// A file or folder that is not taken into account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unusable {
+pub struct UnusableFile {
     /// Which.
     pub path: PathBuf,
     /// Why, and what to do.
@@ -85,7 +85,7 @@ impl From<LibraryError> for Failure {
     }
 }
 
-impl Shelf {
+impl LibrarySnapshot {
     /// Looks through `firmware/`, `licenses/` and `extra/` of a state folder; an absent one is empty. Licenses
     /// straight under `licenses/` are for `direction`. Blocks for as long as the disk takes.
     pub fn scan(state: &Path, direction: Direction) -> Result<Self, LibraryError> {
@@ -103,10 +103,10 @@ impl Shelf {
         let manifest = Manifest::read(state).unwrap_or_else(|error| {
             let cause =
                 format!("it cannot be read ({error}); run `transload check --verify`, which makes it anew");
-            unusable.push(Unusable { path: state.join(manifest::NAME), cause });
+            unusable.push(UnusableFile { path: state.join(manifest::NAME), cause });
             Manifest::default()
         });
-        let mut shelf = Self {
+        let mut snapshot = Self {
             index: Library::default(),
             conflicts: Vec::new(),
             unusable,
@@ -120,40 +120,40 @@ impl Shelf {
             licenses: BTreeMap::new(),
             walked,
         };
-        for found in shelf.walked.files.clone() {
+        for found in snapshot.walked.files.clone() {
             match found.place {
-                Place::License(of) => shelf.add_license(of.unwrap_or(direction), found),
-                Place::StrayLicense => shelf.unusable.push(Unusable {
+                FileRole::License(of) => snapshot.add_license(of.unwrap_or(direction), found),
+                FileRole::StrayLicense => snapshot.unusable.push(UnusableFile {
                     path: found.path,
                     cause: "its folder tells no direction; put licenses into licenses/e2m or licenses/m2e"
                         .into(),
                 }),
                 // Locales have a folder each, with files of the same names.
-                Place::Extra if found.inner != found.name => {
+                FileRole::Extra if found.inner != found.name => {
                     let key = found.inner.to_ascii_lowercase();
                     let bare = found.name.to_ascii_lowercase();
-                    shelf.folders_of.entry(bare).or_insert_with(|| key.clone());
-                    keep_first(&mut shelf.in_folders, key, found, &mut shelf.conflicts);
+                    snapshot.folders_of.entry(bare).or_insert_with(|| key.clone());
+                    keep_first(&mut snapshot.in_folders, key, found, &mut snapshot.conflicts);
                 }
-                Place::Firmware | Place::Extra => {
+                FileRole::Firmware | FileRole::Extra => {
                     let key = found.name.to_ascii_lowercase();
-                    keep_first(&mut shelf.files, key, found, &mut shelf.conflicts);
+                    keep_first(&mut snapshot.files, key, found, &mut snapshot.conflicts);
                 }
             }
         }
-        shelf.index.licenses = shelf.sound_licenses();
-        shelf.index.loads = inspect::loads(&shelf.files, &shelf.manifest, &mut shelf.unusable);
-        shelf.unverified = shelf
+        snapshot.index.licenses = snapshot.sound_licenses();
+        snapshot.index.loads = inspect::loads(&snapshot.files, &snapshot.manifest, &mut snapshot.unusable);
+        snapshot.unverified = snapshot
             .known_files()
-            .filter(|(key, found)| shelf.manifest.is_unverified(key, &found.stamp))
+            .filter(|(key, found)| snapshot.manifest.is_unverified(key, &found.stamp))
             .map(|(_, found)| found.path.clone())
             .collect();
-        shelf
+        snapshot
     }
 
     /// Firmware and licenses by their key in the manifest.
-    fn known_files(&self) -> impl Iterator<Item = (String, &Found)> {
-        let firmware = self.files.values().filter(|found| found.place == Place::Firmware);
+    fn known_files(&self) -> impl Iterator<Item = (String, &FoundFile)> {
+        let firmware = self.files.values().filter(|found| found.place == FileRole::Firmware);
         let licenses = self.licenses.iter();
         firmware
             .map(|found| (manifest::firmware_key(&found.name), found))
@@ -166,7 +166,7 @@ impl Shelf {
         for ((direction, mac), found) in &self.licenses {
             match self.manifest.damage(&manifest::license_key(*direction, *mac), &found.stamp) {
                 None => drop(sound.insert((*direction, *mac))),
-                Some(cause) => self.unusable.push(Unusable { path: found.path.clone(), cause }),
+                Some(cause) => self.unusable.push(UnusableFile { path: found.path.clone(), cause }),
             }
         }
         sound
@@ -190,7 +190,7 @@ impl Shelf {
         self.licenses.get(&(direction, mac)).map(|found| found.path.as_path())
     }
 
-    fn add_license(&mut self, direction: Direction, found: Found) {
+    fn add_license(&mut self, direction: Direction, found: FoundFile) {
         let cause = match found.license_of() {
             Some(_) if found.stamp.size == 0 => {
                 "the license is empty; extract it again from the portal's zip"
@@ -198,14 +198,19 @@ impl Shelf {
             Some(mac) => return keep_first(&mut self.licenses, (direction, mac), found, &mut self.conflicts),
             None => "a license is named by its phone's MAC address, as in 001234AB45DE.lic",
         };
-        self.unusable.push(Unusable { path: found.path, cause: cause.into() });
+        self.unusable.push(UnusableFile { path: found.path, cause: cause.into() });
     }
 }
 
-fn keep_first<K: Ord>(files: &mut BTreeMap<K, Found>, key: K, found: Found, conflicts: &mut Vec<Conflict>) {
+fn keep_first<K: Ord>(
+    files: &mut BTreeMap<K, FoundFile>,
+    key: K,
+    found: FoundFile,
+    conflicts: &mut Vec<NameConflict>,
+) {
     match files.get(&key) {
         None => drop(files.insert(key, found)),
         Some(first) if inspect::same_content(first, &found) => {}
-        Some(first) => conflicts.push(Conflict { served: first.path.clone(), ignored: found.path }),
+        Some(first) => conflicts.push(NameConflict { served: first.path.clone(), ignored: found.path }),
     }
 }

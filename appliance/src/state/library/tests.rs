@@ -31,12 +31,12 @@ fn put(state: &TempDir, path: &str, content: &[u8]) {
     fs::write(path, content).unwrap();
 }
 
-fn scan(state: &TempDir) -> Shelf {
-    Shelf::scan(state.path(), Direction::E2m).unwrap()
+fn scan(state: &TempDir) -> LibrarySnapshot {
+    LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap()
 }
 
-fn load(shelf: &Shelf) -> &transload_provision::library::Load {
-    &shelf.index.loads[&LOAD.parse::<LoadName>().unwrap()]
+fn load(snapshot: &LibrarySnapshot) -> &transload_provision::library::Load {
+    &snapshot.index.loads[&LOAD.parse::<LoadName>().unwrap()]
 }
 
 fn content(file: Option<OpenFile>) -> String {
@@ -45,23 +45,23 @@ fn content(file: Option<OpenFile>) -> String {
     text
 }
 
-fn causes(shelf: &Shelf) -> Vec<(String, &str)> {
+fn causes(snapshot: &LibrarySnapshot) -> Vec<(String, &str)> {
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    shelf.unusable.iter().map(|unusable| (name(&unusable.path), unusable.cause.as_str())).collect()
+    snapshot.unusable.iter().map(|unusable| (name(&unusable.path), unusable.cause.as_str())).collect()
 }
 
 #[test]
 fn a_load_with_all_its_components_is_complete() {
-    let shelf = scan(&state());
-    assert_eq!(load(&shelf).completeness(), Completeness::Complete);
-    assert_eq!(load(&shelf).bytes(), 7, "the larger of root + ker and rootfs2");
-    assert_eq!((shelf.conflicts.len(), shelf.unusable.len()), (0, 0));
+    let snapshot = scan(&state());
+    assert_eq!(load(&snapshot).completeness(), Completeness::Complete);
+    assert_eq!(load(&snapshot).bytes(), 7, "the larger of root + ker and rootfs2");
+    assert_eq!((snapshot.conflicts.len(), snapshot.unusable.len()), (0, 0));
 }
 
 #[test]
 fn an_empty_or_absent_folder_is_an_empty_library() {
-    let shelf = scan(&tempfile::tempdir().unwrap());
-    assert!(shelf.index.loads.is_empty() && shelf.index.licenses.is_empty());
+    let snapshot = scan(&tempfile::tempdir().unwrap());
+    assert!(snapshot.index.loads.is_empty() && snapshot.index.licenses.is_empty());
 }
 
 #[test]
@@ -70,19 +70,19 @@ fn letter_case_and_stray_folders_do_not_matter() {
     let firmware = state.path().join("firmware");
     fs::create_dir_all(firmware.join("from cisco/88xx")).unwrap();
     fs::rename(firmware.join("kern.a.sbn"), firmware.join("from cisco/88xx/KERN.A.SBN")).unwrap();
-    let shelf = scan(&state);
-    assert_eq!(load(&shelf).completeness(), Completeness::Complete);
-    assert_eq!(content(shelf.open("Kern.a.sbn")), "ker");
-    assert_eq!(shelf.open("SIP88XX.12-5-1sr1-4.LOADS").unwrap().name, "sip88xx.12-5-1SR1-4.loads");
+    let snapshot = scan(&state);
+    assert_eq!(load(&snapshot).completeness(), Completeness::Complete);
+    assert_eq!(content(snapshot.open("Kern.a.sbn")), "ker");
+    assert_eq!(snapshot.open("SIP88XX.12-5-1sr1-4.LOADS").unwrap().name, "sip88xx.12-5-1SR1-4.loads");
 }
 
 #[test]
 fn missing_components_are_named() {
     let state = state();
     fs::remove_file(state.path().join("firmware/kern.a.sbn")).unwrap();
-    let shelf = scan(&state);
-    assert_eq!(load(&shelf).missing, ["kern.a.sbn"]);
-    assert_eq!(load(&shelf).completeness(), Completeness::Missing);
+    let snapshot = scan(&state);
+    assert_eq!(load(&snapshot).missing, ["kern.a.sbn"]);
+    assert_eq!(load(&snapshot).completeness(), Completeness::Missing);
 }
 
 #[test]
@@ -106,8 +106,8 @@ fn what_cannot_be_right_is_damaged() {
     ] {
         let state = state();
         put(&state, "firmware/kern.a.sbn", &content);
-        let shelf = scan(&state);
-        let names: Vec<&str> = load(&shelf).damaged.iter().map(|(name, _)| name.as_str()).collect();
+        let snapshot = scan(&state);
+        let names: Vec<&str> = load(&snapshot).damaged.iter().map(|(name, _)| name.as_str()).collect();
         let expected: &[&str] = if damaged { &["kern.a.sbn"] } else { &[] };
         assert_eq!(names, expected, "{} bytes", content.len());
     }
@@ -131,16 +131,16 @@ fn licenses_count_for_the_direction_of_their_folder() {
     put(&state, "firmware/001122334499.lic", b"not here");
     let (e2m, m2e) = (Direction::E2m, Direction::M2e);
     let mac = |text: &str| text.parse::<Mac>().unwrap();
-    let shelf = scan(&state);
+    let snapshot = scan(&state);
     let expected = [(e2m, mac(MAC)), (e2m, mac("001122334455")), (m2e, mac(MAC)), (m2e, mac("001122334466"))];
-    assert_eq!(shelf.index.licenses, expected.into());
-    assert_eq!(content(shelf.open_license(e2m, mac(MAC))), "out");
-    assert_eq!(content(shelf.open_license(m2e, mac(MAC))), "back");
-    assert!(shelf.open(&format!("{MAC}.lic")).is_none(), "a license is no file for everybody");
-    let unusable: Vec<String> = causes(&shelf).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(snapshot.index.licenses, expected.into());
+    assert_eq!(content(snapshot.open_license(e2m, mac(MAC))), "out");
+    assert_eq!(content(snapshot.open_license(m2e, mac(MAC))), "back");
+    assert!(snapshot.open(&format!("{MAC}.lic")).is_none(), "a license is no file for everybody");
+    let unusable: Vec<String> = causes(&snapshot).into_iter().map(|(name, _)| name).collect();
     assert_eq!(unusable, ["001122334488.lic", "E2312.lic", "001122334477.lic"]);
 
-    let other = Shelf::scan(state.path(), m2e).unwrap();
+    let other = LibrarySnapshot::scan(state.path(), m2e).unwrap();
     assert!(other.index.licensed(m2e, mac("001122334455")), "loose ones follow the configured direction");
 }
 
@@ -150,10 +150,10 @@ fn of_two_files_with_one_name_the_first_is_served_and_the_other_is_told() {
     put(&state, "firmware/b/tones.xml", b"second");
     put(&state, "firmware/a/Tones.xml", b"first!");
     put(&state, "extra/tones.xml", b"first!");
-    let shelf = scan(&state);
-    assert_eq!(content(shelf.open("tones.xml")), "first!");
-    let [conflict] = shelf.conflicts.as_slice() else {
-        panic!("{:?}", shelf.conflicts);
+    let snapshot = scan(&state);
+    assert_eq!(content(snapshot.open("tones.xml")), "first!");
+    let [conflict] = snapshot.conflicts.as_slice() else {
+        panic!("{:?}", snapshot.conflicts);
     };
     assert!(conflict.served.ends_with("firmware/a/Tones.xml"));
     assert!(conflict.ignored.ends_with("firmware/b/tones.xml"));
@@ -166,7 +166,7 @@ fn folders_of_extra_count_and_those_that_phones_put_before_names_do_not() {
     put(&state, "extra/French_France/be-sip.jar", b"salut");
     put(&state, "extra/Desktops/320x196x4/List.xml", b"list");
     put(&state, "extra/Ringlist.xml", b"rings");
-    let shelf = scan(&state);
+    let snapshot = scan(&state);
     for (inner, expected) in [
         ("French_France/be-sip.jar", "salut"),
         ("french_france/BE-SIP.jar", "salut"),
@@ -177,19 +177,19 @@ fn folders_of_extra_count_and_those_that_phones_put_before_names_do_not() {
         ("be-sip.jar", "hello"),
         ("001234AB45DE/1/kern.a.sbn", "ker"),
     ] {
-        assert_eq!(content(shelf.open(inner)), expected, "{inner}");
+        assert_eq!(content(snapshot.open(inner)), expected, "{inner}");
     }
     for inner in ["German_Germany/be-sip.jar", "320x196x4/List.xml", "French_France", "French_France/"] {
-        assert!(shelf.open(inner).is_none(), "{inner}: another language, or a folder");
+        assert!(snapshot.open(inner).is_none(), "{inner}: another language, or a folder");
     }
-    assert!(shelf.conflicts.is_empty(), "{:?}", shelf.conflicts);
+    assert!(snapshot.conflicts.is_empty(), "{:?}", snapshot.conflicts);
 }
 
 #[test]
 fn the_nearest_name_is_one_that_could_be_meant() {
     let state = state();
     put(&state, "extra/French_France/be-sip.jar", b"salut");
-    let shelf = scan(&state);
+    let snapshot = scan(&state);
     for (asked, nearest) in [
         ("kern.b.sbn", Some("kern.a.sbn")),
         ("sip88xx.12-5-1SR1-5.loads", Some("sip88xx.12-5-1SR1-4.loads")),
@@ -197,7 +197,7 @@ fn the_nearest_name_is_one_that_could_be_meant() {
         ("g3-tones.xml", None),
         ("", None),
     ] {
-        assert_eq!(shelf.nearest(asked).as_deref(), nearest, "{asked}");
+        assert_eq!(snapshot.nearest(asked).as_deref(), nearest, "{asked}");
     }
 }
 
@@ -214,19 +214,19 @@ fn links_never_lead_out() {
     symlink("nowhere", firmware.join("dangling.sbn")).unwrap();
     symlink(".", firmware.join("loop")).unwrap();
     symlink("kern.a.sbn", firmware.join("alias.sbn")).unwrap();
-    let shelf = scan(&state);
+    let snapshot = scan(&state);
     for name in
         ["secret.sbn", "license.sbn", "secret", "dangling.sbn", "../ledger.db", "/etc/passwd", "", "."]
     {
-        assert!(shelf.open(name).is_none(), "{name}");
+        assert!(snapshot.open(name).is_none(), "{name}");
     }
-    let refused: Vec<String> = causes(&shelf).into_iter().map(|(name, _)| name).collect();
+    let refused: Vec<String> = causes(&snapshot).into_iter().map(|(name, _)| name).collect();
     assert_eq!(refused, ["dangling.sbn", "folder", "license.sbn", "secret.sbn"]);
-    assert_eq!(content(shelf.open("alias.sbn")), "ker");
+    assert_eq!(content(snapshot.open("alias.sbn")), "ker");
 
     fs::remove_file(firmware.join("kern.a.sbn")).unwrap();
     symlink(outside.path().join("secret"), firmware.join("kern.a.sbn")).unwrap();
-    assert!(shelf.open("kern.a.sbn").is_none(), "a link put in a file's place after the scan");
+    assert!(snapshot.open("kern.a.sbn").is_none(), "a link put in a file's place after the scan");
 }
 
 #[test]
@@ -240,14 +240,14 @@ fn the_folders_themselves_may_be_links() {
 #[test]
 fn a_changed_file_is_given_only_after_it_was_looked_at_again() {
     let state = state();
-    let shelf = scan(&state);
-    assert!(shelf.rescan().unwrap().is_none());
-    let before = shelf.open("kern.a.sbn").unwrap();
+    let snapshot = scan(&state);
+    assert!(snapshot.rescan().unwrap().is_none());
+    let before = snapshot.open("kern.a.sbn").unwrap();
 
     put(&state, "firmware/new", b"changed");
     fs::rename(state.path().join("firmware/new"), state.path().join("firmware/kern.a.sbn")).unwrap();
-    assert!(shelf.open("kern.a.sbn").is_none());
-    let again = shelf.rescan().unwrap().unwrap();
+    assert!(snapshot.open("kern.a.sbn").is_none());
+    let again = snapshot.rescan().unwrap().unwrap();
     let after = again.open("kern.a.sbn").unwrap();
     assert_ne!(before.etag, after.etag);
     assert_eq!(content(Some(before)), "ker", "a transfer under way keeps what it began with");

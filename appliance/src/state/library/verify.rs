@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use transload_provision::load::Direction;
 
-use super::Shelf;
-use super::manifest::{self, Known, Manifest};
+use super::LibrarySnapshot;
+use super::manifest::{self, Manifest, ManifestEntry};
 use crate::config::Config;
 use crate::state::state_lock::import_lock;
 use crate::system::error::{Exit, Failure};
@@ -56,12 +56,12 @@ pub fn verify(
     mut progress: impl FnMut(u64),
 ) -> Result<Verification, Failure> {
     let _lock = import_lock(state)?;
-    let shelf = Shelf::scan(state, direction)?;
-    let mut manifest = shelf.manifest.clone();
+    let snapshot = LibrarySnapshot::scan(state, direction)?;
+    let mut manifest = snapshot.manifest.clone();
     let mut verification = Verification::default();
     // Licenses of a wrong size are not on the shelf any more, and are damaged without a look.
-    total(shelf.known_files().map(|(_, found)| found.stamp.size).sum());
-    for (key, found) in shelf.known_files() {
+    total(snapshot.known_files().map(|(_, found)| found.stamp.size).sum());
+    for (key, found) in snapshot.known_files() {
         let digest = manifest::digest(&found.path, &mut progress).ok();
         let modified = found.stamp.nanoseconds();
         match (digest, manifest.files.get_mut(&key)) {
@@ -76,9 +76,10 @@ pub fn verify(
             }
             (Some(sha256), None) => {
                 let (size, since) = (found.stamp.size, Timestamp::now());
-                manifest
-                    .files
-                    .insert(key, Known { sha256, size, modified, package: None, since, spoiled: None });
+                manifest.files.insert(
+                    key,
+                    ManifestEntry { sha256, size, modified, package: None, since, spoiled: None },
+                );
                 verification.adopted += 1;
             }
             (None, None) => verification.damaged.push(found.path.clone()),

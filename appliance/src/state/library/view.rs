@@ -10,7 +10,7 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use super::Shelf;
+use super::LibrarySnapshot;
 use crate::bench::views::phone::utc;
 
 /// `GET /api/library`.
@@ -102,7 +102,7 @@ pub struct ConflictView {
     pub ignored: String,
 }
 
-impl Shelf {
+impl LibrarySnapshot {
     /// Where it lies.
     pub fn state(&self) -> &Path {
         &self.state

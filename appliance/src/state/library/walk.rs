@@ -10,8 +10,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::text::is_hidden;
 
-use super::{LibraryError, Unusable, manifest};
-use crate::system::plain_file::{Kind, Unfit};
+use super::{LibraryError, UnusableFile, manifest};
+use crate::system::plain_file::{FileKind, UnfitFile};
 
 /// Folders within folders that are looked into.
 const DEPTH: usize = 8;
@@ -21,28 +21,28 @@ const ENTRIES: usize = 50_000;
 /// What a walk found, in the order of paths. Two walks are equal if nothing has changed between them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Walk {
-    pub(super) files: Vec<Found>,
-    pub(super) unusable: Vec<Unusable>,
+    pub(super) files: Vec<FoundFile>,
+    pub(super) unusable: Vec<UnusableFile>,
     /// Of the manifest: what is known of the files is part of what they are taken for.
-    manifest: Option<Stamp>,
+    manifest: Option<FileStamp>,
 }
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) place: Place,
+pub(super) struct FoundFile {
+    pub(super) place: FileRole,
     /// The name under which it was found.
     pub(super) name: String,
     /// That with the folders it lies in below the one of its place, joined by `/`.
     pub(super) inner: String,
     /// Without links; where the name is a link, what it leads to.
     pub(super) path: PathBuf,
-    pub(super) stamp: Stamp,
+    pub(super) stamp: FileStamp,
 }
 
 /// What a file is for, by where it lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FileRole {
     Firmware,
     /// Of this direction; `None` straight under `licenses/`.
     License(Option<Direction>),
@@ -53,14 +53,14 @@ pub(super) enum Place {
 
 /// Tells a file's content from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileStamp {
     pub(super) size: u64,
     pub(super) modified: SystemTime,
     pub(super) device: u64,
     pub(super) inode: u64,
 }
 
-impl Stamp {
+impl FileStamp {
     pub(super) fn of(metadata: &Metadata) -> Self {
         Self {
             size: metadata.len(),
@@ -76,7 +76,7 @@ impl Stamp {
     }
 }
 
-impl Found {
+impl FoundFile {
     /// The phone that a license is for, by its name.
     pub(super) fn license_of(&self) -> Option<Mac> {
         let name = without_copy_mark(&self.name);
@@ -87,10 +87,10 @@ impl Found {
 
 /// Walks through the three folders of a state folder.
 pub(super) fn walk(state: &Path) -> Result<Walk, LibraryError> {
-    let manifest = fs::metadata(state.join(manifest::NAME)).ok().map(|metadata| Stamp::of(&metadata));
+    let manifest = fs::metadata(state.join(manifest::NAME)).ok().map(|metadata| FileStamp::of(&metadata));
     let mut walk = Walk { manifest, ..Walk::default() };
     for (name, place) in
-        [("firmware", Place::Firmware), ("licenses", Place::License(None)), ("extra", Place::Extra)]
+        [("firmware", FileRole::Firmware), ("licenses", FileRole::License(None)), ("extra", FileRole::Extra)]
     {
         let folder = state.join(name);
         match fs::canonicalize(&folder).and_then(|root| walk.folder(&root, place)) {
@@ -105,7 +105,7 @@ pub(super) fn walk(state: &Path) -> Result<Walk, LibraryError> {
 
 impl Walk {
     /// Fails only where the folder itself cannot be read.
-    fn folder(&mut self, root: &Path, place: Place) -> io::Result<()> {
+    fn folder(&mut self, root: &Path, place: FileRole) -> io::Result<()> {
         let mut left = ENTRIES;
         // The last is looked at next, so entries go in backwards.
         let mut waiting = entries(root)?;
@@ -139,7 +139,7 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, root: &Path, place: Place, path: PathBuf, link: bool) {
+    fn file(&mut self, root: &Path, place: FileRole, path: PathBuf, link: bool) {
         // The root is without links, and folders that are links are not entered.
         let real = if link { fs::canonicalize(&path) } else { Ok(path.clone()) };
         let real = match real {
@@ -158,12 +158,12 @@ impl Walk {
             Err(error) => return self.refuse(path, format!("it cannot be read: {error}")),
         };
         let kind = match place {
-            Place::License(_) | Place::StrayLicense => Kind::License,
-            Place::Firmware | Place::Extra => Kind::Component,
+            FileRole::License(_) | FileRole::StrayLicense => FileKind::License,
+            FileRole::Firmware | FileRole::Extra => FileKind::Component,
         };
         if metadata.len() > kind.largest() {
             return self
-                .refuse(path, Unfit::TooLarge(kind).to_string() + "; put the right file in its place");
+                .refuse(path, UnfitFile::TooLarge(kind).to_string() + "; put the right file in its place");
         }
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             return self.refuse(path, "no phone can ask for such a name; rename it".into());
@@ -172,21 +172,21 @@ impl Walk {
             return self.refuse(path, "its name has characters that are not shown; rename it".into());
         }
         let inner = path.strip_prefix(root).unwrap_or(&path);
-        self.files.push(Found {
+        self.files.push(FoundFile {
             place: place.of(inner),
             name: name.to_owned(),
             inner: inner.to_string_lossy().into_owned(),
             path: real,
-            stamp: Stamp::of(&metadata),
+            stamp: FileStamp::of(&metadata),
         });
     }
 
     fn refuse(&mut self, path: PathBuf, cause: String) {
-        self.unusable.push(Unusable { path, cause });
+        self.unusable.push(UnusableFile { path, cause });
     }
 }
 
-impl Place {
+impl FileRole {
     /// A license's direction is told by its folder: ours, or the portal's zip extracted as it is.
     fn of(self, inner: &Path) -> Self {
         let Self::License(_) = self else {

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::Shared;
+use super::RunClock;
 
 /// The least pause between two looks, and while time stands still; in real time.
 const SHORTEST: Duration = Duration::from_millis(1);
 const STANDING: Duration = Duration::from_millis(4);
 
 /// Lets time go on and wakes sleepers, until nobody has the clock any more.
-pub(super) async fn drive(shared: Weak<Shared>, changed: Arc<Notify>) {
-    let mut watch = Watch { at: Duration::ZERO, begun: (0, Instant::now()) };
+pub(super) async fn drive(shared: Weak<RunClock>, changed: Arc<Notify>) {
+    let mut watch = StallWatch { at: Duration::ZERO, begun: (0, Instant::now()) };
     loop {
         let pause = {
             let Some(shared) = shared.upgrade() else { return };
@@ -30,15 +30,15 @@ pub(super) async fn drive(shared: Weak<Shared>, changed: Arc<Notify>) {
 }
 
 /// What the driver saw when it looked last.
-struct Watch {
+struct StallWatch {
     at: Duration,
     /// Counts what was begun, and when that changed last.
     begun: (u64, Instant),
 }
 
-impl Watch {
+impl StallWatch {
     /// Looks for work that never ends. Returns the least pause before the next look.
-    fn look(&mut self, shared: &Shared) -> Duration {
+    fn look(&mut self, shared: &RunClock) -> Duration {
         let state = shared.state();
         let (at, begun) = (state.at, state.next);
         let what = state.holds.first_key_value().map(|(_, (_, what))| *what);

@@ -129,7 +129,7 @@ async fn a_client_may_wait_until_its_server_knows_that_it_has_all() {
 #[tokio::test]
 async fn the_clock_ends_with_those_who_have_it() {
     let pace = Pace::patient(SPEED);
-    let Kind::Run(shared) = &pace.0 else { unreachable!() };
+    let PaceKind::Run(shared) = &pace.0 else { unreachable!() };
     let shared = Arc::downgrade(shared);
     drop(pace);
     let gone = async {

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use transload_provision::options::Pattern;
 
-use super::{Class, Sheet, Who, as_addresses, as_hex, as_text, head};
+use super::{DhcpExport, ExportedClass, Membership, as_addresses, as_hex, as_text, head};
 
 /// dnsmasq looks for a text anywhere in the vendor class, so that one that only contains it matches too. Octets are
 /// compared from the beginning on, and may be followed by more; so each whole text is told by its octets with nothing
 /// behind them, or one NUL and nothing behind that.
-pub(super) fn text(sheet: &Sheet) -> String {
+pub(super) fn text(sheet: &DhcpExport) -> String {
     let how = [
         "Put it into /etc/dnsmasq.d/. Vendor classes stand in hexadecimal octets, for only so are they compared from end to",
         "end: dhcp-vendorclass would find them anywhere in a text.",
@@ -26,12 +26,12 @@ pub(super) fn text(sheet: &Sheet) -> String {
             .map(|other| format!(",tag:!{}", other.name))
             .collect();
         match &class.who {
-            Who::Exactly(texts) => {
+            Membership::Exactly(texts) => {
                 for whole in texts {
                     exactly(&mut text, &mut number, class, whole, &not);
                 }
             }
-            Who::Rest { exactly: texts, prefixes } => {
+            Membership::Rest { exactly: texts, prefixes } => {
                 not.extend(sheet.built_in_before(class).map(|other| format!(",tag:!{}", other.name)));
                 for whole in texts {
                     exactly(&mut text, &mut number, class, whole, &not);
@@ -40,7 +40,7 @@ pub(super) fn text(sheet: &Sheet) -> String {
                     begins(&mut text, &mut number, class, prefix, &not);
                 }
             }
-            Who::Rule { vendor_class, oui } => {
+            Membership::Rule { vendor_class, oui } => {
                 if !oui.is_empty() {
                     for oui in oui {
                         _ = writeln!(text, "dhcp-mac=set:{}-oui,{}:*:*:*", class.name, as_hex(oui));
@@ -73,7 +73,7 @@ pub(super) fn text(sheet: &Sheet) -> String {
     text
 }
 
-fn exactly(text: &mut String, number: &mut usize, class: &Class, whole: &str, not: &[String]) {
+fn exactly(text: &mut String, number: &mut usize, class: &ExportedClass, whole: &str, not: &[String]) {
     *number += 1;
     let (hex, name, not) = (as_hex(whole.as_bytes()), &class.name, not.concat());
     let tag = format!("transload-{number}");
@@ -85,13 +85,13 @@ fn exactly(text: &mut String, number: &mut usize, class: &Class, whole: &str, no
     _ = writeln!(text, "tag-if=set:{name},tag:{tag}-nul,tag:!{tag}-more{not}");
 }
 
-fn begins(text: &mut String, number: &mut usize, class: &Class, prefix: &str, not: &[String]) {
+fn begins(text: &mut String, number: &mut usize, class: &ExportedClass, prefix: &str, not: &[String]) {
     *number += 1;
     _ = writeln!(text, "# {prefix}*\ndhcp-match=set:transload-{number},60,{}", as_hex(prefix.as_bytes()));
     _ = writeln!(text, "tag-if=set:{},tag:transload-{number}{}", class.name, not.concat());
 }
 
-fn options(text: &mut String, class: &Class) {
+fn options(text: &mut String, class: &ExportedClass) {
     for (code, value) in &class.gives.options {
         let said = as_text(*code, value);
         let (code, value) = match (code, said) {

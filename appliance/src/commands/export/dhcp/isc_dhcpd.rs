@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use transload_provision::options::Pattern;
 
-use super::{Class, Sheet, Who, as_addresses, as_hex, as_text, head};
+use super::{DhcpExport, ExportedClass, Membership, as_addresses, as_hex, as_text, head};
 
-pub(super) fn text(sheet: &Sheet) -> String {
+pub(super) fn text(sheet: &DhcpExport) -> String {
     let how = [
         "Put it beside dhcpd.conf, and before the subnets there: include \"/etc/dhcp/transload-dhcpd.conf\";",
         "ADAPT: remove option tftp-server-name, options 150, 159 and 160 and next-server wherever else phones would get them.",
@@ -59,22 +59,22 @@ pub(super) fn text(sheet: &Sheet) -> String {
 }
 
 /// Whole values and parts at fixed places are compared, never a text anywhere in another; one NUL may close it.
-fn test(sheet: &Sheet, class: &Class) -> String {
+fn test(sheet: &DhcpExport, class: &ExportedClass) -> String {
     let exactly =
         |texts: &[String]| texts.iter().map(|text| is(text)).collect::<Vec<_>>().join("\n      or ");
     let mut tests = Vec::new();
     match &class.who {
-        Who::Exactly(texts) => tests.push(format!("({})", exactly(texts))),
-        Who::Rest { exactly: texts, prefixes } => {
+        Membership::Exactly(texts) => tests.push(format!("({})", exactly(texts))),
+        Membership::Rest { exactly: texts, prefixes } => {
             let begin: Vec<String> = prefixes.iter().map(|prefix| begins(prefix)).collect();
             tests.push(format!("({}\n      or {})", exactly(texts), begin.join("\n      or ")));
             for other in sheet.built_in_before(class) {
-                if let Who::Exactly(texts) = &other.who {
+                if let Membership::Exactly(texts) = &other.who {
                     tests.push(format!("not ({})", exactly(texts)));
                 }
             }
         }
-        Who::Rule { .. } => tests.push(rule(class)),
+        Membership::Rule { .. } => tests.push(rule(class)),
     }
     let earlier = sheet.earlier().take_while(|other| other.name != class.name);
     tests.extend(earlier.map(|other| format!("not {}", rule(other))));
@@ -94,8 +94,8 @@ fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-fn rule(class: &Class) -> String {
-    let Who::Rule { vendor_class, oui } = &class.who else { return String::new() };
+fn rule(class: &ExportedClass) -> String {
+    let Membership::Rule { vendor_class, oui } = &class.who else { return String::new() };
     let mut tests = Vec::new();
     tests.extend(vendor_class.as_ref().map(|pattern| match pattern {
         Pattern::Whole(text) => format!("({})", is(text)),

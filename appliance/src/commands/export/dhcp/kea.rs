@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use transload_provision::options::Pattern;
 
-use super::{Class, Sheet, Who, as_addresses, as_text, head};
+use super::{DhcpExport, ExportedClass, Membership, as_addresses, as_text, head};
 
-pub(super) fn text(sheet: &Sheet) -> String {
+pub(super) fn text(sheet: &DhcpExport) -> String {
     let how = [
         "Put it into the section Dhcp4 of Kea's configuration, where these lists do not stand yet:",
         "    \"Dhcp4\": { <?include \"/etc/kea/transload-kea.json\"?>, … }",
@@ -36,7 +36,7 @@ pub(super) fn text(sheet: &Sheet) -> String {
     text
 }
 
-fn entry(sheet: &Sheet, class: &Class) -> String {
+fn entry(sheet: &DhcpExport, class: &ExportedClass) -> String {
     let mut fields =
         vec![format!("\"name\": \"{}\"", class.name), format!("\"test\": \"{}\"", test(sheet, class))];
     fields.extend(class.gives.next_server.map(|address| format!("\"next-server\": \"{address}\"")));
@@ -57,18 +57,18 @@ fn entry(sheet: &Sheet, class: &Class) -> String {
 }
 
 /// Kea's expressions compare whole values and parts at fixed places: nothing is matched anywhere in a text.
-fn test(sheet: &Sheet, class: &Class) -> String {
+fn test(sheet: &DhcpExport, class: &ExportedClass) -> String {
     let is = |text: &String| format!("option[60].hex == '{text}'");
     let begins = |text: &String| format!("substring(option[60].hex, 0, {}) == '{text}'", text.len());
     let any = |tests: Vec<String>| format!("({})", tests.join(" or "));
     let mut tests = Vec::new();
     match &class.who {
-        Who::Exactly(texts) => tests.push(any(texts.iter().map(is).collect())),
-        Who::Rest { exactly, prefixes } => {
+        Membership::Exactly(texts) => tests.push(any(texts.iter().map(is).collect())),
+        Membership::Rest { exactly, prefixes } => {
             tests.push(any(exactly.iter().map(is).chain(prefixes.iter().map(begins)).collect()));
             tests.extend(sheet.built_in_before(class).map(|other| format!("not member('{}')", other.name)));
         }
-        Who::Rule { vendor_class, oui } => {
+        Membership::Rule { vendor_class, oui } => {
             tests.extend(vendor_class.as_ref().map(|pattern| match pattern {
                 Pattern::Whole(text) => is(text),
                 Pattern::Prefix(text) => begins(text),
@@ -91,7 +91,7 @@ fn test(sheet: &Sheet, class: &Class) -> String {
 }
 
 /// What the flexible-option hook gives: option 159, and option 150 where it is text.
-fn flexible(sheet: &Sheet, code: u8) -> Option<String> {
+fn flexible(sheet: &DhcpExport, code: u8) -> Option<String> {
     let mut expression = "''".to_owned();
     for class in sheet.classes.iter().rev() {
         let value = class.option(code).and_then(|value| as_text(code, value));

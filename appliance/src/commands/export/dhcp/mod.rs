@@ -25,27 +25,27 @@ use crate::system::error::Failure;
 
 /// A DHCP server's language.
 #[derive(Clone, Copy)]
-pub struct Language {
+pub struct DhcpDialect {
     file: &'static str,
-    text: fn(&Sheet) -> String,
+    text: fn(&DhcpExport) -> String,
     /// How the file is made part of the server's configuration.
     use_it: &'static str,
 }
 
 /// ISC Kea.
-pub const KEA: Language = Language {
+pub const KEA: DhcpDialect = DhcpDialect {
     file: "transload-kea.json",
     text: kea::text,
     use_it: "include it in Kea's configuration, as its first lines say, and try that with kea-dhcp4 -t",
 };
 /// dnsmasq.
-pub const DNSMASQ: Language = Language {
+pub const DNSMASQ: DhcpDialect = DhcpDialect {
     file: "transload-dnsmasq.conf",
     text: dnsmasq::text,
     use_it: "put it into /etc/dnsmasq.d/, and try it with dnsmasq --test",
 };
 /// ISC dhcpd.
-pub const ISC_DHCPD: Language = Language {
+pub const ISC_DHCPD: DhcpDialect = DhcpDialect {
     file: "transload-dhcpd.conf",
     text: isc_dhcpd::text,
     use_it: "put include \"…/transload-dhcpd.conf\"; into dhcpd.conf, and try it with dhcpd -t",
@@ -64,14 +64,14 @@ const PREFIXES: [&str; 8] = [
 ];
 
 /// One class. A client is in at most one of those that steer.
-struct Class {
+struct ExportedClass {
     name: String,
-    who: Who,
+    who: Membership,
     gives: Gives,
 }
 
 /// Who is in a class.
-enum Who {
+enum Membership {
     /// Whose vendor class is one of these.
     Exactly(Vec<String>),
     /// Whose vendor class is one of these, or begins as one of those, and who is in no earlier built-in class.
@@ -81,17 +81,17 @@ enum Who {
 }
 
 /// All that is written.
-struct Sheet {
+struct DhcpExport {
     server: FileServer,
     /// The user's, then the built-in ones.
-    classes: Vec<Class>,
+    classes: Vec<ExportedClass>,
     /// What to know before it is used, a line each.
     notes: Vec<String>,
 }
 
-impl Class {
+impl ExportedClass {
     fn is_built_in(&self) -> bool {
-        !matches!(self.who, Who::Rule { .. })
+        !matches!(self.who, Membership::Rule { .. })
     }
 
     /// Its clients get none of the built-in options.
@@ -104,20 +104,20 @@ impl Class {
     }
 }
 
-impl Sheet {
+impl DhcpExport {
     /// Classes of the user's whose clients are in no built-in class.
-    fn earlier(&self) -> impl Iterator<Item = &Class> {
+    fn earlier(&self) -> impl Iterator<Item = &ExportedClass> {
         self.classes.iter().filter(|class| !class.is_built_in() && class.steers())
     }
 
     /// The built-in classes before one.
-    fn built_in_before(&self, class: &Class) -> impl Iterator<Item = &Class> {
+    fn built_in_before(&self, class: &ExportedClass) -> impl Iterator<Item = &ExportedClass> {
         self.classes.iter().filter(|other| other.is_built_in()).take_while(|other| other.name != class.name)
     }
 }
 
 /// Writes the file, and says how to use it.
-pub fn run(config: &Config, output: &Path, language: Language) -> Result<(), Failure> {
+pub fn run(config: &Config, output: &Path, language: DhcpDialect) -> Result<(), Failure> {
     let site = config.settings(std::net::Ipv4Addr::UNSPECIFIED, 0).site();
     let sheet = sheet(file_server(config)?, &site, &config.dhcp.classes, &state_folder::catalog(config)?);
     let files = vec![(language.file.into(), Some((language.text)(&sheet)))];
@@ -130,7 +130,7 @@ pub fn run(config: &Config, output: &Path, language: Language) -> Result<(), Fai
     Ok(())
 }
 
-fn sheet(server: FileServer, site: &Site, rules: &[ClassRule], catalog: &Catalog) -> Sheet {
+fn sheet(server: FileServer, site: &Site, rules: &[ClassRule], catalog: &Catalog) -> DhcpExport {
     let mut notes = vec![
         "A phone that says dslforum.org is not known by that: many devices say it.".to_owned(),
         "Only vendor classes count here. What a phone asks for, its address, and what is known of its migration count with \
@@ -145,8 +145,8 @@ fn sheet(server: FileServer, site: &Site, rules: &[ClassRule], catalog: &Catalog
         }));
         let mut gives = rule.gives.clone();
         gives.options.retain(|(code, _)| steers(*code));
-        let who = Who::Rule { vendor_class: rule.vendor_class.clone(), oui: rule.oui.clone() };
-        classes.push(Class { name: format!("transload-{}", tag(&rule.name)), who, gives });
+        let who = Membership::Rule { vendor_class: rule.vendor_class.clone(), oui: rule.oui.clone() };
+        classes.push(ExportedClass { name: format!("transload-{}", tag(&rule.name)), who, gives });
     }
     let said = said(catalog);
     let of =
@@ -155,12 +155,16 @@ fn sheet(server: FileServer, site: &Site, rules: &[ClassRule], catalog: &Catalog
         let options = site.steer(persona, false).options(server);
         let exactly = of(persona);
         let who = match persona {
-            Persona::Unknown => Who::Rest { exactly, prefixes: PREFIXES.map(str::to_owned).into() },
-            _ => Who::Exactly(exactly),
+            Persona::Unknown => Membership::Rest { exactly, prefixes: PREFIXES.map(str::to_owned).into() },
+            _ => Membership::Exactly(exactly),
         };
-        classes.push(Class { name: format!("transload-{}", options.class), who, gives: options.gives });
+        classes.push(ExportedClass {
+            name: format!("transload-{}", options.class),
+            who,
+            gives: options.gives,
+        });
     }
-    Sheet { server, classes, notes }
+    DhcpExport { server, classes, notes }
 }
 
 /// The vendor classes that phones of the catalog are known to send, with what our own server takes them for.
@@ -210,7 +214,7 @@ fn as_hex(value: &[u8]) -> String {
 }
 
 /// The notes, and what to adapt, behind each line's mark of a comment.
-fn head(sheet: &Sheet, mark: &str, how: &[&str]) -> String {
+fn head(sheet: &DhcpExport, mark: &str, how: &[&str]) -> String {
     let mut lines = vec![
         format!("{mark} How Cisco 7800 and 8800 phones find Transload at {}.", sheet.server),
         format!(

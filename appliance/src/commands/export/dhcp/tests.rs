@@ -2,12 +2,12 @@ use std::net::Ipv4Addr;
 
 use super::*;
 
-fn made(site: &Site, rules: &[ClassRule]) -> Sheet {
+fn made(site: &Site, rules: &[ClassRule]) -> DhcpExport {
     let server = FileServer { address: Ipv4Addr::new(10, 23, 45, 67), port: 80 };
     sheet(server, site, rules, &Catalog::current())
 }
 
-fn all(sheet: &Sheet) -> [String; 3] {
+fn all(sheet: &DhcpExport) -> [String; 3] {
     [kea::text(sheet), dnsmasq::text(sheet), isc_dhcpd::text(sheet)]
 }
 
@@ -17,8 +17,8 @@ fn every_known_vendor_class_is_in_the_class_that_our_server_puts_it_in() {
     let names: Vec<&str> = sheet.classes.iter().map(|class| class.name.as_str()).collect();
     assert_eq!(names, ["transload-multiplatform", "transload-enterprise", "transload-unknown-phone"]);
     let of = |at: usize| match &sheet.classes[at].who {
-        Who::Exactly(texts) | Who::Rest { exactly: texts, .. } => texts.clone(),
-        Who::Rule { .. } => Vec::new(),
+        Membership::Exactly(texts) | Membership::Rest { exactly: texts, .. } => texts.clone(),
+        Membership::Rule { .. } => Vec::new(),
     };
     assert!(of(0).contains(&"CP-8851-3PCC".to_owned()) && of(0).contains(&"CP-8865NR-3PCC".to_owned()));
     assert!(of(1).contains(&"Cisco Systems, Inc. IP Phone CP-7841".to_owned()));

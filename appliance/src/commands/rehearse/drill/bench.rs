@@ -11,8 +11,8 @@ use rusqlite::Connection;
 use super::super::loopback;
 use super::super::phone::{Weather, Wiring};
 use crate::config::Config;
-use crate::runtime::appliance::{Appliance, Opened};
-use crate::runtime::place::Place;
+use crate::runtime::addresses::ServiceAddresses;
+use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::state::ledger;
 use crate::system::error::{Exit, Failure};
 use crate::system::pace::Pace;
@@ -28,7 +28,7 @@ const TRIES: u32 = 40;
 /// An appliance with a plug.
 pub struct Bench {
     config: Config,
-    place: Place,
+    place: ServiceAddresses,
     pace: Pace,
     weather: Weather,
     ledger: PathBuf,
@@ -45,7 +45,8 @@ impl Bench {
         let mut tries = 0;
         let (place, appliance) = loop {
             let place = place(config.registrar.enabled);
-            match Opened::read(config, &place, &pace)?.serve(config, place.clone(), &[true]).await {
+            match PreparedAppliance::read(config, &place, &pace)?.serve(config, place.clone(), &[true]).await
+            {
                 Ok(appliance) => break (place, appliance),
                 Err(failure) if tries == TRIES => return Err(failure),
                 // Somebody else's ports: the next ones are tried.
@@ -95,7 +96,7 @@ impl Bench {
     pub async fn plug_in(&mut self) -> Result<(), Failure> {
         let mut tries = 0;
         while self.running.is_none() {
-            let opened = Opened::read(&self.config, &self.place, &self.pace)?;
+            let opened = PreparedAppliance::read(&self.config, &self.place, &self.pace)?;
             match opened.serve(&self.config, self.place.clone(), &[true]).await {
                 Ok(appliance) => self.running = Some(appliance),
                 Err(failure) if tries == TRIES => return Err(failure),
@@ -126,7 +127,7 @@ impl Bench {
 }
 
 /// With ports of its own.
-fn place(registrar: bool) -> Place {
+fn place(registrar: bool) -> ServiceAddresses {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let mut place = loopback::place(registrar, None);
     let turn = NEXT.fetch_add(1, Ordering::Relaxed) % ((PORTS.end - PORTS.start) / EACH);

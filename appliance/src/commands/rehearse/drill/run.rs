@@ -26,7 +26,7 @@ use crate::config::{Config, Scenario};
 use crate::state::state_folder;
 use crate::system::atomic;
 use crate::system::error::Failure;
-use crate::system::pace::{Hold, Pace};
+use crate::system::pace::{Pace, WorkGuard};
 
 /// How often everything is looked at, in reality on a machine that keeps up.
 const TICK: Duration = Duration::from_millis(50);
@@ -151,7 +151,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
         loop {
             let hold = pace.sleep_undisturbed(TICK).await;
             if run.turn().await.map_err(|error| no_folder(&error)).and_then(std::convert::identity)? {
-                return Ok::<Hold, Failure>(hold);
+                return Ok::<WorkGuard, Failure>(hold);
             }
         }
     };

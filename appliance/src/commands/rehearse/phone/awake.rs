@@ -4,20 +4,20 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::system::pace::{Hold, Pace};
+use crate::system::pace::{Pace, WorkGuard};
 
 /// What one activity of a phone does: it works from [`Awake::work`] on until it rests.
 #[derive(Debug, Clone)]
 pub(super) struct Awake {
     pace: Pace,
     what: &'static str,
-    hold: Arc<Mutex<Hold>>,
+    hold: Arc<Mutex<WorkGuard>>,
 }
 
 impl Awake {
     /// An activity that rests.
     pub(super) fn new(pace: &Pace, what: &'static str) -> Self {
-        Self { pace: pace.clone(), what, hold: Arc::new(Mutex::new(Hold::none())) }
+        Self { pace: pace.clone(), what, hold: Arc::new(Mutex::new(WorkGuard::none())) }
     }
 
     /// Begins to work, or goes on with the next thing: each may take as long as the clock allows.
@@ -27,7 +27,7 @@ impl Awake {
 
     /// Waits for something that may never come.
     pub(super) fn rest(&self) {
-        self.put(Hold::none());
+        self.put(WorkGuard::none());
     }
 
     /// Waits for something that may never come, and goes on working.
@@ -52,7 +52,7 @@ impl Awake {
         self.work();
     }
 
-    fn put(&self, hold: Hold) {
+    fn put(&self, hold: WorkGuard) {
         let mut present = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
         drop(std::mem::replace(&mut *present, hold));
     }

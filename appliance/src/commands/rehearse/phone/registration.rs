@@ -13,7 +13,7 @@ use super::Life;
 use super::network::Network;
 use super::spec::Registers;
 use super::xml::Manager;
-use crate::system::pace::Hold;
+use crate::system::pace::WorkGuard;
 
 /// How long an answer may take, in reality, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ async fn hear(life: &Life, line: &mut Line, until: Duration) -> Option<io::Resul
     life.awake.rest();
     let (message, _hold) = tokio::select! {
         biased;
-        message = line.receive() => (Some(message), Hold::none()),
+        message = line.receive() => (Some(message), WorkGuard::none()),
         hold = sleep => (None, hold),
     };
     life.awake.work();

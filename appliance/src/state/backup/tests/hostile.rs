@@ -143,9 +143,9 @@ fn a_link_in_the_place_of_a_file_is_not_followed() {
 }
 
 /// One entry of an archive: kind, name, content.
-type Piece<'p> = (EntryType, &'p str, &'p [u8]);
+type ArchiveEntry<'p> = (EntryType, &'p str, &'p [u8]);
 
-fn archive(path: &Path, firmware: bool, pieces: &[Piece<'_>]) {
+fn archive(path: &Path, firmware: bool, pieces: &[ArchiveEntry<'_>]) {
     let mut file = File::create(path).unwrap();
     let mut index = serde_json::Map::new();
     let mut add = |kind: EntryType, name: &str, content: &[u8]| {
@@ -182,7 +182,7 @@ fn only_plain_files_with_a_place_in_a_state_are_taken_from_an_archive() {
     let path = new.folder.path().join("hostile.tar");
     let long = vec![b'a'; 100_000];
     let plain = EntryType::Regular;
-    let cases: &[(&str, &[Piece<'_>])] = &[
+    let cases: &[(&str, &[ArchiveEntry<'_>])] = &[
         ("a link", &[(EntryType::Symlink, "state/extra/a", b"")]),
         ("a second name", &[(EntryType::Link, "state/roster.csv", b"")]),
         (

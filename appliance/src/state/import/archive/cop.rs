@@ -7,7 +7,7 @@ use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, EntryType};
 
 use super::name::path;
-use super::{Allowance, Bounded, Stop, Visit, broken};
+use super::{BoundedReader, ImportStop, UnpackAllowance, VisitFile, broken};
 
 /// The longest extension header of the archive that is read, in bytes.
 const EXTENSION: u64 = 16 * 1024;
@@ -16,13 +16,13 @@ const EXTENSION: u64 = 16 * 1024;
 pub(super) fn read(
     mut file: File,
     at: u64,
-    allowance: &Allowance,
+    allowance: &UnpackAllowance,
     read: &dyn Fn(u64),
-    visit: &mut Visit<'_>,
-) -> Result<(), Stop> {
+    visit: &mut VisitFile<'_>,
+) -> Result<(), ImportStop> {
     file.seek(SeekFrom::Start(at)).map_err(|error| broken(&error))?;
-    let compressed = BufReader::with_capacity(128 * 1024, Measured { file, read });
-    let unpacked = Bounded { inner: MultiGzDecoder::new(compressed), left: &allowance.bytes };
+    let compressed = BufReader::with_capacity(128 * 1024, MeasuredFile { file, read });
+    let unpacked = BoundedReader { inner: MultiGzDecoder::new(compressed), left: &allowance.bytes };
     let mut archive = Archive::new(unpacked);
     let entries = archive.entries().map_err(|error| broken(&error))?.raw(true);
     // Raw entries: the crate would read extension headers whole, however long.
@@ -50,13 +50,13 @@ pub(super) fn read(
         {
             continue;
         }
-        let mut content = Whole { left: entry.header().entry_size().unwrap_or(0), inner: &mut entry };
+        let mut content = WholeContent { left: entry.header().entry_size().unwrap_or(0), inner: &mut entry };
         visit(&path, &mut content)?;
     }
     Ok(())
 }
 
-fn extension(entry: &mut impl Read) -> Result<Vec<u8>, Stop> {
+fn extension(entry: &mut impl Read) -> Result<Vec<u8>, ImportStop> {
     let mut text = Vec::new();
     entry.take(EXTENSION).read_to_end(&mut text).map_err(|error| broken(&error))?;
     Ok(text)
@@ -77,12 +77,12 @@ fn pax_path(mut records: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Content that has to be as long as the archive says.
-struct Whole<R> {
+struct WholeContent<R> {
     left: u64,
     inner: R,
 }
 
-impl<R: Read> Read for Whole<R> {
+impl<R: Read> Read for WholeContent<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
         self.left = self.left.saturating_sub(length as u64);
@@ -94,12 +94,12 @@ impl<R: Read> Read for Whole<R> {
 }
 
 /// A file that tells how much of it was read.
-struct Measured<'m> {
+struct MeasuredFile<'m> {
     file: File,
     read: &'m dyn Fn(u64),
 }
 
-impl Read for Measured<'_> {
+impl Read for MeasuredFile<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.file.read(buffer)?;
         (self.read)(length as u64);

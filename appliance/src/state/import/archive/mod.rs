@@ -25,7 +25,7 @@ const MOST: u64 = 8 << 30;
 
 /// Why reading ended early.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum ImportStop {
     /// The source is at fault: why, and what to do. The others go on.
     Refused(String),
     /// The state folder is: everything ends.
@@ -33,15 +33,15 @@ pub(super) enum Stop {
 }
 
 /// Takes the files of an archive, one after another: folders and name, and content.
-pub(super) type Visit<'v> = dyn FnMut(&[String], &mut dyn Read) -> Result<(), Stop> + 'v;
+pub(super) type VisitFile<'v> = dyn FnMut(&[String], &mut dyn Read) -> Result<(), ImportStop> + 'v;
 
 /// What may still be unpacked of one source, with all archives within it.
-pub(super) struct Allowance {
+pub(super) struct UnpackAllowance {
     bytes: Cell<u64>,
     entries: Cell<usize>,
 }
 
-impl Allowance {
+impl UnpackAllowance {
     /// That of a source, by its size.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         let size = file.metadata()?.len();
@@ -49,7 +49,7 @@ impl Allowance {
         Ok(Self { bytes: Cell::new(bytes), entries: Cell::new(ENTRIES) })
     }
 
-    fn take_entry(&self) -> Result<(), Stop> {
+    fn take_entry(&self) -> Result<(), ImportStop> {
         let left = self.entries.get().checked_sub(1).ok_or_else(too_many)?;
         self.entries.set(left);
         Ok(())
@@ -58,13 +58,13 @@ impl Allowance {
 
 /// What kind of archive a file is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Form {
+pub(super) enum ArchiveForm {
     Zip,
     /// A COP file, or a plain compressed tape archive: where it begins.
     Tape(u64),
 }
 
-impl Form {
+impl ArchiveForm {
     /// By the beginning of the file, and by its name: anything may hold two bytes that look like an archive's beginning,
     /// so that only what is called one is searched for it.
     pub(super) fn of(head: &[u8], name: &str) -> Option<Self> {
@@ -79,47 +79,48 @@ impl Form {
 /// Reads an archive. `read` is told of bytes as they are read from the file.
 pub(super) fn read(
     file: File,
-    form: Form,
-    allowance: &Allowance,
+    form: ArchiveForm,
+    allowance: &UnpackAllowance,
     read: &dyn Fn(u64),
-    visit: &mut Visit<'_>,
-) -> Result<(), Stop> {
+    visit: &mut VisitFile<'_>,
+) -> Result<(), ImportStop> {
     match form {
-        Form::Zip => zip::read(file, allowance, read, visit),
-        Form::Tape(at) => cop::read(file, at, allowance, read, visit),
+        ArchiveForm::Zip => zip::read(file, allowance, read, visit),
+        ArchiveForm::Tape(at) => cop::read(file, at, allowance, read, visit),
     }
 }
 
 /// A reader that ends in an error beyond its allowance.
-struct Bounded<'b, R> {
+struct BoundedReader<'b, R> {
     inner: R,
     left: &'b Cell<u64>,
 }
 
-/// The error of [`Bounded`].
+/// The error of [`BoundedReader`].
 #[derive(Debug, thiserror::Error)]
 #[error("it unpacks to far more than packages do; it was made to fill disks")]
-struct TooMuch;
+struct UnpackedTooMuch;
 
-impl<R: Read> Read for Bounded<'_, R> {
+impl<R: Read> Read for BoundedReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
-        let left = self.left.get().checked_sub(length as u64).ok_or_else(|| io::Error::other(TooMuch))?;
+        let left =
+            self.left.get().checked_sub(length as u64).ok_or_else(|| io::Error::other(UnpackedTooMuch))?;
         self.left.set(left);
         Ok(length)
     }
 }
 
 /// Says of a broken archive what a technician can do about it.
-pub(super) fn broken(error: &io::Error) -> Stop {
-    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooMuch>) {
-        return Stop::Refused(TooMuch.to_string());
+pub(super) fn broken(error: &io::Error) -> ImportStop {
+    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<UnpackedTooMuch>) {
+        return ImportStop::Refused(UnpackedTooMuch.to_string());
     }
-    Stop::Refused(format!("it is damaged ({error}); download it again"))
+    ImportStop::Refused(format!("it is damaged ({error}); download it again"))
 }
 
-fn too_many() -> Stop {
-    Stop::Refused(format!(
+fn too_many() -> ImportStop {
+    ImportStop::Refused(format!(
         "it holds more than {ENTRIES} files, which no package does; unpack it and import what is needed"
     ))
 }

@@ -2,17 +2,17 @@
 
 use transload_provision::text::{is_hidden, line};
 
-use super::Stop;
+use super::ImportStop;
 
 /// The longest path in an archive, in bytes.
 const LONGEST: usize = 1024;
 
 /// The folders and the name of an entry; both separators count. Names that lead out of their folder are refused:
 /// no honest package has one. Empty for the folder itself.
-pub(super) fn path(raw: &[u8]) -> Result<Vec<String>, Stop> {
+pub(super) fn path(raw: &[u8]) -> Result<Vec<String>, ImportStop> {
     let refused = |why: &str| {
         let shown: String = line(&String::from_utf8_lossy(raw)).chars().take(80).collect();
-        Err(Stop::Refused(format!("it holds a file named {shown:?}, {why}; download it again")))
+        Err(ImportStop::Refused(format!("it holds a file named {shown:?}, {why}; download it again")))
     };
     if raw.len() > LONGEST {
         return refused("a name longer than any package has");

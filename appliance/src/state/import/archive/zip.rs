@@ -9,7 +9,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::name::path;
-use super::{Allowance, Bounded, ENTRIES, Stop, Visit, broken, too_many};
+use super::{BoundedReader, ENTRIES, ImportStop, UnpackAllowance, VisitFile, broken, too_many};
 
 /// Bytes read until the directory is known; that of 10,000 files has less than two million.
 const DIRECTORY: u64 = 8 << 20;
@@ -19,14 +19,14 @@ const TAIL: u64 = 22 + 65_535 + 20;
 /// Reads a zip archive. `read` is told of bytes as they are read from the file.
 pub(super) fn read(
     mut file: File,
-    allowance: &Allowance,
+    allowance: &UnpackAllowance,
     read: &dyn Fn(u64),
-    visit: &mut Visit<'_>,
-) -> Result<(), Stop> {
+    visit: &mut VisitFile<'_>,
+) -> Result<(), ImportStop> {
     refuse_64_bit(&mut file).map_err(|error| broken(&error))??;
     let bound = Rc::new(Cell::new(DIRECTORY));
     let reader =
-        Measured { file: io::BufReader::with_capacity(128 * 1024, file), bound: Rc::clone(&bound), read };
+        BoundedFile { file: io::BufReader::with_capacity(128 * 1024, file), bound: Rc::clone(&bound), read };
     let mut archive = ZipArchive::new(reader).map_err(damaged)?;
     bound.set(u64::MAX);
     if archive.len() > ENTRIES {
@@ -39,14 +39,14 @@ pub(super) fn read(
         if entry.is_dir() || entry.is_symlink() || path.is_empty() {
             continue;
         }
-        visit(&path, &mut Bounded { inner: &mut entry, left: &allowance.bytes })?;
+        visit(&path, &mut BoundedReader { inner: &mut entry, left: &allowance.bytes })?;
     }
     Ok(())
 }
 
 /// The crate sets memory aside by the number of files that the end record tells; only records with 64-bit numbers
 /// can tell more than 65,535, and no package needs one.
-fn refuse_64_bit(file: &mut File) -> io::Result<Result<(), Stop>> {
+fn refuse_64_bit(file: &mut File) -> io::Result<Result<(), ImportStop>> {
     let size = file.metadata()?.len();
     file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
     let mut tail = Vec::new();
@@ -54,30 +54,32 @@ fn refuse_64_bit(file: &mut File) -> io::Result<Result<(), Stop>> {
     file.seek(SeekFrom::Start(0))?;
     let locator = tail.windows(4).any(|window| window == b"PK\x06\x07");
     Ok(if locator {
-        Err(Stop::Refused("it is a ZIP64 archive, which is not read; unpack it and import its folder".into()))
+        Err(ImportStop::Refused(
+            "it is a ZIP64 archive, which is not read; unpack it and import its folder".into(),
+        ))
     } else {
         Ok(())
     })
 }
 
-fn damaged(error: ZipError) -> Stop {
+fn damaged(error: ZipError) -> ImportStop {
     match error {
         ZipError::Io(error) => broken(&error),
         ZipError::UnsupportedArchive(what) => {
-            Stop::Refused(format!("it cannot be read ({what}); unpack it and import its folder"))
+            ImportStop::Refused(format!("it cannot be read ({what}); unpack it and import its folder"))
         }
-        error => Stop::Refused(format!("it is damaged ({error}); download it again")),
+        error => ImportStop::Refused(format!("it is damaged ({error}); download it again")),
     }
 }
 
 /// A file that tells how much of it was read, and ends in an error beyond a bound.
-struct Measured<'m> {
+struct BoundedFile<'m> {
     file: io::BufReader<File>,
     bound: Rc<Cell<u64>>,
     read: &'m dyn Fn(u64),
 }
 
-impl Read for Measured<'_> {
+impl Read for BoundedFile<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.file.read(buffer)?;
         let left = self.bound.get().checked_sub(length as u64);
@@ -87,7 +89,7 @@ impl Read for Measured<'_> {
     }
 }
 
-impl Seek for Measured<'_> {
+impl Seek for BoundedFile<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match to {
             // Within what is buffered already, nothing is read again.

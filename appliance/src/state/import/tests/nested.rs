@@ -13,15 +13,15 @@ fn archives_within_archives_are_imported_beside_what_lies_next_to_them() {
         ("all.tgz", tape(&[firmware, ("ENT-2-MPP-LICENSES - Copy.zip", &licenses)])),
         ("all.zip.1", zip(&[("inner.zip", &zip(&[firmware, ("Ent-2-Mpp-licenses.zip", &licenses)]))])),
     ] {
-        let here = Site::new();
-        let dry = Options { dry_run: true, ..Options::default() };
+        let here = ImportSite::new();
+        let dry = ImportOptions { dry_run: true, ..ImportOptions::default() };
         let path = here.deliver(name, &content);
         let looked = here.import_as(dry, std::slice::from_ref(&path));
         let report = here.import([path]);
         assert!(!report.trouble() && looked.lines == report.lines, "{name}: {report:?}");
         assert_eq!(here.completeness(), Some(Completeness::Complete), "{name}: {report:?}");
-        assert!(here.shelf().index.licensed(Direction::E2m, MAC.parse().unwrap()), "{name}: {report:?}");
-        assert_eq!(here.shelf().manifest.files["rootfs.a.sbn"].package.as_deref(), Some(firmware.0));
+        assert!(here.snapshot().index.licensed(Direction::E2m, MAC.parse().unwrap()), "{name}: {report:?}");
+        assert_eq!(here.snapshot().manifest.files["rootfs.a.sbn"].package.as_deref(), Some(firmware.0));
         assert_eq!(
             fs::read_dir(here.state().join("firmware")).unwrap().count(),
             3,
@@ -45,10 +45,10 @@ fn an_archive_within_that_cannot_be_read_concerns_nothing_beside_it() {
         ("deep.zip", deep, "more than 3 archives"),
         ("escape.zip", escape, "outside"),
     ] {
-        let here = Site::new();
+        let here = ImportSite::new();
         let report = here.import([here.deliver("a.zip", &zip(&[good, (inner, &content)]))]);
-        assert!(note(&report, Verdict::Refused).contains(said), "{inner}: {report:?}");
-        assert!(report.lines.iter().any(|line| line.verdict == Verdict::New), "{inner}: {report:?}");
+        assert!(note(&report, ImportVerdict::Refused).contains(said), "{inner}: {report:?}");
+        assert!(report.lines.iter().any(|line| line.verdict == ImportVerdict::New), "{inner}: {report:?}");
         assert!(here.state().join("firmware/kern.a.sbn").is_file(), "{inner}");
         assert_eq!(fs::read_dir(here.state().join("firmware")).unwrap().count(), 1, "{inner}");
     }
@@ -72,7 +72,7 @@ fn the_marks_of_second_copies_are_no_part_of_a_name() {
     ] {
         assert_eq!(crate::state::library::without_copy_mark(name), expected, "{name}");
     }
-    let here = Site::new();
+    let here = ImportSite::new();
     here.deliver("Ent-2-Mpp-licenses (3)/001234AB45DE (1).lic", b"license");
     let [listing, root, kern, _] = load_files();
     here.deliver("sip88xx.11-2-3MPP-398 (1).loads", listing.1);
@@ -80,6 +80,6 @@ fn the_marks_of_second_copies_are_no_part_of_a_name() {
     here.deliver("kern.a.sbn", kern.1);
     let report = here.import([here.folder.path().join("in")]);
     assert!(!report.trouble(), "{report:?}");
-    assert!(here.shelf().index.licensed(Direction::E2m, MAC.parse().unwrap()));
+    assert!(here.snapshot().index.licensed(Direction::E2m, MAC.parse().unwrap()));
     assert_eq!(here.completeness(), Some(Completeness::Complete), "{report:?}");
 }

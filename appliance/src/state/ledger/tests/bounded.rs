@@ -39,7 +39,7 @@ pub(super) fn phone(number: u32) -> Mac {
 }
 
 /// How many facts a ledger has of each phone: those that its snapshot covers, and those after it, none twice.
-pub(super) fn counts(told: &Told) -> HashMap<Mac, u64> {
+pub(super) fn counts(told: &LedgerContent) -> HashMap<Mac, u64> {
     let number = |json: &str| json.parse::<u64>().unwrap();
     let mut counts: HashMap<Mac, u64> =
         told.snapshots.iter().map(|(mac, json)| (*mac, number(json))).collect();
@@ -107,7 +107,7 @@ fn many_phones_that_tell_a_little_each_are_bounded_together_and_the_file_with_th
 
 #[test]
 fn a_disk_that_is_full_while_phones_are_folded_leaves_no_fact_twice() {
-    let Some(disk) = SmallDisk::mount("24m") else {
+    let Some(disk) = TmpfsDisk::mount("24m") else {
         assert!(std::env::var_os("CI").is_none(), "this test mounts a tmpfs and needs root");
         _ = writeln!(std::io::stderr(), "SKIPPED, not run: a full disk (mounting a tmpfs needs root)");
         return;

@@ -105,7 +105,7 @@ fn a_forgotten_phone_leaves_nothing() {
 
 #[test]
 fn what_is_kept_in_all_is_bounded() {
-    let mut rows = super::super::rows::Rows::default();
+    let mut rows = super::super::rows::RowCounts::default();
     let each = 400;
     let phones = KEPT_IN_ALL / each;
     for phone in 0..phones {

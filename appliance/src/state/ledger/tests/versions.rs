@@ -19,7 +19,7 @@ fn a_ledger_of_the_first_release_is_brought_up_to_date_and_kept_as_it_was() {
     old.close().unwrap();
 
     let unread = Ledger::open(&path).unwrap();
-    assert_eq!(unread.marks, Marks { high_water: Time(9), certain: Time(0) });
+    assert_eq!(unread.marks, TimeMarks { high_water: Time(9), certain: Time(0) });
     assert_eq!(unread.loss, None);
     let (_, told) = told_by(unread);
     let mac = Mac([0, 0, 0, 0, 0, 1]);

@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use crate::config::Config;
 use crate::runtime::segment::Segment;
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 
 /// Where each service listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ServiceAddresses {
     /// Where phones are: the bench's own segment, then those of further interfaces in the order of the configuration.
     pub segments: Vec<Segment>,
     /// The port of phones' own pages.
@@ -20,7 +20,7 @@ pub struct Place {
     pub token: Option<String>,
 }
 
-impl Place {
+impl ServiceAddresses {
     /// The bench's own address, as far as it is known now.
     pub fn server(&self) -> Ipv4Addr {
         let own = self.segments.first().and_then(Segment::network_now);
@@ -29,7 +29,7 @@ impl Place {
 }
 
 /// The place that a configuration describes. Its interfaces need not be there yet.
-pub fn resolve(config: &Config) -> Result<Place, Failure> {
+pub fn resolve(config: &Config) -> Result<ServiceAddresses, Failure> {
     let Some(own) = &config.bench.interface else {
         return Err(Failure::new(
             Exit::Usage,
@@ -59,7 +59,7 @@ pub fn resolve(config: &Config) -> Result<Place, Failure> {
     segments.extend(further.filter_map(|network| {
         network.interface.as_ref().map(|name| segment(name, network.address, network.subnet))
     }));
-    Ok(Place { segments, page_port: 80, admin: config.admin.listen, token: token(config)? })
+    Ok(ServiceAddresses { segments, page_port: 80, admin: config.admin.listen, token: token(config)? })
 }
 
 fn token(config: &Config) -> Result<Option<String>, Failure> {
@@ -67,7 +67,7 @@ fn token(config: &Config) -> Result<Option<String>, Failure> {
         return Ok(None);
     };
     let cure = "put at least 16 letters and digits into it, or listen on 127.0.0.1";
-    let text = plain_file::text(path, Kind::Token).map_err(|error| {
+    let text = plain_file::text(path, FileKind::Token).map_err(|error| {
         let cause = format!("cannot read the token file {}: {error}", path.display());
         Failure::new(Exit::Usage, cause, plain_file::cure(&error, cure))
     })?;
