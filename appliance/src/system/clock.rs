@@ -1,4 +1,4 @@
-//! The one clock. A rehearsal runs it faster than real time, so that waits of half an hour are seen in seconds.
+//! The clock of everything that decides. A rehearsal runs it faster than real time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,43 +7,41 @@ use transload_provision::time::Time;
 
 use crate::system::pace::Pace;
 
-/// A gap no longer than this ends no lease that its phone would not have renewed before, and costs no writes.
+/// A phone renews its lease before a gap of this length can end it, so a shorter gap costs no writes.
 const SHORT_GAP: Duration = Duration::from_secs(60);
 
-/// Tells the time to everything that decides.
 #[derive(Debug, Clone)]
 pub struct Clock {
     pace: Pace,
-    /// What the pace showed at `start`.
+    /// The pace's elapsed time at `start`.
     origin: Duration,
     start: Time,
 }
 
 impl Clock {
-    /// Starts at the system's time, but never before `not_before` (a box without a battery wakes up in the past).
+    /// Starts at the system's time, but never before `not_before`: a box without a battery boots in the past.
     pub fn start(not_before: Time, pace: Pace) -> Self {
         let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let start = Time(system.as_millis() as u64).max(not_before);
         Self { origin: pace.elapsed(), pace, start }
     }
 
-    /// Now, on this clock; never runs backwards.
+    /// The present time on this clock, which never runs backwards.
     pub fn now(&self) -> Time {
         self.start + self.pace.elapsed().saturating_sub(self.origin)
     }
 
-    /// What it goes by.
     pub fn pace(&self) -> &Pace {
         &self.pace
     }
 
-    /// How long a span on this clock is in reality.
+    /// Converts a span on this clock to real time.
     pub fn in_reality(&self, span: Duration) -> Duration {
         span / self.pace.speed()
     }
 }
 
-/// Whether something vouches for the system's time: the kernel knows of a clock that keeps it in step (`adjtimex(2)`).
+/// Whether the kernel synchronizes the system's clock with a time source (`adjtimex(2)`).
 // No crate in use wraps this call.
 #[allow(unsafe_code)]
 pub fn is_trusted() -> bool {
@@ -55,8 +53,8 @@ pub fn is_trusted() -> bool {
     state >= 0 && timex.status & nix::libc::STA_UNSYNC == 0
 }
 
-/// For a start at a time that nothing vouches for: it may have jumped forward since `last_seen`, so leases that ran then
-/// have as much left as they had then. Returns those that were changed, to be written down.
+/// Extends leases after a start whose time is untrusted: the clock may have jumped forward since `last_seen`. Each
+/// lease that ran then keeps its remaining time. Returns the changed leases, to be recorded.
 pub fn keep_running(leases: &mut [LeaseRecord], last_seen: Time, now: Time) -> Vec<LeaseRecord> {
     let gap = now.0.saturating_sub(last_seen.0);
     if u128::from(gap) <= SHORT_GAP.as_millis() {

@@ -1,14 +1,14 @@
-//! What ends a command early: an exit status, and for each problem one line of cause and one of cure.
+//! Why a command ends early: an exit status, and a cause and a cure for each problem.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use transload_provision::text;
 
-/// Exit statuses, as the contract has them; 0 is no failure.
+/// Exit statuses of the command line; 0 is success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 1: something a user must act on.
+    /// 1: a user must act.
     Act = 1,
     /// 2: wrong use or bad configuration.
     Usage = 2,
@@ -18,26 +18,25 @@ pub enum Exit {
     Privilege = 4,
 }
 
-/// One thing that is wrong, and what to do about it; both in one line.
+/// A problem, as one line of cause and one line of cure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What happened, to which file, phone or key.
+    /// What happened, and to which file, phone or key.
     pub cause: String,
-    /// What to do.
     pub cure: String,
 }
 
-/// A command cannot go on.
+/// Why a command cannot continue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Failure {
-    /// The status the process ends with.
+    /// The exit status of the process.
     pub exit: Exit,
-    /// At least one, in the order a user meets them.
+    /// At least one problem, in the order in which a user meets them.
     pub problems: Vec<Problem>,
 }
 
 impl Problem {
-    /// Both lines; line ends within them become spaces, and hidden characters are left out.
+    /// Line ends become spaces, and hidden characters are removed.
     pub fn new(cause: impl Into<String>, cure: impl Into<String>) -> Self {
         let line = |text: String| text::line(&text).split_whitespace().collect::<Vec<_>>().join(" ");
         Self { cause: line(cause.into()), cure: line(cure.into()) }
@@ -45,12 +44,11 @@ impl Problem {
 }
 
 impl Failure {
-    /// A failure for one reason.
+    /// A failure with one problem.
     pub fn new(exit: Exit, cause: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { exit, problems: vec![Problem::new(cause, cure)] }
     }
 
-    /// The status for the operating system.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit as u8)
     }

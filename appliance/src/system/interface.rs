@@ -1,28 +1,26 @@
-//! Network interfaces, as the kernel tells of them.
+//! Reads network interfaces and routes from the kernel.
 
 use std::net::Ipv4Addr;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::{InterfaceFlags, if_nametoindex};
 
-/// An interface that exists.
+/// A network interface of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
-    /// Its name.
     pub name: String,
-    /// Its Ethernet address; zero where it has none.
+    /// The Ethernet address; zero if the interface has none.
     pub mac: [u8; 6],
-    /// Its IPv4 addresses and the lengths of their prefixes.
+    /// IPv4 addresses with their prefix lengths.
     pub addresses: Vec<(Ipv4Addr, u8)>,
-    /// Switched on, with a link.
+    /// The interface is up and has a link.
     pub up: bool,
-    /// The kernel's number of it; a new one each time an interface of this name appears.
+    /// The kernel's index, which changes when an interface of this name is created again.
     pub index: u32,
-    /// How often its link has come or gone.
+    /// How often the link came or went.
     pub changes: u32,
 }
 
-/// The interface of this name.
 pub fn find(name: &str) -> std::io::Result<Option<Interface>> {
     let mut found: Option<Interface> = None;
     for entry in getifaddrs()?.filter(|entry| entry.interface_name == name) {
@@ -48,7 +46,7 @@ pub fn find(name: &str) -> std::io::Result<Option<Interface>> {
 
 /// Whether the kernel's default route leaves by this interface.
 pub fn has_default_route(name: &str) -> bool {
-    // Columns: interface, destination, gateway, …; the default route's destination is all zeros.
+    // Columns: interface, destination, gateway, …. The default route has the destination 00000000.
     std::fs::read_to_string("/proc/net/route").is_ok_and(|table| {
         table.lines().skip(1).any(|line| {
             let mut columns = line.split_whitespace();

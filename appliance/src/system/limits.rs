@@ -1,14 +1,14 @@
-//! How many files and sockets the program may have open.
+//! Raises the limit of open files and sockets.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// A TFTP transfer has two sockets open, and its file if no other transfer has it; there may be as many HTTP connections.
+/// A TFTP transfer uses two sockets and perhaps its file. There may be as many HTTP connections as transfers.
 const OF_A_TRANSFER: u64 = 4;
-/// Connections to the registrar and to the page, clients that are told to come back, the ledger, listeners.
+/// Registrar connections, page connections, refused clients, the ledger and listeners.
 const OF_THE_REST: u64 = 8192 + 256 + 512 + 256;
 
-/// Allows as many as the system permits: shells and service managers start programs with 1,024 of them, which would be
-/// too few for a thousand phones.
+/// Raises the limit to what `transfers` need. Shells and service managers allow 1,024, which is too few for 1,000
+/// phones.
 pub fn raise(transfers: usize) {
     let wanted = transfers as u64 * OF_A_TRANSFER + OF_THE_REST;
     let (soft, most) = match getrlimit(Resource::RLIMIT_NOFILE) {

@@ -1,4 +1,4 @@
-//! Where the program says what it does: for people on a terminal, for journald with its priorities, as JSON elsewhere.
+//! Logging: text on a terminal, priorities and JSON for journald, JSON elsewhere.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,13 +18,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 use transload_provision::text::is_hidden;
 
-/// Lines about one phone in a window of time; errors are always written.
+/// Lines for one phone in a window. Errors are always written.
 const LINES: u32 = 50;
 const WINDOW: Duration = Duration::from_secs(10);
-/// Phones whose lines are counted.
+/// Phones whose lines are counted; bounded memory.
 const PHONES: usize = 8192;
 
-/// Starts logging to standard error; `RUST_LOG` chooses what, `level` where it is absent or wrong.
+/// Starts logging to standard error. `RUST_LOG` selects what is logged; `level` is the default.
 pub fn start(level: &str) {
     let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let chosen = chosen.and(PhoneRateLimit::default());
@@ -38,17 +38,17 @@ pub fn start(level: &str) {
     } else {
         lines.fmt_fields(JsonFields::new()).event_format(json()).with_filter(chosen).boxed()
     };
-    // A second start, as in tests, keeps the first.
+    // A second start keeps the first subscriber; tests start several times.
     _ = tracing_subscriber::registry().with(lines).try_init();
 }
 
-/// Whether standard error goes to journald, which then says where it listens (systemd.exec(5), `JOURNAL_STREAM`).
+/// Whether standard error goes to journald (systemd.exec(5), `JOURNAL_STREAM`).
 fn is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     std::fs::metadata("/proc/self/fd/2").is_ok_and(|end| stream == format!("{}:{}", end.dev(), end.ino()))
 }
 
-/// Lines that begin with their priority, as journald takes them (sd-daemon(3)).
+/// Prefixes each line with its priority (sd-daemon(3)).
 struct JournalFormat<F>(F);
 
 impl<S, N, F> FormatEvent<S, N> for JournalFormat<F>
@@ -77,8 +77,7 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// Leaves out what would change how a line is shown. Controls are escaped before they come here, apart from those that
-/// color a line.
+/// Removes hidden characters. Control characters are already escaped, except those that color a line.
 struct PrintableWriter<W>(W);
 
 impl<W: Write> Write for PrintableWriter<W> {
@@ -98,7 +97,7 @@ impl<W: Write> Write for PrintableWriter<W> {
     }
 }
 
-/// One phone that does the same thing over and over does not fill the log.
+/// Keeps one phone from filling the log.
 #[derive(Default)]
 struct PhoneRateLimit(Mutex<HashMap<String, (Instant, u32)>>);
 
@@ -135,7 +134,7 @@ impl<S> Filter<S> for PhoneRateLimit {
     }
 }
 
-/// The phone that a line is about.
+/// The `mac` field of an event.
 struct MacField(Option<String>);
 
 impl Visit for MacField {

@@ -1,4 +1,4 @@
-//! What the operating system gives: files, time, interfaces, privileges, programs, logs. It knows nothing of phones.
+//! Wraps the operating system: files, time, interfaces, privileges, programs, logs. It knows nothing of phones.
 
 pub mod atomic;
 pub mod clock;

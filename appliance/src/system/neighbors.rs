@@ -1,6 +1,6 @@
-//! The box's own neighbor table: which Ethernet address answers at an IPv4 address on a segment of ours, and whether the
-//! table has room. All programs and network namespaces of a machine share that room (`gc_thresh3` of arp(7)). What is
-//! sent to an address for which there is none is lost.
+//! The kernel's neighbor table: the Ethernet address behind an IPv4 address, and whether the table has room. All
+//! programs and namespaces of a machine share that room (`gc_thresh3`, arp(7)). Packets to an address without an entry
+//! are lost.
 
 use std::net::Ipv4Addr;
 use std::sync::OnceLock;
@@ -9,17 +9,17 @@ use transload_provision::mac::Mac;
 
 use crate::system::error::Problem;
 
-/// Where Linux shows it (`proc(5)`).
+/// The table's contents (`proc(5)`).
 const TABLE: &str = "/proc/net/arp";
 
-/// How many entries the table has room for; absent within a container.
+/// The table's capacity; absent in a container.
 const LIMIT: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
-/// What the kernel counts of the table, a line for each processor; absent within a container.
+/// The kernel's counters, one line for each processor; absent in a container.
 const COUNTS: &str = "/proc/net/stat/arp_cache";
-/// Entries for others than phones: routers, the staff's machines, made-up addresses.
+/// Entries for routers, staff machines and made-up addresses.
 const OTHERS: u64 = 256;
 
-/// What is wrong where phones may have so many `addresses` on this box's own segments.
+/// The problem, if the table is too small for `addresses` on this box's segments.
 pub fn too_few(addresses: u64) -> Option<Problem> {
     problem(std::fs::read_to_string(LIMIT).ok()?.trim().parse().ok()?, addresses)
 }
@@ -36,7 +36,7 @@ fn problem(limit: u64, addresses: u64) -> Option<Problem> {
     Some(Problem::new(cause, cure(wanted)))
 }
 
-/// How to make room for so many.
+/// The cure: a command that enlarges the table to `wanted` entries.
 pub fn cure(wanted: u64) -> String {
     format!(
         "run on the machine itself: sysctl -w net.ipv4.neigh.default.gc_thresh2={} net.ipv4.neigh.default.gc_thresh3={wanted}; \
@@ -45,26 +45,26 @@ pub fn cure(wanted: u64) -> String {
     )
 }
 
-/// How often the table had no room since this was first asked; `None` where the kernel does not tell.
+/// Overflows since the first call; `None` if the kernel does not count them.
 pub fn overflows() -> Option<u64> {
     static BEFORE: OnceLock<u64> = OnceLock::new();
     let now = count(&std::fs::read_to_string(COUNTS).ok()?)?;
     Some(now.saturating_sub(*BEFORE.get_or_init(|| now)))
 }
 
-/// The sum of a column that is known by its name.
+/// Sums the column with this name.
 fn count(counts: &str) -> Option<u64> {
     let mut lines = counts.lines();
     let column = lines.next()?.split_whitespace().position(|name| name == "table_fulls")?;
     lines.map(|line| u64::from_str_radix(line.split_whitespace().nth(column)?, 16).ok()).sum()
 }
 
-/// Who has the address, if he is on a segment of ours.
+/// The Ethernet address behind `address`, if it is on one of our segments.
 pub fn mac_of(address: Ipv4Addr) -> Option<Mac> {
     find(&std::fs::read_to_string(TABLE).ok()?, address)
 }
 
-/// A line is: address, hardware type, flags, Ethernet address, mask, interface.
+/// Columns: address, hardware type, flags, Ethernet address, mask, interface.
 fn find(table: &str, address: Ipv4Addr) -> Option<Mac> {
     let address = address.to_string();
     table.lines().find_map(|line| {

@@ -1,8 +1,8 @@
-//! The time of a rehearsal, which runs faster than the system's and waits for the machine: it stands still while a request
-//! is under way for too long, and never passes a moment that somebody sleeps until before that sleeper has gone on. On a
-//! busy machine a rehearsal takes longer, and its phones see the same.
+//! The clock of a rehearsal. It runs faster than the system's clock and stops while the machine is too busy to keep up.
+//! It never passes a moment until its sleeper has woken. A busy machine makes a rehearsal longer, and its phones see no
+//! difference.
 //!
-//! A span is on this clock unless its name says otherwise.
+//! A span is on this clock, unless its name says `real`.
 
 mod driver;
 #[cfg(test)]
@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use transload_provision::mac::Mac;
 
-/// What a request may take at most. Less than a DHCP client waits before it asks again.
+/// The longest time that passes during a request. It is shorter than a DHCP client's retransmission.
 const REQUEST: Duration = Duration::from_secs(1);
-/// What passes between two looks at the machine, in real time: a process that gets no processor loses no more.
+/// The longest real time between two checks of the machine. A process without a processor loses at most this.
 const LOOK: Duration = Duration::from_millis(20);
-/// While time stands still, some work begins or ends within this, in real time; otherwise it never will.
+/// If no work begins or ends for this real time, the rehearsal is stuck.
 const STUCK: Duration = Duration::from_secs(120);
 
-/// A clock and those who wait by it; the system's for the appliance itself.
+/// A clock that tasks sleep by: the system's, or a rehearsal's.
 #[derive(Debug, Clone)]
 pub struct Pace(PaceKind);
 
@@ -40,46 +40,46 @@ enum PaceKind {
 struct RunClock {
     speed: u32,
     waits: bool,
-    /// As [`STUCK`].
+    /// The real time after which the run counts as stuck; see [`STUCK`].
     patience: Duration,
     state: Mutex<RunState>,
-    /// Something has changed that the driver has to know.
+    /// Wakes the driver after a change.
     changed: Arc<Notify>,
     stuck: watch::Sender<Option<&'static str>>,
-    /// Counts messages that were not answered, and transfers that are over.
+    /// Incremented for each unanswered message and each finished transfer.
     news: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct RunState {
-    /// How late it was at `since`.
+    /// The clock's time at `since`.
     at: Duration,
     since: Instant,
-    /// The driver has to look at the machine before it is later than this.
+    /// The clock stops here until the driver checks the machine again.
     reach: Duration,
     next: u64,
     sleepers: BTreeMap<(Duration, u64), Option<Waker>>,
-    /// Work in hand, oldest first: when it began, and what it is.
+    /// Unfinished work, oldest first: when it began, and its description.
     holds: BTreeMap<u64, (Duration, &'static str)>,
-    /// Messages of a DHCP client that were taken in and are not answered.
+    /// Unanswered messages of each DHCP client.
     unanswered: BTreeMap<Mac, u64>,
-    /// Transfers that are served, by the client's end.
+    /// Running transfers by the client's address.
     transfers: BTreeMap<SocketAddr, usize>,
 }
 
 impl Pace {
-    /// The system's clock, at which nobody is waited for.
+    /// The system's clock, which never stops.
     pub fn system() -> Self {
         Self(PaceKind::System(Instant::now()))
     }
 
-    /// A clock that runs `speed` times as fast as the system's, and waits for work in hand.
+    /// A clock that runs `speed` times as fast, and stops while work is unfinished.
     pub fn patient(speed: u32) -> Self {
         Self::run(speed, true, STUCK)
     }
 
-    /// A clock that runs `speed` times as fast as the system's, whatever the machine does: for benchmarks, in which a
-    /// transfer takes the time it takes.
+    /// A clock that runs `speed` times as fast and never stops. Benchmarks use it, because a transfer takes its real
+    /// time.
     pub fn steady(speed: u32) -> Self {
         Self::run(speed, false, STUCK)
     }
@@ -110,7 +110,6 @@ impl Pace {
         Self(PaceKind::Run(shared))
     }
 
-    /// How long it has run.
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
             PaceKind::System(origin) => origin.elapsed(),
@@ -118,7 +117,7 @@ impl Pace {
         }
     }
 
-    /// How many times as fast as the system's clock it runs while it does not stand still.
+    /// The speed relative to the system's clock.
     pub fn speed(&self) -> u32 {
         match &self.0 {
             PaceKind::System(_) => 1,
@@ -126,32 +125,32 @@ impl Pace {
         }
     }
 
-    /// Whether it is not the system's.
+    /// Whether this is a rehearsal's clock.
     pub fn is_rehearsed(&self) -> bool {
         matches!(self.0, PaceKind::Run(_))
     }
 
-    /// Whether it waits for work in hand.
+    /// Whether the clock stops while work is unfinished.
     pub fn waits(&self) -> bool {
         matches!(&self.0, PaceKind::Run(shared) if shared.waits)
     }
 
-    /// What passes on it in a span of real time, if it does not stand still.
+    /// Converts real time to time on this clock.
     pub fn stretch(&self, real: Duration) -> Duration {
         real * self.speed()
     }
 
-    /// Real time since it began, without that in which it stood still.
+    /// Real time since the start, without the time that the clock stood still.
     pub fn undisturbed(&self) -> Duration {
         self.elapsed() / self.speed()
     }
 
-    /// Waits for so long, and comes back with work in hand: what follows is waited for until that is dropped.
+    /// Sleeps for `span`. The returned guard stops the clock until it is dropped.
     pub fn sleep(&self, span: Duration) -> Sleep {
         self.sleep_until(self.elapsed().saturating_add(span))
     }
 
-    /// As [`Pace::sleep`], until it is so late.
+    /// Sleeps like [`Pace::sleep`], until the moment `at`.
     pub fn sleep_until(&self, at: Duration) -> Sleep {
         match &self.0 {
             PaceKind::System(origin) => {
@@ -172,12 +171,12 @@ impl Pace {
         }
     }
 
-    /// As [`Pace::sleep`], for a span of real time on a machine that keeps up.
+    /// Sleeps like [`Pace::sleep`], for `real` time on a machine that keeps up.
     pub fn sleep_undisturbed(&self, real: Duration) -> Sleep {
         self.sleep(self.stretch(real))
     }
 
-    /// Has work in hand until the guard is dropped.
+    /// Marks work as unfinished until the guard is dropped.
     pub fn hold(&self, what: &'static str) -> WorkGuard {
         match &self.0 {
             PaceKind::System(_) => WorkGuard(None),
@@ -188,23 +187,24 @@ impl Pace {
         }
     }
 
-    /// Serves a client until the guard is dropped. The clock does not wait for that, but a client may.
+    /// Marks a transfer as running until the guard is dropped. The clock does not stop for it, but a client may wait
+    /// for its end.
     pub fn transfer(&self, client: SocketAddr) -> WorkGuard {
         let PaceKind::Run(shared) = &self.0 else { return WorkGuard::none() };
         *shared.state().transfers.entry(client).or_default() += 1;
         WorkGuard(Some((Arc::clone(shared), HeldWork::Transfer(client))))
     }
 
-    /// Until nothing is served to this client any more: it has all, and the server knows.
+    /// Waits until no transfer to this client runs. The server then knows that the client has everything.
     pub async fn until_over(&self, client: SocketAddr) {
         if let PaceKind::Run(shared) = &self.0 {
             let over = |_: &u64| !shared.state().transfers.contains_key(&client);
-            // The sender lives as long as this.
+            // The sender lives as long as `self`.
             let _ = shared.news.subscribe().wait_for(over).await;
         }
     }
 
-    /// A DHCP message of this client was taken in, and there is no answer to it.
+    /// Counts a DHCP message of this client that gets no answer.
     pub fn not_answered(&self, mac: Mac) {
         if let PaceKind::Run(shared) = &self.0 {
             *shared.state().unanswered.entry(mac).or_default() += 1;
@@ -212,7 +212,7 @@ impl Pace {
         }
     }
 
-    /// Counts the messages of this client that were taken in and not answered.
+    /// The number of this client's unanswered messages.
     pub fn unanswered(&self, mac: Mac) -> u64 {
         match &self.0 {
             PaceKind::System(_) => 0,
@@ -220,7 +220,7 @@ impl Pace {
         }
     }
 
-    /// Until more than `before` messages of this client were not answered.
+    /// Waits until this client has more than `before` unanswered messages.
     pub async fn until_unanswered(&self, mac: Mac, before: u64) {
         if let PaceKind::Run(shared) = &self.0 {
             let more = |_: &u64| self.unanswered(mac) > before;
@@ -231,7 +231,7 @@ impl Pace {
         }
     }
 
-    /// Until work was in hand for so long that it will never end: what work.
+    /// Waits until some work is stuck, and returns its description.
     pub async fn stuck(&self) -> &'static str {
         if let PaceKind::Run(shared) = &self.0
             && let Ok(what) = shared.stuck.subscribe().wait_for(Option::is_some).await
@@ -244,7 +244,7 @@ impl Pace {
 
 impl RunClock {
     fn state(&self) -> MutexGuard<'_, RunState> {
-        // Every change is a whole step, so a panic elsewhere leaves it sound.
+        // Each change under this lock is complete, so a poisoned lock holds valid data.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -252,14 +252,14 @@ impl RunClock {
         self.news.send_modify(|count| *count += 1);
     }
 
-    /// Everything as it is now.
+    /// Locks the state after advancing it to the present.
     fn settled(&self) -> MutexGuard<'_, RunState> {
         let mut state = self.state();
         state.settle(self.speed, self.waits);
         state
     }
 
-    /// Time goes on for as long as it may. Says who wakes up, and how long that takes in real time.
+    /// Advances the clock as far as permitted. Returns the sleepers to wake, and the real time until the next one.
     fn turn(&self) -> (Vec<Waker>, Duration) {
         let mut state = self.settled();
         let at = state.at;
@@ -284,7 +284,7 @@ impl RunState {
         number
     }
 
-    /// To be called before anything changes that time has to wait for.
+    /// Must run before each change that the clock waits for.
     fn settle(&mut self, speed: u32, waits: bool) {
         let now = Instant::now();
         let ran = self.at + (now - self.since) * speed;
@@ -293,7 +293,7 @@ impl RunState {
         self.at = self.at.max(ran.min(limit));
     }
 
-    /// It must not be later than this.
+    /// The latest time that the clock may show now.
     fn limit(&self) -> Duration {
         let sleeper = self.sleepers.first_key_value().map(|((until, _), _)| *until);
         let work = self.holds.first_key_value().map(|(_, (since, _))| *since + REQUEST);
@@ -301,7 +301,7 @@ impl RunState {
     }
 }
 
-/// Work in hand, that the clock waits for.
+/// Unfinished work. The clock waits until it is dropped.
 #[must_use = "the clock waits for as long as this is kept"]
 #[derive(Debug)]
 pub struct WorkGuard(Option<(Arc<RunClock>, HeldWork)>);
@@ -313,7 +313,7 @@ enum HeldWork {
 }
 
 impl WorkGuard {
-    /// For what no clock waits for.
+    /// A guard that no clock waits for.
     pub fn none() -> Self {
         Self(None)
     }
@@ -341,7 +341,7 @@ impl Drop for WorkGuard {
     }
 }
 
-/// Waits by the clock. The clock waits for it in turn: it must be polled or dropped.
+/// A sleep on the clock. It must be polled or dropped, because the clock waits for it.
 #[must_use = "futures do nothing unless polled"]
 #[derive(Debug)]
 pub struct Sleep(SleepKind);
@@ -368,7 +368,7 @@ impl Future for Sleep {
                     state.sleepers.insert(*key, Some(context.waker().clone()));
                     return Poll::Pending;
                 }
-                // One after the other under one lock, so that no time passes between the two.
+                // Both changes happen under one lock, so that no time passes between them.
                 state.sleepers.remove(key);
                 let number = state.hold("somebody who has slept");
                 drop(state);

@@ -1,6 +1,6 @@
-//! Reads files that a person may put in place by hand: plain files only, without waiting, and never more than a bound.
+//! Reads files that a person may put in place by hand: plain files only, within a bound of size.
 //!
-//! A pipe, a device or a socket under such a name would block the program or never end.
+//! A pipe, a device or a socket would block the program or never end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use transload_provision::loads_file;
 
-/// What a file is read as; it bounds how large the file may be.
+/// The purpose of a file, which bounds its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// `transload.toml`.
@@ -32,25 +32,25 @@ pub enum FileKind {
     Component,
 }
 
-/// Opening a pipe does not wait for a writer, and a terminal does not become ours.
+/// Opening neither waits for a pipe's writer nor takes over a terminal.
 const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
-/// Why a file is not read. It travels within an [`io::Error`].
+/// Why a file is refused. It travels within an [`io::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitFile {
-    /// It is a folder, a pipe, a device or a socket.
+    /// The file is a folder, a pipe, a device or a socket.
     #[error("it is a {0}, not a plain file")]
     NotPlain(&'static str),
-    /// The name is a symbolic link where none is followed.
+    /// The name is a symbolic link, and links are not followed here.
     #[error("it is a link, and links are not followed here")]
     Link,
-    /// It has more bytes than such a file can have.
+    /// The file is larger than files of its kind can be.
     #[error("it is larger than {} MB, which no {} is", .0.largest() >> 20, .0.name())]
     TooLarge(FileKind),
 }
 
 impl FileKind {
-    /// The most bytes that such a file may have.
+    /// The largest permitted size in bytes.
     pub const fn largest(self) -> u64 {
         match self {
             Self::Token | Self::Configuration => 1 << 20,
@@ -82,7 +82,7 @@ impl From<UnfitFile> for io::Error {
     }
 }
 
-/// What to do about a file that cannot be read; `otherwise` where the file itself is fit.
+/// The cure for a file that cannot be read; `otherwise` if the file itself is fit.
 pub fn cure(error: &io::Error, otherwise: &str) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<UnfitFile>()) {
         Some(UnfitFile::NotPlain(_)) => "remove it, and put a plain file in its place".to_owned(),
@@ -94,12 +94,12 @@ pub fn cure(error: &io::Error, otherwise: &str) -> String {
     }
 }
 
-/// Opens a plain file for reading; a link is followed. Never waits for a writer, as opening a pipe would.
+/// Opens a plain file for reading and follows links. It never waits for a pipe's writer.
 pub fn open(path: &Path) -> io::Result<File> {
     opened(path, OFlags::empty())
 }
 
-/// The same where the name itself must not be a link.
+/// Opens a plain file, unless the name itself is a link.
 pub fn open_unlinked(path: &Path) -> io::Result<File> {
     opened(path, OFlags::NOFOLLOW).map_err(|error| match Errno::from_io_error(&error) {
         Some(Errno::LOOP) => UnfitFile::Link.into(),
@@ -107,8 +107,8 @@ pub fn open_unlinked(path: &Path) -> io::Result<File> {
     })
 }
 
-/// The same where no part of the path may be a link. It goes step by step, because systemd keeps `openat2(2)` from
-/// services that must not make set-user-ID files.
+/// Opens a plain file, unless any part of its path is a link. It opens step by step, because systemd denies
+/// `openat2(2)` to services that must not make set-user-ID files.
 pub fn open_without_links(path: &Path) -> io::Result<File> {
     let mut folder: Option<File> = None;
     let mut steps = path.components().peekable();
@@ -132,18 +132,16 @@ pub fn open_without_links(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a plain file whole.
 pub fn read(path: &Path, kind: FileKind) -> io::Result<Vec<u8>> {
     content(&open(path)?, kind)
 }
 
-/// Reads a plain file of text whole.
+/// Reads a plain file as UTF-8 text.
 pub fn text(path: &Path, kind: FileKind) -> io::Result<String> {
     String::from_utf8(read(path, kind)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not plain text in UTF-8"))
 }
 
-/// Reads an open file whole.
 pub fn content(file: &File, kind: FileKind) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     if file.metadata()?.len() <= kind.largest() {
@@ -156,7 +154,7 @@ pub fn content(file: &File, kind: FileKind) -> io::Result<Vec<u8>> {
     Err(UnfitFile::TooLarge(kind).into())
 }
 
-/// Refuses an open file that is no plain one.
+/// Refuses an open file that is not a plain file.
 pub fn check(file: &File) -> io::Result<()> {
     let kind = file.metadata()?.file_type();
     let what = match () {

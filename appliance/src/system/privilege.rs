@@ -1,5 +1,5 @@
-//! Root does not work on a state folder: its owner does, with no more privilege than the work needs. So nothing that root
-//! made is in the service's way, and nothing in the folder can lead root astray.
+//! Root never works on a state folder itself: it becomes the folder's owner, with only the capabilities that the work
+//! needs. So no file of root blocks the service, and no link in the folder can mislead root.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -20,16 +20,15 @@ use rustix::thread::{
 
 use crate::system::error::{Exit, Failure};
 
-/// What serving takes, also when an interface comes back later: ports below 1024, and frames to clients without an address.
+/// Serving needs ports below 1024 and raw frames, also when an interface returns later.
 pub const SERVING: CapabilitySet = CapabilitySet::NET_BIND_SERVICE.union(CapabilitySet::NET_RAW);
-/// What reading files of other users takes.
+/// Reading files of other users needs this capability.
 pub const READING: CapabilitySet = CapabilitySet::DAC_READ_SEARCH;
 
-/// Whose a state folder is that root makes, where there is such a user.
+/// The owner of a state folder that root creates, if this user exists.
 const OWN_USER: &str = "transload";
 
-/// Keeps the capabilities that this process was started with from programs that it runs. To be called while there is one
-/// thread.
+/// Keeps this process's capabilities from the programs that it runs. Must be called while there is one thread.
 ///
 /// # Errors
 /// The system refuses.
@@ -38,7 +37,8 @@ pub fn keep_from_programs() -> Result<(), Failure> {
         let cause = format!("cannot keep capabilities from programs under [hooks]: {error}");
         Failure::new(Exit::Privilege, cause, "use a kernel of version 4.3 or newer")
     })?;
-    // Systemd's filter for services may forbid this one. The set alone gives nothing to a program without file capabilities.
+    // Systemd's filter for services may deny this call. The inheritable set alone gives nothing to a program without
+    // file capabilities.
     if let Ok(CapabilitySets { effective, permitted, .. }) = capabilities(None) {
         let inheritable = CapabilitySet::empty();
         let _ = set_capabilities(None, CapabilitySets { effective, permitted, inheritable });
@@ -46,11 +46,11 @@ pub fn keep_from_programs() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes root the owner of the state folder for good, who keeps only these capabilities. Anybody else stays who they
-/// are, and root does where the folder is root's. To be called while there is one thread.
+/// Turns root into the state folder's owner for good, with the capabilities `keep`. Other users stay who they are. Must
+/// be called while there is one thread.
 ///
 /// # Errors
-/// The folder cannot be made or given to its owner, or the system refuses.
+/// The folder cannot be created or given to its owner, or the system refuses.
 pub fn become_owner(state: &Path, keep: CapabilitySet) -> Result<(), Failure> {
     if !geteuid().is_root() {
         return Ok(());
@@ -73,17 +73,17 @@ pub fn become_owner(state: &Path, keep: CapabilitySet) -> Result<(), Failure> {
     change().map_err(refused)
 }
 
-/// Makes the state folder, where it is not there, for the user whom the package made, if there is one.
+/// Creates the state folder if it is missing, for the packaged user if there is one.
 ///
 /// # Errors
-/// It cannot be made.
+/// The folder cannot be created.
 pub fn make_state(state: &Path) -> Result<(), Failure> {
     let made = if geteuid().is_root() { owner(state).map(drop) } else { Ok(()) };
     made.and_then(|()| fs::create_dir_all(state)).map_err(|error| refused(state, &error))
 }
 
-/// Does something as the owner of the state folder, where root asks; afterwards root is root again. To be called while
-/// there is one thread.
+/// Runs `work` as the state folder's owner if the caller is root, and becomes root again. Must be called while there is
+/// one thread.
 ///
 /// # Errors
 /// The system refuses.
@@ -92,8 +92,8 @@ pub fn as_owner<T>(state: &Path, work: impl FnOnce() -> T) -> Result<T, Failure>
     as_user(state, owner, work)
 }
 
-/// Does something as the owner of a folder that is there, where root asks: what the owner puts into it meanwhile cannot
-/// lead root elsewhere. To be called while there is one thread.
+/// Runs `work` as the owner of an existing folder, so that links by its owner cannot mislead root. Must be called while
+/// there is one thread.
 ///
 /// # Errors
 /// The system refuses.
@@ -124,7 +124,7 @@ fn refused(state: &Path, error: &io::Error) -> Failure {
     )
 }
 
-/// The owner of the state folder, if it is not root; a folder that is not there is made for our own user.
+/// The state folder's owner, if it is not root. A missing folder is created for our own user.
 fn owner(state: &Path) -> io::Result<Option<(Uid, Gid)>> {
     let of = |metadata: &fs::Metadata| (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
     let (user, group) = match fs::metadata(state) {
@@ -140,8 +140,8 @@ fn owner(state: &Path) -> io::Result<Option<(Uid, Gid)>> {
     Ok((!user.is_root()).then_some((user, group)))
 }
 
-/// Gives what is root's in the folder to its owner, for it was put there by hand for this purpose. Links are not
-/// followed: the owner could have made them while root looks elsewhere.
+/// Gives root's files in the folder to its owner, because root put them there for this purpose. Links are not followed:
+/// the owner could have made them meanwhile.
 fn hand_over(state: &Path, user: Uid, group: Gid) -> io::Result<()> {
     let mut folders: Vec<OwnedFd> = vec![File::open(state)?.into()];
     while let Some(folder) = folders.pop() {
@@ -152,7 +152,7 @@ fn hand_over(state: &Path, user: Uid, group: Gid) -> io::Result<()> {
                 continue;
             }
             let stat = statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-            // A second name may be that of a file elsewhere.
+            // A file with a second hard link may belong elsewhere.
             let kind = FileType::from_raw_mode(stat.st_mode);
             if stat.st_uid == 0 && (kind == FileType::Directory || stat.st_nlink == 1) {
                 let owner = rustix::fs::Uid::from_raw(user.as_raw());

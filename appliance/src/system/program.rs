@@ -1,4 +1,4 @@
-//! Programs that the configuration names: run without a shell, for a bounded time, their words kept.
+//! Runs the programs that the configuration names: without a shell, for a bounded time, with bounded output.
 
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
@@ -12,27 +12,27 @@ use tokio::process::Command;
 use tokio::time::timeout;
 use transload_provision::text;
 
-/// What `hooks.stage` may name.
+/// Placeholders of `hooks.stage`.
 pub const STAGE_PLACEHOLDERS: &[&str] =
     &["mac", "stage", "was", "hold", "model", "load", "target", "address", "location"];
-/// What `hooks.restart` may name.
+/// Placeholders of `hooks.restart`.
 pub const RESTART_PLACEHOLDERS: &[&str] = &["mac"];
 
-/// Bytes of what a program prints that are read; the rest is thrown away.
+/// Bytes of output that are read; the rest is discarded.
 const READ: usize = 4096;
-/// Characters of it that are kept.
+/// Characters of output that are kept.
 const KEPT: usize = 300;
 
 /// Shells, whose `-c` takes a script.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"];
-/// Placeholders that hold what a person or a phone wrote.
+/// Placeholders whose text comes from a person or a phone.
 const FREE_TEXT: [&str; 2] = ["model", "location"];
-/// What the service manager tells this program alone.
+/// Variables that the service manager sets for this program alone.
 const OWN_VARIABLES: [&str; 6] =
     ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"];
 
-/// `{name}` in each argument, replaced by its value; what has none stays as it is. An argument that does not begin with a
-/// dash as it is configured does not begin with one afterwards: a value is never taken for an option.
+/// Replaces `{name}` in each argument by its value; unknown placeholders stay. An argument gains no leading dash, so no
+/// value is taken for an option.
 pub fn filled(command: &[String], value: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let fill = |argument: &String| {
         let (mut text, mut rest) = (String::new(), argument.as_str());
@@ -50,7 +50,7 @@ pub fn filled(command: &[String], value: impl Fn(&str) -> Option<String>) -> Vec
     command.iter().map(fill).collect()
 }
 
-/// The placeholders in a command.
+/// The placeholders of a command.
 pub fn placeholders(command: &[String]) -> Vec<&str> {
     let mut names = Vec::new();
     for argument in command {
@@ -63,7 +63,7 @@ pub fn placeholders(command: &[String]) -> Vec<&str> {
     names
 }
 
-/// A placeholder of free text within a shell's script, where it would be run.
+/// The first placeholder of free text within a shell's script, where the shell would run it.
 pub fn in_script(command: &[String]) -> Option<&str> {
     let (name, arguments) = command.split_first()?;
     let name = name.rsplit('/').next().unwrap_or(name);
@@ -73,7 +73,7 @@ pub fn in_script(command: &[String]) -> Option<&str> {
     placeholders(script).into_iter().find(|name| FREE_TEXT.contains(name))
 }
 
-/// The text before the next `{word}`, the word, and the text after it. Other braces are text.
+/// Splits text at the next `{word}`: before, word, after. Other braces are text.
 fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {
@@ -87,10 +87,10 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-/// Runs a program for `limit` at most, it and what it started. Gives what it printed, shortened.
+/// Runs a program and its children for `limit` at most. Returns its shortened output.
 ///
 /// # Errors
-/// Why it was of no use, for the technician.
+/// Why the program failed, as text for the technician.
 pub async fn run(command: &[String], limit: Duration) -> Result<String, String> {
     let Some((name, arguments)) = command.split_first() else {
         return Err("no program is set".to_owned());
@@ -99,7 +99,7 @@ pub async fn run(command: &[String], limit: Duration) -> Result<String, String> 
     let (reader, writer) = std::io::pipe().map_err(lost)?;
     let mut reader = Receiver::from_owned_fd(OwnedFd::from(reader)).map_err(lost)?;
     let mut child = {
-        // The command keeps its ends of the pipe open for as long as it is there.
+        // The command holds its pipe ends until it is dropped.
         let mut command = Command::new(name);
         command
             .args(arguments)
@@ -131,7 +131,7 @@ pub async fn run(command: &[String], limit: Duration) -> Result<String, String> 
         }
     })
     .await;
-    // What it printed in its last moment; nobody is waited for.
+    // Reads the last output without waiting for children.
     let mut rest = [0; READ];
     if let Ok(length) = reader.try_read(&mut rest) {
         printed.extend_from_slice(&rest[..length]);
@@ -140,7 +140,7 @@ pub async fn run(command: &[String], limit: Duration) -> Result<String, String> 
     let with = if said.is_empty() { String::new() } else { format!(": {said}") };
     match ended {
         Ok(status) => {
-            // Whatever it left running on purpose may stay.
+            // Children that the program left running on purpose may stay.
             group.0 = None;
             match status {
                 Ok(status) if status.success() => Ok(said),
@@ -152,13 +152,13 @@ pub async fn run(command: &[String], limit: Duration) -> Result<String, String> 
     }
 }
 
-/// A program and what it started, ended together when dropped.
+/// A program and its children, which are ended together on drop.
 struct ProcessGroup(Option<u32>);
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(leader) = self.0.and_then(|id| i32::try_from(id).ok()) {
-            // It may have ended meanwhile.
+            // The group may have ended already.
             let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
         }
     }

@@ -1,4 +1,4 @@
-//! The free space that imports, uploads, backups and restores leave, so that leases and the ledger can go on.
+//! Keeps free space for leases and the ledger when imports, uploads, backups and restores write.
 
 use std::fs;
 use std::io;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use indicatif::DecimalBytes;
 use nix::sys::statvfs::statvfs;
 
-/// The reserve is this part of the file system, within the bounds below.
+/// The reserve is 1/20 of the file system, within the bounds below.
 const PART: u64 = 20;
-/// The least reserve, and the most; bytes.
+/// Bounds of the reserve, in bytes.
 const LEAST: u64 = 200_000_000;
 const MOST: u64 = 1_000_000_000;
-/// A small file system keeps this part of it at most.
+/// The reserve is at most 1/10 of a small file system.
 const SMALL_PART: u64 = 10;
 
-/// Too little is free. It travels within an [`io::Error`] of the kind [`io::ErrorKind::StorageFull`].
+/// Too little space is free. It travels within an [`io::Error`] of the kind [`io::ErrorKind::StorageFull`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no room: {} more are needed, {} are free, and {} must stay free for leases and the ledger",
     DecimalBytes(*needed), DecimalBytes(*free), DecimalBytes(*reserve))]
@@ -32,7 +32,7 @@ impl From<TooLittleSpace> for io::Error {
     }
 }
 
-/// The room in one folder.
+/// The space that may be used in one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSpace {
     folder: PathBuf,
@@ -40,7 +40,7 @@ pub struct DiskSpace {
 }
 
 impl DiskSpace {
-    /// The room in `folder`. There is no reserve on another file system than that of the state folder.
+    /// The space in `folder`. Only the state folder's file system has a reserve.
     pub fn of(folder: &Path, state: &Path) -> Self {
         let device = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.dev());
         let same = device(folder) == device(state);
@@ -48,7 +48,7 @@ impl DiskSpace {
         Self { folder: folder.to_owned(), reserve: if same { reserve(size) } else { 0 } }
     }
 
-    /// Refuses to write `more` bytes, if the reserve would not stay free then.
+    /// Refuses `more` bytes, unless the reserve stays free afterwards.
     pub fn check(&self, more: u64) -> io::Result<()> {
         let disk = statvfs(&self.folder)?;
         let free = disk.blocks_available().saturating_mul(disk.fragment_size());
@@ -59,7 +59,7 @@ impl DiskSpace {
     }
 }
 
-/// What stays free on a file system of this size: 5 %, at least 200 MB and at most 1 GB, and never more than a tenth.
+/// The reserve for a file system of `size` bytes: 5 %, from 200 MB to 1 GB, and never more than a tenth.
 fn reserve(size: u64) -> u64 {
     (size / PART).clamp(LEAST, MOST).min(size / SMALL_PART)
 }

@@ -1,10 +1,10 @@
-//! Progress of long work on a terminal; nothing elsewhere.
+//! Shows progress on a terminal, and nothing elsewhere.
 
 use std::io::{IsTerminal, stderr};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar that counts bytes.
+/// A progress bar that counts bytes.
 pub fn bytes(what: &'static str) -> ProgressBar {
     if !stderr().is_terminal() {
         return ProgressBar::hidden();

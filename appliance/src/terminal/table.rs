@@ -1,10 +1,10 @@
-//! Tables for a terminal.
+//! Lays out tables and lines for a terminal.
 
 use std::io::{IsTerminal, stdout};
 
 use transload_provision::text;
 
-/// Rows under a heading, as wide as they need to be; the last column is cut where the terminal ends.
+/// Renders rows under a heading. Columns fit their cells, and each line is cut at `width`.
 pub fn render(heading: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
     let columns = heading.len();
     let head = heading.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
@@ -25,7 +25,7 @@ fn line(row: &[String], widths: &[usize], width: Option<usize>) -> String {
     cut(text.trim_end(), width) + "\n"
 }
 
-/// One line, cut where the terminal ends.
+/// Cuts a line at the terminal's width.
 pub fn cut(text: &str, width: Option<usize>) -> String {
     let text = text::line(text);
     match width {
@@ -36,8 +36,7 @@ pub fn cut(text: &str, width: Option<usize>) -> String {
     }
 }
 
-/// A line broken between words where the terminal ends, and continued further in than it began: nobody can act on
-/// half a cure.
+/// Wraps a line between words and indents the continuation: a cut cure cannot be followed.
 pub fn wrapped(line: &str, width: Option<usize>) -> String {
     const FURTHER: usize = 4;
     let indent = " ".repeat(line.len() - line.trim_start_matches(' ').len() + FURTHER);
@@ -60,7 +59,7 @@ pub fn wrapped(line: &str, width: Option<usize>) -> String {
     text + "\n"
 }
 
-/// The terminal's width; `None` where standard output is something else, which gets everything.
+/// The terminal's width; `None` if standard output is no terminal, which gets full lines.
 pub fn width() -> Option<usize> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size()?;
     (stdout().is_terminal() && columns >= 20).then_some(usize::from(columns))

@@ -1,4 +1,4 @@
-//! What moves the clock of a rehearsal: a task that gets its turn only when the machine has time for the run.
+//! Advances a rehearsal's clock. Its task gets a turn only if the machine has time, so a busy machine stops the clock.
 
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -8,11 +8,11 @@ use tokio::sync::Notify;
 
 use super::RunClock;
 
-/// The least pause between two looks, and while time stands still; in real time.
+/// The least real time between two checks, while the clock runs and while it stands.
 const SHORTEST: Duration = Duration::from_millis(1);
 const STANDING: Duration = Duration::from_millis(4);
 
-/// Lets time go on and wakes sleepers, until nobody has the clock any more.
+/// Advances the clock and wakes sleepers, until the clock is dropped.
 pub(super) async fn drive(shared: Weak<RunClock>, changed: Arc<Notify>) {
     let mut watch = StallWatch { at: Duration::ZERO, begun: (0, Instant::now()) };
     loop {
@@ -29,15 +29,15 @@ pub(super) async fn drive(shared: Weak<RunClock>, changed: Arc<Notify>) {
     }
 }
 
-/// What the driver saw when it looked last.
+/// Detects work that never ends.
 struct StallWatch {
     at: Duration,
-    /// Counts what was begun, and when that changed last.
+    /// The number of works begun, and when it last changed.
     begun: (u64, Instant),
 }
 
 impl StallWatch {
-    /// Looks for work that never ends. Returns the least pause before the next look.
+    /// Reports stuck work. Returns the least pause before the next check.
     fn look(&mut self, shared: &RunClock) -> Duration {
         let state = shared.state();
         let (at, begun) = (state.at, state.next);

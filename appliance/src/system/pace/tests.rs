@@ -1,4 +1,4 @@
-//! That time stands still while it has to, and goes on when it may.
+//! The clock stops while work is unfinished, and continues afterwards.
 
 use tokio::time::sleep as really;
 
@@ -7,7 +7,7 @@ use super::*;
 const SPEED: u32 = 1000;
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// Until so much has passed on a clock that may go on.
+/// Waits until a running clock shows `at`.
 async fn until(pace: &Pace, at: Duration) {
     let passed = async {
         while pace.elapsed() < at {
@@ -61,7 +61,7 @@ async fn a_sleeper_wakes_in_time_with_work_in_hand() {
 async fn a_machine_that_has_no_time_for_the_run_takes_none_from_it() {
     let pace = Pace::patient(SPEED);
     let began = pace.elapsed();
-    // Nothing else gets a turn.
+    // Blocks every worker thread.
     tokio::task::block_in_place(|| {
         let blocked: Vec<_> =
             (0..4).map(|_| tokio::spawn(async { std::thread::sleep(MOMENT * 5) })).collect();
