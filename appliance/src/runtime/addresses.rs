@@ -1,4 +1,4 @@
-//! Where the appliance listens: the staging interfaces for phones, another address for people.
+//! Decides where the appliance listens: staging interfaces for phones, another address for people.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,28 +7,28 @@ use crate::runtime::segment::Segment;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 
-/// Where each service listens.
+/// The addresses of all services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAddresses {
-    /// Where phones are: the bench's own segment, then those of further interfaces in the order of the configuration.
+    /// The bench's own segment, then those of other interfaces in the configuration's order.
     pub segments: Vec<Segment>,
-    /// The port of phones' own pages.
+    /// The port of phones' own web pages.
     pub page_port: u16,
-    /// Page and API.
+    /// The address of page and API.
     pub admin: SocketAddr,
-    /// The token for it, where one is needed.
+    /// The token of page and API, if one is needed.
     pub token: Option<String>,
 }
 
 impl ServiceAddresses {
-    /// The bench's own address, as far as it is known now.
+    /// The bench's own address, if it is known now.
     pub fn server(&self) -> Ipv4Addr {
         let own = self.segments.first().and_then(Segment::network_now);
         own.map_or(Ipv4Addr::UNSPECIFIED, |network| network.address)
     }
 }
 
-/// The place that a configuration describes. Its interfaces need not be there yet.
+/// Reads the addresses from a configuration. Its interfaces may be missing yet.
 pub fn resolve(config: &Config) -> Result<ServiceAddresses, Failure> {
     let Some(own) = &config.bench.interface else {
         return Err(Failure::new(

@@ -1,4 +1,4 @@
-//! The whole appliance, started and stopped as one: state folder, ledger, bench and doors.
+//! Starts and stops the appliance as a whole: state folder, ledger, bench and listeners.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
@@ -38,17 +38,16 @@ use crate::system::pace::Pace;
 
 /// A running appliance.
 pub struct Appliance {
-    /// Its mind.
+    /// Decides what phones get.
     pub bench: Arc<Bench>,
-    /// HTTP file service on the bench's own segment, where that stood at the start.
+    /// HTTP addresses on the bench's own segment, if it was up at the start.
     pub http: Vec<SocketAddrV4>,
-    /// TFTP, likewise.
+    /// The TFTP address on that segment.
     pub tftp: Option<SocketAddrV4>,
-    /// DHCP, where it was on at the start.
+    /// DHCP addresses, if DHCP was on at the start.
     pub dhcp: Vec<SocketAddrV4>,
-    /// Page and API.
+    /// The address of page and API.
     pub admin: SocketAddr,
-    /// Where phones are.
     pub segments: Arc<Segments>,
     page_port: u16,
     config: Config,
@@ -58,18 +57,18 @@ pub struct Appliance {
     _lock: StateLock,
 }
 
-/// An appliance that has taken its state folder and read all there is to read, and serves nothing yet.
+/// An appliance that holds its state folder and has read its files, but serves nothing yet.
 pub struct PreparedAppliance {
     clock: Clock,
     leases: Vec<LeaseRecord>,
     bench: Arc<Bench>,
     lock: StateLock,
-    /// What the roster was like before it was read: whatever comes to it later is a change.
+    /// The roster file before it was read, so that a later change is noticed.
     roster: Option<state_folder::RosterStamp>,
 }
 
 impl PreparedAppliance {
-    /// Opens the state folder. The `pace` is the system's but in a rehearsal.
+    /// Opens the state folder and reads its files. `pace` is the system's clock, except in a rehearsal.
     ///
     /// # Errors
     /// The configuration cannot be served, or the state folder is in use or unreadable.
@@ -104,16 +103,17 @@ impl PreparedAppliance {
                 leases = kept.len(),
                 "nothing vouches for the time: leases go on for what was left of them"
             );
-            // Written before any other lease, for the ledger keeps the order; nobody has to wait for it.
+            // The ledger keeps the order, so these leases precede any other. Nothing waits for the write.
             bench.commit(kept, Box::new(drop));
         }
         Ok(Self { clock, leases, bench, lock, roster: stamp })
     }
 
-    /// Binds every socket and serves the segments that stand; DHCP answers on those that are `clear` of other servers.
+    /// Binds every socket and serves the segments that are up. DHCP answers only on segments that are `clear` of other
+    /// servers.
     ///
     /// # Errors
-    /// An address is taken, or a privilege is missing. Nothing has been served then.
+    /// An address is taken, or a privilege is missing. Nothing was served then.
     pub async fn serve(
         self,
         config: &Config,
@@ -189,7 +189,7 @@ impl PreparedAppliance {
 }
 
 impl Appliance {
-    /// Serves every segment whenever it stands, with a guard against other DHCP servers or without.
+    /// Serves each segment while it is up; `guarded` looks for other DHCP servers.
     pub fn keep_segments(&self, guarded: bool) {
         for at in 0..self.segments.count() {
             let kept = Arc::clone(&self.segments).keep(at, guarded);
@@ -203,10 +203,10 @@ impl Appliance {
         }
     }
 
-    /// Takes over another configuration, catalog and roster. Listeners stay as they are.
+    /// Takes another configuration, catalog and roster. Listeners stay as they are.
     ///
     /// # Errors
-    /// Something is wrong with them; nothing has changed then.
+    /// One of them is wrong. Nothing has changed then.
     pub fn reload(&self, config: &Config) -> Result<(), Failure> {
         config.servable()?;
         let running = &self.config;
@@ -244,12 +244,12 @@ impl Appliance {
         Ok(())
     }
 
-    /// The port that phones' own pages are looked for at.
+    /// The port of phones' own web pages.
     pub fn page_port(&self) -> u16 {
         self.page_port
     }
 
-    /// Until a service has ended by itself, which none should.
+    /// Waits until a service ends by itself, which is a defect.
     pub async fn failure(&self) -> Failure {
         let task = std::future::poll_fn(|context| {
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -266,7 +266,7 @@ impl Appliance {
         )
     }
 
-    /// Refuses new work, lets transfers under way end within 10 s, and writes down what is known.
+    /// Refuses new work, gives running transfers 10 s, and closes the ledger.
     pub async fn stop(self) {
         self.stop.cancel();
         if let Some(server) = &self.dhcp_server {
@@ -297,7 +297,7 @@ fn claim(state: &Path) -> Result<StateLock, Failure> {
     Ok(lock)
 }
 
-/// The roster, as far as it can be read; lines that cannot are logged.
+/// The roster's usable entries; unusable lines are logged.
 pub fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
     let roster = state_folder::roster(state)?;
     for problem in roster.wrong {
@@ -358,7 +358,7 @@ fn start_dhcp(
     })
 }
 
-/// The DHCP server refuses its configuration.
+/// The failure if the DHCP server refuses its configuration.
 pub fn cannot_lease(error: &ConfigError) -> Failure {
     Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
 }

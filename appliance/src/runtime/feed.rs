@@ -1,5 +1,5 @@
-//! The feed: a socket in the state folder by which another DHCP server, such as Kea with Transload's hook, tells of its
-//! clients and is told verdicts. It is there where this program gives no leases itself.
+//! The feed: a socket in the state folder for other DHCP servers, such as Kea with Transload's hook. They report their
+//! clients and receive verdicts. The socket exists only if this program gives no leases.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -19,30 +19,30 @@ use crate::bench::Bench;
 use crate::config::Config;
 use crate::system::error::{Exit, Failure};
 
-/// Connections at a time: DHCP servers, and scripts that each tell of one lease.
+/// Simultaneous connections: DHCP servers, and scripts that report single leases.
 const CONNECTIONS: usize = 64;
 
-/// What was taken in is confirmed after so many lines, or this long, so that nobody is woken for each.
+/// Lines are confirmed in groups of this size, or after this time, so that no peer wakes for each line.
 const CONFIRM_LINES: u64 = 64;
 const CONFIRM: Duration = Duration::from_secs(1);
 
-/// Under load, when so many words go at once, the next are collected for so long, so that nobody is woken for each few.
+/// Under load, words are collected for this time, so that no peer wakes for each few.
 const BUSY: usize = 16;
 const COLLECT: Duration = Duration::from_millis(50);
 
-/// Where it is.
+/// The path of the feed's socket.
 pub fn path(state: &Path) -> PathBuf {
     state.join("feed.sock")
 }
 
-/// Opens the socket, where this program gives no leases. Whoever may write to it may say who has which address, so it is
-/// for the owner and the group of the state folder's files alone.
+/// Opens the socket, if this program gives no leases. A writer can claim any lease, so only the state folder's owner
+/// and group have access.
 ///
 /// # Errors
-/// It cannot be made.
+/// The socket cannot be created.
 pub fn open(config: &Config) -> Result<Option<UnixListener>, Failure> {
     let path = path(&config.bench.state);
-    // Of an earlier run: the state folder is locked, so nobody listens there.
+    // The state folder is locked, so a leftover socket has no listener.
     _ = std::fs::remove_file(&path);
     if config.dhcp.enabled {
         return Ok(None);
@@ -64,7 +64,7 @@ pub fn open(config: &Config) -> Result<Option<UnixListener>, Failure> {
     })
 }
 
-/// Serves it until `stop`.
+/// Serves the feed until `stop`.
 pub async fn serve(listener: UnixListener, bench: Arc<Bench>, stop: CancellationToken) {
     let news = bench.open_feed();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -89,10 +89,10 @@ pub async fn serve(listener: UnixListener, bench: Arc<Bench>, stop: Cancellation
     }
 }
 
-/// How far one connection is.
+/// The progress of one connection.
 #[derive(Clone, Default)]
 struct FeedProgress {
-    /// Who said hello, and is told verdicts.
+    /// The peer's name after its greeting; only then it receives verdicts.
     name: Option<Arc<str>>,
     lines: u64,
 }
@@ -145,7 +145,7 @@ async fn listen(
             Ok(event) => bench.feed_event(event),
             Err(error) => return Err(io::Error::other(format!("a line that cannot be read: {error}"))),
         }
-        // Told in bunches: whoever has more on its way is not answered for each line.
+        // Lines are confirmed in groups: a peer with more lines on the way gets no answer for each.
         if reader.buffer().is_empty() {
             progress.send_modify(|progress| progress.lines = lines);
         }

@@ -1,4 +1,4 @@
-//! Whether the appliance can do its work, and what keeps it from that.
+//! Reports what keeps the appliance from its work, which bounds were reached, and notices for the operator.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::listeners::bounds::{Bound, Bounds};
 use crate::runtime::segment::Segments;
 use crate::system::neighbors;
 
-/// Below so much, the ledger soon finds no room; bytes.
+/// Below this, the ledger soon finds no space; bytes.
 const ROOM: u64 = 64 << 20;
 
 /// Something that keeps phones from being served, a bound that was reached, or a notice.
@@ -30,13 +30,13 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// What happened, and what to do.
+    /// Cause and cure in one line.
     pub fn line(&self) -> String {
         format!("{}; {}", self.cause, self.cure)
     }
 }
 
-/// All that is wrong now; `state` is the state folder.
+/// Everything that is wrong now; `state` is the state folder.
 pub fn troubles(bench: &Bench, segments: &Segments, state: &Path) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     if let Some(failed) = bench.ledger().failing() {
@@ -61,7 +61,7 @@ pub fn troubles(bench: &Bench, segments: &Segments, state: &Path) -> Vec<Trouble
     troubles
 }
 
-/// Bounds that were reached lately. Listed phones with a lease are served all the same.
+/// Bounds that were reached lately. Phones of the roster with a lease are still served.
 pub fn reached(bench: &Bench, segments: &Segments) -> Vec<Trouble> {
     let bounds = &bench.metrics().bounds;
     if let Some(aside) = bench.set_aside() {
@@ -88,7 +88,7 @@ fn compare_tftp(bounds: &Bounds, tftp: &Reached) {
     bounds.counted(Bound::TftpTransfers, tftp.refused(), || tftp.latest_refused().to_string());
 }
 
-/// What the operator may want to know: addresses without a lease that asked for files, and routers with proxy ARP.
+/// Notices: addresses without a lease that asked for files, and routers with proxy ARP.
 pub fn notices(bench: &Bench) -> Vec<Trouble> {
     let mut notices = bench.unleased();
     notices.extend(bench.set_aside().iter().flat_map(|aside| &aside.proxies).map(|mac| proxy(Mac(*mac))));
@@ -103,7 +103,7 @@ fn proxy(mac: Mac) -> Trouble {
     }
 }
 
-/// What a file system has left for us, in bytes.
+/// Free bytes of the file system for unprivileged users.
 pub fn free(folder: &Path) -> Option<u64> {
     let system = statvfs(folder).ok()?;
     Some(system.blocks_available().saturating_mul(system.fragment_size()))

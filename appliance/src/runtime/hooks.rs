@@ -1,4 +1,4 @@
-//! Tells the program under `[hooks] stage` of changes: some phones at a time, the changes of one phone in order. The
+//! Runs the program under `[hooks] stage` for stage changes: several phones at once, each phone's changes in order. The
 //! bench never waits for it.
 
 use std::collections::HashSet;
@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::Bench;
 use crate::system::program;
 
-/// Programs at one time.
+/// Simultaneous programs.
 const PROGRAMS: usize = 4;
-/// How long one may take, in real time.
+/// The longest run of one program, in real time.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Works until `stop`; programs that run then are ended.
+/// Works until `stop`, and ends running programs then.
 pub async fn run(bench: Arc<Bench>, stop: CancellationToken) {
     let mut running = JoinSet::new();
     let mut busy = HashSet::new();

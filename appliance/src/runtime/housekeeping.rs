@@ -1,4 +1,4 @@
-//! What is looked at again and again while the appliance runs: the library, the roster, and how long facts are kept.
+//! Repeated work while the appliance runs: notices changes of library and roster, and folds old facts.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::runtime::appliance::roster;
 use crate::runtime::segment::Segments;
 use crate::state::state_folder;
 
-/// How often the library folder is compared with what is known of it, in real time on a machine that keeps up.
+/// Time between two looks at the library, in real time on a machine that keeps up.
 const LOOK_AT_LIBRARY: Duration = Duration::from_secs(2);
-/// How often the time is written down and old facts are folded, likewise.
+/// Time between two records of the clock and folds of old facts, likewise.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// The same while the ledger cannot be written.
 const LOOK_AT_LEDGER: Duration = Duration::from_secs(2);
 
-/// Until told to stop. `known` is what the roster was like when it was read.
+/// Works until `stop`. `known` is the roster file as it was read.
 pub async fn keep(
     bench: Arc<Bench>,
     segments: Arc<Segments>,
@@ -44,7 +44,7 @@ pub async fn keep(
                 ledger = pace.elapsed() + pace.stretch(HOUSEKEEPING);
                 if let Err(error) = bench.housekeeping().await {
                     tracing::error!(%error, "the ledger cannot be written: no new lease, no new hop until it can");
-                    // What it misses is to be in it soon after there is room.
+                    // The missed records must reach the ledger soon after space is free.
                     ledger = pace.elapsed() + pace.stretch(LOOK_AT_LEDGER);
                 }
             }
@@ -52,7 +52,7 @@ pub async fn keep(
     }
 }
 
-/// Files added or changed by hand count at once: a license that arrives lifts its hold.
+/// A file changed by hand counts at once: a new license lifts its hold.
 async fn look_at_library(bench: &Arc<Bench>) {
     let shelf = bench.shelf();
     let scanned = tokio::task::spawn_blocking(move || shelf.rescan()).await;
@@ -66,7 +66,7 @@ async fn look_at_library(bench: &Arc<Bench>) {
     }
 }
 
-/// A roster that was changed counts at once too.
+/// A changed roster counts at once.
 fn look_at_roster(state: &Path, segments: &Segments) {
     let taken = roster(state).and_then(|roster| {
         tracing::info!(phones = roster.len(), "the roster has changed");

@@ -1,4 +1,4 @@
-//! What runs as long as the appliance does: start and stop, the segments with their listeners, and what works beside them.
+//! The appliance's lifetime: start and stop, the segments with their listeners, and background work.
 
 pub mod addresses;
 pub mod appliance;

@@ -1,5 +1,5 @@
-//! Reads phones' own pages, politely: one at a time from each phone, a few at once, and never in the way of serving.
-//! A phone is asked at the address that it has a lease of, and nowhere else: no redirection is followed.
+//! Reads phones' own web pages: one at a time from each phone, a few at once, never ahead of serving. A phone is asked
+//! only at its leased address, and redirections are not followed.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -23,17 +23,16 @@ use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::segment::Segment;
 use crate::system::pace::Pace;
 
-/// Pages read at once.
+/// Simultaneous reads.
 const AT_ONCE: usize = 8;
-/// How long a phone has to give one page, in real time. In a rehearsal every phone gives it, once the machine gets round
-/// to it.
+/// The time limit for one page, in real time. A rehearsal's phone always answers, once the machine has time.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PATIENCE_IN_REHEARSALS: Duration = Duration::from_secs(60);
-/// How often it is looked whose page is due, on the bench's clock; in reality no more often than the other.
+/// Time between two checks for due pages, on the bench's clock, but at least the second in real time.
 const TICK: Duration = Duration::from_secs(1);
 const SHORTEST_TICK: Duration = Duration::from_millis(50);
 
-/// How phones are reached.
+/// Reads pages from phones' addresses.
 #[derive(Debug, Clone)]
 pub struct PageReader {
     segments: Vec<Segment>,
@@ -43,7 +42,7 @@ pub struct PageReader {
 }
 
 impl PageReader {
-    /// From the staging interfaces; in a rehearsal, whose time runs faster, on loopback.
+    /// A reader on the staging interfaces; on loopback in a rehearsal.
     pub fn new(place: &ServiceAddresses, pace: &Pace) -> Self {
         Self {
             segments: place.segments.clone(),
@@ -57,18 +56,18 @@ impl PageReader {
         self.segments.iter().all(|segment| segment.interface.is_none())
     }
 
-    /// The interface of the phone's segment; one behind a relay is reached from the bench's own.
+    /// The interface of the phone's segment. Phones behind a relay are reached from the bench's own segment.
     fn device(&self, phone: Ipv4Addr) -> Option<&str> {
         let at = |segment: &&Segment| segment.look().is_ok_and(|standing| standing.network.has_host(phone));
         self.segments.iter().find(at).or(self.segments.first())?.interface.as_deref()
     }
 
-    /// Whether this is an address of a staging network: a lease of a public one is nobody's to be asked.
+    /// Whether the address belongs to a staging network. A leased public address belongs to others and is not asked.
     fn may_ask(&self, address: Ipv4Addr) -> bool {
         address.is_private() || (self.is_rehearsal() && address.is_loopback())
     }
 
-    /// The first of the pages that a phone of this side may have.
+    /// Reads the first page that a phone of this side may have.
     async fn read(&self, address: Ipv4Addr, side: Option<Side>) -> Option<Page> {
         for path in page::paths(side) {
             let read = tokio::time::timeout(self.patience, self.get(address, path)).await;
@@ -79,7 +78,7 @@ impl PageReader {
                     }
                 }
                 Ok(Ok(None)) => {}
-                // Nobody listens there, or does not answer: another path would not help.
+                // The phone does not answer, so another path would not help.
                 Ok(Err(error)) => {
                     tracing::debug!(%address, %error, "the phone's page cannot be read");
                     return None;
@@ -90,7 +89,7 @@ impl PageReader {
         None
     }
 
-    /// What is at a path, up to [`MAX_PAGE`] bytes; `None` where there is no such page.
+    /// Reads up to [`MAX_PAGE`] bytes at a path; `None` if there is no such page.
     async fn get(&self, address: Ipv4Addr, path: &str) -> io::Result<Option<Vec<u8>>> {
         let stream = self.connect(SocketAddrV4::new(address, self.port)).await?;
         let (mut sender, connection) =
@@ -117,7 +116,7 @@ impl PageReader {
             }
             Ok(Some(body))
         };
-        // What the connection ends with reaches the answer by itself.
+        // A connection error reaches the response by itself.
         let carry = async {
             let _ = connection.await;
             std::future::pending::<()>().await;
@@ -137,7 +136,7 @@ impl PageReader {
     }
 }
 
-/// Reads the pages that are due, until told to stop.
+/// Reads due pages until `stop`.
 pub async fn serve(reader: PageReader, bench: Arc<Bench>, stop: CancellationToken) {
     let reader = Arc::new(reader);
     let mut round = Round::default();

@@ -1,5 +1,5 @@
-//! Carries out restarts: by the phone's registration, by the program that the configuration names, or by asking a
-//! Multiplatform phone to read its profile again.
+//! Restarts phones: through the registration, through the configured program, or by asking a Multiplatform phone to
+//! read its profile again.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::bench::Bench;
 use crate::listeners::sip::Boards;
 use crate::system::program;
 
-/// How often journeys are asked whether a restart is due.
+/// Time between two checks for due restarts.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long a program may take, in real time.
+/// The longest run of a program, in real time.
 const PROGRAM: Duration = Duration::from_secs(60);
-/// Programs at one time: a switch is configured by one command after another.
+/// Simultaneous programs; a switch takes one command after another.
 const PROGRAMS: usize = 4;
-/// How long a phone may take to answer.
+/// The time limit for a phone's answer.
 const PHONE: Duration = Duration::from_secs(10);
 
 /// Works until `stop`.
@@ -83,8 +83,8 @@ async fn cut_power(hook: &[String], mac: Mac) -> Result<String, String> {
     Ok(if said.is_empty() { format!("{name} succeeded") } else { format!("{name} succeeded: {said}") })
 }
 
-/// `GET /admin/resync` of a Multiplatform phone's page (cisco-phones §9.2), which a phone without a password
-/// obeys; one that wants a password says so.
+/// Requests `/admin/resync` of a Multiplatform phone (cisco-phones §9.2). A phone without a password obeys; the others
+/// answer that they want one.
 async fn resync(page: SocketAddr) -> Result<String, String> {
     let exchange = async {
         let mut stream = TcpStream::connect(page).await?;

@@ -1,4 +1,4 @@
-//! What the service manager is told (`sd_notify(3)`); where none started the program, nothing is.
+//! Reports to the service manager (`sd_notify(3)`), if one started the program.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,35 +10,35 @@ use transload_provision::journey::Stage;
 use crate::bench::Bench;
 use crate::bench::views::phone::PhoneView;
 
-/// How often the line of status is written anew, in real time.
+/// Time between two status lines, in real time.
 const STATUS: Duration = Duration::from_secs(10);
 
-/// All that is to listen does, or the configuration has been read again.
+/// Reports that every listener is open, or that the configuration was read again.
 pub fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// The configuration is about to be read again; [`ready`] follows.
+/// Reports that the configuration is being read again; [`ready`] follows.
 pub fn reloading() {
-    // Newer service managers want to know when.
+    // Newer service managers require the time of a reload.
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(_) => tell(&[NotifyState::Reloading]),
     }
 }
 
-/// Nothing new is begun.
+/// Reports that the program stops.
 pub fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("stopping: transfers under way may end")]);
 }
 
-/// Shows the state of the phones, and that the bench works for as long as it does. Where what phones depend on hangs,
-/// so does this, and the service manager starts the program anew.
+/// Reports the phones' state and that the bench works. If the bench hangs, the report stops, and the service manager
+/// restarts the program.
 pub async fn report(bench: Arc<Bench>, stop: CancellationToken) {
     if std::env::var_os("NOTIFY_SOCKET").is_none() {
         return stop.cancelled().await;
     }
-    // A third, so that one that comes late is no failure.
+    // A third of the limit, so that one late report is no failure.
     let every = sd_notify::watchdog_enabled().map_or(STATUS, |patience| (patience / 3).min(STATUS));
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -61,7 +61,7 @@ fn tell(what: &[NotifyState<'_>]) {
     }
 }
 
-/// One line for `systemctl status`.
+/// The status line of `systemctl status`.
 fn status(phones: &[PhoneView]) -> String {
     let count = |stages: &[Stage]| phones.iter().filter(|phone| stages.contains(&phone.stage)).count();
     let needy = count(&[Stage::Held, Stage::Stuck]);

@@ -1,4 +1,4 @@
-//! What a visitor makes of web servers that are no phone's, or a hostile one's.
+//! Pages from servers that are no phone's, or that are hostile.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ fn reader(port: u16) -> PageReader {
     }
 }
 
-/// Answers every connection with these bytes, then `more` again and again.
+/// Answers each connection with `answer`, then repeats `more`.
 async fn server(answer: String, more: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

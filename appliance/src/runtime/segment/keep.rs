@@ -1,5 +1,5 @@
-//! Keeps one segment served: waits for its interface and address, has the guard look for other DHCP servers, serves,
-//! and begins again when something has changed.
+//! Keeps one segment served: waits for interface and address, looks for other DHCP servers, serves, and starts again
+//! after a change.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use transload_provision::time::Time;
 use super::{InterfaceState, Segment, Segments};
 use crate::system::interface;
 
-/// How long other DHCP servers have to answer the probe; those that look for address conflicts take a second.
+/// The time that other DHCP servers have to answer; servers that check for address conflicts need a second.
 pub const PROBE: Duration = Duration::from_secs(3);
-/// A server that was found counts as gone when a probe this much later finds none.
+/// A foreign server counts as gone if a probe this much later finds none.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
-/// How often a segment is looked at.
+/// Time between two looks at the interface.
 const LOOK: Duration = Duration::from_millis(500);
 
 impl Segments {
-    /// Serves a segment whenever it stands, with a guard or without, for as long as the program runs.
+    /// Serves a segment whenever it is up, until the program ends; `guarded` looks for other DHCP servers.
     pub async fn keep(self: Arc<Self>, at: usize, guarded: bool) {
         let Some(segment) = self.segment(at) else { return };
         let Some(name) = segment.interface.clone() else { return };
@@ -45,7 +45,7 @@ impl Segments {
         }
     }
 
-    /// Has DHCP answer once no other server does, and be silent while one is about.
+    /// Lets DHCP answer only while no other server does.
     async fn guard(&self, at: usize, name: &str, interface_state: &InterfaceState, guarded: bool) {
         let local = interface_state.network.address;
         let Some(dhcp) = &self.dhcp else { return std::future::pending().await };
@@ -103,7 +103,7 @@ impl Segments {
         self.bench().set_foreign_dhcp(local, None);
     }
 
-    /// Until the segment stands otherwise; returns when it was last seen as it was.
+    /// Waits for a change of the segment. Returns when the old state was last seen.
     async fn changed(&self, segment: &Segment, interface_state: &InterfaceState) -> Time {
         let mut good = self.bench().now();
         loop {
@@ -135,7 +135,7 @@ async fn await_interface(segment: &Segment, said: &mut String) -> InterfaceState
     }
 }
 
-/// The same thing is said once.
+/// Logs a message once.
 fn say(said: &mut String, what: &str) {
     if said != what {
         what.clone_into(said);
@@ -143,7 +143,7 @@ fn say(said: &mut String, what: &str) {
     }
 }
 
-/// Who else answers a probe. What cannot be probed has somebody: nothing is served into the unknown.
+/// Describes another DHCP server on the segment. If probing fails, assume a foreign server (fail closed).
 async fn found(watch: &Watch) -> Option<String> {
     match watch.probe(PROBE).await {
         Ok(found) => found.first().map(describe),
@@ -151,7 +151,7 @@ async fn found(watch: &Watch) -> Option<String> {
     }
 }
 
-/// A server, as a technician finds it.
+/// Describes a server so that a technician finds it.
 pub fn describe(foreign: &Foreign) -> String {
     let mac = transload_provision::mac::Mac(foreign.mac);
     format!("{} (Ethernet address {})", foreign.server, mac.colons())

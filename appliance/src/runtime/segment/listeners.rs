@@ -1,4 +1,4 @@
-//! The doors of one segment: HTTP, TFTP and SIP on its interface and address.
+//! Opens and closes the listeners of one segment: HTTP, TFTP and SIP on its address.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
@@ -17,25 +17,25 @@ use crate::listeners::sip::{Boards, Switchboard};
 use crate::listeners::{self, rate::Rate};
 use crate::system::error::{Exit, Failure};
 
-/// How long transfers under way may go on after a door was told to close.
+/// The time that running transfers get after a close.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// What the doors of all segments share.
+/// What the listeners of all segments share.
 #[derive(Clone)]
 pub(super) struct SharedServices {
     pub(super) bench: Arc<Bench>,
     pub(super) files: Files,
     pub(super) rate: Rate,
-    /// Of the HTTP listeners of all segments together.
+    /// Limits connections of all HTTP listeners together.
     pub(super) entrance: Entrance,
     pub(super) boards: Boards<Bench>,
-    /// How often bounds of the TFTP doors of all segments were reached, of those that are closed by now, too.
+    /// Counts reached bounds of all TFTP listeners, closed ones included.
     pub(super) tftp: Arc<Reached>,
-    /// Told when a door has closed by itself, which none should.
+    /// Notified if a listener ends by itself, which is a defect.
     pub(super) ended: Arc<Notify>,
 }
 
-/// Doors that are open.
+/// The open listeners of one segment.
 pub(super) struct SegmentListeners {
     pub(super) http: Vec<SocketAddrV4>,
     pub(super) tftp: SocketAddrV4,
@@ -44,7 +44,7 @@ pub(super) struct SegmentListeners {
 }
 
 impl SegmentListeners {
-    /// Opens them.
+    /// Opens the listeners.
     ///
     /// # Errors
     /// An address is taken, or a privilege is missing.
@@ -82,10 +82,10 @@ impl SegmentListeners {
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let watched = |door: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+        let watched = |listener_task: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
             let (stop, ended) = (stop.clone(), Arc::clone(ended));
             async move {
-                door.await;
+                listener_task.await;
                 if !stop.is_cancelled() {
                     ended.notify_one();
                 }
@@ -94,8 +94,8 @@ impl SegmentListeners {
         let tftp = server.local_addr();
         for listener in listeners {
             let (bench, entrance) = (Arc::clone(bench), entrance.clone());
-            let door = listeners::http::serve(listener, bench, entrance, rate.clone(), stop.clone());
-            tasks.spawn(watched(Box::pin(door)));
+            let listener_task = listeners::http::serve(listener, bench, entrance, rate.clone(), stop.clone());
+            tasks.spawn(watched(Box::pin(listener_task)));
         }
         if let Some((board, listener)) = registrar {
             boards.add(&board);
@@ -106,7 +106,7 @@ impl SegmentListeners {
         Ok(Self { http, tftp, stop, tasks })
     }
 
-    /// Takes nothing new, and lets transfers under way end within [`DRAIN`].
+    /// Refuses new transfers, and gives running ones [`DRAIN`] to end.
     pub(super) async fn close(mut self) {
         self.stop.cancel();
         let drained = tokio::time::timeout(DRAIN + Duration::from_secs(1), async {
@@ -145,7 +145,7 @@ fn own_address(listener: &tokio::net::TcpListener) -> Result<SocketAddrV4, Failu
     }
 }
 
-/// Why a service cannot listen, and what to do.
+/// The failure if a service cannot listen.
 pub fn cannot_bind(service: &str, address: impl Into<SocketAddr>, error: &std::io::Error) -> Failure {
     let address = address.into();
     let cure = match error.kind() {

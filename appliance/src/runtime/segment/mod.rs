@@ -1,7 +1,7 @@
-//! A segment: phones on one interface of the box, and what serves them there.
+//! A segment: phones on one interface of the box, and the services for them.
 //!
-//! Interfaces come up late, lose their link or their address, and get another. Each segment is therefore looked at all
-//! the time and served whenever it stands; nothing has to be restarted for that.
+//! Interfaces come up late, lose their link or address, and get new ones. Each segment is therefore watched and served
+//! whenever it is up; a restart is never needed.
 
 mod keep;
 mod listeners;
@@ -18,42 +18,42 @@ pub use keep::{PROBE, describe};
 pub use listeners::cannot_bind;
 pub use served::{Segments, networks};
 
-/// Where phones are, as configured.
+/// A segment as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// The interface; `None` in a rehearsal, which stays on loopback.
     pub interface: Option<String>,
-    /// The box's own address there; the interface's first, where it is not given.
+    /// The box's own address; the interface's first if absent.
     pub address: Option<Prefix>,
-    /// The network of that first address, where it is given.
+    /// The network of that first address, if configured.
     pub subnet: Option<Prefix>,
-    /// It may be the interface of the default route.
+    /// The segment may be on the default route's interface.
     pub allow_default_route: bool,
-    /// UDP port of DHCP on loopback; any, if 0.
+    /// UDP port of DHCP on loopback; any if 0.
     pub rehearsed_dhcp: u16,
-    /// TCP ports of the HTTP file service; URLs name the first.
+    /// TCP ports of the HTTP file service. URLs name the first.
     pub http: Vec<u16>,
     /// UDP port of TFTP.
     pub tftp: u16,
-    /// TCP and UDP port of the registrar, where there is one.
+    /// TCP and UDP port of the registrar, if it is on.
     pub sip: Option<u16>,
 }
 
-/// A segment as it is now.
+/// The present state of a segment's interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InterfaceState {
-    /// The box's address on it, and its network.
+    /// The box's address and its network.
     pub network: Prefix,
-    /// The kernel's number of the interface.
+    /// The kernel's index of the interface.
     pub index: u32,
-    /// There is a link.
+    /// The interface has a link.
     pub link: bool,
-    /// How often the link has come or gone.
+    /// How often the link came or went.
     pub changes: u32,
 }
 
 impl Segment {
-    /// How it stands now.
+    /// Looks at the interface.
     ///
     /// # Errors
     /// The interface or its address is missing, or the interface is that of the default route.
@@ -82,7 +82,7 @@ impl Segment {
         Ok(InterfaceState { network, index: found.index, link: found.up, changes: found.changes })
     }
 
-    /// Its network as it stands, or else as it is configured.
+    /// The present network, else the configured one.
     pub fn network_now(&self) -> Option<Prefix> {
         self.look().ok().map(|interface_state| interface_state.network).or(self.address)
     }
@@ -114,7 +114,7 @@ impl Segment {
         found.map(|&(address, length)| Prefix { address, length }).ok_or_else(missing)
     }
 
-    /// The way of DHCP to its clients. On an interface that replaces this one it waits until the doors are there too.
+    /// The DHCP server's link to this segment. On a new interface, DHCP waits for the listeners.
     fn link(&self, interface_state: &InterfaceState) -> Link {
         let address = interface_state.network.address;
         match &self.interface {
@@ -125,7 +125,7 @@ impl Segment {
 }
 
 impl InterfaceState {
-    /// Whether what listens there still does.
+    /// Whether open listeners still work there.
     fn same_place(&self, other: &Self) -> bool {
         (self.network, self.index) == (other.network, other.index)
     }

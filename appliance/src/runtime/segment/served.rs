@@ -1,4 +1,4 @@
-//! All segments, and what serves phones there now.
+//! All segments, and the services on each.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,21 +24,21 @@ use crate::system::error::Failure;
 pub struct Segments {
     shared: SharedServices,
     pub(super) dhcp: Option<Arc<DhcpServer>>,
-    served_segments: Mutex<Vec<ServedSegment>>,
+    entries: Mutex<Vec<ServedSegment>>,
     config: Mutex<Config>,
 }
 
 struct ServedSegment {
     segment: Segment,
-    /// As it was when it stood last.
+    /// The interface when it was last up.
     interface_state: Option<InterfaceState>,
     listeners: Option<SegmentListeners>,
-    /// DHCP may answer there.
+    /// DHCP may answer on this segment.
     leased: bool,
 }
 
 impl Segments {
-    /// Opens the file doors of the segments that stand.
+    /// Opens the file listeners of the segments that are up.
     ///
     /// # Errors
     /// An address is taken, or a privilege is missing.
@@ -58,26 +58,26 @@ impl Segments {
             tftp,
             ended: Arc::new(Notify::new()),
         };
-        let mut served_segments = Vec::new();
+        let mut entries = Vec::new();
         for (segment, interface_state) in segments.iter().zip(interface_states) {
             let open = |interface_state| SegmentListeners::open(segment, interface_state, &shared);
             let listeners = interface_state.as_ref().map(open).transpose()?;
-            served_segments.push(ServedSegment {
+            entries.push(ServedSegment {
                 segment: segment.clone(),
                 interface_state: *interface_state,
                 listeners,
                 leased: false,
             });
         }
-        Ok(OpenSegments { served_segments, shared })
+        Ok(OpenSegments { entries, shared })
     }
 
     pub(super) fn bench(&self) -> &Bench {
         &self.shared.bench
     }
 
-    fn served_segments(&self) -> MutexGuard<'_, Vec<ServedSegment>> {
-        self.served_segments.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> MutexGuard<'_, Vec<ServedSegment>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn config(&self) -> Config {
@@ -85,113 +85,103 @@ impl Segments {
     }
 
     pub(super) fn segment(&self, at: usize) -> Option<Segment> {
-        self.served_segments().get(at).map(|served_segment| served_segment.segment.clone())
+        self.entries().get(at).map(|entry| entry.segment.clone())
     }
 
-    /// How many there are.
+    /// The number of segments.
     pub fn count(&self) -> usize {
-        self.served_segments().len()
+        self.entries().len()
     }
 
-    /// Where the file doors of the bench's own segment are, if they are open.
+    /// HTTP and TFTP addresses on the bench's own segment, if they are open.
     pub fn own_listeners(&self) -> Option<(Vec<std::net::SocketAddrV4>, std::net::SocketAddrV4)> {
-        let served_segments = self.served_segments();
-        served_segments.first()?.listeners.as_ref().map(|listeners| (listeners.http.clone(), listeners.tftp))
+        let entries = self.entries();
+        entries.first()?.listeners.as_ref().map(|listeners| (listeners.http.clone(), listeners.tftp))
     }
 
-    /// The registrars of all segments.
     pub fn boards(&self) -> Boards<Bench> {
         self.shared.boards.clone()
     }
 
-    /// How often bounds of TFTP were reached, on all segments together.
+    /// Counts reached bounds of TFTP on all segments together.
     pub fn tftp_reached(&self) -> &Reached {
         &self.shared.tftp
     }
 
-    /// What keeps phones of a segment from being served.
+    /// What keeps each segment's phones from being served.
     pub fn troubles(&self) -> Vec<Trouble> {
-        let served_segments: Vec<_> = self
-            .served_segments()
+        let entries: Vec<_> = self
+            .entries()
             .iter()
-            .map(|served_segment| {
-                (served_segment.segment.clone(), served_segment.listeners.is_some(), served_segment.leased)
-            })
+            .map(|entry| (entry.segment.clone(), entry.listeners.is_some(), entry.leased))
             .collect();
         let leases = self.dhcp.is_some();
-        served_segments
+        entries
             .iter()
             .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
             .collect()
     }
 
-    /// Until a door has closed by itself, which none should.
+    /// Waits until a listener ends by itself, which is a defect.
     pub async fn ended(&self) {
         self.shared.ended.notified().await;
     }
 
-    /// Takes over where a segment stands now: doors are opened, or moved to the new interface and address, and DHCP
-    /// gives leases of its network.
+    /// Opens the listeners at a segment's new interface and address, or moves them there, and tells DHCP its network.
     pub(super) fn relocate(&self, at: usize, interface_state: InterfaceState) -> Result<(), Failure> {
         {
-            let mut served_segments = self.served_segments();
-            let Some(served_segment) = served_segments.get_mut(at) else { return Ok(()) };
-            let same = served_segment.interface_state.is_some_and(|known| known.same_place(&interface_state));
-            served_segment.interface_state = Some(interface_state);
-            if same && served_segment.listeners.is_some() {
+            let mut entries = self.entries();
+            let Some(entry) = entries.get_mut(at) else { return Ok(()) };
+            let same = entry.interface_state.is_some_and(|known| known.same_place(&interface_state));
+            entry.interface_state = Some(interface_state);
+            if same && entry.listeners.is_some() {
                 return Ok(());
             }
-            // DHCP comes to a new place by itself, once other servers were looked for there.
-            served_segment.leased &= same;
-            if let Some(old) = served_segment.listeners.take() {
+            // DHCP moves to a new address only after the search for other servers.
+            entry.leased &= same;
+            if let Some(old) = entry.listeners.take() {
                 tokio::spawn(old.close());
             }
-            let listeners = SegmentListeners::open(&served_segment.segment, &interface_state, &self.shared)?;
+            let listeners = SegmentListeners::open(&entry.segment, &interface_state, &self.shared)?;
             tracing::info!(http = ?listeners.http, tftp = %listeners.tftp, "files are served here now");
-            served_segment.listeners = Some(listeners);
+            entry.listeners = Some(listeners);
         }
         self.renew()
     }
 
-    /// Whether DHCP may answer on a segment.
+    /// Sets whether DHCP may answer on a segment.
     pub(super) async fn lease(&self, at: usize, leased: bool) {
-        if let Some(served_segment) = self.served_segments().get_mut(at) {
-            served_segment.leased = leased;
+        if let Some(entry) = self.entries().get_mut(at) {
+            entry.leased = leased;
         }
         if let Some(dhcp) = &self.dhcp {
-            let links = links(&self.served_segments());
+            let links = links(&self.entries());
             dhcp.set_links(links).await;
         }
     }
 
     pub(super) fn is_leased(&self, at: usize) -> bool {
-        self.served_segments().get(at).is_some_and(|served_segment| served_segment.leased)
+        self.entries().get(at).is_some_and(|entry| entry.leased)
     }
 
-    /// What DHCP is told, by another configuration or roster, at the addresses of now.
+    /// The DHCP settings for a configuration and roster, with the present addresses.
     pub fn served(&self, config: &Config, roster: &[Entry]) -> Result<Served, Failure> {
-        config.served(
-            &networks(
-                self.served_segments().iter().map(|served_segment| served_segment.interface_state.as_ref()),
-            ),
-            roster,
-        )
+        config.served(&networks(self.entries().iter().map(|entry| entry.interface_state.as_ref())), roster)
     }
 
-    /// Takes over a configuration that [`Segments::served`] has found good.
+    /// Takes a configuration that [`Segments::served`] has accepted.
     pub fn reconfigure(&self, config: &Config, served: &Served) -> Result<(), Failure> {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
         self.tell(served)
     }
 
-    /// Takes over another roster: what it reserves, and what it tells of phones.
+    /// Takes another roster: its reservations, and its facts about phones.
     pub fn take_roster(&self, roster: Vec<Entry>) -> Result<(), Failure> {
         let served = self.served(&self.config(), &roster)?;
         self.bench().set_roster(roster);
         self.tell(&served)
     }
 
-    /// Tells DHCP the networks as they are now.
     fn renew(&self) -> Result<(), Failure> {
         let served = self.served(&self.config(), &self.bench().roster())?;
         self.tell(&served)
@@ -209,51 +199,46 @@ impl Segments {
         Ok(())
     }
 
-    /// Closes all doors; transfers under way may end.
+    /// Closes all listeners; running transfers may end.
     pub async fn close(&self) {
-        let listeners: Vec<SegmentListeners> = self
-            .served_segments()
-            .iter_mut()
-            .filter_map(|served_segment| served_segment.listeners.take())
-            .collect();
+        let listeners: Vec<SegmentListeners> =
+            self.entries().iter_mut().filter_map(|entry| entry.listeners.take()).collect();
         let closing: Vec<_> =
             listeners.into_iter().map(|listeners| tokio::spawn(listeners.close())).collect();
-        for door in closing {
-            _ = door.await;
+        for listener_task in closing {
+            _ = listener_task.await;
         }
     }
 }
 
-/// Segments whose file doors are open, before DHCP is.
+/// Segments with open file listeners, before DHCP starts.
 pub struct OpenSegments {
-    served_segments: Vec<ServedSegment>,
+    entries: Vec<ServedSegment>,
     shared: SharedServices,
 }
 
 impl OpenSegments {
-    /// The port that URLs name, where a door is open.
+    /// The port that URLs name, if a listener is open.
     pub fn http_port(&self) -> Option<u16> {
-        self.served_segments
-            .iter()
-            .find_map(|served_segment| Some(served_segment.listeners.as_ref()?.http.first()?.port()))
+        self.entries.iter().find_map(|entry| Some(entry.listeners.as_ref()?.http.first()?.port()))
     }
 
-    /// The ways to clients where DHCP may answer: those of `clear` segments, which stand.
+    /// The DHCP links of segments that are up and `clear` of other servers.
     pub fn links(&mut self, clear: &[bool]) -> Vec<Link> {
-        for (served_segment, clear) in self.served_segments.iter_mut().zip(clear) {
-            served_segment.leased = *clear && served_segment.interface_state.is_some();
+        for (entry, clear) in self.entries.iter_mut().zip(clear) {
+            entry.leased = *clear && entry.interface_state.is_some();
         }
-        links(&self.served_segments)
+        links(&self.entries)
     }
 
-    /// Together with DHCP, where it is on.
+    /// Adds the DHCP server, if it is on.
     pub fn with(self, config: &Config, dhcp: Option<Arc<DhcpServer>>) -> Segments {
-        let (served_segments, config) = (Mutex::new(self.served_segments), Mutex::new(config.clone()));
-        Segments { shared: self.shared, dhcp, served_segments, config }
+        let (entries, config) = (Mutex::new(self.entries), Mutex::new(config.clone()));
+        Segments { shared: self.shared, dhcp, entries, config }
     }
 }
 
-/// At least three of four places are for leaseholders.
+/// At least three quarters of the connections are for leaseholders.
 fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<Reached>) -> Entrance {
     let connections = config.files.max_transfers;
     let limits = Limits { connections, strangers: (connections / 4).max(1), ..Limits::default() };
@@ -267,16 +252,12 @@ fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<Reached>) -> Entranc
         .with_queue(Waiting::default(), move || tftp.has_room())
 }
 
-fn links(served_segments: &[ServedSegment]) -> Vec<Link> {
-    let leased = served_segments.iter().filter(|served_segment| served_segment.leased);
-    leased
-        .filter_map(|served_segment| {
-            Some(served_segment.segment.link(served_segment.interface_state.as_ref()?))
-        })
-        .collect()
+fn links(entries: &[ServedSegment]) -> Vec<Link> {
+    let leased = entries.iter().filter(|entry| entry.leased);
+    leased.filter_map(|entry| Some(entry.segment.link(entry.interface_state.as_ref()?))).collect()
 }
 
-/// The networks of segments, as far as they stand.
+/// The networks of the segments that are up.
 pub fn networks<'a>(
     interface_states: impl Iterator<Item = Option<&'a InterfaceState>>,
 ) -> Vec<Option<Prefix>> {
