@@ -1,4 +1,4 @@
-//! Who may look and act: those on this machine, or those who know the token, and no page of another site.
+//! Decides whether a request is allowed: from this machine or with the token, and never from another site's page.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::problem::ProblemDetails;
 
-/// What every answer carries, where its handler has not said otherwise. The policy lets a page have our own files alone,
-/// and no script or style within a document.
+/// Headers of every response, unless a handler sets them. The policy allows a page only our own files, and no inline
+/// script or style.
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -27,7 +27,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// The rules for one listener.
+/// The access rules of one listener.
 #[derive(Debug)]
 pub(super) struct Access {
     token: Option<[u8; 32]>,
@@ -40,7 +40,7 @@ impl Access {
     }
 
     fn refusal(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<ProblemDetails> {
-        // A web page elsewhere can point a name of its own at this machine; its requests then carry that name.
+        // A foreign page can point its own host name at this machine; its requests then carry that name.
         if self.loopback && !names_this_machine(headers) {
             let detail = "this address answers only to localhost and 127.0.0.1 as its name";
             return Some(ProblemDetails::new(StatusCode::MISDIRECTED_REQUEST, detail));
@@ -49,7 +49,7 @@ impl Access {
             let detail = "a page of another site may not do this";
             return Some(ProblemDetails::new(StatusCode::FORBIDDEN, detail));
         }
-        // The page's own files hold nothing secret; they ask for the token.
+        // The page's files hold no secret; they ask for the token themselves.
         if method.is_safe() && (path == "/" || path.starts_with("/page/")) {
             return None;
         }
@@ -62,7 +62,7 @@ impl Access {
     }
 }
 
-/// Lets a request through, or answers it.
+/// Passes a request on, or refuses it.
 pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match access.refusal(request.method(), request.uri().path(), request.headers()) {
         None => next.run(request).await,
@@ -79,8 +79,7 @@ pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, n
     response
 }
 
-/// A browser says from which site's page a request comes; ours are of the host that they ask. Another port of the same
-/// host is another site here.
+/// A browser names the site of the requesting page. Another port of the same host is another site here.
 fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let another_origin = headers.get_all(header::ORIGIN).iter().any(|origin| {
@@ -91,7 +90,7 @@ fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     another_origin || fetched.into_iter().any(|site| site != "same-origin" && site != "none")
 }
 
-/// A link on another site's page may lead here.
+/// Another site's page may link to ours.
 fn opens_a_page(method: &Method, headers: &HeaderMap) -> bool {
     let mode = headers.get("sec-fetch-mode");
     method == Method::GET
@@ -121,7 +120,7 @@ fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Takes as long whatever was guessed.
+/// Takes the same time for every guess.
 fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
     one.iter().zip(other).fold(0, |differs, (one, other)| differs | (one ^ other)) == 0
 }

@@ -1,4 +1,4 @@
-//! Clients that are no phones.
+//! Serves the list of clients that are no phones.
 
 use std::sync::Arc;
 

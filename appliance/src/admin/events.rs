@@ -1,6 +1,6 @@
-//! `GET /api/events`: the phones as they change, as server-sent events (WHATWG HTML, section 9.2).
+//! Serves `GET /api/events`: changes of phones as server-sent events (WHATWG HTML, section 9.2).
 //!
-//! One thread looks at the bench for all who watch; while nobody does, it only counts what phones take.
+//! One thread looks at the bench for all listeners. Without listeners, it only counts traffic.
 
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
@@ -31,18 +31,18 @@ use crate::listeners::bounds::Bound;
 use crate::runtime::health::{self, Trouble};
 use crate::runtime::segment::Segments;
 
-/// Those who may watch at one time.
+/// Simultaneous listeners.
 const LISTENERS: usize = 64;
-/// Between two looks, at least.
+/// The least time between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Of a core, one part in so many goes into looks at most: on a slow box with many phones they come less often.
+/// Looking uses at most 1/30 of a core, so looks are rarer on a slow box with many phones.
 const SHARE: u32 = 30;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Those who watch, and what they watch.
+/// The listeners, and the state that they watch.
 pub struct LiveEvents {
     board: Mutex<live::LiveState>,
-    /// Counts looks.
+    /// Incremented with each look.
     looks: watch::Sender<u64>,
     places: Arc<Semaphore>,
     somebody: Notify,
@@ -61,7 +61,6 @@ struct EventsQuery {
 }
 
 impl LiveEvents {
-    /// Nobody watches yet.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             board: Mutex::new(live::LiveState::new(RandomState::new().hash_one(std::process::id()))),
@@ -72,7 +71,7 @@ impl LiveEvents {
     }
 
     fn board(&self) -> MutexGuard<'_, live::LiveState> {
-        // Every change is a whole step, so a panic elsewhere leaves it sound.
+        // Each change under this lock is complete, so a poisoned lock holds valid data.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -81,8 +80,8 @@ impl LiveEvents {
     }
 }
 
-/// Looks at the bench until `stop`; those who watch are let go then. Has a thread of its own: a look at a thousand
-/// phones takes longer than what answers phones may be kept waiting.
+/// Looks at the bench until `stop`, and then ends all streams. It needs its own thread, because a look at 1,000 phones
+/// would delay answers to phones.
 pub(super) fn keep(api: &ApiState, stop: CancellationToken) {
     let (live, bench) = (Arc::clone(&api.live), Arc::clone(&api.bench));
     let segments = Arc::clone(&api.segments);
@@ -118,12 +117,12 @@ async fn look(live: &LiveEvents, bench: &Bench, segments: &Segments, stop: Cance
             () = tokio::time::sleep(pause) => {}
         }
     }
-    // No seat is given any more, and who has one is told so.
+    // New listeners are refused, and present ones are told.
     live.places.close();
     live.looks.send_modify(|looks| *looks = u64::MAX);
 }
 
-/// How long this thread has been at work.
+/// Processor time of this thread.
 fn worked() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(time).unwrap_or_default()
@@ -176,7 +175,7 @@ async fn listen(
         known = Some(telling.step);
         loop {
             let Some(piece) = live.board().piece(&mut telling) else { break };
-            // Who is slow waits here, and misses nothing: the next event tells all that has changed by then.
+            // A slow listener waits here and misses nothing: the next event holds every change until then.
             if sender.send(piece).await.is_err() {
                 return;
             }
@@ -184,7 +183,7 @@ async fn listen(
     }
 }
 
-/// Events on their way to one listener.
+/// The body of one listener's stream.
 struct EventBody(mpsc::Receiver<Bytes>);
 
 impl http_body::Body for EventBody {

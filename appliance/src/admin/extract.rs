@@ -1,4 +1,4 @@
-//! What a request says, taken apart; what cannot be taken apart is answered with a problem.
+//! Reads paths, queries and bodies of requests. An invalid one is answered with a problem.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
@@ -37,7 +37,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PhonePath {
     }
 }
 
-/// A request's query. `T` refuses names that it does not know.
+/// The query of a request. `T` refuses unknown names.
 #[derive(Debug)]
 pub struct StrictQuery<T>(pub T);
 
@@ -50,7 +50,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T>
     }
 }
 
-/// A request's body, in JSON. `T` refuses names that it does not know.
+/// The JSON body of a request. `T` refuses unknown names.
 #[derive(Debug)]
 pub struct StrictJson<T>(pub T);
 

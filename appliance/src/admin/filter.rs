@@ -1,4 +1,4 @@
-//! Which phones, and how many at a time.
+//! Selects phones by a query, page by page.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::bench::views::phone::{HoldCode, PhoneView, Stage};
 
-/// The most phones of one page.
+/// The most phones in one page.
 const LARGEST: usize = 1000;
 
 /// A question for phones: each condition narrows it down.
@@ -42,7 +42,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// One page of the phones that are asked for, and whether there are more. `phones` are in order of MAC.
+    /// One page of fitting phones, and whether more follow. `phones` are in order of MAC.
     pub fn page(&self, phones: Vec<PhoneView>) -> (Vec<PhoneView>, bool) {
         let behind = |phone: &PhoneView| self.after.is_none_or(|after| phone.mac > after);
         let mut wanted = phones.into_iter().filter(|phone| behind(phone) && self.matches(phone));
@@ -50,7 +50,7 @@ impl Filter {
         (page, wanted.next().is_some())
     }
 
-    /// Whether a phone is asked for.
+    /// Whether a phone fits the filter.
     pub fn matches(&self, phone: &PhoneView) -> bool {
         let code = phone.hold.as_ref().map(|hold| hold.code);
         let model = phone.model.as_deref().unwrap_or_default();
@@ -72,7 +72,7 @@ fn mentions(phone: &PhoneView, text: &str) -> bool {
         || texts.into_iter().flatten().any(|known| known.to_lowercase().contains(&text))
 }
 
-/// Words with commas between them.
+/// Words separated by commas.
 fn words<'de, D: serde::Deserializer<'de>, T: DeserializeOwned + Ord>(
     from: D,
 ) -> Result<BTreeSet<T>, D::Error> {

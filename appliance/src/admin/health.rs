@@ -1,4 +1,4 @@
-//! Whether the bench is well.
+//! Serves the health of the bench.
 
 use std::sync::Arc;
 

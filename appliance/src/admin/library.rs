@@ -1,4 +1,4 @@
-//! The library.
+//! Serves the library.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! What those who watch know, and what each of them has yet to be told. A listener holds no queue: whoever was away or
-//! is slow is told what is so now, in one event. A long event is written piece by piece as its listener takes it, so that
-//! a listener that reads nothing holds one piece and not all phones.
+//! Tracks what each listener of the live events still has to learn. A listener has no queue: after a gap it gets the
+//! present state in one event. A long event is written piece by piece, so that a stalled listener holds one piece, not
+//! all phones.
 
 #[cfg(test)]
 mod tests;
@@ -18,27 +18,27 @@ use crate::bench::Survey;
 use crate::bench::views::phone::PhoneView;
 use crate::state::library::LibrarySnapshot;
 
-/// Seconds of traffic remembered.
+/// Seconds of traffic that are remembered.
 const TRAFFIC_KEPT: usize = 300;
 
-/// Phones written at once.
+/// Phones in one piece.
 const PHONES: usize = 64;
-/// A piece that is shorter is made longer, where more follows; bytes.
+/// Shorter pieces are extended if more follows; bytes.
 const SHORT: usize = 32 * 1024;
-/// Phones' percentages written at once.
+/// Percentages in one piece.
 const PERCENTS: usize = 1024;
 
-/// An event on its way to one listener.
+/// An event that one listener is receiving.
 #[derive(Debug)]
 pub(super) struct PendingEvent {
-    /// What the listener knows, or nothing.
+    /// The step that the listener knows, if any.
     since: Option<u64>,
-    /// What it will know.
+    /// The step that the listener knows afterwards.
     pub(super) step: u64,
     next: EventPart,
 }
 
-/// What comes next of an event.
+/// The next part of an event.
 #[derive(Debug, Clone, Copy)]
 enum EventPart {
     Head,
@@ -47,27 +47,27 @@ enum EventPart {
     Nothing,
 }
 
-/// Everything that is watched, and since which step it is so.
+/// The watched state, with the step of each change.
 #[derive(Default)]
 pub(super) struct LiveState {
-    /// Of this run of the program; steps of another run tell nothing.
+    /// Identifies this run of the program; steps of other runs are invalid.
     run: u64,
     step: u64,
     rows: BTreeMap<Mac, WatchedPhone>,
-    /// The step at which a phone went away last; whoever knows less is told everything.
+    /// The step of the last removal of a phone. A listener that knows less gets the whole state.
     gone: u64,
     figures: BenchFigures,
     figures_since: u64,
     shelf: Option<Arc<LibrarySnapshot>>,
     traffic: VecDeque<u64>,
-    /// The bytes sent before the latest second.
+    /// Bytes sent before the latest second.
     sent: u64,
-    /// Nearly everybody is told the same.
+    /// Most listeners need the same piece.
     latest: Option<LatestChange>,
 }
 
 struct WatchedPhone {
-    /// Without what changes all the time.
+    /// The phone without its constantly changing fields.
     known: PhoneView,
     since: u64,
     json: String,
@@ -75,22 +75,22 @@ struct WatchedPhone {
     moved: u64,
 }
 
-/// What is said of the bench as a whole.
+/// Figures of the bench as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct BenchFigures {
-    /// Seconds until the last phone under way arrives; null where nobody can say.
+    /// Seconds until the last moving phone arrives; null if unknown.
     pub left: Option<u64>,
-    /// Bytes that phones took in the latest second.
+    /// Bytes sent to phones in the latest second.
     pub rate: u64,
-    /// Changes when the library does.
+    /// Changes whenever the library changes.
     pub library: u64,
-    /// Bounds that were reached lately, and what to do, one line each.
+    /// Bounds that were reached lately, with cures, one line each.
     pub reached: Vec<String>,
-    /// Addresses without a lease that asked for files, and routers with proxy ARP, and what to do, one line each.
+    /// Notices with cures, one line each.
     pub notices: Vec<String>,
-    /// Clients with a lease that are no phones.
+    /// The number of leased clients that are no phones.
     pub others: usize,
-    /// Counts seconds.
+    /// Incremented each second.
     pub second: u64,
 }
 
@@ -99,13 +99,13 @@ impl LiveState {
         Self { run, ..Self::default() }
     }
 
-    /// The step that is reached.
+    /// The present step.
     #[cfg(test)]
     pub(super) fn step(&self) -> u64 {
         self.step
     }
 
-    /// Once a second, watched or not: what phones took, the bounds that were reached lately, and notices.
+    /// Takes the figures of one second, watched or not.
     pub(super) fn second(&mut self, sent: u64, reached: Vec<String>, notices: Vec<String>, others: usize) {
         let rate = sent.saturating_sub(self.sent);
         self.sent = sent;
@@ -120,7 +120,7 @@ impl LiveState {
         self.figures_since = self.step;
     }
 
-    /// Takes in how things stand.
+    /// Takes a survey of the bench.
     pub(super) fn take(&mut self, survey: Survey) {
         let step = self.step + 1;
         let mut changed = false;
@@ -154,7 +154,7 @@ impl LiveState {
         }
     }
 
-    /// The step that a client says it knows; `None` where that is of another run, or nonsense.
+    /// The step that a client claims to know; `None` if it is invalid or of another run.
     pub(super) fn known(&self, id: &str) -> Option<u64> {
         let (run, step) = id.split_once('-')?;
         let step = step.parse().ok()?;
@@ -162,14 +162,14 @@ impl LiveState {
             .then_some(step)
     }
 
-    /// Begins the event that tells whoever knows `step` what he does not know; nothing where there is nothing to tell.
+    /// Begins the event for a listener that knows `step`; `None` if nothing changed.
     pub(super) fn tell(&self, step: Option<u64>) -> Option<PendingEvent> {
         let since = step.filter(|step| *step >= self.gone);
         (since != Some(self.step)).then_some(PendingEvent { since, step: self.step, next: EventPart::Head })
     }
 
-    /// The next piece of an event; nothing after its last. Phones that have changed since it began are told as they are
-    /// now, and told again by the next event.
+    /// The next piece of an event; `None` after its last. A phone that changed since the event began is written as it
+    /// is now, and again in the next event.
     pub(super) fn piece(&mut self, telling: &mut PendingEvent) -> Option<Bytes> {
         if let (EventPart::Head, Some(since)) = (telling.next, telling.since)
             && telling.step == self.step
@@ -179,7 +179,7 @@ impl LiveState {
         self.gather(telling)
     }
 
-    /// As much of an event as one piece holds.
+    /// Writes as much of an event as one piece holds.
     fn gather(&self, telling: &mut PendingEvent) -> Option<Bytes> {
         let mut text = self.write(telling)?;
         while text.len() < SHORT
@@ -190,7 +190,7 @@ impl LiveState {
         Some(Bytes::from(text))
     }
 
-    /// The first piece of what has changed since a step: the same bytes for all who know the same.
+    /// The first piece of the changes since a step, shared by listeners with equal knowledge.
     fn latest_change(&mut self, since: u64, telling: &mut PendingEvent) -> Bytes {
         if let Some(latest) = &self.latest
             && (latest.since, latest.step) == (since, self.step)
@@ -259,7 +259,7 @@ impl LiveState {
     }
 }
 
-/// Writes rows with commas between; the last of them where more may follow, which is where all of `most` were there.
+/// Writes rows separated by commas. Returns the last one if `most` rows were written, because more may follow.
 fn list<'a>(
     text: &mut String,
     after: Option<Mac>,
@@ -286,7 +286,7 @@ struct LatestChange {
     next: EventPart,
 }
 
-/// Whole hundredths; 100 only where nothing is left.
+/// Whole percents; 100 only if nothing is left.
 #[allow(clippy::cast_sign_loss, reason = "it is between 0 and 100")]
 fn percent(progress: f64) -> u8 {
     (progress * 100.0).clamp(0.0, 100.0) as u8

@@ -1,5 +1,5 @@
-//! Answers that grow with the number of phones. Few are made at one time, and each counts until its client has taken
-//! nearly all of it: slow clients would otherwise hold as many copies of all phones as there are connections.
+//! Limits responses that grow with the number of phones. Few are made at once, and each counts until its client has
+//! read nearly all of it. Otherwise each slow connection would hold a copy of all phones.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use super::problem::ProblemDetails;
 use super::{ApiState, PeerAddress};
 use crate::listeners::bounds::Bound;
 
-/// Long answers at one time.
+/// Simultaneous long responses.
 pub(super) const AT_ONCE: usize = 6;
-/// How long a request waits for its turn.
+/// The time that a request waits for its turn.
 const WAIT: Duration = Duration::from_secs(5);
-/// Bytes handed over at once.
+/// Bytes in one chunk.
 const PIECE: usize = 64 * 1024;
 
-/// The long answers under way.
+/// The running long responses.
 #[derive(Clone)]
 pub struct LongAnswers(pub(super) Arc<Semaphore>);
 
@@ -37,7 +37,7 @@ impl Default for LongAnswers {
     }
 }
 
-/// Routes whose answers are long.
+/// Limits routes whose responses are long.
 pub(super) fn in_turn(routes: OpenApiRouter<Arc<ApiState>>) -> OpenApiRouter<Arc<ApiState>> {
     routes.layer(middleware::from_fn(turn))
 }
@@ -57,7 +57,7 @@ async fn turn(
     next.run(request).await.map(|body| Body::new(ChunkedBody { body, rest: Bytes::new(), _turn: turn }))
 }
 
-/// An answer that is handed over piece by piece, so that it is gone from here only when it has mostly been taken.
+/// A response in chunks, so that its memory is freed only after the client has read most of it.
 struct ChunkedBody {
     body: Body,
     rest: Bytes,

@@ -1,4 +1,4 @@
-//! Figures for Prometheus.
+//! Serves figures for Prometheus.
 
 #![allow(clippy::cast_precision_loss, reason = "no figure is that large")]
 
@@ -22,9 +22,9 @@ use super::ApiState;
 use super::problem::ProblemDetails;
 use crate::runtime::health;
 
-/// The format that has types of its own for what is counted.
+/// The format with separate types for counters.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-/// What everybody else reads.
+/// The format for all other clients.
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 type LevelGauge = Gauge<f64, AtomicU64>;
@@ -50,7 +50,7 @@ async fn metrics(State(api): State<Arc<ApiState>>, headers: HeaderMap) -> Result
     })
 }
 
-/// All figures, as they are now.
+/// Collects all figures.
 fn collect(api: &ApiState) -> Registry {
     let ApiState { bench, segments, state, .. } = api;
     let mut registry = Registry::with_prefix("transload");
@@ -117,10 +117,10 @@ fn collect(api: &ApiState) -> Registry {
     registry
 }
 
-/// The process, as far as /proc tells.
+/// Figures of the process, from /proc.
 fn process(registry: &mut Registry) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name, in parentheses, may hold anything. What follows is numbered from the third on (proc(5)).
+    // The name in parentheses may hold any character. Later fields are numbered from 3 (proc(5)).
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let field =
         |number: usize| fields.get(number - 3).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
@@ -165,8 +165,8 @@ fn levels(registry: &mut Registry, name: &str, help: &str, label: &'static str, 
     registry.register(name, help, family);
 }
 
-/// The format of old: a counter is described by the name that its samples have, units have no line, and
-/// there is no end.
+/// Converts to the older format: counters are described by their sample names, units have no line, and no end is
+/// marked.
 fn plain(figures: &str) -> String {
     let counters: BTreeSet<&str> =
         figures.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();

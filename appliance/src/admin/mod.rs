@@ -1,6 +1,6 @@
-//! The admin plane: what technicians and their programs see of the bench, and what they have it do.
+//! The admin plane: the API and the page for technicians and their programs.
 //!
-//! Each area has a file with its handlers, which describe themselves, and a function `routes`; [`areas`] lists them.
+//! Each area has a file with its handlers and a function `routes`. [`areas`] lists them.
 
 mod access;
 mod clients;
@@ -50,27 +50,24 @@ use access::Access;
 use events::LiveEvents;
 use problem::ProblemDetails;
 
-/// Enough for browsers and programs of a bench's staff; all of them have one address where a proxy stands before this.
+/// Enough for the browsers and programs of a bench's staff, who share one address behind a proxy.
 const CONNECTIONS: usize = 256;
 const PER_PEER: usize = 192;
-/// How long a client may take for a request's head, or stand idle, or take next to nothing of an answer.
+/// Time limits for a request's head, and for idle or stalled clients.
 const PATIENCE: Patience = Patience { head: Duration::from_secs(10), stall: Duration::from_secs(30) };
 
 /// What handlers work with.
 pub struct ApiState {
-    /// The appliance's mind.
     pub bench: Arc<Bench>,
-    /// Those who watch.
+    /// The listeners of live events.
     pub live: Arc<LiveEvents>,
-    /// What serves phones.
     pub segments: Arc<Segments>,
-    /// The state folder.
     pub state: PathBuf,
-    /// Long answers under way.
+    /// The running long responses.
     pub long: long::LongAnswers,
 }
 
-/// All that is served, with its description. Another area is one more line here.
+/// All routes with their descriptions. Another area is one more line here.
 fn areas() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(openapi::routes())
@@ -87,8 +84,7 @@ fn areas() -> OpenApiRouter<Arc<ApiState>> {
         .merge(upload::routes())
 }
 
-/// Serves until `stop`. A token is asked for if there is one; without one, only a listener on a loopback address
-/// answers.
+/// Serves until `stop`. Without a token, only a listener on a loopback address answers.
 pub async fn serve(
     listener: TcpListener,
     api: Arc<ApiState>,
@@ -102,11 +98,11 @@ pub async fn serve(
     connections::serve(listener, entrance, stop, service(router)).await;
 }
 
-/// The address that a request comes from.
+/// The client's address of a request.
 #[derive(Debug, Clone, Copy)]
 struct PeerAddress(IpAddr);
 
-/// What answers one client.
+/// The service for one client.
 struct ClientService {
     router: TowerToHyperService<Router>,
     peer: PeerAddress,
@@ -123,7 +119,7 @@ impl Service<Request<Incoming>> for ClientService {
     }
 }
 
-/// What answers each client: the router, told of the client's address.
+/// Makes each client's service, which knows the client's address.
 fn service(router: Router) -> impl Fn(Caller) -> ClientService {
     move |caller| ClientService {
         router: TowerToHyperService::new(router.clone()),
@@ -140,7 +136,7 @@ fn entrance(api: &Arc<ApiState>) -> Entrance {
 
 fn router(api: Arc<ApiState>, access: Access) -> Router {
     let (router, _) = areas().split_for_parts();
-    let desk_for_layers = Extension(Arc::clone(&api));
+    let api_for_layers = Extension(Arc::clone(&api));
     router
         .fallback(|| async { ProblemDetails::new(StatusCode::NOT_FOUND, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
@@ -148,7 +144,7 @@ fn router(api: Arc<ApiState>, access: Access) -> Router {
             ProblemDetails::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         })
         .with_state(api)
-        .layer(desk_for_layers)
+        .layer(api_for_layers)
         .layer(middleware::map_request(pace::kept))
         .layer(middleware::from_fn_with_state(Arc::new(access), access::check))
 }

@@ -1,4 +1,4 @@
-//! The API's description, made from the handlers and types themselves.
+//! The API's description, generated from handlers and types.
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::problem::ProblemDetails;
 use super::{ApiState, areas};
 
-/// What the API is beside its operations.
+/// The description without operations.
 pub(super) fn head() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Transload")
@@ -41,7 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new().routes(routes!(openapi))
 }
 
-/// The whole description. Any operation may be answered with a problem.
+/// The whole description. Any operation may respond with a problem.
 pub(super) fn document() -> OpenApi {
     let (_, mut document) = areas().split_for_parts();
     let problem = ResponseBuilder::new()

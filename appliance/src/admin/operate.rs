@@ -1,4 +1,4 @@
-//! What an operator does to a phone.
+//! Serves the operator's actions on one phone.
 
 use std::sync::Arc;
 

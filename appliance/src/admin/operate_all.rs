@@ -1,4 +1,4 @@
-//! What an operator does to many phones at once.
+//! Serves the operator's actions on many phones.
 
 use std::sync::Arc;
 

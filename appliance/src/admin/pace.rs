@@ -1,5 +1,4 @@
-//! A request's body has to come at a least pace. One byte now and then would hold a connection, and what waits for the
-//! body, for days.
+//! Ends a request whose body arrives too slowly. Otherwise single bytes could hold a connection for days.
 
 use std::io;
 use std::pin::Pin;
@@ -11,11 +10,11 @@ use axum::extract::Request;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
-/// What has to come in each period, in bytes, unless the body ends.
+/// The least bytes in each period, unless the body ends.
 const LEAST: usize = 32 * 1024;
 const PERIOD: Duration = Duration::from_secs(30);
 
-/// A request whose body fails when it falls behind.
+/// Makes a slow body fail.
 pub(super) async fn kept(request: Request) -> Request {
     request.map(|body| {
         if http_body::Body::is_end_stream(&body) { body } else { Body::new(PacedBody::new(body, PERIOD)) }
@@ -24,7 +23,7 @@ pub(super) async fn kept(request: Request) -> Request {
 
 struct PacedBody {
     body: Body,
-    /// What came in this period.
+    /// Bytes received in this period.
     came: usize,
     period: Duration,
     ends: Pin<Box<Sleep>>,
@@ -35,7 +34,7 @@ impl PacedBody {
         Self { body, came: 0, period, ends: Box::pin(tokio::time::sleep(period)) }
     }
 
-    /// Whether the body has fallen behind.
+    /// Whether the body is too slow.
     fn is_late(&mut self, context: &mut Context<'_>) -> bool {
         while self.ends.as_mut().poll(context).is_ready() {
             if self.came < LEAST {
@@ -61,7 +60,7 @@ impl http_body::Body for PacedBody {
         if let Poll::Ready(Some(Ok(frame))) = &frame {
             self.came += frame.data_ref().map_or(0, Bytes::len);
         }
-        // Time in which the receiver was at work is not the sender's: only who is waited for is late.
+        // The receiver's working time does not count against the sender.
         if frame.is_pending() && self.is_late(context) {
             let late = io::Error::new(io::ErrorKind::TimedOut, "too little of it came");
             return Poll::Ready(Some(Err(axum::Error::new(late))));
@@ -84,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// One byte after another, without end.
+    /// Sends single bytes without end.
     struct Trickle(Pin<Box<Sleep>>);
 
     impl http_body::Body for Trickle {

@@ -1,4 +1,4 @@
-//! The page: files within the program. They hold nothing secret, and ask the API for everything.
+//! Serves the page's files, which are part of the program. They hold no secret and ask the API for all data.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ macro_rules! file {
     };
 }
 
-/// Path, media type and content.
+/// Path, media type and content of each file.
 pub(super) const FILES: [(&str, &str, &[u8]); 15] = [
     file!("/", HTML, "index.html"),
     file!("/page/style.css", STYLE, "style.css"),
@@ -39,7 +39,6 @@ pub(super) const FILES: [(&str, &str, &[u8]); 15] = [
     file!("/page/scan.js", SCRIPT, "scan.js"),
 ];
 
-/// The page's routes.
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     FILES.iter().fold(OpenApiRouter::new(), |router, (path, media, content)| {
         router.route(path, get(async || answer(media, content)))

@@ -1,4 +1,4 @@
-//! The phones.
+//! Serves the phones.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ async fn phones(
     (next.map(|next| AppendHeaders([(header::LINK, next)])), Json(page))
 }
 
-/// The same question, from behind a phone on.
+/// The link to the next page, from `last` on.
 fn next_page(query: &str, last: Mac) -> Option<HeaderValue> {
     let kept = query.split('&').filter(|part| !part.starts_with("after="));
     let asked: Vec<String> = kept.map(str::to_owned).chain([format!("after={last}")]).collect();

@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 has them.
+//! Errors in the form of RFC 9457.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -22,7 +22,7 @@ pub struct ProblemDetails {
 }
 
 impl ProblemDetails {
-    /// `detail` says what happened and, where that is not plain, what to do.
+    /// `detail` says what happened and, if that is not plain, what to do.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             title: status.canonical_reason().unwrap_or("error"),

@@ -1,4 +1,4 @@
-//! The report.
+//! Serves the customer's report.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::extract::StrictQuery;
 use super::problem::ProblemDetails;
 use crate::bench::views::report::{Format, Report};
 
-/// The page brings its own style, and nothing else may be in force on it.
+/// The report has its own style, and no other may apply.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {

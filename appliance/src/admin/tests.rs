@@ -1,4 +1,4 @@
-//! The admin plane of a real appliance on loopback.
+//! Tests the admin plane of a real appliance on loopback.
 
 mod crowd;
 mod forgetting;
@@ -33,7 +33,7 @@ struct AdminLab {
     long: long::LongAnswers,
 }
 
-/// Serves as if bound to a loopback address or not; the socket itself is on loopback either way.
+/// Serves as if bound to a loopback address or not. The socket itself is always on loopback.
 async fn open(token: Option<&str>, loopback: bool) -> AdminLab {
     let state = tempfile::tempdir().unwrap();
     std::fs::write(state.path().join("roster.csv"), ROSTER).unwrap();
@@ -215,7 +215,7 @@ async fn what_could_not_be_written_is_the_benchs_fault_and_not_the_askers() {
     }
 }
 
-/// The paths that the router has, by its own account.
+/// The router's paths.
 fn routed() -> BTreeSet<String> {
     let (router, _) = areas().split_for_parts();
     let account = format!("{router:?}");
@@ -226,7 +226,7 @@ fn routed() -> BTreeSet<String> {
 #[test]
 fn whatever_a_program_can_ask_for_is_described_and_the_reverse() {
     let described: BTreeSet<String> = openapi::document().paths.paths.into_keys().collect();
-    // The page's own files are for browsers alone.
+    // The page's files are for browsers only.
     let for_programs = |path: &String| path.starts_with("/api/") || described.contains(path);
     assert_eq!(routed().into_iter().filter(for_programs).collect::<BTreeSet<_>>(), described);
 }
@@ -332,7 +332,7 @@ async fn bounds_of_dhcp_and_tftp_that_were_reached_are_counted() {
     for name in ["tftp_given_way_total", "tftp_refused_total"] {
         assert!(figure(lab.address, &format!("transload_{name} ")).await < 0.5, "{name}");
     }
-    // Nobody has leased the address that they come from.
+    // No lease covers the requests' source address.
     let stranger = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     while figure(lab.address, "transload_tftp_ignored_total ").await < 1.0 {
         for number in 0..100 {

@@ -1,4 +1,5 @@
-//! What is shown in place of the page while the appliance cannot serve: a box without a keyboard has to say why.
+//! Serves a page with the failure while the appliance cannot start: a box without a keyboard has no other way to show
+//! it.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -18,13 +19,13 @@ use crate::config::PLACES;
 use crate::listeners::connections::{self, Entrance, Limits, Patience};
 use crate::system::error::Failure;
 
-/// After this time the program ends, and whoever started it may try again: the cause may have gone.
+/// The program ends after this time, so that the service manager tries again.
 const SHOWN: Duration = Duration::from_secs(20);
-/// How often the configuration file is looked at, since a changed one is tried at once.
+/// Time between two looks at the configuration file; a change ends the page at once.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Shows why the appliance does not serve, at `address`, until the configuration has changed, the program is told to end, or
-/// [`SHOWN`] has passed. There is nothing to change and nothing secret on this page, so it asks for no token.
+/// Shows `failure` at `address` until the configuration changes, the program is told to end, or [`SHOWN`] has passed.
+/// The page changes nothing and holds no secret, so it needs no token.
 pub async fn show(address: SocketAddr, failure: &Failure, named: Option<&Path>) {
     let Ok(listener) = TcpListener::bind(address).await else {
         tokio::time::sleep(LOOK).await;
@@ -83,7 +84,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Until the configuration file is another.
+/// Waits until the configuration file changes.
 async fn changed(named: Option<&Path>) {
     let places: Vec<PathBuf> =
         named.map_or_else(|| PLACES.map(PathBuf::from).to_vec(), |path| vec![path.to_owned()]);
@@ -108,7 +109,7 @@ async fn told_to_end() {
                 _ = interrupt.recv() => {}
             }
         }
-        // Then the signal ends the program by itself.
+        // The signal then ends the program by itself.
         _ => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /api/import` and `POST /api/roster`: what the page, or a program, sends to be taken in.
+//! Serves `POST /api/import` and `POST /api/roster`, which take files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,22 +26,22 @@ use crate::state::import::{ImportOptions, ImportReport};
 use crate::system::error::{Exit, Failure};
 use crate::system::space::DiskSpace;
 
-/// No package is nearly as large; bytes.
+/// Larger than any package; bytes.
 const LARGEST: u64 = 4 << 30;
-/// A roster of 100,000 phones is smaller; bytes.
+/// Larger than a roster of 100,000 phones; bytes.
 const LARGEST_ROSTER: usize = 16 << 20;
-/// Files that are received at one time.
+/// Simultaneous uploads.
 const AT_ONCE: usize = 4;
-/// Who sends nothing for so long is given up on.
+/// An upload that sends nothing for this time is ended.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Folders before a file's name, and the longest name of each.
+/// Bounds for the folders before a file's name, and for each name's length.
 const DEPTH: usize = 8;
 const NAME: usize = 200;
 
 static RECEIVED: Semaphore = Semaphore::const_new(AT_ONCE);
-/// Imports of one program go one after another; another program's is told of by the lock on the state folder.
+/// Imports of this process run one after another. The state folder's lock excludes other processes.
 static IMPORTING: Mutex<()> = Mutex::const_new(());
-/// Uploads that an earlier run of the program left behind are removed before the first of this run.
+/// Leftover uploads of an earlier run are removed before the first upload.
 static CLEARED: OnceCell<()> = OnceCell::const_new();
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
@@ -126,12 +126,12 @@ impl From<Failure> for ProblemDetails {
     }
 }
 
-/// The folder for one upload, within the state folder, for the import renames what it takes.
+/// A folder for one upload. It is in the state folder, because an import renames files.
 async fn uploads(state: &Path) -> std::io::Result<tempfile::TempDir> {
     let folder = state.join(".uploads");
     CLEARED
         .get_or_init(|| async {
-            // What cannot be removed is in nobody's way.
+            // A file that cannot be removed does no harm.
             let _ = tokio::fs::remove_dir_all(&folder).await;
         })
         .await;
@@ -139,14 +139,14 @@ async fn uploads(state: &Path) -> std::io::Result<tempfile::TempDir> {
     tempfile::tempdir_in(folder)
 }
 
-/// Writes what comes to a file, as it comes.
+/// Writes the body to a file as it arrives.
 async fn receive(mut body: Body, path: &Path, room: &DiskSpace) -> Result<(), ProblemDetails> {
     if let Some(folder) = path.parent() {
         tokio::fs::create_dir_all(folder).await.map_err(|error| unwritable(&error))?;
     }
     let mut file = File::create(path).await.map_err(|error| unwritable(&error))?;
     let too_large = |detail: String| ProblemDetails::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
-    // Other uploads, and the bench, use the same disk meanwhile.
+    // Other uploads and the bench use the same disk.
     let fits = |bytes: u64| {
         room.check(bytes).map_err(|error| too_large(format!("{error}; make room on the disk, or send less")))
     };
@@ -179,7 +179,7 @@ fn unwritable(error: &std::io::Error) -> ProblemDetails {
     ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
-/// A path below a folder of ours: names only, none hidden, none that leads up.
+/// A path of plain names, none hidden and none that leads up.
 fn inner(name: &str) -> Option<PathBuf> {
     let parts: Vec<&str> = name.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
     let plain = |part: &&str| part.len() <= NAME && !part.starts_with('.') && !part.chars().any(is_hidden);

@@ -1,4 +1,4 @@
-//! Those who watch, and what they are told.
+//! Listeners get every change exactly once.
 
 use serde_json::Value;
 use transload_provision::load::Direction;
@@ -33,7 +33,7 @@ impl LiveBench {
         self.board.take(Survey { phones: phones.to_vec(), gone, left: None, shelf });
     }
 
-    /// The kind, id and data of what whoever knows `step` is told.
+    /// Kind, id and data of the event for a listener that knows `step`.
     fn told(&mut self, step: Option<u64>) -> Option<(String, String, Value)> {
         let mut telling = self.board.tell(step)?;
         let mut event = Vec::new();
@@ -121,7 +121,7 @@ fn a_long_event_is_told_in_pieces_and_nobody_holds_more_than_one() {
     for listener in 0..64 {
         bench.board.second(listener, Vec::new(), Vec::new(), 0);
         let mut telling = bench.board.tell(Some(step).filter(|_| listener % 2 == 0)).unwrap();
-        // A listener that reads nothing holds the piece that waits for room, and the one behind it.
+        // A stalled listener holds the piece that waits for room, and the next one.
         held +=
             (0..2).filter_map(|_| bench.board.piece(&mut telling)).map(|piece| piece.len()).sum::<usize>();
     }

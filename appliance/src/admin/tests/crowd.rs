@@ -1,4 +1,4 @@
-//! The admin plane under clients that take places and give nothing.
+//! Clients that take connections and send or read nothing.
 
 use tokio::net::TcpSocket;
 

@@ -1,4 +1,4 @@
-//! Phones taken off the books: what is answered, and what whoever watches is told.
+//! Forgetting phones: responses, and events to listeners.
 
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
@@ -23,7 +23,7 @@ async fn a_phone_is_forgotten_by_its_address_and_many_by_filter() {
         assert!(got == status && head.contains("application/problem+json"), "{path}: {got} {head}");
         assert!(body["detail"].as_str().unwrap().contains(word), "{path}: {body}");
     }
-    // What an operator did to a phone is known of it.
+    // The operator's action counts as knowledge of the phone.
     assert_eq!(ask("POST /api/phones/hold", r#"{"phones": {"all": true}}"#).await.0, 200);
     let (status, _, body) = ask("DELETE /api/phones/00:12:34:ab:45:de", "").await;
     assert_eq!((status, &body["mac"], &body["done"]), (200, &json!("001234AB45DE"), &json!("forget")));

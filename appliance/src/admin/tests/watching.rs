@@ -1,4 +1,4 @@
-//! What is watched, and what is sent in.
+//! Live events and uploads.
 
 use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
