@@ -1,4 +1,4 @@
-//! The state folder and what lies in it: ledger, library, roster; how files come in, and how all of it is saved.
+//! The state folder: ledger, library and roster, their import, and their backup.
 
 pub mod backup;
 pub mod import;

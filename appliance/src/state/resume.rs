@@ -1,5 +1,5 @@
-//! With what time a bench goes on. Its time never goes behind what its ledger has seen, with one exception: a start under
-//! a clock that was far ahead must not spoil the ledger for good.
+//! Decides with which time a bench starts. Time never runs behind the ledger, except if a start under a wrong clock far
+//! ahead has spoiled it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,22 +11,22 @@ use crate::system::clock::{self, Clock};
 use crate::system::error::Failure;
 use crate::system::pace::Pace;
 
-/// The ledger may be so far ahead of the system's clock before it is asked which of them is wrong.
+/// The lead of the ledger over the system's clock at which one of them must be wrong.
 pub const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What time to go on with.
+/// The time source at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeBase {
-    /// The system's.
+    /// The system's clock.
     System,
-    /// The ledger's, which is later.
+    /// The ledger's time, which is later.
     Ledger,
-    /// The system's, although the ledger's is later: that was wrong.
+    /// The system's clock, although the ledger's time is later: the ledger is wrong.
     SetBack,
 }
 
-/// The rule. The system's time counts where the ledger is more than a day ahead of it, and either the kernel vouches for
-/// it, or it is later than this program and than all that the ledger is certain of.
+/// Chooses the time source. If the ledger is more than a day ahead, the system's clock wins in two cases. Either the
+/// kernel vouches for it, or it is later than this program and all certain moments of the ledger.
 pub fn base(marks: TimeMarks, system: Time, trusted: bool, built: Time) -> TimeBase {
     if system >= marks.high_water {
         TimeBase::System
@@ -37,19 +37,18 @@ pub fn base(marks: TimeMarks, system: Time, trusted: bool, built: Time) -> TimeB
     }
 }
 
-/// The base for the system's clock as it is.
+/// Chooses the time source for the present system time.
 pub fn base_now(marks: TimeMarks) -> TimeBase {
     base(marks, system(), clock::is_trusted(), built())
 }
 
-/// Whether the kernel vouches for a moment as the present one.
+/// Whether the kernel vouches for `now` as the present moment.
 pub fn vouches_for(now: Time) -> bool {
     let system = system();
     clock::is_trusted() && (now - system).max(system - now) <= AHEAD
 }
 
-/// Starts the clock of a bench, and sets its ledger back where that is needed. A rehearsal runs ahead of the system's
-/// clock on purpose.
+/// Starts a bench's clock, and corrects its ledger if needed. A rehearsal runs ahead of the system's clock on purpose.
 ///
 /// # Errors
 /// The ledger cannot be written.
@@ -80,7 +79,7 @@ fn system() -> Time {
     Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64)
 }
 
-/// The program is no older than its catalog, whose date may be a month alone.
+/// The program is no older than its catalog, whose date may lack the day.
 fn built() -> Time {
     let date = format!("{}-01", Catalog::current().date);
     let day: Option<jiff::civil::Date> = date.get(..10).and_then(|day| day.parse().ok());

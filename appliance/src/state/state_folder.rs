@@ -1,4 +1,4 @@
-//! What lies in the state folder beside the ledger and the library: the user's catalog rows and the roster.
+//! Reads the user's catalog rows and the roster from the state folder.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::state::inventory;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 
-/// The chosen catalog, with the user's rows from `catalog.toml` in the state folder.
+/// The configured catalog with the user's rows from `catalog.toml`.
 pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
     let catalog = match config.bench.catalog {
         CatalogChoice::Current => Catalog::current(),
@@ -31,17 +31,17 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
 /// The roster's name in the state folder.
 pub const ROSTER: &str = "roster.csv";
 
-/// The roster, and what is to be said of it, each in a line that names the file.
+/// The roster with notes, each a line that names the file.
 #[derive(Debug, Default)]
 pub struct RosterFile {
     pub entries: Vec<Entry>,
-    /// Rows and cells that cannot be used.
+    /// Unusable rows and cells.
     pub wrong: Vec<String>,
-    /// What is left out or kept on purpose.
+    /// Rows and cells that are left out or kept on purpose.
     pub notes: Vec<String>,
 }
 
-/// The roster of the state folder.
+/// Reads the state folder's roster.
 pub fn roster(state: &Path) -> Result<RosterFile, Failure> {
     let path = state.join(ROSTER);
     let Some(bytes) = read(&path, FileKind::Roster)? else {
@@ -50,7 +50,7 @@ pub fn roster(state: &Path) -> Result<RosterFile, Failure> {
     Ok(read_roster(&path, &bytes))
 }
 
-/// What a roster file tells.
+/// Reads a roster file's content.
 pub fn read_roster(path: &Path, bytes: &[u8]) -> RosterFile {
     let mut roster = RosterFile::default();
     if bytes.is_empty() {
@@ -82,10 +82,10 @@ pub fn read_roster(path: &Path, bytes: &[u8]) -> RosterFile {
     roster
 }
 
-/// Tells the content of a file from another without reading it: size, time and place on disk.
+/// Identifies a file's content without reading it: size, time and inode.
 pub type RosterStamp = (u64, SystemTime, u64);
 
-/// The roster's, if there is one.
+/// The roster's stamp, if it exists.
 pub fn roster_stamp(state: &Path) -> Option<RosterStamp> {
     let metadata = std::fs::metadata(state.join(ROSTER)).ok()?;
     Some((metadata.len(), metadata.modified().ok()?, metadata.ino()))

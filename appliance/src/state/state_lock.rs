@@ -1,4 +1,4 @@
-//! One process at a time works on a state folder.
+//! Lets one process at a time work on a state folder.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,32 +10,26 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::system::error::{Exit, Failure};
 
-/// The process number is written into the lock, and a link in its place would lead it elsewhere.
+/// The process number is written into the lock, and a link would lead the write elsewhere.
 const NO_LINK: i32 = OFlag::O_NOFOLLOW.bits();
 
-/// The folder is ours until this is dropped or the process ends, however it ends.
+/// A held lock on a state folder, until drop or the process's end.
 #[derive(Debug)]
 pub struct StateLock(#[expect(dead_code, reason = "held, not used")] Flock<File>);
 
-/// The folder cannot be ours.
+/// Why the state folder cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum StateLockError {
-    /// Another process has it.
+    /// Another process holds the lock.
     #[error("{} is in use by another transload{}", state.display(), holder.map_or(String::new(), |pid| format!(" (process {pid})")))]
     InUse {
-        /// The state folder.
         state: PathBuf,
-        /// The other's process number, if it could be read.
+        /// The other process's number, if readable.
         holder: Option<u32>,
     },
-    /// The lock file cannot be made or locked.
+    /// The lock file cannot be created or locked.
     #[error("cannot lock {}: {cause}", path.display())]
-    Refused {
-        /// The lock file.
-        path: PathBuf,
-        /// Why.
-        cause: std::io::Error,
-    },
+    Refused { path: PathBuf, cause: std::io::Error },
 }
 
 impl From<StateLockError> for Failure {
@@ -53,12 +47,12 @@ impl From<StateLockError> for Failure {
     }
 }
 
-/// Opens or creates a lock's file, and keeps what it holds.
+/// Opens or creates a lock file, and keeps its content.
 fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).custom_flags(NO_LINK).open(path)
 }
 
-/// Locks the state folder by its file `lock`, which holds the process number and stays behind.
+/// Locks the state folder by its file `lock`, which holds the process number and remains.
 pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
     let path = state.join("lock");
     let refused = |cause| StateLockError::Refused { path: path.clone(), cause };
@@ -78,7 +72,7 @@ pub fn lock(state: &Path) -> Result<StateLock, StateLockError> {
     }
 }
 
-/// Keeps other imports and verifications away until it is dropped. A bench may run meanwhile.
+/// Excludes other imports and verifications until drop. A bench may run meanwhile.
 pub fn import_lock(state: &Path) -> Result<StateLock, Failure> {
     let path = state.join("import.lock");
     let refused = |cause| Failure::from(StateLockError::Refused { path: path.clone(), cause });

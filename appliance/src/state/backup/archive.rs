@@ -1,16 +1,16 @@
-//! Reads the entries of a backup within bounds. Whoever made the file may have meant harm.
+//! Reads the entries of a backup within bounds. The file may be hostile.
 
 use std::io::{self, Read};
 use std::iter::Peekable;
 
 use tar::{Entries, Entry, EntryType};
 
-/// The longest name of a file, in bytes.
+/// The longest name of an entry, in bytes.
 const LONGEST: u64 = 4096;
-/// All names together; the index of the largest state has less.
+/// The most bytes of all names; the index of the largest state has fewer.
 const NAMES: u64 = 64 << 20;
 
-/// Entries one after another: plain files only, each with its whole name.
+/// The entries in order: plain files only, each with its whole name.
 pub(super) struct BackupFiles<'a, R: Read> {
     entries: Peekable<Entries<'a, R>>,
     names: u64,
@@ -18,17 +18,17 @@ pub(super) struct BackupFiles<'a, R: Read> {
 
 impl<'a, R: Read> BackupFiles<'a, R> {
     pub(super) fn of(archive: &'a mut tar::Archive<R>) -> io::Result<Self> {
-        // The crate would read extension headers whole, however long.
+        // The crate itself reads extension headers of any length into memory.
         Ok(Self { entries: archive.entries()?.raw(true).peekable(), names: 0 })
     }
 
-    /// Whether the next name begins so. The beginning is a short one.
+    /// Whether the next name starts with `prefix`, which must be short.
     pub(super) fn next_is(&mut self, prefix: &str) -> bool {
         let next = self.entries.peek().and_then(|entry| entry.as_ref().ok());
         next.is_some_and(|entry| entry.path_bytes().starts_with(prefix.as_bytes()))
     }
 
-    /// The next file; what is wrong with the archive otherwise.
+    /// The next file, or what is wrong with the archive.
     pub(super) fn next(&mut self) -> Result<Option<(String, Entry<'a, R>)>, String> {
         let mut long_name = None;
         for entry in self.entries.by_ref() {
@@ -54,7 +54,7 @@ impl<'a, R: Read> BackupFiles<'a, R> {
     }
 }
 
-/// A small file's content.
+/// Reads the content of a small file.
 pub(super) fn small(entry: &mut impl Read, largest: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     entry.take(largest + 1).read_to_end(&mut content)?;

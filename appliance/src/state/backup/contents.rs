@@ -1,4 +1,4 @@
-//! What a state folder holds. Anything else in a folder means that the folder is another one than was meant.
+//! Defines the contents of a state folder. Any other content means that the folder is the wrong one.
 
 use std::fs;
 use std::io;
@@ -10,21 +10,21 @@ use crate::state::state_folder::ROSTER;
 
 const FOLDERS: [&str; 3] = [FIRMWARE, "licenses", "extra"];
 const FILES: [&str; 4] = [LEDGER, ROSTER, "catalog.toml", manifest::NAME];
-/// What the running program makes for itself, by name and by the beginning of the name.
+/// Temporary names of the running program, whole or as prefixes.
 const PASSING: [&str; 7] =
     ["lock", "import.lock", "feed.sock", "lost+found", ".restore", ".restore.part", ".uploads"];
 const PASSING_BEGINNINGS: [&str; 5] = [REPLACED, LEDGER, ".backup-", ".new-", "rehearsal-"];
-/// Names that are told; the others are counted.
+/// Names that are listed; the others are counted.
 const TOLD: usize = 5;
 
-/// What a name at the top of a state folder stands for.
+/// The meaning of a name at the top of a state folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StateEntry {
-    /// A backup holds it.
+    /// Part of a backup.
     Kept,
-    /// Locks, sockets, things half done, and earlier states.
+    /// Locks, sockets, unfinished files and earlier states.
     Passing,
-    /// It is no part of a state.
+    /// No part of a state.
     Foreign,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn item(name: &str) -> StateEntry {
     }
 }
 
-/// What lies in a folder and is no part of a state, in words; `None` where there is nothing of the kind.
+/// Lists foreign names in a folder; `None` if there are none.
 pub(super) fn foreign(state: &Path) -> io::Result<Option<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(state)? {
@@ -54,18 +54,18 @@ pub(super) fn foreign(state: &Path) -> io::Result<Option<String>> {
     Ok((!names.is_empty()).then(|| names.join(", ") + &more))
 }
 
-/// Where a file of a backup goes.
+/// The place of a file from a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RestoreTarget<'n> {
-    /// To this path within the state folder.
+    /// This path in the state folder.
     State(&'n Path),
-    /// Nowhere: an older release backed it up although it is no part of a state.
+    /// No place: an older release backed up a file that is no part of a state.
     LeftOut,
-    /// No backup holds such a name: it is hidden, leads elsewhere, or is a folder where a file belongs.
+    /// An invalid name: hidden, outside of the state, or a folder in place of a file.
     Refused,
 }
 
-/// `inner` is the path within the state folder.
+/// The place of a file; `inner` is its path within the state folder.
 pub(super) fn destination(inner: &Path) -> RestoreTarget<'_> {
     let mut names = Vec::new();
     for part in inner.components() {

@@ -1,5 +1,5 @@
-//! Putting a restored state in the place of the present one, so that a power cut at any moment leaves one of the two
-//! whole, or something that the next start completes.
+//! Exchanges the present state for the restored one. After a power cut, one of the two is whole, or the next start
+//! completes the exchange.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,15 +11,15 @@ use super::contents::{StateEntry, item};
 use super::{FIRMWARE, REPLACED};
 use crate::system::atomic::sync_folder;
 
-/// What has been verified lies here, in `new/`, until it is in its place.
+/// The verified state waits in `new/` of this folder.
 pub(super) const READY: &str = ".restore";
-/// In it, says that firmware was not restored: what is there stays.
+/// Marks a restore without firmware: present firmware stays.
 pub(super) const KEEP_FIRMWARE: &str = "keep-firmware";
-/// In it, says that nothing of the old state is left where the new one goes.
+/// Marks that the old state is out of the way.
 const CLEARED: &str = "cleared";
 
-/// Completes a restore, begun now or before a power cut; returns where the old state lies. `None` where there is nothing
-/// to complete. The caller holds the state folder's lock.
+/// Completes a restore, also after a power cut. Returns the old state's folder; `None` if nothing is to be completed.
+/// The caller holds the state folder's lock.
 pub fn finish(state: &Path) -> io::Result<Option<PathBuf>> {
     let ready = state.join(READY);
     // A link would lead elsewhere.
@@ -54,9 +54,9 @@ pub fn finish(state: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(kept))
 }
 
-/// A path that is not taken: `start` and the moment, and a number where there is one of this moment.
+/// An unused path: `start`, the moment, and a number if needed.
 pub(super) fn aside(start: &Path) -> PathBuf {
-    // Names of files on cards for PCs have no colons.
+    // FAT file systems forbid colons in names.
     let moment = Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
     let named = |number: u32| {
         let mut path = start.as_os_str().to_owned();
@@ -70,7 +70,7 @@ pub(super) fn aside(start: &Path) -> PathBuf {
     (1..1000).map(named).find(free).unwrap_or_else(|| named(1))
 }
 
-/// The names in the state folder that make way. The ledger's log belongs to it, as does what an upgrade kept of it.
+/// The names that must be moved away. The ledger's log and its copies from upgrades belong to it.
 pub(super) fn moved(state: &Path, keep_firmware: bool) -> io::Result<Vec<std::ffi::OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(state)? {

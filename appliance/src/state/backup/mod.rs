@@ -1,7 +1,7 @@
-//! `transload backup` and `transload restore`: the whole state as one file, a tar archive.
+//! `transload backup` and `transload restore`: the whole state as one tar archive.
 //!
-//! It begins with [`Header`], so that what cannot be restored is refused at once, goes on with the configuration and the
-//! state, and ends with [`Index`], by which each file is verified, and the archive known to be whole.
+//! [`Header`] comes first, so that an unusable backup is refused at once. Configuration and state follow. [`Index`]
+//! comes last, verifies each file, and proves that the archive is whole.
 
 mod archive;
 mod contents;
@@ -22,55 +22,55 @@ use crate::system::error::{Exit, Failure};
 pub use restore::run as restore;
 pub use write::run as backup;
 
-/// The first entry.
+/// The name of the first entry.
 const HEADER: &str = "backup.json";
-/// The last one.
+/// The name of the last entry.
 const INDEX: &str = "index.json";
-/// Where the configuration lies in the archive.
+/// The configuration's name in the archive.
 const CONFIGURATION: &str = "configuration/transload.toml";
-/// Where the page's token lies.
+/// The token's name in the archive.
 const TOKEN: &str = "configuration/token";
-/// The folder of the state in it.
+/// The state's folder in the archive.
 const STATE: &str = "state";
 /// The ledger's name in the state folder.
 const LEDGER: &str = "ledger.db";
-/// The only folder that may be left out: it can be imported again.
+/// The only folder that may be left out, because it can be imported again.
 const FIRMWARE: &str = "firmware";
-/// How what a restore replaced is called; the moment follows.
+/// The prefix of a replaced file's name; the moment follows.
 const REPLACED: &str = "replaced-";
-/// The version of the archive's form that this program writes, and the newest that it reads.
+/// The format version that this program writes, and the newest that it reads.
 const FORMAT: u32 = 1;
 
-/// What a backup is.
+/// Describes a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Header {
-    /// The version of the archive's form.
+    /// The format version.
     format: u32,
-    /// The release that wrote it.
+    /// The release that wrote the backup.
     transload: String,
-    /// The ledger's version; 0 where there was none yet.
+    /// The ledger's version; 0 without a ledger.
     ledger: u32,
-    /// When.
+    /// When the backup was made.
     made: Timestamp,
-    /// Firmware is in it.
+    /// Whether the backup has firmware.
     firmware: bool,
 }
 
-/// What each file is to be.
+/// The expected content of each file.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Index {
-    /// By name in the archive.
+    /// Files by their name in the archive.
     files: BTreeMap<String, IndexedFile>,
 }
 
-/// One file.
+/// The expected content of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct IndexedFile {
-    /// Of its content, in lower-case hexadecimal digits.
+    /// The content's SHA-256 in lower-case hexadecimal.
     sha256: String,
-    /// Bytes.
+    /// The size in bytes.
     size: u64,
-    /// When it was last written, in nanoseconds since 1970: the manifest knows files by it.
+    /// The modification time in nanoseconds since 1970. The manifest identifies files by it.
     modified: u64,
 }
 
@@ -83,7 +83,7 @@ fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Act, format!("cannot {what} {}: {error}", path.display()), cure)
 }
 
-/// Completes a restore that a power cut interrupted. The caller holds the state folder's lock.
+/// Completes an interrupted restore. The caller holds the state folder's lock.
 pub fn complete(state: &Path) -> Result<(), Failure> {
     match exchange::finish(state) {
         Ok(None) => Ok(()),

@@ -1,4 +1,4 @@
-//! Restoring a backup: everything is unpacked beside the present state and verified before anything is changed.
+//! Restores a backup. Everything is unpacked beside the present state and verified before any change.
 
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read, Write};
@@ -28,19 +28,19 @@ use crate::system::privilege;
 use crate::system::space::DiskSpace;
 use crate::terminal::progress;
 
-/// More than a configuration or a token has.
+/// Larger than any configuration or token.
 const LARGEST_TEXT: u64 = 1 << 20;
-/// More than the index of the largest state has.
+/// Larger than the index of the largest state.
 const LARGEST_INDEX: u64 = 64 << 20;
-/// Where a backup is unpacked.
+/// The folder in which a backup is unpacked.
 const PART: &str = ".restore.part";
 
-/// Puts the state and the configuration of a backup in the place of the present ones, which are kept. `named` is what
-/// `--config` said. Paths are this box's own: none in the backup is written to.
+/// Replaces the present state and configuration by a backup's, and keeps the old ones. `named` is the value of
+/// `--config`. All paths are this box's own, never the backup's.
 ///
 /// # Errors
-/// The backup is damaged or of a newer release, the state folder holds something else, or a bench is running: nothing
-/// has changed then.
+/// The backup is damaged or newer, the state folder holds something else, or a bench is running. Nothing has changed
+/// then.
 pub fn run(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
     let file = plain_file::open(&args.file).map_err(|error| failed("read", &args.file, &error))?;
     let length = file.metadata().map_or(0, |metadata| metadata.len());
@@ -70,16 +70,16 @@ pub fn run(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An archive whose beginning has been read.
+/// A backup whose header has been read.
 struct Backup<'a, R: Read> {
     path: &'a Path,
     header: Header,
     configuration: Option<Vec<u8>>,
     token: Option<Vec<u8>>,
-    /// What was read of it so far.
+    /// The files read so far.
     seen: Index,
     files: BackupFiles<'a, R>,
-    /// What to say when all is restored.
+    /// Notes to print after the restore.
     notes: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ impl<'a, R: Read> Backup<'a, R> {
         Ok(backup)
     }
 
-    /// The configuration and the token, and where each goes on this box.
+    /// Configuration and token, with their paths on this box.
     fn texts(&mut self, settings: &OwnPaths) -> Result<Vec<(PathBuf, Vec<u8>, FileKind)>, Failure> {
         let Some(text) = self.configuration.take() else { return Ok(Vec::new()) };
         let (text, config) = settings.adapted(&text)?;
@@ -153,7 +153,7 @@ impl<'a, R: Read> Backup<'a, R> {
         Failure::new(Exit::Act, cause, "take another copy of it")
     }
 
-    /// Unpacks what is left into a folder, and verifies all of it.
+    /// Unpacks the remaining entries into a folder, and verifies everything.
     fn unpack(&mut self, folder: &Path, room: &DiskSpace, bar: &ProgressBar) -> Result<(), Failure> {
         let index = loop {
             let next = self.files.next().map_err(|what| self.damaged(&what))?;
@@ -218,7 +218,7 @@ impl<'a, R: Read> Backup<'a, R> {
     }
 }
 
-/// Unpacks beside the present state, verifies, and exchanges the two; returns where the old one is.
+/// Unpacks and verifies the backup, then exchanges the states. Returns the old state's folder.
 fn take_over<R: Read>(
     backup: &mut Backup<'_, R>,
     state: &Path,
@@ -287,7 +287,7 @@ fn prepare<R: Read>(
     sync_folder(new).and_then(|()| sync_folder(part)).map_err(|error| failed("write into", part, &error))
 }
 
-/// What is a disk of its own cannot be moved aside.
+/// A mount point cannot be moved aside.
 fn on_same_disk(state: &Path, name: &std::ffi::OsStr) -> Result<(), Failure> {
     let device = |path: &Path| fs::symlink_metadata(path).map(|metadata| metadata.dev());
     let path = state.join(name);
@@ -302,7 +302,7 @@ fn on_same_disk(state: &Path, name: &std::ffi::OsStr) -> Result<(), Failure> {
     }
 }
 
-/// Writes a file, and tells what it holds. Where it has no place, it is only read.
+/// Writes an entry and returns its hash and size; only reads it without a path.
 fn write<R: Read>(
     entry: &mut tar::Entry<'_, R>,
     path: Option<&Path>,

@@ -1,5 +1,5 @@
-//! Which paths a restore writes to. They are this box's own, from its present configuration or the command line, and
-//! never from the backup: root would write wherever the backup says otherwise.
+//! Decides which paths a restore writes. They come from this box's configuration or command line, never from the
+//! backup: root must not write where a backup says.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,19 +17,19 @@ use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 use crate::system::privilege;
 
-/// This box's own paths.
+/// The paths of this box.
 #[derive(Debug)]
 pub(super) struct OwnPaths {
-    /// Where the configuration goes.
+    /// The path for the configuration.
     pub place: PathBuf,
-    /// The present configuration; `None` where there is none that can be read.
+    /// The present configuration, if it is readable.
     pub present: Option<Config>,
-    /// Where the state goes.
+    /// The path for the state.
     pub state: PathBuf,
 }
 
 impl OwnPaths {
-    /// `named` is what `--config` says, and `state` what `--state` says.
+    /// Finds the paths. `named` is the value of `--config`, `state` that of `--state`.
     pub(super) fn find(named: Option<&Path>, state: Option<&Path>) -> Result<Self, Failure> {
         let Choice { path, note } = config::choose(named);
         let there = path.filter(|path| path.symlink_metadata().is_ok());
@@ -37,7 +37,7 @@ impl OwnPaths {
         let present = match there {
             Some(path) => match (Config::reload(Some(&path)), state) {
                 (Ok(config), _) => Some(config),
-                // It is about to be replaced, and the command line says all that is needed of it.
+                // The unreadable configuration is replaced anyway, and the command line names the state folder.
                 (Err(_), Some(_)) => None,
                 (Err(mut failure), None) => {
                     for problem in &mut failure.problems {
@@ -62,12 +62,11 @@ impl OwnPaths {
         Ok(Self { place, present, state })
     }
 
-    /// The present configuration's token file.
     pub(super) fn token_file(&self) -> Option<&Path> {
         self.present.as_ref()?.admin.token_file.as_deref()
     }
 
-    /// The backup's configuration with this box's own paths in it.
+    /// The backup's configuration with this box's paths.
     pub(super) fn adapted(&self, text: &[u8]) -> Result<(String, Config), Failure> {
         let text = String::from_utf8_lossy(text).into_owned();
         let theirs = Config::parse(&text, &self.place).map_err(|mut failure| {
@@ -115,13 +114,13 @@ impl OwnPaths {
     }
 }
 
-/// Where a configuration goes that was not there: to the system's folder, if there is one.
+/// The path for a new configuration: the system's folder, if it exists.
 fn default_place() -> PathBuf {
     let system = Path::new(PLACES[1]).parent().is_some_and(Path::exists);
     PathBuf::from(PLACES[usize::from(system)])
 }
 
-/// The text with another path for a key, or without the key. The caller looks at what has come of it.
+/// Replaces or removes a path in the text of a configuration. The caller checks the result.
 fn with_path(text: &str, table: &str, key: &str, path: Option<&Path>) -> String {
     let line = path.map(|path| format!("{key} = {}", toml::Value::String(path.display().to_string())));
     let line = line.unwrap_or_default();
@@ -146,7 +145,7 @@ fn key_and_value(text: &str, table: &str, key: &str) -> Option<Range<usize>> {
     Some(name.span().start..value.span().end)
 }
 
-/// Refuses what [`exchange`] would refuse, before anything has changed.
+/// Refuses what [`exchange`] would refuse, before any change.
 pub(super) fn exchangeable(path: &Path) -> Result<(), Failure> {
     let unfit = match plain_file::open_unlinked(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => error,
@@ -160,8 +159,8 @@ pub(super) fn exchangeable(path: &Path) -> Result<(), Failure> {
     ))
 }
 
-/// Puts a file in the place of another of other content, which is kept beside it, and has its owner and rights. Where
-/// none was, it is the owner's of the state folder, and nobody else's. A link is not followed.
+/// Replaces a file if its content differs, and keeps the old one with its owner and rights. A new file belongs to the
+/// state folder's owner alone. Links are not followed.
 pub(super) fn exchange(
     path: &Path,
     content: &[u8],
@@ -199,7 +198,7 @@ fn exchange_in(
             beside.push(".replaced-");
             let beside = aside(Path::new(&beside));
             let like = file.metadata()?;
-            // Never through a link that somebody put there meanwhile.
+            // Avoids a link that another user created meanwhile.
             let mut copy = File::create_new(&beside)?;
             let as_before = |copy: &File| {
                 copy.set_permissions(fs::Permissions::from_mode(0o600))?;
@@ -213,7 +212,7 @@ fn exchange_in(
             (like.uid(), like.gid(), like.permissions())
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Whoever is not root can give a file to nobody else.
+            // Only root can give a file to another user.
             let owner = if geteuid().is_root() { owner? } else { fs::metadata(folder)? };
             (owner.uid(), owner.gid(), fs::Permissions::from_mode(0o600))
         }

@@ -15,7 +15,7 @@ use crate::state::state_lock;
 
 const TOLD: &str = r#"{"at":7}"#;
 
-/// Observations.
+/// Collects observations from a ledger.
 #[derive(Default)]
 struct ReplayedFacts(Vec<String>);
 
@@ -33,7 +33,7 @@ impl ledger::Replay for ReplayedFacts {
     fn forgotten(&mut self, _: Mac, _: Time) {}
 }
 
-/// A box: its state folder, its configuration, and what was told to its ledger.
+/// A box with a state folder and a configuration.
 struct Machine {
     folder: tempfile::TempDir,
 }
@@ -77,7 +77,7 @@ impl Machine {
         fs::read_to_string(self.state().join(name)).ok()
     }
 
-    /// Tells the ledger a thing; it is open while what is returned is kept.
+    /// Writes a fact to the ledger, which stays open while the result is kept.
     fn tell(&self, json: &str) -> Ledger {
         let ledger = Ledger::open(&self.state().join("ledger.db")).unwrap().replay(&mut ()).unwrap();
         let mac = "001234AB45DE".parse().unwrap();
@@ -113,7 +113,7 @@ impl Machine {
 #[test]
 fn all_that_was_there_is_there_again_on_another_box_and_what_was_on_that_is_kept() {
     let (old, new) = (Machine::filled(), Machine::new());
-    // While a bench runs, its last word included.
+    // A running bench's latest record is included.
     let running = old.tell(TOLD);
     let backup = old.back_up(true);
     drop(running);
@@ -175,7 +175,7 @@ fn a_damaged_backup_is_refused_wherever_the_damage_is() {
         assert!(why.contains("damaged"), "{what}: {why}");
         assert_eq!(new.replaced(), [] as [PathBuf; 0], "{what}");
     };
-    // What follows the index is padding.
+    // Only padding follows the index.
     for end in (0..whole.len() - 1536).step_by(511) {
         refused(&whole[..end], &format!("cut off at {end}"));
     }
@@ -215,7 +215,7 @@ fn what_a_newer_release_wrote_is_refused_and_a_running_bench_is_left_alone() {
 fn names_that_lead_elsewhere_are_refused() {
     let (old, new) = (Machine::filled(), Machine::new());
     let mut content = fs::read(old.back_up(true)).unwrap();
-    // Of the same length, and the header's sum of octets made to fit.
+    // A name of equal length, with a matching header checksum.
     let (from, to) = (b"state/roster.csv", b"state/../ster.cs");
     let at = content.windows(from.len()).position(|window| window == from).unwrap();
     let sum = |text: &[u8]| text.iter().map(|octet| u64::from(*octet)).sum::<u64>();
@@ -230,7 +230,7 @@ fn names_that_lead_elsewhere_are_refused() {
     assert!(!new.folder.path().join("ster.cs").exists());
 }
 
-/// Whatever moment the power goes at, the next start makes one state of the two.
+/// After a power cut at any moment, the next start produces one whole state.
 #[test]
 fn a_restore_that_was_cut_short_is_completed() {
     let names = ["ledger.db", "roster.csv", "extra"];

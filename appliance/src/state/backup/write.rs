@@ -1,4 +1,4 @@
-//! Writing a backup. A bench may run meanwhile: the ledger is copied as it is at one moment, and imports wait.
+//! Writes a backup, also of a running bench: the ledger is copied at one moment, and imports wait.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -25,10 +25,10 @@ use crate::system::privilege;
 use crate::system::space::DiskSpace;
 use crate::terminal::progress;
 
-/// Writes the whole state into a file that is not there yet.
+/// Writes the whole state into a new file.
 ///
 /// # Errors
-/// Something cannot be read, or the file cannot be written; there is none then.
+/// A file cannot be read, or the backup cannot be written. No backup remains then.
 pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
     let (state, target) = (&config.bench.state, &args.file);
     if target.exists() {
@@ -44,7 +44,7 @@ pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
         _ => Path::new("."),
     };
     let writing = |error: &io::Error| failed("write", target, error);
-    // Readable by whoever makes it alone: the token is in it, and a customer's licenses.
+    // Only the owner may read the backup: it holds the token and a customer's licenses.
     let mut file =
         tempfile::Builder::new().prefix(".backup-").tempfile_in(folder).map_err(|error| writing(&error))?;
     let mut configuration = Vec::new();
@@ -77,7 +77,7 @@ pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the archive, and returns what is in it.
+/// Writes the archive, and returns its index.
 pub(super) fn write(
     out: &mut File,
     state: &Path,
@@ -143,7 +143,7 @@ struct Archive<'a> {
 }
 
 impl Archive<'_> {
-    /// Everything in a folder, in the order of names, hidden things apart. `left_out` is asked at its top.
+    /// Adds a folder's visible contents, ordered by name. `left_out` filters the names at its top.
     fn folder(
         &mut self,
         name: &str,
@@ -156,13 +156,14 @@ impl Archive<'_> {
             fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(reading)?;
         let mut names = Vec::new();
         for entry in entries {
-            // What has no name in Unicode, no phone can ask for.
+            // No phone can ask for a name that is not Unicode.
             names.extend(entry.file_name().into_string().ok().filter(|name| !left_out(name)));
         }
         names.sort();
         for inner in names {
             let (path, name) = (folder.join(&inner), format!("{name}/{inner}"));
-            // A link at the top is followed, for the folder may be on a disk of its own. Further down one could lead anywhere.
+            // A link at the top is followed, because the folder may be on another disk. A deeper link could lead
+            // anywhere.
             let metadata = if top { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
             match metadata {
                 Ok(metadata) if metadata.is_dir() => {

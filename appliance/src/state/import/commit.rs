@@ -1,4 +1,4 @@
-//! The staging folders, and the moment at which what was imported becomes visible.
+//! Stages imported files, and makes them visible at one moment.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -21,10 +21,11 @@ use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
 use crate::system::space::DiskSpace;
 
-/// In `firmware/` and in `licenses/`, since either may be on a disk of its own; scans pass over hidden folders.
+/// The staging folder's name in `firmware/` and `licenses/`, which may be on different disks. Scans skip hidden
+/// folders.
 const STAGING: &str = ".import";
 
-/// Where files lie until all of them have been read. Goes away with what is left in it.
+/// Holds files until all sources are read. Leftover files are removed on drop.
 #[derive(Debug)]
 pub(super) struct Staging {
     firmware: PathBuf,
@@ -33,7 +34,7 @@ pub(super) struct Staging {
     files: Cell<u64>,
 }
 
-/// Makes the state folder's folders.
+/// Creates the folders of the state folder.
 pub(super) fn prepare(state: &Path) -> Result<(), Failure> {
     for folder in ["firmware", "licenses/e2m", "licenses/m2e"] {
         let path = state.join(folder);
@@ -52,7 +53,7 @@ pub(super) fn unwritable(path: &str, error: &io::Error) -> Failure {
 }
 
 impl Staging {
-    /// Makes the folders empty: an import that was interrupted may have left them. The import lock is held.
+    /// Empties the folders, because an interrupted import may have left files. The caller holds the import lock.
     pub(super) fn new(state: &Path) -> Result<Self, Failure> {
         let [firmware, licenses] = ["firmware", "licenses"].map(|folder| state.join(folder).join(STAGING));
         for folder in [&firmware, &licenses] {
@@ -66,19 +67,19 @@ impl Staging {
         Ok(Self { firmware, licenses, rooms, files: Cell::new(0) })
     }
 
-    /// Refuses bytes that there is no room for.
+    /// Refuses bytes beyond the free space.
     pub(super) fn room(&self, kind: &ImportKind, bytes: u64) -> Result<(), Failure> {
         let [firmware, licenses] = &self.rooms;
         let room = if matches!(kind, ImportKind::License(..)) { licenses } else { firmware };
         room.check(bytes).map_err(|error| unwritable(&self.place(kind).display().to_string(), &error))
     }
 
-    /// Where files of a kind are staged.
+    /// The staging folder for a kind of file.
     pub(super) fn place(&self, kind: &ImportKind) -> &Path {
         if matches!(kind, ImportKind::License(..)) { &self.licenses } else { &self.firmware }
     }
 
-    /// A new file for what is about to be read.
+    /// Creates a file for the next content.
     pub(super) fn next(&self, kind: &ImportKind) -> Result<(File, PathBuf), Failure> {
         let folder = self.place(kind);
         self.files.set(self.files.get() + 1);
@@ -91,13 +92,13 @@ impl Staging {
         Ok((file, path))
     }
 
-    /// A file without a name, for what is only looked into.
+    /// Creates an unnamed file for content that is only inspected.
     pub(super) fn scratch(&self) -> Result<File, Failure> {
         scratch(&self.firmware).map_err(|error| unwritable(&self.firmware.display().to_string(), &error))
     }
 }
 
-/// A file of this folder that has lost its name already, so that it goes away by itself.
+/// Creates a file and unlinks it, so that it disappears by itself.
 pub(super) fn scratch(folder: &Path) -> io::Result<File> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -109,14 +110,14 @@ pub(super) fn scratch(folder: &Path) -> io::Result<File> {
 impl Drop for Staging {
     fn drop(&mut self) {
         for folder in [&self.firmware, &self.licenses] {
-            // What cannot be removed now is removed by the next import.
+            // The next import removes what remains.
             let _ = fs::remove_dir_all(folder);
         }
     }
 }
 
-/// Puts everything in its place: components and licenses, then the `.loads` files, then the roster. The manifest
-/// never says of a file what is not so: what it says of files to be replaced is taken back before.
+/// Moves everything into place: components and licenses, then `.loads` files, then the roster. The manifest is never
+/// wrong: entries of files to be replaced are removed first.
 pub(super) fn commit(
     state: &Path,
     manifest: &Manifest,
@@ -183,7 +184,7 @@ pub(super) fn commit(
     verify::keep(&manifest, state)
 }
 
-/// Puts a roster in the place of the state folder's.
+/// Replaces the state folder's roster.
 pub(super) fn write_roster(state: &Path, text: &[u8]) -> Result<(), Failure> {
     let path = state.join(ROSTER);
     DiskSpace::of(state, state)
@@ -192,7 +193,7 @@ pub(super) fn write_roster(state: &Path, text: &[u8]) -> Result<(), Failure> {
         .map_err(|error| unwritable(&path.display().to_string(), &error))
 }
 
-/// Where a file that is new goes.
+/// The path of a new file.
 fn target(state: &Path, item: &ImportItem) -> PathBuf {
     match &item.kind {
         ImportKind::License(direction, mac) => {

@@ -1,4 +1,4 @@
-//! What each file that was read is, beside what the library has: new, the same, or another of the same name.
+//! Decides for each read file: new, the same, or different from the library's file of this name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,12 @@ use super::intake::{ImportItem, ImportKind};
 use super::{ImportLine, ImportVerdict};
 use crate::state::library::{LibrarySnapshot, manifest};
 
-/// A file, and what becomes of it.
+/// A file, and the decision on it.
 #[derive(Debug)]
 pub(super) struct DecidedFile {
     pub item: ImportItem,
     pub line: ImportLine,
-    /// The file that it takes the place of; none if it is new.
+    /// The file to be replaced, if any.
     pub place: Option<PathBuf>,
 }
 
@@ -67,7 +67,7 @@ fn with_library(
     (ImportVerdict::Conflict, None, note)
 }
 
-/// A load is not taken without the very components that it came with.
+/// A load is left out if one of its own components is.
 fn hold_back_loads(decided: &mut [DecidedFile]) {
     let conflicts: Vec<String> = decided
         .iter()

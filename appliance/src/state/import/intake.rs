@@ -1,4 +1,4 @@
-//! Reads sources: finds out what each is, takes what phones need into the staging folder, and hashes it.
+//! Reads sources: detects each file's kind, stages what phones need, and hashes it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -20,47 +20,47 @@ use crate::state::library::{self, direction_of, manifest};
 use crate::system::error::Failure;
 use crate::system::plain_file;
 
-/// Files taken in one import.
+/// The most files of one import.
 const MOST: usize = 100_000;
 const BLOCK: usize = 256 * 1024;
 
-/// What a file is for.
+/// The purpose of an imported file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ImportKind {
-    /// A `.loads` file, and the components that it lists.
+    /// A `.loads` file with its components.
     Loads(Vec<String>),
     Component,
     License(Direction, Mac),
 }
 
-/// A file that was read whole and may go into the library.
+/// A file that may go into the library.
 #[derive(Debug)]
 pub(super) struct ImportItem {
     pub kind: ImportKind,
-    /// The path it came in, or that of its package.
+    /// The path of the file or its package.
     pub source: String,
-    /// The package's file name, where it came in one.
+    /// The file name of the package, if any.
     pub package: Option<String>,
-    /// Without folders.
+    /// The name without folders.
     pub name: String,
     pub size: u64,
     pub sha256: String,
     pub staged: Option<PathBuf>,
 }
 
-/// A file that may be a roster, and where it came from.
+/// A possible roster, and its origin.
 #[derive(Debug)]
 pub(super) struct RosterCandidate {
-    /// The path it came in, or that of its package.
+    /// The path of the file or its package.
     pub source: String,
-    /// Which file of the package; empty where it came in none.
+    /// The name in the package; empty without a package.
     pub name: String,
     pub file: Vec<u8>,
-    /// Its name says that it is one, so it is refused if it lists no phone.
+    /// The name is a roster's, so a file without phones is refused.
     pub sure: bool,
 }
 
-/// What all sources held.
+/// The contents of all sources.
 #[derive(Debug, Default)]
 pub(super) struct TakenFiles {
     pub items: Vec<ImportItem>,
@@ -68,19 +68,19 @@ pub(super) struct TakenFiles {
     pub lines: Vec<ImportLine>,
 }
 
-/// Takes from one source after another.
+/// Reads one source after another.
 pub(super) struct Intake<'a> {
     pub(super) staging: Option<&'a Staging>,
     direction: Option<Direction>,
     pub(super) bar: &'a ProgressBar,
     pub(super) taken: TakenFiles,
     pub(super) block: Vec<u8>,
-    /// Archives that lie around what is being read.
+    /// The depth of nested archives.
     pub(super) depth: usize,
 }
 
 impl ImportItem {
-    /// Its key in the manifest, and what else must not be in its place.
+    /// The key in the manifest, by which files replace each other.
     pub(super) fn key(&self) -> String {
         match &self.kind {
             ImportKind::License(direction, mac) => manifest::license_key(*direction, *mac),
@@ -102,7 +102,7 @@ impl<'a> Intake<'a> {
         self.taken
     }
 
-    /// Refuses files, all together, that there is no room for. How much of an archive will be taken is not known yet.
+    /// Refuses files that together exceed the free space. The yield of an archive is unknown yet.
     pub(super) fn has_room(&self, sources: &[SourceFile]) -> Result<(), Failure> {
         let Some(staging) = self.staging else { return Ok(()) };
         let of = |wanted: &[&str]| -> u64 {
@@ -113,7 +113,7 @@ impl<'a> Intake<'a> {
         staging.room(&ImportKind::Component, of(&["loads", "sbn", "sebn"]))
     }
 
-    /// Takes what a source holds; all of it or, if there is something wrong with it, nothing.
+    /// Takes a source whole, or nothing if it is faulty.
     pub(super) fn source(&mut self, source: &SourceFile) -> Result<(), Failure> {
         let before = (self.taken.items.len(), self.taken.lines.len());
         self.bar.set_message(source.shown.clone());
@@ -211,7 +211,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Takes one file. What is wrong with it alone is said and does not concern the others.
+    /// Takes one file. A fault of this file is reported and does not affect the others.
     fn file(
         &mut self,
         source: &SourceFile,
@@ -325,7 +325,7 @@ impl<'a> Intake<'a> {
     }
 }
 
-/// Reads on; 0 at the end.
+/// Reads the next block; 0 at the end.
 pub(super) fn next_block(content: &mut dyn Read, block: &mut [u8]) -> Result<usize, ImportStop> {
     loop {
         match content.read(block) {
@@ -335,7 +335,7 @@ pub(super) fn next_block(content: &mut dyn Read, block: &mut [u8]) -> Result<usi
     }
 }
 
-/// A file on its way into the staging folder; only its hash where nothing is to change.
+/// A file being staged. A dry run only hashes it.
 struct StagedCopy {
     staged: Option<(File, PathBuf)>,
     hash: Sha256,
@@ -356,7 +356,7 @@ impl StagedCopy {
     }
 }
 
-/// Whether the content can be what the name says; the components that a `.loads` file lists.
+/// Checks that the content fits the name. Returns the kind with a `.loads` file's components.
 fn sound(kind: ImportKind, name: &str, copy: &StagedCopy) -> Result<ImportKind, String> {
     match kind {
         ImportKind::Loads(_) => {
@@ -371,7 +371,7 @@ fn sound(kind: ImportKind, name: &str, copy: &StagedCopy) -> Result<ImportKind, 
     }
 }
 
-/// Reads, and moves the bar.
+/// A reader that moves the progress bar.
 struct CountedFile {
     inner: File,
     bar: ProgressBar,

@@ -1,8 +1,7 @@
-//! `transload import`: takes what Cisco and the license portal deliver, as delivered, into the state folder.
+//! `transload import`: takes Cisco's and the license portal's files, as delivered, into the state folder.
 //!
-//! Everything is read, checked and hashed into a staging folder first, then compared with what is there, then put in
-//! its place by renames, components before the `.loads` files that list them. So whatever ends it half-way leaves
-//! nothing half visible, and a bench that runs meanwhile sees whole files only.
+//! Everything is read, checked and hashed into a staging folder, then compared, then renamed into place, components
+//! before `.loads` files. An interrupted import leaves nothing half visible, and a running bench sees only whole files.
 
 mod archive;
 mod commit;
@@ -32,14 +31,14 @@ use crate::system::error::{Exit, Failure};
 use crate::terminal::progress;
 use crate::terminal::table;
 
-/// How to import.
+/// Options of an import.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ImportOptions {
-    /// Say what would happen, and change nothing.
+    /// Report the outcome without a change.
     pub dry_run: bool,
-    /// Of licenses whose folder tells none.
+    /// The direction of licenses whose folder tells none.
     pub direction: Option<Direction>,
-    /// A different file of the same name takes the place of the one that is there.
+    /// Replace a different file of the same name.
     pub replace: bool,
 }
 
@@ -88,7 +87,7 @@ pub enum ImportVerdict {
 }
 
 impl ImportReport {
-    /// Whether a user has to act: something is wrong, or all that was named is of no use.
+    /// Whether a user must act: a file is refused or in conflict, or no named file is useful.
     pub fn trouble(&self) -> bool {
         let wrong =
             |line: &ImportLine| matches!(line.verdict, ImportVerdict::Conflict | ImportVerdict::Refused);
@@ -97,7 +96,8 @@ impl ImportReport {
     }
 }
 
-/// Imports, prints what became of each file; exit status 1 if any was refused or in conflict, or if none was of use.
+/// Imports, and prints the outcome for each file. The exit status is 1 if a file was refused or in conflict, or if none
+/// was useful.
 pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
     let options = ImportOptions { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
     let bar = progress::bytes("reading");
@@ -111,8 +111,8 @@ pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
 /// Imports files and folders into a state folder; `configured` is the migration's direction. Blocks.
 ///
 /// # Errors
-/// A path is not there, or the state folder cannot be written: nothing has become visible then. What is wrong with
-/// single files stands in the report.
+/// A path is missing, or the state folder cannot be written. Nothing is visible then. Faults of single files are in the
+/// report.
 pub fn import(
     state: &Path,
     configured: Direction,
@@ -145,10 +145,10 @@ pub fn import(
     Ok(report)
 }
 
-/// Adds a table's phones and cells to a state folder's roster. Blocks.
+/// Adds a table's phones and cells to the roster. Blocks.
 ///
 /// # Errors
-/// The roster cannot be read or written, and is as it was. What is wrong with single lines stands in the report.
+/// The roster cannot be read or written, and is unchanged. Faults of single lines are in the report.
 pub fn add_to_roster(state: &Path, table: Vec<u8>) -> Result<ImportReport, Failure> {
     let _lock = import_lock(state)?;
     let mut report = ImportReport::default();

@@ -1,4 +1,4 @@
-//! Archives within archives: what a colleague packed together is taken as if it had been unpacked first.
+//! Imports archives within archives as if they had been unpacked first.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,21 +11,21 @@ use super::commit::{Staging, scratch};
 use super::intake::{ImportKind, Intake, next_block};
 use super::sources::SourceFile;
 
-/// Archives within archives that are looked into.
+/// The deepest nesting that is read.
 const DEPTH: usize = 3;
 
 /// An archive that is being read.
 pub(super) struct OpenPackage<'a> {
-    /// Its file name.
+    /// The archive's file name.
     pub name: String,
-    /// The folders and packages that it lies in, the outermost first.
+    /// The enclosing folders and packages, outermost first.
     pub around: Vec<String>,
-    /// What may still be unpacked, with all that lies around it.
+    /// The remaining allowance, shared with the enclosing archives.
     pub allowance: &'a UnpackAllowance,
 }
 
 impl OpenPackage<'_> {
-    /// One that lies in folders of this one.
+    /// An archive in folders of this one.
     fn inner(&self, folders: &[String], name: &str) -> Self {
         let stem = self.name.rsplit_once('.').map_or(self.name.as_str(), |(stem, _)| stem);
         let around = self.around.iter().cloned().chain([stem.to_owned()]).chain(folders.iter().cloned());
@@ -34,7 +34,7 @@ impl OpenPackage<'_> {
 }
 
 impl Intake<'_> {
-    /// Takes what an archive within a package holds. What is wrong with it does not concern what lies beside it.
+    /// Takes the files of a nested archive. Its faults do not affect its neighbors.
     pub(super) fn nested(
         &mut self,
         source: &SourceFile,
@@ -69,16 +69,16 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// Forgets what was taken since.
+    /// Discards what was taken since.
     pub(super) fn take_back(&mut self, (items, lines): (usize, usize)) {
         for item in self.taken.items.drain(items..) {
-            // What stays goes with the staging folder.
+            // A remaining file disappears with the staging folder.
             let _ = item.staged.map(std::fs::remove_file);
         }
         self.taken.lines.truncate(lines);
     }
 
-    /// A file of its own, without a name: a zip archive is read from its end.
+    /// Unpacks into an unnamed file, because a zip archive is read from its end.
     fn unpacked(&mut self, content: &mut dyn Read) -> Result<File, ImportStop> {
         let failed =
             |error: &io::Error| ImportStop::Failed(super::commit::unwritable("the staging folder", error));

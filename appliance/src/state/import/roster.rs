@@ -1,4 +1,4 @@
-//! Rosters, merged into the one of the state folder.
+//! Merges rosters into the state folder's roster.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::state::state_folder::ROSTER;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 
-/// The merged roster, if anything in it is new, and what became of each line.
+/// Merges rosters. Returns the new text if anything changed, and adds a line for each row.
 pub(super) fn merge(
     state: &Path,
     rosters: Vec<RosterCandidate>,
@@ -65,10 +65,10 @@ pub(super) fn merge(
     Ok(merged)
 }
 
-/// What a roster is merged into: the table that is there, empty where there is none.
+/// The present table; empty without a roster.
 ///
 /// # Errors
-/// It lists no phone, and why.
+/// The table lists no phone, with the reason.
 fn there(file: &[u8]) -> Result<Grid, String> {
     if file.is_empty() {
         return Ok(Grid::default());
@@ -86,7 +86,7 @@ fn there(file: &[u8]) -> Result<Grid, String> {
     })
 }
 
-/// Merges the sheets of one file. `None` where they tell nothing new, or too much.
+/// Merges the sheets of one file; `None` if nothing is new or the result is too large.
 fn take(old: &Grid, sheets: &[InventorySheet], told: &mut RosterNotes<'_>) -> Option<Vec<u8>> {
     let listed = |sheet: &&InventorySheet| !sheet.roster.entries.is_empty();
     let used: Vec<&str> = sheets.iter().filter(listed).map(|sheet| sheet.name.as_str()).collect();
@@ -130,7 +130,7 @@ fn take(old: &Grid, sheets: &[InventorySheet], told: &mut RosterNotes<'_>) -> Op
     file
 }
 
-/// What is said of one file.
+/// Collects the report lines of one file.
 struct RosterNotes<'t> {
     source: &'t str,
     name: &'t str,
@@ -159,7 +159,7 @@ impl RosterNotes<'_> {
         self.say(&place(sheet, &format!("line {}, {}", line.line, line.mac)), verdict, note);
     }
 
-    /// What is to be said of a sheet. `used`: the sheets that list phones.
+    /// Reports the problems of a sheet. `used` names the sheets with phones.
     fn problems(&mut self, sheet: &InventorySheet, used: &[&str]) {
         if !sheet.roster.lists_phones() && !used.is_empty() {
             let used = used.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");

@@ -1,9 +1,9 @@
-//! The report, for people: each file under the source that it came in.
+//! Formats the report for people, each file under its source.
 
 use super::{ImportLine, ImportOptions, ImportReport, ImportVerdict};
 use crate::terminal::table;
 
-/// Lines for a terminal of some width; all of them elsewhere.
+/// Formats a report; lines are cut at `width`.
 pub(super) fn report(report: &ImportReport, options: ImportOptions, width: Option<usize>) -> String {
     let mut sources: Vec<&str> = Vec::new();
     for line in &report.lines {

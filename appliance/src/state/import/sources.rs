@@ -1,4 +1,4 @@
-//! Which files are to be read: those named, and those in folders that are named.
+//! Finds the files to read: named ones, and those in named folders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,30 +8,30 @@ use transload_provision::text;
 use super::{ImportLine, ImportVerdict};
 use crate::system::error::{Exit, Failure};
 
-/// Folders within folders that are looked into.
+/// The deepest nesting of folders.
 const DEPTH: usize = 8;
-/// Files and folders looked at in all.
+/// The most files and folders in all.
 const ENTRIES: usize = 50_000;
 
 /// A file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SourceFile {
     pub path: PathBuf,
-    /// As people know it: as it was named, or within the folder that was named.
+    /// The path as the user named it, or within the named folder.
     pub shown: String,
     pub size: u64,
-    /// Named itself, and not come upon in a folder: of use or not, something is said of it.
+    /// The user named the file itself, so it is always reported.
     pub named: bool,
 }
 
-/// Files to read, and what is said of those that are not.
+/// Files to read, and report lines of the others.
 #[derive(Debug, Default)]
 pub(super) struct FoundSources {
     pub sources: Vec<SourceFile>,
     pub lines: Vec<ImportLine>,
 }
 
-/// Looks through the paths, in their order; folders by name.
+/// Searches the paths in order, and folders by name.
 pub(super) fn sources(paths: &[PathBuf]) -> Result<FoundSources, Failure> {
     let mut found = FoundSources::default();
     let mut left = ENTRIES;
@@ -44,7 +44,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<FoundSources, Failure> {
             )
         })?;
         if metadata.is_dir() {
-            // From here on no link is followed, so that nobody can put one in the way meanwhile.
+            // Links are not followed below, so that nobody can add one meanwhile.
             let real = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
             found.folder(&real, path, 0, &mut left);
         } else if metadata.is_file() {
@@ -62,7 +62,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<FoundSources, Failure> {
 }
 
 impl FoundSources {
-    /// `shown` is the folder as it was named.
+    /// Searches a folder; `shown` is its name for the user.
     fn folder(&mut self, folder: &Path, shown: &Path, depth: usize, left: &mut usize) {
         let mut entries: Vec<_> = match fs::read_dir(folder) {
             Ok(entries) => entries.flatten().take(*left + 1).collect(),
@@ -71,7 +71,7 @@ impl FoundSources {
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let (path, shown) = (entry.path(), shown.join(entry.file_name()));
-            // What file managers leave: .DS_Store, ._name.
+            // Leftovers of file managers: .DS_Store, ._name.
             let hidden = entry.file_name().as_encoded_bytes().starts_with(b".") || path.ends_with("__MACOSX");
             if hidden {
                 continue;

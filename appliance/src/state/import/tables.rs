@@ -1,4 +1,4 @@
-//! Rosters among what is imported: spreadsheets and tables of text, by themselves or within an archive.
+//! Takes rosters: spreadsheets and text tables, alone or in an archive.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -12,7 +12,7 @@ use super::sources::SourceFile;
 use crate::system::plain_file;
 
 impl Intake<'_> {
-    /// A file that is a roster by itself.
+    /// Takes a file that is a roster.
     pub(super) fn roster(
         &mut self,
         source: &SourceFile,
@@ -28,7 +28,7 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// A spreadsheet or a table of text within an archive.
+    /// Takes a spreadsheet or text table from an archive.
     pub(super) fn table(
         &mut self,
         source: &SourceFile,

@@ -19,7 +19,7 @@ const LOAD: &str = "sip88xx.11-2-3MPP-398";
 const MAC: &str = "001234AB45DE";
 const LISTING: &[u8] = b"head\0[PLATFORM_1]\nrootfs.a.sbn\nkern.a.sbn\n";
 
-/// A state folder, and a folder of deliveries.
+/// A state folder, and a folder of files to import.
 struct ImportSite {
     folder: TempDir,
 }
@@ -58,7 +58,7 @@ impl ImportSite {
         self.snapshot().index.loads.get(&LOAD.parse::<LoadName>().unwrap()).map(Load::completeness)
     }
 
-    /// Every file outside of the deliveries, by path and content.
+    /// Every file outside of the deliveries, with its content.
     fn everything(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fn walk(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -92,7 +92,7 @@ fn tape(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        // The crate itself would refuse names that lead elsewhere.
+        // The crate refuses names that lead elsewhere.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_cksum();
         tar.append(&header, *content).unwrap();
@@ -100,7 +100,7 @@ fn tape(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
-/// Version, length of the header, a signer.
+/// A header with version, length and signer.
 fn signed(payload: &[u8]) -> Vec<u8> {
     [&[1, 0, 2, 1, 0, 2, 0, 2, 0, 18, 3, 0, 4, 0x1F, 0x8B, 8, 0, 13][..], payload].concat()
 }
@@ -220,7 +220,7 @@ fn damage_is_found_and_mended_by_importing_again() {
     assert_eq!(note(&report, ImportVerdict::Mended), "");
     assert_eq!(here.completeness(), Some(Completeness::Complete));
 
-    // As a disk that rots: other bytes, the same size and time.
+    // Simulates a failing disk: other bytes, same size and time.
     let time = fs::metadata(&kernel).unwrap().modified().unwrap();
     fs::write(&kernel, b"ROTT").unwrap();
     fs::File::options().write(true).open(&kernel).unwrap().set_modified(time).unwrap();

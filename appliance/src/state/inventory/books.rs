@@ -1,18 +1,18 @@
-//! Makes workbooks.
+//! Builds workbooks for tests.
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use zip::write::SimpleFileOptions;
 
-/// What a cell holds.
+/// A cell's content.
 #[derive(Debug, Clone)]
 pub enum CellValue {
-    /// In the table of strings.
+    /// A text in the table of strings.
     Text(String),
-    /// In the cell itself.
+    /// A text in the cell itself.
     Inline(String),
-    /// What a formula gave.
+    /// The result of a formula.
     Formula(String),
     Number(f64),
     Bool(bool),
@@ -54,7 +54,7 @@ pub fn xlsx(sheets: Sheets<'_>) -> Vec<u8> {
     packed(&xlsx_parts(sheets))
 }
 
-/// The files of a workbook of Excel (ECMA-376, part 1).
+/// The files of an Excel workbook (ECMA-376, part 1).
 pub fn xlsx_parts(sheets: Sheets<'_>) -> Vec<(String, Vec<u8>)> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
@@ -140,7 +140,7 @@ pub fn ods(sheets: Sheets<'_>) -> Vec<u8> {
     packed(&ods_parts(sheets))
 }
 
-/// The files of an `.ods` file (OASIS ODF 1.2, part 1).
+/// The files of an `.ods` document (OASIS ODF 1.2, part 1).
 pub fn ods_parts(sheets: Sheets<'_>) -> Vec<(String, Vec<u8>)> {
     let mut tables = String::new();
     for (name, rows) in sheets {
@@ -150,7 +150,7 @@ pub fn ods_parts(sheets: Sheets<'_>) -> Vec<(String, Vec<u8>)> {
             for value in cells {
                 tables.push_str(&ods_cell(value));
             }
-            // As LibreOffice ends a row and a table.
+            // LibreOffice ends a row and a table this way.
             tables.push_str("<table:table-cell table:number-columns-repeated=\"16000\"/></table:table-row>");
         }
         tables.push_str("<table:table-row table:number-rows-repeated=\"1048000\"><table:table-cell table:number-columns-repeated=\"16384\"/></table:table-row></table:table>");
@@ -176,7 +176,7 @@ fn ods_cell(value: &CellValue) -> String {
     }
 }
 
-/// The same with what is written of the tables.
+/// The files of an `.ods` document with this XML of its tables.
 pub fn ods_of(tables: &str) -> Vec<(String, Vec<u8>)> {
     const NAMES: &str = "xmlns:office=\"urn:oasis:names:tc:opendocument:xmlns:office:1.0\" xmlns:table=\"urn:oasis:names:tc:opendocument:xmlns:table:1.0\" xmlns:text=\"urn:oasis:names:tc:opendocument:xmlns:text:1.0\"";
     let content = format!(

@@ -1,5 +1,5 @@
-//! Bounds for workbooks, checked before any of their content is believed: a small file can unpack to any size, and can
-//! ask for any amount of memory.
+//! Bounds a workbook before its content is trusted: a small file can unpack to any size and request any amount of
+//! memory.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
@@ -9,13 +9,13 @@ use super::UnusableInventory;
 
 /// The most files in a workbook.
 const FILES: usize = 2_000;
-/// What a workbook may unpack to, in bytes; 100,000 phones have less.
+/// The most unpacked bytes; 100,000 phones need less.
 const UNPACKED: u64 = 192 << 20;
-/// The same of what a reader keeps whole: the table of strings, styles, names of sheets.
+/// The most unpacked bytes of the parts that a reader keeps whole: strings, styles, sheet names.
 const KEPT: u64 = 24 << 20;
-/// The most elements of the parts that a reader keeps whole; each costs some memory.
+/// The most elements in those parts; each costs memory.
 const ELEMENTS: u64 = 1_500_000;
-/// The most strings that the table of strings may announce.
+/// The largest announced number of strings.
 const STRINGS: u64 = 1_000_000;
 /// The end record, its comment, and the locator of 64-bit sizes before it (APPNOTE.TXT §4.3.15, §4.3.16).
 const TAIL: u64 = 22 + 65_535 + 20;
@@ -23,8 +23,8 @@ const BLOCK: usize = 64 * 1024;
 
 const CURE: &str = "copy the rows of the phones into a new workbook, and import that";
 
-/// Reads an archive's directory. Memory for it is set aside by the number of files that the end record tells; only
-/// records with 64-bit numbers can tell more than 65,535.
+/// Reads an archive's directory. Memory is allocated by the announced number of files, and only 64-bit records can
+/// announce more than 65,535.
 pub(super) fn directory<R: Read + Seek>(mut reader: R) -> Result<ZipArchive<R>, UnusableInventory> {
     match claims_64_bit(&mut reader) {
         Ok(false) => {}
@@ -57,10 +57,10 @@ pub(super) fn damaged(error: &dyn std::fmt::Display) -> UnusableInventory {
     )
 }
 
-/// Unpacks everything once, and keeps nothing.
+/// Unpacks everything once without keeping it.
 ///
 /// # Errors
-/// It is damaged, or larger than any inventory.
+/// The file is damaged, or larger than any inventory.
 pub(super) fn check(file: &[u8]) -> Result<(), UnusableInventory> {
     let mut archive = directory(Cursor::new(file))?;
     let mut left = UNPACKED;
@@ -87,17 +87,17 @@ fn too_large() -> UnusableInventory {
     UnusableInventory::new("it unpacks to more than any inventory", CURE)
 }
 
-/// One file of a workbook, as it passes.
+/// Counts one file of a workbook while it is unpacked.
 struct WorkbookPart {
     kept: bool,
     size: u64,
     elements: u64,
-    /// The end of what passed, for a number that lies across two blocks.
+    /// The end of the last block, because a number may span two.
     before: Vec<u8>,
 }
 
 impl WorkbookPart {
-    /// How long an attribute with its number may be.
+    /// The longest attribute with its number.
     const OVERLAP: usize = 64;
 
     fn new(kept: bool) -> Self {
@@ -128,7 +128,7 @@ impl WorkbookPart {
     }
 }
 
-/// By this attribute a reader sets memory aside (ECMA-376, 18.4.9 sst).
+/// Readers allocate memory by this attribute (ECMA-376, 18.4.9 sst).
 const COUNT: &[u8] = b"uniqueCount";
 
 fn announces_many(after: &[u8]) -> bool {

@@ -1,4 +1,4 @@
-//! Runs a reader written elsewhere whose faults may cost no more than the file it reads.
+//! Runs a third-party reader so that a panic costs only the file being read.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `run` gives; `None` where it panics, of which nothing is written to standard error.
+/// Returns the result of `run`; `None` if it panics, without output on standard error.
 pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
@@ -33,7 +33,7 @@ mod tests {
 
     const CHILD: &str = "TRANSLOAD_TEST_GUARDED";
 
-    /// A hook is the whole process's, so a process of its own tells what stands on its standard error.
+    /// A panic hook is global, so a separate process tests its standard error.
     #[test]
     fn a_fault_is_told_only_outside() {
         if std::env::var_os(CHILD).is_some() {

@@ -1,5 +1,4 @@
-//! Inventories of phones in whatever file they come: tables of text, and workbooks of spreadsheets. What a file is, its
-//! content tells, and not its name.
+//! Reads inventories of phones: text tables and workbooks. The content decides what a file is, not its name.
 
 #[cfg(test)]
 pub mod books;
@@ -18,13 +17,13 @@ use zip::ZipArchive;
 /// A table of an inventory.
 #[derive(Debug)]
 pub struct InventorySheet {
-    /// Its name, where the file has several; empty for a table of text.
+    /// The table's name; empty for a text table.
     pub name: String,
     pub grid: Grid,
     pub roster: Roster,
 }
 
-/// Why a file is no inventory, and what to do about it.
+/// Why a file is no inventory, with a cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}; {cure}")]
 pub struct UnusableInventory {
@@ -38,7 +37,7 @@ impl UnusableInventory {
     }
 }
 
-/// A kind of workbook.
+/// A workbook format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkbookKind {
     Xlsx,
@@ -48,10 +47,10 @@ pub enum WorkbookKind {
 
 const AS_XLSX: &str = "open it in a spreadsheet program, save it as .xlsx, and import that";
 
-/// Reads an inventory: its tables, one at least, each with what it tells of phones.
+/// Reads an inventory: at least one table, each with its phones.
 ///
 /// # Errors
-/// The file is none, or no table can be read from it.
+/// The file is no inventory, or no table is readable.
 pub fn read(file: &[u8]) -> Result<Vec<InventorySheet>, UnusableInventory> {
     let (names, grids): (Vec<String>, Vec<Grid>) = grids(file)?.into_iter().unzip();
     let rosters = roster::read(&grids);
@@ -73,18 +72,18 @@ fn grids(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     Ok(vec![(String::new(), grid)])
 }
 
-/// What workbook an archive is; none for any other archive.
+/// The workbook format of an archive; `None` for other archives.
 pub fn workbook_kind(archive: impl Read + Seek) -> Option<WorkbookKind> {
     let archive = bounds::directory(archive).ok()?;
     kind_of(&archive)
 }
 
-/// Whether a file's name is that of a table; those that may as well be anything else included.
+/// Whether a file's name may be a table's.
 pub fn is_table(name: &str) -> bool {
     is_sure(name) || ends(name, &["txt", "tab", "dif", "slk", "numbers"])
 }
 
-/// Whether a file's name is that of a table and of nothing else.
+/// Whether a file's name can only be a table's.
 pub fn is_sure(name: &str) -> bool {
     ends(name, &["csv", "tsv", "xls", "xlsx", "xlsm", "xlsb", "ods"])
 }
@@ -94,7 +93,7 @@ fn ends(name: &str, endings: &[&str]) -> bool {
     ending.is_some_and(|ending| endings.iter().any(|known| known.eq_ignore_ascii_case(ending)))
 }
 
-/// Whether a file that begins so may be a table of text: it has letters, or zeros between letters, and nothing else.
+/// Whether a file's head may be a text table: letters, perhaps with zeros between them, and nothing else.
 pub fn may_be_text(head: &[u8]) -> bool {
     let control = |byte: &&u8| **byte < b' ' && !matches!(**byte, b'\t' | b'\r' | b'\n' | 0 | b'\x0c');
     !head.is_empty() && !head.iter().any(|byte| control(&byte)) && !head.starts_with(b"%PDF")
@@ -112,7 +111,7 @@ fn kind_of<R: Read + Seek>(archive: &ZipArchive<R>) -> Option<WorkbookKind> {
     }
 }
 
-/// Files that programs call tables, and that are none of text.
+/// Refuses formats that programs call tables, but that are no text tables.
 fn refuse_others(file: &[u8]) -> Result<(), UnusableInventory> {
     let head = &file[..file.len().min(4096)];
     let text =

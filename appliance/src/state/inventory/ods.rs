@@ -1,5 +1,4 @@
-//! How many cells, and how much text, a table of an `.ods` file unfolds to: a few octets can repeat a cell or a row a million
-//! times.
+//! Bounds the unfolded size of an `.ods` table: a few octets can repeat a cell or row a million times.
 
 use std::io::{BufReader, Cursor};
 
@@ -9,31 +8,31 @@ use quick_xml::events::{BytesStart, Event};
 use super::UnusableInventory;
 use super::bounds::{damaged, directory};
 
-/// The most cells that all tables of a document may unfold to.
+/// The most unfolded cells of a document.
 const CELLS: u64 = 600_000;
-/// The most octets of text in them.
+/// The most octets of their text.
 const TEXT: u64 = 24 << 20;
 
 #[derive(Default)]
 struct TableSize {
-    /// Rows up to the last that is filled, and rows since.
+    /// Rows up to the last filled one, and rows after it.
     rows: u64,
     empty_rows: u64,
     width: u64,
-    /// Of the row that is read.
+    /// Repetitions of the current row.
     repeats: u64,
     cells: u64,
     empty_cells: u64,
     all: u64,
-    /// How often the cell that is read stands there.
+    /// Repetitions of the current cell.
     times: u64,
     cell_text: u64,
     row_text: u64,
     text: u64,
-    /// A table and a row of it have begun and not ended.
+    /// An unfinished table or row.
     open_table: bool,
     open_row: bool,
-    /// A table ended within a row.
+    /// A table ended inside a row.
     cut: bool,
 }
 
@@ -63,7 +62,7 @@ pub(super) fn check(file: &[u8]) -> Result<(), UnusableInventory> {
             ));
         }
     }
-    // The reader looks for the end of a table and of a row for ever.
+    // The reader never ends if a table or row has no end.
     if size.cut || size.open_table || size.open_row {
         Err(damaged(&"a table of it has no end"))
     } else {
@@ -137,6 +136,6 @@ impl TableSize {
 fn repeats(element: &BytesStart<'_>, name: &str) -> u64 {
     let attribute = element.attributes().flatten().find(|attribute| attribute.key.as_ref() == name);
     let number = attribute.map(|attribute| attribute.value.trim().parse());
-    // What is no number is refused by the reader.
+    // The reader refuses other values.
     number.and_then(Result::ok).unwrap_or(1)
 }

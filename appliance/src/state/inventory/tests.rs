@@ -1,4 +1,4 @@
-//! Workbooks of every kind and size, and such as nobody should send.
+//! Workbooks of every format and size.
 
 mod hostile;
 
@@ -17,7 +17,7 @@ fn text(cells: &[&str]) -> Vec<CellValue> {
     cells.iter().map(|cell| CellValue::Text((*cell).to_owned())).collect()
 }
 
-/// A workbook as an asset program writes one: a title, a gap, the header, and a total below.
+/// A workbook of an asset program: a title, a gap, the header, and a total.
 fn assets() -> Vec<(&'static str, Vec<Vec<CellValue>>)> {
     let cover = vec![text(&["Phones of the Zürich office"])];
     let phones = vec![

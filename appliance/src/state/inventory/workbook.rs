@@ -1,4 +1,4 @@
-//! Workbooks, by the `calamine` crate, cell by cell, within bounds.
+//! Reads workbooks with the `calamine` crate, cell by cell within bounds.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,18 +16,18 @@ use super::{UnusableInventory, WorkbookKind, ods};
 const SHEETS: usize = 100;
 /// The most filled cells of all sheets.
 const CELLS: usize = 600_000;
-/// The most octets of text in all cells: as many as a roster may have.
+/// The most octets of text in all cells, as in a roster.
 const TEXT: usize = 16 << 20;
-/// The longest text of a cell, in characters; columns that Transload knows hold less.
+/// The longest text of a cell, in characters; known columns hold less.
 const LONGEST: usize = 2_000;
 
-/// The sheets of a workbook that hold anything.
+/// Reads the sheets that are not empty.
 pub(super) fn read(file: &[u8], kind: WorkbookKind) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     bounds::check(file)?;
     if kind == WorkbookKind::Ods {
         ods::check(file)?;
     }
-    // The crate reads what anybody may have written; a fault of it must cost no more than this file.
+    // The input is untrusted: a panic in the crate must cost only this file.
     let read = guarded(|| match kind {
         WorkbookKind::Xlsx => xlsx(file),
         WorkbookKind::Xlsb => xlsb(file),
@@ -103,7 +103,7 @@ fn borrowed(value: &Data) -> DataRef<'_> {
     }
 }
 
-/// The value as a person sees it; a number with all of its digits, so that a MAC address that became one shows.
+/// The value as a person sees it. Numbers keep all digits, so that a MAC address stored as one is visible.
 fn shown<'v>(value: &'v DataRef<'_>) -> Cow<'v, str> {
     match value {
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
@@ -128,7 +128,7 @@ fn written(number: f64) -> String {
     if number.abs() < EXACT { number.to_string() } else { format!("{number:e}") }
 }
 
-/// What all sheets together may still hold.
+/// The remaining cells and text of all sheets.
 struct CellBudget {
     cells: usize,
     text: usize,
@@ -140,7 +140,7 @@ impl Default for CellBudget {
     }
 }
 
-/// The filled cells of one sheet, by row and column from 0.
+/// The filled cells of a sheet, by row and column from 0.
 #[derive(Default)]
 struct SheetCells {
     rows: BTreeMap<u32, Vec<(u32, String)>>,

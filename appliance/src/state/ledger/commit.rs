@@ -1,4 +1,4 @@
-//! One commit: all of a batch, or nothing.
+//! Writes one commit: all of a batch, or nothing.
 
 use std::collections::HashMap;
 
@@ -12,20 +12,20 @@ use super::schema::{self, key};
 use super::{Record, forgotten};
 use crate::state::resume::AHEAD;
 
-/// What a commit changed in the account of rows, in its order.
+/// A change of row counts, in the order of the commit.
 pub(super) enum RowChange {
     Wrote(Mac, i64),
     Folded { mac: Mac, keeps: bool },
 }
 
-/// The last record of a batch for which all earlier ones of its phone give way.
+/// The last record of a batch that replaces all earlier ones of its phone.
 struct Cover {
     at: usize,
-    /// The observations since the snapshot before it are kept.
+    /// Keep the observations since the previous snapshot.
     keeps: bool,
 }
 
-/// A commit under way.
+/// A running commit.
 struct Commit<'a> {
     transaction: Transaction<'a>,
     rows: &'a RowCounts,
@@ -33,7 +33,7 @@ struct Commit<'a> {
     changes: Vec<RowChange>,
 }
 
-/// Writes all or nothing; returns the new high-water mark. It is written only where no row tells as much.
+/// Writes a batch whole or not at all. Returns the new high-water mark, which is stored only if no row implies it.
 pub(super) fn commit(
     connection: &mut Connection,
     batch: &[WriteJob],
@@ -87,7 +87,7 @@ pub(super) fn commit(
     Ok((latest, changes))
 }
 
-/// The phone of which all earlier records give way to this one.
+/// The phone whose earlier records this record replaces.
 pub(super) fn covered(record: &Record) -> Option<Mac> {
     match record {
         Record::Snapshot { mac, .. } | Record::Forget { mac, .. } | Record::Evict { mac } => Some(*mac),
@@ -95,7 +95,7 @@ pub(super) fn covered(record: &Record) -> Option<Mac> {
     }
 }
 
-/// Observations that a snapshot of the same batch covers are not written where they are very many.
+/// A large batch skips observations that its own snapshot covers.
 fn covers<'a>(records: impl Iterator<Item = (usize, &'a Record)>) -> HashMap<Mac, Cover> {
     let mut told: HashMap<Mac, usize> = HashMap::new();
     let mut covers: HashMap<Mac, Cover> = HashMap::new();
@@ -121,7 +121,7 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// The observations of a phone after its snapshot, in the file and in this batch.
+    /// A phone's observations after its snapshot, in the file and in this batch.
     fn uncovered(&self, mac: Mac) -> Vec<i64> {
         let written = self.changes.iter().filter_map(|change| match change {
             RowChange::Wrote(of, number) if *of == mac => Some(*number),
@@ -155,7 +155,7 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// It covers no more observations than before.
+    /// The snapshot covers no additional observations.
     fn update_snapshot(&self, mac: Mac, json: &str) -> rusqlite::Result<()> {
         let sql = "INSERT INTO snapshot (mac, json) VALUES (?1, ?2)
                    ON CONFLICT (mac) DO UPDATE SET json = excluded.json";
@@ -181,7 +181,7 @@ impl Commit<'_> {
     }
 }
 
-/// The time of a deleted row must not be lost with it.
+/// The time of a deleted row must stay known.
 fn write_marks(
     transaction: &Transaction<'_>,
     latest: Time,

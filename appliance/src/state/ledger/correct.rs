@@ -1,4 +1,4 @@
-//! Sets a ledger back that was written under a clock far ahead of the right time.
+//! Corrects a ledger that was written while the clock was far ahead.
 
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde_json::Value;
@@ -7,14 +7,14 @@ use transload_provision::time::Time;
 
 use super::schema;
 
-/// Rows changed at a time, so that a large ledger needs little memory.
+/// Rows changed at once, so that a large ledger needs little memory.
 const AT_ONCE: u32 = 256;
-/// No moment that a bench has seen is earlier: 2001, in milliseconds.
+/// The earliest moment that a bench can have seen: 2001, in milliseconds.
 const EARLIEST: u64 = 1_000_000_000_000;
-/// A lease of that length never ends (RFC 2131 §3.3), in milliseconds.
+/// A lease of this length never ends (RFC 2131 §3.3), in milliseconds.
 const FOREVER: u64 = u32::MAX as u64 * 1000;
 
-/// What was told at `last`, the latest moment of the wrong time, was told just before `now`.
+/// The record of `last`, the latest wrong moment, moves to just before `now`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Correction {
     pub(super) last: Time,
@@ -22,13 +22,13 @@ pub(super) struct Correction {
 }
 
 impl Correction {
-    /// A moment that has not come yet is as long before now as it was before the last one.
+    /// Moves a future moment: it keeps its distance to the last one.
     fn moment(self, at: u64) -> u64 {
         if at <= self.now.0 { at } else { self.now.0 - self.last.0.saturating_sub(at).min(self.now.0) }
     }
 
-    /// Moments in a phone's record; `None` where all have come. A number that is larger than the present time is a
-    /// moment: nothing else counts so far. None comes before one that was right.
+    /// Corrects the moments in a phone's record; `None` if none is in the future. A number above the present time is
+    /// always a moment. No moment moves before a right one.
     fn record(self, json: &str) -> Option<String> {
         let mut value: Value = serde_json::from_str(json).ok()?;
         let mut right = 0;
@@ -57,7 +57,7 @@ impl Correction {
         } else if lease.since > self.now.0 {
             since.saturating_add(length)
         } else if lease.expires > self.last.0 {
-            // It was kept running when time leapt ahead.
+            // The lease was extended when time jumped ahead.
             self.now.0.saturating_add(lease.expires - self.last.0)
         } else {
             lease.expires
@@ -65,7 +65,7 @@ impl Correction {
         LeaseRecord { since, expires, ..lease.clone() }
     }
 
-    /// All of it, or nothing.
+    /// Corrects everything, or nothing.
     pub(super) fn apply(self, connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for lease in schema::leases(&transaction)? {

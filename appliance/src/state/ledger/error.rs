@@ -1,41 +1,34 @@
-//! Why a ledger cannot be used, and what to do about it.
+//! Why a ledger cannot be used, with a cure.
 
 use std::path::PathBuf;
 
 use crate::system::error::{Exit, Failure};
 
-/// The ledger cannot be used.
+/// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Nothing has been recorded yet (only for [`read`](super::read)).
+    /// No ledger exists (only for [`read`](super::read)).
     #[error("there is no ledger at {}", .0.display())]
     Absent(PathBuf),
-    /// A newer release wrote it.
+    /// A newer release wrote the ledger.
     #[error("{} was written by a newer release of transload (ledger version {found}, this one knows {known})", path.display())]
     Newer {
-        /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The file's version.
         found: u32,
         /// The newest version that this program knows.
         known: u32,
     },
-    /// The file is damaged, or is something else.
+    /// The file is damaged, or no ledger.
     #[error("{} cannot be used as a ledger: {finding}", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The damage.
         finding: String,
     },
     /// The operating system or the database refused.
     #[error("cannot open the ledger {}: {cause}", path.display())]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: String,
-    },
+    Refused { path: PathBuf, cause: String },
 }
 
 impl From<LedgerError> for Failure {

@@ -1,4 +1,4 @@
-//! The phones that the operator forgot, of which this record alone stays.
+//! Records the phones that the operator forgot; nothing else of them stays.
 
 use rusqlite::{Connection, params};
 use transload_provision::mac::Mac;
@@ -7,10 +7,10 @@ use transload_provision::time::Time;
 use super::Replay;
 use super::schema::{key, mac};
 
-/// Forgotten phones that stay on record, the latest ones.
+/// The most forgotten phones on record; the oldest give way.
 pub const FORGOTTEN_KEPT: u32 = 10_000;
 
-/// Writes one down.
+/// Records a forgotten phone.
 pub(super) fn write(connection: &Connection, phone: Mac, at: Time) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO forgotten (mac, at) VALUES (?1, ?2)")?
@@ -18,7 +18,7 @@ pub(super) fn write(connection: &Connection, phone: Mac, at: Time) -> rusqlite::
         .map(drop)
 }
 
-/// Drops the oldest ones where there are too many.
+/// Drops the oldest records beyond the bound.
 pub(super) fn bound(connection: &Connection) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
@@ -28,7 +28,6 @@ pub(super) fn bound(connection: &Connection) -> rusqlite::Result<usize> {
         .execute([FORGOTTEN_KEPT])
 }
 
-/// Reads all.
 pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT mac, at FROM forgotten")?;
     let mut rows = statement.query([])?;

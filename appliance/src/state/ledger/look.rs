@@ -1,4 +1,4 @@
-//! Reads a ledger without changing it, whoever works on it.
+//! Reads a ledger without changing it, also while a bench writes it.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::LedgerError;
 use super::loss::{EarlierFiles, Loss};
 use super::schema::{BUSY, STEPS, SchemaError, beside, check, trusted_version, version, whole_copy};
 
-/// Whether something was lost, as an open for writing would find.
+/// Whether the ledger lost something, as an open for writing would find.
 pub(super) fn loss(path: &Path) -> Result<Option<Loss>, LedgerError> {
     let before = EarlierFiles::of(path);
     if !before.present {
@@ -20,7 +20,7 @@ pub(super) fn loss(path: &Path) -> Result<Option<Loss>, LedgerError> {
     })
 }
 
-/// Reads without changing anything.
+/// Runs `work` on the ledger, opened for reading.
 pub(super) fn read<T>(
     path: &Path,
     work: impl Fn(&Connection) -> rusqlite::Result<T>,
@@ -35,7 +35,7 @@ pub(super) fn read<T>(
     })
 }
 
-/// Copies it as it is at one moment, whoever writes to it, and returns its version.
+/// Copies the ledger at one moment, also while a bench writes it. Returns its version.
 pub(super) fn copy(path: &Path, to: &Path) -> Result<u32, LedgerError> {
     look(path, |connection| {
         let (version, _) = trusted_version(connection, STEPS.len())?;
@@ -44,7 +44,7 @@ pub(super) fn copy(path: &Path, to: &Path) -> Result<u32, LedgerError> {
     })
 }
 
-/// Its version, after a check of the whole file.
+/// Checks the whole file, and returns its version.
 pub(super) fn examine(path: &Path) -> Result<u32, LedgerError> {
     look(path, |connection| {
         let (version, _) = trusted_version(connection, STEPS.len())?;
@@ -53,7 +53,7 @@ pub(super) fn examine(path: &Path) -> Result<u32, LedgerError> {
     })
 }
 
-/// Opens for reading only.
+/// Opens the ledger for reading.
 fn look<T>(path: &Path, work: impl Fn(&Connection) -> Result<T, SchemaError>) -> Result<T, LedgerError> {
     if !path.exists() {
         return Err(LedgerError::Absent(path.to_owned()));
@@ -64,7 +64,7 @@ fn look<T>(path: &Path, work: impl Fn(&Connection) -> Result<T, SchemaError>) ->
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let first = Connection::open_with_flags(path, flags).map_err(SchemaError::from).and_then(attempt);
-    // A cleanly closed ledger has no log beside it, and is readable even where none can be made.
+    // A cleanly closed ledger has no log, and is readable even on a read-only disk.
     let result = match first {
         Err(SchemaError::Database(_)) if !beside(path, "-wal").exists() => {
             let uri = format!("file:{}?immutable=1", escaped(path));
@@ -77,7 +77,7 @@ fn look<T>(path: &Path, work: impl Fn(&Connection) -> Result<T, SchemaError>) ->
     result.map_err(|trouble| trouble.about(path))
 }
 
-/// For the database's URI form of a file name.
+/// Escapes a path for the database's URI form.
 fn escaped(path: &Path) -> String {
     path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }

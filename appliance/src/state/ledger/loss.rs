@@ -1,15 +1,15 @@
-//! Signs that a ledger has lost something since it was written last: `SQLite` takes a file without its log for whole, and
-//! an empty file for a new one.
+//! Detects a ledger that lost data since its last write: `SQLite` accepts a file without its log as whole, and an empty
+//! file as new.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::schema::{beside, sync_folder};
 
-/// Lies beside a ledger from its first use on.
+/// The suffix of a file that exists from the ledger's first use.
 const BEGUN: &str = ".begun";
 
-/// What was lost.
+/// A loss of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss {
     path: PathBuf,
@@ -18,16 +18,16 @@ pub struct Loss {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LossKind {
-    /// The log with the newest records.
+    /// The log with the newest records is missing.
     Log,
-    /// All content.
+    /// The file is empty.
     Content,
-    /// The file.
+    /// The file is missing.
     File,
 }
 
 impl Loss {
-    /// For the technician.
+    /// The cause, for the technician.
     pub fn cause(&self) -> String {
         let path = self.path.display();
         match self.what {
@@ -41,7 +41,7 @@ impl Loss {
         }
     }
 
-    /// What to do about it.
+    /// The cure, for the technician.
     pub fn cure(&self) -> String {
         let restore = "stop transload and restore a backup (`transload restore`), if there is one";
         match self.what {
@@ -51,7 +51,7 @@ impl Loss {
     }
 }
 
-/// What lay in the folder before the ledger was opened.
+/// The ledger's files before it was opened.
 #[derive(Debug)]
 pub(super) struct EarlierFiles {
     path: PathBuf,
@@ -68,13 +68,13 @@ impl EarlierFiles {
             path: path.to_owned(),
             present: size.is_some(),
             empty: size == Some(0),
-            // A program that only looked may have left an empty one.
+            // A read-only program may have left an empty log.
             log: std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0),
             used: beside(path, BEGUN).exists(),
         }
     }
 
-    /// `version` and `clean` are what the file says.
+    /// The loss, if any; `version` and `clean` come from the file.
     pub(super) fn loss(&self, version: usize, clean: bool) -> Option<Loss> {
         let what = match version {
             0 if self.empty && (self.used || self.has_company()) => LossKind::Content,
@@ -86,7 +86,7 @@ impl EarlierFiles {
         Some(Loss { path: self.path.clone(), what })
     }
 
-    /// Whether a bench was here, as files tell that no import makes.
+    /// Whether files exist that only a bench creates.
     fn has_company(&self) -> bool {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = self.path.parent().unwrap_or(Path::new("."));
@@ -96,7 +96,7 @@ impl EarlierFiles {
     }
 }
 
-/// Leaves word that this ledger is in use.
+/// Records that this ledger is in use.
 pub(super) fn mark_used(path: &Path) -> std::io::Result<()> {
     let mark = beside(path, BEGUN);
     if mark.exists() {

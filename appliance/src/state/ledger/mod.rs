@@ -1,8 +1,7 @@
-//! The durable record: observations, snapshots and leases, in the order they were told.
+//! The durable record: observations, snapshots and leases in order.
 //!
-//! One thread owns the database. What arrives while a commit is under way goes to disk together in the next one,
-//! so that a box with a slow card still answers a bench full of phones that were switched on at once. The file is
-//! bounded, whatever phones do: the thread asks for the journeys of phones with many observations, which take their place.
+//! One thread owns the database. Records that arrive during a commit share the next one, so that a slow card can serve
+//! a full bench. The file is bounded: the thread requests snapshots of phones with many observations.
 
 mod commit;
 mod correct;
@@ -43,75 +42,62 @@ use queue::{Urgency, WriteJob, WriteQueue};
 use rusqlite::Connection;
 use writer::Writer;
 
-/// One thing to remember.
+/// A record of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// A fact about a phone.
     Observation {
-        /// The phone.
         mac: Mac,
-        /// When.
         at: Time,
-        /// What.
+        /// The fact.
         json: String,
     },
-    /// What all earlier observations of a phone come to. Those since the snapshot before it are kept with that one, and older
+    /// A snapshot of all earlier observations of a phone. Those since the previous snapshot stay with that one; older
     /// ones are deleted.
     Snapshot {
-        /// The phone.
         mac: Mac,
-        /// What they come to.
+        /// The snapshot.
         json: String,
-        /// Every observation since the snapshot before it was handed over. Otherwise none is kept.
+        /// Every observation since the previous snapshot was appended. Otherwise none of them stays.
         whole: bool,
     },
-    /// The newest state of an address: it replaces the earlier one.
+    /// The newest state of an address, which replaces the earlier one.
     Lease(LeaseRecord),
-    /// The operator forgot a phone: all earlier records of it, save its leases, are deleted with this one.
-    Forget {
-        /// The phone.
-        mac: Mac,
-        /// When.
-        at: Time,
-    },
-    /// A phone gave way to others: all earlier records of it, save its leases, are deleted, and none is kept of that.
-    Evict {
-        /// The phone.
-        mac: Mac,
-    },
-    /// Time has come this far, and must not run backwards after a restart.
+    /// The operator forgot a phone: this record replaces all earlier ones, except leases.
+    Forget { mac: Mac, at: Time },
+    /// A phone gave way to others: all its records are deleted without a trace, except leases.
+    Evict { mac: Mac },
+    /// The present time, which must not run backwards after a restart.
     Mark {
-        /// So far.
         at: Time,
-        /// The kernel vouches for it.
+        /// The kernel vouches for this time.
         vouched: bool,
     },
 }
 
-/// How far time has come, as a ledger tells.
+/// The latest moments in a ledger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeMarks {
-    /// The latest moment told by a mark, a lease or an observation, deleted ones included.
+    /// The latest moment of any record, deleted ones included.
     pub high_water: Time,
-    /// The latest moment that was vouched for, or followed one without a leap. What is later may come from a clock that
-    /// leapt ahead.
+    /// The latest moment that was vouched for, or followed one without a jump. Later moments may come from a wrong
+    /// clock.
     pub certain: Time,
 }
 
-/// Takes in what a ledger tells of phones, row by row: all snapshots first, then observations in the order they were
-/// appended, then the phones that the operator forgot.
+/// Receives the phones of a ledger: all snapshots, then observations in order, then forgotten phones.
 pub trait Replay {
-    /// The newest snapshot of a phone. Tells whether the observations that it covers are wanted too, as far as they are kept.
+    /// Takes a phone's newest snapshot. Returns whether its covered observations are wanted too.
     fn snapshot(&mut self, mac: Mac, json: &str) -> bool;
-    /// The snapshot before it, where they are wanted.
+    /// Takes the previous snapshot, if covered observations are wanted.
     fn snapshot_before(&mut self, mac: Mac, json: &str);
-    /// An observation; `covered` by the newest snapshot, or later.
+    /// Takes an observation; `covered` by the newest snapshot, or later.
     fn observation(&mut self, mac: Mac, json: &str, covered: bool);
-    /// The operator forgot this phone, at that moment for the last time.
+    /// Takes a forgotten phone, with the latest moment.
     fn forgotten(&mut self, mac: Mac, at: Time);
 }
 
-/// For those that want nothing of phones.
+/// Ignores all phones.
 impl Replay for () {
     fn snapshot(&mut self, _: Mac, _: &str) -> bool {
         false
@@ -121,27 +107,27 @@ impl Replay for () {
     fn forgotten(&mut self, _: Mac, _: Time) {}
 }
 
-/// The records are not on disk, or nothing tells whether they are.
+/// The records are not on disk, or their fate is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not recorded: {cause}")]
 pub struct WriteFailed {
-    /// Why, for the technician.
+    /// The cause, for the technician.
     pub cause: Arc<str>,
 }
 
-/// How the ledger's commits went.
+/// Statistics of the ledger's commits.
 #[derive(Debug, Clone)]
 pub struct Commits {
-    /// What each took, in seconds.
+    /// The duration of each commit, in seconds.
     pub took: Histogram,
-    /// Those that failed, and what was refused because too many waited.
+    /// Failed commits, and appends refused because too many waited.
     pub failed: Counter,
-    /// Why the last one failed; `None` where it did not.
+    /// The failure of the last commit, if it failed.
     failing: Arc<Mutex<Option<WriteFailed>>>,
 }
 
 impl Commits {
-    /// Why the last one failed, if it did.
+    /// The failure of the last commit, if it failed.
     pub fn failing(&self) -> Option<WriteFailed> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -155,10 +141,10 @@ impl Commits {
     }
 }
 
-/// Called by the writer with the outcome of a commit.
+/// Called by the writer with the result of a commit.
 pub type CommitDone = Box<dyn FnOnce(Result<(), WriteFailed>) + Send>;
 
-/// Appends snapshots of these phones, as [`Ledger::fold_by`] says.
+/// Appends snapshots of these phones; see [`Ledger::fold_by`].
 pub type FoldRequest = Box<dyn Fn(&[Mac]) + Send + Sync>;
 
 struct FoldHook(FoldRequest);
@@ -169,23 +155,23 @@ impl std::fmt::Debug for FoldHook {
     }
 }
 
-/// A ledger that is open, and whose phones have not been read.
+/// An open ledger whose phones are not read yet.
 #[derive(Debug)]
 pub struct UnreadLedger {
     connection: Connection,
     path: PathBuf,
     lazy: Duration,
-    /// The newest state of every address, in the order of the addresses.
+    /// The newest state of every address, in order of address.
     pub leases: Vec<LeaseRecord>,
-    /// How far time has come.
+    /// The latest moments.
     pub marks: TimeMarks,
-    /// What was lost since it was written last.
+    /// Data lost since the last write.
     pub loss: Option<Loss>,
 }
 
 impl UnreadLedger {
-    /// All that was told at moments later than `now`, which a wrong clock told, was told just before `now`. It is on disk
-    /// when this returns.
+    /// Moves every moment after `now`, which a wrong clock wrote, to just before `now`. The change is on disk on
+    /// return.
     pub fn set_back(&mut self, now: Time) -> Result<(), LedgerError> {
         let correction = Correction { last: self.marks.high_water, now };
         correction.apply(&mut self.connection).map_err(|error| self.unusable(error))?;
@@ -194,7 +180,7 @@ impl UnreadLedger {
         Ok(())
     }
 
-    /// Reads the phones, and takes appends from then on.
+    /// Reads the phones, and accepts appends afterwards.
     pub fn replay(self, into: &mut dyn Replay) -> Result<Ledger, LedgerError> {
         let rows = schema::replay(&self.connection, into).map_err(|error| self.unusable(error))?;
         schema::begin(&self.connection).map_err(|error| self.unusable(error))?;
@@ -228,20 +214,20 @@ impl UnreadLedger {
     }
 }
 
-/// The open ledger. Appends may come from any thread.
+/// The open ledger. Any thread may append.
 #[derive(Debug)]
 pub struct Ledger {
     queue: Arc<WriteQueue>,
     commits: Commits,
     folder: Arc<OnceLock<FoldHook>>,
     loss: Option<Loss>,
-    /// Gone once closed.
+    /// `None` once closed.
     writer: Mutex<Option<JoinHandle<Result<(), WriteFailed>>>>,
 }
 
 impl Ledger {
-    /// Opens or creates the ledger. An older file is brought up to date, and kept as it was beside the new one. After an
-    /// unclean stop the whole file is checked first.
+    /// Opens or creates the ledger. An older file is upgraded, and a copy of it is kept. After an unclean stop the
+    /// whole file is checked.
     ///
     /// The caller holds the state folder's lock.
     pub fn open(path: &Path) -> Result<UnreadLedger, LedgerError> {
@@ -252,45 +238,45 @@ impl Ledger {
         Ok(UnreadLedger { connection, path: path.to_owned(), lazy: queue::LAZY, leases, marks, loss })
     }
 
-    /// The writer has `fold` append a snapshot of each phone that has written too many observations. It must not block for
-    /// long, nor wait for the ledger. Observations of such a phone are on disk with its next snapshot.
+    /// Sets the function that appends snapshots of phones with too many observations. It must neither block for long
+    /// nor wait for the ledger. Such a phone's observations reach the disk with its next snapshot.
     pub fn fold_by(&self, fold: FoldRequest) {
-        // There is one in the life of a ledger.
+        // A ledger has one such function for life.
         let _ = self.folder.set(FoldHook(fold));
     }
 
-    /// What was lost before it was opened.
+    /// Data lost before the ledger was opened.
     pub fn loss(&self) -> Option<&Loss> {
         self.loss.as_ref()
     }
 
-    /// How commits went.
+    /// Statistics of commits.
     pub fn commits(&self) -> &Commits {
         &self.commits
     }
 
-    /// Hands the records over; never blocks. They go to disk together or not at all, after those of earlier calls.
-    /// An append of nothing is answered once those are through. Observations of a phone that writes very many wait for its
-    /// snapshot, for a tenth of a second, and records of others may pass them.
+    /// Queues records without blocking. They are written together or not at all, after earlier appends. An empty append
+    /// completes after them. Observations of a very busy phone wait up to a tenth of a second for its snapshot, and
+    /// other records may overtake them.
     pub fn append(&self, records: Vec<Record>) -> Ticket {
         let (done, ticket) = oneshot::channel();
         self.append_then(records, Box::new(|result| drop(done.send(result))));
         Ticket(ticket)
     }
 
-    /// As [`Self::append`], and has the writer itself call `done`, which must not block: what leaves then need not
-    /// wait for another thread to wake up.
+    /// Appends like [`Self::append`]. The writer itself calls `done`, which must not block, so that an answer needs no
+    /// other thread.
     pub fn append_then(&self, records: Vec<Record>, done: CommitDone) {
         self.push(WriteJob { records, urgency: Urgency::Awaited(done) });
     }
 
-    /// Hands over a record that may be lost: it goes to disk with the next append, or a tenth of a second later.
+    /// Queues a record that may be lost. It is written with the next append, or after a tenth of a second.
     pub fn note(&self, record: Record) {
         self.push(WriteJob { records: vec![record], urgency: Urgency::Soon });
     }
 
-    /// Hands over a record that may be lost and comes again and again: it goes to disk with the next commit of anything
-    /// else, or a minute later, so that a thousand phones at rest share one commit a minute.
+    /// Queues a frequent record that may be lost. It is written with the next commit, or after a minute, so that 1,000
+    /// phones at rest share one commit a minute.
     pub fn note_lazily(&self, record: Record) {
         self.push(WriteJob { records: vec![record], urgency: Urgency::Lazy });
     }
@@ -301,11 +287,11 @@ impl Ledger {
         }
     }
 
-    /// Commits what was appended, marks the file as cleanly closed, and closes it. Later appends fail.
+    /// Commits all appends, marks the file as cleanly closed, and closes it. Later appends fail.
     pub fn close(&self) -> Result<(), WriteFailed> {
         self.queue.close();
         match self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // The writer itself may be the last to let go of whoever owns the ledger.
+            // The writer's own thread may drop the ledger's last owner.
             Some(thread) if thread.thread().id() == std::thread::current().id() => Ok(()),
             Some(thread) => thread.join().unwrap_or_else(|_| Err(WriteFailed::stopped())),
             None => Ok(()),
@@ -321,7 +307,7 @@ impl Drop for Ledger {
     }
 }
 
-/// What a ledger knows, without changing it, for a program that only looks: its phones go to `into`.
+/// Reads a ledger without changing it; its phones go to `into`.
 pub fn read(path: &Path, into: &mut dyn Replay) -> Result<(Vec<LeaseRecord>, TimeMarks), LedgerError> {
     let into = std::cell::RefCell::new(into);
     let all = look::read(path, |connection| {
@@ -331,26 +317,25 @@ pub fn read(path: &Path, into: &mut dyn Replay) -> Result<(Vec<LeaseRecord>, Tim
     Ok(all.unwrap_or_default())
 }
 
-/// How far time has come in a ledger.
+/// The latest moments of a ledger.
 pub fn marks(path: &Path) -> Result<TimeMarks, LedgerError> {
     Ok(look::read(path, schema::marks)?.unwrap_or_default())
 }
 
-/// Whether the ledger of a bench that does not run has lost something since it was written last.
+/// Whether the ledger of a stopped bench lost data since its last write.
 pub fn loss(path: &Path) -> Result<Option<Loss>, LedgerError> {
     look::loss(path)
 }
 
-/// The version of the ledgers that this release writes; it brings older ones up to date, and refuses newer ones.
+/// The ledger version that this release writes. Older ledgers are upgraded, newer ones refused.
 pub const VERSION: u32 = schema::STEPS.len() as u32;
 
-/// Copies a ledger as it is at this moment to a file that is not there yet, and returns its version. A bench may work on
-/// it meanwhile.
+/// Copies a ledger at this moment to a new file, also while a bench writes it. Returns its version.
 pub fn copy(path: &Path, to: &Path) -> Result<u32, LedgerError> {
     look::copy(path, to)
 }
 
-/// The version of a ledger that no bench works on, all of which is checked.
+/// Checks a ledger that no bench uses, and returns its version.
 pub fn examine(path: &Path) -> Result<u32, LedgerError> {
     look::examine(path)
 }
@@ -361,7 +346,7 @@ impl WriteFailed {
     }
 }
 
-/// Tells when the records of one append are on disk. Drop it where they may be lost.
+/// Completes when the records of one append are on disk. Drop it if they may be lost.
 #[derive(Debug)]
 #[must_use = "a reply that depends on the records must wait for this; drop it where they may be lost"]
 pub struct Ticket(oneshot::Receiver<Result<(), WriteFailed>>);

@@ -1,4 +1,4 @@
-//! What waits for the writer. It is woken only for what somebody waits for, and only if it sleeps.
+//! Queues jobs for the writer, which is woken only if it sleeps and somebody waits.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,37 +7,37 @@ use transload_provision::mac::Mac;
 
 use super::{CommitDone, Record, WriteFailed};
 
-/// Jobs that may wait for the disk; further ones fail at once.
+/// The most waiting jobs; further ones fail at once.
 const BACKLOG: usize = 16_384;
-/// Commits begin at least this far apart, so that under load many share one; a lone one never waits.
+/// The least time between two commits under load, so that many jobs share one. A single commit never waits.
 const APART: Duration = Duration::from_millis(4);
-/// How long a record that nobody waits for may be kept back for company.
+/// The longest delay of a record that nobody waits for.
 const KEPT_BACK: Duration = Duration::from_millis(100);
-/// How long a lazy record may be kept back.
+/// The longest delay of a lazy record.
 pub(super) const LAZY: Duration = Duration::from_secs(60);
-/// So many lazy records are written at once, however young they are.
+/// The number of lazy records that forces a commit.
 const LAZY_KEPT: usize = 4096;
-/// Sleeps of that length without a job after which the writer has time for other work.
+/// The number of idle sleeps before the writer does other work.
 const QUIET: u32 = 10;
 
-/// How soon records are to be on disk.
+/// When records must be on disk.
 pub(super) enum Urgency {
-    /// At once: somebody waits, and is told.
+    /// At once: somebody waits for the result.
     Awaited(CommitDone),
-    /// In a tenth of a second.
+    /// Within a tenth of a second.
     Soon,
-    /// With the next commit of anything else, or a minute later.
+    /// With the next commit, or within a minute.
     Lazy,
 }
 
-/// Records of one call, and who is to be told.
+/// The records of one append, and the receiver of the result.
 pub(super) struct WriteJob {
     pub(super) records: Vec<Record>,
     pub(super) urgency: Urgency,
 }
 
 impl WriteJob {
-    /// Tells who waits.
+    /// Reports the result to the waiting caller.
     pub(super) fn answer(self, result: Result<(), WriteFailed>) {
         if let Urgency::Awaited(done) = self.urgency {
             done(result);
@@ -48,7 +48,7 @@ impl WriteJob {
         matches!(self.urgency, Urgency::Awaited(_))
     }
 
-    /// The phone that all its records are observations of.
+    /// The phone, if all records are its observations.
     pub(super) fn phone(&self) -> Option<Mac> {
         let of = |record: &Record| match record {
             Record::Observation { mac, .. } => Some(*mac),
@@ -59,46 +59,46 @@ impl WriteJob {
     }
 }
 
-/// What the writer is to do next.
+/// The writer's next work.
 pub(super) enum Work {
-    /// Write these, in one commit.
+    /// Write these jobs in one commit.
     Commit(Vec<WriteJob>),
-    /// Nothing was written for a second: tidy up.
+    /// Nothing was written for a second: free space.
     Rest,
-    /// The end.
+    /// Close the file.
     Close,
 }
 
 pub(super) struct WriteQueue {
     state: Mutex<QueueState>,
     wake: Condvar,
-    /// How long a lazy record may be kept back.
+    /// The longest delay of a lazy record.
     lazy: Duration,
 }
 
 #[derive(Default)]
 struct QueueState {
     jobs: Vec<WriteJob>,
-    /// Those of them that are not lazy and have records.
+    /// The number of jobs that are not lazy and have records.
     prompt: usize,
-    /// Those of them that are lazy, and when the oldest came.
+    /// The number of lazy jobs, and the age of the oldest.
     lazy: usize,
     lazy_since: Option<Instant>,
-    /// Somebody waits for one of them.
+    /// Somebody waits for a job.
     awaited: bool,
     closed: bool,
     sleep: WriterSleep,
 }
 
-/// How the writer sleeps, and so what wakes it.
+/// The writer's sleep, which decides what wakes it.
 #[derive(Default, Clone, Copy, PartialEq)]
 enum WriterSleep {
-    /// It is awake, or will be by itself in a moment.
+    /// The writer is awake, or wakes in a moment by itself.
     #[default]
     None,
-    /// For a tenth of a second at most: a job that is awaited wakes it.
+    /// The writer sleeps for a tenth of a second; an awaited job wakes it.
     Light,
-    /// Until there is a job that is not lazy.
+    /// The writer sleeps until a job is not lazy.
     Deep,
 }
 
@@ -109,12 +109,12 @@ impl std::fmt::Debug for WriteQueue {
 }
 
 impl QueueState {
-    /// Nothing waits that is not lazy.
+    /// Whether only lazy jobs wait.
     fn is_idle(&self) -> bool {
         !self.awaited && self.prompt == 0 && !self.closed
     }
 
-    /// When lazy records have waited for long enough.
+    /// The moment at which lazy records are due.
     fn lazy_due(&self, patience: Duration) -> Option<Instant> {
         let since = self.lazy_since?;
         Some(if self.lazy >= LAZY_KEPT { since } else { since + patience })
@@ -126,7 +126,7 @@ impl QueueState {
         std::mem::take(&mut self.jobs)
     }
 
-    /// Appends of nothing: where nothing else is due, lazy records need not come along.
+    /// Takes empty appends; lazy records stay if nothing else is due.
     fn take_empty(&mut self) -> Vec<WriteJob> {
         self.awaited = false;
         self.jobs.extract_if(.., |job| job.records.is_empty()).collect()
@@ -138,7 +138,7 @@ impl WriteQueue {
         Self { state: Mutex::default(), wake: Condvar::new(), lazy }
     }
 
-    /// False where it was refused, which whoever waits for it is told.
+    /// Queues a job. Returns false after a refusal, which a waiting caller is told.
     pub(super) fn push(&self, job: WriteJob) -> bool {
         let mut state = self.state();
         let cause = if state.closed {
@@ -147,7 +147,7 @@ impl WriteQueue {
             "the disk is too slow: too many commits are waiting"
         } else {
             let lazy = matches!(job.urgency, Urgency::Lazy);
-            // The first of them tells the writer how long it may sleep.
+            // The first lazy job sets the end of the writer's sleep.
             let first = lazy && state.lazy == 0;
             if lazy {
                 state.lazy += 1;
@@ -181,10 +181,10 @@ impl WriteQueue {
         self.wake.notify_one();
     }
 
-    /// Waits for what is to be done next, no longer than `until`. `last` is when the last commit began, and `shared`
-    /// whether several waited for it. For the writer alone.
+    /// Waits for the writer's next work, at most until `until`. `last` is the start of the last commit; `shared` tells
+    /// whether several callers waited for it.
     pub(super) fn next(&self, last: Instant, shared: bool, until: Option<Instant>) -> Work {
-        // Under load, nobody need wake it.
+        // Under load, the writer need not be woken.
         if shared {
             std::thread::sleep(APART.saturating_sub(last.elapsed()));
         }
@@ -225,17 +225,17 @@ impl WriteQueue {
         Work::Commit(if all { state.take() } else { state.take_empty() })
     }
 
-    /// What waits at this moment.
+    /// Takes all waiting jobs.
     pub(super) fn take(&self) -> Vec<WriteJob> {
         self.state().take()
     }
 
-    /// Nothing waits that is not lazy.
+    /// Whether only lazy jobs wait.
     pub(super) fn is_idle(&self) -> bool {
         self.state().is_idle()
     }
 
-    /// Sleeps until there is something to do.
+    /// Sleeps until a job needs the writer.
     pub(super) fn rest(&self) {
         let mut state = self.state();
         while state.is_idle() {

@@ -1,44 +1,44 @@
-//! How many observations of each phone lie in the file, and whether a phone may add more of them now. One that tells
-//! something thousands of times a second gets a snapshot now and then in place of a row each time.
+//! Counts each phone's observations in the file, and decides whether it may add more. A phone that reports thousands of
+//! times a second gets snapshots instead of rows.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use transload_provision::mac::Mac;
 
-/// Rows of one phone before its journey is to take their place.
+/// Rows of a phone that trigger a snapshot.
 pub(super) const OF_A_PHONE: usize = 256;
-/// Rows of one phone that its snapshot covers and that are kept.
+/// Covered rows that are kept for a phone.
 pub(super) const KEPT_OF_A_PHONE: usize = 2 * OF_A_PHONE;
-/// The same of all phones.
+/// Covered rows that are kept for all phones.
 pub(super) const KEPT_IN_ALL: usize = 131_072;
-/// Rows in all before the journeys of those with most of them are to take their place.
+/// Rows of all phones that trigger snapshots of the busiest.
 pub(super) const IN_ALL: usize = 32_768;
-/// Rows that a phone may write at once, after a pause: more than a whole migration writes.
+/// Rows that a phone may write at once after a pause; a whole migration writes fewer.
 pub(super) const BURST: f64 = 512.0;
-/// Rows that it may write each second from then on.
+/// Rows that a busy phone may write each second.
 const EACH_SECOND: f64 = 32.0;
 
 #[derive(Default)]
 pub(super) struct RowCounts {
     phones: HashMap<Mac, PhoneRows>,
     total: usize,
-    /// Rows that snapshots cover.
+    /// Rows covered by snapshots.
     kept: usize,
-    /// Rows in all at which phones are asked for again.
+    /// Total rows that trigger the next request.
     asked_at: usize,
 }
 
 struct PhoneRows {
-    /// The keys of those after its snapshot.
+    /// Keys of the rows after its snapshot.
     numbers: Vec<i64>,
-    /// The keys of those that its snapshot covers.
+    /// Keys of the rows that its snapshot covers.
     kept: Vec<i64>,
-    /// Rows at which its journey was asked for last.
+    /// Rows at the last request for its snapshot.
     asked_at: usize,
     budget: f64,
     reckoned: Instant,
-    /// Some of its observations wait for its journey, and so must all later ones.
+    /// Some of its observations wait for its snapshot, so later ones must wait too.
     aside: bool,
 }
 
@@ -54,7 +54,7 @@ impl PhoneRows {
         }
     }
 
-    /// Rows that it may write by then.
+    /// Rows that the phone may write at `now`.
     fn budget_at(&self, now: Instant) -> f64 {
         let earned = now.saturating_duration_since(self.reckoned).as_secs_f64() * EACH_SECOND;
         (self.budget + earned).min(BURST)
@@ -62,7 +62,7 @@ impl PhoneRows {
 }
 
 impl RowCounts {
-    /// Whether so many more observations of a phone are written as they are. Otherwise they wait for its journey.
+    /// Whether a phone may write this many observations now. Otherwise they wait for its snapshot.
     pub(super) fn affords(&mut self, mac: Mac, rows: usize, now: Instant) -> bool {
         let of = self.phones.entry(mac).or_insert_with(PhoneRows::new);
         (of.budget, of.reckoned) = (of.budget_at(now), now);
@@ -75,7 +75,7 @@ impl RowCounts {
         true
     }
 
-    /// Nothing waits for journeys any more.
+    /// No job waits for a snapshot any more.
     pub(super) fn none_aside(&mut self) {
         for of in self.phones.values_mut() {
             of.aside = false;
@@ -86,22 +86,22 @@ impl RowCounts {
         self.phones.get(&mac).is_some_and(|of| of.aside)
     }
 
-    /// The keys of a phone's rows after its snapshot.
+    /// Keys of a phone's rows after its snapshot.
     pub(super) fn of(&self, mac: Mac) -> &[i64] {
         self.phones.get(&mac).map(|of| of.numbers.as_slice()).unwrap_or_default()
     }
 
-    /// The keys of those that its snapshot covers.
+    /// Keys of a phone's rows that its snapshot covers.
     pub(super) fn kept_of(&self, mac: Mac) -> &[i64] {
         self.phones.get(&mac).map(|of| of.kept.as_slice()).unwrap_or_default()
     }
 
-    /// Whether so many rows of a phone may be kept beside its snapshot, in the place of those that are.
+    /// Whether this many covered rows of a phone may be kept instead of the present ones.
     pub(super) fn may_keep(&self, mac: Mac, rows: usize) -> bool {
         rows <= KEPT_OF_A_PHONE && self.kept + rows - self.kept_of(mac).len() <= KEPT_IN_ALL
     }
 
-    /// A row is there.
+    /// Counts a row of the file.
     pub(super) fn read(&mut self, mac: Mac, number: i64, covered: bool) {
         if covered {
             self.phones.entry(mac).or_insert_with(PhoneRows::new).kept.push(number);
@@ -116,7 +116,7 @@ impl RowCounts {
         self.total += 1;
     }
 
-    /// A snapshot has taken their place; the rows since the one before it are kept or not.
+    /// Counts a new snapshot; `keeps` tells whether the rows since the previous one stay.
     pub(super) fn folded(&mut self, mac: Mac, keeps: bool) {
         if let Some(of) = self.phones.get_mut(&mac) {
             self.total -= of.numbers.len();
@@ -131,7 +131,7 @@ impl RowCounts {
         }
     }
 
-    /// Phones whose journeys are to take their rows' place now. Each is named once until it has got as many rows again.
+    /// Phones that need a snapshot now. A phone is named again only after as many further rows.
     pub(super) fn overfull(&mut self, among: &[Mac]) -> Vec<Mac> {
         let mut macs = Vec::new();
         for mac in among {
@@ -160,7 +160,7 @@ impl RowCounts {
         macs
     }
 
-    /// Forgets phones without rows that may write as many as any other.
+    /// Forgets phones without rows and with a full budget.
     pub(super) fn tidy(&mut self) {
         let now = Instant::now();
         self.phones

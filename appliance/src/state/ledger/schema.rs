@@ -1,4 +1,4 @@
-//! The file: its tables and versions, and what is checked before it is trusted.
+//! Defines the file's tables and versions, and checks the file before it is trusted.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,17 +17,15 @@ use super::loss::{EarlierFiles, Loss};
 use super::rows::RowCounts;
 use super::{LedgerError, Replay, TimeMarks, forgotten};
 
-/// Pages of the write-ahead log after which it goes into the main file even under load, which delays one commit. When
-/// there is time, it goes there earlier.
+/// Log pages that force a checkpoint under load, which delays one commit. At rest the checkpoint comes earlier.
 const LOG_PAGES: u32 = 4096;
-/// Bytes of such a log.
+/// The size of such a log in bytes.
 const LOG_SIZE: u32 = LOG_PAGES * (4096 + 24);
 
-/// Kilobytes of the file that are kept in memory: a bench reads it once, when it starts.
+/// Kilobytes of page cache: a bench reads the file once, at its start.
 const CACHED: i32 = 1024;
 
-/// Step n makes a ledger of version n into one of version n + 1; step 0 makes an empty file into the first.
-/// A released step never changes.
+/// Step n upgrades a ledger from version n to n + 1; step 0 creates the first version. A released step never changes.
 pub(super) const STEPS: &[&str] = &[
     "
     CREATE TABLE ledger (
@@ -59,7 +57,7 @@ pub(super) const STEPS: &[&str] = &[
     "CREATE TABLE to_come (number INTEGER PRIMARY KEY) STRICT",
 ];
 
-/// Of a ledger, no moment after `certain` is vouched for; 0 where that is not known. Of phones, the operator forgot these.
+/// Adds `certain`, after which no moment is vouched for (0 if unknown), and forgotten phones.
 const SECOND: &str = "
     ALTER TABLE ledger ADD COLUMN certain INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE forgotten (
@@ -68,19 +66,20 @@ const SECOND: &str = "
     ) STRICT;
 ";
 
-/// The facts behind a phone's snapshot stay, back to the snapshot before it: another version of the model reads them anew.
+/// Keeps the facts behind a snapshot, back to the previous one, so that another version of the model can read them
+/// again.
 const THIRD: &str = "
     -- The last observation that it covers, which is there as long as it is; 0 if none of them is kept.
     ALTER TABLE snapshot ADD COLUMN through INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE snapshot_before (mac INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
 ";
 
-/// Findings of a check that are told.
+/// Findings of a check that are reported.
 const FINDINGS: u32 = 5;
-/// How long a stranger's lock on the file is waited out.
+/// The longest wait for another program's lock.
 pub(super) const BUSY: Duration = Duration::from_secs(1);
 
-/// Opens for writing, up to date, and tells whether something was lost.
+/// Opens and upgrades the file. Tells whether data was lost.
 pub(super) fn open(path: &Path) -> Result<(Connection, Option<Loss>), LedgerError> {
     open_with(path, STEPS)
 }
@@ -95,7 +94,7 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Opti
         let (version, clean) = trusted_version(&connection, steps.len())?;
         keep_log(&connection, !clean)?;
         if version == 0 {
-            // It has to be said before there is any table. An older ledger is written anew once there is time.
+            // This setting works only before the first table. An older ledger is rewritten at rest.
             connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         }
         migrate(&mut connection, path, version, steps)?;
@@ -103,7 +102,7 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Opti
         connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_SIZE)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        // A negative number is one of kilobytes, not of pages.
+        // A negative number is in kilobytes.
         connection.pragma_update(None, "cache_size", -CACHED)?;
         if !before.present {
             sync_folder(path)?;
@@ -113,20 +112,20 @@ pub(super) fn open_with(path: &Path, steps: &[&str]) -> Result<(Connection, Opti
     attempt().map_err(|trouble| trouble.about(path))
 }
 
-/// Marks it as in use.
+/// Marks the file as in use.
 pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
     keep_log(connection, true)?;
     connection.execute("UPDATE ledger SET clean = 0", [])?;
     write_something(connection)
 }
 
-/// The log of a ledger in use is never empty: one that is tells of a loss. An update that changes nothing writes nothing.
+/// The log of a ledger in use is never empty, so an empty log reveals a loss. An update without change writes nothing.
 fn write_something(connection: &Connection) -> rusqlite::Result<()> {
     let count: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     connection.pragma_update(None, "user_version", count.wrapping_add(1))
 }
 
-/// A copy has all that there was, and so is as good as one that was closed.
+/// A copy is complete, so it counts as cleanly closed.
 pub(super) fn whole_copy(connection: &Connection, to: &Path) -> rusqlite::Result<()> {
     connection.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
     let copy = Connection::open(to)?;
@@ -136,12 +135,12 @@ pub(super) fn whole_copy(connection: &Connection, to: &Path) -> rusqlite::Result
     copy.close().map_err(|(_, error)| error)
 }
 
-/// Folds the log into the main file as far as readers allow, and makes it short if it is to be.
+/// Writes the log into the main file as far as readers permit; `shorten` cuts it.
 pub(super) fn checkpoint(connection: &Connection, shorten: bool) -> rusqlite::Result<()> {
     if !shorten {
         return connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
-    // A reader is not waited for: there is another time.
+    // A reader is not waited for; a later checkpoint succeeds.
     connection.busy_timeout(Duration::ZERO)?;
     let result = shorten_log(connection);
     connection.busy_timeout(BUSY)?;
@@ -151,8 +150,8 @@ pub(super) fn checkpoint(connection: &Connection, shorten: bool) -> rusqlite::Re
     }
 }
 
-/// `TRUNCATE` would leave an empty log until the next write, and a bench that is killed between the two would tell of a
-/// loss. Here the next write goes to the start of the log, and the log is cut behind that write.
+/// `TRUNCATE` leaves an empty log until the next write, so a kill between them would look like a loss. Here the next
+/// write starts the log anew, and the log is cut behind it.
 fn shorten_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
     connection.pragma_update(None, "journal_size_limit", 0)?;
@@ -161,8 +160,8 @@ fn shorten_log(connection: &Connection) -> rusqlite::Result<()> {
     written
 }
 
-/// Decides whether the log stays when the connection is closed. A ledger that says it is in use must keep its log, also
-/// where a start fails or the writer stops.
+/// Sets whether the log stays after a close. A ledger in use must keep its log, also if a start fails or the writer
+/// stops.
 fn keep_log(connection: &Connection, keep: bool) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
 }
@@ -174,12 +173,12 @@ pub(super) fn close(connection: Connection) -> rusqlite::Result<()> {
     connection.close().map_err(|(_, error)| error)
 }
 
-/// A phone as a key: integers keep the tables small.
+/// A phone's key: integers keep the tables small.
 pub(super) fn key(mac: Mac) -> i64 {
     mac.0.iter().fold(0, |key, octet| key << 8 | i64::from(*octet))
 }
 
-/// A lease's state, as the table has it.
+/// The table's text for a lease's state.
 fn state(state: LeaseState) -> &'static str {
     match state {
         LeaseState::Bound => "bound",
@@ -193,7 +192,7 @@ pub(super) fn mac(key: i64) -> Mac {
     Mac(mac)
 }
 
-/// The file's version, 0 if it is empty, and whether it was closed; checks the whole file if it was not.
+/// The file's version (0 if empty), and whether it was closed. An unclosed file is checked whole.
 pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), SchemaError> {
     let (version, clean) = version(connection, known)?;
     if !clean {
@@ -259,7 +258,7 @@ fn migrate(
     Ok(())
 }
 
-/// Leaves `ledger.db.vN`, with N its version, beside `ledger.db`: complete, or not there.
+/// Copies the ledger to `ledger.db.vN`, with N its version: complete, or not at all.
 fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(), SchemaError> {
     let copy = beside(path, &format!(".v{version}"));
     let part = beside(path, ".part");
@@ -274,7 +273,7 @@ fn keep_copy(connection: &Connection, path: &Path, version: usize) -> Result<(),
     Ok(())
 }
 
-/// How far time has come.
+/// The latest moments.
 pub(super) fn marks(connection: &Connection) -> rusqlite::Result<TimeMarks> {
     let sql = "SELECT max(high_water, ifnull((SELECT max(at) FROM observation), 0),
                ifnull((SELECT max(since) FROM lease), 0)), certain FROM ledger";
@@ -283,7 +282,7 @@ pub(super) fn marks(connection: &Connection) -> rusqlite::Result<TimeMarks> {
         .query_row(sql, [], |row| Ok(TimeMarks { high_water: time(row.get(0)?), certain: time(row.get(1)?) }))
 }
 
-/// The newest state of every address, in the order of the addresses.
+/// The newest state of every address, in order of address.
 pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<LeaseRecord>> {
     connection
         .prepare("SELECT address, mac, client_id, state, since, expires FROM lease ORDER BY address")?
@@ -291,14 +290,14 @@ pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<LeaseRecor
         .collect()
 }
 
-/// What a snapshot covers.
+/// The rows that a snapshot covers.
 struct Covered {
     through: i64,
-    /// The observations that it covers are wanted all the same.
+    /// The receiver wants the covered observations.
     wanted: bool,
 }
 
-/// Reads phones row by row, and counts their observations.
+/// Reads phones row by row, and counts their rows.
 pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite::Result<RowCounts> {
     let mut covered: HashMap<Mac, Covered> = HashMap::new();
     let mut statement = connection.prepare("SELECT mac, json, through FROM snapshot")?;
@@ -331,7 +330,7 @@ pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite
     Ok(counted)
 }
 
-/// Replaces what was known of an address.
+/// Replaces the state of an address.
 pub(super) fn write_lease(connection: &Connection, record: &LeaseRecord) -> rusqlite::Result<()> {
     let sql = "INSERT OR REPLACE INTO lease (address, mac, client_id, state, since, expires)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -355,7 +354,7 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<LeaseRecord> {
         address: Ipv4Addr::from_bits(row.get(0)?),
         mac: mac(row.get(1)?).0,
         client_id: row.get(2)?,
-        // Only a newer release knows more states, and its ledger is refused.
+        // Only newer releases know other states, and their ledgers are refused.
         state: known.ok_or_else(|| rusqlite::Error::InvalidColumnType(3, "state".into(), Type::Text))?,
         since: time(row.get(4)?),
         expires: time(row.get(5)?),
@@ -375,7 +374,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// What went wrong, before the file's name is added.
+/// An error, before the file's name is added.
 #[derive(Debug)]
 pub(super) enum SchemaError {
     Newer(u32, u32),

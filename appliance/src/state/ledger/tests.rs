@@ -19,7 +19,7 @@ use super::*;
 const PHONE: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const OTHER: Mac = Mac([0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]);
 
-/// Waits in place for what tasks await.
+/// Blocks on a ticket.
 trait WaitInPlace {
     fn wait(self) -> Result<(), WriteFailed>;
 }
@@ -53,12 +53,12 @@ fn seen(mac: Mac, json: &str) -> (Mac, String) {
     (mac, json.into())
 }
 
-/// What a ledger tells.
+/// The content of a ledger.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct LedgerContent {
     leases: Vec<LeaseRecord>,
     snapshots: BTreeMap<Mac, String>,
-    /// Those behind the snapshots.
+    /// Previous snapshots.
     before: BTreeMap<Mac, String>,
     covered: Vec<(Mac, String)>,
     observations: Vec<(Mac, String)>,
@@ -148,7 +148,7 @@ fn a_forgotten_phone_leaves_one_record_and_its_leases_and_may_come_back() {
     assert_eq!(restored.leases.len(), 1);
     assert_eq!(restored.forgotten, BTreeMap::from([(PHONE, Time(70))]));
 
-    // In one commit with what comes after it, and again later.
+    // Once in one commit with later records, once on its own.
     let again =
         vec![fact(PHONE, 81, "gone"), Record::Forget { mac: PHONE, at: Time(90) }, fact(PHONE, 91, "new")];
     ledger.append(again).wait().unwrap();
@@ -251,7 +251,7 @@ fn many_appends_at_once_share_a_write() {
     let (ledger, _) = open(&path);
     let stranger = Connection::open(&path).unwrap();
     stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // The first waits for the stranger, the others for the first.
+    // The first commit waits for the other program, and the other appends wait for it.
     let tickets: Vec<_> = (0..500u16)
         .map(|host| ledger.append(vec![Record::Lease(lease(host as u8, LeaseState::Bound, None))]))
         .collect();
@@ -294,7 +294,7 @@ async fn a_failed_commit_is_told_to_its_waiters_and_the_next_is_tried() {
     assert!(ledger.append(vec![]).await.is_err(), "a closed ledger confirms nothing");
 }
 
-/// A small disk of its own, unmounted when dropped.
+/// A small disk, unmounted on drop.
 struct TmpfsDisk(tempfile::TempDir);
 
 impl TmpfsDisk {
@@ -319,7 +319,7 @@ impl Drop for TmpfsDisk {
 fn a_full_disk_fails_the_commit_with_its_cause_and_freed_space_is_used_again() {
     let Some(disk) = TmpfsDisk::mount("512k") else {
         assert!(std::env::var_os("CI").is_none(), "this test mounts a tmpfs and needs root");
-        // Written past the capture of passing tests' output.
+        // Written directly, because the test runner captures other output.
         _ = writeln!(std::io::stderr(), "SKIPPED, not run: a full disk (mounting a tmpfs needs root)");
         return;
     };
@@ -342,7 +342,7 @@ fn a_full_disk_fails_the_commit_with_its_cause_and_freed_space_is_used_again() {
     assert_eq!(read(&path).observations, [seen(PHONE, "before"), seen(PHONE, "after")]);
 }
 
-/// A ledger as the first release left it.
+/// A ledger of the first release.
 fn first_release(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();

@@ -1,5 +1,4 @@
-//! Gives the room of deleted rows back to the disk: all of it when nothing else is to be done, a little at a time under
-//! load.
+//! Returns the space of deleted rows to the disk: all of it at rest, a little at a time under load.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,17 +8,17 @@ use rusqlite::Connection;
 use super::queue::WriteQueue;
 use super::schema::{self, beside};
 
-/// Free pages that are kept for what is written next.
+/// Free pages that stay for later writes.
 const SPARE: u32 = 256;
-/// Free pages beyond which some are given back under load too, and how many, how often.
+/// The number of free pages that triggers freeing under load, and its step and pace.
 const MANY: u32 = 4096;
 const STEP: u32 = 256;
 const APART: Duration = Duration::from_secs(1);
-/// Bytes of the log that may stay beside the file. A new log is slower to write than one that is written over.
+/// Log bytes that may stay. A new log is slower to write than an overwritten one.
 const LOG_LEFT: u64 = 4 << 20;
-/// After a failure, so long nothing is tried that takes long.
+/// The pause of long work after a failure.
 const PAUSE: Duration = Duration::from_secs(600);
-/// The file can be made smaller a few pages at a time (`PRAGMA auto_vacuum`).
+/// The mode that frees a few pages at a time (`PRAGMA auto_vacuum`).
 const INCREMENTAL: u32 = 2;
 
 #[derive(Debug, Default)]
@@ -29,7 +28,7 @@ pub(super) struct Tidy {
 }
 
 impl Tidy {
-    /// Nothing was written for a second.
+    /// Runs after a second without writes.
     pub(super) fn at_rest(&mut self, connection: &Connection, path: &Path, queue: &WriteQueue) {
         if let Err(error) = self.shrink(connection, queue) {
             self.failed = Some(Instant::now());
@@ -58,7 +57,7 @@ impl Tidy {
         Ok(())
     }
 
-    /// Between two commits.
+    /// Runs between two commits.
     pub(super) fn under_load(&mut self, connection: &Connection) {
         if self.last.is_some_and(|last| last.elapsed() < APART) {
             return;
@@ -67,15 +66,15 @@ impl Tidy {
         let many = free(connection).is_ok_and(|free| free > MANY);
         let able = || auto_vacuum(connection).is_ok_and(|mode| mode == INCREMENTAL);
         if many && able() {
-            // What cannot be done now can be done later.
+            // A failure is harmless: a later run frees the pages.
             let _ = give_back(connection, STEP);
         }
     }
 }
 
-/// A ledger of an earlier release cannot give pages back until it has been written anew, once.
+/// A ledger of an earlier release cannot free pages until it is rewritten once.
 fn rewrite(connection: &Connection) -> rusqlite::Result<()> {
-    // It may be large: not in memory.
+    // The copy may be large, so it goes to disk.
     connection.pragma_update(None, "temp_store", "FILE")?;
     connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
     let result = connection.execute_batch("VACUUM");
@@ -86,7 +85,7 @@ fn rewrite(connection: &Connection) -> rusqlite::Result<()> {
 fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = statement.query([])?;
-    // It gives back a page for each row that is asked for.
+    // The statement frees one page for each row that is read.
     while rows.next()?.is_some() {}
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The thread that writes: takes what is waiting, commits it at once, tells those who wait for it. It keeps the file
-//! small: it asks for the journeys of phones with many observations, and gives back the room that they took.
+//! The writer thread: commits waiting jobs and reports the results. It bounds the file by requesting snapshots of busy
+//! phones, and by freeing their space.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ use super::schema;
 use super::tidy::Tidy;
 use super::{Commits, FoldHook, WriteFailed};
 
-/// How long observations of a phone that writes too many wait for its journey: it gets its answers so much later.
+/// The longest wait of a busy phone's observations for its snapshot; its answers are late by this.
 const ASIDE: Duration = Duration::from_millis(100);
-/// Appends that may wait so.
+/// The most appends that wait so.
 const ASIDE_KEPT: usize = 4096;
 
-/// How often the log tells that phones write too many.
+/// The least time between two warnings about busy phones.
 const TOLD_APART: Duration = Duration::from_secs(60);
 
-/// What the thread works with.
+/// The writer's data.
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
@@ -34,11 +34,11 @@ pub(super) struct Writer {
     pub(super) queue: Arc<WriteQueue>,
     pub(super) commits: Commits,
     pub(super) folder: Arc<OnceLock<FoldHook>>,
-    /// When it was told last that a phone writes too many.
+    /// The time of the last warning about a busy phone.
     pub(super) told: Option<Instant>,
 }
 
-/// Appends that wait for the journey of the phone that they are about, oldest first.
+/// Appends that wait for their phone's snapshot, oldest first.
 #[derive(Default)]
 struct SetAsideJobs {
     jobs: Vec<WriteJob>,
@@ -68,7 +68,7 @@ impl Writer {
             };
             last = Instant::now();
             if batch.is_empty() {
-                // All of it waits; no need to be woken for each that joins it.
+                // Every job waits already, so a new one need not wake the writer.
                 shared = true;
                 continue;
             }
@@ -80,12 +80,12 @@ impl Writer {
         schema::close(self.connection).map_err(|error| failed(&self.path, &error))
     }
 
-    /// What is written now. Observations of phones that write too many are set aside until their journeys can be written
-    /// in their place; those who wait for them are told then.
+    /// Selects the jobs to write now. Observations of busy phones wait until their snapshots can replace them, and so
+    /// do their callers.
     fn admit(&mut self, batch: Vec<WriteJob>, aside: &mut SetAsideJobs, closing: bool) -> Vec<WriteJob> {
         let now = Instant::now();
         let mut admitted = Vec::with_capacity(batch.len());
-        // What came before a journey, or was forgotten, must not be written after it.
+        // Records from before a snapshot or a forget must not follow it.
         let mut covers = false;
         for job in batch {
             let spent = job.phone().filter(|mac| !self.rows.affords(*mac, job.records.len(), now));
@@ -121,7 +121,7 @@ impl Writer {
         }
     }
 
-    /// Has the journeys of these phones appended.
+    /// Requests snapshots of these phones.
     fn ask_for(&self, macs: &[Mac]) {
         if let Some(FoldHook(fold)) = self.folder.get().filter(|_| !macs.is_empty()) {
             fold(macs);
@@ -129,7 +129,7 @@ impl Writer {
     }
 
     fn write(&mut self, batch: Vec<WriteJob>) {
-        // An append of nothing tells that the writer works, and not that the disk does.
+        // An empty append shows that the writer works, but not the disk.
         if batch.iter().any(|job| !job.records.is_empty()) {
             let began = Instant::now();
             let result = commit(&mut self.connection, &batch, self.high_water, &self.rows);
@@ -139,7 +139,7 @@ impl Writer {
             });
             let full = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::DiskFull);
             if result.as_ref().is_err_and(full) {
-                // The log's own room is there again once it is in the file. Where that cannot be done, nothing is lost.
+                // A checkpoint frees the log's space. A failure loses nothing.
                 let _ = schema::checkpoint(&self.connection, false);
             }
             let result = result.map_err(|error| failed(&self.path, &error));
@@ -159,7 +159,7 @@ impl Writer {
         }
     }
 
-    /// Counts what was written, and tells whose journeys are to take its place.
+    /// Counts written rows. Returns the phones that need a snapshot.
     fn account(&mut self, changes: Vec<RowChange>) -> Vec<Mac> {
         let mut macs = Vec::new();
         for change in changes {

@@ -1,4 +1,4 @@
-//! Handing out files by the names that phones ask for.
+//! Opens library files by the names that phones ask for.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,27 +12,26 @@ use super::walk::{FileStamp, FoundFile};
 use super::{LibrarySnapshot, manifest};
 use crate::system::plain_file;
 
-/// How alike two names have to be for one to be taken for the other misspelled: 1 is the same.
+/// The least similarity of a misspelled name; 1 is equal.
 const ALIKE: f64 = 0.6;
 
-/// A file opened for one transfer. It keeps its content, even if another takes its place meanwhile.
+/// A file opened for a transfer. Its content stays the same, even if another file replaces it.
 #[derive(Debug, Clone)]
 pub struct OpenFile {
-    /// To be read at positions; it may be shared.
+    /// Read at positions, so it may be shared.
     pub file: Arc<File>,
     /// Bytes.
     pub size: u64,
-    /// When its content was last changed.
+    /// The last modification of its content.
     pub modified: SystemTime,
-    /// Its name on disk, without folders.
+    /// The name on disk, without folders.
     pub name: String,
-    /// HTTP's entity tag, quotes included (RFC 9110 §8.8.3); another one whenever the content is another.
+    /// HTTP's entity tag with quotes (RFC 9110 §8.8.3); it changes with the content.
     pub etag: String,
 }
 
 impl OpenFile {
-    /// Whether nobody has written into it since it was scanned. Another file that takes its name is no change: this one
-    /// stays as it is.
+    /// Whether the file is as it was scanned. A new file of the same name does not matter: this one stays open.
     pub fn is_unchanged(&self) -> bool {
         let is_same = |metadata: std::fs::Metadata| {
             metadata.len() == self.size && metadata.modified().is_ok_and(|modified| modified == self.modified)
@@ -42,10 +41,9 @@ impl OpenFile {
 }
 
 impl LibrarySnapshot {
-    /// Opens a firmware file or one of `extra/`, in any letter case. `inner` is what [`names::inner`] gives; folders
-    /// that a phone put before the name do not matter, and those in which a file of `extra/` lies do, unless the name
-    /// alone is asked for. `None` if there is none, and if it is not the file that was scanned: one that changed is
-    /// handed out when it has been looked at again.
+    /// Opens a firmware file or one of `extra/`, in any letter case. `inner` comes from [`names::inner`]. Folders
+    /// before a firmware name are ignored; folders of `extra/` count, unless only the name is given. `None` if the file
+    /// is missing or changed since the scan.
     pub fn open(&self, inner: &str) -> Option<OpenFile> {
         open(self.find(inner)?)
     }
@@ -57,7 +55,7 @@ impl LibrarySnapshot {
         found.or_else(|| self.in_folders.get(self.folders_of.get(&wanted)?))
     }
 
-    /// Whether [`Self::open`] would look at any file for this.
+    /// Whether [`Self::open`] knows a file for this name.
     pub fn has(&self, inner: &str) -> bool {
         self.find(inner).is_some()
     }
@@ -70,7 +68,7 @@ impl LibrarySnapshot {
         open(self.licenses.get(&(direction, mac))?)
     }
 
-    /// A phone's license, as a path within the state folder, and its SHA-256 where it was imported.
+    /// A phone's license as a path within the state folder, and its SHA-256 if imported.
     pub fn license_file(&self, direction: Direction, mac: Mac) -> Option<(String, Option<String>)> {
         let path = &self.licenses.get(&(direction, mac))?.path;
         let state = std::fs::canonicalize(&self.state).unwrap_or_else(|_| self.state.clone());
@@ -79,8 +77,7 @@ impl LibrarySnapshot {
         Some((inner, known.map(|known| known.sha256.clone())))
     }
 
-    /// The name most like one that was asked for and is not here, with the same ending, if there is any that could be
-    /// meant.
+    /// The most similar name with the same extension, if one could be meant.
     pub fn nearest(&self, asked: &str) -> Option<String> {
         let asked = asked.to_ascii_lowercase();
         let ending = |name: &str| name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
@@ -102,7 +99,7 @@ impl LibrarySnapshot {
 }
 
 fn open(found: &FoundFile) -> Option<OpenFile> {
-    // The path was without links when it was scanned; whoever puts one in its way since then leads nowhere.
+    // The scanned path had no links, so a link added since then must not be followed.
     let file = plain_file::open_without_links(&found.path).ok()?;
     let metadata = file.metadata().ok()?;
     let stamp = FileStamp::of(&metadata);

@@ -1,4 +1,4 @@
-//! What files hold: which components a load has, and whether they can be what they should be.
+//! Inspects files: the components of a load, and whether they are plausible.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read};
@@ -12,7 +12,7 @@ use super::manifest::{Manifest, firmware_key};
 use super::walk::FoundFile;
 use crate::system::plain_file::{self, FileKind};
 
-/// The loads whose `.loads` file is among the files (by lower-case name), with what is wrong with them.
+/// The loads whose `.loads` file is present (by lower-case name), with their faults.
 pub(super) fn loads(
     files: &BTreeMap<String, FoundFile>,
     manifest: &Manifest,
@@ -72,7 +72,7 @@ fn read_loads_file(found: &FoundFile) -> Result<Vec<Platform>, String> {
     loads_file::parse(&bytes).map_err(|error| error.to_string())
 }
 
-/// Bytes at a component's beginning that tell whether the rest can be right.
+/// Bytes at a component's start that reveal a wrong file.
 pub const HEAD: usize = 48;
 
 pub(super) fn read_plausible(component: &FoundFile) -> Result<(), String> {
@@ -83,9 +83,9 @@ pub(super) fn read_plausible(component: &FoundFile) -> Result<(), String> {
     plausible(&head, component.stamp.size)
 }
 
-/// What can be told of a component by its first [`HEAD`] bytes and its size. Those of the 78xx begin with a header:
-/// `CD 34 12 AB`, at 4 the header's length and at 12 that of what follows it, both 32 bits, low byte first. Those
-/// that are a squash file system (`hsqs`) say at 40 how many bytes it has (64 bits, low byte first), before padding.
+/// Checks a component by its first [`HEAD`] bytes and its size. The 78xx header starts with `CD 34 12 AB`; at 4 is its
+/// length and at 12 the length of the rest, both 32 bits, little-endian. A squash file system (`hsqs`) has its length
+/// at 40 (64 bits, little-endian), before padding.
 pub fn plausible(head: &[u8], size: u64) -> Result<(), String> {
     if size == 0 {
         return Err("it is empty; take it from Cisco's package again".into());
@@ -107,7 +107,7 @@ pub fn plausible(head: &[u8], size: u64) -> Result<(), String> {
     }
 }
 
-/// Whether two files hold the same bytes. One that cannot be read is like no other.
+/// Whether two files have equal bytes; an unreadable file equals none.
 pub(super) fn same_content(one: &FoundFile, other: &FoundFile) -> bool {
     one.stamp.size == other.stamp.size && (one.path == other.path || equal_bytes(one, other).unwrap_or(false))
 }

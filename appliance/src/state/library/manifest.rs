@@ -1,4 +1,4 @@
-//! What was imported: the size and SHA-256 of each file, so that damage is found. `manifest.json` in the state folder.
+//! Records size and SHA-256 of imported files in `manifest.json`, so that damage is found.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,51 +15,50 @@ use transload_provision::mac::Mac;
 use super::walk::FileStamp;
 use crate::system::plain_file::{self, FileKind};
 
-/// Its name in the state folder.
+/// The manifest's name in the state folder.
 pub const NAME: &str = "manifest.json";
 
-/// Files by key: see [`firmware_key`] and [`license_key`].
+/// Known files by [`firmware_key`] or [`license_key`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// What is known of each.
+    /// The known files.
     pub files: BTreeMap<String, ManifestEntry>,
 }
 
-/// One file, as it was imported or first verified.
+/// A file as it was imported or first verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestEntry {
-    /// Of its content, in lower-case hexadecimal digits.
+    /// The content's SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When its content was last written, in nanoseconds since 1970: another time means that somebody changed it.
+    /// The modification time in nanoseconds since 1970; another time means a change by hand.
     pub modified: u64,
-    /// The package it came in; none if it was put there by hand.
+    /// The file's package; `None` if it was put there by hand.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub package: Option<String>,
-    /// When it was imported or first verified.
+    /// When the file was imported or first verified.
     pub since: Timestamp,
-    /// Verification found other content, in the file as it was modified at this time.
+    /// Verification found other content in the file as modified at this time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub spoiled: Option<u64>,
 }
 
-/// The key of a firmware file, which phones ask for by bare name in any letter case.
+/// A firmware file's key: phones ask for bare names in any letter case.
 pub fn firmware_key(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// The key of a license.
 pub fn license_key(direction: Direction, mac: Mac) -> String {
     format!("licenses/{direction}/{mac}")
 }
 
-/// Whether it is a license's.
+/// Whether a key is a license's.
 pub fn is_license(key: &str) -> bool {
     key.starts_with("licenses/")
 }
 
-/// A digest as the manifest has it.
+/// Formats a digest for the manifest.
 pub fn hexadecimal(digest: &[u8]) -> String {
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a string cannot fail.
@@ -68,7 +67,7 @@ pub fn hexadecimal(digest: &[u8]) -> String {
     })
 }
 
-/// The SHA-256 of a file's content. `progress` is told of bytes as they are read.
+/// The SHA-256 of a file. `progress` is called with the bytes read.
 pub fn digest(path: &Path, mut progress: impl FnMut(u64)) -> io::Result<String> {
     use std::io::Read;
     let mut file = plain_file::open_without_links(path)?;
@@ -85,14 +84,14 @@ pub fn digest(path: &Path, mut progress: impl FnMut(u64)) -> io::Result<String> 
 }
 
 impl FileStamp {
-    /// When the content was last written, as the manifest has it.
+    /// The modification time as the manifest has it.
     pub(super) fn nanoseconds(&self) -> u64 {
         self.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
     }
 }
 
 impl Manifest {
-    /// Reads the manifest of a state folder; an absent one is empty.
+    /// Reads a state folder's manifest; a missing one is empty.
     pub fn read(state: &Path) -> io::Result<Self> {
         match plain_file::read(&state.join(NAME), FileKind::Manifest) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
@@ -100,13 +99,13 @@ impl Manifest {
         }
     }
 
-    /// Writes it whole or not at all.
+    /// Writes the manifest whole or not at all.
     pub fn write(&self, state: &Path) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
         crate::system::atomic::write(&state.join(NAME), &text)
     }
 
-    /// What the file's size, or an earlier verification, tells of its content; cheap.
+    /// Damage known from the file's size or an earlier verification; cheap.
     pub(super) fn damage(&self, key: &str, stamp: &FileStamp) -> Option<String> {
         let known = self.files.get(key)?;
         let again = match &known.package {
@@ -120,7 +119,7 @@ impl Manifest {
             .then(|| format!("its content is no longer what it was (SHA-256); {again}"))
     }
 
-    /// Whether somebody wrote to the file since its content was last known.
+    /// Whether the file was modified since its content was last known.
     pub(super) fn is_unverified(&self, key: &str, stamp: &FileStamp) -> bool {
         self.files
             .get(key)

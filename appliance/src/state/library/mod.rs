@@ -1,4 +1,4 @@
-//! The files at hand: found on disk, checked, and handed out by name. Read-only.
+//! The library: scans firmware, licenses and extra files, checks them, and opens them by name. It changes none of them.
 
 mod find;
 mod inspect;
@@ -26,56 +26,53 @@ pub use walk::{direction_of, without_copy_mark};
 
 use crate::system::error::{Exit, Failure};
 
-/// What lay in the state folder when it was scanned.
+/// The library as it was when it was scanned.
 #[derive(Debug)]
 pub struct LibrarySnapshot {
-    /// Loads and licenses, for what decides.
+    /// Loads and licenses, for decisions.
     pub index: Library,
     /// Names that two different files have.
     pub conflicts: Vec<NameConflict>,
-    /// Files that are there and of no use.
+    /// Files that cannot be used.
     pub unusable: Vec<UnusableFile>,
-    /// Files that were written to since their content was last known; of the same size, or they would be damaged.
+    /// Files modified since their content was last known. Their size is the same, or they would be damaged.
     pub unverified: Vec<PathBuf>,
-    /// What was imported.
+    /// The record of imports.
     pub manifest: Manifest,
     state: PathBuf,
     direction: Direction,
     walked: walk::Walk,
-    /// Firmware, and what lies straight in `extra/`, by name in lower case.
+    /// Firmware and the top of `extra/`, by lower-case name.
     files: BTreeMap<String, FoundFile>,
-    /// What lies in folders of `extra/`, by folders and name in lower case.
+    /// Files in folders of `extra/`, by lower-case path.
     in_folders: BTreeMap<String, FoundFile>,
-    /// Under which of those a bare name is found first.
+    /// The path that a bare name finds first.
     folders_of: BTreeMap<String, String>,
     licenses: BTreeMap<(Direction, Mac), FoundFile>,
 }
 
-/// Two files of one name and different content, of which only one is ever given.
+/// Two files of one name and different content; phones get only one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameConflict {
-    /// The one that phones get: the first in the order of paths.
+    /// The file that phones get: the first by path.
     pub served: PathBuf,
-    /// The one that they do not get.
+    /// The other file.
     pub ignored: PathBuf,
 }
 
-/// A file or folder that is not taken into account.
+/// A file or folder that is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnusableFile {
-    /// Which.
     pub path: PathBuf,
-    /// Why, and what to do.
+    /// Why it is ignored, with a cure.
     pub cause: String,
 }
 
-/// A folder of the library cannot be read.
+/// A library folder cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {cause}", path.display())]
 pub struct LibraryError {
-    /// The folder.
     pub path: PathBuf,
-    /// Why.
     pub cause: std::io::Error,
 }
 
@@ -86,13 +83,13 @@ impl From<LibraryError> for Failure {
 }
 
 impl LibrarySnapshot {
-    /// Looks through `firmware/`, `licenses/` and `extra/` of a state folder; an absent one is empty. Licenses
-    /// straight under `licenses/` are for `direction`. Blocks for as long as the disk takes.
+    /// Scans `firmware/`, `licenses/` and `extra/` of a state folder; a missing folder is empty. Licenses directly in
+    /// `licenses/` are for `direction`. Blocks.
     pub fn scan(state: &Path, direction: Direction) -> Result<Self, LibraryError> {
         Ok(Self::stock(state, direction, walk::walk(state)?))
     }
 
-    /// Scans again if anything has changed since; cheap if not. Blocks.
+    /// Scans again if anything has changed; cheap otherwise. Blocks.
     pub fn rescan(&self) -> Result<Option<Self>, LibraryError> {
         let walked = walk::walk(&self.state)?;
         Ok((walked != self.walked).then(|| Self::stock(&self.state, self.direction, walked)))
@@ -128,7 +125,7 @@ impl LibrarySnapshot {
                     cause: "its folder tells no direction; put licenses into licenses/e2m or licenses/m2e"
                         .into(),
                 }),
-                // Locales have a folder each, with files of the same names.
+                // Each locale has a folder with files of the same names.
                 FileRole::Extra if found.inner != found.name => {
                     let key = found.inner.to_ascii_lowercase();
                     let bare = found.name.to_ascii_lowercase();
@@ -151,7 +148,7 @@ impl LibrarySnapshot {
         snapshot
     }
 
-    /// Firmware and licenses by their key in the manifest.
+    /// Firmware and licenses by key in the manifest.
     fn known_files(&self) -> impl Iterator<Item = (String, &FoundFile)> {
         let firmware = self.files.values().filter(|found| found.place == FileRole::Firmware);
         let licenses = self.licenses.iter();
@@ -160,7 +157,7 @@ impl LibrarySnapshot {
             .chain(licenses.map(|((direction, mac), found)| (manifest::license_key(*direction, *mac), found)))
     }
 
-    /// Licenses whose content is what it was when they were imported; the others are told of.
+    /// Licenses with their imported content; the others become unusable.
     fn sound_licenses(&mut self) -> BTreeSet<(Direction, Mac)> {
         let mut sound = BTreeSet::new();
         for ((direction, mac), found) in &self.licenses {
@@ -172,7 +169,7 @@ impl LibrarySnapshot {
         sound
     }
 
-    /// Whether the firmware file or license with this key in the manifest cannot be what it should be.
+    /// Whether the file with this key in the manifest is damaged.
     pub fn is_damaged(&self, key: &str) -> bool {
         self.known_files().find(|(of, _)| of == key).is_some_and(|(_, found)| {
             let broken = found.license_of().is_none() && inspect::read_plausible(found).is_err();
@@ -180,12 +177,12 @@ impl LibrarySnapshot {
         })
     }
 
-    /// Where a firmware file lies that phones are given under this name.
+    /// The path of the firmware file that phones get under this name.
     pub fn firmware_path(&self, name: &str) -> Option<&Path> {
         self.files.get(&name.to_ascii_lowercase()).map(|found| found.path.as_path())
     }
 
-    /// Where a phone's license lies.
+    /// The path of a phone's license.
     pub fn license_path(&self, direction: Direction, mac: Mac) -> Option<&Path> {
         self.licenses.get(&(direction, mac)).map(|found| found.path.as_path())
     }

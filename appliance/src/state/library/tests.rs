@@ -11,7 +11,7 @@ use super::*;
 const LOAD: &str = "sip88xx.12-5-1SR1-4";
 const MAC: &str = "001234AB45DE";
 
-/// A state folder with one complete load.
+/// A state folder with a complete load.
 fn state() -> TempDir {
     let state = tempfile::tempdir().unwrap();
     put(

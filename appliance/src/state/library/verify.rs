@@ -1,4 +1,4 @@
-//! Verification: reads every file again and compares it with what was imported. Finds what size and time do not tell.
+//! Verifies the library: reads every file again, and finds damage that size and time do not show.
 
 use std::path::{Path, PathBuf};
 
@@ -13,18 +13,18 @@ use crate::system::error::{Exit, Failure};
 use crate::system::privilege;
 use crate::terminal::progress;
 
-/// What verification found.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Verification {
-    /// Files whose content is what it was.
+    /// Unchanged files.
     pub intact: usize,
-    /// Files that no import brought; from now on their content is known too.
+    /// Files without an import, whose content is recorded now.
     pub adopted: usize,
-    /// Files whose content is another than it was, or that cannot be read.
+    /// Changed or unreadable files.
     pub damaged: Vec<PathBuf>,
 }
 
-/// Verifies, and says on standard error what was found.
+/// Verifies, and prints the result on standard error.
 pub fn run(config: &Config) -> Result<(), Failure> {
     if !config.bench.state.is_dir() {
         return Ok(());
@@ -47,8 +47,8 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads every firmware file and license, compares and writes down the outcome, which scans then take into account.
-/// `progress` is told of all bytes first, and then of bytes as they are read. Blocks.
+/// Reads every firmware file and license, and records the result for later scans. `total` is called with all bytes,
+/// `progress` with the bytes read. Blocks.
 pub fn verify(
     state: &Path,
     direction: Direction,
@@ -59,7 +59,7 @@ pub fn verify(
     let snapshot = LibrarySnapshot::scan(state, direction)?;
     let mut manifest = snapshot.manifest.clone();
     let mut verification = Verification::default();
-    // Licenses of a wrong size are not on the shelf any more, and are damaged without a look.
+    // A license of wrong size is already left out, and counts as damaged without a read.
     total(snapshot.known_files().map(|(_, found)| found.stamp.size).sum());
     for (key, found) in snapshot.known_files() {
         let digest = manifest::digest(&found.path, &mut progress).ok();
@@ -89,7 +89,6 @@ pub fn verify(
     Ok(verification)
 }
 
-/// Writes the manifest.
 pub fn keep(manifest: &Manifest, state: &Path) -> Result<(), Failure> {
     manifest.write(state).map_err(|error| {
         let path = state.join(manifest::NAME);

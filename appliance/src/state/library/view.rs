@@ -1,4 +1,4 @@
-//! The library as the API shows it.
+//! Presents the library for the API.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -103,12 +103,12 @@ pub struct ConflictView {
 }
 
 impl LibrarySnapshot {
-    /// Where it lies.
+    /// The state folder.
     pub fn state(&self) -> &Path {
         &self.state
     }
 
-    /// The direction whose licenses may lie straight under `licenses/`.
+    /// The direction of licenses directly in `licenses/`.
     pub fn direction(&self) -> Direction {
         self.direction
     }

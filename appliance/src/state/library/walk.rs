@@ -1,4 +1,4 @@
-//! Which files lie in the state folder: a bounded walk that never leaves it.
+//! Walks the library's folders within bounds, and never leaves them.
 
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
@@ -13,45 +13,45 @@ use transload_provision::text::is_hidden;
 use super::{LibraryError, UnusableFile, manifest};
 use crate::system::plain_file::{FileKind, UnfitFile};
 
-/// Folders within folders that are looked into.
+/// The deepest nesting of folders.
 const DEPTH: usize = 8;
-/// Files and folders looked at in each of the three; Cisco's packages for all families have some hundreds.
+/// The most files and folders in each root; Cisco's packages for all families have hundreds.
 const ENTRIES: usize = 50_000;
 
-/// What a walk found, in the order of paths. Two walks are equal if nothing has changed between them.
+/// The result of a walk in order of path. Equal walks mean that nothing changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Walk {
     pub(super) files: Vec<FoundFile>,
     pub(super) unusable: Vec<UnusableFile>,
-    /// Of the manifest: what is known of the files is part of what they are taken for.
+    /// The manifest's stamp, because the manifest affects the meaning of files.
     manifest: Option<FileStamp>,
 }
 
-/// One file.
+/// A found file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FoundFile {
     pub(super) place: FileRole,
-    /// The name under which it was found.
+    /// The file's name.
     pub(super) name: String,
-    /// That with the folders it lies in below the one of its place, joined by `/`.
+    /// The path relative to its root folder, joined by `/`.
     pub(super) inner: String,
-    /// Without links; where the name is a link, what it leads to.
+    /// The path without links; for a link, the path of its target.
     pub(super) path: PathBuf,
     pub(super) stamp: FileStamp,
 }
 
-/// What a file is for, by where it lies.
+/// The role of a file, by its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileRole {
     Firmware,
-    /// Of this direction; `None` straight under `licenses/`.
+    /// A license for this direction; `None` directly in `licenses/`.
     License(Option<Direction>),
-    /// In a folder that tells no direction.
+    /// A license in a folder without a direction.
     StrayLicense,
     Extra,
 }
 
-/// Tells a file's content from another without reading it.
+/// Identifies a file's content without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileStamp {
     pub(super) size: u64,
@@ -77,7 +77,7 @@ impl FileStamp {
 }
 
 impl FoundFile {
-    /// The phone that a license is for, by its name.
+    /// The phone of a license, from its name.
     pub(super) fn license_of(&self) -> Option<Mac> {
         let name = without_copy_mark(&self.name);
         let (stem, extension) = name.rsplit_once('.')?;
@@ -85,7 +85,7 @@ impl FoundFile {
     }
 }
 
-/// Walks through the three folders of a state folder.
+/// Walks the three root folders of a state folder.
 pub(super) fn walk(state: &Path) -> Result<Walk, LibraryError> {
     let manifest = fs::metadata(state.join(manifest::NAME)).ok().map(|metadata| FileStamp::of(&metadata));
     let mut walk = Walk { manifest, ..Walk::default() };
@@ -104,10 +104,10 @@ pub(super) fn walk(state: &Path) -> Result<Walk, LibraryError> {
 }
 
 impl Walk {
-    /// Fails only where the folder itself cannot be read.
+    /// Fails only if the root folder is unreadable.
     fn folder(&mut self, root: &Path, place: FileRole) -> io::Result<()> {
         let mut left = ENTRIES;
-        // The last is looked at next, so entries go in backwards.
+        // The stack is taken from its end, so entries are pushed in reverse.
         let mut waiting = entries(root)?;
         while let Some(entry) = waiting.pop() {
             let path = entry.path();
@@ -140,7 +140,7 @@ impl Walk {
     }
 
     fn file(&mut self, root: &Path, place: FileRole, path: PathBuf, link: bool) {
-        // The root is without links, and folders that are links are not entered.
+        // The root has no links, and linked folders are not entered.
         let real = if link { fs::canonicalize(&path) } else { Ok(path.clone()) };
         let real = match real {
             Ok(real) => real,
@@ -151,7 +151,7 @@ impl Walk {
                 .refuse(path, "it is a link that leads out of its folder; put the file itself there".into());
         }
         let metadata = match fs::metadata(&real) {
-            // What a link within the folder leads to is come upon by itself.
+            // The walk finds the link's target by itself.
             Ok(metadata) if metadata.is_dir() => return,
             Ok(metadata) if metadata.is_file() => metadata,
             Ok(_) => return self.refuse(path, "it is no file".into()),
@@ -187,7 +187,7 @@ impl Walk {
 }
 
 impl FileRole {
-    /// A license's direction is told by its folder: ours, or the portal's zip extracted as it is.
+    /// The folder tells a license's direction: ours, or the portal's extracted zip.
     fn of(self, inner: &Path) -> Self {
         let Self::License(_) = self else {
             return self;
@@ -200,12 +200,12 @@ impl FileRole {
     }
 }
 
-/// The direction of the licenses in a folder, by its name or those of the folders around it.
+/// The direction of a folder's licenses, from its name or those around it.
 pub fn direction_of(folders: &Path) -> Option<Direction> {
     folders.components().rev().find_map(|folder| {
         let name = without_copy_mark(&folder.as_os_str().to_string_lossy()).to_ascii_lowercase();
         let named = |short: &str, from: [&str; 2], to: [&str; 2]| {
-            // The portal's name or a person's: "Ent-2-Mpp-licenses (1)", "Enterprise to MPP", "E2M licenses".
+            // Names by the portal or a person: "Ent-2-Mpp-licenses (1)", "Enterprise to MPP", "E2M licenses".
             let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
             let pairs = from.iter().flat_map(|from| to.iter().map(move |to| (from, to)));
             let mut ways = pairs.flat_map(|(from, to)| [format!("{from}2{to}"), format!("{from}to{to}")]);
@@ -221,8 +221,8 @@ pub fn direction_of(folders: &Path) -> Option<Direction> {
     })
 }
 
-/// A name without what browsers and file managers add to that of a second copy: `x (1).lic`, `x - Copy.lic`, `Copy of
-/// x.lic`. No name that phones ask for ends so.
+/// Removes a copy's mark of browsers and file managers: `x (1).lic`, `x - Copy.lic`, `Copy of x.lic`. No name that
+/// phones ask for has one.
 pub fn without_copy_mark(name: &str) -> String {
     let (mut stem, extension) = match name.rsplit_once('.') {
         Some((stem, extension)) if extension.len() <= 6 => (stem, Some(extension)),
@@ -232,7 +232,7 @@ pub fn without_copy_mark(name: &str) -> String {
         stem = shorter;
     }
     match extension {
-        // Some put the mark behind the ending.
+        // Some programs put the mark behind the extension.
         Some(extension) => {
             let extension = unmarked(extension).unwrap_or(extension);
             format!("{stem}.{extension}")
@@ -241,7 +241,7 @@ pub fn without_copy_mark(name: &str) -> String {
     }
 }
 
-/// The marks of copies, by the file managers of several languages.
+/// Copy marks in several languages.
 const COPY_WORDS: [&str; 6] = ["copy", "kopie", "copie", "copia", "cópia", "kopia"];
 const COPY_OF: [&str; 4] = ["copy of ", "kopie von ", "copie de ", "copia de "];
 
@@ -265,7 +265,7 @@ fn unmarked(stem: &str) -> Option<&str> {
     COPY_WORDS.contains(&word.to_lowercase().as_str()).then(|| before.trim_end_matches([' ', '_', '-']))
 }
 
-/// Sorted by name, the first one last.
+/// Sorted by name in reverse.
 fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
     let mut entries: Vec<DirEntry> = fs::read_dir(folder)?.take(ENTRIES + 1).collect::<Result<_, _>>()?;
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));

@@ -1,4 +1,4 @@
-//! Backups made to do harm, and folders that are no state.
+//! Hostile backups, and folders that are no state.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 
@@ -12,7 +12,7 @@ use crate::state::library::manifest::hexadecimal;
 const SECRET: &str = "root's own, and long enough";
 
 impl Machine {
-    /// A backup whose configuration is `text`, with a token.
+    /// A backup with the configuration `text` and a token.
     fn back_up_with(&self, text: &str) -> PathBuf {
         let path = self.folder.path().join("with.tar");
         let texts = [(CONFIGURATION, text), (TOKEN, "a token of sixteen letters")]
@@ -76,7 +76,7 @@ fn the_token_goes_to_the_present_configurations_place() {
     fs::write(new.config(), own).unwrap();
     let victim = new.folder.path().join("victim");
     fs::write(&victim, SECRET).unwrap();
-    // The keys are missing in the one, and differ in the other.
+    // One configuration lacks the keys, the other has different values.
     for theirs in
         ["[migration]\ndirection = \"m2e\"\n".to_owned(), format!("[admin]\ntoken-file = {victim:?}\n")]
     {
@@ -129,7 +129,7 @@ fn a_link_in_the_place_of_a_file_is_not_followed() {
     assert!(why.contains("it is a link") && why.contains("nothing has changed"), "{why}");
     assert_eq!((fs::read(&outside).unwrap(), new.has("roster.csv")), (before, None));
 
-    // Where a restore unpacks, and where it waits to be put in place.
+    // The folders of a restore: for unpacking, and for the verified state.
     let victim = new.folder.path().join("victim");
     fs::create_dir_all(victim.join("new")).unwrap();
     fs::write(victim.join("new/roster.csv"), SECRET).unwrap();
@@ -142,7 +142,7 @@ fn a_link_in_the_place_of_a_file_is_not_followed() {
     }
 }
 
-/// One entry of an archive: kind, name, content.
+/// An archive entry: kind, name, content.
 type ArchiveEntry<'p> = (EntryType, &'p str, &'p [u8]);
 
 fn archive(path: &Path, firmware: bool, pieces: &[ArchiveEntry<'_>]) {
@@ -150,7 +150,7 @@ fn archive(path: &Path, firmware: bool, pieces: &[ArchiveEntry<'_>]) {
     let mut index = serde_json::Map::new();
     let mut add = |kind: EntryType, name: &str, content: &[u8]| {
         let mut header = Header::new_gnu();
-        // As bytes: the crate itself would refuse such names.
+        // The name is set as bytes, because the crate refuses it.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_entry_type(kind);
         header.set_size(content.len() as u64);

@@ -1,4 +1,4 @@
-//! COP files: a signed header, then a compressed tape archive. Plain `.tar.gz` files are read alike.
+//! Reads COP files (a signed header, then a compressed tape archive) and plain `.tar.gz` files.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -9,10 +9,10 @@ use tar::{Archive, EntryType};
 use super::name::path;
 use super::{BoundedReader, ImportStop, UnpackAllowance, VisitFile, broken};
 
-/// The longest extension header of the archive that is read, in bytes.
+/// The longest extension header that is read, in bytes.
 const EXTENSION: u64 = 16 * 1024;
 
-/// Reads the archive that begins `at` bytes into the file. `read` is told of bytes as they are read from the file.
+/// Reads the archive at offset `at`. `read` is called with the bytes read from the file.
 pub(super) fn read(
     mut file: File,
     at: u64,
@@ -25,7 +25,7 @@ pub(super) fn read(
     let unpacked = BoundedReader { inner: MultiGzDecoder::new(compressed), left: &allowance.bytes };
     let mut archive = Archive::new(unpacked);
     let entries = archive.entries().map_err(|error| broken(&error))?.raw(true);
-    // Raw entries: the crate would read extension headers whole, however long.
+    // Raw entries are used, because the crate reads extension headers of any length into memory.
     let mut long_name = None;
     for entry in entries {
         let mut entry = entry.map_err(|error| broken(&error))?;
@@ -62,7 +62,7 @@ fn extension(entry: &mut impl Read) -> Result<Vec<u8>, ImportStop> {
     Ok(text)
 }
 
-/// The path among the records of an extension header: `length path=value\n` (POSIX pax, "extended header").
+/// The path in an extension header: `length path=value\n` (POSIX pax, "extended header").
 fn pax_path(mut records: &[u8]) -> Option<Vec<u8>> {
     while !records.is_empty() {
         let space = records.iter().position(|byte| *byte == b' ')?;
@@ -76,7 +76,7 @@ fn pax_path(mut records: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// Content that has to be as long as the archive says.
+/// Content that must have the announced length.
 struct WholeContent<R> {
     left: u64,
     inner: R,
@@ -93,7 +93,7 @@ impl<R: Read> Read for WholeContent<R> {
     }
 }
 
-/// A file that tells how much of it was read.
+/// A file that reports the bytes read.
 struct MeasuredFile<'m> {
     file: File,
     read: &'m dyn Fn(u64),

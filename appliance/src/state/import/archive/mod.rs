@@ -1,4 +1,4 @@
-//! Archives, read entry by entry within bounds. Nothing is written here, and names are only looked at.
+//! Reads archives entry by entry within bounds. It writes nothing, and only inspects names.
 
 mod cop;
 mod name;
@@ -14,35 +14,35 @@ pub(super) use name::is_archive;
 
 use crate::system::error::Failure;
 
-/// The most entries of one archive; Cisco's have some dozens, the portal's one for each phone.
+/// The most entries of an archive. Cisco's have dozens, the portal's one for each phone.
 const ENTRIES: usize = 10_000;
-/// What any archive may unpack to; firmware hardly shrinks.
+/// Unpacked bytes that any archive may have; firmware hardly compresses.
 const UNPACKED: u64 = 16 << 20;
-/// What an archive may unpack to, as a multiple of its own size, beyond that.
+/// Additional unpacked bytes, as a multiple of the archive's size.
 const RATIO: u64 = 20;
-/// What even the largest archive may unpack to.
+/// The most unpacked bytes of any archive.
 const MOST: u64 = 8 << 30;
 
-/// Why reading ended early.
+/// Why an import of a source ends early.
 #[derive(Debug)]
 pub(super) enum ImportStop {
-    /// The source is at fault: why, and what to do. The others go on.
+    /// The source is faulty: cause and cure. Other sources continue.
     Refused(String),
-    /// The state folder is: everything ends.
+    /// The state folder fails, which ends the whole import.
     Failed(Failure),
 }
 
-/// Takes the files of an archive, one after another: folders and name, and content.
+/// Called for each file of an archive with folders and name, and content.
 pub(super) type VisitFile<'v> = dyn FnMut(&[String], &mut dyn Read) -> Result<(), ImportStop> + 'v;
 
-/// What may still be unpacked of one source, with all archives within it.
+/// The bytes and entries that one source may still unpack, nested archives included.
 pub(super) struct UnpackAllowance {
     bytes: Cell<u64>,
     entries: Cell<usize>,
 }
 
 impl UnpackAllowance {
-    /// That of a source, by its size.
+    /// The allowance for a source of this size.
     pub(super) fn of(file: &File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         let bytes = size.saturating_mul(RATIO).saturating_add(UNPACKED).min(MOST);
@@ -56,17 +56,17 @@ impl UnpackAllowance {
     }
 }
 
-/// What kind of archive a file is.
+/// The format of an archive.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ArchiveForm {
     Zip,
-    /// A COP file, or a plain compressed tape archive: where it begins.
+    /// A COP file or a compressed tape archive, and its offset.
     Tape(u64),
 }
 
 impl ArchiveForm {
-    /// By the beginning of the file, and by its name: anything may hold two bytes that look like an archive's beginning,
-    /// so that only what is called one is searched for it.
+    /// Detects the format by the file's head and name. The name matters, because any file may contain the two bytes
+    /// that start a compressed archive.
     pub(super) fn of(head: &[u8], name: &str) -> Option<Self> {
         if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             return Some(Self::Zip);
@@ -76,7 +76,7 @@ impl ArchiveForm {
     }
 }
 
-/// Reads an archive. `read` is told of bytes as they are read from the file.
+/// Reads an archive. `read` is called with the bytes read from the file.
 pub(super) fn read(
     file: File,
     form: ArchiveForm,
@@ -90,7 +90,7 @@ pub(super) fn read(
     }
 }
 
-/// A reader that ends in an error beyond its allowance.
+/// A reader that fails beyond its allowance.
 struct BoundedReader<'b, R> {
     inner: R,
     left: &'b Cell<u64>,
@@ -111,7 +111,7 @@ impl<R: Read> Read for BoundedReader<'_, R> {
     }
 }
 
-/// Says of a broken archive what a technician can do about it.
+/// The refusal of a broken archive, with a cure.
 pub(super) fn broken(error: &io::Error) -> ImportStop {
     if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<UnpackedTooMuch>) {
         return ImportStop::Refused(UnpackedTooMuch.to_string());

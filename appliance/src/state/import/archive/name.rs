@@ -1,14 +1,14 @@
-//! Names in archives: where a file would lie, if archives were believed.
+//! Checks names in archives: an entry's path must stay within the archive.
 
 use transload_provision::text::{is_hidden, line};
 
 use super::ImportStop;
 
-/// The longest path in an archive, in bytes.
+/// The longest path in bytes.
 const LONGEST: usize = 1024;
 
-/// The folders and the name of an entry; both separators count. Names that lead out of their folder are refused:
-/// no honest package has one. Empty for the folder itself.
+/// Splits an entry's path at both separators; empty for the root folder. Paths that leave the archive are refused,
+/// because no honest package has them.
 pub(super) fn path(raw: &[u8]) -> Result<Vec<String>, ImportStop> {
     let refused = |why: &str| {
         let shown: String = line(&String::from_utf8_lossy(raw)).chars().take(80).collect();
@@ -30,7 +30,7 @@ pub(super) fn path(raw: &[u8]) -> Result<Vec<String>, ImportStop> {
     Ok(parts)
 }
 
-/// Whether a name is that of an archive, as far as anything that phones need comes in one.
+/// Whether a name has the extension of an archive for phones.
 pub(in super::super) fn is_archive(name: &str) -> bool {
     const ENDINGS: [&str; 12] =
         [".zip", ".cop", ".sgn", ".sha512", ".k3", ".k4", ".tar", ".tgz", ".gz", ".7z", ".rar", ".xz"];

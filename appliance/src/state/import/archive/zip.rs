@@ -1,4 +1,4 @@
-//! Zip archives, by the `zip` crate, whose appetite for memory is bounded before and while it reads the directory.
+//! Reads zip archives with the `zip` crate, and bounds its memory for the directory.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -11,12 +11,12 @@ use zip::result::ZipError;
 use super::name::path;
 use super::{BoundedReader, ENTRIES, ImportStop, UnpackAllowance, VisitFile, broken, too_many};
 
-/// Bytes read until the directory is known; that of 10,000 files has less than two million.
+/// The most bytes read for the directory; that of 10,000 files needs less than two million.
 const DIRECTORY: u64 = 8 << 20;
 /// The end record, its comment, and the locator of 64-bit sizes before it (APPNOTE.TXT §4.3.15, §4.3.16).
 const TAIL: u64 = 22 + 65_535 + 20;
 
-/// Reads a zip archive. `read` is told of bytes as they are read from the file.
+/// Reads a zip archive. `read` is called with the bytes read from the file.
 pub(super) fn read(
     mut file: File,
     allowance: &UnpackAllowance,
@@ -44,8 +44,8 @@ pub(super) fn read(
     Ok(())
 }
 
-/// The crate sets memory aside by the number of files that the end record tells; only records with 64-bit numbers
-/// can tell more than 65,535, and no package needs one.
+/// The crate allocates memory by the announced number of files. Only 64-bit records can announce more than 65,535, and
+/// no package needs them.
 fn refuse_64_bit(file: &mut File) -> io::Result<Result<(), ImportStop>> {
     let size = file.metadata()?.len();
     file.seek(SeekFrom::Start(size.saturating_sub(TAIL)))?;
@@ -72,7 +72,7 @@ fn damaged(error: ZipError) -> ImportStop {
     }
 }
 
-/// A file that tells how much of it was read, and ends in an error beyond a bound.
+/// A file that reports the bytes read, and fails beyond a bound.
 struct BoundedFile<'m> {
     file: io::BufReader<File>,
     bound: Rc<Cell<u64>>,
@@ -92,7 +92,7 @@ impl Read for BoundedFile<'_> {
 impl Seek for BoundedFile<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match to {
-            // Within what is buffered already, nothing is read again.
+            // A seek within the buffer reads nothing again.
             SeekFrom::Start(to) => {
                 let at = self.file.stream_position()?;
                 let step = i64::try_from(i128::from(to) - i128::from(at)).map_err(io::Error::other)?;

@@ -1,4 +1,4 @@
-//! Archives within archives, and names of second copies.
+//! Nested archives, and names of second copies.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Rosters in every form.
+//! Rosters in every format.
 
 use super::*;
 use crate::state::inventory::books;
@@ -75,7 +75,7 @@ fn what_lists_no_phone_is_no_success() {
         assert!(verdicts(&report).contains(&ImportVerdict::Refused), "{name}: {report:?}");
         assert!(!here.state().join("roster.csv").exists(), "{name}");
     }
-    // Beside something of use, a text that is no list is nothing to act on.
+    // Beside a useful file, a text without phones needs no action.
     let here = ImportSite::new();
     here.deliver("READ ME.txt", b"Read me first.\n");
     here.deliver("list.csv", b"mac\n001234AB45DE\n");

@@ -1,5 +1,5 @@
-//! Workbooks that are damaged, or made to fill memory. `TRANSLOAD_WORKBOOKS` says how many are mutated,
-//! `TRANSLOAD_SEED` from which seed on, any otherwise; one workbook is made again with `TRANSLOAD_WORKBOOKS=1` and the seed told.
+//! Damaged workbooks, and workbooks that would fill memory. `TRANSLOAD_WORKBOOKS` sets the number of mutations,
+//! `TRANSLOAD_SEED` the first seed. `TRANSLOAD_WORKBOOKS=1` with a printed seed repeats one workbook.
 
 use super::*;
 use crate::state::inventory::books::{ods_of, ods_parts, packed, xlsx_parts};
@@ -18,7 +18,7 @@ fn mutated_workbooks_crash_nothing() {
     for seed in seed..seed + count {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut parts = books[random.usize(..books.len())].clone();
-        // Half of them within their parts, where no checksum tells.
+        // Half of the mutations are inside parts, where no checksum reveals them.
         if random.bool() {
             for _ in 0..random.usize(1..4) {
                 let at = random.usize(..parts.len());

@@ -1,18 +1,18 @@
-//! The ledger stays small, whatever phones tell and how often.
+//! The ledger stays small, whatever phones report.
 
 use std::collections::HashMap;
 
 use super::super::rows::{IN_ALL, KEPT_IN_ALL, OF_A_PHONE};
 use super::*;
 
-/// As a bench: what phones told, in memory, and folded when the ledger asks for it.
+/// Stands in for a bench: keeps facts in memory, and appends snapshots on request.
 #[derive(Default)]
 pub(super) struct Keeper {
     told: HashMap<Mac, u64>,
     snapshots: u64,
 }
 
-/// A ledger that asks this keeper.
+/// A ledger with this keeper.
 pub(super) fn kept(path: &Path) -> (Arc<Ledger>, Arc<Mutex<Keeper>>) {
     let (ledger, keeper) = (Arc::new(open(path).0), Arc::new(Mutex::new(Keeper::default())));
     let (weak, asked) = (Arc::downgrade(&ledger), Arc::clone(&keeper));
@@ -38,7 +38,7 @@ pub(super) fn phone(number: u32) -> Mac {
     Mac([0, 1, a, b, c, d])
 }
 
-/// How many facts a ledger has of each phone: those that its snapshot covers, and those after it, none twice.
+/// The number of facts of each phone, covered or later. Each fact must exist once.
 pub(super) fn counts(told: &LedgerContent) -> HashMap<Mac, u64> {
     let number = |json: &str| json.parse::<u64>().unwrap();
     let mut counts: HashMap<Mac, u64> =
@@ -130,7 +130,7 @@ fn a_disk_that_is_full_while_phones_are_folded_leaves_no_fact_twice() {
         }
     }
     assert!(failed > 0, "the disk was never full");
-    // As a bench does after a failure.
+    // A bench does the same after a failure.
     let all: Vec<Mac> = keeper.lock().unwrap().told.keys().copied().collect();
     let told = |mac: &Mac| snapshot(*mac, &keeper.lock().unwrap().told[mac].to_string());
     let folded = || ledger.append(all.iter().map(told).collect()).wait();
@@ -174,7 +174,7 @@ fn a_snapshot_that_comes_unasked_covers_what_waits_for_one() {
     assert_eq!(told.observations, []);
 }
 
-/// Bytes of the file, and of its log.
+/// Bytes of the file and its log.
 fn sizes(path: &Path) -> (u64, u64) {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     (size(path), size(&schema::beside(path, "-wal")))
@@ -228,7 +228,7 @@ fn a_large_ledger_of_the_first_release_becomes_small() {
     assert_eq!(mode, 2, "from now on a page at a time");
 }
 
-/// How many commits the log holds: the last page of each says how large it makes the file (`SQLite`'s file format, §4.1).
+/// The number of commits in the log: the last page of each holds the file's new size (`SQLite`'s file format, §4.1).
 fn commits_in_log(path: &Path) -> usize {
     let log = std::fs::read(schema::beside(path, "-wal")).unwrap();
     log[32..].chunks_exact(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
@@ -240,14 +240,14 @@ fn lazy_records_go_with_the_next_commit_of_anything_and_many_share_it() {
     let path = folder.path().join("ledger.db");
     let (ledger, _) = open(&path);
     ledger.append(vec![fact(PHONE, 0, "x")]).wait().unwrap();
-    // While somebody reads, the log is not begun anew.
+    // The log is not restarted during a read.
     let reader = Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM observation").unwrap();
     let before = commits_in_log(&path);
     for number in 0..1000 {
         ledger.note_lazily(fact(phone(number), 1, "at rest"));
         if number % 100 == 0 {
-            // As the service manager is told that the writer lives.
+            // The service manager's report makes empty appends.
             ledger.append(Vec::new()).wait().unwrap();
         }
     }
@@ -265,7 +265,7 @@ fn lazy_records_wait_no_longer_than_they_may_and_not_for_the_end() {
     let path = folder.path().join("ledger.db");
     let mut unread = Ledger::open(&path).unwrap();
     assert_eq!(unread.lazy, Duration::from_secs(60));
-    // Longer than the writer takes to fall asleep.
+    // Longer than the writer takes to sleep deeply.
     unread.lazy = Duration::from_secs(2);
     let (ledger, _) = told_by(unread);
     let began = Instant::now();

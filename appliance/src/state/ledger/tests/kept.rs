@@ -1,4 +1,4 @@
-//! The facts behind a snapshot, back to the snapshot before it.
+//! Facts behind a snapshot stay, back to the previous snapshot.
 
 use super::super::rows::{BURST, KEPT_IN_ALL, OF_A_PHONE};
 use super::*;
@@ -25,7 +25,7 @@ fn the_facts_between_two_snapshots_stay_with_the_earlier_one() {
     let told = read(&path);
     assert_eq!((texts(&told.covered), told.before.len()), (vec!["1", "2"], 0), "there was none before");
     append(&ledger, facts(3, 5));
-    // Together with facts of the same commit.
+    // The snapshot shares a commit with facts.
     append(&ledger, [facts(5, 6), vec![snapshot(PHONE, "sum of 5")], facts(6, 7)].concat());
     ledger.close().unwrap();
     let (ledger, told) = open(&path);
@@ -33,7 +33,7 @@ fn the_facts_between_two_snapshots_stay_with_the_earlier_one() {
     assert_eq!(told.before[&PHONE], "sum of 2");
     assert_eq!(texts(&told.covered), ["3", "4", "5"]);
     assert_eq!(texts(&told.observations), ["6"]);
-    // After a restart as before.
+    // The same after a restart.
     append(&ledger, vec![snapshot(PHONE, "sum of 6")]);
     let told = read(&path);
     assert_eq!(told.before[&PHONE], "sum of 5");
@@ -66,7 +66,7 @@ fn facts_that_were_lost_leave_none_behind_a_snapshot() {
     append(&ledger, vec![after_a_gap]);
     let told = read(&path);
     assert_eq!((told.covered.len(), told.before.len()), (0, 0));
-    // Keys begin anew where every row is gone; a later fact is none that the snapshot covers.
+    // Keys restart when no row is left, so a later fact must not count as covered.
     append(&ledger, facts(6, 7));
     assert_eq!(texts(&read(&path).observations), ["6"]);
 }

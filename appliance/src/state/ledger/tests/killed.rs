@@ -1,5 +1,4 @@
-//! Killed at any moment, while it folds phones, gives room back or writes, a ledger has all that it confirmed, and no
-//! fact twice.
+//! A ledger killed at any moment has every confirmed fact, and none twice.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -10,7 +9,7 @@ use super::*;
 const LEDGER: &str = "TRANSLOAD_TEST_LEDGER";
 const PHONES: u32 = 40;
 
-/// What is killed: it tells of phones in turn and prints how many rounds are confirmed. Now and then it rests.
+/// The process to be killed: it appends facts of phones in turn and prints the confirmed rounds. Sometimes it rests.
 #[test]
 #[ignore = "the other test runs it, in a process of its own"]
 fn tells_until_it_is_killed() {
@@ -18,7 +17,7 @@ fn tells_until_it_is_killed() {
     let (ledger, keeper) = kept(&path);
     for round in 1..u64::MAX {
         let tickets: Vec<_> = (0..PHONES).map(|number| tell(&ledger, &keeper, phone(number))).collect();
-        // What is replaced leaves room that can be given back.
+        // Replaced rows leave space to be freed.
         let large = "x".repeat(if round % 300 < 250 { 60_000 } else { 10 });
         drop(ledger.append(vec![snapshot(OTHER, &large), fact(OTHER, 1, &large)]));
         for ticket in tickets {
@@ -45,7 +44,7 @@ fn start(path: &Path) -> Child {
 #[test]
 fn a_ledger_killed_at_any_moment_has_what_it_confirmed_and_nothing_twice() {
     let folder = tempfile::tempdir().unwrap();
-    // Rounds after which it is killed, and milliseconds after that; from the 300th on it has rested.
+    // Rounds before the kill, and milliseconds after them. The process has rested by round 300.
     for (rounds, pause) in [(1, 0), (17, 3), (270, 1), (300, 1000), (300, 1010), (301, 7), (530, 0)] {
         let path = folder.path().join(format!("{rounds}-{pause}.db"));
         let mut child = start(&path);

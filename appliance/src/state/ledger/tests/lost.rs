@@ -1,8 +1,8 @@
-//! A ledger that has lost something says so when it is opened next, and never otherwise.
+//! A ledger reports a loss at its next opening, and never without one.
 
 use super::*;
 
-/// A ledger that was used and killed: its files as they were at that moment.
+/// The files of a ledger that was used and killed.
 fn killed(folder: &Path) -> PathBuf {
     let path = folder.join("ledger.db");
     let (ledger, _) = open(&folder.join("running.db"));
@@ -33,7 +33,7 @@ fn a_ledger_that_was_not_closed_and_has_its_log_has_lost_nothing() {
 fn a_ledger_that_was_not_closed_and_has_no_log_says_so_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = killed(folder.path());
-    // What was checkpointed is there, as after minutes of work.
+    // Checkpointed records remain, as after minutes of work.
     let connection = Connection::open(&path).unwrap();
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     drop(connection);
@@ -70,7 +70,7 @@ fn an_empty_or_absent_ledger_says_so_where_one_was_in_use() {
     drop(open(&path));
     assert_eq!(cause(&path), None);
 
-    // The first release left no mark.
+    // The first release left no mark of use.
     std::fs::remove_file(folder.path().join("ledger.db.begun")).unwrap();
     std::fs::write(&path, "").unwrap();
     assert_eq!(loss(&path).unwrap(), None, "it may be new");

@@ -1,4 +1,4 @@
-//! A ledger that was written under a clock far ahead can be set back.
+//! Corrects a ledger that was written under a clock far ahead.
 
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ trait Began {
 }
 
 impl Began for Value {
-    /// Two days before would be before the phone was first seen.
+    /// Two days before would precede the phone's first sighting.
     fn tap_began(mut self, at: u64) -> Value {
         self["rounds"][0]["began"] = at.into();
         self

@@ -1,4 +1,4 @@
-//! Files of other versions, damaged ones, and files that are no ledger.
+//! Files of other versions, damaged files, and files that are no ledger.
 
 use super::*;
 
