@@ -1,4 +1,4 @@
-//! A state folder, a configuration, and the program run on them.
+//! Runs the program on a state folder and a configuration.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -18,7 +18,8 @@ pub struct BenchFolder {
 }
 
 impl BenchFolder {
-    /// With the whole E2M firmware of the 88xx, and `extra` in the configuration's `[bench]` section and after it.
+    /// Creates a folder with the E2M firmware of the 88xx. `extra` extends the configuration from its section `[bench]`
+    /// on.
     pub fn new(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bench = Self { config: folder.path().join("bench.toml"), folder };
@@ -29,7 +30,7 @@ impl BenchFolder {
         bench
     }
 
-    /// Phones stay on loopback, where ports of an unprivileged user are free.
+    /// Phones stay on loopback, where an unprivileged user has free ports.
     pub fn configure(&self, extra: &str) {
         let state = self.state();
         fs::create_dir_all(&state).unwrap();
@@ -48,7 +49,7 @@ impl BenchFolder {
         self.folder.path().join("state")
     }
 
-    /// A load of two platforms with one component each.
+    /// Writes a load of two platforms with one component each.
     pub fn load(&self, name: &str) {
         let firmware = self.state().join("firmware");
         fs::create_dir_all(&firmware).unwrap();
@@ -71,13 +72,12 @@ impl BenchFolder {
         fs::write(self.state().join("roster.csv"), format!("MAC,model,vid\n{lines}")).unwrap();
     }
 
-    /// Runs `transload ARGUMENTS --config FILE`.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         run_in(self.folder.path(), &[arguments, &["--config", self.config.to_str().unwrap()]].concat())
     }
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -96,14 +96,14 @@ pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A bench that is killed with its test.
+/// A running bench, killed on drop.
 pub struct Serving {
     process: Child,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Serving {
-    /// Waits until its log says so.
+    /// Waits until the log has this text.
     pub fn logged(&mut self, what: &str) {
         let found = self.log.by_ref().map(Result::unwrap).find(|line| line.contains(what));
         assert!(found.is_some(), "the bench ended without saying {what:?}");
@@ -117,12 +117,12 @@ impl Drop for Serving {
     }
 }
 
-/// `transload serve`, once it serves.
+/// Starts `transload serve`, and waits until it serves.
 pub fn serve(bench: &BenchFolder) -> Serving {
     serve_by(Command::new(env!("CARGO_BIN_EXE_transload")), bench)
 }
 
-/// The same, with a command that runs the program.
+/// Starts the program through another command.
 pub fn serve_by(mut command: Command, bench: &BenchFolder) -> Serving {
     let mut process = command
         .args(["serve", "--config", bench.config.to_str().unwrap()])

@@ -1,14 +1,14 @@
-//! The exported files beside the samples of Cisco's procedure (Phone Firmware Migration, April 2019) and the schema of
-//! the Administrative XML interface.
+//! Compares exported files with the samples of Cisco's procedure (Phone Firmware Migration, April 2019) and the AXL
+//! schema.
 
 use std::fs;
 
 use super::bench::{BenchFolder, NEAR, TARGET, TRANSITION};
 
-/// What later firmware wants beside the sample's `Trans_Auth_Rule`.
+/// Later firmware needs this beside the sample's `Trans_Auth_Rule`.
 const TYPE: &str = "<Trans_Auth_Type ua=\"na\">Classic</Trans_Auth_Type>";
 
-/// A state folder of a bench at the sample's address.
+/// A bench at the sample's address.
 fn bench(migration: &str, roster: &str) -> BenchFolder {
     let bench = BenchFolder::new("");
     let text = format!(
@@ -30,7 +30,7 @@ fn file(bench: &BenchFolder, name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Line ends and indentation carry nothing: a value's are blanks to the phone.
+/// Line ends and indentation mean nothing; phones read them as blanks.
 fn bare(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace("> ", ">").replace(" <", "<")
 }

@@ -1,4 +1,4 @@
-//! Files that somebody put in place by hand, and that are no plain files.
+//! Files put in place by hand that are no plain files.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use super::bench::{BenchFolder, Ran, free_port, serve};
 
 const ON_LOOPBACK: &str = "interface = \"lo\"\n[dhcp]\nenabled = false";
-/// Longer than any of these commands takes.
+/// Longer than any command takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs the program with 1 GB of address space, and fails where it has not ended by itself.
+/// Runs the program with 1 GB of address space, and fails if it hangs.
 fn run_bounded(bench: &BenchFolder, arguments: &[&str]) -> Ran {
     let (out, err) = (bench.folder.path().join("out"), bench.folder.path().join("err"));
     let mut process = Command::new("/bin/sh")
@@ -46,7 +46,7 @@ fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// Each thing in the place of a file, and what is said of it.
+/// Puts something else in place of a file, and returns the expected message.
 fn put(what: &str, path: &Path) -> &'static str {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir(path).unwrap(),
@@ -158,7 +158,7 @@ fn an_import_reads_plain_files_only_and_follows_no_link_in_a_folder() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
 }
 
-/// A disk of 16 MB in the place of the state folder. `None` where none can be mounted.
+/// Mounts a disk of 16 MB as the state folder; `None` without the privilege.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -182,7 +182,7 @@ impl Drop for SmallDisk {
     }
 }
 
-/// A tape archive of one component of zeros, compressed.
+/// A compressed tape archive of one component of zeros.
 fn package(path: &Path, megabytes: u64) {
     let script = format!(
         "cd {} && head -c {megabytes}M /dev/zero > rootfs.a.sbn && tar czf {} rootfs.a.sbn && rm rootfs.a.sbn",
@@ -234,7 +234,7 @@ fn an_upload_leaves_free_what_the_ledger_needs() {
             } else {
                 vec![0; 1 << 20]
             };
-            // It is refused before all of it was sent.
+            // The program refuses the upload before its end.
             if stream.write_all(&sent).is_err() {
                 break;
             }
@@ -244,7 +244,7 @@ fn an_upload_leaves_free_what_the_ledger_needs() {
         stream.read_to_end(&mut answer).ok();
         (least, String::from_utf8_lossy(&answer).into_owned())
     };
-    // The answer may be lost where the connection ends while more is sent; the disk tells all the same.
+    // The response may be lost if the connection ends early; the disk shows the result.
     let (least, answer) = send(&format!("Content-Length: {}", 15 << 20), false);
     assert!(least > 1 << 20 && (answer.is_empty() || answer.contains("no room")), "{least} {answer}");
     let (least, answer) = send("Transfer-Encoding: chunked", true);

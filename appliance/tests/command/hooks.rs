@@ -1,4 +1,4 @@
-//! Programs under `[hooks]`, as they are run.
+//! Programs under `[hooks]` run without privileges and without a shell.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -20,7 +20,7 @@ fn give_away(folder: &Path) {
     }
 }
 
-/// As the service runs: a user of its own, with capabilities that programs would inherit.
+/// Runs like the service: as its own user, with inheritable capabilities.
 #[test]
 fn a_hook_has_no_capability_no_socket_and_no_word_of_the_service_manager() {
     if !nix::unistd::geteuid().is_root() || Command::new("setpriv").arg("--version").output().is_err() {

@@ -1,6 +1,6 @@
-//! The commands, as a technician runs them: what they print and which status they end with.
+//! Tests the commands as a technician runs them: output and exit status.
 
-// Clippy takes helpers outside of #[test] functions for program code.
+// Clippy treats helpers outside of #[test] functions as program code.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod after;

@@ -15,7 +15,7 @@ fn bench() -> BenchFolder {
     bench
 }
 
-/// The same words on the running bench, and on the state folder where none runs.
+/// Expects the same output with and without a running bench.
 fn hold_by_filter(bench: &BenchFolder) {
     let ran = bench.run(&["hold", "--model", "8851", "--location", "berlin", "--dry-run"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -64,7 +64,7 @@ fn phones_are_held_and_released_by_filter_on_the_running_bench() {
     assert!(ran.err.contains("001234AB4502"), "{ran:?}");
 }
 
-/// The same words on the running bench, and on the state folder where none runs.
+/// Expects the same output with and without a running bench.
 fn forget(bench: &BenchFolder) {
     assert_eq!(bench.run(&["hold", "--model", "8851"]).code, Some(0));
     assert_eq!(stages(bench), ["held", "absent", "held"]);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::bench::BenchFolder;
 
-/// A state folder on which phones were held by hand, and no bench runs.
+/// A stopped bench with phones held by hand.
 fn bench() -> BenchFolder {
     let bench = BenchFolder::new("");
     bench.roster("001234AB45DE,8851,V05\n001234AB45DF,8851,V05\n");

@@ -65,7 +65,7 @@ fn what_asks_without_a_lease_is_told_after_the_phones() {
     );
 }
 
-/// Answers one request on `listener` and tells what it was.
+/// Answers one request on `listener`, and returns the request.
 fn answer(listener: TcpListener, answer: String) -> JoinHandle<String> {
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
