@@ -1,4 +1,4 @@
-//! Holds the documents to the program: reference parts are written from its definitions, links lead somewhere.
+//! Tests that the documents agree with the program: generated parts are current, links and names exist.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Compares the generated part of a document with what the program says now, or renews it.
+/// Compares the generated part of a document with the program, or renews it.
 fn hold(document: &str, generated: &str) {
     let path = repository().join(document);
     let text = std::fs::read_to_string(&path).unwrap();
@@ -34,12 +34,12 @@ fn hold(document: &str, generated: &str) {
     );
 }
 
-/// Text as a cell of a table.
+/// Escapes text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
-/// An argument as a user types it.
+/// The spelling of an argument on the command line.
 fn typed(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default();
     let mut value = names.iter().map(clap::builder::Str::as_str).collect::<Vec<_>>().join(" ");
@@ -103,7 +103,7 @@ fn the_documented_commands_are_those_of_the_command_line() {
     hold("docs/commands.md", text.trim_end());
 }
 
-/// Each section of the commented file that `init` writes, under a heading of its own.
+/// Each section of `init`'s file, under its own heading.
 fn sections(template: &str) -> String {
     let mut blocks: Vec<(String, Vec<&str>)> = vec![("The head of the file".to_owned(), Vec::new())];
     let mut comments: Vec<&str> = Vec::new();
@@ -119,7 +119,7 @@ fn sections(template: &str) -> String {
             continue;
         }
         if line.is_empty() {
-            // Comments that end with a blank line belong to what stands before it.
+            // A comment that ends with a blank line belongs to the keys before it.
             lines.append(&mut comments);
         }
         lines.append(&mut comments);
@@ -141,7 +141,7 @@ fn the_documented_configuration_is_the_one_that_init_writes() {
     hold("docs/configuration.md", &sections(init::TEMPLATE));
 }
 
-/// The keys that the configuration takes at a place, as its refusal of an unknown one lists them.
+/// The keys of a section, as the refusal of an unknown key lists them.
 fn keys(place: &str) -> Vec<String> {
     let refusal =
         Config::parse(&format!("{place}\nno-such-key = 1"), Path::new("x")).unwrap_err().to_string();
@@ -149,7 +149,7 @@ fn keys(place: &str) -> Vec<String> {
     listed.lines().next().unwrap_or_default().split(", ").map(str::to_owned).collect()
 }
 
-/// The keys that the template names, each with its section; tables within a section count as keys of it.
+/// The template's keys with their sections. Keys of a table belong to the section around it.
 fn documented() -> BTreeSet<String> {
     let mut section = "";
     let mut found = BTreeSet::new();
@@ -179,7 +179,7 @@ fn every_key_that_the_configuration_takes_is_documented() {
     assert_eq!(missing, [""; 0], "keys that appliance/src/commands/init.toml does not name");
 }
 
-/// The Markdown files that a reader finds: README and its kin, and everything under `docs/`.
+/// The Markdown files for readers: README and its kin, and `docs/`.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
     for folder in ["", "docs", "dhcp/kea"] {
@@ -194,7 +194,7 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
-/// The targets of a document's links and pictures, code left out.
+/// The link and image targets of a document, outside of code.
 fn links(text: &str) -> Vec<String> {
     let mut fenced = false;
     let mut prose = String::new();
@@ -209,7 +209,7 @@ fn links(text: &str) -> Vec<String> {
     after.filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned()).collect()
 }
 
-/// A heading's name in a link, as Markdown viewers make it.
+/// The anchor that Markdown viewers give a heading.
 fn anchors(text: &str) -> Vec<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let name = |heading: &str| -> String {
@@ -253,7 +253,7 @@ fn the_readme_is_short_and_leads_to_every_document_in_one_click() {
     }
 }
 
-/// Every file that the documents name in code exists: a table of places in the code is worth nothing otherwise.
+/// A table of places in the code is useless if a file is missing.
 #[test]
 fn every_source_file_that_the_architecture_names_exists() {
     let text = std::fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
@@ -265,7 +265,7 @@ fn every_source_file_that_the_architecture_names_exists() {
     assert_eq!(missing, [""; 0], "files that docs/architecture.md names and that are not there");
 }
 
-/// In the places table, each function or constant must stand in the file beside it.
+/// Each function or constant in the table is defined in the file beside it.
 #[test]
 fn every_place_in_the_architecture_names_what_its_file_defines() {
     let text = std::fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
@@ -304,10 +304,10 @@ fn the_documents_name_the_rust_release_that_the_packages_ask_for() {
     assert!(toolchain.contains("channel = \"stable\""), "rust-toolchain.toml must not fetch a toolchain");
 }
 
-/// No dependency may ask for a newer Rust than this workspace does, or its `rust-version` is a promise that fails.
+/// A dependency that needs a newer Rust breaks the promise of `rust-version`.
 #[test]
 fn no_dependency_asks_for_a_newer_rust_than_rust_version_says() {
-    // What other systems need is neither built nor at hand.
+    // Dependencies of other systems are neither built nor present.
     let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", &platform])

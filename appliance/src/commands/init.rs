@@ -1,4 +1,4 @@
-//! `transload init`: a configuration file to start from.
+//! `transload init`: writes a configuration file with every default.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -7,10 +7,10 @@ use std::path::Path;
 use crate::config::PLACES;
 use crate::system::error::{Exit, Failure};
 
-/// The file, with every value at its default.
+/// The file's content.
 pub const TEMPLATE: &str = include_str!("init.toml");
 
-/// Writes it to `path`, or to where the other commands look first. A file that is there is kept.
+/// Writes the file to `path`, or to the place where other commands look first. An existing file stays.
 pub fn run(path: Option<&Path>) -> Result<(), Failure> {
     let path = path.unwrap_or(Path::new(PLACES[0]));
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
@@ -43,7 +43,7 @@ mod tests {
         assert_eq!(parse(TEMPLATE), parse(""));
     }
 
-    /// What the comments show is right too: with every `# key = value` line made a setting, all of it is taken.
+    /// Each `# key = value` in a comment is valid as a setting.
     #[test]
     fn what_is_shown_in_comments_can_be_used() {
         let shown: String = TEMPLATE

@@ -1,4 +1,4 @@
-//! `transload manual`: what a package brings beside the program, from what the program knows of itself.
+//! `transload manual`: writes manual pages and shell completions for packages.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -11,7 +11,7 @@ use crate::commands::cli::Cli;
 use crate::commands::init;
 use crate::system::error::{Exit, Failure};
 
-/// What the command line does not know of itself.
+/// The part of the manual that the command line does not define.
 const ON_FILES: &str = r".SH FILES
 .TP
 .I /etc/transload/transload.toml
@@ -29,7 +29,6 @@ privilege or address in use.
 \fBtransload.toml\fR(5), \fBsystemctl\fR(1)
 ";
 
-/// Writes `man1/`, `man5/` and `completions/` into a folder.
 pub fn run(folder: &Path) -> Result<(), Failure> {
     write(folder).map_err(|error| {
         Failure::new(
@@ -54,12 +53,12 @@ fn write(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// `transload.toml(5)`: the commented file itself, which says all there is to say.
+/// `transload.toml(5)`: the commented file itself.
 fn configuration_page() -> String {
     let text = init::TEMPLATE.replace('\\', "\\e").replace('-', "\\-");
     let text: String = text
         .lines()
-        // A line that begins with one of these would be a request to the formatter.
+        // A leading dot or quote would be a formatter request.
         .map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}\n") } else { format!("{line}\n") })
         .collect();
     format!(

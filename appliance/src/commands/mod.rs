@@ -1,4 +1,4 @@
-//! The commands: a file or a folder each. `cli` has the arguments that they take.
+//! The commands, one file or folder each. `cli` defines their arguments.
 
 pub mod check;
 pub mod cli;

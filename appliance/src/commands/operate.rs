@@ -1,5 +1,5 @@
-//! `transload hold`, `release`, `retry`, `restart` and `forget`: the operator's hand, through the running bench. What needs no
-//! bench is written into its state folder where none runs.
+//! `transload hold`, `release`, `retry`, `restart` and `forget`: the operator's actions. They go through the running
+//! bench, or into the state folder if no bench runs and none is needed.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,17 +24,17 @@ use crate::state::state_lock;
 use crate::system::error::{Exit, Failure, Problem};
 use crate::system::privilege;
 
-/// What is done to phones, also where no bench runs.
+/// An action that needs no running bench.
 #[derive(Debug, Clone, Copy)]
 pub enum PhoneOrder {
-    /// A change of their journeys.
+    /// A change of the phones' journeys.
     Act(Act),
-    /// What is known of them goes.
+    /// Removes all facts about the phones.
     Forget,
 }
 
 impl PhoneOrder {
-    /// The command, and what it did.
+    /// The command's name, and its result in words.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Act(Act::Hold) => ("hold", "held"),
@@ -44,12 +44,12 @@ impl PhoneOrder {
         }
     }
 
-    /// Whether a phone is meant that a filter fits.
+    /// Whether the action applies to a phone that a filter selects.
     fn concerns(self, phone: &PhoneView, named: &[Mac]) -> bool {
         matches!(self, Self::Act(_)) || phone.first_seen.is_some() || named.contains(&phone.mac)
     }
 
-    /// Why it is not done to a phone.
+    /// Why the action is refused for a phone.
     fn refusal(self, phone: &PhoneView) -> Option<Refusal> {
         match self {
             Self::Forget if phone.first_seen.is_none() => Some(forget::nothing_known(phone.mac)),
@@ -72,7 +72,7 @@ impl PhoneOrder {
 /// Holds, releases, retries or forgets phones.
 ///
 /// # Errors
-/// One line for each phone that it could not be done to.
+/// A line for each phone that refuses the action.
 pub fn act(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<(), Failure> {
     let (word, done) = act.words();
     said_which(&args.phones)?;
@@ -90,10 +90,9 @@ pub fn act(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<(), Fai
     }
 }
 
-/// Restarts phones.
 ///
 /// # Errors
-/// One line for each phone that is not restarted.
+/// A line for each phone that is not restarted.
 pub fn restart(config: &Config, args: &RestartArgs) -> Result<(), Failure> {
     let how = if args.reset { "reset" } else { "restart" };
     let PhoneArgs { phones, dry_run } = &args.phones;
@@ -122,7 +121,7 @@ fn said_which(phones: &Selection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One line for each phone.
+/// Prints a line for each phone.
 fn tell(
     outcomes: &[PhoneOutcome],
     word: &str,

@@ -1,4 +1,4 @@
-//! `transload reload`: tells the running bench to read configuration and roster again.
+//! `transload reload`: makes the running bench read configuration and roster again.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,8 +11,7 @@ use crate::config::Config;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 
-/// Sends the running bench a hangup. The configuration is validated here first, so that what is wrong with it is
-/// said where it was asked for.
+/// Sends the running bench a hangup. The configuration is checked here first, so that the user sees its problems.
 pub fn run(config: &Config) -> Result<(), Failure> {
     config.servable()?;
     let state = config.bench.state.display();
@@ -20,7 +19,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
         let cause = format!("no bench is running on {state}");
         return Err(Failure::new(Exit::Act, cause, "start it with `transload serve`"));
     };
-    // 0 and negative numbers would mean groups of processes.
+    // 0 and negative numbers address process groups.
     if pid <= 0 {
         let cause = format!("{state}/lock does not say which process holds it");
         return Err(Failure::new(Exit::Act, cause, "try again; if it stays so, restart the bench"));
@@ -41,9 +40,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The process that has the state folder locked; 0 where the lock and the kernel do not name the same one, for the owner of
-/// the folder can write any number into the lock. Looks at the kernel's list of
-/// locks instead of trying the lock, which a bench that starts at that moment would find taken.
+/// The process that holds the state folder's lock, from the kernel's list of locks. It is 0 if the lock file names
+/// another process, because the folder's owner can write any number there. Trying the lock instead could disturb a
+/// starting bench.
 pub fn running_bench(state: &Path) -> Option<i32> {
     let path = state.join("lock");
     let inode = std::fs::metadata(&path).ok()?.ino().to_string();
@@ -71,7 +70,7 @@ mod tests {
         assert_eq!(running_bench(state.path()), None);
         let lock = crate::state::state_lock::lock(state.path()).unwrap();
         assert_eq!(running_bench(state.path()), Some(std::process::id().cast_signed()));
-        // Whoever owns the folder cannot have another process told.
+        // The folder's owner cannot redirect the signal to another process.
         std::fs::write(state.path().join("lock"), "1\n").unwrap();
         assert_eq!(running_bench(state.path()), Some(0));
         drop(lock);

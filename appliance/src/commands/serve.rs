@@ -1,4 +1,4 @@
-//! `transload serve`: the appliance on its staging interface, until it is told to stop.
+//! `transload serve`: runs the appliance until it is told to stop.
 
 use std::path::Path;
 
@@ -14,18 +14,18 @@ use crate::system::error::{Exit, Failure};
 use crate::system::interface;
 use crate::system::pace::Pace;
 
-/// Serves. `named` is what `--config` said, for reading the file again. Where the configuration does not say what to do
-/// about another DHCP server, a program that nobody watches start waits until it is gone, and any other ends.
+/// Serves until a signal. `named` is the value of `--config`, for later reloads. `unattended` decides the default for
+/// another DHCP server: wait until it is gone, or end.
 ///
 /// # Errors
-/// Why it could not start, or why it had to end.
+/// The appliance cannot start, or had to end.
 pub async fn serve(config: Config, named: Option<&Path>, unattended: bool) -> Result<(), Failure> {
     config.servable()?;
     let mut signals = Signals::new()?;
     let place = addresses::resolve(&config)?;
     let own_choice = if unattended { OnForeign::Wait } else { OnForeign::Exit };
     let on_foreign = config.dhcp.on_foreign.unwrap_or(own_choice);
-    // All there is to read is read while the guard listens, so that phones need not wait for it afterwards.
+    // Files are read while the guard listens, so that phones wait less.
     let (clear, opened) = tokio::select! {
         both = async { tokio::try_join!(
             async { if config.dhcp.enabled { clear_segments(&place, on_foreign).await } else { Ok(Vec::new()) } },
@@ -95,10 +95,10 @@ impl Signals {
     }
 }
 
-/// Which segments are clear of other DHCP servers. Those that do not stand yet are looked at once they do.
+/// Which segments are clear of other DHCP servers. Segments that are down are checked when they come up.
 ///
 /// # Errors
-/// Another server was found and the program is to end then, or a segment cannot be looked at.
+/// Another server was found and the program must end, or a segment cannot be checked.
 async fn clear_segments(place: &ServiceAddresses, on_foreign: OnForeign) -> Result<Vec<bool>, Failure> {
     let mut probes = Vec::new();
     for segment in &place.segments {

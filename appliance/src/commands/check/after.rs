@@ -1,4 +1,4 @@
-//! Whether the roster fills in what finished phones are to be told.
+//! Checks whether the roster fills the placeholders of `[after]`.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use transload_provision::settings::Settings;
 
 use crate::system::error::Problem;
 
-/// Parameters by the column that they lack, and the phones that it is empty for.
+/// Phones that lack a column, by parameter and column.
 type Lacking = BTreeMap<(String, String), Vec<Mac>>;
 
-/// Models under `[after]` that the catalog does not know: no phone would be told what stands there.
+/// Models under `[after]` that the catalog does not know. No phone would get their parameters.
 pub(super) fn unknown_models(settings: &Settings, catalog: &Catalog) -> Option<Problem> {
     let unknown = settings.after.models.keys().filter(|name| catalog.model(name).is_none());
     let asked: Vec<_> = unknown.map(|name| (name, catalog.question(name))).collect();
@@ -24,9 +24,9 @@ pub(super) fn unknown_models(settings: &Settings, catalog: &Catalog) -> Option<P
     Some(Problem::new(cause, "correct the name in the configuration, or describe the model in catalog.toml"))
 }
 
-/// Phones that lack a column of the roster which a placeholder of `[after]` needs.
+/// Phones whose roster line lacks a column for a placeholder of `[after]`.
 pub(super) fn unfilled(settings: &Settings, entries: &[Entry]) -> Option<Problem> {
-    // Parameters are for the Multiplatform side, and CDA has its own.
+    // Only Multiplatform phones take parameters, and CDA has its own.
     if settings.direction == Direction::M2e || settings.cda {
         return None;
     }
@@ -64,7 +64,7 @@ pub(super) fn unfilled(settings: &Settings, entries: &[Entry]) -> Option<Problem
 fn note(lacking: &mut Lacking, settings: &Settings, mac: Mac, model: Option<&str>, entry: Option<&Entry>) {
     for (name, mut columns) in settings.after.parameters(mac, model, entry).unfilled {
         let unusable = columns.is_empty();
-        // Its model is what the phone tells.
+        // The phone itself tells its model.
         columns.retain(|column| column != "model");
         if unusable || !columns.is_empty() {
             lacking.entry((name, columns.join(", "))).or_default().push(mac);

@@ -1,5 +1,5 @@
-//! What `check` says of a phone is what a running bench says the moment it appears: random rosters, libraries and
-//! settings. `TRANSLOAD_SEED` says from which seed on, any otherwise; each roster has a seed of its own.
+//! Compares `check` with a running bench at first contact, for random rosters, libraries and settings. `TRANSLOAD_SEED`
+//! sets the first seed; each roster has its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,12 +21,12 @@ use crate::config::Given;
 use crate::state::ledger::Ledger;
 use crate::system::clock::Clock;
 
-/// Rosters tried.
+/// Number of rosters.
 const ROSTERS: u64 = 60;
-/// Phones of each.
+/// Phones in each roster.
 const PHONES: u8 = 12;
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 67);
-/// Loads that may be in a library, behind their family.
+/// Loads for random libraries, without their family.
 const LOADS: [&str; 9] = [
     "11-7-1-17",
     "12-5-1SR1-4",
@@ -38,7 +38,7 @@ const LOADS: [&str; 9] = [
     "11-3-6MPP0001-273",
     "12-0-7MPP0501-123",
 ];
-/// How rosters spell a model.
+/// Spellings of models in rosters.
 const SPELLINGS: [(&str, &str); 9] = [
     ("", ""),
     ("CP-", ""),
@@ -51,7 +51,7 @@ const SPELLINGS: [(&str, &str); 9] = [
     ("", " (refurbished)"),
 ];
 
-/// One phone: what it is, and what the roster says of it.
+/// A phone, and its roster line.
 struct Case {
     mac: Mac,
     side: Side,
@@ -82,7 +82,7 @@ fn settings(rng: &mut fastrand::Rng) -> Settings {
     }
 }
 
-/// Spells a model as somebody might; the last ones cannot be understood.
+/// A spelling of a model; the last ones are unreadable.
 fn spelled(rng: &mut fastrand::Rng, name: &str) -> String {
     if rng.u8(..12) == 0 {
         return one(rng, &[format!("{name}-ZZ"), format!("{name}-BEKEM"), "reception".to_owned()]).clone();
@@ -167,12 +167,12 @@ fn appears(bench: &Bench, case: &Case) {
     });
 }
 
-/// What came of one roster.
+/// The results for one roster.
 #[derive(Default)]
 struct Agreement {
     ready: usize,
     held: usize,
-    /// In words.
+    /// Descriptions for the failure message.
     differences: Vec<String>,
 }
 
@@ -203,7 +203,7 @@ fn compared(seed: u64) -> Agreement {
             found.differences.push(format!("{}: {} was not taken for a phone", case.row, case.class));
             continue;
         };
-        // Where the roster names no model, there is nothing to compare with until the phone tells.
+        // Without a model in the roster, `check` cannot know more before the phone tells it.
         if checked.model.is_none() {
             continue;
         }

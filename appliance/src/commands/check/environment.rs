@@ -1,4 +1,4 @@
-//! What has to be right about the box before phones are served.
+//! Checks the box before phones are served: network, disk, clock and files.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -21,12 +21,12 @@ use crate::state::resume::{self, TimeBase};
 use crate::system::error::{Failure, Problem};
 use crate::system::neighbors;
 
-/// Room that the ledger never outgrows on a bench.
+/// Bytes that the ledger never exceeds.
 const ENOUGH: u64 = 200_000_000;
-/// A clock this much behind the ledger is wrong; milliseconds.
+/// A clock this far behind the ledger is wrong; milliseconds.
 const SLACK: u64 = 60_000;
 
-/// One thing looked at.
+/// One check and its result.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct EnvironmentCheck {
     pub check: &'static str,
@@ -35,7 +35,7 @@ pub(super) struct EnvironmentCheck {
     pub cure: Option<String>,
 }
 
-/// Everything, in the order a technician would set it right.
+/// Runs all checks, in the order in which a technician would fix them.
 pub(super) fn checks(
     config: &Config,
     place: &Result<ServiceAddresses, Failure>,
@@ -70,9 +70,9 @@ pub(super) fn checks(
     checks
 }
 
-/// Addresses that phones may have on segments of the box's own. Phones behind a relay are no neighbors.
+/// The number of addresses on the box's own segments. Phones behind a relay are no neighbors.
 fn near_addresses(server: &transload_dhcp::config::Config) -> u64 {
-    // A relayed network is known by its first address. Nobody on loopback is a neighbor.
+    // A relayed network starts with its first address. Loopback has no neighbors.
     let own = |network: &&Network| {
         let host = u32::MAX.checked_shr(u32::from(network.prefix_len)).unwrap_or(0);
         !network.address.is_loopback() && u32::from(network.address) & host != 0
@@ -81,7 +81,7 @@ fn near_addresses(server: &transload_dhcp::config::Config) -> u64 {
     pools.map(|pool| u64::from(u32::from(pool.last).saturating_sub(u32::from(pool.first))) + 1).sum()
 }
 
-/// Another DHCP server on a segment. Looking for one sends a DISCOVER; a bench that runs looks out itself.
+/// Looks for other DHCP servers by sending a DISCOVER. A running bench does this itself.
 fn other_dhcp(config: &Config, place: Option<&ServiceAddresses>) -> EnvironmentCheck {
     const CHECK: &str = "other-dhcp";
     let served = config.dhcp.enabled && running_bench(&config.bench.state).is_none();
@@ -103,14 +103,14 @@ fn other_dhcp(config: &Config, place: Option<&ServiceAddresses>) -> EnvironmentC
     EnvironmentCheck::of(CHECK, None)
 }
 
-/// An interface that others can be on, and the box's address there.
+/// The interface and address of a segment with other machines.
 fn wire(segment: &Segment) -> Option<(&str, Ipv4Addr)> {
     let name = segment.interface.as_deref()?;
     let standing = segment.look().ok().filter(|standing| standing.link)?;
     (!standing.network.address.is_loopback()).then_some((name, standing.network.address))
 }
 
-/// The first that answers, in words; or why nobody could be asked.
+/// The first foreign server, or why the search failed.
 fn look_for_servers(interface: &str, own: Ipv4Addr) -> Result<Option<String>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let looked = async {
@@ -164,7 +164,7 @@ fn down(segment: &Segment) -> Option<Problem> {
     }
 }
 
-/// Ports that somebody else listens on. They are ours where a bench runs on this state folder.
+/// Ports in use. A running bench on this state folder uses them itself.
 fn ports(config: &Config, place: &ServiceAddresses) -> Option<Problem> {
     if running_bench(&config.bench.state).is_some() {
         return None;
@@ -194,9 +194,9 @@ fn is_taken(protocol: &str, address: SocketAddr) -> bool {
     })
 }
 
-/// Whether a socket of the kernel's table receives what is sent to the address.
+/// Whether a socket in the kernel's table receives data for the address.
 fn listens(table: &str, protocol: &str, wanted: SocketAddr) -> bool {
-    // TCP sockets that listen are in state 0A; UDP ones that receive from anybody, in 07.
+    // Listening TCP sockets have the state 0A; unconnected UDP sockets 07.
     let state = if protocol == "tcp" { "0A" } else { "07" };
     table.lines().skip(1).any(|line| {
         let mut columns = line.split_whitespace();
@@ -206,7 +206,7 @@ fn listens(table: &str, protocol: &str, wanted: SocketAddr) -> bool {
         let Some((address, port)) = local.split_once(':') else {
             return false;
         };
-        // Addresses are hexadecimal, IPv4 ones in the byte order of the machine; all zeros is every address.
+        // Addresses are hexadecimal, IPv4 in the machine's byte order. All zeros is every address.
         let here = match wanted.ip() {
             IpAddr::V4(ip) => format!("{:08X}", u32::from_ne_bytes(ip.octets())),
             IpAddr::V6(_) => String::new(),
@@ -225,7 +225,7 @@ fn disk_space(state: &Path) -> Option<Problem> {
     })
 }
 
-/// What the ledger has lost since it was written last.
+/// A loss of the ledger since its last write.
 fn lost(state: &Path) -> Option<Problem> {
     let loss = ledger::loss(&state.join("ledger.db")).ok().flatten()?;
     Some(Problem::new(loss.cause(), loss.cure()))

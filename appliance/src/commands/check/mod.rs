@@ -1,4 +1,4 @@
-//! `transload check`: what would strand or hold which phone, before any is plugged in.
+//! `transload check`: finds what would hold or strand phones, before any is plugged in.
 
 mod after;
 #[cfg(test)]
@@ -26,7 +26,7 @@ use environment::EnvironmentCheck;
 use notes::Notes;
 use phones::{CheckVerdict, LoadCheck, ModelCheck, ModelState, PhoneCheck};
 
-/// The contract's JSON; the models and notes are for people only.
+/// The JSON of `check --json`. Models and notes are only for people.
 #[derive(Debug, Serialize)]
 struct CheckReport {
     ready: usize,
@@ -45,7 +45,7 @@ struct CheckReport {
 }
 
 impl CheckReport {
-    /// Whether anything would hold a phone. Where no roster says which phones will come, any may.
+    /// Whether anything would hold a phone. Without a roster, any phone may come.
     fn trouble(&self) -> bool {
         let held = |model: &ModelCheck| matches!(model.state, ModelState::Held | ModelState::NeedsVid);
         let ready = |model: &ModelCheck| model.state == ModelState::Ready;
@@ -57,7 +57,7 @@ impl CheckReport {
     }
 }
 
-/// Looks at everything and prints it; exit status 1 if anything would hold a phone.
+/// Checks everything and prints it. The exit status is 1 if anything would hold a phone.
 pub fn run(config: &Config, args: &CheckArgs) -> Result<ExitCode, Failure> {
     if args.verify {
         verify::run(config)?;

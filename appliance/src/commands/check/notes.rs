@@ -1,4 +1,4 @@
-//! What holds no phone and ought to be known all the same.
+//! Notes that hold no phone, but matter to the technician.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use transload_provision::settings::Settings;
 
 use crate::state::library::LibrarySnapshot;
 
-/// Lines for people.
+/// The notes, as lines.
 #[derive(Debug)]
 pub(super) struct Notes {
-    /// What the catalog warns of, with whom it concerns.
+    /// Warnings of the catalog, with the phones or models.
     pub warnings: Vec<String>,
-    /// Files that are of no use.
+    /// Unusable files.
     pub files: Vec<String>,
-    /// What the roster leaves out, or keeps without a meaning.
+    /// Rows and cells that the roster leaves out or does not understand.
     pub roster: Vec<String>,
-    /// What a user must know before deciding.
+    /// What a user must know first.
     pub before: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn notes(
     }
 }
 
-/// Field notices and the like: for the roster's phones, or for every model where there is none.
+/// Field notices for the roster's phones, or for every model without a roster.
 fn warnings(entries: &[Entry], context: &Context<'_>) -> Vec<String> {
     let Settings { direction, cda, .. } = *context.settings;
     let about = |model, vid, load| Concerned { model, vid, load, direction, cda };
@@ -93,7 +93,7 @@ fn files(snapshot: &LibrarySnapshot, entries: &[Entry], direction: Direction) ->
     unusable.chain(conflicts).chain(unverified).chain(surplus).collect()
 }
 
-/// Where finished phones are told nothing of the place they belong to.
+/// Warns if finished phones get no server for their new place.
 fn new_home(settings: &Settings) -> Option<String> {
     let after = &settings.after;
     let homes = || after.models.values().chain(after.phones.values()).chain([&after.all]);

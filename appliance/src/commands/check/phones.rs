@@ -1,4 +1,4 @@
-//! What each phone, model and load would meet. Decided by the same functions as when the phone is there.
+//! Predicts the result for each phone, model and load, with the functions that decide for a present phone.
 
 use serde::Serialize;
 use transload_provision::catalog::Model;
@@ -10,32 +10,32 @@ use transload_provision::roster::Entry;
 use transload_provision::route::{self, NoRouteCode, Present, Query, Route};
 use transload_provision::settings::UnknownVid;
 
-/// Whether phones would get on.
+/// The prediction for a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum CheckVerdict {
-    /// All the way to the target.
+    /// The phone reaches the target.
     Ready,
-    /// Stopped before it could be stranded.
+    /// The phone is held, before it could be stranded.
     Held,
 }
 
-/// How phones of a model would fare.
+/// The prediction for a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ModelState {
-    /// All the way to the target.
+    /// Phones reach the target.
     Ready,
-    /// Those whose hardware version the roster tells.
+    /// Only phones with a known hardware version reach the target.
     NeedsVid,
-    /// The library does not take them there.
+    /// The library has no route for them.
     Held,
-    /// There is no firmware of their family at all.
+    /// The library has no firmware of their family.
     NoFirmware,
     /// The catalog refuses them.
     NotEligible,
 }
 
-/// One line of the roster.
+/// The prediction for one roster line.
 #[derive(Debug, Serialize)]
 pub(super) struct PhoneCheck {
     pub mac: Mac,
@@ -44,26 +44,26 @@ pub(super) struct PhoneCheck {
     pub route: Vec<String>,
     pub state: CheckVerdict,
     pub hold: Option<Hold>,
-    /// Its hardware version decides further on and is not known; its own page is asked for it on the way.
+    /// A later step needs its hardware version, which its own page may tell.
     #[serde(skip)]
     pub vid_wanted: bool,
-    /// What holds it further on unless somebody acts before.
+    /// A later hold, unless a user acts before.
     #[serde(skip)]
     pub later: Option<Hold>,
 }
 
-/// One model, if a phone of it came whose load and hardware version are not known.
+/// The prediction for phones of a model with unknown load and hardware version.
 #[derive(Debug)]
 pub(super) struct ModelCheck {
     pub name: String,
     pub state: ModelState,
     pub route: Vec<String>,
-    /// Ways to other loads at hand, for a pin.
+    /// Routes to other loads in the library, for a pin.
     pub others: Vec<Vec<String>>,
     pub note: String,
 }
 
-/// One load of the library, or of a pinned route.
+/// A load of the library, or of a pinned route.
 #[derive(Debug, Serialize)]
 pub(super) struct LoadCheck {
     pub name: String,
@@ -73,17 +73,17 @@ pub(super) struct LoadCheck {
     pub missing: Vec<String>,
     #[serde(skip)]
     pub damaged: Vec<(String, String)>,
-    /// That the missing ones should be in, in their order.
+    /// The packages of the missing files, in their order.
     #[serde(skip)]
     pub packages: Vec<String>,
 }
 
-/// What would be said of the phone the moment it appears.
+/// Decides as for a phone at its first contact.
 pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
     let context = Context { entry: Some(entry), ..*context };
     let arrived = Journey::new(entry.mac, context.now);
     let assessment = assess(Some(&arrived), entry.mac, &context);
-    // A phone tells its model when it is plugged in; until then only its license can be looked at.
+    // Without a model, only the license can be checked until the phone is plugged in.
     let hold = if assessment.model.is_none() { unlicensed(entry.mac, &context) } else { assessment.hold };
     let ahead = ahead(entry, assessment.model.as_deref(), &context).filter(|_| hold.is_none());
     let known = entry.vid.is_some() || context.settings.unknown_vid == UnknownVid::Proceed;
@@ -100,7 +100,7 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
     }
 }
 
-/// The whole way of a phone that runs what the roster says.
+/// The whole route of a phone that runs the roster's load.
 fn ahead(entry: &Entry, model: Option<&str>, context: &Context<'_>) -> Option<Route> {
     let present = match &entry.load {
         Some(load) => Present::Load(load),
@@ -116,7 +116,6 @@ fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
         .then(|| journey::no_license(mac, settings.direction))
 }
 
-/// All models of the catalog.
 pub(super) fn models(context: &Context<'_>) -> Vec<ModelCheck> {
     context.catalog.models.iter().map(|model| self::model(model, context)).collect()
 }
@@ -162,7 +161,7 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
     }
 }
 
-/// All loads, and those of pinned routes that are not at hand.
+/// All loads, and missing ones of pinned routes.
 pub(super) fn loads(context: &Context<'_>) -> Vec<LoadCheck> {
     let known = context.library.loads.iter().map(|(name, load)| self::load(name, load));
     let pinned = context.settings.routes.values().flatten();

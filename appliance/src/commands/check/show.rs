@@ -1,4 +1,4 @@
-//! The report, for people.
+//! Formats the report for people.
 
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
@@ -9,7 +9,7 @@ use super::phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck};
 use crate::bench::views::alike::{general, grouped, particular};
 use crate::terminal::table;
 
-/// Lines for a terminal of some width.
+/// Text that fits the terminal's width.
 struct ReportPage {
     text: String,
     width: Option<usize>,
@@ -35,7 +35,7 @@ impl ReportPage {
     }
 }
 
-/// What needs somebody first, then everything else.
+/// Formats the report, with what needs action first.
 pub(super) fn report(report: &CheckReport, direction: Direction, width: Option<usize>) -> String {
     let mut page = ReportPage { text: String::new(), width };
     page.line(&report.heading);
@@ -71,7 +71,7 @@ fn phones(page: &mut ReportPage, report: &CheckReport, direction: Direction) {
         return;
     }
     page.section(&format!("Phones of the roster: {} ready, {} held", report.ready, report.held));
-    // Phones that are held in the same words, but for their own address, stand together.
+    // Phones with equal holds, apart from their address, share one group.
     let held = grouped(report.phones.iter().filter_map(|phone| {
         let hold = phone.hold.as_ref()?;
         let general = |text: &str| general(text, phone.mac);
@@ -99,7 +99,7 @@ fn phones(page: &mut ReportPage, report: &CheckReport, direction: Direction) {
     }
 }
 
-/// Phones by model and hardware version.
+/// Groups phones by model and hardware version.
 fn kinds(page: &mut ReportPage, phones: &[&PhoneCheck]) {
     let kind = |phone: &PhoneCheck| {
         let model = phone.model.as_deref().unwrap_or("model not known");
@@ -113,7 +113,7 @@ fn kinds(page: &mut ReportPage, phones: &[&PhoneCheck]) {
     }
 }
 
-/// A route in one line; the family is said once.
+/// A route in one line, with the family once.
 fn way(route: &[String]) -> String {
     let Some((first, rest)) = route.split_first() else {
         return "the way is planned when the phone tells its model".to_owned();
@@ -129,7 +129,7 @@ fn way(route: &[String]) -> String {
     loads.join(" > ")
 }
 
-/// Models that fare alike stand together.
+/// Groups models with equal predictions.
 fn models(page: &mut ReportPage, models: &[ModelCheck]) {
     page.section("Models, if a phone of unknown load and hardware version appears");
     let alike = models

@@ -1,4 +1,4 @@
-//! `transload explain MAC`: why a client got what it got, and what it will get next.
+//! `transload explain MAC`: explains what a client received and why, and what comes next.
 
 mod show;
 
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::system::error::{Exit, Failure};
 use crate::terminal::table;
 
-/// Prints it; exit status 1 for a phone that is held, or a client that nobody knows.
+/// Prints the explanation. The exit status is 1 for a held phone or an unknown client.
 pub fn run(config: &Config, args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let mac: Mac = args.mac.parse().map_err(|error: transload_provision::mac::NotAMac| {
         Failure::new(Exit::Usage, error.to_string(), "write it as 001234AB45DE, or in any common spelling")

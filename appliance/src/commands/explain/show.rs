@@ -1,4 +1,4 @@
-//! An explanation, for people.
+//! Formats an explanation for people.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use transload_provision::time::Time;
 use crate::bench::views::explain::{Explanation, Given};
 use crate::terminal::table;
 
-/// What stops it first, then class, lease, belief, what comes next, and the options with their origin.
+/// Formats the hold first, then class, lease, belief, the next step, and the options with their origin.
 pub(super) fn text(it: &Explanation, note: Option<&str>, width: Option<usize>) -> String {
     let mut lines: Vec<String> = note.into_iter().map(str::to_owned).collect();
     lines.push(head(it));

@@ -1,5 +1,5 @@
-//! What to enter in a call manager that steers Enterprise phones: for each phone and hop its load and this server as its
-//! load server, as a table for bulk administration and as requests of the Administrative XML interface (AXL).
+//! Exports tables and AXL requests for a call manager that moves Enterprise phones: load and load server of each phone,
+//! for each hop.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -16,20 +16,19 @@ use crate::config::{Config, MultiplatformSide};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 
-/// A route has two hops on the Enterprise side, or three; files of an earlier export are looked for up to this one.
+/// A route has two or three hops on the Enterprise side. Leftover files up to this hop are removed.
 const MOST_HOPS: usize = 8;
 
-/// A phone, and the loads that its call manager has to name one after the other.
+/// The loads that a phone's call manager must name, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallManagerPlan {
-    /// The phone.
     pub mac: Mac,
-    /// Never empty; the last one crosses.
+    /// Never empty; the last load crosses.
     pub loads: Vec<LoadName>,
 }
 
-/// Plans of the phones that a call manager can move, and the number of those that are held for another reason.
-/// `may_cross` says of whom CDA is known to be ready, where that matters; others are led up to the crossing.
+/// Plans for the phones that a call manager can move, and the number of other held phones. `may_cross` tells whether
+/// CDA is ready for a phone; other phones stop before the crossing.
 pub fn plans(phones: &[PhoneView], may_cross: impl Fn(Mac) -> bool) -> (Vec<CallManagerPlan>, usize) {
     let outside = |phone: &PhoneView| {
         let code = phone.hold.as_ref().map(|hold| hold.code);
@@ -51,7 +50,7 @@ pub fn plans(phones: &[PhoneView], may_cross: impl Fn(Mac) -> bool) -> (Vec<Call
     (plans, left_out)
 }
 
-/// The loads that an Enterprise phone still has to be told of, up to the one that crosses.
+/// The loads that remain on the Enterprise side, up to the crossing.
 fn ahead_of_crossing(phone: &PhoneView) -> Vec<LoadName> {
     let side = |load: &LoadName| load.kind().side();
     let far = |load: &String| load.parse().is_ok_and(|load: LoadName| side(&load) == Side::Multiplatform);
@@ -62,14 +61,14 @@ fn ahead_of_crossing(phone: &PhoneView) -> Vec<LoadName> {
     let Some(crossing) = ahead.iter().position(|load| side(load) == Side::Multiplatform) else {
         return Vec::new();
     };
-    // What starts beyond the crossing was never on the Enterprise side.
+    // A route that starts beyond the crossing never was on the Enterprise side.
     if crossing == 0 && phone.load.is_none() {
         return Vec::new();
     }
     ahead.into_iter().take(crossing + 1).collect()
 }
 
-/// Writes tables and requests, hop by hop.
+/// Writes tables and requests for each hop.
 pub fn run(config: &Config, output: &Path, schema: &str) -> Result<(), Failure> {
     let roster = state_folder::roster(&config.bench.state)?.entries;
     let attested: BTreeSet<Mac> = roster.iter().filter(|entry| entry.cda).map(|entry| entry.mac).collect();
@@ -110,7 +109,7 @@ fn files(
     for hop in 1..=most.max(MOST_HOPS) {
         let steps: Vec<(Mac, &LoadName)> =
             plans.iter().filter_map(|plan| Some((plan.mac, plan.loads.get(hop - 1)?))).collect();
-        // The columns are those of the guide to bulk administration, which has the product-specific part in XML.
+        // The columns of the bulk administration guide, which puts the product-specific part in XML.
         let rows: Vec<String> =
             steps.iter().map(|(mac, load)| format!("SEP{mac},{load},\"{product_specific}\"")).collect();
         let table = text(&rows).map(|rows| format!("Device Name,Phone Load Name,XML\n{rows}"));
@@ -123,7 +122,7 @@ fn files(
     Ok(files)
 }
 
-/// The whole way of every phone.
+/// The routes of all phones.
 fn overview(plans: &[CallManagerPlan], server: Ipv4Addr, most: usize) -> Option<String> {
     let heading = ["Device Name".to_owned(), "Load Server".to_owned()];
     let hops = (1..=most).map(|hop| format!("Phone Load Name {hop}"));
@@ -156,7 +155,7 @@ mod tests {
         let phones = [
             phone("001122334401", None, &[FLOOR, E2M, MPP]),
             phone("001122334402", Some(FLOOR), &["sip88xx.11-7-1-17", FLOOR, E2M, MPP]),
-            // Beyond the crossing; done; without a route; without a license.
+            // A phone beyond the crossing, a done phone, one without a route, one without a license.
             phone("001122334403", Some(E2M), &[FLOOR, E2M, MPP]),
             PhoneView { stage: Stage::Done, ..phone("001122334404", Some(MPP), &[MPP]) },
             phone("001122334405", None, &[]),

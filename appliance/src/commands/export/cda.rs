@@ -1,5 +1,4 @@
-//! What to enter in Cisco's redirection service (CDA): a profile for each family of phones, and which phones to assign
-//! to it.
+//! Exports redirection profiles for Cisco's redirection service (CDA), one for each family, and lists of their phones.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,16 +16,16 @@ use crate::system::error::{Exit, Failure};
 /// A redirection profile and its phones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirection {
-    /// Its name: the family, and a number where the phones of one family go different ways.
+    /// The family, and a number if phones of one family have different routes.
     pub name: String,
-    /// The load to take first, where there is one on the way.
+    /// The load before the target, if there is one.
     transition: Option<LoadName>,
     target: LoadName,
-    /// Who is to be assigned.
+    /// The phones to assign.
     pub macs: Vec<Mac>,
 }
 
-/// The redirections of all phones that are not done, and the number of those that CDA cannot lead.
+/// Redirections of all phones that are not done, and the number of phones that CDA cannot move.
 pub fn redirections(phones: &[PhoneView], direction: Direction) -> (Vec<Redirection>, usize) {
     let mut ways: BTreeMap<(Option<LoadName>, LoadName), Vec<Mac>> = BTreeMap::new();
     let mut left_out = 0;
@@ -49,8 +48,8 @@ pub fn redirections(phones: &[PhoneView], direction: Direction) -> (Vec<Redirect
     (redirections, left_out)
 }
 
-/// What CDA has to name to a phone: a load to take first, if there is one on its way, and the target. A profile's rule
-/// has no room for more. A phone that crosses directly is on the target then, and only lacks its license.
+/// The loads that CDA names to a phone: at most one before the target, because a profile rule has no space for more. A
+/// phone that crosses directly already runs the target, and lacks only its license.
 fn way(phone: &PhoneView, direction: Direction) -> Option<(Option<LoadName>, LoadName)> {
     let mut loads = ahead(phone);
     if direction == Direction::E2m {
@@ -63,20 +62,20 @@ fn way(phone: &PhoneView, direction: Direction) -> Option<(Option<LoadName>, Loa
     }
     let present: Option<LoadName> = phone.load.as_ref().and_then(|load| load.parse().ok());
     let target = loads.pop().or_else(|| present.clone().filter(|_| phone.load == phone.target))?;
-    // Who is taken to run the load before the crossing is led by the same rule as those that come to it: should it run
-    // another one, it does not cross.
+    // A phone that is believed to run the load before the crossing gets the same conditional rule. If it runs another
+    // load, it does not cross.
     let crosses = |load: &LoadName| direction == Direction::M2e && load.kind().side() == Side::Multiplatform;
     let transition = loads.pop().or_else(|| present.filter(crosses));
-    // Without a condition it would send whoever is given it over the crossing.
+    // Without a condition, the rule would send any phone over the crossing.
     let led = loads.is_empty() && (transition.is_some() || direction == Direction::E2m);
     led.then_some((transition, target))
 }
 
 impl Redirection {
-    /// The profile, as the service wants it.
+    /// The profile in the service's format.
     ///
     /// # Errors
-    /// None for loads by their names.
+    /// The service has no format for these loads.
     pub fn profile(&self, server: FileServer) -> Result<Vec<u8>, DocumentError> {
         let purpose = match &self.transition {
             Some(transition) => Purpose::Cross { transition, target: &self.target },
@@ -86,7 +85,6 @@ impl Redirection {
     }
 }
 
-/// Writes profiles and MAC lists.
 pub fn run(config: &Config, output: &Path) -> Result<(), Failure> {
     let direction = config.migration.direction;
     let (redirections, left_out) = redirections(&status::phones(config)?, direction);

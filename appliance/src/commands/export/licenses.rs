@@ -1,4 +1,4 @@
-//! The licenses that are missing: MAC addresses for the License Registration Portal, and what to order.
+//! Exports missing licenses: MAC addresses for the License Registration Portal, and an order.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -16,18 +16,18 @@ use crate::config::Config;
 use crate::state::state_folder;
 use crate::system::error::Failure;
 
-/// What to order, and for which phones.
+/// The licenses to order.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct LicenseOrder {
-    /// By product.
+    /// Phones by product.
     products: BTreeMap<String, Vec<Mac>>,
-    /// Phones whose model nobody knows yet.
+    /// Phones of unknown model.
     unknown: Vec<Mac>,
-    /// Phones that cannot be migrated, or are not to be.
+    /// Phones that cannot or must not be migrated.
     left_out: usize,
 }
 
-/// Writes a list of MAC addresses for each product, and one of the quantities.
+/// Writes a MAC list for each product, and the quantities.
 pub fn run(config: &Config, output: &Path) -> Result<(), Failure> {
     let direction = config.migration.direction;
     let settings = config.settings(Ipv4Addr::UNSPECIFIED, 80);
@@ -61,7 +61,7 @@ fn wanted(phones: &[PhoneView], direction: Direction, catalog: &Catalog) -> Lice
     wanted
 }
 
-/// Whether a license could be of use. A phone whose model nobody knows yet may be eligible.
+/// Whether a license could help. A phone of unknown model may be eligible.
 fn eligible(phone: &PhoneView, direction: Direction, catalog: &Catalog) -> bool {
     let Some(name) = &phone.model else {
         return true;
@@ -75,7 +75,7 @@ fn eligible(phone: &PhoneView, direction: Direction, catalog: &Catalog) -> bool 
     })
 }
 
-/// Licenses that are here now are on none of the lists.
+/// Present licenses are on no list.
 fn files(wanted: &LicenseOrder, direction: Direction) -> ExportFiles {
     let list = |macs: &[Mac]| text(&macs.iter().map(Mac::to_string).collect::<Vec<_>>());
     let file = |product: &str| PathBuf::from(format!("{}.txt", product.trim_end_matches('=')));

@@ -1,4 +1,4 @@
-//! `transload export`: what others need to know, as files in their own formats.
+//! `transload export`: writes files in the formats of other systems.
 
 pub mod call_manager;
 pub mod cda;
@@ -18,10 +18,10 @@ use crate::runtime::addresses;
 use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
 
-/// Files by name; `None` for those that have nothing to say, and of which an earlier export may have left one.
+/// Files by name; `None` removes the file of an earlier export.
 type ExportFiles = Vec<(PathBuf, Option<String>)>;
 
-/// Writes what is asked for, and says where.
+/// Writes the chosen export, and prints the files.
 pub fn run(config: &Config, args: &ExportArgs) -> Result<(), Failure> {
     match &args.what {
         ExportKind::Licenses { output } => licenses::run(config, output),
@@ -49,7 +49,7 @@ fn write(output: &Path, files: &ExportFiles) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `wrote …` for each file that was written.
+/// A line for each written file.
 fn written(output: &Path, files: &ExportFiles) -> impl Iterator<Item = String> {
     let with_text = files.iter().filter(|(_, text)| text.is_some());
     with_text.map(|(name, _)| format!("wrote {}", output.join(name).display()))
@@ -60,12 +60,12 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     Failure::new(Exit::Act, cause, "name a folder that can be written, with --output")
 }
 
-/// Lines as a file; `None` where there are none.
+/// Joins lines; `None` if there are none.
 fn text(lines: &[String]) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n") + "\n")
 }
 
-/// Where phones reach this server.
+/// The address of this server for phones.
 fn file_server(config: &Config) -> Result<FileServer, Failure> {
     let address = match config.bench.address {
         Some(own) => own.address,
@@ -81,7 +81,7 @@ fn file_server(config: &Config) -> Result<FileServer, Failure> {
     Ok(FileServer { address, port: config.files.http.first().copied().unwrap_or(80) })
 }
 
-/// The loads before a phone; all of its route, where nobody knows what it runs.
+/// The loads that remain for a phone; its whole route if its load is unknown.
 fn ahead(phone: &PhoneView) -> Vec<LoadName> {
     let route: Vec<LoadName> = phone.route.iter().filter_map(|load| load.parse().ok()).collect();
     let at = phone.load.as_ref().and_then(|runs| {
@@ -95,7 +95,7 @@ fn ahead(phone: &PhoneView) -> Vec<LoadName> {
 mod tests {
     use super::*;
 
-    /// A phone that was never seen.
+    /// A phone that never appeared.
     pub(super) fn phone(mac: &str, load: Option<&str>, route: &[&str]) -> PhoneView {
         let sample = r#"{"mac":"001234AB45DE","model":null,"vid":null,"serial":null,"location":null,"address":null,
             "persona":"unknown","load":null,"load_evidence":null,"route":[],"target":null,"hop":0,"hops":0,"stage":"absent",

@@ -1,4 +1,4 @@
-//! Asks the running bench for its phones, and has it do what the operator wants.
+//! The client of the running bench's API.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -13,20 +13,19 @@ use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// More than all the phones of a bench are never described in.
+/// Larger than any response about all phones.
 const LARGEST: u64 = 64 << 20;
 
-/// What it says of itself; `None` where nobody listens.
+/// Reads a resource of the running bench; `None` if no bench listens.
 ///
 /// # Errors
-/// It cannot be reached, or does not know who asks.
+/// The bench cannot be reached, or refuses the caller.
 pub fn get<T: DeserializeOwned>(admin: &Admin, path: &str) -> Result<Option<T>, Failure> {
     let answer = ask(admin, "GET", path, "")?;
     answer.map(|(address, answer)| read(&answer, address)).transpose()
 }
 
-/// What the running bench wants the operator to know, one line each. Nothing where it does not say: the phones are shown
-/// all the same.
+/// The bench's notices, one a line. Without an answer there are none, because the phones are shown anyway.
 pub fn notices(admin: &Admin) -> Vec<String> {
     let Ok(Some((address, answer))) = ask(admin, "GET", "/healthz", "") else { return Vec::new() };
     let health: Value = parts(&answer, address)
@@ -35,16 +34,15 @@ pub fn notices(admin: &Admin) -> Vec<String> {
     health["notices"].as_array().map(|notices| notices.iter().filter_map(line).collect()).unwrap_or_default()
 }
 
-/// Clients that are no phones, as the running bench sees them. None where it does not say: the phones are shown all the
-/// same.
+/// Leased clients that are no phones. Without an answer there are none, because the phones are shown anyway.
 pub fn others(admin: &Admin) -> Vec<OtherClient> {
     get(admin, "/api/clients").ok().flatten().unwrap_or_default()
 }
 
-/// Has the running bench do something. Its words, of success or of refusal; `None` where nobody listens.
+/// Sends an action to the running bench. Returns its answer of success or refusal; `None` if no bench listens.
 ///
 /// # Errors
-/// It cannot be reached, or does not know who asks.
+/// The bench cannot be reached, or refuses the caller.
 pub fn order<T: DeserializeOwned>(
     admin: &Admin,
     path: &str,
@@ -62,7 +60,7 @@ pub fn order<T: DeserializeOwned>(
     }
 }
 
-/// Asks by HTTP/1.0, so that the answer comes in one piece and the connection ends with it.
+/// Sends an HTTP/1.0 request, so that the response comes in one piece and ends the connection.
 fn ask(
     admin: &Admin,
     method: &str,
@@ -100,7 +98,7 @@ fn ask(
     Ok(Some((address, answer)))
 }
 
-/// A bench that listens on every address is reached on this machine's own.
+/// A bench on every address is reached through loopback.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let own = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -132,7 +130,7 @@ fn refuses(address: SocketAddr) -> Failure {
     )
 }
 
-/// It runs, and serves nobody.
+/// The bench runs but serves no phone.
 fn in_trouble(body: &[u8]) -> Failure {
     let said: Value = serde_json::from_slice(body).unwrap_or_default();
     let cause = said["detail"].as_str().unwrap_or("it does not say why");
@@ -143,7 +141,6 @@ fn in_trouble(body: &[u8]) -> Failure {
     )
 }
 
-/// An answer's status and body.
 fn parts(answer: &[u8], address: SocketAddr) -> Result<(u16, &[u8]), Failure> {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     let (head, body) = answer.split_at(end.ok_or_else(|| stranger(address, "no HTTP"))?);

@@ -1,4 +1,4 @@
-//! `transload status`: the phones, as the running bench sees them, or as its ledger left them.
+//! `transload status`: shows the phones, from the running bench or from its state folder.
 
 pub mod client;
 mod show;
@@ -23,20 +23,20 @@ use crate::system::error::{Exit, Failure};
 use crate::terminal::table;
 use show::WindowSize;
 
-/// What is shown.
+/// The content of the display.
 #[derive(Debug)]
 struct StatusView {
     phones: Vec<PhoneView>,
-    /// Why it does not come from the running bench.
+    /// Why the content is not from the running bench.
     note: Option<String>,
-    /// What the running bench wants the operator to know, one line each.
+    /// The bench's notices, one a line.
     notices: Vec<String>,
-    /// Clients that have a lease and are no phones.
+    /// Leased clients that are no phones.
     others: Vec<OtherClient>,
 }
 
 impl StatusView {
-    /// For people. In a window, what is about phones goes first.
+    /// Formats the content for people. In a window, phones come first.
     fn text(&self, window: WindowSize) -> String {
         let notices: Vec<String> = match window.height {
             Some(height) => {
@@ -54,8 +54,7 @@ impl StatusView {
     }
 }
 
-/// Prints the phones, once or each second. Ends well whatever the phones' state: what must be acted on is in what
-/// it prints.
+/// Prints the phones, once or each second. Held phones do not change the exit status.
 pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
     if args.watch && !args.json && stdout().is_terminal() {
         return watch::watch(config, args);
@@ -68,7 +67,7 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
             seen.text(WindowSize { width: table::width(), height: None })
         };
         let written = write!(stdout(), "{text}").and_then(|()| stdout().flush());
-        // Whoever read this has enough.
+        // The reader of the output has closed it.
         if !args.watch || written.is_err() {
             return Ok(());
         }
@@ -76,7 +75,7 @@ pub fn run(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
     }
 }
 
-/// The phones, as the running bench sees them, or as its state folder says.
+/// The phones, from the running bench or from its state folder.
 pub fn phones(config: &Config) -> Result<Vec<PhoneView>, Failure> {
     look(config, &StatusArgs::default()).map(|seen| seen.phones)
 }
@@ -97,7 +96,7 @@ fn look(config: &Config, args: &StatusArgs) -> Result<StatusView, Failure> {
     Ok(StatusView { phones: args.phones.of(phones).phones, note, notices, others })
 }
 
-/// Why it does not come from the running bench.
+/// Why the content is not from the running bench.
 pub fn note(config: &Config) -> String {
     match running_bench(&config.bench.state) {
         None => "No bench is running; this is what its state folder says.".to_owned(),
@@ -108,7 +107,7 @@ pub fn note(config: &Config) -> String {
     }
 }
 
-/// What the state folder says while no bench runs. Nothing in it is changed.
+/// Reads the state folder while no bench runs. Nothing in it changes.
 pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let state = &config.bench.state;
     let path = state.join("ledger.db");

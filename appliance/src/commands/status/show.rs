@@ -1,4 +1,4 @@
-//! The phones, for people: those that need somebody first.
+//! Formats the phones for people, with those that need action first.
 
 use std::fmt::Write;
 
@@ -8,14 +8,14 @@ use crate::bench::views::alike::{general, grouped, particular};
 use crate::bench::views::phone::{OtherClient, PhoneView, Stage};
 use crate::terminal::table;
 
-/// Characters of a location in the table.
+/// Width of a location in the table, in characters.
 const LOCATION: usize = 24;
-/// In a window, phones of one group that are named.
+/// Named phones of a group, in a window.
 const NAMED: usize = 4;
-/// Columns that a table has, however narrow the terminal.
+/// The least columns of a table, on any terminal.
 const COLUMNS: usize = 6;
 
-/// What there is to draw on: nothing is cut where there is no end to it.
+/// The space for the output; `None` is unlimited.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct WindowSize {
     /// Columns.
@@ -24,7 +24,7 @@ pub(super) struct WindowSize {
     pub height: Option<usize>,
 }
 
-/// A line of totals, the needs-you list with cause and cure, and all other phones in a table, those on their way first.
+/// Formats totals, then phones that need action, then a table of the others, moving phones first.
 pub(super) fn table(phones: &[PhoneView], note: Option<&str>, window: WindowSize) -> String {
     let mut text: String = note.iter().map(|note| table::wrapped(note, window.width)).collect();
     let _ = writeln!(text, "{}", table::cut(&totals(phones.iter()), window.width));
@@ -38,7 +38,7 @@ pub(super) fn table(phones: &[PhoneView], note: Option<&str>, window: WindowSize
         return text;
     };
     let mut room = height.saturating_sub(text.lines().count());
-    // The table keeps a third of the window, if there is anything for it.
+    // The table keeps a third of the window, if it has rows.
     let kept = if others.is_empty() { 0 } else { (others.len() + 2).min(room / 3) };
     let mut shown = 0;
     for need in &needs {
@@ -69,7 +69,7 @@ pub(super) fn table(phones: &[PhoneView], note: Option<&str>, window: WindowSize
     text
 }
 
-/// Clients that are no phones; in a window, only how many.
+/// Formats clients that are no phones; in a window, only their number.
 pub(super) fn others(others: &[OtherClient], window: WindowSize) -> String {
     if others.is_empty() {
         return String::new();
@@ -87,7 +87,7 @@ pub(super) fn others(others: &[OtherClient], window: WindowSize) -> String {
     all.iter().map(|line| table::cut(line, window.width) + "\n").collect()
 }
 
-/// Those that do something first.
+/// Active phones come first.
 fn turn(phone: &PhoneView) -> usize {
     match phone.stage {
         Stage::Moving | Stage::Crossing if phone.writing => 0,
@@ -117,7 +117,7 @@ fn totals<'a>(phones: impl Iterator<Item = &'a PhoneView> + Clone) -> String {
     if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
 }
 
-/// Phones that are stopped in the same words, but for their own address.
+/// Groups phones with equal holds, apart from their address.
 fn groups<'a>(phones: &[&'a PhoneView]) -> Vec<Vec<&'a PhoneView>> {
     let in_words = |phone: &'a PhoneView| {
         let hold = phone.hold.as_ref()?;
@@ -158,7 +158,7 @@ fn named(phone: &PhoneView) -> String {
     format!("{} {model}{place}", phone.mac)
 }
 
-/// A table of as many columns as there is room for; the last is cut at its end.
+/// Formats a table of the columns that fit; the last one is cut.
 fn listed(phones: &[&PhoneView], width: Option<usize>) -> String {
     const ALL: [&str; 9] = ["MAC", "MODEL", "STAGE", "HOP", "DONE", "LOAD", "LOCATION", "TARGET", "ADDRESS"];
     if phones.is_empty() {
@@ -183,7 +183,7 @@ fn listed(phones: &[&PhoneView], width: Option<usize>) -> String {
 
 fn row(phone: &PhoneView) -> Vec<String> {
     let dash = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-    // The model tells the family.
+    // The model implies the family.
     let load = |value: &Option<String>| {
         let name = value.as_deref().unwrap_or("-");
         name.split_once('.').map_or(name, |(_, version)| version).to_owned()

@@ -1,5 +1,5 @@
-//! `transload status --watch` in a terminal: redrawn in place, in the window's size, until interrupted. What was on the
-//! screen before is there again afterwards.
+//! `transload status --watch`: redraws the phones in the terminal's window until interrupted. It restores the previous
+//! screen.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -14,13 +14,13 @@ use crate::commands::cli::StatusArgs;
 use crate::config::Config;
 use crate::system::error::{Exit, Failure};
 
-/// Between two looks at the phones.
+/// Time between two looks at the phones.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Another screen, without a cursor.
+/// The alternate screen without a cursor.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-/// Terminals that know these show a frame at once; others take no notice.
+/// Synchronized output, if the terminal supports it.
 const BEGIN_FRAME: &str = "\x1b[?2026h\x1b[H";
 const END_FRAME: &str = "\x1b[J\x1b[?2026l";
 
@@ -35,7 +35,7 @@ pub(super) fn watch(config: &Config, args: &StatusArgs) -> Result<(), Failure> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_terminal)?;
     let ended = runtime.block_on(frames(config, args));
-    // A look that is under way is not waited for.
+    // A running look is not waited for.
     runtime.shutdown_background();
     ended.map_err(no_terminal)
 }
@@ -70,7 +70,7 @@ async fn frames(config: &Config, args: &StatusArgs) -> std::io::Result<()> {
     }
 }
 
-/// Until the look that is under way is over; for ever where there is none.
+/// Waits for the running look; forever if there is none.
 async fn finished<T>(under_way: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     match under_way {
         Some(look) => look.await,
@@ -81,7 +81,7 @@ async fn finished<T>(under_way: &mut Option<JoinHandle<T>>) -> Result<T, JoinErr
 fn draw(latest: &Result<StatusView, Failure>) -> std::io::Result<()> {
     let (columns, lines) =
         terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0, height.0));
-    // Writing into the last column leaves terminals at odds about where the next character goes.
+    // Terminals disagree on the cursor after the last column.
     let width = usize::from(columns).saturating_sub(1).max(1);
     let height = usize::from(lines).max(1);
     let text = match latest {
@@ -100,7 +100,7 @@ fn draw(latest: &Result<StatusView, Failure>) -> std::io::Result<()> {
     stdout().write_all(frame.as_bytes()).and_then(|()| stdout().flush())
 }
 
-/// Gives the terminal back however this ends.
+/// Restores the terminal on drop.
 struct Screen;
 
 impl Screen {

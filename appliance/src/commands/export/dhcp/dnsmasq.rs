@@ -1,4 +1,4 @@
-//! In dnsmasq's words.
+//! Writes the classes for dnsmasq.
 
 use std::fmt::Write;
 
@@ -6,9 +6,8 @@ use transload_provision::options::Pattern;
 
 use super::{DhcpExport, ExportedClass, Membership, as_addresses, as_hex, as_text, head};
 
-/// dnsmasq looks for a text anywhere in the vendor class, so that one that only contains it matches too. Octets are
-/// compared from the beginning on, and may be followed by more; so each whole text is told by its octets with nothing
-/// behind them, or one NUL and nothing behind that.
+/// dnsmasq finds a text anywhere in the vendor class. Octets are compared from the start, but more may follow. So each
+/// whole text is written as octets with nothing behind, or with one NUL.
 pub(super) fn text(sheet: &DhcpExport) -> String {
     let how = [
         "Put it into /etc/dnsmasq.d/. Vendor classes stand in hexadecimal octets, for only so are they compared from end to",
@@ -97,7 +96,7 @@ fn options(text: &mut String, class: &ExportedClass) {
         let (code, value) = match (code, said) {
             (66, _) => ("option:tftp-server".to_owned(), said.unwrap_or_default().to_owned()),
             (150, None) => (code.to_string(), as_addresses(value, ",")),
-            // In quotation marks it is text, whatever it looks like.
+            // Quotation marks keep a value text, whatever it looks like.
             _ => (code.to_string(), format!("\"{}\"", said.unwrap_or_default())),
         };
         _ = writeln!(text, "dhcp-option-force=tag:{},{code},{value}", class.name);

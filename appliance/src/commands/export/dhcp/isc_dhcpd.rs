@@ -1,4 +1,4 @@
-//! In ISC dhcpd's words.
+//! Writes the classes for ISC dhcpd.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ pub(super) fn text(sheet: &DhcpExport) -> String {
         "ADAPT: where these options have names already, use those and remove the definitions here.",
     ];
     let mut text = head(sheet, "#", &how);
-    // Text in option 150 is for Multiplatform phones alone, and then it has to be written octet by octet.
+    // Only Multiplatform phones take text in option 150, and then it is written octet by octet.
     let plain =
         sheet.classes.iter().all(|class| class.option(150).is_none_or(|value| as_text(150, value).is_none()));
     let kind = if plain { "array of ip-address" } else { "string" };
@@ -46,7 +46,7 @@ pub(super) fn text(sheet: &DhcpExport) -> String {
         let codes: Vec<String> = class.gives.options.iter().map(|(code, _)| format!("{code:x}")).collect();
         if !codes.is_empty() {
             let all = codes.join(",");
-            // Sent whether or not the phone asks for them; one that asks for nothing is sent all there is.
+            // Sent even if the phone does not ask for it. A phone that asks for nothing gets everything.
             _ = writeln!(
                 text,
                 "  if exists dhcp-parameter-request-list {{\n    \
@@ -58,7 +58,7 @@ pub(super) fn text(sheet: &DhcpExport) -> String {
     text
 }
 
-/// Whole values and parts at fixed places are compared, never a text anywhere in another; one NUL may close it.
+/// Compares whole values and parts at fixed places. One NUL may end the text.
 fn test(sheet: &DhcpExport, class: &ExportedClass) -> String {
     let exactly =
         |texts: &[String]| texts.iter().map(|text| is(text)).collect::<Vec<_>>().join("\n      or ");

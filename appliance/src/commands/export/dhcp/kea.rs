@@ -1,4 +1,4 @@
-//! In Kea's words: a fragment to be included in `Dhcp4`.
+//! Writes the classes as a fragment of Kea's `Dhcp4`.
 
 use std::fmt::Write;
 
@@ -46,7 +46,7 @@ fn entry(sheet: &DhcpExport, class: &ExportedClass) -> String {
         let data = match (code, as_text(*code, value)) {
             (159, _) | (150, Some(_)) => return None,
             (150, None) => as_addresses(value, ", "),
-            // A comma would begin another value.
+            // A comma would start another value.
             (_, text) => text?.replace(',', "\\\\,"),
         };
         Some(format!("{{ \"code\": {code}, \"data\": \"{data}\", \"always-send\": true }}"))
@@ -56,7 +56,7 @@ fn entry(sheet: &DhcpExport, class: &ExportedClass) -> String {
     format!("  {{ {} }}", fields.join(",\n    "))
 }
 
-/// Kea's expressions compare whole values and parts at fixed places: nothing is matched anywhere in a text.
+/// Compares whole values and parts at fixed places; Kea has no search within a text.
 fn test(sheet: &DhcpExport, class: &ExportedClass) -> String {
     let is = |text: &String| format!("option[60].hex == '{text}'");
     let begins = |text: &String| format!("substring(option[60].hex, 0, {}) == '{text}'", text.len());
@@ -90,7 +90,7 @@ fn test(sheet: &DhcpExport, class: &ExportedClass) -> String {
     tests.join(" and ")
 }
 
-/// What the flexible-option hook gives: option 159, and option 150 where it is text.
+/// Values from the flexible-option hook: option 159, and a text in option 150.
 fn flexible(sheet: &DhcpExport, code: u8) -> Option<String> {
     let mut expression = "''".to_owned();
     for class in sheet.classes.iter().rev() {

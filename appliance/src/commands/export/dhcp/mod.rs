@@ -1,8 +1,7 @@
-//! Classes and options for sites that keep their own DHCP server and want no plugin.
+//! Exports classes and options for another DHCP server without a plugin.
 //!
-//! The classes are those of our own server as far as vendor classes alone tell them: each text that is known to be sent is
-//! given to the function that classifies on our server, and put where that puts it. What a request list, an address or a
-//! phone's journey would add is left out, and the comments say so.
+//! Only vendor classes count: each known text is classified by our own server's function. Request lists, addresses and
+//! journeys are left out, and the file's comments say so.
 
 mod dnsmasq;
 mod isc_dhcpd;
@@ -23,35 +22,32 @@ use crate::config::Config;
 use crate::state::state_folder;
 use crate::system::error::Failure;
 
-/// A DHCP server's language.
+/// The configuration language of a DHCP server.
 #[derive(Clone, Copy)]
 pub struct DhcpDialect {
     file: &'static str,
     text: fn(&DhcpExport) -> String,
-    /// How the file is made part of the server's configuration.
+    /// How to include the file in the server's configuration.
     use_it: &'static str,
 }
 
-/// ISC Kea.
 pub const KEA: DhcpDialect = DhcpDialect {
     file: "transload-kea.json",
     text: kea::text,
     use_it: "include it in Kea's configuration, as its first lines say, and try that with kea-dhcp4 -t",
 };
-/// dnsmasq.
 pub const DNSMASQ: DhcpDialect = DhcpDialect {
     file: "transload-dnsmasq.conf",
     text: dnsmasq::text,
     use_it: "put it into /etc/dnsmasq.d/, and try it with dnsmasq --test",
 };
-/// ISC dhcpd.
 pub const ISC_DHCPD: DhcpDialect = DhcpDialect {
     file: "transload-dhcpd.conf",
     text: isc_dhcpd::text,
     use_it: "put include \"…/transload-dhcpd.conf\"; into dhcpd.conf, and try it with dhcpd -t",
 };
 
-/// Vendor classes that begin so are Cisco's, whatever follows.
+/// Vendor classes with these prefixes are Cisco's.
 const PREFIXES: [&str; 8] = [
     "Cisco Systems, Inc.",
     "Cisco Systems Inc.",
@@ -63,29 +59,29 @@ const PREFIXES: [&str; 8] = [
     "Cisco SPA",
 ];
 
-/// One class. A client is in at most one of those that steer.
+/// A class. A client is in at most one steering class.
 struct ExportedClass {
     name: String,
     who: Membership,
     gives: Gives,
 }
 
-/// Who is in a class.
+/// The members of a class.
 enum Membership {
-    /// Whose vendor class is one of these.
+    /// Clients with one of these vendor classes.
     Exactly(Vec<String>),
-    /// Whose vendor class is one of these, or begins as one of those, and who is in no earlier built-in class.
+    /// Clients with one of these vendor classes or prefixes, and in no earlier built-in class.
     Rest { exactly: Vec<String>, prefixes: Vec<String> },
-    /// A class of the user's.
+    /// A class of the user.
     Rule { vendor_class: Option<Pattern>, oui: Vec<[u8; 3]> },
 }
 
-/// All that is written.
+/// The exported content.
 struct DhcpExport {
     server: FileServer,
-    /// The user's, then the built-in ones.
+    /// The user's classes, then the built-in ones.
     classes: Vec<ExportedClass>,
-    /// What to know before it is used, a line each.
+    /// Notes for the file's head, one a line.
     notes: Vec<String>,
 }
 
@@ -94,7 +90,7 @@ impl ExportedClass {
         !matches!(self.who, Membership::Rule { .. })
     }
 
-    /// Its clients get none of the built-in options.
+    /// Whether its clients get no built-in options.
     fn steers(&self) -> bool {
         self.gives.options.iter().any(|(code, _)| steers(*code))
     }
@@ -105,18 +101,18 @@ impl ExportedClass {
 }
 
 impl DhcpExport {
-    /// Classes of the user's whose clients are in no built-in class.
+    /// The user's classes whose clients are in no built-in class.
     fn earlier(&self) -> impl Iterator<Item = &ExportedClass> {
         self.classes.iter().filter(|class| !class.is_built_in() && class.steers())
     }
 
-    /// The built-in classes before one.
+    /// The built-in classes before `class`.
     fn built_in_before(&self, class: &ExportedClass) -> impl Iterator<Item = &ExportedClass> {
         self.classes.iter().filter(|other| other.is_built_in()).take_while(|other| other.name != class.name)
     }
 }
 
-/// Writes the file, and says how to use it.
+/// Writes the file, and tells how to use it.
 pub fn run(config: &Config, output: &Path, language: DhcpDialect) -> Result<(), Failure> {
     let site = config.settings(std::net::Ipv4Addr::UNSPECIFIED, 0).site();
     let sheet = sheet(file_server(config)?, &site, &config.dhcp.classes, &state_folder::catalog(config)?);
@@ -167,7 +163,7 @@ fn sheet(server: FileServer, site: &Site, rules: &[ClassRule], catalog: &Catalog
     DhcpExport { server, classes, notes }
 }
 
-/// The vendor classes that phones of the catalog are known to send, with what our own server takes them for.
+/// The known vendor classes of the catalog's phones, with our server's classification.
 fn said(catalog: &Catalog) -> BTreeSet<(Persona, String)> {
     let mut said = BTreeSet::new();
     for model in &catalog.models {
@@ -187,12 +183,12 @@ fn said(catalog: &Catalog) -> BTreeSet<(Persona, String)> {
     said
 }
 
-/// A name of letters, digits and hyphens, as all three languages take it.
+/// A name of letters, digits and hyphens, which all three languages accept.
 fn tag(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }
 
-/// What a value says, where it is text: an option 150 may be text or addresses.
+/// A value's text; an option 150 may be text or addresses.
 fn as_text(code: u8, value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -213,7 +209,7 @@ fn as_hex(value: &[u8]) -> String {
     value.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(":")
 }
 
-/// The notes, and what to adapt, behind each line's mark of a comment.
+/// The notes as comments, and what to adapt.
 fn head(sheet: &DhcpExport, mark: &str, how: &[&str]) -> String {
     let mut lines = vec![
         format!("{mark} How Cisco 7800 and 8800 phones find Transload at {}.", sheet.server),
