@@ -11,10 +11,11 @@ fmt:
     cargo fmt --all
     cargo fmt --manifest-path dhcp/kea/Cargo.toml
 
-# Lint the code; a warning is an error.
+# Lint the code; a warning is an error. The first time it fetches ruff, for the Python of the tests.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    .ci/ruff
 
 # Run the tests; those that need root are skipped without it.
 test:
