@@ -4,6 +4,7 @@ Cases are functions that `@case` names; `-k` finds them by words of their names.
 happens to it. In CI nothing is skipped: what would be is a failure.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 import types
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,8 @@ from needs import need
 from netns import Switch
 
 IMAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "target", "images", "transload-pi.img")
+# Seconds in which interrupted workers clean up.
+ENDING = 120
 
 
 def pytest_addoption(parser):
@@ -36,15 +40,48 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    options = config.option
+    if is_worker(config):
+        options.seed, options.scratch = config.workerinput["seed"], config.workerinput["scratch"]
+        at_work(config).touch()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, interrupt_once)
+        return
     # SIGTERM ends a run as Ctrl-C does: fixtures are torn down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    options = config.option
-    if hasattr(config, "workerinput"):
-        options.seed, options.scratch = config.workerinput["seed"], config.workerinput["scratch"]
-        return
     if options.seed is None:
         options.seed = int(time.time())
     options.scratch = tempfile.mkdtemp(prefix="transload-tests-")
+
+
+def is_worker(config):
+    return hasattr(config, "workerinput")
+
+
+def at_work(config):
+    """A file that is there as long as this worker is at work, named by its process."""
+    return Path(config.option.scratch, f"worker.{os.getpid()}")
+
+
+def interrupt_once(*_):
+    """Interrupt the case, and then not what cleans up after it: execnet sends another signal after five seconds."""
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session, exitstatus):
+    """End interrupted workers and wait for them: xdist gives them ten seconds, and many phones take longer to end."""
+    if is_worker(session.config) or exitstatus != pytest.ExitCode.INTERRUPTED:
+        return
+    workers = list(Path(session.config.option.scratch).glob("worker.*"))
+    for worker in workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(worker.suffix[1:]), signal.SIGTERM)
+    deadline = time.monotonic() + ENDING
+    while time.monotonic() < deadline and any(worker.exists() and Path("/proc", worker.suffix[1:]).exists() for worker in workers):
+        time.sleep(0.1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -61,7 +98,9 @@ def pytest_configure_node(node):
 
 
 def pytest_unconfigure(config):
-    if not hasattr(config, "workerinput") and not config.option.keep:
+    if is_worker(config):
+        at_work(config).unlink(missing_ok=True)
+    elif not config.option.keep:
         shutil.rmtree(config.option.scratch, ignore_errors=True)
 
 

@@ -108,12 +108,12 @@ def test_a_case_that_hangs_is_ended_shown_and_cleaned_up_after(run, tmp_path, mo
 
 
 @pytest.mark.parametrize("more", [(), ("-n", "1"), ("-n", "1", "-v")])
-@pytest.mark.parametrize("end", [
-    pytest.param(lambda pid: os.kill(pid, signal.SIGTERM), id="SIGTERM"),
-    pytest.param(lambda pid: os.killpg(pid, signal.SIGTERM), id="timeout"),
-    pytest.param(lambda pid: os.killpg(pid, signal.SIGINT), id="Ctrl-C")])
-def test_a_run_that_is_ended_cleans_up(run, tmp_path, end, more):
-    process = run(LOGGED.format("time.sleep(50)"), *more)
+@pytest.mark.parametrize(("end", "seconds"), [
+    pytest.param(lambda pid: os.kill(pid, signal.SIGTERM), 17, id="SIGTERM"),
+    pytest.param(lambda pid: os.killpg(pid, signal.SIGTERM), 0, id="timeout"),
+    pytest.param(lambda pid: os.killpg(pid, signal.SIGINT), 0, id="Ctrl-C")])
+def test_a_run_that_is_ended_cleans_up(run, tmp_path, end, seconds, more):
+    process = run(LOGGED.replace("yield", f"yield\n    time.sleep({seconds})").format("time.sleep(50)"), *more)
     deadline = time.monotonic() + 30
     while not (tmp_path / "begun").exists():
         assert time.monotonic() < deadline and process.poll() is None, "it does not begin"
