@@ -28,7 +28,8 @@ def hold(host, sources, port, each, first, to=ADDRESS):
     for source in sources:
         for _ in range(each):
             line = wire.socket_in(host.namespace, socket.AF_INET, socket.SOCK_STREAM)
-            line.settimeout(1)
+            # Longer than a second: then comes the SYN again that a full queue dropped.
+            line.settimeout(3)
             try:
                 line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 line.bind((source, 0))
