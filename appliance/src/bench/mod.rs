@@ -51,7 +51,7 @@ use intake::refused::Refusals;
 pub use intake::registrar::Errand;
 pub use intake::tracker::Tracker;
 use intake::unleased::Unleased;
-use judge::{assess_as, belief, verdict};
+use judge::{assess_as, belief, context, verdict};
 pub use operate::{PhoneOutcome, Refusal};
 pub use record::Known;
 use views::explain::{self, Explanation};
@@ -271,6 +271,17 @@ impl Bench {
     pub fn phones(&self) -> Vec<PhoneView> {
         let state = self.state();
         show::phones(&state, self.now())
+    }
+
+    /// What every phone that was seen may be doing.
+    pub fn worlds(&self) -> BTreeMap<Mac, Worlds> {
+        let (state, now) = (self.state(), self.now());
+        let at_present = |(mac, phone): (&Mac, &Phone)| {
+            let mut worlds = (*phone.worlds).clone();
+            worlds.pass(now, &context(&state, *mac, now));
+            (*mac, worlds)
+        };
+        state.phones.iter().map(at_present).collect()
     }
 
     /// One phone, if it was seen or listed.
