@@ -50,7 +50,7 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let desk = Arc::new(Desk {
         bench: Arc::clone(&appliance.bench),
         live: Live::new(),
-        segments: Arc::clone(&appliance.segments),
+        serving: Arc::clone(&appliance.segments) as _,
         state: state.path().to_owned(),
         long: long.clone(),
     });

@@ -7,9 +7,9 @@ use std::time::Duration;
 use toml::Spanned;
 use transload_provision::options::{self as options_of_phones, ClassError, ClassRule};
 
+use super::findings::{Findings, cause_and_cure};
 use super::options::{self, Boot};
 use super::timers::{self, WrittenTimes};
-use super::validate::{Findings, cause_and_cure};
 use super::values::{Hex, Oui, Text};
 use super::{Bench, Client, Dhcp, DhcpAdmit, LeaseTimes, Network, Reservation, network, written};
 

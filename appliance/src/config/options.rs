@@ -7,7 +7,7 @@ use toml::{Spanned, Value};
 use transload_dhcp::options as standard;
 use transload_provision::options::{Gives, OptionValue, check_general, phone_option, steers};
 
-use super::validate::{Findings, cause_and_cure};
+use super::findings::{Findings, cause_and_cure};
 use super::values::{Text, Written};
 use super::written::Options;
 

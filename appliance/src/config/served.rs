@@ -10,8 +10,8 @@ use transload_dhcp::lease::ClientKey;
 use transload_provision::options::Gives;
 use transload_provision::roster::Entry;
 
+use super::findings::cause_and_cure;
 use super::network::default_pool;
-use super::validate::cause_and_cure;
 use super::values::{Prefix, Range};
 use super::{Client, Config, Network};
 use crate::system::error::{Exit, Failure};

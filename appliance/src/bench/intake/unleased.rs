@@ -8,8 +8,7 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::views::explain::Contradiction;
-use crate::runtime::health::Trouble;
+use crate::system::error::Trouble;
 
 /// Addresses remembered; the one that asked longest ago gives way.
 const KEPT: usize = 64;
@@ -51,11 +50,11 @@ impl Unleased {
     }
 
     /// Who asked as this phone without its lease.
-    pub(in crate::bench) fn told_of(&self, mac: Mac, now: Time) -> Option<Contradiction> {
+    pub(in crate::bench) fn told_of(&self, mac: Mac, now: Time) -> Option<(Time, String)> {
         let address = self.asked_as(mac, now)?;
         let asked = &self.by_address[&address];
         let what = format!("{address} asked for {} and has no lease from here", asked.name);
-        Some(Contradiction { at: Some(asked.at), what })
+        Some((asked.at, what))
     }
 
     /// The address from which a phone's files were asked for.

@@ -18,10 +18,11 @@ use crate::bench::assess_as;
 use crate::bench::belief;
 use crate::bench::intake::leases::{Asker, given, is_phone_by, no_phone};
 use crate::bench::intake::others::is_other;
-use crate::bench::views::phone::{Hold, PhoneView, utc};
+use crate::bench::views::phone::{Hold, PhoneView};
 use crate::bench::views::show;
 use crate::bench::views::timeline::{Moment, timeline};
 use crate::config::NetworkGives;
+use crate::system::utc;
 
 /// What the server itself writes.
 const SERVER: &str = "the server";
@@ -228,8 +229,9 @@ pub(in crate::bench) fn explain(
         contradictions: phone
             .iter()
             .flat_map(|phone| &phone.journey.contradictions)
-            .map(|(at, what)| Contradiction { at: Some(*at), what: what.clone() })
+            .cloned()
             .chain(state.unleased.told_of(mac, now))
+            .map(|(at, what)| Contradiction { at: Some(at), what })
             .collect(),
         next: next(&verdict, hold.is_some(), known, last.is_some()),
         hold: hold.filter(|_| known),

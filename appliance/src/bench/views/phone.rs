@@ -9,6 +9,8 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
+use crate::system::utc;
+
 /// One phone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PhoneView {
@@ -107,24 +109,6 @@ impl OtherClient {
         let address = self.address.map_or_else(String::new, |address| format!(" at {address}"));
         let class = self.vendor_class.as_ref().map_or_else(String::new, |class| format!(" ({class})"));
         format!("{}{address}{class}", self.mac)
-    }
-}
-
-/// Times in JSON: `2026-01-31T09:30:00Z`, or null.
-pub(crate) mod utc {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use transload_provision::time::Time;
-
-    #[allow(clippy::ref_option, reason = "serde's signature")]
-    pub fn serialize<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
-        time.and_then(|time| Timestamp::from_millisecond(i64::try_from(time.0).ok()?).ok())
-            .serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-        let stamp = Option::<Timestamp>::deserialize(deserializer)?;
-        Ok(stamp.map(|stamp| Time(u64::try_from(stamp.as_millisecond()).unwrap_or(0))))
     }
 }
 

@@ -10,12 +10,12 @@ use rusqlite::{Connection, ErrorCode, Statement, Transaction, TransactionBehavio
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::key::key;
 use super::queue::{Job, Queue, Work};
 use super::rows::Rows;
-use super::schema::{self, key};
+use super::schema;
 use super::tidy::Tidy;
-use super::{CommitFailed, Commits, Folder, Record, forgotten};
-use crate::state::resume::AHEAD;
+use super::{AHEAD, CommitFailed, Commits, Folder, Record, forgotten};
 
 /// How long observations of a phone that writes too many wait for its journey: it gets its answers so much later.
 const ASIDE: Duration = Duration::from_millis(100);

@@ -6,7 +6,8 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use crate::bench::views::phone::{Hold, OtherClient, utc};
+use crate::bench::views::phone::{Hold, OtherClient};
+use crate::system::utc;
 
 /// Everything there is to tell of a bench's phones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

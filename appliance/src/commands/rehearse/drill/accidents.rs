@@ -12,7 +12,7 @@ use super::super::folder::Firmware;
 use super::super::lineup::{self, Player};
 use super::super::phone::Weather;
 use super::super::phone::truth::{self, Hardware};
-use super::run::Plan;
+use super::plan::Plan;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,6 +19,7 @@ use super::super::phone::{Phone, Weather};
 use super::super::{lookalike, loopback, no_folder, outcome};
 use super::accidents::{self, Accident, Cast};
 use super::bench::Bench;
+use super::plan::Plan;
 use super::technician::{Deed, Technician};
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::config::values::Range;
@@ -38,19 +39,6 @@ const LONGEST: Duration = Duration::from_secs(4 * 3600);
 /// Where the addresses of drills begin, so many for each phone.
 const POOL: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
 const LEASES: u32 = 16;
-
-/// What a drill is.
-pub struct Plan {
-    pub seed: u64,
-    pub rng: fastrand::Rng,
-    pub scenario: Scenario,
-    pub phones: usize,
-    pub speed: u32,
-    /// Phones of unknown hardware version go on: then there is none that would suffer.
-    pub proceeds: bool,
-    /// What is done to its phones, so that a drill can be seen to fail.
-    pub spoil: fn(&mut Player),
-}
 
 /// How it went.
 pub struct Drilled {

@@ -5,11 +5,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use transload_provision::package;
 
-use super::Verdict;
-use super::archive::{self, Allowance, Form, Stop, broken};
-use super::commit::{Staging, scratch};
-use super::intake::{Intake, Kind, next_block};
-use super::sources::Source;
+use super::super::Verdict;
+use super::super::archive::{self, Allowance, Form, Stop, broken};
+use super::super::commit::{Staging, scratch, unwritable};
+use super::super::item::Kind;
+use super::super::sources::Source;
+use super::{Intake, next_block};
 
 /// Archives within archives that are looked into.
 const DEPTH: usize = 3;
@@ -80,7 +81,7 @@ impl Intake<'_> {
 
     /// A file of its own, without a name: a zip archive is read from its end.
     fn unpacked(&mut self, content: &mut dyn Read) -> Result<File, Stop> {
-        let failed = |error: &io::Error| Stop::Failed(super::commit::unwritable("the staging folder", error));
+        let failed = |error: &io::Error| Stop::Failed(unwritable("the staging folder", error));
         let mut file = match self.staging {
             Some(staging) => staging.scratch().map_err(Stop::Failed)?,
             None => scratch(&std::env::temp_dir()).map_err(|error| failed(&error))?,

@@ -1,10 +1,26 @@
-//! The report, for people: each file under the source that it came in.
+//! `transload import`: takes files into the library, and tells what became of each.
 
-use super::{Line, Options, Report, Verdict};
-use crate::terminal::table;
+use std::process::ExitCode;
 
-/// Lines for a terminal of some width; all of them elsewhere.
-pub(super) fn report(report: &Report, options: Options, width: Option<usize>) -> String {
+use super::cli::ImportArgs;
+use crate::config::Config;
+use crate::state::import::{Line, Options, Report, Verdict, import};
+use crate::system::error::{Exit, Failure};
+use crate::terminal::{progress, table};
+
+/// Imports, prints what became of each file; exit status 1 if any was refused or in conflict, or if none was of use.
+pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
+    let options = Options { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
+    let bar = progress::bytes("reading");
+    let imported = import(&config.bench.state, config.migration.direction, options, &args.paths, &bar);
+    bar.finish_and_clear();
+    let report = imported?;
+    print!("{}", shown(&report, options, table::width()));
+    Ok(if report.trouble() { ExitCode::from(Exit::Act as u8) } else { ExitCode::SUCCESS })
+}
+
+/// Each file under the source that it came in. Lines for a terminal of some width; all of them elsewhere.
+fn shown(report: &Report, options: Options, width: Option<usize>) -> String {
     let mut sources: Vec<&str> = Vec::new();
     for line in &report.lines {
         if !sources.contains(&line.source.as_str()) {

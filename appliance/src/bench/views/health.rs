@@ -3,41 +3,28 @@
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
-use serde::Serialize;
 use transload_dhcp::engine::SetAside;
 use transload_provision::mac::Mac;
 use transload_tftp::Reached;
-use utoipa::ToSchema;
 
 use crate::bench::Bench;
 use crate::listeners::bounds::{Bound, Bounds};
-use crate::runtime::segment::Segments;
+use crate::system::error::Trouble;
 use crate::system::neighbors;
 
 /// Below so much, the ledger soon finds no room; bytes.
 const ROOM: u64 = 64 << 20;
 
-/// Something that keeps phones from being served, a bound that was reached, or a notice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Trouble {
-    /// What is concerned: `ledger`, `disk`, `interface`, `doors`, `dhcp` or `foreign-dhcp`; the bound's name; `no-lease` or
-    /// `proxy-arp`.
-    pub what: &'static str,
-    /// What happened.
-    pub cause: String,
-    /// What to do.
-    pub cure: String,
-}
-
-impl Trouble {
-    /// What happened, and what to do.
-    pub fn line(&self) -> String {
-        format!("{}; {}", self.cause, self.cure)
-    }
+/// What serves phones, as far as health depends on it.
+pub trait Serving: Send + Sync {
+    /// What keeps phones of a segment from being served.
+    fn troubles(&self) -> Vec<Trouble>;
+    /// How often bounds of TFTP were reached, on all segments together.
+    fn tftp_reached(&self) -> &Reached;
 }
 
 /// All that is wrong now; `state` is the state folder.
-pub fn troubles(bench: &Bench, segments: &Segments, state: &Path) -> Vec<Trouble> {
+pub fn troubles(bench: &Bench, serving: &dyn Serving, state: &Path) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     if let Some(failed) = bench.ledger().failing() {
         let cure = "phones wait meanwhile; it is tried again every ten seconds".to_owned();
@@ -57,17 +44,17 @@ pub fn troubles(bench: &Bench, segments: &Segments, state: &Path) -> Vec<Trouble
         cause: format!("another DHCP server answers on the segment of {at}: {server}; ours is silent"),
         cure: "take it off the segment".to_owned(),
     }));
-    troubles.extend(segments.troubles());
+    troubles.extend(serving.troubles());
     troubles
 }
 
 /// Bounds that were reached lately. Listed phones with a lease are served all the same.
-pub fn reached(bench: &Bench, segments: &Segments) -> Vec<Trouble> {
+pub fn reached(bench: &Bench, serving: &dyn Serving) -> Vec<Trouble> {
     let bounds = &bench.metrics().bounds;
     if let Some(aside) = bench.set_aside() {
         compare_dhcp(bounds, &aside);
     }
-    compare_tftp(bounds, segments.tftp_reached());
+    compare_tftp(bounds, serving.tftp_reached());
     if let Some(overflows) = neighbors::overflows() {
         bounds.counted(Bound::Neighbors, overflows, || overflows.to_string());
     }
