@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use transload_pace::Pace;
 use transload_provision::load::Direction;
 
 use super::*;
@@ -20,7 +21,6 @@ use crate::bench::Refusal;
 use crate::commands::rehearse::loopback;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::runtime::appliance::{Appliance, Opened};
-use crate::system::pace::Pace;
 
 const TOKEN: &str = "s3cret&with=signs+%";
 const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n001234AB45DF,7841,,Room 2\n";

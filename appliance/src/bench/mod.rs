@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
 use transload_dhcp::server::Server as DhcpServer;
+use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
 use transload_provision::journey::{Assessment, Context, Journey, Observation};
 use transload_provision::mac::Mac;
@@ -23,7 +24,6 @@ use crate::config::Given;
 use crate::state::ledger::{Commits, Ledger, Loss};
 use crate::state::library::{LibraryView, LicenseUse, Shelf};
 use crate::system::clock::Clock;
-use crate::system::pace::Pace;
 
 pub mod forget;
 mod intake;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use transload_dhcp::guard::Watch;
+use transload_pace::Pace;
 
 use crate::config::{Config, OnForeign};
 use crate::runtime::appliance::{Appliance, Opened};
@@ -12,7 +13,6 @@ use crate::runtime::segment::{PROBE, describe};
 use crate::runtime::service;
 use crate::system::error::{Exit, Failure};
 use crate::system::interface;
-use crate::system::pace::Pace;
 
 /// Serves. `named` is what `--config` said, for reading the file again. Where the configuration does not say what to do
 /// about another DHCP server, a program that nobody watches start waits until it is gone, and any other ends.

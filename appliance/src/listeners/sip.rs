@@ -17,13 +17,13 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use transload_pace::Pace;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
 use transload_provision::sip::{Action, Caller, Event, Flow, LARGEST, Message, Registrar, Transport};
 
 use super::places::{Places, Room};
 use crate::listeners::bounds::Bound;
-use crate::system::pace::Pace;
 use allowance::{Allowance, Refill};
 use line::line;
 

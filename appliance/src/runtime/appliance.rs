@@ -11,6 +11,7 @@ use transload_dhcp::journal::Journal;
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::server::{Server as DhcpServer, Setup, StartError};
 use transload_dhcp::sockets::Link;
+use transload_pace::Pace;
 use transload_provision::mac::Mac;
 
 use crate::admin;
@@ -33,7 +34,6 @@ use crate::state::state_lock::{self, StateLock};
 use crate::system::clock::{self, Clock};
 use crate::system::error::{Exit, Failure};
 use crate::system::limits;
-use crate::system::pace::Pace;
 
 /// A running appliance.
 pub struct Appliance {

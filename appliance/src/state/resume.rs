@@ -3,13 +3,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
 use transload_provision::time::Time;
 
 use crate::state::ledger::{AHEAD, Marks, Unread};
 use crate::system::clock::{self, Clock};
 use crate::system::error::Failure;
-use crate::system::pace::Pace;
 
 /// What time to go on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,6 @@ pub mod latencies;
 pub mod limits;
 pub mod logs;
 pub mod neighbors;
-pub mod pace;
 pub mod plain_file;
 pub mod privilege;
 pub mod program;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use transload_phone::truth::{self, Hardware};
 use transload_provision::journey::{HoldCode, Next, Stage};
 use transload_provision::load::{Direction, Kind, LoadName, Side};
 
@@ -9,7 +10,6 @@ use super::answers::Document;
 use super::outside::Server;
 use super::phone::Phone;
 use super::run::Run;
-use super::truth::{self, Hardware};
 
 impl Run {
     pub fn hardware(&self) -> Hardware<'static> {

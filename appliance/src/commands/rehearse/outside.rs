@@ -12,12 +12,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use transload_phone::{Phone, Wiring};
 use transload_provision::documents::{self, FileServer};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 
 use super::lineup::{self, Player};
-use super::phone::{Phone, Wiring};
 use crate::bench::views::phone::{HoldCode, PhoneView};
 use crate::commands::export::{call_manager, cda};
 use crate::config::{Config, EnterpriseSide, MultiplatformSide};

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use transload_phone::Weather;
+use transload_phone::truth::{self, Hardware};
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
@@ -10,8 +12,6 @@ use transload_provision::unknown::Draw;
 
 use super::super::folder::Firmware;
 use super::super::lineup::{self, Player};
-use super::super::phone::Weather;
-use super::super::phone::truth::{self, Hardware};
 use super::plan::Plan;
 
 /// One thing that goes wrong.

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use transload_pace::{Hold, Pace};
+use transload_phone::{Phone, Weather, lookalike};
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
@@ -16,8 +18,7 @@ use super::super::folder::{Firmware, Folder};
 use super::super::lineup::{self, Player};
 use super::super::outside::Outside;
 use super::super::perform::stuck;
-use super::super::phone::{Phone, Weather};
-use super::super::{lookalike, loopback, no_folder, outcome};
+use super::super::{loopback, no_folder, outcome};
 use super::accidents::{self, Accident, Cast};
 use super::bench::Bench;
 use super::plan::Plan;
@@ -28,7 +29,6 @@ use crate::config::{Config, Scenario};
 use crate::state::state_folder;
 use crate::system::atomic;
 use crate::system::error::Failure;
-use crate::system::pace::{Hold, Pace};
 
 /// How often everything is looked at, in reality on a machine that keeps up.
 const TICK: Duration = Duration::from_millis(50);

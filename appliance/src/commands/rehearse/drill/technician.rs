@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use transload_phone::{Doing, Phone};
 use transload_provision::catalog::Vid;
 use transload_provision::journey::Act;
 use transload_provision::mac::Mac;
 
 use super::super::lineup::Player;
-use super::super::phone::{Doing, Phone};
 use crate::bench::views::phone::{Hold, HoldCode, PhoneView, Stage};
 
 /// From when a hold is shown to when somebody is there, on the phones' clock: longer than a phone takes to start and to ask.

@@ -53,7 +53,6 @@ impl Weather {
     }
 
     /// The machine is slow: whatever a phone sends is under way for so long, in real time.
-    #[cfg(test)]
     pub fn delay(&self, span: Duration) {
         self.0.delay.store(span.as_millis() as u32, Ordering::Relaxed);
     }

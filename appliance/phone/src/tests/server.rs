@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
+use transload_pace::Pace;
 
-use crate::commands::rehearse::phone::Wiring;
-use crate::system::pace::Pace;
+use crate::Wiring;
 
 /// Files by path without the leading slash, in lower case.
 pub type Files = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use transload_provision::load::{Kind, Side};
 
 use super::spec::OwnPage;
 use super::{Life, Memory};
+use crate::shared::{Kind, Side};
 
 /// How long a reader may take, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,8 +3,6 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use transload_provision::load::LoadName;
-
 use super::dhcp::Lease;
 use super::firmware::Source;
 use super::journal::Answer;
@@ -12,6 +10,7 @@ use super::network::Network;
 use super::registration::{self, Told};
 use super::spec::Registers;
 use super::{Doing, End, Life, xml};
+use crate::shared::LoadName;
 
 /// Reads configuration once; without any it can use, again and again.
 pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {

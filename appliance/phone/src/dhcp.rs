@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
-use transload_provision::mac::Mac;
+use transload_pace::Pace;
 
 use super::awake::Awake;
 use super::{Weather, Wiring};
-use crate::system::pace::Pace;
+use crate::shared::Mac;
 
 /// How long the phone's clock waits for an answer, in real time, on whatever machine; and the phone, where it does not.
 const PATIENCE: Duration = Duration::from_secs(10);

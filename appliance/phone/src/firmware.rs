@@ -2,12 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use transload_provision::load::LoadName;
-
 use super::journal::{Answer, Event};
-use super::network::{Network, Sink, Url};
+use super::network::{Network, Url};
+use super::sink::Sink;
 use super::{Doing, Life};
-use crate::commands::rehearse::lookalike::{Signature, Verifier, signature};
+use crate::lookalike::{Signature, Verifier, signature};
+use crate::shared::LoadName;
 
 /// Where a load's files are.
 pub(super) enum Source {

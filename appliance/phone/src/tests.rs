@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use server::Server;
-use transload_provision::load::Direction;
-use transload_provision::mac::Mac;
 
 use super::*;
-use crate::commands::rehearse::lookalike;
+use crate::lookalike;
+use crate::shared::Direction;
+use crate::shared::Mac;
 
 const SPEED: u32 = 300;
 const MAC: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);

@@ -1,7 +1,7 @@
 //! What real phones bear: the rules a phone breaks, or breaks by, if it is led where its firmware or hardware
 //! cannot go. Kept apart from the catalog on purpose, so that a mistake there shows here.
 
-use transload_provision::load::{Direction, Kind, LoadName, Side, Version};
+use crate::shared::{Direction, Kind, LoadName, Side, Version};
 
 /// What of a phone decides.
 #[derive(Debug, Clone, Copy)]

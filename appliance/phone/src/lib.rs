@@ -9,11 +9,14 @@ mod dhcp;
 mod enterprise;
 mod firmware;
 mod journal;
+pub mod lookalike;
 mod multiplatform;
 mod network;
 mod page;
 mod registration;
 mod rules;
+mod shared;
+mod sink;
 mod spec;
 #[cfg(test)]
 mod tests;
@@ -32,7 +35,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use transload_provision::load::{Direction, Kind, LoadName, Side};
+
+use crate::shared::{Direction, Kind, LoadName, Side};
 
 pub use firmware::listing;
 pub use journal::{Event, Journal};

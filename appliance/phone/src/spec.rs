@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use transload_provision::load::{Kind, LoadName, Side};
-use transload_provision::mac::Mac;
-
 use super::Weather;
+use crate::shared::Mac;
+use crate::shared::{Kind, LoadName, Side};
 
 /// One phone.
 #[derive(Debug, Clone)]

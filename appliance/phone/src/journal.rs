@@ -6,9 +6,9 @@ use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use transload_provision::load::{Direction, LoadName};
+use transload_pace::Pace;
 
-use crate::system::pace::Pace;
+use crate::shared::{Direction, LoadName};
 
 /// Entries kept; older ones go first.
 const KEPT: usize = 2000;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout, timeout_at};
+use transload_pace::Hold;
 
 use super::Life;
 use super::network::Network;
 use super::spec::Registers;
 use super::xml::Manager;
-use crate::system::pace::Hold;
 
 /// How long an answer may take, in reality, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::system::pace::{Hold, Pace};
+use transload_pace::{Hold, Pace};
 
 /// What one activity of a phone does: it works from [`Awake::work`] on until it rests.
 #[derive(Debug, Clone)]

@@ -8,14 +8,13 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use transload_provision::load::Direction;
-use transload_provision::mac::Mac;
+use crate::shared::Direction;
+use crate::shared::Mac;
 
 /// The versions of the 2019 procedure, in the order an Enterprise phone meets them; the last leads back.
 pub const SEED_VERSIONS: [&str; 4] =
     ["12-5-1SR1-4", "TLexE2M-11-2-3C-4", "11-2-3MPP-398", "TLexM2E-11-2-3C-4"];
 /// Versions between which phones cross directly, either way.
-#[cfg(test)]
 pub const DIRECT_VERSIONS: [&str; 2] = ["14-4-1-0301-6", "12-0-7MPP0201-66"];
 /// Every load family.
 pub const FAMILIES: [&str; 5] = ["sip78xx", "sip7832", "sip88xx", "sip8845_65", "sip8832"];

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use transload_provision::unknown::Draw;
-
 use super::spec::{ClientId, Quirks, Registers, TransitionAgent, VendorClass};
+use crate::shared::Draw;
 
 impl Quirks {
     /// Takes the ways of a draw, as far as virtual phones know both.

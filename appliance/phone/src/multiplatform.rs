@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use transload_provision::load::{Direction, LoadName, Side};
-
 use super::dhcp::Lease;
 use super::firmware::{Source, hold};
 use super::journal::{Answer, Event};
 use super::network::{Network, Url};
 use super::{Doing, End, Life, rules, truth, xml};
-use crate::commands::rehearse::lookalike;
+use crate::lookalike;
+use crate::shared::{Direction, LoadName, Side};
 
 const PROFILE_RULE: &str = "/$PSN.xml";
 /// Seconds to wait after the first, second, … failed resync.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
+use transload_pace::Pace;
 
 use super::journal::Answer;
+use super::sink::Sink;
 use super::{Weather, tftp};
-use crate::system::pace::Pace;
 
 /// Where a phone finds the server.
 #[derive(Debug, Clone)]
@@ -70,9 +71,6 @@ pub struct Url {
     /// What, with its leading slash.
     pub path: String,
 }
-
-/// Takes the bytes of a file as they come.
-pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 /// How long a server may be silent, in real time, on whatever machine.
 const PATIENCE: Duration = Duration::from_secs(60);

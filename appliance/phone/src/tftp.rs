@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::journal::Answer;
-use super::network::Sink;
+use super::sink::Sink;
 
 /// In real time: loopback loses nothing, but a machine may be busy. The phone's clock waits.
 const TIMEOUT: Duration = Duration::from_secs(1);
