@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::proof::Heard;
 use super::registration::{Means, Report, Restart};
-use super::verdict::{HoldCode, LicenseState, Stage};
+use super::verdict::{LicenseState, Stage};
 use crate::client::Persona;
+use crate::hold::HoldCode;
 use crate::load::{Direction, LoadName, Side};
 use crate::page::Page;
 use crate::time::Time;
