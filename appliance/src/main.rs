@@ -1,61 +1,14 @@
 //! Transload: moves Cisco desk phones between Enterprise and Multiplatform firmware, unattended.
 
 mod admin;
-mod alike;
-mod appliance;
-mod atomic;
-mod backup;
 mod bench;
-mod bounds;
-mod check;
-mod cli;
-mod clock;
+mod commands;
 mod config;
-#[cfg(test)]
-mod documents;
-mod doors;
-mod error;
-mod explain;
-mod export;
-mod feed;
-mod health;
-mod home;
-mod hooks;
-mod housekeeping;
-mod import;
-mod init;
-mod interface;
-mod inventory;
-mod ledger;
-mod library;
-mod limits;
-mod logs;
-mod manual;
-mod metrics;
-mod neighbors;
-mod operate;
-mod pace;
-mod place;
-mod plain_file;
-mod privilege;
-mod probe;
-mod program;
-mod progress;
-mod rehearse;
-mod reload;
-mod report;
-mod restart;
-mod resume;
-mod segment;
-mod selection;
-mod serve;
-mod service;
-mod space;
-mod state_lock;
-mod status;
-mod table;
-mod trouble;
-mod view;
+mod listeners;
+mod runtime;
+mod state;
+mod system;
+mod terminal;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -63,10 +16,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ServeArgs};
+use admin::trouble;
+use bench::views::report;
+use commands::cli::{Cli, Command, ServeArgs};
+use commands::operate::Order;
+use commands::{check, explain, export, init, manual, operate, rehearse, reload, serve, status};
 use config::Config;
-use error::Failure;
-use operate::Order;
+use state::{backup, import};
+use system::error::Failure;
+use system::{error, logs, privilege};
 use transload_provision::journey::Act;
 use transload_provision::text;
 

@@ -27,9 +27,9 @@ use super::extract::Asked;
 use super::problem::Problem;
 use super::{Desk, Peer, live};
 use crate::bench::{Bench, Seen};
-use crate::bounds::Bound;
-use crate::health::{self, Trouble};
-use crate::segment::Segments;
+use crate::listeners::bounds::Bound;
+use crate::runtime::health::{self, Trouble};
+use crate::runtime::segment::Segments;
 
 /// Those who may watch at one time.
 const LISTENERS: usize = 64;

@@ -9,7 +9,7 @@ use transload_provision::catalog::name;
 use transload_provision::mac::Mac;
 use utoipa::IntoParams;
 
-use crate::view::{HoldCode, PhoneView, Stage};
+use crate::bench::views::phone::{HoldCode, PhoneView, Stage};
 
 /// The most phones of one page.
 const LARGEST: usize = 1000;

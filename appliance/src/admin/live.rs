@@ -15,8 +15,8 @@ use serde::Serialize;
 use transload_provision::mac::Mac;
 
 use crate::bench::Survey;
-use crate::library::Shelf;
-use crate::view::PhoneView;
+use crate::bench::views::phone::PhoneView;
+use crate::state::library::Shelf;
 
 /// Seconds of traffic remembered.
 const TRAFFIC_KEPT: usize = 300;

@@ -18,7 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::problem::Problem;
 use super::{Desk, Peer};
-use crate::bounds::Bound;
+use crate::listeners::bounds::Bound;
 
 /// Long answers at one time.
 pub(super) const AT_ONCE: usize = 6;

@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 
 use super::Desk;
 use super::problem::Problem;
-use crate::health;
+use crate::runtime::health;
 
 /// The format that has types of its own for what is counted.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -195,7 +195,7 @@ mod tests {
         let counter = Counter::<u64>::default();
         counter.inc_by(7);
         registry.register("file_requests", "Requests", counter);
-        let took = crate::metrics::latencies();
+        let took = crate::bench::metrics::latencies();
         took.observe(0.002);
         registry.register_with_unit("reply", "Replies", Unit::Seconds, took);
         level(&mut registry, "problems", "Problems", 2.0);

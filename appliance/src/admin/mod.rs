@@ -20,6 +20,7 @@ mod page;
 mod phones;
 mod problem;
 mod report;
+pub mod trouble;
 mod upload;
 
 #[cfg(test)]
@@ -42,9 +43,9 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::bench::Bench;
-use crate::bounds::Bound;
-use crate::doors::connections::{self, Caller, Entrance, Limits, Patience};
-use crate::segment::Segments;
+use crate::listeners::bounds::Bound;
+use crate::listeners::connections::{self, Caller, Entrance, Limits, Patience};
+use crate::runtime::segment::Segments;
 use access::Access;
 use events::Live;
 use problem::Problem;

@@ -15,7 +15,7 @@ use super::Desk;
 use super::extract::Said;
 use super::problem::Problem;
 use crate::bench::PhoneOutcome;
-use crate::selection::Selection;
+use crate::bench::selection::Selection;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::new()

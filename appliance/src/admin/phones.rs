@@ -14,8 +14,8 @@ use super::extract::{Asked, OfPhone};
 use super::filter::Filter;
 use super::problem::Problem;
 use super::{Desk, long};
-use crate::bench::explain::Explanation;
-use crate::view::{PhoneDetail, PhoneView};
+use crate::bench::views::explain::Explanation;
+use crate::bench::views::phone::{PhoneDetail, PhoneView};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
     long::in_turn(OpenApiRouter::new().routes(routes!(phones)))

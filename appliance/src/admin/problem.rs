@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::doors::connections::RETRY_AFTER;
+use crate::listeners::connections::RETRY_AFTER;
 
 /// An `application/problem+json` answer.
 #[derive(Debug, Serialize, ToSchema)]

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::Desk;
 use super::extract::Asked;
 use super::problem::Problem;
-use crate::report::{Format, Report};
+use crate::bench::views::report::{Format, Report};
 
 /// The page brings its own style, and nothing else may be in force on it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

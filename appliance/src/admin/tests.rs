@@ -16,11 +16,11 @@ use tokio::net::TcpStream;
 use transload_provision::load::Direction;
 
 use super::*;
-use crate::appliance::{Appliance, Opened};
 use crate::bench::Refusal;
+use crate::commands::rehearse::loopback;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
-use crate::pace::Pace;
-use crate::rehearse::loopback;
+use crate::runtime::appliance::{Appliance, Opened};
+use crate::system::pace::Pace;
 
 const TOKEN: &str = "s3cret&with=signs+%";
 const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n001234AB45DF,7841,,Room 2\n";

@@ -22,9 +22,9 @@ use utoipa_axum::routes;
 use super::Desk;
 use super::extract::Asked;
 use super::problem::Problem;
-use crate::error::{Exit, Failure};
-use crate::import::{Options, Report};
-use crate::space::Room;
+use crate::state::import::{Options, Report};
+use crate::system::error::{Exit, Failure};
+use crate::system::space::Room;
 
 /// No package is nearly as large; bytes.
 const LARGEST: u64 = 4 << 30;

@@ -8,12 +8,12 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::operate::{PhoneOutcome, Refusal, no_such, outcome, written};
-use super::timeline::Moment;
+use super::views::timeline::Moment;
 use super::{AT_ONCE, Bench, Phone, State};
-use crate::ledger::{FORGOTTEN_KEPT, Record, Ticket};
-use crate::report::ForgottenReport;
-use crate::selection::{Selected, Selection};
-use crate::view::PhoneView;
+use crate::bench::selection::{Selected, Selection};
+use crate::bench::views::phone::PhoneView;
+use crate::bench::views::report::ForgottenReport;
+use crate::state::ledger::{FORGOTTEN_KEPT, Record, Ticket};
 
 /// What remains for the operator to do where the roster lists a forgotten phone.
 pub const STILL_LISTED: &str =

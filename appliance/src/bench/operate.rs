@@ -6,11 +6,11 @@ use transload_provision::mac::Mac;
 use utoipa::ToSchema;
 
 use super::forget;
-use super::registrar::Errand;
+use super::intake::registrar::Errand;
 use super::{AT_ONCE, Bench, State};
-use crate::ledger::Ticket;
-use crate::selection::{Selected, Selection};
-use crate::view::{PhoneView, Stage};
+use crate::bench::selection::{Selected, Selection};
+use crate::bench::views::phone::{PhoneView, Stage};
+use crate::state::ledger::Ticket;
 
 /// Why an operator's order is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,8 +10,8 @@ use transload_provision::time::Time;
 
 use super::forget::Forgotten;
 use super::{AT_ONCE, Bench, Phone, State};
-use crate::ledger::{CommitFailed, Record, Replay, Ticket};
-use crate::resume;
+use crate::state::ledger::{CommitFailed, Record, Replay, Ticket};
+use crate::state::resume;
 
 /// Phones written down beyond the roster's; a flood of made-up addresses ends here.
 pub(super) const PHONES_KEPT: usize = 6144;
@@ -76,7 +76,7 @@ impl Bench {
 
     /// Folds the facts of phones that have written too many, as [`Ledger::fold_by`] wants it.
     ///
-    /// [`Ledger::fold_by`]: crate::ledger::Ledger::fold_by
+    /// [`Ledger::fold_by`]: crate::state::ledger::Ledger::fold_by
     pub(super) fn fold_at_once(&self, macs: &[Mac]) {
         for macs in macs.chunks(AT_ONCE) {
             drop(self.append_snapshots(macs));

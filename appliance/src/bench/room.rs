@@ -6,8 +6,8 @@ use transload_provision::time::Time;
 
 use super::record::PHONES_KEPT;
 use super::{Bench, Phone, State};
-use crate::bounds::Bound;
-use crate::ledger::Record;
+use crate::listeners::bounds::Bound;
+use crate::state::ledger::Record;
 
 /// Phones that give way at once: a look at all of them is worth it.
 const AT_ONCE: usize = 64;

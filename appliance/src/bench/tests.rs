@@ -21,9 +21,9 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, 
 
 use super::record::{NEWCOMERS_KEPT, PHONES_KEPT, take_in};
 use super::*;
-use crate::doors::{Door, Fetch, Plane, Served, Track};
-use crate::rehearse::lookalike;
-use crate::view::{HoldCode, Stage};
+use crate::bench::views::phone::{HoldCode, Stage};
+use crate::commands::rehearse::lookalike;
+use crate::listeners::{Door, Fetch, Plane, Served, Track};
 
 const A: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const B: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xdf]);
@@ -72,7 +72,7 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();
     let shelf = Shelf::scan(state, Direction::E2m).unwrap();
-    let clock = Clock::start(last_seen, crate::pace::Pace::system());
+    let clock = Clock::start(last_seen, crate::system::pace::Pace::system());
     Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, (known, last_seen))
 }
 

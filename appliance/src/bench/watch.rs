@@ -5,8 +5,8 @@ use transload_provision::mac::Mac;
 
 use super::judge::context;
 use super::{Bench, State, show};
-use crate::program;
-use crate::view::{HoldCode, Stage};
+use crate::bench::views::phone::{HoldCode, Stage};
+use crate::system::program;
 
 /// Changes that wait for the program; further ones are not told.
 const WAITING: usize = 1024;

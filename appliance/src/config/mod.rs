@@ -28,8 +28,8 @@ use transload_provision::mac::Mac;
 use transload_provision::options::{ClassRule, Gives};
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 
-use crate::error::{Exit, Failure, Problem};
-use crate::plain_file::{self, Kind};
+use crate::system::error::{Exit, Failure, Problem};
+use crate::system::plain_file::{self, Kind};
 pub use found::{Choice, choose};
 pub use served::{Given, NetworkGives, Reserved, Served};
 use values::{Prefix, Range};

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{Config, EnterpriseSide, MultiplatformSide, Network};
-use crate::error::{Exit, Failure, Problem};
+use crate::system::error::{Exit, Failure, Problem};
 
 /// What lets phones out: routers, DNS servers and NTP servers (RFC 2132 §3.5, §3.8, §8.3). CDA is reached by name and by
 /// HTTPS, for which a phone wants to know the time.

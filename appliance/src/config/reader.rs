@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::written::File;
-use crate::error::Problem;
+use crate::system::error::Problem;
 
 /// No more mistakes than this are reported at once.
 const MOST: usize = 20;

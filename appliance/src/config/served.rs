@@ -14,7 +14,7 @@ use super::network::default_pool;
 use super::validate::cause_and_cure;
 use super::values::{Prefix, Range};
 use super::{Client, Config, Network};
-use crate::error::{Exit, Failure};
+use crate::system::error::{Exit, Failure};
 
 /// Options that mean something in one subnet alone: router, broadcast address, routes. Other networks do not inherit
 /// them.

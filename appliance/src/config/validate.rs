@@ -16,8 +16,8 @@ use super::{
     Admin, Bench, CatalogChoice, Config, EnterpriseSide, Files, Hooks, Migration, MultiplatformSide,
     Registrar, dhcp, outside, written,
 };
-use crate::error::Problem;
-use crate::program;
+use crate::system::error::Problem;
+use crate::system::program;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -19,7 +19,7 @@ mod shadow;
 mod world;
 
 #[allow(dead_code)] // shared with virtual phones, which use all of it
-#[path = "../../../appliance/src/rehearse/phone/truth.rs"]
+#[path = "../../../appliance/src/commands/rehearse/phone/truth.rs"]
 mod truth;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
 
 use super::*;
-use crate::doors::{Door, Fetch, Plane};
+use crate::listeners::{Door, Fetch, Plane};
 
 /// Opens the stream and reads its first event: kind, id and data.
 async fn first_event(address: SocketAddr, path: &str, headers: &str) -> (String, String, Value) {

@@ -4,7 +4,7 @@ use transload_provision::journey::{Means, Restart};
 use transload_provision::sip::{Event, Proof, Said};
 
 use super::*;
-use crate::doors::sip::Exchange;
+use crate::listeners::sip::Exchange;
 
 const OURS: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 67);
 

@@ -1,7 +1,7 @@
 //! A phone that asks without end: what the ledger keeps of it.
 
 use super::*;
-use crate::ledger;
+use crate::state::ledger;
 use transload_provision::journey::Act;
 
 /// Rows of all phones.

@@ -4,7 +4,7 @@ use transload_provision::feed::Word;
 use transload_provision::roster;
 
 use super::*;
-use crate::selection::Selection;
+use crate::bench::selection::Selection;
 
 /// A has a lease and asked for its profile; it is listed where `listed` says so.
 async fn met(listed: bool) -> Lab {

@@ -4,7 +4,7 @@ use transload_dhcp::MessageType;
 use transload_dhcp::event::{Event, Outcome};
 
 use super::*;
-use crate::bench::last_dhcp::STRANGERS_KEPT;
+use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
 
 /// Registered to Cisco; it stands for a phone as well as for a server.
 const CISCO: Mac = Mac([0x00, 0x56, 0x2b, 0x04, 0x36, 0x15]);
@@ -69,7 +69,9 @@ async fn a_pc_that_boots_from_here_gets_its_files_and_is_no_phone() {
     let report = lab.bench.report();
     assert_eq!((report.phones.len(), report.totals.phones, report.others.len()), (0, 0, 1));
     assert!(
-        report.written(crate::report::Format::Html, None, &jiff::tz::TimeZone::UTC).contains("Other clients")
+        report
+            .written(crate::bench::views::report::Format::Html, None, &jiff::tz::TimeZone::UTC)
+            .contains("Other clients")
     );
 }
 

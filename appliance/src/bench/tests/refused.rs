@@ -9,8 +9,8 @@ use transload_dhcp::packet::{Malformed, Packet};
 use transload_provision::options::Gives;
 
 use super::*;
-use crate::bench::explain::Explanation;
-use crate::bench::last_dhcp::STRANGERS_KEPT;
+use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
+use crate::bench::views::explain::Explanation;
 use crate::config::NetworkGives;
 use crate::config::values::Written;
 

@@ -10,7 +10,7 @@ const BENCH: &str = "[bench]\naddress = \"10.23.45.67/24\"\n";
 const RELAYED: &str = "[[dhcp.network]]\nsubnet = \"10.1.2.0/24\"\n";
 
 fn parse(text: &str) -> Result<Config, String> {
-    let lines = |failure: crate::error::Failure| {
+    let lines = |failure: crate::system::error::Failure| {
         let problems =
             failure.problems.iter().map(|problem| format!("{} // {}", problem.cause, problem.cure));
         problems.collect::<Vec<_>>().join("\n")

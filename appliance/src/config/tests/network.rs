@@ -4,7 +4,7 @@ use std::path::Path;
 use super::super::network::{default_pool, outside};
 use super::super::values::{Prefix, Written};
 use crate::config::Config;
-use crate::error::{Exit, Failure};
+use crate::system::error::{Exit, Failure};
 
 fn parse(text: &str) -> Result<Config, Failure> {
     Config::parse(text, Path::new("bench.toml"))

@@ -1,0 +1,267 @@
+//! What another DHCP server tells of its clients, and the verdicts on phones that it is told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use transload_provision::feed::{Client, Event, Verdict, Word};
+use transload_provision::journey::Observation;
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use crate::bench::Bench;
+use crate::bench::State;
+use crate::bench::assess_as;
+use crate::bench::intake::leases::{is_phone_by, steer};
+use crate::bench::verdict;
+use crate::system::neighbors;
+
+/// Phones of which it is remembered that they were forgotten.
+const FORGOTTEN_KEPT: usize = 8192;
+
+/// What has been said of each phone, for servers that ask later.
+#[derive(Debug, Default)]
+pub(in crate::bench) struct Verdicts {
+    /// By phone, with the version; `None` where it is known no more.
+    said: BTreeMap<Mac, (u64, Option<Verdict>)>,
+    /// The phones by the version of what was said last.
+    order: BTreeMap<u64, Mac>,
+    /// Versions by which phones were forgotten, and up to which one that is not remembered any more.
+    forgotten: VecDeque<u64>,
+    complete_since: u64,
+    latest: u64,
+    /// Tells the latest version to whoever waits; none where there is no feed.
+    news: Option<watch::Sender<u64>>,
+}
+
+impl Verdicts {
+    fn say(&mut self, mac: Mac, now: Time, verdict: Option<Verdict>) {
+        // Versions go on growing when the bench starts anew, as its clock does.
+        self.latest = now.0.max(self.latest + 1);
+        let version = self.latest;
+        if verdict.is_none() {
+            self.forgotten.push_back(version);
+        }
+        if let Some((earlier, _)) =
+            self.said.insert(mac, (version, verdict.map(|verdict| Verdict { version, ..verdict })))
+        {
+            self.order.remove(&earlier);
+        }
+        self.order.insert(version, mac);
+        while self.forgotten.len() > FORGOTTEN_KEPT {
+            let Some(version) = self.forgotten.pop_front() else { break };
+            self.complete_since = version;
+            // Unless it has become known again.
+            if let Some(mac) = self.order.remove(&version) {
+                self.said.remove(&mac);
+            }
+        }
+        if let Some(news) = &self.news {
+            news.send_replace(version);
+        }
+    }
+
+    fn since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+        if version > 0 && version < self.complete_since {
+            return None;
+        }
+        let newer = || self.order.range(version + 1..).take(Bench::WORDS_AT_ONCE);
+        let word = |(version, mac): (&u64, &Mac)| match self.said.get(mac) {
+            Some((_, Some(verdict))) => Word::Verdict(verdict.clone()),
+            _ => Word::Forget { mac: *mac, version: *version },
+        };
+        let reached = newer().last().map_or(version, |(version, _)| *version);
+        Some((newer().map(word).collect(), reached))
+    }
+}
+
+impl Bench {
+    /// Words handed out while the lock is held.
+    pub const WORDS_AT_ONCE: usize = 128;
+
+    /// From now on verdicts are kept for other DHCP servers; tells of each newest version.
+    pub fn open_feed(&self) -> watch::Receiver<u64> {
+        let (news, receiver) = watch::channel(0);
+        self.state().verdicts.news = Some(news);
+        self.judge_all();
+        receiver
+    }
+
+    /// Judges every phone anew, a few at a time.
+    fn judge_all(&self) {
+        let macs: Vec<Mac> = {
+            let state = self.state();
+            let phones = state.phones.iter().filter(|(_, phone)| phone.written).map(|(mac, _)| mac);
+            phones.chain(state.roster.keys()).chain(state.verdicts.said.keys()).copied().collect()
+        };
+        for macs in macs.chunks(Self::WORDS_AT_ONCE) {
+            let mut state = self.state();
+            for mac in macs {
+                self.publish(&mut state, *mac);
+            }
+        }
+    }
+
+    /// Judges a phone anew, and tells of it if something has changed.
+    pub(in crate::bench) fn publish(&self, state: &mut State, mac: Mac) {
+        if state.verdicts.news.is_none() {
+            return;
+        }
+        let now = self.now();
+        let known = state.phones.get(&mac).is_some_and(|phone| phone.written);
+        let verdict = (known || state.roster.contains_key(&mac)).then(|| judge(state, now, mac));
+        let said = state.verdicts.said.get(&mac).map(|(_, said)| said);
+        let same = match (said, &verdict) {
+            (None | Some(None), None) => true,
+            (Some(Some(said)), Some(verdict)) => said.says_the_same(verdict),
+            _ => false,
+        };
+        if !same {
+            state.verdicts.say(mac, now, verdict);
+        }
+    }
+
+    /// What is to be said to whoever knows all up to a version, 0 for nothing, in order, at most a bunch; then the version
+    /// reached. `None` to whoever has fallen so far behind that it has to begin anew.
+    pub fn words_since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+        self.state().verdicts.since(version)
+    }
+
+    /// Takes in what another DHCP server tells.
+    pub fn feed_event(&self, event: Event) {
+        match event {
+            Event::Hello { .. } => {}
+            Event::Asked(client) => _ = self.client(client),
+            Event::Lease { client, address, seconds } => {
+                let mac = client.mac;
+                let at = self.client(client);
+                let mut state = self.state();
+                state.addresses.lease_elsewhere(address, mac, at + Duration::from_secs(seconds.into()));
+                self.note_lease(&mut state, mac, address);
+            }
+            Event::Free { mac, address } => {
+                let mut state = self.state();
+                if state.addresses.leased_to(mac) == Some(address) {
+                    state.addresses.free(address);
+                }
+            }
+            Event::Dropped { count } => {
+                tracing::warn!(
+                    count,
+                    "the other DHCP server could not keep all it had to tell; phones are known again when they renew"
+                );
+            }
+        }
+    }
+
+    /// When it was heard.
+    fn client(&self, client: Client) -> Time {
+        let Client { mac, vendor_class, request_list, boot, ago, .. } = client;
+        let at = Time(self.now().0.saturating_sub(ago));
+        // Once DHCP is known to tell of boots, nothing else is taken for one.
+        let Some(boot) = boot else { return at };
+        let vendor_class = vendor_class.map(|class| class.trim_end_matches('\0').to_owned());
+        let mut state = self.state();
+        if is_phone_by(&state, mac, vendor_class.as_deref().map(str::as_bytes), &request_list) {
+            // What it asked for since is after its boot, and told of that by itself.
+            let asked = state.phones.get(&mac).and_then(|phone| phone.journey.asked);
+            let boot = boot && asked.is_none_or(|asked| asked < at);
+            self.note(&mut state, mac, at, boot, vendor_class, request_list);
+        }
+        at
+    }
+
+    /// Who has an address by the box's own neighbor table, where no lease of ours tells.
+    pub(in crate::bench) fn neighbor(&self, address: Ipv4Addr) -> Option<Mac> {
+        let asks = {
+            let state = self.state();
+            !state.rules.gives_leases && state.addresses.leaseholder(address, self.now()).is_none()
+        };
+        if asks { neighbors::mac_of(address) } else { None }
+    }
+
+    /// Judges phones anew that a roster tells of, or told of.
+    pub(in crate::bench) fn roster_changed(&self) {
+        if self.state().verdicts.news.is_some() {
+            self.judge_all();
+        }
+    }
+}
+
+fn judge(state: &State, now: Time, mac: Mac) -> Verdict {
+    Verdict::new(mac, 0, |fact| {
+        let Some(fact) = fact else { return steer(state, mac, &verdict(state, now, mac)) };
+        let mut journey = match state.phones.get(&mac) {
+            Some(phone) => (*phone.journey).clone(),
+            None => transload_provision::journey::Journey::new(mac, now),
+        };
+        journey.observe(&Observation::new(now, fact));
+        steer(state, mac, &assess_as(state, now, mac, &journey))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use transload_provision::client::Persona;
+    use transload_provision::options::Site;
+
+    use super::*;
+
+    /// A server that reads: the phones that it knows, and how far it is.
+    #[derive(Default)]
+    struct Reader(BTreeSet<Mac>, u64);
+
+    impl Reader {
+        /// `None` where it has to begin anew.
+        fn read(&mut self, verdicts: &Verdicts) -> Option<Vec<Mac>> {
+            loop {
+                let (words, reached) = verdicts.since(self.1)?;
+                if words.is_empty() {
+                    return Some(self.0.iter().copied().collect());
+                }
+                self.1 = reached;
+                for word in words {
+                    match word {
+                        Word::Verdict(verdict) => _ = self.0.insert(verdict.mac),
+                        Word::Forget { mac, .. } => _ = self.0.remove(&mac),
+                        _ => panic!("{word:?}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn however_many_phones_come_and_go_a_server_knows_those_that_are_there_or_begins_anew() {
+        let mac = |number: u32| Mac([&[0xc4, 0xb9], &number.to_be_bytes()[..]].concat().try_into().unwrap());
+        let say = |verdicts: &mut Verdicts, number, known: bool| {
+            let verdict = Verdict::new(mac(number), 0, |_| Site::default().steer(Persona::Enterprise, false));
+            verdicts.say(mac(number), Time(0), known.then_some(verdict));
+        };
+        let (mut verdicts, mut reader) = (Verdicts::default(), Reader::default());
+        let strangers = FORGOTTEN_KEPT as u32 + 100;
+        say(&mut verdicts, 0, true);
+        for number in 1..=strangers {
+            say(&mut verdicts, number, true);
+            if number == 1 {
+                assert_eq!(reader.read(&verdicts), Some(vec![mac(0), mac(1)]));
+            }
+            say(&mut verdicts, number, false);
+        }
+        assert_eq!(reader.read(&verdicts), None, "it would not hear that the second phone was forgotten");
+        let mut reader = Reader::default();
+        assert_eq!(reader.read(&verdicts), Some(vec![mac(0)]));
+        // One that comes back is known, however many are forgotten after it.
+        say(&mut verdicts, strangers, true);
+        for number in 1..=strangers {
+            say(&mut verdicts, 1 + number % 100, true);
+            say(&mut verdicts, 1 + number % 100, false);
+            assert_eq!(reader.read(&verdicts), Some(vec![mac(0), mac(strangers)]));
+        }
+        assert_eq!(verdicts.said.len(), verdicts.order.len());
+        assert!(verdicts.said.len() <= FORGOTTEN_KEPT + 2, "{} phones", verdicts.said.len());
+    }
+}

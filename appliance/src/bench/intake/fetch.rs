@@ -1,0 +1,343 @@
+//! A file request: who asks, what is meant, and what this phone may have.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use transload_provision::documents::FileServer;
+use transload_provision::journey::{Assessment, Fact, Heard, Next, Request};
+use transload_provision::load::{LoadName, Side};
+use transload_provision::mac::Mac;
+use transload_provision::names::{self, Asked};
+use transload_provision::routine::routine;
+use transload_provision::settings::Parameters;
+
+use crate::bench::Bench;
+use crate::bench::State;
+use crate::bench::Tracker;
+use crate::bench::intake::boot_file::BootFile;
+use crate::bench::intake::identity::requester;
+use crate::bench::intake::others::{counts_as_phone, is_known_or_may_be};
+use crate::bench::judge::answer;
+use crate::bench::record::Hearing;
+use crate::listeners::{Door, Fetch, Plane, Served};
+use crate::state::ledger::Ticket;
+use crate::state::library::OpenFile;
+use crate::system::pace::Hold;
+
+/// The longest name kept as evidence, in characters.
+const NAME_KEPT: usize = 120;
+
+/// An answer, what must be on disk before it leaves, and whose transfer it is.
+struct Answer {
+    served: Served,
+    before: Vec<Ticket>,
+    phone: Option<Mac>,
+}
+
+impl Answer {
+    fn now(served: Served, phone: Option<Mac>) -> Self {
+        Self { served, before: Vec::new(), phone }
+    }
+}
+
+impl Plane for Bench {
+    type Tracker = Tracker;
+
+    fn is_leased(&self, address: Ipv4Addr) -> bool {
+        self.state().addresses.leaseholder(address, self.now()).is_some()
+    }
+
+    fn serving(&self, client: SocketAddr) -> Hold {
+        self.pace().transfer(client)
+    }
+
+    async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
+        let asked = names::parse(&fetch.path);
+        // A slow disk must not hold up what others decide, so files that are for everybody are opened first.
+        let file = match &asked {
+            Asked::Component { .. } | Asked::Other { .. } | Asked::Profile { psn: None, .. } => {
+                names::inner(&fetch.path).and_then(|inner| self.shelf().open(&inner))
+            }
+            _ => None,
+        };
+        let hearing = Hearing { at: self.now(), heard: heard(fetch.door) };
+        let Answer { mut served, before, phone } = self.decide(&fetch, asked, file, hearing);
+        for ticket in before {
+            if let Err(error) = ticket.await {
+                tracing::error!(path = %fetch.path, %error, "not answered: the ledger cannot be written");
+                served = Served::Busy;
+            }
+        }
+        if let (Served::Busy, Some(mac)) = (&served, phone) {
+            self.withdraw(mac);
+        }
+        self.metrics.request(fetch.door, &served);
+        let tracker = match &served {
+            Served::File(file) if !fetch.head_only => {
+                Tracker::of_file(self, phone, fetch.door, file.name.clone(), file.size, hearing)
+            }
+            Served::Document { .. } => Tracker::of_document(self, phone, hearing),
+            _ => Tracker::idle(self),
+        };
+        (served, tracker)
+    }
+}
+
+impl Bench {
+    fn decide(&self, fetch: &Fetch, asked: Asked, file: Option<OpenFile>, hearing: Hearing) -> Answer {
+        let IpAddr::V4(address) = fetch.peer.ip() else {
+            return Answer::now(Served::NotFound, None);
+        };
+        let neighbor = self.neighbor(address);
+        let mut state = self.state();
+        let state = &mut *state;
+        let agent = fetch.user_agent.as_deref();
+        let requester = requester(state, address, &asked, &fetch.path, agent, neighbor, hearing.at);
+        if let Some((mac, what)) = requester.concerns.zip(requester.doubt) {
+            if is_known_or_may_be(state, mac) {
+                self.contradicts(state, mac, what);
+            } else {
+                tracing::info!(%mac, %what, "signals of a client that is no phone disagree");
+            }
+        }
+        let phone = |mac: &Mac| counts_as_phone(state, *mac, &asked, agent);
+        let mac = requester.phone.filter(phone);
+        if let Some(other) = requester.concerns.filter(|_| mac.is_none()) {
+            state.hear_other(other, hearing.at);
+        }
+        if mac.is_none() && requester.concerns.is_none() && is_for_a_phone(&asked) {
+            let name: String = fetch.path.chars().take(NAME_KEPT).collect();
+            if state.unleased.note(address, &name, requester.named, hearing.at) {
+                tracing::warn!(%address, name, "asked for a phone's file without a lease: not answered");
+            }
+        }
+        if let Some(mac) = mac {
+            let known = state.phones.get(&mac).and_then(|phone| phone.journey.address);
+            if known != Some(address) {
+                self.observe_heard(state, mac, Fact::Leased { address }, hearing);
+            }
+            let Some(phone) = state.phones.get_mut(&mac).filter(|phone| phone.written) else {
+                // What cannot be recorded is not given.
+                return Answer::now(Served::Busy, None);
+            };
+            phone.heard_at = Some(fetch.local);
+        }
+        match (asked, mac) {
+            (Asked::PhoneConfig { signed, .. }, Some(mac)) => {
+                self.config(state, mac, &BootFile::Enterprise { default: false, signed }, fetch, hearing)
+            }
+            (Asked::DefaultConfig { signed }, Some(mac)) => {
+                self.config(state, mac, &BootFile::Enterprise { default: true, signed }, fetch, hearing)
+            }
+            (Asked::Profile { psn, .. }, Some(mac)) => {
+                self.config(state, mac, &BootFile::Profile { psn }, fetch, hearing)
+            }
+            (Asked::Root, Some(mac)) => {
+                self.config(state, mac, &BootFile::Profile { psn: None }, fetch, hearing)
+            }
+            (Asked::License { mac: Some(named), .. }, Some(mac)) if named == mac => {
+                self.license(state, mac, fetch, hearing)
+            }
+            (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch, hearing),
+            // To another maker's device, the name of its address is a file like others.
+            (Asked::Profile { psn: None, .. }, None) if file.is_some() => match file {
+                Some(file) => Answer::now(Served::File(file), None),
+                None => Answer::now(Served::NotFound, None),
+            },
+            (Asked::Component { .. } | Asked::Other { .. }, mac) => match file {
+                Some(file) => Answer::now(Served::File(file), mac),
+                None => self.missing(state, mac, &names::inner(&fetch.path).unwrap_or_default(), hearing),
+            },
+            (Asked::TrustList { .. } | Asked::Refused, _) => Answer::now(Served::NotFound, mac),
+            (_, mac) => self.missing(state, mac, &names::bare(&fetch.path).unwrap_or_default(), hearing),
+        }
+    }
+
+    fn missing(&self, state: &mut State, mac: Option<Mac>, name: &str, hearing: Hearing) -> Answer {
+        if let Some(mac) = mac {
+            self.note_missing(state, mac, name, hearing);
+        }
+        Answer::now(Served::NotFound, mac)
+    }
+
+    fn note_missing(&self, state: &mut State, mac: Mac, name: &str, hearing: Hearing) {
+        let name: String = name.chars().take(NAME_KEPT).collect();
+        let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.missing.contains_key(&name));
+        if let Some(routine) = routine(&name) {
+            tracing::debug!(%mac, name, holds = routine.what, "asked for a file that it does without");
+        } else if !known {
+            let nearest = state.shelf.nearest(&name);
+            tracing::info!(%mac, name, nearest, "asked for a file that is not here");
+        }
+        self.observe_heard(state, mac, Fact::Missing { name }, hearing);
+    }
+
+    /// A phone gets its license only after two-way evidence: over TFTP the first request may be forged.
+    fn license(&self, state: &mut State, mac: Mac, fetch: &Fetch, hearing: Hearing) -> Answer {
+        let direction = state.rules.settings.direction;
+        let met = state.phones.get(&mac).is_some_and(|phone| phone.journey.is_met());
+        let file = state.shelf.open_license(direction, mac).filter(|_| met || hearing.heard == Heard::TwoWay);
+        let Some(file) = file else {
+            return self.missing(state, Some(mac), &format!("{mac}.lic"), hearing);
+        };
+        let given = (!fetch.head_only).then_some(Fact::LicenseGiven { direction });
+        let before = given.and_then(|given| self.observe_heard(state, mac, given, hearing));
+        Answer { served: Served::File(file), before: before.into_iter().collect(), phone: Some(mac) }
+    }
+
+    /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it. That it was given is on
+    /// record before it leaves: a bench that forgot it could restart the phone while it writes.
+    fn loads(&self, state: &mut State, mac: Mac, name: &str, fetch: &Fetch, hearing: Hearing) -> Answer {
+        let load = name.parse::<LoadName>().ok();
+        let proven = hearing.heard == Heard::TwoWay;
+        let verdict = answer(state, hearing.at, mac, Request::Load { proven });
+        let permitted = load.filter(|load| verdict.permits(load, &state.shelf.index));
+        let file = permitted.as_ref().and_then(|load| state.shelf.open(&load.loads_file()));
+        let (Some(load), Some(file)) = (permitted, file) else {
+            let loads_file = format!("{name}.loads");
+            if state.shelf.has(&loads_file) {
+                tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
+            } else {
+                self.note_missing(state, mac, &loads_file, hearing);
+            }
+            let name = name.chars().take(NAME_KEPT).collect();
+            self.observe_heard(state, mac, Fact::LoadsRefused { name }, hearing);
+            return Answer::now(Served::NotFound, Some(mac));
+        };
+        let given = (!fetch.head_only).then_some(Fact::LoadsGiven { load });
+        let before = given.and_then(|given| self.observe_heard(state, mac, given, hearing));
+        let before = before.into_iter().collect();
+        Answer { served: Served::File(file), before, phone: Some(mac) }
+    }
+
+    fn config(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        config: &BootFile,
+        fetch: &Fetch,
+        hearing: Hearing,
+    ) -> Answer {
+        let model = match config {
+            BootFile::Profile { psn: Some(psn) } => psn.split('-').next().map(str::to_owned),
+            _ => None,
+        };
+        let signed = matches!(config, BootFile::Enterprise { signed: true, .. });
+        let side = config.side();
+        let user_agent = fetch.user_agent.as_ref().map(|agent| agent.chars().take(NAME_KEPT).collect());
+        let fact = Fact::ConfigAsked { side, signed, model, user_agent };
+        let asked = if fetch.head_only { None } else { self.config_asked(state, mac, fact, hearing) };
+        if signed {
+            return Answer::now(Served::NotFound, Some(mac));
+        }
+        let verdict = match hearing.heard {
+            Heard::OneWay => answer(state, hearing.at, mac, Request::Datagram(hearing.at)),
+            _ => self.assess(state, mac),
+        };
+        let journey = state.phones.get(&mac).map(|phone| &phone.journey).filter(|_| !fetch.head_only);
+        for unsaid in journey.map(|journey| verdict.unsays(journey, side)).unwrap_or_default() {
+            self.observe_heard(state, mac, unsaid, hearing);
+        }
+        let settings = &state.rules.settings;
+        let server = FileServer { address: fetch.local, port: settings.http_port };
+        let told = match &verdict.next {
+            Next::Final => settings.after.parameters(mac, verdict.model.as_deref(), state.roster.get(&mac)),
+            _ => Parameters::default(),
+        };
+        if !told.unfilled.is_empty() && side == Side::Multiplatform {
+            let left_out = told.unfilled.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            tracing::warn!(%mac, left_out, "its roster line does not fill these parameters of [after]");
+        }
+        let body = match config.document(&verdict, server, settings, &state.catalog, mac, &told.filled) {
+            Ok(Some(body)) => body,
+            Ok(None) => return Answer::now(Served::NotFound, Some(mac)),
+            Err(error) => {
+                tracing::error!(%mac, %error, "no document: correct the configuration");
+                return Answer::now(Served::NotFound, Some(mac));
+            }
+        };
+        // What is told again waits too: the record of its first telling may be under way, and records are
+        // written in order.
+        let mut before = Vec::new();
+        if let (Some(asked), Next::Load { .. }) = (asked, &verdict.next) {
+            before.push(asked);
+            before.extend(self.offer(state, mac, &verdict, side, hearing));
+        }
+        let served = Served::Document { body: Bytes::from(body), content_type: "text/xml" };
+        Answer { served, before, phone: Some(mac) }
+    }
+
+    /// A request of a phone at rest shares a later commit.
+    fn config_asked(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) -> Option<Ticket> {
+        let rests = state.phones.get(&mac).is_some_and(|phone| phone.journey.proven().finish.is_some());
+        if !rests {
+            return self.observe_heard(state, mac, fact, hearing);
+        }
+        self.note_lazily_heard(state, mac, fact, hearing);
+        None
+    }
+
+    /// What could not be written down was not offered: the next document is a new offer.
+    fn withdraw(&self, mac: Mac) {
+        let now = self.now();
+        if let Some(phone) = self.state().phones.get_mut(&mac) {
+            phone.journey.withdraw_offers(now);
+        }
+    }
+
+    /// A document that names a new load is on record before it leaves.
+    fn offer(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        verdict: &Assessment,
+        side: Side,
+        hearing: Hearing,
+    ) -> Vec<Ticket> {
+        let Next::Load { load, when, attempt, .. } = &verdict.next else {
+            return Vec::new();
+        };
+        let held = state.phones.get(&mac).is_some_and(|phone| phone.journey.holds_offer(load, *attempt));
+        if held {
+            return Vec::new();
+        }
+        let conditional = when.is_some();
+        let branches = [Some((load, when.clone())), when.as_ref().map(|otherwise| (otherwise, None))];
+        branches
+            .into_iter()
+            .flatten()
+            .filter_map(|(load, when)| {
+                let fact = Fact::Offered {
+                    load: load.clone(),
+                    when,
+                    conditional,
+                    attempt: *attempt,
+                    side,
+                    catalog: state.catalog.digest.clone(),
+                };
+                self.observe_heard(state, mac, fact, hearing)
+            })
+            .collect()
+    }
+}
+
+/// TCP's handshake has shown that the client answers at its address; a request by datagram waits for its acknowledgment.
+fn heard(door: Door) -> Heard {
+    match door {
+        Door::Http => Heard::TwoWay,
+        Door::Tftp => Heard::OneWay,
+    }
+}
+
+/// Files that are given to their phone alone.
+fn is_for_a_phone(asked: &Asked) -> bool {
+    matches!(
+        asked,
+        Asked::PhoneConfig { .. }
+            | Asked::DefaultConfig { .. }
+            | Asked::Profile { .. }
+            | Asked::License { .. }
+            | Asked::Loads { .. }
+    )
+}

@@ -1,0 +1,143 @@
+//! Whose page is to be read, and what becomes of what it says.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use transload_provision::journey::{Fact, disagreements, is_of_another, page_due};
+use transload_provision::load::Side;
+use transload_provision::mac::Mac;
+use transload_provision::page::Page;
+use transload_provision::time::Time;
+
+use crate::bench::AT_ONCE;
+use crate::bench::Bench;
+use crate::bench::State;
+use crate::bench::judge::context;
+use crate::bench::verdict;
+
+/// How often a page is asked for between two starts of its phone; each time after twice the wait.
+const TRIES: u32 = 6;
+/// A phone whose page is not wanted is looked at again after so many times the quiet that is waited for.
+const LOOK_AGAIN: u32 = 64;
+
+/// One page to be read.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// Whose.
+    pub mac: Mac,
+    /// The address that it has a lease of.
+    pub address: Ipv4Addr,
+    /// The side that it behaves as.
+    pub side: Option<Side>,
+    started: Time,
+}
+
+/// What is known of visits: who is being visited, and who did not answer how often.
+#[derive(Debug, Default)]
+pub struct Round {
+    known: HashMap<Mac, Known>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// The phone's latest fact when it was looked at; without a newer one there is nothing to look at again.
+    seen: Time,
+    /// Since when it ran then.
+    started: Time,
+    tries: u32,
+    /// When it is looked at again, if nothing new is heard of it before.
+    next: Time,
+    /// Its page is being read.
+    away: bool,
+}
+
+impl Round {
+    /// The visit has ended.
+    pub fn back(&mut self, mac: Mac) {
+        if let Some(known) = self.known.get_mut(&mac) {
+            known.away = false;
+        }
+    }
+}
+
+impl Bench {
+    /// The pages to read now, at most so many. The lock is held for a few phones at a time.
+    pub fn visits(&self, round: &mut Round, most: usize) -> Vec<Visit> {
+        let now = self.now();
+        let macs: Vec<Mac> = {
+            let state = self.state();
+            if !state.rules.settings.probe {
+                return Vec::new();
+            }
+            round.known.retain(|mac, _| state.phones.contains_key(mac));
+            let due = |(mac, phone): (&Mac, &crate::bench::Phone)| {
+                let known = round.known.get(mac);
+                let fresh = known.is_none_or(|known| known.seen != phone.journey.last_seen);
+                let waits = known.is_some_and(|known| known.next <= now);
+                (known.is_none_or(|known| !known.away) && (fresh || waits)).then_some(*mac)
+            };
+            state.phones.iter().filter_map(due).collect()
+        };
+        let mut visits = Vec::new();
+        for macs in macs.chunks(AT_ONCE) {
+            let state = self.state();
+            for mac in macs {
+                if visits.len() < most {
+                    visits.extend(self.visit(&state, round, *mac));
+                }
+            }
+        }
+        visits
+    }
+
+    fn visit(&self, state: &State, round: &mut Round, mac: Mac) -> Option<Visit> {
+        let now = self.now();
+        let journey = &state.phones.get(&mac)?.journey;
+        let quiet = state.rules.settings.timing.quiet;
+        let started = journey.started();
+        let before = round.known.get(&mac).filter(|known| known.started == started);
+        let tries = before.map_or(0, |known| known.tries);
+        // One that has answered goes on being asked, now and then.
+        let tries = if journey.page.read >= Some(started) { tries.min(TRIES - 1) } else { tries };
+        let address = state.addresses.lease_of(mac, now).filter(|_| tries < TRIES);
+        let due = address.and_then(|_| page_due(journey, &context(state, mac, now)));
+        // A phone that did not answer is asked again later and later.
+        let due = due.map(|due| before.filter(|_| tries > 0).map_or(due, |known| due.max(known.next)));
+        let away = due.is_some_and(|due| due <= now);
+        let (tries, next) = match due {
+            _ if away => (tries + 1, now + quiet * (2 << tries)),
+            Some(due) => (tries, due),
+            None => (tries, now + quiet * LOOK_AGAIN),
+        };
+        round.known.insert(mac, Known { seen: journey.last_seen, started, tries, next, away });
+        let address = address.filter(|_| away)?;
+        let side = verdict(state, now, mac).persona.side();
+        Some(Visit { mac, address, side, started })
+    }
+
+    /// Takes in what a page said, unless the phone has started again since, or it is another phone's page.
+    pub fn page_read(&self, visit: &Visit, page: Page) {
+        let mac = visit.mac;
+        let mut state = self.state();
+        let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
+        if journey.started() != visit.started
+            || state.addresses.lease_of(mac, self.now()) != Some(visit.address)
+        {
+            return;
+        }
+        let before = verdict(&state, self.now(), mac);
+        let stranger = page.mac.is_some_and(|other| other != mac) || is_of_another(&page, &before);
+        let denied = if let Some(other) = page.mac.filter(|_| stranger) {
+            vec![format!("the page at {}, which has the lease of {mac}, is that of {other}", visit.address)]
+        } else {
+            disagreements(&page, journey, &before, state.roster.get(&mac))
+        };
+        for what in denied {
+            tracing::warn!(%mac, %what, "its page contradicts other signals");
+            self.observe(&mut state, mac, Fact::Contradiction { what });
+        }
+        if !stranger {
+            self.observe(&mut state, mac, Fact::Probed(page));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Phones that were heard and got no answer: why, and what to change.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::Ipv4Addr;
+
+use transload_dhcp::event::{Event, Outcome, Unserved};
+use transload_dhcp::packet::Malformed;
+use transload_provision::journey::{Assessment, Hold, HoldCode};
+use transload_provision::mac::Mac;
+use transload_provision::roster::Entry;
+use transload_provision::time::Time;
+
+use crate::bench::Bench;
+use crate::bench::State;
+use crate::bench::intake::leases::is_phone_by;
+use crate::bench::views::phone::Stage;
+
+/// Refused phones remembered that the roster does not list; the one that came first gives way.
+const KEPT: usize = 256;
+
+/// The phones that wait for an answer of our DHCP server.
+#[derive(Debug, Default)]
+pub(in crate::bench) struct Refusals {
+    by_mac: HashMap<Mac, Refusal>,
+    /// Those that the roster does not list, by when they came.
+    unlisted: VecDeque<Mac>,
+}
+
+/// Why a phone waits.
+#[derive(Debug, Clone)]
+pub(in crate::bench) struct Refusal {
+    pub(in crate::bench) first: Time,
+    pub(in crate::bench) last: Time,
+    why: Why,
+    listed: bool,
+    /// Kinds of reasons that the log has already.
+    logged: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Why {
+    Unserved(Unserved),
+    /// It takes this server's addresses.
+    Elsewhere(Ipv4Addr),
+}
+
+impl Why {
+    /// What keeps the phone waiting, if that is what came of its message.
+    fn of(outcome: &Outcome, is_new: bool) -> Option<Self> {
+        match outcome {
+            Outcome::Unserved(why) => Some(Self::Unserved(why.clone())),
+            Outcome::ChoseOther(server) if is_new => Some(Self::Elsewhere(*server)),
+            _ => None,
+        }
+    }
+
+    fn kind(&self) -> u16 {
+        1 << match self {
+            Self::Unserved(Unserved::RelayInformation) => 0,
+            Self::Unserved(Unserved::Relay(_)) => 1,
+            Self::Unserved(Unserved::Network(_)) => 2,
+            Self::Unserved(Unserved::NoAddress(_)) => 3,
+            Self::Unserved(Unserved::Silent) => 4,
+            Self::Unserved(Unserved::Option(_)) => 5,
+            Self::Unserved(Unserved::Malformed(_)) => 6,
+            Self::Elsewhere(_) => 7,
+        }
+    }
+
+    fn cause(&self) -> String {
+        match self {
+            Self::Unserved(why) => format!("it was heard, and DHCP does not answer it: {why}"),
+            Self::Elsewhere(server) => {
+                format!("it was heard, and takes its address from another DHCP server, {server}")
+            }
+        }
+    }
+
+    fn cure(&self) -> String {
+        match self {
+            Self::Unserved(Unserved::RelayInformation) => {
+                "set relay-information = \"answer\" under [dhcp], or turn the option off on the switch: no ip dhcp snooping \
+                 information option"
+                    .to_owned()
+            }
+            Self::Unserved(Unserved::Relay(relay)) => format!(
+                "describe the relay's network in a [[dhcp.network]] with its subnet, or remove ip helper-address for this \
+                 bench from the relay's interface {relay}"
+            ),
+            Self::Unserved(Unserved::Network(address)) => {
+                format!("describe the network of {address} in a [[dhcp.network]]")
+            }
+            Self::Unserved(Unserved::NoAddress(_)) => {
+                "make the pool larger (pool under [dhcp] or [[dhcp.network]]), or the lease shorter".to_owned()
+            }
+            Self::Unserved(Unserved::Silent) | Self::Elsewhere(_) => {
+                "take that server off the segment, or let it give the leases (transload export)".to_owned()
+            }
+            Self::Unserved(Unserved::Malformed(Malformed::Cookie)) => "set the phone to DHCP".to_owned(),
+            Self::Unserved(Unserved::Option(_) | Unserved::Malformed(_)) => {
+                "restart the phone; if it asks so again, find what bends its messages on the way (a relay or a switch)"
+                    .to_owned()
+            }
+        }
+    }
+
+    fn hold(&self) -> Hold {
+        let code = match self {
+            Self::Unserved(Unserved::Silent) | Self::Elsewhere(_) => HoldCode::ForeignDhcp,
+            Self::Unserved(_) => HoldCode::WaitingOutside,
+        };
+        Hold::new(code, self.cause(), self.cure())
+    }
+}
+
+impl Refusals {
+    pub(in crate::bench) fn get(&self, mac: Mac) -> Option<&Refusal> {
+        self.by_mac.get(&mac)
+    }
+
+    pub(in crate::bench) fn macs(&self) -> impl Iterator<Item = Mac> {
+        self.by_mac.keys().copied()
+    }
+
+    /// Takes in why a phone waits. True if that is to be told.
+    fn note(&mut self, mac: Mac, at: Time, why: Why, listed: bool) -> bool {
+        if let Some(known) = self.by_mac.get_mut(&mac) {
+            let news = known.logged & why.kind() == 0;
+            known.logged |= why.kind();
+            (known.last, known.why) = (at, why);
+            return news;
+        }
+        let logged = why.kind();
+        self.by_mac.insert(mac, Refusal { first: at, last: at, why, listed, logged });
+        if listed {
+            return true;
+        }
+        self.unlisted.push_back(mac);
+        // A flood of made-up phones does not fill the log.
+        if self.unlisted.len() <= KEPT {
+            return true;
+        }
+        let oldest = self.unlisted.pop_front();
+        oldest.and_then(|oldest| self.by_mac.remove(&oldest));
+        false
+    }
+
+    /// Takes over who is listed. A phone that is so no longer is remembered anew when it is heard.
+    pub(in crate::bench) fn relist(&mut self, listed: impl Fn(Mac) -> bool) {
+        self.by_mac.retain(|mac, refusal| {
+            let is_listed = listed(*mac);
+            let keep = is_listed || !refusal.listed;
+            refusal.listed = is_listed;
+            keep
+        });
+        self.unlisted.retain(|mac| !listed(*mac));
+    }
+
+    /// The phone was answered.
+    fn forget(&mut self, mac: Mac) -> Option<Refusal> {
+        let refusal = self.by_mac.remove(&mac)?;
+        if !refusal.listed {
+            self.unlisted.retain(|other| *other != mac);
+        }
+        Some(refusal)
+    }
+}
+
+impl Refusal {
+    /// What stops a phone, and what to change.
+    pub(in crate::bench) fn hold(&self) -> Hold {
+        self.why.hold()
+    }
+
+    /// Why its phone gets no answer.
+    pub(in crate::bench) fn cause(&self) -> String {
+        self.why.cause()
+    }
+
+    /// Is another for each other reason.
+    pub(in crate::bench) fn mark(&self) -> (Time, u16) {
+        (self.first, self.why.kind())
+    }
+}
+
+impl State {
+    /// Takes over another roster.
+    pub(in crate::bench) fn list(&mut self, roster: Vec<Entry>) {
+        self.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+        let Self { roster, listed_dhcp, refusals, .. } = self;
+        listed_dhcp.retain(|mac, _| roster.contains_key(mac));
+        refusals.relist(|mac| roster.contains_key(&mac));
+    }
+
+    /// Whether it was seen, is listed, or waits for an answer.
+    pub(in crate::bench) fn shows(&self, mac: Mac) -> bool {
+        self.phones.contains_key(&mac) || self.roster.contains_key(&mac) || self.refusals.get(mac).is_some()
+    }
+
+    /// All phones that are shown.
+    pub(in crate::bench) fn shown(&self) -> BTreeSet<Mac> {
+        self.phones.keys().chain(self.roster.keys()).copied().chain(self.refusals.macs()).collect()
+    }
+
+    /// Why a phone without an address gets none. A phone that has one asks again before its lease ends.
+    pub(in crate::bench) fn refusal(&self, mac: Mac) -> Option<&Refusal> {
+        let waits = self
+            .phones
+            .get(&mac)
+            .is_none_or(|phone| phone.journey.address.is_none() || phone.journey.wants_address());
+        self.refusals.get(mac).filter(|_| waits)
+    }
+
+    /// What stops a phone that gets no address.
+    pub(in crate::bench) fn refused(&self, mac: Mac, verdict: &Assessment) -> Option<Hold> {
+        let refusal = self.refusal(mac)?;
+        matches!(verdict.stage, Stage::Absent | Stage::Seen).then(|| refusal.hold())
+    }
+}
+
+impl Bench {
+    /// Notes down what keeps a phone from an answer, or that it has got one.
+    pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &Event) {
+        let is_new = !state.phones.contains_key(&mac);
+        let changed = match Why::of(&event.outcome, is_new) {
+            Some(why) => {
+                let is_phone = is_phone_by(state, mac, event.vendor_class.as_deref(), &event.request_list);
+                is_phone && refuse(state, mac, Time(event.at), why)
+            }
+            None => is_served(&event.outcome) && state.refusals.forget(mac).is_some(),
+        };
+        if changed {
+            if !is_new {
+                state.agenda.insert(mac, self.now());
+            }
+            self.publish(state, mac);
+        }
+    }
+}
+
+/// Notes down why a phone waits. True if that is news.
+fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
+    let known = state.refusals.get(mac).is_some_and(|refusal| refusal.why == why);
+    let listed = state.roster.contains_key(&mac);
+    let tell = state.refusals.note(mac, at, why, listed);
+    if let Some(Refusal { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
+        tracing::info!(%mac, cause = why.cause(), cure = why.cure(), "DHCP does not answer this phone");
+    }
+    !known
+}
+
+fn is_served(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Offered | Outcome::Acknowledged | Outcome::Informed)
+}

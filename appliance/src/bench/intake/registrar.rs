@@ -1,0 +1,165 @@
+//! What phones say when they register, and restarts: which are due, who orders them, what came of them.
+
+use std::net::Ipv4Addr;
+
+use transload_provision::catalog::name;
+use transload_provision::journey::{Fact, Order, Report};
+use transload_provision::load::LoadName;
+use transload_provision::mac::Mac;
+use transload_provision::sip::{Event, Proof, Said};
+
+use crate::bench::AT_ONCE;
+use crate::bench::Bench;
+use crate::bench::State;
+use crate::bench::intake::identity::holder;
+use crate::listeners::sip::Exchange;
+use crate::system::pace::Pace;
+
+impl Exchange for Bench {
+    fn caller(&self, address: Ipv4Addr) -> Option<Mac> {
+        let neighbor = self.neighbor(address);
+        let state = self.state();
+        let mac = holder(&state, address, neighbor, self.now())?;
+        state.phones.contains_key(&mac).then_some(mac)
+    }
+
+    fn pace(&self) -> Pace {
+        Bench::pace(self).clone()
+    }
+
+    fn heard(&self, event: Event) {
+        let mut state = self.state();
+        match event {
+            // Anybody may have sent that datagram. The same comes again as two-way once the phone has answered.
+            Event::Registered(mac, _, Proof::OneWay) => {
+                tracing::debug!(%mac, "wants to register by a datagram, and is asked whether it does");
+            }
+            Event::Registered(mac, said, Proof::TwoWay) => self.registered(&mut state, mac, &said),
+            Event::Gone(mac) => {
+                if state.phones.get(&mac).is_some_and(|phone| phone.journey.is_registered()) {
+                    self.observe(&mut state, mac, Fact::Unregistered);
+                }
+            }
+            Event::Answered(mac, answer) => {
+                let refused = answer.as_ref().is_none_or(|(code, _)| *code >= 300);
+                let answer = answer
+                    .map_or_else(|| "no answer".to_owned(), |(code, reason)| format!("{code} {reason}"));
+                tracing::info!(%mac, answer, "told to restart by its registration");
+                self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
+            }
+            Event::Refused(address, None, why) => {
+                tracing::debug!(%address, why, "not registered");
+            }
+            Event::Refused(address, Some(mac), why) => {
+                let what = format!("{address} wants to register and may not: {why}");
+                self.contradicts(&mut state, mac, what);
+            }
+        }
+    }
+}
+
+/// A restart that is to be carried out now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errand {
+    /// The phone.
+    pub mac: Mac,
+    /// What and how.
+    pub order: Order,
+    /// Where it is.
+    pub address: Option<Ipv4Addr>,
+}
+
+impl Bench {
+    fn registered(&self, state: &mut State, mac: Mac, said: &Said) {
+        let model = said.model.and_then(|id| state.catalog.model_by_id(id));
+        let load = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<LoadName>().ok());
+        let report = Report {
+            active: load(&said.active),
+            inactive: load(&said.inactive),
+            model: model.map(|model| model.name.clone()),
+            last: said.last.clone(),
+        };
+        let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
+        let known = journey.reports.last().map(|(_, known)| known);
+        if journey.registered.is_some() && known == Some(&report) {
+            return;
+        }
+        let mut doubts = Vec::new();
+        if let (Some(said), Some(other)) = (&report.model, journey.model_by_weaker_signals())
+            && !name::is_same(said, &other)
+        {
+            doubts.push(format!("it registered as a {said}, and by other signals it is a {other}"));
+        }
+        let before = self.assess(state, mac);
+        let taken_for =
+            before.load.filter(|load| known.is_none_or(|known| known.active.as_ref() != Some(load)));
+        if let (Some(active), Some(other)) = (&report.active, taken_for)
+            && *active != other
+        {
+            let why = before.evidence;
+            doubts
+                .push(format!("it registered with ActiveLoad={active}, and was taken to run {other}: {why}"));
+        }
+        for what in doubts {
+            self.contradicts(state, mac, what);
+        }
+        let active = said.active.as_deref().unwrap_or("none");
+        tracing::info!(%mac, active, last = said.last, "registered");
+        self.observe(state, mac, Fact::Registered { report });
+    }
+
+    pub(in crate::bench) fn contradicts(&self, state: &mut State, mac: Mac, what: String) {
+        let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));
+        if !known {
+            tracing::warn!(%mac, %what, "signals disagree");
+            self.observe(state, mac, Fact::Contradiction { what });
+        }
+    }
+
+    /// Looks at the phones of which something is new: notes down where they stand, and gives the restarts that
+    /// journeys need now, on record before they are carried out, and those that the operator ordered.
+    /// The lock is held for a few phones at a time.
+    pub async fn errands(&self) -> Vec<Errand> {
+        let (mut errands, due) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.errands), state.due(self.now()))
+        };
+        let mut waiting = Vec::new();
+        for macs in due.chunks(AT_ONCE) {
+            let mut state = self.state();
+            for mac in macs {
+                let verdict = self.assess(&state, *mac);
+                self.note_stand(&mut state, *mac, &verdict);
+                self.publish(&mut state, *mac);
+                if let Some(deadline) = verdict.deadline {
+                    state.agenda.entry(*mac).or_insert(deadline);
+                }
+                if let Some(order) = verdict.restart {
+                    let Order { how, by } = order;
+                    let told = Fact::RestartTold { how, by, operator: false };
+                    let ticket = self.observe(&mut state, *mac, told);
+                    waiting.extend(ticket.map(|ticket| (*mac, order, ticket)));
+                }
+            }
+        }
+        for (mac, order, ticket) in waiting {
+            match ticket.await {
+                Ok(()) => errands.push(self.errand(mac, order)),
+                Err(error) => tracing::error!(%mac, %error, "not restarted: the ledger cannot be written"),
+            }
+        }
+        errands
+    }
+
+    fn errand(&self, mac: Mac, order: Order) -> Errand {
+        let address = self.state().phones.get(&mac).and_then(|phone| phone.journey.address);
+        Errand { mac, order, address }
+    }
+
+    /// What became of an errand.
+    pub fn errand_done(&self, mac: Mac, answer: String, refused: bool) {
+        tracing::info!(%mac, answer, "restart");
+        let mut state = self.state();
+        self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
+    }
+}

@@ -1,0 +1,186 @@
+//! What is counted while the bench runs; an atomic addition each, beside what is counted.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use transload_dhcp::MessageType;
+use transload_dhcp::event::{Event, Outcome};
+
+use crate::listeners::bounds::Bounds;
+use crate::listeners::{Door, Served};
+
+/// Upper bounds in seconds: from a reply out of memory to one that a failing SD card has held back.
+const LATENCIES: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Message {
+    r#type: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AtDoor {
+    door: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ComeOf {
+    door: &'static str,
+    outcome: &'static str,
+}
+
+/// Counters of one bench.
+#[derive(Debug)]
+pub struct Metrics {
+    messages: Family<Message, Counter>,
+    replies: Histogram,
+    requests: Family<ComeOf, Counter>,
+    transfers: Family<ComeOf, Counter>,
+    under_way: Family<AtDoor, Gauge>,
+    bytes: Family<AtDoor, Counter>,
+    /// Bounds that were reached.
+    pub bounds: Bounds,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            messages: Family::default(),
+            replies: latencies(),
+            requests: Family::default(),
+            transfers: Family::default(),
+            under_way: Family::default(),
+            bytes: Family::default(),
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+/// A histogram of seconds.
+pub fn latencies() -> Histogram {
+    Histogram::new(LATENCIES)
+}
+
+impl Metrics {
+    /// Tells their names, and what they stand at whenever it is asked.
+    pub fn register(&self, registry: &mut Registry) {
+        let Self { messages, replies, requests, transfers, under_way, bytes, bounds } = self;
+        bounds.register(registry);
+        registry.register("dhcp_messages", "DHCP messages by type and what came of them", messages.clone());
+        registry.register_with_unit(
+            "dhcp_reply_duration",
+            "From a DHCP message's receipt to its reply, the commit of its lease included",
+            Unit::Seconds,
+            replies.clone(),
+        );
+        registry.register("file_requests", "Requests for files and what was answered", requests.clone());
+        registry.register(
+            "file_transfers",
+            "Transfers of firmware and licenses that have ended",
+            transfers.clone(),
+        );
+        registry.register(
+            "file_transfers_in_progress",
+            "Transfers of firmware and licenses",
+            under_way.clone(),
+        );
+        registry.register_with_unit(
+            "file_transfer",
+            "Bytes of firmware and licenses that phones took",
+            Unit::Bytes,
+            bytes.clone(),
+        );
+    }
+
+    /// Counts a DHCP message, and what it took to answer.
+    pub fn dhcp(&self, event: &Event, took: Duration) {
+        let outcome = match &event.outcome {
+            Outcome::Offered => "offered",
+            Outcome::Acknowledged => "acknowledged",
+            Outcome::Informed => "informed",
+            Outcome::Refused(_) => "refused",
+            Outcome::Released => "released",
+            Outcome::Declined => "declined",
+            Outcome::Conflict(_) => "conflict",
+            Outcome::ChoseOther(_) => "chose-other",
+            Outcome::Ignored(_) => "ignored",
+            Outcome::Unserved(_) => "unserved",
+            Outcome::NotSaved(_) => "not-saved",
+        };
+        let r#type = match event.kind {
+            MessageType::Discover => "discover",
+            MessageType::Request => "request",
+            MessageType::Decline => "decline",
+            MessageType::Release => "release",
+            MessageType::Inform => "inform",
+            _ => "other",
+        };
+        self.messages.get_or_create(&Message { r#type, outcome }).inc();
+        if matches!(outcome, "offered" | "acknowledged" | "informed" | "refused") {
+            self.replies.observe(took.as_secs_f64());
+        }
+    }
+
+    /// Counts a request for a file.
+    pub fn request(&self, door: Door, served: &Served) {
+        let outcome = match served {
+            Served::Document { .. } => "document",
+            Served::File(_) => "file",
+            Served::NotFound => "not-found",
+            Served::Busy => "busy",
+        };
+        self.requests.get_or_create(&ComeOf { door: door.as_str(), outcome }).inc();
+    }
+
+    /// Bytes that phones took.
+    pub fn sent(&self) -> u64 {
+        let of = |door: Door| self.bytes.get(&AtDoor { door: door.as_str() }).map_or(0, |bytes| bytes.get());
+        of(Door::Tftp) + of(Door::Http)
+    }
+
+    /// Begins to count a transfer.
+    pub fn transfer(&self, door: Door) -> Transfer {
+        let door = door.as_str();
+        let under_way = self.under_way.get_or_create_owned(&AtDoor { door });
+        under_way.inc();
+        let of = |outcome| self.transfers.get_or_create_owned(&ComeOf { door, outcome });
+        Transfer {
+            bytes: self.bytes.get_or_create_owned(&AtDoor { door }),
+            under_way,
+            complete: of("complete"),
+            broken: of("broken"),
+        }
+    }
+}
+
+/// The counters of one transfer.
+#[derive(Debug)]
+pub struct Transfer {
+    bytes: Counter,
+    under_way: Gauge,
+    complete: Counter,
+    broken: Counter,
+}
+
+impl Transfer {
+    /// Counts bytes that the phone took.
+    pub fn took(&self, bytes: u64) {
+        self.bytes.inc_by(bytes);
+    }
+
+    /// Counts its end.
+    pub fn ended(self, complete: bool) {
+        self.under_way.dec();
+        if complete {
+            self.complete.inc()
+        } else {
+            self.broken.inc()
+        };
+    }
+}

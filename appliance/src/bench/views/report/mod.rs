@@ -1,0 +1,217 @@
+//! The report: what each phone ended as and how it came there, for the customer; and which phones are left, and why.
+
+mod data;
+pub(in crate::bench) mod gather;
+mod html;
+mod sheet;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use clap::ValueEnum;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use transload_provision::catalog::Catalog;
+use transload_provision::journey::Stage;
+use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+use utoipa::ToSchema;
+
+use crate::bench::views::alike::{general, grouped, particular};
+use crate::commands::cli::ReportArgs;
+use crate::commands::status::{self, client};
+use crate::config::Config;
+use crate::system::atomic;
+use crate::system::error::{Exit, Failure};
+
+pub use data::{
+    ActReport, ForgottenReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report,
+};
+use data::{Left, Totals};
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A page fit to print and hand over
+    Html,
+    /// A table for a spreadsheet, one row for each phone
+    Csv,
+    /// Everything, for programs
+    #[default]
+    Json,
+    /// The phones that are left, by reason, one MAC address a line
+    Macs,
+}
+
+impl Report {
+    /// A report on these phones, which are in the order of their addresses.
+    pub fn new(
+        made: Time,
+        direction: Direction,
+        catalog: &Catalog,
+        notes: Vec<String>,
+        phones: Vec<PhoneReport>,
+    ) -> Self {
+        Self {
+            made: Some(made),
+            program: concat!("transload ", env!("CARGO_PKG_VERSION")).to_owned(),
+            catalog: catalog.date.clone(),
+            direction: direction.to_string(),
+            totals: totals(&phones),
+            left: left(&phones),
+            notes,
+            phones,
+            forgotten: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    /// Writes it into a file, by the ending of its name.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path, title: Option<&str>) -> Result<(), Failure> {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let formats = [Format::Csv, Format::Json, Format::Macs];
+        let format = formats.into_iter().find(|format| format.extension() == ending).unwrap_or(Format::Html);
+        save(path, &self.written(format, title, &TimeZone::system()))
+    }
+
+    /// The report as a file. `title` is of the page; times on it are those of `zone`.
+    pub fn written(&self, format: Format, title: Option<&str>, zone: &TimeZone) -> String {
+        match format {
+            Format::Html => html::page(self, title, zone),
+            Format::Csv => sheet::table(self),
+            // What it is made of has nothing in it that JSON cannot say.
+            Format::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
+            Format::Macs => macs(self),
+        }
+    }
+}
+
+impl Format {
+    /// As HTTP has it.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Html => "text/html; charset=utf-8",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Json => "application/json",
+            Self::Macs => "text/plain; charset=utf-8",
+        }
+    }
+
+    /// The end of a file's name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Macs => "txt",
+        }
+    }
+}
+
+fn totals(phones: &[PhoneReport]) -> Totals {
+    let at = |stages: &[Stage]| phones.iter().filter(|phone| stages.contains(&phone.stage)).count();
+    let hops = || phones.iter().flat_map(|phone| &phone.hops);
+    Totals {
+        phones: phones.len(),
+        done: at(&[Stage::Done]),
+        held: at(&[Stage::Held]),
+        stuck: at(&[Stage::Stuck]),
+        under_way: at(&[Stage::Seen, Stage::Moving, Stage::Crossing]),
+        absent: at(&[Stage::Absent]),
+        hops: hops().filter(|hop| hop.arrived).count(),
+        bytes: phones.iter().map(|phone| phone.bytes).sum(),
+        licenses_given: phones.iter().filter(|phone| phone.license.given.is_some()).count(),
+        licenses_accepted: phones.iter().filter(|phone| phone.license.accepted).count(),
+        began: hops().filter_map(|hop| hop.began).min(),
+        done_last: phones.iter().filter_map(|phone| phone.done).max(),
+    }
+}
+
+/// Those that need somebody first, then those on their way, then those never seen.
+fn left(phones: &[PhoneReport]) -> Vec<Left> {
+    let why = |phone: &PhoneReport| {
+        let (reason, cause, cure) = match (&phone.hold, phone.stage) {
+            (Some(hold), _) => (hold.code.as_str(), hold.cause.as_str(), hold.cure.as_str()),
+            (None, stage @ Stage::Absent) => {
+                (stage.as_str(), "it is in the roster and was never seen", "plug it in")
+            }
+            (None, stage) => (stage.as_str(), "it is on its way", "wait until it is done"),
+        };
+        let order = match phone.stage {
+            Stage::Stuck | Stage::Held => 0,
+            Stage::Absent => 2,
+            _ => 1,
+        };
+        (order, reason.to_owned(), general(cause, phone.mac), general(cure, phone.mac))
+    };
+    let open = phones.iter().filter(|phone| phone.stage != Stage::Done);
+    let mut groups = grouped(open.map(|phone| (why(phone), phone.mac)));
+    groups.sort_by_key(|((order, ..), macs)| (*order, std::cmp::Reverse(macs.len())));
+    let group = |((_, reason, cause, cure), macs): ((_, String, String, String), Vec<Mac>)| {
+        let (cause, cure) = (particular(&cause, &macs), particular(&cure, &macs));
+        Left { reason, cause, cure, macs }
+    };
+    groups.into_iter().map(group).collect()
+}
+
+/// Plain lists: what begins with `#` is said of the addresses below it.
+fn macs(report: &Report) -> String {
+    let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let list = |left: &Left| {
+        let head = {
+            let count = words::counted(left.macs.len(), "phone", "phones");
+            format!("# {}, {count}: {}", left.reason, line(&left.cause))
+        };
+        let macs = left.macs.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        format!("{head}\n# cure: {}\n{macs}\n", line(&left.cure))
+    };
+    report.left.iter().map(list).collect::<Vec<_>>().join("\n")
+}
+
+/// Prints it, or writes it into a file.
+///
+/// # Errors
+/// The bench cannot be asked, or the file cannot be written.
+pub fn run(config: &Config, args: &ReportArgs) -> Result<(), Failure> {
+    let report: Report = if let Some(report) = client::get(&config.admin, "/api/report?format=json")? {
+        report
+    } else {
+        eprintln!("{}", status::note(config));
+        status::offline(config)?.report()
+    };
+    let text = report.written(args.format, args.title.as_deref(), &TimeZone::system());
+    match &args.output {
+        Some(path) => save(path, &text),
+        None => std::io::stdout().write_all(text.as_bytes()).or_else(|error| match error.kind() {
+            // Whoever read this has enough.
+            std::io::ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(Failure::new(
+                Exit::Act,
+                format!("cannot write to standard output: {error}"),
+                "give it a place to go, or name a file with --output",
+            )),
+        }),
+    }
+}
+
+fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    atomic::write(path, text.as_bytes()).map_err(|error| {
+        let cause = format!("cannot write {}: {error}", path.display());
+        Failure::new(Exit::Act, cause, "name another file, or make room")
+    })
+}
+
+/// Models among these phones, in order.
+fn models(phones: &[PhoneReport]) -> BTreeSet<&str> {
+    phones.iter().filter_map(|phone| phone.model.as_deref()).collect()
+}

@@ -1,0 +1,105 @@
+//! All phones at one look, for those who watch: only those of which something new is known are judged again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use transload_provision::estimate::{self, Standing};
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use crate::bench::AT_ONCE;
+use crate::bench::Bench;
+use crate::bench::State;
+use crate::bench::intake::refused::Refusal;
+use crate::bench::verdict;
+use crate::bench::views::phone::PhoneView;
+use crate::bench::views::show;
+use crate::state::library::Shelf;
+
+/// Every so many looks a phone is judged again, whatever is known of it.
+const AGAIN: u64 = 16;
+
+/// What one who watches has seen.
+#[derive(Default)]
+pub struct Seen {
+    looks: u64,
+    upheavals: u64,
+    phones: BTreeMap<Mac, Glance>,
+}
+
+struct Glance {
+    facts: u32,
+    /// What keeps DHCP from answering it.
+    refused: Option<(Time, u16)>,
+    /// When time alone may change it.
+    deadline: Option<Time>,
+    standing: Standing,
+}
+
+/// What is other than it was at the look before.
+pub struct Survey {
+    /// Phones that may have changed, by MAC.
+    pub phones: Vec<PhoneView>,
+    /// Phones that are not there any more.
+    pub gone: Vec<Mac>,
+    /// Until the last phone under way arrives, in real time; `None` where nobody can say.
+    pub left: Option<Duration>,
+    /// The library.
+    pub shelf: Arc<Shelf>,
+}
+
+impl Bench {
+    /// Looks at every phone.
+    pub fn survey(&self, seen: &mut Seen) -> Survey {
+        let (macs, upheavals): (BTreeSet<Mac>, u64) = {
+            let state = self.state();
+            (state.shown(), state.upheavals)
+        };
+        let gone: Vec<Mac> = seen.phones.keys().filter(|mac| !macs.contains(mac)).copied().collect();
+        seen.phones.retain(|mac, _| macs.contains(mac));
+        let all = std::mem::replace(&mut seen.upheavals, upheavals) != upheavals || seen.looks == 0;
+        seen.looks += 1;
+        let macs: Vec<(u64, Mac)> = (seen.looks..).zip(macs).collect();
+        let mut phones = Vec::new();
+        for some in macs.chunks(AT_ONCE) {
+            let (state, now) = (self.state(), self.now());
+            for (turn, mac) in some {
+                if all || turn % AGAIN == 0 || seen.is_stale(&state, *mac, now) {
+                    phones.push(seen.look(&state, *mac, now));
+                }
+            }
+        }
+        let left = estimate::time_left(seen.phones.values().map(|glance| &glance.standing));
+        Survey { phones, gone, left: left.map(|left| self.clock.in_reality(left)), shelf: self.shelf() }
+    }
+
+    /// Bytes that phones took since the program started.
+    pub fn sent(&self) -> u64 {
+        self.metrics.sent()
+    }
+}
+
+impl Seen {
+    fn is_stale(&self, state: &State, mac: Mac, now: Time) -> bool {
+        let facts = state.phones.get(&mac).map_or(0, |phone| phone.facts);
+        let refused = state.refusals.get(mac).map(Refusal::mark);
+        self.phones.get(&mac).is_none_or(|glance| {
+            (glance.facts, glance.refused) != (facts, refused) || glance.deadline.is_some_and(|at| at <= now)
+        })
+    }
+
+    fn look(&mut self, state: &State, mac: Mac, now: Time) -> PhoneView {
+        let assessment = verdict(state, now, mac);
+        let phone = state.phones.get(&mac);
+        let standing = phone.map(|phone| estimate::standing(&phone.journey, &assessment, now));
+        let glance = Glance {
+            facts: phone.map_or(0, |phone| phone.facts),
+            refused: state.refusals.get(mac).map(Refusal::mark),
+            deadline: assessment.deadline,
+            standing: standing.unwrap_or_default(),
+        };
+        self.phones.insert(mac, glance);
+        show::phone_as(state, now, mac, assessment)
+    }
+}

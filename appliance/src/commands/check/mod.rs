@@ -1,0 +1,109 @@
+//! `transload check`: what would strand or hold which phone, before any is plugged in.
+
+mod after;
+#[cfg(test)]
+mod agreement;
+mod environment;
+mod notes;
+mod phones;
+mod show;
+
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use transload_provision::journey::Context;
+use transload_provision::time::Time;
+
+use crate::commands::cli::CheckArgs;
+use crate::config::Config;
+use crate::runtime::place;
+use crate::state::library::{Shelf, verify};
+use crate::state::state_folder;
+use crate::system::error::{Exit, Failure};
+use environment::EnvironmentCheck;
+use notes::Notes;
+use phones::{LoadCheck, ModelCheck, ModelState, PhoneCheck, Verdict};
+
+/// The contract's JSON; the models and notes are for people only.
+#[derive(Debug, Serialize)]
+struct Report {
+    ready: usize,
+    held: usize,
+    phones: Vec<PhoneCheck>,
+    loads: Vec<LoadCheck>,
+    environment: Vec<EnvironmentCheck>,
+    #[serde(skip)]
+    models: Vec<ModelCheck>,
+    #[serde(skip)]
+    licenses: usize,
+    #[serde(skip)]
+    notes: Notes,
+    #[serde(skip)]
+    heading: String,
+}
+
+impl Report {
+    /// Whether anything would hold a phone. Where no roster says which phones will come, any may.
+    fn trouble(&self) -> bool {
+        let held = |model: &ModelCheck| matches!(model.state, ModelState::Held | ModelState::NeedsVid);
+        let ready = |model: &ModelCheck| model.state == ModelState::Ready;
+        let phones = match self.phones.as_slice() {
+            [] => self.models.iter().any(held) || !self.models.iter().any(ready) || self.licenses == 0,
+            phones => self.held > 0 || phones.iter().any(|phone| phone.later.is_some()),
+        };
+        phones || self.environment.iter().any(|check| !check.ok)
+    }
+}
+
+/// Looks at everything and prints it; exit status 1 if anything would hold a phone.
+pub fn run(config: &Config, args: &CheckArgs) -> Result<ExitCode, Failure> {
+    if args.verify {
+        verify::run(config)?;
+    }
+    let report = report(config)?;
+    if args.json {
+        println!("{}", serde_json::to_string(&report).map_err(|error| internal(&error))?);
+    } else {
+        print!("{}", show::report(&report, config.migration.direction, crate::terminal::table::width()));
+    }
+    Ok(if report.trouble() { ExitCode::from(Exit::Act as u8) } else { ExitCode::SUCCESS })
+}
+
+fn internal(error: &serde_json::Error) -> Failure {
+    Failure::new(Exit::Act, format!("the report cannot be written as JSON: {error}"), "run it without --json")
+}
+
+fn report(config: &Config) -> Result<Report, Failure> {
+    let place = place::resolve(config);
+    let server = place.as_ref().map_or(Ipv4Addr::UNSPECIFIED, place::Place::server);
+    let settings = config.settings(server, config.files.http.first().copied().unwrap_or(80));
+    let catalog = state_folder::catalog(config)?;
+    let state_folder::RosterFile { entries, wrong, notes: roster_notes } =
+        state_folder::roster(&config.bench.state)?;
+    let shelf = Shelf::scan(&config.bench.state, settings.direction)?;
+    let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
+    let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
+    let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
+    let held = phones.iter().filter(|phone| phone.state == Verdict::Held).count();
+    let mut environment = environment::checks(config, &place, &catalog, &entries, &wrong, now);
+    let homes = || after::unknown_models(&settings, &catalog);
+    environment.push(EnvironmentCheck::of("after", after::unfilled(&settings, &entries).or_else(homes)));
+    Ok(Report {
+        ready: phones.len() - held,
+        held,
+        loads: phones::loads(&context),
+        environment,
+        models: phones::models(&context),
+        licenses: shelf.index.licenses.iter().filter(|(of, _)| *of == settings.direction).count(),
+        notes: notes::notes(&shelf, &entries, roster_notes, &context),
+        heading: format!(
+            "{}, catalog of {}, state folder {}",
+            config.scenario_name(),
+            catalog.date,
+            config.bench.state.display()
+        ),
+        phones,
+    })
+}

@@ -1,0 +1,198 @@
+//! What to enter in a call manager that steers Enterprise phones: for each phone and hop its load and this server as its
+//! load server, as a table for bulk administration and as requests of the Administrative XML interface (AXL).
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use transload_provision::documents::{product_specific, reset_phone, update_phone};
+use transload_provision::load::{LoadName, Side};
+use transload_provision::mac::Mac;
+
+use super::{Files, ahead, file_server, text, write, written};
+use crate::bench::views::phone::{HoldCode, License, PhoneView, Stage};
+use crate::commands::status;
+use crate::config::{Config, MultiplatformSide};
+use crate::state::state_folder;
+use crate::system::error::{Exit, Failure};
+
+/// A route has two hops on the Enterprise side, or three; files of an earlier export are looked for up to this one.
+const MOST_HOPS: usize = 8;
+
+/// A phone, and the loads that its call manager has to name one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The phone.
+    pub mac: Mac,
+    /// Never empty; the last one crosses.
+    pub loads: Vec<LoadName>,
+}
+
+/// Plans of the phones that a call manager can move, and the number of those that are held for another reason.
+/// `may_cross` says of whom CDA is known to be ready, where that matters; others are led up to the crossing.
+pub fn plans(phones: &[PhoneView], may_cross: impl Fn(Mac) -> bool) -> (Vec<Plan>, usize) {
+    let outside = |phone: &PhoneView| {
+        let code = phone.hold.as_ref().map(|hold| hold.code);
+        matches!(code, None | Some(HoldCode::WaitingOutside | HoldCode::NotAsking | HoldCode::NeedsRestart))
+    };
+    let mut left_out = 0;
+    let mut plans = Vec::new();
+    for phone in phones.iter().filter(|phone| phone.stage != Stage::Done) {
+        let mut loads = ahead_of_crossing(phone);
+        if !may_cross(phone.mac) {
+            loads.pop();
+        }
+        if loads.is_empty() && phone.route.is_empty() || !outside(phone) || phone.license == License::Absent {
+            left_out += 1;
+        } else if !loads.is_empty() {
+            plans.push(Plan { mac: phone.mac, loads });
+        }
+    }
+    (plans, left_out)
+}
+
+/// The loads that an Enterprise phone still has to be told of, up to the one that crosses.
+fn ahead_of_crossing(phone: &PhoneView) -> Vec<LoadName> {
+    let side = |load: &LoadName| load.kind().side();
+    let far = |load: &String| load.parse().is_ok_and(|load: LoadName| side(&load) == Side::Multiplatform);
+    if phone.load.as_ref().is_some_and(far) {
+        return Vec::new();
+    }
+    let ahead = ahead(phone);
+    let Some(crossing) = ahead.iter().position(|load| side(load) == Side::Multiplatform) else {
+        return Vec::new();
+    };
+    // What starts beyond the crossing was never on the Enterprise side.
+    if crossing == 0 && phone.load.is_none() {
+        return Vec::new();
+    }
+    ahead.into_iter().take(crossing + 1).collect()
+}
+
+/// Writes tables and requests, hop by hop.
+pub fn run(config: &Config, output: &Path, schema: &str) -> Result<(), Failure> {
+    let roster = state_folder::roster(&config.bench.state)?.entries;
+    let attested: BTreeSet<Mac> = roster.iter().filter(|entry| entry.cda).map(|entry| entry.mac).collect();
+    let cda = config.migration.multiplatform == MultiplatformSide::Cda;
+    let (plans, left_out) = plans(&status::phones(config)?, |mac| !cda || attested.contains(&mac));
+    let server = file_server(config)?.address;
+    let files = files(&plans, server, schema).map_err(|error| {
+        Failure::new(Exit::Usage, error.to_string(), "name an AXL schema such as 14.0 with --schema")
+    })?;
+    write(output, &files)?;
+    let mut lines = vec![format!("{} phones to be moved by their call manager", plans.len())];
+    if left_out > 0 {
+        lines.push(format!(
+            "{left_out} phones are left out, because they would be refused: see `transload status` and `transload check`"
+        ));
+    }
+    lines.extend(written(output, &files));
+    if !plans.is_empty() {
+        lines.push(
+            "Enter hop 1 and reset these phones; when `transload status` shows them waiting outside, export again."
+                .to_owned(),
+        );
+    }
+    println!("{}", lines.join("\n"));
+    Ok(())
+}
+
+fn files(
+    plans: &[Plan],
+    server: Ipv4Addr,
+    schema: &str,
+) -> Result<Files, transload_provision::documents::DocumentError> {
+    let line = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let product_specific = line(product_specific(server)?);
+    let name = |hop: usize, rest: &str| PathBuf::from(format!("call-manager-hop-{hop}{rest}"));
+    let most = plans.iter().map(|plan| plan.loads.len()).max().unwrap_or(0);
+    let mut files = vec![(PathBuf::from("call-manager.csv"), overview(plans, server, most))];
+    for hop in 1..=most.max(MOST_HOPS) {
+        let steps: Vec<(Mac, &LoadName)> =
+            plans.iter().filter_map(|plan| Some((plan.mac, plan.loads.get(hop - 1)?))).collect();
+        // The columns are those of the guide to bulk administration, which has the product-specific part in XML.
+        let rows: Vec<String> =
+            steps.iter().map(|(mac, load)| format!("SEP{mac},{load},\"{product_specific}\"")).collect();
+        let table = text(&rows).map(|rows| format!("Device Name,Phone Load Name,XML\n{rows}"));
+        let updates = steps.iter().map(|(mac, load)| update_phone(*mac, load, server, schema).map(line));
+        let resets = steps.iter().map(|(mac, _)| reset_phone(*mac, schema).map(line));
+        files.push((name(hop, ".csv"), table));
+        files.push((name(hop, "-update.axl"), text(&updates.collect::<Result<Vec<_>, _>>()?)));
+        files.push((name(hop, "-reset.axl"), text(&resets.collect::<Result<Vec<_>, _>>()?)));
+    }
+    Ok(files)
+}
+
+/// The whole way of every phone.
+fn overview(plans: &[Plan], server: Ipv4Addr, most: usize) -> Option<String> {
+    let heading = ["Device Name".to_owned(), "Load Server".to_owned()];
+    let hops = (1..=most).map(|hop| format!("Phone Load Name {hop}"));
+    let heading = heading.into_iter().chain(hops).collect::<Vec<_>>().join(",");
+    let row = |plan: &Plan| {
+        let load = |hop: usize| plan.loads.get(hop).map(ToString::to_string).unwrap_or_default();
+        let cells = [format!("SEP{}", plan.mac), server.to_string()];
+        cells.into_iter().chain((0..most).map(load)).collect::<Vec<_>>().join(",")
+    };
+    text(&plans.iter().map(row).collect::<Vec<_>>()).map(|rows| format!("{heading}\n{rows}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::tests::phone;
+    use super::*;
+    use crate::bench::views::phone::Hold;
+
+    const FLOOR: &str = "sip88xx.12-5-1SR1-4";
+    const E2M: &str = "sip88xx.TLexE2M-11-2-3C-4";
+    const MPP: &str = "sip88xx.11-2-3MPP-398";
+    const PRODUCT_SPECIFIC: &str = "\"<vendorConfig><webAccess>0</webAccess><loadServer>10.23.45.67</loadServer>\
+                                    <peerFirmwareSharing>0</peerFirmwareSharing></vendorConfig>\"";
+
+    #[test]
+    fn every_phone_is_told_hop_by_hop_from_where_it_is() {
+        let held = Hold::new(HoldCode::NoLicense, "a", "b");
+        let phones = [
+            phone("001122334401", None, &[FLOOR, E2M, MPP]),
+            phone("001122334402", Some(FLOOR), &["sip88xx.11-7-1-17", FLOOR, E2M, MPP]),
+            // Beyond the crossing; done; without a route; without a license.
+            phone("001122334403", Some(E2M), &[FLOOR, E2M, MPP]),
+            PhoneView { stage: Stage::Done, ..phone("001122334404", Some(MPP), &[MPP]) },
+            phone("001122334405", None, &[]),
+            PhoneView { hold: Some(held), ..phone("001122334406", None, &[FLOOR, E2M, MPP]) },
+        ];
+        let second: Mac = phones[1].mac;
+        let (waiting, _) = plans(&phones, |mac| mac != second);
+        assert_eq!(waiting.iter().map(|plan| plan.loads.len()).collect::<Vec<_>>(), [2]);
+        let (plans, left_out) = plans(&phones, |_| true);
+        assert_eq!((plans.len(), left_out), (2, 2));
+        let files: BTreeMap<String, Option<String>> = files(&plans, Ipv4Addr::new(10, 23, 45, 67), "14.0")
+            .unwrap()
+            .into_iter()
+            .map(|(name, text)| (name.display().to_string(), text))
+            .collect();
+        let text = |name: &str| files[name].as_deref();
+        assert_eq!(
+            text("call-manager.csv"),
+            Some(
+                "Device Name,Load Server,Phone Load Name 1,Phone Load Name 2\n\
+                 SEP001122334401,10.23.45.67,sip88xx.12-5-1SR1-4,sip88xx.TLexE2M-11-2-3C-4\n\
+                 SEP001122334402,10.23.45.67,sip88xx.TLexE2M-11-2-3C-4,\n"
+            )
+        );
+        let table: Vec<&str> = text("call-manager-hop-1.csv").unwrap().lines().collect();
+        assert_eq!(
+            table,
+            [
+                "Device Name,Phone Load Name,XML".to_owned(),
+                format!("SEP001122334401,{FLOOR},{PRODUCT_SPECIFIC}"),
+                format!("SEP001122334402,{E2M},{PRODUCT_SPECIFIC}"),
+            ]
+        );
+        let second = text("call-manager-hop-2-update.axl").unwrap();
+        assert!(second.lines().count() == 1 && second.contains("SEP001122334401") && second.contains(E2M));
+        assert_eq!(text("call-manager-hop-1-reset.axl").unwrap().lines().count(), 2);
+        assert_eq!(text("call-manager-hop-3.csv"), None);
+    }
+}

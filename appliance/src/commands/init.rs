@@ -1,0 +1,64 @@
+//! `transload init`: a configuration file to start from.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use crate::config::PLACES;
+use crate::system::error::{Exit, Failure};
+
+/// The file, with every value at its default.
+pub const TEMPLATE: &str = include_str!("init.toml");
+
+/// Writes it to `path`, or to where the other commands look first. A file that is there is kept.
+pub fn run(path: Option<&Path>) -> Result<(), Failure> {
+    let path = path.unwrap_or(Path::new(PLACES[0]));
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+        let cure = match error.kind() {
+            ErrorKind::AlreadyExists => "edit that file, move it away, or name another with --config",
+            ErrorKind::NotFound => "make its folder first, or name another file with --config",
+            _ => "name a file that you may write with --config",
+        };
+        Failure::new(Exit::Usage, format!("cannot write {}: {error}", path.display()), cure)
+    })?;
+    file.write_all(TEMPLATE.as_bytes()).map_err(|error| {
+        Failure::new(
+            Exit::Act,
+            format!("cannot write {}: {error}", path.display()),
+            "make room on the disk, delete the file and try again",
+        )
+    })?;
+    println!("{} is written; set bench.interface in it, then run `transload check`", path.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn what_is_written_means_the_defaults() {
+        let parse = |text: &str| Config::parse(text, Path::new("x")).unwrap();
+        assert_eq!(parse(TEMPLATE), parse(""));
+    }
+
+    /// What the comments show is right too: with every `# key = value` line made a setting, all of it is taken.
+    #[test]
+    fn what_is_shown_in_comments_can_be_used() {
+        let shown: String = TEMPLATE
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        assert_ne!(shown, TEMPLATE);
+        let config = Config::parse(&shown, Path::new("x")).map_err(|failure| failure.to_string()).unwrap();
+        assert_eq!(config.bench.interface.as_deref(), Some("eth1"));
+        assert_eq!(
+            (config.dhcp.classes.len(), config.dhcp.reservations.len(), config.dhcp.networks.len()),
+            (1, 1, 2)
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! The commands: a file or a folder each. `cli` has the arguments that they take.
+
+pub mod check;
+pub mod cli;
+#[cfg(test)]
+mod documents;
+pub mod explain;
+pub mod export;
+pub mod init;
+pub mod manual;
+pub mod operate;
+pub mod rehearse;
+pub mod reload;
+pub mod serve;
+pub mod status;

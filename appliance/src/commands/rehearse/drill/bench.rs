@@ -1,0 +1,145 @@
+//! The appliance of a drill: its plug can be pulled, and it comes up again at the same ports.
+
+use std::fs;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::super::loopback;
+use super::super::phone::{Weather, Wiring};
+use crate::config::Config;
+use crate::runtime::appliance::{Appliance, Opened};
+use crate::runtime::place::Place;
+use crate::state::ledger;
+use crate::system::error::{Exit, Failure};
+use crate::system::pace::Pace;
+
+/// While its plug is out nobody else may take its ports: they are below those that systems give by themselves.
+const PORTS: Range<u16> = 10_000..32_000;
+/// Each bench has so many.
+const EACH: u16 = 5;
+/// Sockets may take a moment to go, in real time.
+const PATIENCE: Duration = Duration::from_millis(250);
+const TRIES: u32 = 40;
+
+/// An appliance with a plug.
+pub struct Bench {
+    config: Config,
+    place: Place,
+    pace: Pace,
+    weather: Weather,
+    ledger: PathBuf,
+    running: Option<Appliance>,
+    /// Keeps others from writing.
+    blocker: Option<Connection>,
+    /// How phones find it, running or not.
+    pub wiring: Wiring,
+}
+
+impl Bench {
+    /// Starts it for the first time.
+    pub async fn start(config: &Config, pace: Pace, weather: Weather) -> Result<Self, Failure> {
+        let mut tries = 0;
+        let (place, appliance) = loop {
+            let place = place(config.registrar.enabled);
+            match Opened::read(config, &place, &pace)?.serve(config, place.clone(), &[true]).await {
+                Ok(appliance) => break (place, appliance),
+                Err(failure) if tries == TRIES => return Err(failure),
+                // Somebody else's ports: the next ones are tried.
+                Err(_) => tries += 1,
+            }
+        };
+        let wiring = loopback::wiring(&appliance, None).ok_or_else(|| {
+            Failure::new(
+                Exit::Privilege,
+                "the appliance does not listen on loopback",
+                "report this as a defect",
+            )
+        })?;
+        let ledger = config.bench.state.join("ledger.db");
+        let (config, running) = (config.clone(), Some(appliance));
+        Ok(Self { config, place, pace, weather, ledger, running, blocker: None, wiring })
+    }
+
+    /// What runs, if it has power.
+    pub fn appliance(&self) -> Option<&Appliance> {
+        self.running.as_ref()
+    }
+
+    /// Pulls its plug: nothing leaves any more, and of its ledger is left what was on disk at that moment.
+    pub async fn pull(&mut self) -> Result<(), Failure> {
+        let Some(appliance) = self.running.take() else { return Ok(()) };
+        self.weather.cut(true);
+        let left = self.ledger.with_extension("left");
+        let (from, to) = (self.ledger.clone(), left.clone());
+        let copied = tokio::task::spawn_blocking(move || ledger::copy(&from, &to)).await;
+        self.blocker = None;
+        appliance.stop().await;
+        match copied {
+            Ok(result) => result.map(drop)?,
+            Err(error) => return Err(broken(&error)),
+        }
+        for suffix in ["-wal", "-shm"] {
+            let beside = PathBuf::from(format!("{}{suffix}", self.ledger.display()));
+            if beside.exists() {
+                fs::remove_file(beside).map_err(|error| broken(&error))?;
+            }
+        }
+        fs::rename(&left, &self.ledger).map_err(|error| broken(&error))
+    }
+
+    /// Puts it in again.
+    pub async fn plug_in(&mut self) -> Result<(), Failure> {
+        let mut tries = 0;
+        while self.running.is_none() {
+            let opened = Opened::read(&self.config, &self.place, &self.pace)?;
+            match opened.serve(&self.config, self.place.clone(), &[true]).await {
+                Ok(appliance) => self.running = Some(appliance),
+                Err(failure) if tries == TRIES => return Err(failure),
+                Err(_) => tokio::time::sleep(PATIENCE).await,
+            }
+            tries += 1;
+        }
+        self.weather.cut(false);
+        Ok(())
+    }
+
+    /// Its ledger cannot be written, or can be again.
+    pub fn fill_disk(&mut self, full: bool) {
+        self.blocker = None;
+        if full && self.running.is_some() {
+            let blocker = Connection::open(&self.ledger).ok();
+            self.blocker = blocker.filter(|blocker| blocker.execute_batch("BEGIN IMMEDIATE").is_ok());
+        }
+    }
+
+    /// Ends it in order.
+    pub async fn stop(&mut self) {
+        self.blocker = None;
+        if let Some(appliance) = self.running.take() {
+            appliance.stop().await;
+        }
+    }
+}
+
+/// With ports of its own.
+fn place(registrar: bool) -> Place {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let mut place = loopback::place(registrar, None);
+    let turn = NEXT.fetch_add(1, Ordering::Relaxed) % ((PORTS.end - PORTS.start) / EACH);
+    let first = PORTS.start + turn * EACH;
+    for segment in &mut place.segments {
+        segment.http = vec![first, first + 1];
+        segment.tftp = first + 2;
+        segment.rehearsed_dhcp = first + 3;
+        segment.sip = registrar.then_some(first + 4);
+    }
+    place
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Act, format!("the drill's ledger: {error}"), "make room, or point TMPDIR elsewhere")
+}

@@ -1,0 +1,370 @@
+//! One drill, from the first plug to the last phone's end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use transload_provision::documents::FileServer;
+use transload_provision::mac::Mac;
+use transload_provision::unknown::Draw;
+
+use super::super::folder::{Firmware, Folder};
+use super::super::lineup::{self, Player};
+use super::super::outside::Outside;
+use super::super::perform::stuck;
+use super::super::phone::{Phone, Weather};
+use super::super::{lookalike, loopback, no_folder, outcome};
+use super::accidents::{self, Accident, Cast};
+use super::bench::Bench;
+use super::technician::{Deed, Technician};
+use crate::bench::views::phone::{PhoneView, Stage};
+use crate::config::values::Range;
+use crate::config::{Config, Scenario};
+use crate::state::state_folder;
+use crate::system::atomic;
+use crate::system::error::Failure;
+use crate::system::pace::{Hold, Pace};
+
+/// How often everything is looked at, in reality on a machine that keeps up.
+const TICK: Duration = Duration::from_millis(50);
+/// A phone that was held for so long, and that nobody can help, has come to its end.
+const HELD: Duration = Duration::from_secs(10 * 60);
+/// Nothing takes longer than this; both on the phones' clock.
+const LONGEST: Duration = Duration::from_secs(4 * 3600);
+
+/// Where the addresses of drills begin, so many for each phone.
+const POOL: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
+const LEASES: u32 = 16;
+
+/// What a drill is.
+pub struct Plan {
+    pub seed: u64,
+    pub rng: fastrand::Rng,
+    pub scenario: Scenario,
+    pub phones: usize,
+    pub speed: u32,
+    /// Phones of unknown hardware version go on: then there is none that would suffer.
+    pub proceeds: bool,
+    /// What is done to its phones, so that a drill can be seen to fail.
+    pub spoil: fn(&mut Player),
+}
+
+/// How it went.
+pub struct Drilled {
+    pub seed: u64,
+    pub scenario: Scenario,
+    pub phones: usize,
+    pub done: usize,
+    pub accidents: usize,
+    /// Which way each of its phones went where nobody knows.
+    pub draws: Vec<Draw>,
+    /// What went wrong, and the story of it.
+    pub failures: Vec<(String, String)>,
+}
+
+/// Everything there is.
+struct Run {
+    bench: Bench,
+    folder: Folder,
+    template: PathBuf,
+    firmware: Firmware,
+    scenario: Scenario,
+    players: Vec<Player>,
+    phones: Vec<Phone>,
+    outside: Outside,
+    technician: Technician,
+    weather: Weather,
+    accidents: VecDeque<(Duration, Accident)>,
+    /// What ends an accident, by time.
+    ends: Vec<(Duration, Accident)>,
+    late: Vec<(Duration, Mac)>,
+    views: BTreeMap<Mac, PhoneView>,
+    /// Since when each phone is held.
+    held: BTreeMap<Mac, Duration>,
+    story: Vec<String>,
+    pace: Pace,
+    began: Duration,
+}
+
+/// Runs one drill in a folder linked to that of all drills.
+pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<Drilled, Failure> {
+    /// Each phone of all drills has a loopback address of its own to ask for leases from.
+    static INDEX: AtomicU32 = AtomicU32::new(1);
+    let io = |error: std::io::Error| no_folder(&error);
+    let folder = Folder::make(template.path(), lookalike::SMALL).map_err(io)?;
+    let scenario = plan.scenario;
+    let first = INDEX.fetch_add(plan.phones as u32, Ordering::Relaxed) % 60_000 + 1;
+    let mut config = loopback::configuration(config, scenario, folder.path());
+    // No two drills share an address: each phone's page is at one of its own.
+    let from = POOL.to_bits() + first * LEASES;
+    let last = Ipv4Addr::from_bits(from + plan.phones as u32 * LEASES - 1);
+    config.dhcp.own.pool = vec![Range { first: Ipv4Addr::from_bits(from), last }];
+    let (firmware, catalog) = (folder.firmware().map_err(io)?, state_folder::catalog(&config)?);
+    let weather = Weather::default();
+    weather.stir();
+    if plan.rng.u32(0..3) == 0 {
+        weather.set_loss(plan.rng.u32(10..150));
+    }
+    let Cast { mut players, late, draws } =
+        accidents::phones(&mut plan, first, &catalog, &firmware, &weather);
+    players.iter_mut().for_each(plan.spoil);
+    let on_time =
+        players.iter().map(|player| player.spec.mac).filter(|mac| late.iter().all(|(_, late)| late != mac));
+    folder.license(scenario.direction, on_time).map_err(io)?;
+    fs::write(folder.path().join(state_folder::ROSTER), lineup::roster(&players)).map_err(io)?;
+    let accidents: VecDeque<_> = accidents::accidents(&mut plan).into();
+    let pace = Pace::patient(plan.speed);
+    let bench = Bench::start(&config, pace.clone(), weather.clone()).await?;
+    let server = bench
+        .appliance()
+        .map(|running| FileServer { address: running.bench.server(), port: running.bench.http_port() });
+    let server = server.unwrap_or(FileServer { address: bench.wiring.server, port: bench.wiring.http_80 });
+    let mut outside = Outside::open(&config, &players, server).await.map_err(io)?;
+    outside.expect_trouble();
+    let wiring = outside.wire(bench.wiring.clone());
+    let phones = players.iter().map(|player| Phone::plug(player.spec.clone(), wiring.clone())).collect();
+    let many = accidents.len();
+    let mut run = Run {
+        bench,
+        template: template.path().to_owned(),
+        folder,
+        firmware,
+        scenario,
+        players,
+        phones,
+        outside,
+        technician: Technician::default(),
+        weather,
+        accidents,
+        ends: Vec::new(),
+        late,
+        views: BTreeMap::new(),
+        held: BTreeMap::new(),
+        story: Vec::new(),
+        began: pace.elapsed(),
+        pace: pace.clone(),
+    };
+    let turns = async {
+        loop {
+            let hold = pace.sleep_undisturbed(TICK).await;
+            if run.turn().await.map_err(|error| no_folder(&error)).and_then(std::convert::identity)? {
+                return Ok::<Hold, Failure>(hold);
+            }
+        }
+    };
+    // Nothing goes on before it is judged.
+    let _hold = tokio::select! {
+        ended = turns => ended?,
+        what = pace.stuck() => return Err(stuck(what)),
+    };
+    let failures = run.judge();
+    let phones = run.players.len();
+    let done = run.views.values().filter(|view| view.stage == Stage::Done).count();
+    run.bench.stop().await;
+    Ok(Drilled { seed: plan.seed, scenario, phones, done, accidents: many, draws, failures })
+}
+
+impl Run {
+    fn now(&self) -> Duration {
+        self.pace.elapsed().saturating_sub(self.began)
+    }
+
+    fn tell(&mut self, what: &dyn std::fmt::Display) {
+        self.story.push(format!("{:>7} s {what}", self.now().as_secs()));
+    }
+
+    /// One look; whether everything has come to its end.
+    async fn turn(&mut self) -> std::io::Result<Result<bool, Failure>> {
+        let now = self.now();
+        while self.accidents.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, accident)) = self.accidents.pop_front()
+        {
+            self.tell(&accident);
+            if let Err(failure) = self.happens(now, accident).await {
+                return Ok(Err(failure));
+            }
+        }
+        let over: Vec<Accident> =
+            self.ends.extract_if(.., |(at, _)| *at <= now).map(|(_, accident)| accident).collect();
+        for accident in over {
+            if let Err(failure) = self.ends(accident).await {
+                return Ok(Err(failure));
+            }
+        }
+        let arrived: Vec<Mac> = self.late.extract_if(.., |(at, _)| *at <= now).map(|(_, mac)| mac).collect();
+        self.folder.license(self.scenario.direction, arrived.into_iter())?;
+        if let Some(running) = self.bench.appliance() {
+            self.views = running.bench.phones().into_iter().map(|view| (view.mac, view)).collect();
+            self.outside.tend(&self.views, &mut self.phones)?;
+            self.tend(now).await?;
+        }
+        let quiet = self.accidents.is_empty() && self.ends.is_empty() && self.late.is_empty();
+        Ok(Ok((quiet && self.all_ended(now)) || now > LONGEST))
+    }
+
+    async fn happens(&mut self, now: Duration, accident: Accident) -> Result<(), Failure> {
+        match accident {
+            Accident::Plug(phone, span) => {
+                if let Some(phone) = self.phones.get_mut(phone) {
+                    phone.unplug();
+                }
+                self.ends.push((now + span, accident));
+            }
+            Accident::Power(span) => {
+                self.bench.pull().await?;
+                self.ends.push((now + span, accident));
+            }
+            Accident::DiskFull(span) => {
+                self.bench.fill_disk(true);
+                self.ends.push((now + span, accident));
+            }
+            Accident::Damage(which) => self.damage(which),
+            Accident::Rogue(span) => {
+                self.weather.set_rogue(true);
+                self.ends.push((now + span, accident));
+            }
+        }
+        Ok(())
+    }
+
+    async fn ends(&mut self, accident: Accident) -> Result<(), Failure> {
+        match accident {
+            Accident::Plug(phone, _) => {
+                if let Some(phone) = self.phones.get_mut(phone) {
+                    phone.restart();
+                }
+            }
+            Accident::Power(_) => self.bench.plug_in().await?,
+            Accident::DiskFull(_) => self.bench.fill_disk(false),
+            Accident::Damage(_) => {}
+            Accident::Rogue(_) => self.weather.set_rogue(false),
+        }
+        Ok(())
+    }
+
+    /// One file is gone; that of the other drills stays.
+    fn damage(&mut self, which: usize) {
+        let files = Self::files(self.folder.path());
+        let Some(file) = files.get(which % files.len().max(1)) else { return };
+        self.weather.spoil();
+        // A file system that refuses leaves it where it is.
+        let _ = fs::remove_file(self.folder.path().join("firmware").join(file));
+        self.tell(&format!("it is {}", file.display()));
+    }
+
+    /// Components, below the firmware folder.
+    fn files(state: &Path) -> Vec<PathBuf> {
+        let folder = state.join("firmware");
+        let mut files: Vec<PathBuf> = Vec::new();
+        let mut folders = vec![folder.clone()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(next).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "sbn") {
+                    files.extend(path.strip_prefix(&folder).map(PathBuf::from));
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// The technician's round.
+    async fn tend(&mut self, now: Duration) -> std::io::Result<()> {
+        let direction = self.scenario.direction;
+        for index in 0..self.phones.len() {
+            let mac = self.players[index].spec.mac;
+            let Some(view) = self.views.get(&mac) else { continue };
+            let hold = view.hold.clone();
+            let (phone, player) = (&mut self.phones[index], &mut self.players[index]);
+            let deeds = self.technician.look(now, phone, player, view);
+            if let Some(hold) = hold.filter(|_| !deeds.is_empty()) {
+                self.tell(&format!("{mac} is held: {}: {}; {deeds:?}", hold.code, hold.cause));
+            }
+            for deed in deeds {
+                match deed {
+                    Deed::AtThePhone => {}
+                    Deed::License => self.folder.license(direction, [mac].into_iter())?,
+                    Deed::Firmware => self.import_again()?,
+                    Deed::Roster => {
+                        self.outside.agree(&mut self.players);
+                        let roster = self.folder.path().join(state_folder::ROSTER);
+                        atomic::write(&roster, lineup::roster(&self.players).as_bytes())?;
+                    }
+                    Deed::Operate(act) => {
+                        if let Some(running) = self.bench.appliance() {
+                            // Refused where it is of no use any more.
+                            let _ = running.bench.operate(mac, act).await;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn import_again(&self) -> std::io::Result<()> {
+        for file in Self::files(&self.template) {
+            let path = self.folder.path().join("firmware").join(&file);
+            if !path.exists() {
+                atomic::write(&path, &fs::read(self.template.join("firmware").join(&file))?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn all_ended(&mut self, now: Duration) -> bool {
+        let mut open = 0;
+        for (player, phone) in self.players.iter().zip(&self.phones) {
+            let mac = player.spec.mac;
+            let view = self.views.get(&mac);
+            let state = phone.state.borrow();
+            let there = outcome::at_target(&state, self.scenario.direction);
+            // A phone that real hardware would have been lost by has come to its end, too.
+            if (view.is_some_and(|view| view.stage == Stage::Done) && there) || !state.failures.is_empty() {
+                continue;
+            }
+            drop(state);
+            let held = view.is_some_and(|view| view.hold.is_some());
+            let since = if held { *self.held.entry(mac).or_insert(now) } else { now };
+            if !held {
+                self.held.remove(&mac);
+            }
+            if now.saturating_sub(since) < HELD || self.technician.may_help(mac, view) {
+                open += 1;
+            }
+        }
+        open == 0
+    }
+
+    fn judge(&self) -> Vec<(String, String)> {
+        let direction = self.scenario.direction;
+        let licensed = self.folder.licensed(direction).unwrap_or_default();
+        let mut failures = Vec::new();
+        for (player, phone) in self.players.iter().zip(&self.phones) {
+            let mac = player.spec.mac;
+            let state = phone.state.borrow().clone();
+            let trusted = !player.spec.quirks.trust_list || self.outside.signs();
+            let has_license = licensed.contains(&mac);
+            let reachable = trusted && outcome::can_reach(player, direction, &self.firmware, has_license);
+            let view = self.views.get(&mac);
+            let mut wrong = outcome::judge(player, &state, view, direction, reachable);
+            if !has_license {
+                wrong.push(format!("its {direction} license is lost"));
+            }
+            if self.technician.given_up.contains(&mac) {
+                wrong.push("it needed a hand again and again".to_owned());
+            }
+            if !wrong.is_empty() {
+                let what = format!("{mac} {}: {}", player.spec.model, wrong.join("; "));
+                failures.push((what, format!("{}\n{}", self.story.join("\n"), phone.journal)));
+            }
+        }
+        failures
+    }
+}

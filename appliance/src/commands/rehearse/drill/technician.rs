@@ -1,0 +1,167 @@
+//! The technician of a drill: does what the cure of a hold says, a while later, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use transload_provision::catalog::Vid;
+use transload_provision::journey::Act;
+use transload_provision::mac::Mac;
+
+use super::super::lineup::Player;
+use super::super::phone::{Doing, Phone};
+use crate::bench::views::phone::{Hold, HoldCode, PhoneView, Stage};
+
+/// From when a hold is shown to when somebody is there, on the phones' clock: longer than a phone takes to start and to ask.
+const COMES: Duration = Duration::from_secs(240);
+/// A phone that is plugged in and shown as absent for so long gets another start: longer than a plug is ever pulled.
+const MISSED: Duration = Duration::from_secs(600);
+/// A phone that needs a hand more often goes round in circles.
+const HANDS: u32 = 24;
+
+/// What the cure of a phone says whose load decides and is not known.
+const ITS_LOAD: &str = "put the one it runs into the roster";
+
+/// What is to be done about a phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Something at the phone, which is done.
+    AtThePhone,
+    /// The operator's word.
+    Operate(Act),
+    /// Its license is got.
+    License,
+    /// Firmware is imported again.
+    Firmware,
+    /// The roster is written anew.
+    Roster,
+}
+
+/// Who comes when a phone is held.
+#[derive(Default)]
+pub struct Technician {
+    shown: BTreeMap<Mac, (HoldCode, Duration)>,
+    absent: BTreeMap<Mac, Duration>,
+    /// Hands by phone.
+    pub hands: BTreeMap<Mac, u32>,
+    /// What is beyond help.
+    pub given_up: BTreeSet<Mac>,
+}
+
+impl Technician {
+    /// Looks at one phone. `late` licenses come by themselves.
+    pub fn look(
+        &mut self,
+        now: Duration,
+        phone: &mut Phone,
+        player: &mut Player,
+        view: &PhoneView,
+    ) -> Vec<Deed> {
+        let mac = player.spec.mac;
+        if view.stage == Stage::Absent {
+            let since = self.absent.entry(mac).or_insert(now);
+            if now.saturating_sub(*since) < MISSED {
+                return Vec::new();
+            }
+            *since = now;
+            phone.restart();
+            return vec![Deed::AtThePhone];
+        }
+        let Some(hold) = &view.hold else {
+            self.shown.remove(&mac);
+            return Vec::new();
+        };
+        let since = match self.shown.get(&mac) {
+            Some((code, since)) if *code == hold.code => *since,
+            _ => {
+                self.shown.insert(mac, (hold.code, now));
+                return Vec::new();
+            }
+        };
+        let writes = matches!(phone.state.borrow().doing, Doing::Fetching(..) | Doing::Flashing(_));
+        if now.saturating_sub(since) < COMES || writes {
+            return Vec::new();
+        }
+        let hands = self.hands.entry(mac).or_default();
+        if *hands >= HANDS {
+            self.given_up.insert(mac);
+            return Vec::new();
+        }
+        self.shown.insert(mac, (hold.code, now));
+        let says = |word: &str| hold.cure.contains(word);
+        let running = phone.state.borrow().memory.load.clone();
+        let deeds = match hold.code {
+            // Its screen asks for the license that it has not accepted.
+            HoldCode::WaitingOutside
+                if phone.state.borrow().memory.license_due
+                    && (says("Authorization Succeeded") || says("asks for a license")) =>
+            {
+                phone.restart();
+                vec![Deed::AtThePhone]
+            }
+            // Its screen shows what it was to load.
+            HoldCode::WaitingOutside
+                if says("which load it runs, write")
+                    || (says("load column") && hold.cause.contains(running.as_str())) =>
+            {
+                player.listed_load = Some(running);
+                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+            }
+            HoldCode::NoRoute if says(ITS_LOAD) && player.listed_load.is_none() => {
+                player.listed_load = Some(running);
+                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+            }
+            HoldCode::WaitingOutside if says("factory-reset") => {
+                factory_reset(phone);
+                vec![Deed::AtThePhone]
+            }
+            HoldCode::NeedsRestart | HoldCode::NotAsking | HoldCode::WaitingOutside => {
+                let cancel = says("activation code");
+                phone.mend(|_, memory| memory.wants_code &= !cancel);
+                vec![Deed::AtThePhone]
+            }
+            HoldCode::TrustList => {
+                player.spec.quirks.trust_list = false;
+                phone.mend(|spec, _| spec.quirks.trust_list = false);
+                vec![Deed::AtThePhone]
+            }
+            HoldCode::Failed if says("license") => vec![Deed::License, Deed::Operate(Act::Retry)],
+            HoldCode::Failed => {
+                if says("factory-reset") {
+                    factory_reset(phone);
+                } else {
+                    phone.restart();
+                }
+                let retry = says("retry").then_some(Deed::Operate(Act::Retry));
+                retry.into_iter().chain([Deed::AtThePhone]).collect()
+            }
+            HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing => vec![Deed::Firmware],
+            HoldCode::NoLicense => vec![Deed::License],
+            HoldCode::UnknownVid => {
+                player.listed_vid = Some(Vid(player.spec.vid));
+                vec![Deed::Roster]
+            }
+            HoldCode::Operator => vec![Deed::Operate(Act::Release)],
+            HoldCode::NotEligible | HoldCode::NoRoute | HoldCode::NotListed | HoldCode::ForeignDhcp => {
+                return Vec::new();
+            }
+        };
+        *hands += 1;
+        deeds
+    }
+
+    /// Whether a phone that is held may still be helped on.
+    pub fn may_help(&self, mac: Mac, view: Option<&PhoneView>) -> bool {
+        let beyond = [HoldCode::NotEligible, HoldCode::NotListed];
+        let hold = view.and_then(|view| view.hold.as_ref());
+        let helps = |hold: &Hold| match hold.code {
+            HoldCode::NoRoute => hold.cure.contains(ITS_LOAD),
+            code => !beyond.contains(&code),
+        };
+        !self.given_up.contains(&mac) && hold.is_some_and(helps)
+    }
+}
+
+/// What the user's menu does: firmware stays.
+fn factory_reset(phone: &mut Phone) {
+    phone.mend(|_, memory| memory.forget_settings());
+}

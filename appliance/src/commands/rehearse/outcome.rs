@@ -1,0 +1,83 @@
+//! How a phone ought to end, by what phones bear and what lies in the folder, and whether it did. The planner and its
+//! catalog have no say in it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use transload_provision::load::{Direction, Kind, LoadName};
+
+use super::folder::Firmware;
+use super::lineup::Player;
+use super::phone::State;
+use super::phone::truth::{self, Hardware};
+use crate::bench::views::phone::{HoldCode, PhoneView, Stage};
+
+/// Whether a way leads from the phone's load to firmware of the far side, over complete loads and with its license.
+pub fn can_reach(player: &Player, direction: Direction, firmware: &Firmware, licensed: bool) -> bool {
+    let hardware = Hardware { model: &player.spec.model, vid: player.spec.vid };
+    let mut queue = VecDeque::from([player.spec.load.clone()]);
+    let mut seen = BTreeSet::new();
+    while let Some(load) = queue.pop_front() {
+        if is_far(&load, direction) {
+            return licensed || load == player.spec.load;
+        }
+        let next = firmware.loads.keys().filter(|next| {
+            truth::judge(hardware, &load, next).is_ok() && !is_downgrade(&load, next) && !seen.contains(*next)
+        });
+        let next: Vec<LoadName> = next.cloned().collect();
+        seen.extend(next.iter().cloned());
+        queue.extend(next);
+    }
+    false
+}
+
+/// Firmware of the side that the phone should come to.
+fn is_far(load: &LoadName, direction: Direction) -> bool {
+    match direction {
+        Direction::E2m => load.kind() == Kind::Multiplatform,
+        Direction::M2e => load.kind() == Kind::Enterprise,
+    }
+}
+
+/// Within a side only upgrades are relied on, and `TLexE2M` only where there is no direct crossing.
+fn is_downgrade(from: &LoadName, to: &LoadName) -> bool {
+    let direct = "14.1".parse().is_ok_and(|floor| from.version().at_least(&floor));
+    (from.kind() == to.kind() && to.version() <= from.version())
+        || (to.kind() == Kind::Transition(Direction::E2m) && direct)
+}
+
+/// Whether a phone has come to its end, as far as can be seen.
+pub fn at_target(state: &State, direction: Direction) -> bool {
+    is_far(&state.memory.load, direction) && !state.memory.license_due
+}
+
+/// What is wrong with how a phone ended. One that holds a trust list cannot reach its target, unless its own call manager
+/// steers it: nobody else can sign for it.
+pub fn judge(
+    player: &Player,
+    state: &State,
+    view: Option<&PhoneView>,
+    direction: Direction,
+    reachable: bool,
+) -> Vec<String> {
+    let mut wrong = state.failures.clone();
+    let hold = view.and_then(|view| view.hold.as_ref());
+    let stage = view.map_or(Stage::Absent, |view| view.stage);
+    let done = stage == Stage::Done && at_target(state, direction);
+    let excused = hold.is_some_and(|hold| hold.code == HoldCode::UnknownVid && player.listed_vid.is_none());
+    let load = &state.memory.load;
+    if reachable && !done && !excused {
+        wrong.push(match hold {
+            Some(hold) => {
+                format!("could reach the target and is held on {load}: {} ({})", hold.cause, hold.cure)
+            }
+            None => format!("could reach the target and ended as {stage} on {load}"),
+        });
+    }
+    if !reachable && !done && load.kind() != player.spec.load.kind() {
+        wrong.push(format!("cannot reach the target and was led to {load}"));
+    }
+    if !reachable && !done && hold.is_none() {
+        wrong.push(format!("cannot reach the target, and is {stage} with no reason shown"));
+    }
+    wrong
+}

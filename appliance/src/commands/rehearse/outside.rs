@@ -1,0 +1,256 @@
+//! Those outside the appliance in a rehearsal: a call manager, Cisco's redirection service (CDA), and the operator who enters
+//! there what `transload export` writes, and says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use transload_provision::documents::{self, FileServer};
+use transload_provision::load::{Direction, LoadName};
+use transload_provision::mac::Mac;
+
+use super::lineup::{self, Player};
+use super::phone::{Phone, Wiring};
+use crate::bench::views::phone::{HoldCode, PhoneView};
+use crate::commands::export::{call_manager, cda};
+use crate::config::{Config, EnterpriseSide, MultiplatformSide};
+use crate::state::state_folder;
+use crate::system::atomic;
+
+/// How often the operator sees to one phone at one load; in a drill, where much gets lost, more often.
+const PATIENCE: u32 = 3;
+const PATIENCE_IN_DRILLS: u32 = 24;
+
+/// The operator, and the two of them.
+pub struct Outside {
+    entered: Arc<Entered>,
+    players: Vec<Player>,
+    roster: PathBuf,
+    server: FileServer,
+    direction: Direction,
+    call_manager: Option<Ipv4Addr>,
+    cda: bool,
+    seen_to: BTreeMap<(Mac, LoadName), u32>,
+    patience: u32,
+    /// The operator reads on a phone's screen what it runs, where a cure asks for that. In a drill the technician does.
+    reads_screens: bool,
+    /// Phones that were reset and still wait, with the load that was entered for them.
+    reset: BTreeMap<Mac, LoadName>,
+    /// The service of both; it ends with this.
+    task: JoinHandle<()>,
+    port: u16,
+}
+
+/// What was entered in either of them.
+#[derive(Default)]
+struct Entered {
+    /// The load that the call manager names, by phone.
+    loads: Mutex<BTreeMap<Mac, LoadName>>,
+    /// The profile that CDA hands out, by phone.
+    profiles: Mutex<BTreeMap<Mac, String>>,
+    /// The product-specific part of every phone's record in the call manager.
+    product_specific: String,
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Outside {
+    /// Both of them on loopback, nothing entered yet. `server` is where phones reach the appliance.
+    pub async fn open(config: &Config, players: &[Player], server: FileServer) -> io::Result<Self> {
+        let migration = &config.migration;
+        let product_specific = documents::product_specific(server.address).map_err(io::Error::other)?;
+        let entered = Arc::new(Entered {
+            product_specific: String::from_utf8_lossy(&product_specific).into_owned(),
+            ..Entered::default()
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&entered));
+        let task = tokio::spawn(async move {
+            // It ends when the rehearsal does.
+            let _ = axum::serve(listener, router).await;
+        });
+        let steered =
+            migration.enterprise == EnterpriseSide::CallManager && migration.direction == Direction::E2m;
+        Ok(Self {
+            entered,
+            players: players.to_vec(),
+            roster: config.bench.state.join(state_folder::ROSTER),
+            server,
+            direction: migration.direction,
+            call_manager: migration.call_managers.first().copied().filter(|_| steered),
+            cda: migration.multiplatform == MultiplatformSide::Cda,
+            seen_to: BTreeMap::new(),
+            patience: PATIENCE,
+            reads_screens: true,
+            reset: BTreeMap::new(),
+            task,
+            port,
+        })
+    }
+
+    /// How phones reach them.
+    pub fn wire(&self, wiring: Wiring) -> Wiring {
+        let call_manager = self.call_manager.map(|address| (address, self.port));
+        Wiring { call_manager, cda: self.cda.then_some(self.port), ..wiring }
+    }
+
+    /// Much gets lost.
+    pub fn expect_trouble(&mut self) {
+        self.patience = PATIENCE_IN_DRILLS;
+        self.reads_screens = false;
+    }
+
+    /// The technician and the operator write one roster: the hardware versions and loads that one has read, and what the
+    /// other has assigned.
+    pub fn agree(&mut self, players: &mut [Player]) {
+        for (own, other) in self.players.iter_mut().zip(players) {
+            own.listed_vid = other.listed_vid;
+            own.listed_load.clone_from(&other.listed_load);
+            other.attested = own.attested;
+        }
+    }
+
+    /// Whether phones get configuration that is signed for their trust lists.
+    pub fn signs(&self) -> bool {
+        self.call_manager.is_some()
+    }
+
+    /// The operator looks at the phones, and does what has to be done outside for those that wait for it. Returns the
+    /// phones to retry: the roster says now what they run.
+    pub fn tend(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &mut [Phone]) -> io::Result<Vec<Mac>> {
+        if self.call_manager.is_none() && !self.cda {
+            return Ok(Vec::new());
+        }
+        let vouched = self.read_screens(views, phones)?;
+        let views: Vec<PhoneView> = views.values().cloned().collect();
+        let waiting: BTreeSet<Mac> = views
+            .iter()
+            .filter(|view| view.hold.as_ref().is_some_and(|hold| hold.code == HoldCode::WaitingOutside))
+            .map(|view| view.mac)
+            .collect();
+        if self.cda {
+            self.assign(&views, &waiting)?;
+        }
+        self.reset.retain(|mac, _| waiting.contains(mac));
+        if self.call_manager.is_some() && !waiting.is_empty() {
+            self.enter(&views, &waiting, phones);
+        }
+        Ok(vouched)
+    }
+
+    /// Writes into the roster what a phone runs, where nothing but its screen tells that it runs the load it waits for.
+    fn read_screens(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &[Phone]) -> io::Result<Vec<Mac>> {
+        let mut vouched = Vec::new();
+        for player in self.players.iter_mut().filter(|_| self.reads_screens) {
+            let mac = player.spec.mac;
+            let hold = views.get(&mac).and_then(|view| view.hold.as_ref());
+            let asked = hold.filter(|hold| hold.cure.contains("load column"));
+            let phone = phones.iter().find(|phone| phone.spec.mac == mac);
+            let Some((hold, phone)) = asked.zip(phone) else { continue };
+            let running = phone.state.borrow().memory.load.clone();
+            if hold.cause.contains(running.as_str()) || hold.cure.contains("which load it runs, write") {
+                player.listed_load = Some(running);
+                vouched.push(mac);
+            }
+        }
+        if !vouched.is_empty() {
+            atomic::write(&self.roster, lineup::roster(&self.players).as_bytes())?;
+        }
+        Ok(vouched)
+    }
+
+    /// Assigns phones in CDA: those of whom the roster says so already, and those that wait, of whom it is said now. A
+    /// phone on its way to Enterprise firmware comes by CDA, and needs no word.
+    fn assign(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>) -> io::Result<()> {
+        let (redirections, _) = cda::redirections(views, self.direction);
+        let mut said = false;
+        for redirection in &redirections {
+            let profile = redirection.profile(self.server).map_err(io::Error::other)?;
+            let profile = String::from_utf8_lossy(&profile).into_owned();
+            for player in self.players.iter_mut().filter(|player| redirection.macs.contains(&player.spec.mac))
+            {
+                let mac = player.spec.mac;
+                let new = !player.attested && waiting.contains(&mac);
+                player.attested |= new;
+                said |= new;
+                if player.attested || self.direction == Direction::M2e {
+                    let mut profiles = locked(&self.entered.profiles);
+                    if waiting.contains(&mac) || !profiles.contains_key(&mac) {
+                        profiles.insert(mac, profile.clone());
+                    }
+                }
+            }
+        }
+        if said && self.direction == Direction::E2m {
+            atomic::write(&self.roster, lineup::roster(&self.players).as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Enters the next load of all phones that wait for it, as one bulk change, and resets them.
+    fn enter(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>, phones: &mut [Phone]) {
+        let attested: BTreeSet<Mac> =
+            self.players.iter().filter(|player| player.attested).map(|player| player.spec.mac).collect();
+        let (plans, _) = call_manager::plans(views, |mac| !self.cda || attested.contains(&mac));
+        for plan in plans.iter().filter(|plan| waiting.contains(&plan.mac)) {
+            let Some(load) = plan.loads.first() else { continue };
+            if self.reset.get(&plan.mac) == Some(load) {
+                continue;
+            }
+            let times = self.seen_to.entry((plan.mac, load.clone())).or_default();
+            *times += 1;
+            if *times > self.patience {
+                continue;
+            }
+            locked(&self.entered.loads).insert(plan.mac, load.clone());
+            let at_screen =
+                views.iter().filter(|view| view.mac == plan.mac).filter_map(|view| view.hold.as_ref());
+            let cancel = at_screen.into_iter().any(|hold| hold.cure.contains("activation code"));
+            if let Some(phone) = phones.iter_mut().find(|phone| phone.spec.mac == plan.mac) {
+                phone.mend(|_, memory| memory.wants_code &= !cancel);
+                self.reset.insert(plan.mac, load.clone());
+            }
+        }
+    }
+}
+
+/// A call manager has configuration for each of its phones; CDA has a profile for those assigned.
+async fn answer(State(entered): State<Arc<Entered>>, uri: Uri) -> Result<String, StatusCode> {
+    let name = uri.path().trim_start_matches('/');
+    let found = if let Ok(mac) = name.parse::<Mac>() {
+        // CDA expands macros once before the phone does.
+        let profile = locked(&entered.profiles).get(&mac).cloned();
+        profile.map(|profile| profile.replace("$MAU", &mac.to_string()).replace("$$", "$"))
+    } else {
+        let name = name.trim_end_matches(".sgn").strip_suffix(".cnf.xml");
+        let mac = name.and_then(|name| name.strip_prefix("SEP")?.parse::<Mac>().ok());
+        mac.map(|mac| configuration(locked(&entered.loads).get(&mac), &entered.product_specific))
+    };
+    found.ok_or(StatusCode::NOT_FOUND)
+}
+
+/// As far as a virtual phone reads it.
+fn configuration(load: Option<&LoadName>, product_specific: &str) -> String {
+    match load {
+        Some(load) => {
+            format!("<device><loadInformation>{load}</loadInformation>{product_specific}</device>")
+        }
+        None => "<device><versionStamp>1</versionStamp></device>".to_owned(),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

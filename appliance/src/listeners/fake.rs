@@ -1,0 +1,244 @@
+//! A plane with a few files that writes down what it is asked and what becomes of its transfers, and a door to it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::connections::{Entrance, Limits};
+use super::rate::Rate;
+use super::{Fetch, Plane, Served, Track, http};
+use crate::state::library::OpenFile;
+
+pub const ETAG: &str = "\"e1\"";
+/// 2001-09-09 01:46:40 UTC and half a second.
+pub const MODIFIED: Duration = Duration::from_millis(1_000_000_000_500);
+pub const DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
+pub const BIG: usize = 8 << 20;
+/// Less than the kernel holds for one connection.
+pub const TAIL: usize = 100_000;
+
+/// What the plane was asked, and what became of its transfers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    Asked(String),
+    Answered,
+    Advanced(u64, u64),
+    Finished,
+    Broken,
+}
+
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<Seen>>>, Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn add(&self, seen: Seen) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+    }
+
+    pub fn all(&self) -> Vec<Seen> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// Why transfers broke.
+    pub fn causes(&self) -> Vec<String> {
+        self.1.lock().unwrap().clone()
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        let path = |seen| match seen {
+            Seen::Asked(path) => Some(path),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(path).collect()
+    }
+
+    /// The transfer's end, and how far it was known to have come.
+    pub async fn end(&self) -> (Seen, u64) {
+        let started = Instant::now();
+        loop {
+            let seen = self.all();
+            if let Some(end) = seen.iter().find(|seen| matches!(seen, Seen::Finished | Seen::Broken)) {
+                let far = seen
+                    .iter()
+                    .filter_map(|seen| if let Seen::Advanced(_, to) = seen { Some(*to) } else { None });
+                return (end.clone(), far.max().unwrap_or(0));
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "no end: {seen:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+pub struct FakeTracker(pub Option<Log>);
+
+impl Track for FakeTracker {
+    fn advance(&self, from: u64, to: u64) {
+        if let Some(log) = &self.0 {
+            log.add(Seen::Advanced(from, to));
+        }
+    }
+
+    fn answered(&self) {
+        if let Some(log) = &self.0 {
+            log.add(Seen::Answered);
+        }
+    }
+
+    fn finish(mut self) {
+        self.0.take().unwrap().add(Seen::Finished);
+    }
+
+    fn broken(mut self, why: &str) {
+        let log = self.0.take().unwrap();
+        log.1.lock().unwrap().push(why.to_owned());
+        log.add(Seen::Broken);
+    }
+}
+
+impl Drop for FakeTracker {
+    fn drop(&mut self) {
+        if let Some(log) = self.0.take() {
+            log.add(Seen::Broken);
+        }
+    }
+}
+
+pub struct Fake {
+    pub files: HashMap<&'static str, std::fs::File>,
+    /// Files that are shorter than they were when they were looked at, and how long they were.
+    pub cut: HashMap<&'static str, (std::fs::File, u64)>,
+    pub log: Log,
+}
+
+impl Plane for Fake {
+    fn is_leased(&self, _address: std::net::Ipv4Addr) -> bool {
+        true
+    }
+
+    type Tracker = FakeTracker;
+
+    fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, FakeTracker)> + Send {
+        self.log.add(Seen::Asked(fetch.path.clone()));
+        let served = match fetch.path.trim_start_matches('/') {
+            "busy" => Served::Busy,
+            "SEP.xml" => {
+                Served::Document { body: Bytes::from_static(b"<device/>"), content_type: "text/xml" }
+            }
+            path => self.find(path).map_or(Served::NotFound, |(file, size)| {
+                Served::File(OpenFile {
+                    size,
+                    file: Arc::new(file.try_clone().unwrap()),
+                    modified: UNIX_EPOCH + MODIFIED,
+                    name: path.into(),
+                    etag: ETAG.into(),
+                })
+            }),
+        };
+        let tracker = FakeTracker(Some(self.log.clone()));
+        async move { (served, tracker) }
+    }
+}
+
+pub struct Door {
+    pub address: SocketAddr,
+    pub log: Log,
+    pub stop: CancellationToken,
+    pub task: JoinHandle<()>,
+}
+
+pub static CONTENT: LazyLock<Vec<u8>> =
+    LazyLock::new(|| (0..BIG / 4).flat_map(|word| (word as u32).to_le_bytes()).collect());
+
+impl Fake {
+    pub fn new() -> Self {
+        let file = |content: &[u8]| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(content).unwrap();
+            file.set_modified(UNIX_EPOCH + MODIFIED).unwrap();
+            file
+        };
+        let files = HashMap::from([
+            ("ten", file(b"0123456789")),
+            ("empty", file(b"")),
+            ("tail.sbn", file(&CONTENT[..TAIL])),
+            ("big.sbn", file(&CONTENT)),
+        ]);
+        Self { files, cut: HashMap::new(), log: Log::default() }
+    }
+
+    fn find(&self, path: &str) -> Option<(&std::fs::File, u64)> {
+        let cut = self.cut.get(path).map(|(file, size)| (file, *size));
+        cut.or_else(|| self.files.get(path).map(|file| (file, file.metadata().unwrap().len())))
+    }
+}
+
+pub async fn open_with(limits: Limits) -> Door {
+    open_plane(Fake::new(), limits).await
+}
+
+pub async fn open_plane(plane: Fake, limits: Limits) -> Door {
+    open_limited(plane, limits, Rate::new(None)).await
+}
+
+pub async fn open_limited(plane: Fake, limits: Limits, rate: Rate) -> Door {
+    let log = plane.log.clone();
+    Door { log, ..open_any(Arc::new(plane), limits, rate).await }
+}
+
+/// A door to any plane; its log stays empty.
+pub async fn open_any<P: Plane<Tracker = FakeTracker>>(plane: Arc<P>, limits: Limits, rate: Rate) -> Door {
+    open_entrance(plane, Entrance::alike(limits), rate).await
+}
+
+pub async fn open_entrance<P: Plane<Tracker = FakeTracker>>(
+    plane: Arc<P>,
+    entrance: Entrance,
+    rate: Rate,
+) -> Door {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let task = tokio::spawn(http::serve(listener, plane, entrance, rate, stop.clone()));
+    Door { address, log: Log::default(), stop, task }
+}
+
+pub async fn open() -> Door {
+    open_with(Limits::default()).await
+}
+
+impl Door {
+    pub async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends bytes, says that it sends no more, and reads all that comes.
+    pub async fn raw(&self, bytes: &[u8]) -> (String, Vec<u8>) {
+        let mut stream = self.connect().await;
+        let mut answer = Vec::new();
+        // The server may have closed already, and what it said before is still read.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        let _ = stream.read_to_end(&mut answer).await;
+        let head =
+            answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(answer.len(), |end| end + 4);
+        let content = answer.split_off(head);
+        (String::from_utf8(answer).unwrap().to_ascii_lowercase(), content)
+    }
+
+    pub async fn get(&self, path: &str, headers: &str) -> (String, Vec<u8>) {
+        self.raw(format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await
+    }
+
+    pub async fn status(&self, request: &str) -> String {
+        let (head, _) = self.raw(request.as_bytes()).await;
+        head.split(' ').nth(1).unwrap_or("closed").to_owned()
+    }
+}

@@ -1,0 +1,304 @@
+//! The SIP door: connections and datagrams on one port, within limits. What is said there is judged by the pure
+//! registrar, and who says it is for the bench to know.
+
+mod allowance;
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use transload_provision::journey::Restart;
+use transload_provision::mac::Mac;
+use transload_provision::sip::{Action, Caller, Event, Flow, LARGEST, Message, Registrar, Transport};
+
+use super::places::{Places, Room};
+use crate::listeners::bounds::Bound;
+use crate::system::pace::Pace;
+use allowance::{Allowance, Refill};
+use line::line;
+
+/// Connections at one time: in all, of addresses where no phone of the bench is, and of one address. A connection by
+/// which nobody is registered gives way to another where there is no room.
+const ROOM: Room = Room { all: 8192, strangers: 256, per_peer: PER_PEER };
+const PER_PEER: usize = 4;
+/// Messages waiting for one connection; further ones are dropped.
+const WAITING: usize = 32;
+/// How long a connection may go without a whole message: of a stranger, of a phone that has not registered by it yet, and
+/// after that.
+const STRANGERS_PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(240));
+/// Datagrams of one address, and messages of one connection: so many at once, and so many more each second.
+const OF_ONE: Refill = Refill { burst: 60.0, rate: 20.0 };
+/// Datagrams of all addresses where no phone of the bench is.
+const OF_STRANGERS: Refill = Refill { burst: 300.0, rate: 100.0 };
+/// Addresses whose rate is remembered; a flood of them makes it forget, never grow.
+const PEERS_KEPT: usize = 16_384;
+/// How often time passes for the registrar; half of the shortest wait in it.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What stands behind the door.
+pub trait Exchange: Send + Sync + 'static {
+    /// The phone that has this address.
+    fn caller(&self, address: Ipv4Addr) -> Option<Mac>;
+    /// Takes in what was heard.
+    fn heard(&self, event: Event);
+    /// What time goes by.
+    fn pace(&self) -> Pace {
+        Pace::system()
+    }
+}
+
+/// The door from within: who is registered, and the lines to them.
+pub struct Switchboard<E> {
+    exchange: Arc<E>,
+    udp: UdpSocket,
+    pace: Pace,
+    places: Places,
+    full: Box<dyn Fn(Bound, Ipv4Addr) + Send + Sync>,
+    state: Mutex<State>,
+}
+
+struct State {
+    registrar: Registrar,
+    lines: HashMap<SocketAddrV4, mpsc::Sender<Vec<u8>>>,
+    /// What each address may still say by datagrams.
+    peers: HashMap<Ipv4Addr, Allowance>,
+    strangers: Allowance,
+}
+
+impl<E: Exchange> Switchboard<E> {
+    /// A door whose datagrams go through `udp`. `full` is told of bounds that were reached, and by whom.
+    ///
+    /// # Errors
+    /// The socket has no address, or the system has no randomness.
+    pub fn new(
+        udp: UdpSocket,
+        exchange: Arc<E>,
+        full: impl Fn(Bound, Ipv4Addr) + Send + Sync + 'static,
+    ) -> io::Result<Arc<Self>> {
+        let SocketAddr::V4(own) = udp.local_addr()? else {
+            return Err(io::Error::other("no IPv4 address"));
+        };
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let mut key = [0; 32];
+        File::open("/dev/urandom")?.read_exact(&mut key)?;
+        let registrar = Registrar::new(own, now.as_nanos() as u64, key);
+        let strangers = Allowance::of(OF_STRANGERS);
+        let state = State { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
+        let (places, full) = (Places::new(ROOM), Box::new(full));
+        let pace = exchange.pace();
+        Ok(Arc::new(Self { exchange, udp, pace, places, full, state: Mutex::new(state) }))
+    }
+
+    /// Tells a registered phone to read its configuration again; false where it is not registered.
+    pub fn restart(&self, mac: Mac, how: Restart) -> bool {
+        let now = self.now();
+        let action = self.state().registrar.restart(mac, how, now);
+        let found = action.is_some();
+        self.act(action.into_iter().collect());
+        found
+    }
+
+    /// The port that phones reach it at.
+    pub fn port(&self) -> u16 {
+        self.udp.local_addr().map_or(0, |address| address.port())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        self.pace.undisturbed().as_millis() as u64
+    }
+
+    /// Whether an address may say something by a datagram now. Strangers together may say little, so that phones are heard
+    /// whatever they send.
+    fn allows(&self, address: Ipv4Addr) -> bool {
+        let now = Instant::now();
+        if allowance(&mut self.state().peers, address).take(now, OF_ONE).is_err() {
+            return false;
+        }
+        self.knows(address) || self.state().strangers.take(now, OF_STRANGERS).is_ok()
+    }
+
+    /// Whether a phone of the bench has this address.
+    fn knows(&self, address: Ipv4Addr) -> bool {
+        self.exchange.caller(address).is_some()
+    }
+
+    /// Takes in one message; tells whether its sender is registered by it, or not any more.
+    fn take(&self, bytes: &[u8], flow: Flow) -> Result<Option<bool>, ()> {
+        let message = Message::parse(bytes).map_err(|error| {
+            tracing::debug!(peer = %flow.peer, %error, "a SIP message cannot be read");
+        })?;
+        let caller = Caller { phone: self.exchange.caller(*flow.peer.ip()) };
+        let now = self.now();
+        let actions = self.state().registrar.receive(&message, flow, caller, now);
+        let registered = actions.iter().rev().find_map(|action| match action {
+            Action::Tell(Event::Registered(..)) => Some(true),
+            Action::Tell(Event::Gone(_)) => Some(false),
+            _ => None,
+        });
+        self.act(actions);
+        Ok(registered)
+    }
+
+    fn act(&self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Tell(event) => self.exchange.heard(event),
+                Action::Full(address) => (self.full)(Bound::Challenges, address),
+                Action::Send(Flow { transport: Transport::Udp, peer }, bytes) => {
+                    // What the network has no room for now is asked for again.
+                    if let Err(error) = self.udp.try_send_to(&bytes, peer.into()) {
+                        tracing::debug!(%peer, %error, "a SIP datagram was not sent");
+                    }
+                }
+                Action::Send(Flow { transport: Transport::Tcp, peer }, bytes) => {
+                    let line = self.state().lines.get(&peer).cloned();
+                    if line.is_none_or(|line| line.try_send(bytes).is_err()) {
+                        tracing::debug!(%peer, "a SIP message was not sent: the connection is gone or does not take it");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn allowance(peers: &mut HashMap<Ipv4Addr, Allowance>, address: Ipv4Addr) -> &mut Allowance {
+    if peers.len() >= PEERS_KEPT && !peers.contains_key(&address) {
+        // An address that has been quiet is forgotten without loss.
+        let quiet = Duration::from_secs_f64(OF_ONE.burst / OF_ONE.rate);
+        peers.retain(|_, peer| peer.at.elapsed() < quiet);
+        if peers.len() >= PEERS_KEPT {
+            peers.clear();
+        }
+    }
+    peers.entry(address).or_insert_with(|| Allowance::of(OF_ONE))
+}
+
+/// The doors of all segments. A phone is registered at one of them.
+pub struct Boards<E>(Arc<Mutex<Vec<Weak<Switchboard<E>>>>>);
+
+impl<E> Default for Boards<E> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<E> Clone for Boards<E> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<E: Exchange> Boards<E> {
+    /// Takes in a door; it is forgotten when it closes.
+    pub fn add(&self, board: &Arc<Switchboard<E>>) {
+        let mut boards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        boards.retain(|board| board.strong_count() > 0);
+        boards.push(Arc::downgrade(board));
+    }
+
+    /// Tells a registered phone to read its configuration again; false where it is not registered.
+    pub fn restart(&self, mac: Mac, how: Restart) -> bool {
+        let boards = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        boards.iter().filter_map(Weak::upgrade).any(|board| board.restart(mac, how))
+    }
+}
+
+/// Both sockets on one port; with an interface's name, only for what comes in through it.
+///
+/// # Errors
+/// The port is taken, or a privilege is missing.
+pub fn bind(at: SocketAddrV4, interface: Option<&str>) -> io::Result<(TcpListener, UdpSocket)> {
+    /// Where any port will do, the first one free for TCP may be taken for UDP.
+    const TRIES: u32 = 20;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let tcp = super::bind_tcp(at, interface)?;
+        let SocketAddr::V4(address) = tcp.local_addr()? else {
+            return Err(io::Error::other("no IPv4 address"));
+        };
+        match super::bind_udp(address, interface) {
+            Ok(udp) => return Ok((tcp, udp)),
+            Err(error) if at.port() != 0 || tries == TRIES => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Serves until `stop`.
+pub async fn serve<E: Exchange>(board: Arc<Switchboard<E>>, listener: TcpListener, stop: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(datagrams(Arc::clone(&board)));
+    tasks.spawn(clock(Arc::clone(&board)));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, SocketAddr::V4(peer))) => {
+                let known = board.knows(*peer.ip());
+                let admission = board.places.enter((*peer.ip()).into(), known);
+                if admission.full {
+                    (board.full)(Bound::Registrar, *peer.ip());
+                }
+                let Some((seat, gives_way)) = admission.seat else { continue };
+                let board = Arc::clone(&board);
+                let patience = if known { PATIENCE.0 } else { STRANGERS_PATIENCE };
+                tasks.spawn(async move { line(&board, stream, peer, patience, seat, gives_way).await });
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "a SIP connection could not be accepted");
+                tokio::time::sleep(TICK).await;
+            }
+        }
+    }
+    tasks.shutdown().await;
+    let actions = board.state().registrar.end();
+    board.act(actions);
+}
+
+async fn clock<E: Exchange>(board: Arc<Switchboard<E>>) {
+    loop {
+        let _hold = board.pace.sleep_undisturbed(TICK).await;
+        let now = board.now();
+        let actions = board.state().registrar.tick(now);
+        board.act(actions);
+    }
+}
+
+async fn datagrams<E: Exchange>(board: Arc<Switchboard<E>>) {
+    let mut buffer = vec![0; LARGEST + 1];
+    loop {
+        let (length, peer) = match board.udp.recv_from(&mut buffer).await {
+            Ok((length, SocketAddr::V4(peer))) => (length, peer),
+            Ok(_) => continue,
+            Err(error) => {
+                // Such as "port unreachable" for an earlier answer.
+                tracing::debug!(%error, "a SIP datagram could not be received");
+                continue;
+            }
+        };
+        // A few bytes keep a way open through a firewall (RFC 5626 §3.5.2), and say nothing.
+        if length > 4 && board.allows(*peer.ip()) {
+            let _ = board.take(&buffer[..length], Flow { transport: Transport::Udp, peer });
+        }
+    }
+}

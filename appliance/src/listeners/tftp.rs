@@ -1,0 +1,160 @@
+//! The TFTP door: what stands behind the HTTP door, for TFTP clients.
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, Turn};
+
+use super::rate::{PIECE, Rate};
+use super::{Door, Fetch, Plane, Served, Track};
+use crate::system::pace::Hold;
+
+/// The plane as a TFTP server at one address sees it.
+pub struct Files<P> {
+    /// Decides who gets what.
+    pub plane: Arc<P>,
+    /// The address.
+    pub local: Ipv4Addr,
+    /// What files from disk wait on.
+    pub rate: Rate,
+}
+
+impl<P: Plane> Source for Files<P> {
+    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
+        let serving = self.plane.serving(peer);
+        Box::pin(async move {
+            let fetch = Fetch {
+                door: Door::Tftp,
+                peer,
+                local: self.local,
+                path: name,
+                user_agent: None,
+                head_only: false,
+            };
+            let (served, tracker) = self.plane.fetch(fetch).await;
+            let (bytes, size) = match served {
+                Served::NotFound => return Err(Refusal::NotFound),
+                Served::Busy => return Err(Refusal::Busy),
+                Served::Document { body, .. } => {
+                    let size = body.len() as u64;
+                    (Octets::Memory(body), size)
+                }
+                Served::File(file) => (Octets::Disk(file.file), file.size),
+            };
+            let rate = self.rate.clone();
+            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
+                as Box<dyn Content>)
+        })
+    }
+
+    fn knows(&self, peer: Ipv4Addr) -> bool {
+        self.plane.is_leased(peer)
+    }
+}
+
+enum Octets {
+    Memory(Bytes),
+    Disk(Arc<File>),
+}
+
+struct Transfer<T> {
+    bytes: Octets,
+    size: u64,
+    tracker: T,
+    rate: Rate,
+    phone: IpAddr,
+    _serving: Hold,
+}
+
+impl<T: Track> Content for Transfer<T> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.bytes {
+            Octets::Memory(bytes) => Ok(copy(bytes, offset, buffer)),
+            Octets::Disk(file) => file.read_at(buffer, offset),
+        }
+    }
+
+    fn read_ready(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        match &self.bytes {
+            Octets::Memory(bytes) => Ok(copy(bytes, offset, buffer)),
+            Octets::Disk(file) => {
+                let mut parts = [IoSliceMut::new(buffer)];
+                match preadv2(file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
+                    // Not every file system can tell what is in memory.
+                    Err(Errno::OPNOTSUPP) => Err(io::ErrorKind::WouldBlock.into()),
+                    read => Ok(read?),
+                }
+            }
+        }
+    }
+
+    fn turn(&self) -> Option<Turn> {
+        // A document never waits behind firmware.
+        if !self.rate.is_limited() || matches!(self.bytes, Octets::Memory(_)) {
+            return None;
+        }
+        let (rate, phone) = (self.rate.clone(), self.phone);
+        Some(Box::pin(async move {
+            rate.take(phone, PIECE).await;
+            PIECE
+        }))
+    }
+
+    fn answered(&self) {
+        self.tracker.answered();
+    }
+
+    fn acknowledged(&self, bytes: u64) {
+        self.tracker.advance(0, bytes);
+    }
+
+    fn ended(self: Box<Self>, ending: Ending) {
+        match ending.outcome {
+            Outcome::Finished => {
+                self.tracker.advance(0, self.size);
+                self.tracker.finish();
+            }
+            // Whether the client has the last block nothing tells, and half a load for a whole one could strand a
+            // phone.
+            Outcome::LastAckMissing => self.tracker.broken("the last acknowledgment never came"),
+            // A client that only wanted to know the size, and got it (RFC 2349 §4).
+            Outcome::Aborted(Abort::Client { .. }) if ending.bytes == 0 => self.tracker.finish(),
+            Outcome::Aborted(abort) => self.tracker.broken(&reason(abort)),
+            Outcome::TimedOut => self.tracker.broken("the phone fell silent"),
+        }
+    }
+}
+
+/// Copies from `offset` on as much as there is and fits.
+fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
+    let length = rest.len().min(buffer.len());
+    buffer[..length].copy_from_slice(&rest[..length]);
+    length
+}
+
+fn reason(abort: Abort) -> String {
+    match abort {
+        Abort::Client { code, message } => {
+            format!("the phone broke it off with TFTP error {code} ({message})")
+        }
+        Abort::Gone => "the phone no longer listens on its port".into(),
+        Abort::Restarted => "the phone began again".into(),
+        Abort::GaveWay => "the phone did not answer, and others needed its place".into(),
+        Abort::Unreadable(cause) => format!("the file could not be read: {cause}"),
+        Abort::NoSocket(cause) => format!("no socket could be had: {cause}"),
+        Abort::Stopped => "transload was stopped".into(),
+    }
+}

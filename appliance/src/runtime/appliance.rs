@@ -1,0 +1,363 @@
+//! The whole appliance, started and stopped as one: state folder, ledger, bench and doors.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use transload_dhcp::config::ConfigError;
+use transload_dhcp::journal::Journal;
+use transload_dhcp::lease::LeaseRecord;
+use transload_dhcp::server::{Server as DhcpServer, Setup, StartError};
+use transload_dhcp::sockets::Link;
+use transload_provision::mac::Mac;
+
+use crate::admin;
+use crate::bench::{Bench, Known, Rules};
+use crate::config::{Config, DhcpAdmit, Given, Served};
+use crate::runtime::feed;
+use crate::runtime::hooks;
+use crate::runtime::housekeeping;
+use crate::runtime::place::Place;
+use crate::runtime::probe;
+use crate::runtime::restart;
+use crate::runtime::segment::{self, Segments};
+use crate::runtime::service;
+use crate::state::backup;
+use crate::state::ledger::Ledger;
+use crate::state::library::Shelf;
+use crate::state::resume;
+use crate::state::state_folder;
+use crate::state::state_lock::{self, StateLock};
+use crate::system::clock::{self, Clock};
+use crate::system::error::{Exit, Failure};
+use crate::system::limits;
+use crate::system::pace::Pace;
+
+/// A running appliance.
+pub struct Appliance {
+    /// Its mind.
+    pub bench: Arc<Bench>,
+    /// HTTP file service on the bench's own segment, where that stood at the start.
+    pub http: Vec<SocketAddrV4>,
+    /// TFTP, likewise.
+    pub tftp: Option<SocketAddrV4>,
+    /// DHCP, where it was on at the start.
+    pub dhcp: Vec<SocketAddrV4>,
+    /// Page and API.
+    pub admin: SocketAddr,
+    /// Where phones are.
+    pub segments: Arc<Segments>,
+    page_port: u16,
+    config: Config,
+    dhcp_server: Option<Arc<DhcpServer>>,
+    stop: CancellationToken,
+    tasks: Mutex<JoinSet<()>>,
+    _lock: StateLock,
+}
+
+/// An appliance that has taken its state folder and read all there is to read, and serves nothing yet.
+pub struct Opened {
+    clock: Clock,
+    leases: Vec<LeaseRecord>,
+    bench: Arc<Bench>,
+    lock: StateLock,
+    /// What the roster was like before it was read: whatever comes to it later is a change.
+    roster: Option<state_folder::Stamp>,
+}
+
+impl Opened {
+    /// Opens the state folder. The `pace` is the system's but in a rehearsal.
+    ///
+    /// # Errors
+    /// The configuration cannot be served, or the state folder is in use or unreadable.
+    pub fn read(config: &Config, place: &Place, pace: &Pace) -> Result<Self, Failure> {
+        config.servable()?;
+        limits::raise(config.files.max_transfers);
+        let state = &config.bench.state;
+        let lock = claim(state)?;
+        let catalog = state_folder::catalog(config)?;
+        let stamp = state_folder::roster_stamp(state);
+        let roster = roster(state)?;
+        let shelf = Shelf::scan(state, config.migration.direction)?;
+        let mut unread = Ledger::open(&state.join("ledger.db"))?;
+        if let Some(loss) = &unread.loss {
+            tracing::error!(cure = loss.cure(), "{}", loss.cause());
+        }
+        let clock = resume::start(&mut unread, pace.clone())?;
+        let mut leases = std::mem::take(&mut unread.leases);
+        let last_seen = unread.marks.high_water;
+        let kept = if clock::is_trusted() {
+            Vec::new()
+        } else {
+            clock::keep_running(&mut leases, last_seen, clock.now())
+        };
+        let mut known = Known::default();
+        let ledger = unread.replay(&mut known)?;
+        let rules = rules(config, place.server(), Given::default());
+        let bench = Bench::new(clock.clone(), catalog, rules, roster, shelf, ledger, (known, last_seen));
+        bench.restore_leases(&leases);
+        if !kept.is_empty() {
+            tracing::info!(
+                leases = kept.len(),
+                "nothing vouches for the time: leases go on for what was left of them"
+            );
+            // Written before any other lease, for the ledger keeps the order; nobody has to wait for it.
+            bench.commit(kept, Box::new(drop));
+        }
+        Ok(Self { clock, leases, bench, lock, roster: stamp })
+    }
+
+    /// Binds every socket and serves the segments that stand; DHCP answers on those that are `clear` of other servers.
+    ///
+    /// # Errors
+    /// An address is taken, or a privilege is missing. Nothing has been served then.
+    pub async fn serve(self, config: &Config, place: Place, clear: &[bool]) -> Result<Appliance, Failure> {
+        let Self { clock, leases, bench, lock, roster } = self;
+        let standings: Vec<_> = place.segments.iter().map(|segment| segment.look().ok()).collect();
+        let networks = segment::networks(standings.iter().map(Option::as_ref));
+        let served = config.served(&networks, &bench.roster())?;
+        for warning in &served.warnings {
+            tracing::warn!("{warning}");
+        }
+        bench.set_given(served.given.clone());
+        let mut segments = Segments::open(&place.segments, &standings, config, &bench)?;
+        if let Some(port) = segments.http_port() {
+            bench.set_http_port(port);
+        }
+        let admin_listener = tokio::net::TcpListener::bind(place.admin)
+            .await
+            .map_err(|error| segment::cannot_bind("the API", place.admin, &error))?;
+        let feed_listener = feed::open(config)?;
+        let links = segments.links(clear);
+        let dhcp_server = start_dhcp(config, served, links, &bench, clock, leases)?;
+        if let Some(server) = &dhcp_server {
+            bench.attach(server);
+        }
+        let segments = Arc::new(segments.with(config, dhcp_server.clone()));
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let admin = admin_listener.local_addr().unwrap_or(place.admin);
+        let desk = Arc::new(admin::Desk {
+            bench: Arc::clone(&bench),
+            live: admin::events::Live::new(),
+            segments: Arc::clone(&segments),
+            state: config.bench.state.clone(),
+            long: admin::long::Answers::default(),
+        });
+        tasks.spawn(admin::serve(admin_listener, desk, place.token.clone(), stop.clone()));
+        tasks.spawn(service::report(Arc::clone(&bench), stop.clone()));
+        if let Some(listener) = feed_listener {
+            tasks.spawn(feed::serve(listener, Arc::clone(&bench), stop.clone()));
+        }
+        let hook = config.hooks.restart.clone();
+        tasks.spawn(hooks::run(Arc::clone(&bench), stop.clone()));
+        tasks.spawn(restart::run(Arc::clone(&bench), segments.boards(), hook, stop.clone()));
+        tasks.spawn(housekeeping::keep(
+            Arc::clone(&bench),
+            Arc::clone(&segments),
+            config.bench.state.clone(),
+            roster,
+            stop.clone(),
+        ));
+        let visitor = probe::Visitor::new(&place, bench.pace());
+        tasks.spawn(probe::serve(visitor, Arc::clone(&bench), stop.clone()));
+        let (http, tftp) = segments.own_doors().unzip();
+        Ok(Appliance {
+            bench,
+            http: http.unwrap_or_default(),
+            tftp,
+            dhcp: dhcp_server.as_ref().map(|server| server.addresses()).unwrap_or_default(),
+            admin,
+            segments,
+            page_port: place.page_port,
+            config: config.clone(),
+            dhcp_server,
+            stop,
+            tasks: Mutex::new(tasks),
+            _lock: lock,
+        })
+    }
+}
+
+impl Appliance {
+    /// Serves every segment whenever it stands, with a guard against other DHCP servers or without.
+    pub fn keep_segments(&self, guarded: bool) {
+        for at in 0..self.segments.count() {
+            let kept = Arc::clone(&self.segments).keep(at, guarded);
+            let stop = self.stop.clone();
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = kept => {}
+                }
+            });
+        }
+    }
+
+    /// Takes over another configuration, catalog and roster. Listeners stay as they are.
+    ///
+    /// # Errors
+    /// Something is wrong with them; nothing has changed then.
+    pub fn reload(&self, config: &Config) -> Result<(), Failure> {
+        config.servable()?;
+        let running = &self.config;
+        let interfaces = |config: &Config| -> Vec<_> {
+            let on_interfaces = config.dhcp.networks.iter().filter(|network| network.interface.is_some());
+            on_interfaces
+                .map(|network| (network.interface.clone(), network.address, network.subnet))
+                .collect()
+        };
+        for (key, same) in [
+            ("bench.state", config.bench.state == running.bench.state),
+            ("bench.interface", config.bench.interface == running.bench.interface),
+            ("bench.address", config.bench.address == running.bench.address),
+            ("interface, address or subnet of a [[dhcp.network]]", interfaces(config) == interfaces(running)),
+            ("registrar", config.registrar == running.registrar),
+            ("hooks.restart", config.hooks.restart == running.hooks.restart),
+            ("files", config.files == running.files),
+            ("admin", config.admin == running.admin),
+            ("dhcp.enabled", config.dhcp.enabled == running.dhcp.enabled),
+        ] {
+            if !same {
+                return Err(needs_restart(key));
+            }
+        }
+        let catalog = state_folder::catalog(config)?;
+        let roster = roster(&self.config.bench.state)?;
+        let shelf = Shelf::scan(&self.config.bench.state, config.migration.direction)?;
+        let served = self.segments.served(config, &roster)?;
+        self.segments.reconfigure(config, &served)?;
+        let mut rules = rules(config, self.bench.server(), served.given);
+        rules.settings.http_port = self.bench.http_port();
+        rules.settings.registrar = self.bench.registrar_port();
+        self.bench.set_rules(rules, catalog, roster);
+        self.bench.set_shelf(shelf);
+        Ok(())
+    }
+
+    /// The port that phones' own pages are looked for at.
+    pub fn page_port(&self) -> u16 {
+        self.page_port
+    }
+
+    /// Until a service has ended by itself, which none should.
+    pub async fn failure(&self) -> Failure {
+        let task = std::future::poll_fn(|context| {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            tasks.poll_join_next(context)
+        });
+        tokio::select! {
+            _ = task => {}
+            () = self.segments.ended() => {}
+        }
+        Failure::new(
+            Exit::Act,
+            "a service of the appliance has ended",
+            "start it again, and report this with its log",
+        )
+    }
+
+    /// Refuses new work, lets transfers under way end within 10 s, and writes down what is known.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Some(server) = &self.dhcp_server {
+            server.shutdown().await;
+        }
+        self.segments.close().await;
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended = tokio::time::timeout(Duration::from_secs(1), async {
+            while tasks.join_next().await.is_some() {}
+        });
+        if ended.await.is_err() {
+            tasks.shutdown().await;
+        }
+        self.bench.close().await;
+    }
+}
+
+fn claim(state: &Path) -> Result<StateLock, Failure> {
+    std::fs::create_dir_all(state).map_err(|error| {
+        Failure::new(
+            Exit::Privilege,
+            format!("the state folder {} cannot be made: {error}", state.display()),
+            "run as root, or set state under [bench] to a folder of yours",
+        )
+    })?;
+    let lock = state_lock::lock(state)?;
+    backup::complete(state)?;
+    Ok(lock)
+}
+
+/// The roster, as far as it can be read; lines that cannot are logged.
+pub fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
+    let roster = state_folder::roster(state)?;
+    for problem in roster.wrong {
+        tracing::warn!("{problem}");
+    }
+    for note in roster.notes {
+        tracing::info!("{note}");
+    }
+    Ok(roster.entries)
+}
+
+fn rules(config: &Config, server: Ipv4Addr, given: Given) -> Rules {
+    Rules {
+        settings: config.settings(server, config.files.http.first().copied().unwrap_or(80)),
+        classes: config.dhcp.classes.clone(),
+        given,
+        admit_all: config.dhcp.admit == DhcpAdmit::All,
+        gives_leases: config.dhcp.enabled,
+        stage_hook: config.hooks.stage.clone(),
+    }
+}
+
+fn start_dhcp(
+    config: &Config,
+    served: Served,
+    links: Vec<Link>,
+    bench: &Arc<Bench>,
+    clock: Clock,
+    leases: Vec<LeaseRecord>,
+) -> Result<Option<Arc<DhcpServer>>, Failure> {
+    if !config.dhcp.enabled {
+        return Ok(None);
+    }
+    let (observer, pace) = (Arc::clone(bench), clock.pace().clone());
+    let setup = Setup {
+        config: served.server,
+        leases,
+        links,
+        await_links: true,
+        policy: Arc::clone(bench) as _,
+        journal: Arc::clone(bench) as _,
+        clock: Arc::new(move || clock.now().0),
+        observer: Arc::new(move |event, took| {
+            observer.dhcp_event(event, took);
+            if !event.outcome.is_answer() {
+                pace.not_answered(Mac(event.mac));
+            }
+        }),
+    };
+    DhcpServer::start(setup).map(|server| Some(Arc::new(server))).map_err(|error| match error {
+        StartError::Config(error) => cannot_lease(&error),
+        StartError::Open(error) => {
+            let text = error.to_string();
+            let (cause, cure) =
+                text.split_once("; ").unwrap_or((&text, "see that nothing else serves there"));
+            Failure::new(Exit::Privilege, cause, cure)
+        }
+    })
+}
+
+/// The DHCP server refuses its configuration.
+pub fn cannot_lease(error: &ConfigError) -> Failure {
+    Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
+}
+
+fn needs_restart(key: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("{key} cannot change while the bench runs"), "restart transload serve")
+}

@@ -1,0 +1,78 @@
+//! What is looked at again and again while the appliance runs: the library, the roster, and how long facts are kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::bench::Bench;
+use crate::runtime::appliance::roster;
+use crate::runtime::segment::Segments;
+use crate::state::state_folder;
+
+/// How often the library folder is compared with what is known of it, in real time on a machine that keeps up.
+const LOOK_AT_LIBRARY: Duration = Duration::from_secs(2);
+/// How often the time is written down and old facts are folded, likewise.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// The same while the ledger cannot be written.
+const LOOK_AT_LEDGER: Duration = Duration::from_secs(2);
+
+/// Until told to stop. `known` is what the roster was like when it was read.
+pub async fn keep(
+    bench: Arc<Bench>,
+    segments: Arc<Segments>,
+    state: PathBuf,
+    mut known: Option<state_folder::Stamp>,
+    stop: CancellationToken,
+) {
+    let pace = bench.pace().clone();
+    let (mut library, mut ledger) = (pace.elapsed(), pace.elapsed());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _hold = pace.sleep_until(library) => {
+                library = pace.elapsed() + pace.stretch(LOOK_AT_LIBRARY);
+                look_at_library(&bench).await;
+                let stamp = state_folder::roster_stamp(&state);
+                if stamp != known {
+                    known = stamp;
+                    look_at_roster(&state, &segments);
+                }
+            }
+            _hold = pace.sleep_until(ledger) => {
+                ledger = pace.elapsed() + pace.stretch(HOUSEKEEPING);
+                if let Err(error) = bench.housekeeping().await {
+                    tracing::error!(%error, "the ledger cannot be written: no new lease, no new hop until it can");
+                    // What it misses is to be in it soon after there is room.
+                    ledger = pace.elapsed() + pace.stretch(LOOK_AT_LEDGER);
+                }
+            }
+        }
+    }
+}
+
+/// Files added or changed by hand count at once: a license that arrives lifts its hold.
+async fn look_at_library(bench: &Arc<Bench>) {
+    let shelf = bench.shelf();
+    let scanned = tokio::task::spawn_blocking(move || shelf.rescan()).await;
+    match scanned {
+        Ok(Ok(Some(shelf))) => {
+            tracing::info!("the library has changed");
+            bench.set_shelf(shelf);
+        }
+        Ok(Ok(None)) | Err(_) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the library cannot be read"),
+    }
+}
+
+/// A roster that was changed counts at once too.
+fn look_at_roster(state: &Path, segments: &Segments) {
+    let taken = roster(state).and_then(|roster| {
+        tracing::info!(phones = roster.len(), "the roster has changed");
+        segments.take_roster(roster)
+    });
+    if let Err(failure) = taken {
+        tracing::warn!("the roster has changed and cannot be used: {failure}");
+    }
+}

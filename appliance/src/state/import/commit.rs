@@ -1,0 +1,200 @@
+//! The staging folders, and the moment at which what was imported becomes visible.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+
+use jiff::Timestamp;
+
+use super::Verdict;
+use super::compare::Decided;
+use super::intake::{Item, Kind};
+use crate::state::library::manifest::{Known, Manifest};
+use crate::state::library::verify;
+use crate::state::state_folder::ROSTER;
+use crate::system::atomic;
+use crate::system::error::{Exit, Failure};
+use crate::system::space::Room;
+
+/// In `firmware/` and in `licenses/`, since either may be on a disk of its own; scans pass over hidden folders.
+const STAGING: &str = ".import";
+
+/// Where files lie until all of them have been read. Goes away with what is left in it.
+#[derive(Debug)]
+pub(super) struct Staging {
+    firmware: PathBuf,
+    licenses: PathBuf,
+    rooms: [Room; 2],
+    files: Cell<u64>,
+}
+
+/// Makes the state folder's folders.
+pub(super) fn prepare(state: &Path) -> Result<(), Failure> {
+    for folder in ["firmware", "licenses/e2m", "licenses/m2e"] {
+        let path = state.join(folder);
+        fs::create_dir_all(&path).map_err(|error| unwritable(&path.display().to_string(), &error))?;
+    }
+    Ok(())
+}
+
+pub(super) fn unwritable(path: &str, error: &io::Error) -> Failure {
+    let cure = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room, and import again",
+        io::ErrorKind::PermissionDenied => "run the command as a user that may write there, or with sudo",
+        _ => "see that the disk is well, and import again",
+    };
+    Failure::new(Exit::Act, format!("cannot write to {path}: {error}; nothing was imported"), cure)
+}
+
+impl Staging {
+    /// Makes the folders empty: an import that was interrupted may have left them. The import lock is held.
+    pub(super) fn new(state: &Path) -> Result<Self, Failure> {
+        let [firmware, licenses] = ["firmware", "licenses"].map(|folder| state.join(folder).join(STAGING));
+        for folder in [&firmware, &licenses] {
+            let fresh = match fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => fs::create_dir(folder),
+            };
+            fresh.map_err(|error| unwritable(&folder.display().to_string(), &error))?;
+        }
+        let rooms = [&firmware, &licenses].map(|folder| Room::of(folder, state));
+        Ok(Self { firmware, licenses, rooms, files: Cell::new(0) })
+    }
+
+    /// Refuses bytes that there is no room for.
+    pub(super) fn room(&self, kind: &Kind, bytes: u64) -> Result<(), Failure> {
+        let [firmware, licenses] = &self.rooms;
+        let room = if matches!(kind, Kind::License(..)) { licenses } else { firmware };
+        room.check(bytes).map_err(|error| unwritable(&self.place(kind).display().to_string(), &error))
+    }
+
+    /// Where files of a kind are staged.
+    pub(super) fn place(&self, kind: &Kind) -> &Path {
+        if matches!(kind, Kind::License(..)) { &self.licenses } else { &self.firmware }
+    }
+
+    /// A new file for what is about to be read.
+    pub(super) fn next(&self, kind: &Kind) -> Result<(File, PathBuf), Failure> {
+        let folder = self.place(kind);
+        self.files.set(self.files.get() + 1);
+        let path = folder.join(self.files.get().to_string());
+        let open = || {
+            let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+            atomic::readable(&file).map(|()| file)
+        };
+        let file = open().map_err(|error| unwritable(&folder.display().to_string(), &error))?;
+        Ok((file, path))
+    }
+
+    /// A file without a name, for what is only looked into.
+    pub(super) fn scratch(&self) -> Result<File, Failure> {
+        scratch(&self.firmware).map_err(|error| unwritable(&self.firmware.display().to_string(), &error))
+    }
+}
+
+/// A file of this folder that has lost its name already, so that it goes away by itself.
+pub(super) fn scratch(folder: &Path) -> io::Result<File> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = folder.join(format!(".transload-{}-{count}", std::process::id()));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(&path).map(|()| file)
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        for folder in [&self.firmware, &self.licenses] {
+            // What cannot be removed now is removed by the next import.
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+}
+
+/// Puts everything in its place: components and licenses, then the `.loads` files, then the roster. The manifest
+/// never says of a file what is not so: what it says of files to be replaced is taken back before.
+pub(super) fn commit(
+    state: &Path,
+    manifest: &Manifest,
+    decided: &[Decided],
+    roster: Option<&[u8]>,
+) -> Result<(), Failure> {
+    let mut manifest = manifest.clone();
+    let moves = |decided: &Decided| {
+        matches!(decided.line.verdict, Verdict::New | Verdict::Mended | Verdict::Replaced)
+    };
+    let replaced: Vec<String> = decided
+        .iter()
+        .filter(|decided| moves(decided) && decided.place.is_some())
+        .map(|decided| decided.item.key())
+        .filter(|key| manifest.files.contains_key(key))
+        .collect();
+    if !replaced.is_empty() {
+        manifest.files.retain(|key, _| !replaced.contains(key));
+        verify::keep(&manifest, state)?;
+    }
+    let is_loads = |decided: &Decided| matches!(decided.item.kind, Kind::Loads(_));
+    let mut folders = BTreeSet::new();
+    for loads in [false, true] {
+        for decided in decided.iter().filter(|decided| moves(decided) && is_loads(decided) == loads) {
+            let target = decided.place.clone().unwrap_or_else(|| target(state, &decided.item));
+            if let Some(staged) = &decided.item.staged {
+                let on_disk = File::open(staged).and_then(|file| file.sync_all());
+                on_disk
+                    .and_then(|()| fs::rename(staged, &target))
+                    .map_err(|error| unwritable(&target.display().to_string(), &error))?;
+            }
+            folders.extend(target.parent().map(Path::to_owned));
+        }
+        for folder in std::mem::take(&mut folders) {
+            atomic::sync_folder(&folder)
+                .map_err(|error| unwritable(&folder.display().to_string(), &error))?;
+        }
+    }
+    if let Some(text) = roster {
+        write_roster(state, text)?;
+    }
+    let since = Timestamp::now();
+    for Decided { item, line, place } in decided {
+        if !matches!(line.verdict, Verdict::New | Verdict::Same | Verdict::Mended | Verdict::Replaced) {
+            continue;
+        }
+        let target = place.clone().unwrap_or_else(|| target(state, item));
+        let Ok(metadata) = fs::metadata(&target) else { continue };
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let earlier = manifest.files.get(&item.key()).filter(|known| known.sha256 == item.sha256);
+        let known = Known {
+            sha256: item.sha256.clone(),
+            size: item.size,
+            modified: modified.map_or(0, |since| since.as_nanos() as u64),
+            package: item.package.clone().or_else(|| earlier?.package.clone()),
+            since: earlier.map_or(since, |known| known.since),
+            spoiled: None,
+        };
+        manifest.files.insert(item.key(), known);
+    }
+    verify::keep(&manifest, state)
+}
+
+/// Puts a roster in the place of the state folder's.
+pub(super) fn write_roster(state: &Path, text: &[u8]) -> Result<(), Failure> {
+    let path = state.join(ROSTER);
+    Room::of(state, state)
+        .check(text.len() as u64)
+        .and_then(|()| atomic::write(&path, text))
+        .map_err(|error| unwritable(&path.display().to_string(), &error))
+}
+
+/// Where a file that is new goes.
+fn target(state: &Path, item: &Item) -> PathBuf {
+    match &item.kind {
+        Kind::License(direction, mac) => {
+            state.join("licenses").join(direction.to_string()).join(format!("{mac}.lic"))
+        }
+        Kind::Loads(_) | Kind::Component => state.join("firmware").join(&item.name),
+    }
+}

@@ -1,0 +1,129 @@
+//! What was imported: the size and SHA-256 of each file, so that damage is found. `manifest.json` in the state folder.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use transload_provision::load::Direction;
+use transload_provision::mac::Mac;
+
+use super::walk::Stamp;
+use crate::system::plain_file::{self, Kind};
+
+/// Its name in the state folder.
+pub const NAME: &str = "manifest.json";
+
+/// Files by key: see [`firmware_key`] and [`license_key`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// What is known of each.
+    pub files: BTreeMap<String, Known>,
+}
+
+/// One file, as it was imported or first verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Of its content, in lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// When its content was last written, in nanoseconds since 1970: another time means that somebody changed it.
+    pub modified: u64,
+    /// The package it came in; none if it was put there by hand.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub package: Option<String>,
+    /// When it was imported or first verified.
+    pub since: Timestamp,
+    /// Verification found other content, in the file as it was modified at this time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub spoiled: Option<u64>,
+}
+
+/// The key of a firmware file, which phones ask for by bare name in any letter case.
+pub fn firmware_key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// The key of a license.
+pub fn license_key(direction: Direction, mac: Mac) -> String {
+    format!("licenses/{direction}/{mac}")
+}
+
+/// Whether it is a license's.
+pub fn is_license(key: &str) -> bool {
+    key.starts_with("licenses/")
+}
+
+/// A digest as the manifest has it.
+pub fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The SHA-256 of a file's content. `progress` is told of bytes as they are read.
+pub fn digest(path: &Path, mut progress: impl FnMut(u64)) -> io::Result<String> {
+    use std::io::Read;
+    let mut file = plain_file::open_without_links(path)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 256 * 1024];
+    loop {
+        let length = file.read(&mut block)?;
+        if length == 0 {
+            return Ok(hexadecimal(&hash.finalize()));
+        }
+        hash.update(&block[..length]);
+        progress(length as u64);
+    }
+}
+
+impl Stamp {
+    /// When the content was last written, as the manifest has it.
+    pub(super) fn nanoseconds(&self) -> u64 {
+        self.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+    }
+}
+
+impl Manifest {
+    /// Reads the manifest of a state folder; an absent one is empty.
+    pub fn read(state: &Path) -> io::Result<Self> {
+        match plain_file::read(&state.join(NAME), Kind::Manifest) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            read => serde_json::from_slice(&read?).map_err(io::Error::other),
+        }
+    }
+
+    /// Writes it whole or not at all.
+    pub fn write(&self, state: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
+        crate::system::atomic::write(&state.join(NAME), &text)
+    }
+
+    /// What the file's size, or an earlier verification, tells of its content; cheap.
+    pub(super) fn damage(&self, key: &str, stamp: &Stamp) -> Option<String> {
+        let known = self.files.get(key)?;
+        let again = match &known.package {
+            Some(package) => format!("import {package} again"),
+            None => "take it from Cisco's package again".to_owned(),
+        };
+        if known.size != stamp.size {
+            return Some(format!("it has {} bytes and had {}; {again}", stamp.size, known.size));
+        }
+        (known.spoiled == Some(stamp.nanoseconds()))
+            .then(|| format!("its content is no longer what it was (SHA-256); {again}"))
+    }
+
+    /// Whether somebody wrote to the file since its content was last known.
+    pub(super) fn is_unverified(&self, key: &str, stamp: &Stamp) -> bool {
+        self.files
+            .get(key)
+            .is_some_and(|known| known.size == stamp.size && known.modified != stamp.nanoseconds())
+    }
+}

@@ -1,0 +1,120 @@
+//! The one clock. A rehearsal runs it faster than real time, so that waits of half an hour are seen in seconds.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use transload_dhcp::lease::LeaseRecord;
+use transload_provision::time::Time;
+
+use crate::system::pace::Pace;
+
+/// A gap no longer than this ends no lease that its phone would not have renewed before, and costs no writes.
+const SHORT_GAP: Duration = Duration::from_secs(60);
+
+/// Tells the time to everything that decides.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    pace: Pace,
+    /// What the pace showed at `start`.
+    origin: Duration,
+    start: Time,
+}
+
+impl Clock {
+    /// Starts at the system's time, but never before `not_before` (a box without a battery wakes up in the past).
+    pub fn start(not_before: Time, pace: Pace) -> Self {
+        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let start = Time(system.as_millis() as u64).max(not_before);
+        Self { origin: pace.elapsed(), pace, start }
+    }
+
+    /// Now, on this clock; never runs backwards.
+    pub fn now(&self) -> Time {
+        self.start + self.pace.elapsed().saturating_sub(self.origin)
+    }
+
+    /// What it goes by.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// How long a span on this clock is in reality.
+    pub fn in_reality(&self, span: Duration) -> Duration {
+        span / self.pace.speed()
+    }
+}
+
+/// Whether something vouches for the system's time: the kernel knows of a clock that keeps it in step (`adjtimex(2)`).
+// No crate in use wraps this call.
+#[allow(unsafe_code)]
+pub fn is_trusted() -> bool {
+    // SAFETY: `timex` is plain data, and all zeros ask for nothing to be changed.
+    let (state, timex) = unsafe {
+        let mut timex: nix::libc::timex = std::mem::zeroed();
+        (nix::libc::adjtimex(&raw mut timex), timex)
+    };
+    state >= 0 && timex.status & nix::libc::STA_UNSYNC == 0
+}
+
+/// For a start at a time that nothing vouches for: it may have jumped forward since `last_seen`, so leases that ran then
+/// have as much left as they had then. Returns those that were changed, to be written down.
+pub fn keep_running(leases: &mut [LeaseRecord], last_seen: Time, now: Time) -> Vec<LeaseRecord> {
+    let gap = now.0.saturating_sub(last_seen.0);
+    if u128::from(gap) <= SHORT_GAP.as_millis() {
+        return Vec::new();
+    }
+    let running = leases.iter_mut().filter(|lease| lease.expires > last_seen.0);
+    running
+        .map(|lease| {
+            lease.expires = lease.expires.saturating_add(gap);
+            lease.clone()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use transload_dhcp::lease::LeaseState;
+
+    use super::*;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn lease(last: u8, expires: u64) -> LeaseRecord {
+        LeaseRecord {
+            address: Ipv4Addr::new(10, 0, 0, last),
+            mac: [0, 0x12, 0x34, 0, 0, last],
+            client_id: None,
+            state: LeaseState::Bound,
+            since: 0,
+            expires,
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumped_while_nobody_looked_ends_no_lease() {
+        let ten_years = 10 * 365 * 24 * HOUR;
+        let (last_seen, now) = (Time(5 * HOUR), Time(5 * HOUR + ten_years));
+        let mut leases = [lease(1, 5 * HOUR + 1), lease(2, 6 * HOUR), lease(3, 5 * HOUR)];
+        let changed = keep_running(&mut leases, last_seen, now);
+        assert_eq!(leases.each_ref().map(|lease| lease.is_bound(now.0)), [true, true, false]);
+        assert_eq!(leases[1].expires - now.0, HOUR, "what was left is left");
+        assert_eq!(changed, leases[..2], "and is written down, for the next start");
+    }
+
+    #[test]
+    fn a_short_gap_or_a_clock_set_back_changes_nothing() {
+        let mut leases = [lease(1, 6 * HOUR)];
+        for now in [Time(5 * HOUR), Time(5 * HOUR + 60_000), Time(0)] {
+            assert_eq!(keep_running(&mut leases, Time(5 * HOUR), now), []);
+            assert_eq!(leases, [lease(1, 6 * HOUR)]);
+        }
+    }
+
+    #[test]
+    fn time_never_runs_behind_what_was_seen() {
+        let late = Time(u64::from(u32::MAX) * 10_000);
+        assert!(Clock::start(late, Pace::system()).now() >= late);
+    }
+}
