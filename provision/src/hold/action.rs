@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::load::{Direction, Kind, LoadName, Version};
-use crate::mac::Mac;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +73,6 @@ pub enum ActionKind {
     /// Write the load that the phone runs into the roster's load column.
     WriteLoad {
         /// The load, if it is known beforehand.
-        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
         #[serde(default, skip_serializing_if = "Option::is_none")]
         load: Option<LoadName>,
     },
@@ -85,8 +83,6 @@ pub enum ActionKind {
 
     /// Import the phone's license.
     ImportLicense {
-        /// The phone.
-        mac: Mac,
         /// The direction that the license is for.
         #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^(e2m|m2e)$"))]
         direction: Direction,
@@ -98,7 +94,6 @@ pub enum ActionKind {
     /// Import firmware.
     ImportFirmware {
         /// The loads that it is for.
-        #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
         loads: Vec<LoadName>,
         /// Packages that should hold it, as Cisco names them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -136,7 +131,6 @@ pub enum ActionKind {
     /// Enter the next load in the call manager.
     EnterInCallManager {
         /// The load.
-        #[cfg_attr(feature = "openapi", schema(value_type = String))]
         load: LoadName,
         /// The load server.
         #[cfg_attr(feature = "openapi", schema(value_type = String, format = Ipv4))]
@@ -203,9 +197,9 @@ pub enum HoldCondition {
     /// The license is this phone's and for this direction.
     LicenseIsRight,
     /// The phone runs one of these loads.
-    Runs(#[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))] Vec<LoadName>),
+    Runs(Vec<LoadName>),
     /// The phone does not run this load.
-    RunsNot(#[cfg_attr(feature = "openapi", schema(value_type = String))] LoadName),
+    RunsNot(LoadName),
     /// The phone is of the model named before.
     IsOfModel,
     /// The action before did not help.
@@ -238,7 +232,6 @@ pub struct WantedLoad {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<Version>,
     /// A load that is known to fit.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub such_as: Option<LoadName>,
 }

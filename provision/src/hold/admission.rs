@@ -110,7 +110,7 @@ impl NotAdmitted {
             }
             Self::UnknownVid { probed, .. } => unknown_vid(*probed),
             Self::NoLicense { mac, direction } => (
-                vec![Do::ImportLicense { mac: *mac, direction: *direction }.into()],
+                vec![Do::ImportLicense { direction: *direction }.into()],
                 format!("get its license and import it, or put it at licenses/{direction}/{mac}.lic"),
             ),
         }

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 pub use transload_provision::client::Persona;
-pub use transload_provision::journey::{Hold, HoldCode, LicenseState as License, Stage};
+pub use transload_provision::hold::HoldCode;
+use transload_provision::hold::{ActionKind, Hold, HoldAction};
+pub use transload_provision::journey::{LicenseState as License, Stage};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
@@ -50,7 +52,7 @@ pub struct PhoneView {
     /// Its license for this direction.
     pub license: License,
     /// Why it does not go on: non-null exactly for `held` and `stuck`.
-    pub hold: Option<Hold>,
+    pub hold: Option<HoldView>,
     /// When it was first heard of, UTC.
     #[serde(with = "utc")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -59,6 +61,33 @@ pub struct PhoneView {
     #[serde(with = "utc")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Time>,
+}
+
+/// A stop, its cause and its cure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Hold)]
+pub struct HoldView {
+    /// What kind.
+    pub code: HoldCode,
+    /// What happened, to which phone or file.
+    pub cause: String,
+    /// What to do about it.
+    pub cure: String,
+    /// The same for programs, in order.
+    pub actions: Vec<HoldAction>,
+}
+
+impl From<Hold> for HoldView {
+    fn from(hold: Hold) -> Self {
+        Self { code: hold.code, cause: hold.cause(), cure: hold.cure(), actions: hold.actions }
+    }
+}
+
+impl HoldView {
+    /// Whether this is among the actions.
+    pub fn asks_for(&self, kind: &ActionKind) -> bool {
+        self.actions.iter().any(|action| action.kind == *kind)
+    }
 }
 
 /// One phone by itself, as `GET /api/phones/{mac}` shows it.

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use transload_provision::documents::FileServer;
+use transload_provision::hold::HoldCode;
 use transload_provision::journey::Act;
-use transload_provision::journey::HoldCode;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
