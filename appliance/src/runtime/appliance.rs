@@ -344,18 +344,13 @@ fn start_dhcp(
     };
     DhcpServer::start(setup).map(|server| Some(Arc::new(server))).map_err(|error| match error {
         StartError::Config(error) => cannot_lease(&error),
-        StartError::Open(error) => {
-            let text = error.to_string();
-            let (cause, cure) =
-                text.split_once("; ").unwrap_or((&text, "see that nothing else serves there"));
-            Failure::new(Exit::Privilege, cause, cure)
-        }
+        StartError::Open(error) => Failure::new(Exit::Privilege, error.to_string(), error.cure()),
     })
 }
 
 /// The DHCP server refuses its configuration.
 pub fn cannot_lease(error: &ConfigError) -> Failure {
-    Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
+    Failure::new(Exit::Usage, format!("DHCP: {error}"), error.cure())
 }
 
 fn needs_restart(key: &str) -> Failure {

@@ -304,20 +304,20 @@ fn all() -> Vec<Hold> {
     let unclear = questions().into_iter().map(NotAdmitted::UnclearModel);
     let unanswered =
         no_answers().into_iter().map(|why| NotServed::NoAnswer { why, said: format!("{why:?}") });
+    let holds = (not_admitted().into_iter().chain(unclear).map(Hold::from))
+        .chain(firmware().into_iter().map(Hold::from))
+        .chain(ways().into_iter().map(Hold::from))
+        .chain(failed().into_iter().map(Hold::from))
+        .chain(silent().into_iter().map(Hold::from))
+        .chain(outside().into_iter().map(Hold::from))
+        .chain(not_served().into_iter().chain(unanswered).map(Hold::from))
+        .chain(reasons().into_iter().map(Hold::from));
     let mut all: Vec<Hold> = Vec::new();
-    let mut add = |hold: Hold| {
+    for hold in holds {
         if !all.contains(&hold) {
             all.push(hold);
         }
-    };
-    not_admitted().into_iter().chain(unclear).for_each(|reason| add(reason.into()));
-    firmware().into_iter().for_each(|reason| add(reason.into()));
-    ways().into_iter().for_each(|reason| add(reason.into()));
-    failed().into_iter().for_each(|reason| add(reason.into()));
-    silent().into_iter().for_each(|reason| add(reason.into()));
-    outside().into_iter().for_each(|reason| add(reason.into()));
-    not_served().into_iter().chain(unanswered).for_each(|reason| add(reason.into()));
-    reasons().into_iter().for_each(|reason| add(reason.into()));
+    }
     all
 }
 

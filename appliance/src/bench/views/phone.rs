@@ -74,6 +74,8 @@ pub struct HoldView {
     /// What to do about it.
     pub cure: String,
     /// The same for programs, in order.
+    #[serde(default)]
+    #[schema(required = true)]
     pub actions: Vec<HoldAction>,
 }
 
@@ -165,7 +167,8 @@ mod tests {
         "address":"10.23.45.101","persona":"enterprise","load":"sip88xx.12-5-1SR1-4","load_evidence":"registration",
         "route":["sip88xx.12-5-1SR1-4","sip88xx.11-2-3MPP-398"],"target":"sip88xx.11-2-3MPP-398","hop":1,"hops":1,
         "stage":"held","writing":false,"progress":0.41,"attempts":1,"license":"absent",
-        "hold":{"code":"no-license","cause":"a","cure":"b"},"first_seen":"2026-01-31T09:30:00Z","last_seen":null}"#;
+        "hold":{"code":"no-license","cause":"a","cure":"b",
+            "actions":[{"do":"import-license","direction":"e2m"}]},"first_seen":"2026-01-31T09:30:00Z","last_seen":null}"#;
 
     #[test]
     fn the_contracts_json_goes_in_and_out_unchanged() {
