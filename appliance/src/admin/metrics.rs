@@ -14,7 +14,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use transload_provision::journey::{HoldCode, Stage};
+use transload_provision::hold::HoldCode;
+use transload_provision::journey::Stage;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -110,11 +110,8 @@ async fn clear_segments(place: &Place, on_foreign: OnForeign) -> Result<Vec<bool
             probes.push(None);
             continue;
         }
-        let watch = Watch::open(name, interface::own_addresses()).map_err(|error| {
-            let text = error.to_string();
-            let (cause, cure) = text.split_once("; ").unwrap_or((&text, "run as root"));
-            Failure::new(Exit::Privilege, cause, cure)
-        })?;
+        let watch = Watch::open(name, interface::own_addresses())
+            .map_err(|error| Failure::new(Exit::Privilege, error.to_string(), error.cure()))?;
         tracing::info!(interface = name, "looking for other DHCP servers");
         probes.push(Some((name, tokio::spawn(async move { watch.probe(PROBE).await }))));
     }

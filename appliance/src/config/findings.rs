@@ -19,11 +19,6 @@ pub(super) struct Findings<'a> {
     pub(super) warnings: Vec<String>,
 }
 
-/// An error's text in two: what comes before the last semicolon, and what to do.
-pub(super) fn cause_and_cure(message: &str) -> (&str, &str) {
-    message.rsplit_once("; ").unwrap_or((message, "correct it, or leave it out"))
-}
-
 impl Findings<'_> {
     /// Notes a problem with what stands at `span`.
     pub(super) fn problem(&mut self, span: Bytes<usize>, cause: &str, cure: impl Into<String>) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use toml::Spanned;
-use transload_provision::catalog::{Catalog, Question, name};
+use transload_provision::catalog::{Catalog, name};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::settings;
 
@@ -173,7 +173,7 @@ fn after(after: written::After, f: &mut Findings<'_>) -> settings::After {
     for (name, written) in after.model {
         let home = home(written, &format!("after.model.{}", name.get_ref()), f);
         let Some(model) = name::canonical(name.get_ref()) else {
-            let Question { cause, .. } = Catalog::current().question(name.get_ref());
+            let cause = Catalog::current().question(name.get_ref()).cause();
             f.problem(
                 name.span(),
                 &format!("after.model: {cause}"),

@@ -331,12 +331,7 @@ fn start_dhcp(
     };
     DhcpServer::start(setup).map(|server| Some(Arc::new(server))).map_err(|error| match error {
         StartError::Config(error) => segment::cannot_lease(&error),
-        StartError::Open(error) => {
-            let text = error.to_string();
-            let (cause, cure) =
-                text.split_once("; ").unwrap_or((&text, "see that nothing else serves there"));
-            Failure::new(Exit::Privilege, cause, cure)
-        }
+        StartError::Open(error) => Failure::new(Exit::Privilege, error.to_string(), error.cure()),
     })
 }
 

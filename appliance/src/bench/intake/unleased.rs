@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use transload_provision::journey::{Hold, HoldCode};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
@@ -62,18 +61,6 @@ impl Unleased {
         let named = |asked: &Unanswered| asked.named == Some(mac) && now - asked.at < AGE;
         self.by_address.iter().find(|(_, asked)| named(asked)).map(|(address, _)| *address)
     }
-}
-
-/// The hold of a phone that asks from behind a router, where neither a lease nor the neighbor table tells who it is.
-pub(in crate::bench) fn needs_feed(address: Ipv4Addr) -> Hold {
-    Hold::new(
-        HoldCode::WaitingOutside,
-        format!(
-            "it needs a lease feed: its files are asked for from {address}, and nothing here tells who has that address"
-        ),
-        "let the DHCP server tell its leases (the Kea hook, or the script that `transload export dnsmasq` writes), or let \
-         Transload give the leases",
-    )
 }
 
 impl Bench {

@@ -1,5 +1,6 @@
 //! The rehearsal: the whole appliance against virtual phones, before a real one is plugged in.
 
+mod actions;
 mod drill;
 mod folder;
 mod lineup;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use transload_pace::Pace;
 use transload_phone::{Doing, Phone, Wiring};
 use transload_provision::documents::FileServer;
+use transload_provision::hold::HoldCode;
 use transload_provision::journey::Act;
-use transload_provision::journey::HoldCode;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 

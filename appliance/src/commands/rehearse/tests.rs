@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::HoldCode;
+use transload_provision::hold::HoldCode;
 use transload_provision::mac::Mac;
 
 use super::folder::Firmware;

@@ -281,5 +281,5 @@ fn trouble(segment: &Segment, open: bool, leased: bool) -> Option<Trouble> {
 
 /// The DHCP server refuses its configuration.
 pub fn cannot_lease(error: &ConfigError) -> Failure {
-    Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
+    Failure::new(Exit::Usage, format!("DHCP: {error}"), error.cure())
 }
