@@ -56,7 +56,7 @@ fn a_variant_that_a_broadcast_named_stays_when_others_contradict_its_side() {
 
 #[test]
 fn a_damaged_load_that_it_asks_for_by_datagram_is_shown() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::M2e, &[FLOOR, M2E]) };
+    let mut bench = Bench::new(Direction::M2e, &[FLOOR, M2E]);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
     bench.fetches(M2E);
@@ -71,7 +71,7 @@ fn a_damaged_load_that_it_asks_for_by_datagram_is_shown() {
 
 #[test]
 fn a_license_that_is_fetched_for_half_an_hour_is_not_accepted_although_nothing_else_tells_its_side() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.settings.cda = true;
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);

@@ -59,6 +59,7 @@ fn a_crossing_load_that_is_never_asked_for_is_not_taken_for_run() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.pass(200);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));

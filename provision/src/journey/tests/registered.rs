@@ -145,6 +145,7 @@ fn a_load_that_was_fetched_whole_and_did_not_start_is_told_from_one_that_did() {
         bench.see(report(OLD));
         bench.fetches(FLOOR);
         bench.boot(ENTERPRISE_CLASS);
+        bench.page_names(FLOOR);
         bench.see(report(says));
         assert_eq!(bench.verdict().load, Some(load(says)));
         assert_eq!(names(&bench.reads(Side::Enterprise)), Some(hop));
@@ -166,7 +167,7 @@ fn told_and_not_fetching_it_is_told_again_once_the_wait_is_over() {
 
 #[test]
 fn one_that_stays_registered_is_not_away_however_long_nothing_else_is_heard_of_it() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
     bench.see(Fact::Operator { act: Act::Hold });
     bench.reads(Side::Enterprise);
@@ -179,7 +180,7 @@ fn one_that_stays_registered_is_not_away_however_long_nothing_else_is_heard_of_i
 
 #[test]
 fn what_it_says_when_it_registers_after_it_was_away_is_news_though_it_says_the_same() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.see(report(FLOOR));

@@ -32,6 +32,7 @@ fn on_the_floor() -> Bench {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.see(report(FLOOR));
     bench
 }
