@@ -7,7 +7,7 @@ use transload_dhcp::options::code;
 use crate::lab::*;
 
 #[test]
-fn d2_the_client_identifier_is_the_key_where_there_is_one() {
+pub fn d2_the_client_identifier_is_the_key_where_there_is_one() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\xff opaque \0"));
     // The same client in another machine.
@@ -16,7 +16,7 @@ fn d2_the_client_identifier_is_the_key_where_there_is_one() {
 }
 
 #[test]
-fn d2_without_one_the_ethernet_address_is_the_key() {
+pub fn d2_without_one_the_ethernet_address_is_the_key() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     assert_ne!(lab.lease(OTHER), address);
@@ -24,7 +24,7 @@ fn d2_without_one_the_ethernet_address_is_the_key() {
 }
 
 #[test]
-fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
+pub fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01\x00\x12\x34\x00\x00\x01"));
     assert_eq!(
@@ -37,7 +37,7 @@ fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
 }
 
 #[test]
-fn d2_an_ethernet_address_of_zeros_is_nobodys() {
+pub fn d2_an_ethernet_address_of_zeros_is_nobodys() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as([0; 6], Some(b"one"));
     assert_ne!(lab.lease_as([0; 6], Some(b"two")), address);
@@ -46,7 +46,7 @@ fn d2_an_ethernet_address_of_zeros_is_nobodys() {
 }
 
 #[test]
-fn d45_also_after_a_restart() {
+pub fn d45_also_after_a_restart() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01old"));
     lab.restart();
@@ -54,7 +54,7 @@ fn d45_also_after_a_restart() {
 }
 
 #[test]
-fn d32_leases_survive_a_restart() {
+pub fn d32_leases_survive_a_restart() {
     let mut lab = Lab::new(config());
     let mine = lab.lease(PHONE);
     lab.restart();
@@ -105,7 +105,7 @@ fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
 }
 
 #[test]
-fn d6_the_ack_says_what_the_offer_said_also_where_the_client_begins_anew_at_once() {
+pub fn d6_the_ack_says_what_the_offer_said_also_where_the_client_begins_anew_at_once() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     lab.now += 2_000;

@@ -24,7 +24,7 @@ fn pool(first: u8, last: u8) -> Config {
 }
 
 #[test]
-fn d17_current_then_previous_then_requested_then_new() {
+pub fn d17_current_then_previous_then_requested_then_new() {
     let mut lab = Lab::new(config());
     let current = lab.lease(PHONE);
     assert_eq!(lab.ask(&asking_for(discover(PHONE), host(15))).unwrap().yiaddr, current);
@@ -44,7 +44,7 @@ fn d17_current_then_previous_then_requested_then_new() {
 }
 
 #[test]
-fn d17_a_full_pool_gives_away_what_was_unused_longest() {
+pub fn d17_a_full_pool_gives_away_what_was_unused_longest() {
     let mut lab = Lab::new(pool(10, 12));
     for last in [2, 0, 1] {
         let address = lab.ask(&asking_for(discover(phone(last)), host(10 + last))).unwrap().yiaddr;
@@ -59,7 +59,7 @@ fn d17_a_full_pool_gives_away_what_was_unused_longest() {
 }
 
 #[test]
-fn d17_new_addresses_go_before_those_that_somebody_had() {
+pub fn d17_new_addresses_go_before_those_that_somebody_had() {
     let mut lab = Lab::new(pool(10, 11));
     let address = lab.lease(PHONE);
     lab.handle(&release(PHONE, address), UNICAST);
@@ -67,7 +67,7 @@ fn d17_new_addresses_go_before_those_that_somebody_had() {
 }
 
 #[test]
-fn d19_the_lease_is_the_default_or_what_is_asked_within_bounds() {
+pub fn d19_the_lease_is_the_default_or_what_is_asked_within_bounds() {
     let mut config = config();
     config.networks[0].lease = LeaseTime { default: 3600, min: 600, max: 7200, renew: None, rebind: None };
     for (wanted, given) in [(None, 3600), (Some(1000), 1000), (Some(1), 600), (Some(u32::MAX), 7200)] {
@@ -94,7 +94,7 @@ fn an_offer_is_kept_for_its_client_and_forgotten_in_time() {
 }
 
 #[test]
-fn d5_a_client_that_takes_another_servers_offer_frees_ours() {
+pub fn d5_a_client_that_takes_another_servers_offer_frees_ours() {
     let mut lab = Lab::new(pool(10, 10));
     assert_eq!(offered(&mut lab, PHONE), Some(10));
     let elsewhere = with(request(PHONE), code::SERVER_ID, &[10, 0, 0, 66]);

@@ -18,7 +18,7 @@ fn to_try(lab: &mut Lab, packet: &Packet) -> Option<Ipv4Addr> {
 }
 
 #[test]
-fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
+pub fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
     let mut lab = Lab::new(config());
     assert_eq!(to_try(&mut lab, &discover(PHONE)), Some(host(10)));
     assert_eq!(lab.engine.probed(lab.now, host(10), None), None);
@@ -27,7 +27,7 @@ fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
 }
 
 #[test]
-fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
+pub fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
     let mut lab = Lab::new(config());
     lab.handle(&discover(PHONE), BROADCAST);
     let conflict = lab.engine.probed(lab.now, host(10), Some(SQUATTER)).unwrap();
@@ -49,7 +49,7 @@ fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
 }
 
 #[test]
-fn d4_what_the_client_has_or_had_is_not_tried() {
+pub fn d4_what_the_client_has_or_had_is_not_tried() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     assert_eq!(to_try(&mut lab, &discover(PHONE)), None, "current");
@@ -61,7 +61,7 @@ fn d4_what_the_client_has_or_had_is_not_tried() {
 }
 
 #[test]
-fn d4_the_client_itself_may_answer_for_its_address() {
+pub fn d4_the_client_itself_may_answer_for_its_address() {
     let mut lab = Lab::new(config());
     lab.handle(&discover(PHONE), BROADCAST);
     assert_eq!(lab.engine.probed(lab.now, host(10), Some(PHONE)), None);
@@ -69,7 +69,7 @@ fn d4_the_client_itself_may_answer_for_its_address() {
 }
 
 #[test]
-fn d4_a_late_answer_takes_no_lease_back() {
+pub fn d4_a_late_answer_takes_no_lease_back() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     assert_eq!(lab.engine.probed(lab.now, address, Some(SQUATTER)), None);
@@ -77,7 +77,7 @@ fn d4_a_late_answer_takes_no_lease_back() {
 }
 
 #[test]
-fn d4_nothing_is_tried_through_relays_on_other_links_or_where_it_is_off() {
+pub fn d4_nothing_is_tried_through_relays_on_other_links_or_where_it_is_off() {
     let mut lab = Lab::new(config());
     let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
     assert_eq!(to_try(&mut lab, &relayed), None);

@@ -23,7 +23,7 @@ fn permissive() -> Config {
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 20);
 
 #[test]
-fn d7_a_selected_server_that_cannot_satisfy_says_so() {
+pub fn d7_a_selected_server_that_cannot_satisfy_says_so() {
     let mut lab = Lab::new(permissive());
     let address = lab.lease(OTHER);
     assert_eq!(kind(&mut lab, &select(PHONE, address)), Some(MessageType::Nak));
@@ -31,7 +31,7 @@ fn d7_a_selected_server_that_cannot_satisfy_says_so() {
 }
 
 #[test]
-fn d24_selecting_names_this_server_and_the_offered_address() {
+pub fn d24_selecting_names_this_server_and_the_offered_address() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let nothing = with(request(PHONE), code::SERVER_ID, &SERVER.octets());
@@ -40,7 +40,7 @@ fn d24_selecting_names_this_server_and_the_offered_address() {
 }
 
 #[test]
-fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_anything_else_is_told() {
+pub fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_anything_else_is_told() {
     for flawed in [&[10, 0, 0][..], &[10, 0, 0, 1, 0], &[], &[0; 4]] {
         let mut lab = Lab::new(config());
         let read = |packet: Packet| Packet::decode(&packet.encode(1500)).unwrap();
@@ -57,7 +57,7 @@ fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_anyt
 }
 
 #[test]
-fn d24_a_request_whose_address_cannot_be_used_is_told() {
+pub fn d24_a_request_whose_address_cannot_be_used_is_told() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let names_us = with(request(PHONE), code::SERVER_ID, &SERVER.octets());
@@ -74,7 +74,7 @@ fn d24_a_request_whose_address_cannot_be_used_is_told() {
 }
 
 #[test]
-fn d24_an_offer_forgotten_meanwhile_is_honored_while_the_address_is_free() {
+pub fn d24_an_offer_forgotten_meanwhile_is_honored_while_the_address_is_free() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     lab.restart();
@@ -82,7 +82,7 @@ fn d24_an_offer_forgotten_meanwhile_is_honored_while_the_address_is_free() {
 }
 
 #[test]
-fn d25_a_known_client_that_boots_with_a_wrong_address_is_refused() {
+pub fn d25_a_known_client_that_boots_with_a_wrong_address_is_refused() {
     let mut lab = Lab::new(permissive());
     let address = lab.lease(PHONE);
     assert_eq!(kind(&mut lab, &reboot(PHONE, address)), Some(MessageType::Ack));
@@ -91,7 +91,7 @@ fn d25_a_known_client_that_boots_with_a_wrong_address_is_refused() {
 }
 
 #[test]
-fn d26_without_a_record_silence_unless_authoritative() {
+pub fn d26_without_a_record_silence_unless_authoritative() {
     for address in [ELSEWHERE, host(15)] {
         assert_eq!(kind(&mut Lab::new(permissive()), &reboot(PHONE, address)), None);
         assert_eq!(kind(&mut Lab::new(config()), &reboot(PHONE, address)), Some(MessageType::Nak));
@@ -99,7 +99,7 @@ fn d26_without_a_record_silence_unless_authoritative() {
 }
 
 #[test]
-fn d27_renewing_and_rebinding_extend_the_lease() {
+pub fn d27_renewing_and_rebinding_extend_the_lease() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     for (ingress, later) in [(UNICAST, 1_800_000), (BROADCAST, 1_800_000), (UNICAST, 1_000)] {
@@ -112,7 +112,7 @@ fn d27_renewing_and_rebinding_extend_the_lease() {
 }
 
 #[test]
-fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
+pub fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
     let mut config = permissive();
     let pools = vec![Range { first: Ipv4Addr::new(10, 1, 0, 10), last: Ipv4Addr::new(10, 1, 0, 19) }];
     let address = Ipv4Addr::new(10, 1, 0, 1);
@@ -125,7 +125,7 @@ fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
 }
 
 #[test]
-fn d28_a_declined_address_is_nobodys_for_a_while() {
+pub fn d28_a_declined_address_is_nobodys_for_a_while() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&decline(PHONE, address), BROADCAST);
@@ -139,7 +139,7 @@ fn d28_a_declined_address_is_nobodys_for_a_while() {
 }
 
 #[test]
-fn d28_only_the_holder_declines_and_only_to_us() {
+pub fn d28_only_the_holder_declines_and_only_to_us() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let mut elsewhere = decline(PHONE, address);
@@ -151,14 +151,14 @@ fn d28_only_the_holder_declines_and_only_to_us() {
 }
 
 #[test]
-fn d28_an_offered_address_can_be_declined_too() {
+pub fn d28_an_offered_address_can_be_declined_too() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     assert_eq!(lab.outcome(&decline(PHONE, offer.yiaddr)), Outcome::Declined);
 }
 
 #[test]
-fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
+pub fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&release(PHONE, address), UNICAST);
@@ -168,7 +168,7 @@ fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
 }
 
 #[test]
-fn d29_only_the_holder_releases() {
+pub fn d29_only_the_holder_releases() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01id"));
     for packet in [release(OTHER, address), release(PHONE, address), release(PHONE, host(12))] {
@@ -178,7 +178,7 @@ fn d29_only_the_holder_releases() {
 }
 
 #[test]
-fn d30_an_inform_gets_parameters_and_no_lease() {
+pub fn d30_an_inform_gets_parameters_and_no_lease() {
     let mut lab = Lab::new(config());
     let decision = lab.handle(&inform(PHONE, host(200)), from(host(200)));
     let reply = decision.reply.unwrap();
@@ -206,28 +206,28 @@ fn ignored(types: impl IntoIterator<Item = u8>) {
 }
 
 #[test]
-fn d33_unknown_types_and_those_of_servers_are_ignored() {
+pub fn d33_unknown_types_and_those_of_servers_are_ignored() {
     ignored([0, 2, 5, 6, 18, 99, 255]);
 }
 
 #[test]
-fn d46_forcerenew_is_not_there() {
+pub fn d46_forcerenew_is_not_there() {
     ignored([9]);
 }
 
 #[test]
-fn d47_leasequery_is_not_there() {
+pub fn d47_leasequery_is_not_there() {
     ignored(10..=17);
 }
 
 #[test]
-fn d50_a_servers_reply_is_no_request() {
+pub fn d50_a_servers_reply_is_no_request() {
     let reply = Packet { op: Op::Reply, ..discover(PHONE) };
     assert_eq!(kind(&mut Lab::new(config()), &reply), None);
 }
 
 #[test]
-fn d39_what_the_server_does_not_know_changes_nothing() {
+pub fn d39_what_the_server_does_not_know_changes_nothing() {
     let plain = Lab::new(config()).ask(&discover(PHONE)).unwrap();
     let odd = with(with(discover(PHONE), 43, &[1, 2, 3]), 60, b"Some Vendor\0");
     assert_eq!(Lab::new(config()).ask(&odd).unwrap(), plain);

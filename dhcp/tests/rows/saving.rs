@@ -13,7 +13,7 @@ fn one_address() -> Config {
 }
 
 #[test]
-fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
+pub fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
     let mut lab = Lab::new(config());
     lab.ask(&discover(PHONE));
     let first = lab.decide(&select(PHONE, host(10)), BROADCAST);
@@ -43,7 +43,7 @@ fn a_repeated_request_never_gets_a_lease_of_nothing() {
 }
 
 #[test]
-fn d6_the_ack_says_what_the_offer_said() {
+pub fn d6_the_ack_says_what_the_offer_said() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let ack = lab.ask(&select(PHONE, offer.yiaddr)).unwrap();

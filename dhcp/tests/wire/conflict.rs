@@ -15,7 +15,7 @@ fn probing() -> Config {
 }
 
 #[test]
-fn d4_a_new_address_is_asked_for_on_behalf_of_nobody_and_then_offered() {
+pub fn d4_a_new_address_is_asked_for_on_behalf_of_nobody_and_then_offered() {
     if !possible() {
         return;
     }
@@ -37,7 +37,7 @@ fn d4_a_new_address_is_asked_for_on_behalf_of_nobody_and_then_offered() {
 }
 
 #[test]
-fn d4_addresses_that_answer_are_passed_over_in_one_go() {
+pub fn d4_addresses_that_answer_are_passed_over_in_one_go() {
     if !possible() {
         return;
     }
@@ -54,7 +54,7 @@ fn d4_addresses_that_answer_are_passed_over_in_one_go() {
 }
 
 #[test]
-fn d4_nobody_waits_for_anothers_probe() {
+pub fn d4_nobody_waits_for_anothers_probe() {
     if !possible() {
         return;
     }

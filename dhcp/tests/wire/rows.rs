@@ -46,7 +46,7 @@ fn asking(address: Ipv4Addr) -> Packet {
 }
 
 #[test]
-fn d9_a_relay_gets_the_reply_on_the_servers_port() {
+pub fn d9_a_relay_gets_the_reply_on_the_servers_port() {
     if !possible() {
         return;
     }
@@ -58,7 +58,7 @@ fn d9_a_relay_gets_the_reply_on_the_servers_port() {
 }
 
 #[test]
-fn d10_a_client_that_has_an_address_is_answered_there() {
+pub fn d10_a_client_that_has_an_address_is_answered_there() {
     if !possible() {
         return;
     }
@@ -73,7 +73,7 @@ fn d10_a_client_that_has_an_address_is_answered_there() {
 }
 
 #[test]
-fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_address() {
+pub fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_address() {
     if !possible() {
         return;
     }
@@ -93,7 +93,7 @@ fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_addre
 }
 
 #[test]
-fn d11_the_broadcast_bit_is_obeyed() {
+pub fn d11_the_broadcast_bit_is_obeyed() {
     if !possible() {
         return;
     }
@@ -104,7 +104,7 @@ fn d11_the_broadcast_bit_is_obeyed() {
 }
 
 #[test]
-fn d12_without_the_bit_the_frame_goes_straight_to_a_client_that_answers_no_arp() {
+pub fn d12_without_the_bit_the_frame_goes_straight_to_a_client_that_answers_no_arp() {
     if !possible() {
         return;
     }
@@ -123,7 +123,7 @@ fn d12_without_the_bit_the_frame_goes_straight_to_a_client_that_answers_no_arp()
 }
 
 #[test]
-fn d13_a_nak_is_broadcast_whatever_ciaddr_and_the_bit() {
+pub fn d13_a_nak_is_broadcast_whatever_ciaddr_and_the_bit() {
     if !possible() {
         return;
     }
@@ -139,7 +139,7 @@ fn d13_a_nak_is_broadcast_whatever_ciaddr_and_the_bit() {
 }
 
 #[test]
-fn d14_a_nak_through_a_relay_tells_it_to_broadcast() {
+pub fn d14_a_nak_through_a_relay_tells_it_to_broadcast() {
     if !possible() {
         return;
     }
@@ -150,7 +150,7 @@ fn d14_a_nak_through_a_relay_tells_it_to_broadcast() {
 }
 
 #[test]
-fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_server() {
+pub fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_server() {
     if !possible() {
         return;
     }
@@ -173,7 +173,7 @@ fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_server
 }
 
 #[test]
-fn d16_options_are_read_from_file_and_sname_and_written_there_only_when_they_must() {
+pub fn d16_options_are_read_from_file_and_sname_and_written_there_only_when_they_must() {
     if !possible() {
         return;
     }
