@@ -1,9 +1,4 @@
 //! A client that asks again from the same port: what is a repetition, and what begins anew.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-
-mod common;
-#[path = "common/running.rs"]
-mod running;
 
 use std::{
     io::ErrorKind,
@@ -11,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use common::{Memory, ack, noise, read_request};
-use running::{Running, client_at, ending, error, finish, next, plain};
+use crate::common::{Memory, ack, noise, read_request};
+use crate::running::{LONG, Running, client_at, ending, error, finish, next, plain};
 use transload_tftp::{Abort, Config, Outcome};
 
 fn sized(name: &str) -> Vec<u8> {
@@ -29,11 +24,11 @@ fn begin(client: &UdpSocket, running: &Running, request: &[u8]) -> (Vec<u8>, Soc
 fn is_silent(client: &UdpSocket, milliseconds: u64) {
     client.set_read_timeout(Some(Duration::from_millis(milliseconds))).unwrap();
     assert_eq!(client.recv(&mut [0; 600]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    client.set_read_timeout(Some(running::LONG)).unwrap();
+    client.set_read_timeout(Some(LONG)).unwrap();
 }
 
 #[test]
-fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_never_answered() {
+pub fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_never_answered() {
     let requests = [
         sized("f"),
         plain("f"),
@@ -63,7 +58,7 @@ fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_neve
 }
 
 #[test]
-fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
+pub fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
     let file = Memory::new(noise(100, 2));
     let running = Running::start(&[("slow", file)], Config::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
@@ -78,7 +73,7 @@ fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
 }
 
 #[test]
-fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_for() {
+pub fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_for() {
     let file = Memory::new(noise(1200, 3));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
@@ -94,7 +89,7 @@ fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_for(
 }
 
 #[test]
-fn t06_a_transfer_that_was_answered_goes_on_beside_a_new_request_until_that_is_answered() {
+pub fn t06_a_transfer_that_was_answered_goes_on_beside_a_new_request_until_that_is_answered() {
     let file = Memory::new(noise(2000, 4));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
@@ -122,7 +117,7 @@ fn next_block(file: &[u8], number: usize) -> Vec<u8> {
 }
 
 #[test]
-fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() {
+pub fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() {
     let (left, wanted) = (Memory::new(noise(700, 5)), Memory::new(noise(100, 6)));
     let files = [("left", left.clone()), ("wanted", wanted)];
     let running = Running::start(&files, Config::default());
@@ -137,7 +132,7 @@ fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() {
 }
 
 #[test]
-fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_since() {
+pub fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_since() {
     let left = Memory::new(noise(700, 9));
     let files = [("left", left.clone()), ("wanted", Memory::new(noise(100, 10)))];
     for since in ["wanted", "absent"] {
@@ -154,7 +149,7 @@ fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_s
 }
 
 #[test]
-fn t06_two_files_at_one_port_are_both_served_where_both_are_answered() {
+pub fn t06_two_files_at_one_port_are_both_served_where_both_are_answered() {
     let files = [("a", Memory::new(noise(1200, 7))), ("b", Memory::new(noise(1300, 8)))];
     let running = Running::start(&files, Config::default());
     let client = client_at(Ipv4Addr::LOCALHOST);

@@ -1,9 +1,4 @@
 //! The server over real sockets, on loopback: what the RFCs ask of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-
-mod common;
-#[path = "common/running.rs"]
-mod running;
 
 use std::{
     io::ErrorKind,
@@ -11,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use common::{Memory, ack, noise, read_request};
-use running::{Running, client_at, ending, error, finish, next, plain};
+use crate::common::{Memory, ack, noise, read_request};
+use crate::running::{Running, client_at, ending, error, finish, next, plain};
 use transload_tftp::{Abort, Config, Outcome};
 
 #[test]
-fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
+pub fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
     let file = Memory::new(noise(100, 1));
     let everywhere = Config { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..Config::default() };
     let running = Running::start(&[("f", file)], everywhere);
@@ -36,7 +31,7 @@ fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
 }
 
 #[test]
-fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_other() {
+pub fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_other() {
     let files: Vec<(String, Memory)> =
         (0..40).map(|n| (format!("file{n}"), Memory::new(noise(2000, n)))).collect();
     let named: Vec<(&str, Memory)> = files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
@@ -71,7 +66,7 @@ fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_o
 }
 
 #[test]
-fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
+pub fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
     let file = Memory::new(noise(5000, 3));
     let running = Running::start(&[("f", file)], Config::default());
     // Nothing is sent again within the test: what is lost fails it.
@@ -106,7 +101,7 @@ fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
 }
 
 #[test]
-fn t01_bound_to_a_device_it_serves_there() {
+pub fn t01_bound_to_a_device_it_serves_there() {
     let file = Memory::new(noise(700, 1));
     let on_loopback = Config { device: Some("lo".to_owned()), ..Config::default() };
     let running = Running::start(&[("f", file)], on_loopback);
@@ -116,7 +111,7 @@ fn t01_bound_to_a_device_it_serves_there() {
 }
 
 #[test]
-fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
+pub fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
     let file = Memory::new(noise(2000, 2));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = running.asking(&plain("f"));
@@ -136,7 +131,7 @@ fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
 }
 
 #[test]
-fn t05_errors_carry_the_right_code_and_no_path() {
+pub fn t05_errors_carry_the_right_code_and_no_path() {
     let running = Running::start(&[], Config::default());
     let refused = |request: &[u8], code| error(&running.asking(request), code);
     for (request, code) in [
@@ -153,7 +148,7 @@ fn t05_errors_carry_the_right_code_and_no_path() {
 }
 
 #[test]
-fn t06_repeated_requests_from_one_port_are_one_transfer() {
+pub fn t06_repeated_requests_from_one_port_are_one_transfer() {
     let file = Memory::new(noise(700, 3));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
@@ -173,7 +168,7 @@ fn t06_repeated_requests_from_one_port_are_one_transfer() {
 }
 
 #[test]
-fn t06_errors_and_other_packets_get_no_answer() {
+pub fn t06_errors_and_other_packets_get_no_answer() {
     let file = Memory::new(noise(5000, 4));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
@@ -194,7 +189,7 @@ fn t06_errors_and_other_packets_get_no_answer() {
 }
 
 #[test]
-fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
+pub fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
     let running = Running::start(&[], Config::default());
     let names = ["../../etc/passwd", "/etc/passwd", "..\\..\\boot.ini", "a\u{1}b"];
     for name in names {
@@ -204,7 +199,7 @@ fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
 }
 
 #[test]
-fn t13_a_request_to_a_broadcast_address_is_ignored() {
+pub fn t13_a_request_to_a_broadcast_address_is_ignored() {
     let file = Memory::new(noise(10, 5));
     let everywhere = Config { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..Config::default() };
     let running = Running::start(&[("f", file)], everywhere);
@@ -217,7 +212,7 @@ fn t13_a_request_to_a_broadcast_address_is_ignored() {
 }
 
 #[test]
-fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
+pub fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
     let file = Memory::new(noise(3000, 6));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let options = [("blksize", "1024"), ("tsize", "0"), ("timeout", "2")];
@@ -238,7 +233,7 @@ fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
 }
 
 #[test]
-fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
+pub fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
     let file = Memory::new(noise(100, 7));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
@@ -252,7 +247,7 @@ fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
 }
 
 #[test]
-fn t17_a_client_that_declines_the_options_is_left_alone() {
+pub fn t17_a_client_that_declines_the_options_is_left_alone() {
     let file = Memory::new(noise(100, 8));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
@@ -265,7 +260,7 @@ fn t17_a_client_that_declines_the_options_is_left_alone() {
 }
 
 #[test]
-fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
+pub fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
     let running = Running::start(&[], Config::default());
     let client = running.asking(b"\0\x02x\0octet\0");
     let (_, from) = next(&client);
@@ -276,7 +271,7 @@ fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
 }
 
 #[test]
-fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
+pub fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
     let file = Memory::new(noise(512 * 20, 9));
     let running = Running::start(&[("f", file.clone())], Config::default());
     let client = running.asking(&read_request("f", "octet", &[("windowsize", "8")]));
@@ -296,7 +291,7 @@ fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
 }
 
 #[test]
-fn t23_write_requests_are_refused() {
+pub fn t23_write_requests_are_refused() {
     let running = Running::start(&[], Config::default());
     assert_eq!(error(&running.asking(b"\0\x02x\0octet\0"), 2), "this server is read-only");
     assert!(running.shelf.asked.lock().unwrap().is_empty());

@@ -1,9 +1,6 @@
 //! What a client may ask for, and what it is granted.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-mod common;
-
-use common::read_request;
+use crate::common::read_request;
 use transload_tftp::{
     request::{self, Asked, Mode, Options, Request},
     terms::{self, Limits, Terms},
@@ -29,7 +26,7 @@ fn agreed(options: &[(&str, &str)]) -> (Terms, Option<String>) {
 }
 
 #[test]
-fn t03_mode_in_any_case_and_anything_else_is_illegal() {
+pub fn t03_mode_in_any_case_and_anything_else_is_illegal() {
     for mode in ["octet", "OCTET", "oCtEt"] {
         assert_eq!(reads(&read_request("f", mode, &[])).mode, Mode::Octet);
     }
@@ -42,14 +39,14 @@ fn t03_mode_in_any_case_and_anything_else_is_illegal() {
 }
 
 #[test]
-fn t10_both_modes_are_served_and_mail_is_not() {
+pub fn t10_both_modes_are_served_and_mail_is_not() {
     assert_eq!(reads(&read_request("f", "octet", &[])).mode, Mode::Octet);
     assert_eq!(reads(&read_request("f", "netascii", &[])).mode, Mode::Netascii);
     assert_eq!(request::read(&read_request("f", "mail", &[])), Asked::Illegal);
 }
 
 #[test]
-fn t14_option_names_in_any_case_and_order_and_each_once() {
+pub fn t14_option_names_in_any_case_and_order_and_each_once() {
     let expected = Options { block_size: Some(1024), timeout: Some(3), size: true, window: Some(4) };
     let one = read_request(
         "f",
@@ -70,7 +67,7 @@ fn t14_option_names_in_any_case_and_order_and_each_once() {
 }
 
 #[test]
-fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked() {
+pub fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked() {
     assert_eq!(agreed(&[]).1, None);
     assert_eq!(agreed(&[("utimeout", "50000"), ("multicast", ""), ("x", "y")]).1, None);
     let nonsense = [("blksize", "abc"), ("tsize", "-1"), ("timeout", ""), ("windowsize", "+4")];
@@ -85,7 +82,7 @@ fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked(
 }
 
 #[test]
-fn t18_block_size_at_most_what_was_asked_and_out_of_range_is_left_out() {
+pub fn t18_block_size_at_most_what_was_asked_and_out_of_range_is_left_out() {
     for (asked, granted, answer) in [
         ("8", 8, Some("blksize 8")),
         ("512", 512, Some("blksize 512")),
@@ -102,7 +99,7 @@ fn t18_block_size_at_most_what_was_asked_and_out_of_range_is_left_out() {
 }
 
 #[test]
-fn t19_timeout_echoed_or_left_out_and_the_real_size_told() {
+pub fn t19_timeout_echoed_or_left_out_and_the_real_size_told() {
     for (asked, granted, answer) in [
         ("1", Some(1), Some("timeout 1")),
         ("255", Some(255), Some("timeout 255")),
@@ -119,7 +116,7 @@ fn t19_timeout_echoed_or_left_out_and_the_real_size_told() {
 }
 
 #[test]
-fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
+pub fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
     for (asked, granted, answer) in [
         ("1", 1, Some("windowsize 1")),
         ("16", 16, Some("windowsize 16")),
@@ -137,7 +134,7 @@ fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
 }
 
 #[test]
-fn t24_no_block_that_would_be_fragmented() {
+pub fn t24_no_block_that_would_be_fragmented() {
     for (mtu, largest) in [(1500, 1468), (1400, 1368), (9000, 8968), (0, 8), (u16::MAX, 65464)] {
         assert_eq!(terms::largest_block(mtu), largest, "MTU {mtu}");
     }
