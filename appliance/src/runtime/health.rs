@@ -6,7 +6,7 @@ use nix::sys::statvfs::statvfs;
 use serde::Serialize;
 use transload_dhcp::engine::SetAside;
 use transload_provision::mac::Mac;
-use transload_tftp::Reached;
+use transload_tftp::LimitCounters;
 use utoipa::ToSchema;
 
 use crate::bench::Bench;
@@ -82,7 +82,7 @@ fn compare_dhcp(bounds: &Bounds, aside: &SetAside) {
     bounds.counted(Bound::GivenUp, disbelieved, || client);
 }
 
-fn compare_tftp(bounds: &Bounds, tftp: &Reached) {
+fn compare_tftp(bounds: &Bounds, tftp: &LimitCounters) {
     let unheard = tftp.ignored() + tftp.given_way();
     bounds.counted(Bound::TftpStrangers, unheard, || tftp.latest_unheard().to_string());
     bounds.counted(Bound::TftpTransfers, tftp.refused(), || tftp.latest_refused().to_string());

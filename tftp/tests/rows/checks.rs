@@ -18,6 +18,9 @@ macro_rules! assert_eq {
     ($($all:tt)*) => {{ $crate::checks::count(); std::assert_eq!($($all)*) }};
 }
 
+/// The number of a row, and its tests.
+pub type Row = (u32, &'static [fn()]);
+
 /// How often a test asserts something before it passes.
 pub fn in_test(test: fn()) -> u32 {
     CHECKS.with(|checks| checks.set(0));

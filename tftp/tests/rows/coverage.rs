@@ -2,7 +2,7 @@
 
 use crate::{anew, checks, netascii, requests, sockets, transfer};
 
-const ROWS: &[(u32, &[fn()])] = &[
+const ROWS: &[checks::Row] = &[
     (
         1,
         &[

@@ -2,20 +2,20 @@
 
 use crate::common::read_request;
 use transload_tftp::{
-    request::{self, Asked, Mode, Options, Request},
-    terms::{self, Limits, Terms},
+    request::{self, ParsedRequest, ReadRequest, RequestOptions, TransferMode},
+    terms::{self, TermLimits, TransferTerms},
 };
 
-const LIMITS: Limits = Limits { block_size: 1468, window: 64 };
+const LIMITS: TermLimits = TermLimits { block_size: 1468, window: 64 };
 
-fn reads(packet: &[u8]) -> Request {
+fn reads(packet: &[u8]) -> ReadRequest {
     match request::read(packet) {
-        Asked::Read(request) => request,
+        ParsedRequest::Read(request) => request,
         other => panic!("{other:?}"),
     }
 }
 
-fn agreed(options: &[(&str, &str)]) -> (Terms, Option<String>) {
+fn agreed(options: &[(&str, &str)]) -> (TransferTerms, Option<String>) {
     let request = reads(&read_request("f", "octet", options));
     let (terms, oack) = terms::agree(&request, LIMITS, 90_000_000);
     let text = oack.map(|oack| {
@@ -28,26 +28,26 @@ fn agreed(options: &[(&str, &str)]) -> (Terms, Option<String>) {
 #[test]
 pub fn t03_mode_in_any_case_and_anything_else_is_illegal() {
     for mode in ["octet", "OCTET", "oCtEt"] {
-        assert_eq!(reads(&read_request("f", mode, &[])).mode, Mode::Octet);
+        assert_eq!(reads(&read_request("f", mode, &[])).mode, TransferMode::Octet);
     }
-    assert_eq!(reads(&read_request("f", "NetASCII", &[])).mode, Mode::Netascii);
+    assert_eq!(reads(&read_request("f", "NetASCII", &[])).mode, TransferMode::Netascii);
     for packet in
         [&b"\0\x01f\0binary\0"[..], b"\0\x01f\0octet", b"\0\x01f\0", b"\0\x01f", b"\0\x01", b"\0\x01f\0\0"]
     {
-        assert_eq!(request::read(packet), Asked::Illegal, "{packet:?}");
+        assert_eq!(request::read(packet), ParsedRequest::Illegal, "{packet:?}");
     }
 }
 
 #[test]
 pub fn t10_both_modes_are_served_and_mail_is_not() {
-    assert_eq!(reads(&read_request("f", "octet", &[])).mode, Mode::Octet);
-    assert_eq!(reads(&read_request("f", "netascii", &[])).mode, Mode::Netascii);
-    assert_eq!(request::read(&read_request("f", "mail", &[])), Asked::Illegal);
+    assert_eq!(reads(&read_request("f", "octet", &[])).mode, TransferMode::Octet);
+    assert_eq!(reads(&read_request("f", "netascii", &[])).mode, TransferMode::Netascii);
+    assert_eq!(request::read(&read_request("f", "mail", &[])), ParsedRequest::Illegal);
 }
 
 #[test]
 pub fn t14_option_names_in_any_case_and_order_and_each_once() {
-    let expected = Options { block_size: Some(1024), timeout: Some(3), size: true, window: Some(4) };
+    let expected = RequestOptions { block_size: Some(1024), timeout: Some(3), size: true, window: Some(4) };
     let one = read_request(
         "f",
         "octet",
@@ -78,7 +78,7 @@ pub fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_as
     // An option without its value, or without its NUL, is no option.
     let mut cut = read_request("f", "octet", &[("tsize", "0")]);
     cut.extend_from_slice(b"blksize\x001024");
-    assert_eq!(reads(&cut).options, Options { size: true, ..Options::default() });
+    assert_eq!(reads(&cut).options, RequestOptions { size: true, ..RequestOptions::default() });
 }
 
 #[test]
@@ -129,7 +129,7 @@ pub fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
     }
     assert_eq!(agreed(&[("blksize", "1000")]).0.window, 1);
     let request = reads(&read_request("f", "octet", &[("blksize", "65464"), ("windowsize", "64")]));
-    let (terms, _) = terms::agree(&request, Limits { block_size: 65464, window: 64 }, 1);
+    let (terms, _) = terms::agree(&request, TermLimits { block_size: 65464, window: 64 }, 1);
     assert!(u32::from(terms.window) * 65464 <= 128 * 1024, "one ACK never sets off more than 128 KiB");
 }
 

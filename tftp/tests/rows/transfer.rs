@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::common::{Memory, ack, noise};
 use transload_tftp::{
-    Abort, Outcome, Rollover,
+    Abort, Rollover, TransferOutcome,
     blocks::Blocks,
-    request::Mode,
-    terms::Terms,
+    request::TransferMode,
+    terms::TransferTerms,
     transfer::{PATIENCE, Step, Transfer},
 };
 
-const PLAIN: Terms = Terms { mode: Mode::Octet, block_size: 512, window: 1, timeout: None };
+const PLAIN: TransferTerms =
+    TransferTerms { mode: TransferMode::Octet, block_size: 512, window: 1, timeout: None };
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -19,7 +20,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 /// A machine with its window before it: `window` blocks sent at time 0, none acknowledged.
 fn under_way(window: u16) -> Transfer {
-    let mut transfer = Transfer::new(Terms { window, ..PLAIN }, Rollover::Zero, true);
+    let mut transfer = Transfer::new(TransferTerms { window, ..PLAIN }, Rollover::Zero, true);
     assert_eq!(transfer.start(), Step::SendOack);
     transfer.sent(ms(0), None, false);
     let window = u64::from(window);
@@ -29,7 +30,7 @@ fn under_way(window: u16) -> Transfer {
 }
 
 fn blocks_of(size: usize, block_size: u16) -> Vec<Vec<u8>> {
-    let mut blocks = Blocks::new(Box::new(Memory::new(noise(size, 1))), Mode::Octet, block_size);
+    let mut blocks = Blocks::new(Box::new(Memory::new(noise(size, 1))), TransferMode::Octet, block_size);
     let mut made = Vec::new();
     for block in 1.. {
         let mut packet = Vec::new();
@@ -63,7 +64,7 @@ pub fn t06_an_error_ends_the_transfer_without_an_answer() {
     let mut transfer = under_way(1);
     let step = transfer.receive(ms(1), b"\0\x05\0\x03Disk full\x07 at /tmp\0trailing");
     let message = "Disk full at /tmp".to_owned();
-    assert_eq!(step, Step::End(Outcome::Aborted(Abort::Client { code: 3, message })));
+    assert_eq!(step, Step::End(TransferOutcome::Aborted(Abort::Client { code: 3, message })));
 }
 
 #[test]
@@ -82,7 +83,7 @@ pub fn t07_retransmits_until_patience_ends_and_then_falls_silent() {
             step => panic!("{step:?}"),
         }
     };
-    assert_eq!(outcome, Outcome::TimedOut);
+    assert_eq!(outcome, TransferOutcome::TimedOut);
     assert_eq!(now, PATIENCE);
     assert!((6..=20).contains(&sendings), "{sendings} retransmissions in {PATIENCE:?}");
     assert_eq!(transfer.retransmissions(), sendings);
@@ -171,7 +172,7 @@ pub fn t11_the_timeout_follows_the_client() {
 
 #[test]
 pub fn t11_the_clients_own_timeout_holds_exactly() {
-    let mut transfer = Transfer::new(Terms { timeout: Some(7), ..PLAIN }, Rollover::Zero, true);
+    let mut transfer = Transfer::new(TransferTerms { timeout: Some(7), ..PLAIN }, Rollover::Zero, true);
     transfer.start();
     transfer.sent(ms(0), None, false);
     let mut sendings = 0;
@@ -205,7 +206,7 @@ pub fn t17_error_8_after_the_oack_ends_it_cleanly() {
     transfer.sent(ms(0), None, false);
     let step = transfer.receive(ms(1), b"\0\x05\0\x08no thanks\0");
     let message = "no thanks".to_owned();
-    assert_eq!(step, Step::End(Outcome::Aborted(Abort::Client { code: 8, message })));
+    assert_eq!(step, Step::End(TransferOutcome::Aborted(Abort::Client { code: 8, message })));
     assert_eq!(transfer.acknowledged(), 0);
 }
 
@@ -241,14 +242,14 @@ fn the_ending_says_what_the_client_has() {
         transfer.sent(ms(1), Some(2), true);
         transfer
     };
-    assert_eq!(last_sent().receive(ms(2), &ack(2)), Step::End(Outcome::Finished));
-    assert_eq!(last_sent().gone(), Outcome::LastAckMissing);
-    assert_eq!(last_sent().receive(ms(2), b"\0\x05\0\x05?\0"), Step::End(Outcome::LastAckMissing));
-    assert_eq!(last_sent().tick(ms(1) + PATIENCE), Step::End(Outcome::LastAckMissing));
+    assert_eq!(last_sent().receive(ms(2), &ack(2)), Step::End(TransferOutcome::Finished));
+    assert_eq!(last_sent().gone(), TransferOutcome::LastAckMissing);
+    assert_eq!(last_sent().receive(ms(2), b"\0\x05\0\x05?\0"), Step::End(TransferOutcome::LastAckMissing));
+    assert_eq!(last_sent().tick(ms(1) + PATIENCE), Step::End(TransferOutcome::LastAckMissing));
     let full = last_sent().receive(ms(2), b"\0\x05\0\x03full\0");
-    assert!(matches!(full, Step::End(Outcome::Aborted(_))), "{full:?}");
-    assert_eq!(under_way(1).gone(), Outcome::Aborted(Abort::Gone));
-    assert_eq!(under_way(1).tick(PATIENCE), Step::End(Outcome::TimedOut));
+    assert!(matches!(full, Step::End(TransferOutcome::Aborted(_))), "{full:?}");
+    assert_eq!(under_way(1).gone(), TransferOutcome::Aborted(Abort::Gone));
+    assert_eq!(under_way(1).tick(PATIENCE), Step::End(TransferOutcome::TimedOut));
 }
 
 #[test]
