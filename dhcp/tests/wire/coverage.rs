@@ -1,9 +1,9 @@
 //! Every row about where replies go, which address the server goes by, and overload has a test over real sockets.
 
-use crate::checks::every_row_is_checked;
+use crate::checks::{Row, every_row_is_checked};
 use crate::{rows, segment};
 
-const ROWS: &[(u32, &[fn()])] = &[
+const ROWS: &[Row] = &[
     (9, &[rows::d9_a_relay_gets_the_reply_on_the_servers_port]),
     (
         10,
