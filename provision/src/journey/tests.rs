@@ -8,6 +8,7 @@ mod hearsay;
 mod history;
 mod holds;
 mod mishaps;
+mod one_way;
 mod outside;
 mod overtaken;
 mod page;

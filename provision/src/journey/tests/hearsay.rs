@@ -7,13 +7,13 @@ const DIRECT: &str = "sip88xx.14-4-1-0301-6";
 const FAR: &str = "sip88xx.12-0-7MPP0201-66";
 
 impl Bench {
-    fn hears(&mut self, heard: Heard, fact: Fact) {
+    pub(super) fn hears(&mut self, heard: Heard, fact: Fact) {
         let observation = Observation { heard, ..Observation::new(self.now, fact) };
         self.journey.get_or_insert_with(|| Journey::new(MAC, observation.at)).observe(&observation);
         self.pass(1);
     }
 
-    fn starts_as(&mut self, class: Option<&str>) {
+    pub(super) fn starts_as(&mut self, class: Option<&str>) {
         let vendor_class = class.map(str::to_owned);
         let request_list = vec![1, 66, 150];
         self.hears(Heard::Broadcast, Fact::Dhcp { boot: true, vendor_class, request_list });
