@@ -95,3 +95,12 @@ fn the_roster_names_a_phone_of_which_broadcasts_name_now_one_model_now_another()
     bench.reads(Side::Enterprise);
     assert_eq!(bench.verdict().model.as_deref(), Some("8831"));
 }
+
+#[test]
+fn broadcasts_that_name_different_models_name_none() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.starts_as(Some(ENTERPRISE_CLASS));
+    assert_eq!(bench.verdict().model.as_deref(), Some("8851"));
+    bench.starts_as(Some("Cisco Systems, Inc. IP Phone CP-7841"));
+    assert_eq!(bench.verdict().model, None);
+}

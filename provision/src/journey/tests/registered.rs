@@ -220,3 +220,17 @@ fn its_number_tells_the_model_better_than_its_vendor_class() {
     bench.see(Fact::Registered { report });
     assert_eq!(bench.verdict().model.as_deref(), Some("8851"));
 }
+
+#[test]
+fn an_operators_restart_takes_the_way_that_the_phone_has() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    let by = |bench: &Bench, side, hook| {
+        by_operator(bench.journey.as_ref().unwrap(), Some(side), Restart::Reset, hook).map(|order| order.by)
+    };
+    assert_eq!(by(&bench, Side::Enterprise, false), None, "nothing but a hand can do it");
+    assert_eq!(by(&bench, Side::Enterprise, true), Some(Means::Hook));
+    assert_eq!(by(&bench, Side::Multiplatform, false), Some(Means::Resync));
+    bench.see(report(FLOOR));
+    assert_eq!(by(&bench, Side::Enterprise, true), Some(Means::Registration));
+}
