@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use transload_dhcp::guard::Watch;
+use transload_dhcp::guard::ForeignServerWatch;
 
 use crate::config::{Config, OnForeign};
 use crate::runtime::appliance::{Appliance, Opened};
@@ -110,7 +110,7 @@ async fn clear_segments(place: &Place, on_foreign: OnForeign) -> Result<Vec<bool
             probes.push(None);
             continue;
         }
-        let watch = Watch::open(name, interface::own_addresses()).map_err(|error| {
+        let watch = ForeignServerWatch::open(name, interface::own_addresses()).map_err(|error| {
             let text = error.to_string();
             let (cause, cure) = text.split_once("; ").unwrap_or((&text, "run as root"));
             Failure::new(Exit::Privilege, cause, cure)

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use transload_dhcp::config::ConfigError;
 use transload_dhcp::journal::Journal;
 use transload_dhcp::lease::LeaseRecord;
-use transload_dhcp::server::{Server as DhcpServer, Setup, StartError};
+use transload_dhcp::server::{DhcpServer, Setup, StartError};
 use transload_dhcp::sockets::Link;
 use transload_provision::mac::Mac;
 

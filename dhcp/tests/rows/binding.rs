@@ -1,7 +1,7 @@
 //! Whose lease is whose.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, Network, Range};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork};
 use transload_dhcp::options::code;
 
 use crate::lab::*;
@@ -71,12 +71,12 @@ fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let first = std::net::Ipv4Addr::new(10, 7, 0, 10);
-    let elsewhere = Network {
+    let elsewhere = DhcpNetwork {
         address: std::net::Ipv4Addr::new(10, 7, 0, 1),
-        pools: vec![Range { first, last: first }],
+        pools: vec![AddressRange { first, last: first }],
         ..network()
     };
-    lab.engine.reconfigure(Config { networks: vec![elsewhere], ..config() }).unwrap();
+    lab.engine.reconfigure(DhcpConfig { networks: vec![elsewhere], ..config() }).unwrap();
     assert_eq!(lab.engine.leases().count(), 1);
     lab.engine.reconfigure(config()).unwrap();
     assert_ne!(lab.lease(OTHER), address);
@@ -87,7 +87,7 @@ fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
 fn an_invalid_configuration_changes_nothing() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
-    let wide = Config { networks: vec![Network { prefix_len: 7, ..network() }], ..config() };
+    let wide = DhcpConfig { networks: vec![DhcpNetwork { prefix_len: 7, ..network() }], ..config() };
     assert!(lab.engine.reconfigure(wide).is_err());
     assert_eq!(*lab.engine.config(), config());
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Ack);
@@ -98,7 +98,7 @@ fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let mut smaller = config();
-    smaller.networks[0].exclude = vec![Range { first: address, last: address }];
+    smaller.networks[0].exclude = vec![AddressRange { first: address, last: address }];
     lab.engine.reconfigure(smaller).unwrap();
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Nak);
     assert_ne!(lab.lease(PHONE), address);

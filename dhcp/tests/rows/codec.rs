@@ -1,7 +1,7 @@
 //! What the wire carries.
 
 use proptest::prelude::*;
-use transload_dhcp::packet::{Flaw, Ignored, Malformed, Packet};
+use transload_dhcp::packet::{Flaw, Ignored, MalformedMessage, Packet};
 
 use crate::lab::*;
 
@@ -24,7 +24,7 @@ pub fn d3_without_the_cookie_it_is_not_dhcp() {
     let mut octets = raw(&[53, 1, 1, 255]);
     assert!(Packet::decode(&octets).is_ok());
     octets[239] = 98;
-    assert_eq!(Packet::decode(&octets), Err(Malformed::Cookie));
+    assert_eq!(Packet::decode(&octets), Err(MalformedMessage::Cookie));
 }
 
 #[test]
@@ -48,7 +48,7 @@ pub fn d16_without_overload_file_and_sname_are_text() {
 
 #[test]
 pub fn d33_without_a_message_type_it_is_not_answerable() {
-    assert_eq!(Packet::decode(&raw(&[12, 1, b'a', 255])), Err(Malformed::NoMessageType));
+    assert_eq!(Packet::decode(&raw(&[12, 1, b'a', 255])), Err(MalformedMessage::NoMessageType));
 }
 
 #[test]
@@ -115,9 +115,9 @@ pub fn d35_what_overruns_its_field_is_left_out_and_what_stands_before_it_counts(
 #[test]
 pub fn d35_without_a_usable_message_type_nobody_can_answer() {
     for options in [&[53, 2, 1, 1, 255][..], &[53, 0, 255], &[53, 9, 1]] {
-        assert_eq!(Packet::decode(&raw(options)), Err(Malformed::NoMessageType), "{options:?}");
+        assert_eq!(Packet::decode(&raw(options)), Err(MalformedMessage::NoMessageType), "{options:?}");
     }
-    assert_eq!(Packet::decode(&raw(&[])[..239]), Err(Malformed::Short(239)));
+    assert_eq!(Packet::decode(&raw(&[])[..239]), Err(MalformedMessage::Short(239)));
 }
 
 #[test]
@@ -180,9 +180,9 @@ pub fn d48_at_least_300_octets_are_sent() {
 #[test]
 pub fn d50_only_ethernet_and_known_ops_are_read() {
     for (at, octet, error) in [
-        (0, 3, Malformed::Op(3)),
-        (2, 17, Malformed::Hardware { htype: 1, hlen: 17 }),
-        (2, 255, Malformed::Hardware { htype: 1, hlen: 255 }),
+        (0, 3, MalformedMessage::Op(3)),
+        (2, 17, MalformedMessage::Hardware { htype: 1, hlen: 17 }),
+        (2, 255, MalformedMessage::Hardware { htype: 1, hlen: 255 }),
     ] {
         let mut octets = raw(&[53, 1, 1, 255]);
         octets[at] = octet;
@@ -193,7 +193,7 @@ pub fn d50_only_ethernet_and_known_ops_are_read() {
         let mut octets = raw(&[53, 1, 1, 255]);
         octets[2] = hlen;
         field(&mut octets, 28, &chaddr);
-        assert_eq!(Packet::decode(&octets), Err(Malformed::Hardware { htype: 1, hlen }), "{chaddr:?}");
+        assert_eq!(Packet::decode(&octets), Err(MalformedMessage::Hardware { htype: 1, hlen }), "{chaddr:?}");
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::net::Ipv4Addr;
 
-use transload_dhcp::config::Config;
+use transload_dhcp::config::DhcpConfig;
 use transload_dhcp::engine::Ingress;
-use transload_dhcp::event::Outcome;
+use transload_dhcp::event::DhcpOutcome;
 use transload_dhcp::lease::LeaseState;
 use transload_dhcp::packet::Packet;
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::{MacOctets, MessageType};
 
 use crate::lab::*;
 
-const SQUATTER: Mac = [0x00, 0x12, 0x34, 0, 0, 99];
+const SQUATTER: MacOctets = [0x00, 0x12, 0x34, 0, 0, 99];
 
 fn to_try(lab: &mut Lab, packet: &Packet) -> Option<Ipv4Addr> {
     lab.handle(packet, BROADCAST).probe
@@ -35,7 +35,7 @@ pub fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
     let event = &conflict.event;
     assert_eq!(
         (&event.outcome, event.mac, event.address),
-        (&Outcome::Conflict(SQUATTER), PHONE, Some(host(10)))
+        (&DhcpOutcome::Conflict(SQUATTER), PHONE, Some(host(10)))
     );
     assert_eq!(lab.disk[&host(10)].state, LeaseState::Declined);
     assert_eq!(to_try(&mut lab, &discover(PHONE)), Some(host(11)));
@@ -84,7 +84,7 @@ pub fn d4_nothing_is_tried_through_relays_on_other_links_or_where_it_is_off() {
     let elsewhere = Ingress { local: Ipv4Addr::new(192, 168, 1, 1), ..BROADCAST };
     let selecting = with(discover(PHONE), transload_dhcp::options::code::SUBNET_SELECTION, &SERVER.octets());
     let decision = lab.handle(&selecting, elsewhere);
-    assert_eq!((decision.event.outcome, decision.probe), (Outcome::Offered, None));
-    let mut off = Lab::new(Config { conflict_probe: false, ..config() });
+    assert_eq!((decision.event.outcome, decision.probe), (DhcpOutcome::Offered, None));
+    let mut off = Lab::new(DhcpConfig { conflict_probe: false, ..config() });
     assert_eq!(to_try(&mut off, &discover(PHONE)), None);
 }

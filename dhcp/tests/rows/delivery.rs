@@ -6,7 +6,7 @@ use transload_dhcp::MessageType;
 use transload_dhcp::config::RelayInformation;
 use transload_dhcp::destination::Destination;
 use transload_dhcp::engine::Ingress;
-use transload_dhcp::event::{Outcome, Unserved};
+use transload_dhcp::event::{DhcpOutcome, Unserved};
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{self, Packet};
 
@@ -20,7 +20,7 @@ fn relayed() -> Lab {
     let mut far = network();
     far.name = "far".into();
     far.address = Ipv4Addr::new(10, 9, 0, 0);
-    far.pools = vec![transload_dhcp::config::Range {
+    far.pools = vec![transload_dhcp::config::AddressRange {
         first: Ipv4Addr::new(10, 9, 0, 10),
         last: Ipv4Addr::new(10, 9, 0, 19),
     }];
@@ -167,7 +167,7 @@ pub fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all(
     let mut second = network();
     second.name = "second".into();
     second.address = Ipv4Addr::new(10, 1, 0, 1);
-    second.pools = vec![transload_dhcp::config::Range {
+    second.pools = vec![transload_dhcp::config::AddressRange {
         first: Ipv4Addr::new(10, 1, 0, 10),
         last: Ipv4Addr::new(10, 1, 0, 19),
     }];
@@ -246,7 +246,7 @@ pub fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is
     let mut lab = Lab::new(dropping);
     for information in INFORMATION {
         let packet = with(discover(PHONE), code::RELAY_INFORMATION, information);
-        assert_eq!(lab.outcome(&packet), Outcome::Unserved(Unserved::RelayInformation));
+        assert_eq!(lab.outcome(&packet), DhcpOutcome::Unserved(Unserved::RelayInformation));
     }
     let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
     assert!(lab.ask(&with(relayed, code::RELAY_INFORMATION, INFORMATION[0])).is_some(), "a relay's own");
@@ -266,12 +266,12 @@ pub fn d7_a_request_that_names_us_through_an_unknown_relay_is_refused() {
         (reply.packet.flags, reply.packet.address(code::SERVER_ID)),
         (packet::BROADCAST, Some(SERVER))
     );
-    assert!(matches!(&decision.event.outcome, Outcome::Refused(why) if why.contains("172.16.0.1")));
+    assert!(matches!(&decision.event.outcome, DhcpOutcome::Refused(why) if why.contains("172.16.0.1")));
     // Who names nobody, or another, may be another server's client.
     let elsewhere = asking_for(with(request(PHONE), code::SERVER_ID, &[10, 0, 0, 66]), host(10));
     for packet in [discover(PHONE), reboot(PHONE, host(10)), renew(PHONE, host(10)), elsewhere] {
         let decision = lab.handle(&through(packet), UNICAST);
-        let expected = Outcome::Unserved(Unserved::Relay(unknown));
+        let expected = DhcpOutcome::Unserved(Unserved::Relay(unknown));
         assert_eq!((decision.reply, decision.event.outcome), (None, expected));
     }
     for nowhere in [Ipv4Addr::BROADCAST, Ipv4Addr::new(224, 0, 0, 1)] {

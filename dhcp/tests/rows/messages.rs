@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, Network, Range};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork};
 use transload_dhcp::destination::Destination;
-use transload_dhcp::event::{Outcome, Unserved};
+use transload_dhcp::event::{DhcpOutcome, Unserved};
 use transload_dhcp::lease::LeaseState;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{Op, Packet};
@@ -16,8 +16,8 @@ fn kind(lab: &mut Lab, packet: &Packet) -> Option<MessageType> {
     lab.ask(packet).map(|reply| reply.kind)
 }
 
-fn permissive() -> Config {
-    Config { authoritative: false, ..config() }
+fn permissive() -> DhcpConfig {
+    DhcpConfig { authoritative: false, ..config() }
 }
 
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 20);
@@ -46,7 +46,9 @@ pub fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_
         let read = |packet: Packet| Packet::decode(&packet.encode(1500)).unwrap();
         let taking = |address| read(asking_for(with(request(PHONE), code::SERVER_ID, flawed), address));
         let decision = lab.handle(&taking(host(10)), BROADCAST);
-        let Outcome::Unserved(Unserved::Option(why)) = decision.event.outcome else { panic!("{flawed:?}") };
+        let DhcpOutcome::Unserved(Unserved::Option(why)) = decision.event.outcome else {
+            panic!("{flawed:?}")
+        };
         assert_eq!((why.code, decision.reply), (code::SERVER_ID, None));
         let offer = lab.ask(&discover(PHONE)).unwrap();
         assert_eq!(kind(&mut lab, &taking(offer.yiaddr)), Some(MessageType::Ack), "{flawed:?}");
@@ -65,7 +67,7 @@ pub fn d24_a_request_whose_address_cannot_be_used_is_told() {
     let flawed = Packet::decode(&flawed.encode(576)).unwrap();
     let outcome = lab.outcome(&flawed);
     assert!(
-        matches!(&outcome, Outcome::Unserved(why) if why.to_string().contains("option 50 has 3 octets")),
+        matches!(&outcome, DhcpOutcome::Unserved(why) if why.to_string().contains("option 50 has 3 octets")),
         "{outcome:?}"
     );
     // The address of a client that tells it in the other place.
@@ -114,9 +116,9 @@ pub fn d27_renewing_and_rebinding_extend_the_lease() {
 #[test]
 pub fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
     let mut config = permissive();
-    let pools = vec![Range { first: Ipv4Addr::new(10, 1, 0, 10), last: Ipv4Addr::new(10, 1, 0, 19) }];
+    let pools = vec![AddressRange { first: Ipv4Addr::new(10, 1, 0, 10), last: Ipv4Addr::new(10, 1, 0, 19) }];
     let address = Ipv4Addr::new(10, 1, 0, 1);
-    config.networks.push(Network { name: "second".into(), address, pools, ..network() });
+    config.networks.push(DhcpNetwork { name: "second".into(), address, pools, ..network() });
     let mut lab = Lab::new(config);
     let leased = lab.lease(PHONE);
     let moved = transload_dhcp::engine::Ingress { local: address, ..from(leased) };
@@ -129,7 +131,7 @@ pub fn d28_a_declined_address_is_nobodys_for_a_while() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&decline(PHONE, address), BROADCAST);
-    assert_eq!((decision.reply, decision.event.outcome), (None, Outcome::Declined));
+    assert_eq!((decision.reply, decision.event.outcome), (None, DhcpOutcome::Declined));
     assert_eq!(lab.disk[&address].state, LeaseState::Declined);
     assert_ne!(lab.ask(&asking_for(discover(PHONE), address)).unwrap().yiaddr, address);
     lab.restart();
@@ -145,7 +147,7 @@ pub fn d28_only_the_holder_declines_and_only_to_us() {
     let mut elsewhere = decline(PHONE, address);
     elsewhere.options[0] = (code::SERVER_ID, vec![10, 0, 0, 66]);
     for packet in [decline(OTHER, address), decline(PHONE, host(12)), elsewhere] {
-        assert!(matches!(lab.outcome(&packet), Outcome::Ignored(_)));
+        assert!(matches!(lab.outcome(&packet), DhcpOutcome::Ignored(_)));
     }
     assert_eq!(lab.ask(&discover(PHONE)).unwrap().yiaddr, address);
 }
@@ -154,7 +156,7 @@ pub fn d28_only_the_holder_declines_and_only_to_us() {
 pub fn d28_an_offered_address_can_be_declined_too() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
-    assert_eq!(lab.outcome(&decline(PHONE, offer.yiaddr)), Outcome::Declined);
+    assert_eq!(lab.outcome(&decline(PHONE, offer.yiaddr)), DhcpOutcome::Declined);
 }
 
 #[test]
@@ -162,7 +164,7 @@ pub fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&release(PHONE, address), UNICAST);
-    assert_eq!((decision.reply, decision.event.outcome), (None, Outcome::Released));
+    assert_eq!((decision.reply, decision.event.outcome), (None, DhcpOutcome::Released));
     assert_ne!(lab.lease(OTHER), address);
     assert_eq!(lab.lease(PHONE), address);
 }
@@ -172,7 +174,7 @@ pub fn d29_only_the_holder_releases() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01id"));
     for packet in [release(OTHER, address), release(PHONE, address), release(PHONE, host(12))] {
-        assert!(matches!(lab.handle(&packet, UNICAST).event.outcome, Outcome::Ignored(_)));
+        assert!(matches!(lab.handle(&packet, UNICAST).event.outcome, DhcpOutcome::Ignored(_)));
     }
     assert_eq!(lab.disk[&address].state, LeaseState::Bound);
 }
@@ -198,7 +200,7 @@ fn ignored(types: impl IntoIterator<Item = u8>) {
     for unwanted in types {
         for packet in [discover(PHONE), renew(PHONE, address), select(PHONE, address)] {
             let decision = lab.handle(&Packet { kind: MessageType::from(unwanted), ..packet }, UNICAST);
-            assert!(matches!(decision.event.outcome, Outcome::Ignored(_)), "{unwanted}");
+            assert!(matches!(decision.event.outcome, DhcpOutcome::Ignored(_)), "{unwanted}");
             assert_eq!((decision.reply, decision.writes), (None, Vec::new()), "{unwanted}");
         }
     }
@@ -243,8 +245,8 @@ fn a_silent_server_still_notes_what_is_given_back_and_who_else_serves() {
         assert_eq!(lab.ask(&packet), None);
     }
     let elsewhere = with(request(OTHER), code::SERVER_ID, &[10, 0, 0, 66]);
-    assert_eq!(lab.outcome(&elsewhere), Outcome::ChoseOther(host(66)));
-    assert_eq!(lab.handle(&release(PHONE, address), UNICAST).event.outcome, Outcome::Released);
+    assert_eq!(lab.outcome(&elsewhere), DhcpOutcome::ChoseOther(host(66)));
+    assert_eq!(lab.handle(&release(PHONE, address), UNICAST).event.outcome, DhcpOutcome::Released);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Which options a reply has, in which order.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, LeaseTime, Network, Reservation};
+use transload_dhcp::config::{DhcpConfig, DhcpNetwork, HostReservation, LeaseTime};
 use transload_dhcp::lease::ClientKey;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::Packet;
@@ -9,9 +9,9 @@ use transload_dhcp::policy::Grant;
 
 use crate::lab::*;
 
-fn with_options(options: &[(u8, &[u8])]) -> Config {
+fn with_options(options: &[(u8, &[u8])]) -> DhcpConfig {
     let options = options.iter().map(|(code, octets)| (*code, octets.to_vec())).collect();
-    Config { networks: vec![Network { options, ..network() }], ..config() }
+    DhcpConfig { networks: vec![DhcpNetwork { options, ..network() }], ..config() }
 }
 
 fn phone_options() -> Grant {
@@ -47,7 +47,7 @@ pub fn d21_what_is_configured_is_sent_unrequested() {
 #[test]
 pub fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
     let mut config = with_options(&[(66, b"network"), (67, b"network"), (69, &[1, 1, 1, 1])]);
-    config.networks[0].reservations.push(Reservation {
+    config.networks[0].reservations.push(HostReservation {
         client: ClientKey::Mac(PHONE),
         address: host(50),
         options: vec![(66, b"reserved".to_vec())],

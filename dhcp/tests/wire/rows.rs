@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use transload_dhcp::MessageType::{self, Ack, Discover, Nak, Offer, Request};
-use transload_dhcp::config::Config;
+use transload_dhcp::config::DhcpConfig;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{BROADCAST, Packet};
 
@@ -20,7 +20,7 @@ fn to_client(address: Ipv4Addr) -> SocketAddrV4 {
 fn relayed() -> Segment {
     let mut segment = Segment::new();
     let far = Ipv4Addr::new(10, 88, 0, 0);
-    segment.serve(Config { networks: vec![network(SERVER), network(far)], ..config() });
+    segment.serve(DhcpConfig { networks: vec![network(SERVER), network(far)], ..config() });
     ip("address add 10.77.0.2/24 dev c0");
     ip("address add 10.88.0.2/24 dev c0");
     segment.far("route add 10.88.0.0/24 via 10.77.0.2");
@@ -157,7 +157,7 @@ pub fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_se
     let mut segment = Segment::new();
     let second = Ipv4Addr::new(10, 78, 0, 1);
     segment.plug(1, "10.78.0.1/24");
-    let config = Config { networks: vec![network(SERVER), network(second)], ..config() };
+    let config = DhcpConfig { networks: vec![network(SERVER), network(second)], ..config() };
     segment.serve_links(config, vec![link(0, SERVER), link(1, second)], false);
     let first = segment.offer(&message(Discover, &[])).packet;
     assert_eq!((first.address(code::SERVER_ID), first.yiaddr), (Some(SERVER), host(100)));
@@ -180,7 +180,7 @@ pub fn d16_options_are_read_from_file_and_sname_and_written_there_only_when_they
     let mut segment = Segment::new();
     let mut crowded = network(SERVER);
     crowded.options = vec![(150, vec![7; 120]), (160, vec![b'a'; 150]), (161, vec![b'b'; 90])];
-    segment.serve(Config { networks: vec![crowded], ..config() });
+    segment.serve(DhcpConfig { networks: vec![crowded], ..config() });
 
     // The client identifier is in `file`, the request list in `sname`.
     let mut payload = message(Discover, &[(code::OVERLOAD, &[3])]).encode(1500);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use transload_dhcp::server::Server as DhcpServer;
+use transload_dhcp::server::DhcpServer;
 use transload_dhcp::sockets::Link;
 use transload_provision::roster::Entry;
 use transload_tftp::LimitCounters;
