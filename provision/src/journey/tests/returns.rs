@@ -215,3 +215,35 @@ fn the_rosters_word_said_again_does_not_take_a_phone_back_over_its_crossing() {
     assert_eq!(bench.verdict().load, None);
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
 }
+
+/// Done and on record, so that only what ends it makes a difference.
+fn recorded() -> Bench {
+    let mut bench = done();
+    bench.records_done();
+    assert_eq!(bench.hold(), (Stage::Done, None));
+    bench
+}
+
+#[test]
+fn done_is_for_one_direction_and_one_pinned_route() {
+    let mut bench = recorded();
+    bench.settings.direction = Direction::M2e;
+    assert_ne!(bench.verdict().stage, Stage::Done, "another direction");
+    bench.settings.direction = Direction::E2m;
+    assert_eq!(bench.verdict().stage, Stage::Done);
+    let evidence = bench.verdict().evidence;
+    bench.settings.routes.insert("sip88xx".to_owned(), vec![load(FLOOR), load(E2M), load(MPP)]);
+    assert!(
+        bench.journey.as_ref().unwrap().finishes(&bench.verdict(), &bench.context()).is_some(),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn an_operator_can_hold_a_phone_that_is_done() {
+    let mut bench = recorded();
+    bench.see(Fact::Operator { act: Act::Hold });
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::Operator)));
+    bench.see(Fact::Operator { act: Act::Release });
+    assert_eq!(bench.hold(), (Stage::Done, None));
+}
