@@ -247,3 +247,24 @@ fn an_operator_can_hold_a_phone_that_is_done() {
     bench.see(Fact::Operator { act: Act::Release });
     assert_eq!(bench.hold(), (Stage::Done, None));
 }
+
+#[test]
+fn done_ends_with_what_only_a_phone_on_another_load_shows() {
+    let asks = Fact::ConfigAsked { side: Side::Enterprise, signed: false, model: None, user_agent: None };
+    let denials = [
+        page(FLOOR),
+        report(FLOOR),
+        asks,
+        Fact::LoadsGiven { load: load(MPP) },
+        Fact::LoadsRefused { name: MPP.to_owned() },
+        Fact::Operator { act: Act::Retry },
+    ];
+    for fact in denials {
+        let mut bench = recorded();
+        bench.see(fact.clone());
+        assert_eq!(bench.journey.as_ref().unwrap().proven().finish, None, "{fact:?}");
+    }
+    let mut bench = recorded();
+    bench.see(page(MPP));
+    assert_ne!(bench.journey.as_ref().unwrap().proven().finish, None, "its page says the same");
+}
