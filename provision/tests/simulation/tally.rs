@@ -44,7 +44,7 @@ impl Tally {
                 // Nothing that a technician does makes a model eligible.
                 HoldCode::NotEligible => {}
                 _ => {
-                    assert!(self.recovered.contains_key(&code), "no phone was held for {code} and then done")
+                    assert!(self.recovered.contains_key(&code), "no phone was held for {code} and then done");
                 }
             }
             assert!(self.held.contains_key(&code), "no phone was held for {code}");
