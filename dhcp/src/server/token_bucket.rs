@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 /// So many at once after a quiet time; one more each time `every` has passed.
-pub(super) struct Allowance {
+pub(super) struct TokenBucket {
     burst: u32,
     every: Duration,
     left: u32,
     since: Instant,
 }
 
-impl Allowance {
+impl TokenBucket {
     pub(super) fn full(burst: u32, every: Duration) -> Self {
         Self { burst, every, left: burst, since: Instant::now() }
     }
@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn a_flood_is_tried_no_faster_than_allowed_and_a_quiet_time_restores_it() {
         const EVERY: Duration = Duration::from_millis(60);
-        let mut allowance = Allowance::full(256, EVERY);
+        let mut allowance = TokenBucket::full(256, EVERY);
         let start = allowance.since;
         let mut taken = |at: Duration| (0..1000).filter(|_| allowance.take(start + at)).count();
         assert_eq!(taken(Duration::ZERO), 256);
