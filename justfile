@@ -11,10 +11,11 @@ fmt:
     cargo fmt --all
     cargo fmt --manifest-path dhcp/kea/Cargo.toml
 
-# Lint the code; a warning is an error.
+# Lint the code; a warning is an error. The first time it fetches ruff, for the Python of the tests.
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    .ci/ruff
 
 # Run the tests; those that need root are skipped without it.
 test:
@@ -34,15 +35,15 @@ sim phones="20000" seed="":
 rehearse *arguments:
     cargo run --release --locked -- rehearse --scenario all "$@"
 
-# Run end-to-end cases, or some: `just e2e --only disk:`. Needs root on Debian, and the clients that .ci/run installs.
+# Run end-to-end cases, or some: `just e2e -k disk`. Needs root on Debian, and the packages that .ci/run installs.
 e2e *arguments: _root
     cargo build --release --locked
-    TRANSLOAD="${CARGO_TARGET_DIR:-target}/release/transload" python3 tests/bench.py --jobs 3 "$@"
+    TRANSLOAD="${CARGO_TARGET_DIR:-target}/release/transload" /usr/bin/python3 -m pytest tests/cases -n 3 "$@"
 
 # Build the Raspberry Pi's image and test it emulated, for hours. Needs root on Debian 12, and what .ci/long installs for it.
 image: _root
     appliance/packaging/build-image pi
-    python3 tests/image.py
+    /usr/bin/python3 -m pytest tests/image.py -v -s
 
 # Run the benchmarks on a machine that does nothing else. Needs root, kea-admin, kea-dhcp4-server, dnsmasq-base, tftpd-hpa, nginx-light.
 bench: _root

@@ -8,7 +8,7 @@ import fleet
 import load
 import lookalike
 import wire
-from cases import expect, same
+from case import expect, same
 from lookalike import E2M, ENTERPRISE_12, MPP_11
 from machine import TOKEN, Card, Laptop, Machine, wait_for
 
@@ -37,12 +37,12 @@ MODELS = ("8851", "7841", "8865", "7832", "8832", "8811", "7821", "8861")
 class Lab:
     """A switch, a technician's laptop, a card with look-alike firmware in its drop folder, and the machine."""
 
-    def __init__(self, switch, folder, arguments, phones, config=CONFIG, kind="virt", size=None):
+    def __init__(self, switch, folder, options, phones, config=CONFIG, kind="virt", size=None):
         self.folder, self.phones = folder, phones
-        self.random = random.Random(arguments.seed)
-        self.pictures = arguments.pictures
+        self.random = random.Random(options.seed)
+        self.pictures = options.shots
         self.laptop = Laptop(switch, folder)
-        self.card = Card(folder, arguments.image, *([size] if size else []))
+        self.card = Card(folder, options.image, *([size] if size else []))
         self.firmware = lookalike.Firmware(os.path.join(folder, "firmware"))
         self.firmware.manifest_path = os.path.join(folder, "manifest.json")
         loads = [self.firmware.load(family, version)

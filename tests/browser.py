@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 
 from selenium import webdriver
@@ -13,16 +11,6 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 PATIENCE = 30
-
-
-def alone():
-    """Go on in a network namespace of our own, with an interface for the server to serve; in it nothing leads outside."""
-    if os.environ.get("TRANSLOAD_ALONE"):
-        return
-    os.environ["TRANSLOAD_ALONE"] = "1"
-    setup = ("ip link set lo up && ip link add staging type veth peer name other && ip link set staging up"
-             " && ip link set other up && ip address add 10.23.45.67/24 dev staging && exec \"$@\"")
-    os.execvp("unshare", ["unshare", "--net", "sh", "-c", setup, "sh", sys.executable, *sys.argv])
 
 
 def wait(what, condition, patience=PATIENCE):
@@ -126,7 +114,7 @@ class Browser:
     def shot(self, name):
         path = os.path.join(self.shots, f"{name}.png")
         self.driver.save_screenshot(path)
-        print(f"  screenshot {path}")
+        return path
 
     def requests(self):
         """Every address that the browser asked for so far."""
@@ -165,10 +153,7 @@ def contrasts(browser):
           const ratio = (a + .05) / (b + .05);
           const size = parseFloat(style.fontSize);
           const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-          if (ratio < (large ? 3 : 4.5)) weak.set(`${element.tagName}.${element.className}`, `${ratio.toFixed(2)} ${node.data.trim().slice(0, 40)}`);
+          const text = node.data.trim().slice(0, 40);
+          if (ratio < (large ? 3 : 4.5)) weak.set(`${element.tagName}.${element.className}`, `${ratio.toFixed(2)} ${text}`);
         }
         return [...weak].map((line) => line.join(": "));""")
-
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout

@@ -1,5 +1,6 @@
 """A clean Debian system that is booted with its own systemd, on a host of a switch."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -53,10 +54,8 @@ class Container:
         for _ in range(2):
             if self.process.poll() is None:
                 self.process.terminate()
-                try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(20)
-                except subprocess.TimeoutExpired:
-                    pass
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

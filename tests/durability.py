@@ -1,9 +1,4 @@
-#!/usr/bin/env python3
 """No acknowledged lease is lost and no address given twice, whenever the server is killed or loses power.
-
-    durability.py [--kills N] [--cuts N] [--sick N] [--seed N] [--verbose]
-
-Needs root, for network namespaces, loop devices and mounts; the program is $TRANSLOAD, as for bench.py.
 
 A power cut: the state folder is an ext4 file system on a loop device. Under load the server is stopped in its tracks
 (SIGSTOP); what it has answered by then is what it has promised. Then the loop device's backing file is copied: in it is
@@ -13,27 +8,26 @@ one of eight syncs failed (nosync.c). Last, the same is done to a server whose s
 unnoticed, the check is worthless, and fails.
 """
 
-import argparse
 import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
+import pytest
 
-import server as server_module  # noqa: E402
-from load import Load  # noqa: E402
-from netns import Switch, run  # noqa: E402
+import server as server_module
+from case import case, expect
+from load import Load
+from needs import need
+from netns import run
 
 TOOLS = ("ip", "cc", "losetup", "mount", "mkfs.ext4")
 CLIENTS = 2500
 # Fewer than clients, so that what one releases another one gets.
 POOL = "10.23.64.0-10.23.71.207"
+# Hundreds of rounds take their time.
+pytestmark = pytest.mark.timeout(7200)
 # The file system hands nothing over by itself in the time between two cuts.
 LAZY = "commit=300"
 
@@ -169,110 +163,76 @@ def stopped(pid, thread):
         return file.read().rpartition(")")[2].split()[0] in "Tt"
 
 
-def told(what, number, round_, verbose):
+def told(what, number, round_):
     load = round_.load
-    if verbose or number % 10 == 0 or load.problems:
-        print(f"{what} {number}: {load.acks} ACKs, {load.releases} releases, {round_.checked} leases confirmed after"
-              f" a restart, {len(load.holders)} held, {len(load.problems)} problems", flush=True)
+    print(f"{what} {number}: {load.acks} ACKs, {load.releases} releases, {round_.checked} leases confirmed after"
+          f" a restart, {len(load.holders)} held, {len(load.problems)} problems", flush=True)
 
 
-def honest(folder, arguments):
-    """The program as it is: returns its broken promises."""
-    with Switch() as switch:
-        round_ = Round(switch, folder, arguments.seed)
-        try:
-            round_.disk.make()
-            round_.start()
-            # Everybody gets a lease first: the rest is churn.
-            round_.load.run(4)
-            for number in range(1, arguments.kills + 1):
-                round_.kill_under_load()
-                told("kill", number, round_, arguments.verbose)
-            for number in range(1, arguments.cuts + 1):
-                round_.cut_under_load()
-                told("power cut", number, round_, arguments.verbose)
-            round_.check(everybody=True)
-            told("all confirmed after", arguments.kills + arguments.cuts, round_, True)
-            if round_.server.panics():
-                round_.load.problems += round_.server.panics()
-            return round_.load.problems
-        finally:
-            round_.end()
+def kept(round_):
+    problems = round_.load.problems + round_.server.panics()
+    expect(not problems, f"{len(problems)} broken promises\n" + "\n".join(problems[:20]))
 
 
-def sick(folder, arguments):
-    """The program on a disk that fails now and then: returns its broken promises."""
-    os.makedirs(folder)
+@pytest.fixture
+def begin(switch, folder, logs, pytestconfig):
+    """Start a server on a disk of its own, with clients that all have a lease."""
+    need(*TOOLS)
+    if not os.path.exists("/dev/loop-control"):
+        pytest.skip("it needs loop devices")
+    rounds = []
+
+    def begin(environment=None):
+        round_ = Round(switch, folder, pytestconfig.option.seed, environment)
+        rounds.append(round_)
+        logs.append(round_.server.log_tail)
+        round_.disk.make()
+        round_.start()
+        # Everybody gets a lease first: the rest is churn.
+        round_.load.run(4)
+        return round_
+    yield begin
+    for round_ in rounds:
+        round_.end()
+
+
+@case("durability: kills and power cuts lose no acknowledged lease, and no address is given twice")
+def honest(begin, pytestconfig):
+    round_ = begin()
+    for number in range(1, pytestconfig.option.kills + 1):
+        round_.kill_under_load()
+        told("kill", number, round_)
+    for number in range(1, pytestconfig.option.cuts + 1):
+        round_.cut_under_load()
+        told("power cut", number, round_)
+    round_.check(everybody=True)
+    told("all confirmed after power cut", pytestconfig.option.cuts, round_)
+    kept(round_)
+
+
+@case("durability: nor do power cuts on a disk that fails now and then")
+def sick(begin, folder, pytestconfig):
     failing = os.path.join(folder, "failing")
-    environment = dict(server_module.preload("nosync.c", folder), NOSYNC="/ledger.db-wal", NOSYNC_WHEN=failing)
-    with Switch() as switch:
-        round_ = Round(switch, folder, arguments.seed, environment)
-        try:
-            round_.disk.make()
-            round_.start()
-            round_.load.run(4)
-            for number in range(1, arguments.sick + 1):
-                with open(failing, "w"):
-                    round_.load.run(round_.random.uniform(0.5, 2))
-                os.unlink(failing)
-                round_.cut_under_load()
-                told("power cut after failing syncs", number, round_, arguments.verbose)
-            with open(round_.server.log_path, errors="replace") as file:
-                failures = sum("disk I/O error" in line for line in file)
-            print(f"the log tells of failed writes {failures} times")
-            return round_.load.problems + ([] if failures or not arguments.sick else ["no write failed"])
-        finally:
-            round_.end()
+    round_ = begin(dict(server_module.preload("nosync.c", folder), NOSYNC="/ledger.db-wal", NOSYNC_WHEN=failing))
+    for number in range(1, pytestconfig.option.sick + 1):
+        with open(failing, "w"):
+            round_.load.run(round_.random.uniform(0.5, 2))
+        os.unlink(failing)
+        round_.cut_under_load()
+        told("power cut after failing syncs", number, round_)
+    kept(round_)
+    with open(round_.server.log_path, errors="replace") as file:
+        failures = sum("disk I/O error" in line for line in file)
+    print(f"the log tells of failed writes {failures} times")
+    expect(failures, "no write failed")
 
 
-def forgetful(folder, arguments):
-    """The program without the syncs of its log: power cuts must show it."""
-    os.makedirs(folder)
-    environment = dict(server_module.preload("nosync.c", folder), NOSYNC="/ledger.db-wal")
-    with Switch() as switch:
-        round_ = Round(switch, folder, arguments.seed, environment)
-        try:
-            round_.disk.make()
-            round_.start()
-            round_.load.run(4)
-            for number in range(1, 11):
-                round_.cut_under_load()
-                told("power cut without syncs", number, round_, arguments.verbose)
-                if round_.load.problems:
-                    return number
-            return None
-        finally:
-            round_.end()
-
-
-def main():
-    parser = argparse.ArgumentParser(description="Leases survive kill -9 and power cuts.")
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--cuts", type=int, default=50)
-    parser.add_argument("--sick", type=int, default=10, help="power cuts after syncs that failed")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--verbose", action="store_true", help="a line for every round")
-    arguments = parser.parse_args()
-    lacking = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if os.geteuid() != 0 or lacking or not os.path.exists("/dev/loop-control"):
-        reason = f"it needs {', '.join(lacking)}" if lacking else "it needs root and loop devices"
-        print(f"DURABILITY CHECK SKIPPED: {reason}", file=sys.stderr)
-        return 1 if os.environ.get("CI") else 0
-    print(f"seed {arguments.seed}, {server_module.binary()}", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with tempfile.TemporaryDirectory(prefix="transload-durability-") as folder:
-        began = time.monotonic()
-        problems = honest(os.path.join(folder, "honest"), arguments)
-        problems += sick(os.path.join(folder, "sick"), arguments)
-        for problem in problems[:20]:
-            print(f"FAIL  {problem}")
-        noticed = forgetful(os.path.join(folder, "forgetful"), arguments)
-        seconds = time.monotonic() - began
-    print(f"missing syncs were noticed at power cut {noticed}" if noticed else "FAIL  missing syncs went unnoticed")
-    print(f"{arguments.kills} kills, {arguments.cuts + arguments.sick} power cuts, {len(problems)} broken promises, {seconds:.0f} s,"
-          f" seed {arguments.seed}")
-    return 1 if problems or not noticed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+@case("durability: power cuts show the lack of syncs, in a server whose syncs of its log do nothing")
+def forgetful(begin, folder):
+    round_ = begin(dict(server_module.preload("nosync.c", folder), NOSYNC="/ledger.db-wal"))
+    for number in range(1, 11):
+        round_.cut_under_load()
+        told("power cut without syncs", number, round_)
+        if round_.load.problems:
+            return
+    raise AssertionError("missing syncs went unnoticed")

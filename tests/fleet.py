@@ -110,7 +110,7 @@ class Fleet:
     def problems(self):
         """What went wrong on the phones' own side, one line each."""
         found = []
-        for phone, state in zip(self.phones, self.states()):
+        for phone, state in zip(self.phones, self.states(), strict=True):
             process = self.processes.get(phone["mac"])
             if state["problem"]:
                 found.append(f"{phone['mac']} {phone['model']}: {state['problem']}")
@@ -177,4 +177,4 @@ def on_target(versions):
 
 
 def targets(version):
-    return {family: version for family in lookalike.FAMILIES}
+    return dict.fromkeys(lookalike.FAMILIES, version)

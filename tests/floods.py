@@ -23,17 +23,15 @@ import sys
 import tempfile
 import time
 
+import fleet
+import lookalike
+import server as server_module
+import wire
+from flooders import COMPONENT, FLOODER, FLOODS, GATEWAY, MANY
+from netns import Switch
+from server import ADDRESS, NETWORK
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
-
-import fleet  # noqa: E402
-import lookalike  # noqa: E402
-import server as server_module  # noqa: E402
-import wire  # noqa: E402
-from flooders import COMPONENT, FLOODER, FLOODS, GATEWAY, MANY  # noqa: E402
-from netns import Switch  # noqa: E402
-from server import ADDRESS, NETWORK  # noqa: E402
-
 LEASE_MS, LEASE_TIMES = 10, 3       # a listed phone's lease: within so many ms, or so many times the undisturbed median
 FILE_SHARE = 0.5                    # its files: at this share of the undisturbed rate at least
 PAGE_S = 2                          # the page and the list of phones: within so many seconds
@@ -272,7 +270,7 @@ def table(rows):
     widths = [max(len(line[at]) for line in lines if at < len(line)) for at in range(len(COLUMNS))]
     print("\nWithout the flood > under it; ! is past its limit.")
     for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip())
 
 
 def main():

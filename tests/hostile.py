@@ -25,11 +25,10 @@ import threading
 import time
 import zipfile
 import zlib
+from pathlib import Path
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-import lookalike  # noqa: E402
-import server  # noqa: E402
+import lookalike
+import server
 
 MEMORY = 200 << 20
 BATCH = 50
@@ -212,7 +211,7 @@ def seeds(folder):
     lookalike.cop_package(paths["a.cop.sgn"], files)
     lookalike.cop_package(paths["b.k4"], files, signed=False)
     lookalike.license_package(paths["l.zip"], [f"001234AB45{n:02X}" for n in range(20)], "e2m")
-    good = {name: open(path, "rb").read() for name, path in paths.items()}
+    good = {name: Path(path).read_bytes() for name, path in paths.items()}
     good["stored.zip"] = zipped(files.items(), zipfile.ZIP_STORED)
     good["sip7832.11-2-3MPP-398.loads"] = files["sip7832.11-2-3MPP-398.loads"]
     good["kern78xx.a.sbn"] = lookalike.body("kern78xx.a.sbn", 1000, random.Random(1))

@@ -1,44 +1,61 @@
-#!/usr/bin/env python3
 """The appliance's image in an emulated machine, with virtual phones on a switch beside it.
 
-    image.py [--image FILE] [--only TEXT] [--phones N] [--cuts N] [--seed N] [--pictures DIR] [--keep] [--list]
-
-Needs root, for network namespaces, and QEMU; the image is target/images/transload-pi.img. Emulated without hardware's help,
-the machine is some 20 times as slow as a Pi: figures of time are upper bounds, and those of memory are right.
+Needs QEMU, and the image that --image names. Emulated without hardware's help, the machine is some 20 times as slow as a Pi: figures
+of time are upper bounds, and those of memory are right.
 """
 
-import argparse
 import os
 import random
 import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
+from pathlib import Path
+
+import pytest
+
+import fleet
+import load
+import lookalike
+from box import CONFIG, FACTOR, STARTING, Lab, first_answer, phones_of
+from case import case, expect, same
+from lookalike import MPP_11
+from machine import CARD, wait_for
+from needs import need
+from netns import run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
-
-import fleet  # noqa: E402
-import load  # noqa: E402
-import lookalike  # noqa: E402
-from box import CONFIG, FACTOR, STARTING, Lab, first_answer, phones_of  # noqa: E402
-from cases import expect, same  # noqa: E402
-from lookalike import MPP_11  # noqa: E402
-from machine import CARD, Machine, wait_for  # noqa: E402
-from netns import Switch, run  # noqa: E402
-
 MDNS = os.path.join(HERE, "mdns.py")
 TOOLS = ("ip", "qemu-system-aarch64", "qemu-img", "mcopy", "e2fsck", "mkfs.vfat", "ssh-keygen", "udhcpc",
          "dhclient", "dhcpcd", "curl", "tftp", "atftp")
+PHONES = 6
+# An emulated start alone takes minutes.
+pytestmark = pytest.mark.timeout(4 * 3600)
 
 
-def whole_migration(switch, folder, arguments):
+@pytest.fixture
+def make(switch, folder, logs, pytestconfig):
+    """Make a lab; its machine is switched off with the case."""
+    need(*TOOLS)
+    options = pytestconfig.option
+    if not os.path.exists(options.image):
+        pytest.skip(f"it needs {options.image}")
+    labs = []
+
+    def make(phones, **more):
+        lab = Lab(switch, folder, options, phones, **more)
+        labs.append(lab)
+        logs.append(lambda: lab.machine.said()[-3000:])
+        return lab
+    yield make
+    for lab in labs:
+        lab.machine.off()
+
+
+@case("whole_migration")
+def whole_migration(make, switch, folder, pytestconfig):
     """The Pi's image on the machine `virt`: first start, a whole migration, the screen, figures; the image written again."""
-    lab = Lab(switch, folder, arguments, phones_of(arguments.phones))
+    lab = make(phones_of(PHONES))
     lab.machine.power_on()
     print(f"      first start, power on to the first DHCP offer: {first_answer(switch, lab.machine):.0f} s (emulated)",
           flush=True)
@@ -61,7 +78,7 @@ def whole_migration(switch, folder, arguments):
     # A newer image is written over this one: the state is found again.
     lab.machine.cut(lab.random)
     same("file system after the plug was pulled", lab.card.state_is_clean(folder), "")
-    lab.card.write_over(arguments.image)
+    lab.card.write_over(pytestconfig.option.image)
     lab.settings()
     lab.machine.power_on()
     print(f"      next start, power on to the first DHCP offer: {first_answer(switch, lab.machine):.0f} s (emulated)", flush=True)
@@ -69,9 +86,10 @@ def whole_migration(switch, folder, arguments):
     same("phones done", {p["stage"] for p in lab.laptop.status().values() if p["mac"] != "C4B9CD0FFFFF"}, {"done"})
 
 
-def pi_board(switch, folder, arguments):
+@case("pi_board")
+def pi_board(make, folder):
     """The machine `raspi3b`: the kernel with the Pi's device tree, the state partition on the Pi's card controller."""
-    lab = Lab(switch, folder, arguments, phones_of(1), kind="raspi3b")
+    lab = make(phones_of(1), kind="raspi3b")
     lab.machine.power_on()
     # Its emulated network card has not been seen to work, so the serial line has to tell.
     wait_for(lambda: re.search(r"^Card: .* free", lab.machine.said(), re.MULTILINE), 2 * STARTING, lab.machine.said,
@@ -81,9 +99,10 @@ def pi_board(switch, folder, arguments):
     same("file system of the state partition", lab.card.state_is_clean(folder), "")
 
 
-def surroundings(switch, folder, arguments):
+@case("surroundings")
+def surroundings(make, switch):
     """Its name, a second network port, a clock without a battery, a larger card."""
-    lab = Lab(switch, folder, arguments, phones_of(1))
+    lab = make(phones_of(1))
 
     def asked(namespace, address):
         """The addresses that transload.local has for a host with that address."""
@@ -124,9 +143,10 @@ def surroundings(switch, folder, arguments):
     expect(later >= now - 60, f"the clock went back by {now - later} s")
 
 
-def trouble(switch, folder, arguments):
+@case("trouble")
+def trouble(make, folder):
     """A wrong configuration, a bad zip on a stick, a full disk: it boots, shows its page, and says what is wrong."""
-    lab = Lab(switch, folder, arguments, phones_of(2), config=CONFIG.replace("interface", "interfaec"))
+    lab = make(phones_of(2), config=CONFIG.replace("interface", "interfaec"))
 
     def said(word):
         wait_for(lambda: word in lab.machine.said(), STARTING, lambda: lab.machine.said()[-2000:], lab.machine.alive)
@@ -156,12 +176,12 @@ def trouble(switch, folder, arguments):
     with open(os.path.join(folder, "bad.zip"), "wb") as file:
         file.write(b"PK\x03\x04" + os.urandom(5000))
     run("mcopy", "-i", stick, os.path.join(folder, "bad.zip"), "::DROP/bad.zip")
-    before = open(stick, "rb").read()
+    before = Path(stick).read_bytes()
     lab.machine.plug_stick(stick)
     said("bad.zip")
     said("can be pulled out")
     lab.picture("stick-with-a-bad-zip")
-    same("the stick is as it was", open(stick, "rb").read() == before, True)
+    same("the stick is as it was", Path(stick).read_bytes() == before, True)
     expect(late in lab.laptop.page("/api/library")[1] or lab.laptop.run(f"ls /data/transload/licenses/e2m/{late}.lic").strip(),
            "the good license of the stick is not there")
     # A full disk, and a start with it.
@@ -178,12 +198,13 @@ def trouble(switch, folder, arguments):
         wait_for(lambda: lab.laptop.page()[0] in (200, 503), STARTING, lab.machine.said, lab.machine.alive)
 
 
-def power_cuts(switch, folder, arguments):
+@case("power_cuts")
+def power_cuts(make, switch, folder, pytestconfig):
     """The plug is pulled at random moments of migrations."""
     load.STARTING, load.OUTSTANDING, load.PATIENCE = STARTING, 8, 5.0
-    rng = random.Random(arguments.seed)
-    waves = [phones_of(8, 0x1000 + 16 * n)[n % 4 * 2:][:2] for n in range(arguments.cuts)]
-    lab = Lab(switch, folder, arguments, [phone for wave in waves for phone in wave],
+    cuts, rng = pytestconfig.option.cuts, random.Random(pytestconfig.option.seed)
+    waves = [phones_of(8, 0x1000 + 16 * n)[n % 4 * 2:][:2] for n in range(cuts)]
+    lab = make([phone for wave in waves for phone in wave],
               config=CONFIG.replace("[dhcp]", '[dhcp]\nadmit = "all"'))
     clients = load.Load(switch.host("clients"), rng, 24)
     lab.machine.power_on()
@@ -195,7 +216,7 @@ def power_cuts(switch, folder, arguments):
     def missing(phones_on):
         return [phone for phone in phones_on.phones if not arrived(phone, phones_on.state(phone["mac"]))]
     try:
-        for cut in range(1, arguments.cuts + 1):
+        for cut in range(1, cuts + 1):
             # Mostly at work, soon after more phones have been plugged in; now and then while it starts.
             working = rng.random() < 0.7
             if working:
@@ -234,78 +255,9 @@ def power_cuts(switch, folder, arguments):
                 unplugged += 1
         for phones_on in fleets:
             lab.walk(phones_on, 600)
-        print(f"      {arguments.cuts} power cuts, {clients.acks} ACKs kept, {sum(len(phones_on.phones) for phones_on in fleets)} phones"
+        print(f"      {cuts} power cuts, {clients.acks} ACKs kept, {sum(len(phones_on.phones) for phones_on in fleets)} phones"
               f" moved; {unplugged} of them were waiting for long, and were unplugged once", flush=True)
     finally:
         for phones_on in fleets:
             phones_on.power_off()
         clients.close()
-
-
-CASES = (whole_migration, surroundings, pi_board, trouble, power_cuts)
-
-
-def attempt(case, arguments):
-    folder = tempfile.mkdtemp(prefix="transload-image-")
-    labs = []
-    try:
-        with Switch() as switch:
-            try:
-                original = Machine.power_on
-
-                def power_on(machine):
-                    labs.append(machine)
-                    return original(machine)
-                Machine.power_on = power_on
-                case(switch, folder, arguments)
-            finally:
-                Machine.power_on = original
-                for machine in labs:
-                    machine.off()
-    except AssertionError as error:
-        return str(error)
-    except Exception:
-        return traceback.format_exc()
-    finally:
-        if arguments.keep:
-            print(f"      kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    return None
-
-
-def main():
-    parser = argparse.ArgumentParser(description="The appliance's image in an emulated machine.")
-    parser.add_argument("--image", default=os.path.join(HERE, "..", "target", "images", "transload-pi.img"))
-    parser.add_argument("--only", default="", help="run the cases whose name contains this")
-    parser.add_argument("--phones", type=int, default=6, help="phones of the whole migration")
-    parser.add_argument("--cuts", type=int, default=50, help="power cuts")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="seed of everything random")
-    parser.add_argument("--pictures", help="where pictures of the screen go; they are deleted otherwise")
-    parser.add_argument("--keep", action="store_true", help="keep the scratch folders, and say where they are")
-    parser.add_argument("--list", action="store_true", help="name the cases and end")
-    arguments = parser.parse_args()
-    chosen = [case for case in CASES if arguments.only in case.__name__]
-    if arguments.list:
-        print("\n".join(f"{case.__name__}: {case.__doc__}" for case in chosen))
-        return 0
-    lacking = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if os.geteuid() != 0 or lacking or not os.path.exists(arguments.image):
-        reason = f"it needs {', '.join(lacking)}" if lacking else f"it needs root and {arguments.image}"
-        print(f"IMAGE CHECK SKIPPED, {len(chosen)} cases: {reason}", file=sys.stderr)
-        return 1 if os.environ.get("CI") else 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    print(f"seed {arguments.seed}, {arguments.image}", flush=True)
-    failed = 0
-    for case in chosen:
-        began = time.monotonic()
-        problem = attempt(case, arguments)
-        failed += problem is not None
-        print(f"{'FAIL' if problem else 'pass'}  {case.__name__}  ({time.monotonic() - began:.0f} s)", flush=True)
-        for line in (problem or "").splitlines():
-            print(f"      {line}", flush=True)
-    return 1 if failed or not chosen else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,5 +1,6 @@
 """Many DHCP clients on one interface, who remember every lease they were acknowledged and watch that it is kept."""
 
+import contextlib
 import select
 import socket
 import time
@@ -60,10 +61,9 @@ class Load:
         self._send(message, client)
 
     def _send(self, message, client):
-        try:
+        # Where the wire is full it is lost, as on any other.
+        with contextlib.suppress(BlockingIOError):
             self.line.send(message, client.mac)
-        except BlockingIOError:
-            pass                # the wire is full: lost, as on any other
 
     def _confirm(self, client):
         """INIT-REBOOT: an ACK says that the server knows the lease, a NAK that it does not."""

@@ -6,7 +6,6 @@ everything up to the last flush that it was told of, and of what came later a ra
 
 import json
 import os
-import random
 import re
 import signal
 import socket

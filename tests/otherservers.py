@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -27,9 +26,9 @@ def kea_hook(name):
     return os.path.join(HOOKS.format(f"{machine}-linux-gnu"), name)
 
 
-def lacking(*kinds):
-    found = [tool for kind in kinds for tool in TOOLS[kind] if not shutil.which(tool)]
-    return found if os.path.exists(hook()) else found + [hook()]
+def needed(*kinds):
+    """The programs of these servers, and the hook."""
+    return [tool for kind in kinds for tool in TOOLS[kind]] + [hook()]
 
 
 class OtherServer:
@@ -157,9 +156,9 @@ def pair(hosts, folder, addresses, hooks, **options):
     """Two Keas in hot standby, each with its control agent; the first is the primary."""
     names = ["first", "second"]
     peers = [{"name": name, "url": f"http://{address}:8000/", "role": role, "auto-failover": True}
-             for name, address, role in zip(names, addresses, ("primary", "standby"))]
+             for name, address, role in zip(names, addresses, ("primary", "standby"), strict=True)]
     made = []
-    for name, host, address, hook in zip(names, hosts, addresses, hooks):
+    for name, host, address, hook in zip(names, hosts, addresses, hooks, strict=True):
         parameters = {"this-server-name": name, "mode": "hot-standby", "heartbeat-delay": 1000, "max-response-delay": 3000,
                       "max-ack-delay": 2000, "max-unacked-clients": 0, "peers": peers}
         kea = Kea(host, os.path.join(folder, name), address, hook, **options)

@@ -4,8 +4,9 @@ up and restored, downgraded, removed, purged.
 
     packages.py PACKAGE NEXT
 
-PACKAGE is an amd64 .deb, NEXT the program of a release to come: built with the feature `next-ledger`. Needs root, mmdebstrap and systemd-container; it touches nothing outside a container and network
-namespaces of its own. Exit status 0 only if everything was as it should be.
+PACKAGE is an amd64 .deb, NEXT the program of a release to come: built with the feature `next-ledger`. Needs root, mmdebstrap and
+systemd-container; it touches nothing outside a container and network namespaces of its own. Exit status 0 only if everything was
+as it should be.
 """
 
 import os
@@ -18,15 +19,12 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "phones")]
-
-import fleet  # noqa: E402
-import lookalike  # noqa: E402
-import server as server_module  # noqa: E402
-from cases import expect, same  # noqa: E402
-from container import Container, clean_root  # noqa: E402
-from netns import Switch  # noqa: E402
+import fleet
+import lookalike
+import server as server_module
+from case import expect, same
+from container import Container, clean_root
+from netns import Switch
 
 TOOLS = ("ip", "mmdebstrap", "systemd-nspawn", "dpkg-deb", "strip", "curl", "udhcpc", "dhclient", "dhcpcd", "tftp", "atftp")
 STATE = "/var/lib/transload"

@@ -4,7 +4,7 @@ server spends on it.
 
 Exits with 1 where one frame of a hundred takes 100 ms, an event 1 s, or the server 5 % of a core; frames need a machine
 that does little else. Root; chromium,
-chromium-driver and Debian's python3-selenium, as tests/page.py.
+chromium-driver and Debian's python3-selenium, as tests/ui.
 """
 
 import argparse
@@ -15,10 +15,9 @@ import tempfile
 import time
 import urllib.request
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-
-from browser import Browser, alone, wait
-from page import ORIGIN, Bench, ask
+from browser import Browser, wait
+from netns import alone
+from ui.benches import ORIGIN, PageBench, ask
 
 # Work of the page's own thread by frame, and when each phone's tile changed its stage.
 WATCH = """
@@ -67,26 +66,28 @@ def main():
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("it needs root, for a network namespace")
-    alone()
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = ["rehearse", "--phones", str(options.phones), "--page", "127.0.0.1:8080", "--speed", "3",
-                     "--load-size", "4000000"]
-        bench = Bench(folder, "rehearsal", *arguments, config='[files]\nrate-limit = "40M"\n')
-        with bench:
-            # A watcher's browser shares its processor neither with a thousand phones nor with whatever else runs here.
-            os.setpriority(os.PRIO_PROCESS, 0, -15)
-            measure(options, bench)
+    arguments = ["rehearse", "--phones", str(options.phones), "--page", "127.0.0.1:8080", "--speed", "3",
+                 "--load-size", "4000000"]
+    with alone(), tempfile.TemporaryDirectory() as folder, \
+            PageBench(folder, *arguments, config='[files]\nrate-limit = "40M"\n') as bench:
+        # A watcher's browser shares its processor neither with a thousand phones nor with whatever else runs here.
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+        measure(options, bench)
 
 
 def measure(options, bench):
     with Browser(ORIGIN, os.path.abspath(options.shots)) as browser:
         browser.open()
-        under_way = lambda: sum(p["stage"] in ("moving", "crossing") for p in ask("/api/phones"))
+
+        def under_way():
+            return sum(p["stage"] in ("moving", "crossing") for p in ask("/api/phones"))
         wait("most phones move", lambda: under_way() > options.phones * 0.7, 180)
         driver = browser.driver
         driver.execute_script(WATCH)
         driver.execute_cdp_cmd("Performance.enable", {})
-        metrics = lambda: {m["name"]: m["value"] for m in driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]}
+
+        def metrics():
+            return {m["name"]: m["value"] for m in driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]}
         cpu, page, began = spent(bench.process.pid), metrics(), time.monotonic()
         first = driver.execute_script("return seen.gaps.length")
         time.sleep(options.seconds)
@@ -117,7 +118,8 @@ def measure(options, bench):
     print(f"event to screen: {part(ways, .5):.0f} ms, longest {max(ways):.0f} ms")
     print(f"server: {share:.1%} of a core")
     assert min(flowed[1:]) > 0, f"nothing flowed for a second: {flowed}"
-    wrong = [name for name, bad in (("a frame", part(gaps, .99) >= 100), ("an event", max(ways) >= 1000), ("the server", share >= .05)) if bad]
+    limits = (("a frame", part(gaps, .99) >= 100), ("an event", max(ways) >= 1000), ("the server", share >= .05))
+    wrong = [name for name, exceeded in limits if exceeded]
     if wrong:
         sys.exit(f"beyond its limit: {', '.join(wrong)}")
 

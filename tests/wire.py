@@ -7,10 +7,11 @@ import socket
 import struct
 import time
 
+from netns import CLONE_NEWNET
+
 MAGIC = bytes([99, 130, 83, 99])
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
 BROADCAST_MAC = b"\xff" * 6
-CLONE_NEWNET = 0x40000000
 
 
 def socket_in(namespace, *arguments):
@@ -178,4 +179,14 @@ def full_lease(wire, mac, options, flags=0):
     extra = [(50, socket.inet_aton(offer.yiaddr)), (54, offer.get(54) or b"")]
     request = Message(REQUEST, mac, extra + list(options), flags=flags, xid=discover.xid)
     return offer, wire.ask(request, mac)
+
+
+def sure_lease(host, mac, options, tries=10):
+    """The ACK of a client that does not give up soon: DHCP may just be coming back."""
+    with Wire(host) as line:
+        for _ in range(tries):
+            _, ack = full_lease(line, mac, options, 0x8000)
+            if ack is not None and ack.kind == ACK:
+                return ack
+    raise AssertionError(f"{mac} got no lease")
 

@@ -29,6 +29,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 import measures  # noqa: E402
 import servers  # noqa: E402
+
 from netns import Switch  # noqa: E402
 
 

@@ -79,7 +79,7 @@ def compare(arguments, bench, servers):
     print(f"{'file':6} {'clients':>7}   {'nginx':>12} {'transload':>12} {'ratio':>6}   "
           f"{'nginx CPU':>11} {'ours':>11}   slowest/mean")
     for file in arguments.files.split(","):
-        name, size = FILES[file]
+        name, _ = FILES[file]
         targets = {"nginx": (NGINX_PORT, f"/{name}"), "transload": (80, f"/@/1/{name}")}
         for clients in map(int, arguments.clients.split(",")):
             runs = {server: [] for server in targets}

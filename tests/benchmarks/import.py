@@ -40,7 +40,7 @@ def package(folder, megabytes):
     names = {platform: f"{stem}.{lookalike.MPP_12}.sbn" for platform, stem in
              ((1, "rootfs88xx"), (2, "rootfs288xx"), (3, "rootfs388xx"))}
     each = megabytes * 1_000_000 // len(names)
-    firmware = lookalike.Firmware(os.path.join(folder, "firmware"), {name: each for name in names.values()})
+    firmware = lookalike.Firmware(os.path.join(folder, "firmware"), dict.fromkeys(names.values(), each))
     load = firmware.load("sip88xx", lookalike.MPP_12)
     path = os.path.join(folder, f"cmterm-88xx.{lookalike.MPP_12}_REL.zip")
     lookalike.zip_package(path, firmware.files(load))

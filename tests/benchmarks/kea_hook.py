@@ -26,9 +26,10 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
-import otherservers  # noqa: E402
 import perfdhcp  # noqa: E402
 import servers  # noqa: E402
+
+import otherservers  # noqa: E402
 from netns import Switch  # noqa: E402
 
 
@@ -127,7 +128,7 @@ def main():
             clients = switch.host("clients", address=f"{servers.CLIENTS}/10")
             with Beside(server, folder, None, binary) as HookedKea.appliance:
                 for pair in range(arguments.pairs):
-                    spent, leases = ({kind: 0 for kind in found} for _ in range(2))
+                    spent, leases = (dict.fromkeys(found, 0) for _ in range(2))
                     order = list(found) if pair % 2 else list(reversed(found))
                     # There and back, so that a machine that grows slower or faster does so for both.
                     for kind in order + order[::-1]:

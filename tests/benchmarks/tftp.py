@@ -9,6 +9,7 @@ the servers (Debian: dnsmasq-base, tftpd-hpa; cargo install tftpd); one that is 
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import statistics
@@ -153,9 +154,9 @@ class Bench:
                 str(clients), str(block), str(window), str(seconds), CLIENTS, str(loss)]
 
     def serve(self, command):
-        quiet = open(os.path.join(self.folder, "server.log"), "ab")
-        server = subprocess.Popen(["ip", "netns", "exec", self.pair.server] + command, stdout=quiet, stderr=quiet,
-                                  preexec_fn=self.group.enter)
+        with open(os.path.join(self.folder, "server.log"), "ab") as quiet:
+            server = subprocess.Popen(["ip", "netns", "exec", self.pair.server] + command, stdout=quiet, stderr=quiet,
+                                      preexec_fn=self.group.enter)
         return server
 
     def await_ready(self, name, server):
@@ -180,10 +181,8 @@ class Bench:
         # tftpd-hpa's children, and what else a server leaves behind.
         with open(os.path.join(self.group.path, "cgroup.procs")) as procs:
             for pid in procs.read().split():
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), 9)
-                except ProcessLookupError:
-                    pass
 
     def measure(self, name, command, clients, block, window, seconds):
         """One run: bytes per second, processor seconds per GB (two ways), resident MB, slowest to mean."""
@@ -204,7 +203,7 @@ class Bench:
         finally:
             self.end(server)
         got, took, clients_cpu, least = int(line[1]), float(line[2]), float(line[3]), int(line[4])
-        own, kernel, whole = (b - a for a, b in zip(before, after))
+        own, kernel, whole = (b - a for a, b in zip(before, after, strict=True))
         per_gb = GIGABYTE / max(got, 1)
         return {"rate": got / took / 1e6, "cpu": (own + kernel) * per_gb, "own": own * per_gb,
                 "machine": (whole - clients_cpu) * per_gb, "memory": memory,

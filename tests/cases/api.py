@@ -51,7 +51,8 @@ def fuzzed(bench):
     with bench.fleet(phones, firmware) as phones_on:
         phones_on.power_on()
         done = server.host.run(
-            program, "--config-file", os.path.join(hooks, "schemathesis.toml"), "run", f"{url}/api/openapi.json", "--phases", "examples,coverage,fuzzing",
+            program, "--config-file", os.path.join(hooks, "schemathesis.toml"), "run", f"{url}/api/openapi.json",
+            "--phases", "examples,coverage,fuzzing",
             "--header", "Authorization: Bearer a-token-of-the-fuzzer", "--exclude-path", "/api/events",
             "--max-time", seconds, "--seed", bench.seed, "--request-timeout", "20", "--no-color",
             cwd=bench.folder, env=environment, timeout=seconds + 240)

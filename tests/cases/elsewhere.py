@@ -13,6 +13,7 @@ import wire
 from cases import case, expect, same
 from cases.migration import Technician, done_everywhere, explain, make_fleet
 from lookalike import E2M, ENTERPRISE_12, MPP_11
+from needs import need
 from server import ADDRESS, NETWORK
 
 OLD = "11-7-1-17"
@@ -40,15 +41,6 @@ def kea(bench, server, name="kea", address=OTHER, **options):
     return otherservers.Kea(host, folder, address, parameters(server, folder), **options)
 
 
-def lacks(*kinds):
-    """Whether the case has to be skipped, which it says; with CI set, it fails instead."""
-    missing = otherservers.lacking(*kinds)
-    expect(not missing or not os.environ.get("CI"), f"needs {', '.join(missing)}")
-    if missing:
-        print(f"      SKIPPED, NOTHING WAS SHOWN: needs {', '.join(missing)}", flush=True)
-    return bool(missing)
-
-
 def migrate(bench, server, phones, firmware, other, seconds=240, during=None, patience=0):
     """Phones walk from Enterprise to Multiplatform while `other` gives the leases; those that nothing but a hand can
     restart are unplugged when status asks for it."""
@@ -72,8 +64,7 @@ def migrate(bench, server, phones, firmware, other, seconds=240, during=None, pa
 
 @case("elsewhere: Kea with the hook gives the leases, and phones walk E2M")
 def kea_hook(bench):
-    if lacks("kea"):
-        return
+    need(*otherservers.needed("kea"))
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(5, [(OLD, False), (ENTERPRISE_12, True)])
     server = beside(bench, firmware, phones).start()
@@ -84,8 +75,7 @@ def kea_hook(bench):
 
 @case("elsewhere: a Kea pair with the hook on both, and one is killed half way: all phones end at the target", slow=True)
 def kea_pair(bench):
-    if lacks("pair"):
-        return
+    need(*otherservers.needed("pair"))
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(bench.phones, [(OLD, False), (ENTERPRISE_12, True), (OLD, True)])
     server = beside(bench, firmware, phones).start()
@@ -117,15 +107,8 @@ def kea_pair(bench):
             kea.stop(kill=True)
 
 
-def lease(host, mac, vendor, requests, extra=(), tries=10):
-    """An acknowledged lease, by a client that does not give up soon."""
-    options = list(extra) + wire.client_options(vendor, requests)
-    with wire.Wire(host) as line:
-        for _ in range(tries):
-            _, ack = wire.full_lease(line, mac, options, 0x8000)
-            if ack is not None and ack.kind == wire.ACK:
-                return ack
-    raise AssertionError(f"{mac} got no lease")
+def lease(host, mac, vendor, requests):
+    return wire.sure_lease(host, mac, wire.client_options(vendor, requests))
 
 
 def steering(message):
@@ -142,8 +125,7 @@ MPP_LIST = [1, 3, 6, 15, 35, 66, 150, 2, 7, 42, 43, 58, 59, 159, 160]
 
 @case("elsewhere: the appliance stops for a while: Kea goes on answering by what it knows, and the feed catches up")
 def appliance_away(bench):
-    if lacks("kea"):
-        return
+    need(*otherservers.needed("kea"))
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     # Enterprise by its vendor class, and by the roster on Multiplatform firmware: only a verdict tells that it is disputed.
     odd = fleet.phone("8851", 0x900, MPP_11, roster_load=True)
@@ -190,8 +172,7 @@ def appliance_away(bench):
 
 @case("elsewhere: Kea reads its configuration again and again with the hook, and unloads it; a wrong parameter is refused in its log")
 def reconfigure(bench):
-    if lacks("kea"):
-        return
+    need(*otherservers.needed("kea"))
     server = beside(bench).start()
     client = bench.switch.host("client")
     with kea(bench, server, threads=2) as other:
@@ -214,8 +195,7 @@ def reconfigure(bench):
 
 @case("elsewhere: a hook built for another version of Kea is refused, and Kea says which")
 def other_version(bench):
-    if lacks("kea"):
-        return
+    need(*otherservers.needed("kea"))
     server = beside(bench)
     stranger = os.path.join(bench.folder, "libtransload_kea.so")
     with open(otherservers.hook(), "rb") as file:
@@ -258,10 +238,10 @@ def asked(bench, other, host, rows):
     return found
 
 
-@case("elsewhere: 66, 150, 159 and 160 are the same, byte for byte, from our own server, Kea with the hook, and Kea, dnsmasq and dhcpd by export")
+@case("elsewhere: 66, 150, 159 and 160 are the same, byte for byte, from our own server, Kea with the hook, and Kea, dnsmasq and dhcpd"
+      " by export")
 def same_answers(bench):
-    if lacks("kea", "dnsmasq", "dhcpd"):
-        return
+    need(*otherservers.needed("kea", "dnsmasq", "dhcpd"))
     rows = vectors()
     by_class = [row for row in rows if row["by_vendor_class"]]
     wanted = {row["who"]: {int(code): bytes.fromhex(value) for code, value in row["told"].items()} for row in rows}
@@ -325,8 +305,7 @@ def told_of(bench, server, client, other, mac):
 
 @case("elsewhere: dnsmasq and Kea's run_script tell of leases by the script, and whole phones walk by dnsmasq's export", slow=True)
 def by_script(bench):
-    if lacks("kea", "dnsmasq"):
-        return
+    need(*otherservers.needed("kea", "dnsmasq"))
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(3, [(OLD, False), (ENTERPRISE_12, True)])
     server = beside(bench, firmware, phones).start()
@@ -350,8 +329,7 @@ def by_script(bench):
 
 @case("elsewhere: without any feed, names and the neighbor table tell who asks, and phones walk E2M by dhcpd's export", slow=True)
 def by_neighbors(bench):
-    if lacks("dhcpd"):
-        return
+    need(*otherservers.needed("dhcpd"))
     firmware = bench.firmware("e2m", lookalike.FAMILIES, [ENTERPRISE_12, E2M, MPP_11])
     phones = make_fleet(3, [(OLD, False), (ENTERPRISE_12, True)], default_only=True)
     server = beside(bench, firmware, phones).start()

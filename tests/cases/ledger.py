@@ -109,7 +109,7 @@ def wrong_clock(bench):
         with contextlib.closing(sqlite3.connect(ledger)) as file:
             return file.execute("SELECT max(high_water, ifnull((SELECT max(at) FROM observation), 0)),"
                                 " (SELECT max(expires) FROM lease) FROM ledger").fetchone()
-    this_year = datetime.datetime.now(datetime.timezone.utc).year
+    this_year = datetime.datetime.now(datetime.UTC).year
     server.environment = right
     server.start()
     with phone_at(bench, server) as (host, mac, lease):

@@ -8,7 +8,6 @@ import sys
 import time
 
 import fleet
-import lookalike
 import wire
 from cases import case, expect, same
 from cases.holds import library

@@ -3,7 +3,6 @@
 import os
 import socket
 
-import dhcp
 import fleet
 import wire
 from cases import case, expect, same
@@ -28,16 +27,10 @@ def plug(bench, host, name, address=None, mac=None):
     return far
 
 
-def ask(host, mac, name="enterprise", extra=(), tries=8, **where):
-    """A lease for a phone of a class, by a client that does not give up soon: DHCP may just be coming back."""
+def ask(host, mac, name="enterprise", extra=(), tries=8):
+    """A lease for a phone of a class."""
     _, vendor, requests, _ = people()[name]
-    options = list(extra) + wire.client_options(vendor, requests)
-    with wire.Wire(host) as line:
-        for _ in range(tries):
-            offer, ack = wire.full_lease(line, mac, options, 0x8000)
-            if ack is not None and ack.kind == wire.ACK:
-                return ack
-    raise AssertionError(f"{mac} got no lease")
+    return wire.sure_lease(host, mac, list(extra) + wire.client_options(vendor, requests), tries)
 
 
 def told(ack, server):

@@ -76,7 +76,7 @@ def unread(bench):
         "cut": (lambda data: data[:100], "100 octets"),
         "an unknown relay": (lambda data: data[:24] + b"\xac\x10\x00\x01" + data[28:], "172.16.0.1"),
     }
-    for (what, (bend, word)), (mac, vendor, requests, _) in zip(kinds.items(), people().values()):
+    for (what, (bend, word)), (mac, vendor, requests, _) in zip(kinds.items(), people().values(), strict=False):
         host = bench.switch.host("c", mac=fleet.colons(mac))
         with wire.Wire(host) as line:
             data = wire.Message(wire.DISCOVER, mac, wire.client_options(vendor, requests)).encode()

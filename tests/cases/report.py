@@ -2,10 +2,12 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import stat
 import time
+from pathlib import Path
 
 import fleet
 import lookalike
@@ -63,7 +65,7 @@ def report(bench):
 
         whole = read_report(server)
         same("left", whole["left"], [])
-        for phone, shown in zip(sorted(phones, key=lambda p: p["mac"]), whole["phones"]):
+        for phone, shown in zip(sorted(phones, key=lambda p: p["mac"]), whole["phones"], strict=True):
             family = phone["load"].split(".")[0]
             what = f"report of {phone['mac']}"
             same(f"{what}: from, to", (shown["from"], shown["to"]), (phone["load"], f"{family}.{MPP_11}"))
@@ -97,11 +99,11 @@ def report(bench):
             for phone in phones:
                 steps = chain(phone["mac"])
                 expect(steps and steps[0][0] == "absent" and steps[-1][1] == "done", f"{phone['mac']}: {steps}")
-                for before, after in zip(steps, steps[1:]):
+                for before, after in itertools.pairwise(steps):
                     same(f"{phone['mac']}: the stage before", after[0], before[1])
             return True
-        bench.wait_for(told_all, 20, lambda: open(told).read())
-        lines = open(told).read()
+        bench.wait_for(told_all, 20, lambda: Path(told).read_text())
+        lines = Path(told).read_text()
         expect(f"{late} held held 8861 hold=operator" in lines, lines)
         expect(f"noted {late}" in server.command("explain", late).stdout.decode(), "explain lacks the hook's words")
 
@@ -111,4 +113,4 @@ def report(bench):
         same("report without a bench", kept(read_report(server)), kept(whole))
         server.start()
         same("report of the next bench", kept(read_report(server)), kept(whole))
-        same("told again", open(told).read(), lines)
+        same("told again", Path(told).read_text(), lines)

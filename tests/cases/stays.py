@@ -92,7 +92,7 @@ def a_day_later(bench):
         phones_on.power_cycle(macs[0])
         keeps(12, "after one of them has started again")
         seen = moment(server.status()[macs[0]]["last_seen"])
-        expect(seen > datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=23), f"last seen {seen}")
+        expect(seen > datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=23), f"last seen {seen}")
     # Unplugged, for a week.
     keeps(3, "unplugged")
     restart(8 * DAY)

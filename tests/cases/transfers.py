@@ -30,8 +30,9 @@ def customer(bench, firmware, **options):
     host = bench.switch.host("c", mac=fleet.colons(phone["mac"]))
     lease(bench, host, phone)
     name = f"SEP{phone['mac']}.cnf.xml"
-    document = host.run("curl", "-s", "-f", f"http://{ADDRESS}:6970/{name}")
-    expect(b"sip8832.12-5-1SR1-4" in document.stdout, f"{name} does not name the load: {document.stdout[:500]!r}")
+    document = host.run("curl", "-s", "-S", "-i", f"http://{ADDRESS}:6970/{name}")
+    expect(document.stdout.startswith(b"HTTP/1.1 200") and b"sip8832.12-5-1SR1-4" in document.stdout,
+           f"{name} does not name the load: {document.stdout[:500]!r} {document.stderr.decode()}")
     return server, host, phone
 
 

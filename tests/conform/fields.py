@@ -1,12 +1,11 @@
 """Fields of the message, where answers go, relays, and what is no message at all."""
 
-import struct
 
 import wire
 from cases import expect, same
 from conform import BOTH, case
 from conform.lab import acknowledged, ip, refused, shown, silent
-from conform.servers import FAR, NEAR, RELAY, SERVER
+from conform.servers import NEAR, RELAY
 
 
 @case("fields: an odd Ethernet address is served", BOTH)
@@ -43,7 +42,7 @@ def boot_fields(lab):
 
 
 @case("fields: sname and file stay what they are when options are many", BOTH, boot=BOOT,
-      options={code: ("x" * 150, "x" * 150) for code in (14, 17, 18, 40)})
+      options=dict.fromkeys((14, 17, 18, 40), ("x" * 150, "x" * 150)))
 def boot_fields_crowded(lab):
     offer = lab.client().offered((55, bytes([14, 17, 18, 40])))
     same("sname, file", (offer.sname, offer.file), (b"boot.example", b"loader.bin"))

@@ -17,16 +17,16 @@ def ip(address):
 
 
 class Lab:
-    """What a case works with."""
+    """What a case works with. `setup` is what the case wants of the server's configuration."""
 
-    def __init__(self, switch, server_host, client_host, server, way, seconds):
+    def __init__(self, switch, server_host, client_host, server, way, setup):
         self.switch, self.host, self.server, self.way = switch, client_host, server, way
         self.server_host = server_host
         self.server_mac = wire.mac_bytes(server_host.ip("-br", "link", "show", server_host.interface).split()[2])
         self.host_mac = client_host.ip("-br", "link", "show", client_host.interface).split()[2].replace(":", "")
         self.line = wire.Wire(client_host, port=67 if way == RELAYED else 68)
         self.numbers = itertools.count(1)
-        self.pause = seconds
+        self.setup = setup
 
     @property
     def network(self):

@@ -36,24 +36,24 @@ FORMATS = {
 }
 
 
-def formats(codes):
-    setup = {code: FORMATS[code][:2] for code in codes}
-
-    @case(f"options: the form of {codes[0]} to {codes[-1]}", BOTH, options=setup)
-    def form(lab):
-        wanted = bytes([1] + codes)
-        room = (57, struct.pack(">H", 1400))
-        offer = lab.client().offered((55, wanted), room)
-        for code in codes:
-            same(f"option {code}", offer.get(code), FORMATS[code][2])
-
-
-for start in range(0, len(FORMATS), 6):
-    formats(list(FORMATS)[start:start + 6])
-
-
 def setup(*codes):
     return {code: FORMATS[code][:2] for code in codes}
+
+
+def by_six(function):
+    for start in range(0, len(FORMATS), 6):
+        codes = list(FORMATS)[start:start + 6]
+        function = case(f"options: the form of {codes[0]} to {codes[-1]}", BOTH, options=setup(*codes))(function)
+    return function
+
+
+@by_six
+def form(lab):
+    codes = list(lab.setup["options"])
+    room = (57, struct.pack(">H", 1400))
+    offer = lab.client().offered((55, bytes([1, *codes])), room)
+    for code in codes:
+        same(f"option {code}", offer.get(code), FORMATS[code][2])
 
 
 @case("options: informed clients get them too", options=setup(3, 6, 15, 42))
@@ -85,7 +85,7 @@ def in_order(lab):
 
 
 @case("options: not more than 576 octets unless the client takes more", BOTH,
-      options={code: ("x" * 150, "x" * 150) for code in (14, 15, 17, 18, 40, 47)})
+      options=dict.fromkeys((14, 15, 17, 18, 40, 47), ("x" * 150, "x" * 150)))
 def room(lab):
     client, wanted = lab.client(), (55, bytes([14, 15, 17, 18, 40, 47]))
     for limit, most in ((None, 576), (576, 576), (300, 576), (1400, 1400)):

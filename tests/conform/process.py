@@ -6,7 +6,6 @@ import wire
 from cases import expect, same
 from conform import BOTH, case
 from conform.lab import acknowledged, ip, refused, shown, silent
-from conform.servers import SERVER
 
 ONE = dict(pool=["100-100"], relayed_pool=["100-100"])
 MASK = ip("255.255.255.0")
@@ -173,7 +172,7 @@ def no_address(lab):
 def renew(lab):
     client = lab.client()
     address = client.leased().yiaddr
-    time.sleep(lab.pause)
+    time.sleep(1)
     ack = client.renew(address)
     acknowledged(ack, address)
     same("lease", int.from_bytes(ack.get(51), "big"), 30)
@@ -190,7 +189,7 @@ def renew_other(lab):
 def rebind(lab):
     client = lab.client()
     address = client.leased().yiaddr
-    time.sleep(lab.pause)
+    time.sleep(1)
     acknowledged(client.rebind(address), address)
 
 

@@ -23,7 +23,7 @@ def ranges(network, pool):
 
 
 class Transload:
-    name = "transload"
+    name, tools = "transload", ()
 
     def __init__(self, host, folder, pool=("100-109",), relayed_pool=("100-109",), lease=3600, options=None,
                  reservations=(), klass=None, boot=None, dhcp=None):
@@ -33,7 +33,7 @@ class Transload:
         near = {"pool": ranges(NEAR, pool), "lease": f"{lease}s", "options": options, "admit": "all",
                 "conflict-probe": False, "on-foreign": "ignore", **(dhcp or {})}
         for network in (near, far) if boot else ():
-            network.update(zip(("next-server", "server-name", "boot-file"), boot))
+            network.update(zip(("next-server", "server-name", "boot-file"), boot, strict=True))
         sections = {"dhcp": near, "dhcp.network": [far]}
         if reservations:
             sections["dhcp.reservation"] = [
@@ -49,12 +49,15 @@ class Transload:
     def alive(self):
         return self.server.process.poll() is None and not self.server.panics()
 
+    def log_tail(self):
+        return self.server.log_tail()
+
     def stop(self):
         self.server.kill()
 
 
 class Kea:
-    name = "kea"
+    name, tools = "kea", ("kea-dhcp4",)
 
     def __init__(self, host, folder, pool=("100-109",), relayed_pool=("100-109",), lease=3600, options=None,
                  reservations=(), klass=None, boot=None, dhcp=None):
@@ -69,15 +72,15 @@ class Kea:
         subnets = [{"id": number, "subnet": f"{network}.0/24", "pools": [{"pool": r} for r in ranges(network, part)]}
                    for number, (network, part) in enumerate(((NEAR, pool), (FAR, relayed_pool)), 1)]
         subnets[0]["reservations"] = reserved
-        log = os.path.join(folder, "kea.log")
+        self.log = os.path.join(folder, "kea.log")
         config = {"Dhcp4": {
             "interfaces-config": {"interfaces": [host.interface], "dhcp-socket-type": "raw"},
             "lease-database": {"type": "memfile", "persist": False}, "authoritative": True,
             "valid-lifetime": lease, "calculate-tee-times": True, "option-data": data, "subnet4": subnets,
             "reservations-out-of-pool": False,
-            "loggers": [{"name": "kea-dhcp4", "output_options": [{"output": log}], "severity": "INFO"}]}}
+            "loggers": [{"name": "kea-dhcp4", "output_options": [{"output": self.log}], "severity": "INFO"}]}}
         if boot:
-            config["Dhcp4"].update(zip(("next-server", "server-hostname", "boot-file-name"), boot))
+            config["Dhcp4"].update(zip(("next-server", "server-hostname", "boot-file-name"), boot, strict=True))
         if klass:
             text = klass[0].rstrip("*")
             config["Dhcp4"]["client-classes"] = [{
@@ -90,10 +93,19 @@ class Kea:
         self.process = host.popen("kea-dhcp4", "-c", path, env=environment, stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
-        while not os.path.exists(log) or "DHCP4_STARTED" not in open(log).read():
+        while "DHCP4_STARTED" not in self.said():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"kea does not start: {open(log).read()[-1500:] if os.path.exists(log) else ''}")
+                raise AssertionError(f"kea does not start: {self.log_tail()}")
             time.sleep(0.05)
+
+    def said(self):
+        if not os.path.exists(self.log):
+            return ""
+        with open(self.log) as file:
+            return file.read()
+
+    def log_tail(self):
+        return self.said()[-1500:]
 
     def alive(self):
         return self.process.poll() is None

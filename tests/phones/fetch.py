@@ -1,5 +1,6 @@
 """How a phone gets a file: curl for HTTP, one of three clients for TFTP."""
 
+import contextlib
 import os
 import subprocess
 
@@ -51,7 +52,5 @@ def tftp(client, host, name, target, blksize, patience):
 
 
 def remove(path):
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass

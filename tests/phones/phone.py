@@ -13,10 +13,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import enterprise  # noqa: E402
-import multiplatform  # noqa: E402
-import page  # noqa: E402
-from body import Phone, PowerCycle, Stranded  # noqa: E402
+import enterprise
+import multiplatform
+import page
+from body import Phone, PowerCycle, Stranded
 
 
 class End(Exception):

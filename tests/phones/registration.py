@@ -1,5 +1,6 @@
 """An Enterprise phone at its call manager: it registers, says what it runs, and starts again when it is told to."""
 
+import contextlib
 import re
 import select
 import socket
@@ -276,10 +277,8 @@ def stay(phone, to, seconds=None):
             action = registration.attend(expires)
             phone.last_reason = "reset-restart"
             if action == "restart":
-                try:
+                with contextlib.suppress(Lost):
                     registration.register(expires=0)
-                except Lost:
-                    pass
             return action
         except Lost as lost:
             phone.note(f"not registered: {lost}")

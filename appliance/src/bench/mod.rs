@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::Notify;
 use transload_dhcp::server::Server as DhcpServer;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::{Assessment, Journey};
+use transload_provision::journey::{Assessment, Context, Journey, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
 use transload_provision::roster::Entry;
 use transload_provision::settings::Settings;
 use transload_provision::time::Time;
+use transload_provision::worlds::Worlds;
 
 use crate::bench::metrics::Metrics;
 use crate::bench::views::phone::{PhoneDetail, PhoneView};
@@ -50,7 +51,7 @@ use intake::refused::Refusals;
 pub use intake::registrar::Errand;
 pub use intake::tracker::Tracker;
 use intake::unleased::Unleased;
-use judge::{assess_as, belief, verdict};
+use judge::{assess_as, belief, context, verdict};
 pub use operate::{PhoneOutcome, Refusal};
 pub use record::Known;
 use views::explain::{self, Explanation};
@@ -143,6 +144,8 @@ impl State {
 struct Phone {
     /// Boxed, for of the table of phones much is empty.
     journey: Box<Journey>,
+    /// What it may be doing.
+    worlds: Box<Worlds>,
     /// Counts facts: what was concluded from as many still holds, but for the time.
     facts: u32,
     /// Observations in the ledger since its snapshot.
@@ -158,6 +161,7 @@ struct Phone {
 impl Phone {
     fn new(journey: Journey) -> Self {
         Self {
+            worlds: Box::new(Worlds::new(journey.mac)),
             journey: Box::new(journey),
             facts: 0,
             unfolded: 0,
@@ -168,15 +172,34 @@ impl Phone {
     }
 }
 
+impl Phone {
+    /// Takes in a fact.
+    fn take(&mut self, observation: &Observation, context: &Context<'_>) {
+        self.journey.observe(observation);
+        self.worlds.observe(observation, context);
+        self.facts = self.facts.wrapping_add(1);
+    }
+}
+
 impl State {
     fn new(rules: Rules, catalog: Catalog, roster: Vec<Entry>, shelf: Shelf, known: Known) -> Self {
+        let Known { mut phones, facts, forgotten, .. } = known;
+        let roster: BTreeMap<Mac, Entry> = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
+        for (mac, facts) in facts {
+            let (library, settings, entry) = (&shelf.index, &rules.settings, roster.get(&mac));
+            let Some(phone) = phones.get_mut(&mac) else { continue };
+            for fact in &facts {
+                let context = Context { catalog: &catalog, library, settings, entry, now: fact.at };
+                phone.worlds.observe(fact, &context);
+            }
+        }
         Self {
             rules,
             catalog,
-            roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
+            roster,
             shelf: Arc::new(shelf),
-            phones: known.phones,
-            forgotten: known.forgotten,
+            phones,
+            forgotten,
             crowded_until: Time::default(),
             upheavals: 0,
             newcomers: VecDeque::new(),
@@ -221,8 +244,9 @@ impl Bench {
                 bench.fold_at_once(macs);
             }
         }));
-        bench.keep_done();
         bench.note_absence(last_seen, None);
+        bench.keep_done();
+        bench.note_roster();
         bench.end_fetches();
         bench.note_unregistered();
         bench
@@ -247,6 +271,17 @@ impl Bench {
     pub fn phones(&self) -> Vec<PhoneView> {
         let state = self.state();
         show::phones(&state, self.now())
+    }
+
+    /// What every phone that was seen may be doing.
+    pub fn worlds(&self) -> BTreeMap<Mac, Worlds> {
+        let (state, now) = (self.state(), self.now());
+        let at_present = |(mac, phone): (&Mac, &Phone)| {
+            let mut worlds = (*phone.worlds).clone();
+            worlds.pass(now, &context(&state, *mac, now));
+            (*mac, worlds)
+        };
+        state.phones.iter().map(at_present).collect()
     }
 
     /// One phone, if it was seen or listed.

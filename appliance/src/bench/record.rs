@@ -1,12 +1,14 @@
 //! What the bench remembers of phones, in memory and in the ledger.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use transload_provision::journey::{Fact, Heard, Journey, Observation};
+use serde::{Deserialize, Serialize};
+use transload_provision::journey::{Context, Fact, Heard, Journey, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
+use transload_provision::worlds::{Checkpoint, Worlds};
 
 use super::forget::Forgotten;
 use super::{AT_ONCE, Bench, Phone, State};
@@ -28,7 +30,7 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    fn of(self, fact: Fact) -> Observation {
+    pub(super) fn of(self, fact: Fact) -> Observation {
         Observation { at: self.at, heard: self.heard, fact }
     }
 }
@@ -83,10 +85,16 @@ impl Bench {
         }
     }
 
-    fn append_snapshots(&self, macs: &[Mac]) -> Ticket {
+    pub(super) fn append_snapshots(&self, macs: &[Mac]) -> Ticket {
         // Held until the snapshots are queued: a fact that came between would be folded away unseen.
         let mut state = self.state();
-        let records = macs.iter().filter_map(|mac| snapshot(&mut state, *mac)).collect();
+        let whole = self.failed_before.load(Ordering::Relaxed) == self.ledger.commits().failed.get();
+        let snapshot = |mac: &Mac| {
+            let phone = state.phones.get_mut(mac).filter(|phone| phone.written)?;
+            phone.unfolded = 0;
+            phone.snapshot(*mac, whole)
+        };
+        let records = macs.iter().filter_map(snapshot).collect();
         self.ledger.append(records)
     }
 
@@ -136,8 +144,29 @@ impl Bench {
     }
 
     fn take_in(&self, state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+        self.note_listed(state, mac);
         self.make_room_for(state, mac, observation);
         take_in(state, mac, observation)
+    }
+
+    /// What the roster says of phones' loads is a fact as soon as it says something else.
+    pub(super) fn note_roster(&self) {
+        let mut state = self.state();
+        let macs: Vec<Mac> = state.phones.keys().copied().collect();
+        for mac in macs {
+            self.note_listed(&mut state, mac);
+        }
+    }
+
+    fn note_listed(&self, state: &mut State, mac: Mac) {
+        let Some(phone) = state.phones.get(&mac) else { return };
+        let load = state.roster.get(&mac).and_then(|entry| entry.load.as_ref());
+        if phone.worlds.observed().listed.as_ref() != load {
+            let fact = Fact::Listed { load: load.cloned() };
+            if let Some(record) = take_in(state, mac, &Observation::new(self.now(), fact)) {
+                self.ledger.note(record);
+            }
+        }
     }
 }
 
@@ -160,9 +189,8 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
         let written = listed || !only_dhcp;
         state.phones.insert(mac, Phone { written, ..Phone::new(Journey::new(mac, observation.at)) });
     }
+    state.take(mac, observation);
     let phone = state.phones.get_mut(&mac)?;
-    phone.journey.observe(observation);
-    phone.facts = phone.facts.wrapping_add(1);
     if phone.written {
         phone.unfolded += 1;
         if !observation.fact.is_ours() {
@@ -179,17 +207,48 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
         state.newcomers.remove(at);
     }
     state.agenda.insert(mac, observation.at);
-    Some(Record::Snapshot { mac, json: serde_json::to_string(&phone.journey).ok()? })
+    phone.snapshot(mac, false)
 }
 
-fn snapshot(state: &mut State, mac: Mac) -> Option<Record> {
-    let phone = state.phones.get_mut(&mac).filter(|phone| phone.written)?;
-    let json = serde_json::to_string(&phone.journey).ok()?;
-    phone.unfolded = 0;
-    Some(Record::Snapshot { mac, json })
+impl Phone {
+    /// All that is known of it; `whole` if no fact since the snapshot before was lost.
+    fn snapshot(&self, mac: Mac, whole: bool) -> Option<Record> {
+        let folded = Folded { journey: &self.journey, worlds: Checkpoint::from(&*self.worlds) };
+        Some(Record::Snapshot { mac, json: serde_json::to_string(&folded).ok()?, whole })
+    }
+}
+
+/// A snapshot, as the ledger has it.
+#[derive(Serialize, Deserialize)]
+struct Folded<J> {
+    journey: J,
+    worlds: Checkpoint,
+}
+
+/// Snapshots of the first releases are a journey alone.
+fn unfold(json: &str) -> serde_json::Result<(Journey, Option<Worlds>)> {
+    match serde_json::from_str::<Folded<Journey>>(json) {
+        Ok(Folded { journey, worlds }) => Ok((journey, worlds.worlds())),
+        Err(_) => Ok((serde_json::from_str(json)?, None)),
+    }
 }
 
 impl State {
+    /// A phone takes in a fact.
+    pub(super) fn take(&mut self, mac: Mac, observation: &Observation) {
+        let Self { catalog, shelf, rules, roster, phones, .. } = self;
+        let context = Context {
+            catalog,
+            library: &shelf.index,
+            settings: &rules.settings,
+            entry: roster.get(&mac),
+            now: observation.at,
+        };
+        if let Some(phone) = phones.get_mut(&mac) {
+            phone.take(observation, &context);
+        }
+    }
+
     /// Forgets the newcomers that were heard longest ago, where there are too many.
     fn make_room(&mut self) {
         while self.newcomers.len() >= NEWCOMERS_KEPT {
@@ -204,24 +263,61 @@ impl State {
 #[derive(Default)]
 pub struct Known {
     pub(super) phones: HashMap<Mac, Phone>,
+    /// Facts that their worlds have not taken in: that needs more than the ledger.
+    pub(super) facts: HashMap<Mac, Vec<Observation>>,
     pub(super) forgotten: Forgotten,
+    /// Phones whose facts begin with what their newest snapshot comes to.
+    unfolded: HashSet<Mac>,
+}
+
+impl Known {
+    /// What an older record tells, in the place of the facts behind it.
+    fn known_before(&mut self, mac: Mac, journey: &Journey) {
+        let fact = Fact::KnownBefore(journey.known_before());
+        self.facts.insert(mac, vec![Observation::new(journey.last_seen, fact)]);
+    }
 }
 
 impl Replay for Known {
-    fn snapshot(&mut self, mac: Mac, json: &str) {
-        match serde_json::from_str::<Journey>(json) {
-            Ok(journey) => _ = self.phones.insert(mac, Phone::new(journey)),
-            Err(error) => tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read"),
+    fn snapshot(&mut self, mac: Mac, json: &str) -> bool {
+        match unfold(json) {
+            Ok((journey, worlds)) => {
+                let is_known = worlds.is_some();
+                if !is_known {
+                    self.known_before(mac, &journey);
+                    self.unfolded.insert(mac);
+                }
+                let mut phone = Phone::new(journey);
+                phone.worlds = worlds.map_or(phone.worlds, Box::new);
+                self.phones.insert(mac, phone);
+                !is_known
+            }
+            Err(error) => {
+                tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read");
+                false
+            }
         }
     }
 
-    fn observation(&mut self, mac: Mac, json: &str) {
+    fn snapshot_before(&mut self, mac: Mac, json: &str) {
+        if let Ok((journey, _)) = unfold(json) {
+            self.known_before(mac, &journey);
+            self.unfolded.remove(&mac);
+        }
+    }
+
+    fn observation(&mut self, mac: Mac, json: &str, covered: bool) {
         match serde_json::from_str::<Observation>(json) {
             Ok(observation) => {
-                let new = || Phone::new(Journey::new(mac, observation.at));
-                let phone = self.phones.entry(mac).or_insert_with(new);
-                phone.journey.observe(&observation);
-                phone.unfolded += 1;
+                if !covered {
+                    let new = || Phone::new(Journey::new(mac, observation.at));
+                    let phone = self.phones.entry(mac).or_insert_with(new);
+                    phone.journey.observe(&observation);
+                    phone.unfolded += 1;
+                } else if self.unfolded.remove(&mac) {
+                    self.facts.remove(&mac);
+                }
+                self.facts.entry(mac).or_default().push(observation);
             }
             Err(error) => tracing::warn!(%mac, %error, "an observation in the ledger cannot be read"),
         }

@@ -42,11 +42,11 @@ impl Bench {
     /// anything that follows from it. `at` is our address on the segment that was cut off; `None` means that no bench was there.
     pub fn note_absence(&self, since: Time, at: Option<Ipv4Addr>) {
         let mut state = self.state();
-        let waiting = |(mac, phone): (&Mac, &Phone)| {
+        let unheard = |(mac, phone): (&Mac, &Phone)| {
             let concerned = at.is_none() || phone.heard_at.is_none() || phone.heard_at == at;
-            (concerned && phone.journey.awaits_answer()).then_some(*mac)
+            concerned.then_some(*mac)
         };
-        let phones: Vec<Mac> = state.phones.iter().filter_map(waiting).collect();
+        let phones: Vec<Mac> = state.phones.iter().filter_map(unheard).collect();
         for mac in phones {
             self.observe(&mut state, mac, Fact::Unwatched { since });
         }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod claims;
+mod facts;
 mod flood;
 mod forget;
 mod leases;
@@ -43,7 +44,7 @@ fn agent(mac: Mac) -> String {
     format!("Cisco-CP-8851-3PCC/11.2.3 ({})", mac.lower())
 }
 
-pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
+fn rules(gives_leases: bool) -> Rules {
     let settings = Settings {
         direction: Direction::E2m,
         call_managers: None,
@@ -60,14 +61,18 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
         restart_hook: false,
         after: After::default(),
     };
-    let rules = Rules {
+    Rules {
         settings,
         classes: Vec::new(),
         given: Given::default(),
         admit_all: false,
         gives_leases,
         stage_hook: Vec::new(),
-    };
+    }
+}
+
+pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
+    let rules = rules(gives_leases);
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();

@@ -112,8 +112,9 @@ impl Journey {
                 });
             }
             Fact::Finished { .. } => self.finish(at, &observation.fact),
-            // The last three are for the worlds.
+            // All but the first are for the worlds.
             Fact::Acknowledged { .. }
+            | Fact::KnownBefore(_)
             | Fact::Answered { .. }
             | Fact::OptionsGiven { .. }
             | Fact::Listed { .. } => {}

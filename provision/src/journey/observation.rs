@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use super::known_before::KnownBefore;
 use super::proof::Heard;
 use super::registration::{Means, Report, Restart};
 use super::verdict::{HoldCode, LicenseState, Stage};
@@ -206,6 +207,8 @@ pub enum Fact {
         /// The load column.
         load: Option<LoadName>,
     },
+    /// What was known of it when facts were not kept yet.
+    KnownBefore(KnownBefore),
     /// Where the bench found it to stand, from this moment on.
     Stood {
         /// Where.
@@ -236,6 +239,7 @@ impl Fact {
                 | Self::Answered { .. }
                 | Self::OptionsGiven { .. }
                 | Self::Listed { .. }
+                | Self::KnownBefore(_)
         )
     }
 }

@@ -83,6 +83,7 @@ impl fmt::Display for Runs {
 fn because(reason: Reason) -> &'static str {
     match reason {
         Reason::Unknown => "nothing has told yet",
+        Reason::KnownBefore => "an older record of it says so",
         Reason::Listed => "the roster says so",
         Reason::FetchedWhole => "it fetched that load whole and started again",
         Reason::FetchedEnough => "it fetched enough of that load and started again",

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::load::{Kind, LoadName, Side};
 
 /// The firmware of a phone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Runs {
     /// This load.
     Load(LoadName),
@@ -14,7 +17,7 @@ pub enum Runs {
 }
 
 /// Firmware that is not known by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Band {
     /// Its side.
     pub side: Option<Side>,

@@ -6,21 +6,27 @@
 //! | `observed` | what the bench saw and did, common to all worlds |
 //! | `world`, `firmware` | one possible state of a phone |
 //! | `react` | what a phone does, fact by fact; with `start`, `reading`, `fetch` and `says` |
+//! | `known_before` | what an older record without its facts leaves open |
 //! | `overdue` | what had to be seen by now |
 //! | `trust` | what a word is worth that anybody could have said |
 //! | `rank` | which worlds are kept |
+//! | `checkpoint` | what is kept of them where the facts behind them are not at hand |
 //! | `view`, `explain` | what all worlds have in common, for decisions and for people |
 
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::journey::{Context, Fact, Observation};
 use crate::load::{LoadName, Side};
 use crate::mac::Mac;
 use crate::time::Time;
 
+mod checkpoint;
 mod explain;
 mod fetch;
 mod firmware;
+mod known_before;
 mod observed;
 mod overdue;
 mod rank;
@@ -34,6 +40,7 @@ mod trust;
 mod view;
 mod world;
 
+pub use checkpoint::Checkpoint;
 pub use explain::Explained;
 pub use firmware::{Band, Runs};
 pub use observed::Observed;
@@ -54,7 +61,7 @@ const AWAY_UNLEASED: Duration = Duration::from_secs(24 * 60 * 60);
 const UNHEARD: Duration = Duration::from_secs(10 * 60);
 
 /// What one phone may be doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worlds {
     mac: Mac,
     observed: Observed,
@@ -77,6 +84,7 @@ impl Worlds {
         match observation.fact {
             Fact::Unwatched { since } => self.pass(since, context),
             Fact::Stood { .. } | Fact::HookRan { .. } | Fact::Finished { .. } => return,
+            Fact::KnownBefore(ref known) => return self.possible = known_before::worlds(known, at),
             _ => self.pass(at, context),
         }
         let worth = trust::worth(observation);

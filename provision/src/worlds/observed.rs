@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::client::Persona;
 use crate::journey::fetched::{Fetch, grade};
 use crate::journey::{Answer, Fact, Heard, Observation, Progress, UpgradeInstruction};
@@ -22,7 +24,7 @@ const DATAGRAMS_KEPT: usize = 16;
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A component that a phone fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct File {
     name: String,
     /// When its first bytes moved, of the latest fetch.
@@ -33,7 +35,7 @@ struct File {
 }
 
 /// What the bench saw and did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// The latest word in the phone's name.
     pub heard: Option<Time>,

@@ -1,5 +1,7 @@
 //! Which worlds have to be reckoned with: the fewer accidents a world needs, the better it explains what was seen.
 
+use serde::{Deserialize, Serialize};
+
 use super::world::{FailedUrl, License, Mode, Reason, World};
 use crate::load::Side;
 use crate::time::Time;
@@ -12,7 +14,8 @@ const REMEMBERED: u8 = 5;
 const MOST: usize = 16;
 
 /// What had to go wrong, that nobody saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Accident {
     /// The roster's load column is wrong.
     WrongRoster,

@@ -2,6 +2,7 @@
 
 mod fetching;
 mod gaps;
+mod kept;
 mod named;
 mod readings;
 mod starts;

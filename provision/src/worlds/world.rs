@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::firmware::{Band, Runs};
 use super::rank::Accident;
 use crate::load::{Direction, Kind, LoadName, Side};
@@ -17,7 +19,8 @@ const EXCLUDED: usize = 16;
 type Shared<T> = Arc<Vec<T>>;
 
 /// What is due of a phone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Nothing: it rests, or is off, or somebody else tells it what to do.
     Quiet,
@@ -32,7 +35,7 @@ pub enum Mode {
 }
 
 /// A load that a phone was told of and does not run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// The load.
     pub load: LoadName,
@@ -47,7 +50,7 @@ pub struct Order {
 }
 
 /// A load that a phone asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetching {
     /// The load.
     pub load: LoadName,
@@ -62,7 +65,8 @@ pub struct Fetching {
 }
 
 /// Whether a phone that came straight to its target still asks for its license.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum License {
     /// It has no use for one.
     Settled,
@@ -73,7 +77,7 @@ pub enum License {
 }
 
 /// A URL that a phone may not try again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedUrl {
     /// The load.
     pub load: LoadName,
@@ -84,10 +88,13 @@ pub struct FailedUrl {
 }
 
 /// Why a phone may run what it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// Nothing tells.
     Unknown,
+    /// An older record says so.
+    KnownBefore,
     /// The roster says so.
     Listed,
     /// It fetched the load whole and started.
@@ -113,7 +120,7 @@ pub enum Reason {
 }
 
 /// What of the words that anybody could have said one world takes for lies. See `trust`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Doubts {
     /// Somebody else speaks in the phone's name.
     pub somebody_lies: bool,
@@ -122,7 +129,7 @@ pub(super) struct Doubts {
 }
 
 /// One possible state of a phone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct World {
     /// Its firmware.
     pub runs: Runs,

@@ -7,7 +7,7 @@ use transload_provision::catalog::Catalog;
 use transload_provision::documents::{
     self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, Registrar, Sep, XmlDefault,
 };
-use transload_provision::journey::{Assessment, Next};
+use transload_provision::journey::{Answer, Assessment, Next, UpgradeInstruction};
 use transload_provision::load::Side;
 use transload_provision::mac::Mac;
 use transload_provision::settings::Settings;
@@ -24,6 +24,23 @@ impl BootFile {
             Self::Enterprise { .. } => Side::Enterprise,
             Self::Profile { .. } => Side::Multiplatform,
         }
+    }
+
+    /// What a phone is answered with, as far as it goes by it.
+    pub(super) fn answer(&self, verdict: &Assessment, is_found: bool) -> Answer {
+        if !is_found {
+            return Answer::NotFound;
+        }
+        let (load, license) = match &verdict.next {
+            Next::Load { load, when, attempt, license } => {
+                let (load, when, attempt) = (load.clone(), when.clone(), *attempt);
+                (Some(UpgradeInstruction { load, when, attempt }), *license)
+            }
+            Next::License => (None, true),
+            Next::Nothing | Next::Later | Next::Introduction | Next::Final => (None, false),
+        };
+        let license = (license && self.side() == Side::Multiplatform).then_some(verdict.attempt);
+        Answer::Document { load, license }
     }
 
     /// The document for what comes next; `None` where it is "not found".

@@ -181,8 +181,9 @@ impl Bench {
         if asks { neighbors::mac_of(address) } else { None }
     }
 
-    /// Judges phones anew that a roster tells of, or told of.
+    /// Takes in what a roster tells of phones, and judges those anew.
     pub(in crate::bench) fn roster_changed(&self) {
+        self.note_roster();
         if self.state().verdicts.news.is_some() {
             self.judge_all();
         }

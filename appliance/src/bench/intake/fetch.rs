@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use transload_provision::documents::FileServer;
-use transload_provision::journey::{Assessment, Fact, Heard, Next, Request};
+use transload_provision::journey::{self, Assessment, Fact, Heard, Next, Request};
 use transload_provision::load::{LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
@@ -70,7 +70,7 @@ impl Plane for Bench {
             }
         }
         if let (Served::Busy, Some(mac)) = (&served, phone) {
-            self.withdraw(mac);
+            self.withdraw(mac, hearing);
         }
         self.metrics.request(fetch.door, &served);
         let tracker = match &served {
@@ -249,14 +249,15 @@ impl Bench {
             let left_out = told.unfilled.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             tracing::warn!(%mac, left_out, "its roster line does not fill these parameters of [after]");
         }
-        let body = match config.document(&verdict, server, settings, &state.catalog, mac, &told.filled) {
-            Ok(Some(body)) => body,
-            Ok(None) => return Answer::now(Served::NotFound, Some(mac)),
-            Err(error) => {
-                tracing::error!(%mac, %error, "no document: correct the configuration");
-                return Answer::now(Served::NotFound, Some(mac));
-            }
-        };
+        let document = config.document(&verdict, server, settings, &state.catalog, mac, &told.filled);
+        let body = document.unwrap_or_else(|error| {
+            tracing::error!(%mac, %error, "no document: correct the configuration");
+            None
+        });
+        if !fetch.head_only {
+            self.note_answer(state, mac, config.answer(&verdict, body.is_some()), side, hearing);
+        }
+        let Some(body) = body else { return Answer::now(Served::NotFound, Some(mac)) };
         // What is told again waits too: the record of its first telling may be under way, and records are
         // written in order.
         let mut before = Vec::new();
@@ -266,6 +267,21 @@ impl Bench {
         }
         let served = Served::Document { body: Bytes::from(body), content_type: "text/xml" };
         Answer { served, before, phone: Some(mac) }
+    }
+
+    /// What its configuration is answered with, where that is not what it was answered with before.
+    fn note_answer(
+        &self,
+        state: &mut State,
+        mac: Mac,
+        answer: journey::Answer,
+        side: Side,
+        hearing: Hearing,
+    ) {
+        let before = state.phones.get(&mac).and_then(|phone| phone.worlds.observed().answer(side));
+        if before != Some(&answer) {
+            self.observe_heard(state, mac, Fact::Answered { side, answer }, hearing);
+        }
     }
 
     /// A request of a phone at rest shares a later commit.
@@ -279,10 +295,14 @@ impl Bench {
     }
 
     /// What could not be written down was not offered: the next document is a new offer.
-    fn withdraw(&self, mac: Mac) {
-        let now = self.now();
-        if let Some(phone) = self.state().phones.get_mut(&mac) {
-            phone.journey.withdraw_offers(now);
+    fn withdraw(&self, mac: Mac, hearing: Hearing) {
+        let mut state = self.state();
+        if let Some(phone) = state.phones.get_mut(&mac) {
+            phone.journey.withdraw_offers(self.now());
+        }
+        for side in [Side::Enterprise, Side::Multiplatform] {
+            let fact = Fact::Answered { side, answer: journey::Answer::Nothing };
+            state.take(mac, &hearing.of(fact));
         }
     }
 

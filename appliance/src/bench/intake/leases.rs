@@ -200,6 +200,8 @@ impl Bench {
         let news = |journey: &Journey| journey.address != Some(address) || journey.wants_address();
         if state.phones.get(&mac).is_some_and(|phone| news(&phone.journey)) {
             self.note_down(state, mac, Fact::Leased { address });
+            let persona = self.assess(state, mac).steered_as;
+            self.note_down(state, mac, Fact::OptionsGiven { persona });
         }
     }
 

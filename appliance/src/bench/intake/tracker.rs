@@ -161,10 +161,7 @@ impl Bench {
     /// Progress is shown at once and written down only with the transfer's end.
     fn show_progress(&self, mac: Mac, fact: Fact) {
         let observation = Observation::new(self.now(), fact);
-        if let Some(phone) = self.state().phones.get_mut(&mac) {
-            phone.journey.observe(&observation);
-            phone.facts = phone.facts.wrapping_add(1);
-        }
+        self.state().take(mac, &observation);
     }
 
     /// The phone has answered: what it asked for was its own wish.

@@ -5,9 +5,12 @@ use crate::state::ledger;
 use transload_provision::journey::Act;
 
 /// Rows of all phones.
+/// Observations that no snapshot covers.
 fn rows(lab: &Lab) -> u32 {
     let ledger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
-    ledger.query_row("SELECT count(*) FROM observation", [], |row| row.get(0)).unwrap()
+    let sql = "SELECT count(*) FROM observation LEFT JOIN snapshot USING (mac)
+               WHERE number > ifnull(through, 0)";
+    ledger.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 #[tokio::test]

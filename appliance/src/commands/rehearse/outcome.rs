@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use transload_provision::load::{Direction, Kind, LoadName};
+use transload_provision::worlds::{MARGIN, Worlds};
 
 use super::folder::Firmware;
 use super::lineup::Player;
@@ -48,6 +49,17 @@ fn is_downgrade(from: &LoadName, to: &LoadName) -> bool {
 /// Whether a phone has come to its end, as far as can be seen.
 pub fn at_target(state: &State, direction: Direction) -> bool {
     is_far(&state.memory.load, direction) && !state.memory.license_due
+}
+
+/// What is wrong with what the bench holds possible of a phone, beside what the phone runs in truth.
+pub fn judge_worlds(state: &State, worlds: &Worlds, direction: Direction) -> Option<String> {
+    let load = &state.memory.load;
+    let explained = || worlds.explain().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    if !worlds.kept(MARGIN).any(|world| world.runs.may_be(load)) {
+        return Some(format!("runs {load}, which no possible world allows: {}", explained()));
+    }
+    (worlds.done(direction) && !at_target(state, direction))
+        .then(|| format!("runs {load}, and every possible world says that it is done: {}", explained()))
 }
 
 /// What is wrong with how a phone ended. One that holds a trust list cannot reach its target, unless its own call manager

@@ -20,9 +20,13 @@ const TOLD: &str = r#"{"at":7}"#;
 struct Told(Vec<String>);
 
 impl ledger::Replay for Told {
-    fn snapshot(&mut self, _: Mac, _: &str) {}
+    fn snapshot(&mut self, _: Mac, _: &str) -> bool {
+        false
+    }
 
-    fn observation(&mut self, _: Mac, json: &str) {
+    fn snapshot_before(&mut self, _: Mac, _: &str) {}
+
+    fn observation(&mut self, _: Mac, json: &str, _: bool) {
         self.0.push(json.to_owned());
     }
 

@@ -75,6 +75,7 @@ impl Correction {
             }
         }
         self.rows(&transaction, "snapshot", "mac")?;
+        self.rows(&transaction, "snapshot_before", "mac")?;
         self.rows(&transaction, "observation", "number")?;
         let now = self.now.0.cast_signed();
         transaction.execute("UPDATE observation SET at = ?1 WHERE at > ?1", [now])?;

@@ -4,6 +4,7 @@
 //! so that a box with a slow card still answers a bench full of phones that were switched on at once. The file is
 //! bounded, whatever phones do: the thread asks for the journeys of phones with many observations, which take their place.
 
+mod commit;
 mod correct;
 mod error;
 mod forgotten;
@@ -54,12 +55,15 @@ pub enum Record {
         /// What.
         json: String,
     },
-    /// What all earlier observations of a phone come to; they are deleted with it.
+    /// What all earlier observations of a phone come to. Those since the snapshot before it are kept with that one, and older
+    /// ones are deleted.
     Snapshot {
         /// The phone.
         mac: Mac,
         /// What they come to.
         json: String,
+        /// Every observation since the snapshot before it was handed over. Otherwise none is kept.
+        whole: bool,
     },
     /// The newest state of an address: it replaces the earlier one.
     Lease(LeaseRecord),
@@ -94,21 +98,26 @@ pub struct Marks {
     pub certain: Time,
 }
 
-/// Takes in what a ledger tells of phones, row by row: all snapshots first, then the observations that no snapshot covers,
-/// in the order they were appended, then the phones that the operator forgot.
+/// Takes in what a ledger tells of phones, row by row: all snapshots first, then observations in the order they were
+/// appended, then the phones that the operator forgot.
 pub trait Replay {
-    /// The newest snapshot of a phone.
-    fn snapshot(&mut self, mac: Mac, json: &str);
-    /// A later observation.
-    fn observation(&mut self, mac: Mac, json: &str);
+    /// The newest snapshot of a phone. Tells whether the observations that it covers are wanted too, as far as they are kept.
+    fn snapshot(&mut self, mac: Mac, json: &str) -> bool;
+    /// The snapshot before it, where they are wanted.
+    fn snapshot_before(&mut self, mac: Mac, json: &str);
+    /// An observation; `covered` by the newest snapshot, or later.
+    fn observation(&mut self, mac: Mac, json: &str, covered: bool);
     /// The operator forgot this phone, at that moment for the last time.
     fn forgotten(&mut self, mac: Mac, at: Time);
 }
 
 /// For those that want nothing of phones.
 impl Replay for () {
-    fn snapshot(&mut self, _: Mac, _: &str) {}
-    fn observation(&mut self, _: Mac, _: &str) {}
+    fn snapshot(&mut self, _: Mac, _: &str) -> bool {
+        false
+    }
+    fn snapshot_before(&mut self, _: Mac, _: &str) {}
+    fn observation(&mut self, _: Mac, _: &str, _: bool) {}
     fn forgotten(&mut self, _: Mac, _: Time) {}
 }
 

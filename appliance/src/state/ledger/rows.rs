@@ -8,6 +8,10 @@ use transload_provision::mac::Mac;
 
 /// Rows of one phone before its journey is to take their place.
 pub(super) const OF_A_PHONE: usize = 256;
+/// Rows of one phone that its snapshot covers and that are kept.
+pub(super) const KEPT_OF_A_PHONE: usize = 2 * OF_A_PHONE;
+/// The same of all phones.
+pub(super) const KEPT_IN_ALL: usize = 131_072;
 /// Rows in all before the journeys of those with most of them are to take their place.
 pub(super) const IN_ALL: usize = 32_768;
 /// Rows that a phone may write at once, after a pause: more than a whole migration writes.
@@ -19,13 +23,17 @@ const EACH_SECOND: f64 = 32.0;
 pub(super) struct Rows {
     phones: HashMap<Mac, PhoneRows>,
     total: usize,
+    /// Rows that snapshots cover.
+    kept: usize,
     /// Rows in all at which phones are asked for again.
     asked_at: usize,
 }
 
 struct PhoneRows {
-    /// Their keys.
+    /// The keys of those after its snapshot.
     numbers: Vec<i64>,
+    /// The keys of those that its snapshot covers.
+    kept: Vec<i64>,
     /// Rows at which its journey was asked for last.
     asked_at: usize,
     budget: f64,
@@ -36,7 +44,14 @@ struct PhoneRows {
 
 impl PhoneRows {
     fn new() -> Self {
-        Self { numbers: Vec::new(), asked_at: 0, budget: BURST, reckoned: Instant::now(), aside: false }
+        Self {
+            numbers: Vec::new(),
+            kept: Vec::new(),
+            asked_at: 0,
+            budget: BURST,
+            reckoned: Instant::now(),
+            aside: false,
+        }
     }
 
     /// Rows that it may write by then.
@@ -71,9 +86,29 @@ impl Rows {
         self.phones.get(&mac).is_some_and(|of| of.aside)
     }
 
-    /// The keys of a phone's rows.
+    /// The keys of a phone's rows after its snapshot.
     pub(super) fn of(&self, mac: Mac) -> &[i64] {
         self.phones.get(&mac).map(|of| of.numbers.as_slice()).unwrap_or_default()
+    }
+
+    /// The keys of those that its snapshot covers.
+    pub(super) fn kept_of(&self, mac: Mac) -> &[i64] {
+        self.phones.get(&mac).map(|of| of.kept.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether so many rows of a phone may be kept beside its snapshot, in the place of those that are.
+    pub(super) fn may_keep(&self, mac: Mac, rows: usize) -> bool {
+        rows <= KEPT_OF_A_PHONE && self.kept + rows - self.kept_of(mac).len() <= KEPT_IN_ALL
+    }
+
+    /// A row is there.
+    pub(super) fn read(&mut self, mac: Mac, number: i64, covered: bool) {
+        if covered {
+            self.phones.entry(mac).or_insert_with(PhoneRows::new).kept.push(number);
+            self.kept += 1;
+        } else {
+            self.wrote(mac, number);
+        }
     }
 
     pub(super) fn wrote(&mut self, mac: Mac, number: i64) {
@@ -81,11 +116,15 @@ impl Rows {
         self.total += 1;
     }
 
-    /// A snapshot has taken their place.
-    pub(super) fn folded(&mut self, mac: Mac) {
+    /// A snapshot has taken their place; the rows since the one before it are kept or not.
+    pub(super) fn folded(&mut self, mac: Mac, keeps: bool) {
         if let Some(of) = self.phones.get_mut(&mac) {
             self.total -= of.numbers.len();
-            (of.numbers, of.asked_at) = (Vec::new(), 0);
+            self.kept -= of.kept.len();
+            let numbers = std::mem::take(&mut of.numbers);
+            of.kept = if keeps { numbers } else { Vec::new() };
+            self.kept += of.kept.len();
+            of.asked_at = 0;
         }
         if self.total <= IN_ALL / 2 {
             self.asked_at = 0;
@@ -124,6 +163,7 @@ impl Rows {
     /// Forgets phones without rows that may write as many as any other.
     pub(super) fn tidy(&mut self) {
         let now = Instant::now();
-        self.phones.retain(|_, of| !of.numbers.is_empty() || of.budget_at(now) < BURST);
+        self.phones
+            .retain(|_, of| !(of.numbers.is_empty() && of.kept.is_empty()) || of.budget_at(now) < BURST);
     }
 }

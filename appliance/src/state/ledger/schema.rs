@@ -1,5 +1,6 @@
 //! The file: its tables and versions, and what is checked before it is trusted.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,7 @@ pub(super) const STEPS: &[&str] = &[
     ) STRICT;
 ",
     SECOND,
+    THIRD,
     #[cfg(feature = "next-ledger")]
     "CREATE TABLE to_come (number INTEGER PRIMARY KEY) STRICT",
 ];
@@ -64,6 +66,13 @@ const SECOND: &str = "
         mac INTEGER PRIMARY KEY,
         at INTEGER NOT NULL           -- ms since the epoch
     ) STRICT;
+";
+
+/// The facts behind a phone's snapshot stay, back to the snapshot before it: another version of the model reads them anew.
+const THIRD: &str = "
+    -- The last observation that it covers, which is there as long as it is; 0 if none of them is kept.
+    ALTER TABLE snapshot ADD COLUMN through INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE snapshot_before (mac INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT;
 ";
 
 /// Findings of a check that are told.
@@ -277,20 +286,41 @@ pub(super) fn leases(connection: &Connection) -> rusqlite::Result<Vec<LeaseRecor
         .collect()
 }
 
+/// What a snapshot covers.
+struct Covered {
+    through: i64,
+    /// The observations that it covers are wanted all the same.
+    wanted: bool,
+}
+
 /// Reads phones row by row, and counts their observations.
 pub(super) fn replay(connection: &Connection, into: &mut dyn Replay) -> rusqlite::Result<Rows> {
-    let mut statement = connection.prepare("SELECT mac, json FROM snapshot")?;
+    let mut covered: HashMap<Mac, Covered> = HashMap::new();
+    let mut statement = connection.prepare("SELECT mac, json, through FROM snapshot")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        into.snapshot(mac(row.get(0)?), row.get_ref(1)?.as_str()?);
+        let mac = mac(row.get(0)?);
+        let wanted = into.snapshot(mac, row.get_ref(1)?.as_str()?);
+        covered.insert(mac, Covered { through: row.get(2)?, wanted });
+    }
+    let mut statement = connection.prepare("SELECT mac, json FROM snapshot_before")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let mac = mac(row.get(0)?);
+        if covered.get(&mac).is_some_and(|of| of.wanted) {
+            into.snapshot_before(mac, row.get_ref(1)?.as_str()?);
+        }
     }
     let mut counted = Rows::default();
     let mut statement = connection.prepare("SELECT mac, json, number FROM observation ORDER BY number")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let mac = mac(row.get(0)?);
-        into.observation(mac, row.get_ref(1)?.as_str()?);
-        counted.wrote(mac, row.get(2)?);
+        let (mac, number) = (mac(row.get(0)?), row.get(2)?);
+        let of = covered.get(&mac).filter(|of| number <= of.through);
+        if of.is_none_or(|of| of.wanted) {
+            into.observation(mac, row.get_ref(1)?.as_str()?, of.is_some());
+        }
+        counted.read(mac, number, of.is_some());
     }
     forgotten::replay(connection, into)?;
     Ok(counted)

@@ -1,4 +1,5 @@
 mod bounded;
+mod kept;
 mod killed;
 mod lost;
 mod set_back;
@@ -34,7 +35,7 @@ fn fact(mac: Mac, at: u64, json: &str) -> Record {
 }
 
 fn snapshot(mac: Mac, json: &str) -> Record {
-    Record::Snapshot { mac, json: json.into() }
+    Record::Snapshot { mac, json: json.into(), whole: true }
 }
 
 fn lease(host: u8, state: LeaseState, client_id: Option<&[u8]>) -> LeaseRecord {
@@ -57,18 +58,27 @@ fn seen(mac: Mac, json: &str) -> (Mac, String) {
 struct Told {
     leases: Vec<LeaseRecord>,
     snapshots: BTreeMap<Mac, String>,
+    /// Those behind the snapshots.
+    before: BTreeMap<Mac, String>,
+    covered: Vec<(Mac, String)>,
     observations: Vec<(Mac, String)>,
     forgotten: BTreeMap<Mac, Time>,
     high_water: Time,
 }
 
 impl Replay for Told {
-    fn snapshot(&mut self, mac: Mac, json: &str) {
+    fn snapshot(&mut self, mac: Mac, json: &str) -> bool {
         self.snapshots.insert(mac, json.to_owned());
+        true
     }
 
-    fn observation(&mut self, mac: Mac, json: &str) {
-        self.observations.push((mac, json.to_owned()));
+    fn snapshot_before(&mut self, mac: Mac, json: &str) {
+        self.before.insert(mac, json.to_owned());
+    }
+
+    fn observation(&mut self, mac: Mac, json: &str, covered: bool) {
+        let list = if covered { &mut self.covered } else { &mut self.observations };
+        list.push((mac, json.to_owned()));
     }
 
     fn forgotten(&mut self, mac: Mac, at: Time) {

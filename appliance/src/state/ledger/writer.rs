@@ -1,21 +1,21 @@
 //! The thread that writes: takes what is waiting, commits it at once, tells those who wait for it. It keeps the file
 //! small: it asks for the journeys of phones with many observations, and gives back the room that they took.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, Statement, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::commit::{Change, commit, covered};
 use super::queue::{Job, Queue, Work};
 use super::rows::Rows;
-use super::schema::{self, key};
+use super::schema;
 use super::tidy::Tidy;
-use super::{CommitFailed, Commits, Folder, Record, forgotten};
-use crate::state::resume::AHEAD;
+use super::{CommitFailed, Commits, Folder};
 
 /// How long observations of a phone that writes too many wait for its journey: it gets its answers so much later.
 const ASIDE: Duration = Duration::from_millis(100);
@@ -43,13 +43,6 @@ pub(super) struct Writer {
 struct Aside {
     jobs: Vec<Job>,
     until: Option<Instant>,
-}
-
-/// What a commit changed in the account of rows.
-#[derive(Default)]
-struct Changes {
-    wrote: Vec<(Mac, i64)>,
-    folded: Vec<Mac>,
 }
 
 impl Writer {
@@ -167,124 +160,21 @@ impl Writer {
     }
 
     /// Counts what was written, and tells whose journeys are to take its place.
-    fn account(&mut self, changes: Changes) -> Vec<Mac> {
-        for mac in changes.folded {
-            self.rows.folded(mac);
-        }
+    fn account(&mut self, changes: Vec<Change>) -> Vec<Mac> {
         let mut macs = Vec::new();
-        for (mac, number) in changes.wrote {
-            self.rows.wrote(mac, number);
-            macs.push(mac);
+        for change in changes {
+            match change {
+                Change::Wrote(mac, number) => {
+                    self.rows.wrote(mac, number);
+                    macs.push(mac);
+                }
+                Change::Folded { mac, keeps } => self.rows.folded(mac, keeps),
+            }
         }
         macs.sort_unstable();
         macs.dedup();
         self.rows.overfull(&macs)
     }
-}
-
-/// Writes all or nothing; returns the new high-water mark. It is written only where no row tells as much.
-fn commit(
-    connection: &mut Connection,
-    batch: &[Job],
-    high_water: Time,
-    rows: &Rows,
-) -> rusqlite::Result<(Time, Changes)> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut latest = high_water;
-    let mut changes = Changes::default();
-    let (mut mark, mut forgot) = (None, false);
-    let records = || batch.iter().flat_map(|job| &job.records).enumerate();
-    // A phone's journey stands for all that was told of it before.
-    let last: HashMap<Mac, usize> =
-        records().filter_map(|(at, record)| Some((covered(record)?, at))).collect();
-    let is_covered = |mac: &Mac, at: usize| last.get(mac).is_some_and(|last| *last > at);
-    {
-        let mut observation =
-            transaction.prepare_cached("INSERT INTO observation (mac, at, json) VALUES (?1, ?2, ?3)")?;
-        let mut gone = transaction.prepare_cached("DELETE FROM observation WHERE number = ?1")?;
-        for (at, record) in records() {
-            match record {
-                Record::Observation { mac, at: time, json } => {
-                    latest = latest.max(*time);
-                    if !is_covered(mac, at) {
-                        observation.execute(params![key(*mac), time.0.cast_signed(), json])?;
-                        changes.wrote.push((*mac, transaction.last_insert_rowid()));
-                    }
-                }
-                Record::Snapshot { mac, .. } | Record::Evict { mac } if is_covered(mac, at) => {}
-                Record::Snapshot { mac, json } => {
-                    transaction
-                        .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json) VALUES (?1, ?2)")?
-                        .execute(params![key(*mac), json])?;
-                    drop_rows(&mut gone, rows, *mac, &mut changes)?;
-                }
-                Record::Forget { mac, at: time } => {
-                    latest = latest.max(*time);
-                    forgotten::write(&transaction, *mac, *time)?;
-                    forgot = true;
-                    if !is_covered(mac, at) {
-                        delete_snapshot(&transaction, *mac)?;
-                        drop_rows(&mut gone, rows, *mac, &mut changes)?;
-                    }
-                }
-                Record::Evict { mac } => {
-                    delete_snapshot(&transaction, *mac)?;
-                    drop_rows(&mut gone, rows, *mac, &mut changes)?;
-                }
-                Record::Lease(record) => {
-                    latest = latest.max(Time(record.since));
-                    schema::write_lease(&transaction, record)?;
-                }
-                Record::Mark { at: time, vouched } => {
-                    latest = latest.max(*time);
-                    mark = mark.max(Some(*vouched));
-                }
-            }
-        }
-    }
-    if forgot {
-        forgotten::bound(&transaction)?;
-    }
-    write_marks(&transaction, latest, mark, forgot || !changes.folded.is_empty())?;
-    transaction.commit()?;
-    Ok((latest, changes))
-}
-
-/// The phone of which all earlier records go with this one.
-fn covered(record: &Record) -> Option<Mac> {
-    match record {
-        Record::Snapshot { mac, .. } | Record::Forget { mac, .. } | Record::Evict { mac } => Some(*mac),
-        _ => None,
-    }
-}
-
-fn delete_snapshot(connection: &Connection, mac: Mac) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM snapshot WHERE mac = ?1")?.execute([key(mac)]).map(drop)
-}
-
-fn drop_rows(gone: &mut Statement<'_>, rows: &Rows, mac: Mac, changes: &mut Changes) -> rusqlite::Result<()> {
-    for number in rows.of(mac) {
-        gone.execute([number])?;
-    }
-    changes.folded.push(mac);
-    Ok(())
-}
-
-/// The time of a deleted row must not be lost with it.
-fn write_marks(
-    transaction: &Transaction<'_>,
-    latest: Time,
-    mark: Option<bool>,
-    folded: bool,
-) -> rusqlite::Result<()> {
-    if mark.is_some() || folded {
-        let sql = "UPDATE ledger SET high_water = ?1,
-                   certain = iif(?2 OR (certain > 0 AND ?1 <= certain + ?3), ?1, certain)";
-        let mut update = transaction.prepare_cached(sql)?;
-        let leap = AHEAD.as_millis() as i64;
-        update.execute(params![latest.0.cast_signed(), mark == Some(true), leap])?;
-    }
-    Ok(())
 }
 
 fn failed(path: &std::path::Path, error: &rusqlite::Error) -> CommitFailed {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
+use transload_provision::worlds::Worlds;
 
 use super::super::folder::{Firmware, Folder};
 use super::super::lineup::{self, Player};
@@ -82,6 +83,8 @@ struct Run {
     ends: Vec<(Duration, Accident)>,
     late: Vec<(Duration, Mac)>,
     views: BTreeMap<Mac, PhoneView>,
+    /// What the bench holds possible.
+    worlds: BTreeMap<Mac, Worlds>,
     /// Since when each phone is held.
     held: BTreeMap<Mac, Duration>,
     story: Vec<String>,
@@ -142,6 +145,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
         ends: Vec::new(),
         late,
         views: BTreeMap::new(),
+        worlds: BTreeMap::new(),
         held: BTreeMap::new(),
         story: Vec::new(),
         began: pace.elapsed(),
@@ -198,6 +202,7 @@ impl Run {
         self.folder.license(self.scenario.direction, arrived.into_iter())?;
         if let Some(running) = self.bench.appliance() {
             self.views = running.bench.phones().into_iter().map(|view| (view.mac, view)).collect();
+            self.worlds = running.bench.worlds();
             self.outside.tend(&self.views, &mut self.phones)?;
             self.tend(now).await?;
         }
@@ -354,6 +359,9 @@ impl Run {
             let reachable = trusted && outcome::can_reach(player, direction, &self.firmware, has_license);
             let view = self.views.get(&mac);
             let mut wrong = outcome::judge(player, &state, view, direction, reachable);
+            wrong.extend(
+                self.worlds.get(&mac).and_then(|worlds| outcome::judge_worlds(&state, worlds, direction)),
+            );
             if !has_license {
                 wrong.push(format!("its {direction} license is lost"));
             }

@@ -1,0 +1,199 @@
+//! One commit: all of a batch, or nothing.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use transload_provision::mac::Mac;
+use transload_provision::time::Time;
+
+use super::queue::Job;
+use super::rows::{OF_A_PHONE, Rows};
+use super::schema::{self, key};
+use super::{Record, forgotten};
+use crate::state::resume::AHEAD;
+
+/// What a commit changed in the account of rows, in its order.
+pub(super) enum Change {
+    Wrote(Mac, i64),
+    Folded { mac: Mac, keeps: bool },
+}
+
+/// The last record of a batch for which all earlier ones of its phone give way.
+struct Cover {
+    at: usize,
+    /// The observations since the snapshot before it are kept.
+    keeps: bool,
+}
+
+/// A commit under way.
+struct Commit<'a> {
+    transaction: Transaction<'a>,
+    rows: &'a Rows,
+    latest: Time,
+    changes: Vec<Change>,
+}
+
+/// Writes all or nothing; returns the new high-water mark. It is written only where no row tells as much.
+pub(super) fn commit(
+    connection: &mut Connection,
+    batch: &[Job],
+    high_water: Time,
+    rows: &Rows,
+) -> rusqlite::Result<(Time, Vec<Change>)> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut commit = Commit { transaction, rows, latest: high_water, changes: Vec::new() };
+    let (mut mark, mut forgot) = (None, false);
+    let records = || batch.iter().flat_map(|job| &job.records).enumerate();
+    let covers = covers(records());
+    let cover_of = |mac: &Mac, at: usize| covers.get(mac).filter(|cover| cover.at > at);
+    for (at, record) in records() {
+        match record {
+            Record::Observation { mac, at: time, json } => {
+                commit.latest = commit.latest.max(*time);
+                if cover_of(mac, at).is_none_or(|cover| cover.keeps) {
+                    commit.observation(*mac, *time, json)?;
+                }
+            }
+            Record::Snapshot { mac, .. } | Record::Evict { mac } if cover_of(mac, at).is_some() => {}
+            Record::Snapshot { mac, json, .. } => {
+                commit.snapshot(*mac, json, covers.get(mac).is_some_and(|cover| cover.keeps))?;
+            }
+            Record::Forget { mac, at: time } => {
+                commit.latest = commit.latest.max(*time);
+                forgotten::write(&commit.transaction, *mac, *time)?;
+                forgot = true;
+                if cover_of(mac, at).is_none() {
+                    commit.remove(*mac)?;
+                }
+            }
+            Record::Evict { mac } => commit.remove(*mac)?,
+            Record::Lease(record) => {
+                commit.latest = commit.latest.max(Time(record.since));
+                schema::write_lease(&commit.transaction, record)?;
+            }
+            Record::Mark { at: time, vouched } => {
+                commit.latest = commit.latest.max(*time);
+                mark = mark.max(Some(*vouched));
+            }
+        }
+    }
+    if forgot {
+        forgotten::bound(&commit.transaction)?;
+    }
+    let Commit { transaction, latest, changes, .. } = commit;
+    let folded = changes.iter().any(|change| matches!(change, Change::Folded { .. }));
+    write_marks(&transaction, latest, mark, forgot || folded)?;
+    transaction.commit()?;
+    Ok((latest, changes))
+}
+
+/// The phone of which all earlier records give way to this one.
+pub(super) fn covered(record: &Record) -> Option<Mac> {
+    match record {
+        Record::Snapshot { mac, .. } | Record::Forget { mac, .. } | Record::Evict { mac } => Some(*mac),
+        _ => None,
+    }
+}
+
+/// Observations that a snapshot of the same batch covers are not written where they are very many.
+fn covers<'a>(records: impl Iterator<Item = (usize, &'a Record)>) -> HashMap<Mac, Cover> {
+    let mut told: HashMap<Mac, usize> = HashMap::new();
+    let mut covers: HashMap<Mac, Cover> = HashMap::new();
+    for (at, record) in records {
+        if let Record::Observation { mac, .. } = record {
+            *told.entry(*mac).or_default() += 1;
+        }
+        let Some(mac) = covered(record) else { continue };
+        let whole = matches!(record, Record::Snapshot { whole: true, .. })
+            && told.get(&mac).is_none_or(|told| *told <= OF_A_PHONE);
+        let keeps = whole && covers.get(&mac).is_none_or(|earlier| earlier.keeps);
+        covers.insert(mac, Cover { at, keeps });
+    }
+    covers
+}
+
+impl Commit<'_> {
+    fn observation(&mut self, mac: Mac, at: Time, json: &str) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached("INSERT INTO observation (mac, at, json) VALUES (?1, ?2, ?3)")?
+            .execute(params![key(mac), at.0.cast_signed(), json])?;
+        self.changes.push(Change::Wrote(mac, self.transaction.last_insert_rowid()));
+        Ok(())
+    }
+
+    /// The observations of a phone after its snapshot, in the file and in this batch.
+    fn uncovered(&self, mac: Mac) -> Vec<i64> {
+        let written = self.changes.iter().filter_map(|change| match change {
+            Change::Wrote(of, number) if *of == mac => Some(*number),
+            _ => None,
+        });
+        self.rows.of(mac).iter().copied().chain(written).collect()
+    }
+
+    fn snapshot(&mut self, mac: Mac, json: &str, keeps: bool) -> rusqlite::Result<()> {
+        let numbers = self.uncovered(mac);
+        let keeps = keeps && self.rows.may_keep(mac, numbers.len());
+        let through = numbers.last().copied().filter(|_| keeps);
+        if keeps && through.is_none() {
+            return self.update_snapshot(mac, json);
+        }
+        if keeps {
+            self.run(
+                "INSERT OR REPLACE INTO snapshot_before (mac, json)
+                 SELECT mac, json FROM snapshot WHERE mac = ?1",
+                mac,
+            )?;
+        } else {
+            self.run("DELETE FROM snapshot_before WHERE mac = ?1", mac)?;
+            self.delete(&numbers)?;
+        }
+        self.delete(self.rows.kept_of(mac))?;
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO snapshot (mac, json, through) VALUES (?1, ?2, ?3)")?
+            .execute(params![key(mac), json, through.unwrap_or(0)])?;
+        self.changes.push(Change::Folded { mac, keeps });
+        Ok(())
+    }
+
+    /// It covers no more observations than before.
+    fn update_snapshot(&self, mac: Mac, json: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO snapshot (mac, json) VALUES (?1, ?2)
+                   ON CONFLICT (mac) DO UPDATE SET json = excluded.json";
+        self.transaction.prepare_cached(sql)?.execute(params![key(mac), json]).map(drop)
+    }
+
+    fn remove(&mut self, mac: Mac) -> rusqlite::Result<()> {
+        self.run("DELETE FROM snapshot WHERE mac = ?1", mac)?;
+        self.run("DELETE FROM snapshot_before WHERE mac = ?1", mac)?;
+        self.delete(&self.uncovered(mac))?;
+        self.delete(self.rows.kept_of(mac))?;
+        self.changes.push(Change::Folded { mac, keeps: false });
+        Ok(())
+    }
+
+    fn run(&self, sql: &str, mac: Mac) -> rusqlite::Result<()> {
+        self.transaction.prepare_cached(sql)?.execute([key(mac)]).map(drop)
+    }
+
+    fn delete(&self, numbers: &[i64]) -> rusqlite::Result<()> {
+        let mut gone = self.transaction.prepare_cached("DELETE FROM observation WHERE number = ?1")?;
+        numbers.iter().try_for_each(|number| gone.execute([number]).map(drop))
+    }
+}
+
+/// The time of a deleted row must not be lost with it.
+fn write_marks(
+    transaction: &Transaction<'_>,
+    latest: Time,
+    mark: Option<bool>,
+    folded: bool,
+) -> rusqlite::Result<()> {
+    if mark.is_some() || folded {
+        let sql = "UPDATE ledger SET high_water = ?1,
+                   certain = iif(?2 OR (certain > 0 AND ?1 <= certain + ?3), ?1, certain)";
+        let mut update = transaction.prepare_cached(sql)?;
+        let leap = AHEAD.as_millis() as i64;
+        update.execute(params![latest.0.cast_signed(), mark == Some(true), leap])?;
+    }
+    Ok(())
+}
