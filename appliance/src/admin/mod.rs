@@ -4,6 +4,7 @@
 
 mod access;
 mod clients;
+pub mod connection;
 pub mod events;
 mod extract;
 mod filter;
@@ -45,7 +46,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::bench::Bench;
 use crate::bench::views::health::Serving;
 use crate::listeners::bounds::Bound;
-use crate::listeners::connections::{self, Caller, Entrance, Limits, Patience};
+use crate::listeners::connections::{Caller, Entrance, Limits, Patience};
 use access::Access;
 use events::Live;
 use problem::Problem;
@@ -94,7 +95,7 @@ pub async fn serve(listener: TcpListener, desk: Arc<Desk>, token: Option<String>
     events::keep(&desk, stop.clone());
     let entrance = entrance(&desk);
     let router = router(desk, Access::new(token.as_deref(), loopback));
-    connections::serve(listener, entrance, stop, service(router)).await;
+    connection::serve(listener, entrance, stop, service(router)).await;
 }
 
 /// The address that a request comes from.

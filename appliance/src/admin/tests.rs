@@ -57,7 +57,7 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     events::keep(&desk, CancellationToken::new());
     let entrance = entrance(&desk);
     let router = router(desk, Access::new(token, loopback));
-    tokio::spawn(connections::serve(listener, entrance, CancellationToken::new(), service(router)));
+    tokio::spawn(connection::serve(listener, entrance, CancellationToken::new(), service(router)));
     Lab { state, appliance, address, long }
 }
 

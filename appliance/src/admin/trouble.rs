@@ -14,8 +14,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::connection;
 use crate::config::PLACES;
-use crate::listeners::connections::{self, Entrance, Limits, Patience};
+use crate::listeners::connections::{Entrance, Limits, Patience};
 use crate::system::error::Failure;
 
 /// After this time the program ends, and whoever started it may try again: the cause may have gone.
@@ -35,8 +36,7 @@ pub async fn show(address: SocketAddr, failure: &Failure, named: Option<&Path>) 
     let limits = Limits { connections: 64, per_peer: 16, patience, ..Limits::default() };
     let entrance = Entrance::alike(limits);
     let stop = CancellationToken::new();
-    let page =
-        connections::serve(listener, entrance, stop, move |_| TowerToHyperService::new(router.clone()));
+    let page = connection::serve(listener, entrance, stop, move |_| TowerToHyperService::new(router.clone()));
     tokio::select! {
         () = page => {}
         () = changed(named) => {}

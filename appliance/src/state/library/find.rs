@@ -8,10 +8,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
 
-use super::stamp::Stamp;
 use super::walk::Found;
-use super::{Shelf, manifest};
-use crate::system::plain_file;
+use super::{Shelf, manifest, open_files};
 
 /// How alike two names have to be for one to be taken for the other misspelled: 1 is the same.
 const ALIKE: f64 = 0.6;
@@ -48,7 +46,8 @@ impl Shelf {
     /// alone is asked for. `None` if there is none, and if it is not the file that was scanned: one that changed is
     /// handed out when it has been looked at again.
     pub fn open(&self, inner: &str) -> Option<OpenFile> {
-        open(self.find(inner)?)
+        let found = self.find(inner)?;
+        Some(described(found, self.open_files.open(found)?))
     }
 
     fn find(&self, inner: &str) -> Option<&Found> {
@@ -68,7 +67,8 @@ impl Shelf {
         if !self.index.licensed(direction, mac) {
             return None;
         }
-        open(self.licenses.get(&(direction, mac))?)
+        let found = self.licenses.get(&(direction, mac))?;
+        Some(described(found, open_files::open(found)?.0))
     }
 
     /// A phone's license, as a path within the state folder, and its SHA-256 where it was imported.
@@ -102,16 +102,7 @@ impl Shelf {
     }
 }
 
-fn open(found: &Found) -> Option<OpenFile> {
-    // The path was without links when it was scanned; whoever puts one in its way since then leads nowhere.
-    let file = plain_file::open_without_links(&found.path).ok()?;
-    let metadata = file.metadata().ok()?;
-    let stamp = Stamp::of(&metadata);
-    (stamp == found.stamp).then(|| OpenFile {
-        file: Arc::new(file),
-        size: stamp.size,
-        modified: stamp.modified,
-        name: found.name.clone(),
-        etag: stamp.etag(),
-    })
+fn described(found: &Found, file: Arc<File>) -> OpenFile {
+    let Found { stamp, name, .. } = found;
+    OpenFile { file, size: stamp.size, modified: stamp.modified, name: name.clone(), etag: stamp.etag() }
 }

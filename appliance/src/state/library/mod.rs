@@ -3,6 +3,7 @@
 mod find;
 mod inspect;
 pub mod manifest;
+mod open_files;
 mod stamp;
 pub mod verify;
 mod view;
@@ -21,6 +22,7 @@ use transload_provision::mac::Mac;
 pub use find::OpenFile;
 pub use inspect::{HEAD, plausible};
 use manifest::Manifest;
+use open_files::OpenFiles;
 pub use view::{LibraryView, LicenseUse};
 use walk::{Found, Place};
 pub use walk::{direction_of, without_copy_mark};
@@ -50,6 +52,7 @@ pub struct Shelf {
     /// Under which of those a bare name is found first.
     folders_of: BTreeMap<String, String>,
     licenses: BTreeMap<(Direction, Mac), Found>,
+    open_files: OpenFiles,
 }
 
 /// Two files of one name and different content, of which only one is ever given.
@@ -119,6 +122,7 @@ impl Shelf {
             in_folders: BTreeMap::new(),
             folders_of: BTreeMap::new(),
             licenses: BTreeMap::new(),
+            open_files: OpenFiles::default(),
             walked,
         };
         for found in shelf.walked.files.clone() {
