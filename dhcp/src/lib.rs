@@ -10,6 +10,7 @@
 //! [`packet`] is a codec of our own: dhcproto keeps options in code order and stops at the first malformed
 //! one, so it gives us its names of message types and, in tests, a second opinion.
 
+pub mod allowance;
 pub mod config;
 pub mod destination;
 pub mod engine;

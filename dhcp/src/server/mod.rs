@@ -3,7 +3,6 @@
 //! One task reads each link, and one more waits for each address being tried. Leases are saved by the journal, which
 //! sends the replies that waited for them from its own thread: handing them to another one would cost more than they do.
 
-mod allowance;
 mod conflict;
 mod link;
 mod queue;
@@ -19,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::Mac;
+use crate::allowance::Allowance;
 use crate::config::{Config, ConfigError};
 use crate::engine::{Engine, SetAside};
 use crate::event::Event;
@@ -26,7 +26,6 @@ use crate::journal::Journal;
 use crate::lease::LeaseRecord;
 use crate::policy::Policy;
 use crate::sockets::{Door, Link, OpenError};
-use allowance::Allowance;
 use replies::Waiting;
 
 /// Milliseconds since the epoch.
