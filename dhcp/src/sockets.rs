@@ -93,17 +93,13 @@ impl fmt::Display for Link {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Not allowed.
-    #[error(
-        "no permission to serve DHCP on {link}; run as root, or with the capabilities NET_BIND_SERVICE and NET_RAW"
-    )]
+    #[error("no permission to serve DHCP on {link}")]
     Permission {
         /// The link.
         link: String,
     },
     /// Another server has the port.
-    #[error(
-        "port {port} on {link} is in use; stop the other DHCP server on this machine (ss -lunp 'sport = :{port}' shows it)"
-    )]
+    #[error("port {port} on {link} is in use")]
     InUse {
         /// The link.
         link: String,
@@ -124,6 +120,22 @@ pub enum OpenError {
         /// What the system said.
         cause: io::Error,
     },
+}
+
+impl OpenError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Permission { .. } => {
+                "run as root, or with the capabilities NET_BIND_SERVICE and NET_RAW".to_owned()
+            }
+            Self::InUse { port, .. } => {
+                format!("stop the other DHCP server on this machine (ss -lunp 'sport = :{port}' shows it)")
+            }
+            Self::Missing { .. } => "correct the interface or its address".to_owned(),
+            Self::Other { .. } => "see that nothing else serves there".to_owned(),
+        }
+    }
 }
 
 impl OpenError {

@@ -11,7 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Desk;
-use crate::runtime::health::{Trouble, notices, reached, troubles};
+use crate::bench::views::health::{notices, reached, troubles};
+use crate::system::error::Trouble;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Desk>> {
     OpenApiRouter::new().routes(routes!(healthz))
@@ -42,12 +43,12 @@ struct Health {
     (status = 200, description = "All is well", body = Health),
     (status = 503, description = "Something keeps phones from being served", body = Health)))]
 async fn healthz(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Health>) {
-    let problems = troubles(&desk.bench, &desk.segments, &desk.state);
+    let problems = troubles(&desk.bench, &*desk.serving, &desk.state);
     let (code, status) = if problems.is_empty() {
         (StatusCode::OK, Condition::Ok)
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Condition::Failing)
     };
-    let (reached, notices) = (reached(&desk.bench, &desk.segments), notices(&desk.bench));
+    let (reached, notices) = (reached(&desk.bench, &*desk.serving), notices(&desk.bench));
     (code, Json(Health { status, problems, reached, notices }))
 }

@@ -43,9 +43,9 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::bench::Bench;
+use crate::bench::views::health::Serving;
 use crate::listeners::bounds::Bound;
 use crate::listeners::connections::{self, Caller, Entrance, Limits, Patience};
-use crate::runtime::segment::Segments;
 use access::Access;
 use events::Live;
 use problem::Problem;
@@ -63,7 +63,7 @@ pub struct Desk {
     /// Those who watch.
     pub live: Arc<Live>,
     /// What serves phones.
-    pub segments: Arc<Segments>,
+    pub serving: Arc<dyn Serving>,
     /// The state folder.
     pub state: PathBuf,
     /// Long answers under way.

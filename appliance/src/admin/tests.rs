@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use transload_pace::Pace;
 use transload_provision::load::Direction;
 
 use super::*;
@@ -20,7 +21,6 @@ use crate::bench::Refusal;
 use crate::commands::rehearse::loopback;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::runtime::appliance::{Appliance, Opened};
-use crate::system::pace::Pace;
 
 const TOKEN: &str = "s3cret&with=signs+%";
 const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n001234AB45DF,7841,,Room 2\n";
@@ -50,7 +50,7 @@ async fn open(token: Option<&str>, loopback: bool) -> Lab {
     let desk = Arc::new(Desk {
         bench: Arc::clone(&appliance.bench),
         live: Live::new(),
-        segments: Arc::clone(&appliance.segments),
+        serving: Arc::clone(&appliance.segments) as _,
         state: state.path().to_owned(),
         long: long.clone(),
     });

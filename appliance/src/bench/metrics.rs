@@ -13,10 +13,7 @@ use transload_dhcp::event::{Event, Outcome};
 
 use crate::listeners::bounds::Bounds;
 use crate::listeners::{Door, Served};
-
-/// Upper bounds in seconds: from a reply out of memory to one that a failing SD card has held back.
-const LATENCIES: [f64; 14] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+use crate::system::latencies;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Message {
@@ -52,7 +49,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             messages: Family::default(),
-            replies: latencies(),
+            replies: latencies::seconds(),
             requests: Family::default(),
             transfers: Family::default(),
             under_way: Family::default(),
@@ -60,11 +57,6 @@ impl Default for Metrics {
             bounds: Bounds::default(),
         }
     }
-}
-
-/// A histogram of seconds.
-pub fn latencies() -> Histogram {
-    Histogram::new(LATENCIES)
 }
 
 impl Metrics {

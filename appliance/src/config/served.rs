@@ -11,7 +11,6 @@ use transload_provision::options::Gives;
 use transload_provision::roster::Entry;
 
 use super::network::default_pool;
-use super::validate::cause_and_cure;
 use super::values::{Prefix, Range};
 use super::{Client, Config, Network};
 use crate::system::error::{Exit, Failure};
@@ -257,9 +256,7 @@ fn of_every_subnet(gives: &Gives) -> Gives {
 }
 
 fn misfit(what: &str, error: &engine::ConfigError) -> Failure {
-    let message = error.to_string();
-    let (cause, cure) = cause_and_cure(&message);
-    Failure::new(Exit::Usage, format!("{what} does not fit the bench's addresses: {cause}"), cure)
+    Failure::new(Exit::Usage, format!("{what} does not fit the bench's addresses: {error}"), error.cure())
 }
 
 fn seconds(time: Duration) -> u32 {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
+use transload_pace::Hold;
 
 use crate::state::library::OpenFile;
-use crate::system::pace::Hold;
 pub mod bounds;
 
 mod carrier;

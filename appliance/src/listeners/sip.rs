@@ -17,13 +17,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transload_dhcp::allowance::Allowance;
+use transload_pace::Pace;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
 use transload_provision::sip::{Action, Caller, Event, Flow, LARGEST, Message, Registrar, Transport};
 
 use super::places::{Places, Room};
 use crate::listeners::bounds::Bound;
-use crate::system::pace::Pace;
 use line::line;
 
 /// Connections at one time: in all, of addresses where no phone of the bench is, and of one address. A connection by

@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use transload_pace::Hold;
 use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, Turn};
 
 use super::rate::{PIECE, Rate};
 use super::{Door, Fetch, Plane, Served, Track};
-use crate::system::pace::Hold;
 
 /// The plane as a TFTP server at one address sees it.
 pub struct Files<P> {

@@ -2,7 +2,6 @@
 
 pub mod appliance;
 mod feed;
-pub mod health;
 mod hooks;
 mod housekeeping;
 pub mod place;

@@ -1,18 +1,15 @@
 //! With what time a bench goes on. Its time never goes behind what its ledger has seen, with one exception: a start under
 //! a clock that was far ahead must not spoil the ledger for good.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
 use transload_provision::time::Time;
 
-use crate::state::ledger::{Marks, Unread};
+use crate::state::ledger::{AHEAD, Marks, Unread};
 use crate::system::clock::{self, Clock};
 use crate::system::error::Failure;
-use crate::system::pace::Pace;
-
-/// The ledger may be so far ahead of the system's clock before it is asked which of them is wrong.
-pub const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What time to go on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use transload_dhcp::lease::LeaseRecord;
+use transload_pace::Pace;
 use transload_provision::time::Time;
-
-use crate::system::pace::Pace;
 
 /// A gap no longer than this ends no lease that its phone would not have renewed before, and costs no writes.
 const SHORT_GAP: Duration = Duration::from_secs(60);

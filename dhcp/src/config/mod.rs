@@ -144,12 +144,10 @@ pub struct Reservation {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Two networks of one name, or of overlapping addresses.
-    #[error(
-        "networks {0:?} and {1:?} have the same name or share addresses; each address belongs to one network"
-    )]
+    #[error("networks {0:?} and {1:?} have the same name or share addresses")]
     Overlap(String, String),
     /// The prefix length is out of range.
-    #[error("network {network:?}: a prefix length of {length} makes no network; use 8 to 30")]
+    #[error("network {network:?}: a prefix length of {length} makes no network")]
     Prefix {
         /// The network.
         network: String,
@@ -157,7 +155,7 @@ pub enum ConfigError {
         length: u8,
     },
     /// A range whose first address is above its last.
-    #[error("network {network:?}: range {}-{} is upside down; write the lower address first", range.first, range.last)]
+    #[error("network {network:?}: range {}-{} is upside down", range.first, range.last)]
     Range {
         /// The network.
         network: String,
@@ -185,7 +183,7 @@ pub enum ConfigError {
         address: Ipv4Addr,
     },
     /// Two reservations of one address or one client.
-    #[error("network {network:?}: {address} or its client is reserved twice; one client has one address")]
+    #[error("network {network:?}: {address} or its client is reserved twice")]
     Twice {
         /// The network.
         network: String,
@@ -212,6 +210,22 @@ pub enum ConfigError {
         /// The option.
         option: u8,
     },
+}
+
+impl ConfigError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Overlap(..) => "each address belongs to one network".to_owned(),
+            Self::Prefix { .. } => "use 8 to 30".to_owned(),
+            Self::Range { .. } => "write the lower address first".to_owned(),
+            Self::Twice { .. } => "one client has one address".to_owned(),
+            Self::Outside { .. } | Self::Own { .. } | Self::Empty { .. } | Self::Lease { .. } => {
+                "correct it, or leave it out".to_owned()
+            }
+            Self::Option { .. } => "leave it out".to_owned(),
+        }
+    }
 }
 
 impl Network {

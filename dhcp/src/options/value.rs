@@ -21,15 +21,13 @@ pub enum Value {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// No option goes by that name or number.
-    #[error(
-        "there is no DHCP option {0:?}; give its standard name (router, dns, ntp, …) or its number, 1 to 254"
-    )]
+    #[error("there is no DHCP option {0:?}")]
     Unknown(String),
     /// The server writes this one itself.
     #[error("DHCP option {0} is written by the server itself and cannot be set")]
     Reserved(u8),
     /// The value has the wrong form.
-    #[error("DHCP option {option} is {wanted}, and not {found}; write such a value, or leave the option out")]
+    #[error("DHCP option {option} is {wanted}, and not {found}")]
     Value {
         /// Name or number as given.
         option: String,
@@ -38,6 +36,19 @@ pub enum OptionError {
         /// What was given.
         found: String,
     },
+}
+
+impl OptionError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Unknown(..) => {
+                "give its standard name (router, dns, ntp, …) or its number, 1 to 254".to_owned()
+            }
+            Self::Value { .. } => "write such a value, or leave the option out".to_owned(),
+            Self::Reserved(_) => "leave it out".to_owned(),
+        }
+    }
 }
 
 /// The option's number and octets. An option whose form is not known here takes a list of addresses, text, or `hex:…`.

@@ -25,6 +25,8 @@ use std::time::Duration;
 use super::*;
 use crate::catalog::Catalog;
 use crate::client::Persona;
+use crate::hold::{Hold, HoldCode};
+
 use crate::library::{Library, Load, Platform};
 use crate::load::{Direction, Kind};
 use crate::page::Page;

@@ -18,10 +18,6 @@ mod run;
 mod shadow;
 mod world;
 
-#[allow(dead_code)] // shared with virtual phones, which use all of it
-#[path = "../../../appliance/src/commands/rehearse/phone/truth.rs"]
-mod truth;
-
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

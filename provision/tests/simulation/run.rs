@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use transload_provision::journey::{Assessment, HoldCode, Journey, Observation, Restart, Stage};
+use transload_provision::hold::HoldCode;
+use transload_provision::journey::{Assessment, Journey, Observation, Restart, Stage};
 use transload_provision::time::Time;
 
 use super::outside::Outside;

@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 
 use transload_dhcp::event::{Event, Outcome, Unserved};
 use transload_dhcp::packet::Malformed;
-use transload_provision::journey::{Assessment, Hold, HoldCode};
+use transload_provision::hold::{Hold, NoAnswer, NotServed};
+use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 use transload_provision::time::Time;
@@ -67,49 +68,21 @@ impl Why {
         }
     }
 
-    fn cause(&self) -> String {
-        match self {
-            Self::Unserved(why) => format!("it was heard, and DHCP does not answer it: {why}"),
-            Self::Elsewhere(server) => {
-                format!("it was heard, and takes its address from another DHCP server, {server}")
-            }
-        }
-    }
-
-    fn cure(&self) -> String {
-        match self {
-            Self::Unserved(Unserved::RelayInformation) => {
-                "set relay-information = \"answer\" under [dhcp], or turn the option off on the switch: no ip dhcp snooping \
-                 information option"
-                    .to_owned()
-            }
-            Self::Unserved(Unserved::Relay(relay)) => format!(
-                "describe the relay's network in a [[dhcp.network]] with its subnet, or remove ip helper-address for this \
-                 bench from the relay's interface {relay}"
-            ),
-            Self::Unserved(Unserved::Network(address)) => {
-                format!("describe the network of {address} in a [[dhcp.network]]")
-            }
-            Self::Unserved(Unserved::NoAddress(_)) => {
-                "make the pool larger (pool under [dhcp] or [[dhcp.network]]), or the lease shorter".to_owned()
-            }
-            Self::Unserved(Unserved::Silent) | Self::Elsewhere(_) => {
-                "take that server off the segment, or let it give the leases (transload export)".to_owned()
-            }
-            Self::Unserved(Unserved::Malformed(Malformed::Cookie)) => "set the phone to DHCP".to_owned(),
-            Self::Unserved(Unserved::Option(_) | Unserved::Malformed(_)) => {
-                "restart the phone; if it asks so again, find what bends its messages on the way (a relay or a switch)"
-                    .to_owned()
-            }
-        }
-    }
-
-    fn hold(&self) -> Hold {
-        let code = match self {
-            Self::Unserved(Unserved::Silent) | Self::Elsewhere(_) => HoldCode::ForeignDhcp,
-            Self::Unserved(_) => HoldCode::WaitingOutside,
+    fn reason(&self) -> NotServed {
+        let why = match self {
+            Self::Elsewhere(server) => return NotServed::TakesOther { server: *server },
+            Self::Unserved(why) => why,
         };
-        Hold::new(code, self.cause(), self.cure())
+        let kind = match why {
+            Unserved::RelayInformation => NoAnswer::RelayInformation,
+            Unserved::Relay(relay) => NoAnswer::Relay(*relay),
+            Unserved::Network(address) => NoAnswer::Network(*address),
+            Unserved::NoAddress(_) => NoAnswer::PoolEmpty,
+            Unserved::Silent => NoAnswer::Silent,
+            Unserved::Malformed(Malformed::Cookie) => NoAnswer::Bootp,
+            Unserved::Option(_) | Unserved::Malformed(_) => NoAnswer::Unsound,
+        };
+        NotServed::NoAnswer { why: kind, said: why.to_string() }
     }
 }
 
@@ -169,12 +142,12 @@ impl Refusals {
 impl Refusal {
     /// What stops a phone, and what to change.
     pub(in crate::bench) fn hold(&self) -> Hold {
-        self.why.hold()
+        self.why.reason().into()
     }
 
     /// Why its phone gets no answer.
     pub(in crate::bench) fn cause(&self) -> String {
-        self.why.cause()
+        Hold::from(self.why.reason()).cause()
     }
 
     /// Is another for each other reason.
@@ -244,7 +217,8 @@ fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
     let listed = state.roster.contains_key(&mac);
     let tell = state.refusals.note(mac, at, why, listed);
     if let Some(Refusal { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
-        tracing::info!(%mac, cause = why.cause(), cure = why.cure(), "DHCP does not answer this phone");
+        let hold = Hold::from(why.reason());
+        tracing::info!(%mac, cause = hold.cause(), cure = hold.cure(), "DHCP does not answer this phone");
     }
     !known
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use transload_dhcp::MessageType;
 use transload_dhcp::policy::{Client, Policy};
+use transload_phone::lookalike;
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::library::Library;
 use transload_provision::load::{Direction, LoadName, Side};
@@ -16,7 +17,6 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, 
 
 use super::*;
 use crate::bench::{Bench, Known, Rules};
-use crate::commands::rehearse::lookalike;
 use crate::config::Given;
 use crate::state::ledger::Ledger;
 use crate::system::clock::Clock;
@@ -143,7 +143,7 @@ fn bench(state: &Path, settings: &Settings, catalog: &Catalog, entries: &[Entry]
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();
     let shelf = Shelf::scan(state, settings.direction).unwrap();
-    let clock = Clock::start(last_seen, crate::system::pace::Pace::system());
+    let clock = Clock::start(last_seen, transload_pace::Pace::system());
     Bench::new(clock, catalog.clone(), rules, entries.to_vec(), shelf, ledger, (known, last_seen))
 }
 

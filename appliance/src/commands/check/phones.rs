@@ -2,13 +2,16 @@
 
 use serde::Serialize;
 use transload_provision::catalog::Model;
-use transload_provision::journey::{self, Context, Hold, Journey, assess};
+use transload_provision::hold::{Hold, HoldCode, NotAdmitted};
+use transload_provision::journey::{self, Context, Journey, assess};
 use transload_provision::library::{Completeness, Load};
 use transload_provision::load::{Kind, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
-use transload_provision::route::{self, NoRouteCode, Present, Query, Route};
+use transload_provision::route::{self, Present, Query, Route};
 use transload_provision::settings::UnknownVid;
+
+use crate::bench::views::phone::HoldView;
 
 /// Whether phones would get on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -43,13 +46,13 @@ pub(super) struct PhoneCheck {
     pub vid: Option<String>,
     pub route: Vec<String>,
     pub state: Verdict,
-    pub hold: Option<Hold>,
+    pub hold: Option<HoldView>,
     /// Its hardware version decides further on and is not known; its own page is asked for it on the way.
     #[serde(skip)]
     pub vid_wanted: bool,
     /// What holds it further on unless somebody acts before.
     #[serde(skip)]
-    pub later: Option<Hold>,
+    pub later: Option<HoldView>,
 }
 
 /// One model, if a phone of it came whose load and hardware version are not known.
@@ -94,9 +97,13 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
         vid: entry.vid.map(|vid| vid.to_string()),
         route: assessment.route.iter().map(ToString::to_string).collect(),
         state: if hold.is_some() { Verdict::Held } else { Verdict::Ready },
-        hold,
+        hold: hold.map(HoldView::from),
         vid_wanted: ahead.as_ref().is_some_and(vid_wanted),
-        later: ahead.iter().flat_map(|route| &route.hops).find_map(|hop| journey::unattested(hop, &context)),
+        later: ahead
+            .iter()
+            .flat_map(|route| &route.hops)
+            .find_map(|hop| journey::unattested(hop, &context))
+            .map(HoldView::from),
     }
 }
 
@@ -113,7 +120,7 @@ fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
     let settings = context.settings;
     let needed = !settings.goes_back_free(context.entry);
     (needed && !context.library.licensed(settings.direction, mac))
-        .then(|| journey::no_license(mac, settings.direction))
+        .then(|| NotAdmitted::NoLicense { mac, direction: settings.direction }.into())
 }
 
 /// All models of the catalog.
@@ -147,13 +154,13 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
         ModelCheck { name: model.name.clone(), state, route, others, note }
     };
     match route::plan(&query, context.catalog, context.library) {
-        Err(refusal) if refusal.code == NoRouteCode::NotEligible => {
+        Err(refusal) if refusal.code == HoldCode::NotEligible => {
             row(ModelState::NotEligible, Vec::new(), String::new())
         }
         Err(_) if pin.is_none() && !model.family.as_deref().is_some_and(at_hand) => {
             row(ModelState::NoFirmware, Vec::new(), String::new())
         }
-        Err(refusal) => row(ModelState::Held, Vec::new(), format!("{}; {}", refusal.cause, refusal.cure)),
+        Err(refusal) => row(ModelState::Held, Vec::new(), refusal.to_string()),
         Ok(route) => {
             let every_vid = proceed || route.hops.iter().all(|hop| hop.safe_for_every_vid);
             let state = if every_vid { ModelState::Ready } else { ModelState::NeedsVid };

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use transload_dhcp::config::ConfigError;
 use transload_dhcp::server::Server as DhcpServer;
 use transload_dhcp::sockets::Link;
 use transload_provision::roster::Entry;
@@ -12,13 +13,13 @@ use transload_tftp::Reached;
 use super::listeners::{Doors, Shared};
 use super::{Segment, Standing};
 use crate::bench::Bench;
+use crate::bench::views::health::Serving;
 use crate::config::values::Prefix;
 use crate::config::{Config, Served};
 use crate::listeners::bounds::Bound;
 use crate::listeners::connections::{Entrance, Limits, Waiting};
 use crate::listeners::{Plane, rate::Rate, sip::Boards};
-use crate::runtime::health::Trouble;
-use crate::system::error::Failure;
+use crate::system::error::{Exit, Failure, Trouble};
 
 /// The segments of a running appliance.
 pub struct Segments {
@@ -99,25 +100,6 @@ impl Segments {
         self.shared.boards.clone()
     }
 
-    /// How often bounds of TFTP were reached, on all segments together.
-    pub fn tftp_reached(&self) -> &Reached {
-        &self.shared.tftp
-    }
-
-    /// What keeps phones of a segment from being served.
-    pub fn troubles(&self) -> Vec<Trouble> {
-        let sites: Vec<_> = self
-            .sites()
-            .iter()
-            .map(|site| (site.segment.clone(), site.doors.is_some(), site.leased))
-            .collect();
-        let leases = self.dhcp.is_some();
-        sites
-            .iter()
-            .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
-            .collect()
-    }
-
     /// Until a door has closed by itself, which none should.
     pub async fn ended(&self) {
         self.shared.ended.notified().await;
@@ -190,8 +172,7 @@ impl Segments {
             tracing::warn!("{warning}");
         }
         if let Some(dhcp) = &self.dhcp {
-            dhcp.reconfigure(served.server.clone())
-                .map_err(|error| crate::runtime::appliance::cannot_lease(&error))?;
+            dhcp.reconfigure(served.server.clone()).map_err(|error| cannot_lease(&error))?;
         }
         self.bench().set_given(served.given.clone());
         Ok(())
@@ -204,6 +185,25 @@ impl Segments {
         for door in closing {
             _ = door.await;
         }
+    }
+}
+
+impl Serving for Segments {
+    fn tftp_reached(&self) -> &Reached {
+        &self.shared.tftp
+    }
+
+    fn troubles(&self) -> Vec<Trouble> {
+        let sites: Vec<_> = self
+            .sites()
+            .iter()
+            .map(|site| (site.segment.clone(), site.doors.is_some(), site.leased))
+            .collect();
+        let leases = self.dhcp.is_some();
+        sites
+            .iter()
+            .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
+            .collect()
     }
 }
 
@@ -277,4 +277,9 @@ fn trouble(segment: &Segment, open: bool, leased: bool) -> Option<Trouble> {
         }
         Ok(_) => None,
     }
+}
+
+/// The DHCP server refuses its configuration.
+pub fn cannot_lease(error: &ConfigError) -> Failure {
+    Failure::new(Exit::Usage, format!("DHCP: {error}"), error.cure())
 }

@@ -1,4 +1,4 @@
-//! `transload backup` and `transload restore`: the whole state as one file, a tar archive.
+//! Backups: the whole state as one file, a tar archive.
 //!
 //! It begins with [`Header`], so that what cannot be restored is refused at once, goes on with the configuration and the
 //! state, and ends with [`Index`], by which each file is verified, and the archive known to be whole.
@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::system::error::{Exit, Failure};
-pub use restore::run as restore;
-pub use write::run as backup;
+pub use restore::{Wanted, restore};
+pub use write::backup;
 
 /// The first entry.
 const HEADER: &str = "backup.json";

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::Verdict;
 use super::compare::Decided;
-use super::intake::{Item, Kind};
+use super::item::{Item, Kind};
 use crate::state::library::manifest::{Known, Manifest};
 use crate::state::library::verify;
 use crate::state::state_folder::ROSTER;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::intake::{Item, Kind};
+use super::item::{Item, Kind};
 use super::{Line, Verdict};
 use crate::state::library::{Shelf, manifest};
 

@@ -1,5 +1,7 @@
 //! Reads sources: finds out what each is, takes what phones need into the staging folder, and hashes it.
 
+mod nested;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,41 +14,18 @@ use transload_provision::{loads_file, package, text};
 
 use super::archive::{self, Allowance, Form, Stop, broken, is_archive};
 use super::commit::Staging;
-use super::nested::Package;
+use super::item::{Item, Kind};
 use super::sources::Source;
 use super::{Line, Verdict};
 use crate::state::inventory;
 use crate::state::library::{self, direction_of, manifest};
 use crate::system::error::Failure;
 use crate::system::plain_file;
+use nested::Package;
 
 /// Files taken in one import.
 const MOST: usize = 100_000;
 const BLOCK: usize = 256 * 1024;
-
-/// What a file is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A `.loads` file, and the components that it lists.
-    Loads(Vec<String>),
-    Component,
-    License(Direction, Mac),
-}
-
-/// A file that was read whole and may go into the library.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub kind: Kind,
-    /// The path it came in, or that of its package.
-    pub source: String,
-    /// The package's file name, where it came in one.
-    pub package: Option<String>,
-    /// Without folders.
-    pub name: String,
-    pub size: u64,
-    pub sha256: String,
-    pub staged: Option<PathBuf>,
-}
 
 /// A file that may be a roster, and where it came from.
 #[derive(Debug)]
@@ -77,16 +56,6 @@ pub(super) struct Intake<'a> {
     pub(super) block: Vec<u8>,
     /// Archives that lie around what is being read.
     pub(super) depth: usize,
-}
-
-impl Item {
-    /// Its key in the manifest, and what else must not be in its place.
-    pub(super) fn key(&self) -> String {
-        match &self.kind {
-            Kind::License(direction, mac) => manifest::license_key(*direction, *mac),
-            Kind::Loads(_) | Kind::Component => manifest::firmware_key(&self.name),
-        }
-    }
 }
 
 impl<'a> Intake<'a> {
@@ -184,7 +153,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    pub(super) fn entry(
+    fn entry(
         &mut self,
         source: &Source,
         package: &Package<'_>,

@@ -6,11 +6,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::key::key;
 use super::queue::Job;
 use super::rows::{OF_A_PHONE, Rows};
-use super::schema::{self, key};
-use super::{Record, forgotten};
-use crate::state::resume::AHEAD;
+use super::schema;
+use super::{AHEAD, Record, forgotten};
 
 /// What a commit changed in the account of rows, in its order.
 pub(super) enum Change {

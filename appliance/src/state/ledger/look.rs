@@ -5,8 +5,9 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::LedgerError;
+use super::file::beside;
 use super::loss::{Before, Loss};
-use super::schema::{BUSY, STEPS, Trouble, beside, check, trusted_version, version, whole_copy};
+use super::schema::{BUSY, STEPS, Trouble, check, trusted_version, version, whole_copy};
 
 /// Whether something was lost, as an open for writing would find.
 pub(super) fn loss(path: &Path) -> Result<Option<Loss>, LedgerError> {

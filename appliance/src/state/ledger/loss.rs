@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::schema::{beside, sync_folder};
+use super::file::{beside, sync_folder};
 
 /// Lies beside a ledger from its first use on.
 const BEGUN: &str = ".begun";

@@ -7,7 +7,9 @@
 mod commit;
 mod correct;
 mod error;
+mod file;
 mod forgotten;
+mod key;
 mod look;
 mod loss;
 mod queue;
@@ -37,11 +39,14 @@ use transload_dhcp::lease::LeaseRecord;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use crate::bench::metrics;
+use crate::system::latencies;
 pub use forgotten::FORGOTTEN_KEPT;
 use queue::{Job, Queue, Urgency};
 use rusqlite::Connection;
 use writer::Writer;
+
+/// The ledger may be so far ahead of the system's clock before it is asked which of them is wrong.
+pub const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One thing to remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,7 +210,7 @@ impl Unread {
         let queue = Arc::new(Queue::new(lazy));
         let folder = Arc::new(OnceLock::new());
         let commits =
-            Commits { took: metrics::latencies(), failed: Counter::default(), failing: Arc::default() };
+            Commits { took: latencies::seconds(), failed: Counter::default(), failing: Arc::default() };
         let writer = Writer {
             connection,
             path: path.clone(),

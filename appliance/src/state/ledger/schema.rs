@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -13,6 +13,8 @@ use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::file::{beside, sync_folder};
+use super::key::{key, mac};
 use super::loss::{Before, Loss};
 use super::rows::Rows;
 use super::{LedgerError, Marks, Replay, forgotten};
@@ -174,11 +176,6 @@ pub(super) fn close(connection: Connection) -> rusqlite::Result<()> {
     connection.close().map_err(|(_, error)| error)
 }
 
-/// A phone as a key: integers keep the tables small.
-pub(super) fn key(mac: Mac) -> i64 {
-    mac.0.iter().fold(0, |key, octet| key << 8 | i64::from(*octet))
-}
-
 /// A lease's state, as the table has it.
 fn state(state: LeaseState) -> &'static str {
     match state {
@@ -186,11 +183,6 @@ fn state(state: LeaseState) -> &'static str {
         LeaseState::Released => "released",
         LeaseState::Declined => "declined",
     }
-}
-
-pub(super) fn mac(key: i64) -> Mac {
-    let [_, _, mac @ ..] = key.to_be_bytes();
-    Mac(mac)
 }
 
 /// The file's version, 0 if it is empty, and whether it was closed; checks the whole file if it was not.
@@ -355,19 +347,6 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<LeaseRecord> {
         since: time(row.get(4)?),
         expires: time(row.get(5)?),
     })
-}
-
-pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// What went wrong, before the file's name is added.

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::file::beside;
 use super::queue::Queue;
-use super::schema::{self, beside};
+use super::schema;
 
 /// Free pages that are kept for what is written next.
 const SPARE: u32 = 256;

@@ -8,7 +8,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
 
-use super::walk::{Found, Stamp};
+use super::stamp::Stamp;
+use super::walk::Found;
 use super::{Shelf, manifest};
 use crate::system::plain_file;
 

@@ -3,6 +3,7 @@
 mod find;
 mod inspect;
 pub mod manifest;
+mod stamp;
 pub mod verify;
 mod view;
 mod walk;

@@ -11,7 +11,7 @@ use transload_provision::time::Time;
 use utoipa::ToSchema;
 
 use super::Shelf;
-use crate::bench::views::phone::utc;
+use crate::system::utc;
 
 /// `GET /api/library`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,15 +1,14 @@
 //! Which files lie in the state folder: a bounded walk that never leaves it.
 
-use std::fs::{self, DirEntry, Metadata};
+use std::fs::{self, DirEntry};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::text::is_hidden;
 
+use super::stamp::Stamp;
 use super::{LibraryError, Unusable, manifest};
 use crate::system::plain_file::{Kind, Unfit};
 
@@ -49,31 +48,6 @@ pub(super) enum Place {
     /// In a folder that tells no direction.
     StrayLicense,
     Extra,
-}
-
-/// Tells a file's content from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) size: u64,
-    pub(super) modified: SystemTime,
-    pub(super) device: u64,
-    pub(super) inode: u64,
-}
-
-impl Stamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.len(),
-            modified: metadata.modified().unwrap_or(UNIX_EPOCH),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-
-    pub(super) fn etag(&self) -> String {
-        let modified = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        format!("\"{:x}-{modified:x}-{:x}\"", self.size, self.inode)
-    }
 }
 
 impl Found {

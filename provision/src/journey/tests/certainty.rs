@@ -78,7 +78,7 @@ fn a_phone_that_throws_a_load_away_again_and_again_is_stuck_until_the_operator_r
     }
     assert!((2..=6).contains(&told), "{told}");
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
-    assert!(bench.verdict().hold.unwrap().cause.contains("fetched"));
+    assert!(bench.verdict().hold.unwrap().cause().contains("fetched"));
     bench.see(Fact::Operator { act: Act::Retry });
     bench.reads(Side::Enterprise);
     bench.pass(45);
@@ -130,7 +130,7 @@ fn a_phone_that_its_license_does_not_move_is_said_to_refuse_it() {
     }
     let hold = bench.verdict().hold;
     assert!(
-        hold.as_ref().is_some_and(|hold| hold.cure.contains("license"))
+        hold.as_ref().is_some_and(|hold| hold.cure().contains("license"))
             || bench.verdict().stage == Stage::Done,
         "{hold:?}"
     );

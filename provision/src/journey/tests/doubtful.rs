@@ -110,7 +110,7 @@ fn one_that_takes_another_servers_address_after_its_plug_was_pulled_is_not_settl
     bench.see(starts());
     bench.pass(1000);
     assert!(!bench.permits(E2M), "{:?}", bench.verdict());
-    assert!(waiting(&bench).cause.contains(FLOOR));
+    assert!(waiting(&bench).cause().contains(FLOOR));
     // The other server is gone.
     bench.see(starts());
     bench.see(leases());

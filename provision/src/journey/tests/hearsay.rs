@@ -82,7 +82,7 @@ fn a_license_that_is_fetched_for_half_an_hour_is_not_accepted_although_nothing_e
         bench.pass(60);
     }
     let hold = bench.verdict().hold.expect("a hold");
-    assert!(hold.cause.contains("does not accept it"), "{hold:?}");
+    assert!(hold.cause().contains("does not accept it"), "{hold:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn a_missing_component_stops_every_hop_of_the_route_and_is_named() {
     assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
     let hold = bench.verdict().hold.unwrap();
     assert_eq!(hold.code, HoldCode::FirmwareMissing);
-    assert!(format!("{} {}", hold.cause, hold.cure).contains("rootfs88xx.11-2-3MPP-398.sbn"), "{hold:?}");
+    assert!(format!("{} {}", hold.cause(), hold.cure()).contains("rootfs88xx.11-2-3MPP-398.sbn"), "{hold:?}");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_lease_without_a_request_is_not_asking() {
     bench.boot(MPP_CLASS);
     bench.pass(200);
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
-    assert!(bench.verdict().hold.unwrap().cause.contains("Profile_Rule"));
+    assert!(bench.verdict().hold.unwrap().cause().contains("Profile_Rule"));
 }
 
 #[test]

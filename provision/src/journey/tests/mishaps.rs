@@ -49,7 +49,7 @@ fn a_license_that_is_asked_for_again_and_again_is_shown() {
         bench.pass(60);
     }
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
-    assert!(bench.verdict().hold.unwrap().cause.contains("license"));
+    assert!(bench.verdict().hold.unwrap().cause().contains("license"));
 }
 
 fn crossed_directly() -> Bench {

@@ -111,7 +111,7 @@ fn a_phone_that_cda_sends_walks_to_enterprise_firmware() {
     bench.entry = listed("8851,V05,,");
     bench.boot(MPP_CLASS);
     bench.pass(200);
-    assert!(waiting(&bench).cure.contains("factory-reset"));
+    assert!(waiting(&bench).cure().contains("factory-reset"));
     bench.see(Fact::LicenseGiven { direction: Direction::M2e });
     bench.fetches(M2E);
     bench.boot(MPP_CLASS);
@@ -143,7 +143,7 @@ fn cda_cannot_send_a_phone_past_the_transition_load() {
     bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
     assert!(!bench.permits(FLOOR) && bench.permits(M2E));
     bench.see(Fact::LoadsRefused { name: FLOOR.into() });
-    assert!(waiting(&bench).cause.contains(FLOOR));
+    assert!(waiting(&bench).cause().contains(FLOOR));
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn restarts_are_bounded_and_further_apart_each_time() {
     assert_eq!(verdict.restart, None);
     let hold = verdict.hold.unwrap();
     assert!(
-        hold.code == HoldCode::NeedsRestart && hold.cause.contains("3 times: 400 Bad Request"),
+        hold.code == HoldCode::NeedsRestart && hold.cause().contains("3 times: 400 Bad Request"),
         "{hold:?}"
     );
     bench.see(Fact::Operator { act: Act::Retry });

@@ -153,7 +153,7 @@ fn each_stop_is_said_after_a_time_of_its_own_and_not_a_moment_before() {
         bench.now = due;
         let hold = bench.verdict().hold.unwrap_or_else(|| panic!("{}: nothing is said", stop.what));
         for words in stop.says {
-            assert!(hold.cause.contains(words), "{}: {words:?} is not in {:?}", stop.what, hold.cause);
+            assert!(hold.cause().contains(words), "{}: {words:?} is not in {:?}", stop.what, hold.cause());
         }
     }
 }
@@ -165,7 +165,7 @@ fn one_that_cannot_be_led_before_it_says_what_it_runs_is_made_to_ask_first() {
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
     bench.pass(bench.settings.timing.not_asking.as_secs());
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
-    assert!(bench.verdict().hold.unwrap().cure.contains("Cancel"));
+    assert!(bench.verdict().hold.unwrap().cure().contains("Cancel"));
     assert_eq!(bench.reads(Side::Enterprise), Next::Introduction);
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
 }

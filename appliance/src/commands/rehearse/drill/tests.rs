@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use transload_phone::{OwnPage, Weather};
 use transload_provision::catalog::Vid;
 
 use super::super::all;
-use super::super::phone::{OwnPage, Weather};
 use super::*;
 use crate::commands::rehearse::lineup::Player;
 
@@ -91,7 +91,7 @@ fn every_fact_that_is_not_known_is_run_every_way() {
 
 #[test]
 fn a_virtual_phone_asks_which_way_each_of_them_is() {
-    let source = include_str!("../phone/unknown.rs");
+    let source = include_str!("../../../../phone/src/unknown.rs");
     for row in unknown::table().iter().filter(|row| row.tried.contains(&Tried::Rehearsal)) {
         let key = row.key.as_deref().unwrap();
         assert!(source.contains(&format!("\"{key}\"")), "{key}");
