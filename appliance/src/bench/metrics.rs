@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use transload_dhcp::MessageType;
-use transload_dhcp::event::{Event, Outcome};
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
 
 use crate::listeners::bounds::Bounds;
 use crate::listeners::{Door, Served};
@@ -91,19 +91,19 @@ impl Metrics {
     }
 
     /// Counts a DHCP message, and what it took to answer.
-    pub fn dhcp(&self, event: &Event, took: Duration) {
+    pub fn dhcp(&self, event: &DhcpEvent, took: Duration) {
         let outcome = match &event.outcome {
-            Outcome::Offered => "offered",
-            Outcome::Acknowledged => "acknowledged",
-            Outcome::Informed => "informed",
-            Outcome::Refused(_) => "refused",
-            Outcome::Released => "released",
-            Outcome::Declined => "declined",
-            Outcome::Conflict(_) => "conflict",
-            Outcome::ChoseOther(_) => "chose-other",
-            Outcome::Ignored(_) => "ignored",
-            Outcome::Unserved(_) => "unserved",
-            Outcome::NotSaved(_) => "not-saved",
+            DhcpOutcome::Offered => "offered",
+            DhcpOutcome::Acknowledged => "acknowledged",
+            DhcpOutcome::Informed => "informed",
+            DhcpOutcome::Refused(_) => "refused",
+            DhcpOutcome::Released => "released",
+            DhcpOutcome::Declined => "declined",
+            DhcpOutcome::Conflict(_) => "conflict",
+            DhcpOutcome::ChoseOther(_) => "chose-other",
+            DhcpOutcome::Ignored(_) => "ignored",
+            DhcpOutcome::Unserved(_) => "unserved",
+            DhcpOutcome::NotSaved(_) => "not-saved",
         };
         let r#type = match event.kind {
             MessageType::Discover => "discover",

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tokio::sync::Notify;
-use transload_dhcp::server::Server as DhcpServer;
+use transload_dhcp::server::DhcpServer;
 use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
 use transload_provision::journey::{Assessment, Context, Journey, Observation};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use transload_dhcp::guard::Watch;
+use transload_dhcp::guard::ForeignServerWatch;
 use transload_pace::Pace;
 
 use crate::config::{Config, OnForeign};
@@ -110,7 +110,7 @@ async fn clear_segments(place: &Place, on_foreign: OnForeign) -> Result<Vec<bool
             probes.push(None);
             continue;
         }
-        let watch = Watch::open(name, interface::own_addresses())
+        let watch = ForeignServerWatch::open(name, interface::own_addresses())
             .map_err(|error| Failure::new(Exit::Privilege, error.to_string(), error.cure()))?;
         tracing::info!(interface = name, "looking for other DHCP servers");
         probes.push(Some((name, tokio::spawn(async move { watch.probe(PROBE).await }))));

@@ -26,8 +26,8 @@ impl From<options::OptionError> for Unusable {
     }
 }
 
-impl From<standard::OptionError> for Unusable {
-    fn from(error: standard::OptionError) -> Self {
+impl From<standard::OptionValueError> for Unusable {
+    fn from(error: standard::OptionValueError) -> Self {
         Self { cause: error.to_string(), cure: error.cure() }
     }
 }

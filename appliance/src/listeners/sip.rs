@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transload_dhcp::allowance::Allowance;
+use transload_dhcp::token_bucket::TokenBucket;
 use transload_pace::Pace;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
@@ -71,8 +71,8 @@ struct State {
     registrar: Registrar,
     lines: HashMap<SocketAddrV4, mpsc::Sender<Vec<u8>>>,
     /// What each address may still say by datagrams.
-    peers: HashMap<Ipv4Addr, Allowance>,
-    strangers: Allowance,
+    peers: HashMap<Ipv4Addr, TokenBucket>,
+    strangers: TokenBucket,
 }
 
 impl<E: Exchange> Switchboard<E> {
@@ -92,7 +92,7 @@ impl<E: Exchange> Switchboard<E> {
         let mut key = [0; 32];
         File::open("/dev/urandom")?.read_exact(&mut key)?;
         let registrar = Registrar::new(own, now.as_nanos() as u64, key);
-        let strangers = Allowance::full(OF_STRANGERS.0, OF_STRANGERS.1);
+        let strangers = TokenBucket::full(OF_STRANGERS.0, OF_STRANGERS.1);
         let state = State { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
         let (places, full) = (Places::new(ROOM), Box::new(full));
         let pace = exchange.pace();
@@ -175,11 +175,11 @@ impl<E: Exchange> Switchboard<E> {
     }
 }
 
-fn of_one() -> Allowance {
-    Allowance::full(OF_ONE.0, OF_ONE.1)
+fn of_one() -> TokenBucket {
+    TokenBucket::full(OF_ONE.0, OF_ONE.1)
 }
 
-fn allowance(peers: &mut HashMap<Ipv4Addr, Allowance>, address: Ipv4Addr) -> &mut Allowance {
+fn allowance(peers: &mut HashMap<Ipv4Addr, TokenBucket>, address: Ipv4Addr) -> &mut TokenBucket {
     if peers.len() >= PEERS_KEPT && !peers.contains_key(&address) {
         // An address that has been quiet is forgotten without loss.
         let now = Instant::now();

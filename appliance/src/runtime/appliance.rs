@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use transload_dhcp::journal::Journal;
 use transload_dhcp::lease::LeaseRecord;
-use transload_dhcp::server::{Server as DhcpServer, Setup, StartError};
+use transload_dhcp::server::{DhcpServer, Setup, StartError};
 use transload_dhcp::sockets::Link;
 use transload_pace::Pace;
 use transload_provision::mac::Mac;

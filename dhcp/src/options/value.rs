@@ -19,7 +19,7 @@ pub enum Value {
 
 /// Why a value is no value for its option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OptionError {
+pub enum OptionValueError {
     /// No option goes by that name or number.
     #[error("there is no DHCP option {0:?}")]
     Unknown(String),
@@ -31,14 +31,14 @@ pub enum OptionError {
     Value {
         /// Name or number as given.
         option: String,
-        /// What the option takes.
+        /// The values that the option takes.
         wanted: &'static str,
-        /// What was given.
+        /// The value that was given.
         found: String,
     },
 }
 
-impl OptionError {
+impl OptionValueError {
     /// What to do about it, in a clause.
     pub fn cure(&self) -> String {
         match self {
@@ -52,17 +52,18 @@ impl OptionError {
 }
 
 /// The option's number and octets. An option whose form is not known here takes a list of addresses, text, or `hex:…`.
-pub fn encode(name_or_number: &str, value: &Value) -> Result<(u8, Vec<u8>), OptionError> {
-    let standard = find(name_or_number).ok_or_else(|| OptionError::Unknown(name_or_number.to_owned()))?;
+pub fn encode(name_or_number: &str, value: &Value) -> Result<(u8, Vec<u8>), OptionValueError> {
+    let standard =
+        find(name_or_number).ok_or_else(|| OptionValueError::Unknown(name_or_number.to_owned()))?;
     if is_reserved(standard.code) {
-        return Err(OptionError::Reserved(standard.code));
+        return Err(OptionValueError::Reserved(standard.code));
     }
     let octets = match value {
         Value::Text(text) if text.starts_with("hex:") => hex(&text[4..]),
         _ => shaped(standard.shape, value),
     };
     let error =
-        |wanted| OptionError::Value { option: name_or_number.to_owned(), wanted, found: found(value) };
+        |wanted| OptionValueError::Value { option: name_or_number.to_owned(), wanted, found: found(value) };
     let octets = octets
         .filter(|octets| !octets.is_empty())
         .ok_or_else(|| error(limits::wanted(standard.code).unwrap_or(wanted(standard.shape))))?;
@@ -283,10 +284,10 @@ mod tests {
             ("121", text("hex:210a0a000001")),
             ("121", text("hex:080a0a0000")),
         ] {
-            assert!(matches!(encode(option, &value), Err(OptionError::Value { .. })), "{option}");
+            assert!(matches!(encode(option, &value), Err(OptionValueError::Value { .. })), "{option}");
         }
-        assert_eq!(encode("flavor", &text("x")), Err(OptionError::Unknown("flavor".into())));
-        assert_eq!(encode("0", &text("x")), Err(OptionError::Unknown("0".into())));
-        assert_eq!(encode("51", &Value::Number(1)), Err(OptionError::Reserved(51)));
+        assert_eq!(encode("flavor", &text("x")), Err(OptionValueError::Unknown("flavor".into())));
+        assert_eq!(encode("0", &text("x")), Err(OptionValueError::Unknown("0".into())));
+        assert_eq!(encode("51", &Value::Number(1)), Err(OptionValueError::Reserved(51)));
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use transload_dhcp::event::{Event, Outcome, Unserved};
-use transload_dhcp::packet::Malformed;
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome, Unserved};
+use transload_dhcp::packet::MalformedMessage;
 use transload_provision::hold::{Hold, NoAnswer, NotServed};
 use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
@@ -47,10 +47,10 @@ enum Why {
 
 impl Why {
     /// What keeps the phone waiting, if that is what came of its message.
-    fn of(outcome: &Outcome, is_new: bool) -> Option<Self> {
+    fn of(outcome: &DhcpOutcome, is_new: bool) -> Option<Self> {
         match outcome {
-            Outcome::Unserved(why) => Some(Self::Unserved(why.clone())),
-            Outcome::ChoseOther(server) if is_new => Some(Self::Elsewhere(*server)),
+            DhcpOutcome::Unserved(why) => Some(Self::Unserved(why.clone())),
+            DhcpOutcome::ChoseOther(server) if is_new => Some(Self::Elsewhere(*server)),
             _ => None,
         }
     }
@@ -63,7 +63,7 @@ impl Why {
             Self::Unserved(Unserved::NoAddress(_)) => 3,
             Self::Unserved(Unserved::Silent) => 4,
             Self::Unserved(Unserved::Option(_)) => 5,
-            Self::Unserved(Unserved::Malformed(_)) => 6,
+            Self::Unserved(Unserved::MalformedMessage(_)) => 6,
             Self::Elsewhere(_) => 7,
         }
     }
@@ -79,8 +79,8 @@ impl Why {
             Unserved::Network(address) => NoAnswer::Network(*address),
             Unserved::NoAddress(_) => NoAnswer::PoolEmpty,
             Unserved::Silent => NoAnswer::Silent,
-            Unserved::Malformed(Malformed::Cookie) => NoAnswer::Bootp,
-            Unserved::Option(_) | Unserved::Malformed(_) => NoAnswer::Unsound,
+            Unserved::MalformedMessage(MalformedMessage::Cookie) => NoAnswer::Bootp,
+            Unserved::Option(_) | Unserved::MalformedMessage(_) => NoAnswer::Unsound,
         };
         NotServed::NoAnswer { why: kind, said: why.to_string() }
     }
@@ -193,7 +193,7 @@ impl State {
 
 impl Bench {
     /// Notes down what keeps a phone from an answer, or that it has got one.
-    pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &Event) {
+    pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &DhcpEvent) {
         let is_new = !state.phones.contains_key(&mac);
         let changed = match Why::of(&event.outcome, is_new) {
             Some(why) => {
@@ -223,6 +223,6 @@ fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
     !known
 }
 
-fn is_served(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Offered | Outcome::Acknowledged | Outcome::Informed)
+fn is_served(outcome: &DhcpOutcome) -> bool {
+    matches!(outcome, DhcpOutcome::Offered | DhcpOutcome::Acknowledged | DhcpOutcome::Informed)
 }

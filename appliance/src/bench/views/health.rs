@@ -5,7 +5,7 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 use transload_dhcp::engine::SetAside;
 use transload_provision::mac::Mac;
-use transload_tftp::Reached;
+use transload_tftp::LimitCounters;
 
 use crate::bench::Bench;
 use crate::listeners::bounds::{Bound, Bounds};
@@ -20,7 +20,7 @@ pub trait Serving: Send + Sync {
     /// What keeps phones of a segment from being served.
     fn troubles(&self) -> Vec<Trouble>;
     /// How often bounds of TFTP were reached, on all segments together.
-    fn tftp_reached(&self) -> &Reached;
+    fn tftp_reached(&self) -> &LimitCounters;
 }
 
 /// All that is wrong now; `state` is the state folder.
@@ -69,7 +69,7 @@ fn compare_dhcp(bounds: &Bounds, aside: &SetAside) {
     bounds.counted(Bound::GivenUp, disbelieved, || client);
 }
 
-fn compare_tftp(bounds: &Bounds, tftp: &Reached) {
+fn compare_tftp(bounds: &Bounds, tftp: &LimitCounters) {
     let unheard = tftp.ignored() + tftp.given_way();
     bounds.counted(Bound::TftpStrangers, unheard, || tftp.latest_unheard().to_string());
     bounds.counted(Bound::TftpTransfers, tftp.refused(), || tftp.latest_refused().to_string());

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use transload_dhcp::MessageType;
-use transload_dhcp::policy::{Client, Policy};
+use transload_dhcp::policy::{ClientRequest, Policy};
 use transload_phone::lookalike;
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::library::Library;
@@ -152,7 +152,7 @@ fn appears(bench: &Bench, case: &Case) {
         Side::Enterprise => &[1, 42, 66, 6, 3, 15, 150, 35],
         Side::Multiplatform => &[1, 3, 6, 15, 35, 66, 150, 2, 7, 42, 43, 58, 59, 159, 160],
     };
-    bench.decide(&Client {
+    bench.decide(&ClientRequest {
         mac: case.mac.0,
         client_id: None,
         vendor_class: Some(case.class.as_bytes()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transload_tftp::{Reached, Rollover};
+use transload_tftp::{LimitCounters, Rollover};
 
 use super::{Segment, Standing};
 use crate::bench::Bench;
@@ -30,7 +30,7 @@ pub(super) struct Shared {
     pub(super) entrance: Entrance,
     pub(super) boards: Boards<Bench>,
     /// How often bounds of the TFTP doors of all segments were reached, of those that are closed by now, too.
-    pub(super) tftp: Arc<Reached>,
+    pub(super) tftp: Arc<LimitCounters>,
     /// Told when a door has closed by itself, which none should.
     pub(super) ended: Arc<Notify>,
 }
@@ -60,17 +60,17 @@ impl Doors {
             listeners.push(listener);
         }
         let http = listeners.iter().map(own_address).collect::<Result<Vec<_>, _>>()?;
-        let config = transload_tftp::Config {
+        let config = transload_tftp::TftpConfig {
             bind: SocketAddrV4::new(local, segment.tftp),
             device: segment.interface.clone(),
             rollover: if files.rollover == 1 { Rollover::One } else { Rollover::Zero },
             max_transfers: files.max_transfers,
             drain: DRAIN,
-            ..transload_tftp::Config::default()
+            ..transload_tftp::TftpConfig::default()
         };
         let bind = config.bind;
         let source = listeners::tftp::Files { plane: Arc::clone(bench), local, rate: rate.clone() };
-        let server = transload_tftp::Server::bind(config, Arc::new(source))
+        let server = transload_tftp::TftpServer::bind(config, Arc::new(source))
             .map_err(|error| cannot_bind("TFTP", bind, &error))?
             .counting(Arc::clone(reached));
         let registrar = segment.sip.map(|port| open_registrar(SocketAddrV4::new(local, port), device, bench));

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use transload_dhcp::config::ConfigError;
-use transload_dhcp::server::Server as DhcpServer;
+use transload_dhcp::server::DhcpServer;
 use transload_dhcp::sockets::Link;
 use transload_provision::roster::Entry;
-use transload_tftp::Reached;
+use transload_tftp::LimitCounters;
 
 use super::listeners::{Doors, Shared};
 use super::{Segment, Standing};
@@ -189,7 +189,7 @@ impl Segments {
 }
 
 impl Serving for Segments {
-    fn tftp_reached(&self) -> &Reached {
+    fn tftp_reached(&self) -> &LimitCounters {
         &self.shared.tftp
     }
 
@@ -235,7 +235,7 @@ impl OpenSegments {
 }
 
 /// At least three of four places are for leaseholders.
-fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<Reached>) -> Entrance {
+fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<LimitCounters>) -> Entrance {
     let connections = config.files.max_transfers;
     let limits = Limits { connections, strangers: (connections / 4).max(1), ..Limits::default() };
     let (leases, bounds) = (Arc::clone(bench), Arc::clone(bench));

@@ -92,6 +92,7 @@ fn a_phone_that_comes_back_after_hours_may_have_been_loaded_elsewhere() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     bench.pass(4 * 3600);
     bench.boot(ENTERPRISE_CLASS);
@@ -156,7 +157,6 @@ fn a_phone_that_may_still_be_in_the_transition_load_is_held_where_its_last_load_
 #[test]
 fn a_fetch_that_its_page_denies_makes_no_silence_certain() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
@@ -171,7 +171,6 @@ fn a_fetch_that_its_page_denies_makes_no_silence_certain() {
 #[test]
 fn a_phone_that_was_not_given_its_license_waits_for_it_and_does_not_run_what_it_was_told() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.boot(MPP_CLASS);
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
     bench.see(Fact::Missing { name: format!("{MAC}.lic") });
@@ -184,7 +183,6 @@ fn a_phone_that_was_not_given_its_license_waits_for_it_and_does_not_run_what_it_
 fn one_whose_license_is_not_here_does_not_wait_for_it_for_ever() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.library.licenses.clear();
-    bench.page = false;
     bench.boot(MPP_CLASS);
     bench.see(Fact::Probed(Page { load: Some(load("sip88xx.11-0-1MPP-150")), ..Page::default() }));
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));

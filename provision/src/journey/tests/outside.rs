@@ -46,6 +46,7 @@ fn a_call_managers_phone_is_tracked_by_what_it_fetches() {
         bench.pass(60);
         bench.boot(if name == E2M { MPP_CLASS } else { ENTERPRISE_CLASS });
         if name == FLOOR {
+            bench.page_names(FLOOR);
             assert_eq!(bench.verdict().load, Some(load(name)), "its page tells");
         }
     }
@@ -111,6 +112,7 @@ fn a_phone_that_asks_here_although_a_call_manager_steers_is_told_here() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.pass(200);
     assert!(waiting(&bench).cause().contains(E2M));
 }
@@ -143,6 +145,7 @@ fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
     assert!(!bench.permits(E2M));
     let hold = waiting(&bench);
@@ -175,7 +178,6 @@ fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
 /// In the transition load, and sent for its license by CDA; its page is off.
 fn in_transition_behind_cda(kept: bool) -> Bench {
     let mut bench = with_cda(Direction::E2m, &[OLD, FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.entry = listed(&format!("8851,V05,{FLOOR},yes"));
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);

@@ -78,6 +78,7 @@ fn one_that_asks_for_a_load_over_and_over_without_starting_it_is_shown() {
     }
     stuck(&bench);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     assert_eq!(bench.verdict().hold, None, "it has started after all");
 }
@@ -196,6 +197,7 @@ fn attempts_are_counted_for_each_load_and_only_where_a_load_was_asked_for() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.verdict().attempt, 1, "of the next hop");
 }
 

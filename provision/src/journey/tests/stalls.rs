@@ -93,6 +93,7 @@ const STOPS: &[Stop] = &[
             bench.reads(Side::Enterprise);
             bench.fetches(NEW);
             bench.boot(ENTERPRISE_CLASS);
+            bench.page_names("sip88xx.14-4-1-0301-6");
             bench.reads(Side::Enterprise);
             bench.fetches(NEW_MPP);
             bench.boot(MPP_CLASS);
@@ -136,6 +137,7 @@ fn crossing() -> Bench {
     let mut bench = told();
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     bench
@@ -174,7 +176,6 @@ fn one_that_cannot_be_led_before_it_says_what_it_runs_is_made_to_ask_first() {
 fn one_that_may_have_thrown_away_what_leads_nowhere_is_started_once_more_to_tell() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP, NEW_MPP]);
     bench.catalog = Catalog::current();
-    bench.page = false;
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);

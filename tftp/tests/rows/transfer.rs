@@ -1,20 +1,18 @@
 //! The transfer machine, step by step.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::{Memory, ack, noise};
+use crate::common::{Memory, ack, noise};
 use transload_tftp::{
-    Abort, Outcome, Rollover,
+    Abort, Rollover, TransferOutcome,
     blocks::Blocks,
-    request::Mode,
-    terms::Terms,
+    request::TransferMode,
+    terms::TransferTerms,
     transfer::{PATIENCE, Step, Transfer},
 };
 
-const PLAIN: Terms = Terms { mode: Mode::Octet, block_size: 512, window: 1, timeout: None };
+const PLAIN: TransferTerms =
+    TransferTerms { mode: TransferMode::Octet, block_size: 512, window: 1, timeout: None };
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -22,7 +20,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 /// A machine with its window before it: `window` blocks sent at time 0, none acknowledged.
 fn under_way(window: u16) -> Transfer {
-    let mut transfer = Transfer::new(Terms { window, ..PLAIN }, Rollover::Zero, true);
+    let mut transfer = Transfer::new(TransferTerms { window, ..PLAIN }, Rollover::Zero, true);
     assert_eq!(transfer.start(), Step::SendOack);
     transfer.sent(ms(0), None, false);
     let window = u64::from(window);
@@ -32,7 +30,7 @@ fn under_way(window: u16) -> Transfer {
 }
 
 fn blocks_of(size: usize, block_size: u16) -> Vec<Vec<u8>> {
-    let mut blocks = Blocks::new(Box::new(Memory::new(noise(size, 1))), Mode::Octet, block_size);
+    let mut blocks = Blocks::new(Box::new(Memory::new(noise(size, 1))), TransferMode::Octet, block_size);
     let mut made = Vec::new();
     for block in 1.. {
         let mut packet = Vec::new();
@@ -46,7 +44,7 @@ fn blocks_of(size: usize, block_size: u16) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn t04_blocks_count_from_one_and_a_short_one_ends() {
+pub fn t04_blocks_count_from_one_and_a_short_one_ends() {
     for (size, lengths) in
         [(0, vec![0]), (1, vec![1]), (511, vec![511]), (512, vec![512, 0]), (1025, vec![512, 512, 1])]
     {
@@ -62,15 +60,15 @@ fn t04_blocks_count_from_one_and_a_short_one_ends() {
 }
 
 #[test]
-fn t06_an_error_ends_the_transfer_without_an_answer() {
+pub fn t06_an_error_ends_the_transfer_without_an_answer() {
     let mut transfer = under_way(1);
     let step = transfer.receive(ms(1), b"\0\x05\0\x03Disk full\x07 at /tmp\0trailing");
     let message = "Disk full at /tmp".to_owned();
-    assert_eq!(step, Step::End(Outcome::Aborted(Abort::Client { code: 3, message })));
+    assert_eq!(step, Step::End(TransferOutcome::Aborted(Abort::Client { code: 3, message })));
 }
 
 #[test]
-fn t07_retransmits_until_patience_ends_and_then_falls_silent() {
+pub fn t07_retransmits_until_patience_ends_and_then_falls_silent() {
     let mut transfer = under_way(1);
     let mut sendings = 0;
     let (now, outcome) = loop {
@@ -85,14 +83,14 @@ fn t07_retransmits_until_patience_ends_and_then_falls_silent() {
             step => panic!("{step:?}"),
         }
     };
-    assert_eq!(outcome, Outcome::TimedOut);
+    assert_eq!(outcome, TransferOutcome::TimedOut);
     assert_eq!(now, PATIENCE);
     assert!((6..=20).contains(&sendings), "{sendings} retransmissions in {PATIENCE:?}");
     assert_eq!(transfer.retransmissions(), sendings);
 }
 
 #[test]
-fn t07_progress_restores_all_the_patience() {
+pub fn t07_progress_restores_all_the_patience() {
     let mut transfer = under_way(1);
     let mut now = ms(0);
     for block in 1..200 {
@@ -105,7 +103,7 @@ fn t07_progress_restores_all_the_patience() {
 }
 
 #[test]
-fn t09_a_duplicate_ack_sends_nothing_in_lock_step() {
+pub fn t09_a_duplicate_ack_sends_nothing_in_lock_step() {
     let mut transfer = under_way(1);
     assert_eq!(transfer.receive(ms(1), &ack(1)), Step::SendBlocks(2..=2));
     transfer.sent(ms(1), Some(2), false);
@@ -119,7 +117,7 @@ fn t09_a_duplicate_ack_sends_nothing_in_lock_step() {
 }
 
 #[test]
-fn t09_with_a_window_a_repeated_ack_resends_once_and_echoes_die_out() {
+pub fn t09_with_a_window_a_repeated_ack_resends_once_and_echoes_die_out() {
     let mut transfer = under_way(4);
     assert_eq!(transfer.receive(ms(1), &ack(0)), Step::SendBlocks(1..=4));
     transfer.sent(ms(1), Some(4), false);
@@ -135,7 +133,7 @@ fn t09_with_a_window_a_repeated_ack_resends_once_and_echoes_die_out() {
 }
 
 #[test]
-fn t11_the_timeout_follows_the_client() {
+pub fn t11_the_timeout_follows_the_client() {
     let timeout_after = |round_trip: u64| {
         let mut transfer = under_way(1);
         let mut now = ms(0);
@@ -173,8 +171,8 @@ fn t11_the_timeout_follows_the_client() {
 }
 
 #[test]
-fn t11_the_clients_own_timeout_holds_exactly() {
-    let mut transfer = Transfer::new(Terms { timeout: Some(7), ..PLAIN }, Rollover::Zero, true);
+pub fn t11_the_clients_own_timeout_holds_exactly() {
+    let mut transfer = Transfer::new(TransferTerms { timeout: Some(7), ..PLAIN }, Rollover::Zero, true);
     transfer.start();
     transfer.sent(ms(0), None, false);
     let mut sendings = 0;
@@ -187,7 +185,7 @@ fn t11_the_clients_own_timeout_holds_exactly() {
 }
 
 #[test]
-fn t16_the_oack_is_retransmitted_like_data_and_only_ack_0_starts_it() {
+pub fn t16_the_oack_is_retransmitted_like_data_and_only_ack_0_starts_it() {
     let mut transfer = Transfer::new(PLAIN, Rollover::Zero, true);
     assert_eq!(transfer.start(), Step::SendOack);
     transfer.sent(ms(0), None, false);
@@ -202,18 +200,18 @@ fn t16_the_oack_is_retransmitted_like_data_and_only_ack_0_starts_it() {
 }
 
 #[test]
-fn t17_error_8_after_the_oack_ends_it_cleanly() {
+pub fn t17_error_8_after_the_oack_ends_it_cleanly() {
     let mut transfer = Transfer::new(PLAIN, Rollover::Zero, true);
     transfer.start();
     transfer.sent(ms(0), None, false);
     let step = transfer.receive(ms(1), b"\0\x05\0\x08no thanks\0");
     let message = "no thanks".to_owned();
-    assert_eq!(step, Step::End(Outcome::Aborted(Abort::Client { code: 8, message })));
+    assert_eq!(step, Step::End(TransferOutcome::Aborted(Abort::Client { code: 8, message })));
     assert_eq!(transfer.acknowledged(), 0);
 }
 
 #[test]
-fn t21_an_ack_within_the_window_goes_on_from_there() {
+pub fn t21_an_ack_within_the_window_goes_on_from_there() {
     let mut transfer = under_way(8);
     assert_eq!(transfer.receive(ms(1), &ack(3)), Step::SendBlocks(4..=11));
     transfer.sent(ms(1), Some(11), false);
@@ -226,7 +224,7 @@ fn t21_an_ack_within_the_window_goes_on_from_there() {
 }
 
 #[test]
-fn t22_after_block_65535_comes_0_or_1() {
+pub fn t22_after_block_65535_comes_0_or_1() {
     let zero: Vec<u16> = (65_534..65_539).map(|block| Rollover::Zero.number(block)).collect();
     assert_eq!(zero, [65_534, 65_535, 0, 1, 2]);
     let one: Vec<u16> = (65_534..65_539).map(|block| Rollover::One.number(block)).collect();
@@ -244,14 +242,14 @@ fn the_ending_says_what_the_client_has() {
         transfer.sent(ms(1), Some(2), true);
         transfer
     };
-    assert_eq!(last_sent().receive(ms(2), &ack(2)), Step::End(Outcome::Finished));
-    assert_eq!(last_sent().gone(), Outcome::LastAckMissing);
-    assert_eq!(last_sent().receive(ms(2), b"\0\x05\0\x05?\0"), Step::End(Outcome::LastAckMissing));
-    assert_eq!(last_sent().tick(ms(1) + PATIENCE), Step::End(Outcome::LastAckMissing));
+    assert_eq!(last_sent().receive(ms(2), &ack(2)), Step::End(TransferOutcome::Finished));
+    assert_eq!(last_sent().gone(), TransferOutcome::LastAckMissing);
+    assert_eq!(last_sent().receive(ms(2), b"\0\x05\0\x05?\0"), Step::End(TransferOutcome::LastAckMissing));
+    assert_eq!(last_sent().tick(ms(1) + PATIENCE), Step::End(TransferOutcome::LastAckMissing));
     let full = last_sent().receive(ms(2), b"\0\x05\0\x03full\0");
-    assert!(matches!(full, Step::End(Outcome::Aborted(_))), "{full:?}");
-    assert_eq!(under_way(1).gone(), Outcome::Aborted(Abort::Gone));
-    assert_eq!(under_way(1).tick(PATIENCE), Step::End(Outcome::TimedOut));
+    assert!(matches!(full, Step::End(TransferOutcome::Aborted(_))), "{full:?}");
+    assert_eq!(under_way(1).gone(), TransferOutcome::Aborted(Abort::Gone));
+    assert_eq!(under_way(1).tick(PATIENCE), Step::End(TransferOutcome::TimedOut));
 }
 
 #[test]

@@ -1,9 +1,4 @@
 //! A client that asks again from the same port: what is a repetition, and what begins anew.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-
-mod common;
-#[path = "common/running.rs"]
-mod running;
 
 use std::{
     io::ErrorKind,
@@ -11,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use common::{Memory, ack, noise, read_request};
-use running::{Running, client_at, ending, error, finish, next, plain};
-use transload_tftp::{Abort, Config, Outcome};
+use crate::common::{Memory, ack, noise, read_request};
+use crate::running::{LONG, Running, client_at, ending, error, finish, next, plain};
+use transload_tftp::{Abort, TftpConfig, TransferOutcome};
 
 fn sized(name: &str) -> Vec<u8> {
     read_request(name, "octet", &[("tsize", "0")])
@@ -29,11 +24,11 @@ fn begin(client: &UdpSocket, running: &Running, request: &[u8]) -> (Vec<u8>, Soc
 fn is_silent(client: &UdpSocket, milliseconds: u64) {
     client.set_read_timeout(Some(Duration::from_millis(milliseconds))).unwrap();
     assert_eq!(client.recv(&mut [0; 600]).unwrap_err().kind(), ErrorKind::WouldBlock);
-    client.set_read_timeout(Some(running::LONG)).unwrap();
+    client.set_read_timeout(Some(LONG)).unwrap();
 }
 
 #[test]
-fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_never_answered() {
+pub fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_never_answered() {
     let requests = [
         sized("f"),
         plain("f"),
@@ -44,14 +39,14 @@ fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_neve
         read_request("f", "octet", &[("tsize", "1")]),
     ];
     let file = Memory::new(noise(700, 1));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     for (before, request) in requests.iter().enumerate() {
         let (packet, transfer) = begin(&client, &running, request);
         let oack = matches!(before, 0 | 2 | 3 | 6);
         assert_eq!(packet[1], if oack { 6 } else { 3 }, "request {before}");
         if before > 0 {
-            assert_eq!(ending(&file, before).outcome, Outcome::Aborted(Abort::Restarted));
+            assert_eq!(ending(&file, before).outcome, TransferOutcome::Aborted(Abort::Restarted));
         }
         if before + 1 == requests.len() {
             client.send_to(&ack(0), transfer).unwrap();
@@ -63,9 +58,9 @@ fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_neve
 }
 
 #[test]
-fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
+pub fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
     let file = Memory::new(noise(100, 2));
-    let running = Running::start(&[("slow", file)], Config::default());
+    let running = Running::start(&[("slow", file)], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     client.send_to(&sized("slow"), running.address).unwrap();
     client.send_to(&plain("slow"), running.address).unwrap();
@@ -78,9 +73,9 @@ fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
 }
 
 #[test]
-fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_for() {
+pub fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_for() {
     let file = Memory::new(noise(1200, 3));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     begin(&client, &running, &sized("f"));
     let (packet, transfer) = begin(&client, &running, &plain("f"));
@@ -94,9 +89,9 @@ fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_for(
 }
 
 #[test]
-fn t06_a_transfer_that_was_answered_goes_on_beside_a_new_request_until_that_is_answered() {
+pub fn t06_a_transfer_that_was_answered_goes_on_beside_a_new_request_until_that_is_answered() {
     let file = Memory::new(noise(2000, 4));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     let (_, first) = begin(&client, &running, &plain("f"));
     client.send_to(&ack(1), first).unwrap();
@@ -108,11 +103,11 @@ fn t06_a_transfer_that_was_answered_goes_on_beside_a_new_request_until_that_is_a
     client.send_to(&ack(0), second).unwrap();
     let (packet, _) = next(&client);
     assert_eq!(finish(&client, packet, second), noise(2000, 4));
-    let outcomes: Vec<Outcome> = {
+    let outcomes: Vec<TransferOutcome> = {
         ending(&file, 2);
         file.endings.lock().unwrap().iter().map(|it| it.outcome.clone()).collect()
     };
-    assert_eq!(outcomes, [Outcome::Aborted(Abort::Restarted), Outcome::Finished]);
+    assert_eq!(outcomes, [TransferOutcome::Aborted(Abort::Restarted), TransferOutcome::Finished]);
 }
 
 fn next_block(file: &[u8], number: usize) -> Vec<u8> {
@@ -122,26 +117,26 @@ fn next_block(file: &[u8], number: usize) -> Vec<u8> {
 }
 
 #[test]
-fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() {
+pub fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() {
     let (left, wanted) = (Memory::new(noise(700, 5)), Memory::new(noise(100, 6)));
     let files = [("left", left.clone()), ("wanted", wanted)];
-    let running = Running::start(&files, Config::default());
+    let running = Running::start(&files, TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     begin(&client, &running, &plain("left"));
     let (packet, transfer) = begin(&client, &running, &plain("wanted"));
     assert_eq!(&packet[4..], noise(100, 6));
     // Neither file is answered. Only the one that was asked for last is sent again.
     assert_eq!(next(&client), (packet.clone(), transfer));
-    assert_eq!(ending(&left, 1).outcome, Outcome::Aborted(Abort::Restarted));
+    assert_eq!(ending(&left, 1).outcome, TransferOutcome::Aborted(Abort::Restarted));
     assert_eq!(finish(&client, packet, transfer), noise(100, 6));
 }
 
 #[test]
-fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_since() {
+pub fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_since() {
     let left = Memory::new(noise(700, 9));
     let files = [("left", left.clone()), ("wanted", Memory::new(noise(100, 10)))];
     for since in ["wanted", "absent"] {
-        let running = Running::start(&files, Config::default());
+        let running = Running::start(&files, TftpConfig::default());
         let client = client_at(Ipv4Addr::LOCALHOST);
         begin(&client, &running, &plain("left"));
         let (packet, transfer) = begin(&client, &running, &plain(since));
@@ -150,13 +145,13 @@ fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_s
         }
         is_silent(&client, 1300);
     }
-    assert_eq!(ending(&left, 2).outcome, Outcome::Aborted(Abort::Restarted));
+    assert_eq!(ending(&left, 2).outcome, TransferOutcome::Aborted(Abort::Restarted));
 }
 
 #[test]
-fn t06_two_files_at_one_port_are_both_served_where_both_are_answered() {
+pub fn t06_two_files_at_one_port_are_both_served_where_both_are_answered() {
     let files = [("a", Memory::new(noise(1200, 7))), ("b", Memory::new(noise(1300, 8)))];
-    let running = Running::start(&files, Config::default());
+    let running = Running::start(&files, TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     let (_, first) = begin(&client, &running, &plain("a"));
     let (packet, second) = begin(&client, &running, &plain("b"));

@@ -1,17 +1,17 @@
-//! A token bucket: how much may be done at once, and how fast after that.
+//! Limits how much may be done at once, and how fast after that.
 
 use std::time::{Duration, Instant};
 
 /// Tokens of one kind: `burst` at once after a quiet time, and one more each time `every` has passed.
 #[derive(Debug)]
-pub struct Allowance {
+pub struct TokenBucket {
     burst: u32,
     every: Duration,
     left: u32,
     since: Instant,
 }
 
-impl Allowance {
+impl TokenBucket {
     /// All of `burst` tokens.
     pub fn full(burst: u32, every: Duration) -> Self {
         Self { burst, every, left: burst, since: Instant::now() }
@@ -51,9 +51,9 @@ mod tests {
 
     #[test]
     fn a_flood_is_tried_no_faster_than_allowed_and_a_quiet_time_restores_it() {
-        let mut allowance = Allowance::full(256, EVERY);
-        let start = allowance.since;
-        let mut taken = |at: Duration| (0..1000).filter(|_| allowance.take(start + at).is_ok()).count();
+        let mut bucket = TokenBucket::full(256, EVERY);
+        let start = bucket.since;
+        let mut taken = |at: Duration| (0..1000).filter(|_| bucket.take(start + at).is_ok()).count();
         assert_eq!(taken(Duration::ZERO), 256);
         assert_eq!(taken(EVERY / 2), 0);
         assert_eq!(taken(EVERY), 1);
@@ -63,11 +63,11 @@ mod tests {
 
     #[test]
     fn the_wait_told_is_as_long_as_needed_and_no_longer() {
-        let mut allowance = Allowance::full(2, EVERY);
-        let start = allowance.since;
-        assert_eq!((allowance.take(start), allowance.take(start)), (Ok(()), Ok(())));
-        assert_eq!(allowance.take(start + EVERY / 3), Err(EVERY * 2 / 3));
-        assert_eq!(allowance.take(start + EVERY), Ok(()));
-        assert!(!allowance.is_full(start + EVERY * 2) && allowance.is_full(start + EVERY * 3));
+        let mut bucket = TokenBucket::full(2, EVERY);
+        let start = bucket.since;
+        assert_eq!((bucket.take(start), bucket.take(start)), (Ok(()), Ok(())));
+        assert_eq!(bucket.take(start + EVERY / 3), Err(EVERY * 2 / 3));
+        assert_eq!(bucket.take(start + EVERY), Ok(()));
+        assert!(!bucket.is_full(start + EVERY * 2) && bucket.is_full(start + EVERY * 3));
     }
 }

@@ -1,9 +1,4 @@
 //! The server over real sockets, on loopback: what the RFCs ask of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-
-mod common;
-#[path = "common/running.rs"]
-mod running;
 
 use std::{
     io::ErrorKind,
@@ -11,14 +6,15 @@ use std::{
     time::Duration,
 };
 
-use common::{Memory, ack, noise, read_request};
-use running::{Running, client_at, ending, error, finish, next, plain};
-use transload_tftp::{Abort, Config, Outcome};
+use crate::common::{Memory, ack, noise, read_request};
+use crate::running::{Running, client_at, ending, error, finish, next, plain};
+use transload_tftp::{Abort, TftpConfig, TransferOutcome};
 
 #[test]
-fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
+pub fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
     let file = Memory::new(noise(100, 1));
-    let everywhere = Config { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..Config::default() };
+    let everywhere =
+        TftpConfig { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..TftpConfig::default() };
     let running = Running::start(&[("f", file)], everywhere);
     let mut ports = vec![running.address.port()];
     for _ in 0..20 {
@@ -36,12 +32,12 @@ fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
 }
 
 #[test]
-fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_other() {
+pub fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_other() {
     let files: Vec<(String, Memory)> =
         (0..40).map(|n| (format!("file{n}"), Memory::new(noise(2000, n)))).collect();
     let named: Vec<(&str, Memory)> = files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
     let strangers = (0..20).map(|n| Ipv4Addr::new(127, 0, 1, 1 + n)).collect();
-    let running = Running::start_among(strangers, &named, Config::default());
+    let running = Running::start_among(strangers, &named, TftpConfig::default());
     let mut clients: Vec<_> = (0..40)
         .map(|n| {
             let client = client_at(Ipv4Addr::new(127, 0, 1, 1 + n / 2));
@@ -65,15 +61,15 @@ fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_o
         stray.send_to(&ack(1), transfer).unwrap();
         error(&stray, 5);
         assert_eq!(finish(&client, packet, transfer), noise(2000, u64::from(n)));
-        assert_eq!(ending(&files[usize::from(n)].1, 1).outcome, Outcome::Finished);
+        assert_eq!(ending(&files[usize::from(n)].1, 1).outcome, TransferOutcome::Finished);
     }
-    assert_eq!(ending(&files[usize::from(gone)].1, 1).outcome, Outcome::Aborted(Abort::Gone));
+    assert_eq!(ending(&files[usize::from(gone)].1, 1).outcome, TransferOutcome::Aborted(Abort::Gone));
 }
 
 #[test]
-fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
+pub fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
     let file = Memory::new(noise(5000, 3));
-    let running = Running::start(&[("f", file)], Config::default());
+    let running = Running::start(&[("f", file)], TftpConfig::default());
     // Nothing is sent again within the test: what is lost fails it.
     let request = read_request("f", "octet", &[("timeout", "255")]);
     let mut clients: Vec<_> = (0..60)
@@ -106,9 +102,9 @@ fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
 }
 
 #[test]
-fn t01_bound_to_a_device_it_serves_there() {
+pub fn t01_bound_to_a_device_it_serves_there() {
     let file = Memory::new(noise(700, 1));
-    let on_loopback = Config { device: Some("lo".to_owned()), ..Config::default() };
+    let on_loopback = TftpConfig { device: Some("lo".to_owned()), ..TftpConfig::default() };
     let running = Running::start(&[("f", file)], on_loopback);
     let client = running.asking(&plain("f"));
     let (packet, transfer) = next(&client);
@@ -116,9 +112,9 @@ fn t01_bound_to_a_device_it_serves_there() {
 }
 
 #[test]
-fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
+pub fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
     let file = Memory::new(noise(2000, 2));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&plain("f"));
     let (packet, transfer) = next(&client);
     let stranger = client_at(Ipv4Addr::LOCALHOST);
@@ -132,12 +128,12 @@ fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
     hasty.send_to(&ack(1), transfer).unwrap();
     drop(hasty);
     assert_eq!(finish(&client, packet, transfer), noise(2000, 2));
-    assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
+    assert_eq!(ending(&file, 1).outcome, TransferOutcome::Finished);
 }
 
 #[test]
-fn t05_errors_carry_the_right_code_and_no_path() {
-    let running = Running::start(&[], Config::default());
+pub fn t05_errors_carry_the_right_code_and_no_path() {
+    let running = Running::start(&[], TftpConfig::default());
     let refused = |request: &[u8], code| error(&running.asking(request), code);
     for (request, code) in [
         (plain("/srv/secret/../x.loads"), 1),
@@ -153,9 +149,9 @@ fn t05_errors_carry_the_right_code_and_no_path() {
 }
 
 #[test]
-fn t06_repeated_requests_from_one_port_are_one_transfer() {
+pub fn t06_repeated_requests_from_one_port_are_one_transfer() {
     let file = Memory::new(noise(700, 3));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     for _ in 0..5 {
         client.send_to(&plain("f"), running.address).unwrap();
@@ -173,9 +169,9 @@ fn t06_repeated_requests_from_one_port_are_one_transfer() {
 }
 
 #[test]
-fn t06_errors_and_other_packets_get_no_answer() {
+pub fn t06_errors_and_other_packets_get_no_answer() {
     let file = Memory::new(noise(5000, 4));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     for packet in
         [&b"\0\x05\0\x01x\0"[..], b"\0\x04\0\x01", b"\0\x03\0\x01x", b"\0\x06", b"\0\x07", b"\0", b""]
@@ -188,14 +184,14 @@ fn t06_errors_and_other_packets_get_no_answer() {
     let (_, transfer) = next(&client);
     client.send_to(b"\0\x05\0\0enough\0", transfer).unwrap();
     let abort = Abort::Client { code: 0, message: "enough".into() };
-    assert_eq!(ending(&file, 1).outcome, Outcome::Aborted(abort));
+    assert_eq!(ending(&file, 1).outcome, TransferOutcome::Aborted(abort));
     client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert_eq!(client.recv(&mut [0; 600]).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
-fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
-    let running = Running::start(&[], Config::default());
+pub fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
+    let running = Running::start(&[], TftpConfig::default());
     let names = ["../../etc/passwd", "/etc/passwd", "..\\..\\boot.ini", "a\u{1}b"];
     for name in names {
         error(&running.asking(&plain(name)), 1);
@@ -204,9 +200,10 @@ fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
 }
 
 #[test]
-fn t13_a_request_to_a_broadcast_address_is_ignored() {
+pub fn t13_a_request_to_a_broadcast_address_is_ignored() {
     let file = Memory::new(noise(10, 5));
-    let everywhere = Config { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..Config::default() };
+    let everywhere =
+        TftpConfig { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..TftpConfig::default() };
     let running = Running::start(&[("f", file)], everywhere);
     let client = client_at(Ipv4Addr::LOCALHOST);
     client.set_broadcast(true).unwrap();
@@ -217,9 +214,9 @@ fn t13_a_request_to_a_broadcast_address_is_ignored() {
 }
 
 #[test]
-fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
+pub fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
     let file = Memory::new(noise(3000, 6));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let options = [("blksize", "1024"), ("tsize", "0"), ("timeout", "2")];
     let client = running.asking(&read_request("f", "OCTET", &options));
     let (packet, transfer) = next(&client);
@@ -234,13 +231,13 @@ fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
     }
     assert_eq!(received, noise(3000, 6));
     let ending = ending(&file, 1);
-    assert_eq!((ending.outcome, ending.bytes, ending.retransmissions), (Outcome::Finished, 3000, 0));
+    assert_eq!((ending.outcome, ending.bytes, ending.retransmissions), (TransferOutcome::Finished, 3000, 0));
 }
 
 #[test]
-fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
+pub fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
     let file = Memory::new(noise(100, 7));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
     let (oack, transfer) = next(&client);
     assert_eq!(next(&client), (oack, transfer));
@@ -252,21 +249,21 @@ fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
 }
 
 #[test]
-fn t17_a_client_that_declines_the_options_is_left_alone() {
+pub fn t17_a_client_that_declines_the_options_is_left_alone() {
     let file = Memory::new(noise(100, 8));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
     let (_, transfer) = next(&client);
     client.send_to(b"\0\x05\0\x08no options\0", transfer).unwrap();
     let abort = Abort::Client { code: 8, message: "no options".into() };
-    assert_eq!(ending(&file, 1).outcome, Outcome::Aborted(abort));
+    assert_eq!(ending(&file, 1).outcome, TransferOutcome::Aborted(abort));
     client.set_read_timeout(Some(Duration::from_millis(1200))).unwrap();
     assert_eq!(client.recv(&mut [0; 600]).unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
-fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
-    let running = Running::start(&[], Config::default());
+pub fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
+    let running = Running::start(&[], TftpConfig::default());
     let client = running.asking(b"\0\x02x\0octet\0");
     let (_, from) = next(&client);
     assert_eq!(from.port(), running.address.port(), "no port was opened for it");
@@ -276,9 +273,9 @@ fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
 }
 
 #[test]
-fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
+pub fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
     let file = Memory::new(noise(512 * 20, 9));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&read_request("f", "octet", &[("windowsize", "8")]));
     let (packet, transfer) = next(&client);
     assert_eq!(packet, b"\0\x06windowsize\x008\0");
@@ -292,12 +289,12 @@ fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
     client.send_to(&ack(19), transfer).unwrap();
     assert_eq!(numbers(2), [20, 21]);
     client.send_to(&ack(21), transfer).unwrap();
-    assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
+    assert_eq!(ending(&file, 1).outcome, TransferOutcome::Finished);
 }
 
 #[test]
-fn t23_write_requests_are_refused() {
-    let running = Running::start(&[], Config::default());
+pub fn t23_write_requests_are_refused() {
+    let running = Running::start(&[], TftpConfig::default());
     assert_eq!(error(&running.asking(b"\0\x02x\0octet\0"), 2), "this server is read-only");
     assert!(running.shelf.asked.lock().unwrap().is_empty());
 }

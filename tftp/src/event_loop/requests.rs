@@ -1,4 +1,4 @@
-//! Requests: who is served, and how a transfer begins.
+//! Admits requests and begins transfers.
 
 use std::{
     hash::BuildHasher,
@@ -9,21 +9,21 @@ use std::{
 };
 
 use super::{
-    Desk, Opening,
-    requested::{Again, Requested},
+    EventLoop, PendingOpen,
+    request_history::{RequestHistory, RequestMeaning},
 };
 use crate::{
+    active::ActiveTransfer,
     blocks::Blocks,
-    listen::{self, Arrival},
+    listen::{self, ReceivedRequest},
+    mailbox::LoopMessage,
     packet::Fault,
-    post::Message,
-    request::{self, Asked, Request},
-    seated::Seated,
-    seats::{Admission, Key, Standing},
-    session::{self, Session},
-    source::{Abort, Content, Refusal},
+    request::{self, ParsedRequest, ReadRequest},
+    session::{self, TransferSession},
+    slots::{Admission, PeerStanding, TransferKey},
+    source::{Abort, FileContent, OpenRefusal},
     strangers,
-    terms::{self, Limits},
+    terms::{self, TermLimits},
     transfer::Transfer,
 };
 
@@ -34,10 +34,10 @@ const REQUESTS_AT_ONCE: usize = 32;
 /// A client that asks again from the same port, after its transfer had begun and then stood still this long, has
 /// started anew; before that its request is a duplicate that was under way.
 pub(super) const SILENCE: Duration = Duration::from_secs(3);
-/// What is assumed where the system does not tell.
+/// The MTU if the system does not tell it.
 const ETHERNET: u16 = 1500;
 
-impl Desk {
+impl EventLoop {
     pub(super) fn requests(&mut self, now: Instant) {
         let mut buffer = [0; REQUEST_LIMIT];
         for _ in 0..REQUESTS_AT_ONCE {
@@ -58,18 +58,18 @@ impl Desk {
         }
     }
 
-    fn request(&mut self, arrival: Arrival, asked: Asked, digest: u64, now: Instant) {
+    fn request(&mut self, arrival: ReceivedRequest, asked: ParsedRequest, digest: u64, now: Instant) {
         let wanted = match asked {
-            Asked::Nothing => return,
-            Asked::Read(_) if self.draining.is_some() => Err(Fault::Stopping),
-            Asked::Read(request) => Ok(request),
-            Asked::Write => Err(Fault::ReadOnly),
-            Asked::Illegal => Err(Fault::Illegal),
+            ParsedRequest::Nothing => return,
+            ParsedRequest::Read(_) if self.draining.is_some() => Err(Fault::Stopping),
+            ParsedRequest::Read(request) => Ok(request),
+            ParsedRequest::Write => Err(Fault::ReadOnly),
+            ParsedRequest::Illegal => Err(Fault::Illegal),
         };
         let peer = *arrival.peer.ip();
         let standing = self.strangers.standing(peer, now, || self.source.knows(peer));
         // To a stranger, a refusal costs as much as an answer.
-        if standing == Standing::Stranger && !self.strangers.take(now) {
+        if standing == PeerStanding::Stranger && !self.strangers.take(now) {
             return self.ignore(peer, now);
         }
         let request = match wanted {
@@ -84,64 +84,70 @@ impl Desk {
                 self.reached.refuse(peer);
                 self.refuse(arrival, Fault::Busy);
             }
-            Admission::Seated(seat) => self.open(seat, arrival, request, requested),
+            Admission::Granted(slot) => self.open(slot, arrival, request, requested),
         }
     }
 
-    /// Finds a seat, if need be in place of a client that has not answered.
-    fn admit(&mut self, key: &Key, digest: u64, standing: Standing, now: Instant) -> (Admission, Requested) {
-        let mut requested = Requested::new(digest, now);
-        let mut admission = self.seats.admit(key, standing);
+    /// Finds a slot, if need be in place of a client that has not answered.
+    fn admit(
+        &mut self,
+        key: &TransferKey,
+        digest: u64,
+        standing: PeerStanding,
+        now: Instant,
+    ) -> (Admission, RequestHistory) {
+        let mut requested = RequestHistory::new(digest, now);
+        let mut admission = self.slots.admit(key, standing);
         let mut anew = false;
-        if let Admission::Duplicate(seat) = admission
-            && let Some(before) = self.requested(seat)
+        if let Admission::Duplicate(slot) = admission
+            && let Some(before) = self.requested(slot)
         {
-            let heard = self.transfers.get(&seat).and_then(|seated| seated.session.heard());
+            let heard = self.transfers.get(&slot).and_then(|active| active.session.heard());
             let again = before.again(digest, heard, now);
-            if again != Again::Duplicate {
+            if again != RequestMeaning::Duplicate {
                 requested = before.replaced_by(digest, now);
             }
-            if again == Again::Instead {
-                self.leave_unanswered(seat, Abort::Restarted, now);
+            if again == RequestMeaning::Instead {
+                self.leave_unanswered(slot, Abort::Restarted, now);
             }
-            anew = again != Again::Duplicate;
+            anew = again != RequestMeaning::Duplicate;
         }
         if anew {
-            admission = self.seats.admit_anew(key, standing);
+            admission = self.slots.admit_anew(key, standing);
         }
-        let Admission::After(seat) = admission else { return (admission, requested) };
-        if let Some(client) = self.seats.client(seat) {
+        let Admission::After(slot) = admission else { return (admission, requested) };
+        if let Some(client) = self.slots.client(slot) {
             self.reached.give_way(client);
         }
-        self.leave_unanswered(seat, Abort::GaveWay, now);
+        self.leave_unanswered(slot, Abort::GaveWay, now);
         let admission =
-            if anew { self.seats.admit_anew(key, standing) } else { self.seats.admit(key, standing) };
+            if anew { self.slots.admit_anew(key, standing) } else { self.slots.admit(key, standing) };
         (admission, requested)
     }
 
-    fn requested(&self, seat: u64) -> Option<&Requested> {
-        let opening = self.opening.get(&seat).map(|opening| &opening.requested);
-        opening.or_else(|| self.transfers.get(&seat).map(|seated| &seated.requested))
+    fn requested(&self, slot: u64) -> Option<&RequestHistory> {
+        let opening = self.opening.get(&slot).map(|opening| &opening.requested);
+        opening.or_else(|| self.transfers.get(&slot).map(|active| &active.requested))
     }
 
     /// Ends what a client has not answered, begun or not.
-    fn leave_unanswered(&mut self, seat: u64, why: Abort, now: Instant) {
-        if let Some(opening) = self.opening.remove(&seat) {
+    fn leave_unanswered(&mut self, slot: u64, why: Abort, now: Instant) {
+        if let Some(opening) = self.opening.remove(&slot) {
             opening.task.abort();
-            self.seats.leave(seat);
+            self.slots.leave(slot);
         }
-        self.break_off(seat, why, now);
+        self.break_off(slot, why, now);
     }
 
-    fn open(&mut self, seat: u64, arrival: Arrival, request: Request, requested: Requested) {
+    fn open(&mut self, slot: u64, arrival: ReceivedRequest, request: ReadRequest, requested: RequestHistory) {
         let opening = Arc::clone(&self.source).open(arrival.peer.into(), request.name.clone());
         let opening = self.runtime.spawn(opening);
         let task = opening.abort_handle();
-        let post = self.post.clone();
+        let mailbox = self.mailbox.clone();
         self.runtime.spawn(async move {
-            post.send(Message::Opened { seat, content: opening.await.ok() });
+            mailbox.send(LoopMessage::Opened { slot, content: opening.await.ok() });
         });
-        self.opening.insert(seat, Opening { arrival, request, requested, task });
+        self.opening.insert(slot, PendingOpen { arrival, request, requested, task });
     }
 
     fn ignore(&mut self, peer: Ipv4Addr, now: Instant) {
@@ -153,52 +159,52 @@ impl Desk {
         }
     }
 
-    pub(super) fn refuse(&self, arrival: Arrival, fault: Fault) {
+    pub(super) fn refuse(&self, arrival: ReceivedRequest, fault: Fault) {
         tracing::debug!(peer = %arrival.peer, ?fault, "TFTP request refused");
         listen::answer(&self.socket, arrival, &fault.packet());
     }
 
     pub(super) fn opened(
         &mut self,
-        seat: u64,
-        opening: Opening,
-        content: Option<Result<Box<dyn Content>, Refusal>>,
+        slot: u64,
+        opening: PendingOpen,
+        content: Option<Result<Box<dyn FileContent>, OpenRefusal>>,
         now: Instant,
     ) {
         let fault = match content {
-            Some(Ok(content)) => return self.begin(seat, opening, content, now),
-            Some(Err(Refusal::NotFound)) => Fault::NotFound,
-            Some(Err(Refusal::Forbidden)) => Fault::Forbidden,
-            Some(Err(Refusal::Busy)) | None => Fault::Busy,
+            Some(Ok(content)) => return self.begin(slot, opening, content, now),
+            Some(Err(OpenRefusal::NotFound)) => Fault::NotFound,
+            Some(Err(OpenRefusal::Forbidden)) => Fault::Forbidden,
+            Some(Err(OpenRefusal::Busy)) | None => Fault::Busy,
         };
-        self.seats.leave(seat);
+        self.slots.leave(slot);
         self.refuse(opening.arrival, fault);
     }
 
-    fn begin(&mut self, seat: u64, opening: Opening, content: Box<dyn Content>, now: Instant) {
-        let Opening { arrival, request, requested, .. } = opening;
-        let standing = self.seats.standing(seat);
-        let secret = standing == Some(Standing::Known);
-        let line = match self.ports.take(arrival.local, arrival.peer, seat, secret) {
+    fn begin(&mut self, slot: u64, opening: PendingOpen, content: Box<dyn FileContent>, now: Instant) {
+        let PendingOpen { arrival, request, requested, .. } = opening;
+        let standing = self.slots.standing(slot);
+        let secret = standing == Some(PeerStanding::Known);
+        let line = match self.ports.take(arrival.local, arrival.peer, slot, secret) {
             Ok(line) => line,
             Err(error) => {
                 tracing::warn!(peer = %arrival.peer, %error, "no port for a TFTP transfer");
-                self.seats.leave(seat);
+                self.slots.leave(slot);
                 self.refuse(arrival, Fault::Busy);
                 return session::never_begun(content, &error);
             }
         };
         let device = self.config.device.as_deref();
         let mtu = listen::mtu(arrival.local, arrival.peer, device).unwrap_or(ETHERNET);
-        let limits = Limits { block_size: terms::largest_block(mtu), window: self.config.max_window };
+        let limits = TermLimits { block_size: terms::largest_block(mtu), window: self.config.max_window };
         let (terms, oack) = terms::agree(&request, limits, content.size());
         let mut transfer = Transfer::new(terms, self.config.rollover, oack.is_some());
-        if standing == Some(Standing::Stranger) {
+        if standing == Some(PeerStanding::Stranger) {
             transfer.expect_answer(strangers::PATIENCE);
         }
         let blocks = Blocks::new(content, terms.mode, terms.block_size);
-        let session = Session::new(line, transfer, oack, blocks, now);
-        self.transfers.insert(seat, Seated { session, requested, alarm: None, turn: None });
-        self.with(seat, now, |session, outbox| session.start(now, outbox));
+        let session = TransferSession::new(line, transfer, oack, blocks, now);
+        self.transfers.insert(slot, ActiveTransfer { session, requested, alarm: None, turn: None });
+        self.with(slot, now, |session, outbox| session.start(now, outbox));
     }
 }

@@ -1,27 +1,27 @@
-//! How many of all seats are taken, for those who send clients here only while there is room.
+//! Counts taken slots over all servers, so that a caller can send clients here only while there is room.
 
 use std::sync::Arc;
 
-use crate::strangers::Reached;
+use crate::strangers::LimitCounters;
 
-/// What one server adds to the sums, as long as it runs.
+/// The share of one running server in the sums.
 pub struct Occupancy {
-    sums: Arc<Reached>,
-    seats: usize,
+    sums: Arc<LimitCounters>,
+    slots: usize,
     taken: usize,
 }
 
 impl Occupancy {
-    /// A server with so many seats, none of them taken.
-    pub fn new(sums: Arc<Reached>, seats: usize) -> Occupancy {
-        sums.add_seats(seats);
-        Occupancy { sums, seats, taken: 0 }
+    /// Adds a server with this many free slots.
+    pub fn new(sums: Arc<LimitCounters>, slots: usize) -> Occupancy {
+        sums.add_slots(slots);
+        Occupancy { sums, slots, taken: 0 }
     }
 
-    /// Tells how many are taken now.
+    /// Reports how many slots are taken now.
     pub fn tell(&mut self, taken: usize) {
         if taken != self.taken {
-            self.sums.take_seats(self.taken, taken);
+            self.sums.take_slots(self.taken, taken);
             self.taken = taken;
         }
     }
@@ -30,7 +30,7 @@ impl Occupancy {
 impl Drop for Occupancy {
     fn drop(&mut self) {
         self.tell(0);
-        self.sums.remove_seats(self.seats);
+        self.sums.remove_slots(self.slots);
     }
 }
 
@@ -39,8 +39,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_room_while_a_server_runs_that_has_a_seat() {
-        let sums = Arc::new(Reached::default());
+    fn there_is_room_while_a_server_runs_that_has_a_slot() {
+        let sums = Arc::new(LimitCounters::default());
         assert!(!sums.has_room(), "no server runs");
         let mut first = Occupancy::new(Arc::clone(&sums), 2);
         assert!(sums.has_room());

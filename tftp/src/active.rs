@@ -1,24 +1,24 @@
-//! A client that is being served, and when it has to be looked after next.
+//! A transfer under way, with its timers.
 
 use std::time::Instant;
 
 use tokio::task::AbortHandle;
 
-use crate::{desk::Requested, session::Session};
+use crate::{event_loop::RequestHistory, session::TransferSession};
 
-/// A transfer in its seat.
-pub struct Seated {
+/// A transfer that holds a slot.
+pub struct ActiveTransfer {
     /// The transfer itself.
-    pub session: Session,
-    /// The request that it answers.
-    pub requested: Requested,
+    pub session: TransferSession,
+    /// The requests that the client made for it.
+    pub requested: RequestHistory,
     /// The earliest alarm that is set for it.
     pub alarm: Option<Instant>,
-    /// What it waits for, unless the file's reader.
+    /// The wait for the rate limit, if there is one.
     pub turn: Option<AbortHandle>,
 }
 
-impl Seated {
+impl ActiveTransfer {
     /// The alarm to be set, if none goes off in time; it then counts as set.
     pub fn earlier_alarm(&mut self) -> Option<Instant> {
         let due = self.session.deadline()?;

@@ -1,24 +1,21 @@
 //! What a client may ask for, and what it is granted.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-mod common;
-
-use common::read_request;
+use crate::common::read_request;
 use transload_tftp::{
-    request::{self, Asked, Mode, Options, Request},
-    terms::{self, Limits, Terms},
+    request::{self, ParsedRequest, ReadRequest, RequestOptions, TransferMode},
+    terms::{self, TermLimits, TransferTerms},
 };
 
-const LIMITS: Limits = Limits { block_size: 1468, window: 64 };
+const LIMITS: TermLimits = TermLimits { block_size: 1468, window: 64 };
 
-fn reads(packet: &[u8]) -> Request {
+fn reads(packet: &[u8]) -> ReadRequest {
     match request::read(packet) {
-        Asked::Read(request) => request,
+        ParsedRequest::Read(request) => request,
         other => panic!("{other:?}"),
     }
 }
 
-fn agreed(options: &[(&str, &str)]) -> (Terms, Option<String>) {
+fn agreed(options: &[(&str, &str)]) -> (TransferTerms, Option<String>) {
     let request = reads(&read_request("f", "octet", options));
     let (terms, oack) = terms::agree(&request, LIMITS, 90_000_000);
     let text = oack.map(|oack| {
@@ -29,28 +26,28 @@ fn agreed(options: &[(&str, &str)]) -> (Terms, Option<String>) {
 }
 
 #[test]
-fn t03_mode_in_any_case_and_anything_else_is_illegal() {
+pub fn t03_mode_in_any_case_and_anything_else_is_illegal() {
     for mode in ["octet", "OCTET", "oCtEt"] {
-        assert_eq!(reads(&read_request("f", mode, &[])).mode, Mode::Octet);
+        assert_eq!(reads(&read_request("f", mode, &[])).mode, TransferMode::Octet);
     }
-    assert_eq!(reads(&read_request("f", "NetASCII", &[])).mode, Mode::Netascii);
+    assert_eq!(reads(&read_request("f", "NetASCII", &[])).mode, TransferMode::Netascii);
     for packet in
         [&b"\0\x01f\0binary\0"[..], b"\0\x01f\0octet", b"\0\x01f\0", b"\0\x01f", b"\0\x01", b"\0\x01f\0\0"]
     {
-        assert_eq!(request::read(packet), Asked::Illegal, "{packet:?}");
+        assert_eq!(request::read(packet), ParsedRequest::Illegal, "{packet:?}");
     }
 }
 
 #[test]
-fn t10_both_modes_are_served_and_mail_is_not() {
-    assert_eq!(reads(&read_request("f", "octet", &[])).mode, Mode::Octet);
-    assert_eq!(reads(&read_request("f", "netascii", &[])).mode, Mode::Netascii);
-    assert_eq!(request::read(&read_request("f", "mail", &[])), Asked::Illegal);
+pub fn t10_both_modes_are_served_and_mail_is_not() {
+    assert_eq!(reads(&read_request("f", "octet", &[])).mode, TransferMode::Octet);
+    assert_eq!(reads(&read_request("f", "netascii", &[])).mode, TransferMode::Netascii);
+    assert_eq!(request::read(&read_request("f", "mail", &[])), ParsedRequest::Illegal);
 }
 
 #[test]
-fn t14_option_names_in_any_case_and_order_and_each_once() {
-    let expected = Options { block_size: Some(1024), timeout: Some(3), size: true, window: Some(4) };
+pub fn t14_option_names_in_any_case_and_order_and_each_once() {
+    let expected = RequestOptions { block_size: Some(1024), timeout: Some(3), size: true, window: Some(4) };
     let one = read_request(
         "f",
         "octet",
@@ -70,7 +67,7 @@ fn t14_option_names_in_any_case_and_order_and_each_once() {
 }
 
 #[test]
-fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked() {
+pub fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked() {
     assert_eq!(agreed(&[]).1, None);
     assert_eq!(agreed(&[("utimeout", "50000"), ("multicast", ""), ("x", "y")]).1, None);
     let nonsense = [("blksize", "abc"), ("tsize", "-1"), ("timeout", ""), ("windowsize", "+4")];
@@ -81,11 +78,11 @@ fn t15_unknown_and_bad_options_are_ignored_and_the_oack_has_only_what_was_asked(
     // An option without its value, or without its NUL, is no option.
     let mut cut = read_request("f", "octet", &[("tsize", "0")]);
     cut.extend_from_slice(b"blksize\x001024");
-    assert_eq!(reads(&cut).options, Options { size: true, ..Options::default() });
+    assert_eq!(reads(&cut).options, RequestOptions { size: true, ..RequestOptions::default() });
 }
 
 #[test]
-fn t18_block_size_at_most_what_was_asked_and_out_of_range_is_left_out() {
+pub fn t18_block_size_at_most_what_was_asked_and_out_of_range_is_left_out() {
     for (asked, granted, answer) in [
         ("8", 8, Some("blksize 8")),
         ("512", 512, Some("blksize 512")),
@@ -102,7 +99,7 @@ fn t18_block_size_at_most_what_was_asked_and_out_of_range_is_left_out() {
 }
 
 #[test]
-fn t19_timeout_echoed_or_left_out_and_the_real_size_told() {
+pub fn t19_timeout_echoed_or_left_out_and_the_real_size_told() {
     for (asked, granted, answer) in [
         ("1", Some(1), Some("timeout 1")),
         ("255", Some(255), Some("timeout 255")),
@@ -119,7 +116,7 @@ fn t19_timeout_echoed_or_left_out_and_the_real_size_told() {
 }
 
 #[test]
-fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
+pub fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
     for (asked, granted, answer) in [
         ("1", 1, Some("windowsize 1")),
         ("16", 16, Some("windowsize 16")),
@@ -132,12 +129,12 @@ fn t20_window_at_most_what_was_asked_and_one_if_not_asked() {
     }
     assert_eq!(agreed(&[("blksize", "1000")]).0.window, 1);
     let request = reads(&read_request("f", "octet", &[("blksize", "65464"), ("windowsize", "64")]));
-    let (terms, _) = terms::agree(&request, Limits { block_size: 65464, window: 64 }, 1);
+    let (terms, _) = terms::agree(&request, TermLimits { block_size: 65464, window: 64 }, 1);
     assert!(u32::from(terms.window) * 65464 <= 128 * 1024, "one ACK never sets off more than 128 KiB");
 }
 
 #[test]
-fn t24_no_block_that_would_be_fragmented() {
+pub fn t24_no_block_that_would_be_fragmented() {
     for (mtu, largest) in [(1500, 1468), (1400, 1368), (9000, 8968), (0, 8), (u16::MAX, 65464)] {
         assert_eq!(terms::largest_block(mtu), largest, "MTU {mtu}");
     }
