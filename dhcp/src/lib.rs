@@ -22,6 +22,7 @@ pub mod packet;
 pub mod policy;
 pub mod server;
 pub mod sockets;
+pub mod token_bucket;
 
 mod arp;
 mod encode;

@@ -1,6 +1,5 @@
 //! What is shown in place of the page while the appliance cannot serve: a box without a keyboard has to say why.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,6 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use hyper_util::service::TowerToHyperService;
+use maud::{DOCTYPE, PreEscaped, html};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,10 @@ use crate::system::error::Failure;
 const SHOWN: Duration = Duration::from_secs(20);
 /// How often the configuration file is looked at, since a changed one is tried at once.
 const LOOK: Duration = Duration::from_millis(500);
+const STYLE: PreEscaped<&str> = PreEscaped(
+    "body{font:1.1em sans-serif;max-width:45em;margin:2em auto;padding:0 1em}\
+     dt{font-weight:bold;margin-top:1em;overflow-wrap:anywhere}dd{overflow-wrap:anywhere}",
+);
 
 /// Shows why the appliance does not serve, at `address`, until the configuration has changed, the program is told to end, or
 /// [`SHOWN`] has passed. There is nothing to change and nothing secret on this page, so it asks for no token.
@@ -66,21 +70,26 @@ async fn answer(State(failure): State<Failure>, uri: Uri) -> Response {
 }
 
 fn page(failure: &Failure) -> String {
-    let mut text = String::from(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <meta http-equiv=refresh content=5><title>Transload needs you</title>\
-         <style>body{font:1.1em sans-serif;max-width:45em;margin:2em auto;padding:0 1em}\
-         dt{font-weight:bold;margin-top:1em;overflow-wrap:anywhere}dd{overflow-wrap:anywhere}</style>\
-         <h1>No phone is served</h1><p>Transload has found something that you have to put right first.<dl>",
-    );
-    for problem in &failure.problems {
-        let _ = write!(text, "<dt>{}<dd>{}", escaped(&problem.cause), escaped(&problem.cure));
-    }
-    text + "</dl><p>Phones wait, and come to no harm. This page looks again by itself.</html>\n"
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width";
+            meta http-equiv="refresh" content="5";
+            title { "Transload needs you" }
+            style { (STYLE) }
+            h1 { "No phone is served" }
+            p { "Transload has found something that you have to put right first." }
+            dl {
+                @for problem in &failure.problems {
+                    dt { (problem.cause) }
+                    dd { (problem.cure) }
+                }
+            }
+            p { "Phones wait, and come to no harm. This page looks again by itself." }
+        }
+    };
+    page.into_string()
 }
 
 /// Until the configuration file is another.

@@ -52,7 +52,7 @@ impl ServerCore {
             return Some(ignored(decision, "asked again while its address is being tried"));
         }
         let allowance = if gives_up { &mut state.checks } else { &mut state.allowance };
-        if !allowance.take(Instant::now()) {
+        if allowance.take(Instant::now()).is_err() {
             let many = "too many clients say that they gave up their address; this one was not checked";
             return Some(if gives_up { ignored(decision, many) } else { decision });
         }

@@ -7,7 +7,6 @@ mod conflict;
 mod link;
 mod queue;
 mod replies;
-mod token_bucket;
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -26,8 +25,8 @@ use crate::journal::Journal;
 use crate::lease::LeaseRecord;
 use crate::policy::Policy;
 use crate::sockets::{Link, LinkSocket, OpenError};
+use crate::token_bucket::TokenBucket;
 use replies::PendingReply;
-use token_bucket::TokenBucket;
 
 /// Milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;

@@ -90,7 +90,7 @@ impl ServerState {
         let event = &decision.event;
         let lease = event.address.and_then(|address| self.engine.lease(address));
         let unknown_relay = matches!(event.outcome, DhcpOutcome::Refused(_)) && event.network.is_none();
-        if unknown_relay && !self.informs.take(Instant::now()) {
+        if unknown_relay && self.informs.take(Instant::now()).is_err() {
             (decision.reply, decision.event.sent_to) = (None, None);
             decision.event.outcome =
                 DhcpOutcome::Ignored("too many requests come through unknown relays".into());
@@ -98,7 +98,7 @@ impl ServerState {
         }
         if event.outcome == DhcpOutcome::Informed
             && !lease.is_some_and(|lease| lease.is_bound(now) && lease.mac == event.mac)
-            && !self.informs.take(Instant::now())
+            && self.informs.take(Instant::now()).is_err()
         {
             (decision.reply, decision.event.sent_to) = (None, None);
             decision.event.outcome =
@@ -142,7 +142,7 @@ impl ServerCore {
         }
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in &done {
-            while waiting.reply.is_some() && !pace.take(Instant::now()) {
+            while waiting.reply.is_some() && pace.take(Instant::now()).is_err() {
                 std::thread::sleep(PAUSE);
             }
             self.finish(waiting);
