@@ -35,9 +35,11 @@ def shaped(what, value, shape):
 
 
 def hold(what, value):
-    shaped(f"{what}, hold", value, {"code": str, "cause": str, "cure": str})
+    shaped(f"{what}, hold", value, {"code": str, "cause": str, "cure": str, "actions": list})
     expect(value["code"] in HOLDS, f"{what}: unknown hold {value['code']}")
     expect(value["cause"] and value["cure"], f"{what}: a hold without cause or cure")
+    expect(value["actions"] and all(isinstance(action.get("do"), str) for action in value["actions"]),
+           f"{what}: a hold without actions: {value}")
 
 
 def phone(value):

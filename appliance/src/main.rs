@@ -17,12 +17,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use admin::trouble;
-use bench::views::report;
 use commands::cli::{Cli, Command, ServeArgs};
-use commands::operate::PhoneOrder;
-use commands::{check, explain, export, init, manual, operate, rehearse, reload, serve, status};
+use commands::operate::Order;
+use commands::{
+    backup, check, explain, export, import, init, manual, operate, rehearse, reload, report, serve, status,
+};
 use config::Config;
-use state::{backup, import};
 use system::error::Failure;
 use system::{error, logs, privilege};
 use transload_provision::journey::Act;

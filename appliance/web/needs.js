@@ -1,4 +1,4 @@
-// Who needs somebody, first: phones with the same cure are one entry.
+// Phones that need somebody come first. Phones with the same actions are one entry.
 
 import { act, addToRoster } from "./api.js";
 import { byId, h, icon, say, toast } from "./dom.js";
@@ -22,10 +22,9 @@ function groups() {
   const found = new Map();
   for (const phone of live.phones.values()) {
     if (!phone.hold) continue;
-    const { code } = phone.hold;
-    const cure = common(phone.hold.cure, phone);
-    const key = `${code}\n${cure}`;
-    const group = found.get(key) ?? found.set(key, { key, code, cure, phones: [], causes: new Set() }).get(key);
+    const { code, actions, cure } = phone.hold;
+    const key = `${code} ${JSON.stringify(actions)}`;
+    const group = found.get(key) ?? found.set(key, { key, code, cure: common(cure, phone), phones: [], causes: new Set() }).get(key);
     group.phones.push(phone);
     group.causes.add(common(phone.hold.cause, phone));
   }

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
 use transload_dhcp::engine::{Engine, Ingress};
 use transload_dhcp::journal::Forgetful;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::Packet;
-use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
-use transload_dhcp::server::{Server, Setup};
+use transload_dhcp::policy::{ClientRequest, Grant, Policy, PolicyDecision};
+use transload_dhcp::server::{DhcpServer, Setup};
 use transload_dhcp::sockets::Link;
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::{MacOctets, MessageType};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
 /// Messages under way at a time.
@@ -29,8 +29,8 @@ const WINDOW: u32 = 64;
 struct Phones;
 
 impl Policy for Phones {
-    fn decide(&self, client: &Client<'_>) -> Verdict {
-        Verdict::Grant(Grant {
+    fn decide(&self, client: &ClientRequest<'_>) -> PolicyDecision {
+        PolicyDecision::Grant(Grant {
             class: "phone".into(),
             next_server: Some(client.server),
             options: vec![
@@ -42,12 +42,15 @@ impl Policy for Phones {
     }
 }
 
-fn config() -> Config {
-    let network = Network {
+fn config() -> DhcpConfig {
+    let network = DhcpNetwork {
         name: "flood".into(),
         address: SERVER,
         prefix_len: 8,
-        pools: vec![Range { first: Ipv4Addr::new(127, 16, 0, 0), last: Ipv4Addr::new(127, 31, 255, 255) }],
+        pools: vec![AddressRange {
+            first: Ipv4Addr::new(127, 16, 0, 0),
+            last: Ipv4Addr::new(127, 31, 255, 255),
+        }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(3600),
         relay_information: RelayInformation::Answer,
@@ -58,10 +61,10 @@ fn config() -> Config {
         ],
         reservations: Vec::new(),
     };
-    Config { networks: vec![network], ..Config::default() }
+    DhcpConfig { networks: vec![network], ..DhcpConfig::default() }
 }
 
-fn mac(number: u32) -> Mac {
+fn mac(number: u32) -> MacOctets {
     let [a, b, c, d] = number.to_be_bytes();
     [0, 0x12, a, b, c, d]
 }
@@ -102,7 +105,7 @@ fn engine(leases: u32) {
 }
 
 async fn loopback(leases: u32) {
-    let server = Server::start(Setup {
+    let server = DhcpServer::start(Setup {
         config: config(),
         leases: Vec::new(),
         links: vec![Link::Loopback { bind: SocketAddrV4::new(SERVER, 0) }],

@@ -1,4 +1,4 @@
-//! Asking a segment whether anybody uses an address: the probe of RFC 5227 §2.1.1.
+//! Asks a segment by ARP whether a machine uses an address: the probe of RFC 5227 §2.1.1.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,8 +15,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::Mac;
-use crate::sockets::Wire;
+use crate::MacOctets;
+use crate::sockets::PacketSocket;
 
 /// Octets of an ARP packet about IPv4 on Ethernet.
 const LENGTH: usize = 28;
@@ -25,27 +25,31 @@ const HEAD: [u8; 6] = [0, 1, 8, 0, 6, 4];
 /// How long each of two questions waits for an answer. On one segment they take about a millisecond; the second
 /// question is for a lost first one.
 const PATIENCE: Duration = Duration::from_millis(150);
-/// Answers to one question that are looked at.
+/// Most answers that are read for one question.
 const MOST_ANSWERS: usize = 16;
 
 /// A socket that sends and receives ARP on one interface.
 #[derive(Debug)]
 pub(crate) struct Arp {
-    wire: AsyncFd<Wire>,
-    own: Mac,
-    asked: Mutex<HashMap<Ipv4Addr, mpsc::Sender<Mac>>>,
+    wire: AsyncFd<PacketSocket>,
+    own: MacOctets,
+    asked: Mutex<HashMap<Ipv4Addr, mpsc::Sender<MacOctets>>>,
 }
 
 impl Arp {
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
-        let wire = Wire::open(interface)?;
+        let wire = PacketSocket::open(interface)?;
         wire.listen(ETH_P_ARP as u16)?;
         Ok(Self { wire: wire.register()?, own: ethernet_address(interface)?, asked: Mutex::default() })
     }
 
-    /// Who answers for the address within 0.3 s: the first to do so, but the `holder` before anybody else. Of two calls
-    /// about one address the earlier hears no more answers.
-    pub(crate) async fn who_has(&self, address: Ipv4Addr, holder: Option<Mac>) -> io::Result<Option<Mac>> {
+    /// Returns the machine that answers for the address within 0.3 s: the `holder` if it answers, else the first. A second
+    /// call for the same address takes the answers away from the first call.
+    pub(crate) async fn who_has(
+        &self,
+        address: Ipv4Addr,
+        holder: Option<MacOctets>,
+    ) -> io::Result<Option<MacOctets>> {
         let (answer, mut answers) = mpsc::channel(MOST_ANSWERS);
         self.asked().insert(address, answer);
         let found = self.ask(address, holder, &mut answers).await;
@@ -56,9 +60,9 @@ impl Arp {
     async fn ask(
         &self,
         address: Ipv4Addr,
-        holder: Option<Mac>,
-        answers: &mut mpsc::Receiver<Mac>,
-    ) -> io::Result<Option<Mac>> {
+        holder: Option<MacOctets>,
+        answers: &mut mpsc::Receiver<MacOctets>,
+    ) -> io::Result<Option<MacOctets>> {
         let mut first = None;
         for _ in 0..2 {
             let question = question(self.own, address);
@@ -86,7 +90,7 @@ impl Arp {
                     if let Some((address, mac)) = buffer.get(..length).and_then(sender)
                         && let Some(asked) = self.asked().get(&address)
                     {
-                        // Enough is enough.
+                        // A full channel has answers enough.
                         _ = asked.try_send(mac);
                     }
                 }
@@ -95,27 +99,26 @@ impl Arp {
         }
     }
 
-    fn asked(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, mpsc::Sender<Mac>>> {
+    fn asked(&self) -> MutexGuard<'_, HashMap<Ipv4Addr, mpsc::Sender<MacOctets>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn ethernet_address(interface: &str) -> io::Result<Mac> {
+fn ethernet_address(interface: &str) -> io::Result<MacOctets> {
     getifaddrs()?
         .filter(|entry| entry.interface_name == interface)
         .find_map(|entry| entry.address?.as_link_addr()?.addr())
         .ok_or_else(|| io::Error::from_raw_os_error(ENODEV))
 }
 
-/// "Who has `address`?", from nobody: a sender address of 0.0.0.0 leaves the caches of others alone.
-fn question(own: Mac, address: Ipv4Addr) -> Vec<u8> {
+/// The probe for an address. Its sender address is 0.0.0.0, so that it changes no ARP cache.
+fn question(own: MacOctets, address: Ipv4Addr) -> Vec<u8> {
     let request: [u8; 2] = [0, 1];
     [&HEAD[..], &request, &own, &[0; 4], &[0; 6], &address.octets()].concat()
 }
 
-/// Who uses which address, by its own account. RFC 5227 §2.1.1: any ARP packet from an address tells, not only an
-/// answer.
-fn sender(packet: &[u8]) -> Option<(Ipv4Addr, Mac)> {
+/// The sender of an ARP packet and its address. Any ARP packet counts, not only an answer (RFC 5227 §2.1.1).
+fn sender(packet: &[u8]) -> Option<(Ipv4Addr, MacOctets)> {
     let (packet, _) = packet.split_first_chunk::<LENGTH>()?;
     if packet[..6] != HEAD {
         return None;
@@ -128,7 +131,7 @@ fn sender(packet: &[u8]) -> Option<(Ipv4Addr, Mac)> {
 mod tests {
     use super::*;
 
-    const OWN: Mac = [2, 0, 0, 0, 0, 1];
+    const OWN: MacOctets = [2, 0, 0, 0, 0, 1];
 
     #[test]
     fn a_question_says_who_asks_but_claims_no_address() {

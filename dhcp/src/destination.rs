@@ -1,16 +1,16 @@
-//! Where a reply goes: the table of RFC 2131 §4.1, decided here and nowhere else.
+//! Decides the destination of a reply, by the table of RFC 2131 §4.1.
 
 use std::net::Ipv4Addr;
 
 use crate::packet::{BROADCAST, Packet};
-use crate::{Mac, MessageType};
+use crate::{MacOctets, MessageType};
 
 /// The server's port, which relays listen on too.
 pub const SERVER_PORT: u16 = 67;
 /// The client's port.
 pub const CLIENT_PORT: u16 = 68;
 
-/// Where a reply goes.
+/// The destination of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
     /// To the relay agent, port 67.
@@ -18,7 +18,7 @@ pub enum Destination {
     /// To an address the client answers ARP for, port 68.
     Client(Ipv4Addr),
     /// To an address the client does not answer ARP for yet, port 68: the frame is addressed to its Ethernet address.
-    Hardware(Ipv4Addr, Mac),
+    Hardware(Ipv4Addr, MacOctets),
     /// To 255.255.255.255, port 68.
     Broadcast,
 }
@@ -26,7 +26,7 @@ pub enum Destination {
 /// Whether the client answers at its `ciaddr`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtCiaddr {
-    /// It has none, or cannot have that address.
+    /// The client has no `ciaddr`, or one that it cannot have.
     No,
     /// The address is its own, but it sends from 0.0.0.0 and may not answer ARP.
     Silent,
@@ -34,7 +34,7 @@ pub enum AtCiaddr {
     Answers,
 }
 
-/// The table. A client that names an address in `ciaddr` which it cannot have is answered like one without.
+/// Looks up the table. A client whose `ciaddr` it cannot have is answered like one without.
 pub fn destination(request: &Packet, reply: MessageType, yiaddr: Ipv4Addr, client: AtCiaddr) -> Destination {
     let at_ciaddr = match client {
         AtCiaddr::No => None,
@@ -62,7 +62,7 @@ pub fn destination(request: &Packet, reply: MessageType, yiaddr: Ipv4Addr, clien
 }
 
 /// A client that does not tell its Ethernet address, or tells a group's, hears broadcasts only.
-fn hardware(address: Ipv4Addr, mac: Mac) -> Destination {
+fn hardware(address: Ipv4Addr, mac: MacOctets) -> Destination {
     let one = mac != [0; 6] && mac[0] & 1 == 0;
     if one { Destination::Hardware(address, mac) } else { Destination::Broadcast }
 }

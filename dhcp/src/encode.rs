@@ -1,4 +1,4 @@
-//! Writing a DHCP message: option order as given, overload when it must be, padding.
+//! Writes a DHCP message. Options keep their order; overload (option 52) is used only if they do not fit otherwise.
 
 use crate::options::code;
 use crate::packet::{COOKIE, FIXED, Op, Packet};
@@ -11,7 +11,7 @@ const FILE: usize = 128;
 const SNAME: usize = 64;
 
 /// The three fields that can hold options, in the order they are read (RFC 3396 §5).
-struct Layout {
+struct OptionLayout {
     options: Vec<u8>,
     file: Vec<u8>,
     sname: Vec<u8>,
@@ -74,7 +74,7 @@ impl Packet {
 
     /// Spreads the options over `options`, `file` and `sname`; `None` where even that has no room for all.
     /// RFC 2131 §4.1: option 52 stays in `options`; RFC 3046 §2.2: so does option 82, as the last.
-    fn layout(&self, limit: usize) -> Option<Layout> {
+    fn layout(&self, limit: usize) -> Option<OptionLayout> {
         let last = |code: u8| code == code::RELAY_INFORMATION;
         let relay: usize =
             self.options.iter().filter(|(code, _)| last(*code)).map(|(_, octets)| size(octets)).sum();
@@ -82,7 +82,8 @@ impl Packet {
         let file_room = if self.file.is_empty() { FILE - 1 } else { 0 };
         let sname_room = if self.sname.is_empty() { SNAME - 1 } else { 0 };
 
-        let mut layout = Layout { options: Vec::with_capacity(limit), file: Vec::new(), sname: Vec::new() };
+        let mut layout =
+            OptionLayout { options: Vec::with_capacity(limit), file: Vec::new(), sname: Vec::new() };
         write(&mut layout.options, code::MESSAGE_TYPE, &[self.kind.into()]);
         write(&mut layout.options, code::OVERLOAD, &[0]);
         for (code, octets) in self.options.iter().filter(|(code, _)| !last(*code)) {

@@ -1,24 +1,24 @@
-//! What happened to each message, for whoever watches.
+//! Reports of handled messages, for an observer.
 
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
 use crate::destination::Destination;
-use crate::packet::{Ignored, Malformed};
-use crate::{Mac, MessageType};
+use crate::packet::{Ignored, MalformedMessage};
+use crate::{MacOctets, MessageType};
 
-/// One message and what came of it. Emitted once its answer may leave, so an acknowledged lease is on disk.
+/// A message and its outcome. It is emitted when the answer may leave, so an acknowledged lease is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct DhcpEvent {
     /// When it was handled; milliseconds since the epoch.
     pub at: u64,
     /// The client.
-    pub mac: Mac,
-    /// What it sent; type 0 where that cannot be read.
+    pub mac: MacOctets,
+    /// The message type; 0 if it cannot be read.
     pub kind: MessageType,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// The address it is about, where it is about one.
+    /// The outcome.
+    pub outcome: DhcpOutcome,
+    /// The address that the message is about, if any.
     pub address: Option<Ipv4Addr>,
     /// Until when the client holds the address; milliseconds since the epoch. Set where a lease was acknowledged.
     pub lease_ends: Option<u64>,
@@ -44,14 +44,14 @@ pub struct Event {
     pub sent_to: Option<Destination>,
 }
 
-impl Event {
+impl DhcpEvent {
     /// About a datagram of a client that is no DHCP message.
-    pub fn unread(at: u64, mac: Mac, cause: Malformed) -> Self {
-        Self::new(at, mac, MessageType::from(0), Outcome::Unserved(Unserved::Malformed(cause)))
+    pub fn unread(at: u64, mac: MacOctets, cause: MalformedMessage) -> Self {
+        Self::new(at, mac, MessageType::from(0), DhcpOutcome::Unserved(Unserved::MalformedMessage(cause)))
     }
 
     /// About a message of which nothing but its client is known yet.
-    pub(crate) fn new(at: u64, mac: Mac, kind: MessageType, outcome: Outcome) -> Self {
+    pub(crate) fn new(at: u64, mac: MacOctets, kind: MessageType, outcome: DhcpOutcome) -> Self {
         Self {
             at,
             mac,
@@ -73,9 +73,9 @@ impl Event {
     }
 }
 
-/// What came of a message.
+/// The outcome of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DhcpOutcome {
     /// DHCPOFFER.
     Offered,
     /// DHCPACK with a lease.
@@ -89,7 +89,7 @@ pub enum Outcome {
     /// The client found somebody else using the address; it is set aside.
     Declined,
     /// Before the address was offered, this machine was found to use it; it is set aside.
-    Conflict(Mac),
+    Conflict(MacOctets),
     /// The client took another server's offer. Unless that one is known, it is a foreign server.
     ChoseOther(Ipv4Addr),
     /// No answer, and why.
@@ -125,10 +125,10 @@ pub enum Unserved {
     Option(Ignored),
     /// Not a DHCP message that anybody could answer.
     #[error("its message cannot be answered: {0}")]
-    Malformed(Malformed),
+    MalformedMessage(MalformedMessage),
 }
 
-impl Outcome {
+impl DhcpOutcome {
     /// Whether the client is answered.
     pub fn is_answer(&self) -> bool {
         matches!(self, Self::Offered | Self::Acknowledged | Self::Informed | Self::Refused(_))

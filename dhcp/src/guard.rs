@@ -1,4 +1,4 @@
-//! Finding other DHCP servers on a segment, before serving and while serving.
+//! Finds other DHCP servers on a segment, before serving and while serving.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -16,37 +16,36 @@ use tokio::time::{Instant, timeout_at};
 use crate::destination::{CLIENT_PORT, SERVER_PORT};
 use crate::options::code;
 use crate::packet::{BROADCAST, Op, Packet};
-use crate::sockets::{LARGEST, OpenError, Wire};
-use crate::{Mac, MessageType, frame};
+use crate::sockets::{LARGEST, OpenError, PacketSocket};
+use crate::{MacOctets, MessageType, frame};
 
 /// A DHCP server that is not ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
-    /// Its server identifier, or the address it sent from where it gave none.
+pub struct ForeignServer {
+    /// Its server identifier, or its source address if the message has none.
     pub server: Ipv4Addr,
     /// The Ethernet address its message came from; a relay's or router's if it is not on this segment.
-    pub mac: Mac,
-    /// What it sent: offer, ack or nak.
+    pub mac: MacOctets,
+    /// The message type: offer, ack or nak.
     pub kind: MessageType,
-    /// The client it answered; our own made-up one after a probe.
-    pub client: Mac,
-    /// The address it gave.
+    /// The client that it answered; the invented one after a probe.
+    pub client: MacOctets,
+    /// The address in its answer.
     pub address: Ipv4Addr,
 }
 
-/// Sees replies of other servers on a segment, as far as the switch lets them through: all broadcasts, and what is
-/// sent to us. Needs the capability `NET_RAW`.
+/// Receives replies of other servers on a segment: broadcasts, and frames to this machine. Needs the capability `NET_RAW`.
 #[derive(Debug)]
-pub struct Watch {
-    wire: AsyncFd<Wire>,
+pub struct ForeignServerWatch {
+    wire: AsyncFd<PacketSocket>,
     own: Vec<Ipv4Addr>,
 }
 
-impl Watch {
-    /// Starts watching an interface. Servers with one of `own` addresses are ourselves.
+impl ForeignServerWatch {
+    /// Starts watching an interface. A server with one of the `own` addresses is not foreign.
     pub fn open(interface: &str, own: Vec<Ipv4Addr>) -> Result<Self, OpenError> {
         let open = || {
-            let wire = Wire::open(interface)?;
+            let wire = PacketSocket::open(interface)?;
             wire.socket.attach_filter(&replies())?;
             wire.listen(ETH_P_IP as u16)?;
             Ok(Self { wire: wire.register()?, own })
@@ -55,7 +54,7 @@ impl Watch {
     }
 
     /// The next reply of a server that is not ours. Dropping the future loses nothing.
-    pub async fn next(&self) -> io::Result<Foreign> {
+    pub async fn next(&self) -> io::Result<ForeignServer> {
         let mut buffer = vec![0; LARGEST];
         loop {
             let received = self
@@ -72,7 +71,7 @@ impl Watch {
         }
     }
 
-    fn recognize(&self, ip: &[u8], mac: Mac) -> Option<Foreign> {
+    fn recognize(&self, ip: &[u8], mac: MacOctets) -> Option<ForeignServer> {
         let (from, _, payload) = frame::read(ip)?;
         let packet = Packet::decode(payload).ok()?;
         let server = packet.address(code::SERVER_ID).unwrap_or(*from.ip());
@@ -80,12 +79,12 @@ impl Watch {
         if from.port() != SERVER_PORT || packet.op != Op::Reply || !replies || self.own.contains(&server) {
             return None;
         }
-        Some(Foreign { server, mac, kind: packet.kind, client: packet.chaddr, address: packet.yiaddr })
+        Some(ForeignServer { server, mac, kind: packet.kind, client: packet.chaddr, address: packet.yiaddr })
     }
 
-    /// Asks for an address as a client nobody knows, twice, and returns who answers within `wait` (3 s is a good
-    /// value: servers that look for address conflicts take one). The packets bypass our own server.
-    pub async fn probe(&self, wait: Duration) -> io::Result<Vec<Foreign>> {
+    /// Sends two DISCOVERs as an unknown client, and returns the servers that answer within `wait`. Use about 3 s: a
+    /// server that checks for address conflicts takes 1 s. The packets bypass this server.
+    pub async fn probe(&self, wait: Duration) -> io::Result<Vec<ForeignServer>> {
         let start = Instant::now();
         let (xid, mac) = made_up_client();
         let mut packet = Packet::request(MessageType::Discover, xid, mac);
@@ -111,16 +110,16 @@ impl Watch {
     }
 }
 
-/// A transaction and an Ethernet address of the locally administered kind (IEEE 802), which no vendor gave out.
-fn made_up_client() -> (u32, Mac) {
+/// A transaction id, and a locally administered Ethernet address (IEEE 802), which no vendor assigns.
+fn made_up_client() -> (u32, MacOctets) {
     // The standard library's only source of randomness.
     let random = || RandomState::new().build_hasher().finish().to_be_bytes();
     let ([a, b, c, d, ..], [_, _, _, one, two, three, four, five]) = (random(), random());
     (u32::from_be_bytes([a, b, c, d]), [0x02, one, two, three, four, five])
 }
 
-/// Lets only servers' replies through, UDP datagrams from port 67 with `op` 2, so that neither firmware on the same
-/// wire nor what relays pass on costs anything (bpf(4)).
+/// Lets only servers' replies through, UDP datagrams from port 67 with `op` 2, so that other traffic costs
+/// nothing (bpf(4)).
 fn replies() -> [SockFilter; 11] {
     const LOAD_OCTET: u16 = 0x30;
     const LOAD_PAIR: u16 = 0x28;

@@ -1,19 +1,19 @@
-//! Clients' addresses, by what a lease is keyed by. Most clients send no identifier: their keys take a third of the
-//! room where they stand apart.
+//! Finds a client's address by the key of its lease. Keys without a client identifier, which most clients have, are kept
+//! apart, because they need a third of the memory.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::Ipv4Addr;
 
-use crate::Mac;
+use crate::MacOctets;
 use crate::lease::ClientKey;
 
 /// The address of each client.
 #[derive(Debug, Default)]
 pub(crate) struct ByKey {
     ids: HashMap<Vec<u8>, Ipv4Addr>,
-    macs: HashMap<Mac, Ipv4Addr>,
+    macs: HashMap<MacOctets, Ipv4Addr>,
 }
 
 impl ByKey {
@@ -31,7 +31,7 @@ impl ByKey {
         };
     }
 
-    /// Forgets the client, if this is its address still.
+    /// Forgets the client, if this is still its address.
     pub(crate) fn remove_if(&mut self, key: &ClientKey, address: Ipv4Addr) {
         match key {
             ClientKey::Id(id) => remove_if(&mut self.ids, id, address),
@@ -40,7 +40,7 @@ impl ByKey {
     }
 }
 
-/// Forgets the entry, if it has this address still.
+/// Forgets the entry, if it still has this address.
 pub(crate) fn remove_if<K, Q>(map: &mut HashMap<K, Ipv4Addr>, key: &Q, address: Ipv4Addr)
 where
     K: Hash + Eq + Borrow<Q>,

@@ -4,42 +4,42 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Mac;
+use crate::MacOctets;
 
-/// What a lease is keyed by: the client identifier where there is one, else the Ethernet address (RFC 2131 §4.2).
+/// The key of a lease: the client identifier if there is one, else the Ethernet address (RFC 2131 §4.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientKey {
     /// Option 61, all of it, uninterpreted.
     Id(Vec<u8>),
     /// `chaddr`.
-    Mac(Mac),
+    Mac(MacOctets),
 }
 
-/// What became of an address.
+/// The state of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeaseState {
     /// Leased until [`LeaseRecord::expires`]; afterwards kept for its client as long as nobody else needs it.
     Bound,
-    /// Given back; kept likewise.
+    /// Given back by its client, and kept for it likewise.
     Released,
-    /// In use by somebody else, as its client reported or a probe found: nobody's until [`LeaseRecord::expires`].
+    /// In use by another machine, as its client reported or a probe found. It is not leased until [`LeaseRecord::expires`].
     Declined,
 }
 
-/// All there is to know about one address. The journal keeps the last record of each address.
+/// The record of one address. The journal keeps the last record of each address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LeaseRecord {
     /// The address, the record's key.
     pub address: Ipv4Addr,
     /// The client's Ethernet address.
-    pub mac: Mac,
+    pub mac: MacOctets,
     /// The client's identifier (option 61), 1 to 255 octets, where it sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Vec<u8>>,
-    /// What became of the address.
+    /// The state of the address.
     pub state: LeaseState,
     /// When it was last granted, released or declined; milliseconds since the epoch.
     pub since: u64,
@@ -48,7 +48,7 @@ pub struct LeaseRecord {
 }
 
 impl LeaseRecord {
-    /// What the lease is keyed by.
+    /// The key of the lease.
     pub fn key(&self) -> ClientKey {
         self.client_id.clone().map_or(ClientKey::Mac(self.mac), ClientKey::Id)
     }

@@ -1,9 +1,9 @@
-//! A DHCPv4 server (RFC 2131, RFC 2132) that knows no phones: who gets an answer, and with which options
-//! beyond the network's, is decided by a [`policy::Policy`] of the caller's.
+//! A DHCPv4 server (RFC 2131, RFC 2132) that knows no phones. The caller's [`policy::Policy`] decides which clients get
+//! an answer, and which options they get beyond the network's.
 //!
 //! The [`engine`] is pure. It owns the lease table; time and packets come in, records to save and replies to
-//! send go out. The [`server`] around it moves datagrams, and lets a reply leave only after the
-//! [`journal`] has saved what the reply promises.
+//! send go out. The [`server`] around it moves datagrams, and sends a reply only after the
+//! [`journal`] has saved the lease in it.
 //!
 //! All times are milliseconds since 1970-01-01 UTC; all lengths of a lease are seconds, as on the wire.
 //!
@@ -22,6 +22,7 @@ pub mod packet;
 pub mod policy;
 pub mod server;
 pub mod sockets;
+pub mod token_bucket;
 
 mod arp;
 mod encode;
@@ -34,4 +35,4 @@ mod table;
 pub use dhcproto::v4::MessageType;
 
 /// An Ethernet address.
-pub type Mac = [u8; 6];
+pub type MacOctets = [u8; 6];

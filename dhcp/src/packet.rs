@@ -1,13 +1,13 @@
 //! A DHCP message, and reading one from a datagram.
 //!
-//! The reader takes an option that it cannot use for absent. A message is refused only where nobody could answer it.
+//! An unusable option counts as absent. A message is refused only if no server could answer it.
 
 use std::net::Ipv4Addr;
 
 use crate::fields::Fields;
 pub use crate::fields::{Flaw, Ignored};
 use crate::options::code;
-use crate::{Mac, MessageType};
+use crate::{MacOctets, MessageType};
 
 /// The first four octets of the options field, RFC 2131 §3.
 pub(crate) const COOKIE: [u8; 4] = [99, 130, 83, 99];
@@ -20,7 +20,7 @@ const MAC_LENGTH: u8 = 6;
 /// The broadcast bit of `flags`, RFC 2131 §2.
 pub const BROADCAST: u16 = 0x8000;
 
-/// Who speaks: `op` of RFC 2131 §2.
+/// The sender's role: `op` of RFC 2131 §2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
     /// 1: a client, or a relay on its behalf.
@@ -32,7 +32,7 @@ pub enum Op {
 /// A DHCP message of an Ethernet client. Field names are those of RFC 2131 §2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
-    /// Who speaks.
+    /// The sender's role.
     pub op: Op,
     /// Option 53.
     pub kind: MessageType,
@@ -57,7 +57,7 @@ pub struct Packet {
     /// The relay agent's address, 0.0.0.0 without one.
     pub giaddr: Ipv4Addr,
     /// The client's Ethernet address.
-    pub chaddr: Mac,
+    pub chaddr: MacOctets,
     /// `sname` without NULs; at most 63 octets are sent.
     pub sname: Vec<u8>,
     /// `file` without NULs; at most 127 octets are sent.
@@ -68,9 +68,9 @@ pub struct Packet {
     pub ignored: Vec<Ignored>,
 }
 
-/// Why a datagram is no DHCP message that could be answered.
+/// The reason why a datagram cannot be answered as a DHCP message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
+pub enum MalformedMessage {
     /// Shorter than the fixed fields and the cookie.
     #[error("only {0} octets, a DHCP message has at least 240")]
     Short(usize),
@@ -95,7 +95,7 @@ pub enum Malformed {
 
 impl Packet {
     /// A request as a client sends it, with nothing filled in.
-    pub fn request(kind: MessageType, xid: u32, chaddr: Mac) -> Self {
+    pub fn request(kind: MessageType, xid: u32, chaddr: MacOctets) -> Self {
         Self {
             op: Op::Request,
             kind,
@@ -118,21 +118,21 @@ impl Packet {
     }
 
     /// Reads a datagram. Work and memory are bounded by its length.
-    pub fn decode(datagram: &[u8]) -> Result<Self, Malformed> {
+    pub fn decode(datagram: &[u8]) -> Result<Self, MalformedMessage> {
         let Some((fixed, rest)) = datagram.split_first_chunk::<FIXED>() else {
-            return Err(Malformed::Short(datagram.len()));
+            return Err(MalformedMessage::Short(datagram.len()));
         };
         let op = match fixed[0] {
             1 => Op::Request,
             2 => Op::Reply,
-            other => return Err(Malformed::Op(other)),
+            other => return Err(MalformedMessage::Op(other)),
         };
         let (htype, hlen) = (fixed[1], fixed[2]);
         if !has_mac(hlen, &fixed[28..44]) {
-            return Err(Malformed::Hardware { htype, hlen });
+            return Err(MalformedMessage::Hardware { htype, hlen });
         }
         if fixed[236..] != COOKIE {
-            return Err(Malformed::Cookie);
+            return Err(MalformedMessage::Cookie);
         }
         let address = |at: usize| Ipv4Addr::new(fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]);
         let (sname, file) = (&fixed[44..108], &fixed[108..236]);
@@ -150,7 +150,7 @@ impl Packet {
         fields.drop_flawed();
         let Fields { mut options, ignored, .. } = fields;
         let kind = options.iter().position(|(code, _)| *code == code::MESSAGE_TYPE);
-        let (_, kind) = options.remove(kind.ok_or(Malformed::NoMessageType)?);
+        let (_, kind) = options.remove(kind.ok_or(MalformedMessage::NoMessageType)?);
         options.retain(|(code, _)| *code != code::OVERLOAD);
 
         Ok(Self {
@@ -189,7 +189,7 @@ impl Packet {
         self.option(code).map(trim).filter(|text| !text.is_empty())
     }
 
-    /// The option, where it was there and cannot be used.
+    /// The option, if it was present and unusable.
     pub fn unusable(&self, code: u8) -> Option<Ignored> {
         self.ignored.iter().find(|ignored| ignored.code == code).copied()
     }
@@ -203,14 +203,14 @@ fn has_mac(hlen: u8, chaddr: &[u8]) -> bool {
     hlen == MAC_LENGTH || (hlen <= 16 && !zero(mac) && zero(rest))
 }
 
-/// The client that speaks in a datagram which is no DHCP message, as far as it tells.
-pub(crate) fn peek_client(datagram: &[u8]) -> Option<Mac> {
+/// The client that sent a datagram which is no DHCP message, if it has an Ethernet address.
+pub(crate) fn peek_client(datagram: &[u8]) -> Option<MacOctets> {
     let speaks = datagram.first() == Some(&1);
     peek_mac(datagram).filter(|mac| speaks && *mac != [0; 6])
 }
 
 /// The client's Ethernet address without reading the rest.
-pub(crate) fn peek_mac(datagram: &[u8]) -> Option<Mac> {
+pub(crate) fn peek_mac(datagram: &[u8]) -> Option<MacOctets> {
     datagram.get(28..34)?.try_into().ok()
 }
 

@@ -1,14 +1,14 @@
-//! Who gets an answer, and with what beyond the network's own options.
+//! The caller's decision per client: an answer or silence, and options beyond the network's own.
 
 use std::net::Ipv4Addr;
 
-use crate::{Mac, MessageType};
+use crate::{MacOctets, MessageType};
 
-/// What a client says about itself.
+/// A client's message, as far as a policy may need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Client<'a> {
+pub struct ClientRequest<'a> {
     /// Its Ethernet address.
-    pub mac: Mac,
+    pub mac: MacOctets,
     /// Option 61.
     pub client_id: Option<&'a [u8]>,
     /// Option 60 without closing NULs.
@@ -19,9 +19,9 @@ pub struct Client<'a> {
     pub host_name: Option<&'a [u8]>,
     /// Option 82.
     pub relay_information: Option<&'a [u8]>,
-    /// What it asks for: discover, request or inform.
+    /// The message type: discover, request or inform.
     pub kind: MessageType,
-    /// It has just started: DISCOVER, or REQUEST in INIT-REBOOT.
+    /// The client has just started: DISCOVER, or REQUEST in INIT-REBOOT.
     pub boots: bool,
     /// The relay it comes through.
     pub relay: Option<Ipv4Addr>,
@@ -32,9 +32,9 @@ pub struct Client<'a> {
     pub server: Ipv4Addr,
 }
 
-/// What a policy says.
+/// A policy's decision about a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PolicyDecision {
     /// Silence, and an event with this reason.
     Ignore {
         /// For the technician.
@@ -44,7 +44,7 @@ pub enum Verdict {
     Grant(Grant),
 }
 
-/// What a client is given beyond its address and its network's options.
+/// The values that a client gets beyond its address and its network's options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grant {
     /// The name of the class it belongs to, for events.
@@ -55,7 +55,7 @@ pub struct Grant {
     pub server_name: Option<String>,
     /// `file`, at most 127 octets.
     pub boot_file: Option<String>,
-    /// It is expected here: where addresses are short, it may take one that is offered to somebody who is not.
+    /// The client is expected. If addresses are short, it may take one that is offered to a client that is not.
     pub expected: bool,
     /// Options always sent, requested or not, winning over the network's; the reservation's win over these.
     pub options: Vec<(u8, Vec<u8>)>,
@@ -63,23 +63,23 @@ pub struct Grant {
 
 /// Decides per message. Called from the receiving task: it must not block.
 pub trait Policy: Send + Sync {
-    /// What this client gets.
-    fn decide(&self, client: &Client<'_>) -> Verdict;
+    /// Decides about this client.
+    fn decide(&self, client: &ClientRequest<'_>) -> PolicyDecision;
 
-    /// Whether this machine is expected here, as in [`Grant::expected`]: where more messages come than can be handled,
-    /// those of such machines go first, as those of leaseholders do.
-    fn expects(&self, mac: Mac) -> bool {
+    /// Whether this machine is expected, as in [`Grant::expected`]. If more messages come than can be handled, those of
+    /// expected machines and of leaseholders go first.
+    fn expects(&self, mac: MacOctets) -> bool {
         let _ = mac;
         false
     }
 }
 
-/// Answers everybody with nothing but the network's options.
+/// A policy that grants every client the network's options alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Everybody;
 
 impl Policy for Everybody {
-    fn decide(&self, _: &Client<'_>) -> Verdict {
-        Verdict::Grant(Grant { class: "everybody".into(), ..Grant::default() })
+    fn decide(&self, _: &ClientRequest<'_>) -> PolicyDecision {
+        PolicyDecision::Grant(Grant { class: "everybody".into(), ..Grant::default() })
     }
 }

@@ -1,17 +1,17 @@
-//! Composing replies: RFC 2131 Table 3, and which options go in, in which order.
+//! Composes replies: the fields of RFC 2131 Table 3, and the choice and order of options.
 
 use std::net::Ipv4Addr;
 
 use crate::MessageType;
-use crate::config::{LeaseTime, Network};
+use crate::config::{DhcpNetwork, LeaseTime};
 use crate::destination::{AtCiaddr, Destination, destination};
 use crate::options::{code, gives_way, is_reserved};
 use crate::packet::{BROADCAST, Op, Packet};
 use crate::policy::Grant;
 
-/// RFC 2131 §2: what every client must be able to take, as an IP datagram.
+/// The IP datagram that every client must accept (RFC 2131 §2), in octets.
 const SMALLEST_LIMIT: usize = 576;
-/// No larger than an Ethernet frame carries, whatever the client can take.
+/// The largest IP datagram in an Ethernet frame, in octets.
 const LARGEST_LIMIT: usize = 1500;
 
 /// A message to send.
@@ -19,9 +19,9 @@ const LARGEST_LIMIT: usize = 1500;
 pub struct Reply {
     /// The message.
     pub packet: Packet,
-    /// Where it goes.
+    /// The destination.
     pub destination: Destination,
-    /// How long its IP datagram may be.
+    /// The longest allowed IP datagram, in octets.
     pub limit: usize,
 }
 
@@ -32,22 +32,22 @@ impl Reply {
     }
 }
 
-/// What an OFFER or ACK says.
-pub(crate) struct Answer<'a> {
+/// The content of an OFFER or ACK.
+pub(crate) struct GrantedReply<'a> {
     pub(crate) kind: MessageType,
     /// 0.0.0.0 in the answer to an INFORM.
     pub(crate) yiaddr: Ipv4Addr,
     /// Seconds; none in the answer to an INFORM.
     pub(crate) lease: Option<u32>,
     pub(crate) server_id: Ipv4Addr,
-    pub(crate) network: &'a Network,
+    pub(crate) network: &'a DhcpNetwork,
     pub(crate) grant: &'a Grant,
     /// Options of the client's reservation.
     pub(crate) reserved: &'a [(u8, Vec<u8>)],
     pub(crate) at_ciaddr: AtCiaddr,
 }
 
-impl Answer<'_> {
+impl GrantedReply<'_> {
     /// The reply, and the options that found no room in it.
     pub(crate) fn reply(&self, request: &Packet) -> (Reply, Vec<u8>) {
         let mut packet = header(request, self.kind);
@@ -91,7 +91,7 @@ impl Answer<'_> {
         ready
     }
 
-    /// What the server knows by itself, the mask before whatever could be the router.
+    /// The options that the server writes by itself. The mask comes before any router.
     fn own_options(&self, request: &Packet) -> Vec<(u8, Vec<u8>)> {
         let mut own = vec![(code::SERVER_ID, self.server_id.octets().to_vec())];
         if let Some(lease) = self.lease {

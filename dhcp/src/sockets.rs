@@ -20,7 +20,7 @@ use tokio::io::unix::AsyncFd;
 use crate::arp::Arp;
 use crate::destination::{CLIENT_PORT, Destination, SERVER_PORT};
 use crate::engine::{Ingress, Reply};
-use crate::{Mac, frame};
+use crate::{MacOctets, frame};
 
 /// Larger than any DHCP message on Ethernet; what comes behind is not read.
 pub(crate) const LARGEST: usize = 4096;
@@ -93,17 +93,13 @@ impl fmt::Display for Link {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Not allowed.
-    #[error(
-        "no permission to serve DHCP on {link}; run as root, or with the capabilities NET_BIND_SERVICE and NET_RAW"
-    )]
+    #[error("no permission to serve DHCP on {link}")]
     Permission {
         /// The link.
         link: String,
     },
     /// Another server has the port.
-    #[error(
-        "port {port} on {link} is in use; stop the other DHCP server on this machine (ss -lunp 'sport = :{port}' shows it)"
-    )]
+    #[error("port {port} on {link} is in use")]
     InUse {
         /// The link.
         link: String,
@@ -121,9 +117,25 @@ pub enum OpenError {
     Other {
         /// The link.
         link: String,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
+}
+
+impl OpenError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Permission { .. } => {
+                "run as root, or with the capabilities NET_BIND_SERVICE and NET_RAW".to_owned()
+            }
+            Self::InUse { port, .. } => {
+                format!("stop the other DHCP server on this machine (ss -lunp 'sport = :{port}' shows it)")
+            }
+            Self::Missing { .. } => "correct the interface or its address".to_owned(),
+            Self::Other { .. } => "see that nothing else serves there".to_owned(),
+        }
+    }
 }
 
 impl OpenError {
@@ -139,11 +151,11 @@ impl OpenError {
 
 /// An open link.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct LinkSocket {
     udp: Socket,
     pub(crate) local: SocketAddrV4,
     /// Absent on loopback.
-    wire: Option<Wire>,
+    wire: Option<PacketSocket>,
     /// Likewise.
     pub(crate) arp: Option<Arp>,
     /// The mask of our address; clients within it are on the same segment.
@@ -159,7 +171,7 @@ pub(crate) struct Received {
     pub(crate) unicast: bool,
 }
 
-impl Door {
+impl LinkSocket {
     pub(crate) fn open(link: &Link) -> Result<Self, OpenError> {
         let missing = || OpenError::Missing { link: link.to_string() };
         let index = link.index().ok_or_else(missing)?;
@@ -183,7 +195,7 @@ impl Door {
             Link::Interface { name, .. } => {
                 socket.set_broadcast(true)?;
                 socket.bind_device(Some(name.as_bytes()))?;
-                (Some(Wire::open(name)?), Some(Arp::open(name)?))
+                (Some(PacketSocket::open(name)?), Some(Arp::open(name)?))
             }
             Link::Loopback { .. } => (None, None),
         };
@@ -198,7 +210,7 @@ impl Door {
     }
 
     /// Whether a client that says it has this hardware address is reached by a frame to it.
-    fn is_neighbor(&self, client: Ipv4Addr, mac: Mac) -> bool {
+    fn is_neighbor(&self, client: Ipv4Addr, mac: MacOctets) -> bool {
         let same = (u32::from(client) ^ u32::from(*self.local.ip())) & self.mask == 0;
         same && self.mask != 0 && mac[0] & 1 == 0 && mac != [0; 6]
     }
@@ -284,12 +296,12 @@ impl Door {
 
 /// A packet socket on one interface: frames to a client that does not answer ARP yet, and what the guard sends.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct PacketSocket {
     pub(crate) socket: Socket,
     pub(crate) index: u32,
 }
 
-impl Wire {
+impl PacketSocket {
     /// Opens it for sending; it receives nothing until bound to a protocol.
     pub(crate) fn open(interface: &str) -> io::Result<Self> {
         let index = if_nametoindex(interface)?;
@@ -310,12 +322,12 @@ impl Wire {
     }
 
     /// Sends a packet of a protocol to an Ethernet address.
-    pub(crate) fn send(&self, to: Mac, protocol: u16, packet: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&self, to: MacOctets, protocol: u16, packet: &[u8]) -> io::Result<()> {
         self.socket.send_to(packet, &link_address(self.index, protocol, to)).map(drop)
     }
 }
 
-impl AsRawFd for Wire {
+impl AsRawFd for PacketSocket {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
@@ -324,7 +336,7 @@ impl AsRawFd for Wire {
 /// The `sockaddr_ll` of packet(7).
 // socket2 knows no link-layer address, so its storage is filled in by hand.
 #[allow(unsafe_code)]
-fn link_address(interface: u32, protocol: u16, mac: Mac) -> SockAddr {
+fn link_address(interface: u32, protocol: u16, mac: MacOctets) -> SockAddr {
     use nix::libc::{AF_PACKET, sockaddr_ll, socklen_t};
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: `sockaddr_ll` is the address type of AF_PACKET, plain data, and fits the storage, as `view_as` asserts.

@@ -6,18 +6,18 @@ mod offers;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use crate::Mac;
-use crate::config::{Network, Reservation};
+use crate::MacOctets;
+use crate::config::{DhcpNetwork, HostReservation};
 use crate::keys::{ByKey, remove_if};
 use crate::lease::{ClientKey, LeaseRecord, LeaseState};
 use crate::options::code;
 use crate::packet::Packet;
 
-/// Who asks.
+/// The identity of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) key: ClientKey,
-    pub(crate) mac: Mac,
+    pub(crate) mac: MacOctets,
 }
 
 impl Identity {
@@ -39,7 +39,7 @@ impl Identity {
     }
 
     /// An address of zeros is that of a client that does not tell its own.
-    fn is_machine(&self, mac: Mac) -> bool {
+    fn is_machine(&self, mac: MacOctets) -> bool {
         self.mac == mac && mac != [0; 6]
     }
 
@@ -54,23 +54,23 @@ impl Identity {
 
 /// How far the latest record of an address has got on its way to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Write {
+pub(crate) enum WriteState {
     Saved,
     UnderWay(u64),
     Failed,
 }
 
 #[derive(Debug)]
-struct Lease {
+struct LeaseEntry {
     record: LeaseRecord,
-    write: Write,
+    write: WriteState,
     /// `Table::reusable` has it, from this time on.
     listed: Option<u64>,
     /// `Table::aside` has it.
     aside: bool,
 }
 
-impl Lease {
+impl LeaseEntry {
     /// Whether the address is out of reach for others now.
     fn holds(&self, now: u64) -> bool {
         match self.record.state {
@@ -82,7 +82,7 @@ impl Lease {
 
     /// The same; but until it is on disk that the last holder gave it up, a restart would give it back to that one.
     fn is_taken(&self, now: u64) -> bool {
-        self.holds(now) || self.write != Write::Saved
+        self.holds(now) || self.write != WriteState::Saved
     }
 
     /// From when on others may have the address.
@@ -106,15 +106,15 @@ struct Offer {
 
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) network: Network,
+    pub(crate) network: DhcpNetwork,
     offer_hold: u64,
     max_offers: usize,
     reserved_addresses: HashMap<Ipv4Addr, ClientKey>,
     reservations: HashMap<ClientKey, usize>,
-    leases: HashMap<Ipv4Addr, Lease>,
+    leases: HashMap<Ipv4Addr, LeaseEntry>,
     by_key: ByKey,
     /// The address a machine had last, under whatever client identifier.
-    by_mac: HashMap<Mac, Ipv4Addr>,
+    by_mac: HashMap<MacOctets, Ipv4Addr>,
     /// Pool addresses with a saved lease and no offer, by the end of the lease: who comes first was gone longest.
     reusable: BTreeSet<(u64, Ipv4Addr)>,
     offers: HashMap<Ipv4Addr, Offer>,
@@ -135,7 +135,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(network: Network, offer_hold: u64, max_offers: usize) -> Self {
+    pub(crate) fn new(network: DhcpNetwork, offer_hold: u64, max_offers: usize) -> Self {
         let reservations = network.reservations.iter().enumerate();
         Self {
             offer_hold,
@@ -159,7 +159,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn into_leases(self) -> impl Iterator<Item = (LeaseRecord, Write)> {
+    pub(crate) fn into_leases(self) -> impl Iterator<Item = (LeaseRecord, WriteState)> {
         self.leases.into_values().map(|lease| (lease.record, lease.write))
     }
 
@@ -167,17 +167,17 @@ impl Table {
         self.leases.values().map(|lease| &lease.record)
     }
 
-    pub(crate) fn record(&self, address: Ipv4Addr) -> Option<(&LeaseRecord, Write)> {
+    pub(crate) fn record(&self, address: Ipv4Addr) -> Option<(&LeaseRecord, WriteState)> {
         self.leases.get(&address).map(|lease| (&lease.record, lease.write))
     }
 
     /// Whether the machine has a reservation, or has or had a lease.
-    pub(crate) fn knows(&self, mac: Mac) -> bool {
+    pub(crate) fn knows(&self, mac: MacOctets) -> bool {
         self.by_mac.contains_key(&mac) || self.reservations.contains_key(&ClientKey::Mac(mac))
     }
 
     /// The client's reservation: by the identifier it sends, else by its Ethernet address.
-    pub(crate) fn reservation(&self, client: &Identity) -> Option<&Reservation> {
+    pub(crate) fn reservation(&self, client: &Identity) -> Option<&HostReservation> {
         let by_key = self.reservations.get(&client.key);
         let index = by_key.or_else(|| self.reservations.get(&ClientKey::Mac(client.mac)))?;
         self.network.reservations.get(*index)
@@ -239,7 +239,7 @@ impl Table {
     }
 
     /// Puts a record in the place of the address's last one. It counts at once, even before it is saved.
-    pub(crate) fn put(&mut self, record: LeaseRecord, write: Write) {
+    pub(crate) fn put(&mut self, record: LeaseRecord, write: WriteState) {
         let address = record.address;
         self.remove_offer(address);
         self.returned.remove(&address);
@@ -260,15 +260,15 @@ impl Table {
             self.by_key.insert(record.key(), address);
             self.by_mac.insert(record.mac, address);
         }
-        self.leases.insert(address, Lease { record, write, listed: None, aside });
+        self.leases.insert(address, LeaseEntry { record, write, listed: None, aside });
         self.relist(address);
         self.bound_aside();
     }
 
     /// Notes how the write of an address's record went, if that is still its latest.
-    pub(crate) fn written(&mut self, address: Ipv4Addr, sequence: u64, outcome: Write) -> bool {
+    pub(crate) fn written(&mut self, address: Ipv4Addr, sequence: u64, outcome: WriteState) -> bool {
         match self.leases.get_mut(&address) {
-            Some(lease) if lease.write == Write::UnderWay(sequence) => lease.write = outcome,
+            Some(lease) if lease.write == WriteState::UnderWay(sequence) => lease.write = outcome,
             _ => return false,
         }
         self.relist(address);
@@ -286,7 +286,7 @@ impl Table {
         let Some(lease) = self.leases.get_mut(&address) else {
             return;
         };
-        let listed = (idle && lease.write == Write::Saved).then(|| lease.free_from());
+        let listed = (idle && lease.write == WriteState::Saved).then(|| lease.free_from());
         let before = std::mem::replace(&mut lease.listed, listed);
         if before == listed {
             return;

@@ -13,13 +13,13 @@ use dhcproto::{Decodable, Encodable};
 use tokio::net::UdpSocket;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
-use transload_dhcp::event::{Event, Outcome, Unserved};
-use transload_dhcp::journal::{CommitFailed, Done, Journal};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome, Unserved};
+use transload_dhcp::journal::{CommitCallback, CommitFailed, Journal};
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::packet::Packet;
-use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
-use transload_dhcp::server::{Observer, Server, Setup};
+use transload_dhcp::policy::{ClientRequest, Grant, Policy, PolicyDecision};
+use transload_dhcp::server::{DhcpServer, Observer, Setup};
 use transload_dhcp::sockets::Link;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,7 +46,7 @@ impl Disk {
 }
 
 impl Journal for Shared {
-    fn commit(&self, records: Vec<LeaseRecord>, done: Done) {
+    fn commit(&self, records: Vec<LeaseRecord>, done: CommitCallback) {
         let disk = Arc::clone(&self.0);
         // The tests' runtime has one thread, which takes tasks in their order.
         tokio::spawn(async move {
@@ -64,43 +64,43 @@ impl Journal for Shared {
 struct Phones;
 
 impl Policy for Phones {
-    fn decide(&self, client: &Client<'_>) -> Verdict {
+    fn decide(&self, client: &ClientRequest<'_>) -> PolicyDecision {
         match client.vendor_class {
-            Some(class) if class.starts_with(b"Cisco") => Verdict::Grant(Grant {
+            Some(class) if class.starts_with(b"Cisco") => PolicyDecision::Grant(Grant {
                 class: "phone".into(),
                 next_server: Some(client.server),
                 options: vec![(66, client.server.to_string().into_bytes())],
                 ..Grant::default()
             }),
-            _ => Verdict::Ignore { reason: "no phone".into() },
+            _ => PolicyDecision::Ignore { reason: "no phone".into() },
         }
     }
 }
 
-fn config() -> Config {
+fn config() -> DhcpConfig {
     let host = |third, last| Ipv4Addr::new(127, 9, third, last);
-    let network = Network {
+    let network = DhcpNetwork {
         name: "rehearsal".into(),
         address: SERVER,
         prefix_len: 16,
-        pools: vec![Range { first: host(1, 0), last: host(4, 255) }],
+        pools: vec![AddressRange { first: host(1, 0), last: host(4, 255) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(600),
         relay_information: RelayInformation::Answer,
         options: vec![(6, SERVER.octets().to_vec())],
         reservations: Vec::new(),
     };
-    Config { networks: vec![network], ..Config::default() }
+    DhcpConfig { networks: vec![network], ..DhcpConfig::default() }
 }
 
-fn start(disk: &Arc<Disk>) -> (Server, SocketAddrV4, mpsc::UnboundedReceiver<Event>) {
+fn start(disk: &Arc<Disk>) -> (DhcpServer, SocketAddrV4, mpsc::UnboundedReceiver<DhcpEvent>) {
     let (events, observed) = mpsc::unbounded_channel();
     let (server, address) = start_telling(disk, Arc::new(move |event, _| _ = events.send(event.clone())));
     (server, address, observed)
 }
 
-fn start_telling(disk: &Arc<Disk>, observer: Observer) -> (Server, SocketAddrV4) {
-    let server = Server::start(Setup {
+fn start_telling(disk: &Arc<Disk>, observer: Observer) -> (DhcpServer, SocketAddrV4) {
+    let server = DhcpServer::start(Setup {
         config: config(),
         leases: disk.leases(),
         links: vec![Link::Loopback { bind: SocketAddrV4::new(SERVER, 0) }],
@@ -167,7 +167,7 @@ impl Phone {
     }
 }
 
-async fn event(observed: &mut mpsc::UnboundedReceiver<Event>) -> Event {
+async fn event(observed: &mut mpsc::UnboundedReceiver<DhcpEvent>) -> DhcpEvent {
     timeout(PATIENCE, observed.recv()).await.expect("an event").unwrap()
 }
 
@@ -185,9 +185,12 @@ async fn a_phone_gets_its_lease_with_its_options_and_it_is_on_disk() {
         Some(&DhcpOption::DomainNameServer(vec![SERVER]))
     );
     assert_eq!(disk.leases()[0].address, ack.yiaddr());
-    assert_eq!(event(&mut observed).await.outcome, Outcome::Offered);
+    assert_eq!(event(&mut observed).await.outcome, DhcpOutcome::Offered);
     let acknowledged = event(&mut observed).await;
-    assert_eq!((acknowledged.outcome, acknowledged.class.as_deref()), (Outcome::Acknowledged, Some("phone")));
+    assert_eq!(
+        (acknowledged.outcome, acknowledged.class.as_deref()),
+        (DhcpOutcome::Acknowledged, Some("phone"))
+    );
 }
 
 #[tokio::test]
@@ -208,7 +211,7 @@ async fn d6_no_ack_leaves_before_its_lease_is_saved() {
     Phone::new(100, address).await.discover().await;
     let mut buffer = [0; 1500];
     assert!(phones.iter().all(|(phone, _)| phone.socket.try_recv(&mut buffer).is_err()));
-    assert_eq!(event(&mut observed).await.outcome, Outcome::Offered);
+    assert_eq!(event(&mut observed).await.outcome, DhcpOutcome::Offered);
 
     disk.permits.add_permits(100);
     for (phone, offered) in &phones {
@@ -225,8 +228,8 @@ async fn what_a_slow_disk_held_back_does_not_leave_in_one_burst() {
     let left = Arc::new(Mutex::new(Vec::new()));
     let observer = {
         let left = Arc::clone(&left);
-        move |event: &Event, _: Duration| {
-            if event.outcome == Outcome::Acknowledged {
+        move |event: &DhcpEvent, _: Duration| {
+            if event.outcome == DhcpOutcome::Acknowledged {
                 left.lock().unwrap().push(Instant::now());
             }
         }
@@ -260,7 +263,7 @@ async fn a_lease_that_cannot_be_saved_is_not_acknowledged() {
     event(&mut observed).await;
     *disk.broken.lock().unwrap() = true;
     phone.take(offered).await;
-    assert_eq!(event(&mut observed).await.outcome, Outcome::NotSaved("disk full".into()));
+    assert_eq!(event(&mut observed).await.outcome, DhcpOutcome::NotSaved("disk full".into()));
     *disk.broken.lock().unwrap() = false;
     phone.take(offered).await;
     // The first answer the phone hears is that to its second request.
@@ -283,7 +286,7 @@ async fn a_server_told_to_stop_saves_and_answers_what_it_granted() {
     assert_eq!(disk.leases()[0].address, offered);
     assert_eq!(phone.hear().await.opts().msg_type(), Some(MessageType::Ack));
     let outcomes = [event(&mut observed).await, event(&mut observed).await, event(&mut observed).await];
-    assert_eq!(outcomes.map(|event| event.outcome)[2], Outcome::Acknowledged);
+    assert_eq!(outcomes.map(|event| event.outcome)[2], DhcpOutcome::Acknowledged);
 }
 
 #[tokio::test]
@@ -323,7 +326,7 @@ async fn a_silent_server_answers_nobody_until_it_may_again() {
     let phone = Phone::new(1, address).await;
     server.set_silent(*address.ip(), true);
     phone.say(MessageType::Discover, Vec::new()).await;
-    assert!(matches!(event(&mut observed).await.outcome, Outcome::Unserved(Unserved::Silent)));
+    assert!(matches!(event(&mut observed).await.outcome, DhcpOutcome::Unserved(Unserved::Silent)));
     server.set_silent(*address.ip(), false);
     // An answer to the first would come before the one to the second, with an offer where an ACK is awaited.
     phone.lease().await;
@@ -333,7 +336,7 @@ async fn a_silent_server_answers_nobody_until_it_may_again() {
 async fn a_port_in_use_is_said_so() {
     let disk = Disk::new(0);
     let (_server, address, _observed) = start(&disk);
-    let second = Server::start(Setup {
+    let second = DhcpServer::start(Setup {
         config: config(),
         leases: Vec::new(),
         links: vec![Link::Loopback { bind: address }],
@@ -370,9 +373,9 @@ async fn clients_without_a_lease_that_ask_for_options_alone_are_answered_within_
         let [high, low] = number.to_be_bytes();
         let made_up = inform([2, 0, 0, 0, high, low], Ipv4Addr::new(127, 9, high, low));
         phone.socket.send(&made_up).await.unwrap();
-        answered += usize::from(next().await == Outcome::Informed);
+        answered += usize::from(next().await == DhcpOutcome::Informed);
     }
     assert!((64..1500).contains(&answered), "{answered}");
     phone.socket.send(&inform(phone.mac, leased)).await.unwrap();
-    assert_eq!(next().await, Outcome::Informed);
+    assert_eq!(next().await, DhcpOutcome::Informed);
 }

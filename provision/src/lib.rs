@@ -9,6 +9,7 @@ pub mod client;
 pub mod documents;
 pub mod estimate;
 pub mod feed;
+pub mod hold;
 pub mod journey;
 pub mod library;
 pub mod license;

@@ -235,6 +235,8 @@ impl<'de> Deserialize<'de> for Version {
 /// A firmware version by its name: `sip88xx.12-5-1SR1-4`. Names compare as written. Shared, since each decision
 /// about a phone names several.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, example = "sip88xx.12-5-1SR1-4"))]
 pub struct LoadName(Arc<Parsed>);
 
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]

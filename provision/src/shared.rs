@@ -185,7 +185,10 @@ impl Class {
             };
             let value = option_value(value)
                 .ok_or_else(|| wrong(format!("option {key} has a value of another form")))?;
-            options.push((code, phone_option(code, &value).map_err(|error| wrong(error.to_string()))?));
+            options.push((
+                code,
+                phone_option(code, &value).map_err(|error| wrong(format!("{error}; {}", error.cure())))?,
+            ));
         }
         options.sort_by_key(|(code, _)| *code);
         Ok(ClassRule {

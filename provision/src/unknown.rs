@@ -71,6 +71,17 @@ impl Draw {
         Self(keyed.filter_map(pick).collect())
     }
 
+    /// The same, but for one question. A key or a way that is not in the table changes nothing.
+    #[must_use]
+    pub fn with(mut self, key: &str, way: &str) -> Self {
+        for row in table() {
+            let known = row.key.as_deref().filter(|known| *known == key);
+            let way = row.ways.iter().find(|known| *known == way);
+            self.0.extend(known.zip(way.map(String::as_str)));
+        }
+        self
+    }
+
     /// Which way it is; empty for what is no question.
     pub fn way(&self, key: &str) -> &'static str {
         self.0.get(key).copied().unwrap_or_default()
@@ -85,39 +96,6 @@ impl Draw {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// How often each section of the field notes says that something is not known, without the summary of section 12.
-    const MARKS: [(&str, usize); 15] = [
-        ("1.1", 3),
-        ("1.3", 3),
-        ("3.1", 3),
-        ("3.3", 2),
-        ("4.2", 1),
-        ("4.4", 2),
-        ("4.5", 1),
-        ("6.1", 2),
-        ("6.4", 0),
-        ("6.5", 1),
-        ("6.6", 1),
-        ("7", 2),
-        ("8", 1),
-        ("9.2", 3),
-        ("10", 2),
-    ];
-    /// The same for sections on call managers.
-    const CALL_MANAGER_MARKS: [(&str, usize); 2] = [("11", 1), ("13", 1)];
-
-    #[test]
-    fn every_unknown_of_the_field_notes_has_a_row() {
-        for (section, marks) in MARKS.into_iter().chain(CALL_MANAGER_MARKS) {
-            let rows = table().iter().filter(|row| row.section == section && !row.likely).count();
-            assert_eq!(rows, marks, "section {section}");
-        }
-        let sections = MARKS.len() + CALL_MANAGER_MARKS.len();
-        let mut named: Vec<&str> = table().iter().map(|row| row.section.as_str()).collect();
-        named.dedup();
-        assert_eq!(named.len(), sections, "rows stand by section: {named:?}");
-    }
 
     #[test]
     fn every_row_is_run_all_ways_or_says_why_not() {

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use transload_tftp::{Config, Content, Ending, Opening, Refusal, Server, Source};
+use transload_tftp::{FileContent, FileSource, OpenFuture, OpenRefusal, TftpConfig, TftpServer, TransferEnd};
 
 struct Folder(PathBuf);
 
@@ -19,22 +19,22 @@ struct OpenFile {
     whose: String,
 }
 
-impl Source for Folder {
-    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
+impl FileSource for Folder {
+    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> OpenFuture {
         Box::pin(async move {
-            let bare = Path::new(&name).file_name().ok_or(Refusal::NotFound)?;
-            let file = File::open(self.0.join(bare)).map_err(|_| Refusal::NotFound)?;
-            let facts = file.metadata().map_err(|_| Refusal::NotFound)?;
+            let bare = Path::new(&name).file_name().ok_or(OpenRefusal::NotFound)?;
+            let file = File::open(self.0.join(bare)).map_err(|_| OpenRefusal::NotFound)?;
+            let facts = file.metadata().map_err(|_| OpenRefusal::NotFound)?;
             if !facts.is_file() {
-                return Err(Refusal::NotFound);
+                return Err(OpenRefusal::NotFound);
             }
             let whose = format!("{name} to {peer}");
-            Ok(Box::new(OpenFile { file, size: facts.len(), whose }) as Box<dyn Content>)
+            Ok(Box::new(OpenFile { file, size: facts.len(), whose }) as Box<dyn FileContent>)
         })
     }
 }
 
-impl Content for OpenFile {
+impl FileContent for OpenFile {
     fn size(&self) -> u64 {
         self.size
     }
@@ -48,7 +48,7 @@ impl Content for OpenFile {
         self.read_at(offset, buffer)
     }
 
-    fn ended(self: Box<Self>, ending: Ending) {
+    fn ended(self: Box<Self>, ending: TransferEnd) {
         println!("{}: {ending:?}", self.whose);
     }
 }
@@ -60,7 +60,10 @@ async fn main() -> io::Result<()> {
         return Err(io::Error::other("usage: folder FOLDER ADDRESS:PORT"));
     };
     let bind = bind.parse().map_err(io::Error::other)?;
-    let server = Server::bind(Config { bind, ..Config::default() }, Arc::new(Folder(PathBuf::from(folder))))?;
+    let server = TftpServer::bind(
+        TftpConfig { bind, ..TftpConfig::default() },
+        Arc::new(Folder(PathBuf::from(folder))),
+    )?;
     println!("serving on {}", server.local_addr());
     server.run(async { drop(tokio::signal::ctrl_c().await) }).await;
     Ok(())

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, io};
 
 use crate::{
     packet,
-    request::Mode,
-    source::{Content, Ending, Turn},
+    request::TransferMode,
+    source::{FileContent, SendPermit, TransferEnd},
 };
 
 /// Bytes read from the file at once, rounded to whole blocks. One such buffer per transfer, never longer than the
@@ -16,23 +16,23 @@ const READ_AHEAD: usize = 8 * 1024;
 
 /// The blocks of one transfer.
 pub struct Blocks {
-    content: Box<dyn Content>,
+    content: Box<dyn FileContent>,
     size: u64,
     block_size: usize,
-    netascii: Option<Marks>,
+    netascii: Option<BlockMarks>,
     buffer: Vec<u8>,
     buffer_at: u64,
 }
 
 /// Where the blocks of a netascii transfer begin, from the first unacknowledged one to the one after the last made.
-struct Marks {
+struct BlockMarks {
     first: u64,
-    marks: VecDeque<Mark>,
+    marks: VecDeque<BlockMark>,
 }
 
 /// The beginning of a netascii block.
 #[derive(Clone, Copy)]
-struct Mark {
+struct BlockMark {
     /// Offset in the file.
     offset: u64,
     /// The byte there becomes two, and the first of them ended the block before.
@@ -41,9 +41,11 @@ struct Mark {
 
 impl Blocks {
     /// The blocks of `content`, in this mode and size.
-    pub fn new(content: Box<dyn Content>, mode: Mode, block_size: u16) -> Blocks {
-        let netascii = (mode == Mode::Netascii)
-            .then(|| Marks { first: 1, marks: VecDeque::from([Mark { offset: 0, halved: false }]) });
+    pub fn new(content: Box<dyn FileContent>, mode: TransferMode, block_size: u16) -> Blocks {
+        let netascii = (mode == TransferMode::Netascii).then(|| BlockMarks {
+            first: 1,
+            marks: VecDeque::from([BlockMark { offset: 0, halved: false }]),
+        });
         let size = content.size();
         let block_size = usize::from(block_size);
         Blocks { content, size, block_size, netascii, buffer: Vec::new(), buffer_at: 0 }
@@ -61,7 +63,7 @@ impl Blocks {
         if self.bytes(mark).is_some() {
             return Ok(true);
         }
-        match self.read(mark.offset, Content::read_ready) {
+        match self.read(mark.offset, FileContent::read_ready) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
@@ -71,14 +73,14 @@ impl Blocks {
     /// Reads the file from `block` on. May block on a disk.
     pub fn load(&mut self, block: u64) -> io::Result<()> {
         let start = self.mark(block)?.offset;
-        self.read(start, Content::read_at)
+        self.read(start, FileContent::read_at)
     }
 
     /// Fills the buffer from `start` on.
     fn read(
         &mut self,
         start: u64,
-        read: impl Fn(&dyn Content, u64, &mut [u8]) -> io::Result<usize>,
+        read: impl Fn(&dyn FileContent, u64, &mut [u8]) -> io::Result<usize>,
     ) -> io::Result<()> {
         let whole_blocks = (READ_AHEAD / self.block_size).max(1) * self.block_size;
         let length = whole_blocks.min(self.size.saturating_sub(start).try_into().unwrap_or(usize::MAX));
@@ -102,8 +104,8 @@ impl Blocks {
         Ok(())
     }
 
-    /// What must be waited for before more is sent.
-    pub fn turn(&self) -> Option<Turn> {
+    /// The wait before more may be sent.
+    pub fn turn(&self) -> Option<SendPermit> {
         self.content.turn()
     }
 
@@ -121,7 +123,7 @@ impl Blocks {
             packet.extend_from_slice(bytes);
         } else {
             let next = translate(bytes, mark, self.block_size, packet);
-            if let Some(Marks { first, marks }) = &mut self.netascii
+            if let Some(BlockMarks { first, marks }) = &mut self.netascii
                 && *first + marks.len() as u64 == block + 1
             {
                 marks.push_back(next);
@@ -130,15 +132,15 @@ impl Blocks {
         Ok(packet.len() - header < self.block_size)
     }
 
-    /// Tells the file's owner that the client has answered.
+    /// Tells the source that the client has answered.
     pub fn answered(&self) {
         self.content.answered();
     }
 
-    /// Forgets what lies before `block` and with it; returns how many bytes of the file that is, and tells the file's
-    /// owner.
+    /// Forgets what lies before `block` and with it; returns how many bytes of the file that is, and tells the
+    /// source.
     pub fn acknowledge(&mut self, block: u64) -> u64 {
-        if let Some(Marks { first, marks }) = &mut self.netascii {
+        if let Some(BlockMarks { first, marks }) = &mut self.netascii {
             while *first <= block && marks.len() > 1 {
                 marks.pop_front();
                 *first += 1;
@@ -149,17 +151,18 @@ impl Blocks {
         bytes
     }
 
-    /// Tells the file's owner how it ended.
-    pub fn ended(self, ending: Ending) {
+    /// Tells the source how the transfer ended.
+    pub fn ended(self, ending: TransferEnd) {
         self.content.ended(ending);
     }
 
-    fn mark(&self, block: u64) -> io::Result<Mark> {
+    fn mark(&self, block: u64) -> io::Result<BlockMark> {
         let mark = match &self.netascii {
-            None => block
-                .checked_sub(1)
-                .map(|before| Mark { offset: before.saturating_mul(self.block_size as u64), halved: false }),
-            Some(Marks { first, marks }) => {
+            None => block.checked_sub(1).map(|before| BlockMark {
+                offset: before.saturating_mul(self.block_size as u64),
+                halved: false,
+            }),
+            Some(BlockMarks { first, marks }) => {
                 block.checked_sub(*first).and_then(|index| marks.get(usize::try_from(index).ok()?).copied())
             }
         };
@@ -167,7 +170,7 @@ impl Blocks {
     }
 
     /// The file's bytes from `mark` on, as many as a block can take; `None` if they are not in the buffer.
-    fn bytes(&self, mark: Mark) -> Option<&[u8]> {
+    fn bytes(&self, mark: BlockMark) -> Option<&[u8]> {
         let needed = self.size.saturating_sub(mark.offset).min(self.block_size as u64) as usize;
         if needed == 0 {
             return Some(&[]);
@@ -179,7 +182,7 @@ impl Blocks {
 
 /// Appends `bytes` in netascii until `room` bytes are added: LF becomes CR LF, CR becomes CR NUL (RFC 764, as RFC 1350
 /// §1 refers to it). Returns where the next block begins.
-fn translate(bytes: &[u8], mut mark: Mark, room: usize, packet: &mut Vec<u8>) -> Mark {
+fn translate(bytes: &[u8], mut mark: BlockMark, room: usize, packet: &mut Vec<u8>) -> BlockMark {
     let full = packet.len() + room;
     for byte in bytes {
         if packet.len() == full {
@@ -200,7 +203,7 @@ fn translate(bytes: &[u8], mut mark: Mark, room: usize, packet: &mut Vec<u8>) ->
         }
         if packet.len() < full {
             packet.push(second);
-            mark = Mark { offset: mark.offset + 1, halved: false };
+            mark = BlockMark { offset: mark.offset + 1, halved: false };
         }
     }
     mark

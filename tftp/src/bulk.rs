@@ -1,5 +1,5 @@
-//! Packets in bulk. A system call costs about as much as a small packet, so those of clients that share a port arrive
-//! together and leave together.
+//! Receives and sends packets in batches. A system call costs about as much as a small packet, so the packets of clients
+//! that share a port share calls.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -11,7 +11,7 @@ use std::{
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 
-use crate::ports::Line;
+use crate::ports::TransferSocket;
 
 /// Packets in one call. Far more would not be faster, and crowd the processor's cache.
 const AT_ONCE: usize = 16;
@@ -20,18 +20,18 @@ const FULL: usize = 48 * 1024;
 /// Transfers' packets are ACKs of 4 bytes and ERRORs with a short text; a longer one is cut off.
 const REPLY_LIMIT: usize = 512;
 
-/// What clients have sent to one port.
-pub struct Replies {
+/// Packets that clients have sent to one port.
+pub struct ReplyBatch {
     headers: MultiHeaders<SockaddrIn>,
     buffers: Box<[[u8; REPLY_LIMIT]; AT_ONCE]>,
-    /// Who sent them, and their lengths.
+    /// Senders and lengths.
     senders: Vec<(SocketAddrV4, usize)>,
 }
 
-impl Replies {
+impl ReplyBatch {
     /// None yet.
-    pub fn new() -> Replies {
-        Replies {
+    pub fn new() -> ReplyBatch {
+        ReplyBatch {
             headers: MultiHeaders::preallocate(AT_ONCE, None),
             buffers: Box::new([[0; REPLY_LIMIT]; AT_ONCE]),
             senders: Vec::with_capacity(AT_ONCE),
@@ -63,13 +63,13 @@ impl Replies {
 pub struct Outbox {
     socket: Option<Arc<UdpSocket>>,
     bytes: Vec<u8>,
-    /// To whom, and where in `bytes` each ends.
+    /// The receiver of each, and its end in `bytes`.
     packets: Vec<(SocketAddrV4, usize)>,
 }
 
 impl Outbox {
     /// Makes ready for packets that leave by this line.
-    pub fn open(&mut self, line: &Line) {
+    pub fn open(&mut self, line: &TransferSocket) {
         if self.socket.as_ref().is_some_and(|socket| !Arc::ptr_eq(socket, line.socket())) {
             self.send();
         }
@@ -87,7 +87,7 @@ impl Outbox {
     }
 
     /// Lets what was appended leave soon, as packets of `size` bytes all but the last.
-    pub fn seal(&mut self, line: &Line, size: usize) {
+    pub fn seal(&mut self, line: &TransferSocket, size: usize) {
         let mut end = self.sealed();
         while end < self.bytes.len() {
             end = (end + size).min(self.bytes.len());
@@ -101,8 +101,8 @@ impl Outbox {
 
     /// Sends what was appended at once, cut by the kernel into packets of `size` bytes; fails where that cannot be
     /// done at all.
-    pub fn send_cut(&mut self, line: &Line, size: u16) -> io::Result<()> {
-        // What the same client is to get before this leaves before it.
+    pub fn send_cut(&mut self, line: &TransferSocket, size: u16) -> io::Result<()> {
+        // Packets to one client must keep their order.
         self.send_sealed();
         self.bytes.drain(..self.sealed());
         self.packets.clear();

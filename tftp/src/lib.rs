@@ -5,7 +5,7 @@
 //!   what to send next and when a transfer is over. They are pure: time and packets are arguments, decisions are
 //!   returned values.
 //! - [`blocks`] cuts a file into DATA packets, in either mode.
-//! - [`Server`] owns the sockets. What exists, and who may read it, is the [`Source`]'s to say: this crate opens no
+//! - [`TftpServer`] owns the sockets. What exists, and who may read it, is the [`FileSource`]'s to say: this crate opens no
 //!   file and puts no name or path into an error's text. One thread serves all transfers; each
 //!   has a port of its own until there are many.
 //!
@@ -14,20 +14,20 @@
 //! Known deviation: the retransmission timeout goes down to 50 ms, below the second of RFC 6298 §2.4, which is meant
 //! for receivers that delay their ACKs.
 
+mod active;
 pub mod blocks;
 mod bulk;
-mod desk;
+mod event_loop;
 mod listen;
+mod mailbox;
+mod occupancy;
 pub mod packet;
 mod ports;
-mod post;
 mod ready;
 pub mod request;
-mod room;
-mod seated;
-mod seats;
 mod server;
 mod session;
+mod slots;
 mod source;
 mod strangers;
 pub mod terms;
@@ -35,6 +35,8 @@ pub mod timer;
 pub mod transfer;
 
 pub use packet::Rollover;
-pub use server::{Config, Server};
-pub use source::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, Turn};
-pub use strangers::Reached;
+pub use server::{TftpConfig, TftpServer};
+pub use source::{
+    Abort, FileContent, FileSource, OpenFuture, OpenRefusal, SendPermit, TransferEnd, TransferOutcome,
+};
+pub use strangers::LimitCounters;

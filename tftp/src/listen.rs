@@ -1,4 +1,4 @@
-//! The sockets, and what the kernel tells of them: where a request was sent to, and which client's port is closed.
+//! Opens sockets and reads what the kernel tells about datagrams: their destination, and clients whose port is closed.
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
@@ -15,7 +15,7 @@ use nix::{
 };
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-/// Room for requests that wait while others are read: a thousand phones may start at once.
+/// Receive buffer in bytes: a thousand phones may start at once.
 const REQUEST_BUFFER: usize = 4 << 20;
 
 /// ICMP's destination unreachable, because of the port (RFC 792).
@@ -25,10 +25,10 @@ const HOST: u8 = 1;
 
 /// A datagram on the well-known port.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival {
-    /// Its length.
+pub struct ReceivedRequest {
+    /// The length in bytes.
     pub length: usize,
-    /// Who sent it.
+    /// The sender.
     pub peer: SocketAddrV4,
     /// Our address that it was sent to; answers come from there, as clients expect on hosts with several.
     pub local: Ipv4Addr,
@@ -37,26 +37,26 @@ pub struct Arrival {
 /// Opens the well-known port.
 pub fn request_socket(bind: SocketAddrV4, device: Option<&str>) -> io::Result<UdpSocket> {
     let socket = open(bind, device)?;
-    // The kernel may allow less; then it is less.
+    // The kernel may grant less, which is no error.
     let _ = SockRef::from(&socket).set_recv_buffer_size(REQUEST_BUFFER);
-    // What waits for an address to be found counts here, too.
+    // Packets that wait for ARP count here, too.
     let _ = SockRef::from(&socket).set_send_buffer_size(REQUEST_BUFFER);
     setsockopt(&socket, Ipv4PacketInfo, &true)?;
     Ok(socket)
 }
 
-/// Has the socket told of ICMP errors, for [`refused`].
+/// Makes the kernel queue ICMP errors, for [`refused`].
 pub fn told_of_errors(socket: UdpSocket) -> io::Result<UdpSocket> {
     setsockopt(&socket, Ipv4RecvErr, &true)?;
     Ok(socket)
 }
 
-/// Why nobody is reached at a client's port.
+/// The reason why a client's port is not reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreachable {
     /// Nobody listens there (any more).
     Port,
-    /// No machine has the address, which may pass.
+    /// No host answers at the address; it may come back.
     Host,
 }
 
@@ -106,7 +106,7 @@ pub fn open(bind: SocketAddrV4, device: Option<&str>) -> io::Result<UdpSocket> {
 
 /// Takes a datagram that arrived on the well-known port; `None` for one that must not be answered: sent to a broadcast
 /// or multicast address (RFC 1123 §4.2.3.5), or by nobody who could receive an answer.
-pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Arrival>> {
+pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<ReceivedRequest>> {
     let mut space = nix::cmsg_space!(libc::in_pktinfo);
     let mut parts = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrIn>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::empty())?;
@@ -123,12 +123,12 @@ pub fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Arriv
     let from = peer.ip();
     let answerable =
         peer.port() != 0 && !from.is_unspecified() && !from.is_broadcast() && !from.is_multicast();
-    Ok((answerable && sent_to == local).then_some(Arrival { length: message.bytes, peer, local }))
+    Ok((answerable && sent_to == local).then_some(ReceivedRequest { length: message.bytes, peer, local }))
 }
 
 /// Sends `packet` from the well-known port, from the address the client had asked. Used for refusals, which then need
 /// no socket of their own and can be given when none is left. If it cannot be sent at once, it is lost.
-pub fn answer(socket: &UdpSocket, to: Arrival, packet: &[u8]) {
+pub fn answer(socket: &UdpSocket, to: ReceivedRequest, packet: &[u8]) {
     let info = libc::in_pktinfo {
         ipi_ifindex: 0,
         ipi_spec_dst: libc::in_addr { s_addr: u32::from(to.local).to_be() },

@@ -26,9 +26,9 @@ impl Rollover {
     }
 }
 
-/// What a client may say during a read.
+/// A client's packet during a read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum ClientReply {
     /// ACK of a block number.
     Ack(u16),
     /// ERROR: the transfer is over.
@@ -43,15 +43,15 @@ pub enum Reply {
 /// Characters kept of a client's error text.
 pub const MESSAGE_LIMIT: usize = 120;
 
-/// Reads a packet that arrived during a transfer; `None` for anything a client has no business to send.
-pub fn read_reply(packet: &[u8]) -> Option<Reply> {
+/// Reads a packet that arrived during a transfer; `None` for any packet that no client may send.
+pub fn read_reply(packet: &[u8]) -> Option<ClientReply> {
     match *packet {
-        [0, 4, high, low, ..] => Some(Reply::Ack(u16::from_be_bytes([high, low]))),
+        [0, 4, high, low, ..] => Some(ClientReply::Ack(u16::from_be_bytes([high, low]))),
         [0, 5, high, low, ref text @ ..] => {
             let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
             let message = String::from_utf8_lossy(text);
             let message = message.chars().filter(|c| !c.is_control()).take(MESSAGE_LIMIT).collect();
-            Some(Reply::Error { code: u16::from_be_bytes([high, low]), message })
+            Some(ClientReply::Error { code: u16::from_be_bytes([high, low]), message })
         }
         _ => None,
     }
@@ -71,7 +71,7 @@ pub fn oack(options: Vec<TransferOption>) -> Vec<u8> {
     Packet::Oack(options).serialize().unwrap_or_default()
 }
 
-/// Everything this server ever reports to a client. The texts say nothing about the server's files.
+/// The errors that this server sends to clients. Their texts say nothing about the server's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The file does not exist, for this client.
@@ -88,12 +88,12 @@ pub enum Fault {
     Illegal,
     /// The file failed during the transfer.
     Unreadable,
-    /// A packet for a transfer, from somebody else than its client.
+    /// A packet to a transfer's port from another client.
     Stranger,
 }
 
 impl Fault {
-    /// The ERROR packet that says so.
+    /// The ERROR packet.
     pub fn packet(self) -> Vec<u8> {
         let (code, text) = match self {
             Fault::NotFound => (ErrorCode::FileNotFound, "file not found"),

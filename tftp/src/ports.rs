@@ -5,9 +5,8 @@
 //! transfer from the others. A socket for each of many transfers makes every block dearer, as the kernel has to look
 //! after each of them by itself.
 //!
-//! A shared port is no secret: whoever is served from it knows it. What a client whom the owner knows has acknowledged
-//! counts as evidence of what it has, so its transfer is served from a port that is shared with nobody. How many transfers
-//! there are makes no difference: anybody can ask in the names of known clients, and so have all others share.
+//! A shared port is no secret: every client that is served from it knows it. The acknowledgments of a known client count
+//! as evidence, so its transfer has a port of its own, however many transfers there are.
 
 use std::{
     collections::HashMap,
@@ -32,25 +31,25 @@ pub struct Ports {
 pub struct Port {
     socket: Arc<UdpSocket>,
     local: Ipv4Addr,
-    /// Others may be served from it too.
+    /// Several transfers may use it.
     shared: bool,
-    /// Numbers of the transfers' seats.
-    seats: HashMap<SocketAddrV4, u64>,
+    /// Numbers of the transfers' slots.
+    slots: HashMap<SocketAddrV4, u64>,
 }
 
-/// Where a transfer's packets leave.
-pub struct Line {
+/// The socket and the peer of one transfer.
+pub struct TransferSocket {
     socket: Arc<UdpSocket>,
     peer: SocketAddrV4,
 }
 
 impl Ports {
-    /// None yet; on this network interface only, if one is named.
+    /// Starts with no open port. With `device`, ports are bound to that network interface.
     pub fn new(device: Option<String>) -> Ports {
         Ports { device, open: Vec::new() }
     }
 
-    /// Their sockets, by place. A port keeps its place until [`close_unused`](Ports::close_unused).
+    /// The sockets of the open ports, by place. A port keeps its place until [`close_unused`](Ports::close_unused).
     pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.open.iter().map(|port| port.socket.as_fd())
     }
@@ -60,13 +59,19 @@ impl Ports {
         self.open.get(place)
     }
 
-    /// A port on `local` for the transfer in `seat`. A `secret` one is shared with nobody.
-    pub fn take(&mut self, local: Ipv4Addr, peer: SocketAddrV4, seat: u64, secret: bool) -> io::Result<Line> {
+    /// A port on `local` for the transfer in `slot`. A `secret` one is shared with nobody.
+    pub fn take(
+        &mut self,
+        local: Ipv4Addr,
+        peer: SocketAddrV4,
+        slot: u64,
+        secret: bool,
+    ) -> io::Result<TransferSocket> {
         let shared =
             || self.open.iter().enumerate().filter(|(_, port)| !secret && port.local == local && port.shared);
         let least_used = shared()
-            .filter(|(_, port)| port.seats.keys().all(|other| other.ip() != peer.ip()))
-            .min_by_key(|(_, port)| port.seats.len())
+            .filter(|(_, port)| port.slots.keys().all(|other| other.ip() != peer.ip()))
+            .min_by_key(|(_, port)| port.slots.len())
             .map(|(place, _)| place);
         let opened = if least_used.is_none() || shared().count() < SHARED {
             listen::open(SocketAddrV4::new(local, 0), self.device.as_deref()).and_then(listen::told_of_errors)
@@ -75,43 +80,43 @@ impl Ports {
         };
         let place = match (opened, least_used) {
             (Ok(socket), _) => {
-                let (socket, seats) = (Arc::new(socket), HashMap::new());
-                self.open.push(Port { socket, local, shared: !secret, seats });
+                let (socket, slots) = (Arc::new(socket), HashMap::new());
+                self.open.push(Port { socket, local, shared: !secret, slots });
                 self.open.len() - 1
             }
             (Err(_), Some(place)) => place,
             (Err(error), None) => return Err(error),
         };
         let port = self.open.get_mut(place).ok_or(io::ErrorKind::NotFound)?;
-        port.seats.insert(peer, seat);
-        Ok(Line { socket: Arc::clone(&port.socket), peer })
+        port.slots.insert(peer, slot);
+        Ok(TransferSocket { socket: Arc::clone(&port.socket), peer })
     }
 
     /// Notes that the transfer on `line` is over.
-    pub fn leave(&mut self, line: &Line) {
+    pub fn leave(&mut self, line: &TransferSocket) {
         if let Some(port) = self.open.iter_mut().find(|port| Arc::ptr_eq(&port.socket, &line.socket)) {
-            port.seats.remove(&line.peer);
+            port.slots.remove(&line.peer);
         }
     }
 
-    /// Closes those from which nobody is served any more.
+    /// Closes ports without a transfer.
     pub fn close_unused(&mut self) {
-        self.open.retain(|port| !port.seats.is_empty());
+        self.open.retain(|port| !port.slots.is_empty());
     }
 }
 
 impl Port {
-    /// How many transfers are served from it.
+    /// How many transfers use the port.
     pub fn transfers(&self) -> usize {
-        self.seats.len()
+        self.slots.len()
     }
 
-    /// Whose transfer a packet from `peer` is for.
-    pub fn seat(&self, peer: SocketAddrV4) -> Option<u64> {
-        self.seats.get(&peer).copied()
+    /// The slot of the transfer that a packet from `peer` is for.
+    pub fn slot(&self, peer: SocketAddrV4) -> Option<u64> {
+        self.slots.get(&peer).copied()
     }
 
-    /// Its socket.
+    /// The port's own socket.
     pub fn socket(&self) -> &UdpSocket {
         &self.socket
     }
@@ -125,7 +130,7 @@ impl Port {
     }
 }
 
-impl Line {
+impl TransferSocket {
     /// The port's socket.
     pub fn socket(&self) -> &Arc<UdpSocket> {
         &self.socket

@@ -1,4 +1,4 @@
-//! Waiting until something has arrived.
+//! Waits until a packet or a message has arrived.
 
 use std::os::fd::BorrowedFd;
 
@@ -6,13 +6,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::ports::Ports;
 
-/// Where something has arrived.
+/// The places where something has arrived.
 pub struct Ready {
     /// At the well-known port.
     pub requests: bool,
     /// In the inbox.
-    pub post: bool,
-    /// At these places among the ports, and whether an error is to be heard there.
+    pub mailbox: bool,
+    /// Places among the transfer ports, each with whether its error queue has something.
     pub ports: Vec<(usize, bool)>,
 }
 
@@ -31,8 +31,8 @@ pub fn wait(
     poll(&mut all, pause)?;
     let mut said = all.iter().map(|one| one.revents().unwrap_or(PollFlags::all()));
     let mut something = || said.next().is_some_and(|said| !said.is_empty());
-    let (requests, post) = (something(), something());
+    let (requests, mailbox) = (something(), something());
     let ports = said.enumerate().filter(|(_, said)| !said.is_empty());
     let ports = ports.map(|(place, said)| (place, said.contains(PollFlags::POLLERR))).collect();
-    Ok(Ready { requests, post, ports })
+    Ok(Ready { requests, mailbox, ports })
 }

@@ -3,11 +3,11 @@
 
 use std::str;
 
-/// What arrived on the server's well-known port.
+/// A packet on the server's well-known port, as read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum ParsedRequest {
     /// A read request.
-    Read(Request),
+    Read(ReadRequest),
     /// A write request, however well formed.
     Write,
     /// A read request without a complete name and mode, or in a mode that is not served: ERROR 4.
@@ -18,18 +18,18 @@ pub enum Asked {
 
 /// A read request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct ReadRequest {
     /// The file's name as the client wrote it, bytes that are not UTF-8 replaced by U+FFFD.
     pub name: String,
     /// How the file is to be sent.
-    pub mode: Mode,
+    pub mode: TransferMode,
     /// The options that were asked for with a sensible value.
-    pub options: Options,
+    pub options: RequestOptions,
 }
 
 /// RFC 1350 §1. "mail" is obsolete (RFC 1123 §4.2.2.1) and refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum TransferMode {
     /// The bytes as they are.
     Octet,
     /// Line ends as CR LF, a lone CR as CR NUL.
@@ -38,7 +38,7 @@ pub enum Mode {
 
 /// The options this server knows, each `None` unless asked for within its range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct RequestOptions {
     /// RFC 2348: 8 to 65464 bytes.
     pub block_size: Option<u16>,
     /// RFC 2349: 1 to 255 seconds.
@@ -50,34 +50,34 @@ pub struct Options {
 }
 
 /// Reads a datagram from the well-known port. A request longer than the 512 bytes of RFC 2347 is read as well.
-pub fn read(datagram: &[u8]) -> Asked {
+pub fn read(datagram: &[u8]) -> ParsedRequest {
     match datagram {
-        [0, 1, rest @ ..] => read_request(rest).map_or(Asked::Illegal, Asked::Read),
-        [0, 2, ..] => Asked::Write,
-        _ => Asked::Nothing,
+        [0, 1, rest @ ..] => read_request(rest).map_or(ParsedRequest::Illegal, ParsedRequest::Read),
+        [0, 2, ..] => ParsedRequest::Write,
+        _ => ParsedRequest::Nothing,
     }
 }
 
-fn read_request(mut rest: &[u8]) -> Option<Request> {
+fn read_request(mut rest: &[u8]) -> Option<ReadRequest> {
     let name = String::from_utf8_lossy(take_string(&mut rest)?).into_owned();
     let mode = take_string(&mut rest)?;
     // RFC 1350 §5: the mode may be written in any mixture of upper and lower case.
     let mode = if mode.eq_ignore_ascii_case(b"octet") {
-        Mode::Octet
+        TransferMode::Octet
     } else if mode.eq_ignore_ascii_case(b"netascii") {
-        Mode::Netascii
+        TransferMode::Netascii
     } else {
         return None;
     };
-    let mut options = Options::default();
+    let mut options = RequestOptions::default();
     while let (Some(option), Some(value)) = (take_string(&mut rest), take_string(&mut rest)) {
         read_option(option, value, &mut options);
     }
-    Some(Request { name, mode, options })
+    Some(ReadRequest { name, mode, options })
 }
 
 /// RFC 2347, "Packet Formats": names in any case, in any order, each once. Of a repeated option the first good value holds.
-fn read_option(name: &[u8], value: &[u8], options: &mut Options) {
+fn read_option(name: &[u8], value: &[u8], options: &mut RequestOptions) {
     let Some(value) = number(value) else { return };
     let within = |low: u16, high: u16| u16::try_from(value).ok().filter(|value| (low..=high).contains(value));
     if name.eq_ignore_ascii_case(b"blksize") {

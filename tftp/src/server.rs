@@ -1,4 +1,4 @@
-//! The server as its owner sees it.
+//! The public face of the server: configuration, start and stop.
 
 use std::{
     future::Future,
@@ -12,24 +12,24 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    desk::Desk,
+    event_loop::EventLoop,
     listen,
+    mailbox::{LoopMessage, Mailbox},
     packet::Rollover,
-    post::{Message, Post},
-    source::Source,
-    strangers::Reached,
+    source::FileSource,
+    strangers::LimitCounters,
 };
 
-/// How a [`Server`] is set up.
+/// How a [`TftpServer`] is set up.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct TftpConfig {
     /// Where requests arrive. With the unspecified address, each is answered from the address it was sent to.
     pub bind: SocketAddrV4,
     /// The only network interface served (`SO_BINDTODEVICE`), all if `None`.
     pub device: Option<String>,
     /// The number that follows block 65535.
     pub rollover: Rollover,
-    /// Most transfers at once; who comes later is told to come again. Each takes the descriptor of its file.
+    /// Most transfers at once; further clients are told to try again. Each transfer holds one file descriptor.
     pub max_transfers: usize,
     /// Most transfers at once for one client address.
     pub max_per_peer: usize,
@@ -39,9 +39,9 @@ pub struct Config {
     pub drain: Duration,
 }
 
-impl Default for Config {
-    fn default() -> Config {
-        Config {
+impl Default for TftpConfig {
+    fn default() -> TftpConfig {
+        TftpConfig {
             bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 69),
             device: None,
             rollover: Rollover::Zero,
@@ -53,18 +53,18 @@ impl Default for Config {
     }
 }
 
-/// A TFTP server whose port is open. It answers once it [`run`](Server::run)s.
-pub struct Server {
+/// A TFTP server whose port is open. It answers once it [`run`](TftpServer::run)s.
+pub struct TftpServer {
     socket: UdpSocket,
     local: SocketAddrV4,
-    config: Config,
-    source: Arc<dyn Source>,
-    reached: Arc<Reached>,
+    config: TftpConfig,
+    source: Arc<dyn FileSource>,
+    reached: Arc<LimitCounters>,
 }
 
-impl Server {
+impl TftpServer {
     /// Opens the port. The error keeps its kind (`PermissionDenied`, `AddrInUse`, …) and says what could not be opened.
-    pub fn bind(config: Config, source: Arc<dyn Source>) -> io::Result<Server> {
+    pub fn bind(config: TftpConfig, source: Arc<dyn FileSource>) -> io::Result<TftpServer> {
         let explain = |error: io::Error| {
             let on = config.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
             io::Error::new(error.kind(), format!("cannot open UDP {}{on} for TFTP: {error}", config.bind))
@@ -74,7 +74,7 @@ impl Server {
             SocketAddr::V4(local) => local,
             SocketAddr::V6(_) => config.bind,
         };
-        Ok(Server { socket, local, config, source, reached: Arc::default() })
+        Ok(TftpServer { socket, local, config, source, reached: Arc::default() })
     }
 
     /// The address requests arrive at, with the port the system chose if the configured one was 0.
@@ -82,51 +82,52 @@ impl Server {
         self.local
     }
 
-    /// Counts how often its bounds are reached in what other servers may count in, too.
+    /// Counts reached limits in counters that several servers may share.
     #[must_use]
-    pub fn counting(self, reached: Arc<Reached>) -> Server {
-        Server { reached, ..self }
+    pub fn counting(self, reached: Arc<LimitCounters>) -> TftpServer {
+        TftpServer { reached, ..self }
     }
 
     /// How often the server's bounds were reached, while it runs too.
-    pub fn reached(&self) -> Arc<Reached> {
+    pub fn reached(&self) -> Arc<LimitCounters> {
         Arc::clone(&self.reached)
     }
 
     /// Serves until `shutdown` is ready, then refuses new requests, lets transfers under way go on for
-    /// [`Config::drain`], and breaks off the rest. Every opened file has been told of its ending when this returns.
+    /// [`TftpConfig::drain`], and breaks off the rest. Every opened file has been told of its ending when this returns.
     /// Needs a tokio runtime around it, which opens files; they are sent by a thread of its own. Dropped, it stops at
     /// once.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Server { socket, config, source, reached, .. } = self;
+        let TftpServer { socket, config, source, reached, .. } = self;
         let (ended, end) = oneshot::channel::<()>();
-        let started =
-            Desk::new(config, source, socket, Handle::current(), reached).and_then(|(desk, post)| {
+        let started = EventLoop::new(config, source, socket, Handle::current(), reached).and_then(
+            |(event_loop, mailbox)| {
                 let serve = move || {
-                    desk.serve();
+                    event_loop.serve();
                     drop(ended);
                 };
                 thread::Builder::new().name("tftp".to_owned()).spawn(serve)?;
-                Ok(Leash(post))
-            });
-        let leash = match started {
-            Ok(leash) => leash,
+                Ok(StopOnDrop(mailbox))
+            },
+        );
+        let stop = match started {
+            Ok(stop) => stop,
             Err(error) => return tracing::error!(%error, "TFTP cannot be served"),
         };
         let mut end = std::pin::pin!(end);
         tokio::select! {
-            () = shutdown => leash.0.send(Message::Drain),
+            () = shutdown => stop.0.send(LoopMessage::Drain),
             _ = &mut end => return,
         }
         let _ = end.await;
     }
 }
 
-/// Stops the serving thread when nobody waits for it any more.
-struct Leash(Post);
+/// Stops the serving thread when the future is dropped.
+struct StopOnDrop(Mailbox);
 
-impl Drop for Leash {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.send(Message::Quit);
+        self.0.send(LoopMessage::Quit);
     }
 }

@@ -1,4 +1,4 @@
-//! One transfer over its port.
+//! Drives one transfer over its port: carries out the steps of the transfer machine.
 
 use std::{io, time::Instant};
 
@@ -7,65 +7,65 @@ use crate::{
     bulk::Outbox,
     listen::Unreachable,
     packet::Fault,
-    ports::Line,
-    source::{Abort, Content, Ending, Outcome, Turn},
+    ports::TransferSocket,
+    source::{Abort, FileContent, SendPermit, TransferEnd, TransferOutcome},
     transfer::{Step, Transfer},
 };
 
-/// What the kernel cuts from one piece at most: its `UDP_MAX_SEGMENTS`, and less than an IPv4 packet can be long.
+/// Most packets that the kernel cuts from one buffer (`UDP_MAX_SEGMENTS`), within the longest IPv4 packet.
 const PACKETS_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 60 * 1024;
 
 /// One transfer.
-pub struct Session {
-    line: Line,
+pub struct TransferSession {
+    line: TransferSocket,
     transfer: Transfer,
-    /// Sent first, where options were agreed on.
+    /// Sent first, if options were agreed on.
     oack: Vec<u8>,
-    /// Taken while a thread reads the file.
+    /// `None` while a thread reads the file.
     blocks: Option<Blocks>,
     packet_size: usize,
-    /// Bytes sent in one call at most.
+    /// Most bytes that are sent in one call.
     at_once: usize,
-    /// The kernel cuts what is sent into packets.
+    /// The kernel cuts buffers into packets.
     cuts: bool,
-    /// Bytes that may be sent before the next turn must be waited for.
+    /// Bytes that the rate limit still allows.
     allowance: u64,
-    /// What cannot be sent yet, and since when.
+    /// The step that cannot be carried out yet, and since when.
     held: Option<(Step, Instant)>,
     begun: Instant,
     /// The client's last progress.
     heard: Option<Instant>,
-    /// The file's owner was told that the client has answered.
+    /// The source was told that the client has answered.
     told: bool,
-    /// So was whoever asks with [`Session::has_news`].
+    /// So was whoever asks with [`TransferSession::has_news`].
     asked: bool,
     bytes: u64,
-    outcome: Option<Outcome>,
+    outcome: Option<TransferOutcome>,
 }
 
-/// What a transfer needs to go on.
+/// The resource that a transfer waits for.
 pub enum Need {
     /// The next packet, or its deadline.
     Nothing,
-    /// The file read from this block on; back with it by [`Session::loaded`].
+    /// The file, read from this block on; [`TransferSession::loaded`] takes it back.
     Load(Blocks, u64),
-    /// A turn; it is given by [`Session::allow`].
-    Turn(Turn),
-    /// Nothing ever again: it is over.
+    /// The rate limit; [`TransferSession::allow`] adds to it.
+    SendPermit(SendPermit),
+    /// Nothing: the transfer is over.
     End,
 }
 
-impl Session {
+impl TransferSession {
     /// A transfer begun `now`; the `oack` goes first if there is one.
     pub fn new(
-        line: Line,
+        line: TransferSocket,
         transfer: Transfer,
         oack: Option<Vec<u8>>,
         blocks: Blocks,
         now: Instant,
-    ) -> Session {
-        Session {
+    ) -> TransferSession {
+        TransferSession {
             line,
             transfer,
             oack: oack.unwrap_or_default(),
@@ -84,7 +84,7 @@ impl Session {
         }
     }
 
-    /// Whether its first packet would now be sent again.
+    /// Whether the deadline of the first packet has passed without an answer.
     pub fn waits_for_first_answer(&self, now: Instant) -> bool {
         self.heard.is_none() && self.deadline().is_some_and(|due| due <= now)
     }
@@ -94,7 +94,7 @@ impl Session {
         self.heard
     }
 
-    /// When [`tick`](Session::tick) is due; `None` while the client is not to blame for anything.
+    /// When [`tick`](TransferSession::tick) is due; `None` while the transfer waits for this server.
     pub fn deadline(&self) -> Option<Instant> {
         self.held.is_none().then(|| self.begun + self.transfer.deadline())
     }
@@ -121,8 +121,8 @@ impl Session {
         self.carry_out(step, now, outbox)
     }
 
-    /// Ends it, as the client's port is closed. That no machine has the client's address may pass, unless the client
-    /// never answered.
+    /// Ends the transfer, because the client's port is closed. A host that cannot be reached may come back, so then the
+    /// transfer ends only if the client has never answered.
     pub fn unreachable(&mut self, why: Unreachable) -> Need {
         match why {
             Unreachable::Host if self.transfer.is_answered() => Need::Nothing,
@@ -161,7 +161,7 @@ impl Session {
         }
     }
 
-    /// Tells the file's owner once that the client has answered.
+    /// Tells the source once that the client has answered.
     fn tell(&mut self) {
         if !self.told
             && self.transfer.is_answered()
@@ -179,27 +179,27 @@ impl Session {
         news
     }
 
-    /// Allows so many bytes more.
+    /// Allows this many more bytes.
     pub fn allow(&mut self, bytes: u64, now: Instant, outbox: &mut Outbox) -> Need {
         self.allowance = self.allowance.saturating_add(bytes);
         self.go_on(now, outbox)
     }
 
-    /// Breaks it off, for a reason of ours.
+    /// Breaks the transfer off for a reason on this side.
     pub fn abort(&mut self, abort: Abort) -> Need {
-        self.end(Outcome::Aborted(abort))
+        self.end(TransferOutcome::Aborted(abort))
     }
 
-    /// Where its packets leave.
-    pub fn line(&self) -> &Line {
+    /// The socket that its packets leave by.
+    pub fn line(&self) -> &TransferSocket {
         &self.line
     }
 
-    /// Tells the file's owner how it ended.
+    /// Tells the source how the transfer ended.
     pub fn close(self, now: Instant) {
         if let Some(blocks) = self.blocks {
-            blocks.ended(Ending {
-                outcome: self.outcome.unwrap_or(Outcome::Aborted(Abort::Stopped)),
+            blocks.ended(TransferEnd {
+                outcome: self.outcome.unwrap_or(TransferOutcome::Aborted(Abort::Stopped)),
                 bytes: self.bytes,
                 retransmissions: self.transfer.retransmissions(),
                 elapsed: now - self.begun,
@@ -207,13 +207,13 @@ impl Session {
         }
     }
 
-    /// Ends it, at once or as soon as the file's reader is done.
-    fn end(&mut self, outcome: Outcome) -> Need {
+    /// Ends the transfer, at once or when the file's reader is done.
+    fn end(&mut self, outcome: TransferOutcome) -> Need {
         if self.outcome.is_none() {
             // ERROR is sent once, and not waited for (RFC 1350 §7).
             let fault = match &outcome {
-                Outcome::Aborted(Abort::Unreadable(_)) => Some(Fault::Unreadable),
-                Outcome::Aborted(Abort::Stopped) => Some(Fault::Stopping),
+                TransferOutcome::Aborted(Abort::Unreadable(_)) => Some(Fault::Unreadable),
+                TransferOutcome::Aborted(Abort::Stopped) => Some(Fault::Stopping),
                 _ => None,
             };
             if let Some(fault) = fault {
@@ -224,7 +224,7 @@ impl Session {
         if self.blocks.is_some() { Need::End } else { Need::Nothing }
     }
 
-    /// Sends what was held back. Waiting for us is not held against the client.
+    /// Sends the step that was held back. The time it waited does not count against the client.
     fn go_on(&mut self, now: Instant, outbox: &mut Outbox) -> Need {
         let Some((step, since)) = self.held.take() else {
             return Need::Nothing;
@@ -238,7 +238,7 @@ impl Session {
             (_, _) if self.outcome.is_some() => Need::Nothing,
             (Step::Wait, _) => Need::Nothing,
             (Step::End(outcome), _) => self.end(outcome),
-            // The transfer has thought better of what waits.
+            // A packet that came meanwhile has replaced the step that waits.
             (step, Some((held, _))) => {
                 *held = step;
                 Need::Nothing
@@ -252,7 +252,7 @@ impl Session {
         }
     }
 
-    /// Sends these blocks, up to the file's last, or up to one that must be waited for.
+    /// Sends these blocks, up to the file's last or the first that cannot be sent yet.
     fn send_blocks(&mut self, first: u64, last: u64, now: Instant, outbox: &mut Outbox) -> Need {
         let (mut made, mut ends) = (first - 1, false);
         outbox.open(&self.line);
@@ -284,12 +284,12 @@ impl Session {
         need
     }
 
-    /// What must come before `block` can be made.
+    /// The resource needed before `block` can be made.
     fn wait_for(&mut self, block: u64) -> io::Result<Need> {
         let Some(blocks) = &mut self.blocks else { return Ok(Need::Nothing) };
         if self.allowance == 0 {
             match blocks.turn() {
-                Some(turn) => return Ok(Need::Turn(turn)),
+                Some(turn) => return Ok(Need::SendPermit(turn)),
                 None => self.allowance = u64::MAX,
             }
         }
@@ -319,13 +319,13 @@ impl Session {
     }
 }
 
-fn unreadable(error: &io::Error) -> Outcome {
-    Outcome::Aborted(Abort::Unreadable(error.to_string()))
+fn unreadable(error: &io::Error) -> TransferOutcome {
+    TransferOutcome::Aborted(Abort::Unreadable(error.to_string()))
 }
 
-/// Tells the owner of a file that it was opened but never sent.
-pub fn never_begun(content: Box<dyn Content>, error: &io::Error) {
-    let outcome = Outcome::Aborted(Abort::NoSocket(error.to_string()));
-    let ending = Ending { outcome, bytes: 0, retransmissions: 0, elapsed: std::time::Duration::ZERO };
+/// Tells the source that an opened file was never sent.
+pub fn never_begun(content: Box<dyn FileContent>, error: &io::Error) {
+    let outcome = TransferOutcome::Aborted(Abort::NoSocket(error.to_string()));
+    let ending = TransferEnd { outcome, bytes: 0, retransmissions: 0, elapsed: std::time::Duration::ZERO };
     content.ended(ending);
 }

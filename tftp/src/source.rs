@@ -1,4 +1,4 @@
-//! What a server needs from its owner: the files, and somebody to tell how each transfer ended.
+//! The interface between the server and its user: opens files, and hears of each transfer's progress and end.
 
 use std::{
     future::Future,
@@ -9,21 +9,21 @@ use std::{
     time::Duration,
 };
 
-/// The answer to a request, under way.
-pub type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Content>, Refusal>> + Send>>;
+/// Resolves to the answer to a request.
+pub type OpenFuture = Pin<Box<dyn Future<Output = Result<Box<dyn FileContent>, OpenRefusal>> + Send>>;
 
-/// A wait for more to be allowed on its way: how many bytes of the file may be sent then.
-pub type Turn = Pin<Box<dyn Future<Output = u64> + Send>>;
+/// Resolves to the number of bytes that may be sent, once the rate limit allows some.
+pub type SendPermit = Pin<Box<dyn Future<Output = u64> + Send>>;
 
 /// Decides what each client may read.
-pub trait Source: Send + Sync + 'static {
+pub trait FileSource: Send + Sync + 'static {
     /// Opens `name` for `peer`, or refuses it. `name` is as the client wrote it (bytes that are not UTF-8 replaced by
     /// U+FFFD): it may hold `..`, backslashes or anything else, and must not be trusted as a path. A client that
     /// waits here keeps no other waiting; the future is dropped when the server stops.
-    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening;
+    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> OpenFuture;
 
-    /// Whether it is known who has this address. A read request can be forged, and where there is not room for everybody,
-    /// clients at known addresses go first. Asked at most every few seconds for one known address, and for each request
+    /// Whether the holder of this address is known. A read request can be forged; if slots are short, clients at known
+    /// addresses go first. Asked at most every few seconds for one known address, and for each request
     /// of another. Everybody's transfers wait for it, so it must not block.
     fn knows(&self, peer: Ipv4Addr) -> bool {
         let _ = peer;
@@ -32,7 +32,7 @@ pub trait Source: Send + Sync + 'static {
 }
 
 /// A file as it was when it was opened.
-pub trait Content: Send + Sync + 'static {
+pub trait FileContent: Send + Sync + 'static {
     /// Length in bytes. It must not change.
     fn size(&self) -> u64;
 
@@ -41,14 +41,14 @@ pub trait Content: Send + Sync + 'static {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// The same for what is in memory already. Everybody's transfers wait for this one, so it must not block: where it
-    /// would have to, it fails with `WouldBlock`, and [`read_at`](Content::read_at) is called instead.
+    /// would have to, it fails with `WouldBlock`, and [`read_at`](FileContent::read_at) is called instead.
     fn read_ready(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let _ = (offset, buffer);
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// What must be waited for before more of the file is sent, repetitions included; `None` if there is no limit.
-    fn turn(&self) -> Option<Turn> {
+    /// The wait before more of the file may be sent, retransmissions included; `None` without a rate limit.
+    fn turn(&self) -> Option<SendPermit> {
         None
     }
 
@@ -65,12 +65,12 @@ pub trait Content: Send + Sync + 'static {
     }
 
     /// Called once, when the transfer is over. Must not block.
-    fn ended(self: Box<Self>, ending: Ending);
+    fn ended(self: Box<Self>, ending: TransferEnd);
 }
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum OpenRefusal {
     /// ERROR 1.
     NotFound,
     /// ERROR 2.
@@ -81,9 +81,9 @@ pub enum Refusal {
 
 /// How a transfer ended, and how far it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
+pub struct TransferEnd {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: TransferOutcome,
     /// Bytes of the file that the client acknowledged, from its beginning. In netascii, bytes before translation.
     pub bytes: u64,
     /// Packets that were sent more than once.
@@ -94,7 +94,7 @@ pub struct Ending {
 
 /// How a transfer ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TransferOutcome {
     /// The client acknowledged the last block: it has the whole file.
     Finished,
     /// The last block was sent, but its acknowledgment never came: the client probably has the whole file.

@@ -1,7 +1,7 @@
-//! Who is a stranger, and how many strangers are heeded.
+//! Decides which addresses are strangers, and how many requests of strangers are answered.
 //!
-//! What is sent to a made-up address on the segment takes an entry of the kernel's table of neighbors for some seconds:
-//! 1,024 in all (`gc_thresh3` of arp(7)), for all that the machine sends. Until the kernel gives up, the packet also takes
+//! A packet to a forged address on the segment takes an entry of the kernel's table of neighbors for some seconds:
+//! 1,024 in all (`gc_thresh3` of arp(7)), for the whole machine. Until the kernel gives up, the packet also takes
 //! about 768 bytes of the sending socket's buffer of 208 KiB, and when that is full, nobody gets an answer. So there is an
 //! allowance of packets to addresses that nobody knows and that have not answered. An answer gives its part of the
 //! allowance back at once.
@@ -13,38 +13,38 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::seats::Standing;
+use crate::slots::PeerStanding;
 
-/// Strangers that are heeded at once after a quiet time.
+/// Requests of strangers that are answered at once after a quiet time.
 const BURST: u32 = 64;
-/// One more each time this has passed. The kernel gives up on a neighbor after three seconds.
+/// One more request is answered each time this has passed. The kernel gives up on a neighbor after three seconds.
 const EVERY: Duration = Duration::from_millis(50);
-/// How long a stranger has for its first answer: for two repetitions.
+/// How long a stranger has for its first answer, enough for two retransmissions.
 pub const PATIENCE: Duration = Duration::from_millis(3500);
-/// How long an address that answered is no stranger.
+/// How long an address that has answered is trusted.
 const REMEMBERED: Duration = Duration::from_secs(600);
-/// How long the owner's word for an address is good.
+/// How long the source's word for an address is good.
 const VOUCHED: Duration = Duration::from_secs(5);
-/// Addresses that are remembered at most.
+/// Most addresses that are remembered.
 const MOST: usize = 8192;
-/// At most so often is it said that strangers are not heeded.
+/// Shortest time between two log lines about ignored strangers.
 const SAY: Duration = Duration::from_secs(60);
 
-/// How often the bounds of a server were reached since it started, and whether it has room.
+/// Counts how often a server's limits were reached since it started, and its free slots.
 #[derive(Debug, Default)]
-pub struct Reached {
+pub struct LimitCounters {
     ignored: AtomicU64,
     given_way: AtomicU64,
     refused: AtomicU64,
-    /// The latest clients, 0.0.0.0 where there was none.
+    /// The latest clients; 0.0.0.0 if there was none.
     unheard: AtomicU32,
     busy: AtomicU32,
-    /// Of all servers that run.
-    seats: AtomicUsize,
+    /// Slots of all running servers.
+    slots: AtomicUsize,
     taken: AtomicUsize,
 }
 
-impl Reached {
+impl LimitCounters {
     /// Requests of strangers that got no answer, because too many strangers had not answered.
     pub fn ignored(&self) -> u64 {
         self.ignored.load(Ordering::Relaxed)
@@ -70,21 +70,21 @@ impl Reached {
         Ipv4Addr::from_bits(self.busy.load(Ordering::Relaxed))
     }
 
-    /// Whether a transfer more would find room now; not, where no server runs.
+    /// Whether one more transfer has room now; false if no server runs.
     pub fn has_room(&self) -> bool {
-        self.taken.load(Ordering::Relaxed) < self.seats.load(Ordering::Relaxed)
+        self.taken.load(Ordering::Relaxed) < self.slots.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn add_seats(&self, seats: usize) {
-        self.seats.fetch_add(seats, Ordering::Relaxed);
+    pub(crate) fn add_slots(&self, slots: usize) {
+        self.slots.fetch_add(slots, Ordering::Relaxed);
     }
 
-    pub(crate) fn remove_seats(&self, seats: usize) {
-        self.seats.fetch_sub(seats, Ordering::Relaxed);
+    pub(crate) fn remove_slots(&self, slots: usize) {
+        self.slots.fetch_sub(slots, Ordering::Relaxed);
     }
 
-    pub(crate) fn take_seats(&self, before: usize, now: usize) {
-        // Wraps around where there are fewer now, which is what is wanted.
+    pub(crate) fn take_slots(&self, before: usize, now: usize) {
+        // The addition wraps around if there are fewer now, which subtracts.
         self.taken.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 
@@ -104,36 +104,36 @@ impl Reached {
     }
 }
 
-/// What is known of addresses, and the allowance for those of which nothing is.
+/// Trusted addresses, and the token bucket for all others.
 pub struct Strangers {
     left: u32,
     since: Instant,
-    /// Until when.
+    /// Until when the source's word counts.
     vouched: HashMap<Ipv4Addr, Instant>,
     answered: HashMap<Ipv4Addr, Instant>,
     said: Option<Instant>,
 }
 
 impl Strangers {
-    /// None yet.
+    /// Starts with a full token bucket and no trusted address.
     pub fn new(now: Instant) -> Strangers {
         Strangers { left: BURST, since: now, vouched: HashMap::new(), answered: HashMap::new(), said: None }
     }
 
-    /// How an address stands; `knows` asks the owner.
-    pub fn standing(&mut self, peer: Ipv4Addr, now: Instant, knows: impl FnOnce() -> bool) -> Standing {
+    /// The trust in an address; `knows` asks the source.
+    pub fn standing(&mut self, peer: Ipv4Addr, now: Instant, knows: impl FnOnce() -> bool) -> PeerStanding {
         let lasts = |map: &HashMap<Ipv4Addr, Instant>| map.get(&peer).is_some_and(|until| now < *until);
         if lasts(&self.vouched) {
-            return Standing::Known;
+            return PeerStanding::Known;
         }
         if knows() {
             remember(&mut self.vouched, peer, now, VOUCHED);
-            return Standing::Known;
+            return PeerStanding::Known;
         }
-        if lasts(&self.answered) { Standing::Answers } else { Standing::Stranger }
+        if lasts(&self.answered) { PeerStanding::Answers } else { PeerStanding::Stranger }
     }
 
-    /// Takes one from the allowance, if there is one left.
+    /// Takes a token, if there is one left.
     pub fn take(&mut self, now: Instant) -> bool {
         let more = now.saturating_duration_since(self.since).as_millis() / EVERY.as_millis();
         let more = u32::try_from(more).unwrap_or(BURST).min(BURST);
@@ -145,14 +145,14 @@ impl Strangers {
     }
 
     /// Notes that an address has answered.
-    pub fn answers(&mut self, peer: Ipv4Addr, standing: Standing, now: Instant) {
-        if standing == Standing::Stranger {
+    pub fn answers(&mut self, peer: Ipv4Addr, standing: PeerStanding, now: Instant) {
+        if standing == PeerStanding::Stranger {
             self.left = (self.left + 1).min(BURST);
         }
         remember(&mut self.answered, peer, now, REMEMBERED);
     }
 
-    /// Whether it is time to say that strangers are not heeded.
+    /// Whether ignored strangers may be logged again.
     pub fn say(&mut self, now: Instant) -> bool {
         let due = self.said.is_none_or(|said| now.saturating_duration_since(said) >= SAY);
         if due {
@@ -193,7 +193,7 @@ mod tests {
         let now = start + Duration::from_secs(100);
         for _ in 0..5000 {
             assert!(strangers.take(now));
-            strangers.answers(PEER, Standing::Stranger, now);
+            strangers.answers(PEER, PeerStanding::Stranger, now);
         }
     }
 
@@ -202,12 +202,12 @@ mod tests {
         let start = Instant::now();
         let mut strangers = Strangers::new(start);
         let after = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(strangers.standing(PEER, start, || false), Standing::Stranger);
-        strangers.answers(PEER, Standing::Stranger, start);
-        assert_eq!(strangers.standing(PEER, after(599), || false), Standing::Answers);
-        assert_eq!(strangers.standing(PEER, after(599), || true), Standing::Known);
-        assert_eq!(strangers.standing(PEER, after(601), || panic!("asked again")), Standing::Known);
-        assert_eq!(strangers.standing(PEER, after(605), || false), Standing::Stranger);
+        assert_eq!(strangers.standing(PEER, start, || false), PeerStanding::Stranger);
+        strangers.answers(PEER, PeerStanding::Stranger, start);
+        assert_eq!(strangers.standing(PEER, after(599), || false), PeerStanding::Answers);
+        assert_eq!(strangers.standing(PEER, after(599), || true), PeerStanding::Known);
+        assert_eq!(strangers.standing(PEER, after(601), || panic!("asked again")), PeerStanding::Known);
+        assert_eq!(strangers.standing(PEER, after(605), || false), PeerStanding::Stranger);
     }
 
     #[test]
@@ -215,10 +215,10 @@ mod tests {
         let start = Instant::now();
         let mut strangers = Strangers::new(start);
         for number in 0..20_000 {
-            strangers.answers(Ipv4Addr::from(number), Standing::Known, start);
+            strangers.answers(Ipv4Addr::from(number), PeerStanding::Known, start);
         }
         assert_eq!(strangers.answered.len(), MOST);
-        strangers.answers(PEER, Standing::Known, start + REMEMBERED);
+        strangers.answers(PEER, PeerStanding::Known, start + REMEMBERED);
         assert_eq!(strangers.answered.len(), 1);
     }
 }

@@ -1,26 +1,26 @@
-//! What server and client agree on before the first block.
+//! Negotiates the options of a transfer before its first block.
 
 use tftpd::{OptionType, TransferOption};
 
 use crate::{
     packet,
-    request::{Mode, Request},
+    request::{ReadRequest, TransferMode},
 };
 
-/// What the server allows one client.
+/// The server's upper limits for one transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct TermLimits {
     /// Largest block, in bytes.
     pub block_size: u16,
     /// Largest window, in blocks.
     pub window: u16,
 }
 
-/// What both sides go by.
+/// The agreed options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct TransferTerms {
     /// How the file is sent.
-    pub mode: Mode,
+    pub mode: TransferMode,
     /// Bytes of data in every block but the last; 512 unless agreed otherwise.
     pub block_size: u16,
     /// Blocks sent before an ACK is awaited; 1 unless agreed otherwise.
@@ -40,8 +40,8 @@ pub fn largest_block(mtu: u16) -> u16 {
 
 /// Agrees on terms, and returns the OACK to be sent first: `None` when no option is agreed on, and the transfer
 /// starts with DATA (RFC 2347, "Negotiation Protocol"). The OACK holds only options that were asked for.
-pub fn agree(request: &Request, limits: Limits, size: u64) -> (Terms, Option<Vec<u8>>) {
-    let mut terms = Terms { mode: request.mode, block_size: 512, window: 1, timeout: None };
+pub fn agree(request: &ReadRequest, limits: TermLimits, size: u64) -> (TransferTerms, Option<Vec<u8>>) {
+    let mut terms = TransferTerms { mode: request.mode, block_size: 512, window: 1, timeout: None };
     let mut agreed = Vec::new();
     let mut accept = |option, value| agreed.push(TransferOption { option, value });
     if let Some(asked) = request.options.block_size {
@@ -49,7 +49,7 @@ pub fn agree(request: &Request, limits: Limits, size: u64) -> (Terms, Option<Vec
         terms.block_size = asked.min(limits.block_size);
         accept(OptionType::BlockSize, u64::from(terms.block_size));
     }
-    if request.options.size && request.mode == Mode::Octet {
+    if request.options.size && request.mode == TransferMode::Octet {
         // The length in netascii is known only at its end, so there the option is left out.
         accept(OptionType::TransferSize, size);
     }

@@ -21,7 +21,7 @@ pub enum Timer {
     Adaptive {
         /// Smoothed round-trip time and its variation, once there was a sample.
         measured: Option<(Duration, Duration)>,
-        /// What follows from that.
+        /// The timeout that follows from the measurement.
         computed: Duration,
         /// The present timeout: the computed one, or doubled from there.
         timeout: Duration,

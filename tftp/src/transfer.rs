@@ -1,23 +1,23 @@
 //! One read transfer as a state machine without socket, clock or file.
 //!
 //! Blocks are counted in `u64` from 1; block 0 stands for the OACK. Of the window only three numbers are kept: what
-//! the client has acknowledged, what was sent last, and how far sending ever came. Whoever drives the machine does as
-//! the returned [`Step`] says, reports each sending with [`Transfer::sent`], and calls [`Transfer::tick`] at
+//! the client has acknowledged, what was sent last, and how far sending ever came. The driver carries out
+//! the returned [`Step`], reports each sending with [`Transfer::sent`], and calls [`Transfer::tick`] at
 //! [`Transfer::deadline`]. `now` is the time since the transfer's beginning.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    packet::{self, Reply, Rollover},
-    source::{Abort, Outcome},
-    terms::Terms,
+    packet::{self, ClientReply, Rollover},
+    source::{Abort, TransferOutcome},
+    terms::TransferTerms,
     timer::Timer,
 };
 
 /// How long a client may make no progress before it is given up on. A phone that erases flash is silent for seconds.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is to be done next.
+/// The next action of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing until the next packet or the deadline.
@@ -28,7 +28,7 @@ pub enum Step {
     SendBlocks(RangeInclusive<u64>),
     /// The transfer is over. Nothing more is to be sent: an ERROR is never answered (RFC 1350 §7), and a client that
     /// fell silent is left in peace.
-    End(Outcome),
+    End(TransferOutcome),
 }
 
 /// A read transfer, from the first packet to its ending.
@@ -50,7 +50,7 @@ pub struct Transfer {
     sent_at: Duration,
     resend_at: Duration,
     give_up_at: Duration,
-    /// What was sent last was sent for the first time from this block on.
+    /// Blocks from this one on were sent for the first time in the latest sending.
     fresh: u64,
     /// Something of what is unacknowledged was sent before.
     resent: bool,
@@ -63,7 +63,7 @@ pub struct Transfer {
 
 impl Transfer {
     /// A transfer on these terms; `offer` if an OACK goes first.
-    pub fn new(terms: Terms, rollover: Rollover, offer: bool) -> Transfer {
+    pub fn new(terms: TransferTerms, rollover: Rollover, offer: bool) -> Transfer {
         let timer = Timer::new(terms.timeout);
         // A client that wants to be asked seldom gets as many chances as one that does not.
         let patience = terms.timeout.map_or(PATIENCE, |_| PATIENCE.max(timer.timeout() * 5));
@@ -122,15 +122,15 @@ impl Transfer {
     /// Takes a packet from the client.
     pub fn receive(&mut self, now: Duration, packet: &[u8]) -> Step {
         match packet::read_reply(packet) {
-            Some(Reply::Ack(number)) if self.offering => self.oack_acknowledged(now, number),
-            Some(Reply::Ack(number)) => self.block_acknowledged(now, number),
-            Some(Reply::Error { code: 5, .. }) if self.last.is_some() => {
+            Some(ClientReply::Ack(number)) if self.offering => self.oack_acknowledged(now, number),
+            Some(ClientReply::Ack(number)) => self.block_acknowledged(now, number),
+            Some(ClientReply::Error { code: 5, .. }) if self.last.is_some() => {
                 self.answered = true;
-                Step::End(Outcome::LastAckMissing)
+                Step::End(TransferOutcome::LastAckMissing)
             }
-            Some(Reply::Error { code, message }) => {
+            Some(ClientReply::Error { code, message }) => {
                 self.answered = true;
-                Step::End(Outcome::Aborted(Abort::Client { code, message }))
+                Step::End(TransferOutcome::Aborted(Abort::Client { code, message }))
             }
             None => Step::Wait,
         }
@@ -143,7 +143,7 @@ impl Transfer {
             return Step::Wait;
         }
         if now >= self.give_up_at {
-            return Step::End(self.silent(Outcome::TimedOut));
+            return Step::End(self.silent(TransferOutcome::TimedOut));
         }
         self.timer.back_off();
         self.resent = true;
@@ -163,8 +163,8 @@ impl Transfer {
     }
 
     /// How the transfer ended if the client's port turned out to be closed.
-    pub fn gone(&self) -> Outcome {
-        self.silent(Outcome::Aborted(Abort::Gone))
+    pub fn gone(&self) -> TransferOutcome {
+        self.silent(TransferOutcome::Aborted(Abort::Gone))
     }
 
     /// Whether the client has answered: acknowledged something that was sent, or sent an ERROR.
@@ -211,7 +211,7 @@ impl Transfer {
         self.acknowledged = block;
         self.answered = true;
         if self.last == Some(block) {
-            return Step::End(Outcome::Finished);
+            return Step::End(TransferOutcome::Finished);
         }
         self.progress(now, gap)
     }
@@ -262,7 +262,7 @@ impl Transfer {
     }
 
     /// A client that has been sent everything and then closes its port, or falls silent, most likely has the file.
-    fn silent(&self, otherwise: Outcome) -> Outcome {
-        if self.last.is_some() { Outcome::LastAckMissing } else { otherwise }
+    fn silent(&self, otherwise: TransferOutcome) -> TransferOutcome {
+        if self.last.is_some() { TransferOutcome::LastAckMissing } else { otherwise }
     }
 }

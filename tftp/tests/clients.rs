@@ -10,14 +10,14 @@ use std::thread;
 use common::{Memory, Random, ack, noise, read_request};
 use running::{Running, ending, next};
 use tftpd::{Client, ClientConfig};
-use transload_tftp::{Config, Outcome};
+use transload_tftp::{TftpConfig, TransferOutcome};
 
 #[test]
 fn t18_t20_t22_the_tftpd_client_gets_every_byte() {
     let small = Memory::new(noise(3_000_000, 1));
     // Past block 65535, and a multiple of the block size.
     let long = Memory::new(noise(16 * 66_000, 2));
-    let running = Running::start(&[("small", small.clone()), ("long", long.clone())], Config::default());
+    let running = Running::start(&[("small", small.clone()), ("long", long.clone())], TftpConfig::default());
     for (name, file, block_size, window) in [
         ("small", &small, "512", "1"),
         ("small", &small, "1428", "8"),
@@ -34,14 +34,15 @@ fn t18_t20_t22_the_tftpd_client_gets_every_byte() {
         let received = std::fs::read(folder.path().join(name)).unwrap();
         assert!(received == *file.bytes, "{name} {block_size} {window}");
     }
-    assert_eq!(ending(&small, 4).outcome, Outcome::Finished);
-    assert_eq!(ending(&long, 1).outcome, Outcome::Finished);
+    assert_eq!(ending(&small, 4).outcome, TransferOutcome::Finished);
+    assert_eq!(ending(&long, 1).outcome, TransferOutcome::Finished);
 }
 
 #[test]
 fn t07_t11_32_clients_at_once_that_lose_10_percent_each_way() {
     let file = Memory::new(noise(60_000, 3));
-    let running = Running::start(&[("f", file.clone())], Config { max_per_peer: 64, ..Config::default() });
+    let running =
+        Running::start(&[("f", file.clone())], TftpConfig { max_per_peer: 64, ..TftpConfig::default() });
     thread::scope(|scope| {
         for seed in 0..32 {
             let (running, file) = (&running, &file);
@@ -74,6 +75,6 @@ fn t07_t11_32_clients_at_once_that_lose_10_percent_each_way() {
     });
     for count in 1..=32 {
         let ending = ending(&file, count);
-        assert_eq!((ending.outcome, ending.bytes), (Outcome::Finished, 60_000));
+        assert_eq!((ending.outcome, ending.bytes), (TransferOutcome::Finished, 60_000));
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use common::{Memory, ack, noise, read_request};
 use running::{LONG, Running, client_at, ending, error, finish, finish_from, next, next_from, plain};
-use transload_tftp::{Abort, Config, Outcome};
+use transload_tftp::{Abort, TftpConfig, TransferOutcome};
 
 const PHONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 
@@ -40,7 +40,7 @@ fn fetch(running: &Running, bytes: &[u8]) -> UdpSocket {
 fn requests_from_made_up_addresses_keep_no_known_client_from_its_files() {
     let file = Memory::new(noise(3000, 1));
     let strangers = (0..1500).map(stranger).collect();
-    let config = Config { max_transfers: 64, ..Config::default() };
+    let config = TftpConfig { max_transfers: 64, ..TftpConfig::default() };
     let running = Running::start_among(strangers, &[("f", file.clone())], config);
     let (mut silent, mut phones) = (Vec::new(), Vec::new());
     for number in 0..1500 {
@@ -62,7 +62,7 @@ fn requests_from_made_up_addresses_keep_no_known_client_from_its_files() {
 fn a_stranger_that_answers_is_served_like_anybody_and_no_stranger_afterwards() {
     let file = Memory::new(noise(3000, 2));
     let one = stranger(1);
-    let running = Running::start_among(vec![one], &[("f", file.clone())], Config::default());
+    let running = Running::start_among(vec![one], &[("f", file.clone())], TftpConfig::default());
     let clients: Vec<_> = (0..400)
         .map(|_| {
             let client = ask_from(one, &running, "f");
@@ -78,11 +78,11 @@ fn a_stranger_that_answers_is_served_like_anybody_and_no_stranger_afterwards() {
 #[test]
 fn a_stranger_that_does_not_answer_is_given_up_on_soon() {
     let file = Memory::new(noise(3000, 3));
-    let running = Running::start_among(vec![stranger(1)], &[("f", file.clone())], Config::default());
+    let running = Running::start_among(vec![stranger(1)], &[("f", file.clone())], TftpConfig::default());
     let client = ask_from(stranger(1), &running, "f");
     next(&client);
     let ending = ending(&file, 1);
-    assert_eq!(ending.outcome, Outcome::TimedOut);
+    assert_eq!(ending.outcome, TransferOutcome::TimedOut);
     assert!(ending.elapsed < Duration::from_secs(10), "{:?}", ending.elapsed);
     assert!(file.answers.lock().unwrap().is_empty());
 }
@@ -90,7 +90,8 @@ fn a_stranger_that_does_not_answer_is_given_up_on_soon() {
 #[test]
 fn forged_requests_in_a_clients_name_neither_take_its_places_nor_end_its_transfers() {
     let file = Memory::new(noise(3000, 4));
-    let running = Running::start(&[("f", file.clone())], Config { max_per_peer: 4, ..Config::default() });
+    let running =
+        Running::start(&[("f", file.clone())], TftpConfig { max_per_peer: 4, ..TftpConfig::default() });
     let phone = ask_from(PHONE, &running, "f");
     let (_, transfer) = next(&phone);
     phone.send_to(&ack(1), transfer).unwrap();
@@ -104,7 +105,7 @@ fn forged_requests_in_a_clients_name_neither_take_its_places_nor_end_its_transfe
 #[test]
 fn a_forged_request_does_not_end_a_transfer_that_stands_still() {
     let file = Memory::new(noise(3000, 5));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let phone = ask_from(PHONE, &running, "f");
     let (_, transfer) = next(&phone);
     phone.send_to(&ack(1), transfer).unwrap();
@@ -131,14 +132,14 @@ fn a_forged_request_does_not_end_a_transfer_that_stands_still() {
     let outcomes =
         || -> Vec<_> { file.endings.lock().unwrap().iter().map(|end| end.outcome.clone()).collect() };
     ending(&file, 2);
-    assert!(outcomes().contains(&Outcome::Finished), "{:?}", outcomes());
-    assert!(!outcomes().contains(&Outcome::Aborted(Abort::Restarted)), "{:?}", outcomes());
+    assert!(outcomes().contains(&TransferOutcome::Finished), "{:?}", outcomes());
+    assert!(!outcomes().contains(&TransferOutcome::Aborted(Abort::Restarted)), "{:?}", outcomes());
 }
 
 #[test]
 fn a_client_has_answered_with_its_first_acknowledgment_or_an_error_and_not_by_asking() {
     let file = Memory::new(noise(3000, 6));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let answers = || file.answers.lock().unwrap().len();
     let opened = |client: &UdpSocket| next(client).1;
 
@@ -173,7 +174,7 @@ fn a_client_has_answered_with_its_first_acknowledgment_or_an_error_and_not_by_as
 fn a_known_clients_port_is_shared_with_nobody_however_many_there_are_and_whatever_they_fetch() {
     let file = Memory::new(noise(100_000, 7));
     let strangers: Vec<_> = (0..50).map(stranger).collect();
-    let running = Running::start_among(strangers.clone(), &[("f", file)], Config::default());
+    let running = Running::start_among(strangers.clone(), &[("f", file)], TftpConfig::default());
     let strangers: Vec<_> = strangers.iter().map(|one| ask_from(*one, &running, "f")).collect();
     let theirs: Vec<_> = strangers.iter().map(|client| next(client).1.port()).collect();
     let known: Vec<_> = (0..300).map(|n| ask_from(Ipv4Addr::from(0x7f00_0301 + n), &running, "f")).collect();

@@ -16,7 +16,7 @@ use std::{
 use common::{Memory, noise};
 use proxy::{Proxy, Trouble};
 use running::Running;
-use transload_tftp::Config;
+use transload_tftp::TftpConfig;
 
 /// One percent of everything, both ways.
 const TROUBLE: Trouble = Trouble { lost: 10, doubled: 10, reordered: 10, seed: 0 };
@@ -41,7 +41,7 @@ fn fetches(
     command: impl FnOnce(&Path, u16) -> Command,
 ) {
     eprintln!("{what}: {size} bytes, {trouble:?}");
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let proxy = Proxy::start(running.address, trouble);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");

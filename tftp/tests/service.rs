@@ -14,26 +14,27 @@ use std::{
 
 use common::{Memory, Random, ack, noise, read_request};
 use running::{LONG, Running, Shelf, client_at, ending, error, finish, next, plain};
-use transload_tftp::{Abort, Config, Outcome, Server};
+use transload_tftp::{Abort, TftpConfig, TftpServer, TransferOutcome};
 
 #[tokio::test]
 async fn a_port_that_cannot_be_opened_is_named_and_the_kind_of_failure_kept() {
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let SocketAddr::V4(bind) = taken.local_addr().unwrap() else { panic!("not IPv4") };
-    let opened = Server::bind(Config { bind, ..Config::default() }, Arc::new(Shelf::default()));
+    let opened = TftpServer::bind(TftpConfig { bind, ..TftpConfig::default() }, Arc::new(Shelf::default()));
     let error = opened.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&bind.to_string()), "{error}");
     let device = Some("no-such-device".to_owned());
     let bind = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-    let opened = Server::bind(Config { bind, device, ..Config::default() }, Arc::new(Shelf::default()));
+    let opened =
+        TftpServer::bind(TftpConfig { bind, device, ..TftpConfig::default() }, Arc::new(Shelf::default()));
     assert!(opened.err().unwrap().to_string().contains("on no-such-device"));
 }
 
 #[test]
 fn too_many_transfers_are_told_so_at_once() {
     let file = Memory::new(noise(2000, 7));
-    let config = Config { max_transfers: 3, max_per_peer: 2, ..Config::default() };
+    let config = TftpConfig { max_transfers: 3, max_per_peer: 2, ..TftpConfig::default() };
     let running = Running::start(&[("f", file.clone())], config);
     let first = running.asking(&plain("f"));
     let (packet, transfer) = next(&first);
@@ -53,7 +54,7 @@ fn too_many_transfers_are_told_so_at_once() {
     finish(&first, packet, transfer);
     ending(&file, 1);
     one_more.send_to(&plain("f"), running.address).unwrap();
-    assert_eq!(next(&one_more).0[..4], [0, 3, 0, 1], "a seat is free again");
+    assert_eq!(next(&one_more).0[..4], [0, 3, 0, 1], "a slot is free again");
 }
 
 /// Acknowledges the first block, and waits for the second.
@@ -65,7 +66,7 @@ fn answer(client: &UdpSocket, transfer: SocketAddr) {
 #[test]
 fn a_request_the_source_thinks_about_keeps_nobody_waiting() {
     let file = Memory::new(noise(10, 8));
-    let running = Running::start(&[("f", file.clone()), ("slow", file)], Config::default());
+    let running = Running::start(&[("f", file.clone()), ("slow", file)], TftpConfig::default());
     let patient = running.asking(&plain("slow"));
     let other = running.asking(&plain("f"));
     let (packet, transfer) = next(&other);
@@ -82,13 +83,17 @@ fn a_file_that_must_come_from_a_disk_or_wait_for_its_turn_arrives_whole() {
     let paced = Memory { pace: Some(20_000), ..Memory::new(bytes.clone()) };
     let both = Memory { on_disk: true, pace: Some(700), ..Memory::new(bytes[..30_000].to_vec()) };
     let files = [("disk", disk.clone()), ("paced", paced.clone()), ("both", both.clone())];
-    let running = Running::start(&files, Config::default());
+    let running = Running::start(&files, TftpConfig::default());
     for (name, file) in &files {
         let client = running.asking(&plain(name));
         let (packet, transfer) = next(&client);
         assert!(finish(&client, packet, transfer) == *file.bytes, "{name}");
         let ending = ending(file, 1);
-        assert_eq!((ending.outcome, ending.bytes), (Outcome::Finished, file.bytes.len() as u64), "{name}");
+        assert_eq!(
+            (ending.outcome, ending.bytes),
+            (TransferOutcome::Finished, file.bytes.len() as u64),
+            "{name}"
+        );
         // Blocks that wait for our own reasons are not repeated: a turn at a time, a millisecond at least each.
         let turns = file.pace.map_or(0, |pace| file.bytes.len() as u64 / (pace + 512));
         assert!(ending.elapsed >= Duration::from_millis(turns), "{name}: {:?}", ending.elapsed);
@@ -100,7 +105,7 @@ fn who_waits_for_a_turn_keeps_nobody_else_waiting_and_may_still_break_off() {
     let bytes = noise(5_000, 15);
     let waiting = Memory { pace: Some(0), ..Memory::new(bytes.clone()) };
     let other = Memory::new(bytes.clone());
-    let running = Running::start(&[("waiting", waiting.clone()), ("other", other)], Config::default());
+    let running = Running::start(&[("waiting", waiting.clone()), ("other", other)], TftpConfig::default());
     let client = running.asking(&read_request("waiting", "octet", &[("blksize", "1024")]));
     let (_, transfer) = next(&client);
     client.send_to(&ack(0), transfer).unwrap();
@@ -109,13 +114,13 @@ fn who_waits_for_a_turn_keeps_nobody_else_waiting_and_may_still_break_off() {
     assert_eq!(finish(&second, packet, from), bytes);
     client.send_to(b"\0\x05\0\0enough\0", transfer).unwrap();
     let abort = Abort::Client { code: 0, message: "enough".into() };
-    assert_eq!(ending(&waiting, 1).outcome, Outcome::Aborted(abort));
+    assert_eq!(ending(&waiting, 1).outcome, TransferOutcome::Aborted(abort));
 }
 
 #[test]
 fn a_client_that_starts_anew_from_the_same_port_after_a_silence_is_served_again() {
     let file = Memory::new(noise(2000, 16));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&plain("f"));
     let (_, transfer) = next(&client);
     client.send_to(&ack(1), transfer).unwrap();
@@ -129,37 +134,37 @@ fn a_client_that_starts_anew_from_the_same_port_after_a_silence_is_served_again(
         assert!(Instant::now() < patience);
     };
     assert_eq!(finish(&client, packet, again), noise(2000, 16));
-    assert_eq!(ending(&file, 1).outcome, Outcome::Aborted(Abort::Restarted));
-    assert_eq!(ending(&file, 2).outcome, Outcome::Finished);
+    assert_eq!(ending(&file, 1).outcome, TransferOutcome::Aborted(Abort::Restarted));
+    assert_eq!(ending(&file, 2).outcome, TransferOutcome::Finished);
 }
 
 #[test]
 fn a_client_that_closes_its_port_is_noticed_at_once() {
     let file = Memory::new(noise(60_000, 9));
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&plain("f"));
     let (_, transfer) = next(&client);
     client.send_to(&ack(1), transfer).unwrap();
     next(&client);
     drop(client);
     let ending = ending(&file, 1);
-    assert_eq!((ending.outcome, ending.bytes), (Outcome::Aborted(Abort::Gone), 512));
+    assert_eq!((ending.outcome, ending.bytes), (TransferOutcome::Aborted(Abort::Gone), 512));
     assert!(ending.elapsed < Duration::from_secs(5), "{:?}", ending.elapsed);
 }
 
 #[test]
 fn a_file_that_fails_midway_ends_in_an_error_and_never_in_a_short_file() {
     let file = Memory { cut_at: Some(600), ..Memory::new(noise(40_000, 10)) };
-    let running = Running::start(&[("f", file.clone())], Config::default());
+    let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let text = error(&running.asking(&plain("f")), 0);
     assert_eq!(text, "the server could not read this file to its end");
-    assert!(matches!(ending(&file, 1).outcome, Outcome::Aborted(Abort::Unreadable(_))));
+    assert!(matches!(ending(&file, 1).outcome, TransferOutcome::Aborted(Abort::Unreadable(_))));
 }
 
 #[test]
 fn a_shutdown_lets_transfers_finish_refuses_new_ones_and_cuts_the_rest_off() {
     let file = Memory::new(noise(2000, 11));
-    let config = Config { drain: Duration::from_millis(1500), ..Config::default() };
+    let config = TftpConfig { drain: Duration::from_millis(1500), ..TftpConfig::default() };
     let mut running = Running::start(&[("f", file.clone()), ("slow", file.clone())], config);
     let finishing = running.asking(&plain("f"));
     let (packet, transfer) = next(&finishing);
@@ -176,7 +181,7 @@ fn a_shutdown_lets_transfers_finish_refuses_new_ones_and_cuts_the_rest_off() {
     running.join();
     let endings = file.endings.lock().unwrap().clone();
     let outcomes: Vec<_> = endings.iter().map(|ending| ending.outcome.clone()).collect();
-    assert_eq!(outcomes, [Outcome::Finished, Outcome::Aborted(Abort::Stopped)]);
+    assert_eq!(outcomes, [TransferOutcome::Finished, TransferOutcome::Aborted(Abort::Stopped)]);
     error(&pending, 0);
     let farewell = std::iter::repeat_with(|| next(&stalled).0).find(|packet| packet[1] == 5).unwrap();
     assert!(farewell.ends_with(b"the server is stopping, try again\0"));
@@ -191,7 +196,8 @@ fn error_text(client: &UdpSocket) -> String {
 #[test]
 fn garbage_does_no_harm() {
     let file = Memory::new(noise(20_000, 12));
-    let running = Running::start(&[("f", file.clone())], Config { max_per_peer: 1000, ..Config::default() });
+    let running =
+        Running::start(&[("f", file.clone())], TftpConfig { max_per_peer: 1000, ..TftpConfig::default() });
     let client = running.asking(&plain("f"));
     let (packet, transfer) = next(&client);
     let noisy = client_at(Ipv4Addr::LOCALHOST);
@@ -209,5 +215,5 @@ fn garbage_does_no_harm() {
         }
     }
     assert_eq!(finish(&client, packet, transfer), noise(20_000, 12));
-    assert_eq!(ending(&file, 1).outcome, Outcome::Finished);
+    assert_eq!(ending(&file, 1).outcome, TransferOutcome::Finished);
 }

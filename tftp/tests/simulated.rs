@@ -10,19 +10,19 @@ use std::time::Duration;
 use common::{Memory, Random, noise};
 use link::{Link, send};
 use proptest::prelude::*;
-use transload_tftp::{Outcome, Rollover, request::Mode, terms::Terms};
+use transload_tftp::{Rollover, TransferOutcome, request::TransferMode, terms::TransferTerms};
 
 const CLEAN: Link = Link { lost: 0, doubled: 0, reordered: 0, delay: (200, 200), seed: 1 };
 
-fn terms(block_size: u16, window: u16) -> Terms {
-    Terms { mode: Mode::Octet, block_size, window, timeout: None }
+fn terms(block_size: u16, window: u16) -> TransferTerms {
+    TransferTerms { mode: TransferMode::Octet, block_size, window, timeout: None }
 }
 
-fn exact(file: &Memory, terms: Terms, rollover: Rollover, link: Link) -> link::Run {
+fn exact(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link) -> link::Run {
     let run = send(file, terms, rollover, link);
     assert!(run.client_done, "{terms:?} {link:?}: {:?} after {} bytes", run.outcome, run.received.len());
     assert!(
-        matches!(run.outcome, Outcome::Finished | Outcome::LastAckMissing),
+        matches!(run.outcome, TransferOutcome::Finished | TransferOutcome::LastAckMissing),
         "{terms:?} {link:?}: {:?}",
         run.outcome
     );
@@ -151,7 +151,12 @@ fn netascii_arrives_translated_under_loss() {
         });
     }
     let link = Link { lost: 50, doubled: 50, reordered: 50, delay: (100, 3_000), seed: 20 };
-    let run = send(&Memory::new(text), Terms { mode: Mode::Netascii, ..terms(100, 8) }, Rollover::Zero, link);
+    let run = send(
+        &Memory::new(text),
+        TransferTerms { mode: TransferMode::Netascii, ..terms(100, 8) },
+        Rollover::Zero,
+        link,
+    );
     assert!(run.received == expected);
 }
 
@@ -159,7 +164,7 @@ fn netascii_arrives_translated_under_loss() {
 fn a_client_that_vanishes_is_given_up_on() {
     let link = Link { lost: 1000, ..CLEAN };
     let run = send(&Memory::new(noise(10_000, 1)), terms(1428, 4), Rollover::Zero, link);
-    assert_eq!(run.outcome, Outcome::TimedOut);
+    assert_eq!(run.outcome, TransferOutcome::TimedOut);
     assert_eq!(run.elapsed, Duration::from_secs(30));
     assert!(run.data_sent == 0 && !run.client_done);
 }

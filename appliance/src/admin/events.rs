@@ -23,13 +23,13 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::StrictQuery;
-use super::problem::ProblemDetails;
-use super::{ApiState, PeerAddress, live};
+use super::extract::Asked;
+use super::problem::Problem;
+use super::{Desk, Peer, live};
+use crate::bench::views::health::{self, Serving};
 use crate::bench::{Bench, Seen};
 use crate::listeners::bounds::Bound;
-use crate::runtime::health::{self, Trouble};
-use crate::runtime::segment::Segments;
+use crate::system::error::Trouble;
 
 /// Simultaneous listeners.
 const LISTENERS: usize = 64;
@@ -80,27 +80,27 @@ impl LiveEvents {
     }
 }
 
-/// Looks at the bench until `stop`, and then ends all streams. It needs its own thread, because a look at 1,000 phones
-/// would delay answers to phones.
-pub(super) fn keep(api: &ApiState, stop: CancellationToken) {
-    let (live, bench) = (Arc::clone(&api.live), Arc::clone(&api.bench));
-    let segments = Arc::clone(&api.segments);
+/// Looks at the bench until `stop`; those who watch are let go then. Has a thread of its own: a look at a thousand
+/// phones takes longer than what answers phones may be kept waiting.
+pub(super) fn keep(desk: &Desk, stop: CancellationToken) {
+    let (live, bench) = (Arc::clone(&desk.live), Arc::clone(&desk.bench));
+    let serving = Arc::clone(&desk.serving);
     let kept = tokio::runtime::Builder::new_current_thread().enable_time().build().and_then(|runtime| {
         let thread = std::thread::Builder::new().name("events".to_owned());
-        thread.spawn(move || runtime.block_on(look(&live, &bench, &segments, stop)))
+        thread.spawn(move || runtime.block_on(look(&live, &bench, &*serving, stop)))
     });
     if let Err(error) = kept {
         tracing::error!(%error, "no thread for the page's events: the page does not move until the program is restarted");
     }
 }
 
-async fn look(live: &LiveEvents, bench: &Bench, segments: &Segments, stop: CancellationToken) {
+async fn look(live: &Live, bench: &Bench, serving: &dyn Serving, stop: CancellationToken) {
     let (mut counted, mut seen) = (Instant::now(), Seen::default());
     loop {
         if counted.elapsed() >= SECOND {
             counted = Instant::now();
             let lines = |told: Vec<Trouble>| told.iter().map(Trouble::line).collect();
-            let (reached, notices) = (lines(health::reached(bench, segments)), lines(health::notices(bench)));
+            let (reached, notices) = (lines(health::reached(bench, serving)), lines(health::notices(bench)));
             live.board().second(bench.sent(), reached, notices, bench.others().len());
         }
         let mut pause = SECOND.saturating_sub(counted.elapsed());

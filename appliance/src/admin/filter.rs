@@ -107,7 +107,8 @@ mod tests {
     }
 
     fn phones() -> Vec<PhoneView> {
-        let hold = serde_json::json!({"hold": {"code": "no-license", "cause": "a", "cure": "b"}});
+        let hold =
+            serde_json::json!({"hold": {"code": "no-license", "cause": "a", "cure": "b", "actions": []}});
         vec![
             phone("001234AB4501", "done", &serde_json::json!({"target": "sip88xx.11-2-3MPP-398"})),
             phone("001234AB4502", "held", &hold),

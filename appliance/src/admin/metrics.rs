@@ -14,13 +14,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use transload_provision::journey::{HoldCode, Stage};
+use transload_provision::hold::HoldCode;
+use transload_provision::journey::Stage;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::ApiState;
-use super::problem::ProblemDetails;
-use crate::runtime::health;
+use super::Desk;
+use super::problem::Problem;
+use crate::bench::views::health;
 
 /// The format with separate types for counters.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,9 +51,9 @@ async fn metrics(State(api): State<Arc<ApiState>>, headers: HeaderMap) -> Result
     })
 }
 
-/// Collects all figures.
-fn collect(api: &ApiState) -> Registry {
-    let ApiState { bench, segments, state, .. } = api;
+/// All figures, as they are now.
+fn collect(desk: &Desk) -> Registry {
+    let Desk { bench, serving, state, .. } = desk;
     let mut registry = Registry::with_prefix("transload");
     bench.metrics().register(&mut registry);
 
@@ -97,7 +98,7 @@ fn collect(api: &ApiState) -> Registry {
     }
     levels(&mut registry, "leases", "Addresses by the state of their lease", "state", bench.leases());
 
-    let tftp = segments.tftp_reached();
+    let tftp = serving.tftp_reached();
     let help = "TFTP requests of strangers without an answer, because too many strangers had not answered";
     count(&mut registry, "tftp_ignored", help, tftp.ignored());
     let help = "TFTP transfers whose client had not answered and that gave way to others";
@@ -105,7 +106,7 @@ fn collect(api: &ApiState) -> Registry {
     let help = "TFTP requests that were refused, because too many transfers were under way";
     count(&mut registry, "tftp_refused", help, tftp.refused());
 
-    let troubles = health::troubles(bench, segments, state);
+    let troubles = health::troubles(bench, &**serving, state);
     let help = "What keeps phones from being served, as /healthz tells; 0 if all is well";
     level(&mut registry, "problems", help, troubles.len() as f64);
     if let Some(free) = health::free(state) {
@@ -195,7 +196,7 @@ mod tests {
         let counter = Counter::<u64>::default();
         counter.inc_by(7);
         registry.register("file_requests", "Requests", counter);
-        let took = crate::bench::metrics::latencies();
+        let took = crate::system::latencies::seconds();
         took.observe(0.002);
         registry.register_with_unit("reply", "Replies", Unit::Seconds, took);
         level(&mut registry, "problems", "Problems", 2.0);

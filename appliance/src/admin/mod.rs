@@ -4,6 +4,7 @@
 
 mod access;
 mod clients;
+pub mod connection;
 pub mod events;
 mod extract;
 mod filter;
@@ -43,9 +44,9 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::bench::Bench;
+use crate::bench::views::health::Serving;
 use crate::listeners::bounds::Bound;
-use crate::listeners::connections::{self, Caller, Entrance, Limits, Patience};
-use crate::runtime::segment::Segments;
+use crate::listeners::connections::{Caller, Entrance, Limits, Patience};
 use access::Access;
 use events::LiveEvents;
 use problem::ProblemDetails;
@@ -59,9 +60,11 @@ const PATIENCE: Patience = Patience { head: Duration::from_secs(10), stall: Dura
 /// What handlers work with.
 pub struct ApiState {
     pub bench: Arc<Bench>,
-    /// The listeners of live events.
-    pub live: Arc<LiveEvents>,
-    pub segments: Arc<Segments>,
+    /// Those who watch.
+    pub live: Arc<Live>,
+    /// What serves phones.
+    pub serving: Arc<dyn Serving>,
+    /// The state folder.
     pub state: PathBuf,
     /// The running long responses.
     pub long: long::LongAnswers,
@@ -92,10 +95,10 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    events::keep(&api, stop.clone());
-    let entrance = entrance(&api);
-    let router = router(api, Access::new(token.as_deref(), loopback));
-    connections::serve(listener, entrance, stop, service(router)).await;
+    events::keep(&desk, stop.clone());
+    let entrance = entrance(&desk);
+    let router = router(desk, Access::new(token.as_deref(), loopback));
+    connection::serve(listener, entrance, stop, service(router)).await;
 }
 
 /// The client's address of a request.

@@ -1,7 +1,6 @@
 //! Serves a page with the failure while the appliance cannot start: a box without a keyboard has no other way to show
 //! it.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -11,18 +10,24 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use hyper_util::service::TowerToHyperService;
+use maud::{DOCTYPE, PreEscaped, html};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::connection;
 use crate::config::PLACES;
-use crate::listeners::connections::{self, Entrance, Limits, Patience};
+use crate::listeners::connections::{Entrance, Limits, Patience};
 use crate::system::error::Failure;
 
 /// The program ends after this time, so that the service manager tries again.
 const SHOWN: Duration = Duration::from_secs(20);
 /// Time between two looks at the configuration file; a change ends the page at once.
 const LOOK: Duration = Duration::from_millis(500);
+const STYLE: PreEscaped<&str> = PreEscaped(
+    "body{font:1.1em sans-serif;max-width:45em;margin:2em auto;padding:0 1em}\
+     dt{font-weight:bold;margin-top:1em;overflow-wrap:anywhere}dd{overflow-wrap:anywhere}",
+);
 
 /// Shows `failure` at `address` until the configuration changes, the program is told to end, or [`SHOWN`] has passed.
 /// The page changes nothing and holds no secret, so it needs no token.
@@ -36,8 +41,7 @@ pub async fn show(address: SocketAddr, failure: &Failure, named: Option<&Path>) 
     let limits = Limits { connections: 64, per_peer: 16, patience, ..Limits::default() };
     let entrance = Entrance::alike(limits);
     let stop = CancellationToken::new();
-    let page =
-        connections::serve(listener, entrance, stop, move |_| TowerToHyperService::new(router.clone()));
+    let page = connection::serve(listener, entrance, stop, move |_| TowerToHyperService::new(router.clone()));
     tokio::select! {
         () = page => {}
         () = changed(named) => {}
@@ -67,21 +71,26 @@ async fn answer(State(failure): State<Failure>, uri: Uri) -> Response {
 }
 
 fn page(failure: &Failure) -> String {
-    let mut text = String::from(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
-         <meta http-equiv=refresh content=5><title>Transload needs you</title>\
-         <style>body{font:1.1em sans-serif;max-width:45em;margin:2em auto;padding:0 1em}\
-         dt{font-weight:bold;margin-top:1em;overflow-wrap:anywhere}dd{overflow-wrap:anywhere}</style>\
-         <h1>No phone is served</h1><p>Transload has found something that you have to put right first.<dl>",
-    );
-    for problem in &failure.problems {
-        let _ = write!(text, "<dt>{}<dd>{}", escaped(&problem.cause), escaped(&problem.cure));
-    }
-    text + "</dl><p>Phones wait, and come to no harm. This page looks again by itself.</html>\n"
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width";
+            meta http-equiv="refresh" content="5";
+            title { "Transload needs you" }
+            style { (STYLE) }
+            h1 { "No phone is served" }
+            p { "Transload has found something that you have to put right first." }
+            dl {
+                @for problem in &failure.problems {
+                    dt { (problem.cause) }
+                    dd { (problem.cure) }
+                }
+            }
+            p { "Phones wait, and come to no harm. This page looks again by itself." }
+        }
+    };
+    page.into_string()
 }
 
 /// Waits until the configuration file changes.

@@ -7,7 +7,7 @@ use transload_provision::journey::Fact;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::operate::{PhoneOutcome, Refusal, no_such, outcome, written};
+use super::outcome::{PhoneOutcome, Refusal, no_such, outcome, written};
 use super::views::timeline::Moment;
 use super::{AT_ONCE, Bench, Phone, State};
 use crate::bench::selection::{Selected, Selection};

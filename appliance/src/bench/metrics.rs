@@ -9,14 +9,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use transload_dhcp::MessageType;
-use transload_dhcp::event::{Event, Outcome};
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
 
 use crate::listeners::bounds::Bounds;
 use crate::listeners::{Door, Served};
-
-/// Upper bounds in seconds: from a reply out of memory to one that a failing SD card has held back.
-const LATENCIES: [f64; 14] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+use crate::system::latencies;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Message {
@@ -52,7 +49,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             messages: Family::default(),
-            replies: latencies(),
+            replies: latencies::seconds(),
             requests: Family::default(),
             transfers: Family::default(),
             under_way: Family::default(),
@@ -60,11 +57,6 @@ impl Default for Metrics {
             bounds: Bounds::default(),
         }
     }
-}
-
-/// A histogram of seconds.
-pub fn latencies() -> Histogram {
-    Histogram::new(LATENCIES)
 }
 
 impl Metrics {
@@ -99,19 +91,19 @@ impl Metrics {
     }
 
     /// Counts a DHCP message, and what it took to answer.
-    pub fn dhcp(&self, event: &Event, took: Duration) {
+    pub fn dhcp(&self, event: &DhcpEvent, took: Duration) {
         let outcome = match &event.outcome {
-            Outcome::Offered => "offered",
-            Outcome::Acknowledged => "acknowledged",
-            Outcome::Informed => "informed",
-            Outcome::Refused(_) => "refused",
-            Outcome::Released => "released",
-            Outcome::Declined => "declined",
-            Outcome::Conflict(_) => "conflict",
-            Outcome::ChoseOther(_) => "chose-other",
-            Outcome::Ignored(_) => "ignored",
-            Outcome::Unserved(_) => "unserved",
-            Outcome::NotSaved(_) => "not-saved",
+            DhcpOutcome::Offered => "offered",
+            DhcpOutcome::Acknowledged => "acknowledged",
+            DhcpOutcome::Informed => "informed",
+            DhcpOutcome::Refused(_) => "refused",
+            DhcpOutcome::Released => "released",
+            DhcpOutcome::Declined => "declined",
+            DhcpOutcome::Conflict(_) => "conflict",
+            DhcpOutcome::ChoseOther(_) => "chose-other",
+            DhcpOutcome::Ignored(_) => "ignored",
+            DhcpOutcome::Unserved(_) => "unserved",
+            DhcpOutcome::NotSaved(_) => "not-saved",
         };
         let r#type = match event.kind {
             MessageType::Discover => "discover",

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use transload_dhcp::lease::{LeaseRecord, LeaseState};
+use transload_phone::lookalike;
 use transload_provision::journey::{Fact, Observation};
 use transload_provision::load::Direction;
 use transload_provision::page::Page;
@@ -23,7 +24,6 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, 
 use super::record::{NEWCOMERS_KEPT, PHONES_KEPT, take_in};
 use super::*;
 use crate::bench::views::phone::{HoldCode, Stage};
-use crate::commands::rehearse::lookalike;
 use crate::listeners::{Door, Fetch, Plane, Served, Track};
 
 const A: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
@@ -76,8 +76,8 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();
-    let shelf = LibrarySnapshot::scan(state, Direction::E2m).unwrap();
-    let clock = Clock::start(last_seen, crate::system::pace::Pace::system());
+    let shelf = Shelf::scan(state, Direction::E2m).unwrap();
+    let clock = Clock::start(last_seen, transload_pace::Pace::system());
     Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, (known, last_seen))
 }
 

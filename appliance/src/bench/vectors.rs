@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use transload_dhcp::MessageType;
-use transload_dhcp::policy::{Client, Policy, Verdict as Decision};
+use transload_dhcp::policy::{ClientRequest, Policy, PolicyDecision};
 use transload_provision::client::Persona;
 use transload_provision::feed::{Event, Word};
 
@@ -39,7 +39,7 @@ async fn our_own_server_tells_phones_what_the_vectors_say() {
         let class = sent
             .as_deref()
             .map(|sent| &sent[..sent.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1)]);
-        let decision = bench.decide(&Client {
+        let decision = bench.decide(&ClientRequest {
             mac: vector.mac.0,
             client_id: None,
             vendor_class: class,
@@ -53,8 +53,8 @@ async fn our_own_server_tells_phones_what_the_vectors_say() {
             server: SERVER,
         });
         let (class, told) = match decision {
-            Decision::Ignore { .. } => (None, Vec::new()),
-            Decision::Grant(grant) => (Some(grant.class), grant.options),
+            PolicyDecision::Ignore { .. } => (None, Vec::new()),
+            PolicyDecision::Grant(grant) => (Some(grant.class), grant.options),
         };
         let expected: Vec<(u8, Vec<u8>)> =
             vector.told.iter().map(|(code, hex)| (*code, unhex(hex))).collect();

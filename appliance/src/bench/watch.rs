@@ -36,7 +36,7 @@ impl Bench {
         let was = last.map_or(Stage::Absent, |last| last.stage);
         let hold_code = code.map_or("", HoldCode::as_str);
         tracing::info!(%mac, %was, %stage, hop = verdict.hop, hops = verdict.hops, hold = hold_code, "stage");
-        self.note_down(state, mac, Fact::Stood { stage, code, cause: hold.map(|hold| hold.cause) });
+        self.note_down(state, mac, Fact::Stood { stage, code, cause: hold.map(|hold| hold.cause()) });
         self.queue_change(state, mac, was, stage);
     }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use transload_dhcp::guard::Watch;
+use transload_dhcp::guard::ForeignServerWatch;
+use transload_pace::Pace;
 
 use crate::config::{Config, OnForeign};
 use crate::runtime::addresses::{self, ServiceAddresses};
@@ -12,7 +13,6 @@ use crate::runtime::segment::{PROBE, describe};
 use crate::runtime::service;
 use crate::system::error::{Exit, Failure};
 use crate::system::interface;
-use crate::system::pace::Pace;
 
 /// Serves until a signal. `named` is the value of `--config`, for later reloads. `unattended` decides the default for
 /// another DHCP server: wait until it is gone, or end.
@@ -110,11 +110,8 @@ async fn clear_segments(place: &ServiceAddresses, on_foreign: OnForeign) -> Resu
             probes.push(None);
             continue;
         }
-        let watch = Watch::open(name, interface::own_addresses()).map_err(|error| {
-            let text = error.to_string();
-            let (cause, cure) = text.split_once("; ").unwrap_or((&text, "run as root"));
-            Failure::new(Exit::Privilege, cause, cure)
-        })?;
+        let watch = ForeignServerWatch::open(name, interface::own_addresses())
+            .map_err(|error| Failure::new(Exit::Privilege, error.to_string(), error.cure()))?;
         tracing::info!(interface = name, "looking for other DHCP servers");
         probes.push(Some((name, tokio::spawn(async move { watch.probe(PROBE).await }))));
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use toml::Spanned;
 use transload_provision::options::{self as options_of_phones, ClassError, ClassRule};
 
+use super::findings::Findings;
 use super::options::{self, Boot};
 use super::timers::{self, WrittenTimes};
-use super::validate::{Findings, cause_and_cure};
 use super::values::{Hex, Oui, Text};
 use super::{Bench, Client, Dhcp, DhcpAdmit, LeaseTimes, Network, Reservation, network, written};
 
@@ -72,11 +72,10 @@ fn classes(written: Vec<Spanned<written::Class>>, f: &mut Findings<'_>) -> Vec<C
             name,
         });
     }
-    let mut at = |name: &str, message: &str| {
+    let mut at = |name: &str, error: &ClassError| {
         // Of two classes with one name the later one is the mistake.
         let place = places.iter().rev().find(|(known, _)| known == name).map(|(_, place)| place.clone());
-        let (cause, cure) = cause_and_cure(message);
-        f.problem(place.unwrap_or_default(), &format!("dhcp.class: {cause}"), cure);
+        f.problem(place.unwrap_or_default(), &format!("dhcp.class: {error}"), error.cure());
     };
     match options_of_phones::check_classes(&classes) {
         Ok(overlaps) => f.warnings.extend(overlaps.iter().map(ToString::to_string)),
@@ -88,7 +87,7 @@ fn classes(written: Vec<Spanned<written::Class>>, f: &mut Findings<'_>) -> Vec<C
                     | ClassError::Unreachable { unreachable: name, .. } => name.as_str(),
                     ClassError::Nameless | ClassError::Oui(_) => "",
                 };
-                at(name, &error.to_string());
+                at(name, &error);
             }
         }
     }

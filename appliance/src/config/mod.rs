@@ -1,6 +1,7 @@
 //! The configuration, validated. What a user writes is in [`written`]; nothing else in the program sees that.
 
 mod dhcp;
+mod findings;
 mod found;
 mod network;
 mod options;

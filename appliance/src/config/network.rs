@@ -5,9 +5,9 @@ use std::ops::Range as Bytes;
 
 use toml::Spanned;
 
+use super::findings::Findings;
 use super::options::{self, Boot};
 use super::timers::{self, WrittenTimes};
-use super::validate::Findings;
 use super::values::{Prefix, Range, Ranges};
 use super::{Bench, Network, written};
 

@@ -5,14 +5,32 @@ use std::net::Ipv4Addr;
 
 use toml::{Spanned, Value};
 use transload_dhcp::options as standard;
-use transload_provision::options::{Gives, OptionValue, check_general, phone_option, steers};
+use transload_provision::options::{self, Gives, OptionValue, check_general, phone_option, steers};
 
-use super::validate::{Findings, cause_and_cure};
+use super::findings::Findings;
 use super::values::{Text, Written};
 use super::written::Options;
 
 /// Number and content, as they go on the wire.
 type Encoded = (u8, Vec<u8>);
+
+/// Why an option cannot be set as it is written.
+struct Unusable {
+    cause: String,
+    cure: String,
+}
+
+impl From<options::OptionError> for Unusable {
+    fn from(error: options::OptionError) -> Self {
+        Self { cause: error.to_string(), cure: error.cure() }
+    }
+}
+
+impl From<standard::OptionValueError> for Unusable {
+    fn from(error: standard::OptionValueError) -> Self {
+        Self { cause: error.to_string(), cure: error.cure() }
+    }
+}
 
 /// What a section says of the server and the file to boot from.
 pub(super) struct Boot {
@@ -44,7 +62,7 @@ impl Boot {
 
 /// Options for every client of a network: those that steer phones are refused.
 pub(super) fn common(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Encoded> {
-    encode_all(written, key, f, |code| check_general(code, key).map_err(|error| error.to_string()))
+    encode_all(written, key, f, |code| Ok(check_general(code, key)?))
 }
 
 /// Options for chosen clients.
@@ -56,24 +74,24 @@ fn encode_all(
     written: Options,
     key: &str,
     f: &mut Findings<'_>,
-    permit: impl Fn(u8) -> Result<(), String>,
+    permit: impl Fn(u8) -> Result<(), Unusable>,
 ) -> Vec<Encoded> {
     let mut all: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
     for (name, value) in written {
         let encoded =
             encode(name.get_ref(), value.get_ref()).and_then(|option| permit(option.0).map(|()| option));
         let problem = match encoded {
-            Err(message) => message,
-            Ok((code, _)) if all.contains_key(&code) => {
-                format!("option {code} is set twice; keep one of the two")
-            }
+            Err(unusable) => unusable,
+            Ok((code, _)) if all.contains_key(&code) => Unusable {
+                cause: format!("option {code} is set twice"),
+                cure: "keep one of the two".to_owned(),
+            },
             Ok((code, content)) => {
                 all.insert(code, content);
                 continue;
             }
         };
-        let (cause, cure) = cause_and_cure(&problem);
-        f.problem(name.span(), &format!("{key}: {cause}"), cure);
+        f.problem(name.span(), &format!("{key}: {}", problem.cause), problem.cure);
     }
     let classless = all.get(&standard::code::CLASSLESS_ROUTES);
     if classless.is_some_and(|routes| !standard::has_default_route(routes))
@@ -87,32 +105,31 @@ fn encode_all(
     all.into_iter().collect()
 }
 
-fn encode(name: &str, value: &Value) -> Result<Encoded, String> {
+fn encode(name: &str, value: &Value) -> Result<Encoded, Unusable> {
     match standard::find(name) {
         Some(option) if steers(option.code) => {
-            let content =
-                phone_option(option.code, &phone_value(value)?).map_err(|error| error.to_string())?;
-            Ok((option.code, content))
+            Ok((option.code, phone_option(option.code, &phone_value(value)?)?))
         }
-        _ => standard::encode(name, &plain_value(value)?).map_err(|error| error.to_string()),
+        _ => Ok(standard::encode(name, &plain_value(value)?)?),
     }
 }
 
 /// A value of one of the options that steer phones.
-fn phone_value(value: &Value) -> Result<OptionValue, String> {
+fn phone_value(value: &Value) -> Result<OptionValue, Unusable> {
     let address = |item: &Value| item.as_str().and_then(Ipv4Addr::read);
     match value {
         Value::String(text) => Some(OptionValue::Text(text.clone())),
         Value::Array(list) => list.iter().map(address).collect::<Option<_>>().map(OptionValue::Addresses),
         _ => None,
     }
-    .ok_or_else(|| {
-        format!("{value} is neither text nor a list of addresses; write \"http://10.23.45.67\" or [\"10.23.45.67\"]")
+    .ok_or_else(|| Unusable {
+        cause: format!("{value} is neither text nor a list of addresses"),
+        cure: "write \"http://10.23.45.67\" or [\"10.23.45.67\"]".to_owned(),
     })
 }
 
 /// A value of any other option.
-fn plain_value(value: &Value) -> Result<standard::Value, String> {
+fn plain_value(value: &Value) -> Result<standard::Value, Unusable> {
     let item = |item: &Value| match item {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
@@ -125,7 +142,8 @@ fn plain_value(value: &Value) -> Result<standard::Value, String> {
         Value::Array(list) => list.iter().map(item).collect::<Option<_>>().map(standard::Value::List),
         _ => None,
     }
-    .ok_or_else(|| {
-        format!("{value} is no option's value; write text, a number, true, false, or a list of texts")
+    .ok_or_else(|| Unusable {
+        cause: format!("{value} is no option's value"),
+        cure: "write text, a number, true, false, or a list of texts".to_owned(),
     })
 }

@@ -11,7 +11,6 @@ use transload_provision::options::Gives;
 use transload_provision::roster::Entry;
 
 use super::network::default_pool;
-use super::validate::cause_and_cure;
 use super::values::{Prefix, Range};
 use super::{Client, Config, Network};
 use crate::system::error::{Exit, Failure};
@@ -24,7 +23,7 @@ const OF_ONE_SUBNET: [u8; 4] = [3, 28, 33, 121];
 #[derive(Debug, Clone, Default)]
 pub struct Served {
     /// For the server.
-    pub server: engine::Config,
+    pub server: engine::DhcpConfig,
     /// For whoever decides what a client gets.
     pub given: Given,
     /// Rows of the roster whose address cannot be kept for their phone.
@@ -178,7 +177,7 @@ impl Served {
         options.extend(more.cloned());
         let network = engine_network(name.clone(), prefix, network, options);
         let prefix_text = Prefix { address: prefix.network(), ..prefix }.to_string();
-        let alone = engine::Config { networks: vec![network.clone()], ..engine::Config::default() };
+        let alone = engine::DhcpConfig { networks: vec![network.clone()], ..engine::DhcpConfig::default() };
         alone.validate().map_err(|error| misfit(&format!("the network of {prefix}"), &error))?;
         let lease = network.lease.default;
         let timers = network.lease.timers(lease);
@@ -215,7 +214,7 @@ impl Served {
             return Err(Misplaced::Twice);
         }
         // Its options are the policy's to give: those that steer a phone end what its class says.
-        network.reservations.push(engine::Reservation {
+        network.reservations.push(engine::HostReservation {
             client: client.clone(),
             address,
             options: Vec::new(),
@@ -257,9 +256,7 @@ fn of_every_subnet(gives: &Gives) -> Gives {
 }
 
 fn misfit(what: &str, error: &engine::ConfigError) -> Failure {
-    let message = error.to_string();
-    let (cause, cure) = cause_and_cure(&message);
-    Failure::new(Exit::Usage, format!("{what} does not fit the bench's addresses: {cause}"), cure)
+    Failure::new(Exit::Usage, format!("{what} does not fit the bench's addresses: {error}"), error.cure())
 }
 
 fn seconds(time: Duration) -> u32 {
@@ -271,13 +268,13 @@ fn engine_network(
     address: Prefix,
     network: &Network,
     options: Vec<(u8, Vec<u8>)>,
-) -> engine::Network {
-    let range = |range: &Range| engine::Range { first: range.first, last: range.last };
+) -> engine::DhcpNetwork {
+    let range = |range: &Range| engine::AddressRange { first: range.first, last: range.last };
     let pools = match network.pool.as_slice() {
         [] => vec![range(&default_pool(address))],
         pool => pool.iter().map(range).collect(),
     };
-    engine::Network {
+    engine::DhcpNetwork {
         name,
         address: address.address,
         prefix_len: address.length,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::LeaseTimes;
-use super::validate::Findings;
+use super::findings::Findings;
 use super::values::Text;
 
 type Written<'a> = Option<&'a Spanned<Text<Duration>>>;

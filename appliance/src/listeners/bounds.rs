@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use crate::runtime::health::Trouble;
+use crate::system::error::Trouble;
 
 /// How long a bound is told after it was reached last.
 const TOLD: Duration = Duration::from_secs(60);

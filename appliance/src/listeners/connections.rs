@@ -1,43 +1,22 @@
-//! HTTP/1 connections within limits: taken in, served one after another's request, and let go.
+//! TCP connections within limits: accepted, given a place, and let go.
 
 mod queue;
-mod spelling;
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+pub use transload_http::RETRY_AFTER;
 
-use super::carrier::Carrier;
 use super::places::{GivesWay, Places, Room, Seat};
-use super::wire::Wire;
 use queue::Queue;
 pub use queue::Waiting;
 
-/// The longest request line and headers, in bytes; what is larger is answered with 431 or 414.
-const HEADER: usize = 16 * 1024;
-/// What is held of one answer beside the piece being sent, in bytes.
-const BUFFER: usize = 16 * 1024;
-/// Seconds after which a client that was told to come back may.
-pub const RETRY_AFTER: &str = "5";
 /// Connections that are told to come back at one time, in all and of one peer; beyond them, they are closed.
 const TURNED_AWAY: usize = 256;
 const TURNED_AWAY_OF_ONE: usize = 8;
@@ -183,30 +162,75 @@ enum Place {
 }
 
 /// The other end of a connection.
-#[derive(Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Caller {
     /// Its address.
     pub peer: SocketAddr,
     /// The address of ours that it has connected to; unspecified where that is none of IPv4.
     pub local: Ipv4Addr,
-    /// The connection itself.
-    pub carrier: Carrier,
 }
 
-/// Serves until `stop`, then lets requests under way end, and returns when the last one has. Dropped, it ends them at
-/// once.
-pub async fn serve<F, S, B>(
+/// A connection that was accepted. It may have to wait for its place.
+pub struct Arrival {
+    /// Who has come.
+    pub caller: Caller,
+    stream: TcpStream,
+    place: Place,
+    entrance: Entrance,
+    stop: CancellationToken,
+}
+
+/// A connection that has its place.
+pub struct Connection {
+    /// The connection itself.
+    pub stream: TcpStream,
+    /// Its other end.
+    pub caller: Caller,
+    /// How long it may take.
+    pub patience: Patience,
+    /// Its place.
+    pub seat: Seat,
+    /// It is only to be told to come back.
+    pub turned_away: bool,
+}
+
+impl Arrival {
+    /// Waits for a place. `None` if there is none: the connection is closed.
+    pub async fn seated(self) -> Option<(Connection, GivesWay)> {
+        let Self { caller, stream, place, entrance, stop } = self;
+        let place = match place {
+            Place::Queued(waits, queue) => {
+                let place = tokio::select! {
+                    place = queue.place(&entrance, caller.peer.ip()) => place,
+                    () = stop.cancelled() => Place::Closed,
+                };
+                drop(waits);
+                place
+            }
+            place => place,
+        };
+        let ((seat, gives_way), patience, turned_away) = match place {
+            Place::Served(taken, patience) => (taken, patience, false),
+            Place::TurnedAway(taken, patience) => (taken, patience, true),
+            Place::Queued(..) | Place::Closed => {
+                let peer = caller.peer;
+                tracing::debug!(%peer, "too many connections, and too many who are told so; closed");
+                return None;
+            }
+        };
+        Some((Connection { stream, caller, patience, seat, turned_away }, gives_way))
+    }
+}
+
+/// Accepts until `stop`, and has each connection served by a task of its own; returns when the last one has ended. Dropped,
+/// it ends them at once.
+pub async fn serve<S>(
     listener: TcpListener,
     entrance: Entrance,
     stop: CancellationToken,
-    service_for: F,
+    serve_one: impl Fn(Arrival) -> S,
 ) where
-    F: Fn(Caller) -> S,
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Send + 'static,
-    S::Future: Send,
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    S: Future<Output = ()> + Send + 'static,
 {
     let mut tasks = JoinSet::new();
     loop {
@@ -223,166 +247,14 @@ pub async fn serve<F, S, B>(
                 continue;
             }
         };
-        let carrier = Carrier::default();
-        let stop = stop.clone();
-        let place = entrance.enter(peer.ip());
-        let service = matches!(place, Place::Served(..) | Place::Queued(..)).then(|| {
-            let local = match stream.local_addr() {
-                Ok(SocketAddr::V4(local)) => *local.ip(),
-                _ => Ipv4Addr::UNSPECIFIED,
-            };
-            service_for(Caller { peer, local, carrier: carrier.clone() })
-        });
-        let Place::Queued(waits, queue) = place else {
-            tasks.spawn(at(place, stream, carrier, stop, service));
-            continue;
+        let local = match stream.local_addr() {
+            Ok(SocketAddr::V4(local)) => *local.ip(),
+            _ => Ipv4Addr::UNSPECIFIED,
         };
-        let entrance = entrance.clone();
-        tasks.spawn(async move {
-            let place = tokio::select! {
-                place = queue.place(&entrance, peer.ip()) => place,
-                () = stop.cancelled() => Place::Closed,
-            };
-            drop(waits);
-            at(place, stream, carrier, stop, service).await;
-        });
+        let (place, caller) = (entrance.enter(peer.ip()), Caller { peer, local });
+        let arrival = Arrival { caller, stream, place, entrance: entrance.clone(), stop: stop.clone() };
+        tasks.spawn(serve_one(arrival));
     }
     drop(listener);
     while tasks.join_next().await.is_some() {}
-}
-
-/// Serves a connection at its place.
-async fn at<S, B>(
-    place: Place,
-    stream: TcpStream,
-    carrier: Carrier,
-    stop: CancellationToken,
-    service: Option<S>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    B: Body + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    match (place, service) {
-        (Place::Served(taken, patience), Some(service)) => {
-            connection(stream, carrier, patience, stop, service, taken).await;
-        }
-        (Place::TurnedAway(taken, patience), _) => {
-            connection(stream, carrier, patience, stop, service_fn(busy), taken).await;
-        }
-        (Place::Served(..) | Place::Queued(..) | Place::Closed, _) => {
-            tracing::debug!(peer = ?stream.peer_addr(), "too many connections, and too many who are told so; closed");
-        }
-    }
-}
-
-/// The answer to whoever came when all places were taken.
-async fn busy(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut response = Response::new(Full::from("busy, try again\n"));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let headers = response.headers_mut();
-    headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    Ok(response)
-}
-
-async fn connection<S, B>(
-    stream: TcpStream,
-    carrier: Carrier,
-    patience: Patience,
-    stop: CancellationToken,
-    service: S,
-    (seat, gives_way): (Seat, GivesWay),
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
-    B: Body + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let peer = stream.peer_addr();
-    let wire = Wire::new(stream, carrier.clone(), patience.stall);
-    let seat = Arc::new(seat);
-    let service = service_fn(move |request| {
-        let turn = Turn::begin(&seat, &carrier);
-        let answer = service.call(request);
-        async move {
-            let mut response = answer.await?.map(|body| Answer { body, _turn: turn });
-            response.extensions_mut().extend(spelling::names());
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(patience.head)
-            .max_header_size(HEADER)
-            .max_buf_size(BUFFER)
-            .title_case_headers(true)
-            .preserve_header_case(true)
-            // A client may say that it will send no more and still wait for the answer.
-            .half_close(true)
-            .serve_connection(TokioIo::new(wire), service)
-    );
-    let ended = async {
-        tokio::select! {
-            result = connection.as_mut() => result,
-            () = stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    };
-    tokio::select! {
-        result = ended => if let Err(error) = result {
-            tracing::debug!(%error, "a connection ended early");
-        },
-        _ = gives_way => tracing::debug!(?peer, "an idle connection gave way to another"),
-    }
-}
-
-/// A request in work: from its whole head until its answer has gone to the kernel, the connection does not give way.
-struct Turn {
-    seat: Arc<Seat>,
-    carrier: Carrier,
-}
-
-impl Turn {
-    fn begin(seat: &Arc<Seat>, carrier: &Carrier) -> Self {
-        seat.works();
-        Self { seat: Arc::clone(seat), carrier: carrier.clone() }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        // All of the answer is handed over, and its last pieces may not have left yet.
-        let seat = Arc::clone(&self.seat);
-        self.carrier.on_departure(move || seat.waits());
-    }
-}
-
-/// An answer's content, and that its request is in work until it is through.
-struct Answer<B> {
-    body: B,
-    _turn: Turn,
-}
-
-impl<B: Body + Unpin> Body for Answer<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

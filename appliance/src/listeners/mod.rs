@@ -8,21 +8,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
+use transload_pace::Hold;
 
 use crate::state::library::OpenFile;
-use crate::system::pace::WorkGuard;
 pub mod bounds;
 
-mod carrier;
 pub mod connections;
 #[cfg(test)]
 mod fake;
 pub mod http;
-mod places;
+pub(crate) mod places;
 pub mod rate;
 pub mod sip;
 pub mod tftp;
-mod wire;
+pub(crate) mod uptake;
 
 /// A way to files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,11 +56,11 @@ pub(super) struct Admission {
 }
 
 /// Resolves when the connection has to give way.
-pub(super) type GivesWay = oneshot::Receiver<()>;
+pub type GivesWay = oneshot::Receiver<()>;
 
 /// A place that is taken. Dropped, it is free again.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub struct Seat {
     places: Places,
     peer: IpAddr,
     id: u64,
@@ -213,7 +213,7 @@ impl Table {
 
 impl Seat {
     /// The client's request is in work: the connection does not give way.
-    pub(super) fn works(&self) {
+    pub(crate) fn works(&self) {
         self.places.table().set_waiting(self.peer, self.id, false);
     }
 
@@ -232,7 +232,7 @@ impl Seat {
     }
 
     /// It is the client's turn: the connection may give way.
-    pub(super) fn waits(&self) {
+    pub(crate) fn waits(&self) {
         self.places.table().set_waiting(self.peer, self.id, true);
         self.places.1.notify_one();
     }

@@ -1,7 +1,6 @@
 //! The SIP door: connections and datagrams on one port, within limits. What is said there is judged by the pure
 //! registrar, and who says it is for the bench to know.
 
-mod allowance;
 mod line;
 #[cfg(test)]
 mod tests;
@@ -17,14 +16,14 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use transload_dhcp::token_bucket::TokenBucket;
+use transload_pace::Pace;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
 use transload_provision::sip::{Action, Caller, Event, Flow, LARGEST, Message, Registrar, Transport};
 
 use super::places::{Places, Room};
 use crate::listeners::bounds::Bound;
-use crate::system::pace::Pace;
-use allowance::{Allowance, Refill};
 use line::line;
 
 /// Connections at one time: in all, of addresses where no phone of the bench is, and of one address. A connection by
@@ -37,10 +36,10 @@ const WAITING: usize = 32;
 /// after that.
 const STRANGERS_PATIENCE: Duration = Duration::from_secs(10);
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(240));
-/// Datagrams of one address, and messages of one connection: so many at once, and so many more each second.
-const OF_ONE: Refill = Refill { burst: 60.0, rate: 20.0 };
+/// Datagrams of one address, and messages of one connection: so many at once, and one more each time this has passed.
+const OF_ONE: (u32, Duration) = (60, Duration::from_millis(50));
 /// Datagrams of all addresses where no phone of the bench is.
-const OF_STRANGERS: Refill = Refill { burst: 300.0, rate: 100.0 };
+const OF_STRANGERS: (u32, Duration) = (300, Duration::from_millis(10));
 /// Addresses whose rate is remembered; a flood of them makes it forget, never grow.
 const PEERS_KEPT: usize = 16_384;
 /// How often time passes for the registrar; half of the shortest wait in it.
@@ -72,8 +71,8 @@ struct State {
     registrar: Registrar,
     lines: HashMap<SocketAddrV4, mpsc::Sender<Vec<u8>>>,
     /// What each address may still say by datagrams.
-    peers: HashMap<Ipv4Addr, Allowance>,
-    strangers: Allowance,
+    peers: HashMap<Ipv4Addr, TokenBucket>,
+    strangers: TokenBucket,
 }
 
 impl<E: Exchange> Switchboard<E> {
@@ -93,7 +92,7 @@ impl<E: Exchange> Switchboard<E> {
         let mut key = [0; 32];
         File::open("/dev/urandom")?.read_exact(&mut key)?;
         let registrar = Registrar::new(own, now.as_nanos() as u64, key);
-        let strangers = Allowance::of(OF_STRANGERS);
+        let strangers = TokenBucket::full(OF_STRANGERS.0, OF_STRANGERS.1);
         let state = State { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
         let (places, full) = (Places::new(ROOM), Box::new(full));
         let pace = exchange.pace();
@@ -126,10 +125,10 @@ impl<E: Exchange> Switchboard<E> {
     /// whatever they send.
     fn allows(&self, address: Ipv4Addr) -> bool {
         let now = Instant::now();
-        if allowance(&mut self.state().peers, address).take(now, OF_ONE).is_err() {
+        if allowance(&mut self.state().peers, address).take(now).is_err() {
             return false;
         }
-        self.knows(address) || self.state().strangers.take(now, OF_STRANGERS).is_ok()
+        self.knows(address) || self.state().strangers.take(now).is_ok()
     }
 
     /// Whether a phone of the bench has this address.
@@ -176,16 +175,20 @@ impl<E: Exchange> Switchboard<E> {
     }
 }
 
-fn allowance(peers: &mut HashMap<Ipv4Addr, Allowance>, address: Ipv4Addr) -> &mut Allowance {
+fn of_one() -> TokenBucket {
+    TokenBucket::full(OF_ONE.0, OF_ONE.1)
+}
+
+fn allowance(peers: &mut HashMap<Ipv4Addr, TokenBucket>, address: Ipv4Addr) -> &mut TokenBucket {
     if peers.len() >= PEERS_KEPT && !peers.contains_key(&address) {
         // An address that has been quiet is forgotten without loss.
-        let quiet = Duration::from_secs_f64(OF_ONE.burst / OF_ONE.rate);
-        peers.retain(|_, peer| peer.at.elapsed() < quiet);
+        let now = Instant::now();
+        peers.retain(|_, peer| !peer.is_full(now));
         if peers.len() >= PEERS_KEPT {
             peers.clear();
         }
     }
-    peers.entry(address).or_insert_with(|| Allowance::of(OF_ONE))
+    peers.entry(address).or_insert_with(of_one)
 }
 
 /// The doors of all segments. A phone is registered at one of them.

@@ -11,11 +11,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
-use transload_tftp::{Abort, Content, Ending, Opening, Outcome, Refusal, Source, Turn};
+use transload_pace::Hold;
+use transload_tftp::{
+    Abort, FileContent, FileSource, OpenFuture, OpenRefusal, SendPermit, TransferEnd, TransferOutcome,
+};
 
 use super::rate::{PIECE, Rate};
 use super::{Door, Fetch, Plane, Served, Track};
-use crate::system::pace::WorkGuard;
 
 /// The plane as a TFTP server at one address sees it.
 pub struct Files<P> {
@@ -27,8 +29,8 @@ pub struct Files<P> {
     pub rate: Rate,
 }
 
-impl<P: Plane> Source for Files<P> {
-    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> Opening {
+impl<P: Plane> FileSource for Files<P> {
+    fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> OpenFuture {
         let serving = self.plane.serving(peer);
         Box::pin(async move {
             let fetch = Fetch {
@@ -41,8 +43,8 @@ impl<P: Plane> Source for Files<P> {
             };
             let (served, tracker) = self.plane.fetch(fetch).await;
             let (bytes, size) = match served {
-                Served::NotFound => return Err(Refusal::NotFound),
-                Served::Busy => return Err(Refusal::Busy),
+                Served::NotFound => return Err(OpenRefusal::NotFound),
+                Served::Busy => return Err(OpenRefusal::Busy),
                 Served::Document { body, .. } => {
                     let size = body.len() as u64;
                     (Octets::Memory(body), size)
@@ -51,7 +53,7 @@ impl<P: Plane> Source for Files<P> {
             };
             let rate = self.rate.clone();
             Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
-                as Box<dyn Content>)
+                as Box<dyn FileContent>)
         })
     }
 
@@ -74,7 +76,7 @@ struct Transfer<T> {
     _serving: WorkGuard,
 }
 
-impl<T: Track> Content for Transfer<T> {
+impl<T: Track> FileContent for Transfer<T> {
     fn size(&self) -> u64 {
         self.size
     }
@@ -100,7 +102,7 @@ impl<T: Track> Content for Transfer<T> {
         }
     }
 
-    fn turn(&self) -> Option<Turn> {
+    fn turn(&self) -> Option<SendPermit> {
         // A document never waits behind firmware.
         if !self.rate.is_limited() || matches!(self.bytes, Octets::Memory(_)) {
             return None;
@@ -120,19 +122,19 @@ impl<T: Track> Content for Transfer<T> {
         self.tracker.advance(0, bytes);
     }
 
-    fn ended(self: Box<Self>, ending: Ending) {
+    fn ended(self: Box<Self>, ending: TransferEnd) {
         match ending.outcome {
-            Outcome::Finished => {
+            TransferOutcome::Finished => {
                 self.tracker.advance(0, self.size);
                 self.tracker.finish();
             }
             // Whether the client has the last block nothing tells, and half a load for a whole one could strand a
             // phone.
-            Outcome::LastAckMissing => self.tracker.broken("the last acknowledgment never came"),
+            TransferOutcome::LastAckMissing => self.tracker.broken("the last acknowledgment never came"),
             // A client that only wanted to know the size, and got it (RFC 2349 §4).
-            Outcome::Aborted(Abort::Client { .. }) if ending.bytes == 0 => self.tracker.finish(),
-            Outcome::Aborted(abort) => self.tracker.broken(&reason(abort)),
-            Outcome::TimedOut => self.tracker.broken("the phone fell silent"),
+            TransferOutcome::Aborted(Abort::Client { .. }) if ending.bytes == 0 => self.tracker.finish(),
+            TransferOutcome::Aborted(abort) => self.tracker.broken(&reason(abort)),
+            TransferOutcome::TimedOut => self.tracker.broken("the phone fell silent"),
         }
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transload_dhcp::config::ConfigError;
 use transload_dhcp::journal::Journal;
 use transload_dhcp::lease::LeaseRecord;
-use transload_dhcp::server::{Server as DhcpServer, Setup, StartError};
+use transload_dhcp::server::{DhcpServer, Setup, StartError};
 use transload_dhcp::sockets::Link;
+use transload_pace::Pace;
 use transload_provision::mac::Mac;
 
 use crate::admin;
@@ -34,7 +34,6 @@ use crate::state::state_lock::{self, StateLock};
 use crate::system::clock::{self, Clock};
 use crate::system::error::{Exit, Failure};
 use crate::system::limits;
-use crate::system::pace::Pace;
 
 /// A running appliance.
 pub struct Appliance {
@@ -79,8 +78,8 @@ impl PreparedAppliance {
         let lock = claim(state)?;
         let catalog = state_folder::catalog(config)?;
         let stamp = state_folder::roster_stamp(state);
-        let roster = roster(state)?;
-        let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
+        let roster = housekeeping::roster(state)?;
+        let shelf = Shelf::scan(state, config.migration.direction)?;
         let mut unread = Ledger::open(&state.join("ledger.db"))?;
         if let Some(loss) = &unread.loss {
             tracing::error!(cure = loss.cure(), "{}", loss.cause());
@@ -148,8 +147,8 @@ impl PreparedAppliance {
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
         let api = Arc::new(admin::ApiState {
             bench: Arc::clone(&bench),
-            live: admin::events::LiveEvents::new(),
-            segments: Arc::clone(&segments),
+            live: admin::events::Live::new(),
+            serving: Arc::clone(&segments) as _,
             state: config.bench.state.clone(),
             long: admin::long::LongAnswers::default(),
         });
@@ -232,8 +231,8 @@ impl Appliance {
             }
         }
         let catalog = state_folder::catalog(config)?;
-        let roster = roster(&self.config.bench.state)?;
-        let shelf = LibrarySnapshot::scan(&self.config.bench.state, config.migration.direction)?;
+        let roster = housekeeping::roster(&self.config.bench.state)?;
+        let shelf = Shelf::scan(&self.config.bench.state, config.migration.direction)?;
         let served = self.segments.served(config, &roster)?;
         self.segments.reconfigure(config, &served)?;
         let mut rules = rules(config, self.bench.server(), served.given);
@@ -297,18 +296,6 @@ fn claim(state: &Path) -> Result<StateLock, Failure> {
     Ok(lock)
 }
 
-/// The roster's usable entries; unusable lines are logged.
-pub fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
-    let roster = state_folder::roster(state)?;
-    for problem in roster.wrong {
-        tracing::warn!("{problem}");
-    }
-    for note in roster.notes {
-        tracing::info!("{note}");
-    }
-    Ok(roster.entries)
-}
-
 fn rules(config: &Config, server: Ipv4Addr, given: Given) -> Rules {
     Rules {
         settings: config.settings(server, config.files.http.first().copied().unwrap_or(80)),
@@ -348,19 +335,9 @@ fn start_dhcp(
         }),
     };
     DhcpServer::start(setup).map(|server| Some(Arc::new(server))).map_err(|error| match error {
-        StartError::Config(error) => cannot_lease(&error),
-        StartError::Open(error) => {
-            let text = error.to_string();
-            let (cause, cure) =
-                text.split_once("; ").unwrap_or((&text, "see that nothing else serves there"));
-            Failure::new(Exit::Privilege, cause, cure)
-        }
+        StartError::Config(error) => segment::cannot_lease(&error),
+        StartError::Open(error) => Failure::new(Exit::Privilege, error.to_string(), error.cure()),
     })
-}
-
-/// The failure if the DHCP server refuses its configuration.
-pub fn cannot_lease(error: &ConfigError) -> Failure {
-    Failure::new(Exit::Usage, format!("DHCP: {error}"), "correct the network in the configuration")
 }
 
 fn needs_restart(key: &str) -> Failure {

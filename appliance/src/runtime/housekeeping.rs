@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::bench::Bench;
-use crate::runtime::appliance::roster;
 use crate::runtime::segment::Segments;
 use crate::state::state_folder;
+use crate::system::error::Failure;
 
 /// Time between two looks at the library, in real time on a machine that keeps up.
 const LOOK_AT_LIBRARY: Duration = Duration::from_secs(2);
@@ -75,4 +75,16 @@ fn look_at_roster(state: &Path, segments: &Segments) {
     if let Err(failure) = taken {
         tracing::warn!("the roster has changed and cannot be used: {failure}");
     }
+}
+
+/// The roster, as far as it can be read; lines that cannot are logged.
+pub fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
+    let roster = state_folder::roster(state)?;
+    for problem in roster.wrong {
+        tracing::warn!("{problem}");
+    }
+    for note in roster.notes {
+        tracing::info!("{note}");
+    }
+    Ok(roster.entries)
 }

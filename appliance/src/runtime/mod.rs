@@ -3,7 +3,6 @@
 pub mod addresses;
 pub mod appliance;
 mod feed;
-pub mod health;
 mod hooks;
 mod housekeeping;
 mod probe;

@@ -15,13 +15,13 @@ use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use transload_pace::Pace;
 use transload_provision::load::Side;
 use transload_provision::page::{self, MAX_PAGE, Page};
 
 use crate::bench::{Bench, Round, Visit};
 use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::segment::Segment;
-use crate::system::pace::Pace;
 
 /// Simultaneous reads.
 const AT_ONCE: usize = 8;

@@ -1,18 +1,15 @@
 //! Decides with which time a bench starts. Time never runs behind the ledger, except if a start under a wrong clock far
 //! ahead has spoiled it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
 use transload_provision::time::Time;
 
-use crate::state::ledger::{TimeMarks, UnreadLedger};
+use crate::state::ledger::{AHEAD, Marks, Unread};
 use crate::system::clock::{self, Clock};
 use crate::system::error::Failure;
-use crate::system::pace::Pace;
-
-/// The lead of the ledger over the system's clock at which one of them must be wrong.
-pub const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The time source at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use transload_dhcp::lease::LeaseRecord;
+use transload_pace::Pace;
 use transload_provision::time::Time;
 
-use crate::system::pace::Pace;
-
-/// A phone renews its lease before a gap of this length can end it, so a shorter gap costs no writes.
+/// A gap no longer than this ends no lease that its phone would not have renewed before, and costs no writes.
 const SHORT_GAP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]

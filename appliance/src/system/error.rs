@@ -3,7 +3,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use serde::Serialize;
 use transload_provision::text;
+use utoipa::ToSchema;
 
 /// Exit statuses of the command line; 0 is success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,25 @@ impl Failure {
 
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit as u8)
+    }
+}
+
+/// Something that keeps phones from being served, a bound that was reached, or a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Trouble {
+    /// What is concerned: `ledger`, `disk`, `interface`, `doors`, `dhcp` or `foreign-dhcp`; the bound's name; `no-lease` or
+    /// `proxy-arp`.
+    pub what: &'static str,
+    /// What happened.
+    pub cause: String,
+    /// What to do.
+    pub cure: String,
+}
+
+impl Trouble {
+    /// What happened, and what to do.
+    pub fn line(&self) -> String {
+        format!("{}; {}", self.cause, self.cure)
     }
 }
 

@@ -99,7 +99,8 @@ fn a_running_bench_is_asked_with_the_token() {
         "mac": "001234AB45DE", "model": "8851", "vid": null, "serial": null, "location": "desk 4", "address": "10.23.45.101",
         "persona": "enterprise", "load": null, "load_evidence": null, "route": [], "target": null, "hop": 0, "hops": 0,
         "stage": "held", "writing": false, "progress": 0.0, "attempts": 0, "license": "absent",
-        "hold": {"code": "no-license", "cause": "no license is at hand", "cure": "get one"},
+        "hold": {"code": "no-license", "cause": "no license is at hand", "cure": "get one",
+                 "actions": [{"do": "import-license", "direction": "e2m"}]},
         "first_seen": "2026-01-31T09:30:00Z", "last_seen": "2026-01-31T09:30:00Z",
     }]);
     let asked = answer(listener, format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{phone}"));

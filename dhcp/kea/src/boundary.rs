@@ -1,4 +1,4 @@
-//! What crosses between Kea's side (C++) and the policy's; `shim.h` has the same.
+//! The C interface between Kea (C++) and the policy. `shim.h` declares the same types.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::net::Ipv4Addr;
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use transload_provision::mac::Mac;
 
-use crate::hook::{self, Asker, Told};
+use crate::hook::{self, ClientMessage, ResponseEdit};
 
 /// Octets that Kea owns, for the time of a call.
 #[repr(C)]
@@ -18,7 +18,7 @@ pub struct Bytes {
 
 /// A client's message that Kea is about to answer.
 #[repr(C)]
-pub struct Question {
+pub struct RawClientMessage {
     mac: [u8; 6],
     response: u8,
     boot: u8,
@@ -37,9 +37,9 @@ struct DhcpOption {
     value: [u8; 255],
 }
 
-/// What to change in the answer.
+/// The changes to Kea's answer, in C layout.
 #[repr(C)]
-pub struct Answer {
+pub struct RawResponseEdit {
     steers: u8,
     has_siaddr: u8,
     count: u8,
@@ -59,13 +59,13 @@ unsafe extern "C" {
     safe fn shim_unload() -> c_int;
     fn shim_pkt4_send(handle: *mut c_void) -> c_int;
     fn shim_lease4_gone(handle: *mut c_void) -> c_int;
-    fn shim_prepare(number: u32, answer: *const Answer);
+    fn shim_prepare(number: u32, answer: *const RawResponseEdit);
     fn shim_log(level: c_int, text: *const c_char);
 }
 
-/// How serious a message is.
+/// The severity of a log message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum LogLevel {
     /// For the record.
     Info = 0,
     /// Something to look at.
@@ -77,7 +77,7 @@ pub enum Level {
 /// Writes to Kea's log.
 // A call across the boundary, with a text that lives until it returns.
 #[allow(unsafe_code)]
-pub fn log(level: Level, text: &str) {
+pub fn log(level: LogLevel, text: &str) {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if let Ok(text) = CString::new(text) {
         // SAFETY: the text ends with a NUL, and the shim keeps no reference to it.
@@ -85,12 +85,12 @@ pub fn log(level: Level, text: &str) {
     }
 }
 
-/// Makes the options of an answer that will be given often; it is named by this number, from 1 on, in [`Told::prepared`].
+/// Makes the options of an answer that will be given often; it is named by this number, from 1 on, in [`ResponseEdit::prepared`].
 // A call across the boundary, with an answer that lives until it returns.
 #[allow(unsafe_code)]
-pub fn prepare(number: u32, told: &Told) {
-    let mut answer = Answer::default();
-    answer.fill(&Told { prepared: 0, ..told.clone() });
+pub fn prepare(number: u32, told: &ResponseEdit) {
+    let mut answer = RawResponseEdit::default();
+    answer.fill(&ResponseEdit { prepared: 0, ..told.clone() });
     // SAFETY: the shim keeps no reference to it.
     unsafe { shim_prepare(number, &raw const answer) };
 }
@@ -100,7 +100,7 @@ fn contained<T>(otherwise: T, call: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        log(Level::Error, &format!("a defect of this hook: {text}; Kea answers without it; report this"));
+        log(LogLevel::Error, &format!("a defect of this hook: {text}; Kea answers without it; report this"));
         otherwise
     })
 }
@@ -113,9 +113,9 @@ impl Bytes {
     }
 }
 
-impl Question {
-    fn asker(&self) -> Asker<'_> {
-        Asker {
+impl RawClientMessage {
+    fn asker(&self) -> ClientMessage<'_> {
+        ClientMessage {
             mac: Mac(self.mac),
             response: self.response,
             boot: self.boot != 0,
@@ -132,7 +132,7 @@ impl Question {
     }
 }
 
-impl Default for Answer {
+impl Default for RawResponseEdit {
     fn default() -> Self {
         let option = DhcpOption { code: 0, length: 0, value: [0; 255] };
         Self {
@@ -150,8 +150,8 @@ impl Default for Answer {
     }
 }
 
-impl Answer {
-    fn fill(&mut self, told: &Told) {
+impl RawResponseEdit {
+    fn fill(&mut self, told: &ResponseEdit) {
         self.steers = u8::from(told.steers);
         if let Some(address) = told.next_server {
             self.has_siaddr = 1;
@@ -184,7 +184,7 @@ impl Answer {
 /// Both are the shim's own, `answer` with its counts at zero.
 #[unsafe(no_mangle)]
 #[allow(unsafe_code)]
-pub unsafe extern "C" fn transload_answer(question: *const Question, answer: *mut Answer) {
+pub unsafe extern "C" fn transload_answer(question: *const RawClientMessage, answer: *mut RawResponseEdit) {
     contained((), || {
         // SAFETY: as the caller promises.
         let (question, answer) = unsafe { (&*question, &mut *answer) };
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn transload_start(
         match hook::start(&config, &feed, &cache) {
             Ok(()) => 0,
             Err(why) => {
-                log(Level::Error, &why);
+                log(LogLevel::Error, &why);
                 1
             }
         }

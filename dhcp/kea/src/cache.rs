@@ -8,7 +8,7 @@ use transload_provision::feed::{LINE, Verdict};
 
 use crate::hook::Verdicts;
 
-/// What was read.
+/// Verdicts read from the cache.
 #[derive(Debug, Default)]
 pub struct Cached {
     /// All verdicts.

@@ -17,10 +17,10 @@ use transload_provision::mac::Mac;
 use transload_provision::options::{Resolved, Steer, answer, steers};
 use transload_provision::shared::Shared;
 
-use crate::boundary::{Level, log, prepare};
+use crate::boundary::{LogLevel, log, prepare};
 use crate::cache::{self, Cached};
-use crate::link::{self, Link};
-use crate::queue::Queue;
+use crate::link::{self, FeedConnection};
+use crate::queue::ReportQueue;
 
 /// Events kept while the appliance cannot be reached: a large site's morning.
 const EVENTS_KEPT: usize = 16_384;
@@ -31,12 +31,12 @@ const NAK: u8 = 6;
 
 /// A client's message, and what Kea is about to answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Asker<'a> {
-    /// Who.
+pub struct ClientMessage<'a> {
+    /// The client's Ethernet address.
     pub mac: Mac,
-    /// What Kea answers.
+    /// The type of Kea's answer.
     pub response: u8,
-    /// It has just started.
+    /// The client has just started.
     pub boot: bool,
     /// The address it is offered or given; 0.0.0.0 for none.
     pub address: Ipv4Addr,
@@ -50,9 +50,9 @@ pub struct Asker<'a> {
     pub client_id: Option<&'a [u8]>,
 }
 
-/// What to change in Kea's answer.
+/// The changes to Kea's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct ResponseEdit {
     /// The four options and `siaddr` are as told here, whatever Kea has for them.
     pub steers: bool,
     /// `siaddr`.
@@ -67,47 +67,48 @@ pub struct Told {
     pub prepared: u32,
 }
 
-/// Something that happened, to be told to the appliance.
+/// A report to the appliance.
 #[derive(Debug, Clone)]
-pub enum Heard {
+pub enum FeedReport {
     /// A client asked.
-    Client(Seen),
+    Client(ClientSighting),
     /// An address is free again.
     Freed(Mac, Ipv4Addr),
 }
 
-/// A client that asked; it has the address where it was given one, for so many seconds.
+/// A client that sent a message, and its lease if it got one.
 #[derive(Debug, Clone)]
-pub struct Seen {
-    /// Who.
+pub struct ClientSighting {
+    /// The client's Ethernet address.
     pub mac: Mac,
-    /// It had just started.
+    /// The client had just started.
     pub boot: bool,
-    /// What it was given.
+    /// The leased address, and the lease time in seconds.
     pub lease: Option<(Ipv4Addr, u32)>,
-    /// By which options.
-    pub said: Said,
-    /// When.
+    /// The options that identify it.
+    pub said: IdentityOptions,
+    /// The time of the message.
     pub at: Instant,
 }
 
-/// What a client said of itself; in place as far as phones say, since what one thread allots costs another to give back.
+/// The options that identify a client. They are stored in place if they are as short as phones send them, because memory
+/// that one thread allocates is slow to free in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct IdentityOptions {
     octets: SmallVec<[u8; 96]>,
     lengths: [Option<usize>; 3],
 }
 
-impl Said {
+impl IdentityOptions {
     /// Options 60, 55 and 61.
-    pub fn of(asker: &Asker<'_>) -> Self {
+    pub fn of(asker: &ClientMessage<'_>) -> Self {
         let options = [asker.vendor_class, Some(asker.request_list), asker.client_id];
         let mut octets = SmallVec::new();
         options.iter().flatten().for_each(|option| octets.extend_from_slice(option));
         Self { octets, lengths: options.map(|option| option.map(<[u8]>::len)) }
     }
 
-    /// They again.
+    /// The three options.
     pub fn options(&self) -> [Option<&[u8]>; 3] {
         let mut rest = &*self.octets;
         self.lengths.map(|length| {
@@ -127,21 +128,21 @@ pub struct Verdicts {
     pub as_of: Option<u64>,
 }
 
-/// What phones are told that no class of the user's sets apart, made up in advance.
-struct Usual {
+/// The changes for phones of no configured class, prepared in advance.
+struct DefaultEdit {
     server: FileServer,
     steer: Steer,
-    told: Told,
+    told: ResponseEdit,
 }
 
 /// The hook while it is loaded.
 pub struct Hook {
     shared: Shared,
-    usual: Vec<Usual>,
+    usual: Vec<DefaultEdit>,
     feeds: bool,
-    /// What the appliance says of phones.
+    /// The appliance's verdicts on phones.
     pub verdicts: RwLock<Verdicts>,
-    queue: Mutex<Queue<Heard>>,
+    queue: Mutex<ReportQueue<FeedReport>>,
     news: Condvar,
     /// Somebody waits at `news`.
     pub asleep: AtomicBool,
@@ -149,7 +150,7 @@ pub struct Hook {
     pub stopping: AtomicBool,
 }
 
-static RUNNING: RwLock<Option<(Arc<Hook>, Arc<Link>)>> = RwLock::new(None);
+static RUNNING: RwLock<Option<(Arc<Hook>, Arc<FeedConnection>)>> = RwLock::new(None);
 static THREAD: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
 
 /// Asks the hook, while it is loaded.
@@ -166,16 +167,16 @@ pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
     })?;
     let shared = Shared::read(&text).map_err(|error| format!("{config}: {error}"))?;
     for line in &shared.left_out {
-        log(Level::Warn, &format!("{config}: {line}"));
+        log(LogLevel::Warn, &format!("{config}: {line}"));
     }
     let cache = PathBuf::from(cache);
     let verdicts = cache::read(&cache).unwrap_or_else(|why| {
-        log(Level::Warn, &why);
+        log(LogLevel::Warn, &why);
         Cached::default()
     });
     let hook = Arc::new(Hook::new(shared, verdicts, !feed.is_empty()));
     log(
-        Level::Info,
+        LogLevel::Info,
         &format!(
             "Transload {} steers phones to {}; {}; {}",
             env!("CARGO_PKG_VERSION"),
@@ -189,7 +190,7 @@ pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
         ),
     );
     (1..).zip(&hook.usual).for_each(|(number, usual)| prepare(number, &usual.told));
-    let link = Arc::new(Link::default());
+    let link = Arc::new(FeedConnection::default());
     if !feed.is_empty() {
         let (hook, link, feed) = (Arc::clone(&hook), Arc::clone(&link), PathBuf::from(feed));
         let thread = std::thread::Builder::new()
@@ -212,7 +213,7 @@ pub fn stop() {
     }
     let thread = THREAD.lock().unwrap_or_else(PoisonError::into_inner).take();
     if thread.is_some_and(|thread| thread.join().is_err()) {
-        log(Level::Error, "the feed ended by a defect of this hook; report this");
+        log(LogLevel::Error, "the feed ended by a defect of this hook; report this");
     }
 }
 
@@ -229,7 +230,7 @@ impl Hook {
             usual,
             feeds,
             verdicts: RwLock::new(verdicts),
-            queue: Mutex::new(Queue::new(EVENTS_KEPT)),
+            queue: Mutex::new(ReportQueue::new(EVENTS_KEPT)),
             news: Condvar::new(),
             asleep: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -237,7 +238,7 @@ impl Hook {
     }
 
     /// Decides about an answer of Kea's, and remembers to tell of it; `None` where it is to stay as it is.
-    pub fn answer(&self, asker: &Asker<'_>) -> Option<Cow<'_, Told>> {
+    pub fn answer(&self, asker: &ClientMessage<'_>) -> Option<Cow<'_, ResponseEdit>> {
         let told = if matches!(asker.response, OFFER | ACK) { self.told(asker) } else { None };
         let given = asker.response == ACK && !asker.address.is_unspecified();
         if self.feeds && (told.is_some() || given) {
@@ -247,15 +248,16 @@ impl Hook {
     }
 
     /// The policy: the user's class, what is known of the phone, or what its message alone tells.
-    fn told(&self, asker: &Asker<'_>) -> Option<Cow<'_, Told>> {
-        let Asker { mac, vendor_class, request_list, boot, .. } = *asker;
+    fn told(&self, asker: &ClientMessage<'_>) -> Option<Cow<'_, ResponseEdit>> {
+        let ClientMessage { mac, vendor_class, request_list, boot, .. } = *asker;
         let server = self.shared.server(asker.address);
         let class = self.shared.class(vendor_class, mac);
         let phone = |steer: &Steer| {
-            let is_it = |usual: &&Usual| class.is_none() && usual.server == server && usual.steer == *steer;
+            let is_it =
+                |usual: &&DefaultEdit| class.is_none() && usual.server == server && usual.steer == *steer;
             match self.usual.iter().find(is_it) {
                 Some(usual) => Cow::Borrowed(&usual.told),
-                None => Cow::Owned(Told::of(answer(class, Some(&steer.options(server)), []), true)),
+                None => Cow::Owned(ResponseEdit::of(answer(class, Some(&steer.options(server)), []), true)),
             }
         };
         let known = {
@@ -268,19 +270,19 @@ impl Hook {
                 let persona = first_contact(vendor_class, request_list, mac)?;
                 Some(phone(&self.shared.site.steer(persona, false)))
             })
-            .or_else(|| class.map(|_| Cow::Owned(Told::of(answer(class, None, []), false))))
+            .or_else(|| class.map(|_| Cow::Owned(ResponseEdit::of(answer(class, None, []), false))))
     }
 
-    fn note(&self, asker: &Asker<'_>, given: bool) {
-        let heard = Heard::Client(Seen {
+    fn note(&self, asker: &ClientMessage<'_>, given: bool) {
+        let heard = FeedReport::Client(ClientSighting {
             mac: asker.mac,
             boot: asker.boot,
             lease: given.then_some((asker.address, asker.seconds)),
-            said: Said::of(asker),
+            said: IdentityOptions::of(asker),
             at: Instant::now(),
         });
         self.queue().push(heard);
-        // Whoever starts or gets an address may ask for files at once; the rest can wait.
+        // A client that starts or gets an address may fetch files at once, so its report is urgent.
         if (given || asker.boot) && self.asleep.swap(false, Ordering::SeqCst) {
             self.news.notify_one();
         }
@@ -289,12 +291,12 @@ impl Hook {
     /// An address is no client's any more.
     pub fn freed(&self, mac: Mac, address: Ipv4Addr) {
         if self.feeds {
-            self.queue().push(Heard::Freed(mac, address));
+            self.queue().push(FeedReport::Freed(mac, address));
         }
     }
 
-    /// What waits to be told.
-    pub fn queue(&self) -> MutexGuard<'_, Queue<Heard>> {
+    /// Reports that wait to be sent.
+    pub fn queue(&self) -> MutexGuard<'_, ReportQueue<FeedReport>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -317,23 +319,23 @@ impl Hook {
     }
 }
 
-fn usual(shared: &Shared) -> Vec<Usual> {
+fn usual(shared: &Shared) -> Vec<DefaultEdit> {
     use Persona::{Enterprise, Multiplatform, Transition, Unknown};
     let mut usual = Vec::new();
     for server in shared.servers() {
         for persona in [Enterprise, Transition, Multiplatform, Unknown] {
             for finished in [false, true] {
                 let steer = shared.site.steer(persona, finished);
-                let mut told = Told::of(answer(None, Some(&steer.options(server)), []), true);
+                let mut told = ResponseEdit::of(answer(None, Some(&steer.options(server)), []), true);
                 told.prepared = usual.len() as u32 + 1;
-                usual.push(Usual { server, steer, told });
+                usual.push(DefaultEdit { server, steer, told });
             }
         }
     }
     usual
 }
 
-impl Told {
+impl ResponseEdit {
     fn of(resolved: Resolved<'_>, is_phone: bool) -> Self {
         let options: Vec<_> =
             resolved.options.into_iter().map(|option| (option.code, option.value)).collect();

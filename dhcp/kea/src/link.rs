@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use transload_provision::feed::{Client, Event, LINE, PROTOCOL, Word};
 use transload_provision::mac::Mac;
 
-use crate::boundary::{Level, log};
+use crate::boundary::{LogLevel, log};
 use crate::cache;
-use crate::hook::{Heard, Hook, Seen, Verdicts};
+use crate::hook::{ClientSighting, FeedReport, Hook, Verdicts};
 
 /// Between two tries to reach the appliance.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -23,9 +23,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 const REMIND: Duration = Duration::from_secs(60);
 /// How often changed verdicts are written to disk.
 const WRITE_CACHE: Duration = Duration::from_secs(2);
-/// What nobody is waiting for is told after this.
+/// Reports that nothing waits for are sent after this.
 const LINGER: Duration = Duration::from_millis(500);
-/// What comes close together is told together: an offer and its lease.
+/// Reports this close together are sent together: an offer and its lease.
 const COLLECT: Duration = Duration::from_millis(2);
 /// Under load, when a round has brought so many events, they are collected for longer, and nobody is woken for each.
 const BUSY: usize = 8;
@@ -41,9 +41,9 @@ const STUCK: Duration = Duration::from_secs(5);
 
 /// The connection, for whoever wants it to end.
 #[derive(Default)]
-pub struct Link(Mutex<Option<UnixStream>>);
+pub struct FeedConnection(Mutex<Option<UnixStream>>);
 
-impl Link {
+impl FeedConnection {
     fn set(&self, stream: Option<UnixStream>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stream;
     }
@@ -57,24 +57,24 @@ impl Link {
 }
 
 /// Keeps the feed up until the hook stops.
-pub fn run(hook: &Hook, link: &Link, feed: &Path, cache: &Path) {
+pub fn run(hook: &Hook, link: &FeedConnection, feed: &Path, cache: &Path) {
     let mut reminded: Option<Instant> = None;
     while !hook.stopping.load(Ordering::SeqCst) {
         match UnixStream::connect(feed) {
             Ok(stream) => {
-                log(Level::Info, &format!("connected to the appliance; {}", hook.age()));
+                log(LogLevel::Info, &format!("connected to the appliance; {}", hook.age()));
                 let why = talk(hook, link, &stream, cache);
                 hook.queue().disconnected();
                 if hook.stopping.load(Ordering::SeqCst) {
                     return;
                 }
-                log(Level::Warn, &format!("the appliance is gone ({why}); {}", hook.age()));
+                log(LogLevel::Warn, &format!("the appliance is gone ({why}); {}", hook.age()));
                 reminded = Some(Instant::now());
             }
             Err(error) if reminded.is_none_or(|at| at.elapsed() >= REMIND) => {
                 let feed = feed.display();
                 log(
-                    Level::Warn,
+                    LogLevel::Warn,
                     &format!("the appliance cannot be reached by {feed} ({error}); {}", hook.age()),
                 );
                 reminded = Some(Instant::now());
@@ -89,7 +89,7 @@ pub fn run(hook: &Hook, link: &Link, feed: &Path, cache: &Path) {
 }
 
 /// One connection, until it ends; why it did.
-fn talk(hook: &Hook, link: &Link, stream: &UnixStream, cache: &Path) -> String {
+fn talk(hook: &Hook, link: &FeedConnection, stream: &UnixStream, cache: &Path) -> String {
     let prepared = stream.set_write_timeout(Some(STUCK)).and_then(|()| stream.try_clone());
     let (reading, closing) = match prepared.and_then(|reading| Ok((reading, stream.try_clone()?))) {
         Ok(streams) => streams,
@@ -122,7 +122,7 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
         let dropped = hook.queue().take_dropped();
         if dropped > 0 {
             log(
-                Level::Warn,
+                LogLevel::Warn,
                 &format!("{dropped} events found no room while the appliance could not be reached"),
             );
             line(&mut text, &mut lines, &Event::Dropped { count: dropped })?;
@@ -167,17 +167,17 @@ fn line(text: &mut Vec<u8>, lines: &mut u64, event: &Event) -> std::io::Result<(
 
 /// What to send, and whether its client had just started. That a client asked goes without saying where it soon says the
 /// same again: an offer before its lease.
-fn worth_telling(heard: &[Heard]) -> Vec<(&Heard, bool)> {
+fn worth_telling(heard: &[FeedReport]) -> Vec<(&FeedReport, bool)> {
     // From the last to the first, and where in there each client's latest is.
-    let mut told: Vec<(&Heard, bool)> = Vec::with_capacity(heard.len());
+    let mut told: Vec<(&FeedReport, bool)> = Vec::with_capacity(heard.len());
     let mut latest: HashMap<Mac, usize> = HashMap::with_capacity(heard.len());
     for heard in heard.iter().rev() {
-        let Heard::Client(seen) = heard else {
+        let FeedReport::Client(seen) = heard else {
             told.push((heard, false));
             continue;
         };
         let later = latest.get(&seen.mac).and_then(|at| told.get_mut(*at));
-        if let Some((Heard::Client(later), boot)) = later
+        if let Some((FeedReport::Client(later), boot)) = later
             && seen.goes_without_saying(later)
         {
             *boot |= seen.boot;
@@ -190,7 +190,7 @@ fn worth_telling(heard: &[Heard]) -> Vec<(&Heard, bool)> {
     told
 }
 
-impl Seen {
+impl ClientSighting {
     fn goes_without_saying(&self, later: &Self) -> bool {
         self.lease.is_none()
             && later.at.saturating_duration_since(self.at) < TOGETHER
@@ -198,10 +198,10 @@ impl Seen {
     }
 }
 
-fn event(heard: &Heard, boot: bool, now: Instant) -> Event {
+fn event(heard: &FeedReport, boot: bool, now: Instant) -> Event {
     let seen = match heard {
-        Heard::Freed(mac, address) => return Event::Free { mac: *mac, address: *address },
-        Heard::Client(seen) => seen,
+        FeedReport::Freed(mac, address) => return Event::Free { mac: *mac, address: *address },
+        FeedReport::Client(seen) => seen,
     };
     let hex = |id: &[u8]| {
         let digits = id.iter().flat_map(|octet| [octet >> 4, octet & 15]);
@@ -277,7 +277,7 @@ fn save(hook: &Hook, path: &Path, changed: &mut bool) {
     if let Err(error) = cache::write(path, &verdicts) {
         let path = path.display();
         log(
-            Level::Warn,
+            LogLevel::Warn,
             &format!(
                 "cannot write the verdicts to {path}: {error}; set the parameter \"cache\" to a file that Kea may write"
             ),
@@ -306,7 +306,7 @@ fn take_in(hook: &Hook, anew: &mut Option<Verdicts>, word: Word) -> bool {
                 verdicts.by_mac = anew.by_mac;
                 let phones = verdicts.by_mac.len();
                 log(
-                    Level::Info,
+                    LogLevel::Info,
                     &format!("the appliance has told all it knows: {phones} phones, version {version}"),
                 );
             }
@@ -323,13 +323,13 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::hook::{Asker, Said};
+    use crate::hook::{ClientMessage, IdentityOptions};
 
     const LEASE: Option<(Ipv4Addr, u32)> = Some((Ipv4Addr::new(10, 23, 45, 101), 3600));
 
-    fn heard(phone: u8, boot: bool, class: &[u8], lease: Option<(Ipv4Addr, u32)>, at: Instant) -> Heard {
+    fn heard(phone: u8, boot: bool, class: &[u8], lease: Option<(Ipv4Addr, u32)>, at: Instant) -> FeedReport {
         let mac = Mac([0xc4, 0xb9, 0xcd, 0, 0, phone]);
-        let asker = Asker {
+        let asker = ClientMessage {
             mac,
             response: 5,
             boot,
@@ -339,7 +339,7 @@ mod tests {
             request_list: &[1, 150],
             client_id: Some(&[1, 0xc4, 0xb9]),
         };
-        Heard::Client(Seen { mac, boot, lease, said: Said::of(&asker), at })
+        FeedReport::Client(ClientSighting { mac, boot, lease, said: IdentityOptions::of(&asker), at })
     }
 
     #[test]
@@ -350,7 +350,7 @@ mod tests {
             heard(1, true, b"CP-8851", None, at),
             heard(2, true, b"CP-8851", None, at),
             heard(3, true, b"CP-8851", None, at),
-            Heard::Freed(Mac([0xc4, 0xb9, 0xcd, 0, 0, 1]), Ipv4Addr::new(10, 23, 45, 9)),
+            FeedReport::Freed(Mac([0xc4, 0xb9, 0xcd, 0, 0, 1]), Ipv4Addr::new(10, 23, 45, 9)),
             heard(1, false, b"CP-8851", LEASE, soon),
             heard(3, false, b"CP-8851-3PCC", LEASE, soon),
             heard(4, true, b"CP-8851", LEASE, soon),

@@ -1,22 +1,22 @@
-//! What waits to be told: bounded, the oldest goes first, and nothing is forgotten before it was heard.
+//! Reports that wait for the appliance: bounded, the oldest goes first. A report is kept until the appliance confirms it.
 
 use std::collections::VecDeque;
 
 /// A queue of what is to be sent, and of what was sent and not confirmed yet. Items are counted from the first ever.
 #[derive(Debug)]
-pub struct Queue<T> {
+pub struct ReportQueue<T> {
     room: usize,
     waiting: VecDeque<T>,
     /// The number of the first that waits.
     first: u64,
     /// The number of the first that was not sent.
     unsent: u64,
-    /// What was sent: up to which number, and the line that it ended with.
+    /// Sent reports: the number of the last one in each line.
     sent: VecDeque<(u64, u64)>,
     dropped: u64,
 }
 
-impl<T: Clone> Queue<T> {
+impl<T: Clone> ReportQueue<T> {
     /// A queue with room for so many.
     pub fn new(room: usize) -> Self {
         Self { room, waiting: VecDeque::new(), first: 0, unsent: 0, sent: VecDeque::new(), dropped: 0 }
@@ -34,7 +34,7 @@ impl<T: Clone> Queue<T> {
         self.waiting.push_back(item);
     }
 
-    /// What is to be sent next, at most so many; and the number to call [`Queue::sent`] with.
+    /// The reports to send next, a bounded number; and the number to call [`ReportQueue::sent`] with.
     pub fn next(&self, most: usize) -> (Vec<T>, u64) {
         let start = self.unsent.max(self.first);
         let skipped = (start - self.first) as usize;
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     /// Sends at most so many, the last of them in `line`.
-    fn send(queue: &mut Queue<u32>, most: usize, line: u64) -> Vec<u32> {
+    fn send(queue: &mut ReportQueue<u32>, most: usize, line: u64) -> Vec<u32> {
         let (next, end) = queue.next(most);
         queue.sent(end, line);
         next
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_was_not_heard_is_sent_again_in_order() {
-        let mut queue = Queue::new(10);
+        let mut queue = ReportQueue::new(10);
         (1..=5).for_each(|item| queue.push(item));
         // Two of them went in one line.
         assert_eq!((send(&mut queue, 2, 2), send(&mut queue, 2, 4)), (vec![1, 2], vec![3, 4]));
@@ -105,12 +105,12 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_first_and_is_counted() {
-        let mut queue = Queue::new(3);
+        let mut queue = ReportQueue::new(3);
         (1..=3).for_each(|item| queue.push(item));
         assert_eq!(send(&mut queue, 1, 2), [1]);
         (4..=5).for_each(|item| queue.push(item));
         assert_eq!((send(&mut queue, 1, 3), queue.take_dropped(), queue.take_dropped()), (vec![3], 2, 0));
-        // What was dropped after it was sent is not waited for.
+        // A report that was dropped after it was sent needs no confirmation.
         queue.heard(2);
         assert_eq!(send(&mut queue, 10, 5), [4, 5]);
         queue.heard(5);
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_goes_while_it_is_made_ready_is_not_waited_for() {
-        let mut queue = Queue::new(2);
+        let mut queue = ReportQueue::new(2);
         (1..=2).for_each(|item| queue.push(item));
         let (next, end) = queue.next(10);
         (3..=5).for_each(|item| queue.push(item));

@@ -120,7 +120,7 @@ OptionPtr made(const DhcpOption& told) {
 // Options that many answers share, as they share those of Kea's configuration. Kea's threads rest while it is loaded.
 std::vector<std::vector<OptionPtr>> prepared;
 
-void apply(const Answer& answer, const Pkt4Ptr& response) {
+void apply(const RawResponseEdit& answer, const Pkt4Ptr& response) {
     if (answer.steers) {
         for (uint16_t code : STEERING) {
             response->options_.erase(code);
@@ -187,7 +187,7 @@ int shim_unload() {
     return guarded("unload", []() { transload_stop(); return 0; });
 }
 
-void shim_prepare(uint32_t number, const Answer* answer) {
+void shim_prepare(uint32_t number, const RawResponseEdit* answer) {
     guarded("load", [number, answer]() {
         prepared.resize(number - 1);
         prepared.emplace_back();
@@ -204,7 +204,7 @@ int shim_pkt4_send(void* raw) {
         Pkt4Ptr query, response;
         handle.getArgument("query4", query);
         handle.getArgument("response4", response);
-        Question question = Question();
+        RawClientMessage question = RawClientMessage();
         if (!query || !response || !mac_of(query->getHWAddr(), question.mac)) {
             return 0;
         }
@@ -216,7 +216,7 @@ int shim_pkt4_send(void* raw) {
         question.vendor_class = content<OptionString>(query, 60, spare[0]);
         question.request_list = content<OptionUint8Array>(query, 55, spare[1]);
         question.client_id = content<Option>(query, 61, spare[2]);
-        Answer answer;
+        RawResponseEdit answer;
         answer.steers = answer.has_siaddr = answer.count = answer.sname_length = answer.file_length = 0;
         answer.prepared = 0;
         transload_answer(&question, &answer);

@@ -1,4 +1,4 @@
-// What crosses between Kea's side (C++) and the policy's (Rust); src/boundary.rs has the same.
+// The C interface between Kea (C++) and the policy (Rust). src/boundary.rs declares the same types.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@ struct Bytes {
 };
 
 // A client's message that Kea is about to answer.
-struct Question {
+struct RawClientMessage {
     uint8_t mac[6];
     uint8_t response;       // its type, as in RFC 2132 §9.6
     uint8_t boot;
@@ -28,8 +28,8 @@ struct DhcpOption {
     uint8_t value[255];
 };
 
-// What to change in the answer.
-struct Answer {
+// The changes to Kea's answer.
+struct RawResponseEdit {
     uint8_t steers;         // the four options and siaddr are as told here, whatever Kea has for them
     uint8_t has_siaddr;
     uint8_t count;
@@ -45,14 +45,14 @@ struct Answer {
 // Rust's side. None of these throws or blocks, save start and stop.
 int transload_start(const char* config, const char* feed, const char* cache);
 void transload_stop();
-void transload_answer(const Question* question, Answer* answer);
+void transload_answer(const RawClientMessage* question, RawResponseEdit* answer);
 void transload_freed(const uint8_t* mac, uint32_t address);
 
 // Kea's side.
 int shim_version();
 int shim_load(void* handle);
 int shim_unload();
-void shim_prepare(uint32_t number, const Answer* answer);   // while it starts, from 1 on; 1 voids what was before
+void shim_prepare(uint32_t number, const RawResponseEdit* answer);   // while it starts, from 1 on; 1 voids what was before
 int shim_pkt4_send(void* handle);
 int shim_lease4_gone(void* handle);
 void shim_log(int level, const char* text);

@@ -8,13 +8,13 @@ use transload_provision::mac::Mac;
 use transload_provision::shared::Shared;
 
 use crate::cache::{self, Cached};
-use crate::hook::{Asker, Hook, Told, Verdicts};
+use crate::hook::{ClientMessage, Hook, ResponseEdit, Verdicts};
 
 /// The same that our own DHCP server is tried by.
 const VECTORS: &str = include_str!("../../../provision/tests/vectors/dhcp.json");
 
 #[derive(Deserialize)]
-struct Vector {
+struct DecisionVector {
     who: String,
     mac: Mac,
     vendor_class: Option<String>,
@@ -32,8 +32,8 @@ fn hook(more: &str) -> Hook {
     Hook::new(shared, Cached::default(), true)
 }
 
-fn ask<'a>(mac: Mac, vendor_class: Option<&'a [u8]>, request_list: &'a [u8]) -> Asker<'a> {
-    Asker {
+fn ask<'a>(mac: Mac, vendor_class: Option<&'a [u8]>, request_list: &'a [u8]) -> ClientMessage<'a> {
+    ClientMessage {
         mac,
         response: 5,
         boot: true,
@@ -48,7 +48,7 @@ fn ask<'a>(mac: Mac, vendor_class: Option<&'a [u8]>, request_list: &'a [u8]) -> 
 #[test]
 fn phones_are_told_what_our_own_server_tells_them() {
     let hook = hook("");
-    let vectors: Vec<Vector> = serde_json::from_str(VECTORS).unwrap();
+    let vectors: Vec<DecisionVector> = serde_json::from_str(VECTORS).unwrap();
     for vector in &vectors {
         let sent = vector.vendor_class.as_deref().map(unhex);
         // The boundary takes closing NULs off.
@@ -74,7 +74,7 @@ fn a_class_of_the_users_counts_more_and_a_refusal_is_left_alone() {
     let told = hook.answer(&ask(phone, Some(b"CP-8851-3PCC"), &[160])).unwrap();
     assert_eq!((told.steers, &told.options), (true, &vec![(160, b"http://10.9.9.9".to_vec())]));
     let told = hook.answer(&ask(phone, Some(b"MSFT 5.0"), &[1])).unwrap().into_owned();
-    let kept = Told {
+    let kept = ResponseEdit {
         steers: false,
         next_server: None,
         server_name: None,
@@ -83,7 +83,10 @@ fn a_class_of_the_users_counts_more_and_a_refusal_is_left_alone() {
         prepared: 0,
     };
     assert_eq!(told, kept, "what Kea itself tells a machine that is no phone stays");
-    assert_eq!(hook.answer(&Asker { response: 6, ..ask(phone, Some(b"CP-8851-3PCC"), &[160]) }), None);
+    assert_eq!(
+        hook.answer(&ClientMessage { response: 6, ..ask(phone, Some(b"CP-8851-3PCC"), &[160]) }),
+        None
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which networks are served, and how.
+//! The configuration: networks, addresses and lease times.
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
@@ -8,11 +8,11 @@ use serde::Deserialize;
 use crate::lease::ClientKey;
 use crate::options::is_reserved;
 
-/// All the server is told.
+/// The configuration of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
+pub struct DhcpConfig {
     /// The networks; none while no interface has an address.
-    pub networks: Vec<Network>,
+    pub networks: Vec<DhcpNetwork>,
     /// NAK a client that insists on an address we know nothing of (it boots with the lease of another network).
     /// RFC 2131 §4.3.2 wants silence, for the sake of other servers on the segment; so only where there are none.
     pub authoritative: bool,
@@ -27,7 +27,7 @@ pub struct Config {
     pub decline_hold: u64,
 }
 
-impl Default for Config {
+impl Default for DhcpConfig {
     fn default() -> Self {
         Self {
             networks: Vec::new(),
@@ -42,7 +42,7 @@ impl Default for Config {
 
 /// A subnet, its addresses and what its clients are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Network {
+pub struct DhcpNetwork {
     /// For messages and events; unique.
     pub name: String,
     /// The server's own address on it; for a network behind relays, its first address (host part zero).
@@ -50,20 +50,20 @@ pub struct Network {
     /// Width of the network part, 8 to 30.
     pub prefix_len: u8,
     /// Ranges that clients are given addresses from.
-    pub pools: Vec<Range>,
+    pub pools: Vec<AddressRange>,
     /// Ranges within the pools that nobody is given.
-    pub exclude: Vec<Range>,
+    pub exclude: Vec<AddressRange>,
     /// Lease times.
     pub lease: LeaseTime,
-    /// What becomes of a client whose message has relay agent information (82) and came through no relay.
+    /// The treatment of a message that has relay agent information (82) and came through no relay.
     pub relay_information: RelayInformation,
     /// Options of its clients, already encoded; see [`crate::options::encode`].
     pub options: Vec<(u8, Vec<u8>)>,
     /// Addresses set aside for certain clients, in or out of the pools.
-    pub reservations: Vec<Reservation>,
+    pub reservations: Vec<HostReservation>,
 }
 
-/// What becomes of a client whose message has relay agent information (82) and came through no relay. A switch with DHCP
+/// The treatment of a message that has relay agent information (82) and came through no relay. A switch with DHCP
 /// snooping adds it to whatever passes. That such a message is to be discarded binds relay agents (RFC 3046 §2.1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -77,14 +77,14 @@ pub enum RelayInformation {
 
 /// Addresses from the first to the last, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
+pub struct AddressRange {
     /// The lowest.
     pub first: Ipv4Addr,
     /// The highest.
     pub last: Ipv4Addr,
 }
 
-impl Range {
+impl AddressRange {
     /// Whether the address lies in it.
     pub fn contains(self, address: Ipv4Addr) -> bool {
         (self.first..=self.last).contains(&address)
@@ -112,7 +112,7 @@ impl LeaseTime {
         Self { default: seconds, min: seconds, max: seconds, renew: None, rebind: None }
     }
 
-    /// What a client gets that asks for `requested` seconds, or for nothing.
+    /// The lease time of a client that asks for `requested` seconds, or for none.
     pub(crate) fn grant(&self, requested: Option<u32>) -> u32 {
         requested.map_or(self.default, |seconds| seconds.clamp(self.min.min(self.max), self.max))
     }
@@ -131,7 +131,7 @@ impl LeaseTime {
 
 /// An address set aside for one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reservation {
+pub struct HostReservation {
     /// The client. One named by Ethernet address is found whatever client identifier it sends.
     pub client: ClientKey,
     /// Its address.
@@ -140,16 +140,14 @@ pub struct Reservation {
     pub options: Vec<(u8, Vec<u8>)>,
 }
 
-/// What is wrong with a configuration, for the one who wrote it.
+/// A mistake in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Two networks of one name, or of overlapping addresses.
-    #[error(
-        "networks {0:?} and {1:?} have the same name or share addresses; each address belongs to one network"
-    )]
+    #[error("networks {0:?} and {1:?} have the same name or share addresses")]
     Overlap(String, String),
     /// The prefix length is out of range.
-    #[error("network {network:?}: a prefix length of {length} makes no network; use 8 to 30")]
+    #[error("network {network:?}: a prefix length of {length} makes no network")]
     Prefix {
         /// The network.
         network: String,
@@ -157,12 +155,12 @@ pub enum ConfigError {
         length: u8,
     },
     /// A range whose first address is above its last.
-    #[error("network {network:?}: range {}-{} is upside down; write the lower address first", range.first, range.last)]
+    #[error("network {network:?}: range {}-{} is upside down", range.first, range.last)]
     Range {
         /// The network.
         network: String,
         /// As configured.
-        range: Range,
+        range: AddressRange,
     },
     /// An address that is not one of the network's hosts.
     #[error("network {network:?}: {address} ({what}) is not a host address of {subnet}")]
@@ -173,7 +171,7 @@ pub enum ConfigError {
         subnet: String,
         /// The address.
         address: Ipv4Addr,
-        /// What it was configured for.
+        /// The key that it was configured for.
         what: &'static str,
     },
     /// The server's own address is reserved for a client.
@@ -185,7 +183,7 @@ pub enum ConfigError {
         address: Ipv4Addr,
     },
     /// Two reservations of one address or one client.
-    #[error("network {network:?}: {address} or its client is reserved twice; one client has one address")]
+    #[error("network {network:?}: {address} or its client is reserved twice")]
     Twice {
         /// The network.
         network: String,
@@ -214,7 +212,23 @@ pub enum ConfigError {
     },
 }
 
-impl Network {
+impl ConfigError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Overlap(..) => "each address belongs to one network".to_owned(),
+            Self::Prefix { .. } => "use 8 to 30".to_owned(),
+            Self::Range { .. } => "write the lower address first".to_owned(),
+            Self::Twice { .. } => "one client has one address".to_owned(),
+            Self::Outside { .. } | Self::Own { .. } | Self::Empty { .. } | Self::Lease { .. } => {
+                "correct it, or leave it out".to_owned()
+            }
+            Self::Option { .. } => "leave it out".to_owned(),
+        }
+    }
+}
+
+impl DhcpNetwork {
     fn mask(&self) -> u32 {
         u32::MAX.checked_shl(32 - u32::from(self.prefix_len.min(32))).unwrap_or(0)
     }
@@ -244,7 +258,7 @@ impl Network {
         self.contains(address) && ![self.first(), self.broadcast(), self.address].contains(&address)
     }
 
-    /// Whether anybody may be given the address.
+    /// Whether the address may be leased to any client.
     pub fn in_pool(&self, address: Ipv4Addr) -> bool {
         self.is_host(address)
             && self.pools.iter().any(|range| range.contains(address))
@@ -279,7 +293,7 @@ impl Network {
             }
         }
         let (mut clients, mut addresses) = (HashSet::new(), HashSet::new());
-        for Reservation { client, address, .. } in &self.reservations {
+        for HostReservation { client, address, .. } in &self.reservations {
             inside(*address, "reservation")?;
             if *address == self.address {
                 return Err(ConfigError::Own { network: network(), address: *address });
@@ -303,7 +317,7 @@ impl Network {
     }
 }
 
-impl Config {
+impl DhcpConfig {
     /// Finds the first thing that cannot be meant.
     pub fn validate(&self) -> Result<(), ConfigError> {
         for (index, network) in self.networks.iter().enumerate() {

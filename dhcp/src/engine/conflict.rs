@@ -1,15 +1,15 @@
-//! What comes of asking a segment for an address.
+//! Sets an address aside if another machine answers for it.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use super::{Asked, Decision, Engine};
-use crate::event::{Event, Outcome};
+use super::{Decision, Engine, RequestContext};
+use crate::event::{DhcpEvent, DhcpOutcome};
 use crate::lease::{LeaseRecord, LeaseState};
 use crate::table::Table;
-use crate::{Mac, MessageType};
+use crate::{MacOctets, MessageType};
 
-/// What is set aside, and the bounds of that.
+/// Counts of addresses that are set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
     /// Addresses that are set aside now, because somebody else seems to use them.
@@ -19,40 +19,40 @@ pub struct SetAside {
     /// DECLINEs and RELEASEs that were not believed, because the client still uses the address or nobody else does.
     pub disbelieved: u64,
     /// The client that the latest of these named.
-    pub disbelieved_of: Option<Mac>,
+    pub disbelieved_of: Option<MacOctets>,
     /// Machines that answer for addresses of others, as a router with proxy ARP does. Their answers are ignored.
-    pub proxies: Vec<Mac>,
+    pub proxies: Vec<MacOctets>,
 }
 
 /// A machine that is found to use so many addresses of others is a router with proxy ARP.
 const PROXY_ANSWERS: usize = 4;
 /// How long a machine counts as such a router.
 const PROXY_KEPT: u64 = 3_600_000;
-/// So many are remembered.
+/// Most proxies that are remembered.
 const MOST_PROXIES: usize = 16;
 
 /// Machines that answer for addresses of others, and until when they count as such.
 #[derive(Debug, Default)]
-pub(super) struct Proxies(VecDeque<(Mac, u64)>);
+pub(super) struct Proxies(VecDeque<(MacOctets, u64)>);
 
 impl Proxies {
-    fn contains(&self, mac: Mac, now: u64) -> bool {
+    fn contains(&self, mac: MacOctets, now: u64) -> bool {
         self.0.iter().any(|(known, until)| *known == mac && now < *until)
     }
 
-    fn insert(&mut self, mac: Mac, now: u64) {
+    fn insert(&mut self, mac: MacOctets, now: u64) {
         self.0.retain(|(known, until)| *known != mac && now < *until);
         self.0.truncate(MOST_PROXIES - 1);
         self.0.push_front((mac, now.saturating_add(PROXY_KEPT)));
     }
 
-    pub(super) fn known(&self, now: u64) -> Vec<Mac> {
+    pub(super) fn known(&self, now: u64) -> Vec<MacOctets> {
         self.0.iter().filter(|(_, until)| now < *until).map(|(mac, _)| *mac).collect()
     }
 }
 
 impl Engine {
-    /// What is set aside now, and the bounds of that.
+    /// Counts addresses that are set aside now.
     pub fn set_aside(&self, now: u64) -> SetAside {
         SetAside {
             addresses: self.tables.iter().map(|table| table.set_aside(now)).sum(),
@@ -64,19 +64,19 @@ impl Engine {
     }
 
     /// The machines that answer ARP for addresses of others.
-    pub(crate) fn proxies(&self, now: u64) -> Vec<Mac> {
+    pub(crate) fn proxies(&self, now: u64) -> Vec<MacOctets> {
         self.proxies.known(now)
     }
 
     /// Whether ARP reaches the client's segment. Through a relay it does not.
-    pub(super) fn can_ask(&self, asked: &Asked<'_>) -> bool {
+    pub(super) fn can_ask(&self, asked: &RequestContext<'_>) -> bool {
         let here = self.tables.get(asked.at).is_some_and(|table| table.network.contains(asked.ingress.local));
         self.config.conflict_probe && asked.packet.giaddr.is_unspecified() && here
     }
 
     /// The machine that uses an address, if that is what its answer means: a router with proxy ARP answers for addresses
     /// that it does not use. What was set aside because of such a router is so no longer.
-    pub(super) fn user(&mut self, now: u64, address: Ipv4Addr, answer: Mac) -> Option<Mac> {
+    pub(super) fn user(&mut self, now: u64, address: Ipv4Addr, answer: MacOctets) -> Option<MacOctets> {
         if self.proxies.contains(answer, now) {
             return None;
         }
@@ -95,7 +95,7 @@ impl Engine {
     /// Takes in who answered for an address that a decision wanted asked for. `None` lets that decision's reply leave.
     /// Otherwise the address is set aside: carry out what is returned, drop the reply, and handle the client's message
     /// again for another address.
-    pub fn probed(&mut self, now: u64, address: Ipv4Addr, answer: Option<Mac>) -> Option<Decision> {
+    pub fn probed(&mut self, now: u64, address: Ipv4Addr, answer: Option<MacOctets>) -> Option<Decision> {
         let table = self.tables.iter().find(|table| table.network.contains(address))?;
         let client = table.offered_to(address).map(|client| client.mac);
         let leased = table.record(address).is_some_and(|(record, _)| record.is_bound(now));
@@ -115,10 +115,10 @@ impl Engine {
             since: now,
             expires: now.saturating_add(self.config.decline_hold),
         };
-        let event = Event {
+        let event = DhcpEvent {
             address: Some(address),
             network: Some(table.network.name.clone()),
-            ..Event::new(now, client.unwrap_or(user), MessageType::Discover, Outcome::Conflict(user))
+            ..DhcpEvent::new(now, client.unwrap_or(user), MessageType::Discover, DhcpOutcome::Conflict(user))
         };
         let mut decision = Decision { writes: Vec::new(), after: 0, reply: None, event, probe: None };
         self.write(record, &mut decision);

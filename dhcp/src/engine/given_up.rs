@@ -1,10 +1,10 @@
-//! What comes of a DECLINE or RELEASE: a client's word that it does not use its address, which anybody can forge.
+//! Handles DECLINE and RELEASE, which anybody can forge.
 //!
-//! Where the segment can be asked, the word counts only if the client does not answer at the address.
+//! If the segment can be asked, the message counts only if the client does not answer at the address.
 
-use super::{Asked, Decision, Engine, Finding, Ingress, Segment};
-use crate::Mac;
-use crate::event::Outcome;
+use super::{Decision, Engine, Finding, Ingress, ProbeAnswer, RequestContext};
+use crate::MacOctets;
+use crate::event::DhcpOutcome;
 use crate::lease::{LeaseRecord, LeaseState};
 use crate::options::code;
 use crate::packet::Packet;
@@ -18,14 +18,20 @@ const CHECKED_WITHIN: u64 = 60_000;
 impl Engine {
     /// Decides about a DECLINE or RELEASE after the segment was asked who uses the address. `answer` is the machine that
     /// answered, the client before any other; `None` also where the segment cannot be asked.
-    pub fn given_up(&mut self, now: u64, packet: &Packet, ingress: Ingress, answer: Option<Mac>) -> Decision {
-        // The policy has no say in what clients give up.
-        let finding = self.find(now, packet, ingress, &Everybody, Segment::Asked(answer));
+    pub fn given_up(
+        &mut self,
+        now: u64,
+        packet: &Packet,
+        ingress: Ingress,
+        answer: Option<MacOctets>,
+    ) -> Decision {
+        // The policy does not decide about addresses that clients give up.
+        let finding = self.find(now, packet, ingress, &Everybody, ProbeAnswer::Asked(answer));
         self.decide(now, packet, finding)
     }
 
     /// §4.3.3: only from the client that was given the address, by us.
-    pub(super) fn decline(&mut self, asked: &Asked<'_>) -> Finding {
+    pub(super) fn decline(&mut self, asked: &RequestContext<'_>) -> Finding {
         let address = asked.packet.address(code::REQUESTED_ADDRESS);
         let server = asked.packet.address(code::SERVER_ID);
         let (Some(address), Some(server)) = (address, server) else {
@@ -50,16 +56,16 @@ impl Engine {
             };
         }
         let answer = match asked.segment {
-            Segment::Asked(answer) => answer,
-            // An offer is lost by a forged word, but nobody's lease.
-            Segment::NotAsked if lease.is_some() && self.can_ask(asked) => {
+            ProbeAnswer::Asked(answer) => answer,
+            // A forged message may cost an offer, but no lease.
+            ProbeAnswer::NotAsked if lease.is_some() && self.can_ask(asked) => {
                 if let Some(table) = self.tables.get_mut(asked.at) {
                     table.doubt(address, asked.now);
                 }
                 let probe = Some(address);
-                return Finding { address: probe, probe, ..Finding::new(Outcome::Declined) };
+                return Finding { address: probe, probe, ..Finding::new(DhcpOutcome::Declined) };
             }
-            Segment::NotAsked => None,
+            ProbeAnswer::NotAsked => None,
         };
         if answer == Some(asked.client.mac) {
             return self.disbelieve(asked, "a decline of an address at which the client itself answers");
@@ -80,11 +86,11 @@ impl Engine {
             since: asked.now,
             expires: asked.now.saturating_add(self.config.decline_hold),
         };
-        Finding { address: Some(address), write: Some(record), ..Finding::new(Outcome::Declined) }
+        Finding { address: Some(address), write: Some(record), ..Finding::new(DhcpOutcome::Declined) }
     }
 
     /// §4.3.4: only from the holder. The record stays, so that the client gets the address again if it can.
-    pub(super) fn release(&mut self, asked: &Asked<'_>) -> Finding {
+    pub(super) fn release(&mut self, asked: &RequestContext<'_>) -> Finding {
         let address = asked.packet.ciaddr;
         if asked.packet.address(code::SERVER_ID).is_some_and(|server| !self.is_own(server, asked)) {
             return Finding::ignored("a release of another server's address");
@@ -102,19 +108,21 @@ impl Engine {
         let state = LeaseState::Released;
         let record = LeaseRecord { state, since: asked.now, expires: asked.now, ..record.clone() };
         match asked.segment {
-            Segment::NotAsked if self.can_ask(asked) => {
-                Finding { address: Some(address), probe: Some(address), ..Finding::new(Outcome::Released) }
-            }
-            Segment::Asked(Some(user)) if user == asked.client.mac => {
+            ProbeAnswer::NotAsked if self.can_ask(asked) => Finding {
+                address: Some(address),
+                probe: Some(address),
+                ..Finding::new(DhcpOutcome::Released)
+            },
+            ProbeAnswer::Asked(Some(user)) if user == asked.client.mac => {
                 self.disbelieve(asked, "a release of an address at which the client still answers")
             }
-            Segment::NotAsked | Segment::Asked(_) => {
-                Finding { address: Some(address), write: Some(record), ..Finding::new(Outcome::Released) }
+            ProbeAnswer::NotAsked | ProbeAnswer::Asked(_) => {
+                Finding { address: Some(address), write: Some(record), ..Finding::new(DhcpOutcome::Released) }
             }
         }
     }
 
-    fn disbelieve(&mut self, asked: &Asked<'_>, why: &'static str) -> Finding {
+    fn disbelieve(&mut self, asked: &RequestContext<'_>, why: &'static str) -> Finding {
         self.disbelieved += 1;
         self.disbelieved_of = Some(asked.client.mac);
         let address = asked.packet.address(code::REQUESTED_ADDRESS);

@@ -1,25 +1,25 @@
-//! What comes of each kind of message.
+//! Handles DISCOVER, REQUEST and INFORM.
 
 use std::net::Ipv4Addr;
 
 use super::reading::{boots, has_no_address, relay};
-use super::{Asked, Engine, Finding, Reply};
+use super::{Engine, Finding, Reply, RequestContext};
 use crate::MessageType;
 use crate::destination::AtCiaddr;
-use crate::event::{Outcome, Unserved};
+use crate::event::{DhcpOutcome, Unserved};
 use crate::lease::{LeaseRecord, LeaseState};
 use crate::options::code;
 use crate::packet::Packet;
 use crate::policy::Grant;
-use crate::reply::{Answer, lease_time, refusal};
-use crate::table::{Table, Write};
+use crate::reply::{GrantedReply, lease_time, refusal};
+use crate::table::{Table, WriteState};
 
 /// A grant taken again within this time, or an eighth of a shorter lease, without a new offer or boot in between, is
 /// repeated, not renewed, so that retransmissions cost no write.
 const REPEATED_WITHIN: u64 = 5_000;
 
 impl Engine {
-    pub(super) fn discover(&mut self, asked: &Asked<'_>, grant: &Grant) -> Finding {
+    pub(super) fn discover(&mut self, asked: &RequestContext<'_>, grant: &Grant) -> Finding {
         let requested = asked.packet.address(code::REQUESTED_ADDRESS);
         let Some(table) = self.tables.get_mut(asked.at) else {
             return Finding::ignored("no network");
@@ -38,12 +38,12 @@ impl Engine {
             reply: Some(reply),
             left_out,
             probe: probe.then_some(address),
-            ..Finding::new(Outcome::Offered)
+            ..Finding::new(DhcpOutcome::Offered)
         }
     }
 
     /// RFC 2131 §4.3.2, Table 4: what a REQUEST means shows in which of three fields it has.
-    pub(super) fn request(&mut self, asked: &Asked<'_>, grant: &Grant) -> Finding {
+    pub(super) fn request(&mut self, asked: &RequestContext<'_>, grant: &Grant) -> Finding {
         let packet = asked.packet;
         let given = |address: &Ipv4Addr| !address.is_unspecified();
         let ciaddr = Some(packet.ciaddr).filter(given);
@@ -73,7 +73,7 @@ impl Engine {
     }
 
     /// The client took our offer. It may have been forgotten since: what counts is whether the address is free.
-    fn select(&mut self, asked: &Asked<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
+    fn select(&mut self, asked: &RequestContext<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
         match self.tables.get(asked.at) {
             Some(table) if table.is_free_for(address, &asked.client, asked.now) => {
                 self.acknowledge(asked, grant, address)
@@ -83,7 +83,7 @@ impl Engine {
     }
 
     /// The client has an address and asks whether it may go on (INIT-REBOOT, RENEWING, REBINDING).
-    fn confirm(&mut self, asked: &Asked<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
+    fn confirm(&mut self, asked: &RequestContext<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
         let Some(table) = self.tables.get_mut(asked.at) else {
             return Finding::ignored("no network");
         };
@@ -113,7 +113,7 @@ impl Engine {
         refuse(asked, address, why)
     }
 
-    fn acknowledge(&mut self, asked: &Asked<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
+    fn acknowledge(&mut self, asked: &RequestContext<'_>, grant: &Grant, address: Ipv4Addr) -> Finding {
         let Some(table) = self.tables.get(asked.at) else {
             return Finding::ignored("no network");
         };
@@ -124,7 +124,7 @@ impl Engine {
         let mut lease_ends = asked.now.saturating_add(u64::from(lease) * 1000);
         match table.record(address) {
             // §3.1(4): nothing is promised before it is saved, and what is being saved is waited for.
-            Some((record, state @ (Write::Saved | Write::UnderWay(_))))
+            Some((record, state @ (WriteState::Saved | WriteState::UnderWay(_))))
                 if !boots(asked.packet, asked.ingress)
                     && asked.packet.ciaddr.is_unspecified()
                     && !table.is_offered(address, &asked.client)
@@ -135,7 +135,7 @@ impl Engine {
             {
                 lease = ((record.expires - asked.now) / 1000) as u32;
                 lease_ends = record.expires;
-                if let Write::UnderWay(sequence) = state {
+                if let WriteState::UnderWay(sequence) = state {
                     after = sequence;
                 }
             }
@@ -151,7 +151,7 @@ impl Engine {
             }
         }
         let (reply, left_out) = answer(table, asked, grant, MessageType::Ack, address, Some(lease));
-        let outcome = Outcome::Acknowledged;
+        let outcome = DhcpOutcome::Acknowledged;
         Finding {
             address: Some(address),
             lease_ends: Some(lease_ends),
@@ -164,18 +164,18 @@ impl Engine {
     }
 
     /// §3.1(3): who takes another server's offer has declined ours.
-    pub(super) fn chose_other(&mut self, asked: &Asked<'_>, other: Ipv4Addr) -> Finding {
+    pub(super) fn chose_other(&mut self, asked: &RequestContext<'_>, other: Ipv4Addr) -> Finding {
         if let Some(table) = self.tables.get_mut(asked.at) {
             table.withdraw(&asked.client.key);
         }
         Finding {
             address: asked.packet.address(code::REQUESTED_ADDRESS),
-            ..Finding::new(Outcome::ChoseOther(other))
+            ..Finding::new(DhcpOutcome::ChoseOther(other))
         }
     }
 
     /// §4.3.5: parameters for an address the client has from elsewhere; no lease.
-    pub(super) fn inform(&mut self, asked: &Asked<'_>, grant: &Grant) -> Finding {
+    pub(super) fn inform(&mut self, asked: &RequestContext<'_>, grant: &Grant) -> Finding {
         let address = asked.packet.ciaddr;
         if address.is_unspecified() {
             return Finding::ignored("an inform without the client's address");
@@ -184,20 +184,25 @@ impl Engine {
             return Finding::ignored("no network");
         };
         let (reply, left_out) = answer(table, asked, grant, MessageType::Ack, Ipv4Addr::UNSPECIFIED, None);
-        Finding { address: Some(address), reply: Some(reply), left_out, ..Finding::new(Outcome::Informed) }
+        Finding {
+            address: Some(address),
+            reply: Some(reply),
+            left_out,
+            ..Finding::new(DhcpOutcome::Informed)
+        }
     }
 }
 
 fn answer(
     table: &Table,
-    asked: &Asked<'_>,
+    asked: &RequestContext<'_>,
     grant: &Grant,
     kind: MessageType,
     yiaddr: Ipv4Addr,
     lease: Option<u32>,
 ) -> (Reply, Vec<u8>) {
     let reservation = table.reservation(&asked.client);
-    Answer {
+    GrantedReply {
         kind,
         yiaddr,
         lease,
@@ -212,7 +217,7 @@ fn answer(
 
 /// Whether the client answers at its `ciaddr`. A client that has no address yet may name one all the same: an old one, or
 /// the one that it is offered.
-fn at_ciaddr(table: &Table, asked: &Asked<'_>, kind: MessageType, yiaddr: Ipv4Addr) -> AtCiaddr {
+fn at_ciaddr(table: &Table, asked: &RequestContext<'_>, kind: MessageType, yiaddr: Ipv4Addr) -> AtCiaddr {
     let (packet, ciaddr) = (asked.packet, asked.packet.ciaddr);
     if ciaddr.is_unspecified() {
         return AtCiaddr::No;
@@ -241,7 +246,7 @@ fn no_address(packet: &Packet) -> Finding {
     }
 }
 
-fn refuse(asked: &Asked<'_>, address: Ipv4Addr, why: &'static str) -> Finding {
+fn refuse(asked: &RequestContext<'_>, address: Ipv4Addr, why: &'static str) -> Finding {
     let reply = refusal(asked.packet, asked.server_id, why);
-    Finding { address: Some(address), reply: Some(reply), ..Finding::new(Outcome::Refused(why.into())) }
+    Finding { address: Some(address), reply: Some(reply), ..Finding::new(DhcpOutcome::Refused(why.into())) }
 }

@@ -15,15 +15,15 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use crate::config::{Config, ConfigError};
-use crate::event::{Event, Outcome, Unserved};
+use crate::config::{ConfigError, DhcpConfig};
+use crate::event::{DhcpEvent, DhcpOutcome, Unserved};
 use crate::lease::LeaseRecord;
 use crate::options::code;
 use crate::packet::{Op, Packet};
-use crate::policy::{Client, Grant, Policy, Verdict};
+use crate::policy::{ClientRequest, Grant, Policy, PolicyDecision};
 pub use crate::reply::Reply;
-use crate::table::{Identity, Table, Write};
-use crate::{Mac, MessageType};
+use crate::table::{Identity, Table, WriteState};
+use crate::{MacOctets, MessageType};
 use conflict::Proxies;
 pub use conflict::SetAside;
 use reading::{boots, order, relay, server_id};
@@ -39,7 +39,7 @@ pub struct Ingress {
     pub source: Ipv4Addr,
 }
 
-/// What is to be done about a message.
+/// The decision about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// Records to save, in this order, after those of all earlier decisions.
@@ -48,8 +48,8 @@ pub struct Decision {
     pub after: u64,
     /// The reply.
     pub reply: Option<Reply>,
-    /// What to tell the observer.
-    pub event: Event,
+    /// The report to the observer.
+    pub event: DhcpEvent,
     /// An address to ask the segment for before `reply` and `event` leave, where that can be done. Report who answers with
     /// [`Engine::probed`], and after a DECLINE or RELEASE with [`Engine::given_up`], even where nobody could be asked.
     pub probe: Option<Ipv4Addr>,
@@ -58,10 +58,10 @@ pub struct Decision {
 /// The lease table and the rules.
 #[derive(Debug)]
 pub struct Engine {
-    config: Config,
+    config: DhcpConfig,
     tables: Vec<Table>,
     /// Leases of addresses that no network contains (any more).
-    strays: HashMap<Ipv4Addr, (LeaseRecord, Write)>,
+    strays: HashMap<Ipv4Addr, (LeaseRecord, WriteState)>,
     /// Number of the last commit asked for.
     sequence: u64,
     under_way: VecDeque<(u64, Ipv4Addr)>,
@@ -73,14 +73,14 @@ pub struct Engine {
     /// DECLINEs and RELEASEs that were not believed.
     disbelieved: u64,
     /// The client of the latest of these.
-    disbelieved_of: Option<Mac>,
+    disbelieved_of: Option<MacOctets>,
     /// Addresses that gave way under earlier configurations.
     given_way: u64,
 }
 
-/// What the engine makes of a message before it becomes a [`Decision`].
+/// A handler's result, before it becomes a [`Decision`].
 struct Finding {
-    outcome: Outcome,
+    outcome: DhcpOutcome,
     address: Option<Ipv4Addr>,
     lease_ends: Option<u64>,
     network: Option<usize>,
@@ -93,7 +93,7 @@ struct Finding {
 }
 
 impl Finding {
-    fn new(outcome: Outcome) -> Self {
+    fn new(outcome: DhcpOutcome) -> Self {
         Self {
             outcome,
             address: None,
@@ -109,16 +109,16 @@ impl Finding {
     }
 
     fn ignored(why: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Outcome::Ignored(why.into()))
+        Self::new(DhcpOutcome::Ignored(why.into()))
     }
 
     fn unserved(why: Unserved) -> Self {
-        Self::new(Outcome::Unserved(why))
+        Self::new(DhcpOutcome::Unserved(why))
     }
 }
 
-/// What all handlers need to know.
-struct Asked<'a> {
+/// The context of a message, for all handlers.
+struct RequestContext<'a> {
     now: u64,
     packet: &'a Packet,
     ingress: Ingress,
@@ -127,22 +127,22 @@ struct Asked<'a> {
     client: Identity,
     /// Index of the client's network.
     at: usize,
-    segment: Segment,
+    segment: ProbeAnswer,
 }
 
 /// Whether the segment was asked who uses the address of a DECLINE or RELEASE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Segment {
+enum ProbeAnswer {
     NotAsked,
-    /// Who answered.
-    Asked(Option<Mac>),
+    /// The machine that answered.
+    Asked(Option<MacOctets>),
 }
 
 impl Engine {
     /// Starts from what the journal has: the last record of each address.
-    pub fn new(config: Config, mut restored: Vec<LeaseRecord>) -> Result<Self, ConfigError> {
+    pub fn new(config: DhcpConfig, mut restored: Vec<LeaseRecord>) -> Result<Self, ConfigError> {
         let mut engine = Self {
-            config: Config::default(),
+            config: DhcpConfig::default(),
             tables: Vec::new(),
             strays: HashMap::new(),
             sequence: 0,
@@ -157,13 +157,13 @@ impl Engine {
         engine.reconfigure(config)?;
         restored.sort_unstable_by_key(order);
         for record in restored {
-            engine.place(record, Write::Saved);
+            engine.place(record, WriteState::Saved);
         }
         Ok(engine)
     }
 
     /// Takes another configuration. Leases stay; offers not yet taken are forgotten. On an error nothing changes.
-    pub fn reconfigure(&mut self, config: Config) -> Result<(), ConfigError> {
+    pub fn reconfigure(&mut self, config: DhcpConfig) -> Result<(), ConfigError> {
         config.validate()?;
         let tables = config
             .networks
@@ -181,15 +181,15 @@ impl Engine {
         Ok(())
     }
 
-    fn place(&mut self, record: LeaseRecord, write: Write) {
+    fn place(&mut self, record: LeaseRecord, write: WriteState) {
         match self.tables.iter_mut().find(|table| table.network.contains(record.address)) {
             Some(table) => table.put(record, write),
             None => _ = self.strays.insert(record.address, (record, write)),
         }
     }
 
-    /// Gives no answers on the link where our address is `local` while set: for the time a foreign server is about.
-    /// What clients give back, and whose offers they take, is still noted.
+    /// Stops or resumes answers on the link with the address `local`, while a foreign server is there. Releases, and
+    /// requests that choose another server, are still noted.
     pub fn set_silent(&mut self, local: Ipv4Addr, silent: bool) {
         if silent {
             self.silent.insert(local);
@@ -199,7 +199,7 @@ impl Engine {
     }
 
     /// The configuration in force.
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &DhcpConfig {
         &self.config
     }
 
@@ -215,13 +215,13 @@ impl Engine {
     }
 
     /// Whether a machine has a reservation, or has or had a lease.
-    pub fn knows(&self, mac: Mac) -> bool {
+    pub fn knows(&self, mac: MacOctets) -> bool {
         self.tables.iter().any(|table| table.knows(mac))
     }
 
     /// Decides about one message. `now` may jump, forwards or backwards.
     pub fn handle(&mut self, now: u64, packet: &Packet, ingress: Ingress, policy: &dyn Policy) -> Decision {
-        let finding = self.find(now, packet, ingress, policy, Segment::NotAsked);
+        let finding = self.find(now, packet, ingress, policy, ProbeAnswer::NotAsked);
         self.decide(now, packet, finding)
     }
 
@@ -231,7 +231,7 @@ impl Engine {
             writes: Vec::new(),
             after: finding.after,
             reply: finding.reply,
-            event: Event {
+            event: DhcpEvent {
                 address: finding.address,
                 lease_ends: finding.lease_ends,
                 network: finding
@@ -247,7 +247,7 @@ impl Engine {
                 left_out: finding.left_out,
                 ignored: packet.ignored.clone(),
                 sent_to,
-                ..Event::new(now, packet.chaddr, packet.kind, finding.outcome)
+                ..DhcpEvent::new(now, packet.chaddr, packet.kind, finding.outcome)
             },
             probe: finding.probe,
         };
@@ -263,7 +263,7 @@ impl Engine {
         packet: &Packet,
         ingress: Ingress,
         policy: &dyn Policy,
-        segment: Segment,
+        segment: ProbeAnswer,
     ) -> Finding {
         if packet.op != Op::Request {
             return Finding::ignored("a server's reply");
@@ -274,7 +274,7 @@ impl Engine {
         if self.drops(packet, at) {
             return Finding { network: Some(at), ..Finding::unserved(Unserved::RelayInformation) };
         }
-        let asked = Asked {
+        let asked = RequestContext {
             now,
             packet,
             ingress,
@@ -299,7 +299,7 @@ impl Engine {
     }
 
     /// RFC 2131 §4.1: any of our addresses is us.
-    fn is_own(&self, server: Ipv4Addr, asked: &Asked<'_>) -> bool {
+    fn is_own(&self, server: Ipv4Addr, asked: &RequestContext<'_>) -> bool {
         self.goes_by(server, asked.ingress, asked.server_id)
     }
 
@@ -311,9 +311,9 @@ impl Engine {
 
     fn granted(
         &mut self,
-        asked: &Asked<'_>,
+        asked: &RequestContext<'_>,
         policy: &dyn Policy,
-        handler: impl FnOnce(&mut Self, &Asked<'_>, &Grant) -> Finding,
+        handler: impl FnOnce(&mut Self, &RequestContext<'_>, &Grant) -> Finding,
     ) -> Finding {
         if self.silent.contains(&asked.ingress.local) {
             return Finding::unserved(Unserved::Silent);
@@ -322,7 +322,7 @@ impl Engine {
         let Some(table) = self.tables.get(asked.at) else {
             return Finding::ignored("no network");
         };
-        let verdict = policy.decide(&Client {
+        let verdict = policy.decide(&ClientRequest {
             mac: packet.chaddr,
             client_id: packet.option(code::CLIENT_ID),
             vendor_class: packet.text(code::VENDOR_CLASS),
@@ -336,8 +336,8 @@ impl Engine {
             server: asked.ingress.local,
         });
         match verdict {
-            Verdict::Ignore { reason } => Finding::ignored(reason),
-            Verdict::Grant(grant) => {
+            PolicyDecision::Ignore { reason } => Finding::ignored(reason),
+            PolicyDecision::Grant(grant) => {
                 Finding { class: Some(grant.class.clone()), ..handler(self, asked, &grant) }
             }
         }

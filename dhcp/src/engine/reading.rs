@@ -1,4 +1,4 @@
-//! What a message says about its client and its way here.
+//! Reads from a message whether its client has just started, and its relay and server addresses.
 
 use std::net::Ipv4Addr;
 

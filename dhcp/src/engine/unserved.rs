@@ -1,4 +1,4 @@
-//! Which network a client is on, and what becomes of clients of none.
+//! Finds the network of a client, and handles clients without one.
 
 use std::net::Ipv4Addr;
 
@@ -6,7 +6,7 @@ use super::reading::{relay, server_id, sub_option};
 use super::{Engine, Finding, Ingress};
 use crate::MessageType;
 use crate::config::RelayInformation;
-use crate::event::{Outcome, Unserved};
+use crate::event::{DhcpOutcome, Unserved};
 use crate::options::code;
 use crate::packet::Packet;
 use crate::reply::refusal;
@@ -33,7 +33,7 @@ impl Engine {
             return Finding {
                 address: packet.address(code::REQUESTED_ADDRESS),
                 reply: Some(refusal(packet, us, "no network for this client")),
-                ..Finding::new(Outcome::Refused(unserved(packet, ingress).to_string().into()))
+                ..Finding::new(DhcpOutcome::Refused(unserved(packet, ingress).to_string().into()))
             };
         }
         Finding::unserved(unserved(packet, ingress))

@@ -1,10 +1,10 @@
-//! What an option's octets may be beyond their form: the ranges of RFC 2132.
+//! Checks an option's octets against the ranges of RFC 2132.
 
 use std::net::Ipv4Addr;
 
 use super::Shape;
 
-/// What the option takes, where these octets are not that.
+/// The values that the option takes, if these octets are not among them.
 pub(super) fn violated(code: u8, shape: Shape, octets: &[u8]) -> Option<&'static str> {
     if let Some((least, most, wanted)) = range(code) {
         let width = width(shape)?;
@@ -40,7 +40,7 @@ pub(super) fn violated(code: u8, shape: Shape, octets: &[u8]) -> Option<&'static
     }
 }
 
-/// What the option takes, where that is less than its form allows.
+/// The values that the option takes, if they are fewer than its form allows.
 pub(super) fn wanted(code: u8) -> Option<&'static str> {
     range(code).map(|(_, _, wanted)| wanted)
 }

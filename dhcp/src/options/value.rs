@@ -19,39 +19,51 @@ pub enum Value {
 
 /// Why a value is no value for its option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OptionError {
+pub enum OptionValueError {
     /// No option goes by that name or number.
-    #[error(
-        "there is no DHCP option {0:?}; give its standard name (router, dns, ntp, …) or its number, 1 to 254"
-    )]
+    #[error("there is no DHCP option {0:?}")]
     Unknown(String),
     /// The server writes this one itself.
     #[error("DHCP option {0} is written by the server itself and cannot be set")]
     Reserved(u8),
     /// The value has the wrong form.
-    #[error("DHCP option {option} is {wanted}, and not {found}; write such a value, or leave the option out")]
+    #[error("DHCP option {option} is {wanted}, and not {found}")]
     Value {
         /// Name or number as given.
         option: String,
-        /// What the option takes.
+        /// The values that the option takes.
         wanted: &'static str,
-        /// What was given.
+        /// The value that was given.
         found: String,
     },
 }
 
+impl OptionValueError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Unknown(..) => {
+                "give its standard name (router, dns, ntp, …) or its number, 1 to 254".to_owned()
+            }
+            Self::Value { .. } => "write such a value, or leave the option out".to_owned(),
+            Self::Reserved(_) => "leave it out".to_owned(),
+        }
+    }
+}
+
 /// The option's number and octets. An option whose form is not known here takes a list of addresses, text, or `hex:…`.
-pub fn encode(name_or_number: &str, value: &Value) -> Result<(u8, Vec<u8>), OptionError> {
-    let standard = find(name_or_number).ok_or_else(|| OptionError::Unknown(name_or_number.to_owned()))?;
+pub fn encode(name_or_number: &str, value: &Value) -> Result<(u8, Vec<u8>), OptionValueError> {
+    let standard =
+        find(name_or_number).ok_or_else(|| OptionValueError::Unknown(name_or_number.to_owned()))?;
     if is_reserved(standard.code) {
-        return Err(OptionError::Reserved(standard.code));
+        return Err(OptionValueError::Reserved(standard.code));
     }
     let octets = match value {
         Value::Text(text) if text.starts_with("hex:") => hex(&text[4..]),
         _ => shaped(standard.shape, value),
     };
     let error =
-        |wanted| OptionError::Value { option: name_or_number.to_owned(), wanted, found: found(value) };
+        |wanted| OptionValueError::Value { option: name_or_number.to_owned(), wanted, found: found(value) };
     let octets = octets
         .filter(|octets| !octets.is_empty())
         .ok_or_else(|| error(limits::wanted(standard.code).unwrap_or(wanted(standard.shape))))?;
@@ -272,10 +284,10 @@ mod tests {
             ("121", text("hex:210a0a000001")),
             ("121", text("hex:080a0a0000")),
         ] {
-            assert!(matches!(encode(option, &value), Err(OptionError::Value { .. })), "{option}");
+            assert!(matches!(encode(option, &value), Err(OptionValueError::Value { .. })), "{option}");
         }
-        assert_eq!(encode("flavor", &text("x")), Err(OptionError::Unknown("flavor".into())));
-        assert_eq!(encode("0", &text("x")), Err(OptionError::Unknown("0".into())));
-        assert_eq!(encode("51", &Value::Number(1)), Err(OptionError::Reserved(51)));
+        assert_eq!(encode("flavor", &text("x")), Err(OptionValueError::Unknown("flavor".into())));
+        assert_eq!(encode("0", &text("x")), Err(OptionValueError::Unknown("0".into())));
+        assert_eq!(encode("51", &Value::Number(1)), Err(OptionValueError::Reserved(51)));
     }
 }

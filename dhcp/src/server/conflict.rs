@@ -1,21 +1,21 @@
-//! Offers that wait until nobody answers for their address (RFC 2131 §3.1(2)), and DECLINEs and RELEASEs that wait until
-//! their client does not. Each waits in a task of its own, so that no other client is delayed.
+//! Probes addresses by ARP before an offer (RFC 2131 §3.1(2)), and before a DECLINE or RELEASE counts. Each probe has a
+//! task of its own, so that no other client is delayed.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::replies::Batch;
-use super::{Inner, State};
+use super::replies::DecisionBatch;
+use super::{ServerCore, ServerState};
 use crate::engine::Decision;
-use crate::event::Outcome;
+use crate::event::DhcpOutcome;
 use crate::packet::Packet;
-use crate::sockets::{Door, Received};
-use crate::{Mac, MessageType};
+use crate::sockets::{LinkSocket, Received};
+use crate::{MacOctets, MessageType};
 
 /// Addresses tried for one DISCOVER. The client's next one goes on from there.
 const MOST_TRIES: usize = 8;
-/// Addresses that may be tried at once after a quiet time; enough for the benches there are.
+/// Most probes at once after a quiet time.
 pub(super) const BURST: u32 = 256;
 /// One more may be tried each time this has passed. A flood must neither pile up tasks nor fill the segment with
 /// broadcasts; what goes beyond is offered untried, and left to the client's own check.
@@ -27,20 +27,20 @@ pub(super) const EVERY: Duration = Duration::from_millis(60);
 pub(super) const CHECKS: u32 = 32;
 pub(super) const CHECK_EVERY: Duration = Duration::from_secs(1);
 
-/// A message, and the way its answer goes.
-pub(super) struct Question {
+/// A message that waits for a probe, and the socket for its answer.
+pub(super) struct PendingProbe {
     pub(super) packet: Packet,
-    pub(super) door: Arc<Door>,
+    pub(super) door: Arc<LinkSocket>,
     pub(super) received: Received,
 }
 
-impl Inner {
+impl ServerCore {
     /// Has the segment asked for the address before the decision is carried out. Hands back what can be carried out at
     /// once.
     pub(super) fn try_first(
         self: &Arc<Self>,
-        state: &mut State,
-        question: Question,
+        state: &mut ServerState,
+        question: PendingProbe,
         address: Ipv4Addr,
         decision: Decision,
     ) -> Option<Decision> {
@@ -52,7 +52,7 @@ impl Inner {
             return Some(ignored(decision, "asked again while its address is being tried"));
         }
         let allowance = if gives_up { &mut state.checks } else { &mut state.allowance };
-        if !allowance.take(Instant::now()) {
+        if allowance.take(Instant::now()).is_err() {
             let many = "too many clients say that they gave up their address; this one was not checked";
             return Some(if gives_up { ignored(decision, many) } else { decision });
         }
@@ -65,28 +65,33 @@ impl Inner {
         None
     }
 
-    fn given_up(&self, state: &mut State, question: &Question, answer: Option<Mac>) -> Decision {
+    fn given_up(
+        &self,
+        state: &mut ServerState,
+        question: &PendingProbe,
+        answer: Option<MacOctets>,
+    ) -> Decision {
         let ingress = question.door.ingress(&question.received);
         state.engine.given_up((self.clock)(), &question.packet, ingress, answer)
     }
 
     /// Carries out what a client says that gave up its address, unless it still answers there.
-    async fn check(self: Arc<Self>, question: Question, address: Ipv4Addr) {
+    async fn check(self: Arc<Self>, question: PendingProbe, address: Ipv4Addr) {
         let answer = question.who_has(address, Some(question.packet.chaddr)).await;
         let mut state = self.state();
         state.trying.remove(&address);
         let decision = self.given_up(&mut state, &question, answer);
         say_proxies(&mut state, (self.clock)());
-        let mut batch = Batch::default();
+        let mut batch = DecisionBatch::default();
         batch.add(&mut state, decision, &question.door, question.received);
         self.carry_out(state, batch);
     }
 
-    async fn try_out(self: Arc<Self>, question: Question, mut address: Ipv4Addr, mut offer: Decision) {
+    async fn try_out(self: Arc<Self>, question: PendingProbe, mut address: Ipv4Addr, mut offer: Decision) {
         for _ in 0..MOST_TRIES {
             let answer = question.who_has(address, None).await;
             let mut state = self.state();
-            let mut batch = Batch::default();
+            let mut batch = DecisionBatch::default();
             state.trying.remove(&address);
             let now = (self.clock)();
             let conflict = state.engine.probed(now, address, answer);
@@ -109,14 +114,14 @@ impl Inner {
         let mut state = self.state();
         state.trying.remove(&address);
         let offer = ignored(offer, "every address that was tried is in use");
-        let mut batch = Batch::default();
+        let mut batch = DecisionBatch::default();
         batch.add(&mut state, offer, &question.door, question.received);
         self.carry_out(state, batch);
     }
 }
 
-impl Question {
-    async fn who_has(&self, address: Ipv4Addr, holder: Option<Mac>) -> Option<Mac> {
+impl PendingProbe {
+    async fn who_has(&self, address: Ipv4Addr, holder: Option<MacOctets>) -> Option<MacOctets> {
         let arp = self.door.arp.as_ref()?;
         arp.who_has(address, holder).await.unwrap_or_else(|cause| {
             tracing::debug!(%address, %cause, "the address cannot be tried");
@@ -127,12 +132,12 @@ impl Question {
 
 fn ignored(mut decision: Decision, why: &'static str) -> Decision {
     (decision.reply, decision.event.sent_to) = (None, None);
-    decision.event.outcome = Outcome::Ignored(why.into());
+    decision.event.outcome = DhcpOutcome::Ignored(why.into());
     decision
 }
 
 /// Says once of each machine that it answers for addresses of others.
-fn say_proxies(state: &mut State, now: u64) {
+fn say_proxies(state: &mut ServerState, now: u64) {
     let proxies = state.engine.proxies(now);
     for mac in proxies.iter().filter(|mac| !state.said.contains(mac)) {
         let mac = mac.map(|octet| format!("{octet:02x}")).join(":");

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
-use super::Inner;
-use super::conflict::Question;
-use super::queue::Queue;
-use super::replies::Batch;
+use super::ServerCore;
+use super::conflict::PendingProbe;
+use super::queue::ReceiveQueue;
+use super::replies::DecisionBatch;
 use crate::packet::{Packet, peek_client};
-use crate::sockets::{Door, LARGEST, Link};
+use crate::sockets::{LARGEST, Link, LinkSocket};
 
 /// Messages handled before what came in meanwhile is received.
 const BATCH: usize = 64;
@@ -31,12 +31,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// At most so often is it said that messages were shed.
 const SAY: Duration = Duration::from_secs(10);
 
-impl Inner {
+impl ServerCore {
     /// Serves a link whenever it is there, until told to stop.
     pub(super) async fn tend(
         self: Arc<Self>,
         link: Link,
-        mut door: Option<Arc<Door>>,
+        mut door: Option<Arc<LinkSocket>>,
         mut stop: watch::Receiver<bool>,
     ) {
         loop {
@@ -71,7 +71,7 @@ impl Inner {
     }
 
     /// Starts receiving. On a thread of its own, because a task would be woken by every datagram.
-    fn receive_on_a_thread(self: &Arc<Self>, door: &Arc<Door>) -> io::Result<Receiving> {
+    fn receive_on_a_thread(self: &Arc<Self>, door: &Arc<LinkSocket>) -> io::Result<Receiving> {
         let (stopped, stop) = io::pipe()?;
         let (end, ended) = oneshot::channel();
         let (inner, door, runtime) = (Arc::clone(self), Arc::clone(door), Handle::current());
@@ -85,9 +85,9 @@ impl Inner {
     }
 
     /// Receives and handles until `stopped` is closed.
-    fn serve(self: &Arc<Self>, door: &Arc<Door>, stopped: &PipeReader) {
+    fn serve(self: &Arc<Self>, door: &Arc<LinkSocket>, stopped: &PipeReader) {
         let mut buffer = vec![0; LARGEST];
-        let mut queue = Queue::default();
+        let mut queue = ReceiveQueue::default();
         let mut said: Option<Instant> = None;
         let mut unsaid = 0;
         let mut last = Instant::now();
@@ -121,7 +121,7 @@ impl Inner {
     }
 
     /// Puts what has arrived into the queue. The kernel's own queue would drop the newest, and keep the stale.
-    fn receive(&self, door: &Door, buffer: &mut [u8], queue: &mut Queue) -> io::Result<()> {
+    fn receive(&self, door: &LinkSocket, buffer: &mut [u8], queue: &mut ReceiveQueue) -> io::Result<()> {
         let knows = |mac| self.state().engine.knows(mac) || self.policy.expects(mac);
         for _ in 0..MOST_RECEIVED {
             match door.try_receive(buffer) {
@@ -136,11 +136,11 @@ impl Inner {
     }
 
     /// Handles what is queued, up to a batch. False where it must wait for the journal.
-    fn handle(self: &Arc<Self>, door: &Arc<Door>, queue: &mut Queue) -> bool {
+    fn handle(self: &Arc<Self>, door: &Arc<LinkSocket>, queue: &mut ReceiveQueue) -> bool {
         if queue.is_empty() {
             return true;
         }
-        let mut batch = Batch::default();
+        let mut batch = DecisionBatch::default();
         let mut state = self.state();
         let mut has_room = true;
         for _ in 0..BATCH {
@@ -169,7 +169,7 @@ impl Inner {
             let decision = state.engine.handle(now, &packet, ingress, &*self.policy);
             let mut decision = Some(state.bound_informs(now, decision));
             if let Some(address) = decision.as_ref().and_then(|decision| decision.probe) {
-                let question = Question { packet, door: Arc::clone(door), received };
+                let question = PendingProbe { packet, door: Arc::clone(door), received };
                 decision =
                     decision.and_then(|decision| self.try_first(&mut state, question, address, decision));
             }
@@ -183,7 +183,7 @@ impl Inner {
 }
 
 /// An interface that goes down and comes back must not end the service.
-fn cannot_receive(door: &Door, cause: &io::Error) {
+fn cannot_receive(door: &LinkSocket, cause: &io::Error) {
     tracing::warn!(address = %door.local, %cause, "DHCP cannot receive; trying again");
     std::thread::sleep(AGAIN);
 }
@@ -206,7 +206,7 @@ impl Receiving {
 }
 
 /// Takes in answers about addresses being tried; without ARP there are none.
-async fn hear_answers(door: &Door) {
+async fn hear_answers(door: &LinkSocket) {
     let Some(arp) = &door.arp else { return std::future::pending().await };
     loop {
         let cause = arp.listen().await;
@@ -216,7 +216,7 @@ async fn hear_answers(door: &Door) {
 }
 
 /// Ready once the interface is gone, was replaced by another of its name, or has lost the address.
-async fn gone(link: &Link, door: &Door) {
+async fn gone(link: &Link, door: &LinkSocket) {
     loop {
         tokio::time::sleep(LOOK).await;
         if link.index() != Some(door.index()) {
@@ -226,11 +226,11 @@ async fn gone(link: &Link, door: &Door) {
 }
 
 /// The link's sockets, once it is there.
-async fn opened(link: &Link) -> Door {
+async fn opened(link: &Link) -> LinkSocket {
     let mut said = false;
     loop {
         if link.index().is_some() {
-            match Door::open(link) {
+            match LinkSocket::open(link) {
                 Ok(door) => return door,
                 Err(cause) if !said => {
                     said = true;

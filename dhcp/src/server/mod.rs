@@ -3,7 +3,6 @@
 //! One task reads each link, and one more waits for each address being tried. Leases are saved by the journal, which
 //! sends the replies that waited for them from its own thread: handing them to another one would cost more than they do.
 
-mod allowance;
 mod conflict;
 mod link;
 mod queue;
@@ -18,40 +17,40 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::Mac;
-use crate::config::{Config, ConfigError};
+use crate::MacOctets;
+use crate::config::{ConfigError, DhcpConfig};
 use crate::engine::{Engine, SetAside};
-use crate::event::Event;
+use crate::event::DhcpEvent;
 use crate::journal::Journal;
 use crate::lease::LeaseRecord;
 use crate::policy::Policy;
-use crate::sockets::{Door, Link, OpenError};
-use allowance::Allowance;
-use replies::Waiting;
+use crate::sockets::{Link, LinkSocket, OpenError};
+use crate::token_bucket::TokenBucket;
+use replies::PendingReply;
 
 /// Milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// Told about every message, and how long ago it was received. Called from the server's tasks: it must not block.
-pub type Observer = Arc<dyn Fn(&Event, Duration) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(&DhcpEvent, Duration) + Send + Sync>;
 
 /// All a server is made of.
 pub struct Setup {
     /// Networks and rules.
-    pub config: Config,
-    /// What the journal kept: the last record of each address.
+    pub config: DhcpConfig,
+    /// The journal's records: the last one of each address.
     pub leases: Vec<LeaseRecord>,
     /// Where clients are; one for each interface. An interface that goes, or loses its address, is served again once
     /// it is back.
     pub links: Vec<Link>,
     /// Start also while an interface or its address is missing, and serve it once it is there.
     pub await_links: bool,
-    /// Who gets what.
+    /// Decides about clients.
     pub policy: Arc<dyn Policy>,
     /// Where leases are saved.
     pub journal: Arc<dyn Journal>,
     /// The time.
     pub clock: Clock,
-    /// Who is told.
+    /// Hears of every message.
     pub observer: Observer,
 }
 
@@ -66,21 +65,21 @@ pub enum StartError {
     Open(#[from] OpenError),
 }
 
-/// A running server. It stops when [`Server::shutdown`] is called or when it is dropped.
-pub struct Server {
-    inner: Arc<Inner>,
-    readers: Mutex<Vec<Reader>>,
+/// A running server. It stops when [`DhcpServer::shutdown`] is called or when it is dropped.
+pub struct DhcpServer {
+    inner: Arc<ServerCore>,
+    readers: Mutex<Vec<LinkReader>>,
 }
 
 /// The task that serves a link.
-struct Reader {
+struct LinkReader {
     link: Link,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
-impl Reader {
-    fn start(inner: &Arc<Inner>, link: Link, door: Option<Arc<Door>>) -> Self {
+impl LinkReader {
+    fn start(inner: &Arc<ServerCore>, link: Link, door: Option<Arc<LinkSocket>>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(Arc::clone(inner).tend(link.clone(), door, stopped));
         Self { link, stop, task }
@@ -92,8 +91,8 @@ impl Reader {
     }
 }
 
-struct Inner {
-    state: Mutex<State>,
+struct ServerCore {
+    state: Mutex<ServerState>,
     /// Where each link listens, or will.
     addresses: Vec<SocketAddrV4>,
     policy: Arc<dyn Policy>,
@@ -101,7 +100,7 @@ struct Inner {
     clock: Clock,
     observer: Observer,
     /// How many replies that waited for a commit may leave now.
-    pace: Mutex<Allowance>,
+    pace: Mutex<TokenBucket>,
     /// Tells that a commit is through, and fewer replies wait.
     room: Notify,
     /// Datagrams that were no DHCP message.
@@ -110,31 +109,31 @@ struct Inner {
     shed: AtomicU64,
 }
 
-struct State {
+struct ServerState {
     engine: Engine,
-    /// What waits for the journal.
-    waiting: Vec<Waiting>,
+    /// Replies that wait for the journal.
+    waiting: Vec<PendingReply>,
     /// Commits under way.
     commits: usize,
     /// Addresses the segment is being asked for.
     trying: HashSet<Ipv4Addr>,
     /// How many offers may be tried now.
-    allowance: Allowance,
+    allowance: TokenBucket,
     /// How many clients may be checked now that say they gave up their address.
-    checks: Allowance,
+    checks: TokenBucket,
     /// How many replies may leave now to addresses that nobody leased from us.
-    informs: Allowance,
+    informs: TokenBucket,
     /// Machines of which it was said that they answer for addresses of others.
-    said: Vec<Mac>,
+    said: Vec<MacOctets>,
 }
 
-impl Server {
+impl DhcpServer {
     /// Opens the links and starts serving. To be called within a tokio runtime.
     pub fn start(setup: Setup) -> Result<Self, StartError> {
         let engine = Engine::new(setup.config, setup.leases)?;
         let mut doors = Vec::new();
         for link in setup.links {
-            let door = match Door::open(&link) {
+            let door = match LinkSocket::open(&link) {
                 Ok(door) => Some(Arc::new(door)),
                 Err(OpenError::Missing { .. }) if setup.await_links => {
                     tracing::warn!(%link, "not served yet: there is no such interface with that address");
@@ -148,15 +147,15 @@ impl Server {
             .iter()
             .map(|(link, door)| door.as_ref().map_or(link.address(), |door| door.local))
             .collect();
-        let inner = Arc::new(Inner {
-            state: Mutex::new(State {
+        let inner = Arc::new(ServerCore {
+            state: Mutex::new(ServerState {
                 engine,
                 waiting: Vec::new(),
                 commits: 0,
                 trying: HashSet::new(),
-                allowance: Allowance::full(conflict::BURST, conflict::EVERY),
-                checks: Allowance::full(conflict::CHECKS, conflict::CHECK_EVERY),
-                informs: Allowance::full(replies::INFORMS, replies::INFORM_EVERY),
+                allowance: TokenBucket::full(conflict::BURST, conflict::EVERY),
+                checks: TokenBucket::full(conflict::CHECKS, conflict::CHECK_EVERY),
+                informs: TokenBucket::full(replies::INFORMS, replies::INFORM_EVERY),
                 said: Vec::new(),
             }),
             addresses,
@@ -164,17 +163,17 @@ impl Server {
             journal: setup.journal,
             clock: setup.clock,
             observer: setup.observer,
-            pace: Mutex::new(Allowance::full(replies::BURST, replies::EVERY)),
+            pace: Mutex::new(TokenBucket::full(replies::BURST, replies::EVERY)),
             room: Notify::new(),
             strange: AtomicU64::new(0),
             shed: AtomicU64::new(0),
         });
-        let readers = doors.into_iter().map(|(link, door)| Reader::start(&inner, link, door));
+        let readers = doors.into_iter().map(|(link, door)| LinkReader::start(&inner, link, door));
         let readers = Mutex::new(readers.collect());
         Ok(Self { inner, readers })
     }
 
-    fn readers(&self) -> MutexGuard<'_, Vec<Reader>> {
+    fn readers(&self) -> MutexGuard<'_, Vec<LinkReader>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,7 +183,7 @@ impl Server {
     }
 
     /// Takes another configuration; leases stay. On an error nothing changes. Links are not opened or closed.
-    pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+    pub fn reconfigure(&self, config: DhcpConfig) -> Result<(), ConfigError> {
         self.inner.state().engine.reconfigure(config)
     }
 
@@ -193,7 +192,7 @@ impl Server {
         (self.inner.strange.load(Ordering::Relaxed), self.inner.shed.load(Ordering::Relaxed))
     }
 
-    /// What is set aside now, and the bounds of that.
+    /// Counts addresses that are set aside now.
     pub fn set_aside(&self) -> SetAside {
         self.inner.state().engine.set_aside((self.inner.clock)())
     }
@@ -231,8 +230,8 @@ impl Server {
         let mut readers = self.readers();
         for link in links {
             if readers.iter().all(|reader| reader.link != link) {
-                let door = Door::open(&link).ok().map(Arc::new);
-                readers.push(Reader::start(&self.inner, link, door));
+                let door = LinkSocket::open(&link).ok().map(Arc::new);
+                readers.push(LinkReader::start(&self.inner, link, door));
             }
         }
     }
@@ -250,8 +249,8 @@ impl Server {
     }
 }
 
-impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ServerCore {
+    fn state(&self) -> MutexGuard<'_, ServerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,28 +1,27 @@
-//! Datagrams that were received and wait their turn.
+//! Received datagrams that wait to be handled, a bounded number of them.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::packet::{peek_kind, peek_mac};
 use crate::sockets::Received;
-use crate::{Mac, MessageType};
+use crate::{MacOctets, MessageType};
 
-/// Datagrams of each kind that wait; about a tenth of a second's work, and far less than a client's patience.
+/// Most waiting datagrams of each kind: about 0.1 s of work, far less than a client waits.
 const MOST: usize = 1024;
-/// Of so many datagrams, one is a DISCOVER where there are any, and one is of a client that nobody knows.
+/// At least every fourth datagram handled is a DISCOVER, and every fourth is of an unknown client, if any are waiting.
 const SHARE: u32 = 4;
-/// While fewer wait, their order makes no difference.
+/// If fewer wait, they are handled in order of arrival.
 const MANY: usize = 64;
-/// Messages that wait in the name of one known client: it sends one at a time, and anybody can use its name.
+/// Most waiting messages in the name of one known client. A client sends one at a time, and its name can be forged.
 const MOST_OF_ONE: u8 = 4;
 
-/// When more comes in than can be handled, the oldest go: their clients have asked again, or will. Clients that are known
-/// wait apart and come first. Of the others, DISCOVERs wait apart and come second, for a lease that was begun is better
-/// finished than another one begun.
+/// A queue in three parts. Messages of known clients come first. DISCOVERs of others come last, because a lease under way
+/// is better finished than another one begun. If a part is full, its oldest message goes: its client asks again.
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct ReceiveQueue {
     known: VecDeque<Datagram>,
-    /// How many of them each client has there.
-    of_each: HashMap<Mac, u8>,
+    /// How many messages each known client has in the queue.
+    of_each: HashMap<MacOctets, u8>,
     discovers: VecDeque<Datagram>,
     others: VecDeque<Datagram>,
     /// Emptied buffers, to be used again.
@@ -36,9 +35,9 @@ pub(super) struct Datagram {
     pub(super) received: Received,
 }
 
-impl Queue {
+impl ReceiveQueue {
     /// Takes in a datagram. `knows` says whether a client is known; it is asked only while many wait.
-    pub(super) fn push(&mut self, octets: &[u8], received: Received, knows: impl FnOnce(Mac) -> bool) {
+    pub(super) fn push(&mut self, octets: &[u8], received: Received, knows: impl FnOnce(MacOctets) -> bool) {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(octets);
@@ -107,13 +106,13 @@ impl Queue {
         self.known.len() + self.discovers.len() + self.others.len()
     }
 
-    /// How many went since this was last asked.
+    /// How many datagrams were dropped since the last call.
     pub(super) fn take_shed(&mut self) -> u64 {
         std::mem::take(&mut self.shed)
     }
 }
 
-/// Takes in a datagram; the oldest goes where there are too many.
+/// Takes in a datagram. Returns the oldest if the queue is full.
 fn crowd(queue: &mut VecDeque<Datagram>, datagram: Datagram) -> Option<Datagram> {
     let oldest = if queue.len() < MOST { None } else { queue.pop_front() };
     queue.push_back(datagram);
@@ -128,24 +127,24 @@ mod tests {
     use super::*;
     use crate::packet::Packet;
 
-    const STRANGER: Mac = [2, 0, 0, 0, 0, 1];
+    const STRANGER: MacOctets = [2, 0, 0, 0, 0, 1];
 
-    fn phone(last: u8) -> Mac {
+    fn phone(last: u8) -> MacOctets {
         [0, 0x12, 0x34, 0, 0, last]
     }
 
-    fn push_of(queue: &mut Queue, kind: MessageType, xid: u32, mac: Mac) {
+    fn push_of(queue: &mut ReceiveQueue, kind: MessageType, xid: u32, mac: MacOctets) {
         let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
         let octets = Packet::request(kind, xid, mac).encode(576);
         let received = Received { at: Instant::now(), length: octets.len(), source, unicast: false };
         queue.push(&octets, received, |mac| mac[0] == 0);
     }
 
-    fn push(queue: &mut Queue, kind: MessageType, xid: u32) {
+    fn push(queue: &mut ReceiveQueue, kind: MessageType, xid: u32) {
         push_of(queue, kind, xid, STRANGER);
     }
 
-    fn pop(queue: &mut Queue) -> Option<(MessageType, u32)> {
+    fn pop(queue: &mut ReceiveQueue) -> Option<(MessageType, u32)> {
         let datagram = queue.pop()?;
         let packet = Packet::decode(&datagram.octets).ok()?;
         queue.recycle(datagram.octets);
@@ -154,7 +153,7 @@ mod tests {
 
     #[test]
     fn in_a_flood_the_oldest_go_and_those_who_take_an_offer_are_not_crowded_out() {
-        let mut queue = Queue::default();
+        let mut queue = ReceiveQueue::default();
         push(&mut queue, MessageType::Request, 1);
         for xid in 0..5000 {
             push(&mut queue, MessageType::Discover, xid);
@@ -170,7 +169,7 @@ mod tests {
 
     #[test]
     fn requests_do_not_crowd_out_discovers_either() {
-        let mut queue = Queue::default();
+        let mut queue = ReceiveQueue::default();
         for xid in 0..100 {
             push(&mut queue, MessageType::Discover, xid);
             push(&mut queue, MessageType::Request, xid);
@@ -182,7 +181,7 @@ mod tests {
     #[test]
     fn a_known_clients_message_waits_for_no_flood_of_strangers() {
         for kind in [MessageType::Discover, MessageType::Request] {
-            let mut queue = Queue::default();
+            let mut queue = ReceiveQueue::default();
             for xid in 0..3000 {
                 push(&mut queue, kind, xid);
             }
@@ -194,7 +193,7 @@ mod tests {
 
     #[test]
     fn nor_does_a_flood_in_the_name_of_known_clients_crowd_out_another_or_strangers() {
-        let mut queue = Queue::default();
+        let mut queue = ReceiveQueue::default();
         push(&mut queue, MessageType::Discover, 7777);
         push_of(&mut queue, MessageType::Request, 8888, phone(200));
         for xid in 0..5000 {

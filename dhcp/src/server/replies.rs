@@ -1,16 +1,16 @@
-//! What decisions ask for: leases to the journal, replies out, and those that wait for the journal once it has saved.
+//! Carries decisions out: leases go to the journal, and a reply leaves after the journal has saved its lease.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Inner, State};
-use crate::Mac;
+use super::{ServerCore, ServerState};
+use crate::MacOctets;
 use crate::engine::{Decision, Reply};
-use crate::event::{Event, Outcome};
+use crate::event::{DhcpEvent, DhcpOutcome};
 use crate::journal::CommitFailed;
 use crate::lease::LeaseRecord;
-use crate::packet::Malformed;
-use crate::sockets::{Door, Received};
+use crate::packet::MalformedMessage;
+use crate::sockets::{LinkSocket, Received};
 
 /// Replies that leave at once after a commit. A slow write holds many back, and who receives them all, a relay for
 /// one, has by default room for about 250; so further ones follow no faster than a receiver takes them.
@@ -27,31 +27,31 @@ pub(super) const INFORMS: u32 = 64;
 pub(super) const INFORM_EVERY: Duration = Duration::from_millis(50);
 
 /// A reply and an event that may leave once commit `after` has succeeded.
-pub(super) struct Waiting {
+pub(super) struct PendingReply {
     after: u64,
     reply: Option<Reply>,
-    event: Event,
-    door: Arc<Door>,
+    event: DhcpEvent,
+    door: Arc<LinkSocket>,
     received: Received,
 }
 
-/// What came of messages that were handled in one go.
+/// The decisions about messages that were handled together.
 #[derive(Default)]
-pub(super) struct Batch {
-    /// What need not wait for the journal.
-    ready: Vec<Waiting>,
+pub(super) struct DecisionBatch {
+    /// Replies that need no commit.
+    ready: Vec<PendingReply>,
     writes: Vec<LeaseRecord>,
     /// The number of the last decision in `writes`.
     through: u64,
 }
 
-impl Batch {
-    /// Takes in a decision; of what it wants saved, [`Inner::carry_out`] takes care.
+impl DecisionBatch {
+    /// Takes in a decision; of what it wants saved, [`ServerCore::carry_out`] takes care.
     pub(super) fn add(
         &mut self,
-        state: &mut State,
+        state: &mut ServerState,
         decision: Decision,
-        door: &Arc<Door>,
+        door: &Arc<LinkSocket>,
         received: Received,
     ) {
         let Decision { writes, after, reply, event, probe: _ } = decision;
@@ -59,7 +59,7 @@ impl Batch {
             self.writes.extend(writes);
             self.through = after;
         }
-        let waiting = Waiting { after, reply, event, door: Arc::clone(door), received };
+        let waiting = PendingReply { after, reply, event, door: Arc::clone(door), received };
         if after == 0 {
             self.ready.push(waiting);
         } else {
@@ -68,50 +68,51 @@ impl Batch {
     }
 }
 
-impl Batch {
+impl DecisionBatch {
     /// Takes in that a client sent what is no DHCP message.
     pub(super) fn add_unread(
         &mut self,
         now: u64,
-        client: Mac,
-        cause: Malformed,
-        door: &Arc<Door>,
+        client: MacOctets,
+        cause: MalformedMessage,
+        door: &Arc<LinkSocket>,
         received: Received,
     ) {
-        let event = Event::unread(now, client, cause);
-        self.ready.push(Waiting { after: 0, reply: None, event, door: Arc::clone(door), received });
+        let event = DhcpEvent::unread(now, client, cause);
+        self.ready.push(PendingReply { after: 0, reply: None, event, door: Arc::clone(door), received });
     }
 }
 
-impl State {
+impl ServerState {
     /// Drops the reply to an INFORM, or through an unknown relay, where too many come from addresses that nobody leased from
     /// us.
     pub(super) fn bound_informs(&mut self, now: u64, mut decision: Decision) -> Decision {
         let event = &decision.event;
         let lease = event.address.and_then(|address| self.engine.lease(address));
-        let unknown_relay = matches!(event.outcome, Outcome::Refused(_)) && event.network.is_none();
-        if unknown_relay && !self.informs.take(Instant::now()) {
+        let unknown_relay = matches!(event.outcome, DhcpOutcome::Refused(_)) && event.network.is_none();
+        if unknown_relay && self.informs.take(Instant::now()).is_err() {
             (decision.reply, decision.event.sent_to) = (None, None);
-            decision.event.outcome = Outcome::Ignored("too many requests come through unknown relays".into());
+            decision.event.outcome =
+                DhcpOutcome::Ignored("too many requests come through unknown relays".into());
             return decision;
         }
-        if event.outcome == Outcome::Informed
+        if event.outcome == DhcpOutcome::Informed
             && !lease.is_some_and(|lease| lease.is_bound(now) && lease.mac == event.mac)
-            && !self.informs.take(Instant::now())
+            && self.informs.take(Instant::now()).is_err()
         {
             (decision.reply, decision.event.sent_to) = (None, None);
             decision.event.outcome =
-                Outcome::Ignored("too many clients without a lease ask for options alone".into());
+                DhcpOutcome::Ignored("too many clients without a lease ask for options alone".into());
         }
         decision
     }
 }
 
-impl Inner {
+impl ServerCore {
     /// Hands over what is to be saved, and sends what need not wait for that. Takes the lock that the decisions were
     /// made under: the journal must have them in their order.
-    pub(super) fn carry_out(self: &Arc<Self>, mut state: MutexGuard<'_, State>, batch: Batch) {
-        let Batch { ready, writes, through } = batch;
+    pub(super) fn carry_out(self: &Arc<Self>, mut state: MutexGuard<'_, ServerState>, batch: DecisionBatch) {
+        let DecisionBatch { ready, writes, through } = batch;
         if !writes.is_empty() {
             state.commits += 1;
             let inner = Arc::clone(self);
@@ -136,12 +137,12 @@ impl Inner {
             for waiting in &mut done {
                 waiting.reply = None;
                 (waiting.event.lease_ends, waiting.event.sent_to) = (None, None);
-                waiting.event.outcome = Outcome::NotSaved(cause.clone());
+                waiting.event.outcome = DhcpOutcome::NotSaved(cause.clone());
             }
         }
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in &done {
-            while waiting.reply.is_some() && !pace.take(Instant::now()) {
+            while waiting.reply.is_some() && pace.take(Instant::now()).is_err() {
                 std::thread::sleep(PAUSE);
             }
             self.finish(waiting);
@@ -152,7 +153,7 @@ impl Inner {
     }
 
     /// The observer is told first, so that it knows a client by its address before that client can use it.
-    fn finish(&self, waiting: &Waiting) {
+    fn finish(&self, waiting: &PendingReply) {
         (self.observer)(&waiting.event, waiting.received.at.elapsed());
         if let Some(reply) = &waiting.reply
             && let Err(cause) = waiting.door.send(reply, waiting.received.source)

@@ -7,13 +7,13 @@
 use std::net::Ipv4Addr;
 
 use super::{Identity, Table};
-use crate::Mac;
-use crate::config::Network;
+use crate::MacOctets;
+use crate::config::DhcpNetwork;
 use crate::lease::LeaseState;
 
-/// Of a pool, one part in so many is set aside at most.
+/// At most one part in `SHARE` of a pool is set aside.
 const SHARE: usize = 4;
-/// Addresses that are set aside on the word of one client at most.
+/// Most addresses that are set aside on the word of one client.
 const MOST_OF_ONE: usize = 3;
 /// How long an address is set aside before a client that is expected, or any other, may try it again. A client that
 /// declined waits ten seconds (RFC 2131 §3.1(5)).
@@ -23,7 +23,7 @@ const RETRIED_AFTER: u64 = 60_000;
 const DOUBTED: u64 = 1_000;
 
 /// How many addresses of a network may be set aside.
-pub(super) fn most(network: &Network) -> usize {
+pub(super) fn most(network: &DhcpNetwork) -> usize {
     let size = |first: Ipv4Addr, last: Ipv4Addr| {
         (u64::from(last.to_bits()) + 1).saturating_sub(u64::from(first.to_bits()))
     };
@@ -45,7 +45,7 @@ impl Table {
         self.aside.iter().filter(held).count()
     }
 
-    /// How many were set aside and gave way.
+    /// How many addresses were set aside and given back early.
     pub(crate) fn given_way(&self) -> u64 {
         self.given_way
     }
@@ -63,7 +63,7 @@ impl Table {
     }
 
     /// Addresses that are set aside because this machine was found to use them.
-    pub(crate) fn aside_for(&self, user: Mac) -> Vec<Ipv4Addr> {
+    pub(crate) fn aside_for(&self, user: MacOctets) -> Vec<Ipv4Addr> {
         let used = self.aside.iter().filter(|(_, address)| {
             let record = self.leases.get(address).map(|lease| &lease.record);
             record.is_some_and(|record| record.mac == user && record.client_id.is_none())

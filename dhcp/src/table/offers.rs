@@ -1,4 +1,4 @@
-//! Addresses that are kept for clients that have not asked for them yet.
+//! Offered addresses, which are kept until their client requests them.
 
 use std::net::Ipv4Addr;
 
@@ -47,12 +47,12 @@ impl Table {
         self.offers.get(&address).is_some_and(|offer| client.is_same(&offer.to))
     }
 
-    /// Whom the address is offered to.
+    /// The client that the address is offered to.
     pub(crate) fn offered_to(&self, address: Ipv4Addr) -> Option<&Identity> {
         self.offers.get(&address).map(|offer| &offer.to)
     }
 
-    /// Notes that nobody else answered for an offered address. A repeated DISCOVER then gets its offer at once.
+    /// Notes that no other machine answered for an offered address, so that a repeated DISCOVER is answered at once.
     pub(crate) fn tried(&mut self, address: Ipv4Addr) {
         if let Some(offer) = self.offers.get_mut(&address) {
             offer.tried = true;
@@ -78,7 +78,7 @@ impl Table {
             if !current {
                 continue;
             }
-            // Who has a lease or a reservation there gets it without the offer as well.
+            // A lease or a reservation outlives the offer.
             self.remove_offer(address);
             let leased = self.leases.get(&address).is_some_and(|lease| lease.is_taken(now));
             if !leased && self.is_common(address) {
@@ -88,8 +88,7 @@ impl Table {
         None
     }
 
-    /// A flood of clients that nobody knows must not keep the others from an address: the oldest offer to one of them
-    /// is withdrawn, however new.
+    /// Withdraws the oldest offer to an unexpected client, so that a flood of them does not use up the pool.
     pub(super) fn take_offer_of_unexpected(&mut self, now: u64) -> Option<Ipv4Addr> {
         let common = self.offer_queue.iter().find(|(made, address)| {
             let open = self.offers.get(address).is_some_and(|offer| offer.made == *made && !offer.expected);
@@ -101,7 +100,7 @@ impl Table {
         Some(address)
     }
 
-    /// A clock set back ends an offer too: better than keeping it for as long as the clock jumped.
+    /// A clock that was set back ends an offer too; otherwise it would live as long as the jump.
     pub(super) fn is_live(&self, offer: &Offer, now: u64) -> bool {
         (offer.made..offer.made.saturating_add(self.offer_hold)).contains(&now)
     }

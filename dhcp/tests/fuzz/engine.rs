@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation, Reservation};
+use transload_dhcp::config::{
+    AddressRange, DhcpConfig, DhcpNetwork, HostReservation, LeaseTime, RelayInformation,
+};
 use transload_dhcp::engine::{Decision, Engine, Ingress};
 use transload_dhcp::lease::{ClientKey, LeaseState};
 use transload_dhcp::options::code;
 use transload_dhcp::packet::Packet;
 use transload_dhcp::policy::Everybody;
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::{MacOctets, MessageType};
 
 use super::rules;
 
@@ -36,7 +38,7 @@ impl Tape<'_> {
 }
 
 struct Promise {
-    mac: Mac,
+    mac: MacOctets,
     key: ClientKey,
     until: u64,
 }
@@ -48,7 +50,7 @@ struct World {
     promises: HashMap<Ipv4Addr, Promise>,
 }
 
-fn mac(client: u8) -> Mac {
+fn mac(client: u8) -> MacOctets {
     [0, 0x12, 0x34, 0, 0, client % 8]
 }
 
@@ -57,24 +59,25 @@ fn key(packet: &Packet) -> ClientKey {
     id.map_or(ClientKey::Mac(packet.chaddr), |id| ClientKey::Id(id.to_vec()))
 }
 
-fn config() -> Config {
+fn config() -> DhcpConfig {
     let network = |address: Ipv4Addr, reservations| {
         let at = |last| Ipv4Addr::from(address.to_bits() & !0xff | last);
-        Network {
+        DhcpNetwork {
             name: address.to_string(),
             address,
             prefix_len: 24,
-            pools: vec![Range { first: at(10), last: at(14) }],
-            exclude: vec![Range { first: at(12), last: at(12) }],
+            pools: vec![AddressRange { first: at(10), last: at(14) }],
+            exclude: vec![AddressRange { first: at(12), last: at(12) }],
             lease: LeaseTime { default: 100, min: 10, max: 1000, renew: None, rebind: None },
             relay_information: RelayInformation::Answer,
             options: vec![(150, vec![1; 252]), (160, vec![b'a'; 200])],
             reservations,
         }
     };
-    let reservation = Reservation { client: ClientKey::Mac(mac(0)), address: RESERVED, options: Vec::new() };
+    let reservation =
+        HostReservation { client: ClientKey::Mac(mac(0)), address: RESERVED, options: Vec::new() };
     let networks = vec![network(SERVER, vec![reservation]), network(Ipv4Addr::new(10, 1, 0, 0), Vec::new())];
-    Config { networks, decline_hold: 50_000, max_offers: 6, ..Config::default() }
+    DhcpConfig { networks, decline_hold: 50_000, max_offers: 6, ..DhcpConfig::default() }
 }
 
 impl World {
@@ -107,7 +110,7 @@ impl World {
         Some((packet, Ingress { local: SERVER, unicast: bits & 64 != 0, source }))
     }
 
-    fn handle(&mut self, packet: Packet, ingress: Ingress, squatter: Option<Mac>) {
+    fn handle(&mut self, packet: Packet, ingress: Ingress, squatter: Option<MacOctets>) {
         let mut decision = self.engine.handle(self.now, &packet, ingress, &Everybody);
         let gives_up = matches!(packet.kind, MessageType::Decline | MessageType::Release);
         if gives_up && decision.probe.is_some() {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use transload_dhcp::MessageType::{self, Ack, Discover, Inform, Nak, Offer, Request};
-use transload_dhcp::config::Config;
+use transload_dhcp::config::DhcpConfig;
 use transload_dhcp::destination::Destination;
 use transload_dhcp::engine::Decision;
 use transload_dhcp::options::code;
@@ -12,7 +12,7 @@ use transload_dhcp::packet::{BROADCAST, Op, Packet};
 const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
 /// Checks a decision's reply, if it has one, and gives it as its client reads it. Panics where a rule is broken.
-pub fn check(asked: &Packet, decision: &Decision, local: Ipv4Addr, config: &Config) -> Option<Packet> {
+pub fn check(asked: &Packet, decision: &Decision, local: Ipv4Addr, config: &DhcpConfig) -> Option<Packet> {
     let reply = decision.reply.as_ref()?;
     let octets = reply.encode();
     let read = Packet::decode(&octets).expect("a well-formed reply");

@@ -15,19 +15,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
 use transload_dhcp::engine::{Decision, Engine, Ingress};
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{BROADCAST, Packet};
 use transload_dhcp::policy::Everybody;
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::{MacOctets, MessageType};
 
 use steps::{CLIENTS, Manner, POOL, Step, step};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
-const SQUATTER: Mac = [2, 0, 0, 0, 0, 1];
+const SQUATTER: MacOctets = [2, 0, 0, 0, 0, 1];
 
 /// A lease that an ACK promised.
 #[derive(Debug, Clone, Copy)]
@@ -71,16 +71,16 @@ fn host(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, last)
 }
 
-fn mac(client: usize) -> Mac {
+fn mac(client: usize) -> MacOctets {
     [0, 0x12, 0x34, 0, 0, client as u8]
 }
 
-fn config() -> Config {
-    let network = Network {
+fn config() -> DhcpConfig {
+    let network = DhcpNetwork {
         name: "bench".into(),
         address: SERVER,
         prefix_len: 24,
-        pools: vec![Range { first: host(POOL.0), last: host(POOL.1) }],
+        pools: vec![AddressRange { first: host(POOL.0), last: host(POOL.1) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(100),
         relay_information: RelayInformation::Answer,
@@ -94,7 +94,7 @@ fn config() -> Config {
         ],
         reservations: Vec::new(),
     };
-    Config { networks: vec![network], decline_hold: 200_000, ..Config::default() }
+    DhcpConfig { networks: vec![network], decline_hold: 200_000, ..DhcpConfig::default() }
 }
 
 impl World {

@@ -2,26 +2,26 @@
 
 use std::net::Ipv4Addr;
 
-use transload_dhcp::Mac;
+use transload_dhcp::MacOctets;
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, Network, Range};
-use transload_dhcp::event::Outcome;
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork};
+use transload_dhcp::event::DhcpOutcome;
 use transload_dhcp::lease::LeaseState;
 use transload_dhcp::packet::Packet;
-use transload_dhcp::policy::{Grant, Verdict};
+use transload_dhcp::policy::{Grant, PolicyDecision};
 
 use crate::lab::*;
 
-const ROUTER: Mac = [0x00, 0x12, 0x34, 0, 0, 99];
+const ROUTER: MacOctets = [0x00, 0x12, 0x34, 0, 0, 99];
 
-fn made_up(number: u32) -> Mac {
+fn made_up(number: u32) -> MacOctets {
     let [_, a, b, c] = number.to_be_bytes();
     [2, 0, 0, a, b, c]
 }
 
-fn pool(first: u8, last: u8) -> Config {
-    let pools = vec![Range { first: host(first), last: host(last) }];
-    Config { networks: vec![Network { pools, ..network() }], ..config() }
+fn pool(first: u8, last: u8) -> DhcpConfig {
+    let pools = vec![AddressRange { first: host(first), last: host(last) }];
+    DhcpConfig { networks: vec![DhcpNetwork { pools, ..network() }], ..config() }
 }
 
 fn relayed(packet: Packet) -> Packet {
@@ -29,14 +29,14 @@ fn relayed(packet: Packet) -> Packet {
 }
 
 fn expect(lab: &mut Lab, expected: bool) {
-    lab.policy.0 = Verdict::Grant(Grant { expected, ..Grant::default() });
+    lab.policy.0 = PolicyDecision::Grant(Grant { expected, ..Grant::default() });
 }
 
 /// Takes a lease and declines it at once.
-fn burn(lab: &mut Lab, mac: Mac) -> Option<Ipv4Addr> {
+fn burn(lab: &mut Lab, mac: MacOctets) -> Option<Ipv4Addr> {
     let offer = lab.ask(&discover(mac))?;
     lab.ask(&select(mac, offer.yiaddr));
-    assert_eq!(lab.outcome(&decline(mac, offer.yiaddr)), Outcome::Declined);
+    assert_eq!(lab.outcome(&decline(mac, offer.yiaddr)), DhcpOutcome::Declined);
     Some(offer.yiaddr)
 }
 
@@ -122,7 +122,7 @@ fn a_client_that_answers_at_its_address_has_neither_declined_nor_released_it() {
     lab.user = Some(PHONE);
     for packet in [decline(PHONE, address), release(PHONE, address)] {
         let decision = lab.handle(&packet, UNICAST);
-        assert!(matches!(decision.event.outcome, Outcome::Ignored(_)), "{:?}", packet.kind);
+        assert!(matches!(decision.event.outcome, DhcpOutcome::Ignored(_)), "{:?}", packet.kind);
         assert_eq!((decision.writes, decision.event.address), (Vec::new(), Some(address)));
     }
     assert_eq!(lab.disk[&address].state, LeaseState::Bound);
@@ -152,7 +152,7 @@ fn a_client_that_starts_anew_before_its_decline_is_checked_gets_another_address(
     let second = lab.lease(PHONE);
     assert_ne!(second, address);
     let decision = lab.engine.given_up(lab.now + 300, &decline(PHONE, address), BROADCAST, None);
-    assert_eq!(decision.event.outcome, Outcome::Declined);
+    assert_eq!(decision.event.outcome, DhcpOutcome::Declined);
     lab.commit(&decision);
     assert_eq!(lab.ask(&renew(PHONE, second)).unwrap().kind, MessageType::Ack);
     // A forged decline does not keep a phone from its address for long, and from renewing it not at all.
@@ -170,7 +170,7 @@ fn a_late_decline_counts_only_where_somebody_else_answers() {
         lab.now += 60_000;
         let declined = decline(PHONE, address);
         let declined = if relay { relayed(declined) } else { declined };
-        assert!(matches!(lab.outcome(&declined), Outcome::Ignored(_)), "{relay}");
+        assert!(matches!(lab.outcome(&declined), DhcpOutcome::Ignored(_)), "{relay}");
         assert_eq!(lab.disk[&address].state, LeaseState::Bound, "{relay}");
         // An honest client waits ten seconds, asks for an address again, and finds it in use again.
         lab.now += 10_000;
@@ -180,7 +180,7 @@ fn a_late_decline_counts_only_where_somebody_else_answers() {
     let address = lab.lease(PHONE);
     lab.now += 60_000;
     lab.user = Some(OTHER);
-    assert_eq!(lab.outcome(&decline(PHONE, address)), Outcome::Declined);
+    assert_eq!(lab.outcome(&decline(PHONE, address)), DhcpOutcome::Declined);
     assert_eq!(lab.disk[&address].mac, OTHER);
 }
 
@@ -188,7 +188,7 @@ fn a_late_decline_counts_only_where_somebody_else_answers() {
 fn a_client_that_renews_what_it_is_said_to_have_declined_keeps_it() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
-    assert_eq!(lab.outcome(&decline(PHONE, address)), Outcome::Declined);
+    assert_eq!(lab.outcome(&decline(PHONE, address)), DhcpOutcome::Declined);
     assert_eq!(lab.ask(&renew(OTHER, address)).unwrap().kind, MessageType::Nak);
     assert_eq!(lab.ask(&reboot(PHONE, address)).unwrap().kind, MessageType::Nak, "not in use");
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Ack);

@@ -1,13 +1,13 @@
 //! Whose lease is whose.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, Network, Range};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork};
 use transload_dhcp::options::code;
 
 use crate::lab::*;
 
 #[test]
-fn d2_the_client_identifier_is_the_key_where_there_is_one() {
+pub fn d2_the_client_identifier_is_the_key_where_there_is_one() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\xff opaque \0"));
     // The same client in another machine.
@@ -16,7 +16,7 @@ fn d2_the_client_identifier_is_the_key_where_there_is_one() {
 }
 
 #[test]
-fn d2_without_one_the_ethernet_address_is_the_key() {
+pub fn d2_without_one_the_ethernet_address_is_the_key() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     assert_ne!(lab.lease(OTHER), address);
@@ -24,7 +24,7 @@ fn d2_without_one_the_ethernet_address_is_the_key() {
 }
 
 #[test]
-fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
+pub fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01\x00\x12\x34\x00\x00\x01"));
     assert_eq!(
@@ -37,7 +37,7 @@ fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
 }
 
 #[test]
-fn d2_an_ethernet_address_of_zeros_is_nobodys() {
+pub fn d2_an_ethernet_address_of_zeros_is_nobodys() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as([0; 6], Some(b"one"));
     assert_ne!(lab.lease_as([0; 6], Some(b"two")), address);
@@ -46,7 +46,7 @@ fn d2_an_ethernet_address_of_zeros_is_nobodys() {
 }
 
 #[test]
-fn d45_also_after_a_restart() {
+pub fn d45_also_after_a_restart() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01old"));
     lab.restart();
@@ -54,7 +54,7 @@ fn d45_also_after_a_restart() {
 }
 
 #[test]
-fn d32_leases_survive_a_restart() {
+pub fn d32_leases_survive_a_restart() {
     let mut lab = Lab::new(config());
     let mine = lab.lease(PHONE);
     lab.restart();
@@ -71,12 +71,12 @@ fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let first = std::net::Ipv4Addr::new(10, 7, 0, 10);
-    let elsewhere = Network {
+    let elsewhere = DhcpNetwork {
         address: std::net::Ipv4Addr::new(10, 7, 0, 1),
-        pools: vec![Range { first, last: first }],
+        pools: vec![AddressRange { first, last: first }],
         ..network()
     };
-    lab.engine.reconfigure(Config { networks: vec![elsewhere], ..config() }).unwrap();
+    lab.engine.reconfigure(DhcpConfig { networks: vec![elsewhere], ..config() }).unwrap();
     assert_eq!(lab.engine.leases().count(), 1);
     lab.engine.reconfigure(config()).unwrap();
     assert_ne!(lab.lease(OTHER), address);
@@ -87,7 +87,7 @@ fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
 fn an_invalid_configuration_changes_nothing() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
-    let wide = Config { networks: vec![Network { prefix_len: 7, ..network() }], ..config() };
+    let wide = DhcpConfig { networks: vec![DhcpNetwork { prefix_len: 7, ..network() }], ..config() };
     assert!(lab.engine.reconfigure(wide).is_err());
     assert_eq!(*lab.engine.config(), config());
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Ack);
@@ -98,14 +98,14 @@ fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let mut smaller = config();
-    smaller.networks[0].exclude = vec![Range { first: address, last: address }];
+    smaller.networks[0].exclude = vec![AddressRange { first: address, last: address }];
     lab.engine.reconfigure(smaller).unwrap();
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Nak);
     assert_ne!(lab.lease(PHONE), address);
 }
 
 #[test]
-fn d6_the_ack_says_what_the_offer_said_also_where_the_client_begins_anew_at_once() {
+pub fn d6_the_ack_says_what_the_offer_said_also_where_the_client_begins_anew_at_once() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     lab.now += 2_000;

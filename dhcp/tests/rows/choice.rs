@@ -1,30 +1,30 @@
 //! Which address a client is given.
 
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, Reservation};
-use transload_dhcp::event::Outcome;
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, HostReservation, LeaseTime};
+use transload_dhcp::event::DhcpOutcome;
 use transload_dhcp::lease::ClientKey;
 use transload_dhcp::options::code;
-use transload_dhcp::policy::Verdict;
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::policy::PolicyDecision;
+use transload_dhcp::{MacOctets, MessageType};
 
 use crate::lab::*;
 
-fn phone(last: u8) -> Mac {
+fn phone(last: u8) -> MacOctets {
     [0, 0x12, 0x34, 1, 0, last]
 }
 
-fn offered(lab: &mut Lab, mac: Mac) -> Option<u8> {
+fn offered(lab: &mut Lab, mac: MacOctets) -> Option<u8> {
     lab.ask(&discover(mac)).map(|offer| offer.yiaddr.octets()[3])
 }
 
 /// Addresses `first` to `last`.
-fn pool(first: u8, last: u8) -> Config {
-    let pools = vec![Range { first: host(first), last: host(last) }];
-    Config { networks: vec![Network { pools, ..network() }], ..config() }
+fn pool(first: u8, last: u8) -> DhcpConfig {
+    let pools = vec![AddressRange { first: host(first), last: host(last) }];
+    DhcpConfig { networks: vec![DhcpNetwork { pools, ..network() }], ..config() }
 }
 
 #[test]
-fn d17_current_then_previous_then_requested_then_new() {
+pub fn d17_current_then_previous_then_requested_then_new() {
     let mut lab = Lab::new(config());
     let current = lab.lease(PHONE);
     assert_eq!(lab.ask(&asking_for(discover(PHONE), host(15))).unwrap().yiaddr, current);
@@ -44,7 +44,7 @@ fn d17_current_then_previous_then_requested_then_new() {
 }
 
 #[test]
-fn d17_a_full_pool_gives_away_what_was_unused_longest() {
+pub fn d17_a_full_pool_gives_away_what_was_unused_longest() {
     let mut lab = Lab::new(pool(10, 12));
     for last in [2, 0, 1] {
         let address = lab.ask(&asking_for(discover(phone(last)), host(10 + last))).unwrap().yiaddr;
@@ -59,7 +59,7 @@ fn d17_a_full_pool_gives_away_what_was_unused_longest() {
 }
 
 #[test]
-fn d17_new_addresses_go_before_those_that_somebody_had() {
+pub fn d17_new_addresses_go_before_those_that_somebody_had() {
     let mut lab = Lab::new(pool(10, 11));
     let address = lab.lease(PHONE);
     lab.handle(&release(PHONE, address), UNICAST);
@@ -67,7 +67,7 @@ fn d17_new_addresses_go_before_those_that_somebody_had() {
 }
 
 #[test]
-fn d19_the_lease_is_the_default_or_what_is_asked_within_bounds() {
+pub fn d19_the_lease_is_the_default_or_what_is_asked_within_bounds() {
     let mut config = config();
     config.networks[0].lease = LeaseTime { default: 3600, min: 600, max: 7200, renew: None, rebind: None };
     for (wanted, given) in [(None, 3600), (Some(1000), 1000), (Some(1), 600), (Some(u32::MAX), 7200)] {
@@ -94,11 +94,11 @@ fn an_offer_is_kept_for_its_client_and_forgotten_in_time() {
 }
 
 #[test]
-fn d5_a_client_that_takes_another_servers_offer_frees_ours() {
+pub fn d5_a_client_that_takes_another_servers_offer_frees_ours() {
     let mut lab = Lab::new(pool(10, 10));
     assert_eq!(offered(&mut lab, PHONE), Some(10));
     let elsewhere = with(request(PHONE), code::SERVER_ID, &[10, 0, 0, 66]);
-    assert_eq!(lab.outcome(&asking_for(elsewhere, host(77))), Outcome::ChoseOther(host(66)));
+    assert_eq!(lab.outcome(&asking_for(elsewhere, host(77))), DhcpOutcome::ChoseOther(host(66)));
     assert_eq!(offered(&mut lab, OTHER), Some(10));
 }
 
@@ -134,7 +134,7 @@ fn offers_are_bounded_and_the_oldest_go_first() {
 fn nobody_is_given_the_servers_the_networks_or_an_excluded_address() {
     let mut config = pool(1, 6);
     config.networks[0].prefix_len = 29;
-    config.networks[0].exclude = vec![Range { first: host(3), last: host(4) }];
+    config.networks[0].exclude = vec![AddressRange { first: host(3), last: host(4) }];
     let mut lab = Lab::new(config);
     for forbidden in [0, 1, 3, 4, 7] {
         let got = lab.ask(&asking_for(discover(PHONE), host(forbidden))).unwrap().yiaddr;
@@ -148,7 +148,7 @@ fn nobody_is_given_the_servers_the_networks_or_an_excluded_address() {
 #[test]
 fn a_reservation_is_its_clients_alone() {
     let mut config = pool(10, 11);
-    let reserve = |client, last| Reservation { client, address: host(last), options: Vec::new() };
+    let reserve = |client, last| HostReservation { client, address: host(last), options: Vec::new() };
     config.networks[0].reservations =
         vec![reserve(ClientKey::Mac(PHONE), 10), reserve(ClientKey::Id(b"lobby".to_vec()), 50)];
     let mut lab = Lab::new(config);
@@ -163,7 +163,8 @@ fn a_reservation_is_its_clients_alone() {
 #[test]
 fn a_client_with_a_reservation_may_boot_with_it_at_once() {
     let mut config = config();
-    let reservation = Reservation { client: ClientKey::Mac(PHONE), address: host(50), options: Vec::new() };
+    let reservation =
+        HostReservation { client: ClientKey::Mac(PHONE), address: host(50), options: Vec::new() };
     config.networks[0].reservations = vec![reservation];
     assert_eq!(Lab::new(config).ask(&reboot(PHONE, host(50))).unwrap().kind, MessageType::Ack);
 }
@@ -172,11 +173,11 @@ fn a_client_with_a_reservation_may_boot_with_it_at_once() {
 fn whom_the_policy_ignores_gets_silence() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
-    lab.policy.0 = Verdict::Ignore { reason: "no phone".into() };
+    lab.policy.0 = PolicyDecision::Ignore { reason: "no phone".into() };
     for packet in [discover(OTHER), select(OTHER, host(12)), inform(OTHER, host(12)), renew(PHONE, address)] {
         let decision = lab.handle(&packet, BROADCAST);
         assert_eq!((decision.reply, decision.writes.len()), (None, 0));
-        assert_eq!(decision.event.outcome, Outcome::Ignored("no phone".into()));
+        assert_eq!(decision.event.outcome, DhcpOutcome::Ignored("no phone".into()));
     }
 }
 

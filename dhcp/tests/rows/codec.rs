@@ -1,7 +1,7 @@
 //! What the wire carries.
 
 use proptest::prelude::*;
-use transload_dhcp::packet::{Flaw, Ignored, Malformed, Packet};
+use transload_dhcp::packet::{Flaw, Ignored, MalformedMessage, Packet};
 
 use crate::lab::*;
 
@@ -20,15 +20,15 @@ fn field(octets: &mut [u8], at: usize, options: &[u8]) {
 }
 
 #[test]
-fn d3_without_the_cookie_it_is_not_dhcp() {
+pub fn d3_without_the_cookie_it_is_not_dhcp() {
     let mut octets = raw(&[53, 1, 1, 255]);
     assert!(Packet::decode(&octets).is_ok());
     octets[239] = 98;
-    assert_eq!(Packet::decode(&octets), Err(Malformed::Cookie));
+    assert_eq!(Packet::decode(&octets), Err(MalformedMessage::Cookie));
 }
 
 #[test]
-fn d16_options_then_file_then_sname_are_read() {
+pub fn d16_options_then_file_then_sname_are_read() {
     let mut octets = raw(&[53, 1, 1, 52, 1, 3, 12, 1, b'a', 255]);
     field(&mut octets, 44, &[12, 1, b'c', 55, 1, 6, 255]);
     field(&mut octets, 108, &[12, 1, b'b', 60, 1, b'v', 255]);
@@ -38,7 +38,7 @@ fn d16_options_then_file_then_sname_are_read() {
 }
 
 #[test]
-fn d16_without_overload_file_and_sname_are_text() {
+pub fn d16_without_overload_file_and_sname_are_text() {
     let mut octets = raw(&[53, 1, 1, 255]);
     field(&mut octets, 44, b"server\0junk");
     field(&mut octets, 108, &[b'f'; 128]);
@@ -47,12 +47,12 @@ fn d16_without_overload_file_and_sname_are_text() {
 }
 
 #[test]
-fn d33_without_a_message_type_it_is_not_answerable() {
-    assert_eq!(Packet::decode(&raw(&[12, 1, b'a', 255])), Err(Malformed::NoMessageType));
+pub fn d33_without_a_message_type_it_is_not_answerable() {
+    assert_eq!(Packet::decode(&raw(&[12, 1, b'a', 255])), Err(MalformedMessage::NoMessageType));
 }
 
 #[test]
-fn d34_closing_nuls_of_text_are_stripped() {
+pub fn d34_closing_nuls_of_text_are_stripped() {
     let packet = Packet::decode(&raw(&[53, 1, 1, 60, 4, b'C', b'P', 0, 0, 255])).unwrap();
     assert_eq!(packet.text(60), Some(&b"CP"[..]));
 }
@@ -64,7 +64,7 @@ fn with_flaw(option: &[u8]) -> Packet {
 }
 
 #[test]
-fn d35_an_option_of_a_length_that_cannot_be_counts_as_absent() {
+pub fn d35_an_option_of_a_length_that_cannot_be_counts_as_absent() {
     let of = |code: u8, length: usize| [&[code, length as u8][..], &vec![7; length]].concat();
     let wrong: &[(u8, &[usize])] = &[
         (50, &[0, 1, 3, 5, 8]),
@@ -96,7 +96,7 @@ fn d35_an_option_of_a_length_that_cannot_be_counts_as_absent() {
 }
 
 #[test]
-fn d35_what_overruns_its_field_is_left_out_and_what_stands_before_it_counts() {
+pub fn d35_what_overruns_its_field_is_left_out_and_what_stands_before_it_counts() {
     for tail in [&[12, 9, b'a'][..], &[12], &[61, 255, 1], &[57, 4, 2], &[82, 200, 1, 1, 7]] {
         let packet = Packet::decode(&raw(&[&[53, 1, 1, 60, 1, b'v'], tail].concat())).unwrap();
         assert_eq!(packet.options, [(60, b"v".to_vec())], "{tail:?}");
@@ -113,15 +113,15 @@ fn d35_what_overruns_its_field_is_left_out_and_what_stands_before_it_counts() {
 }
 
 #[test]
-fn d35_without_a_usable_message_type_nobody_can_answer() {
+pub fn d35_without_a_usable_message_type_nobody_can_answer() {
     for options in [&[53, 2, 1, 1, 255][..], &[53, 0, 255], &[53, 9, 1]] {
-        assert_eq!(Packet::decode(&raw(options)), Err(Malformed::NoMessageType), "{options:?}");
+        assert_eq!(Packet::decode(&raw(options)), Err(MalformedMessage::NoMessageType), "{options:?}");
     }
-    assert_eq!(Packet::decode(&raw(&[])[..239]), Err(Malformed::Short(239)));
+    assert_eq!(Packet::decode(&raw(&[])[..239]), Err(MalformedMessage::Short(239)));
 }
 
 #[test]
-fn d40_of_an_option_of_fixed_length_that_comes_twice_the_first_whole_one_counts() {
+pub fn d40_of_an_option_of_fixed_length_that_comes_twice_the_first_whole_one_counts() {
     for (options, value) in [
         (&[57, 2, 5, 0, 57, 2, 4, 0][..], &[5, 0][..]),
         (&[57, 1, 5, 57, 1, 0], &[5, 0]),
@@ -137,19 +137,19 @@ fn d40_of_an_option_of_fixed_length_that_comes_twice_the_first_whole_one_counts(
 }
 
 #[test]
-fn d34_a_text_of_nuls_says_nothing() {
+pub fn d34_a_text_of_nuls_says_nothing() {
     let packet = Packet::decode(&raw(&[53, 1, 1, 60, 2, 0, 0, 12, 1, 0, 255])).unwrap();
     assert_eq!((packet.text(60), packet.text(12)), (None, None));
 }
 
 #[test]
-fn d40_a_repeated_option_is_one_option() {
+pub fn d40_a_repeated_option_is_one_option() {
     let packet = Packet::decode(&raw(&[12, 1, b'a', 53, 1, 1, 12, 2, b'b', b'c', 255])).unwrap();
     assert_eq!(packet.option(12), Some(&b"abc"[..]));
 }
 
 #[test]
-fn d40_a_long_option_is_split_in_order() {
+pub fn d40_a_long_option_is_split_in_order() {
     let long: Vec<u8> = (0..=255).chain(0..=99).collect();
     let packet = with(discover(PHONE), 43, &long);
     let octets = packet.encode(1500);
@@ -159,7 +159,7 @@ fn d40_a_long_option_is_split_in_order() {
 }
 
 #[test]
-fn d8_the_last_option_is_end_and_the_rest_is_pad() {
+pub fn d8_the_last_option_is_end_and_the_rest_is_pad() {
     let octets = discover(PHONE).encode(576);
     assert_eq!(octets[240..244], [53, 1, 1, 255]);
     assert!(octets[244..].iter().all(|octet| *octet == 0));
@@ -171,18 +171,18 @@ fn d8_the_last_option_is_end_and_the_rest_is_pad() {
 }
 
 #[test]
-fn d48_at_least_300_octets_are_sent() {
+pub fn d48_at_least_300_octets_are_sent() {
     assert_eq!(discover(PHONE).encode(576).len(), 300);
     let reply = Lab::new(config()).handle(&reboot(PHONE, host(200)), BROADCAST).reply.unwrap();
     assert_eq!(reply.encode().len(), 300);
 }
 
 #[test]
-fn d50_only_ethernet_and_known_ops_are_read() {
+pub fn d50_only_ethernet_and_known_ops_are_read() {
     for (at, octet, error) in [
-        (0, 3, Malformed::Op(3)),
-        (2, 17, Malformed::Hardware { htype: 1, hlen: 17 }),
-        (2, 255, Malformed::Hardware { htype: 1, hlen: 255 }),
+        (0, 3, MalformedMessage::Op(3)),
+        (2, 17, MalformedMessage::Hardware { htype: 1, hlen: 17 }),
+        (2, 255, MalformedMessage::Hardware { htype: 1, hlen: 255 }),
     ] {
         let mut octets = raw(&[53, 1, 1, 255]);
         octets[at] = octet;
@@ -193,12 +193,12 @@ fn d50_only_ethernet_and_known_ops_are_read() {
         let mut octets = raw(&[53, 1, 1, 255]);
         octets[2] = hlen;
         field(&mut octets, 28, &chaddr);
-        assert_eq!(Packet::decode(&octets), Err(Malformed::Hardware { htype: 1, hlen }), "{chaddr:?}");
+        assert_eq!(Packet::decode(&octets), Err(MalformedMessage::Hardware { htype: 1, hlen }), "{chaddr:?}");
     }
 }
 
 #[test]
-fn d50_an_ethernet_address_under_another_type_or_length_is_answered_and_copied() {
+pub fn d50_an_ethernet_address_under_another_type_or_length_is_answered_and_copied() {
     for (htype, hlen) in [(6, 6), (0, 6), (255, 6), (1, 0), (1, 5), (1, 7), (1, 16), (6, 16)] {
         let mut octets = raw(&[53, 1, 1, 255]);
         octets[1..3].copy_from_slice(&[htype, hlen]);

@@ -2,23 +2,23 @@
 
 use std::net::Ipv4Addr;
 
-use transload_dhcp::config::Config;
+use transload_dhcp::config::DhcpConfig;
 use transload_dhcp::engine::Ingress;
-use transload_dhcp::event::Outcome;
+use transload_dhcp::event::DhcpOutcome;
 use transload_dhcp::lease::LeaseState;
 use transload_dhcp::packet::Packet;
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::{MacOctets, MessageType};
 
 use crate::lab::*;
 
-const SQUATTER: Mac = [0x00, 0x12, 0x34, 0, 0, 99];
+const SQUATTER: MacOctets = [0x00, 0x12, 0x34, 0, 0, 99];
 
 fn to_try(lab: &mut Lab, packet: &Packet) -> Option<Ipv4Addr> {
     lab.handle(packet, BROADCAST).probe
 }
 
 #[test]
-fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
+pub fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
     let mut lab = Lab::new(config());
     assert_eq!(to_try(&mut lab, &discover(PHONE)), Some(host(10)));
     assert_eq!(lab.engine.probed(lab.now, host(10), None), None);
@@ -27,7 +27,7 @@ fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
 }
 
 #[test]
-fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
+pub fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
     let mut lab = Lab::new(config());
     lab.handle(&discover(PHONE), BROADCAST);
     let conflict = lab.engine.probed(lab.now, host(10), Some(SQUATTER)).unwrap();
@@ -35,7 +35,7 @@ fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
     let event = &conflict.event;
     assert_eq!(
         (&event.outcome, event.mac, event.address),
-        (&Outcome::Conflict(SQUATTER), PHONE, Some(host(10)))
+        (&DhcpOutcome::Conflict(SQUATTER), PHONE, Some(host(10)))
     );
     assert_eq!(lab.disk[&host(10)].state, LeaseState::Declined);
     assert_eq!(to_try(&mut lab, &discover(PHONE)), Some(host(11)));
@@ -49,7 +49,7 @@ fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
 }
 
 #[test]
-fn d4_what_the_client_has_or_had_is_not_tried() {
+pub fn d4_what_the_client_has_or_had_is_not_tried() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     assert_eq!(to_try(&mut lab, &discover(PHONE)), None, "current");
@@ -61,7 +61,7 @@ fn d4_what_the_client_has_or_had_is_not_tried() {
 }
 
 #[test]
-fn d4_the_client_itself_may_answer_for_its_address() {
+pub fn d4_the_client_itself_may_answer_for_its_address() {
     let mut lab = Lab::new(config());
     lab.handle(&discover(PHONE), BROADCAST);
     assert_eq!(lab.engine.probed(lab.now, host(10), Some(PHONE)), None);
@@ -69,7 +69,7 @@ fn d4_the_client_itself_may_answer_for_its_address() {
 }
 
 #[test]
-fn d4_a_late_answer_takes_no_lease_back() {
+pub fn d4_a_late_answer_takes_no_lease_back() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     assert_eq!(lab.engine.probed(lab.now, address, Some(SQUATTER)), None);
@@ -77,14 +77,14 @@ fn d4_a_late_answer_takes_no_lease_back() {
 }
 
 #[test]
-fn d4_nothing_is_tried_through_relays_on_other_links_or_where_it_is_off() {
+pub fn d4_nothing_is_tried_through_relays_on_other_links_or_where_it_is_off() {
     let mut lab = Lab::new(config());
     let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
     assert_eq!(to_try(&mut lab, &relayed), None);
     let elsewhere = Ingress { local: Ipv4Addr::new(192, 168, 1, 1), ..BROADCAST };
     let selecting = with(discover(PHONE), transload_dhcp::options::code::SUBNET_SELECTION, &SERVER.octets());
     let decision = lab.handle(&selecting, elsewhere);
-    assert_eq!((decision.event.outcome, decision.probe), (Outcome::Offered, None));
-    let mut off = Lab::new(Config { conflict_probe: false, ..config() });
+    assert_eq!((decision.event.outcome, decision.probe), (DhcpOutcome::Offered, None));
+    let mut off = Lab::new(DhcpConfig { conflict_probe: false, ..config() });
     assert_eq!(to_try(&mut off, &discover(PHONE)), None);
 }

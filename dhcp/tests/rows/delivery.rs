@@ -6,7 +6,7 @@ use transload_dhcp::MessageType;
 use transload_dhcp::config::RelayInformation;
 use transload_dhcp::destination::Destination;
 use transload_dhcp::engine::Ingress;
-use transload_dhcp::event::{Outcome, Unserved};
+use transload_dhcp::event::{DhcpOutcome, Unserved};
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{self, Packet};
 
@@ -20,7 +20,7 @@ fn relayed() -> Lab {
     let mut far = network();
     far.name = "far".into();
     far.address = Ipv4Addr::new(10, 9, 0, 0);
-    far.pools = vec![transload_dhcp::config::Range {
+    far.pools = vec![transload_dhcp::config::AddressRange {
         first: Ipv4Addr::new(10, 9, 0, 10),
         last: Ipv4Addr::new(10, 9, 0, 19),
     }];
@@ -40,7 +40,7 @@ fn destination_from(lab: &mut Lab, packet: &Packet, source: Ipv4Addr) -> Destina
 }
 
 #[test]
-fn d1_reserved_flags_mean_nothing_and_come_back_as_they_were() {
+pub fn d1_reserved_flags_mean_nothing_and_come_back_as_they_were() {
     let packet = Packet { flags: !packet::BROADCAST, ..discover(PHONE) };
     let reply = Lab::new(config()).handle(&packet, BROADCAST).reply.unwrap();
     assert_eq!(reply.destination, Destination::Hardware(host(10), PHONE));
@@ -48,7 +48,7 @@ fn d1_reserved_flags_mean_nothing_and_come_back_as_they_were() {
 }
 
 #[test]
-fn d9_a_relay_gets_the_reply() {
+pub fn d9_a_relay_gets_the_reply() {
     let mut lab = relayed();
     let offer = lab.handle(&Packet { giaddr: RELAY, hops: 1, ..discover(PHONE) }, UNICAST);
     let reply = offer.reply.unwrap();
@@ -57,7 +57,7 @@ fn d9_a_relay_gets_the_reply() {
 }
 
 #[test]
-fn d10_a_client_with_an_address_gets_it_there() {
+pub fn d10_a_client_with_an_address_gets_it_there() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let renewal = renew(PHONE, address);
@@ -70,7 +70,7 @@ fn d10_a_client_with_an_address_gets_it_there() {
 }
 
 #[test]
-fn d10_an_address_that_the_client_cannot_have_is_none() {
+pub fn d10_an_address_that_the_client_cannot_have_is_none() {
     let elsewhere = Ipv4Addr::new(192, 168, 7, 20);
     for ciaddr in [host(10), host(19), host(77), elsewhere, Ipv4Addr::BROADCAST] {
         for (flags, expected) in
@@ -99,7 +99,7 @@ fn d10_an_address_that_the_client_cannot_have_is_none() {
 }
 
 #[test]
-fn d10_a_client_that_uses_its_lease_is_answered_there_whatever_it_asks() {
+pub fn d10_a_client_that_uses_its_lease_is_answered_there_whatever_it_asks() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     for packet in [discover(PHONE), select(PHONE, address)] {
@@ -109,7 +109,7 @@ fn d10_a_client_that_uses_its_lease_is_answered_there_whatever_it_asks() {
 }
 
 #[test]
-fn d12_a_client_that_tells_no_ethernet_address_of_its_own_hears_a_broadcast() {
+pub fn d12_a_client_that_tells_no_ethernet_address_of_its_own_hears_a_broadcast() {
     for mac in [[0; 6], [0xff; 6], [0x01, 0, 0x5e, 0, 0, 1]] {
         let mut lab = Lab::new(config());
         assert_eq!(destination(&mut lab, &discover(mac)), Destination::Broadcast, "{mac:02x?}");
@@ -117,7 +117,7 @@ fn d12_a_client_that_tells_no_ethernet_address_of_its_own_hears_a_broadcast() {
 }
 
 #[test]
-fn d30_an_inform_is_answered_at_an_address_without_arp_where_that_cannot_reach_it() {
+pub fn d30_an_inform_is_answered_at_an_address_without_arp_where_that_cannot_reach_it() {
     let elsewhere = Ipv4Addr::new(192, 168, 7, 20);
     for (address, source, expected) in [
         (host(200), host(200), Destination::Client(host(200))),
@@ -130,20 +130,20 @@ fn d30_an_inform_is_answered_at_an_address_without_arp_where_that_cannot_reach_i
 }
 
 #[test]
-fn d11_the_broadcast_bit_is_obeyed() {
+pub fn d11_the_broadcast_bit_is_obeyed() {
     let mut lab = Lab::new(config());
     let packet = Packet { flags: packet::BROADCAST, ..discover(PHONE) };
     assert_eq!(destination(&mut lab, &packet), Destination::Broadcast);
 }
 
 #[test]
-fn d12_without_the_bit_the_frame_goes_to_the_client() {
+pub fn d12_without_the_bit_the_frame_goes_to_the_client() {
     let mut lab = Lab::new(config());
     assert_eq!(destination(&mut lab, &discover(PHONE)), Destination::Hardware(host(10), PHONE));
 }
 
 #[test]
-fn d13_nak_without_relay_is_broadcast() {
+pub fn d13_nak_without_relay_is_broadcast() {
     let mut lab = Lab::new(config());
     for packet in
         [reboot(PHONE, Ipv4Addr::new(192, 168, 1, 5)), renew(PHONE, host(15)), select(PHONE, host(200))]
@@ -154,7 +154,7 @@ fn d13_nak_without_relay_is_broadcast() {
 }
 
 #[test]
-fn d14_nak_through_a_relay_tells_the_relay_to_broadcast() {
+pub fn d14_nak_through_a_relay_tells_the_relay_to_broadcast() {
     let mut lab = relayed();
     let reply = lab.handle(&Packet { giaddr: RELAY, ..reboot(PHONE, host(10)) }, UNICAST).reply.unwrap();
     assert_eq!((reply.packet.kind, reply.destination), (MessageType::Nak, Destination::Relay(RELAY)));
@@ -162,12 +162,12 @@ fn d14_nak_through_a_relay_tells_the_relay_to_broadcast() {
 }
 
 #[test]
-fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all() {
+pub fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all() {
     let mut config = config();
     let mut second = network();
     second.name = "second".into();
     second.address = Ipv4Addr::new(10, 1, 0, 1);
-    second.pools = vec![transload_dhcp::config::Range {
+    second.pools = vec![transload_dhcp::config::AddressRange {
         first: Ipv4Addr::new(10, 1, 0, 10),
         last: Ipv4Addr::new(10, 1, 0, 19),
     }];
@@ -183,7 +183,7 @@ fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all() {
 }
 
 #[test]
-fn d18_the_subnet_is_the_relays_else_the_interfaces() {
+pub fn d18_the_subnet_is_the_relays_else_the_interfaces() {
     let mut lab = relayed();
     let far = lab.ask(&Packet { giaddr: RELAY, ..discover(PHONE) }).unwrap();
     assert_eq!(far.yiaddr, Ipv4Addr::new(10, 9, 0, 10));
@@ -193,7 +193,7 @@ fn d18_the_subnet_is_the_relays_else_the_interfaces() {
 }
 
 #[test]
-fn d18_a_client_behind_a_relay_renews_directly() {
+pub fn d18_a_client_behind_a_relay_renews_directly() {
     let mut lab = relayed();
     let through = |packet| Packet { giaddr: RELAY, ..packet };
     let address = lab.ask(&through(discover(PHONE))).unwrap().yiaddr;
@@ -215,7 +215,7 @@ const INFORMATION: [&[u8]; 5] = [
 /// RFC 3046 §2.1 has relay agents discard what comes from an untrusted circuit with the option and without a relay's
 /// address. A server that does the same is deaf to every phone behind a switch with DHCP snooping.
 #[test]
-fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is_to_be_dropped() {
+pub fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is_to_be_dropped() {
     for information in INFORMATION {
         let mut lab = Lab::new(config());
         let through = |packet| with(packet, code::RELAY_INFORMATION, information);
@@ -246,7 +246,7 @@ fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is_to_
     let mut lab = Lab::new(dropping);
     for information in INFORMATION {
         let packet = with(discover(PHONE), code::RELAY_INFORMATION, information);
-        assert_eq!(lab.outcome(&packet), Outcome::Unserved(Unserved::RelayInformation));
+        assert_eq!(lab.outcome(&packet), DhcpOutcome::Unserved(Unserved::RelayInformation));
     }
     let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
     assert!(lab.ask(&with(relayed, code::RELAY_INFORMATION, INFORMATION[0])).is_some(), "a relay's own");
@@ -255,7 +255,7 @@ fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is_to_
 }
 
 #[test]
-fn d7_a_request_that_names_us_through_an_unknown_relay_is_refused() {
+pub fn d7_a_request_that_names_us_through_an_unknown_relay_is_refused() {
     let unknown = Ipv4Addr::new(172, 16, 0, 1);
     let through = |packet| Packet { giaddr: unknown, ..packet };
     let mut lab = relayed();
@@ -266,12 +266,12 @@ fn d7_a_request_that_names_us_through_an_unknown_relay_is_refused() {
         (reply.packet.flags, reply.packet.address(code::SERVER_ID)),
         (packet::BROADCAST, Some(SERVER))
     );
-    assert!(matches!(&decision.event.outcome, Outcome::Refused(why) if why.contains("172.16.0.1")));
+    assert!(matches!(&decision.event.outcome, DhcpOutcome::Refused(why) if why.contains("172.16.0.1")));
     // Who names nobody, or another, may be another server's client.
     let elsewhere = asking_for(with(request(PHONE), code::SERVER_ID, &[10, 0, 0, 66]), host(10));
     for packet in [discover(PHONE), reboot(PHONE, host(10)), renew(PHONE, host(10)), elsewhere] {
         let decision = lab.handle(&through(packet), UNICAST);
-        let expected = Outcome::Unserved(Unserved::Relay(unknown));
+        let expected = DhcpOutcome::Unserved(Unserved::Relay(unknown));
         assert_eq!((decision.reply, decision.event.outcome), (None, expected));
     }
     for nowhere in [Ipv4Addr::BROADCAST, Ipv4Addr::new(224, 0, 0, 1)] {
@@ -287,7 +287,7 @@ fn d7_a_request_that_names_us_through_an_unknown_relay_is_refused() {
 }
 
 #[test]
-fn d43_link_selection_goes_before_subnet_selection_before_giaddr() {
+pub fn d43_link_selection_goes_before_subnet_selection_before_giaddr() {
     let near = SERVER.octets();
     let relay = Packet { giaddr: RELAY, ..discover(PHONE) };
     let subnet = with(relay.clone(), code::SUBNET_SELECTION, &near);
@@ -302,7 +302,7 @@ fn d43_link_selection_goes_before_subnet_selection_before_giaddr() {
 }
 
 #[test]
-fn d43_the_relay_may_override_the_server_identifier() {
+pub fn d43_the_relay_may_override_the_server_identifier() {
     let mut lab = relayed();
     let over = |packet| {
         with(Packet { giaddr: RELAY, ..packet }, code::RELAY_INFORMATION, &[1, 1, 7, 11, 4, 10, 9, 0, 1])

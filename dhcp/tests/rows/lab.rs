@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
 use transload_dhcp::engine::{Decision, Engine, Ingress};
-use transload_dhcp::event::Outcome;
+use transload_dhcp::event::DhcpOutcome;
 use transload_dhcp::lease::LeaseRecord;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::Packet;
-use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::policy::{ClientRequest, Grant, Policy, PolicyDecision};
+use transload_dhcp::{MacOctets, MessageType};
 
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
-pub const PHONE: Mac = [0x00, 0x12, 0x34, 0, 0, 1];
-pub const OTHER: Mac = [0x00, 0x12, 0x34, 0, 0, 2];
+pub const PHONE: MacOctets = [0x00, 0x12, 0x34, 0, 0, 1];
+pub const OTHER: MacOctets = [0x00, 0x12, 0x34, 0, 0, 2];
 pub const BROADCAST: Ingress = Ingress { local: SERVER, unicast: false, source: NOBODY };
 /// Of a client, or a relay, with an address.
 pub const UNICAST: Ingress = Ingress { local: SERVER, unicast: true, source: Ipv4Addr::new(10, 0, 0, 254) };
@@ -30,12 +30,12 @@ pub fn host(last: u8) -> Ipv4Addr {
 }
 
 /// 10.0.0.0/24 with addresses 10 to 19 for clients.
-pub fn network() -> Network {
-    Network {
+pub fn network() -> DhcpNetwork {
+    DhcpNetwork {
         name: "bench".into(),
         address: SERVER,
         prefix_len: 24,
-        pools: vec![Range { first: host(10), last: host(19) }],
+        pools: vec![AddressRange { first: host(10), last: host(19) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(3600),
         relay_information: RelayInformation::Answer,
@@ -44,15 +44,15 @@ pub fn network() -> Network {
     }
 }
 
-pub fn config() -> Config {
-    Config { networks: vec![network()], ..Config::default() }
+pub fn config() -> DhcpConfig {
+    DhcpConfig { networks: vec![network()], ..DhcpConfig::default() }
 }
 
 /// Gives everybody the same.
-pub struct Same(pub Verdict);
+pub struct Same(pub PolicyDecision);
 
 impl Policy for Same {
-    fn decide(&self, _: &Client<'_>) -> Verdict {
+    fn decide(&self, _: &ClientRequest<'_>) -> PolicyDecision {
         self.0.clone()
     }
 }
@@ -63,18 +63,18 @@ pub struct Lab {
     pub now: u64,
     pub disk: BTreeMap<Ipv4Addr, LeaseRecord>,
     /// Who answers when a client gives up its address.
-    pub user: Option<Mac>,
+    pub user: Option<MacOctets>,
 }
 
 impl Lab {
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: DhcpConfig) -> Self {
         let engine = Engine::new(config, Vec::new()).unwrap();
-        let policy = Same(Verdict::Grant(Grant::default()));
+        let policy = Same(PolicyDecision::Grant(Grant::default()));
         Self { engine, policy, now: 1_000_000, disk: BTreeMap::new(), user: None }
     }
 
-    pub fn granting(config: Config, grant: Grant) -> Self {
-        Self { policy: Same(Verdict::Grant(grant)), ..Self::new(config) }
+    pub fn granting(config: DhcpConfig, grant: Grant) -> Self {
+        Self { policy: Same(PolicyDecision::Grant(grant)), ..Self::new(config) }
     }
 
     /// Handles a message without saving anything.
@@ -105,16 +105,16 @@ impl Lab {
         Some(Packet::decode(&reply.encode()).unwrap())
     }
 
-    pub fn outcome(&mut self, packet: &Packet) -> Outcome {
+    pub fn outcome(&mut self, packet: &Packet) -> DhcpOutcome {
         self.handle(packet, BROADCAST).event.outcome
     }
 
     /// Discover and request; the address that was acknowledged.
-    pub fn lease(&mut self, mac: Mac) -> Ipv4Addr {
+    pub fn lease(&mut self, mac: MacOctets) -> Ipv4Addr {
         self.lease_as(mac, None)
     }
 
-    pub fn lease_as(&mut self, mac: Mac, id: Option<&[u8]>) -> Ipv4Addr {
+    pub fn lease_as(&mut self, mac: MacOctets, id: Option<&[u8]>) -> Ipv4Addr {
         let offer = self.ask(&with_id(discover(mac), id)).expect("an offer");
         let ack = self.ask(&with_id(select(mac, offer.yiaddr), id)).expect("an answer to the request");
         assert_eq!((ack.kind, ack.yiaddr), (MessageType::Ack, offer.yiaddr));
@@ -128,11 +128,11 @@ impl Lab {
     }
 }
 
-pub fn discover(mac: Mac) -> Packet {
+pub fn discover(mac: MacOctets) -> Packet {
     Packet::request(MessageType::Discover, 0x1234_5678, mac)
 }
 
-pub fn request(mac: Mac) -> Packet {
+pub fn request(mac: MacOctets) -> Packet {
     Packet::request(MessageType::Request, 0x1234_5678, mac)
 }
 
@@ -153,31 +153,31 @@ pub fn asking_for(packet: Packet, address: Ipv4Addr) -> Packet {
 }
 
 /// SELECTING: takes our offer.
-pub fn select(mac: Mac, address: Ipv4Addr) -> Packet {
+pub fn select(mac: MacOctets, address: Ipv4Addr) -> Packet {
     asking_for(with(request(mac), code::SERVER_ID, &SERVER.octets()), address)
 }
 
 /// INIT-REBOOT: still has an address.
-pub fn reboot(mac: Mac, address: Ipv4Addr) -> Packet {
+pub fn reboot(mac: MacOctets, address: Ipv4Addr) -> Packet {
     asking_for(request(mac), address)
 }
 
 /// RENEWING or REBINDING.
-pub fn renew(mac: Mac, address: Ipv4Addr) -> Packet {
+pub fn renew(mac: MacOctets, address: Ipv4Addr) -> Packet {
     Packet { ciaddr: address, ..request(mac) }
 }
 
-pub fn release(mac: Mac, address: Ipv4Addr) -> Packet {
+pub fn release(mac: MacOctets, address: Ipv4Addr) -> Packet {
     let packet = Packet { ciaddr: address, ..Packet::request(MessageType::Release, 1, mac) };
     with(packet, code::SERVER_ID, &SERVER.octets())
 }
 
-pub fn decline(mac: Mac, address: Ipv4Addr) -> Packet {
+pub fn decline(mac: MacOctets, address: Ipv4Addr) -> Packet {
     let packet = Packet::request(MessageType::Decline, 1, mac);
     asking_for(with(packet, code::SERVER_ID, &SERVER.octets()), address)
 }
 
-pub fn inform(mac: Mac, address: Ipv4Addr) -> Packet {
+pub fn inform(mac: MacOctets, address: Ipv4Addr) -> Packet {
     Packet { ciaddr: address, ..Packet::request(MessageType::Inform, 1, mac) }
 }
 

@@ -3,6 +3,8 @@
 // Helpers of tests may fail like tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[macro_use]
+mod checks;
 mod lab;
 
 mod aside;

@@ -3,9 +3,9 @@
 use std::net::Ipv4Addr;
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, Network, Range};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork};
 use transload_dhcp::destination::Destination;
-use transload_dhcp::event::{Outcome, Unserved};
+use transload_dhcp::event::{DhcpOutcome, Unserved};
 use transload_dhcp::lease::LeaseState;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{Op, Packet};
@@ -16,14 +16,14 @@ fn kind(lab: &mut Lab, packet: &Packet) -> Option<MessageType> {
     lab.ask(packet).map(|reply| reply.kind)
 }
 
-fn permissive() -> Config {
-    Config { authoritative: false, ..config() }
+fn permissive() -> DhcpConfig {
+    DhcpConfig { authoritative: false, ..config() }
 }
 
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 20);
 
 #[test]
-fn d7_a_selected_server_that_cannot_satisfy_says_so() {
+pub fn d7_a_selected_server_that_cannot_satisfy_says_so() {
     let mut lab = Lab::new(permissive());
     let address = lab.lease(OTHER);
     assert_eq!(kind(&mut lab, &select(PHONE, address)), Some(MessageType::Nak));
@@ -31,7 +31,7 @@ fn d7_a_selected_server_that_cannot_satisfy_says_so() {
 }
 
 #[test]
-fn d24_selecting_names_this_server_and_the_offered_address() {
+pub fn d24_selecting_names_this_server_and_the_offered_address() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let nothing = with(request(PHONE), code::SERVER_ID, &SERVER.octets());
@@ -40,13 +40,15 @@ fn d24_selecting_names_this_server_and_the_offered_address() {
 }
 
 #[test]
-fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_anything_else_is_told() {
+pub fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_anything_else_is_told() {
     for flawed in [&[10, 0, 0][..], &[10, 0, 0, 1, 0], &[], &[0; 4]] {
         let mut lab = Lab::new(config());
         let read = |packet: Packet| Packet::decode(&packet.encode(1500)).unwrap();
         let taking = |address| read(asking_for(with(request(PHONE), code::SERVER_ID, flawed), address));
         let decision = lab.handle(&taking(host(10)), BROADCAST);
-        let Outcome::Unserved(Unserved::Option(why)) = decision.event.outcome else { panic!("{flawed:?}") };
+        let DhcpOutcome::Unserved(Unserved::Option(why)) = decision.event.outcome else {
+            panic!("{flawed:?}")
+        };
         assert_eq!((why.code, decision.reply), (code::SERVER_ID, None));
         let offer = lab.ask(&discover(PHONE)).unwrap();
         assert_eq!(kind(&mut lab, &taking(offer.yiaddr)), Some(MessageType::Ack), "{flawed:?}");
@@ -57,7 +59,7 @@ fn d24_where_the_server_identifier_cannot_be_used_a_taken_offer_is_ours_and_anyt
 }
 
 #[test]
-fn d24_a_request_whose_address_cannot_be_used_is_told() {
+pub fn d24_a_request_whose_address_cannot_be_used_is_told() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let names_us = with(request(PHONE), code::SERVER_ID, &SERVER.octets());
@@ -65,7 +67,7 @@ fn d24_a_request_whose_address_cannot_be_used_is_told() {
     let flawed = Packet::decode(&flawed.encode(576)).unwrap();
     let outcome = lab.outcome(&flawed);
     assert!(
-        matches!(&outcome, Outcome::Unserved(why) if why.to_string().contains("option 50 has 3 octets")),
+        matches!(&outcome, DhcpOutcome::Unserved(why) if why.to_string().contains("option 50 has 3 octets")),
         "{outcome:?}"
     );
     // The address of a client that tells it in the other place.
@@ -74,7 +76,7 @@ fn d24_a_request_whose_address_cannot_be_used_is_told() {
 }
 
 #[test]
-fn d24_an_offer_forgotten_meanwhile_is_honored_while_the_address_is_free() {
+pub fn d24_an_offer_forgotten_meanwhile_is_honored_while_the_address_is_free() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     lab.restart();
@@ -82,7 +84,7 @@ fn d24_an_offer_forgotten_meanwhile_is_honored_while_the_address_is_free() {
 }
 
 #[test]
-fn d25_a_known_client_that_boots_with_a_wrong_address_is_refused() {
+pub fn d25_a_known_client_that_boots_with_a_wrong_address_is_refused() {
     let mut lab = Lab::new(permissive());
     let address = lab.lease(PHONE);
     assert_eq!(kind(&mut lab, &reboot(PHONE, address)), Some(MessageType::Ack));
@@ -91,7 +93,7 @@ fn d25_a_known_client_that_boots_with_a_wrong_address_is_refused() {
 }
 
 #[test]
-fn d26_without_a_record_silence_unless_authoritative() {
+pub fn d26_without_a_record_silence_unless_authoritative() {
     for address in [ELSEWHERE, host(15)] {
         assert_eq!(kind(&mut Lab::new(permissive()), &reboot(PHONE, address)), None);
         assert_eq!(kind(&mut Lab::new(config()), &reboot(PHONE, address)), Some(MessageType::Nak));
@@ -99,7 +101,7 @@ fn d26_without_a_record_silence_unless_authoritative() {
 }
 
 #[test]
-fn d27_renewing_and_rebinding_extend_the_lease() {
+pub fn d27_renewing_and_rebinding_extend_the_lease() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     for (ingress, later) in [(UNICAST, 1_800_000), (BROADCAST, 1_800_000), (UNICAST, 1_000)] {
@@ -112,11 +114,11 @@ fn d27_renewing_and_rebinding_extend_the_lease() {
 }
 
 #[test]
-fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
+pub fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
     let mut config = permissive();
-    let pools = vec![Range { first: Ipv4Addr::new(10, 1, 0, 10), last: Ipv4Addr::new(10, 1, 0, 19) }];
+    let pools = vec![AddressRange { first: Ipv4Addr::new(10, 1, 0, 10), last: Ipv4Addr::new(10, 1, 0, 19) }];
     let address = Ipv4Addr::new(10, 1, 0, 1);
-    config.networks.push(Network { name: "second".into(), address, pools, ..network() });
+    config.networks.push(DhcpNetwork { name: "second".into(), address, pools, ..network() });
     let mut lab = Lab::new(config);
     let leased = lab.lease(PHONE);
     let moved = transload_dhcp::engine::Ingress { local: address, ..from(leased) };
@@ -125,11 +127,11 @@ fn d27_a_client_that_rebinds_on_the_wrong_network_is_refused() {
 }
 
 #[test]
-fn d28_a_declined_address_is_nobodys_for_a_while() {
+pub fn d28_a_declined_address_is_nobodys_for_a_while() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&decline(PHONE, address), BROADCAST);
-    assert_eq!((decision.reply, decision.event.outcome), (None, Outcome::Declined));
+    assert_eq!((decision.reply, decision.event.outcome), (None, DhcpOutcome::Declined));
     assert_eq!(lab.disk[&address].state, LeaseState::Declined);
     assert_ne!(lab.ask(&asking_for(discover(PHONE), address)).unwrap().yiaddr, address);
     lab.restart();
@@ -139,46 +141,46 @@ fn d28_a_declined_address_is_nobodys_for_a_while() {
 }
 
 #[test]
-fn d28_only_the_holder_declines_and_only_to_us() {
+pub fn d28_only_the_holder_declines_and_only_to_us() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let mut elsewhere = decline(PHONE, address);
     elsewhere.options[0] = (code::SERVER_ID, vec![10, 0, 0, 66]);
     for packet in [decline(OTHER, address), decline(PHONE, host(12)), elsewhere] {
-        assert!(matches!(lab.outcome(&packet), Outcome::Ignored(_)));
+        assert!(matches!(lab.outcome(&packet), DhcpOutcome::Ignored(_)));
     }
     assert_eq!(lab.ask(&discover(PHONE)).unwrap().yiaddr, address);
 }
 
 #[test]
-fn d28_an_offered_address_can_be_declined_too() {
+pub fn d28_an_offered_address_can_be_declined_too() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
-    assert_eq!(lab.outcome(&decline(PHONE, offer.yiaddr)), Outcome::Declined);
+    assert_eq!(lab.outcome(&decline(PHONE, offer.yiaddr)), DhcpOutcome::Declined);
 }
 
 #[test]
-fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
+pub fn d29_a_released_address_is_kept_for_its_client_as_long_as_it_can_be() {
     let mut lab = Lab::new(config());
     let address = lab.lease(PHONE);
     let decision = lab.handle(&release(PHONE, address), UNICAST);
-    assert_eq!((decision.reply, decision.event.outcome), (None, Outcome::Released));
+    assert_eq!((decision.reply, decision.event.outcome), (None, DhcpOutcome::Released));
     assert_ne!(lab.lease(OTHER), address);
     assert_eq!(lab.lease(PHONE), address);
 }
 
 #[test]
-fn d29_only_the_holder_releases() {
+pub fn d29_only_the_holder_releases() {
     let mut lab = Lab::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01id"));
     for packet in [release(OTHER, address), release(PHONE, address), release(PHONE, host(12))] {
-        assert!(matches!(lab.handle(&packet, UNICAST).event.outcome, Outcome::Ignored(_)));
+        assert!(matches!(lab.handle(&packet, UNICAST).event.outcome, DhcpOutcome::Ignored(_)));
     }
     assert_eq!(lab.disk[&address].state, LeaseState::Bound);
 }
 
 #[test]
-fn d30_an_inform_gets_parameters_and_no_lease() {
+pub fn d30_an_inform_gets_parameters_and_no_lease() {
     let mut lab = Lab::new(config());
     let decision = lab.handle(&inform(PHONE, host(200)), from(host(200)));
     let reply = decision.reply.unwrap();
@@ -198,7 +200,7 @@ fn ignored(types: impl IntoIterator<Item = u8>) {
     for unwanted in types {
         for packet in [discover(PHONE), renew(PHONE, address), select(PHONE, address)] {
             let decision = lab.handle(&Packet { kind: MessageType::from(unwanted), ..packet }, UNICAST);
-            assert!(matches!(decision.event.outcome, Outcome::Ignored(_)), "{unwanted}");
+            assert!(matches!(decision.event.outcome, DhcpOutcome::Ignored(_)), "{unwanted}");
             assert_eq!((decision.reply, decision.writes), (None, Vec::new()), "{unwanted}");
         }
     }
@@ -206,28 +208,28 @@ fn ignored(types: impl IntoIterator<Item = u8>) {
 }
 
 #[test]
-fn d33_unknown_types_and_those_of_servers_are_ignored() {
+pub fn d33_unknown_types_and_those_of_servers_are_ignored() {
     ignored([0, 2, 5, 6, 18, 99, 255]);
 }
 
 #[test]
-fn d46_forcerenew_is_not_there() {
+pub fn d46_forcerenew_is_not_there() {
     ignored([9]);
 }
 
 #[test]
-fn d47_leasequery_is_not_there() {
+pub fn d47_leasequery_is_not_there() {
     ignored(10..=17);
 }
 
 #[test]
-fn d50_a_servers_reply_is_no_request() {
+pub fn d50_a_servers_reply_is_no_request() {
     let reply = Packet { op: Op::Reply, ..discover(PHONE) };
     assert_eq!(kind(&mut Lab::new(config()), &reply), None);
 }
 
 #[test]
-fn d39_what_the_server_does_not_know_changes_nothing() {
+pub fn d39_what_the_server_does_not_know_changes_nothing() {
     let plain = Lab::new(config()).ask(&discover(PHONE)).unwrap();
     let odd = with(with(discover(PHONE), 43, &[1, 2, 3]), 60, b"Some Vendor\0");
     assert_eq!(Lab::new(config()).ask(&odd).unwrap(), plain);
@@ -243,8 +245,8 @@ fn a_silent_server_still_notes_what_is_given_back_and_who_else_serves() {
         assert_eq!(lab.ask(&packet), None);
     }
     let elsewhere = with(request(OTHER), code::SERVER_ID, &[10, 0, 0, 66]);
-    assert_eq!(lab.outcome(&elsewhere), Outcome::ChoseOther(host(66)));
-    assert_eq!(lab.handle(&release(PHONE, address), UNICAST).event.outcome, Outcome::Released);
+    assert_eq!(lab.outcome(&elsewhere), DhcpOutcome::ChoseOther(host(66)));
+    assert_eq!(lab.handle(&release(PHONE, address), UNICAST).event.outcome, DhcpOutcome::Released);
 }
 
 #[test]

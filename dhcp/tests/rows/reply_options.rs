@@ -1,7 +1,7 @@
 //! Which options a reply has, in which order.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, LeaseTime, Network, Reservation};
+use transload_dhcp::config::{DhcpConfig, DhcpNetwork, HostReservation, LeaseTime};
 use transload_dhcp::lease::ClientKey;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::Packet;
@@ -9,9 +9,9 @@ use transload_dhcp::policy::Grant;
 
 use crate::lab::*;
 
-fn with_options(options: &[(u8, &[u8])]) -> Config {
+fn with_options(options: &[(u8, &[u8])]) -> DhcpConfig {
     let options = options.iter().map(|(code, octets)| (*code, octets.to_vec())).collect();
-    Config { networks: vec![Network { options, ..network() }], ..config() }
+    DhcpConfig { networks: vec![DhcpNetwork { options, ..network() }], ..config() }
 }
 
 fn phone_options() -> Grant {
@@ -23,7 +23,7 @@ const DNS: (u8, &[u8]) = (6, &[10, 0, 0, 2]);
 const NTP: (u8, &[u8]) = (42, &[10, 0, 0, 3]);
 
 #[test]
-fn d20_what_is_asked_for_and_known_is_sent_once_and_nothing_made_up() {
+pub fn d20_what_is_asked_for_and_known_is_sent_once_and_nothing_made_up() {
     let mut lab = Lab::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
     let offer = lab.ask(&with(discover(PHONE), code::REQUEST_LIST, &[42, 6, 6, 42, 15, 44, 28])).unwrap();
     for (code, octets) in [NTP, DNS, ROUTER, (28, &[10, 0, 0, 255])] {
@@ -36,7 +36,7 @@ fn d20_what_is_asked_for_and_known_is_sent_once_and_nothing_made_up() {
 }
 
 #[test]
-fn d21_what_is_configured_is_sent_unrequested() {
+pub fn d21_what_is_configured_is_sent_unrequested() {
     let mut lab = Lab::granting(with_options(&[ROUTER, NTP]), phone_options());
     let offer = lab.ask(&with(discover(PHONE), code::REQUEST_LIST, &[1])).unwrap();
     for code in [1, 3, 42, 66, 150] {
@@ -45,9 +45,9 @@ fn d21_what_is_configured_is_sent_unrequested() {
 }
 
 #[test]
-fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
+pub fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
     let mut config = with_options(&[(66, b"network"), (67, b"network"), (69, &[1, 1, 1, 1])]);
-    config.networks[0].reservations.push(Reservation {
+    config.networks[0].reservations.push(HostReservation {
         client: ClientKey::Mac(PHONE),
         address: host(50),
         options: vec![(66, b"reserved".to_vec())],
@@ -66,7 +66,7 @@ fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
 }
 
 #[test]
-fn d22_an_offer_and_an_ack_name_server_and_lease_and_nothing_of_the_clients_wishes() {
+pub fn d22_an_offer_and_an_ack_name_server_and_lease_and_nothing_of_the_clients_wishes() {
     let mut lab = Lab::new(config());
     let wishes = |packet| with(with(packet, code::REQUEST_LIST, &[1, 3]), code::MAX_MESSAGE_SIZE, &[5, 0]);
     let offer = lab.ask(&wishes(discover(PHONE))).unwrap();
@@ -81,7 +81,7 @@ fn d22_an_offer_and_an_ack_name_server_and_lease_and_nothing_of_the_clients_wish
 }
 
 #[test]
-fn d22_a_nak_has_only_what_it_may_have() {
+pub fn d22_a_nak_has_only_what_it_may_have() {
     let mut lab =
         Lab::granting(with_options(&[ROUTER]), Grant { next_server: Some(SERVER), ..phone_options() });
     let nak = lab.ask(&with(reboot(PHONE, host(200)), code::CLIENT_ID, b"\x01phone")).unwrap();
@@ -91,7 +91,7 @@ fn d22_a_nak_has_only_what_it_may_have() {
 }
 
 #[test]
-fn d23_fields_are_copied_or_zero_as_table_3_says() {
+pub fn d23_fields_are_copied_or_zero_as_table_3_says() {
     let grant = Grant {
         next_server: Some(SERVER),
         server_name: Some("bench".into()),
@@ -113,7 +113,7 @@ fn d23_fields_are_copied_or_zero_as_table_3_says() {
 }
 
 #[test]
-fn d31_t1_before_t2_before_the_end_whatever_is_configured() {
+pub fn d31_t1_before_t2_before_the_end_whatever_is_configured() {
     for (renew, rebind) in [
         (None, None),
         (Some(900), Some(1800)),
@@ -132,7 +132,7 @@ fn d31_t1_before_t2_before_the_end_whatever_is_configured() {
 }
 
 #[test]
-fn d36_the_mask_precedes_the_router_whatever_the_order_asked_for() {
+pub fn d36_the_mask_precedes_the_router_whatever_the_order_asked_for() {
     for wanted in [&[3, 1][..], &[3], &[6, 3, 42, 1], &[]] {
         let mut lab = Lab::new(with_options(&[ROUTER, DNS]));
         let codes = codes(&lab.ask(&with(discover(PHONE), code::REQUEST_LIST, wanted)).unwrap());
@@ -142,7 +142,7 @@ fn d36_the_mask_precedes_the_router_whatever_the_order_asked_for() {
 }
 
 #[test]
-fn d37_options_come_in_the_order_asked_for() {
+pub fn d37_options_come_in_the_order_asked_for() {
     let mut lab = Lab::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
     let wanted = [150, 42, 66, 1, 6, 51, 3];
     let reply = lab.handle(&with(discover(PHONE), code::REQUEST_LIST, &wanted), BROADCAST).reply.unwrap();
@@ -153,7 +153,7 @@ fn d37_options_come_in_the_order_asked_for() {
 }
 
 #[test]
-fn d38_576_octets_unless_the_client_takes_more_and_the_phones_options_go_last() {
+pub fn d38_576_octets_unless_the_client_takes_more_and_the_phones_options_go_last() {
     let big = vec![b'x'; 200];
     let grant = Grant { options: vec![(160, big.clone())], ..Grant::default() };
     let options: &[(u8, &[u8])] = &[(15, &big), (40, &big), (64, &big)];
@@ -179,7 +179,7 @@ fn d38_576_octets_unless_the_client_takes_more_and_the_phones_options_go_last() 
 }
 
 #[test]
-fn d16_what_does_not_fit_goes_to_file_and_sname_before_it_is_left_out() {
+pub fn d16_what_does_not_fit_goes_to_file_and_sname_before_it_is_left_out() {
     let options: &[(u8, &[u8])] = &[(15, &[b'a'; 120]), (40, &[b'b'; 120]), (64, &[b'c'; 60])];
     let mut lab = Lab::new(with_options(options));
     let decision = lab.handle(&discover(PHONE), BROADCAST);
@@ -206,7 +206,7 @@ fn d16_what_does_not_fit_goes_to_file_and_sname_before_it_is_left_out() {
 }
 
 #[test]
-fn d41_relay_information_is_echoed_whole_and_last() {
+pub fn d41_relay_information_is_echoed_whole_and_last() {
     let mut lab = Lab::new(with_options(&[ROUTER]));
     let information = [1, 4, 0, 1, 2, 3, 2, 6, 0, 1, 2, 3, 4, 5];
     let through = |packet| with(Packet { giaddr: host(2), ..packet }, code::RELAY_INFORMATION, &information);
@@ -218,7 +218,7 @@ fn d41_relay_information_is_echoed_whole_and_last() {
 }
 
 #[test]
-fn d41_relay_information_stays_in_the_options_field_and_is_left_out_where_it_does_not_fit() {
+pub fn d41_relay_information_stays_in_the_options_field_and_is_left_out_where_it_does_not_fit() {
     let through = |length| {
         let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
         with(relayed, code::RELAY_INFORMATION, &vec![7; length])
@@ -237,7 +237,7 @@ fn d41_relay_information_stays_in_the_options_field_and_is_left_out_where_it_doe
 }
 
 #[test]
-fn d41_relay_information_of_any_length_is_echoed_whole_or_not_at_all() {
+pub fn d41_relay_information_of_any_length_is_echoed_whole_or_not_at_all() {
     for length in [1, 254, 255, 256, 600, 1300] {
         let information = vec![7; length];
         let packet = with(discover(PHONE), code::RELAY_INFORMATION, &information);
@@ -248,7 +248,7 @@ fn d41_relay_information_of_any_length_is_echoed_whole_or_not_at_all() {
 }
 
 #[test]
-fn d51_router_and_static_routes_give_way_to_classless_routes_that_are_asked_for() {
+pub fn d51_router_and_static_routes_give_way_to_classless_routes_that_are_asked_for() {
     const CLASSLESS: (u8, &[u8]) = (121, &[0, 10, 0, 0, 1]);
     const STATIC: (u8, &[u8]) = (33, &[10, 9, 0, 0, 10, 0, 0, 1]);
     let ask = |options: &[(u8, &[u8])], wanted: &[u8]| {
@@ -267,7 +267,7 @@ fn d51_router_and_static_routes_give_way_to_classless_routes_that_are_asked_for(
 }
 
 #[test]
-fn d44_the_client_identifier_is_echoed_and_never_made_up() {
+pub fn d44_the_client_identifier_is_echoed_and_never_made_up() {
     let mut lab = Lab::new(config());
     let id = [255, 1, 2, 3, 0, 4];
     for packet in
@@ -283,7 +283,7 @@ fn d44_the_client_identifier_is_echoed_and_never_made_up() {
 }
 
 #[test]
-fn d49_option_150_may_be_several_addresses_in_order() {
+pub fn d49_option_150_may_be_several_addresses_in_order() {
     let octets: Vec<u8> = [[10, 0, 0, 9], [10, 0, 0, 1]].concat();
     let grant = Grant { options: vec![(150, octets.clone())], ..Grant::default() };
     assert_eq!(Lab::granting(config(), grant).ask(&discover(PHONE)).unwrap().option(150), Some(&octets[..]));

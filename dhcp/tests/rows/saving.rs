@@ -1,23 +1,23 @@
 //! D6: nothing is promised before it is saved, nothing is reused before it is given up on disk.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, LeaseTime, Network, Range};
-use transload_dhcp::event::Outcome;
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime};
+use transload_dhcp::event::DhcpOutcome;
 use transload_dhcp::lease::LeaseState;
 
 use crate::lab::*;
 
-fn one_address() -> Config {
-    let pools = vec![Range { first: host(10), last: host(10) }];
-    Config { networks: vec![Network { pools, ..network() }], ..config() }
+fn one_address() -> DhcpConfig {
+    let pools = vec![AddressRange { first: host(10), last: host(10) }];
+    DhcpConfig { networks: vec![DhcpNetwork { pools, ..network() }], ..config() }
 }
 
 #[test]
-fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
+pub fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
     let mut lab = Lab::new(config());
     lab.ask(&discover(PHONE));
     let first = lab.decide(&select(PHONE, host(10)), BROADCAST);
-    assert_eq!((first.writes.len(), first.event.outcome), (1, Outcome::Acknowledged));
+    assert_eq!((first.writes.len(), first.event.outcome), (1, DhcpOutcome::Acknowledged));
     assert_ne!(first.after, 0);
     lab.now += 1_000;
     let second = lab.decide(&select(PHONE, host(10)), BROADCAST);
@@ -43,7 +43,7 @@ fn a_repeated_request_never_gets_a_lease_of_nothing() {
 }
 
 #[test]
-fn d6_the_ack_says_what_the_offer_said() {
+pub fn d6_the_ack_says_what_the_offer_said() {
     let mut lab = Lab::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let ack = lab.ask(&select(PHONE, offer.yiaddr)).unwrap();

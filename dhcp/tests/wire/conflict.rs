@@ -3,19 +3,19 @@
 use std::time::{Duration, Instant};
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::Config;
-use transload_dhcp::event::Outcome;
+use transload_dhcp::config::DhcpConfig;
+use transload_dhcp::event::DhcpOutcome;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::Packet;
 
 use crate::segment::*;
 
-fn probing() -> Config {
-    Config { conflict_probe: true, ..config() }
+fn probing() -> DhcpConfig {
+    DhcpConfig { conflict_probe: true, ..config() }
 }
 
 #[test]
-fn d4_a_new_address_is_asked_for_on_behalf_of_nobody_and_then_offered() {
+pub fn d4_a_new_address_is_asked_for_on_behalf_of_nobody_and_then_offered() {
     if !possible() {
         return;
     }
@@ -37,7 +37,7 @@ fn d4_a_new_address_is_asked_for_on_behalf_of_nobody_and_then_offered() {
 }
 
 #[test]
-fn d4_addresses_that_answer_are_passed_over_in_one_go() {
+pub fn d4_addresses_that_answer_are_passed_over_in_one_go() {
     if !possible() {
         return;
     }
@@ -48,13 +48,17 @@ fn d4_addresses_that_answer_are_passed_over_in_one_go() {
     let offer = segment.offer(&message(MessageType::Discover, &[]));
     assert_eq!(offer.packet.yiaddr, host(102));
     let outcomes: Vec<_> = (0..3).map(|_| segment.events.recv_timeout(PATIENCE).unwrap()).collect();
-    assert!(matches!(outcomes[0].outcome, Outcome::Conflict(_)) && outcomes[0].address == Some(host(100)));
-    assert!(matches!(outcomes[1].outcome, Outcome::Conflict(_)) && outcomes[1].address == Some(host(101)));
-    assert_eq!(outcomes[2].outcome, Outcome::Offered);
+    assert!(
+        matches!(outcomes[0].outcome, DhcpOutcome::Conflict(_)) && outcomes[0].address == Some(host(100))
+    );
+    assert!(
+        matches!(outcomes[1].outcome, DhcpOutcome::Conflict(_)) && outcomes[1].address == Some(host(101))
+    );
+    assert_eq!(outcomes[2].outcome, DhcpOutcome::Offered);
 }
 
 #[test]
-fn d4_nobody_waits_for_anothers_probe() {
+pub fn d4_nobody_waits_for_anothers_probe() {
     if !possible() {
         return;
     }
@@ -97,10 +101,10 @@ fn a_client_that_answers_at_its_address_did_not_give_it_up() {
     };
     ip(&format!("address add {address}/24 dev c0"));
     for packet in [&decline, &release] {
-        assert!(matches!(came_of(packet), Outcome::Ignored(_)), "{:?}", packet.kind);
+        assert!(matches!(came_of(packet), DhcpOutcome::Ignored(_)), "{:?}", packet.kind);
     }
     ip(&format!("address del {address}/24 dev c0"));
-    assert_eq!(came_of(&release), Outcome::Released);
+    assert_eq!(came_of(&release), DhcpOutcome::Released);
 }
 
 #[test]
@@ -115,6 +119,6 @@ fn a_router_with_proxy_arp_keeps_nobody_from_an_address() {
     }
     assert_eq!(segment.offer(&message(MessageType::Discover, &[])).packet.yiaddr, host(103));
     let outcomes: Vec<_> = (0..4).map(|_| segment.events.recv_timeout(PATIENCE).unwrap().outcome).collect();
-    let conflict = Outcome::Conflict(ethernet("c0").addr().unwrap());
-    assert_eq!(outcomes, [conflict.clone(), conflict.clone(), conflict, Outcome::Offered]);
+    let conflict = DhcpOutcome::Conflict(ethernet("c0").addr().unwrap());
+    assert_eq!(outcomes, [conflict.clone(), conflict.clone(), conflict, DhcpOutcome::Offered]);
 }

@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use transload_dhcp::Mac;
+use transload_dhcp::MacOctets;
 
 #[derive(Debug)]
 pub struct Frame {
-    pub to: Mac,
+    pub to: MacOctets,
     pub datagram: Option<Datagram>,
     pub arp: Option<Arp>,
 }
@@ -22,7 +22,7 @@ pub struct Datagram {
 pub struct Arp {
     /// 1 asks, 2 answers.
     pub operation: u8,
-    pub sender_mac: Mac,
+    pub sender_mac: MacOctets,
     pub sender: Ipv4Addr,
     pub target: Ipv4Addr,
 }
@@ -49,7 +49,7 @@ impl Datagram {
         })
     }
 
-    pub fn frame(&self, from: Mac, to: Mac) -> Vec<u8> {
+    pub fn frame(&self, from: MacOctets, to: MacOctets) -> Vec<u8> {
         let length = self.payload.len() as u16;
         let mut ip = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0];
         ip[2..4].copy_from_slice(&(28 + length).to_be_bytes());

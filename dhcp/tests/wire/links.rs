@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::Config;
+use transload_dhcp::config::DhcpConfig;
 
 use crate::segment::*;
 
@@ -82,7 +82,7 @@ fn an_interface_may_come_late_where_that_is_allowed() {
     }
     let mut segment = Segment::new();
     let second = std::net::Ipv4Addr::new(10, 78, 0, 1);
-    let config = Config { networks: vec![network(SERVER), network(second)], ..config() };
+    let config = DhcpConfig { networks: vec![network(SERVER), network(second)], ..config() };
     segment.serve_links(config, vec![link(0, SERVER), link(1, second)], true);
     segment.offer(&message(MessageType::Discover, &[]));
     segment.plug(1, "10.78.0.1/24");

@@ -3,9 +3,13 @@
 // Helpers of tests may fail like tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[macro_use]
+#[path = "../rows/checks.rs"]
+mod checks;
 mod frames;
 mod segment;
 
 mod conflict;
+mod coverage;
 mod links;
 mod rows;

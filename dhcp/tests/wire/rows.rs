@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use transload_dhcp::MessageType::{self, Ack, Discover, Nak, Offer, Request};
-use transload_dhcp::config::Config;
+use transload_dhcp::config::DhcpConfig;
 use transload_dhcp::options::code;
 use transload_dhcp::packet::{BROADCAST, Packet};
 
@@ -20,7 +20,7 @@ fn to_client(address: Ipv4Addr) -> SocketAddrV4 {
 fn relayed() -> Segment {
     let mut segment = Segment::new();
     let far = Ipv4Addr::new(10, 88, 0, 0);
-    segment.serve(Config { networks: vec![network(SERVER), network(far)], ..config() });
+    segment.serve(DhcpConfig { networks: vec![network(SERVER), network(far)], ..config() });
     ip("address add 10.77.0.2/24 dev c0");
     ip("address add 10.88.0.2/24 dev c0");
     segment.far("route add 10.88.0.0/24 via 10.77.0.2");
@@ -46,7 +46,7 @@ fn asking(address: Ipv4Addr) -> Packet {
 }
 
 #[test]
-fn d9_a_relay_gets_the_reply_on_the_servers_port() {
+pub fn d9_a_relay_gets_the_reply_on_the_servers_port() {
     if !possible() {
         return;
     }
@@ -58,7 +58,7 @@ fn d9_a_relay_gets_the_reply_on_the_servers_port() {
 }
 
 #[test]
-fn d10_a_client_that_has_an_address_is_answered_there() {
+pub fn d10_a_client_that_has_an_address_is_answered_there() {
     if !possible() {
         return;
     }
@@ -73,7 +73,7 @@ fn d10_a_client_that_has_an_address_is_answered_there() {
 }
 
 #[test]
-fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_address() {
+pub fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_address() {
     if !possible() {
         return;
     }
@@ -93,7 +93,7 @@ fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_addre
 }
 
 #[test]
-fn d11_the_broadcast_bit_is_obeyed() {
+pub fn d11_the_broadcast_bit_is_obeyed() {
     if !possible() {
         return;
     }
@@ -104,7 +104,7 @@ fn d11_the_broadcast_bit_is_obeyed() {
 }
 
 #[test]
-fn d12_without_the_bit_the_frame_goes_straight_to_a_client_that_answers_no_arp() {
+pub fn d12_without_the_bit_the_frame_goes_straight_to_a_client_that_answers_no_arp() {
     if !possible() {
         return;
     }
@@ -123,7 +123,7 @@ fn d12_without_the_bit_the_frame_goes_straight_to_a_client_that_answers_no_arp()
 }
 
 #[test]
-fn d13_a_nak_is_broadcast_whatever_ciaddr_and_the_bit() {
+pub fn d13_a_nak_is_broadcast_whatever_ciaddr_and_the_bit() {
     if !possible() {
         return;
     }
@@ -139,7 +139,7 @@ fn d13_a_nak_is_broadcast_whatever_ciaddr_and_the_bit() {
 }
 
 #[test]
-fn d14_a_nak_through_a_relay_tells_it_to_broadcast() {
+pub fn d14_a_nak_through_a_relay_tells_it_to_broadcast() {
     if !possible() {
         return;
     }
@@ -150,14 +150,14 @@ fn d14_a_nak_through_a_relay_tells_it_to_broadcast() {
 }
 
 #[test]
-fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_server() {
+pub fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_server() {
     if !possible() {
         return;
     }
     let mut segment = Segment::new();
     let second = Ipv4Addr::new(10, 78, 0, 1);
     segment.plug(1, "10.78.0.1/24");
-    let config = Config { networks: vec![network(SERVER), network(second)], ..config() };
+    let config = DhcpConfig { networks: vec![network(SERVER), network(second)], ..config() };
     segment.serve_links(config, vec![link(0, SERVER), link(1, second)], false);
     let first = segment.offer(&message(Discover, &[])).packet;
     assert_eq!((first.address(code::SERVER_ID), first.yiaddr), (Some(SERVER), host(100)));
@@ -173,14 +173,14 @@ fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_server
 }
 
 #[test]
-fn d16_options_are_read_from_file_and_sname_and_written_there_only_when_they_must() {
+pub fn d16_options_are_read_from_file_and_sname_and_written_there_only_when_they_must() {
     if !possible() {
         return;
     }
     let mut segment = Segment::new();
     let mut crowded = network(SERVER);
     crowded.options = vec![(150, vec![7; 120]), (160, vec![b'a'; 150]), (161, vec![b'b'; 90])];
-    segment.serve(Config { networks: vec![crowded], ..config() });
+    segment.serve(DhcpConfig { networks: vec![crowded], ..config() });
 
     // The client identifier is in `file`, the request list in `sname`.
     let mut payload = message(Discover, &[(code::OVERLOAD, &[3])]).encode(1500);

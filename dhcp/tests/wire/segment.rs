@@ -15,21 +15,21 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{LinkAddr, MsgFlags, recvfrom, sendto};
 use nix::unistd::gettid;
 use socket2::{Domain, Protocol, Socket, Type};
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
-use transload_dhcp::event::Event;
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
+use transload_dhcp::event::DhcpEvent;
 use transload_dhcp::journal::Forgetful;
 use transload_dhcp::packet::Packet;
 use transload_dhcp::policy::Everybody;
-use transload_dhcp::server::{Server, Setup};
+use transload_dhcp::server::{DhcpServer, Setup};
 use transload_dhcp::sockets::Link;
-use transload_dhcp::{Mac, MessageType};
+use transload_dhcp::{MacOctets, MessageType};
 
 use crate::frames::{Arp, Datagram, Frame};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-pub const PHONE: Mac = [0x00, 0x12, 0x34, 0, 0, 1];
-pub const EVERYBODY: Mac = [0xff; 6];
+pub const PHONE: MacOctets = [0x00, 0x12, 0x34, 0, 0, 1];
+pub const EVERYBODY: MacOctets = [0xff; 6];
 const ANYBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
 /// A thread in a network namespace of its own, where commands can be run.
@@ -92,8 +92,8 @@ pub struct Segment {
     far: Namespace,
     name: String,
     serving: Option<(tokio::sync::oneshot::Sender<()>, JoinHandle<()>)>,
-    pub events: mpsc::Receiver<Event>,
-    told: mpsc::Sender<Event>,
+    pub events: mpsc::Receiver<DhcpEvent>,
+    told: mpsc::Sender<DhcpEvent>,
 }
 
 /// Whether namespaces can be made; says so loudly where not.
@@ -142,12 +142,12 @@ impl Segment {
         Link::Interface { name: format!("s{number}"), address, index: Some(index) }
     }
 
-    pub fn serve(&mut self, config: Config) {
+    pub fn serve(&mut self, config: DhcpConfig) {
         self.serve_links(config, vec![link(0, SERVER)], false);
     }
 
     /// Starts the server; it ends with the segment.
-    pub fn serve_links(&mut self, config: Config, links: Vec<Link>, await_links: bool) {
+    pub fn serve_links(&mut self, config: DhcpConfig, links: Vec<Link>, await_links: bool) {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let told = self.told.clone();
         // A thread begins in the namespace of the thread that starts it.
@@ -158,7 +158,7 @@ impl Segment {
                 let thread = std::thread::spawn(move || {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                     runtime.block_on(async move {
-                        let server = Server::start(Setup {
+                        let server = DhcpServer::start(Setup {
                             config,
                             leases: Vec::new(),
                             links,
@@ -264,7 +264,7 @@ impl Drop for Segment {
 pub struct Heard {
     pub from: SocketAddrV4,
     pub to: SocketAddrV4,
-    pub to_mac: Mac,
+    pub to_mac: MacOctets,
     /// Octets of the IP datagram.
     pub size: usize,
     pub payload: Vec<u8>,
@@ -302,13 +302,13 @@ pub fn host(last: u8) -> Ipv4Addr {
 }
 
 /// A /24 with addresses 100 to 150 for clients.
-pub fn network(address: Ipv4Addr) -> Network {
+pub fn network(address: Ipv4Addr) -> DhcpNetwork {
     let at = |last| Ipv4Addr::from(address.to_bits() & !0xff | last);
-    Network {
+    DhcpNetwork {
         name: address.to_string(),
         address,
         prefix_len: 24,
-        pools: vec![Range { first: at(100), last: at(150) }],
+        pools: vec![AddressRange { first: at(100), last: at(150) }],
         exclude: Vec::new(),
         lease: LeaseTime::fixed(600),
         relay_information: RelayInformation::Answer,
@@ -318,8 +318,8 @@ pub fn network(address: Ipv4Addr) -> Network {
 }
 
 /// Without probing, so that answers come at once.
-pub fn config() -> Config {
-    Config { networks: vec![network(SERVER)], conflict_probe: false, ..Config::default() }
+pub fn config() -> DhcpConfig {
+    DhcpConfig { networks: vec![network(SERVER)], conflict_probe: false, ..DhcpConfig::default() }
 }
 
 pub fn message(kind: MessageType, options: &[(u8, &[u8])]) -> Packet {

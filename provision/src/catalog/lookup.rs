@@ -19,11 +19,40 @@ pub enum Lookup<'a> {
 
 /// What is asked where a text names no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// What is not known.
-    pub cause: String,
-    /// What to write.
-    pub cure: String,
+pub enum Question {
+    /// It names a part or an accessory.
+    Accessory {
+        /// The text.
+        text: String,
+        /// The model that it belongs to.
+        model: Option<String>,
+    },
+    /// No row describes the product that it names.
+    NotDescribed {
+        /// The text.
+        text: String,
+        /// The model with the nearest name.
+        nearest: Option<String>,
+    },
+    /// It names no product.
+    NoModel {
+        /// The text.
+        text: String,
+    },
+}
+
+impl Question {
+    /// What is not known, in a clause.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Accessory { text, .. } => format!("{text} is a part or an accessory, and no phone"),
+            Self::NotDescribed { text, nearest: Some(model) } => {
+                format!("model {text} is not in the catalog; the nearest name is {model}")
+            }
+            Self::NotDescribed { text, nearest: None } => format!("model {text} is not in the catalog"),
+            Self::NoModel { text } => format!("{text} names no model"),
+        }
+    }
 }
 
 impl Catalog {
@@ -82,33 +111,11 @@ impl Catalog {
     /// What to ask about a text that [`Self::model`] finds no model for.
     pub fn question(&self, text: &str) -> Question {
         let text = shown(text);
-        let cure = |found: Option<&Model>, own: &str| match found {
-            Some(model) => {
-                format!("write {} as its model into the roster if it is one; otherwise {own}", model.name)
-            }
-            None => own.to_owned(),
-        };
+        let name = |model: &Model| model.name.clone();
         match self.lookup(&text) {
-            Lookup::Accessory(model) => Question {
-                cause: format!("{text} is a part or an accessory, and no phone"),
-                cure: cure(model, "take the line out of the roster"),
-            },
-            Lookup::Unknown(nearest) => Question {
-                cause: match nearest {
-                    Some(model) => {
-                        format!("model {text} is not in the catalog; the nearest name is {}", model.name)
-                    }
-                    None => format!("model {text} is not in the catalog"),
-                },
-                cure: cure(
-                    nearest,
-                    "leave it out, or describe the model in catalog.toml in the state folder",
-                ),
-            },
-            Lookup::Model(_) | Lookup::Nothing => Question {
-                cause: format!("{text} names no model"),
-                cure: "write its model, such as 8851, into the roster".to_owned(),
-            },
+            Lookup::Accessory(model) => Question::Accessory { model: model.map(name), text },
+            Lookup::Unknown(nearest) => Question::NotDescribed { nearest: nearest.map(name), text },
+            Lookup::Model(_) | Lookup::Nothing => Question::NoModel { text },
         }
     }
 

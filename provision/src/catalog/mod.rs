@@ -19,6 +19,7 @@ mod rows;
 pub use lookup::{Lookup, Question};
 pub use mistake::CatalogError;
 pub use name::Certainty;
+pub(crate) use rows::kind;
 pub use rows::{Floor, HopRule, VidRange};
 
 /// The knowledge in force.
@@ -105,10 +106,8 @@ pub enum Eligibility {
     },
     /// The catalog says nothing about it.
     NotInCatalog {
-        /// What is not known.
-        cause: String,
-        /// Which file a user can add it to.
-        cure: String,
+        /// The model as it is named.
+        model: String,
     },
 }
 
@@ -232,10 +231,7 @@ impl Catalog {
 
     /// What to say of a model that no row tells anything of.
     pub fn not_in_catalog(name: &str) -> Eligibility {
-        let name: String = text::line(name).chars().take(40).collect();
-        let cause = format!("the catalog does not know whether a {name} can be migrated");
-        let cure = "leave it as it is; or, if Cisco lists it, add its [[model]] and [[eligibility]] rows to catalog.toml in the state folder";
-        Eligibility::NotInCatalog { cause, cure: cure.to_owned() }
+        Eligibility::NotInCatalog { model: text::line(name).chars().take(40).collect() }
     }
 
     /// Whether a phone may migrate in this direction.

@@ -219,7 +219,7 @@ fn both() -> Vec<Direction> {
 }
 
 /// Kinds as they are displayed: `Enterprise`, `TLexE2M`, `TLexM2E`, `Multiplatform`.
-fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+pub(crate) fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
     let text = String::deserialize(deserializer)?;
     [
         Kind::Enterprise,

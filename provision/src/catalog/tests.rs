@@ -1,4 +1,5 @@
 use super::*;
+use crate::hold::{Hold, NotAdmitted};
 
 use Direction::{E2m, M2e};
 
@@ -128,8 +129,9 @@ fn a_refusal_tells_the_technician_why_and_who_says_so() {
         }
     }
     for unlisted in [eligibility(&catalog, "8811NS", None, E2m), Catalog::not_in_catalog("9841\0")] {
-        let Eligibility::NotInCatalog { cause, cure } = unlisted else { panic!("{unlisted:?}") };
-        assert!(cure.contains("catalog.toml") && !cause.contains('\0'), "{cause}");
+        let Eligibility::NotInCatalog { model } = unlisted else { panic!("{unlisted:?}") };
+        let hold = Hold::from(NotAdmitted::NotInCatalog { model });
+        assert!(hold.cure().contains("catalog.toml") && !hold.cause().contains('\0'), "{hold}");
     }
 }
 

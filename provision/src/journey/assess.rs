@@ -8,10 +8,11 @@ use super::outside::{self, is_steered_outside};
 use super::restart::{Outlook, outlook};
 use super::stall;
 use super::tries::{Tries, tries};
-use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Ratio, Stage};
-use super::way::{Context, Way, no_license, way};
+use super::verdict::{Assessment, LicenseState, Next, Ratio, Stage};
+use super::way::{Context, Way, way};
 use super::{Journey, Round};
 use crate::client::Persona;
+use crate::hold::{FailedHop, HoldCode, HoldReason, NotAdmitted, WaitsOutside};
 use crate::library::Library;
 use crate::load::{Direction, Kind, LoadName, Side};
 use crate::mac::Mac;
@@ -294,11 +295,12 @@ fn settle_stage(
         match outlook {
             Some(Outlook::Now(order)) => verdict.restart = Some(order),
             Some(Outlook::Wait) => {}
-            Some(Outlook::ByHand(Some(why))) => {
+            Some(Outlook::InVain { times, answer }) => {
                 verdict.stage = stage;
-                verdict.hold = Some(Hold { cause: format!("{}; {why}", hold.cause), ..hold });
+                let reason = Box::new(hold.reason);
+                verdict.hold = Some(HoldReason::RestartInVain { reason, times, answer }.into());
             }
-            Some(Outlook::ByHand(None)) | None => {
+            Some(Outlook::ByHand) | None => {
                 verdict.stage = stage;
                 verdict.hold = Some(hold);
             }
@@ -354,29 +356,22 @@ fn settle_target(
         deadlines.push(unsent);
         if context.now >= unsent {
             verdict.stage = Stage::Held;
-            verdict.hold = Some(outside::unlicensed(belief.load.as_ref()));
+            verdict.hold = Some(WaitsOutside::CdaLicense { load: belief.load.clone() }.into());
         }
     } else if alone && context.now >= from + context.settings.timing.license {
         verdict.stage = Stage::Held;
-        verdict.hold = belief.load.as_ref().map(outside::license_not_confirmed);
+        verdict.hold = belief.load.clone().map(|load| WaitsOutside::LicenseNotConfirmed { load }.into());
     } else if let Some((stage, hold)) = stall::license_not_accepted(journey, belief.since, context) {
         verdict.stage = stage;
         verdict.hold = Some(hold);
     } else if missing {
         verdict.stage = Stage::Held;
-        verdict.hold = Some(no_license(journey.mac, direction));
+        verdict.hold = Some(NotAdmitted::NoLicense { mac: journey.mac, direction }.into());
     } else if verdict.license != LicenseState::Fetched
         && context.now - from >= context.settings.timing.license
     {
         verdict.stage = Stage::Stuck;
-        verdict.hold = Some(Hold::new(
-            HoldCode::Failed,
-            format!(
-                "it runs {} and has not fetched its license",
-                belief.load.as_ref().map_or("the target", LoadName::as_str)
-            ),
-            "restart it; if it asks for nothing, factory-reset it so that it reads its profile again",
-        ));
+        verdict.hold = Some(FailedHop::LicenseNotFetched { load: belief.load.clone() }.into());
     } else if verdict.license == LicenseState::Fetched
         && !alone
         && let Some((stage, hold)) = stall::no_profile_asked(journey, context, deadlines)

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 
 use super::Journey;
-use super::outside;
 use super::proof::Proof;
-use super::verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
+use super::verdict::{Assessment, LicenseState, Next, Stage};
 use crate::client::Persona;
+use crate::hold::{Hold, HoldCode, WaitsOutside};
 use crate::load::Kind;
 use crate::settings::Settings;
 use crate::time::Time;
@@ -103,17 +103,22 @@ fn of_its_next_load(shown: &Assessment, next: &Next) -> Option<Hold> {
     let hold = shown.hold.clone()?;
     Some(match next {
         Next::Load { load, .. } if hold.code == HoldCode::WaitingOutside && shown.next != *next => {
-            outside::not_confirmed(load)
+            WaitsOutside::NotConfirmed { load: load.clone() }.into()
         }
         _ => hold,
     })
+}
+
+/// A phone that may be at its target: it fetched the load, or the roster says so, and nothing two-way shows it.
+fn not_confirmed(verdict: &Assessment) -> Option<Hold> {
+    verdict.load.clone().map(|load| WaitsOutside::NotConfirmed { load }.into())
 }
 
 /// A start that only broadcasts told of makes nobody done.
 fn confirmed(mut verdict: Assessment) -> Assessment {
     if verdict.stage == Stage::Done {
         verdict.stage = Stage::Held;
-        verdict.hold = verdict.load.as_ref().map(outside::not_confirmed);
+        verdict.hold = not_confirmed(&verdict);
         verdict.next = Next::Introduction;
     }
     verdict
@@ -139,7 +144,7 @@ fn restrain(heard: &Assessment, mut verdict: Assessment, vouched: bool) -> Asses
     }
     if verdict.stage == Stage::Done {
         verdict.stage = Stage::Held;
-        verdict.hold = verdict.load.as_ref().map(outside::not_confirmed);
+        verdict.hold = not_confirmed(&verdict);
     }
     if matches!(verdict.license, LicenseState::Accepted | LicenseState::Fetched) {
         verdict.license = LicenseState::Present;

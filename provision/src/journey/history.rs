@@ -11,7 +11,8 @@ use super::belief::Belief;
 use super::fold::drop_oldest;
 use super::observation::Act;
 use super::registration::Restart;
-use super::verdict::{HoldCode, Stage};
+use super::verdict::Stage;
+use crate::hold::HoldCode;
 use crate::load::LoadName;
 use crate::time::Time;
 

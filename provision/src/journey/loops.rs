@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::stall::failed;
-use super::verdict::{Hold, HoldCode, Stage};
+use super::verdict::Stage;
 use super::way::Context;
 use super::{Journey, Offer, Round};
+use crate::hold::{FailedHop, Hold, SilentPhone};
 use crate::load::{LoadName, Side};
 use crate::time::Time;
 
@@ -26,12 +26,7 @@ pub(super) fn starts_in_vain(
     let since = journey.silent_since.filter(|since| journey.asked.is_none_or(|asked| asked < *since))?;
     let due = since + context.settings.timing.not_asking * PATIENCE;
     deadlines.push(due);
-    (context.now >= due && journey.booted > Some(since)).then(|| {
-        let cause = "it starts over and over and asks for no file in between";
-        let cure = "check that its switch port gives it enough power, and its cable; if its screen asks for an activation code \
-                    press Cancel; then factory-reset it";
-        Hold::new(HoldCode::NotAsking, cause, cure)
-    })
+    (context.now >= due && journey.booted > Some(since)).then(|| SilentPhone::StartsInVain.into())
 }
 
 /// It is told of its next load and starts again, each time before it has asked for it.
@@ -65,31 +60,24 @@ pub(super) fn starts_when_told(
         journey.offers.iter().rev().skip_while(present).take_while(cut_short).map(|offer| offer.at).collect();
     told.dedup();
     (told.len() >= timing.attempts as usize).then(|| {
-        let cause = format!(
-            "{} times it was told to load {load} and started again before it asked for it",
-            told.len()
-        );
-        let cure = "check its power and cable; if it starts over with both good, factory-reset it";
-        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure))
+        let reason = FailedHop::StartsWhenTold { load: load.clone(), times: told.len() };
+        (Stage::Stuck, reason.into())
     })
 }
 
 /// It asks for the same load over and over, as one does that throws away what it fetched.
 pub(super) fn asks_in_vain(round: &Round) -> Option<(Stage, Hold)> {
     (round.requests >= REQUESTS).then(|| {
-        failed(format!(
-            "it has asked for {} {} times and has not started with it",
-            round.load, round.requests
-        ))
+        let reason = FailedHop::AsksInVain { load: round.load.clone(), times: round.requests };
+        (Stage::Stuck, reason.into())
     })
 }
 
 /// What a phone did in place of asking for the load it was told of.
 pub(super) fn instead(journey: &Journey, since: Time, load: &LoadName) -> Option<(Stage, Hold)> {
     let (_, name) = journey.refused.as_ref().filter(|(at, name)| *at >= since && name != load.as_str())?;
-    let cause = format!("it was told to load {load} and asks for {name}, which it may not have here");
-    let cure = "somebody else's configuration names that load to it: factory-reset it";
-    Some((Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure)))
+    let reason = FailedHop::AsksForAnother { load: load.clone(), other: name.clone() };
+    Some((Stage::Stuck, reason.into()))
 }
 
 /// An Enterprise phone reads its configuration once after it has started. One that reads it over and over does not
@@ -102,10 +90,6 @@ pub(super) fn reads_in_vain(
 ) -> Option<(Stage, Hold)> {
     let read =
         journey.unsigned_asked.filter(|read| *read - told >= SETTLED && side != Some(Side::Multiplatform))?;
-    (journey.booted.is_none_or(|booted| booted < read)).then(|| {
-        let cause = format!(
-            "it reads its configuration over and over and does not take it, so it does not ask for {load}"
-        );
-        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, "factory-reset it"))
-    })
+    (journey.booted.is_none_or(|booted| booted < read))
+        .then(|| (Stage::Stuck, FailedHop::ReadsInVain { load: load.clone() }.into()))
 }

@@ -52,9 +52,8 @@ pub use own_page::{disagreements, is_of_another, page_due};
 pub use proof::{Heard, Proof};
 pub use registration::{Means, Report, Restart, Told};
 pub use restart::{Order, by_operator};
-pub use stall::ERASE_TRUST_LIST;
-pub use verdict::{Assessment, Hold, HoldCode, LicenseState, Next, Stage};
-pub use way::{Context, from_no_route, no_license, obstacle, plan};
+pub use verdict::{Assessment, LicenseState, Next, Stage};
+pub use way::{Context, obstacle, plan};
 
 /// What is known of one phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,8 +23,15 @@ pub(super) enum Outlook {
     Now(Order),
     /// It was told, and has some time yet.
     Wait,
-    /// It needs a hand, for this reason if another one than having no means.
-    ByHand(Option<String>),
+    /// It needs a hand, because nothing here can tell it.
+    ByHand,
+    /// It needs a hand, because it was told in vain.
+    InVain {
+        /// How often.
+        times: usize,
+        /// What it answered last, if it did.
+        answer: Option<String>,
+    },
 }
 
 /// Tries are counted from when the phone last got on, and each is given twice the time of the one before it.
@@ -52,14 +59,14 @@ pub(super) fn outlook(
         }
     }
     if tried.len() >= timing.restarts as usize {
-        let answers = tried.iter().rev().find_map(|told| told.answer.as_deref()).unwrap_or("no answer");
-        return Outlook::ByHand(Some(format!("it was told to restart {} times: {answers}", tried.len())));
+        let answer = tried.iter().rev().find_map(|told| told.answer.clone());
+        return Outlook::InVain { times: tried.len(), answer };
     }
     let by = match context.settings.restart_hook {
         true if refused => Means::Hook,
         _ if journey.registered.is_some() => Means::Registration,
         true => Means::Hook,
-        false => return Outlook::ByHand(None),
+        false => return Outlook::ByHand,
     };
     // That a restart is enough is likely; that a reset is, surer (cisco-phones §13).
     let how = if tried.is_empty() { Restart::Restart } else { Restart::Reset };

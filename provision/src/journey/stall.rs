@@ -5,20 +5,14 @@ use super::fetched::{Fetch, fetched, silence_allowed};
 use super::loops;
 use super::outside::{self, is_steered_outside};
 use super::tries::Tries;
-use super::verdict::{Hold, HoldCode, Stage};
+use super::verdict::Stage;
 use super::way::Context;
 use super::{Journey, Round};
-use crate::load::{LoadName, Side};
+use crate::hold::{FailedHop, Hold, LastFailure, SilentPhone, StopReason};
+use crate::load::Side;
 use crate::names::{self, Asked};
 use crate::route::Hop;
 use crate::time::Time;
-
-/// What rids a phone of the trust list of its old call manager: the key sequences of cisco-phones §3.4.
-pub const ERASE_TRUST_LIST: &str = "erase its trust list: Settings > Admin Settings > Security Setup > Trust List > ITL File, **#, Erase; \
-                                or hold # while it powers up, then press 1 2 3 4 5 6 7 8 9 * 0 #";
-
-const LICENSE_REFUSED: &str =
-    "see that the license is this phone's and for this direction, and order another if it is; then retry it";
 
 /// Why a phone with a permitted hop before it does not take it, and when that could be said next.
 pub(super) fn on_the_way(
@@ -32,18 +26,14 @@ pub(super) fn on_the_way(
     let timing = &context.settings.timing;
     let now = context.now;
     if tries.failures >= timing.attempts {
-        let cause = format!(
-            "{} attempts to load {} failed; last: {}",
-            timing.attempts,
-            hop.to,
-            last_failure(journey, hop)
-        );
-        let cure = if unmoved_by_license(journey, hop) {
-            LICENSE_REFUSED
-        } else {
-            "check cable and power, then retry it"
+        let last = last_failure(journey, hop);
+        let reason = FailedHop::Attempts {
+            attempts: timing.attempts,
+            load: hop.to.clone(),
+            last,
+            license_refused: unmoved_by_license(journey, hop),
         };
-        return Some((Stage::Stuck, Hold::new(HoldCode::Failed, cause, cure)));
+        return Some((Stage::Stuck, reason.into()));
     }
     let offer = journey.offers.iter().rev().find(|offer| offer.load == hop.to && offer.closed.is_none());
     let round = journey.open_round().filter(|round| round.load == hop.to);
@@ -61,9 +51,7 @@ pub(super) fn on_the_way(
     if let Some(at) = signed_only(journey).filter(|_| belief.side != Some(Side::Multiplatform)) {
         deadlines.push(at + timing.not_asking / 3);
         if now - at >= timing.not_asking / 3 {
-            let cause =
-                "it asks for signed configuration only, so it holds the trust list of its old call manager";
-            return Some((Stage::Held, Hold::new(HoldCode::TrustList, cause, ERASE_TRUST_LIST)));
+            return Some((Stage::Held, SilentPhone::SignedOnly.into()));
         }
     }
     if let Some(loops) = loops::starts_when_told(journey, &hop.to, context, deadlines) {
@@ -74,7 +62,7 @@ pub(super) fn on_the_way(
             // Told, fetched, and the round is over: the phone will ask again by itself.
             deadlines.push(answered + timing.flash);
             return (now - answered >= timing.flash)
-                .then(|| failed(format!("it fetched {} and did not go on", hop.to)));
+                .then(|| (Stage::Stuck, FailedHop::WentNoFurther { load: hop.to.clone() }.into()));
         }
         // Attempts that nobody could watch go on from one another.
         let of_it = journey.offers.iter().rev().filter(|known| known.load == hop.to).skip(1);
@@ -93,21 +81,18 @@ pub(super) fn on_the_way(
         deadlines.push(offer.at + timing.already_there);
         deadlines.push(since + wait);
         return (now - since >= wait).then(|| {
-            let cause = format!("it was told to load {} and does not ask for it", hop.to);
-            let registered = rests.then(|| {
-                let cure = "unplug it and plug it in again";
-                (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause.clone(), cure))
-            });
-            let not_seen = offer.unwatched.map(|_| {
-                let cause = format!(
-                    "it was told to load {}, and transload was stopped before it was seen to ask",
-                    hop.to
-                );
-                (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
-            });
+            let silent = |registered| FailedHop::NotAskedFor { load: hop.to.clone(), registered }.into();
+            let registered = rests.then(|| (Stage::Held, silent(true)));
+            let not_seen = offer
+                .unwatched
+                .map(|_| (Stage::Held, FailedHop::NotSeenToAsk { load: hop.to.clone() }.into()));
             let instead = || loops::instead(journey, offer.at, &hop.to);
             let in_vain = || loops::reads_in_vain(journey, offer.at, &hop.to, belief.side);
-            not_seen.or_else(instead).or(registered).or_else(in_vain).unwrap_or_else(|| failed(cause))
+            not_seen
+                .or_else(instead)
+                .or(registered)
+                .or_else(in_vain)
+                .unwrap_or_else(|| (Stage::Stuck, silent(false)))
         });
     }
     // It may be fetching what it was told before its next hop was another one.
@@ -155,12 +140,7 @@ pub(super) fn before_it_tells(
     let read = journey.unsigned_asked.filter(|read| *read - started < context.settings.timing.not_asking)?;
     let until = read + context.settings.timing.not_asking;
     deadlines.push(until);
-    (context.now >= until).then(|| {
-        let cause = format!(
-            "no way leads on from {load}, which it is taken to run, and whether it does it tells when it starts again"
-        );
-        (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
-    })
+    (context.now >= until).then(|| (Stage::Held, SilentPhone::TellsAtStart { load: load.clone() }.into()))
 }
 
 /// A phone fetches its license again for as long as it does not accept it.
@@ -173,10 +153,8 @@ pub(super) fn license_not_accepted(
     let (first, latest) = journey.license_known()?;
     let asking = context.now - latest < patience;
     let since = since.max(journey.retried.unwrap_or_default());
-    (asking && latest - first.max(since) >= patience).then(|| {
-        let cause = "it fetches its license again and again, so it does not accept it";
-        (Stage::Stuck, Hold::new(HoldCode::Failed, cause, LICENSE_REFUSED))
-    })
+    (asking && latest - first.max(since) >= patience)
+        .then(|| (Stage::Stuck, FailedHop::LicenseNotAccepted.into()))
 }
 
 /// A component that was asked for in this round and is not here.
@@ -197,12 +175,8 @@ fn in_round(
     let idle = context.now - round.last;
     if fetched(round, context.library) != Fetch::Part {
         deadlines.push(round.last + timing.flash);
-        return (idle >= timing.flash).then(|| {
-            failed(format!(
-                "it fetched {} whole and has not started again; it may still be writing flash",
-                round.load
-            ))
-        });
+        return (idle >= timing.flash)
+            .then(|| (Stage::Stuck, FailedHop::NotStarted { load: round.load.clone() }.into()));
     }
     // A Multiplatform phone comes back by itself for its profile, and so for the next attempt.
     let patience = match side {
@@ -211,9 +185,12 @@ fn in_round(
     };
     deadlines.push(round.last + patience);
     (idle >= patience).then(|| {
-        let missing = missing.map(|name| format!("it asked for {name}, which is not here"));
-        let what = round.broken.clone().or(missing).unwrap_or_else(|| "nothing has moved since".into());
-        failed(format!("its fetch of {} stopped: {what}", round.load))
+        let why = match (&round.broken, missing) {
+            (Some(why), _) => StopReason::Broken(why.clone()),
+            (None, Some(name)) => StopReason::Missing(name.to_owned()),
+            (None, None) => StopReason::Unknown,
+        };
+        (Stage::Stuck, FailedHop::FetchStopped { load: round.load.clone(), why }.into())
     })
 }
 
@@ -233,13 +210,8 @@ fn waits_for_configuration(
     if belief.side == Some(Side::Multiplatform) {
         return no_profile_asked(journey, context, deadlines);
     }
-    (settled || context.now >= until).then(|| {
-        let cause = format!(
-            "it runs {} and reads its configuration only when it starts",
-            belief.load.as_ref().map_or("its load", LoadName::as_str)
-        );
-        (Stage::Held, Hold::new(HoldCode::NeedsRestart, cause, "unplug it and plug it in again"))
-    })
+    (settled || context.now >= until)
+        .then(|| (Stage::Held, SilentPhone::ReadsAtStart { load: belief.load.clone() }.into()))
 }
 
 /// When one that last asked at that moment should have done so again. One that never asked this bench for anything may write
@@ -259,11 +231,8 @@ pub(super) fn no_profile_asked(
     let until = asks_again_by(journey, journey.asked.max(journey.booted), context);
     deadlines.push(until);
     (context.now >= until).then(|| {
-        let cause = match journey.asked {
-            Some(_) => "it has stopped asking for its profile",
-            None => "it does not ask for its profile",
-        };
-        (Stage::Stuck, Hold::new(HoldCode::NotAsking, cause, "check cable and power, then restart it"))
+        let before = journey.asked.is_some();
+        (Stage::Stuck, SilentPhone::ProfileStopped { before }.into())
     })
 }
 
@@ -272,16 +241,13 @@ fn signed_only(journey: &Journey) -> Option<Time> {
     journey.unsigned_asked.is_none_or(|plain| plain < signed).then_some(signed)
 }
 
-fn last_failure(journey: &Journey, hop: &Hop) -> String {
+fn last_failure(journey: &Journey, hop: &Hop) -> LastFailure {
     let round = journey.rounds.iter().rev().find(|round| round.load == hop.to);
     match round {
-        Some(Round { broken: Some(why), .. }) => why.clone(),
-        Some(Round { booted: None, .. }) => "its fetch stood still".into(),
-        Some(_) => "it started again without the load".into(),
-        None if unmoved_by_license(journey, hop) => {
-            "it was given its license and did not ask for the load, so it does not accept it".into()
-        }
-        None => "it did not ask for it".into(),
+        Some(Round { broken: Some(why), .. }) => LastFailure::Broken(why.clone()),
+        Some(Round { booted: None, .. }) => LastFailure::StoodStill,
+        Some(_) => LastFailure::StartedWithout,
+        None => LastFailure::NotAskedFor,
     }
 }
 
@@ -293,22 +259,8 @@ fn unmoved_by_license(journey: &Journey, hop: &Hop) -> bool {
 }
 
 fn not_asking(side: Option<Side>) -> Hold {
-    let (cause, cure) = match side {
-        Some(Side::Multiplatform) => (
-            "it has an address and asks for no profile: its Profile_Rule is probably an absolute URL",
-            "factory-reset it, or set its Profile_Rule back to /$PSN.xml",
-        ),
-        _ => (
-            "it has an address and asks for no file",
-            "if its screen asks for an activation code press Cancel; switch off Alternate TFTP in its network settings; then restart it, or factory-reset it if that does not help",
-        ),
-    };
-    Hold::new(HoldCode::NotAsking, cause, cure)
-}
-
-pub(super) fn failed(cause: String) -> (Stage, Hold) {
-    (
-        Stage::Stuck,
-        Hold::new(HoldCode::Failed, cause, "once its screen is still, unplug it and plug it in again"),
-    )
+    match side {
+        Some(Side::Multiplatform) => SilentPhone::NoProfile.into(),
+        _ => SilentPhone::NoFile.into(),
+    }
 }

@@ -8,6 +8,7 @@ mod hearsay;
 mod history;
 mod holds;
 mod mishaps;
+mod one_way;
 mod outside;
 mod overtaken;
 mod page;
@@ -25,8 +26,10 @@ use std::time::Duration;
 use super::*;
 use crate::catalog::Catalog;
 use crate::client::Persona;
+use crate::hold::{Hold, HoldCode};
+
 use crate::library::{Library, Load, Platform};
-use crate::load::{Direction, Kind};
+use crate::load::Direction;
 use crate::page::Page;
 use crate::roster::Entry;
 use crate::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
@@ -48,8 +51,6 @@ struct Bench {
     entry: Option<Entry>,
     journey: Option<Journey>,
     now: Time,
-    /// The phone's page tells.
-    page: bool,
 }
 
 fn load(name: &str) -> LoadName {
@@ -95,7 +96,6 @@ impl Bench {
             entry: None,
             journey: None,
             now: Time(1_000_000),
-            page: true,
         }
     }
 
@@ -116,20 +116,11 @@ impl Bench {
             request_list: vec![1, 66, 150],
         });
         self.see(Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
-        self.is_read();
     }
 
-    /// A phone that has fetched an Enterprise load and started has its page read before it may cross.
-    fn is_read(&mut self) {
-        let Some(round) = self.journey.as_ref().and_then(|journey| journey.rounds.last().cloned()) else {
-            return;
-        };
-        let ended = self.journey.as_ref().is_some_and(|journey| round.booted == journey.booted);
-        let whole = !round.components.is_empty() && round.components.values().all(|file| file.whole());
-        if self.page && ended && whole && round.load.kind() == Kind::Enterprise && round.components.len() > 1
-        {
-            self.see(Fact::Probed(Page { load: Some(round.load), ..Page::default() }));
-        }
+    /// The phone's own page is read, and names this load.
+    fn page_names(&mut self, name: &str) {
+        self.see(Fact::Probed(Page { load: Some(load(name)), ..Page::default() }));
     }
 
     fn context(&self) -> Context<'_> {
@@ -218,7 +209,7 @@ impl Bench {
 
 /// On the first load of the seed's path, as far as the bench can have seen, with a page that is off.
 fn fetched_and_started() -> Bench {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);

@@ -4,14 +4,15 @@ use super::belief::Belief;
 use super::outside::unattested;
 use super::own_page::{page_is_coming, page_may_tell};
 use super::tries::{Tries, tries};
-use super::verdict::{Hold, HoldCode, Next};
+use super::verdict::Next;
 use super::{Journey, Round};
-use crate::catalog::{Catalog, Eligibility, Model, Question, Vid};
+use crate::catalog::{Catalog, Eligibility, Model, Vid};
+use crate::hold::{FailedHop, FirmwareLack, Hold, HoldCode, HoldReason, NotAdmitted};
 use crate::library::Library;
 use crate::load::{Direction, Kind, LoadName, Side};
 use crate::mac::Mac;
 use crate::roster::Entry;
-use crate::route::{self, Hop, NoRoute, NoRouteCode, Present, Query, Route};
+use crate::route::{self, Hop, Present, Query, Route};
 use crate::settings::{Admit, Settings, UnknownVid};
 use crate::time::Time;
 
@@ -39,23 +40,17 @@ pub(super) struct Way {
 }
 
 impl Way {
-    fn refused(hold: Hold, next: Next) -> Self {
-        Self { hops: Vec::new(), target: None, refusal: Some(hold), next }
+    fn refused(hold: impl Into<Hold>, next: Next) -> Self {
+        Self { hops: Vec::new(), target: None, refusal: Some(hold.into()), next }
     }
 }
 
 pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, context: &Context<'_>) -> Way {
     let Some(name) = model else {
-        let hold = Hold::new(
-            HoldCode::NoRoute,
-            "its model is not known: it sends no vendor class that names one",
-            "add a line with its MAC and model to the roster",
-        );
-        return Way::refused(hold, Next::Introduction);
+        return Way::refused(NotAdmitted::NoModel, Next::Introduction);
     };
     let Some(model) = context.catalog.model(name) else {
-        let Question { cause, cure } = context.catalog.question(name);
-        return Way::refused(Hold::new(HoldCode::NotEligible, cause, cure), Next::Nothing);
+        return Way::refused(NotAdmitted::UnclearModel(context.catalog.question(name)), Next::Nothing);
     };
     let vid = journey.vid(context.entry);
     if let Some(hold) = refusal(journey, model, vid, context) {
@@ -68,21 +63,16 @@ pub(super) fn way(journey: &Journey, belief: &Belief, model: Option<&str>, conte
     };
     match plan(model, vid, present, context) {
         Ok(route) => along(journey, belief, route, vid, model, context),
-        Err(mut no_route) => {
-            let next = match (&belief.load, no_route.code) {
-                (None, NoRouteCode::NoRoute) => Next::Introduction,
-                // What it runs is only a conclusion, and from what it really runs there may be a way.
-                (Some(load), NoRouteCode::NoRoute) if belief.is_unconfirmed() => {
-                    no_route.cause = format!(
-                        "{}; that it runs {load} is not certain: {}",
-                        no_route.cause, belief.evidence
-                    );
-                    Next::Introduction
-                }
-                _ => Next::Nothing,
-            };
-            Way::refused(from_no_route(no_route), next)
-        }
+        Err(hold) => match (hold.reason, &belief.load) {
+            (HoldReason::NoWay(reason), None) => Way::refused(reason, Next::Introduction),
+            // What it runs is only a conclusion, and from what it really runs there may be a way.
+            (HoldReason::NoWay(reason), Some(load)) if belief.is_unconfirmed() => {
+                let (reason, load) = (Box::new(reason), load.clone());
+                let evidence = belief.evidence.clone();
+                Way::refused(HoldReason::IfItRuns { reason, load, evidence }, Next::Introduction)
+            }
+            (reason, _) => Way::refused(reason, Next::Nothing),
+        },
     }
 }
 
@@ -92,7 +82,7 @@ pub fn plan(
     vid: Option<Vid>,
     present: Present<'_>,
     context: &Context<'_>,
-) -> Result<Route, NoRoute> {
+) -> Result<Route, Hold> {
     let pin = model.family.as_ref().and_then(|family| context.settings.routes.get(family));
     let query = Query {
         model,
@@ -106,37 +96,17 @@ pub fn plan(
     route::plan(&query, context.catalog, context.library)
 }
 
-/// A planner's refusal as a hold.
-pub fn from_no_route(no_route: NoRoute) -> Hold {
-    let code = match no_route.code {
-        NoRouteCode::FirmwareMissing => HoldCode::FirmwareMissing,
-        NoRouteCode::FirmwareDamaged => HoldCode::FirmwareDamaged,
-        NoRouteCode::NoRoute => HoldCode::NoRoute,
-        NoRouteCode::NotEligible => HoldCode::NotEligible,
-    };
-    Hold::new(code, no_route.cause, no_route.cure)
-}
-
 fn refusal(journey: &Journey, model: &Model, vid: Option<Vid>, context: &Context<'_>) -> Option<Hold> {
     if journey.held_by_operator.is_some() {
-        return Some(Hold::new(HoldCode::Operator, "the operator holds it", "release it when it may go on"));
+        return Some(NotAdmitted::ByOperator.into());
     }
     if let Eligibility::Refused { cause, source, date } =
         context.catalog.eligibility(model, vid, context.settings.direction)
     {
-        return Some(Hold::new(
-            HoldCode::NotEligible,
-            format!("{cause} ({source}, {date})"),
-            "take it off the bench; it stays as it is",
-        ));
+        return Some(NotAdmitted::NotEligible { cause, source, date }.into());
     }
     if context.settings.admit == Admit::Listed && context.entry.is_none() {
-        let cause = "only the roster's phones take part and it is not among them";
-        return Some(Hold::new(
-            HoldCode::NotListed,
-            cause,
-            "add it to the roster, or set admit = \"eligible\"",
-        ));
+        return Some(NotAdmitted::NotListed.into());
     }
     None
 }
@@ -152,7 +122,7 @@ pub fn obstacle(
     let direction = context.settings.direction;
     let licensed = context.library.licensed(direction, mac) || context.settings.goes_back_free(context.entry);
     if route.hops.iter().any(|hop| hop.license) && !licensed {
-        return Some(no_license(mac, direction));
+        return Some(NotAdmitted::NoLicense { mac, direction }.into());
     }
     let first = route.hops.first()?;
     unknown_vid(route, vid, model, context).or_else(|| unattested(first, context))
@@ -163,27 +133,10 @@ fn unknown_vid(route: &Route, vid: Option<Vid>, model: &Model, context: &Context
     if vid.is_some() || context.settings.unknown_vid != UnknownVid::Hold {
         return None;
     }
-    let ahead = if context.settings.probe { 1 } else { route.hops.len() };
+    let probed = context.settings.probe;
+    let ahead = if probed { 1 } else { route.hops.len() };
     let hop = route.hops.iter().take(ahead).find(|hop| !hop.safe_for_every_vid)?;
-    let cure = if context.settings.probe {
-        "read the VID from its label or UDI and put it in the roster"
-    } else {
-        "read the VID from its label or UDI and put it in the roster, or set enabled = true under [probe]"
-    };
-    let cause = format!(
-        "whether this {} may load {} depends on its hardware version (VID), which is not known",
-        model.name, hop.to
-    );
-    Some(Hold::new(HoldCode::UnknownVid, cause, cure))
-}
-
-/// The hold of a phone without its license.
-pub fn no_license(mac: Mac, direction: Direction) -> Hold {
-    Hold::new(
-        HoldCode::NoLicense,
-        format!("no {direction} license for {mac} is at hand"),
-        format!("get its license and import it, or put it at licenses/{direction}/{mac}.lic"),
-    )
+    Some(NotAdmitted::UnknownVid { model: model.name.clone(), load: hop.to.clone(), probed }.into())
 }
 
 fn along(
@@ -281,20 +234,10 @@ fn named_again(
 ) -> Result<Next, Hold> {
     let Tries { number, failures } = tries(journey, Some(load), belief, context);
     if failures > context.settings.timing.attempts {
-        let cause =
-            format!("{failures} times it fetched {load} whole, started again, and asked for it once more");
-        let cure = "check its power and import the load again, then retry it";
-        return Err(Hold::new(HoldCode::Failed, cause, cure));
+        return Err(FailedHop::ThrownAway { load: load.clone(), times: failures }.into());
     }
     if context.library.complete(load).is_none() {
-        let cause = format!(
-            "whether it runs {load} is not certain, and {load} is not whole in the library to be named again"
-        );
-        return Err(Hold::new(
-            HoldCode::FirmwareDamaged,
-            cause,
-            format!("import the package of {load} again"),
-        ));
+        return Err(FirmwareLack::NotWhole { load: load.clone() }.into());
     }
     Ok(Next::Load { load: load.clone(), when: None, attempt: number, license })
 }

@@ -155,19 +155,16 @@ pub fn find_class<'a>(
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClassError {
     /// A class without a name.
-    #[error("a [[dhcp.class]] has no name; give it one, which explain and status then show")]
+    #[error("a [[dhcp.class]] has no name")]
     Nameless,
     /// A name that is taken.
-    #[error("class {0} has a name that is taken by another or a built-in class; choose another name")]
+    #[error("class {0} has a name that is taken by another or a built-in class")]
     NameTaken(String),
     /// A class of nobody.
-    #[error("class {0} does not say who belongs to it; give it a vendor-class or an oui, or both")]
+    #[error("class {0} does not say who belongs to it")]
     MatchesNobody(String),
     /// A class of which an earlier one leaves nothing.
-    #[error(
-        "class {unreachable} never applies: everyone it is for belongs to class {first} before it; \
-         put {unreachable} first or remove one of them"
-    )]
+    #[error("class {unreachable} never applies: everyone it is for belongs to class {first} before it")]
     Unreachable {
         /// The earlier one.
         first: String,
@@ -175,8 +172,21 @@ pub enum ClassError {
         unreachable: String,
     },
     /// Not an OUI.
-    #[error("{0:?} is not the first half of a hardware address; write it as 00:12:34")]
+    #[error("{0:?} is not the first half of a hardware address")]
     Oui(String),
+}
+
+impl ClassError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Nameless => "give it one, which explain and status then show".to_owned(),
+            Self::NameTaken(..) => "choose another name".to_owned(),
+            Self::MatchesNobody(..) => "give it a vendor-class or an oui, or both".to_owned(),
+            Self::Unreachable { unreachable, .. } => format!("put {unreachable} first or remove one of them"),
+            Self::Oui(..) => "write it as 00:12:34".to_owned(),
+        }
+    }
 }
 
 /// Two classes to which one client could belong; it then belongs to the first.

@@ -17,12 +17,11 @@ pub enum OptionValue {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
     /// Not one of the four.
-    #[error("option {0} is not one of those that steer phones (66, 150, 159, 160); set it by its own type")]
+    #[error("option {0} is not one of those that steer phones (66, 150, 159, 160)")]
     NotAPhoneOption(u8),
     /// Given to more than phones.
     #[error(
-        "option {code} steers phones and cannot be set in {place}, where everything else would get it too; \
-         set it in a [[dhcp.class]] or a [[dhcp.reservation]]"
+        "option {code} steers phones and cannot be set in {place}, where everything else would get it too"
     )]
     TooGeneral {
         /// The option.
@@ -31,13 +30,13 @@ pub enum OptionError {
         place: String,
     },
     /// Addresses where text belongs.
-    #[error("option {0} is text, not a list of addresses; write it in quotes, without brackets")]
+    #[error("option {0} is text, not a list of addresses")]
     NeedsText(u8),
     /// No value at all.
-    #[error("option {0} has no value; give it one or leave it out")]
+    #[error("option {0} has no value")]
     Empty(u8),
     /// More than one option can carry.
-    #[error("the value of option {code} has {length} bytes, and phones read 255 at most; shorten it")]
+    #[error("the value of option {code} has {length} bytes, and phones read 255 at most")]
     TooLong {
         /// The option.
         code: u8,
@@ -45,9 +44,7 @@ pub enum OptionError {
         length: usize,
     },
     /// Not a URL that phones fetch from.
-    #[error(
-        "option {code} has {part:?}, which is no URL; write it as http://10.23.45.67 or http://10.23.45.67/path"
-    )]
+    #[error("option {code} has {part:?}, which is no URL")]
     NotAUrl {
         /// The option.
         code: u8,
@@ -55,9 +52,7 @@ pub enum OptionError {
         part: String,
     },
     /// Neither URL nor address.
-    #[error(
-        "option {code} has {part:?}, which is neither a URL nor an address; write it as http://10.23.45.67 or 10.23.45.67"
-    )]
+    #[error("option {code} has {part:?}, which is neither a URL nor an address")]
     NeitherUrlNorAddress {
         /// The option.
         code: u8,
@@ -65,15 +60,29 @@ pub enum OptionError {
         part: String,
     },
     /// Not a server that phones fetch from.
-    #[error(
-        "option {code} has {part:?}, which is no address, host name or URL; write it as 10.23.45.67 or http://10.23.45.67"
-    )]
+    #[error("option {code} has {part:?}, which is no address, host name or URL")]
     NotAServer {
         /// The option.
         code: u8,
         /// What it has.
         part: String,
     },
+}
+
+impl OptionError {
+    /// What to do about it, in a clause.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::NotAPhoneOption(..) => "set it by its own type".to_owned(),
+            Self::TooGeneral { .. } => "set it in a [[dhcp.class]] or a [[dhcp.reservation]]".to_owned(),
+            Self::NeedsText(..) => "write it in quotes, without brackets".to_owned(),
+            Self::Empty(..) => "give it one or leave it out".to_owned(),
+            Self::TooLong { .. } => "shorten it".to_owned(),
+            Self::NotAUrl { .. } => "write it as http://10.23.45.67 or http://10.23.45.67/path".to_owned(),
+            Self::NeitherUrlNorAddress { .. } => "write it as http://10.23.45.67 or 10.23.45.67".to_owned(),
+            Self::NotAServer { .. } => "write it as 10.23.45.67 or http://10.23.45.67".to_owned(),
+        }
+    }
 }
 
 /// The bytes of one of the phones' four options. Text has no NUL at the end (RFC 2132 §2).

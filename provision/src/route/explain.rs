@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::search::{Allow, Node};
-use super::{NoRoute, NoRouteCode, Planner, Present};
-use crate::catalog::{Fit, Floor, known};
+use super::{Planner, Present};
+use crate::catalog::{Fit, Floor, HopRule, known};
+use crate::hold::{Additions, Barrier, FirmwareLack, Hold, NoWay, PinFault, StartPoint, WantedLoad};
 use crate::library::{Completeness, Load};
 use crate::load::{Kind, LoadName, Side, Version};
-use crate::package;
 
 /// A kind of load that some rule or floor asks for.
+#[derive(Clone)]
 struct Wanted {
     kind: Kind,
     min: Option<Version>,
@@ -25,57 +26,37 @@ impl Wanted {
 
 impl Planner<'_> {
     /// The reason that no route was found: files, hardware, or rules, in this order.
-    pub(super) fn no_route(&self) -> NoRoute {
+    pub(super) fn no_route(&self) -> Hold {
         let every: Vec<Node> = self.loads().map(|(name, load)| Node { name, load: Some(load) }).collect();
         let targets = self.targets(&every);
+        let kind = self.query.direction.final_kind();
         if targets.is_empty() {
-            let kind = self.query.direction.final_kind();
             let wanted = self.above_floors(Wanted { kind, min: None, below: None });
-            return NoRoute {
-                code: NoRouteCode::FirmwareMissing,
-                cause: format!("there is no {kind} firmware for {} in the library", self.family),
-                cure: format!("add {} to the library", self.describe(&wanted)),
-                missing: Vec::new(),
-            };
+            return FirmwareLack::NoTarget {
+                family: self.family.to_owned(),
+                wanted: Box::new(self.describe(wanted)),
+            }
+            .into();
         }
         if let Some(route) = self.best(&every)
-            && let Some(no_route) = self.not_at_hand(route.hops.iter().map(|hop| &hop.to))
+            && let Some(lack) = self.not_at_hand(route.hops.iter().map(|hop| &hop.to))
         {
-            return no_route;
+            return lack.into();
         }
         let below = targets.iter().find_map(|target| self.shortest(&every, target, Allow::BelowFloorsToo));
         let mut before = self.query.present;
-        let too_old = below.iter().flatten().find_map(|hop| {
+        let barrier = below.iter().flatten().find_map(|hop| {
             let from = std::mem::replace(&mut before, Present::Load(&hop.to));
-            self.floor(&hop.to).or_else(|| self.leaving(from, &hop.to))
+            self.barrier(from, &hop.to).map(Box::new)
         });
-        let kind = self.query.direction.final_kind();
-        let (from, help) = match self.query.present {
-            Present::Load(load) => (load.to_string(), "no load would help; take it off the bench"),
-            Present::Release(release) => (
-                format!("Multiplatform release {release}"),
-                "no load would help; put the one it runs into the roster",
-            ),
-            Present::Unknown(side) => {
-                (format!("an unknown {side} load"), "no load would help; put the one it runs into the roster")
-            }
-        };
-        let cause = match too_old {
-            Some(floor) => floor,
-            None => format!("no way leads from {from} to {kind} firmware through the loads at hand"),
-        };
-        let cure = self.additions(&every).unwrap_or_else(|| {
-            format!(
-                "{help}, or add a [[hop]] row to catalog.toml in the state folder if Cisco allows the step"
-            )
-        });
-        NoRoute { code: NoRouteCode::NoRoute, cause, cure, missing: Vec::new() }
+        let from = StartPoint::from(self.query.present);
+        NoWay::NoRule { from, to: kind, barrier, help: self.additions(&every) }.into()
     }
 
     /// The first obstacle among loads that are needed: one that is damaged, or else all that are missing.
-    pub(super) fn not_at_hand<'l>(&self, needed: impl Iterator<Item = &'l LoadName>) -> Option<NoRoute> {
+    pub(super) fn not_at_hand<'l>(&self, needed: impl Iterator<Item = &'l LoadName>) -> Option<FirmwareLack> {
         let absent = Load::default();
-        let (mut missing, mut loads, mut packages) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut files, mut loads, mut packages) = (Vec::new(), Vec::new(), Vec::new());
         for name in needed {
             let load = self.library.loads.get(name).unwrap_or(&absent);
             let lacks = match load.completeness() {
@@ -85,96 +66,51 @@ impl Planner<'_> {
                 Completeness::Missing => load.missing.clone(),
             };
             packages.extend(lacks.iter().map(|file| load.package_of(name, file)));
-            missing.extend(lacks);
-            loads.push(name.to_string());
+            files.extend(lacks);
+            loads.push(name.clone());
         }
         packages.sort();
         packages.dedup();
-        (!missing.is_empty()).then(|| NoRoute {
-            code: NoRouteCode::FirmwareMissing,
-            cause: format!("the library lacks {}, of {}", missing.join(", "), loads.join(" and ")),
-            cure: format!("import {}", packages.join(" and ")),
-            missing,
-        })
+        (!files.is_empty()).then_some(FirmwareLack::Missing { files, loads, packages })
     }
 
     /// A pin that this phone cannot follow.
-    pub(super) fn bad_pin(&self, cause: String) -> NoRoute {
-        NoRoute {
-            code: NoRouteCode::NoRoute,
-            cause,
-            cure: format!(
-                "correct the route of {} in [migration.routes], or remove it to have one planned",
-                self.family
-            ),
-            missing: Vec::new(),
-        }
+    pub(super) fn bad_pin(&self, fault: PinFault) -> Hold {
+        NoWay::BadPin { family: self.family.to_owned(), fault: Box::new(fault) }.into()
     }
 
     /// Why a hop is not allowed.
-    pub(super) fn why_not(&self, present: Present<'_>, to: &LoadName) -> String {
-        if let Some(floor) = self.floor(to).or_else(|| self.leaving(present, to)) {
-            return floor;
+    pub(super) fn why_not(&self, present: Present<'_>, to: &LoadName) -> PinFault {
+        if let Some(barrier) = self.barrier(present, to) {
+            return PinFault::Barrier(barrier);
         }
-        let (from, kind) = match present {
-            Present::Load(load) => (load.to_string(), load.kind()),
-            Present::Release(release) => (format!("Multiplatform release {release}"), Kind::Multiplatform),
-            Present::Unknown(Side::Enterprise) => ("an unknown Enterprise load".to_owned(), Kind::Enterprise),
-            Present::Unknown(Side::Multiplatform) => {
-                ("an unknown Multiplatform load".to_owned(), Kind::Multiplatform)
+        let kind = match present {
+            Present::Load(load) => load.kind(),
+            Present::Release(_) | Present::Unknown(Side::Multiplatform) => Kind::Multiplatform,
+            Present::Unknown(Side::Enterprise) => Kind::Enterprise,
+        };
+        let applies = |rule: &&HopRule| {
+            rule.from == kind
+                && rule.to == to.kind()
+                && rule.direction().is_none_or(|direction| direction == self.query.direction)
+        };
+        let rules = self.catalog.hops.iter().filter(applies).cloned().collect();
+        PinFault::NoRule { from: present.into(), to: to.clone(), rules }
+    }
+
+    /// The floor that forbids a load on this hardware, or to cross to it from what the phone runs.
+    fn barrier(&self, present: Present<'_>, to: &LoadName) -> Option<Barrier> {
+        let phone = self.phone();
+        let cannot_leave =
+            |floor: &Floor| Barrier::CannotLeave { phone: phone.clone(), floor: Box::new(floor.clone()) };
+        match (self.catalog.fit(self.query.hardware(), to), self.lets_go(present, to)) {
+            (Fit::TooOld(floor), _) if floor.leaving => Some(cannot_leave(floor)),
+            (Fit::TooOld(floor), _) => {
+                Some(Barrier::TooOld { load: to.clone(), phone, floor: Box::new(floor.clone()) })
             }
-        };
-        let rules: Vec<String> = self
-            .catalog
-            .hops
-            .iter()
-            .filter(|rule| rule.from == kind && rule.to == to.kind())
-            .filter(|rule| rule.direction().is_none_or(|direction| direction == self.query.direction))
-            .map(|rule| {
-                let from = bounds(rule.from_min.as_ref(), rule.from_below.as_ref());
-                let to = if rule.upward {
-                    " a later release".to_owned()
-                } else {
-                    bounds(rule.to_min.as_ref(), None)
-                };
-                format!("{}{from} to {}{to} ({})", rule.from, rule.to, rule.source)
-            })
-            .collect();
-        if rules.is_empty() {
-            format!("no rule leads from {from} to {to}")
-        } else {
-            format!("no rule leads from {from} to {to}, only from {}", rules.join(", or from "))
+            (_, Fit::TooOld(floor)) => Some(cannot_leave(floor)),
+            _ => None,
         }
-    }
-
-    /// The floor that forbids a load on this hardware, in a sentence.
-    fn floor(&self, load: &LoadName) -> Option<String> {
-        let Fit::TooOld(floor) = self.catalog.fit(self.query.hardware(), load) else {
-            return None;
-        };
-        let (side, min, phone) = (floor.side, &floor.min, self.phone());
-        if floor.leaving {
-            return Some(Self::cannot_leave(&phone, floor));
-        }
-        let who = cited(floor);
-        Some(format!("{load} is too old for this {phone}, which takes {side} firmware from {min} on ({who})"))
-    }
-
-    /// The floor that forbids to cross from what the phone runs, in a sentence.
-    fn leaving(&self, present: Present<'_>, to: &LoadName) -> Option<String> {
-        let Fit::TooOld(floor) = self.lets_go(present, to) else {
-            return None;
-        };
-        Some(Self::cannot_leave(&self.phone(), floor))
-    }
-
-    fn cannot_leave(phone: &str, floor: &Floor) -> String {
-        let bought = match floor.born {
-            Some(side) => format!(", if it was bought with {side} firmware"),
-            None => String::new(),
-        };
-        let (side, min) = (floor.side, &floor.min);
-        format!("this {phone} leaves the {side} side from {min} on only{bought} ({})", cited(floor))
     }
 
     fn phone(&self) -> String {
@@ -183,7 +119,7 @@ impl Planner<'_> {
     }
 
     /// What to add to the library: one load, or else two, with which there would be a route.
-    fn additions(&self, every: &[Node<'_>]) -> Option<String> {
+    fn additions(&self, every: &[Node<'_>]) -> Additions {
         let wanted: Vec<(Wanted, LoadName)> = self
             .wanted()
             .into_iter()
@@ -194,20 +130,22 @@ impl Planner<'_> {
             let added = names.iter().map(|name| Node { name, load: None });
             self.best(&every.iter().copied().chain(added).collect::<Vec<_>>()).is_some()
         };
-        let single: Vec<String> = wanted
+        let single: Vec<WantedLoad> = wanted
             .iter()
             .filter(|(_, name)| helps(&[name]))
-            .map(|(wanted, _)| self.describe(wanted))
+            .map(|(wanted, _)| self.describe(wanted.clone()))
             .collect();
         if !single.is_empty() {
-            return Some(format!("add {} to the library", single.join(", or ")));
+            return Additions::AnyOf(single);
         }
         let mut pairs = wanted
             .iter()
             .enumerate()
             .flat_map(|(at, first)| wanted[at + 1..].iter().map(move |second| (first, second)));
-        let (first, second) = pairs.find(|(first, second)| helps(&[&first.1, &second.1]))?;
-        Some(format!("add {} and {} to the library", self.describe(&first.0), self.describe(&second.0)))
+        let pair = pairs.find(|(first, second)| helps(&[&first.1, &second.1]));
+        pair.map_or(Additions::None, |(first, second)| {
+            Additions::Both(Box::new([self.describe(first.0.clone()), self.describe(second.0.clone())]))
+        })
     }
 
     /// The loads that rules and floors speak of, none of them below a floor of this hardware.
@@ -264,46 +202,33 @@ impl Planner<'_> {
         name.parse().ok()
     }
 
-    fn describe(&self, wanted: &Wanted) -> String {
+    fn describe(&self, wanted: Wanted) -> WantedLoad {
         let fits = |load: &&known::Load| {
             load.kind == wanted.kind
                 && wanted.min.as_ref().is_none_or(|min| load.version.at_least(min))
                 && wanted.below.as_ref().is_none_or(|below| !load.version.at_least(below))
         };
-        let sample = known::loads().iter().filter(fits).find_map(|load| load.of(self.family));
-        let sample = sample
-            .map(|name| format!(" (such as {name}, from {})", package::likely_name(name)))
-            .unwrap_or_default();
-        let article = if wanted.kind == Kind::Enterprise { "an" } else { "a" };
-        let bounds = bounds(wanted.min.as_ref(), wanted.below.as_ref());
-        format!("{article} {} load{bounds}{sample}", wanted.kind)
+        let such_as = known::loads().iter().filter(fits).find_map(|load| load.of(self.family)).cloned();
+        WantedLoad { kind: wanted.kind, from: wanted.min, below: wanted.below, such_as }
     }
 }
 
-/// Who says that a floor is there, and since when.
-fn cited(floor: &Floor) -> String {
-    format!("{}, {}", floor.certainty.cited(&floor.source), floor.date)
+impl From<Present<'_>> for StartPoint {
+    fn from(present: Present<'_>) -> Self {
+        match present {
+            Present::Load(load) => Self::Load(load.clone()),
+            Present::Release(release) => Self::Release(release.clone()),
+            Present::Unknown(side) => Self::Unknown(side),
+        }
+    }
 }
 
-fn damaged(name: &LoadName, load: &Load) -> NoRoute {
+fn damaged(name: &LoadName, load: &Load) -> FirmwareLack {
     let packages: BTreeSet<String> =
         load.damaged.iter().map(|(file, _)| load.package_of(name, file)).collect();
-    let packages: Vec<String> = packages.into_iter().collect();
-    let what: Vec<String> = load.damaged.iter().map(|(file, what)| format!("{file} ({what})")).collect();
-    NoRoute {
-        code: NoRouteCode::FirmwareDamaged,
-        cause: format!("{name} is damaged: {}", what.join(", ")),
-        cure: format!("import {} again", packages.join(" and ")),
-        missing: load.damaged.iter().map(|(file, _)| file.clone()).collect(),
-    }
-}
-
-/// ` of 12.5(1) or later, below 14.1(0)`, with what there is of it.
-fn bounds(min: Option<&Version>, below: Option<&Version>) -> String {
-    match (min, below) {
-        (Some(min), Some(below)) => format!(" of {min} or later, below {below}"),
-        (Some(min), None) => format!(" of {min} or later"),
-        (None, Some(below)) => format!(" below {below}"),
-        (None, None) => String::new(),
+    FirmwareLack::Damaged {
+        load: name.clone(),
+        files: load.damaged.clone(),
+        packages: packages.into_iter().collect(),
     }
 }

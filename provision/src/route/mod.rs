@@ -1,6 +1,7 @@
 //! Routes: the loads from the present one to the target, in order.
 
 use crate::catalog::{Catalog, Eligibility, Fit, Hardware, HopRule, Model, Vid};
+use crate::hold::{Hold, NotAdmitted, PinFault};
 use crate::library::{Completeness, Library, Load};
 use crate::load::{Direction, Kind, LoadName, Side, Version};
 
@@ -70,40 +71,13 @@ pub struct Hop {
     pub safe_for_every_vid: bool,
 }
 
-/// There is no route.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{cause}; {cure}")]
-pub struct NoRoute {
-    /// The kind of obstacle.
-    pub code: NoRouteCode,
-    /// What is in the way.
-    pub cause: String,
-    /// What to do about it.
-    pub cure: String,
-    /// The files that are not here, or damaged.
-    pub missing: Vec<String>,
-}
-
-/// The kinds of obstacles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoRouteCode {
-    /// A load, or a file of one, is not in the library.
-    FirmwareMissing,
-    /// A file of a load is in the library and cannot be right.
-    FirmwareDamaged,
-    /// No rule leads from what the phone runs to what is at hand.
-    NoRoute,
-    /// The phone may not migrate.
-    NotEligible,
-}
-
 /// Plans a phone's route over the complete loads of the library, along the catalog's hop rules and above the
 /// floors of the phone's hardware.
 ///
 /// The target is the pin's last load, or else the newest load of the far side that can be reached. Among the routes
 /// to it, the one with the fewest hops wins, then one that every VID takes, then one without transition loads, then
 /// the fewest bytes, then the newest loads on the way.
-pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<Route, NoRoute> {
+pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<Route, Hold> {
     let planner = planner(query, catalog, library)?;
     match query.pin {
         Some(pin) => planner.pinned(pin),
@@ -125,26 +99,19 @@ fn planner<'a>(
     query: &'a Query<'_>,
     catalog: &'a Catalog,
     library: &'a Library,
-) -> Result<Planner<'a>, NoRoute> {
+) -> Result<Planner<'a>, Hold> {
     let depends_on_vid = match catalog.eligibility(query.model, query.vid, query.direction) {
         Eligibility::Eligible => false,
         Eligibility::DependsOnVid { .. } => true,
         Eligibility::Refused { cause, source, date } => {
-            return Err(not_eligible(format!("{cause} ({source}, {date})"), STAYS.to_owned()));
+            return Err(NotAdmitted::NotEligible { cause, source, date }.into());
         }
-        Eligibility::NotInCatalog { cause, cure } => return Err(not_eligible(cause, cure)),
+        Eligibility::NotInCatalog { model } => return Err(NotAdmitted::NotInCatalog { model }.into()),
     };
     let Some(family) = query.model.family.as_deref() else {
-        let cause = format!("the catalog names no firmware family for the {}", query.model.name);
-        return Err(not_eligible(cause, STAYS.to_owned()));
+        return Err(NotAdmitted::NoFamily { model: query.model.name.clone() }.into());
     };
     Ok(Planner { query, catalog, library, family, depends_on_vid })
-}
-
-const STAYS: &str = "take it off the bench; it stays as it is";
-
-fn not_eligible(cause: String, cure: String) -> NoRoute {
-    NoRoute { code: NoRouteCode::NotEligible, cause, cure, missing: Vec::new() }
 }
 
 /// One question and all that its answer rests on.
@@ -172,7 +139,7 @@ impl<'a> Planner<'a> {
             .collect()
     }
 
-    fn free(&self) -> Result<Route, NoRoute> {
+    fn free(&self) -> Result<Route, Hold> {
         if let Some(route) = self.best(&self.complete()) {
             return Ok(route);
         }
@@ -186,20 +153,14 @@ impl<'a> Planner<'a> {
     }
 
     /// A phone on the pinned way goes on from where it is; any other begins at the first load it may go to.
-    fn pinned(&self, pin: &[LoadName]) -> Result<Route, NoRoute> {
+    fn pinned(&self, pin: &[LoadName]) -> Result<Route, Hold> {
         let Some(target) = pin.last().filter(|target| target.kind() == self.query.direction.final_kind())
         else {
-            return Err(self.bad_pin(format!(
-                "the pinned route does not end with {} firmware",
-                self.query.direction.final_kind()
-            )));
+            return Err(self.bad_pin(PinFault::End(self.query.direction.final_kind())));
         };
         if let Some(stranger) = pin.iter().find(|load| !load.family().eq_ignore_ascii_case(self.family)) {
-            let model = &self.query.model.name;
-            return Err(self.bad_pin(format!(
-                "the pinned load {stranger} is not for the {model}, which takes {}",
-                self.family
-            )));
+            let model = self.query.model.name.clone();
+            return Err(self.bad_pin(PinFault::Stranger { load: stranger.clone(), model }));
         }
         let on_it = match self.query.present {
             Present::Load(load) => pin.iter().rposition(|pinned| same(pinned, load)).map(|at| at + 1),
@@ -211,8 +172,8 @@ impl<'a> Planner<'a> {
             return Err(self.bad_pin(self.why_not(self.query.present, first)));
         };
         let rest = &pin[start..];
-        if let Some(no_route) = self.not_at_hand(rest.iter()) {
-            return Err(no_route);
+        if let Some(lack) = self.not_at_hand(rest.iter()) {
+            return Err(lack.into());
         }
         let mut present = self.query.present;
         let mut hops = Vec::new();

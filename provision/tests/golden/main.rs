@@ -14,6 +14,7 @@ use transload_provision::load::LoadName;
 
 mod call_manager;
 mod enterprise;
+mod holds;
 mod profile;
 
 const SERVER: FileServer = FileServer { address: Ipv4Addr::new(10, 23, 45, 67), port: 80 };

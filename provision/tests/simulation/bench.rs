@@ -101,6 +101,7 @@ impl Run {
         if let Some(finished) = finished {
             return self.see_durably(finished);
         }
+        self.held_for.extend(self.verdict.hold.as_ref().map(|hold| hold.code));
         self.due = self.verdict.deadline;
         if self.verdict.restart.is_some() {
             self.due = Some(self.now + Duration::from_millis(100));

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use transload_provision::journey::{HoldCode, Next, Stage};
+use transload_phone::truth::{self, Hardware};
+use transload_provision::hold::HoldCode;
+use transload_provision::journey::{Next, Stage};
 use transload_provision::load::{Direction, Kind, LoadName, Side};
 
 use super::answers::Document;
 use super::outside::Server;
 use super::phone::Phone;
 use super::run::Run;
-use super::truth::{self, Hardware};
 
 impl Run {
     pub fn hardware(&self) -> Hardware<'static> {
@@ -45,7 +46,7 @@ impl Run {
             self.is_wrong(what);
         }
         let verdict = &self.verdict;
-        if verdict.hold.as_ref().is_some_and(|hold| hold.cause.len() < 10 || hold.cure.len() < 10) {
+        if verdict.hold.as_ref().is_some_and(|hold| hold.cause().len() < 10 || hold.cure().len() < 10) {
             let what = format!("held without a cause or a cure: {:?}", verdict.hold);
             self.is_wrong(what);
         }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use transload_phone::truth;
 use transload_provision::journey::{Fact, Observation};
 use transload_provision::load::{LoadName, Side};
 use transload_provision::time::Time;
 
 use super::phone::Phone;
 use super::run::{Event, Run, Stop};
-use super::truth;
 use super::world::SIZE;
 
 /// Between two moments at which bytes of a file are seen.

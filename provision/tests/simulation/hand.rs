@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use transload_provision::catalog::Vid;
-use transload_provision::journey::{Act, Fact, Hold, HoldCode, Journey, Stage};
+use transload_provision::hold::{ActionKind, Hold, HoldCode, HoldCondition};
+use transload_provision::journey::{Act, Fact, Journey, Stage};
 
 use super::liar;
 use super::phone::Phone;
@@ -192,7 +193,7 @@ impl Run {
             }
             HoldCode::NotAsking => {
                 self.phone.at_screen = false;
-                if hold.cure.contains("factory-reset") {
+                if hold.asks_for(&ActionKind::FactoryReset) {
                     self.phone.factory_reset();
                 }
                 return Err(Stop::Unplugged(Duration::from_secs(5)));
@@ -209,22 +210,24 @@ impl Run {
     fn mend(&mut self, hold: &Hold) -> Result<(), Stop> {
         self.phone.link = 0.0;
         self.phone.flash_fails = 0.0;
-        if hold.cure.contains("license") {
+        let for_license = hold.asks_for(&ActionKind::CheckLicense);
+        if for_license {
             self.phone.bad_license = false;
             self.phone.licensed_from = None;
         }
-        if hold.cure.contains("retry") {
+        if hold.asks_for(&ActionKind::Retry) {
             self.operate(Act::Retry);
         }
-        if hold.cure.contains("factory-reset") {
+        if hold.asks_for(&ActionKind::FactoryReset) {
             self.phone.factory_reset();
         }
-        if self.phone.busy && hold.cure.contains("screen is still") {
+        let waits = |condition: &Option<_>| *condition == Some(HoldCondition::ScreenIsStill);
+        if self.phone.busy && hold.actions.iter().any(|action| waits(&action.only_if)) {
             // It is not still: the technician waits.
             self.assess();
             return Ok(());
         }
-        if hold.cure.contains("license") { Ok(()) } else { Err(Stop::Unplugged(Duration::from_secs(5))) }
+        if for_license { Ok(()) } else { Err(Stop::Unplugged(Duration::from_secs(5))) }
     }
 
     /// It has come to its end when it is done, or held beyond help, and stays so.

@@ -4,9 +4,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use transload_provision::hold::HoldCode;
 use transload_provision::journey::{
-    Assessment, Fact, Heard, HoldCode, Journey, LicenseState, Next, Observation, Report, Request, Stage,
-    assess_request,
+    Assessment, Fact, Heard, Journey, LicenseState, Next, Observation, Report, Request, Stage, assess_request,
 };
 use transload_provision::load::{Kind, LoadName, Side};
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use transload_provision::client::Persona;
-use transload_provision::journey::{Act, Hold};
+use transload_provision::hold::{ActionKind, Hold, HoldAction, HoldCondition};
+use transload_provision::journey::Act;
 use transload_provision::load::{Direction, LoadName, Side};
 
 use super::answers::Document;
@@ -124,35 +125,32 @@ impl Run {
             self.assess();
             return Ok(());
         }
-        if hold.cure.contains("cda column") {
+        if hold.asks_for(&ActionKind::WriteCda) {
             self.outside.profile = self.profile();
             let mac = self.phone.mac;
             self.world.entry.get_or_insert_with(|| world::entry(mac)).cda = true;
             self.assess();
             return Ok(());
         }
-        if hold.cure.contains("activation code") {
+        if hold.asks_for(&ActionKind::PressCancel) {
             self.phone.at_screen = false;
         }
-        let asks_license = ["Authorization Succeeded", "asks for a license"];
-        if self.phone.license_due && asks_license.iter().any(|words| hold.cure.contains(words)) {
+        let unplug = hold.actions.iter().find(|action| action.kind == ActionKind::Unplug);
+        if self.phone.license_due && unplug.is_some_and(|action| self.is_due(action)) {
             return Err(Stop::Unplugged(Duration::from_secs(5)));
         }
         // What its screen says, if that is what the cure asks for.
-        let runs_already = hold.cause.contains(self.phone.load.as_str());
-        let mistaken =
-            hold.cure.contains("does not run") && self.verdict.load.as_ref() != Some(&self.phone.load);
-        let whatever = hold.cure.contains("which load it runs, write");
-        if hold.cure.contains("load column") && (runs_already || mistaken || whatever) {
+        let asks_load = |action: &&HoldAction| matches!(action.kind, ActionKind::WriteLoad { .. });
+        if hold.actions.iter().find(asks_load).is_some_and(|action| self.is_due(action)) {
             let (mac, load) = (self.phone.mac, self.phone.load.clone());
             self.world.entry.get_or_insert_with(|| world::entry(mac)).load = Some(load);
-            if hold.cure.contains("retry") {
+            if hold.asks_for(&ActionKind::Retry) {
                 self.operate(Act::Retry);
             }
             self.assess();
             return Ok(());
         }
-        if hold.cure.contains("factory-reset") {
+        if hold.asks_for(&ActionKind::FactoryReset) {
             self.outside.profile = self.profile().or(self.outside.profile.take());
             self.phone.factory_reset();
             return Err(Stop::Unplugged(Duration::from_secs(5)));
@@ -161,5 +159,21 @@ impl Run {
         self.tell(|_| format!("operator enters {next:?}"));
         self.outside.load = next.or(self.outside.load.take());
         Err(Stop::Boots)
+    }
+    /// Whether the condition of an action holds, as the phone's screen and page show it.
+    fn is_due(&self, action: &HoldAction) -> bool {
+        let phone = &self.phone;
+        match &action.only_if {
+            None => true,
+            Some(HoldCondition::Runs(loads)) => loads.contains(&phone.load),
+            Some(HoldCondition::RunsNot(load)) => phone.load != *load,
+            Some(HoldCondition::LicenseAccepted) => {
+                !phone.license_due && action.kind == ActionKind::WriteLoad { load: Some(phone.load.clone()) }
+            }
+            Some(HoldCondition::ScreenAsksForLicense | HoldCondition::LicenseNotAccepted) => {
+                phone.license_due
+            }
+            Some(_) => false,
+        }
     }
 }

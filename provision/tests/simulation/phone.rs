@@ -13,7 +13,7 @@ use transload_provision::unknown::Draw;
 use super::answers::Document;
 use super::outside::{Profile, Server};
 use super::run::{Run, Stop};
-use super::truth;
+use transload_phone::truth;
 
 /// Half of a lease.
 const RENEWAL: Duration = Duration::from_secs(1800);

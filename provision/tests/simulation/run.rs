@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use transload_provision::journey::{Assessment, HoldCode, Journey, Observation, Restart, Stage};
+use transload_provision::hold::HoldCode;
+use transload_provision::journey::{Assessment, Journey, Observation, Restart, Stage};
 use transload_provision::time::Time;
+use transload_provision::unknown::Draw;
 
 use super::outside::Outside;
 use super::phone::Phone;
@@ -120,6 +122,8 @@ pub struct Run {
     pub carried_off: bool,
     pub settled: u32,
     steps: u32,
+    /// The holds that it was in, whether or not it came out of them.
+    pub held_for: BTreeSet<HoldCode>,
     /// What should not have been.
     pub wrong: Vec<String>,
     pub story: Vec<String>,
@@ -129,8 +133,13 @@ pub struct Run {
 
 impl Run {
     pub fn new(seed: u64, tells: bool) -> Self {
+        Self::settled(seed, tells, |draw| draw)
+    }
+
+    /// A run in which an open question may go another way than the seed has it.
+    pub fn settled(seed: u64, tells: bool, settle: impl FnOnce(Draw) -> Draw) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let (world, phone) = world::draw(&mut rng);
+        let (world, phone) = world::draw(&mut rng, settle);
         let outside = Outside { ready: rng.bool(), ..Outside::default() };
         let now = Time(1_700_000_000_000);
         let verdict = world.verdict(None, phone.mac, now);
@@ -164,6 +173,7 @@ impl Run {
             carried_off: false,
             settled: 0,
             steps: 0,
+            held_for: BTreeSet::new(),
             wrong: Vec::new(),
             story: Vec::new(),
             tells,

@@ -12,7 +12,7 @@ use super::answers::Document;
 use super::compare::Comparison;
 use super::outside::Server;
 use super::run::Run;
-use super::truth;
+use transload_phone::truth;
 
 /// What is kept of a phone's worlds in one run.
 pub struct Shadow {

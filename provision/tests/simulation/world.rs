@@ -147,8 +147,8 @@ pub fn any_load(rng: &mut fastrand::Rng, family: &str, direction: Direction) -> 
     format!("{family}.{version}").parse().unwrap()
 }
 
-/// A world and its phone.
-pub fn draw(rng: &mut fastrand::Rng) -> (World, Phone) {
+/// A world and its phone. `settle` may change which way an open question goes.
+pub fn draw(rng: &mut fastrand::Rng, settle: impl FnOnce(Draw) -> Draw) -> (World, Phone) {
     let direction = if rng.bool() { Direction::E2m } else { Direction::M2e };
     let stranger = rng.u32(0..40) == 0;
     let (model, family, vid) = if stranger {
@@ -159,7 +159,7 @@ pub fn draw(rng: &mut fastrand::Rng) -> (World, Phone) {
         (model, family, if rng.u32(0..4) > 0 { 5 } else { *one(rng, vids) })
     };
     let mac = Mac([0x00, 0x56, 0x2b, rng.u8(..), rng.u8(..), rng.u8(..)]);
-    let draw = Draw::new(|of| rng.usize(0..of));
+    let draw = settle(Draw::new(|of| rng.usize(0..of)));
     let load = any_load(rng, family, direction);
     let mut library = library(rng, family, direction);
     let licensed = rng.u32(0..10);

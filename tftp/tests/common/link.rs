@@ -7,9 +7,9 @@ use std::{
 };
 
 use transload_tftp::{
-    Outcome, Rollover,
+    Rollover, TransferOutcome,
     blocks::Blocks,
-    terms::Terms,
+    terms::TransferTerms,
     transfer::{Step, Transfer},
 };
 
@@ -35,7 +35,7 @@ const SPACING: u64 = 5;
 pub struct Run {
     pub received: Vec<u8>,
     pub client_done: bool,
-    pub outcome: Outcome,
+    pub outcome: TransferOutcome,
     pub data_sent: u64,
     pub retransmissions: u64,
     pub elapsed: Duration,
@@ -94,7 +94,7 @@ impl Client {
 }
 
 /// Sends `file` over `link` and returns what became of it. The client stays around for 10 s after its last block.
-pub fn send(file: &Memory, terms: Terms, rollover: Rollover, link: Link) -> Run {
+pub fn send(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link) -> Run {
     let offer = terms.block_size != 512 || terms.window != 1 || terms.timeout.is_some();
     let mut random = Random(link.seed);
     let mut queue: BinaryHeap<Reverse<(u64, u64, Event)>> = BinaryHeap::new();

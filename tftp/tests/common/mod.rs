@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use transload_tftp::{Abort, Content, Ending, Outcome, Turn};
+use transload_tftp::{Abort, FileContent, SendPermit, TransferEnd, TransferOutcome};
 
 /// A file in memory that keeps what it was told.
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ pub struct Memory {
     pub is_answered: Arc<Mutex<bool>>,
     /// What had been acknowledged when each of all clients answered.
     pub answers: Arc<Mutex<Vec<u64>>>,
-    pub endings: Arc<Mutex<Vec<Ending>>>,
+    pub endings: Arc<Mutex<Vec<TransferEnd>>>,
 }
 
 impl Memory {
@@ -37,7 +37,7 @@ impl Memory {
     }
 }
 
-impl Content for Memory {
+impl FileContent for Memory {
     fn size(&self) -> u64 {
         self.bytes.len() as u64
     }
@@ -54,7 +54,7 @@ impl Content for Memory {
         if self.on_disk { Err(io::ErrorKind::WouldBlock.into()) } else { self.read_at(offset, buffer) }
     }
 
-    fn turn(&self) -> Option<Turn> {
+    fn turn(&self) -> Option<SendPermit> {
         let pace = self.pace?;
         Some(Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -75,9 +75,12 @@ impl Content for Memory {
         *acknowledged = bytes;
     }
 
-    fn ended(self: Box<Self>, ending: Ending) {
+    fn ended(self: Box<Self>, ending: TransferEnd) {
         assert_eq!(*self.acknowledged.lock().unwrap(), ending.bytes, "progress and ending agree");
-        if matches!(ending.outcome, Outcome::Finished | Outcome::Aborted(Abort::Client { .. })) {
+        if matches!(
+            ending.outcome,
+            TransferOutcome::Finished | TransferOutcome::Aborted(Abort::Client { .. })
+        ) {
             assert!(*self.is_answered.lock().unwrap(), "{ending:?}");
         }
         self.endings.lock().unwrap().push(ending);

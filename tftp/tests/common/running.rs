@@ -12,7 +12,9 @@ use tokio::{
     runtime::Runtime,
     sync::{Notify, oneshot},
 };
-use transload_tftp::{Config, Content, Ending, Opening, Reached, Refusal, Server, Source};
+use transload_tftp::{
+    FileContent, FileSource, LimitCounters, OpenFuture, OpenRefusal, TftpConfig, TftpServer, TransferEnd,
+};
 
 use crate::common::{Memory, ack, read_request};
 
@@ -30,18 +32,18 @@ pub struct Shelf {
     pub strangers: Vec<Ipv4Addr>,
 }
 
-impl Source for Shelf {
-    fn open(self: Arc<Self>, _peer: SocketAddr, name: String) -> Opening {
+impl FileSource for Shelf {
+    fn open(self: Arc<Self>, _peer: SocketAddr, name: String) -> OpenFuture {
         Box::pin(async move {
             self.asked.lock().unwrap().push(name.clone());
             match name.as_str() {
-                "forbidden" => return Err(Refusal::Forbidden),
-                "later" => return Err(Refusal::Busy),
+                "forbidden" => return Err(OpenRefusal::Forbidden),
+                "later" => return Err(OpenRefusal::Busy),
                 "slow" => self.go_on.notified().await,
                 _ => {}
             }
-            let file = self.files.get(&name).ok_or(Refusal::NotFound)?;
-            Ok(Box::new(file.opened()) as Box<dyn Content>)
+            let file = self.files.get(&name).ok_or(OpenRefusal::NotFound)?;
+            Ok(Box::new(file.opened()) as Box<dyn FileContent>)
         })
     }
 
@@ -53,26 +55,27 @@ impl Source for Shelf {
 pub struct Running {
     pub address: SocketAddrV4,
     pub shelf: Arc<Shelf>,
-    pub reached: Arc<Reached>,
+    pub reached: Arc<LimitCounters>,
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
     done: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Running {
-    pub fn start(files: &[(&str, Memory)], config: Config) -> Running {
+    pub fn start(files: &[(&str, Memory)], config: TftpConfig) -> Running {
         Running::start_among(Vec::new(), files, config)
     }
 
     /// A server that does not know these clients.
-    pub fn start_among(strangers: Vec<Ipv4Addr>, files: &[(&str, Memory)], config: Config) -> Running {
+    pub fn start_among(strangers: Vec<Ipv4Addr>, files: &[(&str, Memory)], config: TftpConfig) -> Running {
         let files = files.iter().map(|(name, file)| ((*name).to_owned(), file.clone())).collect();
         let shelf = Arc::new(Shelf { files, strangers, ..Shelf::default() });
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel();
         let guard = runtime.enter();
-        let source = Arc::clone(&shelf) as Arc<dyn Source>;
-        let server = Server::bind(Config { bind: at_loopback(config.bind), ..config }, source).unwrap();
+        let source = Arc::clone(&shelf) as Arc<dyn FileSource>;
+        let server =
+            TftpServer::bind(TftpConfig { bind: at_loopback(config.bind), ..config }, source).unwrap();
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, server.local_addr().port());
         let reached = server.reached();
         let done = runtime.spawn(server.run(async { drop(stopped.await) }));
@@ -128,7 +131,7 @@ pub fn error(client: &UdpSocket, code: u8) -> String {
 }
 
 /// Waits for the file's `count`th ending.
-pub fn ending(file: &Memory, count: usize) -> Ending {
+pub fn ending(file: &Memory, count: usize) -> TransferEnd {
     let patience = Instant::now() + LONG;
     loop {
         if let Some(ending) = file.endings.lock().unwrap().get(count - 1) {

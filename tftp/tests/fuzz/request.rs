@@ -3,15 +3,15 @@
 
 use tftpd::{OptionType, Packet};
 use transload_tftp::{
-    request::{self, Asked, Mode},
-    terms::{self, Limits},
+    request::{self, ParsedRequest, TransferMode},
+    terms::{self, TermLimits},
 };
 
-const LIMITS: Limits = Limits { block_size: 1468, window: 64 };
+const LIMITS: TermLimits = TermLimits { block_size: 1468, window: 64 };
 const SIZE: u64 = 90_000_001;
 
 pub fn check(datagram: &[u8]) {
-    let Asked::Read(request) = request::read(datagram) else {
+    let ParsedRequest::Read(request) = request::read(datagram) else {
         // Only a request gets an answer.
         return;
     };
@@ -40,6 +40,6 @@ pub fn check(datagram: &[u8]) {
     assert_eq!(value(OptionType::BlockSize), options.block_size.map(|_| u64::from(terms.block_size)));
     assert_eq!(value(OptionType::WindowSize), options.window.map(|_| u64::from(terms.window)));
     assert_eq!(value(OptionType::Timeout), options.timeout.map(u64::from));
-    let sized = options.size && request.mode == Mode::Octet;
+    let sized = options.size && request.mode == TransferMode::Octet;
     assert_eq!(value(OptionType::TransferSize), sized.then_some(SIZE));
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use transload_tftp::{
     Rollover,
-    request::Mode,
-    terms::Terms,
+    request::TransferMode,
+    terms::TransferTerms,
     transfer::{Step, Transfer},
 };
 
@@ -39,7 +39,7 @@ pub fn check(input: &[u8]) {
     let last = u64::from(setting()) * u64::from(setting()) * 4 + 1;
     let timeout = Some(setting()).filter(|seconds| *seconds > 0);
     let offer = setting() % 2 == 0;
-    let terms = Terms { mode: Mode::Octet, block_size: 512, window, timeout };
+    let terms = TransferTerms { mode: TransferMode::Octet, block_size: 512, window, timeout };
     let mut world = World {
         transfer: Transfer::new(terms, rollover, offer),
         rollover,

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use transload_pace::Hold;
 use transload_provision::documents::FileServer;
 use transload_provision::journey::{self, Assessment, Fact, Heard, Next, Request};
 use transload_provision::load::{LoadName, Side};
@@ -23,7 +24,6 @@ use crate::bench::record::Hearing;
 use crate::listeners::{Door, Fetch, Plane, Served};
 use crate::state::ledger::Ticket;
 use crate::state::library::OpenFile;
-use crate::system::pace::WorkGuard;
 
 /// The longest name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;

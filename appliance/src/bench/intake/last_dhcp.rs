@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use transload_dhcp::MessageType;
 use transload_dhcp::destination::Destination;
-use transload_dhcp::event::{Event, Outcome};
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
 use transload_dhcp::packet::Ignored;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
@@ -24,7 +24,7 @@ pub(in crate::bench) struct LastDhcp {
     /// When the client was last heard, by DHCP or otherwise.
     pub(in crate::bench) seen: Time,
     kind: MessageType,
-    outcome: Outcome,
+    outcome: DhcpOutcome,
     address: Option<Ipv4Addr>,
     sent_to: Option<Destination>,
     ignored: Vec<Ignored>,
@@ -36,8 +36,8 @@ pub(in crate::bench) struct LastDhcp {
 
 impl LastDhcp {
     /// `before` is what came of the client's message before this one.
-    fn of(event: &Event, before: Option<&Self>) -> Self {
-        let offered = event.outcome == Outcome::Offered;
+    fn of(event: &DhcpEvent, before: Option<&Self>) -> Self {
+        let offered = event.outcome == DhcpOutcome::Offered;
         let offers = before.map_or(0, |before| before.offers);
         Self {
             at: Time(event.at),
@@ -57,17 +57,19 @@ impl LastDhcp {
     pub(in crate::bench) fn shown(&self, now: Time) -> String {
         let address = self.address.map_or_else(|| "no address".to_owned(), |address| address.to_string());
         let came = match &self.outcome {
-            Outcome::Offered => format!("{address} was offered"),
-            Outcome::Acknowledged => format!("{address} was given"),
-            Outcome::Informed => "options were given, without a lease".to_owned(),
-            Outcome::Refused(why) => format!("{address} was refused: {why}"),
-            Outcome::Released => format!("{address} was given back"),
-            Outcome::Declined => format!("{address} was declined: somebody else uses it"),
-            Outcome::Conflict(user) => format!("{address} was not offered: {} uses it", Mac(*user).colons()),
-            Outcome::ChoseOther(other) => format!("it took the offer of another server, {other}"),
-            Outcome::Ignored(why) => format!("no answer: {why}"),
-            Outcome::Unserved(why) => format!("no answer: {why}"),
-            Outcome::NotSaved(why) => format!("no answer, because the lease could not be saved: {why}"),
+            DhcpOutcome::Offered => format!("{address} was offered"),
+            DhcpOutcome::Acknowledged => format!("{address} was given"),
+            DhcpOutcome::Informed => "options were given, without a lease".to_owned(),
+            DhcpOutcome::Refused(why) => format!("{address} was refused: {why}"),
+            DhcpOutcome::Released => format!("{address} was given back"),
+            DhcpOutcome::Declined => format!("{address} was declined: somebody else uses it"),
+            DhcpOutcome::Conflict(user) => {
+                format!("{address} was not offered: {} uses it", Mac(*user).colons())
+            }
+            DhcpOutcome::ChoseOther(other) => format!("it took the offer of another server, {other}"),
+            DhcpOutcome::Ignored(why) => format!("no answer: {why}"),
+            DhcpOutcome::Unserved(why) => format!("no answer: {why}"),
+            DhcpOutcome::NotSaved(why) => format!("no answer, because the lease could not be saved: {why}"),
         };
         let kind = match self.kind {
             MessageType::Unknown(_) => "a message".to_owned(),
@@ -105,7 +107,7 @@ fn way(to: Destination) -> String {
 
 impl State {
     /// Keeps what came of a message. Clients that are neither listed nor known share a room of their own.
-    pub(in crate::bench) fn remember(&mut self, mac: Mac, event: &Event) {
+    pub(in crate::bench) fn remember(&mut self, mac: Mac, event: &DhcpEvent) {
         if let Some(phone) = self.phones.get_mut(&mac) {
             let last = LastDhcp::of(event, phone.last_dhcp.as_deref());
             // What it said of itself, its journey has.

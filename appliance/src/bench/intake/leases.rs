@@ -6,10 +6,10 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use transload_dhcp::engine::SetAside;
-use transload_dhcp::event::{Event, Outcome};
-use transload_dhcp::journal::{CommitFailed, Done, Journal};
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
+use transload_dhcp::journal::{CommitCallback, CommitFailed, Journal};
 use transload_dhcp::lease::{ClientKey, LeaseRecord, LeaseState};
-use transload_dhcp::policy::{Client, Grant, Policy, Verdict};
+use transload_dhcp::policy::{ClientRequest, Grant, Policy, PolicyDecision};
 use transload_provision::client;
 use transload_provision::documents::FileServer;
 use transload_provision::journey::{Assessment, Fact, Journey, Next, Observation};
@@ -28,7 +28,7 @@ use crate::state::ledger::{self, Record};
 const HEARTBEAT: Duration = Duration::from_secs(20 * 60);
 
 impl Policy for Bench {
-    fn decide(&self, client: &Client<'_>) -> Verdict {
+    fn decide(&self, client: &ClientRequest<'_>) -> PolicyDecision {
         let mac = Mac(client.mac);
         let mut state = self.state();
         let verdict = if is_phone_by(&state, mac, client.vendor_class, client.request_list) {
@@ -43,12 +43,12 @@ impl Policy for Bench {
             None
         };
         match given(&state, &Asker::of(client), verdict.as_ref(), grant) {
-            Some(grant) => Verdict::Grant(Grant { expected: is_expected(&state, mac), ..grant }),
-            None => Verdict::Ignore { reason: no_phone(client.vendor_class) },
+            Some(grant) => PolicyDecision::Grant(Grant { expected: is_expected(&state, mac), ..grant }),
+            None => PolicyDecision::Ignore { reason: no_phone(client.vendor_class) },
         }
     }
 
-    fn expects(&self, mac: transload_dhcp::Mac) -> bool {
+    fn expects(&self, mac: transload_dhcp::MacOctets) -> bool {
         is_expected(&self.state(), Mac(mac))
     }
 }
@@ -72,8 +72,8 @@ pub(in crate::bench) struct Asker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    fn of(client: &Client<'a>) -> Self {
-        let Client { client_id, vendor_class, network, server, .. } = *client;
+    fn of(client: &ClientRequest<'a>) -> Self {
+        let ClientRequest { client_id, vendor_class, network, server, .. } = *client;
         Self { mac: Mac(client.mac), client_id, vendor_class, network, server }
     }
 
@@ -206,7 +206,7 @@ impl Bench {
     }
 
     /// Takes in what came of a DHCP message.
-    pub fn dhcp_event(&self, event: &Event, took: Duration) {
+    pub fn dhcp_event(&self, event: &DhcpEvent, took: Duration) {
         self.metrics.dhcp(event, took);
         let (mac, address) = (Mac(event.mac), event.address);
         let mut state = self.state();
@@ -214,25 +214,25 @@ impl Bench {
         self.note_refusal(&mut state, mac, event);
         drop(state);
         match (&event.outcome, address) {
-            (Outcome::Acknowledged, Some(address)) => {
+            (DhcpOutcome::Acknowledged, Some(address)) => {
                 let mut state = self.state();
                 let until = Time(event.lease_ends.unwrap_or(u64::MAX));
                 state.addresses.lease(address, mac, until);
                 self.note_lease(&mut state, mac, address);
             }
-            (Outcome::Released, Some(address)) => self.state().addresses.free(address),
-            (Outcome::Declined, Some(address)) => {
+            (DhcpOutcome::Released, Some(address)) => self.state().addresses.free(address),
+            (DhcpOutcome::Declined, Some(address)) => {
                 self.state().addresses.free(address);
                 // RFC 2131 §4.3.3: somebody should know.
                 tracing::warn!(%mac, %address, "declined by this phone: another machine uses this address");
             }
-            (Outcome::Conflict(user), Some(address)) => {
+            (DhcpOutcome::Conflict(user), Some(address)) => {
                 tracing::warn!(%mac, %address, user = %Mac(*user), "not offered: another machine uses this address");
             }
-            (Outcome::Ignored(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
-            (Outcome::Unserved(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
-            (Outcome::Refused(reason), _) => tracing::info!(%mac, %reason, "DHCP request refused"),
-            (Outcome::NotSaved(reason), _) => {
+            (DhcpOutcome::Ignored(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
+            (DhcpOutcome::Unserved(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
+            (DhcpOutcome::Refused(reason), _) => tracing::info!(%mac, %reason, "DHCP request refused"),
+            (DhcpOutcome::NotSaved(reason), _) => {
                 tracing::error!(%mac, %reason, "no lease: it could not be saved");
             }
             _ => {}
@@ -278,7 +278,7 @@ impl Bench {
 }
 
 impl Journal for Bench {
-    fn commit(&self, records: Vec<LeaseRecord>, done: Done) {
+    fn commit(&self, records: Vec<LeaseRecord>, done: CommitCallback) {
         let rows = records.into_iter().map(Record::Lease).collect();
         let done = |result: Result<(), ledger::WriteFailed>| {
             done(result.map_err(|error| CommitFailed(error.to_string())));

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use transload_dhcp::event::{Event, Outcome, Unserved};
-use transload_dhcp::packet::Malformed;
-use transload_provision::journey::{Assessment, Hold, HoldCode};
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome, Unserved};
+use transload_dhcp::packet::MalformedMessage;
+use transload_provision::hold::{Hold, NoAnswer, NotServed};
+use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 use transload_provision::time::Time;
@@ -46,10 +47,10 @@ enum Why {
 
 impl Why {
     /// What keeps the phone waiting, if that is what came of its message.
-    fn of(outcome: &Outcome, is_new: bool) -> Option<Self> {
+    fn of(outcome: &DhcpOutcome, is_new: bool) -> Option<Self> {
         match outcome {
-            Outcome::Unserved(why) => Some(Self::Unserved(why.clone())),
-            Outcome::ChoseOther(server) if is_new => Some(Self::Elsewhere(*server)),
+            DhcpOutcome::Unserved(why) => Some(Self::Unserved(why.clone())),
+            DhcpOutcome::ChoseOther(server) if is_new => Some(Self::Elsewhere(*server)),
             _ => None,
         }
     }
@@ -62,54 +63,26 @@ impl Why {
             Self::Unserved(Unserved::NoAddress(_)) => 3,
             Self::Unserved(Unserved::Silent) => 4,
             Self::Unserved(Unserved::Option(_)) => 5,
-            Self::Unserved(Unserved::Malformed(_)) => 6,
+            Self::Unserved(Unserved::MalformedMessage(_)) => 6,
             Self::Elsewhere(_) => 7,
         }
     }
 
-    fn cause(&self) -> String {
-        match self {
-            Self::Unserved(why) => format!("it was heard, and DHCP does not answer it: {why}"),
-            Self::Elsewhere(server) => {
-                format!("it was heard, and takes its address from another DHCP server, {server}")
-            }
-        }
-    }
-
-    fn cure(&self) -> String {
-        match self {
-            Self::Unserved(Unserved::RelayInformation) => {
-                "set relay-information = \"answer\" under [dhcp], or turn the option off on the switch: no ip dhcp snooping \
-                 information option"
-                    .to_owned()
-            }
-            Self::Unserved(Unserved::Relay(relay)) => format!(
-                "describe the relay's network in a [[dhcp.network]] with its subnet, or remove ip helper-address for this \
-                 bench from the relay's interface {relay}"
-            ),
-            Self::Unserved(Unserved::Network(address)) => {
-                format!("describe the network of {address} in a [[dhcp.network]]")
-            }
-            Self::Unserved(Unserved::NoAddress(_)) => {
-                "make the pool larger (pool under [dhcp] or [[dhcp.network]]), or the lease shorter".to_owned()
-            }
-            Self::Unserved(Unserved::Silent) | Self::Elsewhere(_) => {
-                "take that server off the segment, or let it give the leases (transload export)".to_owned()
-            }
-            Self::Unserved(Unserved::Malformed(Malformed::Cookie)) => "set the phone to DHCP".to_owned(),
-            Self::Unserved(Unserved::Option(_) | Unserved::Malformed(_)) => {
-                "restart the phone; if it asks so again, find what bends its messages on the way (a relay or a switch)"
-                    .to_owned()
-            }
-        }
-    }
-
-    fn hold(&self) -> Hold {
-        let code = match self {
-            Self::Unserved(Unserved::Silent) | Self::Elsewhere(_) => HoldCode::ForeignDhcp,
-            Self::Unserved(_) => HoldCode::WaitingOutside,
+    fn reason(&self) -> NotServed {
+        let why = match self {
+            Self::Elsewhere(server) => return NotServed::TakesOther { server: *server },
+            Self::Unserved(why) => why,
         };
-        Hold::new(code, self.cause(), self.cure())
+        let kind = match why {
+            Unserved::RelayInformation => NoAnswer::RelayInformation,
+            Unserved::Relay(relay) => NoAnswer::Relay(*relay),
+            Unserved::Network(address) => NoAnswer::Network(*address),
+            Unserved::NoAddress(_) => NoAnswer::PoolEmpty,
+            Unserved::Silent => NoAnswer::Silent,
+            Unserved::MalformedMessage(MalformedMessage::Cookie) => NoAnswer::Bootp,
+            Unserved::Option(_) | Unserved::MalformedMessage(_) => NoAnswer::Unsound,
+        };
+        NotServed::NoAnswer { why: kind, said: why.to_string() }
     }
 }
 
@@ -169,12 +142,12 @@ impl Refusals {
 impl Refusal {
     /// What stops a phone, and what to change.
     pub(in crate::bench) fn hold(&self) -> Hold {
-        self.why.hold()
+        self.why.reason().into()
     }
 
     /// Why its phone gets no answer.
     pub(in crate::bench) fn cause(&self) -> String {
-        self.why.cause()
+        Hold::from(self.why.reason()).cause()
     }
 
     /// Is another for each other reason.
@@ -220,7 +193,7 @@ impl State {
 
 impl Bench {
     /// Notes down what keeps a phone from an answer, or that it has got one.
-    pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &Event) {
+    pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &DhcpEvent) {
         let is_new = !state.phones.contains_key(&mac);
         let changed = match Why::of(&event.outcome, is_new) {
             Some(why) => {
@@ -244,11 +217,12 @@ fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
     let listed = state.roster.contains_key(&mac);
     let tell = state.refusals.note(mac, at, why, listed);
     if let Some(Refusal { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
-        tracing::info!(%mac, cause = why.cause(), cure = why.cure(), "DHCP does not answer this phone");
+        let hold = Hold::from(why.reason());
+        tracing::info!(%mac, cause = hold.cause(), cure = hold.cure(), "DHCP does not answer this phone");
     }
     !known
 }
 
-fn is_served(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Offered | Outcome::Acknowledged | Outcome::Informed)
+fn is_served(outcome: &DhcpOutcome) -> bool {
+    matches!(outcome, DhcpOutcome::Offered | DhcpOutcome::Acknowledged | DhcpOutcome::Informed)
 }

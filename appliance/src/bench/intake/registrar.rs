@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use transload_pace::Pace;
 use transload_provision::catalog::name;
 use transload_provision::journey::{Fact, Order, Report};
 use transload_provision::load::LoadName;
@@ -13,7 +14,6 @@ use crate::bench::Bench;
 use crate::bench::State;
 use crate::bench::intake::identity::holder;
 use crate::listeners::sip::Exchange;
-use crate::system::pace::Pace;
 
 impl Exchange for Bench {
     fn caller(&self, address: Ipv4Addr) -> Option<Mac> {

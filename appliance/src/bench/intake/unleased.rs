@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use transload_provision::journey::{Hold, HoldCode};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::views::explain::Contradiction;
-use crate::runtime::health::Trouble;
+use crate::system::error::Trouble;
 
 /// Addresses remembered; the one that asked longest ago gives way.
 const KEPT: usize = 64;
@@ -51,11 +49,11 @@ impl Unleased {
     }
 
     /// Who asked as this phone without its lease.
-    pub(in crate::bench) fn told_of(&self, mac: Mac, now: Time) -> Option<Contradiction> {
+    pub(in crate::bench) fn told_of(&self, mac: Mac, now: Time) -> Option<(Time, String)> {
         let address = self.asked_as(mac, now)?;
         let asked = &self.by_address[&address];
         let what = format!("{address} asked for {} and has no lease from here", asked.name);
-        Some(Contradiction { at: Some(asked.at), what })
+        Some((asked.at, what))
     }
 
     /// The address from which a phone's files were asked for.
@@ -63,18 +61,6 @@ impl Unleased {
         let named = |asked: &Unanswered| asked.named == Some(mac) && now - asked.at < AGE;
         self.by_address.iter().find(|(_, asked)| named(asked)).map(|(address, _)| *address)
     }
-}
-
-/// The hold of a phone that asks from behind a router, where neither a lease nor the neighbor table tells who it is.
-pub(in crate::bench) fn needs_feed(address: Ipv4Addr) -> Hold {
-    Hold::new(
-        HoldCode::WaitingOutside,
-        format!(
-            "it needs a lease feed: its files are asked for from {address}, and nothing here tells who has that address"
-        ),
-        "let the DHCP server tell its leases (the Kea hook, or the script that `transload export dnsmasq` writes), or let \
-         Transload give the leases",
-    )
 }
 
 impl Bench {

@@ -73,12 +73,11 @@ async fn what_an_older_release_folded_becomes_one_fact() {
     let lab = Lab::new(true);
     lab.lease(A, AT_A);
     let page = Page { load: Some(load(FLOOR)), ..Page::default() };
-    lab.bench.observe(&mut lab.bench.state(), A, Fact::Probed(page)).unwrap().await.unwrap();
-    lab.bench
-        .observe(&mut lab.bench.state(), A, Fact::LoadsGiven { load: load(E2M) })
-        .unwrap()
-        .await
-        .unwrap();
+    let ticket = lab.bench.observe(&mut lab.bench.state(), A, Fact::Probed(page)).unwrap();
+    ticket.await.unwrap();
+    let given = Fact::LoadsGiven { load: load(E2M) };
+    let ticket = lab.bench.observe(&mut lab.bench.state(), A, given).unwrap();
+    ticket.await.unwrap();
     fold(&lab).await;
     rewrite(&lab, "DELETE FROM observation");
     rewrite(&lab, "UPDATE snapshot SET json = json_extract(json, '$.journey'), through = 0");

@@ -1,7 +1,7 @@
 //! Clients that are no phones.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::event::{Event, Outcome};
+use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
 
 use super::*;
 use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
@@ -10,12 +10,12 @@ use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
 const CISCO: Mac = Mac([0x00, 0x56, 0x2b, 0x04, 0x36, 0x15]);
 const PC: Mac = Mac([0x52, 0x54, 0x00, 0x01, 0x02, 0x03]);
 
-fn acknowledged(mac: Mac, address: Ipv4Addr, vendor_class: Option<&str>) -> Event {
-    Event {
+fn acknowledged(mac: Mac, address: Ipv4Addr, vendor_class: Option<&str>) -> DhcpEvent {
+    DhcpEvent {
         at: 1_000,
         mac: mac.0,
         kind: MessageType::Request,
-        outcome: Outcome::Acknowledged,
+        outcome: DhcpOutcome::Acknowledged,
         address: Some(address),
         lease_ends: Some(u64::MAX),
         network: None,
@@ -139,8 +139,8 @@ async fn others_are_known_again_after_a_start_and_bounded() {
     for number in 0..STRANGERS_KEPT as u32 + 100 {
         let [_, second, third, fourth] = number.to_be_bytes();
         let mac = Mac([0x52, 0x54, 1, second, third, fourth]);
-        let event = Event {
-            outcome: Outcome::Offered,
+        let event = DhcpEvent {
+            outcome: DhcpOutcome::Offered,
             ..acknowledged(mac, Ipv4Addr::from(0x0a63_0000 + number), None)
         };
         lab.bench.dhcp_event(&event, std::time::Duration::ZERO);
@@ -155,8 +155,8 @@ async fn a_vendor_class_is_kept_while_strangers_without_a_lease_come_and_go() {
     for number in 0..3 * STRANGERS_KEPT as u32 {
         let [_, second, third, fourth] = number.to_be_bytes();
         let mac = Mac([0x52, 0x54, 1, second, third, fourth]);
-        let event = Event {
-            outcome: Outcome::Ignored("no phone".into()),
+        let event = DhcpEvent {
+            outcome: DhcpOutcome::Ignored("no phone".into()),
             address: None,
             ..acknowledged(mac, AT_B, None)
         };

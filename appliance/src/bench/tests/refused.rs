@@ -1,11 +1,11 @@
 //! Phones that DHCP hears and does not answer: by the engine itself, with the bench as its policy.
 
 use transload_dhcp::MessageType;
-use transload_dhcp::config::{Config, LeaseTime, Network, Range, RelayInformation};
+use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
 use transload_dhcp::engine::{Engine, Ingress};
-use transload_dhcp::event::Event;
+use transload_dhcp::event::DhcpEvent;
 use transload_dhcp::options::code;
-use transload_dhcp::packet::{Malformed, Packet};
+use transload_dhcp::packet::{MalformedMessage, Packet};
 use transload_provision::options::Gives;
 
 use super::*;
@@ -29,18 +29,18 @@ impl Segment {
         let lab = Lab::new(true);
         let listed = format!("mac,model\n{A},8851\n");
         lab.bench.set_roster(transload_provision::roster::parse(listed.as_bytes()).entries);
-        let network = Network {
+        let network = DhcpNetwork {
             name: "bench".into(),
             address: SERVER,
             prefix_len: 24,
-            pools: vec![Range { first: AT_A, last: AT_A }],
+            pools: vec![AddressRange { first: AT_A, last: AT_A }],
             exclude: Vec::new(),
             lease: LeaseTime::fixed(3600),
             relay_information,
             options: Vec::new(),
             reservations: Vec::new(),
         };
-        let config = Config { networks: vec![network], conflict_probe: false, ..Config::default() };
+        let config = DhcpConfig { networks: vec![network], conflict_probe: false, ..DhcpConfig::default() };
         Self { lab, engine: Engine::new(config, Vec::new()).unwrap() }
     }
 
@@ -144,7 +144,7 @@ async fn whatever_keeps_a_listed_phone_from_an_answer_is_told() {
     segment.engine.set_silent(SERVER, false);
     segment.lab.lease(B, AT_B);
     let mut reserved = segment.engine.config().clone();
-    reserved.networks[0].reservations.push(transload_dhcp::config::Reservation {
+    reserved.networks[0].reservations.push(transload_dhcp::config::HostReservation {
         client: transload_dhcp::lease::ClientKey::Mac(B.0),
         address: AT_A,
         options: Vec::new(),
@@ -158,14 +158,14 @@ async fn whatever_keeps_a_listed_phone_from_an_answer_is_told() {
 #[tokio::test]
 async fn a_message_that_cannot_be_read_is_told_of_the_phone_that_sent_it() {
     for (flaw, cause, cure) in [
-        (Malformed::Cookie, "BOOTP", "set the phone to DHCP"),
-        (Malformed::NoMessageType, "option 53", "restart"),
-        (Malformed::Hardware { htype: 1, hlen: 20 }, "20 octets", "restart"),
+        (MalformedMessage::Cookie, "BOOTP", "set the phone to DHCP"),
+        (MalformedMessage::NoMessageType, "option 53", "restart"),
+        (MalformedMessage::Hardware { htype: 1, hlen: 20 }, "20 octets", "restart"),
     ] {
         let segment = Segment::new(RelayInformation::Answer);
         let tell = |mac: Mac| {
             let decision = segment.lab.bench.now().0;
-            let event = Event::unread(decision, mac.0, flaw);
+            let event = DhcpEvent::unread(decision, mac.0, flaw);
             segment.lab.bench.dhcp_event(&event, std::time::Duration::ZERO);
         };
         tell(A);

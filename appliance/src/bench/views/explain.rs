@@ -18,10 +18,11 @@ use crate::bench::assess_as;
 use crate::bench::belief;
 use crate::bench::intake::leases::{Asker, given, is_phone_by, no_phone};
 use crate::bench::intake::others::is_other;
-use crate::bench::views::phone::{Hold, PhoneView, utc};
+use crate::bench::views::phone::{HoldView, PhoneView};
 use crate::bench::views::show;
 use crate::bench::views::timeline::{Moment, timeline};
 use crate::config::NetworkGives;
+use crate::system::utc;
 
 /// What the server itself writes.
 const SERVER: &str = "the server";
@@ -57,7 +58,7 @@ pub struct Explanation {
     /// What it is given when it asks for its configuration.
     pub next: NextStep,
     /// What stops it, or would stop it as soon as it appears.
-    pub hold: Option<Hold>,
+    pub hold: Option<HoldView>,
     /// What came of its last DHCP message since the program started.
     pub last_dhcp: Option<String>,
     /// What happened to it, oldest first, as far as it is kept.
@@ -207,7 +208,7 @@ pub(in crate::bench) fn explain(
         options.clear();
         class.why = refusal.cause();
     }
-    let of_verdict = verdict.hold.clone().filter(|_| !is_other(state, mac, now));
+    let of_verdict = verdict.hold.clone().filter(|_| !is_other(state, mac, now)).map(HoldView::from);
     let hold = view.as_ref().and_then(|view| view.hold.clone()).or(of_verdict);
     Explanation {
         mac,
@@ -228,8 +229,9 @@ pub(in crate::bench) fn explain(
         contradictions: phone
             .iter()
             .flat_map(|phone| &phone.journey.contradictions)
-            .map(|(at, what)| Contradiction { at: Some(*at), what: what.clone() })
+            .cloned()
             .chain(state.unleased.told_of(mac, now))
+            .map(|(at, what)| Contradiction { at: Some(at), what })
             .collect(),
         next: next(&verdict, hold.is_some(), known, last.is_some()),
         hold: hold.filter(|_| known),

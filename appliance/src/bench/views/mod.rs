@@ -2,6 +2,7 @@
 
 pub mod alike;
 pub mod explain;
+pub mod health;
 pub(super) mod home;
 pub(super) mod offline;
 pub mod phone;

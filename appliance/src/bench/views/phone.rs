@@ -4,10 +4,14 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 pub use transload_provision::client::Persona;
-pub use transload_provision::journey::{Hold, HoldCode, LicenseState as License, Stage};
+pub use transload_provision::hold::HoldCode;
+use transload_provision::hold::{ActionKind, Hold, HoldAction};
+pub use transload_provision::journey::{LicenseState as License, Stage};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
+
+use crate::system::utc;
 
 /// One phone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -50,7 +54,7 @@ pub struct PhoneView {
     /// Its license for this direction.
     pub license: License,
     /// Why it does not go on: non-null exactly for `held` and `stuck`.
-    pub hold: Option<Hold>,
+    pub hold: Option<HoldView>,
     /// When it was first heard of, UTC.
     #[serde(with = "utc")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -59,6 +63,35 @@ pub struct PhoneView {
     #[serde(with = "utc")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Time>,
+}
+
+/// A stop, its cause and its cure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Hold)]
+pub struct HoldView {
+    /// What kind.
+    pub code: HoldCode,
+    /// What happened, to which phone or file.
+    pub cause: String,
+    /// What to do about it.
+    pub cure: String,
+    /// The same for programs, in order.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub actions: Vec<HoldAction>,
+}
+
+impl From<Hold> for HoldView {
+    fn from(hold: Hold) -> Self {
+        Self { code: hold.code, cause: hold.cause(), cure: hold.cure(), actions: hold.actions }
+    }
+}
+
+impl HoldView {
+    /// Whether this is among the actions.
+    pub fn asks_for(&self, kind: &ActionKind) -> bool {
+        self.actions.iter().any(|action| action.kind == *kind)
+    }
 }
 
 /// One phone by itself, as `GET /api/phones/{mac}` shows it.
@@ -110,24 +143,6 @@ impl OtherClient {
     }
 }
 
-/// Times in JSON: `2026-01-31T09:30:00Z`, or null.
-pub(crate) mod utc {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use transload_provision::time::Time;
-
-    #[allow(clippy::ref_option, reason = "serde's signature")]
-    pub fn serialize<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
-        time.and_then(|time| Timestamp::from_millisecond(i64::try_from(time.0).ok()?).ok())
-            .serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
-        let stamp = Option::<Timestamp>::deserialize(deserializer)?;
-        Ok(stamp.map(|stamp| Time(u64::try_from(stamp.as_millisecond()).unwrap_or(0))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,7 +151,8 @@ mod tests {
         "address":"10.23.45.101","persona":"enterprise","load":"sip88xx.12-5-1SR1-4","load_evidence":"registration",
         "route":["sip88xx.12-5-1SR1-4","sip88xx.11-2-3MPP-398"],"target":"sip88xx.11-2-3MPP-398","hop":1,"hops":1,
         "stage":"held","writing":false,"progress":0.41,"attempts":1,"license":"absent",
-        "hold":{"code":"no-license","cause":"a","cure":"b"},"first_seen":"2026-01-31T09:30:00Z","last_seen":null}"#;
+        "hold":{"code":"no-license","cause":"a","cure":"b",
+            "actions":[{"do":"import-license","direction":"e2m"}]},"first_seen":"2026-01-31T09:30:00Z","last_seen":null}"#;
 
     #[test]
     fn the_contracts_json_goes_in_and_out_unchanged() {

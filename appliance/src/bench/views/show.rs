@@ -1,14 +1,14 @@
 //! Phones as the contract shows them.
 
+use transload_provision::hold::{Hold, NotServed};
 use transload_provision::journey::Assessment;
 use transload_provision::mac::Mac;
 use transload_provision::routine::routine;
 use transload_provision::time::Time;
 
 use crate::bench::State;
-use crate::bench::intake::unleased::needs_feed;
 use crate::bench::verdict;
-use crate::bench::views::phone::{Hold, HoldCode, MissingName, PhoneDetail, PhoneView, Stage};
+use crate::bench::views::phone::{HoldView, MissingName, PhoneDetail, PhoneView, Stage};
 
 pub(in crate::bench) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
     state.shown().into_iter().map(|mac| phone(state, now, mac)).collect()
@@ -43,13 +43,11 @@ pub(in crate::bench) fn standing(
     let feed = || {
         let expected = verdict.stage == Stage::Absent && state.roster.contains_key(&mac) && foreign.is_none();
         let asked = state.unleased.asked_as(mac, now).filter(|_| expected && !state.rules.gives_leases);
-        asked.map(needs_feed)
+        asked.map(|address| NotServed::NoFeed { address }.into())
     };
     match foreign {
         Some((_, server)) if !matches!(verdict.stage, Stage::Absent | Stage::Done) => {
-            let cause = format!("another DHCP server answers on this segment ({server}), so ours is silent");
-            let cure = "take it off the segment; ours goes on by itself";
-            (Stage::Held, Some(Hold::new(HoldCode::ForeignDhcp, cause, cure)))
+            (Stage::Held, Some(NotServed::ForeignDhcp { server: server.clone() }.into()))
         }
         _ => match state.refused(mac, verdict).or_else(feed) {
             Some(hold) => (Stage::Held, Some(hold)),
@@ -92,7 +90,7 @@ pub(in crate::bench) fn phone_as(state: &State, now: Time, mac: Mac, verdict: As
         progress: verdict.progress.value(),
         attempts: verdict.attempt,
         license: verdict.license,
-        hold,
+        hold: hold.map(HoldView::from),
         first_seen: journey.map(|journey| journey.first_seen).or(refusal.map(|refusal| refusal.first)),
         last_seen: journey
             .map(|journey| journey.last_seen.max(renewed.unwrap_or_default()))

@@ -5,7 +5,7 @@ use transload_provision::journey::{Belief, Journey, Means, passages};
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use crate::bench::views::phone::utc;
+use crate::system::utc;
 
 /// Something that happened to a phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

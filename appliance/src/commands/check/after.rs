@@ -20,7 +20,7 @@ pub(super) fn unknown_models(settings: &Settings, catalog: &Catalog) -> Option<P
     let (name, first) = asked.first()?;
     let others = asked.len() - 1;
     let more = if others > 0 { format!(" (and {others} more)") } else { String::new() };
-    let cause = format!("[after.model.{name}] is of no use: {}{more}", first.cause);
+    let cause = format!("[after.model.{name}] is of no use: {}{more}", first.cause());
     Some(Problem::new(cause, "correct the name in the configuration, or describe the model in catalog.toml"))
 }
 

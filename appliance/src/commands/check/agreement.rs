@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use transload_dhcp::MessageType;
-use transload_dhcp::policy::{Client, Policy};
+use transload_dhcp::policy::{ClientRequest, Policy};
+use transload_phone::lookalike;
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::library::Library;
 use transload_provision::load::{Direction, LoadName, Side};
@@ -16,7 +17,6 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, 
 
 use super::*;
 use crate::bench::{Bench, Known, Rules};
-use crate::commands::rehearse::lookalike;
 use crate::config::Given;
 use crate::state::ledger::Ledger;
 use crate::system::clock::Clock;
@@ -142,8 +142,8 @@ fn bench(state: &Path, settings: &Settings, catalog: &Catalog, entries: &[Entry]
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();
-    let shelf = LibrarySnapshot::scan(state, settings.direction).unwrap();
-    let clock = Clock::start(last_seen, crate::system::pace::Pace::system());
+    let shelf = Shelf::scan(state, settings.direction).unwrap();
+    let clock = Clock::start(last_seen, transload_pace::Pace::system());
     Bench::new(clock, catalog.clone(), rules, entries.to_vec(), shelf, ledger, (known, last_seen))
 }
 
@@ -152,7 +152,7 @@ fn appears(bench: &Bench, case: &Case) {
         Side::Enterprise => &[1, 42, 66, 6, 3, 15, 150, 35],
         Side::Multiplatform => &[1, 3, 6, 15, 35, 66, 150, 2, 7, 42, 43, 58, 59, 159, 160],
     };
-    bench.decide(&Client {
+    bench.decide(&ClientRequest {
         mac: case.mac.0,
         client_id: None,
         vendor_class: Some(case.class.as_bytes()),

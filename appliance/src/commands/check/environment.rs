@@ -6,8 +6,8 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use serde::Serialize;
-use transload_dhcp::config::Network;
-use transload_dhcp::guard::Watch;
+use transload_dhcp::config::DhcpNetwork;
+use transload_dhcp::guard::ForeignServerWatch;
 use transload_provision::catalog::Catalog;
 use transload_provision::roster::Entry;
 use transload_provision::time::Time;
@@ -70,10 +70,10 @@ pub(super) fn checks(
     checks
 }
 
-/// The number of addresses on the box's own segments. Phones behind a relay are no neighbors.
-fn near_addresses(server: &transload_dhcp::config::Config) -> u64 {
-    // A relayed network starts with its first address. Loopback has no neighbors.
-    let own = |network: &&Network| {
+/// Addresses that phones may have on segments of the box's own. Phones behind a relay are no neighbors.
+fn near_addresses(server: &transload_dhcp::config::DhcpConfig) -> u64 {
+    // A relayed network is known by its first address. Nobody on loopback is a neighbor.
+    let own = |network: &&DhcpNetwork| {
         let host = u32::MAX.checked_shr(u32::from(network.prefix_len)).unwrap_or(0);
         !network.address.is_loopback() && u32::from(network.address) & host != 0
     };
@@ -114,7 +114,7 @@ fn wire(segment: &Segment) -> Option<(&str, Ipv4Addr)> {
 fn look_for_servers(interface: &str, own: Ipv4Addr) -> Result<Option<String>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let looked = async {
-        let watch = Watch::open(interface, vec![own]).map_err(|error| error.to_string())?;
+        let watch = ForeignServerWatch::open(interface, vec![own]).map_err(|error| error.to_string())?;
         watch.probe(segment::PROBE).await.map_err(|error| error.to_string())
     };
     let found = runtime.map_err(|error| error.to_string())?.block_on(looked)?;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use transload_provision::catalog::Concerned;
-use transload_provision::journey::{Context, ERASE_TRUST_LIST};
+use transload_provision::hold::ERASE_TRUST_LIST;
+use transload_provision::journey::Context;
 use transload_provision::load::Direction;
 use transload_provision::roster::Entry;
 use transload_provision::settings::Settings;

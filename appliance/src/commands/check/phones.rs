@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 use transload_provision::catalog::Model;
-use transload_provision::journey::{self, Context, Hold, Journey, assess};
+use transload_provision::hold::{Hold, HoldCode, NotAdmitted};
+use transload_provision::journey::{self, Context, Journey, assess};
 use transload_provision::library::{Completeness, Load};
 use transload_provision::load::{Kind, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
-use transload_provision::route::{self, NoRouteCode, Present, Query, Route};
+use transload_provision::route::{self, Present, Query, Route};
 use transload_provision::settings::UnknownVid;
 
-/// The prediction for a phone.
+use crate::bench::views::phone::HoldView;
+
+/// Whether phones would get on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum CheckVerdict {
@@ -42,14 +45,14 @@ pub(super) struct PhoneCheck {
     pub model: Option<String>,
     pub vid: Option<String>,
     pub route: Vec<String>,
-    pub state: CheckVerdict,
-    pub hold: Option<Hold>,
-    /// A later step needs its hardware version, which its own page may tell.
+    pub state: Verdict,
+    pub hold: Option<HoldView>,
+    /// Its hardware version decides further on and is not known; its own page is asked for it on the way.
     #[serde(skip)]
     pub vid_wanted: bool,
     /// A later hold, unless a user acts before.
     #[serde(skip)]
-    pub later: Option<Hold>,
+    pub later: Option<HoldView>,
 }
 
 /// The prediction for phones of a model with unknown load and hardware version.
@@ -93,10 +96,14 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
         model: assessment.model,
         vid: entry.vid.map(|vid| vid.to_string()),
         route: assessment.route.iter().map(ToString::to_string).collect(),
-        state: if hold.is_some() { CheckVerdict::Held } else { CheckVerdict::Ready },
-        hold,
+        state: if hold.is_some() { Verdict::Held } else { Verdict::Ready },
+        hold: hold.map(HoldView::from),
         vid_wanted: ahead.as_ref().is_some_and(vid_wanted),
-        later: ahead.iter().flat_map(|route| &route.hops).find_map(|hop| journey::unattested(hop, &context)),
+        later: ahead
+            .iter()
+            .flat_map(|route| &route.hops)
+            .find_map(|hop| journey::unattested(hop, &context))
+            .map(HoldView::from),
     }
 }
 
@@ -113,7 +120,7 @@ fn unlicensed(mac: Mac, context: &Context<'_>) -> Option<Hold> {
     let settings = context.settings;
     let needed = !settings.goes_back_free(context.entry);
     (needed && !context.library.licensed(settings.direction, mac))
-        .then(|| journey::no_license(mac, settings.direction))
+        .then(|| NotAdmitted::NoLicense { mac, direction: settings.direction }.into())
 }
 
 pub(super) fn models(context: &Context<'_>) -> Vec<ModelCheck> {
@@ -146,13 +153,13 @@ fn model(model: &Model, context: &Context<'_>) -> ModelCheck {
         ModelCheck { name: model.name.clone(), state, route, others, note }
     };
     match route::plan(&query, context.catalog, context.library) {
-        Err(refusal) if refusal.code == NoRouteCode::NotEligible => {
+        Err(refusal) if refusal.code == HoldCode::NotEligible => {
             row(ModelState::NotEligible, Vec::new(), String::new())
         }
         Err(_) if pin.is_none() && !model.family.as_deref().is_some_and(at_hand) => {
             row(ModelState::NoFirmware, Vec::new(), String::new())
         }
-        Err(refusal) => row(ModelState::Held, Vec::new(), format!("{}; {}", refusal.cause, refusal.cure)),
+        Err(refusal) => row(ModelState::Held, Vec::new(), refusal.to_string()),
         Ok(route) => {
             let every_vid = proceed || route.hops.iter().all(|hop| hop.safe_for_every_vid);
             let state = if every_vid { ModelState::Ready } else { ModelState::NeedsVid };

@@ -75,9 +75,12 @@ fn phones(page: &mut ReportPage, report: &CheckReport, direction: Direction) {
     let held = grouped(report.phones.iter().filter_map(|phone| {
         let hold = phone.hold.as_ref()?;
         let general = |text: &str| general(text, phone.mac);
-        Some(((hold.code, general(&hold.cause), general(&hold.cure)), phone))
+        Some(((hold.code, general(&hold.cause), &hold.actions), (phone, hold)))
     }));
-    for ((code, cause, cure), phones) in held {
+    for ((code, cause, _), phones) in held {
+        let Some((first, hold)) = phones.first() else { continue };
+        let cure = general(&hold.cure, first.mac);
+        let phones: Vec<&PhoneCheck> = phones.iter().map(|(phone, _)| *phone).collect();
         let macs: Vec<Mac> = phones.iter().map(|phone| phone.mac).collect();
         page.line(&format!("  {} held, {code}: {}", phones.len(), particular(&cause, &macs)));
         page.line(&format!("    cure: {}", particular(&cure, &macs)));
@@ -85,9 +88,11 @@ fn phones(page: &mut ReportPage, report: &CheckReport, direction: Direction) {
     }
     let later = grouped(report.phones.iter().filter_map(|phone| {
         let hold = phone.later.as_ref()?;
-        Some(((hold.code, hold.cause.clone(), hold.cure.clone()), phone))
+        Some(((hold.code, &hold.cause, &hold.actions), (phone, &hold.cure)))
     }));
-    for ((code, cause, cure), phones) in later {
+    for ((code, cause, _), phones) in later {
+        let Some((_, cure)) = phones.first() else { continue };
+        let phones: Vec<&PhoneCheck> = phones.iter().map(|(phone, _)| *phone).collect();
         page.line(&format!("  {} ready, and held before they cross, {code}: {cause}", phones.len()));
         page.line(&format!("    cure: {cure}"));
         kinds(page, &phones);

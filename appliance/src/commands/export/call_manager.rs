@@ -141,7 +141,7 @@ mod tests {
 
     use super::super::tests::phone;
     use super::*;
-    use crate::bench::views::phone::Hold;
+    use crate::bench::views::phone::HoldView;
 
     const FLOOR: &str = "sip88xx.12-5-1SR1-4";
     const E2M: &str = "sip88xx.TLexE2M-11-2-3C-4";
@@ -151,7 +151,12 @@ mod tests {
 
     #[test]
     fn every_phone_is_told_hop_by_hop_from_where_it_is() {
-        let held = Hold::new(HoldCode::NoLicense, "a", "b");
+        let held = HoldView {
+            code: HoldCode::NoLicense,
+            cause: "a".to_owned(),
+            cure: "b".to_owned(),
+            actions: Vec::new(),
+        };
         let phones = [
             phone("001122334401", None, &[FLOOR, E2M, MPP]),
             phone("001122334402", Some(FLOOR), &["sip88xx.11-7-1-17", FLOOR, E2M, MPP]),

@@ -122,10 +122,15 @@ fn report(wanted: &LicenseOrder, direction: Direction, output: &Path, files: &Ex
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::views::phone::Hold;
+    use crate::bench::views::phone::HoldView;
 
     fn phone(mac: &str, model: Option<&str>, license: License, code: Option<HoldCode>) -> PhoneView {
-        let hold = code.map(|code| Hold::new(code, "a".to_owned(), "b".to_owned()));
+        let hold = code.map(|code| HoldView {
+            code,
+            cause: "a".to_owned(),
+            cure: "b".to_owned(),
+            actions: Vec::new(),
+        });
         let stage = if hold.is_some() { Stage::Held } else { Stage::Absent };
         let model = model.map(str::to_owned);
         PhoneView { model, stage, license, hold, ..super::super::tests::phone(mac, None, &[]) }

@@ -7,11 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use transload_phone::listing;
+use transload_phone::lookalike::{self, signature};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 
-use super::lookalike::{self, signature};
-use super::phone::listing;
 use crate::state::library::manifest;
 use crate::system::plain_file::{self, FileKind};
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use transload_phone::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
 use transload_provision::catalog::{Catalog, Model, Vid};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 
 use super::folder::Firmware;
-use super::phone::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
 use crate::system::error::{Exit, Failure};
 
 /// The models that the procedure of 2019 is for.

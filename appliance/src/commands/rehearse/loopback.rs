@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 
-use super::phone::Wiring;
+use transload_phone::Wiring;
+
 use crate::config::values::{Prefix, Range};
 use crate::config::{Config, Hooks, Scenario};
 use crate::runtime::addresses::ServiceAddresses;

@@ -1,14 +1,13 @@
 //! The rehearsal: the whole appliance against virtual phones, before a real one is plugged in.
 
+mod actions;
 mod drill;
 mod folder;
 mod lineup;
-pub mod lookalike;
 pub mod loopback;
 mod outcome;
 mod outside;
 mod perform;
-pub mod phone;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -17,6 +16,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use transload_pace::Pace;
+use transload_phone::lookalike;
 use transload_provision::load::Direction;
 use transload_provision::roster::Entry;
 
@@ -24,8 +25,7 @@ use crate::commands::cli::RehearseArgs;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
-use crate::system::pace::Pace;
-use crate::system::plain_file::{self, FileKind};
+use crate::system::plain_file::{self, Kind};
 use crate::terminal::table;
 use folder::Folder;
 use lineup::Player;

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use transload_phone::State;
+use transload_phone::truth::{self, Hardware};
 use transload_provision::load::{Direction, Kind, LoadName};
 use transload_provision::worlds::{MARGIN, Worlds};
 
 use super::folder::Firmware;
 use super::lineup::Player;
-use super::phone::State;
-use super::phone::truth::{self, Hardware};
 use crate::bench::views::phone::{HoldCode, PhoneView, Stage};
 
 /// Whether a way leads from the phone's load to firmware of the far side, over complete loads and with its license.

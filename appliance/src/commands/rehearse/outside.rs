@@ -12,12 +12,14 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use transload_phone::{Phone, Wiring};
 use transload_provision::documents::{self, FileServer};
+use transload_provision::hold::ActionKind;
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
 
+use super::actions::{due, writes_load};
 use super::lineup::{self, Player};
-use super::phone::{Phone, Wiring};
 use crate::bench::views::phone::{HoldCode, PhoneView};
 use crate::commands::export::{call_manager, cda};
 use crate::config::{Config, EnterpriseSide, MultiplatformSide};
@@ -156,12 +158,11 @@ impl Outside {
         for player in self.players.iter_mut().filter(|_| self.reads_screens) {
             let mac = player.spec.mac;
             let hold = views.get(&mac).and_then(|view| view.hold.as_ref());
-            let asked = hold.filter(|hold| hold.cure.contains("load column"));
             let phone = phones.iter().find(|phone| phone.spec.mac == mac);
-            let Some((hold, phone)) = asked.zip(phone) else { continue };
-            let running = phone.state.borrow().memory.load.clone();
-            if hold.cause.contains(running.as_str()) || hold.cure.contains("which load it runs, write") {
-                player.listed_load = Some(running);
+            let Some((hold, phone)) = hold.zip(phone) else { continue };
+            let memory = phone.state.borrow().memory.clone();
+            if hold.asks_for(&ActionKind::Retry) && due(hold, &memory, writes_load) {
+                player.listed_load = Some(memory.load);
                 vouched.push(mac);
             }
         }
@@ -217,7 +218,7 @@ impl Outside {
             locked(&self.entered.loads).insert(plan.mac, load.clone());
             let at_screen =
                 views.iter().filter(|view| view.mac == plan.mac).filter_map(|view| view.hold.as_ref());
-            let cancel = at_screen.into_iter().any(|hold| hold.cure.contains("activation code"));
+            let cancel = at_screen.into_iter().any(|hold| hold.asks_for(&ActionKind::PressCancel));
             if let Some(phone) = phones.iter_mut().find(|phone| phone.spec.mac == plan.mac) {
                 phone.mend(|_, memory| memory.wants_code &= !cancel);
                 self.reset.insert(plan.mac, load.clone());

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use transload_pace::Pace;
+use transload_phone::{Doing, Phone, Wiring};
 use transload_provision::documents::FileServer;
+use transload_provision::hold::HoldCode;
 use transload_provision::journey::Act;
-use transload_provision::journey::HoldCode;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
 use super::folder::Folder;
 use super::lineup::{self, Player};
 use super::outside::Outside;
-use super::phone::{Doing, Phone, Wiring};
 use super::show::{self, Bars, Ending, Summary};
 use super::{loopback, no_folder, outcome};
 use crate::bench::views::phone::{PhoneView, Stage};
@@ -22,7 +23,6 @@ use crate::config::Config;
 use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
-use crate::system::pace::Pace;
 
 /// How often the phones are looked at, in reality on a machine that keeps up; less often where a look takes more than a
 /// tenth of that.

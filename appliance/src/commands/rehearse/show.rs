@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use transload_phone::State;
 
 use super::lineup::Player;
-use super::phone::State;
 use crate::bench::views::phone::{PhoneView, Stage};
 
 /// Above so many phones there is one bar for all.

@@ -1,14 +1,14 @@
 use std::time::Duration;
 
+use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::HoldCode;
+use transload_provision::hold::HoldCode;
 use transload_provision::mac::Mac;
 
 use super::folder::Firmware;
 use super::show::{Ending, Summary};
 use super::*;
-use crate::runtime::appliance::PreparedAppliance;
-use crate::system::pace::Pace;
+use crate::runtime::appliance::Opened;
 
 fn config(state: &Path) -> Config {
     let mut config = Config::parse("", Path::new("none")).unwrap();
@@ -223,7 +223,7 @@ async fn phones_go_back_directly_where_firmware_allows() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn phones_found_half_way_go_on_from_there() {
-    use phone::Registers::{Never, Tcp, Udp};
+    use transload_phone::Registers::{Never, Tcp, Udp};
     let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     let mut players = lineup::made_up(Some(7), Direction::E2m, &Catalog::current(), &firmware);
@@ -259,7 +259,7 @@ async fn phones_found_half_way_go_on_from_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
-    use phone::OwnPage::{Off, Whole, WithoutUdi};
+    use transload_phone::OwnPage::{Off, Whole, WithoutUdi};
     let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     let mut players = lineup::made_up(Some(12), Direction::E2m, &Catalog::current(), &firmware);

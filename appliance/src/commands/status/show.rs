@@ -117,12 +117,11 @@ fn totals<'a>(phones: impl Iterator<Item = &'a PhoneView> + Clone) -> String {
     if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
 }
 
-/// Groups phones with equal holds, apart from their address.
+/// Phones that are stopped for the same cause, but for their own address, and with the same to do.
 fn groups<'a>(phones: &[&'a PhoneView]) -> Vec<Vec<&'a PhoneView>> {
     let in_words = |phone: &'a PhoneView| {
         let hold = phone.hold.as_ref()?;
-        let general = |text: &str| general(text, phone.mac);
-        Some(((phone.stage, hold.code, general(&hold.cause), general(&hold.cure)), phone))
+        Some(((phone.stage, hold.code, general(&hold.cause, phone.mac), &hold.actions), phone))
     };
     let mut groups = grouped(phones.iter().filter_map(|phone| in_words(phone)));
     groups.sort_by_key(|((stage, ..), _)| std::cmp::Reverse(*stage));

@@ -18,7 +18,7 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse(&format!("{BENCH}{text}"), Path::new("bench.toml")).map_err(lines)
 }
 
-fn served(text: &str) -> transload_dhcp::config::Config {
+fn served(text: &str) -> transload_dhcp::config::DhcpConfig {
     let own = Written::read("10.23.45.67/24");
     parse(text).unwrap().served(&[own], &[]).unwrap().server
 }

@@ -12,7 +12,8 @@ use transload_provision::load::Direction;
 use super::*;
 use crate::listeners::connections::Limits;
 use crate::listeners::fake::{Door, FakeTracker, open_any};
-use crate::state::library::LibrarySnapshot;
+use crate::listeners::{Fetch, Served};
+use crate::state::library::Shelf;
 
 const SIZE: usize = 8 << 20;
 

@@ -8,8 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use transload_provision::sip::{Action, Flow, Frame, Transport, frame};
 
-use super::allowance::Allowance;
-use super::{Exchange, OF_ONE, PATIENCE, Switchboard, WAITING};
+use super::{Exchange, PATIENCE, Switchboard, WAITING, of_one};
 use crate::listeners::places::{GivesWay, Seat};
 
 /// How long a phone may take to accept what it is sent.
@@ -56,7 +55,7 @@ async fn talk<E: Exchange>(
     let mut chunk = [0; 2048];
     let mut patience = unregistered;
     // Of its own: what others forge in a phone's name by datagrams takes nothing from its connection.
-    let mut allowance = Allowance::of(OF_ONE);
+    let mut allowance = of_one();
     let mut since = board.pace.undisturbed();
     loop {
         loop {
@@ -72,7 +71,7 @@ async fn talk<E: Exchange>(
                     }
                 }
                 Frame::Whole(length) => {
-                    while let Err(wait) = allowance.take(Instant::now(), OF_ONE) {
+                    while let Err(wait) = allowance.take(Instant::now()) {
                         tokio::time::sleep(wait).await;
                     }
                     let message: Vec<u8> = bytes.drain(..length).collect();

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
-use transload_tftp::{Config, Server};
+use transload_tftp::{TftpConfig, TftpServer};
 
 use super::*;
 use crate::listeners::fake::{CONTENT, Fake, Log, Seen, TAIL};
@@ -21,10 +21,12 @@ fn open() -> Door {
 fn open_limited(rate: Rate) -> Door {
     let plane = Fake::new();
     let log = plane.log.clone();
-    let config = Config { bind: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), ..Config::default() };
-    let server =
-        Server::bind(config, Arc::new(Files { plane: Arc::new(plane), local: Ipv4Addr::LOCALHOST, rate }))
-            .unwrap();
+    let config = TftpConfig { bind: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0), ..TftpConfig::default() };
+    let server = TftpServer::bind(
+        config,
+        Arc::new(Files { plane: Arc::new(plane), local: Ipv4Addr::LOCALHOST, rate }),
+    )
+    .unwrap();
     Door { server: server.local_addr().into(), log, task: tokio::spawn(server.run(std::future::pending())) }
 }
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use transload_dhcp::guard::{Foreign, Watch};
+use transload_dhcp::guard::{ForeignServer, ForeignServerWatch};
 use transload_provision::time::Time;
 
 use super::{InterfaceState, Segment, Segments};
@@ -49,7 +49,10 @@ impl Segments {
     async fn guard(&self, at: usize, name: &str, interface_state: &InterfaceState, guarded: bool) {
         let local = interface_state.network.address;
         let Some(dhcp) = &self.dhcp else { return std::future::pending().await };
-        let watch = match guarded.then(|| Watch::open(name, interface::own_addresses())).transpose() {
+        let watch = match guarded
+            .then(|| ForeignServerWatch::open(name, interface::own_addresses()))
+            .transpose()
+        {
             Ok(watch) => watch,
             Err(error) => {
                 tracing::error!(interface = name, %error, "other DHCP servers cannot be looked for; trying again");
@@ -143,16 +146,16 @@ fn say(said: &mut String, what: &str) {
     }
 }
 
-/// Describes another DHCP server on the segment. If probing fails, assume a foreign server (fail closed).
-async fn found(watch: &Watch) -> Option<String> {
+/// Who else answers a probe. What cannot be probed has somebody: nothing is served into the unknown.
+async fn found(watch: &ForeignServerWatch) -> Option<String> {
     match watch.probe(PROBE).await {
         Ok(found) => found.first().map(describe),
         Err(error) => Some(format!("the segment cannot be probed: {error}")),
     }
 }
 
-/// Describes a server so that a technician finds it.
-pub fn describe(foreign: &Foreign) -> String {
+/// A server, as a technician finds it.
+pub fn describe(foreign: &ForeignServer) -> String {
     let mac = transload_provision::mac::Mac(foreign.mac);
     format!("{} (Ethernet address {})", foreign.server, mac.colons())
 }

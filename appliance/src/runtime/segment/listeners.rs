@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use transload_tftp::{Reached, Rollover};
+use transload_tftp::{LimitCounters, Rollover};
 
 use super::{InterfaceState, Segment};
 use crate::bench::Bench;
@@ -29,9 +29,9 @@ pub(super) struct SharedServices {
     /// Limits connections of all HTTP listeners together.
     pub(super) entrance: Entrance,
     pub(super) boards: Boards<Bench>,
-    /// Counts reached bounds of all TFTP listeners, closed ones included.
-    pub(super) tftp: Arc<Reached>,
-    /// Notified if a listener ends by itself, which is a defect.
+    /// How often bounds of the TFTP doors of all segments were reached, of those that are closed by now, too.
+    pub(super) tftp: Arc<LimitCounters>,
+    /// Told when a door has closed by itself, which none should.
     pub(super) ended: Arc<Notify>,
 }
 
@@ -64,17 +64,17 @@ impl SegmentListeners {
             listeners.push(listener);
         }
         let http = listeners.iter().map(own_address).collect::<Result<Vec<_>, _>>()?;
-        let config = transload_tftp::Config {
+        let config = transload_tftp::TftpConfig {
             bind: SocketAddrV4::new(local, segment.tftp),
             device: segment.interface.clone(),
             rollover: if files.rollover == 1 { Rollover::One } else { Rollover::Zero },
             max_transfers: files.max_transfers,
             drain: DRAIN,
-            ..transload_tftp::Config::default()
+            ..transload_tftp::TftpConfig::default()
         };
         let bind = config.bind;
         let source = listeners::tftp::Files { plane: Arc::clone(bench), local, rate: rate.clone() };
-        let server = transload_tftp::Server::bind(config, Arc::new(source))
+        let server = transload_tftp::TftpServer::bind(config, Arc::new(source))
             .map_err(|error| cannot_bind("TFTP", bind, &error))?
             .counting(Arc::clone(reached));
         let registrar = segment.sip.map(|port| open_registrar(SocketAddrV4::new(local, port), device, bench));

@@ -16,7 +16,7 @@ use crate::system::error::{Exit, Failure};
 use crate::system::interface;
 pub use keep::{PROBE, describe};
 pub use listeners::cannot_bind;
-pub use served::{Segments, networks};
+pub use served::{Segments, cannot_lease, networks};
 
 /// A segment as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]

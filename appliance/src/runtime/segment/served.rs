@@ -4,21 +4,22 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use transload_dhcp::server::Server as DhcpServer;
+use transload_dhcp::config::ConfigError;
+use transload_dhcp::server::DhcpServer;
 use transload_dhcp::sockets::Link;
 use transload_provision::roster::Entry;
-use transload_tftp::Reached;
+use transload_tftp::LimitCounters;
 
 use super::listeners::{SegmentListeners, SharedServices};
 use super::{InterfaceState, Segment};
 use crate::bench::Bench;
+use crate::bench::views::health::Serving;
 use crate::config::values::Prefix;
 use crate::config::{Config, Served};
 use crate::listeners::bounds::Bound;
 use crate::listeners::connections::{Entrance, Limits, Waiting};
 use crate::listeners::{Plane, rate::Rate, sip::Boards};
-use crate::runtime::health::Trouble;
-use crate::system::error::Failure;
+use crate::system::error::{Exit, Failure, Trouble};
 
 /// The segments of a running appliance.
 pub struct Segments {
@@ -103,26 +104,7 @@ impl Segments {
         self.shared.boards.clone()
     }
 
-    /// Counts reached bounds of TFTP on all segments together.
-    pub fn tftp_reached(&self) -> &Reached {
-        &self.shared.tftp
-    }
-
-    /// What keeps each segment's phones from being served.
-    pub fn troubles(&self) -> Vec<Trouble> {
-        let entries: Vec<_> = self
-            .entries()
-            .iter()
-            .map(|entry| (entry.segment.clone(), entry.listeners.is_some(), entry.leased))
-            .collect();
-        let leases = self.dhcp.is_some();
-        entries
-            .iter()
-            .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
-            .collect()
-    }
-
-    /// Waits until a listener ends by itself, which is a defect.
+    /// Until a door has closed by itself, which none should.
     pub async fn ended(&self) {
         self.shared.ended.notified().await;
     }
@@ -192,8 +174,7 @@ impl Segments {
             tracing::warn!("{warning}");
         }
         if let Some(dhcp) = &self.dhcp {
-            dhcp.reconfigure(served.server.clone())
-                .map_err(|error| crate::runtime::appliance::cannot_lease(&error))?;
+            dhcp.reconfigure(served.server.clone()).map_err(|error| cannot_lease(&error))?;
         }
         self.bench().set_given(served.given.clone());
         Ok(())
@@ -211,7 +192,26 @@ impl Segments {
     }
 }
 
-/// Segments with open file listeners, before DHCP starts.
+impl Serving for Segments {
+    fn tftp_reached(&self) -> &LimitCounters {
+        &self.shared.tftp
+    }
+
+    fn troubles(&self) -> Vec<Trouble> {
+        let sites: Vec<_> = self
+            .sites()
+            .iter()
+            .map(|site| (site.segment.clone(), site.doors.is_some(), site.leased))
+            .collect();
+        let leases = self.dhcp.is_some();
+        sites
+            .iter()
+            .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
+            .collect()
+    }
+}
+
+/// Segments whose file doors are open, before DHCP is.
 pub struct OpenSegments {
     entries: Vec<ServedSegment>,
     shared: SharedServices,
@@ -238,8 +238,8 @@ impl OpenSegments {
     }
 }
 
-/// At least three quarters of the connections are for leaseholders.
-fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<Reached>) -> Entrance {
+/// At least three of four places are for leaseholders.
+fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<LimitCounters>) -> Entrance {
     let connections = config.files.max_transfers;
     let limits = Limits { connections, strangers: (connections / 4).max(1), ..Limits::default() };
     let (leases, bounds) = (Arc::clone(bench), Arc::clone(bench));
@@ -285,4 +285,9 @@ fn trouble(segment: &Segment, open: bool, leased: bool) -> Option<Trouble> {
         }
         Ok(_) => None,
     }
+}
+
+/// The DHCP server refuses its configuration.
+pub fn cannot_lease(error: &ConfigError) -> Failure {
+    Failure::new(Exit::Usage, format!("DHCP: {error}"), error.cure())
 }

@@ -1,4 +1,4 @@
-//! `transload backup` and `transload restore`: the whole state as one tar archive.
+//! Backups: the whole state as one file, a tar archive.
 //!
 //! [`Header`] comes first, so that an unusable backup is refused at once. Configuration and state follow. [`Index`]
 //! comes last, verifies each file, and proves that the archive is whole.
@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::system::error::{Exit, Failure};
-pub use restore::run as restore;
-pub use write::run as backup;
+pub use restore::{Wanted, restore};
+pub use write::backup;
 
 /// The name of the first entry.
 const HEADER: &str = "backup.json";

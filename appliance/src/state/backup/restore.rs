@@ -17,7 +17,6 @@ use super::settings::{OwnPaths, exchange, exchangeable};
 use super::{
     CONFIGURATION, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, IndexedFile, LEDGER, STATE, TOKEN, failed,
 };
-use crate::commands::cli::RestoreArgs;
 use crate::state::ledger::{self, LedgerError};
 use crate::state::library::manifest::{self, Manifest, hexadecimal};
 use crate::state::state_lock;
@@ -35,19 +34,30 @@ const LARGEST_INDEX: u64 = 64 << 20;
 /// The folder in which a backup is unpacked.
 const PART: &str = ".restore.part";
 
-/// Replaces the present state and configuration by a backup's, and keeps the old ones. `named` is the value of
-/// `--config`. All paths are this box's own, never the backup's.
+/// What is to be restored, and where.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// What `--config` said.
+    pub named: Option<&'a Path>,
+    /// The state folder, in place of the present configuration's.
+    pub state: Option<&'a Path>,
+    /// Restore the configuration and the token, too.
+    pub configuration: bool,
+}
+
+/// Puts the state and the configuration of a backup in the place of the present ones, which are kept. What
+/// has been done is told step by step. Paths are this box's own: none in the backup is written to.
 ///
 /// # Errors
-/// The backup is damaged or newer, the state folder holds something else, or a bench is running. Nothing has changed
-/// then.
-pub fn run(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
-    let file = plain_file::open(&args.file).map_err(|error| failed("read", &args.file, &error))?;
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut archive = tar::Archive::new(file);
-    let mut backup = Backup::open(&mut archive, &args.file)?;
-    let settings = OwnPaths::find(named, args.state.as_deref())?;
-    let texts = if args.without_configuration { Vec::new() } else { backup.texts(&settings)? };
+/// The backup is damaged or of a newer release, the state folder holds something else, or a bench is running: nothing
+/// has changed then.
+pub fn restore(file: &Path, wanted: &Wanted<'_>, mut tell: impl FnMut(String)) -> Result<(), Failure> {
+    let opened = plain_file::open(file).map_err(|error| failed("read", file, &error))?;
+    let length = opened.metadata().map_or(0, |metadata| metadata.len());
+    let mut archive = tar::Archive::new(opened);
+    let mut backup = Backup::open(&mut archive, file)?;
+    let settings = Settings::find(wanted.named, wanted.state)?;
+    let texts = if wanted.configuration { backup.texts(&settings)? } else { Vec::new() };
     for (path, _, _) in &texts {
         exchangeable(path)?;
     }
@@ -57,15 +67,16 @@ pub fn run(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
     privilege::make_state(state)?;
     let kept = privilege::as_owner(state, || take_over(&mut backup, state, &bar))??;
     bar.finish_and_clear();
-    println!("{} is restored; what was there is in {}", state.display(), kept.display());
+    tell(format!("{} is restored; what was there is in {}", state.display(), kept.display()));
     for (path, content, kind) in texts {
-        match exchange(&path, &content, kind, state)? {
-            Some(kept) => println!("{} is restored; what was there is {}", path.display(), kept.display()),
-            None => println!("{} is as in the backup", path.display()),
-        }
+        let done = match exchange(&path, &content, kind, state)? {
+            Some(kept) => format!("restored; what was there is {}", kept.display()),
+            None => "as in the backup".to_owned(),
+        };
+        tell(format!("{} is {done}", path.display()));
     }
     for note in &backup.notes {
-        println!("{}", text::line(note));
+        tell(text::line(note));
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use indicatif::ProgressBar;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
+use super::Wanted;
 use super::exchange::{self, READY};
 use super::{restore, write};
-use crate::commands::cli::RestoreArgs;
 use crate::state::ledger::{self, Ledger, Record};
 use crate::state::state_lock;
 
@@ -100,8 +100,9 @@ impl Machine {
     }
 
     fn restore(&self, file: &Path) -> Result<(), String> {
-        let args = RestoreArgs { without_configuration: true, state: None, file: file.to_owned() };
-        restore::run(Some(&self.config()), &args).map_err(|failure| failure.to_string())
+        let config = self.config();
+        let wanted = Wanted { named: Some(&config), state: None, configuration: false };
+        restore::restore(file, &wanted, drop).map_err(|failure| failure.to_string())
     }
 
     fn replaced(&self) -> Vec<PathBuf> {

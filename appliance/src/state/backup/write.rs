@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use indicatif::{DecimalBytes, ProgressBar};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -13,7 +13,6 @@ use super::contents::{StateEntry, foreign, item};
 use super::{
     CONFIGURATION, FIRMWARE, FORMAT, HEADER, Header, INDEX, Index, IndexedFile, LEDGER, STATE, TOKEN, failed,
 };
-use crate::commands::cli::BackupArgs;
 use crate::config::Config;
 use crate::state::ledger;
 use crate::state::library::manifest::{self, Manifest, hexadecimal};
@@ -25,12 +24,12 @@ use crate::system::privilege;
 use crate::system::space::DiskSpace;
 use crate::terminal::progress;
 
-/// Writes the whole state into a new file.
+/// Writes the whole state into a file that is not there yet. Gives the number of files in it, and their bytes.
 ///
 /// # Errors
-/// A file cannot be read, or the backup cannot be written. No backup remains then.
-pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
-    let (state, target) = (&config.bench.state, &args.file);
+/// Something cannot be read, or the file cannot be written; there is none then.
+pub fn backup(config: &Config, target: &Path, firmware: bool) -> Result<(usize, u64), Failure> {
+    let state = &config.bench.state;
     if target.exists() {
         let cause = format!("{} is there already", target.display());
         return Err(Failure::new(Exit::Usage, cause, "name another file, or move it away"));
@@ -63,8 +62,8 @@ pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
     }
     let bar = progress::bytes("backup");
     let index = privilege::as_owner(state, || {
-        let room = DiskSpace::of(folder, state);
-        write(file.as_file_mut(), state, &configuration, !args.without_firmware, Some(&room), &bar)
+        let room = Room::of(folder, state);
+        write(file.as_file_mut(), state, &configuration, firmware, Some(&room), &bar)
     })??;
     bar.finish_and_clear();
     let lasting = file.as_file().sync_all().and_then(|()| {
@@ -72,9 +71,7 @@ pub fn run(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
         atomic::sync_folder(folder)
     });
     lasting.map_err(|error| writing(&error))?;
-    let bytes: u64 = index.files.values().map(|entry| entry.size).sum();
-    println!("{}: {} files, {}", target.display(), index.files.len(), DecimalBytes(bytes));
-    Ok(())
+    Ok((index.files.len(), index.files.values().map(|entry| entry.size).sum()))
 }
 
 /// Writes the archive, and returns its index.

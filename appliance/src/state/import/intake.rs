@@ -1,5 +1,7 @@
 //! Reads sources: detects each file's kind, stages what phones need, and hashes it.
 
+mod nested;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,43 +14,20 @@ use transload_provision::{loads_file, package, text};
 
 use super::archive::{self, ArchiveForm, ImportStop, UnpackAllowance, broken, is_archive};
 use super::commit::Staging;
-use super::nested::OpenPackage;
-use super::sources::SourceFile;
-use super::{ImportLine, ImportVerdict};
+use super::item::{Item, Kind};
+use super::sources::Source;
+use super::{Line, Verdict};
 use crate::state::inventory;
 use crate::state::library::{self, direction_of, manifest};
 use crate::system::error::Failure;
 use crate::system::plain_file;
+use nested::Package;
 
 /// The most files of one import.
 const MOST: usize = 100_000;
 const BLOCK: usize = 256 * 1024;
 
-/// The purpose of an imported file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ImportKind {
-    /// A `.loads` file with its components.
-    Loads(Vec<String>),
-    Component,
-    License(Direction, Mac),
-}
-
-/// A file that may go into the library.
-#[derive(Debug)]
-pub(super) struct ImportItem {
-    pub kind: ImportKind,
-    /// The path of the file or its package.
-    pub source: String,
-    /// The file name of the package, if any.
-    pub package: Option<String>,
-    /// The name without folders.
-    pub name: String,
-    pub size: u64,
-    pub sha256: String,
-    pub staged: Option<PathBuf>,
-}
-
-/// A possible roster, and its origin.
+/// A file that may be a roster, and where it came from.
 #[derive(Debug)]
 pub(super) struct RosterCandidate {
     /// The path of the file or its package.
@@ -77,16 +56,6 @@ pub(super) struct Intake<'a> {
     pub(super) block: Vec<u8>,
     /// The depth of nested archives.
     pub(super) depth: usize,
-}
-
-impl ImportItem {
-    /// The key in the manifest, by which files replace each other.
-    pub(super) fn key(&self) -> String {
-        match &self.kind {
-            ImportKind::License(direction, mac) => manifest::license_key(*direction, *mac),
-            ImportKind::Loads(_) | ImportKind::Component => manifest::firmware_key(&self.name),
-        }
-    }
 }
 
 impl<'a> Intake<'a> {
@@ -184,7 +153,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    pub(super) fn entry(
+    fn entry(
         &mut self,
         source: &SourceFile,
         package: &OpenPackage<'_>,

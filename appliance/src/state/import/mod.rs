@@ -1,4 +1,4 @@
-//! `transload import`: takes Cisco's and the license portal's files, as delivered, into the state folder.
+//! Takes what Cisco and the license portal deliver, as delivered, into the state folder.
 //!
 //! Everything is read, checked and hashed into a staging folder, then compared, then renamed into place, components
 //! before `.loads` files. An interrupted import leaves nothing half visible, and a running bench sees only whole files.
@@ -7,29 +7,23 @@ mod archive;
 mod commit;
 mod compare;
 mod intake;
-mod nested;
+mod item;
 mod roster;
-mod show;
 mod sources;
 mod tables;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use transload_provision::load::Direction;
 use utoipa::ToSchema;
 
-use crate::commands::cli::ImportArgs;
-use crate::config::Config;
-use crate::state::library::LibrarySnapshot;
+use crate::state::library::Shelf;
 use crate::state::state_lock::import_lock;
-use crate::system::error::{Exit, Failure};
-use crate::terminal::progress;
-use crate::terminal::table;
+use crate::system::error::Failure;
 
 /// Options of an import.
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,18 +88,6 @@ impl ImportReport {
         let useless = |line: &ImportLine| line.verdict == ImportVerdict::Skipped;
         self.lines.iter().any(wrong) || !self.lines.is_empty() && self.lines.iter().all(useless)
     }
-}
-
-/// Imports, and prints the outcome for each file. The exit status is 1 if a file was refused or in conflict, or if none
-/// was useful.
-pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
-    let options = ImportOptions { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
-    let bar = progress::bytes("reading");
-    let imported = import(&config.bench.state, config.migration.direction, options, &args.paths, &bar);
-    bar.finish_and_clear();
-    let report = imported?;
-    print!("{}", show::report(&report, options, table::width()));
-    Ok(if report.trouble() { ExitCode::from(Exit::Act as u8) } else { ExitCode::SUCCESS })
 }
 
 /// Imports files and folders into a state folder; `configured` is the migration's direction. Blocks.

@@ -12,6 +12,7 @@ use transload_provision::load::LoadName;
 use zip::write::SimpleFileOptions;
 
 use super::*;
+use crate::system::error::Exit;
 
 mod nested;
 

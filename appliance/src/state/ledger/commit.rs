@@ -6,11 +6,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::queue::WriteJob;
-use super::rows::{OF_A_PHONE, RowCounts};
-use super::schema::{self, key};
-use super::{Record, forgotten};
-use crate::state::resume::AHEAD;
+use super::key::key;
+use super::queue::Job;
+use super::rows::{OF_A_PHONE, Rows};
+use super::schema;
+use super::{AHEAD, Record, forgotten};
 
 /// A change of row counts, in the order of the commit.
 pub(super) enum RowChange {

@@ -5,7 +5,7 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::Replay;
-use super::schema::{key, mac};
+use super::key::{key, mac};
 
 /// The most forgotten phones on record; the oldest give way.
 pub const FORGOTTEN_KEPT: u32 = 10_000;

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::schema::{beside, sync_folder};
+use super::file::{beside, sync_folder};
 
 /// The suffix of a file that exists from the ledger's first use.
 const BEGUN: &str = ".begun";

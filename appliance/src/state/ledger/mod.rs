@@ -6,7 +6,9 @@
 mod commit;
 mod correct;
 mod error;
+mod file;
 mod forgotten;
+mod key;
 mod look;
 mod loss;
 mod queue;
@@ -36,13 +38,16 @@ use transload_dhcp::lease::LeaseRecord;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use crate::bench::metrics;
+use crate::system::latencies;
 pub use forgotten::FORGOTTEN_KEPT;
 use queue::{Urgency, WriteJob, WriteQueue};
 use rusqlite::Connection;
 use writer::Writer;
 
-/// A record of the ledger.
+/// The ledger may be so far ahead of the system's clock before it is asked which of them is wrong.
+pub const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One thing to remember.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// A fact about a phone.
@@ -191,7 +196,7 @@ impl UnreadLedger {
         let queue = Arc::new(WriteQueue::new(lazy));
         let folder = Arc::new(OnceLock::new());
         let commits =
-            Commits { took: metrics::latencies(), failed: Counter::default(), failing: Arc::default() };
+            Commits { took: latencies::seconds(), failed: Counter::default(), failing: Arc::default() };
         let writer = Writer {
             connection,
             path: path.clone(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -13,9 +13,11 @@ use transload_dhcp::lease::{LeaseRecord, LeaseState};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::loss::{EarlierFiles, Loss};
-use super::rows::RowCounts;
-use super::{LedgerError, Replay, TimeMarks, forgotten};
+use super::file::{beside, sync_folder};
+use super::key::{key, mac};
+use super::loss::{Before, Loss};
+use super::rows::Rows;
+use super::{LedgerError, Marks, Replay, forgotten};
 
 /// Log pages that force a checkpoint under load, which delays one commit. At rest the checkpoint comes earlier.
 const LOG_PAGES: u32 = 4096;
@@ -173,12 +175,7 @@ pub(super) fn close(connection: Connection) -> rusqlite::Result<()> {
     connection.close().map_err(|(_, error)| error)
 }
 
-/// A phone's key: integers keep the tables small.
-pub(super) fn key(mac: Mac) -> i64 {
-    mac.0.iter().fold(0, |key, octet| key << 8 | i64::from(*octet))
-}
-
-/// The table's text for a lease's state.
+/// A lease's state, as the table has it.
 fn state(state: LeaseState) -> &'static str {
     match state {
         LeaseState::Bound => "bound",
@@ -187,13 +184,8 @@ fn state(state: LeaseState) -> &'static str {
     }
 }
 
-pub(super) fn mac(key: i64) -> Mac {
-    let [_, _, mac @ ..] = key.to_be_bytes();
-    Mac(mac)
-}
-
-/// The file's version (0 if empty), and whether it was closed. An unclosed file is checked whole.
-pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), SchemaError> {
+/// The file's version, 0 if it is empty, and whether it was closed; checks the whole file if it was not.
+pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), Trouble> {
     let (version, clean) = version(connection, known)?;
     if !clean {
         check(connection)?;
@@ -361,20 +353,7 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<LeaseRecord> {
     })
 }
 
-pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// An error, before the file's name is added.
+/// What went wrong, before the file's name is added.
 #[derive(Debug)]
 pub(super) enum SchemaError {
     Newer(u32, u32),

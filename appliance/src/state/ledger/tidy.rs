@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::queue::WriteQueue;
-use super::schema::{self, beside};
+use super::file::beside;
+use super::queue::Queue;
+use super::schema;
 
 /// Free pages that stay for later writes.
 const SPARE: u32 = 256;

@@ -8,9 +8,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
 
-use super::walk::{FileStamp, FoundFile};
-use super::{LibrarySnapshot, manifest};
-use crate::system::plain_file;
+use super::walk::Found;
+use super::{Shelf, manifest, open_files};
 
 /// The least similarity of a misspelled name; 1 is equal.
 const ALIKE: f64 = 0.6;
@@ -45,7 +44,8 @@ impl LibrarySnapshot {
     /// before a firmware name are ignored; folders of `extra/` count, unless only the name is given. `None` if the file
     /// is missing or changed since the scan.
     pub fn open(&self, inner: &str) -> Option<OpenFile> {
-        open(self.find(inner)?)
+        let found = self.find(inner)?;
+        Some(described(found, self.open_files.open(found)?))
     }
 
     fn find(&self, inner: &str) -> Option<&FoundFile> {
@@ -65,7 +65,8 @@ impl LibrarySnapshot {
         if !self.index.licensed(direction, mac) {
             return None;
         }
-        open(self.licenses.get(&(direction, mac))?)
+        let found = self.licenses.get(&(direction, mac))?;
+        Some(described(found, open_files::open(found)?.0))
     }
 
     /// A phone's license as a path within the state folder, and its SHA-256 if imported.
@@ -98,16 +99,7 @@ impl LibrarySnapshot {
     }
 }
 
-fn open(found: &FoundFile) -> Option<OpenFile> {
-    // The scanned path had no links, so a link added since then must not be followed.
-    let file = plain_file::open_without_links(&found.path).ok()?;
-    let metadata = file.metadata().ok()?;
-    let stamp = FileStamp::of(&metadata);
-    (stamp == found.stamp).then(|| OpenFile {
-        file: Arc::new(file),
-        size: stamp.size,
-        modified: stamp.modified,
-        name: found.name.clone(),
-        etag: stamp.etag(),
-    })
+fn described(found: &Found, file: Arc<File>) -> OpenFile {
+    let Found { stamp, name, .. } = found;
+    OpenFile { file, size: stamp.size, modified: stamp.modified, name: name.clone(), etag: stamp.etag() }
 }

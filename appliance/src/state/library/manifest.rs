@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,8 +11,8 @@ use sha2::{Digest, Sha256};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::walk::FileStamp;
-use crate::system::plain_file::{self, FileKind};
+use super::stamp::Stamp;
+use crate::system::plain_file::{self, Kind};
 
 /// The manifest's name in the state folder.
 pub const NAME: &str = "manifest.json";
@@ -80,13 +79,6 @@ pub fn digest(path: &Path, mut progress: impl FnMut(u64)) -> io::Result<String> 
         }
         hash.update(&block[..length]);
         progress(length as u64);
-    }
-}
-
-impl FileStamp {
-    /// The modification time as the manifest has it.
-    pub(super) fn nanoseconds(&self) -> u64 {
-        self.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
     }
 }
 

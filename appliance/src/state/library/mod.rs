@@ -3,6 +3,8 @@
 mod find;
 mod inspect;
 pub mod manifest;
+mod open_files;
+mod stamp;
 pub mod verify;
 mod view;
 mod walk;
@@ -20,6 +22,7 @@ use transload_provision::mac::Mac;
 pub use find::OpenFile;
 pub use inspect::{HEAD, plausible};
 use manifest::Manifest;
+use open_files::OpenFiles;
 pub use view::{LibraryView, LicenseUse};
 use walk::{FileRole, FoundFile};
 pub use walk::{direction_of, without_copy_mark};
@@ -48,7 +51,8 @@ pub struct LibrarySnapshot {
     in_folders: BTreeMap<String, FoundFile>,
     /// The path that a bare name finds first.
     folders_of: BTreeMap<String, String>,
-    licenses: BTreeMap<(Direction, Mac), FoundFile>,
+    licenses: BTreeMap<(Direction, Mac), Found>,
+    open_files: OpenFiles,
 }
 
 /// Two files of one name and different content; phones get only one.
@@ -115,6 +119,7 @@ impl LibrarySnapshot {
             in_folders: BTreeMap::new(),
             folders_of: BTreeMap::new(),
             licenses: BTreeMap::new(),
+            open_files: OpenFiles::default(),
             walked,
         };
         for found in snapshot.walked.files.clone() {

@@ -1,6 +1,7 @@
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use transload_provision::library::Completeness;
@@ -40,14 +41,34 @@ fn load(snapshot: &LibrarySnapshot) -> &transload_provision::library::Load {
 }
 
 fn content(file: Option<OpenFile>) -> String {
-    let mut text = String::new();
-    (&*file.unwrap().file).read_to_string(&mut text).unwrap();
+    let (file, mut text) = (file.unwrap().file, String::new());
+    (&*file).rewind().unwrap();
+    (&*file).read_to_string(&mut text).unwrap();
     text
 }
 
 fn causes(snapshot: &LibrarySnapshot) -> Vec<(String, &str)> {
     let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
     snapshot.unusable.iter().map(|unusable| (name(&unusable.path), unusable.cause.as_str())).collect()
+}
+
+#[test]
+fn a_file_that_is_kept_open_is_given_only_while_it_lies_where_it_was_found() {
+    let state = tempfile::tempdir().unwrap();
+    put(&state, "extra/ring.xml", b"one");
+    let shelf = scan(&state);
+    let path = state.path().join("extra/ring.xml");
+    let (first, again) = (shelf.open("ring.xml").unwrap(), shelf.open("ring.xml").unwrap());
+    assert!(Arc::ptr_eq(&first.file, &again.file), "it is opened once");
+    fs::rename(&path, state.path().join("aside")).unwrap();
+    assert!(shelf.open("ring.xml").is_none(), "it has another name");
+    fs::rename(state.path().join("aside"), &path).unwrap();
+    assert_eq!(content(shelf.open("ring.xml")), "one");
+    put(&state, "extra/beside.xml", b"two");
+    fs::rename(state.path().join("extra/beside.xml"), &path).unwrap();
+    assert!(shelf.open("ring.xml").is_none(), "another file has its name");
+    fs::remove_file(&path).unwrap();
+    assert!(shelf.open("ring.xml").is_none());
 }
 
 #[test]

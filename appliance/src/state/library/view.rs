@@ -10,8 +10,8 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use super::LibrarySnapshot;
-use crate::bench::views::phone::utc;
+use super::Shelf;
+use crate::system::utc;
 
 /// `GET /api/library`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,17 +1,16 @@
 //! Walks the library's folders within bounds, and never leaves them.
 
-use std::fs::{self, DirEntry, Metadata};
+use std::fs::{self, DirEntry};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::text::is_hidden;
 
-use super::{LibraryError, UnusableFile, manifest};
-use crate::system::plain_file::{FileKind, UnfitFile};
+use super::stamp::Stamp;
+use super::{LibraryError, Unusable, manifest};
+use crate::system::plain_file::{Kind, Unfit};
 
 /// The deepest nesting of folders.
 const DEPTH: usize = 8;
@@ -51,33 +50,8 @@ pub(super) enum FileRole {
     Extra,
 }
 
-/// Identifies a file's content without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileStamp {
-    pub(super) size: u64,
-    pub(super) modified: SystemTime,
-    pub(super) device: u64,
-    pub(super) inode: u64,
-}
-
-impl FileStamp {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.len(),
-            modified: metadata.modified().unwrap_or(UNIX_EPOCH),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-
-    pub(super) fn etag(&self) -> String {
-        let modified = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        format!("\"{:x}-{modified:x}-{:x}\"", self.size, self.inode)
-    }
-}
-
-impl FoundFile {
-    /// The phone of a license, from its name.
+impl Found {
+    /// The phone that a license is for, by its name.
     pub(super) fn license_of(&self) -> Option<Mac> {
         let name = without_copy_mark(&self.name);
         let (stem, extension) = name.rsplit_once('.')?;

@@ -78,7 +78,7 @@ fn a_phone_that_throws_a_load_away_again_and_again_is_stuck_until_the_operator_r
     }
     assert!((2..=6).contains(&told), "{told}");
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
-    assert!(bench.verdict().hold.unwrap().cause.contains("fetched"));
+    assert!(bench.verdict().hold.unwrap().cause().contains("fetched"));
     bench.see(Fact::Operator { act: Act::Retry });
     bench.reads(Side::Enterprise);
     bench.pass(45);
@@ -92,6 +92,7 @@ fn a_phone_that_comes_back_after_hours_may_have_been_loaded_elsewhere() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     bench.pass(4 * 3600);
     bench.boot(ENTERPRISE_CLASS);
@@ -130,7 +131,7 @@ fn a_phone_that_its_license_does_not_move_is_said_to_refuse_it() {
     }
     let hold = bench.verdict().hold;
     assert!(
-        hold.as_ref().is_some_and(|hold| hold.cure.contains("license"))
+        hold.as_ref().is_some_and(|hold| hold.cure().contains("license"))
             || bench.verdict().stage == Stage::Done,
         "{hold:?}"
     );
@@ -156,7 +157,6 @@ fn a_phone_that_may_still_be_in_the_transition_load_is_held_where_its_last_load_
 #[test]
 fn a_fetch_that_its_page_denies_makes_no_silence_certain() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
@@ -171,7 +171,6 @@ fn a_fetch_that_its_page_denies_makes_no_silence_certain() {
 #[test]
 fn a_phone_that_was_not_given_its_license_waits_for_it_and_does_not_run_what_it_was_told() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.boot(MPP_CLASS);
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
     bench.see(Fact::Missing { name: format!("{MAC}.lic") });
@@ -184,7 +183,6 @@ fn a_phone_that_was_not_given_its_license_waits_for_it_and_does_not_run_what_it_
 fn one_whose_license_is_not_here_does_not_wait_for_it_for_ever() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.library.licenses.clear();
-    bench.page = false;
     bench.boot(MPP_CLASS);
     bench.see(Fact::Probed(Page { load: Some(load("sip88xx.11-0-1MPP-150")), ..Page::default() }));
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));

@@ -68,7 +68,7 @@ fn each_way_leads_into_its_hold_with_cause_and_cure_and_out_again() {
         let hold = verdict.hold.clone().unwrap_or_else(|| panic!("row {row}, {}: {verdict:?}", way.code));
         assert_eq!(hold.code.as_str(), way.code, "row {row}: {hold:?}");
         assert!(matches!(verdict.stage, Stage::Held | Stage::Stuck), "row {row}: {verdict:?}");
-        for (text, words) in [(&hold.cause, way.cause), (&hold.cure, way.cure)] {
+        for (text, words) in [(&hold.cause(), way.cause), (&hold.cure(), way.cure)] {
             for word in words {
                 assert!(text.contains(word), "row {row}, {}: {word:?} is not in {text:?}", way.code);
             }

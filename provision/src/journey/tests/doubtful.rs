@@ -95,7 +95,6 @@ fn a_phone_that_comes_up_on_the_side_of_what_it_fetched_last_is_there() {
 #[test]
 fn one_that_takes_another_servers_address_after_its_plug_was_pulled_is_not_settled_by_its_silence() {
     let mut bench = with_call_manager(&[OLD, FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.entry = listed("8851,V05,,");
     bench.boot(ENTERPRISE_CLASS);
     bench.fetches(FLOOR);
@@ -110,7 +109,7 @@ fn one_that_takes_another_servers_address_after_its_plug_was_pulled_is_not_settl
     bench.see(starts());
     bench.pass(1000);
     assert!(!bench.permits(E2M), "{:?}", bench.verdict());
-    assert!(waiting(&bench).cause.contains(FLOOR));
+    assert!(waiting(&bench).cause().contains(FLOOR));
     // The other server is gone.
     bench.see(starts());
     bench.see(leases());
@@ -124,7 +123,6 @@ fn one_that_takes_another_servers_address_after_its_plug_was_pulled_is_not_settl
 #[test]
 fn one_whose_page_says_that_it_does_not_run_what_it_fetched_is_not_settled_by_its_silence() {
     let mut bench = with_call_manager(&[OLD, FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.entry = listed("8851,V05,,");
     bench.boot(ENTERPRISE_CLASS);
     bench.fetches(FLOOR);

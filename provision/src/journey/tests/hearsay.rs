@@ -7,13 +7,13 @@ const DIRECT: &str = "sip88xx.14-4-1-0301-6";
 const FAR: &str = "sip88xx.12-0-7MPP0201-66";
 
 impl Bench {
-    fn hears(&mut self, heard: Heard, fact: Fact) {
+    pub(super) fn hears(&mut self, heard: Heard, fact: Fact) {
         let observation = Observation { heard, ..Observation::new(self.now, fact) };
         self.journey.get_or_insert_with(|| Journey::new(MAC, observation.at)).observe(&observation);
         self.pass(1);
     }
 
-    fn starts_as(&mut self, class: Option<&str>) {
+    pub(super) fn starts_as(&mut self, class: Option<&str>) {
         let vendor_class = class.map(str::to_owned);
         let request_list = vec![1, 66, 150];
         self.hears(Heard::Broadcast, Fact::Dhcp { boot: true, vendor_class, request_list });
@@ -56,7 +56,7 @@ fn a_variant_that_a_broadcast_named_stays_when_others_contradict_its_side() {
 
 #[test]
 fn a_damaged_load_that_it_asks_for_by_datagram_is_shown() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::M2e, &[FLOOR, M2E]) };
+    let mut bench = Bench::new(Direction::M2e, &[FLOOR, M2E]);
     bench.boot(MPP_CLASS);
     bench.reads(Side::Multiplatform);
     bench.fetches(M2E);
@@ -71,7 +71,7 @@ fn a_damaged_load_that_it_asks_for_by_datagram_is_shown() {
 
 #[test]
 fn a_license_that_is_fetched_for_half_an_hour_is_not_accepted_although_nothing_else_tells_its_side() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.settings.cda = true;
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
@@ -82,7 +82,7 @@ fn a_license_that_is_fetched_for_half_an_hour_is_not_accepted_although_nothing_e
         bench.pass(60);
     }
     let hold = bench.verdict().hold.expect("a hold");
-    assert!(hold.cause.contains("does not accept it"), "{hold:?}");
+    assert!(hold.cause().contains("does not accept it"), "{hold:?}");
 }
 
 #[test]
@@ -94,4 +94,13 @@ fn the_roster_names_a_phone_of_which_broadcasts_name_now_one_model_now_another()
     bench.starts_as(Some("Cisco Systems, Inc. IP Phone CP-7841"));
     bench.reads(Side::Enterprise);
     assert_eq!(bench.verdict().model.as_deref(), Some("8831"));
+}
+
+#[test]
+fn broadcasts_that_name_different_models_name_none() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.starts_as(Some(ENTERPRISE_CLASS));
+    assert_eq!(bench.verdict().model.as_deref(), Some("8851"));
+    bench.starts_as(Some("Cisco Systems, Inc. IP Phone CP-7841"));
+    assert_eq!(bench.verdict().model, None);
 }

@@ -27,6 +27,7 @@ fn each_load_has_its_bytes_its_time_and_its_attempts() {
     bench.fetches(FLOOR);
     bench.pass(300);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     let (passages, from) = on_the_way(&bench);
     assert_eq!(from, None, "nothing told what it came with");
     let [only] = passages.as_slice() else { panic!("{passages:?}") };

@@ -10,7 +10,7 @@ fn a_missing_component_stops_every_hop_of_the_route_and_is_named() {
     assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
     let hold = bench.verdict().hold.unwrap();
     assert_eq!(hold.code, HoldCode::FirmwareMissing);
-    assert!(format!("{} {}", hold.cause, hold.cure).contains("rootfs88xx.11-2-3MPP-398.sbn"), "{hold:?}");
+    assert!(format!("{} {}", hold.cause(), hold.cure()).contains("rootfs88xx.11-2-3MPP-398.sbn"), "{hold:?}");
 }
 
 #[test]
@@ -59,6 +59,7 @@ fn a_crossing_load_that_is_never_asked_for_is_not_taken_for_run() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.pass(200);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
@@ -100,7 +101,7 @@ fn a_lease_without_a_request_is_not_asking() {
     bench.boot(MPP_CLASS);
     bench.pass(200);
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
-    assert!(bench.verdict().hold.unwrap().cause.contains("Profile_Rule"));
+    assert!(bench.verdict().hold.unwrap().cause().contains("Profile_Rule"));
 }
 
 #[test]
@@ -127,4 +128,35 @@ fn an_unknown_vid_takes_the_safe_first_hop_and_waits_before_the_one_it_decides()
 fn a_roster_phone_never_seen_is_absent() {
     let bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     assert_eq!(bench.hold(), (Stage::Absent, None));
+}
+
+#[test]
+fn a_license_of_another_phone_does_not_count() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    let other = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xdf]);
+    bench.library.licenses = std::collections::BTreeSet::from([(Direction::E2m, other)]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.reads(Side::Enterprise);
+    assert_eq!(bench.hold().1, Some(HoldCode::NoLicense));
+}
+
+#[test]
+fn a_phone_that_is_held_registers_unless_its_hold_cannot_be_lifted_here() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    bench.library.licenses.clear();
+    assert_eq!((bench.hold().1, bench.verdict().may_register()), (Some(HoldCode::NoLicense), true));
+    bench.settings.admit = Admit::Listed;
+    assert_eq!((bench.hold().1, bench.verdict().may_register()), (Some(HoldCode::NotListed), false));
+}
+
+#[test]
+fn a_document_without_the_load_takes_back_that_it_was_named() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
+    let unsaid = |bench: &Bench| bench.verdict().unsays(bench.journey.as_ref().unwrap(), Side::Enterprise);
+    assert_eq!(unsaid(&bench), [], "the next document names it again");
+    bench.library.licenses.clear();
+    assert_eq!(unsaid(&bench), [Fact::LoadUnsaid { side: Side::Enterprise }]);
 }

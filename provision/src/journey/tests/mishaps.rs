@@ -34,6 +34,7 @@ fn a_license_that_is_asked_for_again_and_again_is_shown() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     bench.boot(MPP_CLASS);
@@ -49,7 +50,7 @@ fn a_license_that_is_asked_for_again_and_again_is_shown() {
         bench.pass(60);
     }
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::Failed)));
-    assert!(bench.verdict().hold.unwrap().cause.contains("license"));
+    assert!(bench.verdict().hold.unwrap().cause().contains("license"));
 }
 
 fn crossed_directly() -> Bench {
@@ -58,6 +59,7 @@ fn crossed_directly() -> Bench {
     bench.reads(Side::Enterprise);
     bench.fetches(NEW_ENTERPRISE);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names("sip88xx.14-4-1-0301-6");
     bench.reads(Side::Enterprise);
     bench.fetches(NEW_MPP);
     bench.boot(MPP_CLASS);
@@ -148,6 +150,7 @@ fn a_load_is_not_taken_for_run_because_an_earlier_one_was_seen_on_its_side() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(E2M) });
     bench.boot(MPP_CLASS);
@@ -174,6 +177,7 @@ fn a_phone_that_somebody_took_back_is_not_taken_for_what_it_was_before() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     bench.boot(MPP_CLASS);
@@ -196,6 +200,7 @@ fn a_user_agent_somebody_configured_holds_a_phone_up_but_not_for_good() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     let says = |bench: &mut Bench| {

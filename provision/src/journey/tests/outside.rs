@@ -24,7 +24,7 @@ pub(super) fn listed(line: &str) -> Option<Entry> {
 pub(super) fn waiting(bench: &Bench) -> Hold {
     let verdict = bench.verdict();
     let hold = verdict.hold.unwrap_or_else(|| panic!("not held: {:?}", verdict.stage));
-    assert_eq!((verdict.stage, hold.code), (Stage::Held, HoldCode::WaitingOutside), "{}", hold.cause);
+    assert_eq!((verdict.stage, hold.code), (Stage::Held, HoldCode::WaitingOutside), "{}", hold.cause());
     hold
 }
 
@@ -36,8 +36,8 @@ fn a_call_managers_phone_is_tracked_by_what_it_fetches() {
     assert_eq!(bench.hold(), (Stage::Seen, None));
     bench.pass(200);
     let hold = waiting(&bench);
-    assert!(hold.cause.contains(FLOOR) && hold.cause.contains("10.23.45.67"), "{}", hold.cause);
-    assert!(hold.cure.contains("export call-manager") && hold.cure.contains("roster"), "{}", hold.cure);
+    assert!(hold.cause().contains(FLOOR) && hold.cause().contains("10.23.45.67"), "{}", hold.cause());
+    assert!(hold.cure().contains("export call-manager") && hold.cure().contains("roster"), "{}", hold.cure());
     for (name, class) in [(FLOOR, ENTERPRISE_CLASS), (E2M, ENTERPRISE_CLASS)] {
         bench.boot(class);
         assert_eq!(bench.verdict().hold, None);
@@ -46,6 +46,7 @@ fn a_call_managers_phone_is_tracked_by_what_it_fetches() {
         bench.pass(60);
         bench.boot(if name == E2M { MPP_CLASS } else { ENTERPRISE_CLASS });
         if name == FLOOR {
+            bench.page_names(FLOOR);
             assert_eq!(bench.verdict().load, Some(load(name)), "its page tells");
         }
     }
@@ -62,11 +63,11 @@ fn a_call_manager_cannot_send_a_phone_where_its_journey_forbids() {
     assert!(!bench.permits(E2M) && !bench.permits(MPP) && bench.permits(FLOOR));
     bench.see(Fact::LoadsRefused { name: E2M.into() });
     let hold = waiting(&bench);
-    assert!(hold.cause.contains(E2M) && hold.cause.contains(FLOOR), "{}", hold.cause);
+    assert!(hold.cause().contains(E2M) && hold.cause().contains(FLOOR), "{}", hold.cause());
     // Its load becomes known: what it was refused is its next step now, and it has to be told once more.
     bench.entry = listed(&format!("8851,V05,{FLOOR},"));
     assert!(bench.permits(E2M) && !bench.permits(FLOOR));
-    assert!(waiting(&bench).cure.contains("reset it in the call manager"));
+    assert!(waiting(&bench).cure().contains("reset it in the call manager"));
     bench.boot(ENTERPRISE_CLASS);
     bench.fetches(E2M);
     assert_eq!(bench.hold(), (Stage::Crossing, None));
@@ -79,7 +80,7 @@ fn the_roster_may_be_older_than_what_a_call_manager_has_told_its_phone_and_the_c
     bench.boot(ENTERPRISE_CLASS);
     bench.pass(200);
     let hold = waiting(&bench);
-    assert!(hold.cause.contains(FLOOR) && hold.cure.contains("roster's load column"), "{hold:?}");
+    assert!(hold.cause().contains(FLOOR) && hold.cure().contains("roster's load column"), "{hold:?}");
     bench.entry = listed(&format!("8851,V05,{FLOOR},"));
     bench.see(Fact::Operator { act: Act::Retry });
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
@@ -111,8 +112,9 @@ fn a_phone_that_asks_here_although_a_call_manager_steers_is_told_here() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.pass(200);
-    assert!(waiting(&bench).cause.contains(E2M));
+    assert!(waiting(&bench).cause().contains(E2M));
 }
 
 #[test]
@@ -143,10 +145,11 @@ fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(FLOOR));
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.reads(Side::Enterprise), Next::Nothing);
     assert!(!bench.permits(E2M));
     let hold = waiting(&bench);
-    assert!(hold.cure.contains("cda column") && hold.cure.contains("export cda"), "{}", hold.cure);
+    assert!(hold.cure().contains("cda column") && hold.cure().contains("export cda"), "{}", hold.cure());
     bench.entry = listed("8851,V05,,yes");
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     bench.fetches(E2M);
@@ -156,7 +159,7 @@ fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
     assert_eq!(bench.verdict().hold, None);
     assert!(bench.verdict().writing, "a broadcast alone does not end it");
     bench.flash_is_over();
-    assert!(waiting(&bench).cause.contains("CDA has not sent it here"));
+    assert!(waiting(&bench).cause().contains("CDA has not sent it here"));
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     assert_eq!(bench.verdict().hold, None);
     bench.fetches(MPP);
@@ -164,7 +167,7 @@ fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
     assert_eq!(bench.verdict().stage, Stage::Moving, "it may have been cut off while it wrote");
     bench.flash_is_over();
     assert!(
-        waiting(&bench).cause.starts_with("not confirmed"),
+        waiting(&bench).cause().starts_with("not confirmed"),
         "no more than broadcasts says that it started"
     );
     bench.see(Fact::Probed(Page::default()));
@@ -175,7 +178,6 @@ fn nobody_crosses_before_somebody_says_that_cda_is_ready() {
 /// In the transition load, and sent for its license by CDA; its page is off.
 fn in_transition_behind_cda(kept: bool) -> Bench {
     let mut bench = with_cda(Direction::E2m, &[OLD, FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.entry = listed(&format!("8851,V05,{FLOOR},yes"));
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
@@ -262,11 +264,11 @@ fn behind_a_direct_crossing_cda_has_to_send_it_for_its_license() {
     bench.fetches(TARGET);
     bench.boot(MPP_CLASS);
     bench.flash_is_over();
-    assert!(waiting(&bench).cause.contains("license"));
+    assert!(waiting(&bench).cause().contains("license"));
     bench.see(Fact::LicenseGiven { direction: Direction::E2m });
     assert_eq!(bench.verdict().hold, None);
     bench.pass(35 * 60);
-    assert!(waiting(&bench).cause.starts_with("not confirmed"), "its plug may be out");
+    assert!(waiting(&bench).cause().starts_with("not confirmed"), "its plug may be out");
     bench.see(Fact::Probed(Page::default()));
     assert_eq!(bench.verdict().stage, Stage::Done);
     bench.records_done();

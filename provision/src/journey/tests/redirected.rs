@@ -53,7 +53,6 @@ fn one_that_asked_before_had_failed_and_is_silent_whatever_it_runs() {
 #[test]
 fn what_it_was_refused_before_it_crossed_it_does_not_remember() {
     let mut bench = with_cda(Direction::E2m, &[FLOOR, E2M, MPP]);
-    bench.page = false;
     bench.entry = listed(&format!("8851,V05,{FLOOR},yes"));
     bench.boot(ENTERPRISE_CLASS);
     bench.see(Fact::LoadsRefused { name: MPP.into() });
@@ -111,12 +110,13 @@ fn a_phone_that_cda_sends_walks_to_enterprise_firmware() {
     bench.entry = listed("8851,V05,,");
     bench.boot(MPP_CLASS);
     bench.pass(200);
-    assert!(waiting(&bench).cure.contains("factory-reset"));
+    assert!(waiting(&bench).cure().contains("factory-reset"));
     bench.see(Fact::LicenseGiven { direction: Direction::M2e });
     bench.fetches(M2E);
     bench.boot(MPP_CLASS);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.verdict().stage, Stage::Done);
 }
 
@@ -130,6 +130,7 @@ fn a_phone_that_is_further_than_is_known_is_seen_to_cross() {
     let verdict = bench.verdict();
     assert_eq!((verdict.stage, verdict.writing), (Stage::Crossing, true));
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.verdict().stage, Stage::Done);
 }
 
@@ -143,7 +144,7 @@ fn cda_cannot_send_a_phone_past_the_transition_load() {
     bench.see(Fact::Probed(Page { load: Some(load(MPP)), ..Page::default() }));
     assert!(!bench.permits(FLOOR) && bench.permits(M2E));
     bench.see(Fact::LoadsRefused { name: FLOOR.into() });
-    assert!(waiting(&bench).cause.contains(FLOOR));
+    assert!(waiting(&bench).cause().contains(FLOOR));
 }
 
 #[test]

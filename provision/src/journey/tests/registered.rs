@@ -87,7 +87,7 @@ fn restarts_are_bounded_and_further_apart_each_time() {
     assert_eq!(verdict.restart, None);
     let hold = verdict.hold.unwrap();
     assert!(
-        hold.code == HoldCode::NeedsRestart && hold.cause.contains("3 times: 400 Bad Request"),
+        hold.code == HoldCode::NeedsRestart && hold.cause().contains("3 times: 400 Bad Request"),
         "{hold:?}"
     );
     bench.see(Fact::Operator { act: Act::Retry });
@@ -145,6 +145,7 @@ fn a_load_that_was_fetched_whole_and_did_not_start_is_told_from_one_that_did() {
         bench.see(report(OLD));
         bench.fetches(FLOOR);
         bench.boot(ENTERPRISE_CLASS);
+        bench.page_names(FLOOR);
         bench.see(report(says));
         assert_eq!(bench.verdict().load, Some(load(says)));
         assert_eq!(names(&bench.reads(Side::Enterprise)), Some(hop));
@@ -166,7 +167,7 @@ fn told_and_not_fetching_it_is_told_again_once_the_wait_is_over() {
 
 #[test]
 fn one_that_stays_registered_is_not_away_however_long_nothing_else_is_heard_of_it() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
     bench.see(Fact::Operator { act: Act::Hold });
     bench.reads(Side::Enterprise);
@@ -179,7 +180,7 @@ fn one_that_stays_registered_is_not_away_however_long_nothing_else_is_heard_of_i
 
 #[test]
 fn what_it_says_when_it_registers_after_it_was_away_is_news_though_it_says_the_same() {
-    let mut bench = Bench { page: false, ..Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]) };
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.see(report(FLOOR));
@@ -218,4 +219,18 @@ fn its_number_tells_the_model_better_than_its_vendor_class() {
     let report = Report { model: Some("8851".into()), ..Report::default() };
     bench.see(Fact::Registered { report });
     assert_eq!(bench.verdict().model.as_deref(), Some("8851"));
+}
+
+#[test]
+fn an_operators_restart_takes_the_way_that_the_phone_has() {
+    let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP]);
+    bench.boot(ENTERPRISE_CLASS);
+    let by = |bench: &Bench, side, hook| {
+        by_operator(bench.journey.as_ref().unwrap(), Some(side), Restart::Reset, hook).map(|order| order.by)
+    };
+    assert_eq!(by(&bench, Side::Enterprise, false), None, "nothing but a hand can do it");
+    assert_eq!(by(&bench, Side::Enterprise, true), Some(Means::Hook));
+    assert_eq!(by(&bench, Side::Multiplatform, false), Some(Means::Resync));
+    bench.see(report(FLOOR));
+    assert_eq!(by(&bench, Side::Enterprise, true), Some(Means::Registration));
 }

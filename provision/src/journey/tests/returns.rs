@@ -32,6 +32,7 @@ fn on_the_floor() -> Bench {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.see(report(FLOOR));
     bench
 }
@@ -213,4 +214,57 @@ fn the_rosters_word_said_again_does_not_take_a_phone_back_over_its_crossing() {
     bench.see(Fact::Operator { act: Act::Retry });
     assert_eq!(bench.verdict().load, None);
     assert_eq!(names(&bench.reads(Side::Multiplatform)), Some(MPP));
+}
+
+/// Done and on record, so that only what ends it makes a difference.
+fn recorded() -> Bench {
+    let mut bench = done();
+    bench.records_done();
+    assert_eq!(bench.hold(), (Stage::Done, None));
+    bench
+}
+
+#[test]
+fn done_is_for_one_direction_and_one_pinned_route() {
+    let mut bench = recorded();
+    bench.settings.direction = Direction::M2e;
+    assert_ne!(bench.verdict().stage, Stage::Done, "another direction");
+    bench.settings.direction = Direction::E2m;
+    assert_eq!(bench.verdict().stage, Stage::Done);
+    let evidence = bench.verdict().evidence;
+    bench.settings.routes.insert("sip88xx".to_owned(), vec![load(FLOOR), load(E2M), load(MPP)]);
+    assert!(
+        bench.journey.as_ref().unwrap().finishes(&bench.verdict(), &bench.context()).is_some(),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn an_operator_can_hold_a_phone_that_is_done() {
+    let mut bench = recorded();
+    bench.see(Fact::Operator { act: Act::Hold });
+    assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::Operator)));
+    bench.see(Fact::Operator { act: Act::Release });
+    assert_eq!(bench.hold(), (Stage::Done, None));
+}
+
+#[test]
+fn done_ends_with_what_only_a_phone_on_another_load_shows() {
+    let asks = Fact::ConfigAsked { side: Side::Enterprise, signed: false, model: None, user_agent: None };
+    let denials = [
+        page(FLOOR),
+        report(FLOOR),
+        asks,
+        Fact::LoadsGiven { load: load(MPP) },
+        Fact::LoadsRefused { name: MPP.to_owned() },
+        Fact::Operator { act: Act::Retry },
+    ];
+    for fact in denials {
+        let mut bench = recorded();
+        bench.see(fact.clone());
+        assert_eq!(bench.journey.as_ref().unwrap().proven().finish, None, "{fact:?}");
+    }
+    let mut bench = recorded();
+    bench.see(page(MPP));
+    assert_ne!(bench.journey.as_ref().unwrap().proven().finish, None, "its page says the same");
 }

@@ -47,7 +47,7 @@ fn what_the_roster_says_and_nobody_understands_is_asked_about() {
         bench.boot(MPP_CLASS);
         let hold = verdict(&bench).hold.unwrap();
         assert_eq!(hold.code, HoldCode::NotEligible, "{spelling}");
-        assert!(hold.cause.contains(spelling) && hold.cure.contains("88"), "{spelling}: {hold:?}");
+        assert!(hold.cause().contains(spelling) && hold.cure().contains("88"), "{spelling}: {hold:?}");
     }
     for nothing in ["reception", "?", "n/a", "Cisco IP Phone"] {
         let mut bench = listed(Direction::M2e, nothing, "");
@@ -60,7 +60,7 @@ fn what_the_roster_says_and_nobody_understands_is_asked_about() {
     let mut bench = listed(Direction::E2m, "", "");
     bench.boot("Cisco Systems, Inc. IP Phone CP-8851-ZZ");
     let hold = verdict(&bench).hold.unwrap();
-    assert!(hold.cause.contains("CP-8851-ZZ") && hold.cause.contains("8851"), "{hold:?}");
+    assert!(hold.cause().contains("CP-8851-ZZ") && hold.cause().contains("8851"), "{hold:?}");
 }
 
 #[test]

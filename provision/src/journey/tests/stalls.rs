@@ -93,6 +93,7 @@ const STOPS: &[Stop] = &[
             bench.reads(Side::Enterprise);
             bench.fetches(NEW);
             bench.boot(ENTERPRISE_CLASS);
+            bench.page_names("sip88xx.14-4-1-0301-6");
             bench.reads(Side::Enterprise);
             bench.fetches(NEW_MPP);
             bench.boot(MPP_CLASS);
@@ -136,6 +137,7 @@ fn crossing() -> Bench {
     let mut bench = told();
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     bench
@@ -153,7 +155,7 @@ fn each_stop_is_said_after_a_time_of_its_own_and_not_a_moment_before() {
         bench.now = due;
         let hold = bench.verdict().hold.unwrap_or_else(|| panic!("{}: nothing is said", stop.what));
         for words in stop.says {
-            assert!(hold.cause.contains(words), "{}: {words:?} is not in {:?}", stop.what, hold.cause);
+            assert!(hold.cause().contains(words), "{}: {words:?} is not in {:?}", stop.what, hold.cause());
         }
     }
 }
@@ -165,7 +167,7 @@ fn one_that_cannot_be_led_before_it_says_what_it_runs_is_made_to_ask_first() {
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
     bench.pass(bench.settings.timing.not_asking.as_secs());
     assert_eq!(bench.hold(), (Stage::Stuck, Some(HoldCode::NotAsking)));
-    assert!(bench.verdict().hold.unwrap().cure.contains("Cancel"));
+    assert!(bench.verdict().hold.unwrap().cure().contains("Cancel"));
     assert_eq!(bench.reads(Side::Enterprise), Next::Introduction);
     assert_eq!(bench.hold(), (Stage::Held, Some(HoldCode::NoRoute)));
 }
@@ -174,7 +176,6 @@ fn one_that_cannot_be_led_before_it_says_what_it_runs_is_made_to_ask_first() {
 fn one_that_may_have_thrown_away_what_leads_nowhere_is_started_once_more_to_tell() {
     let mut bench = Bench::new(Direction::E2m, &[FLOOR, E2M, MPP, NEW_MPP]);
     bench.catalog = Catalog::current();
-    bench.page = false;
     bench.boot(ENTERPRISE_CLASS);
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);

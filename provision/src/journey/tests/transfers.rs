@@ -97,6 +97,7 @@ fn a_resumed_fetch_is_whole_though_the_bench_lost_sight_of_its_middle() {
         asked: None,
     });
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
 }
 
@@ -107,6 +108,7 @@ fn a_phone_that_loses_power_while_it_fetches_the_crossing_load_goes_on_from_wher
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.see(Fact::LoadsGiven { load: load(E2M) });
     bench.see(Fact::Fetched { name: rootfs(E2M), from: 0, to: 999, size: 1000, asked: None });
@@ -123,6 +125,7 @@ fn a_phone_that_kept_components_at_the_last_hop_is_done_two_minutes_later() {
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     bench.boot(MPP_CLASS);
@@ -166,6 +169,7 @@ fn a_phone_that_only_lost_its_link_goes_on_and_is_marked_while_it_writes() {
     assert!(bench.verdict().writing, "do not unplug");
     assert_eq!(bench.hold(), (Stage::Moving, None));
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
 }
 
@@ -176,6 +180,7 @@ fn a_phone_whose_start_nobody_saw_is_told_again_and_done_when_it_does_not_ask() 
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     bench.boot(MPP_CLASS);
@@ -219,6 +224,7 @@ fn a_crossing_that_fails_again_and_again_is_told_again_and_again() {
     bench.fetches(FLOOR);
     for attempt in 1..4 {
         bench.boot(ENTERPRISE_CLASS);
+        bench.page_names(FLOOR);
         assert!(
             matches!(bench.reads(Side::Enterprise), Next::Load { load: to, attempt: this, .. } if to == load(E2M) && this == attempt),
             "{:?}",

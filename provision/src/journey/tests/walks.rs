@@ -15,6 +15,7 @@ fn an_enterprise_phone_of_unknown_load_walks_the_seeds_path() {
     assert_eq!((moving.stage, moving.writing, moving.progress.value()), (Stage::Moving, true, 1.0));
 
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.verdict().load, Some(load(FLOOR)));
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(E2M));
     let crossing = bench.verdict();
@@ -56,6 +57,7 @@ fn a_multiplatform_phone_is_led_by_the_conditional_rule() {
     bench.see(Fact::LicenseGiven { direction: Direction::M2e });
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     assert_eq!(bench.reads(Side::Enterprise), Next::Final);
     assert_eq!((bench.verdict().stage, bench.verdict().license), (Stage::Done, LicenseState::Accepted));
 }
@@ -68,6 +70,7 @@ fn a_phone_already_in_the_transition_load_says_so_by_what_its_rule_chooses() {
     bench.fetches(FLOOR);
     assert_eq!(bench.verdict().load, Some(load(M2E)));
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     assert_eq!(bench.verdict().stage, Stage::Done);
 }
@@ -92,6 +95,7 @@ fn after_a_whole_crossing_load_the_phone_is_on_the_far_side_whatever_dhcp_says()
     bench.reads(Side::Enterprise);
     bench.fetches(FLOOR);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names(FLOOR);
     bench.reads(Side::Enterprise);
     bench.fetches(E2M);
     bench.boot(ENTERPRISE_CLASS);
@@ -163,6 +167,7 @@ fn a_direct_crossing_is_done_when_its_license_is_no_longer_asked_for() {
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(from));
     bench.fetches(from);
     bench.boot(ENTERPRISE_CLASS);
+    bench.page_names("sip88xx.14-4-1-0301-6");
     assert_eq!(names(&bench.reads(Side::Enterprise)), Some(to));
     bench.fetches(to);
     bench.boot(MPP_CLASS);

@@ -1,6 +1,7 @@
 //! Routes as a technician would lay them out, and against an oracle that tries every way there is.
 
 use super::*;
+use crate::hold::{HoldCode, HoldReason};
 use crate::library::Platform;
 
 mod cases;
@@ -71,7 +72,7 @@ impl Phone {
         }
     }
 
-    fn ask(&self, present: Present<'_>, library: &Library) -> Result<Route, NoRoute> {
+    fn ask(&self, present: Present<'_>, library: &Library) -> Result<Route, Hold> {
         plan(&self.query(present), &self.catalog, library)
     }
 
@@ -92,7 +93,7 @@ impl Phone {
         self.way(Present::Load(&load(present)), names)
     }
 
-    fn refusal(&self, present: &str, names: &[&str]) -> NoRoute {
+    fn refusal(&self, present: &str, names: &[&str]) -> Hold {
         self.ask(Present::Load(&load(present)), &library(names)).unwrap_err()
     }
 }

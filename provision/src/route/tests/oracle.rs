@@ -240,9 +240,9 @@ proptest! {
                 }
                 prop_assert_eq!(Some(&route.target), from);
             }
-            Err(no_route) => {
-                prop_assert_eq!(answer, None, "{}", no_route);
-                prop_assert!(!no_route.cause.is_empty() && !no_route.cure.is_empty());
+            Err(hold) => {
+                prop_assert_eq!(answer, None, "{}", hold);
+                prop_assert!(!hold.cause().is_empty() && !hold.cure().is_empty());
             }
         }
     }

@@ -40,27 +40,28 @@ fn a_pin_overrides_the_target() {
 #[test]
 fn a_pin_that_breaks_a_rule_is_refused_with_the_rule() {
     let skip = pinned(E2M_8851(), &[OLD, E2M, MPP]).refusal("sip88xx.10-3-1-12", ALL);
-    assert_eq!(skip.code, NoRouteCode::NoRoute);
-    assert!(skip.cause.contains("12.5(1)") && skip.cure.contains("[migration.routes]"), "{skip}");
+    assert_eq!(skip.code, HoldCode::NoRoute);
+    assert!(skip.cause().contains("12.5(1)") && skip.cure().contains("[migration.routes]"), "{skip}");
     let down = pinned(E2M_8851(), PIN).refusal(NEW_MPP, ALL);
-    assert_eq!(down.code, NoRouteCode::NoRoute, "{down}");
+    assert_eq!(down.code, HoldCode::NoRoute, "{down}");
     let floor = pinned(Phone { vid: Some(Vid(15)), ..E2M_8851() }, PIN).refusal(SEED, ALL);
-    assert!(floor.cause.contains("11.3(3)"), "{floor}");
+    assert!(floor.cause().contains("11.3(3)"), "{floor}");
 }
 
 #[test]
 fn a_pin_that_leads_nowhere_is_refused() {
     for pin in [&[][..], &[SEED, E2M], &[E2M, "sip78xx.11-2-3MPP-398"]] {
-        assert_eq!(pinned(E2M_8851(), pin).refusal(SEED, ALL).code, NoRouteCode::NoRoute, "{pin:?}");
+        assert_eq!(pinned(E2M_8851(), pin).refusal(SEED, ALL).code, HoldCode::NoRoute, "{pin:?}");
     }
     let stranger = pinned(E2M_8851(), &["sip78xx.12-5-1SR1-4", MPP]).refusal(SEED, ALL);
-    assert!(stranger.cause.contains("sip78xx.12-5-1SR1-4"), "{stranger}");
+    assert!(stranger.cause().contains("sip78xx.12-5-1SR1-4"), "{stranger}");
 }
 
 #[test]
 fn pinned_loads_that_are_not_here_are_named() {
     let absent = pinned(E2M_8851(), PIN).refusal(OLD, &[SEED]);
-    assert_eq!(absent.code, NoRouteCode::FirmwareMissing);
-    assert_eq!(absent.missing, [format!("{E2M}.loads"), format!("{MPP}.loads")]);
+    assert_eq!(absent.code, HoldCode::FirmwareMissing);
+    let HoldReason::Firmware(lack) = &absent.reason else { panic!("{absent}") };
+    assert_eq!(lack.files(), [format!("{E2M}.loads"), format!("{MPP}.loads")]);
     assert_eq!(pinned(E2M_8851(), PIN).way_from(E2M, &[MPP]), [MPP], "what is behind it need not be here");
 }

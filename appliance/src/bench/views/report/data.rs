@@ -1,12 +1,14 @@
 //! What a report tells: the JSON of it, field by field.
 
 use serde::{Deserialize, Serialize};
-use transload_provision::journey::{Deed, HoldCode, LicenseState, Stage};
+use transload_provision::hold::HoldCode;
+use transload_provision::journey::{Deed, LicenseState, Stage};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use crate::bench::views::phone::{Hold, OtherClient, utc};
+use crate::bench::views::phone::{HoldView, OtherClient};
+use crate::system::utc;
 
 /// Everything there is to tell of a bench's phones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -99,7 +101,7 @@ pub struct PhoneReport {
     /// How far it is.
     pub stage: Stage,
     /// What stops it.
-    pub hold: Option<Hold>,
+    pub hold: Option<HoldView>,
     /// The load it came with; null where nothing told.
     pub from: Option<String>,
     /// The load it is believed to run now.

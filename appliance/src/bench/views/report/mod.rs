@@ -10,7 +10,6 @@ mod words;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -24,9 +23,6 @@ use transload_provision::time::Time;
 use utoipa::ToSchema;
 
 use crate::bench::views::alike::{general, grouped, particular};
-use crate::commands::cli::ReportArgs;
-use crate::commands::status::{self, client};
-use crate::config::Config;
 use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
 
@@ -178,33 +174,11 @@ fn macs(report: &Report) -> String {
     report.left.iter().map(list).collect::<Vec<_>>().join("\n")
 }
 
-/// Prints it, or writes it into a file.
+/// Writes a report into a file.
 ///
 /// # Errors
-/// The bench cannot be asked, or the file cannot be written.
-pub fn run(config: &Config, args: &ReportArgs) -> Result<(), Failure> {
-    let report: Report = if let Some(report) = client::get(&config.admin, "/api/report?format=json")? {
-        report
-    } else {
-        eprintln!("{}", status::note(config));
-        status::offline(config)?.report()
-    };
-    let text = report.written(args.format, args.title.as_deref(), &TimeZone::system());
-    match &args.output {
-        Some(path) => save(path, &text),
-        None => std::io::stdout().write_all(text.as_bytes()).or_else(|error| match error.kind() {
-            // Whoever read this has enough.
-            std::io::ErrorKind::BrokenPipe => Ok(()),
-            _ => Err(Failure::new(
-                Exit::Act,
-                format!("cannot write to standard output: {error}"),
-                "give it a place to go, or name a file with --output",
-            )),
-        }),
-    }
-}
-
-fn save(path: &Path, text: &str) -> Result<(), Failure> {
+/// The file cannot be written.
+pub fn save(path: &Path, text: &str) -> Result<(), Failure> {
     atomic::write(path, text.as_bytes()).map_err(|error| {
         let cause = format!("cannot write {}: {error}", path.display());
         Failure::new(Exit::Act, cause, "name another file, or make room")

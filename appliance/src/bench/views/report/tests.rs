@@ -44,7 +44,7 @@ fn done() -> PhoneReport {
 }
 
 fn held(mac: &str) -> PhoneReport {
-    let hold = json!({"code": "no-license", "cause": format!("no e2m license for {mac} is at hand"), "cure": "get one"});
+    let hold = json!({"code": "no-license", "cause": format!("no e2m license for {mac} is at hand"), "cure": "get one", "actions": [{"do": "import-license", "direction": "e2m"}]});
     phone(mac, "held", &json!({"hold": hold}))
 }
 
@@ -100,7 +100,7 @@ fn the_page_tells_all_of_a_phone_and_sums_up() {
 #[test]
 fn whatever_a_phone_or_a_roster_says_is_text_on_a_page_that_fetches_nothing() {
     let evil = "</td><script>alert(1)</script>\" onload='x' &amp; \u{1b}[2J\u{202e}\u{2066}";
-    let hold = json!({"code": "failed", "cause": evil, "cure": evil});
+    let hold = json!({"code": "failed", "cause": evil, "cure": evil, "actions": []});
     let hop = json!({"load": evil, "began": "2026-01-31T09:00:00Z", "ended": null, "seconds": null, "bytes": 1,
                      "attempts": 1, "arrived": false, "broken": evil});
     let all = json!({"model": evil, "vid": evil, "serial": evil, "location": evil, "from": evil, "to": evil,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use transload_phone::Weather;
+use transload_phone::truth::{self, Hardware};
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
@@ -10,9 +12,7 @@ use transload_provision::unknown::Draw;
 
 use super::super::folder::Firmware;
 use super::super::lineup::{self, Player};
-use super::super::phone::Weather;
-use super::super::phone::truth::{self, Hardware};
-use super::run::Plan;
+use super::plan::Plan;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use transload_pace::Pace;
+use transload_phone::{Weather, Wiring};
 
 use super::super::loopback;
-use super::super::phone::{Weather, Wiring};
 use crate::config::Config;
 use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::state::ledger;
 use crate::system::error::{Exit, Failure};
-use crate::system::pace::Pace;
 
 /// While its plug is out nobody else may take its ports: they are below those that systems give by themselves.
 const PORTS: Range<u16> = 10_000..32_000;

@@ -4,6 +4,7 @@
 
 mod accidents;
 mod bench;
+mod plan;
 mod run;
 mod technician;
 #[cfg(test)]
@@ -23,7 +24,8 @@ use super::{no_folder, say, scenarios};
 use crate::commands::cli::RehearseArgs;
 use crate::config::{Config, Scenario};
 use crate::system::error::{Exit, Failure};
-use run::{Drilled, Plan};
+use plan::Plan;
+use run::Drilled;
 
 /// Drills at once: they wait most of the time.
 const AT_ONCE: usize = 100;

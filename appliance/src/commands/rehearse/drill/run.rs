@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use transload_pace::{Hold, Pace};
+use transload_phone::{Phone, Weather, lookalike};
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
@@ -16,10 +18,10 @@ use super::super::folder::{Firmware, Folder};
 use super::super::lineup::{self, Player};
 use super::super::outside::Outside;
 use super::super::perform::stuck;
-use super::super::phone::{Phone, Weather};
-use super::super::{lookalike, loopback, no_folder, outcome};
+use super::super::{loopback, no_folder, outcome};
 use super::accidents::{self, Accident, Cast};
 use super::bench::Bench;
+use super::plan::Plan;
 use super::technician::{Deed, Technician};
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::config::values::Range;
@@ -27,7 +29,6 @@ use crate::config::{Config, Scenario};
 use crate::state::state_folder;
 use crate::system::atomic;
 use crate::system::error::Failure;
-use crate::system::pace::{Pace, WorkGuard};
 
 /// How often everything is looked at, in reality on a machine that keeps up.
 const TICK: Duration = Duration::from_millis(50);
@@ -39,19 +40,6 @@ const LONGEST: Duration = Duration::from_secs(4 * 3600);
 /// Where the addresses of drills begin, so many for each phone.
 const POOL: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
 const LEASES: u32 = 16;
-
-/// What a drill is.
-pub struct Plan {
-    pub seed: u64,
-    pub rng: fastrand::Rng,
-    pub scenario: Scenario,
-    pub phones: usize,
-    pub speed: u32,
-    /// Phones of unknown hardware version go on: then there is none that would suffer.
-    pub proceeds: bool,
-    /// What is done to its phones, so that a drill can be seen to fail.
-    pub spoil: fn(&mut Player),
-}
 
 /// How it went.
 pub struct Drilled {

@@ -1,15 +1,17 @@
-//! The technician of a drill: does what the cure of a hold says, a while later, and nothing else.
+//! The technician of a drill: does the actions of a hold, a while later, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use transload_phone::{Doing, Phone};
 use transload_provision::catalog::Vid;
+use transload_provision::hold::ActionKind;
 use transload_provision::journey::Act;
 use transload_provision::mac::Mac;
 
+use super::super::actions::{due, writes_load};
 use super::super::lineup::Player;
-use super::super::phone::{Doing, Phone};
-use crate::bench::views::phone::{Hold, HoldCode, PhoneView, Stage};
+use crate::bench::views::phone::{HoldCode, HoldView, PhoneView, Stage};
 
 /// From when a hold is shown to when somebody is there, on the phones' clock: longer than a phone takes to start and to ask.
 const COMES: Duration = Duration::from_secs(240);
@@ -17,9 +19,6 @@ const COMES: Duration = Duration::from_secs(240);
 const MISSED: Duration = Duration::from_secs(600);
 /// A phone that needs a hand more often goes round in circles.
 const HANDS: u32 = 24;
-
-/// What the cure of a phone says whose load decides and is not known.
-const ITS_LOAD: &str = "put the one it runs into the roster";
 
 /// What is to be done about a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,35 +86,31 @@ impl Technician {
             return Vec::new();
         }
         self.shown.insert(mac, (hold.code, now));
-        let says = |word: &str| hold.cure.contains(word);
-        let running = phone.state.borrow().memory.load.clone();
+        let memory = phone.state.borrow().memory.clone();
+        let running = memory.load.clone();
         let deeds = match hold.code {
             // Its screen asks for the license that it has not accepted.
             HoldCode::WaitingOutside
-                if phone.state.borrow().memory.license_due
-                    && (says("Authorization Succeeded") || says("asks for a license")) =>
+                if memory.license_due && due(hold, &memory, |kind| *kind == ActionKind::Unplug) =>
             {
                 phone.restart();
                 vec![Deed::AtThePhone]
             }
             // Its screen shows what it was to load.
-            HoldCode::WaitingOutside
-                if says("which load it runs, write")
-                    || (says("load column") && hold.cause.contains(running.as_str())) =>
-            {
+            HoldCode::WaitingOutside if due(hold, &memory, writes_load) => {
                 player.listed_load = Some(running);
                 vec![Deed::Roster, Deed::Operate(Act::Retry)]
             }
-            HoldCode::NoRoute if says(ITS_LOAD) && player.listed_load.is_none() => {
+            HoldCode::NoRoute if due(hold, &memory, writes_load) && player.listed_load.is_none() => {
                 player.listed_load = Some(running);
                 vec![Deed::Roster, Deed::Operate(Act::Retry)]
             }
-            HoldCode::WaitingOutside if says("factory-reset") => {
+            HoldCode::WaitingOutside if hold.asks_for(&ActionKind::FactoryReset) => {
                 factory_reset(phone);
                 vec![Deed::AtThePhone]
             }
             HoldCode::NeedsRestart | HoldCode::NotAsking | HoldCode::WaitingOutside => {
-                let cancel = says("activation code");
+                let cancel = hold.asks_for(&ActionKind::PressCancel);
                 phone.mend(|_, memory| memory.wants_code &= !cancel);
                 vec![Deed::AtThePhone]
             }
@@ -124,14 +119,16 @@ impl Technician {
                 phone.mend(|spec, _| spec.quirks.trust_list = false);
                 vec![Deed::AtThePhone]
             }
-            HoldCode::Failed if says("license") => vec![Deed::License, Deed::Operate(Act::Retry)],
+            HoldCode::Failed if hold.asks_for(&ActionKind::CheckLicense) => {
+                vec![Deed::License, Deed::Operate(Act::Retry)]
+            }
             HoldCode::Failed => {
-                if says("factory-reset") {
+                if hold.asks_for(&ActionKind::FactoryReset) {
                     factory_reset(phone);
                 } else {
                     phone.restart();
                 }
-                let retry = says("retry").then_some(Deed::Operate(Act::Retry));
+                let retry = hold.asks_for(&ActionKind::Retry).then_some(Deed::Operate(Act::Retry));
                 retry.into_iter().chain([Deed::AtThePhone]).collect()
             }
             HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing => vec![Deed::Firmware],
@@ -153,8 +150,8 @@ impl Technician {
     pub fn may_help(&self, mac: Mac, view: Option<&PhoneView>) -> bool {
         let beyond = [HoldCode::NotEligible, HoldCode::NotListed];
         let hold = view.and_then(|view| view.hold.as_ref());
-        let helps = |hold: &Hold| match hold.code {
-            HoldCode::NoRoute => hold.cure.contains(ITS_LOAD),
+        let helps = |hold: &HoldView| match hold.code {
+            HoldCode::NoRoute => hold.actions.iter().any(|action| writes_load(&action.kind)),
             code => !beyond.contains(&code),
         };
         !self.given_up.contains(&mac) && hold.is_some_and(helps)

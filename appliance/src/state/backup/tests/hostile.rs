@@ -29,9 +29,10 @@ impl Machine {
         path
     }
 
-    fn restore_all(&self, file: &Path, state: Option<PathBuf>) -> Result<(), String> {
-        let args = RestoreArgs { without_configuration: false, state, file: file.to_owned() };
-        restore::run(Some(&self.config()), &args).map_err(|failure| failure.to_string())
+    fn restore_all(&self, file: &Path, state: Option<&Path>) -> Result<(), String> {
+        let config = self.config();
+        let wanted = Wanted { named: Some(&config), state, configuration: true };
+        restore::restore(file, &wanted, drop).map_err(|failure| failure.to_string())
     }
 
     fn text(&self) -> String {
@@ -112,7 +113,7 @@ fn where_no_configuration_is_the_folder_has_to_be_named() {
     let why = new.restore_all(&backup, None).unwrap_err();
     assert!(why.contains("nothing says which state folder") && why.contains("--state DIR"), "{why}");
     assert!(!new.config().exists() && new.has("roster.csv").is_none());
-    new.restore_all(&backup, Some(new.state())).unwrap();
+    new.restore_all(&backup, Some(&new.state())).unwrap();
     assert_eq!(new.has("roster.csv"), old.has("roster.csv"));
     let config = crate::config::Config::load(Some(&new.config())).unwrap();
     assert_eq!(config.bench.state, new.state());

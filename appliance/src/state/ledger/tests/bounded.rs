@@ -177,7 +177,7 @@ fn a_snapshot_that_comes_unasked_covers_what_waits_for_one() {
 /// Bytes of the file and its log.
 fn sizes(path: &Path) -> (u64, u64) {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    (size(path), size(&schema::beside(path, "-wal")))
+    (size(path), size(&file::beside(path, "-wal")))
 }
 
 fn wait_for(what: &str, is: impl Fn() -> bool) {
@@ -230,7 +230,7 @@ fn a_large_ledger_of_the_first_release_becomes_small() {
 
 /// The number of commits in the log: the last page of each holds the file's new size (`SQLite`'s file format, §4.1).
 fn commits_in_log(path: &Path) -> usize {
-    let log = std::fs::read(schema::beside(path, "-wal")).unwrap();
+    let log = std::fs::read(file::beside(path, "-wal")).unwrap();
     log[32..].chunks_exact(24 + 4096).filter(|frame| frame[4..8] != [0; 4]).count()
 }
 

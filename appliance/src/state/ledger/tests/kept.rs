@@ -1,6 +1,6 @@
 //! Facts behind a snapshot stay, back to the previous snapshot.
 
-use super::super::rows::{BURST, KEPT_IN_ALL, OF_A_PHONE};
+use super::super::rows::{KEPT_IN_ALL, KEPT_OF_A_PHONE, OF_A_PHONE};
 use super::*;
 
 fn append(ledger: &Ledger, records: Vec<Record>) {
@@ -76,9 +76,9 @@ fn a_phone_that_tells_without_end_leaves_none_behind_its_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let (ledger, _) = open(&path);
-    append(&ledger, facts(1, BURST as u64));
+    append(&ledger, facts(1, KEPT_OF_A_PHONE as u64));
     append(&ledger, vec![snapshot(PHONE, "sum")]);
-    assert_eq!(read(&path).covered.len(), BURST as usize - 1);
+    assert_eq!(read(&path).covered.len(), KEPT_OF_A_PHONE - 1);
     let flood = facts(1000, 1000 + 2 * OF_A_PHONE as u64);
     append(&ledger, [flood, vec![snapshot(PHONE, "sum of all")]].concat());
     let told = read(&path);
@@ -111,7 +111,7 @@ fn what_is_kept_in_all_is_bounded() {
     for phone in 0..phones {
         let mac = bounded::phone(u32::try_from(phone).unwrap());
         assert!(rows.may_keep(mac, each));
-        (0..each).for_each(|number| rows.wrote(mac, number as i64));
+        (0..400).for_each(|number| rows.wrote(mac, number));
         rows.folded(mac, true);
     }
     assert!(!rows.may_keep(PHONE, each));

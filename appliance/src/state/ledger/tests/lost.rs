@@ -8,7 +8,7 @@ fn killed(folder: &Path) -> PathBuf {
     let (ledger, _) = open(&folder.join("running.db"));
     ledger.append(vec![fact(PHONE, 1, "x")]).wait().unwrap();
     for suffix in ["", "-wal", ".begun"] {
-        std::fs::copy(folder.join(format!("running.db{suffix}")), schema::beside(&path, suffix)).unwrap();
+        std::fs::copy(folder.join(format!("running.db{suffix}")), file::beside(&path, suffix)).unwrap();
     }
     path
 }
@@ -37,7 +37,7 @@ fn a_ledger_that_was_not_closed_and_has_no_log_says_so_once() {
     let connection = Connection::open(&path).unwrap();
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     drop(connection);
-    assert!(!schema::beside(&path, "-wal").exists());
+    assert!(!file::beside(&path, "-wal").exists());
     let looked = super::super::read(&path, &mut ());
     assert!(looked.is_ok(), "{looked:?}");
     let said = cause(&path).unwrap();
@@ -47,7 +47,7 @@ fn a_ledger_that_was_not_closed_and_has_no_log_says_so_once() {
     // Killed again at once.
     let again = folder.path().join("again.db");
     for suffix in ["", "-wal"] {
-        std::fs::copy(schema::beside(&path, suffix), schema::beside(&again, suffix)).unwrap();
+        std::fs::copy(file::beside(&path, suffix), file::beside(&again, suffix)).unwrap();
     }
     assert_eq!(Ledger::open(&again).unwrap().loss, None);
     drop(ledger);
@@ -98,11 +98,11 @@ fn a_log_made_short_at_rest_is_no_lost_log() {
     schema::begin(&connection).unwrap();
     connection.execute_batch("INSERT INTO observation (mac, at, json) VALUES (1, 7, 'x')").unwrap();
     schema::checkpoint(&connection, true).unwrap();
-    let log = schema::beside(&path, "-wal");
+    let log = file::beside(&path, "-wal");
     assert!(std::fs::metadata(&log).unwrap().len() < 10_000);
     let after = folder.path().join("after.db");
     std::fs::copy(&path, &after).unwrap();
-    std::fs::copy(&log, schema::beside(&after, "-wal")).unwrap();
+    std::fs::copy(&log, file::beside(&after, "-wal")).unwrap();
     assert_eq!(cause(&after), None);
 }
 
@@ -117,7 +117,7 @@ fn a_bench_killed_while_it_makes_the_log_short_has_lost_nothing() {
     assert!(schema::checkpoint(&connection, true).is_err());
     let after = folder.path().join("after.db");
     for suffix in ["", "-wal"] {
-        std::fs::copy(schema::beside(&path, suffix), schema::beside(&after, suffix)).unwrap();
+        std::fs::copy(file::beside(&path, suffix), file::beside(&after, suffix)).unwrap();
     }
     assert_eq!(cause(&after), None);
 }
@@ -146,5 +146,5 @@ fn a_writer_that_stops_before_it_closes_the_ledger_loses_no_log() {
 
     let (ledger, _) = open(&path);
     ledger.close().unwrap();
-    assert!(!schema::beside(&path, "-wal").exists(), "a clean close leaves no log");
+    assert!(!file::beside(&path, "-wal").exists(), "a clean close leaves no log");
 }

@@ -56,7 +56,7 @@ fn a_ledger_of_the_first_version_is_taken_over() {
     let path = folder.path().join("ledger.db");
     let first = Connection::open(&path).unwrap();
     first.execute_batch(schema::STEPS[0]).unwrap();
-    let row = [schema::key(PHONE)];
+    let row = [key::key(PHONE)];
     first.execute("INSERT INTO observation (mac, at, json) VALUES (?1, 1, 'x')", row).unwrap();
     drop(first);
     let (ledger, restored) = open(&path);

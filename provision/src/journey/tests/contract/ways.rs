@@ -337,6 +337,7 @@ pub(super) const WAYS: &[Way] = &[
         cure: &["once its screen is still"],
         goes: |bench| {
             bench.boot(ENTERPRISE_CLASS);
+            bench.page_names(FLOOR);
             bench.reads(Side::Enterprise);
         },
         by_itself: true,

@@ -1,0 +1,222 @@
+//! What a request is answered with, and the head of the answer.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::ops::Range;
+use std::time::SystemTime;
+
+use crate::conditional::Wanted;
+use crate::{Method, RETRY_AFTER, Request, Version};
+
+/// How an answer begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // The names are those of RFC 9110.
+pub enum Status {
+    Ok,
+    PartialContent,
+    NotModified,
+    BadRequest,
+    NotFound,
+    MethodNotAllowed,
+    PreconditionFailed,
+    TargetTooLong,
+    RangeNotSatisfiable,
+    HeadTooLong,
+    Unavailable,
+}
+
+impl Status {
+    /// Its number and its phrase.
+    fn line(self) -> &'static str {
+        match self {
+            Self::Ok => "200 OK",
+            Self::PartialContent => "206 Partial Content",
+            Self::NotModified => "304 Not Modified",
+            Self::BadRequest => "400 Bad Request",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed => "405 Method Not Allowed",
+            Self::PreconditionFailed => "412 Precondition Failed",
+            Self::TargetTooLong => "414 URI Too Long",
+            Self::RangeNotSatisfiable => "416 Range Not Satisfiable",
+            Self::HeadTooLong => "431 Request Header Fields Too Large",
+            Self::Unavailable => "503 Service Unavailable",
+        }
+    }
+
+    /// What is said where no file is sent. Never HTML: a phone might take it for what it asked for.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Ok | Self::PartialContent | Self::NotModified => "",
+            Self::BadRequest => "bad request: a path and one Host are needed\n",
+            Self::NotFound => "not found\n",
+            Self::MethodNotAllowed => "only GET and HEAD\n",
+            Self::PreconditionFailed => "precondition failed\n",
+            Self::TargetTooLong | Self::HeadTooLong => "the request is too long\n",
+            Self::RangeNotSatisfiable => "no such part\n",
+            Self::Unavailable => "busy, try again\n",
+        }
+    }
+}
+
+/// What is to be had at a path.
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// Nothing.
+    Nothing,
+    /// Nothing now; the client may ask again.
+    Busy,
+    /// A file.
+    File(Representation<'a>),
+}
+
+/// A file's present state.
+#[derive(Debug, Clone, Copy)]
+pub struct Representation<'a> {
+    /// Bytes.
+    pub length: u64,
+    /// Strong, quotes included.
+    pub etag: &'a str,
+    /// `None` for what is made for each request.
+    pub modified: Option<SystemTime>,
+    /// Its media type.
+    pub content_type: &'a str,
+}
+
+/// What a request is answered with.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// How it begins.
+    pub status: Status,
+    /// What follows its head.
+    pub content: Content,
+    /// Another request may follow on the connection.
+    pub persists: bool,
+    version: Version,
+    /// What is described: the whole file, whatever is sent of it.
+    file: Option<Representation<'a>>,
+}
+
+/// What follows an answer's head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Nothing.
+    Nothing,
+    /// These words.
+    Text(&'static str),
+    /// These bytes of the file.
+    Part(Range<u64>),
+}
+
+/// Decides what a request is answered with.
+pub fn answer<'a>(request: &Request, found: Found<'a>) -> Answer<'a> {
+    let Request { method, version, persists, .. } = *request;
+    let (status, file) = match found {
+        _ if method == Method::Other => (Status::MethodNotAllowed, None),
+        Found::Nothing => (Status::NotFound, None),
+        Found::Busy => (Status::Unavailable, None),
+        Found::File(file) => {
+            let (status, part) = match request.conditions.wanted(method == Method::Get, &file) {
+                Wanted::Whole => (Status::Ok, 0..file.length),
+                Wanted::Part(part) => (Status::PartialContent, part),
+                Wanted::NotModified => (Status::NotModified, 0..0),
+                Wanted::PreconditionFailed => (Status::PreconditionFailed, 0..0),
+                Wanted::Unsatisfiable => (Status::RangeNotSatisfiable, 0..0),
+            };
+            let content = match status {
+                Status::Ok | Status::PartialContent if method == Method::Get => Content::Part(part),
+                Status::Ok | Status::PartialContent | Status::NotModified => Content::Nothing,
+                _ => text(status, method),
+            };
+            return Answer { status, content, persists, version, file: Some(file) };
+        }
+    };
+    Answer { status, content: text(status, method), persists, version, file }
+}
+
+/// The answer to what is no request; the connection ends with it.
+pub fn refuse(version: Version, status: Status) -> Answer<'static> {
+    Answer { status, content: Content::Text(status.text()), persists: false, version, file: None }
+}
+
+/// The answer to a client that is not served now; the connection ends with it.
+pub fn turn_away(request: &Request) -> Answer<'static> {
+    Answer { persists: false, ..answer(request, Found::Busy) }
+}
+
+/// Nothing follows the head of an answer to HEAD (RFC 9110 §9.3.2).
+fn text(status: Status, method: Method) -> Content {
+    if method == Method::Head { Content::Nothing } else { Content::Text(status.text()) }
+}
+
+impl Answer<'_> {
+    /// Writes the head behind what `out` holds. Field names are spelled as their RFCs spell them: letter case means nothing
+    /// in HTTP, but some boot clients look for `Content-Length`, letter by letter.
+    pub fn write_head(&self, now: SystemTime, out: &mut Vec<u8>) {
+        let version = if self.version == Version::Http11 { "HTTP/1.1" } else { "HTTP/1.0" };
+        put(out, &[version, " ", self.status.line(), "\r\n"]);
+        match self.status {
+            Status::Ok | Status::PartialContent | Status::NotModified => self.describe(now, out),
+            Status::MethodNotAllowed => field(out, "Allow", "GET, HEAD"),
+            Status::Unavailable => field(out, "Retry-After", RETRY_AFTER),
+            Status::RangeNotSatisfiable => {
+                let length = self.file.map_or(0, |file| file.length);
+                field(out, "Content-Range", format_args!("bytes */{length}"));
+            }
+            _ => {}
+        }
+        if !self.status.text().is_empty() {
+            field(out, "Content-Type", "text/plain; charset=utf-8");
+        }
+        if let Some(length) = self.length() {
+            field(out, "Content-Length", length);
+        }
+        match (self.version, self.persists) {
+            (Version::Http11, false) => field(out, "Connection", "close"),
+            (Version::Http10, true) => field(out, "Connection", "keep-alive"),
+            (Version::Http11, true) | (Version::Http10, false) => {}
+        }
+        field(out, "Date", httpdate::HttpDate::from(now));
+        put(out, &["\r\n"]);
+    }
+
+    fn describe(&self, now: SystemTime, out: &mut Vec<u8>) {
+        let Some(file) = self.file else { return };
+        if self.status != Status::NotModified {
+            field(out, "Content-Type", file.content_type);
+        }
+        if let (Status::PartialContent, Content::Part(part)) = (self.status, &self.content) {
+            let (first, last) = (part.start, part.end.saturating_sub(1));
+            field(out, "Content-Range", format_args!("bytes {first}-{last}/{}", file.length));
+        }
+        field(out, "Accept-Ranges", "bytes");
+        field(out, "ETag", file.etag);
+        // A date to come would be none (RFC 9110 §8.8.2.1); a box without a clock has such files.
+        let known = |modified: &SystemTime| (SystemTime::UNIX_EPOCH..=now).contains(modified);
+        if let Some(modified) = file.modified.filter(known) {
+            field(out, "Last-Modified", httpdate::HttpDate::from(modified));
+        }
+    }
+
+    /// What `Content-Length` says: to HEAD, what it would say to GET. A file that the client has is not described by it.
+    fn length(&self) -> Option<u64> {
+        match (&self.content, self.status) {
+            (_, Status::NotModified) => None,
+            (Content::Part(part), _) => Some(part.end - part.start),
+            (Content::Nothing, Status::Ok) => self.file.map(|file| file.length),
+            (Content::Text(_) | Content::Nothing, status) => Some(status.text().len() as u64),
+        }
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: impl Display) {
+    put(out, &[name, ": "]);
+    // Writing to memory does not fail.
+    let _ = write!(out, "{value}");
+    put(out, &["\r\n"]);
+}
+
+fn put(out: &mut Vec<u8>, parts: &[&str]) {
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+}

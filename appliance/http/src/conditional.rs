@@ -1,0 +1,133 @@
+//! Which part of a file a request wants, if any: preconditions and ranges (RFC 9110 §13, §14).
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use crate::Representation;
+
+/// The header fields that make a request conditional, or ask for a part. Of those that may be given once, the first counts.
+#[derive(Debug, Default)]
+pub struct Conditions<'b> {
+    if_match: Vec<&'b [u8]>,
+    if_none_match: Vec<&'b [u8]>,
+    if_modified_since: Option<&'b [u8]>,
+    if_unmodified_since: Option<&'b [u8]>,
+    if_range: Option<&'b [u8]>,
+    range: Option<&'b [u8]>,
+}
+
+/// What is to be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Whole,
+    Part(Range<u64>),
+    /// 304.
+    NotModified,
+    /// 412.
+    PreconditionFailed,
+    /// 416.
+    Unsatisfiable,
+}
+
+impl<'b> Conditions<'b> {
+    /// Takes a header field in; false if it is none of these.
+    pub(crate) fn take(&mut self, name: &str, value: &'b [u8]) -> bool {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        if is("If-Match") {
+            self.if_match.push(value);
+        } else if is("If-None-Match") {
+            self.if_none_match.push(value);
+        } else if is("If-Modified-Since") {
+            self.if_modified_since.get_or_insert(value);
+        } else if is("If-Unmodified-Since") {
+            self.if_unmodified_since.get_or_insert(value);
+        } else if is("If-Range") {
+            self.if_range.get_or_insert(value);
+        } else if is("Range") {
+            self.range.get_or_insert(value);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// In the order of RFC 9110 §13.2.2; `get` is false for HEAD, which knows no ranges (§14.2).
+    pub(crate) fn wanted(&self, get: bool, file: &Representation) -> Wanted {
+        let modified = file.modified.map(whole_seconds);
+        if !self.if_match.is_empty() {
+            if !matches(&self.if_match, file.etag, false) {
+                return Wanted::PreconditionFailed;
+            }
+        } else if let (Some(date), Some(modified)) = (date(self.if_unmodified_since), modified)
+            && modified > date
+        {
+            return Wanted::PreconditionFailed;
+        }
+        if !self.if_none_match.is_empty() {
+            if matches(&self.if_none_match, file.etag, true) {
+                return Wanted::NotModified;
+            }
+        } else if let (Some(date), Some(modified)) = (date(self.if_modified_since), modified)
+            && modified <= date
+        {
+            return Wanted::NotModified;
+        }
+        // A date in If-Range would have to be a strong validator (§13.1.5). Files may keep their date when replaced, so
+        // only the entity tag counts, and with a date the whole file is sent.
+        let same = self.if_range.is_none_or(|validator| validator == file.etag.as_bytes());
+        match self.range {
+            Some(range) if get && same => part(range, file.length),
+            _ => Wanted::Whole,
+        }
+    }
+}
+
+/// Whether a list of entity tags names ours. The weak comparison (§8.8.3.2) leaves `W/` out of account.
+fn matches(values: &[&[u8]], etag: &str, weak: bool) -> bool {
+    let text = values.iter().filter_map(|value| std::str::from_utf8(value).ok());
+    text.flat_map(|value| value.split(',')).any(|tag| {
+        let tag = tag.trim();
+        let tag = if weak { tag.strip_prefix("W/").unwrap_or(tag) } else { tag };
+        tag == "*" || tag == etag
+    })
+}
+
+/// A header's date. One that cannot be read is no condition (§13.1.3).
+fn date(value: Option<&[u8]>) -> Option<SystemTime> {
+    httpdate::parse_http_date(std::str::from_utf8(value?).ok()?).ok()
+}
+
+/// HTTP dates have no fractions.
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+/// One range of bytes. Other units, several ranges and what cannot be read are left out of account, as §14.2 allows.
+fn part(range: &[u8], length: u64) -> Wanted {
+    let read = || {
+        let (unit, range) = std::str::from_utf8(range).ok()?.split_once('=')?;
+        let (first, last) = range.split_once('-')?;
+        unit.trim().eq_ignore_ascii_case("bytes").then_some((position(first)?, position(last)?))
+    };
+    let range = match read() {
+        Some((Some(first), Some(last))) if first > last => return Wanted::Whole,
+        Some((Some(first), last)) => first..last.map_or(length, |last| last.saturating_add(1).min(length)),
+        Some((None, Some(suffix))) => length.saturating_sub(suffix)..length,
+        Some((None, None)) | None => return Wanted::Whole,
+    };
+    if range.is_empty() { Wanted::Unsatisfiable } else { Wanted::Part(range) }
+}
+
+/// A number, or nothing; `None` for anything else. Numbers beyond 64 bits are beyond every file.
+#[allow(clippy::option_option)]
+fn position(digits: &str) -> Option<Option<u64>> {
+    let digits = digits.trim();
+    match digits {
+        "" => Some(None),
+        _ if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(Some(digits.parse().unwrap_or(u64::MAX)))
+        }
+        _ => None,
+    }
+}

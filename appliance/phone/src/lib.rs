@@ -1,0 +1,388 @@
+//! A virtual phone: behaves on the wire as the phones of the 7800 and 8800 series do, and fails where they would.
+//!
+//! It is written from the phone's side, and shares with the server no more than load names: a misunderstanding in
+//! what the server says or reads shows up as a phone that does not move. Section numbers are those of the field notes
+//! on these phones.
+
+mod awake;
+mod dhcp;
+mod enterprise;
+mod firmware;
+mod journal;
+pub mod lookalike;
+mod multiplatform;
+mod network;
+mod page;
+mod registration;
+mod rules;
+mod shared;
+mod sink;
+mod spec;
+#[cfg(test)]
+mod tests;
+mod tftp;
+
+pub mod truth;
+mod unknown;
+mod weather;
+mod xml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::shared::{Direction, Kind, LoadName, Side};
+
+pub use firmware::listing;
+pub use journal::{Event, Journal};
+pub use network::Wiring;
+pub use spec::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
+pub use weather::Weather;
+
+use awake::Awake;
+use dhcp::{Client, Hello};
+use firmware::Trouble;
+use network::Network;
+
+/// What a phone keeps when its plug is pulled.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// The load it runs.
+    pub load: LoadName,
+    /// The load in the other partition.
+    pub inactive: Option<LoadName>,
+    /// The address it had.
+    pub lease: Option<Ipv4Addr>,
+    /// Profile parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    /// The direction that its license authorized it for.
+    pub authorized: Option<Direction>,
+    /// It crossed to Multiplatform firmware directly and its license is still due.
+    pub license_due: bool,
+    /// Where its latest license came from; the same one is not fetched twice.
+    pub licensed_from: Option<String>,
+    /// The URL of an upgrade that failed; the same one is not tried again.
+    pub failed_upgrade: Option<String>,
+    /// The redirection service has given it a profile.
+    pub redirected: bool,
+    /// It wants an activation code, and asks for nothing before somebody presses Cancel.
+    pub wants_code: bool,
+    /// Its page is open; Enterprise firmware opens it when told to.
+    pub page_open: bool,
+    /// Components it has written.
+    pub components: BTreeSet<String>,
+}
+
+impl Memory {
+    /// What a factory reset forgets; firmware stays.
+    pub fn forget_settings(&mut self) {
+        self.parameters.clear();
+        self.authorized = None;
+        self.licensed_from = None;
+        self.failed_upgrade = None;
+        self.redirected = false;
+    }
+}
+
+/// What a phone is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Doing {
+    /// Starting.
+    Booting,
+    /// Looking for an address.
+    Leasing,
+    /// Asking for configuration.
+    Asking,
+    /// Fetching a load: components it has, of how many.
+    Fetching(LoadName, usize, usize),
+    /// Writing a load.
+    Flashing(LoadName),
+    /// Nothing, until something in it or around it changes.
+    Resting,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Booting => f.write_str("boots"),
+            Self::Leasing => f.write_str("wants an address"),
+            Self::Asking => f.write_str("asks what to do"),
+            Self::Fetching(load, done, of) => write!(f, "fetches {load}, {done} of {of}"),
+            Self::Flashing(load) => write!(f, "writes {load}"),
+            Self::Resting => f.write_str("rests"),
+        }
+    }
+}
+
+/// How a phone stands.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// What it would keep without power.
+    pub memory: Memory,
+    /// What it is doing.
+    pub doing: Doing,
+    /// Loads it has flashed since it was first plugged in.
+    pub hops: Vec<LoadName>,
+    /// Bytes of firmware fetched.
+    pub bytes: u64,
+    /// What a real phone would have been harmed or stranded by.
+    pub failures: Vec<String>,
+}
+
+/// A running phone; pulling its plug is dropping it.
+#[derive(Debug)]
+pub struct Phone {
+    /// What it is.
+    pub spec: Arc<Spec>,
+    /// How it stands.
+    pub state: watch::Receiver<State>,
+    /// What it did.
+    pub journal: Arc<Journal>,
+    wiring: Wiring,
+    task: JoinHandle<()>,
+}
+
+impl Phone {
+    /// Plugs a phone in for the first time.
+    pub fn plug(spec: Spec, wiring: Wiring) -> Self {
+        let memory = Memory {
+            load: spec.load.clone(),
+            inactive: None,
+            lease: spec.production_address,
+            parameters: spec.parameters.clone(),
+            authorized: None,
+            license_due: false,
+            licensed_from: None,
+            failed_upgrade: None,
+            redirected: false,
+            wants_code: spec.quirks.wants_code && spec.load.kind() == Kind::Enterprise,
+            page_open: spec.load.kind().side() == Side::Multiplatform,
+            components: BTreeSet::new(),
+        };
+        let state = State { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
+        let journal = Arc::new(Journal::new(wiring.pace.clone()));
+        Self::start(Arc::new(spec), wiring, state, journal)
+    }
+
+    /// Pulls the plug and puts it in again.
+    pub fn restart(&mut self) {
+        self.task.abort();
+        let state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        *self = Self::start(Arc::clone(&self.spec), self.wiring.clone(), state, Arc::clone(&self.journal));
+    }
+
+    /// Pulls the plug.
+    pub fn unplug(&mut self) {
+        self.task.abort();
+    }
+
+    /// A hand changes something in the phone, and restarts it.
+    pub fn mend(&mut self, mend: impl FnOnce(&mut Spec, &mut Memory)) {
+        self.task.abort();
+        let mut state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        let mut spec = (*self.spec).clone();
+        mend(&mut spec, &mut state.memory);
+        *self = Self::start(Arc::new(spec), self.wiring.clone(), state, Arc::clone(&self.journal));
+    }
+
+    fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {
+        let (sender, receiver) = watch::channel(state);
+        let awake = Awake::new(&wiring.pace, "a phone at work");
+        awake.work();
+        let life = Life {
+            spec: Arc::clone(&spec),
+            wiring: wiring.clone(),
+            state: sender,
+            journal: Arc::clone(&journal),
+            awake,
+        };
+        let task = tokio::spawn(life.live());
+        Self { spec, state: receiver, journal, wiring, task }
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Why a phone's present run ends.
+enum End {
+    /// It has a load to write and start.
+    Install(LoadName),
+    /// It starts again as it is.
+    Restart,
+}
+
+/// The phone from within.
+struct Life {
+    spec: Arc<Spec>,
+    wiring: Wiring,
+    state: watch::Sender<State>,
+    journal: Arc<Journal>,
+    awake: Awake,
+}
+
+impl Life {
+    async fn live(self) {
+        loop {
+            let load = self.memory(|memory| memory.load.clone());
+            self.journal.add(Event::Booted(load));
+            self.doing(Doing::Booting);
+            self.pause(self.spec.boot).await;
+            match self.run().await {
+                Ok(End::Install(load)) => self.install(load).await,
+                Ok(End::Restart) => {}
+                Err(error) => {
+                    self.note(format!("the network failed: {error}"));
+                    self.pause(Duration::from_secs(30)).await;
+                }
+            }
+        }
+    }
+
+    /// From the first DHCP message to the end of this run.
+    async fn run(&self) -> std::io::Result<End> {
+        self.doing(Doing::Leasing);
+        let (load, remembered) = self.memory(|memory| (memory.load.clone(), memory.lease));
+        let side = load.kind().side();
+        let client = self.client(&load).await?;
+        if self.spec.quirks.weather.is_rogue() {
+            client.ask_only().await?;
+            self.note(
+                "it took the address of somebody else's DHCP server, and finds nobody there".to_owned(),
+            );
+            self.doing(Doing::Resting);
+            return self.awake.idle(std::future::pending()).await;
+        }
+        let lease = client.acquire(remembered).await?;
+        self.change(|state| state.memory.lease = Some(lease.address));
+        self.journal.add(Event::Leased(lease.address, lease.options.keys().copied().collect()));
+        let network = Network {
+            wiring: self.wiring.clone(),
+            address: lease.address,
+            user_agent: self.spec.user_agent(&load),
+            block_size: self.spec.quirks.tftp_block_size,
+            weather: self.spec.quirks.weather.clone(),
+        };
+        if self.memory(|memory| memory.wants_code) {
+            self.note("it wants an activation code".to_owned());
+            self.doing(Doing::Resting);
+            self.awake.idle(client.keep(&lease)).await;
+            return Ok(End::Restart);
+        }
+        self.doing(Doing::Asking);
+        let work = async {
+            match side {
+                Side::Enterprise => enterprise::run(self, &network, &lease).await,
+                Side::Multiplatform => multiplatform::run(self, &network, &lease).await,
+            }
+        };
+        tokio::select! {
+            end = work => Ok(end),
+            () = page::show(self, lease.address) => Ok(End::Restart),
+            () = client.keep(&lease) => {
+                self.note("its lease is gone".to_owned());
+                self.change(|state| state.memory.lease = None);
+                Ok(End::Restart)
+            }
+        }
+    }
+
+    async fn client(&self, load: &LoadName) -> std::io::Result<Client> {
+        let (spec, side) = (&self.spec, load.kind().side());
+        let hello = Hello {
+            mac: spec.mac,
+            client_id: spec.client_id(side),
+            host_name: spec.quirks.host_name.then(|| format!("SEP{}", spec.mac)),
+            vendor_class: spec.vendor_class(load.kind()),
+            request_list: spec::request_list(side),
+            broadcast: spec.quirks.broadcast,
+        };
+        let [_, _, high, low] = spec.index.to_be_bytes();
+        let from = Ipv4Addr::new(127, 99, high, low);
+        let weather = self.spec.quirks.weather.clone();
+        Client::bind(from, &self.wiring, hello, weather, self.awake.clone()).await
+    }
+
+    async fn install(&self, load: LoadName) {
+        self.doing(Doing::Flashing(load.clone()));
+        self.pause(self.spec.flash).await;
+        self.journal.add(Event::Flashed(load.clone()));
+        self.change(|state| {
+            let memory = &mut state.memory;
+            let (from, to) = (memory.load.kind(), load.kind());
+            memory.inactive = Some(std::mem::replace(&mut memory.load, load.clone()));
+            state.hops.push(load);
+            // After each hop to or from a transition load, phones reach out again (Phone Firmware Migration).
+            memory.redirected &= !truth::is_transition(from) && !truth::is_transition(to);
+            if from.side() != to.side() {
+                // A crossing is a factory reset; what was licensed on the old side is of no use on the new one.
+                memory.license_due = to.side() == Side::Multiplatform && !truth::is_transition(to);
+                memory.inactive = None;
+                memory.lease = None;
+                memory.forget_settings();
+                memory.page_open = to.side() == Side::Multiplatform;
+                self.journal.add(Event::FactoryReset);
+            }
+        });
+    }
+
+    fn memory<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
+        read(&self.state.borrow().memory)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        self.state.send_modify(change);
+    }
+
+    fn doing(&self, doing: Doing) {
+        self.change(|state| state.doing = doing);
+    }
+
+    fn note(&self, what: String) {
+        self.journal.add(Event::Noted(what));
+    }
+
+    /// A load that it was told of and cannot use: that should not have been, unless a drill made it so.
+    fn stays_without(&self, load: &LoadName, trouble: Trouble) {
+        let weather = &self.spec.quirks.weather;
+        let what = match trouble {
+            Trouble::Broken(what) => return self.note(what),
+            Trouble::Forbidden(rule) => return self.fail(rule),
+            // The list of a load is refused to phones that must not have it any more.
+            Trouble::Missing(name) if weather.is_stirred() && name.strip_suffix(".loads").is_some() => {
+                return self.note(format!("told to run {load}: {name} was withdrawn"));
+            }
+            Trouble::Missing(name) => format!("told to run {load}: {name} is not there"),
+            Trouble::Damaged(what) => format!("told to run {load}: {what}"),
+        };
+        if weather.is_spoiled() { self.note(what) } else { self.fail(what) }
+    }
+
+    /// Whether it survives going from one load to another; otherwise the rule it would break.
+    fn judge(&self, from: &LoadName, to: &LoadName) -> Result<(), String> {
+        truth::judge(truth::Hardware { model: &self.spec.model, vid: self.spec.vid }, from, to)
+    }
+
+    /// Records what a real phone would have been harmed or stranded by, once.
+    fn fail(&self, what: String) {
+        self.journal.add(Event::Failed(what.clone()));
+        self.change(|state| {
+            if !state.failures.contains(&what) {
+                state.failures.push(what);
+            }
+        });
+    }
+
+    /// Waits on the phone's clock.
+    async fn pause(&self, span: Duration) {
+        self.awake.pause(span).await;
+    }
+}

@@ -1,0 +1,29 @@
+//! Whether an action that a hold asks for is to be done now, as the phone's screen and page show it.
+
+use transload_provision::hold::{ActionKind, HoldAction, HoldCondition};
+
+use crate::bench::views::phone::HoldView;
+use transload_phone::Memory;
+
+/// Whether the hold asks for such an action, and the action's condition holds.
+pub fn due(hold: &HoldView, memory: &Memory, such: impl Fn(&ActionKind) -> bool) -> bool {
+    hold.actions.iter().any(|action| such(&action.kind) && is_due(action, memory))
+}
+
+/// Whether the action is to write the load that the phone runs into the roster.
+pub fn writes_load(kind: &ActionKind) -> bool {
+    matches!(kind, ActionKind::WriteLoad { .. })
+}
+
+fn is_due(action: &HoldAction, memory: &Memory) -> bool {
+    match &action.only_if {
+        None => true,
+        Some(HoldCondition::Runs(loads)) => loads.contains(&memory.load),
+        Some(HoldCondition::RunsNot(load)) => memory.load != *load,
+        Some(HoldCondition::LicenseAccepted) => {
+            !memory.license_due && action.kind == ActionKind::WriteLoad { load: Some(memory.load.clone()) }
+        }
+        Some(HoldCondition::ScreenAsksForLicense | HoldCondition::LicenseNotAccepted) => memory.license_due,
+        Some(_) => false,
+    }
+}

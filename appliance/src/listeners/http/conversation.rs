@@ -1,0 +1,227 @@
+//! One client's requests on one connection, one after another, and their answers.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use transload_http::{Answer, Content, Found, Method, Received, Representation, Request, Status};
+use transload_provision::text;
+
+use super::stream::TrackedStream;
+use super::{content_type, digest, disk};
+use crate::listeners::connections::{Caller, Connection};
+use crate::listeners::rate::{self, Rate};
+use crate::listeners::{Door, Fetch, Plane, Served, Track};
+use crate::state::library::OpenFile;
+
+/// The longest piece of a file in one go, in bytes: then it is others' turn.
+const PIECE: u64 = 256 * 1024;
+/// Content up to this length leaves together with its head, in bytes.
+const SHORT: u64 = 16 * 1024;
+/// What is kept of a buffer while its connection waits, in bytes.
+const KEPT: usize = 4 * 1024;
+
+/// A connection with its client, who has a place.
+pub(super) struct Conversation<'c, P: Plane> {
+    plane: &'c Arc<P>,
+    rate: &'c Rate,
+    caller: Caller,
+    stream: TrackedStream<P::Tracker>,
+    /// Every request is told to come back.
+    turned_away: bool,
+    out: Vec<u8>,
+}
+
+/// Where content comes from.
+enum Source {
+    Memory(Bytes),
+    Disk(OpenFile),
+}
+
+/// Serves until the client or `stop` ends it.
+pub(super) async fn serve<P: Plane>(
+    plane: &Arc<P>,
+    rate: &Rate,
+    connection: Connection,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let Connection { stream, caller, patience, seat, turned_away } = connection;
+    let stream = TrackedStream::new(stream, patience.stall);
+    let mut conversation = Conversation { plane, rate, caller, stream, turned_away, out: Vec::new() };
+    let mut received = Vec::new();
+    let mut until = Instant::now() + patience.head;
+    let mut stopped = Box::pin(stop.cancelled());
+    loop {
+        let (length, persists) = match transload_http::receive(&received) {
+            Received::Request(request, length) => {
+                seat.works();
+                let persists = conversation.respond(&request).await?;
+                seat.waits();
+                (length, persists)
+            }
+            Received::Refused(version, status) => {
+                conversation.say(&transload_http::refuse(version, status)).await?;
+                (received.len(), false)
+            }
+            Received::Partial => {
+                let read = tokio::select! {
+                    biased;
+                    read = conversation.stream.read(&mut received, until) => read?,
+                    () = &mut stopped => 0,
+                };
+                if read == 0 {
+                    break;
+                }
+                continue;
+            }
+        };
+        received.drain(..length);
+        received.shrink_to(KEPT);
+        conversation.out.shrink_to(KEPT);
+        if !persists || stop.is_cancelled() {
+            break;
+        }
+        until = Instant::now() + patience.head;
+    }
+    conversation.stream.close().await
+}
+
+impl<P: Plane> Conversation<'_, P> {
+    /// Answers; whether another request may follow.
+    async fn respond(&mut self, request: &Request<'_>) -> io::Result<bool> {
+        if self.turned_away {
+            return self.say(&transload_http::turn_away(request)).await;
+        }
+        if request.method == Method::Other {
+            return self.say(&transload_http::answer(request, Found::Nothing)).await;
+        }
+        let user_agent = request.user_agent.map(|agent| text::line(&String::from_utf8_lossy(agent)));
+        let fetch = Fetch {
+            door: Door::Http,
+            peer: self.caller.peer,
+            local: self.caller.local,
+            path: request.path.to_owned(),
+            user_agent,
+            head_only: request.method == Method::Head,
+        };
+        let (served, tracker) = self.plane.fetch(fetch).await;
+        let (source, etag, modified, content_type) = match served {
+            Served::NotFound => return self.say(&transload_http::answer(request, Found::Nothing)).await,
+            Served::Busy => return self.say(&transload_http::answer(request, Found::Busy)).await,
+            Served::Document { body, content_type } => {
+                let etag = digest(&body);
+                (Source::Memory(body), etag, None, content_type)
+            }
+            Served::File(open) => {
+                let (etag, modified, content_type) =
+                    (open.etag.clone(), open.modified, content_type(&open.name));
+                (Source::Disk(open), etag, Some(modified), content_type)
+            }
+        };
+        let file = Representation { length: source.length(), etag: &etag, modified, content_type };
+        let answer = transload_http::answer(request, Found::File(file));
+        match (&answer.content, answer.status) {
+            (Content::Part(part), _) => {
+                self.send_part(&answer, &source, part.clone(), tracker).await?;
+                return Ok(answer.persists);
+            }
+            (_, Status::PreconditionFailed) => {
+                tracker.broken("the client wants the file only in another state");
+            }
+            (_, Status::RangeNotSatisfiable) => {
+                tracker.broken("the client asked for a part beyond the file's end");
+            }
+            _ => tracker.finish(),
+        }
+        self.say(&answer).await
+    }
+
+    /// Sends an answer that is no transfer; whether another request may follow.
+    async fn say(&mut self, answer: &Answer<'_>) -> io::Result<bool> {
+        self.write_head(answer);
+        if let Content::Text(text) = answer.content {
+            self.out.extend_from_slice(text.as_bytes());
+        }
+        self.stream.send(&self.out, false).await?;
+        Ok(answer.persists)
+    }
+
+    fn write_head(&mut self, answer: &Answer<'_>) {
+        self.out.clear();
+        answer.write_head(SystemTime::now(), &mut self.out);
+    }
+
+    /// Sends a part of a file behind its answer's head. What is short leaves together with it.
+    async fn send_part(
+        &mut self,
+        answer: &Answer<'_>,
+        source: &Source,
+        part: Range<u64>,
+        tracker: P::Tracker,
+    ) -> io::Result<()> {
+        self.write_head(answer);
+        self.stream.begin(tracker, part.clone(), self.out.len()).await?;
+        let length = part.end - part.start;
+        match source {
+            Source::Memory(bytes) => {
+                self.out
+                    .extend_from_slice(bytes.get(part.start as usize..part.end as usize).unwrap_or_default());
+                self.stream.send(&self.out, false).await
+            }
+            Source::Disk(open) if length <= SHORT => {
+                self.take_turn(length).await;
+                let read = disk::append(&open.file, part.start, length as usize, &mut self.out).await;
+                self.check(open, read)?;
+                self.stream.send(&self.out, false).await
+            }
+            Source::Disk(open) => {
+                self.stream.send(&self.out, true).await?;
+                self.send_pieces(open, part).await
+            }
+        }
+    }
+
+    async fn send_pieces(&mut self, open: &OpenFile, part: Range<u64>) -> io::Result<()> {
+        let most = if self.rate.is_limited() { rate::PIECE } else { PIECE };
+        let mut position = part.start;
+        while position < part.end {
+            let length = (part.end - position).min(most);
+            self.take_turn(length).await;
+            let cached = disk::cache(&open.file, position, length as usize).await;
+            self.check(open, cached)?;
+            self.stream.send_file(&open.file, position, length as usize).await?;
+            self.stream.settle();
+            position += length;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Where the rate is limited, waits for this client's turn. What was made for a phone never does.
+    async fn take_turn(&self, bytes: u64) {
+        self.rate.take(self.caller.peer.ip(), bytes).await;
+    }
+
+    /// Half of one file and half of another would be worse than a transfer that breaks.
+    fn check(&mut self, open: &OpenFile, read: io::Result<()>) -> io::Result<()> {
+        let cause = match read {
+            Ok(()) if open.is_unchanged() => return Ok(()),
+            Ok(()) => "it was written to while it was being sent".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(self.stream.fails(format!("the file could not be read: {cause}")))
+    }
+}
+
+impl Source {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Disk(open) => open.size,
+        }
+    }
+}
