@@ -18,7 +18,7 @@ use clap::Parser;
 
 use admin::trouble;
 use commands::cli::{Cli, Command, ServeArgs};
-use commands::operate::Order;
+use commands::operate::PhoneOrder;
 use commands::{
     backup, check, explain, export, import, init, manual, operate, rehearse, reload, report, serve, status,
 };

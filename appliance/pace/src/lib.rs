@@ -110,6 +110,7 @@ impl Pace {
         Self(PaceKind::Run(shared))
     }
 
+    /// How long it has run.
     pub fn elapsed(&self) -> Duration {
         match &self.0 {
             PaceKind::System(origin) => origin.elapsed(),

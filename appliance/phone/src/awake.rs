@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use transload_pace::{Hold, Pace};
+use transload_pace::{Pace, WorkGuard};
 
 /// What one activity of a phone does: it works from [`Awake::work`] on until it rests.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout, timeout_at};
-use transload_pace::Hold;
+use transload_pace::WorkGuard;
 
 use super::Life;
 use super::network::Network;

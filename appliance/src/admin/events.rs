@@ -23,9 +23,9 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::Asked;
-use super::problem::Problem;
-use super::{Desk, Peer, live};
+use super::extract::StrictQuery;
+use super::problem::ProblemDetails;
+use super::{ApiState, PeerAddress, live};
 use crate::bench::views::health::{self, Serving};
 use crate::bench::{Bench, Seen};
 use crate::listeners::bounds::Bound;
@@ -82,9 +82,9 @@ impl LiveEvents {
 
 /// Looks at the bench until `stop`; those who watch are let go then. Has a thread of its own: a look at a thousand
 /// phones takes longer than what answers phones may be kept waiting.
-pub(super) fn keep(desk: &Desk, stop: CancellationToken) {
-    let (live, bench) = (Arc::clone(&desk.live), Arc::clone(&desk.bench));
-    let serving = Arc::clone(&desk.serving);
+pub(super) fn keep(api: &ApiState, stop: CancellationToken) {
+    let (live, bench) = (Arc::clone(&api.live), Arc::clone(&api.bench));
+    let serving = Arc::clone(&api.serving);
     let kept = tokio::runtime::Builder::new_current_thread().enable_time().build().and_then(|runtime| {
         let thread = std::thread::Builder::new().name("events".to_owned());
         thread.spawn(move || runtime.block_on(look(&live, &bench, &*serving, stop)))
@@ -94,7 +94,7 @@ pub(super) fn keep(desk: &Desk, stop: CancellationToken) {
     }
 }
 
-async fn look(live: &Live, bench: &Bench, serving: &dyn Serving, stop: CancellationToken) {
+async fn look(live: &LiveEvents, bench: &Bench, serving: &dyn Serving, stop: CancellationToken) {
     let (mut counted, mut seen) = (Instant::now(), Seen::default());
     loop {
         if counted.elapsed() >= SECOND {

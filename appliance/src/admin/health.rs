@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
+use super::ApiState;
 use crate::bench::views::health::{notices, reached, troubles};
 use crate::system::error::Trouble;
 
@@ -42,13 +42,13 @@ struct Health {
 #[utoipa::path(get, path = "/healthz", tag = "bench", responses(
     (status = 200, description = "All is well", body = Health),
     (status = 503, description = "Something keeps phones from being served", body = Health)))]
-async fn healthz(State(desk): State<Arc<Desk>>) -> (StatusCode, Json<Health>) {
-    let problems = troubles(&desk.bench, &*desk.serving, &desk.state);
+async fn healthz(State(api): State<Arc<ApiState>>) -> (StatusCode, Json<Health>) {
+    let problems = troubles(&api.bench, &*api.serving, &api.state);
     let (code, status) = if problems.is_empty() {
         (StatusCode::OK, Condition::Ok)
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Condition::Failing)
     };
-    let (reached, notices) = (reached(&desk.bench, &*desk.serving), notices(&desk.bench));
+    let (reached, notices) = (reached(&api.bench, &*api.serving), notices(&api.bench));
     (code, Json(Health { status, problems, reached, notices }))
 }

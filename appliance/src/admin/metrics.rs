@@ -19,8 +19,8 @@ use transload_provision::journey::Stage;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Desk;
-use super::problem::Problem;
+use super::ApiState;
+use super::problem::ProblemDetails;
 use crate::bench::views::health;
 
 /// The format with separate types for counters.
@@ -52,8 +52,8 @@ async fn metrics(State(api): State<Arc<ApiState>>, headers: HeaderMap) -> Result
 }
 
 /// All figures, as they are now.
-fn collect(desk: &Desk) -> Registry {
-    let Desk { bench, serving, state, .. } = desk;
+fn collect(api: &ApiState) -> Registry {
+    let ApiState { bench, serving, state, .. } = api;
     let mut registry = Registry::with_prefix("transload");
     bench.metrics().register(&mut registry);
 

@@ -61,7 +61,7 @@ const PATIENCE: Patience = Patience { head: Duration::from_secs(10), stall: Dura
 pub struct ApiState {
     pub bench: Arc<Bench>,
     /// Those who watch.
-    pub live: Arc<Live>,
+    pub live: Arc<LiveEvents>,
     /// What serves phones.
     pub serving: Arc<dyn Serving>,
     /// The state folder.
@@ -95,9 +95,9 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    events::keep(&desk, stop.clone());
-    let entrance = entrance(&desk);
-    let router = router(desk, Access::new(token.as_deref(), loopback));
+    events::keep(&api, stop.clone());
+    let entrance = entrance(&api);
+    let router = router(api, Access::new(token.as_deref(), loopback));
     connection::serve(listener, entrance, stop, service(router)).await;
 }
 

@@ -20,7 +20,7 @@ use super::*;
 use crate::bench::Refusal;
 use crate::commands::rehearse::loopback;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
-use crate::runtime::appliance::{Appliance, Opened};
+use crate::runtime::appliance::{Appliance, PreparedAppliance};
 
 const TOKEN: &str = "s3cret&with=signs+%";
 const ROSTER: &str = "MAC,model,vid,location\n001234AB45DE,8851,V05,Room 1\n001234AB45DF,7841,,Room 2\n";
@@ -49,16 +49,16 @@ async fn open(token: Option<&str>, loopback: bool) -> AdminLab {
     let long = long::LongAnswers::default();
     let api = Arc::new(ApiState {
         bench: Arc::clone(&appliance.bench),
-        live: Live::new(),
+        live: LiveEvents::new(),
         serving: Arc::clone(&appliance.segments) as _,
         state: state.path().to_owned(),
         long: long.clone(),
     });
-    events::keep(&desk, CancellationToken::new());
-    let entrance = entrance(&desk);
-    let router = router(desk, Access::new(token, loopback));
+    events::keep(&api, CancellationToken::new());
+    let entrance = entrance(&api);
+    let router = router(api, Access::new(token, loopback));
     tokio::spawn(connection::serve(listener, entrance, CancellationToken::new(), service(router)));
-    Lab { state, appliance, address, long }
+    AdminLab { state, appliance, address, long }
 }
 
 async fn raw(address: SocketAddr, request: &str) -> (u16, String, Value) {

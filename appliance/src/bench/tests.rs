@@ -76,7 +76,7 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();
-    let shelf = Shelf::scan(state, Direction::E2m).unwrap();
+    let shelf = LibrarySnapshot::scan(state, Direction::E2m).unwrap();
     let clock = Clock::start(last_seen, transload_pace::Pace::system());
     Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, (known, last_seen))
 }

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use super::cli::ImportArgs;
 use crate::config::Config;
-use crate::state::import::{Line, Options, Report, Verdict, import};
+use crate::state::import::{ImportLine, ImportOptions, ImportReport, ImportVerdict, import};
 use crate::system::error::{Exit, Failure};
 use crate::terminal::{progress, table};
 
 /// Imports, prints what became of each file; exit status 1 if any was refused or in conflict, or if none was of use.
 pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
-    let options = Options { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
+    let options = ImportOptions { dry_run: args.dry_run, direction: args.direction, replace: args.replace };
     let bar = progress::bytes("reading");
     let imported = import(&config.bench.state, config.migration.direction, options, &args.paths, &bar);
     bar.finish_and_clear();
@@ -20,7 +20,7 @@ pub fn run(config: &Config, args: &ImportArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Each file under the source that it came in. Lines for a terminal of some width; all of them elsewhere.
-fn shown(report: &Report, options: Options, width: Option<usize>) -> String {
+fn shown(report: &ImportReport, options: ImportOptions, width: Option<usize>) -> String {
     let mut sources: Vec<&str> = Vec::new();
     for line in &report.lines {
         if !sources.contains(&line.source.as_str()) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socket2::{Domain, Socket, Type};
-use transload_pace::Hold;
+use transload_pace::WorkGuard;
 
 use crate::state::library::OpenFile;
 pub mod bounds;

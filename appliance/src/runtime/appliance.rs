@@ -79,7 +79,7 @@ impl PreparedAppliance {
         let catalog = state_folder::catalog(config)?;
         let stamp = state_folder::roster_stamp(state);
         let roster = housekeeping::roster(state)?;
-        let shelf = Shelf::scan(state, config.migration.direction)?;
+        let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
         let mut unread = Ledger::open(&state.join("ledger.db"))?;
         if let Some(loss) = &unread.loss {
             tracing::error!(cure = loss.cure(), "{}", loss.cause());
@@ -147,7 +147,7 @@ impl PreparedAppliance {
         let admin = admin_listener.local_addr().unwrap_or(place.admin);
         let api = Arc::new(admin::ApiState {
             bench: Arc::clone(&bench),
-            live: admin::events::Live::new(),
+            live: admin::events::LiveEvents::new(),
             serving: Arc::clone(&segments) as _,
             state: config.bench.state.clone(),
             long: admin::long::LongAnswers::default(),
@@ -232,7 +232,7 @@ impl Appliance {
         }
         let catalog = state_folder::catalog(config)?;
         let roster = housekeeping::roster(&self.config.bench.state)?;
-        let shelf = Shelf::scan(&self.config.bench.state, config.migration.direction)?;
+        let shelf = LibrarySnapshot::scan(&self.config.bench.state, config.migration.direction)?;
         let served = self.segments.served(config, &roster)?;
         self.segments.reconfigure(config, &served)?;
         let mut rules = rules(config, self.bench.server(), served.given);

@@ -7,7 +7,7 @@ use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
 use transload_provision::time::Time;
 
-use crate::state::ledger::{AHEAD, Marks, Unread};
+use crate::state::ledger::{AHEAD, TimeMarks, UnreadLedger};
 use crate::system::clock::{self, Clock};
 use crate::system::error::Failure;
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use transload_pace::Hold;
+use transload_pace::WorkGuard;
 use transload_provision::documents::FileServer;
 use transload_provision::journey::{self, Assessment, Fact, Heard, Next, Request};
 use transload_provision::load::{LoadName, Side};

@@ -142,7 +142,7 @@ fn bench(state: &Path, settings: &Settings, catalog: &Catalog, entries: &[Entry]
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
     let (last_seen, mut known) = (unread.marks.high_water, Known::default());
     let ledger = unread.replay(&mut known).unwrap();
-    let shelf = Shelf::scan(state, settings.direction).unwrap();
+    let shelf = LibrarySnapshot::scan(state, settings.direction).unwrap();
     let clock = Clock::start(last_seen, transload_pace::Pace::system());
     Bench::new(clock, catalog.clone(), rules, entries.to_vec(), shelf, ledger, (known, last_seen))
 }

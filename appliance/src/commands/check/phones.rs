@@ -45,7 +45,7 @@ pub(super) struct PhoneCheck {
     pub model: Option<String>,
     pub vid: Option<String>,
     pub route: Vec<String>,
-    pub state: Verdict,
+    pub state: CheckVerdict,
     pub hold: Option<HoldView>,
     /// Its hardware version decides further on and is not known; its own page is asked for it on the way.
     #[serde(skip)]
@@ -96,7 +96,7 @@ pub(super) fn phone(entry: &Entry, context: &Context<'_>) -> PhoneCheck {
         model: assessment.model,
         vid: entry.vid.map(|vid| vid.to_string()),
         route: assessment.route.iter().map(ToString::to_string).collect(),
-        state: if hold.is_some() { Verdict::Held } else { Verdict::Ready },
+        state: if hold.is_some() { CheckVerdict::Held } else { CheckVerdict::Ready },
         hold: hold.map(HoldView::from),
         vid_wanted: ahead.as_ref().is_some_and(vid_wanted),
         later: ahead

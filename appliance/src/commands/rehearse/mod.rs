@@ -25,7 +25,7 @@ use crate::commands::cli::RehearseArgs;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
-use crate::system::plain_file::{self, Kind};
+use crate::system::plain_file::{self, FileKind};
 use crate::terminal::table;
 use folder::Folder;
 use lineup::Player;

@@ -8,7 +8,7 @@ use transload_provision::mac::Mac;
 use super::folder::Firmware;
 use super::show::{Ending, Summary};
 use super::*;
-use crate::runtime::appliance::Opened;
+use crate::runtime::appliance::PreparedAppliance;
 
 fn config(state: &Path) -> Config {
     let mut config = Config::parse("", Path::new("none")).unwrap();

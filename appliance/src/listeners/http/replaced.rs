@@ -13,7 +13,7 @@ use super::*;
 use crate::listeners::connections::Limits;
 use crate::listeners::fake::{Door, FakeTracker, open_any};
 use crate::listeners::{Fetch, Served};
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 
 const SIZE: usize = 8 << 20;
 

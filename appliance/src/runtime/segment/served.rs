@@ -104,7 +104,7 @@ impl Segments {
         self.shared.boards.clone()
     }
 
-    /// Until a door has closed by itself, which none should.
+    /// Waits until a listener ends by itself, which is a defect.
     pub async fn ended(&self) {
         self.shared.ended.notified().await;
     }
@@ -198,13 +198,13 @@ impl Serving for Segments {
     }
 
     fn troubles(&self) -> Vec<Trouble> {
-        let sites: Vec<_> = self
-            .sites()
+        let entries: Vec<_> = self
+            .entries()
             .iter()
-            .map(|site| (site.segment.clone(), site.doors.is_some(), site.leased))
+            .map(|entry| (entry.segment.clone(), entry.listeners.is_some(), entry.leased))
             .collect();
         let leases = self.dhcp.is_some();
-        sites
+        entries
             .iter()
             .filter_map(|(segment, open, leased)| trouble(segment, *open, *leased || !leases))
             .collect()

@@ -56,7 +56,7 @@ pub fn restore(file: &Path, wanted: &Wanted<'_>, mut tell: impl FnMut(String)) -
     let length = opened.metadata().map_or(0, |metadata| metadata.len());
     let mut archive = tar::Archive::new(opened);
     let mut backup = Backup::open(&mut archive, file)?;
-    let settings = Settings::find(wanted.named, wanted.state)?;
+    let settings = OwnPaths::find(wanted.named, wanted.state)?;
     let texts = if wanted.configuration { backup.texts(&settings)? } else { Vec::new() };
     for (path, _, _) in &texts {
         exchangeable(path)?;

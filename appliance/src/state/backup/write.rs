@@ -62,7 +62,7 @@ pub fn backup(config: &Config, target: &Path, firmware: bool) -> Result<(usize, 
     }
     let bar = progress::bytes("backup");
     let index = privilege::as_owner(state, || {
-        let room = Room::of(folder, state);
+        let room = DiskSpace::of(folder, state);
         write(file.as_file_mut(), state, &configuration, firmware, Some(&room), &bar)
     })??;
     bar.finish_and_clear();

@@ -11,10 +11,10 @@ use std::time::UNIX_EPOCH;
 
 use jiff::Timestamp;
 
-use super::Verdict;
-use super::compare::Decided;
-use super::item::{Item, Kind};
-use crate::state::library::manifest::{Known, Manifest};
+use super::ImportVerdict;
+use super::compare::DecidedFile;
+use super::item::{ImportItem, ImportKind};
+use crate::state::library::manifest::{Manifest, ManifestEntry};
 use crate::state::library::verify;
 use crate::state::state_folder::ROSTER;
 use crate::system::atomic;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::item::{Item, Kind};
-use super::{Line, Verdict};
-use crate::state::library::{Shelf, manifest};
+use super::item::{ImportItem, ImportKind};
+use super::{ImportLine, ImportVerdict};
+use crate::state::library::{LibrarySnapshot, manifest};
 
 /// A file, and the decision on it.
 #[derive(Debug)]

@@ -14,14 +14,14 @@ use transload_provision::{loads_file, package, text};
 
 use super::archive::{self, ArchiveForm, ImportStop, UnpackAllowance, broken, is_archive};
 use super::commit::Staging;
-use super::item::{Item, Kind};
-use super::sources::Source;
-use super::{Line, Verdict};
+use super::item::{ImportItem, ImportKind};
+use super::sources::SourceFile;
+use super::{ImportLine, ImportVerdict};
 use crate::state::inventory;
 use crate::state::library::{self, direction_of, manifest};
 use crate::system::error::Failure;
 use crate::system::plain_file;
-use nested::Package;
+use nested::OpenPackage;
 
 /// The most files of one import.
 const MOST: usize = 100_000;

@@ -9,7 +9,7 @@ use crate::state::library::manifest;
 
 /// What a file is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ImportKind {
     /// A `.loads` file, and the components that it lists.
     Loads(Vec<String>),
     Component,
@@ -18,8 +18,8 @@ pub(super) enum Kind {
 
 /// A file that was read whole and may go into the library.
 #[derive(Debug)]
-pub(super) struct Item {
-    pub kind: Kind,
+pub(super) struct ImportItem {
+    pub kind: ImportKind,
     /// The path it came in, or that of its package.
     pub source: String,
     /// The package's file name, where it came in one.
@@ -31,12 +31,12 @@ pub(super) struct Item {
     pub staged: Option<PathBuf>,
 }
 
-impl Item {
+impl ImportItem {
     /// Its key in the manifest, and what else must not be in its place.
     pub(super) fn key(&self) -> String {
         match &self.kind {
-            Kind::License(direction, mac) => manifest::license_key(*direction, *mac),
-            Kind::Loads(_) | Kind::Component => manifest::firmware_key(&self.name),
+            ImportKind::License(direction, mac) => manifest::license_key(*direction, *mac),
+            ImportKind::Loads(_) | ImportKind::Component => manifest::firmware_key(&self.name),
         }
     }
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use transload_provision::load::Direction;
 use utoipa::ToSchema;
 
-use crate::state::library::Shelf;
+use crate::state::library::LibrarySnapshot;
 use crate::state::state_lock::import_lock;
 use crate::system::error::Failure;
 

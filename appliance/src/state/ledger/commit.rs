@@ -7,8 +7,8 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::key::key;
-use super::queue::Job;
-use super::rows::{OF_A_PHONE, Rows};
+use super::queue::WriteJob;
+use super::rows::{OF_A_PHONE, RowCounts};
 use super::schema;
 use super::{AHEAD, Record, forgotten};
 

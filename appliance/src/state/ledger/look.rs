@@ -6,8 +6,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::LedgerError;
 use super::file::beside;
-use super::loss::{Before, Loss};
-use super::schema::{BUSY, STEPS, Trouble, check, trusted_version, version, whole_copy};
+use super::loss::{EarlierFiles, Loss};
+use super::schema::{BUSY, STEPS, SchemaError, check, trusted_version, version, whole_copy};
 
 /// Whether the ledger lost something, as an open for writing would find.
 pub(super) fn loss(path: &Path) -> Result<Option<Loss>, LedgerError> {

@@ -15,9 +15,9 @@ use transload_provision::time::Time;
 
 use super::file::{beside, sync_folder};
 use super::key::{key, mac};
-use super::loss::{Before, Loss};
-use super::rows::Rows;
-use super::{LedgerError, Marks, Replay, forgotten};
+use super::loss::{EarlierFiles, Loss};
+use super::rows::RowCounts;
+use super::{LedgerError, Replay, TimeMarks, forgotten};
 
 /// Log pages that force a checkpoint under load, which delays one commit. At rest the checkpoint comes earlier.
 const LOG_PAGES: u32 = 4096;
@@ -185,7 +185,7 @@ fn state(state: LeaseState) -> &'static str {
 }
 
 /// The file's version, 0 if it is empty, and whether it was closed; checks the whole file if it was not.
-pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), Trouble> {
+pub(super) fn trusted_version(connection: &Connection, known: usize) -> Result<(usize, bool), SchemaError> {
     let (version, clean) = version(connection, known)?;
     if !clean {
         check(connection)?;

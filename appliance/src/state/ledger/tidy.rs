@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::file::beside;
-use super::queue::Queue;
+use super::queue::WriteQueue;
 use super::schema;
 
 /// Free pages that stay for later writes.

@@ -8,8 +8,8 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::names;
 
-use super::walk::Found;
-use super::{Shelf, manifest, open_files};
+use super::walk::FoundFile;
+use super::{LibrarySnapshot, manifest, open_files};
 
 /// The least similarity of a misspelled name; 1 is equal.
 const ALIKE: f64 = 0.6;
@@ -99,7 +99,7 @@ impl LibrarySnapshot {
     }
 }
 
-fn described(found: &Found, file: Arc<File>) -> OpenFile {
-    let Found { stamp, name, .. } = found;
+fn described(found: &FoundFile, file: Arc<File>) -> OpenFile {
+    let FoundFile { stamp, name, .. } = found;
     OpenFile { file, size: stamp.size, modified: stamp.modified, name: name.clone(), etag: stamp.etag() }
 }

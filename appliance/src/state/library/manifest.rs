@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::stamp::Stamp;
-use crate::system::plain_file::{self, Kind};
+use super::stamp::FileStamp;
+use crate::system::plain_file::{self, FileKind};
 
 /// The manifest's name in the state folder.
 pub const NAME: &str = "manifest.json";

@@ -51,7 +51,7 @@ pub struct LibrarySnapshot {
     in_folders: BTreeMap<String, FoundFile>,
     /// The path that a bare name finds first.
     folders_of: BTreeMap<String, String>,
-    licenses: BTreeMap<(Direction, Mac), Found>,
+    licenses: BTreeMap<(Direction, Mac), FoundFile>,
     open_files: OpenFiles,
 }
 

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::stamp::Stamp;
-use super::walk::Found;
+use super::stamp::FileStamp;
+use super::walk::FoundFile;
 use crate::system::plain_file;
 
 /// Files kept open. Beyond them, all are let go.
@@ -22,11 +22,11 @@ type Change = (i64, i64);
 
 impl OpenFiles {
     /// The file that was found, if it still is there as it was.
-    pub(super) fn open(&self, found: &Found) -> Option<Arc<File>> {
+    pub(super) fn open(&self, found: &FoundFile) -> Option<Arc<File>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&found.path).cloned();
         if let Some((file, change)) = kept
             && file.metadata().is_ok_and(|now| {
-                change_of(&now) == change && now.nlink() > 0 && Stamp::of(&now) == found.stamp
+                change_of(&now) == change && now.nlink() > 0 && FileStamp::of(&now) == found.stamp
             })
         {
             return Some(file);
@@ -50,9 +50,9 @@ fn change_of(metadata: &Metadata) -> Change {
 }
 
 /// Opens the file that was found.
-pub(super) fn open(found: &Found) -> Option<(Arc<File>, Metadata)> {
+pub(super) fn open(found: &FoundFile) -> Option<(Arc<File>, Metadata)> {
     // The path was without links when it was scanned; whoever puts one in its way since then leads nowhere.
     let file = plain_file::open_without_links(&found.path).ok()?;
     let metadata = file.metadata().ok()?;
-    (Stamp::of(&metadata) == found.stamp).then(|| (Arc::new(file), metadata))
+    (FileStamp::of(&metadata) == found.stamp).then(|| (Arc::new(file), metadata))
 }

@@ -56,19 +56,19 @@ fn causes(snapshot: &LibrarySnapshot) -> Vec<(String, &str)> {
 fn a_file_that_is_kept_open_is_given_only_while_it_lies_where_it_was_found() {
     let state = tempfile::tempdir().unwrap();
     put(&state, "extra/ring.xml", b"one");
-    let shelf = scan(&state);
+    let snapshot = scan(&state);
     let path = state.path().join("extra/ring.xml");
-    let (first, again) = (shelf.open("ring.xml").unwrap(), shelf.open("ring.xml").unwrap());
+    let (first, again) = (snapshot.open("ring.xml").unwrap(), snapshot.open("ring.xml").unwrap());
     assert!(Arc::ptr_eq(&first.file, &again.file), "it is opened once");
     fs::rename(&path, state.path().join("aside")).unwrap();
-    assert!(shelf.open("ring.xml").is_none(), "it has another name");
+    assert!(snapshot.open("ring.xml").is_none(), "it has another name");
     fs::rename(state.path().join("aside"), &path).unwrap();
-    assert_eq!(content(shelf.open("ring.xml")), "one");
+    assert_eq!(content(snapshot.open("ring.xml")), "one");
     put(&state, "extra/beside.xml", b"two");
     fs::rename(state.path().join("extra/beside.xml"), &path).unwrap();
-    assert!(shelf.open("ring.xml").is_none(), "another file has its name");
+    assert!(snapshot.open("ring.xml").is_none(), "another file has its name");
     fs::remove_file(&path).unwrap();
-    assert!(shelf.open("ring.xml").is_none());
+    assert!(snapshot.open("ring.xml").is_none());
 }
 
 #[test]

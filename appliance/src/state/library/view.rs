@@ -10,7 +10,7 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use super::Shelf;
+use super::LibrarySnapshot;
 use crate::system::utc;
 
 /// `GET /api/library`.

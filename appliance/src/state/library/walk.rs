@@ -8,9 +8,9 @@ use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 use transload_provision::text::is_hidden;
 
-use super::stamp::Stamp;
-use super::{LibraryError, Unusable, manifest};
-use crate::system::plain_file::{Kind, Unfit};
+use super::stamp::FileStamp;
+use super::{LibraryError, UnusableFile, manifest};
+use crate::system::plain_file::{FileKind, UnfitFile};
 
 /// The deepest nesting of folders.
 const DEPTH: usize = 8;
@@ -50,7 +50,7 @@ pub(super) enum FileRole {
     Extra,
 }
 
-impl Found {
+impl FoundFile {
     /// The phone that a license is for, by its name.
     pub(super) fn license_of(&self) -> Option<Mac> {
         let name = without_copy_mark(&self.name);

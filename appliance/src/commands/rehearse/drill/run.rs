@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use transload_pace::{Hold, Pace};
+use transload_pace::{Pace, WorkGuard};
 use transload_phone::{Phone, Weather, lookalike};
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;

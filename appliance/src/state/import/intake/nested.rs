@@ -5,11 +5,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use transload_provision::package;
 
-use super::super::Verdict;
-use super::super::archive::{self, Allowance, Form, Stop, broken};
+use super::super::ImportVerdict;
+use super::super::archive::{self, ArchiveForm, ImportStop, UnpackAllowance, broken};
 use super::super::commit::{Staging, scratch, unwritable};
-use super::super::item::Kind;
-use super::super::sources::Source;
+use super::super::item::ImportKind;
+use super::super::sources::SourceFile;
 use super::{Intake, next_block};
 
 /// The deepest nesting that is read.
@@ -80,8 +80,8 @@ impl Intake<'_> {
     }
 
     /// A file of its own, without a name: a zip archive is read from its end.
-    fn unpacked(&mut self, content: &mut dyn Read) -> Result<File, Stop> {
-        let failed = |error: &io::Error| Stop::Failed(unwritable("the staging folder", error));
+    fn unpacked(&mut self, content: &mut dyn Read) -> Result<File, ImportStop> {
+        let failed = |error: &io::Error| ImportStop::Failed(unwritable("the staging folder", error));
         let mut file = match self.staging {
             Some(staging) => staging.scratch().map_err(ImportStop::Failed)?,
             None => scratch(&std::env::temp_dir()).map_err(|error| failed(&error))?,
