@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use transload_dhcp::server::DhcpServer;
 use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
-use transload_provision::journey::{Assessment, Context, Journey, Observation};
+use transload_provision::journey::{Assessment, Journey};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
 use transload_provision::roster::Entry;
@@ -52,7 +52,7 @@ use intake::refused::Refusals;
 pub use intake::registrar::Errand;
 pub use intake::tracker::Tracker;
 use intake::unleased::Unleased;
-use judge::{assess_as, belief, context, verdict};
+use judge::{assess_as, belief, verdict};
 pub use outcome::{PhoneOutcome, Refusal};
 pub use record::Known;
 use views::explain::{self, Explanation};
@@ -173,31 +173,13 @@ impl Phone {
     }
 }
 
-impl Phone {
-    /// Takes in a fact.
-    fn take(&mut self, observation: &Observation, context: &Context<'_>) {
-        self.journey.observe(observation);
-        self.worlds.observe(observation, context);
-        self.facts = self.facts.wrapping_add(1);
-    }
-}
-
 impl State {
     fn new(rules: Rules, catalog: Catalog, roster: Vec<Entry>, shelf: LibrarySnapshot, known: Known) -> Self {
-        let Known { mut phones, facts, forgotten, .. } = known;
-        let roster: BTreeMap<Mac, Entry> = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
-        for (mac, facts) in facts {
-            let (library, settings, entry) = (&shelf.index, &rules.settings, roster.get(&mac));
-            let Some(phone) = phones.get_mut(&mac) else { continue };
-            for fact in &facts {
-                let context = Context { catalog: &catalog, library, settings, entry, now: fact.at };
-                phone.worlds.observe(fact, &context);
-            }
-        }
-        Self {
+        let Known { phones, facts, forgotten, .. } = known;
+        let mut state = Self {
             rules,
             catalog,
-            roster,
+            roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
             shelf: Arc::new(shelf),
             phones,
             forgotten,
@@ -214,7 +196,9 @@ impl State {
             errands: Vec::new(),
             changes: VecDeque::new(),
             foreign_dhcp: BTreeMap::new(),
-        }
+        };
+        state.read_facts(facts);
+        state
     }
 }
 
@@ -272,17 +256,6 @@ impl Bench {
     pub fn phones(&self) -> Vec<PhoneView> {
         let state = self.state();
         show::phones(&state, self.now())
-    }
-
-    /// What every phone that was seen may be doing.
-    pub fn worlds(&self) -> BTreeMap<Mac, Worlds> {
-        let (state, now) = (self.state(), self.now());
-        let at_present = |(mac, phone): (&Mac, &Phone)| {
-            let mut worlds = (*phone.worlds).clone();
-            worlds.pass(now, &context(&state, *mac, now));
-            (*mac, worlds)
-        };
-        state.phones.iter().map(at_present).collect()
     }
 
     /// One phone, if it was seen or listed.

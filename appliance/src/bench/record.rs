@@ -1,6 +1,6 @@
 //! What the bench remembers of phones, in memory and in the ledger.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use transload_provision::time::Time;
 use transload_provision::worlds::{Checkpoint, Worlds};
 
 use super::forget::Forgotten;
+use super::judge::context;
 use super::{AT_ONCE, Bench, Phone, State};
 use crate::state::ledger::{Record, Replay, Ticket, WriteFailed};
 use crate::state::resume;
@@ -36,6 +37,17 @@ impl Hearing {
 }
 
 impl Bench {
+    /// What every phone that was seen may be doing.
+    pub fn worlds(&self) -> BTreeMap<Mac, Worlds> {
+        let (state, now) = (self.state(), self.now());
+        let at_present = |(mac, phone): (&Mac, &Phone)| {
+            let mut worlds = (*phone.worlds).clone();
+            worlds.pass(now, &context(&state, *mac, now));
+            (*mac, worlds)
+        };
+        state.phones.iter().map(at_present).collect()
+    }
+
     /// Folds facts and closes the ledger.
     pub async fn close(&self) {
         let due = |phone: &Phone| phone.unfolded > 0;
@@ -236,16 +248,28 @@ fn unfold(json: &str) -> serde_json::Result<(Journey, Option<Worlds>)> {
 impl State {
     /// A phone takes in a fact.
     pub(super) fn take(&mut self, mac: Mac, observation: &Observation) {
+        self.with_phone(mac, observation.at, |phone, context| {
+            phone.journey.observe(observation);
+            phone.worlds.observe(observation, context);
+            phone.facts = phone.facts.wrapping_add(1);
+        });
+    }
+
+    /// The worlds of phones take in facts that their journeys have taken in.
+    pub(super) fn read_facts(&mut self, facts: HashMap<Mac, Vec<Observation>>) {
+        for (mac, facts) in facts {
+            for fact in &facts {
+                self.with_phone(mac, fact.at, |phone, context| phone.worlds.observe(fact, context));
+            }
+        }
+    }
+
+    /// Hands over a phone with what decisions on it rest on, as [`super::judge::context`] has it.
+    fn with_phone(&mut self, mac: Mac, now: Time, act: impl FnOnce(&mut Phone, &Context<'_>)) {
         let Self { catalog, shelf, rules, roster, phones, .. } = self;
-        let context = Context {
-            catalog,
-            library: &shelf.index,
-            settings: &rules.settings,
-            entry: roster.get(&mac),
-            now: observation.at,
-        };
+        let (library, settings, entry) = (&shelf.index, &rules.settings, roster.get(&mac));
         if let Some(phone) = phones.get_mut(&mac) {
-            phone.take(observation, &context);
+            act(phone, &Context { catalog, library, settings, entry, now });
         }
     }
 
