@@ -17,7 +17,7 @@ use transload_provision::library::{Library, Load, Platform};
 use transload_provision::load::{Direction, LoadName, Side};
 use transload_provision::mac::Mac;
 use transload_provision::page::Page;
-use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
+use transload_provision::settings::Settings;
 use transload_provision::time::Time;
 use transload_provision::worlds::Worlds;
 
@@ -169,20 +169,5 @@ fn complete(name: &str) -> Load {
 }
 
 fn settings() -> Settings {
-    Settings {
-        direction: Direction::E2m,
-        call_managers: None,
-        cda: false,
-        admit: Admit::Eligible,
-        unknown_vid: UnknownVid::Hold,
-        way_back: WayBack::License,
-        routes: BTreeMap::new(),
-        probe: true,
-        timing: Timing::default(),
-        server: Ipv4Addr::new(10, 23, 45, 67),
-        http_port: 80,
-        registrar: None,
-        restart_hook: false,
-        after: After::default(),
-    }
+    Settings { registrar: None, ..Settings::new(Direction::E2m, Ipv4Addr::new(10, 23, 45, 67)) }
 }

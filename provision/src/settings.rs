@@ -117,6 +117,26 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Every setting at its default, for a server at this address.
+    pub fn new(direction: Direction, server: Ipv4Addr) -> Self {
+        Self {
+            direction,
+            call_managers: None,
+            cda: false,
+            admit: Admit::Eligible,
+            unknown_vid: UnknownVid::Hold,
+            way_back: WayBack::License,
+            routes: BTreeMap::new(),
+            probe: true,
+            timing: Timing::default(),
+            server,
+            http_port: 80,
+            registrar: Some(5060),
+            restart_hook: false,
+            after: After::default(),
+        }
+    }
+
     /// Who serves the phones of each side.
     pub fn site(&self) -> Site {
         Site {

@@ -9,7 +9,6 @@ mod leases;
 mod others;
 mod refused;
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -19,7 +18,7 @@ use transload_phone::lookalike;
 use transload_provision::journey::{Fact, Observation};
 use transload_provision::load::Direction;
 use transload_provision::page::Page;
-use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
+use transload_provision::settings::{Settings, Timing};
 
 use super::record::{NEWCOMERS_KEPT, PHONES_KEPT, take_in};
 use super::*;
@@ -45,22 +44,8 @@ fn agent(mac: Mac) -> String {
 }
 
 fn rules(gives_leases: bool) -> Rules {
-    let settings = Settings {
-        direction: Direction::E2m,
-        call_managers: None,
-        cda: false,
-        admit: Admit::Eligible,
-        unknown_vid: UnknownVid::Hold,
-        way_back: WayBack::License,
-        routes: BTreeMap::new(),
-        probe: true,
-        timing: Timing::default(),
-        server: Ipv4Addr::new(10, 23, 45, 67),
-        http_port: 80,
-        registrar: None,
-        restart_hook: false,
-        after: After::default(),
-    };
+    let server = Ipv4Addr::new(10, 23, 45, 67);
+    let settings = Settings { registrar: None, ..Settings::new(Direction::E2m, server) };
     Rules {
         settings,
         classes: Vec::new(),

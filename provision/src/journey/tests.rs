@@ -32,7 +32,7 @@ use crate::library::{Library, Load, Platform};
 use crate::load::Direction;
 use crate::page::Page;
 use crate::roster::Entry;
-use crate::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
+use crate::settings::{Admit, Settings, Timing, WayBack};
 
 const MAC: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const ENTERPRISE_CLASS: &str = "Cisco Systems, Inc. IP Phone CP-8851";
@@ -73,22 +73,7 @@ impl Bench {
     fn new(direction: Direction, loads: &[&str]) -> Self {
         let mut library = library(loads);
         library.licenses.insert((direction, MAC));
-        let settings = Settings {
-            direction,
-            call_managers: None,
-            cda: false,
-            admit: Admit::Eligible,
-            unknown_vid: UnknownVid::Hold,
-            way_back: WayBack::License,
-            routes: BTreeMap::new(),
-            probe: true,
-            timing: Timing::default(),
-            server: Ipv4Addr::new(10, 23, 45, 67),
-            http_port: 80,
-            registrar: Some(5060),
-            restart_hook: false,
-            after: After::default(),
-        };
+        let settings = Settings::new(direction, Ipv4Addr::new(10, 23, 45, 67));
         Self {
             catalog: Catalog::seed_2019(),
             library,

@@ -9,7 +9,6 @@ mod starts;
 mod trust;
 mod views;
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::*;
@@ -19,7 +18,7 @@ use crate::journey::{Answer, Heard, Report, UpgradeInstruction};
 use crate::library::{Library, Load, Platform};
 use crate::load::Direction;
 use crate::page::Page;
-use crate::settings::{Admit, After, Settings, Timing, UnknownVid};
+use crate::settings::{Settings, UnknownVid};
 
 const MAC: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const ENTERPRISE_CLASS: &str = "Cisco Systems, Inc. IP Phone CP-8851";
@@ -58,21 +57,11 @@ impl Watched {
             let platforms = vec![Platform { name: "PLATFORM_1".into(), components }];
             library.loads.insert(load(name), Load { platforms, sizes, ..Load::default() });
         }
+        let server = Ipv4Addr::new(10, 23, 45, 67);
         let settings = Settings {
-            direction: Direction::E2m,
-            call_managers: None,
-            cda: false,
-            admit: Admit::Eligible,
             unknown_vid: UnknownVid::Proceed,
-            way_back: crate::settings::WayBack::License,
-            routes: BTreeMap::new(),
-            probe: true,
-            timing: Timing::default(),
-            server: Ipv4Addr::new(10, 23, 45, 67),
-            http_port: 80,
             registrar: None,
-            restart_hook: false,
-            after: After::default(),
+            ..Settings::new(Direction::E2m, server)
         };
         let now = Time(1_700_000_000_000);
         Self { catalog: Catalog::current(), library, settings, worlds: Worlds::new(MAC), now }
