@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Which way a migration goes.
@@ -130,7 +131,7 @@ pub enum BuildPart {
 
 /// The text is no firmware version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a firmware version; write it as 11.3(5) or 14.1")]
+#[error("{0:?} is not a firmware version")]
 pub struct NotAVersion(pub String);
 
 impl Version {
@@ -228,7 +229,9 @@ impl Serialize for Version {
 
 impl<'de> Deserialize<'de> for Version {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(|NotAVersion(text)| {
+            D::Error::invalid_value(Unexpected::Str(&text), &"a firmware version such as 11.3(5) or 14.1")
+        })
     }
 }
 
@@ -248,8 +251,18 @@ struct Parsed {
 
 /// The text is no load name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a load name; one looks like sip88xx.12-5-1SR1-4")]
+#[error("{}; {}", self.cause(), Self::CURE)]
 pub struct NotALoad(pub String);
+
+impl NotALoad {
+    /// What to write instead.
+    pub const CURE: &str = "one looks like sip88xx.12-5-1SR1-4";
+
+    /// What is wrong.
+    pub fn cause(&self) -> String {
+        format!("{:?} is not a load name", self.0)
+    }
+}
 
 /// The longest load name taken, in bytes; real ones stay under 40.
 const MAX_LENGTH: usize = 80;
@@ -345,7 +358,7 @@ impl Serialize for LoadName {
 
 impl<'de> Deserialize<'de> for LoadName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

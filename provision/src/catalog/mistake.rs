@@ -18,15 +18,13 @@ pub struct CatalogError {
 pub(super) fn syntax(text: &str, error: &toml::de::Error) -> CatalogError {
     let at = error.span().map_or(0, |span| span.start);
     let message = error.message().lines().next().unwrap_or_default();
-    let (cause, cure) = match message.split_once("; ") {
-        Some((cause, cure)) => (cause.to_owned(), cure.to_owned()),
-        None => match message.split_once(", expected ") {
-            Some((cause, expected)) => (cause.to_owned(), format!("write {}", expected.replace('`', ""))),
-            None if message.starts_with("missing field") => {
-                (message.to_owned(), "add it to the row; every row needs it".to_owned())
-            }
-            None => (message.to_owned(), "correct it, or take the row out".to_owned()),
-        },
+    // serde writes each error in one of these forms.
+    let (cause, cure) = match message.split_once(", expected ") {
+        Some((cause, expected)) => (cause, format!("write {}", expected.replace('`', ""))),
+        None if message.starts_with("missing field") => {
+            (message, "add it to the row; every row needs it".to_owned())
+        }
+        None => (message, "correct it, or take the row out".to_owned()),
     };
     CatalogError { line: line_at(text, at), cause: cause.replace('`', "\""), cure }
 }

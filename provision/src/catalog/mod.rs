@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -82,8 +83,18 @@ pub struct Vid(pub u8);
 
 /// The text is no VID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a VID; it is on the label and in the UDI, as in V05")]
+#[error("{}; {}", self.cause(), Self::CURE)]
 pub struct NotAVid(pub String);
+
+impl NotAVid {
+    /// Where to read it.
+    pub const CURE: &str = "it is on the label and in the UDI, as in V05";
+
+    /// What is wrong.
+    pub fn cause(&self) -> String {
+        format!("{:?} is not a VID", self.0)
+    }
+}
 
 /// Whether a phone may migrate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -361,7 +372,12 @@ impl Serialize for Vid {
 
 impl<'de> Deserialize<'de> for Vid {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(|NotAVid(text)| {
+            D::Error::invalid_value(
+                Unexpected::Str(&text),
+                &"a VID such as V05, as on the label and in the UDI",
+            )
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The rows of the catalog's data files, and how a user's rows join them.
 
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 
 use super::{Certainty, Model, Vid};
@@ -124,8 +125,7 @@ pub(super) struct WarningRow {
 }
 
 /// A range of hardware versions, both ends in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Bounds")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VidRange {
     /// The first; from V00 without it.
     pub min: Option<Vid>,
@@ -133,23 +133,21 @@ pub struct VidRange {
     pub max: Option<Vid>,
 }
 
-/// A range as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bounds {
-    min: Option<Vid>,
-    max: Option<Vid>,
-}
+impl<'de> Deserialize<'de> for VidRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Bounds {
+            min: Option<Vid>,
+            max: Option<Vid>,
+        }
 
-impl TryFrom<Bounds> for VidRange {
-    type Error = String;
-
-    fn try_from(Bounds { min, max }: Bounds) -> Result<Self, String> {
-        match (min, max) {
-            (Some(min), Some(max)) if min > max => {
-                Err(format!("no VID is from {min} to {max}; exchange min and max"))
+        match Bounds::deserialize(deserializer)? {
+            Bounds { min: Some(min), max: Some(max) } if min > max => {
+                let range = format!("VIDs from {min} to {max}");
+                Err(D::Error::invalid_value(Unexpected::Other(&range), &"min and max exchanged"))
             }
-            _ => Ok(Self { min, max }),
+            Bounds { min, max } => Ok(Self { min, max }),
         }
     }
 }
@@ -230,6 +228,6 @@ pub(crate) fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D
     .into_iter()
     .find(|kind| kind.to_string().eq_ignore_ascii_case(&text))
     .ok_or_else(|| {
-        serde::de::Error::custom(format!("{text:?} is none of Enterprise, TLexE2M, TLexM2E, Multiplatform"))
+        D::Error::custom(format!("{text:?} is none of Enterprise, TLexE2M, TLexM2E, Multiplatform"))
     })
 }

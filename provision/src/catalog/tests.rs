@@ -198,6 +198,7 @@ fn a_users_mistakes_are_named_with_their_line_and_a_cure() {
         ("\n[[eligibility]]\nmodels = [\"8851\", '8852']\neligible = true\n", 3, "8852", "add one"),
         (&format!("{eligible}vid = {{ min = \"V9\", max = \"V3\" }}"), 4, "V09", "exchange"),
         (&format!("{eligible}vid = {{ min = \"five\" }}"), 4, "five", "V05"),
+        (&format!("{eligible}vid = {{ min = \"4; 5\" }}"), 4, "4; 5", "V05"),
         (&format!("{eligible}direction = [\"e2m\"]"), 4, "direction", "directions"),
         ("[[hop]]\nname = \"x\"\nfrom = \"Classic\"\nto = \"MPP\"\nlicense = true", 3, "Classic", "correct"),
         ("[[floor]]\nname = \"x\"\nmodels = []\nside = \"enterprise\"\nmin = \"new\"", 5, "new", "11.3(5)"),
