@@ -13,8 +13,18 @@ pub struct Mac(pub [u8; 6]);
 
 /// The text is not a MAC address in any common spelling.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a MAC address; write it as 001234AB45DE or 00:12:34:ab:45:de")]
+#[error("{}; {}", self.cause(), Self::CURE)]
 pub struct NotAMac(pub String);
+
+impl NotAMac {
+    /// What to write instead.
+    pub const CURE: &str = "write it as 001234AB45DE or 00:12:34:ab:45:de";
+
+    /// What is wrong.
+    pub fn cause(&self) -> String {
+        format!("{:?} is not a MAC address", self.0)
+    }
+}
 
 impl Mac {
     /// The vendor's three octets.

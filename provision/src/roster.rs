@@ -63,14 +63,23 @@ pub struct Entry {
 
 /// Something to be said of a roster.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("roster line {line}: {what}")]
+#[error("roster line {line}: {}", self.words())]
 pub struct Problem {
     /// The line in the file, from 1.
     pub line: u64,
-    /// What, and what to do about it.
-    pub what: String,
+    /// What is so.
+    pub cause: String,
+    /// What to do about it; `None` if the cause leaves no question.
+    pub cure: Option<&'static str>,
     /// What it means for the row.
     pub severity: Severity,
+}
+
+/// What is wrong with a row or a table, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mistake {
+    cause: String,
+    cure: Option<&'static str>,
 }
 
 /// What a [`Problem`] means.
@@ -98,7 +107,7 @@ const MAX_MORE: usize = 16;
 pub fn parse(file: &[u8]) -> Roster {
     match Grid::from_text(file) {
         Ok(grid) => read(std::slice::from_ref(&grid)).pop().unwrap_or_default(),
-        Err(error) => Roster::refused(1, error.to_string()),
+        Err(error) => Roster::refused(1, Mistake::new(error.to_string(), TooLarge::CURE)),
     }
 }
 
@@ -108,11 +117,36 @@ pub fn read(sheets: &[Grid]) -> Vec<Roster> {
     sheets.iter().map(|grid| rows::read(grid, &mut known)).collect()
 }
 
+impl Problem {
+    /// Cause and cure, in one line.
+    pub fn words(&self) -> String {
+        match self.cure {
+            Some(cure) => format!("{}; {cure}", self.cause),
+            None => self.cause.clone(),
+        }
+    }
+}
+
+impl Mistake {
+    fn new(cause: impl Into<String>, cure: &'static str) -> Self {
+        Self { cause: cause.into(), cure: Some(cure) }
+    }
+}
+
 impl Roster {
     /// A roster of which nothing can be read.
-    fn refused(line: u64, what: String) -> Self {
-        let problem = Problem { line, what, severity: Severity::RowLeftOut };
-        Self { problems: vec![problem], ..Self::default() }
+    fn refused(line: u64, mistake: Mistake) -> Self {
+        let mut roster = Self::default();
+        roster.report(line, Severity::RowLeftOut, mistake);
+        roster
+    }
+
+    fn report(&mut self, line: u64, severity: Severity, Mistake { cause, cure }: Mistake) {
+        self.problems.push(Problem { line, cause, cure, severity });
+    }
+
+    fn note(&mut self, line: u64, cause: impl Into<String>) {
+        self.problems.push(Problem { line, cause: cause.into(), cure: None, severity: Severity::Note });
     }
 
     /// Whether a column tells phones.

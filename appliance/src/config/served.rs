@@ -13,7 +13,7 @@ use transload_provision::roster::Entry;
 use super::network::default_pool;
 use super::values::{Prefix, Range};
 use super::{Client, Config, Network};
-use crate::system::error::{Exit, Failure};
+use crate::system::error::{Exit, Failure, Problem};
 
 /// Options that mean something in one subnet alone: router, broadcast address, routes. Other networks do not inherit
 /// them.
@@ -27,7 +27,7 @@ pub struct Served {
     /// For whoever decides what a client gets.
     pub given: Given,
     /// Rows of the roster whose address cannot be kept for their phone.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Problem>,
 }
 
 /// What networks and reservations give.
@@ -241,10 +241,11 @@ impl Served {
                 Err(Misplaced::NoHost) => "is the server's own address, or no host's",
                 Err(Misplaced::Twice) => "is kept for another client already",
             };
-            self.warnings.push(format!(
-                "{place}: the address {address} of {} {what}, so the phone gets one of the pool; correct the row",
+            let cause = format!(
+                "{place}: the address {address} of {} {what}, so the phone gets one of the pool",
                 entry.mac
-            ));
+            );
+            self.warnings.push(Problem::new(cause, "correct the row"));
         }
     }
 }

@@ -124,7 +124,7 @@ impl PreparedAppliance {
         let networks = segment::networks(interface_states.iter().map(Option::as_ref));
         let served = config.served(&networks, &bench.roster())?;
         for warning in &served.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!("{}", warning.line());
         }
         bench.set_given(served.given.clone());
         let mut segments = Segments::open(&place.segments, &interface_states, config, &bench)?;

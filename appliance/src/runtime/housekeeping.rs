@@ -81,7 +81,7 @@ fn look_at_roster(state: &Path, segments: &Segments) {
 pub fn roster(state: &Path) -> Result<Vec<transload_provision::roster::Entry>, Failure> {
     let roster = state_folder::roster(state)?;
     for problem in roster.wrong {
-        tracing::warn!("{problem}");
+        tracing::warn!("{}", problem.line());
     }
     for note in roster.notes {
         tracing::info!("{note}");

@@ -9,7 +9,7 @@ use transload_provision::roster::{self, Entry};
 
 use crate::config::{CatalogChoice, Config};
 use crate::state::inventory;
-use crate::system::error::{Exit, Failure};
+use crate::system::error::{Exit, Failure, Problem};
 use crate::system::plain_file::{self, FileKind};
 
 /// The configured catalog with the user's rows from `catalog.toml`.
@@ -31,12 +31,12 @@ pub fn catalog(config: &Config) -> Result<Catalog, Failure> {
 /// The roster's name in the state folder.
 pub const ROSTER: &str = "roster.csv";
 
-/// The roster with notes, each a line that names the file.
+/// The roster with notes, each of which names the file.
 #[derive(Debug, Default)]
 pub struct RosterFile {
     pub entries: Vec<Entry>,
     /// Unusable rows and cells.
-    pub wrong: Vec<String>,
+    pub wrong: Vec<Problem>,
     /// Rows and cells that are left out or kept on purpose.
     pub notes: Vec<String>,
 }
@@ -59,7 +59,7 @@ pub fn read_roster(path: &Path, bytes: &[u8]) -> RosterFile {
     let sheets = match inventory::read(bytes) {
         Ok(sheets) => sheets,
         Err(error) => {
-            roster.wrong.push(format!("{}: {error}", path.display()));
+            roster.wrong.push(Problem::new(format!("{}: {}", path.display(), error.cause), error.cure));
             return roster;
         }
     };
@@ -74,9 +74,13 @@ pub fn read_roster(path: &Path, bytes: &[u8]) -> RosterFile {
         }
         roster.entries.extend(sheet.roster.entries);
         for problem in sheet.roster.problems {
-            let said = format!("{}:{name} {problem}", path.display());
-            let wrong = problem.severity != roster::Severity::Note;
-            if wrong { &mut roster.wrong } else { &mut roster.notes }.push(said);
+            if problem.severity == roster::Severity::Note {
+                roster.notes.push(format!("{}:{name} {problem}", path.display()));
+            } else {
+                let place = format!("{}:{name} roster line {}", path.display(), problem.line);
+                let cure = problem.cure.unwrap_or("correct the row in the spreadsheet and export it again");
+                roster.wrong.push(Problem::new(format!("{place}: {}", problem.cause), cure));
+            }
         }
     }
     roster
@@ -100,5 +104,31 @@ fn read(path: &Path, kind: FileKind) -> Result<Option<Vec<u8>>, Failure> {
             format!("cannot read {}: {error}", path.display()),
             plain_file::cure(&error, "make it readable for the user that Transload runs as"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_told_with_its_cause_and_its_cure() {
+        let table = b"MAC,VID,CDA\n001234AB45DE,\"4; 5\",\n001234AB45DF,,maybe\n";
+        let RosterFile { wrong, .. } = read_roster(Path::new("roster.csv"), table);
+        let wrong: Vec<(&str, &str)> =
+            wrong.iter().map(|problem| (problem.cause.as_str(), problem.cure.as_str())).collect();
+        assert_eq!(
+            wrong,
+            [
+                (
+                    "roster.csv: roster line 2: \"4; 5\" is not a VID",
+                    "it is on the label and in the UDI, as in V05"
+                ),
+                (
+                    "roster.csv: roster line 3: cda of 001234AB45DF is neither yes nor no; it counts as no",
+                    "correct the row in the spreadsheet and export it again"
+                ),
+            ]
+        );
     }
 }

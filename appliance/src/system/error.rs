@@ -43,6 +43,11 @@ impl Problem {
         let line = |text: String| text::line(&text).split_whitespace().collect::<Vec<_>>().join(" ");
         Self { cause: line(cause.into()), cure: line(cure.into()) }
     }
+
+    /// Cause and cure in one line, for a log.
+    pub fn line(&self) -> String {
+        format!("{}; {}", self.cause, self.cure)
+    }
 }
 
 impl Failure {

@@ -1,5 +1,6 @@
 //! What one cell says: nothing, a phone, another device, or a MAC address that a spreadsheet has damaged.
 
+use super::Mistake;
 use super::columns::{other_device, says_nothing};
 use crate::mac::Mac;
 use crate::text;
@@ -10,8 +11,8 @@ pub(super) enum Owner {
     Phone(Mac),
     /// Its name begins so, and such devices are this.
     Other(&'static str, &'static str),
-    /// A number stands where a MAC address was: what happened, and what to do.
-    Damaged(String),
+    /// A number stands where a MAC address was.
+    Damaged(Mistake),
     /// Neither; whether somebody meant it to be a MAC address.
     Neither {
         meant: bool,
@@ -49,7 +50,7 @@ pub(super) fn owner(cell: &str) -> Owner {
         return Owner::Other(prefix, kind);
     }
     match damage(cell) {
-        Some(what) => Owner::Damaged(what),
+        Some(mistake) => Owner::Damaged(mistake),
         None => Owner::Neither { meant: looks_meant(cell) },
     }
 }
@@ -98,7 +99,7 @@ pub(super) fn clearly_a_phone(cell: &str) -> bool {
     mac(cell).is_some() && cell.bytes().any(letter)
 }
 
-fn damage(cell: &str) -> Option<String> {
+fn damage(cell: &str) -> Option<Mistake> {
     let cure = "format the column as text, enter the address again, and export the table again";
     let number = cell.replace(',', ".");
     let exponent = number.to_ascii_lowercase().split_once('e').is_some_and(|(mantissa, exponent)| {
@@ -106,12 +107,16 @@ fn damage(cell: &str) -> Option<String> {
         digits(&mantissa.replacen('.', "", 1)) && digits(exponent.trim_start_matches('+'))
     });
     if exponent && number.parse::<f64>().is_ok() {
-        return Some(format!("a spreadsheet has made the number {cell} of a MAC address; {cure}"));
+        let cause = format!("a spreadsheet has made the number {cell} of a MAC address");
+        return Some(Mistake::new(cause, cure));
     }
     let whole = number.strip_suffix(".0").unwrap_or(&number);
     let short = (6..12).contains(&whole.len()) && whole.bytes().all(|byte| byte.is_ascii_digit());
     short.then(|| {
-        format!("{cell} has {} of the 12 digits of a MAC address: a spreadsheet may have taken leading zeros away; {cure}", whole.len())
+        let digits = whole.len();
+        let cause =
+            format!("{cell} has {digits} of the 12 digits of a MAC address: a spreadsheet may have taken leading zeros away");
+        Mistake::new(cause, cure)
     })
 }
 

@@ -48,8 +48,13 @@ pub struct Row {
 
 /// The table has more cells than memory is given to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it has more than {MAX_CELLS} cells; delete columns that nobody needs, or divide it")]
+#[error("it has more than {MAX_CELLS} cells")]
 pub struct TooLarge;
+
+impl TooLarge {
+    /// What to do about it.
+    pub const CURE: &str = "delete columns that nobody needs, or divide it";
+}
 
 impl Grid {
     /// Reads a table of text: any delimiter, any encoding.

@@ -7,9 +7,9 @@ use super::cell::{Owner, clean, told};
 use super::columns::{Meaning, is_footer};
 use super::grid::{Grid, MAX_COLUMNS, Row};
 use super::layout::Layout;
-use super::{Entry, MAX_CELL, MAX_ENTRIES, MAX_MORE, Problem, Roster, Severity};
-use crate::catalog::Vid;
-use crate::load::LoadName;
+use super::{Entry, MAX_CELL, MAX_ENTRIES, MAX_MORE, Mistake, Roster, Severity};
+use crate::catalog::{NotAVid, Vid};
+use crate::load::{LoadName, NotALoad};
 use crate::mac::{Mac, NotAMac};
 
 /// [`MAX_MORE`] in words.
@@ -52,13 +52,13 @@ pub(super) fn read(grid: &Grid, known: &mut Known) -> Roster {
         return Roster::default();
     };
     let Some(layout) = Layout::of(grid) else {
-        let what = "no column holds MAC addresses or device names such as SEP001234AB45DE; name one MAC in the first row";
-        return Roster::refused(first.line, what.to_owned());
+        let cause = "no column holds MAC addresses or device names such as SEP001234AB45DE";
+        return Roster::refused(first.line, Mistake::new(cause, "name one MAC in the first row"));
     };
     let mut roster = Roster::default();
     if let Some(line) = grid.unclosed {
-        let what = "a quotation mark is opened here and not closed, so the lines below it count as one cell; close it";
-        roster.report(line, what.to_owned(), Severity::RowLeftOut);
+        let cause = "a quotation mark is opened here and not closed, so the lines below it count as one cell";
+        roster.report(line, Severity::RowLeftOut, Mistake::new(cause, "close it"));
     }
     let mut aside = Aside::default();
     let own: Vec<(String, usize)> = layout.own();
@@ -66,8 +66,8 @@ pub(super) fn read(grid: &Grid, known: &mut Known) -> Roster {
     notes(&mut roster, grid, &layout, &own, line);
     for row in grid.rows.iter().skip(layout.first) {
         if roster.entries.len() == MAX_ENTRIES {
-            let what = format!("more than {MAX_ENTRIES} phones; split the file");
-            roster.report(row.line, what, Severity::RowLeftOut);
+            let mistake = Mistake::new(format!("more than {MAX_ENTRIES} phones"), "split the file");
+            roster.report(row.line, Severity::RowLeftOut, mistake);
             break;
         }
         roster.row(row, &layout, &own, known, &mut aside);
@@ -78,10 +78,6 @@ pub(super) fn read(grid: &Grid, known: &mut Known) -> Roster {
 }
 
 impl Roster {
-    pub(super) fn report(&mut self, line: u64, what: String, severity: Severity) {
-        self.problems.push(Problem { line, what, severity });
-    }
-
     fn row(
         &mut self,
         row: &Row,
@@ -94,12 +90,12 @@ impl Roster {
         let mac = match layout.owning_cell(row) {
             (_, Owner::Phone(mac)) => mac,
             (_, Owner::Other(prefix, kind)) => return aside.other(kind, prefix, line),
-            (_, Owner::Damaged(what)) => return self.report(line, what, Severity::RowLeftOut),
+            (_, Owner::Damaged(mistake)) => return self.report(line, Severity::RowLeftOut, mistake),
             (text, Owner::Neither { meant }) => {
                 return match nobody(&text, meant, row, layout) {
                     Nobody::Header => {}
                     Nobody::Aside => aside.nobody.push(line),
-                    Nobody::Mistake(what) => self.report(line, what, Severity::RowLeftOut),
+                    Nobody::Mistake(mistake) => self.report(line, Severity::RowLeftOut, mistake),
                 };
             }
         };
@@ -108,7 +104,7 @@ impl Roster {
         }
         let entry = match entry(mac, row, layout, own) {
             Ok(entry) => entry,
-            Err(what) => return self.report(line, what, Severity::RowLeftOut),
+            Err(mistake) => return self.report(line, Severity::RowLeftOut, mistake),
         };
         // Another column may have told it.
         let told = [entry.model.is_some(), entry.vid.is_some(), entry.load.is_some()];
@@ -128,21 +124,21 @@ impl Roster {
                 return aside.repeated.push(line);
             };
             let place = if *sheet == known.sheet { "" } else { " of an earlier sheet" };
-            let what = format!(
-                "{mac} is on line {}{place} already, and {what} is {here} here and {there} there; remove one of them",
+            let cause = format!(
+                "{mac} is on line {}{place} already, and {what} is {here} here and {there} there",
                 first.line
             );
-            return self.report(line, what, Severity::RowLeftOut);
+            return self.report(line, Severity::RowLeftOut, Mistake::new(cause, "remove one of them"));
         }
         if let Some(first) = entry.address.and_then(|address| known.addresses.get(&address)) {
-            let what = format!("the address of {mac} is on line {first} already; give it another");
-            self.report(line, what, Severity::CellLeftOut);
+            let cause = format!("the address of {mac} is on line {first} already");
+            self.report(line, Severity::CellLeftOut, Mistake::new(cause, "give it another"));
             entry.address = None;
         }
         known.addresses.extend(entry.address.map(|address| (address, line)));
         if layout.cell(row, Meaning::Cda).is_some_and(|(_, cell)| yes_or_no(&cell).is_none()) {
-            let what = format!("cda of {mac} is neither yes nor no; it counts as no");
-            self.report(line, what, Severity::CellLeftOut);
+            let cause = format!("cda of {mac} is neither yes nor no; it counts as no");
+            self.report(line, Severity::CellLeftOut, Mistake { cause, cure: None });
         }
         known.phones.insert(mac, (known.sheet, entry.clone()));
         self.entries.push(entry);
@@ -156,7 +152,7 @@ enum Nobody {
     /// No phone's.
     Aside,
     /// A phone's, of which this is wrong.
-    Mistake(String),
+    Mistake(Mistake),
 }
 
 /// In an export a row without a MAC address is of something else; in a list of phones it is a mistake.
@@ -164,22 +160,28 @@ fn nobody(text: &str, meant: bool, row: &Row, layout: &Layout) -> Nobody {
     let tells = || Meaning::DETAILS.iter().any(|meaning| layout.cell(row, *meaning).is_some());
     match text {
         _ if layout.is_header(row) => Nobody::Header,
-        "" if !layout.export && tells() => Nobody::Mistake("the MAC address is missing".to_owned()),
+        "" if !layout.export && tells() => {
+            Nobody::Mistake(Mistake { cause: "the MAC address is missing".to_owned(), cure: None })
+        }
         "" => Nobody::Aside,
         _ if !meant && (layout.export || is_footer(text) && !tells()) => Nobody::Aside,
-        text => Nobody::Mistake(NotAMac(text.chars().take(40).collect()).to_string()),
+        text => {
+            let error = NotAMac(text.chars().take(40).collect());
+            Nobody::Mistake(Mistake::new(error.cause(), NotAMac::CURE))
+        }
     }
 }
 
 /// The row's phone, or what is wrong with a cell that has a form of its own.
-fn entry(mac: Mac, row: &Row, layout: &Layout, own: &[(String, usize)]) -> Result<Entry, String> {
+fn entry(mac: Mac, row: &Row, layout: &Layout, own: &[(String, usize)]) -> Result<Entry, Mistake> {
     let text = |meaning| layout.cell(row, meaning).map(|(_, cell)| shorten(&cell));
-    let vid =
-        text(Meaning::Vid).map(|vid| vid.parse::<Vid>()).transpose().map_err(|error| error.to_string())?;
+    let vid = text(Meaning::Vid).map(|vid| vid.parse::<Vid>());
+    let vid = vid.transpose().map_err(|error| Mistake::new(error.cause(), NotAVid::CURE))?;
     let load = text(Meaning::Load).map(|load| load.parse::<LoadName>());
-    let load = load.transpose().map_err(|error| error.to_string())?;
+    let load = load.transpose().map_err(|error| Mistake::new(error.cause(), NotALoad::CURE))?;
     let address = text(Meaning::Address).map(|text| {
-        text.parse().map_err(|_| format!("{text:?} is no address; write one such as 10.23.45.50"))
+        let mistake = |_| Mistake::new(format!("{text:?} is no address"), "write one such as 10.23.45.50");
+        text.parse().map_err(mistake)
     });
     let filled = |(name, at): &(String, usize)| {
         let cell = shorten(&clean(row.cells.get(*at)?));
@@ -236,20 +238,18 @@ fn yes_or_no(cell: &str) -> Option<bool> {
 /// What is said once of a whole table.
 fn notes(roster: &mut Roster, grid: &Grid, layout: &Layout, own: &[(String, usize)], line: u64) {
     if let Some(name) = layout.doubled() {
-        let what = format!("there are two columns named {name}; the first that a row fills counts");
-        roster.report(line, what, Severity::Note);
+        roster.note(line, format!("there are two columns named {name}; the first that a row fills counts"));
     }
     if layout.found_by_content.is_some() {
-        let what = "no column is named MAC; the one whose cells look like MAC addresses counts";
-        roster.report(line, what.to_owned(), Severity::Note);
+        roster.note(line, "no column is named MAC; the one whose cells look like MAC addresses counts");
     }
     if let Some(at) = layout.models_by_content {
         let name = layout.names.get(at).filter(|name| !name.is_empty());
         let name = name.map_or_else(|| format!("column {}", at + 1), |name| format!("{:?}", shorten(name)));
-        let what = format!(
+        let cause = format!(
             "some phones have no model in a column of models; {name}, whose cells name models, counts"
         );
-        roster.report(line, what, Severity::Note);
+        roster.note(line, cause);
     }
     let filled = |at: usize| {
         grid.rows
@@ -271,14 +271,13 @@ fn notes(roster: &mut Roster, grid: &Grid, layout: &Layout, own: &[(String, usiz
             _ => ("columns", "are kept and have", "they"),
         };
         let names = names.join(", ");
-        let what = format!(
+        let cause = format!(
             "{columns} {names}{more} {verbs} no meaning to Transload; {they} can fill placeholders of [after]"
         );
-        roster.report(line, what, Severity::Note);
+        roster.note(line, cause);
     }
     if grid.rows.iter().any(|row| row.cells.len() == MAX_COLUMNS) {
-        let what = format!("only the first {MAX_COLUMNS} columns are read");
-        roster.report(line, what, Severity::Note);
+        roster.note(line, format!("only the first {MAX_COLUMNS} columns are read"));
     }
 }
 
@@ -321,7 +320,7 @@ fn counted(lines: &[u64], what: &str) -> String {
 fn note(roster: &mut Roster, what: &str, lines: &[u64]) {
     if let Some(first) = lines.first() {
         let word = if lines.len() == 1 { "line" } else { "lines" };
-        roster.report(*first, format!("{what} ({word} {})", runs(lines)), Severity::Note);
+        roster.note(*first, format!("{what} ({word} {})", runs(lines)));
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn checks(
     place: &Result<ServiceAddresses, Failure>,
     catalog: &Catalog,
     entries: &[Entry],
-    roster: &[String],
+    roster: &[Problem],
     now: Time,
 ) -> Vec<EnvironmentCheck> {
     let state = &config.bench.state;
@@ -62,7 +62,7 @@ pub(super) fn checks(
         ("disk-space", disk_space(state)),
         ("ledger", lost(state)),
         ("clock", clock(state, catalog, now)),
-        ("roster", roster.first().map(|line| row(line, roster.len()))),
+        ("roster", roster.first().map(|problem| row(problem, roster.len()))),
     ]
     .map(|(check, problem)| EnvironmentCheck::of(check, problem))
     .into();
@@ -133,11 +133,9 @@ fn first(failure: Failure) -> Option<Problem> {
     failure.problems.into_iter().next()
 }
 
-fn row(line: &str, count: usize) -> Problem {
+fn row(problem: &Problem, count: usize) -> Problem {
     let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-    let (cause, cure) =
-        line.rsplit_once("; ").unwrap_or((line, "correct the row in the spreadsheet and export it again"));
-    Problem::new(format!("{cause}{more}"), cure)
+    Problem::new(format!("{}{more}", problem.cause), &*problem.cure)
 }
 
 fn state_folder(state: &Path) -> Option<Problem> {

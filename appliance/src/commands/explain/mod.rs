@@ -15,7 +15,7 @@ use crate::terminal::table;
 /// Prints the explanation. The exit status is 1 for a held phone or an unknown client.
 pub fn run(config: &Config, args: &ExplainArgs) -> Result<ExitCode, Failure> {
     let mac: Mac = args.mac.parse().map_err(|error: transload_provision::mac::NotAMac| {
-        Failure::new(Exit::Usage, error.to_string(), "write it as 001234AB45DE, or in any common spelling")
+        Failure::new(Exit::Usage, error.cause(), "write it as 001234AB45DE, or in any common spelling")
     })?;
     let answer = client::get(&config.admin, &format!("/api/phones/{mac}/explain"))?;
     let (explanation, note) = match answer {

@@ -24,7 +24,7 @@ use transload_provision::roster::Entry;
 use crate::commands::cli::RehearseArgs;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::state::state_folder;
-use crate::system::error::{Exit, Failure};
+use crate::system::error::{Exit, Failure, Problem};
 use crate::system::plain_file::{self, FileKind};
 use crate::terminal::table;
 use folder::Folder;
@@ -163,8 +163,8 @@ fn read_roster(path: &Path) -> Result<Vec<Entry>, Failure> {
         )
     })?;
     let roster = state_folder::read_roster(path, &bytes);
-    for problem in roster.wrong.iter().chain(&roster.notes) {
-        eprintln!("{problem}");
+    for line in roster.wrong.iter().map(Problem::line).chain(roster.notes) {
+        eprintln!("{line}");
     }
     if roster.entries.is_empty() {
         return Err(Failure::new(

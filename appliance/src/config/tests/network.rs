@@ -145,6 +145,7 @@ fn the_roster_keeps_addresses_unless_they_cannot_be_meant() {
     let kept: Vec<_> =
         served.server.networks[0].reservations.iter().map(|kept| kept.address.octets()[3]).collect();
     assert_eq!(kept, [51, 60, 50], "what the configuration says of a phone counts");
-    let lines: Vec<_> = served.warnings.iter().map(|warning| warning.split(' ').next().unwrap()).collect();
+    let lines: Vec<_> =
+        served.warnings.iter().map(|warning| warning.cause.split(' ').next().unwrap()).collect();
     assert_eq!(lines, ["roster.csv:3:", "roster.csv:4:", "roster.csv:5:"], "{:?}", served.warnings);
 }

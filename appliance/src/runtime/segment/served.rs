@@ -171,7 +171,7 @@ impl Segments {
 
     fn tell(&self, served: &Served) -> Result<(), Failure> {
         for warning in &served.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!("{}", warning.line());
         }
         if let Some(dhcp) = &self.dhcp {
             dhcp.reconfigure(served.server.clone()).map_err(|error| cannot_lease(&error))?;

@@ -172,7 +172,7 @@ impl RosterNotes<'_> {
                 Severity::RowLeftOut => ImportVerdict::Refused,
                 Severity::CellLeftOut | Severity::Note => ImportVerdict::Skipped,
             };
-            self.say(&place(sheet, &format!("line {}", problem.line)), verdict, problem.what.clone());
+            self.say(&place(sheet, &format!("line {}", problem.line)), verdict, problem.words());
         }
     }
 }

@@ -67,8 +67,8 @@ fn grids(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
         };
     }
     refuse_others(file)?;
-    let grid = Grid::from_text(file)
-        .map_err(|error| UnusableInventory::new(error.to_string(), "import what remains"))?;
+    let cure = "delete columns that nobody needs, or divide it, and import what remains";
+    let grid = Grid::from_text(file).map_err(|error| UnusableInventory::new(error.to_string(), cure))?;
     Ok(vec![(String::new(), grid)])
 }
 

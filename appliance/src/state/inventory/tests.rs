@@ -73,7 +73,7 @@ fn a_phone_on_two_sheets_is_taken_once_and_a_contradiction_is_told() {
     let counts: Vec<usize> = sheets.iter().map(|sheet| sheet.roster.entries.len()).collect();
     assert_eq!(counts, [1, 0, 0]);
     let said = |at: usize| {
-        sheets[at].roster.problems.first().map(|problem| (problem.severity, problem.what.clone()))
+        sheets[at].roster.problems.first().map(|problem| (problem.severity, problem.cause.clone()))
     };
     assert_eq!(said(1).map(|(severity, _)| severity), Some(Severity::Note));
     let (severity, what) = said(2).unwrap();

@@ -168,7 +168,7 @@ fn what_is_left_out_is_counted_and_told_by_line() {
     let said: Vec<(u64, bool, &str)> = roster
         .problems
         .iter()
-        .map(|problem| (problem.line, left_out(problem), problem.what.as_str()))
+        .map(|problem| (problem.line, left_out(problem), problem.cause.as_str()))
         .collect();
     for (line, word) in [(7, "made the number 1.23E+11"), (8, "leading zeros"), (9, "SEP001234AB45D")] {
         let told = said.iter().any(|(at, out, what)| *at == line && *out && what.contains(word));
@@ -192,7 +192,7 @@ fn an_unclosed_quotation_mark_is_told() {
     let rows = "001234AB45DF,x\n".repeat(300);
     let roster = parse(format!("MAC,note\n001234AB45DE,\"Room\n{rows}").as_bytes());
     let told = &roster.problems[0];
-    assert!(told.line == 2 && left_out(told) && told.what.contains("quotation mark"), "{told:?}");
+    assert!(told.line == 2 && left_out(told) && told.cause.contains("quotation mark"), "{told:?}");
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn a_table_of_too_many_cells_is_refused() {
     let wide = format!("MAC{}\n", ",x".repeat(900));
     let file = wide.clone() + &format!("001234AB45DE{}\n", ",x".repeat(900)).repeat(4_000);
     let roster = parse(file.as_bytes());
-    assert!(roster.entries.is_empty() && roster.problems[0].what.contains("cells"), "{:?}", roster.problems);
+    assert!(roster.entries.is_empty() && roster.problems[0].cause.contains("cells"), "{:?}", roster.problems);
     let beyond = parse(format!("MAC{}\n001234AB45DE\n", ",x".repeat(2_000)).as_bytes());
-    assert!(macs(&beyond) == [A] && beyond.problems.iter().any(|problem| problem.what.contains("1024")));
+    assert!(macs(&beyond) == [A] && beyond.problems.iter().any(|problem| problem.cause.contains("1024")));
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn columns_tell_by_their_content_what_no_name_tells() {
 fn a_version_that_is_none_is_told_with_its_lines() {
     let roster = parse(b"MAC,Model,HW Version\n001234AB45DE,8851,3.0\n001234AB45DF,8851,V08\n");
     assert_eq!(roster.entries[1].vid.map(|vid| vid.to_string()).as_deref(), Some("V08"));
-    let told: Vec<&str> = roster.problems.iter().map(|problem| problem.what.as_str()).collect();
+    let told: Vec<&str> = roster.problems.iter().map(|problem| problem.cause.as_str()).collect();
     let note = "1 row whose \"HW Version\" is no VID such as V05, so it is kept and does not count (line 2)";
     assert!(told.contains(&note), "{told:?}");
 }

@@ -94,7 +94,7 @@ fn an_export_is_merged_by_meaning_and_loses_nothing() {
     assert_eq!(verdicts(&report)[..2], [ImportVerdict::Changed, ImportVerdict::New], "{report:?}");
     assert!(!report.trouble(), "{report:?}");
     let roster = crate::state::state_folder::roster(&here.state()).unwrap();
-    assert_eq!(roster.wrong, [] as [String; 0]);
+    assert_eq!(roster.wrong, []);
     let entry = &roster.entries[0];
     assert_eq!((entry.location.as_deref(), entry.address), (Some("Room 1"), None));
     assert_eq!((entry.vid.map(|vid| vid.0), entry.load.is_some()), (Some(5), true));
