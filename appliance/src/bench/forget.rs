@@ -7,7 +7,7 @@ use transload_provision::journey::Fact;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::outcome::{PhoneOutcome, Refusal, no_such, outcome, written};
+use super::outcome::{PhoneOutcome, Refusal, RefusalReason, no_such, outcome, written};
 use super::views::timeline::Moment;
 use super::{AT_ONCE, Bench, Phone, State};
 use crate::bench::selection::{Selected, Selection};
@@ -101,15 +101,14 @@ impl Bench {
 
 /// The refusal of a phone that may be writing flash.
 pub fn writes(mac: Mac) -> Refusal {
-    Refusal::Conflict(format!("{mac} may be writing flash; wait until it has started again"))
+    let cause = format!("{mac} may be writing flash");
+    Refusal::Conflict(RefusalReason::new(cause, "wait until it has started again"))
 }
 
 /// The refusal of a phone of which nothing is known.
 pub fn nothing_known(mac: Mac) -> Refusal {
-    let why = "only the roster lists it";
-    Refusal::Conflict(format!(
-        "nothing is known of {mac}, {why}; remove its line from the roster to be rid of it"
-    ))
+    let cause = format!("nothing is known of {mac}, only the roster lists it");
+    Refusal::Conflict(RefusalReason::new(cause, "remove its line from the roster to be rid of it"))
 }
 
 /// Phones that the operator forgot, and when that was last.

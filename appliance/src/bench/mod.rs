@@ -53,7 +53,7 @@ pub use intake::registrar::Errand;
 pub use intake::tracker::Tracker;
 use intake::unleased::Unleased;
 use judge::{assess_as, belief, verdict};
-pub use outcome::{PhoneOutcome, Refusal};
+pub use outcome::{PhoneOutcome, Refusal, RefusalReason};
 pub use record::Known;
 use views::explain::{self, Explanation};
 pub use views::offline::{Offline, offline};

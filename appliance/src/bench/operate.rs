@@ -5,7 +5,7 @@ use transload_provision::mac::Mac;
 
 use super::forget;
 use super::intake::registrar::Errand;
-use super::outcome::{PhoneOutcome, Refusal, no_such, outcome, written};
+use super::outcome::{PhoneOutcome, Refusal, RefusalReason, no_such, outcome, written};
 use super::{AT_ONCE, Bench, State};
 use crate::bench::selection::{Selected, Selection};
 use crate::state::ledger::Ticket;
@@ -91,11 +91,10 @@ impl Bench {
         let side = verdict.persona.side();
         let hook = state.rules.settings.restart_hook;
         let Some(order) = by_operator(journey, side, how, hook) else {
-            let detail = format!(
-                "{mac} is not registered, and no program under [hooks] restart cuts its power: unplug it and plug it in \
-                 again"
-            );
-            return Pending::Refused(Refusal::Conflict(detail));
+            let cause =
+                format!("{mac} is not registered, and no program under [hooks] restart cuts its power");
+            let reason = RefusalReason::new(cause, "unplug it and plug it in again");
+            return Pending::Refused(Refusal::Conflict(reason));
         };
         let address = journey.address;
         let fact = Fact::RestartTold { how: order.how, by: order.by, operator: true };

@@ -12,7 +12,7 @@ use transload_provision::time::Time;
 
 use crate::bench::selection::{Selected, Selection};
 use crate::bench::views::phone::PhoneView;
-use crate::bench::{PhoneOutcome, Refusal, forget};
+use crate::bench::{PhoneOutcome, Refusal, RefusalReason, forget};
 use crate::commands::cli::{PhoneArgs, RestartArgs};
 use crate::commands::reload::running_bench;
 use crate::commands::status;
@@ -79,7 +79,7 @@ pub fn act(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<(), Fai
     let body = json!({"phones": args.phones, "dry_run": args.dry_run});
     match order::<Vec<PhoneOutcome>>(&config.admin, &format!("/api/phones/{word}"), &body)? {
         Some(Ok(outcomes)) => tell(&outcomes, word, args.dry_run, |_| done.to_owned()),
-        Some(Err(why)) => Err(Failure { exit: Exit::Act, problems: vec![refused(word, &why)] }),
+        Some(Err(why)) => Err(Failure { exit: Exit::Act, problems: vec![refused(word, &why.into())] }),
         None if running_bench(&config.bench.state).is_some() => Err(silent(config)),
         None => {
             let outcomes = offline(config, args, act)?;
@@ -104,7 +104,7 @@ pub fn restart(config: &Config, args: &RestartArgs) -> Result<(), Failure> {
     };
     match order::<Vec<PhoneOutcome>>(&config.admin, "/api/phones/restart", &body)? {
         Some(Ok(outcomes)) => tell(&outcomes, how, *dry_run, by),
-        Some(Err(why)) => Err(Failure { exit: Exit::Act, problems: vec![refused(how, &why)] }),
+        Some(Err(why)) => Err(Failure { exit: Exit::Act, problems: vec![refused(how, &why.into())] }),
         None if running_bench(&config.bench.state).is_some() => Err(silent(config)),
         None => {
             let cause = "no bench is running, so nobody can tell the phones";
@@ -157,10 +157,8 @@ fn tell(
     Ok(())
 }
 
-fn refused(what: &str, why: &str) -> Problem {
-    let (cause, cure) =
-        why.rsplit_once(": ").or_else(|| why.rsplit_once("; ")).unwrap_or((why, "see `transload status`"));
-    Problem::new(format!("no {what}: {cause}"), cure)
+fn refused(what: &str, why: &RefusalReason) -> Problem {
+    Problem::new(format!("no {what}: {}", why.cause), why.cure.unwrap_or("see `transload status`"))
 }
 
 fn silent(config: &Config) -> Failure {
@@ -179,7 +177,7 @@ fn offline(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<Vec<Pho
     let seen = status::offline(config)?;
     let Selected { phones, unknown } = args.phones.of(seen.phones());
     let outcome = |phone: PhoneView| {
-        let problem = act.refusal(&phone).map(|refusal| refusal.to_string());
+        let problem = act.refusal(&phone).map(Refusal::reason);
         let done = !args.dry_run && problem.is_none();
         let listed = matches!(act, PhoneOrder::Forget) && seen.lists(phone.mac);
         PhoneOutcome {
