@@ -85,7 +85,8 @@ class Operator(Technician):
         super().__call__(server, phones_on)
         holds = {mac: shown["hold"] for mac, shown in server.status().items()
                  if (shown["hold"] or {}).get("code") == "waiting-outside"}
-        silent = {mac for mac, hold in holds.items() if hold["cause"].startswith("not confirmed")}
+        silent = {mac for mac, hold in holds.items()
+                  if hold["actions"][0]["do"] in ("write-load", "read-license-state")}
         self.confirm(server, phones_on, silent)
         waiting = set(holds) - silent
         if waiting and self.cda:

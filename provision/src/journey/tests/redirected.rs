@@ -2,6 +2,7 @@
 
 use super::outside::{listed, only_its_own, waiting, with_cda};
 use super::*;
+use crate::hold::ActionKind;
 use crate::page::Page;
 
 fn in_transition(direction: Direction, loads: &[&str], runs: &str) -> Bench {
@@ -110,7 +111,7 @@ fn a_phone_that_cda_sends_walks_to_enterprise_firmware() {
     bench.entry = listed("8851,V05,,");
     bench.boot(MPP_CLASS);
     bench.pass(200);
-    assert!(waiting(&bench).cure().contains("factory-reset"));
+    assert!(waiting(&bench).asks_for(&ActionKind::FactoryReset));
     bench.see(Fact::LicenseGiven { direction: Direction::M2e });
     bench.fetches(M2E);
     bench.boot(MPP_CLASS);

@@ -2,6 +2,7 @@
 
 use super::contract::breaks_off;
 use super::*;
+use crate::hold::ActionKind;
 
 fn stuck(bench: &Bench) -> Hold {
     let verdict = bench.verdict();
@@ -143,7 +144,7 @@ fn one_that_wants_another_load_is_told_from_one_that_wants_none() {
         hold.cause().contains(FLOOR) && hold.cause().contains("asks for sip88xx.14-4-1-0301-6"),
         "{hold:?}"
     );
-    assert!(hold.cure().contains("factory-reset"), "{hold:?}");
+    assert!(hold.asks_for(&ActionKind::FactoryReset), "{hold:?}");
     elsewhere.boot(ENTERPRISE_CLASS);
     elsewhere.reads(Side::Enterprise);
     elsewhere.fetches(FLOOR);
