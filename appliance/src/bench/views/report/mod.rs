@@ -133,31 +133,41 @@ fn totals(phones: &[PhoneReport]) -> Totals {
     }
 }
 
-/// Those that need somebody first, then those on their way, then those never seen.
+/// Those that need somebody first, then those on their way, then those never seen. Phones with the same code, cause and
+/// actions are one entry.
 fn left(phones: &[PhoneReport]) -> Vec<Left> {
     let why = |phone: &PhoneReport| {
-        let (reason, cause, cure) = match (&phone.hold, phone.stage) {
-            (Some(hold), _) => (hold.code.as_str(), hold.cause.as_str(), hold.cure.as_str()),
+        let (reason, cause, actions) = match (&phone.hold, phone.stage) {
+            (Some(hold), _) => (hold.code.as_str(), hold.cause.as_str(), hold.actions.clone()),
             (None, stage @ Stage::Absent) => {
-                (stage.as_str(), "it is in the roster and was never seen", "plug it in")
+                (stage.as_str(), "it is in the roster and was never seen", Vec::new())
             }
-            (None, stage) => (stage.as_str(), "it is on its way", "wait until it is done"),
+            (None, stage) => (stage.as_str(), "it is on its way", Vec::new()),
         };
         let order = match phone.stage {
             Stage::Stuck | Stage::Held => 0,
             Stage::Absent => 2,
             _ => 1,
         };
-        (order, reason.to_owned(), general(cause, phone.mac), general(cure, phone.mac))
+        (order, reason.to_owned(), general(cause, phone.mac), actions)
     };
     let open = phones.iter().filter(|phone| phone.stage != Stage::Done);
-    let mut groups = grouped(open.map(|phone| (why(phone), phone.mac)));
-    groups.sort_by_key(|((order, ..), macs)| (*order, std::cmp::Reverse(macs.len())));
-    let group = |((_, reason, cause, cure), macs): ((_, String, String, String), Vec<Mac>)| {
-        let (cause, cure) = (particular(&cause, &macs), particular(&cure, &macs));
-        Left { reason, cause, cure, macs }
+    let mut groups = grouped(open.map(|phone| (why(phone), phone)));
+    groups.sort_by_key(|((order, ..), phones)| (*order, std::cmp::Reverse(phones.len())));
+    let group = |((_, reason, cause, _), phones): ((_, String, String, _), Vec<&PhoneReport>)| {
+        let macs: Vec<Mac> = phones.iter().map(|phone| phone.mac).collect();
+        let cure = phones.first().map(|first| general(to_do(first), first.mac)).unwrap_or_default();
+        Left { reason, cause: particular(&cause, &macs), cure: particular(&cure, &macs), macs }
     };
     groups.into_iter().map(group).collect()
+}
+
+fn to_do(phone: &PhoneReport) -> &str {
+    match (&phone.hold, phone.stage) {
+        (Some(hold), _) => &hold.cure,
+        (None, Stage::Absent) => "plug it in",
+        (None, _) => "wait until it is done",
+    }
 }
 
 /// Plain lists: what begins with `#` is said of the addresses below it.

@@ -98,6 +98,16 @@ fn the_page_tells_all_of_a_phone_and_sums_up() {
 }
 
 #[test]
+fn phones_with_other_things_to_do_are_another_entry() {
+    let mut other = held("001234AB45E1");
+    other.hold.as_mut().unwrap().actions.clear();
+    let report = report(vec![held("001234AB45DF"), held("001234AB45E0"), other]);
+    let counts: Vec<usize> = report.left.iter().map(|left| left.macs.len()).collect();
+    assert_eq!(counts, [2, 1], "{:?}", report.left);
+    assert_eq!(report.left[1].cause, "no e2m license for 001234AB45E1 is at hand");
+}
+
+#[test]
 fn whatever_a_phone_or_a_roster_says_is_text_on_a_page_that_fetches_nothing() {
     let evil = "</td><script>alert(1)</script>\" onload='x' &amp; \u{1b}[2J\u{202e}\u{2066}";
     let hold = json!({"code": "failed", "cause": evil, "cure": evil, "actions": []});
