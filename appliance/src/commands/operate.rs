@@ -1,8 +1,6 @@
 //! `transload hold`, `release`, `retry`, `restart` and `forget`: the operator's actions. They go through the running
 //! bench, or into the state folder if no bench runs and none is needed.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use rustix::thread::CapabilitySet;
 use serde_json::json;
 use transload_provision::journey::{Act, Fact, Observation};
@@ -21,6 +19,7 @@ use crate::config::Config;
 use crate::state::backup;
 use crate::state::ledger::{Ledger, Record};
 use crate::state::state_lock;
+use crate::system::clock::system_time;
 use crate::system::error::{Exit, Failure, Problem};
 use crate::system::privilege;
 
@@ -202,8 +201,7 @@ fn offline(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<Vec<Pho
 
 fn write_down(config: &Config, macs: impl Iterator<Item = Mac>, act: PhoneOrder) -> Result<(), Failure> {
     let unread = Ledger::open(&config.bench.state.join("ledger.db"))?;
-    let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let at = Time(system.as_millis() as u64).max(unread.marks.high_water);
+    let at = system_time().max(unread.marks.high_water);
     let ledger = unread.replay(&mut ())?;
     let record = |mac| act.record(mac, at);
     let ticket = ledger.append(macs.filter_map(record).collect());

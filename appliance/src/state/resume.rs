@@ -1,14 +1,12 @@
 //! Decides with which time a bench starts. Time never runs behind the ledger, except if a start under a wrong clock far
 //! ahead has spoiled it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
 use transload_provision::time::Time;
 
 use crate::state::ledger::{AHEAD, TimeMarks, UnreadLedger};
-use crate::system::clock::{self, Clock};
+use crate::system::clock::{self, Clock, system_time};
 use crate::system::error::Failure;
 
 /// The time source at a start.
@@ -36,12 +34,12 @@ pub fn base(marks: TimeMarks, system: Time, trusted: bool, built: Time) -> TimeB
 
 /// Chooses the time source for the present system time.
 pub fn base_now(marks: TimeMarks) -> TimeBase {
-    base(marks, system(), clock::is_trusted(), built())
+    base(marks, system_time(), clock::is_trusted(), built())
 }
 
 /// Whether the kernel vouches for `now` as the present moment.
 pub fn vouches_for(now: Time) -> bool {
-    let system = system();
+    let system = system_time();
     clock::is_trusted() && (now - system).max(system - now) <= AHEAD
 }
 
@@ -54,7 +52,7 @@ pub fn start(unread: &mut UnreadLedger, pace: Pace) -> Result<Clock, Failure> {
     let seen = unread.marks.high_water;
     match base_now(unread.marks) {
         TimeBase::SetBack if real => {
-            let now = system();
+            let now = system_time();
             tracing::warn!(
                 ledger = %day(seen),
                 clock = %day(now),
@@ -62,18 +60,14 @@ pub fn start(unread: &mut UnreadLedger, pace: Pace) -> Result<Clock, Failure> {
             );
             unread.set_back(now)?;
         }
-        TimeBase::Ledger if real && seen - system() > AHEAD => tracing::warn!(
+        TimeBase::Ledger if real && seen - system_time() > AHEAD => tracing::warn!(
             ledger = %day(seen),
-            clock = %day(system()),
+            clock = %day(system_time()),
             "the clock is far behind the ledger, whose time goes on; set the clock, and restart transload"
         ),
         _ => {}
     }
     Ok(Clock::start(unread.marks.high_water, pace))
-}
-
-fn system() -> Time {
-    Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64)
 }
 
 /// The program is no older than its catalog, whose date may lack the day.

@@ -20,9 +20,7 @@ pub struct Clock {
 impl Clock {
     /// Starts at the system's time, but never before `not_before`: a box without a battery boots in the past.
     pub fn start(not_before: Time, pace: Pace) -> Self {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let start = Time(system.as_millis() as u64).max(not_before);
-        Self { origin: pace.elapsed(), pace, start }
+        Self { origin: pace.elapsed(), pace, start: system_time().max(not_before) }
     }
 
     /// The present time on this clock, which never runs backwards.
@@ -38,6 +36,11 @@ impl Clock {
     pub fn in_reality(&self, span: Duration) -> Duration {
         span / self.pace.speed()
     }
+}
+
+/// The system's time.
+pub fn system_time() -> Time {
+    Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64)
 }
 
 /// Whether the kernel synchronizes the system's clock with a time source (`adjtimex(2)`).

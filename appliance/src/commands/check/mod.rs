@@ -10,17 +10,16 @@ mod show;
 
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use transload_provision::journey::Context;
-use transload_provision::time::Time;
 
 use crate::commands::cli::CheckArgs;
 use crate::config::Config;
 use crate::runtime::addresses;
 use crate::state::library::{LibrarySnapshot, verify};
 use crate::state::state_folder;
+use crate::system::clock::system_time;
 use crate::system::error::{Exit, Failure};
 use environment::EnvironmentCheck;
 use notes::Notes;
@@ -83,7 +82,7 @@ fn report(config: &Config) -> Result<CheckReport, Failure> {
     let state_folder::RosterFile { entries, wrong, notes: roster_notes } =
         state_folder::roster(&config.bench.state)?;
     let shelf = LibrarySnapshot::scan(&config.bench.state, settings.direction)?;
-    let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
+    let now = system_time();
     let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
     let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
     let held = phones.iter().filter(|phone| phone.state == CheckVerdict::Held).count();

@@ -5,9 +5,7 @@ mod show;
 mod watch;
 
 use std::io::{IsTerminal, Write, stdout};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use transload_provision::time::Time;
+use std::time::Duration;
 
 use crate::bench::views::phone::{OtherClient, PhoneView};
 use crate::bench::{self, Known, Offline, Rules};
@@ -19,6 +17,7 @@ use crate::runtime::segment::Segment;
 use crate::state::ledger;
 use crate::state::library::LibrarySnapshot;
 use crate::state::state_folder;
+use crate::system::clock::system_time;
 use crate::system::error::{Exit, Failure};
 use crate::terminal::table;
 use show::WindowSize;
@@ -129,7 +128,6 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
         stage_hook: Vec::new(),
     };
     let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
-    let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
-    let now = now.max(marks.high_water);
+    let now = system_time().max(marks.high_water);
     Ok(bench::offline(state_folder::catalog(config)?, rules, roster, shelf, (known, leases), now))
 }
