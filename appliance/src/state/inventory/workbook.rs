@@ -21,6 +21,20 @@ const TEXT: usize = 16 << 20;
 /// The longest text of a cell, in characters; known columns hold less.
 const LONGEST: usize = 2_000;
 
+/// The sheets of a workbook of this format, cell by cell. The crate's readers are alike and share no trait.
+macro_rules! by_cell {
+    ($format:ident, $file:expr) => {{
+        let mut book = $format::new(Cursor::new($file)).map_err(|error| damaged(&error))?;
+        sheets(names(&book), |name, put| {
+            let mut cells = book.worksheet_cells_reader(name).map_err(|error| damaged(&error))?;
+            while let Some(cell) = cells.next_cell().map_err(|error| damaged(&error))? {
+                put(cell.get_position(), cell.get_value())?;
+            }
+            Ok(())
+        })
+    }};
+}
+
 /// Reads the sheets that are not empty.
 pub(super) fn read(file: &[u8], kind: WorkbookKind) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     bounds::check(file)?;
@@ -29,8 +43,8 @@ pub(super) fn read(file: &[u8], kind: WorkbookKind) -> Result<Vec<(String, Grid)
     }
     // The input is untrusted: a panic in the crate must cost only this file.
     let read = guarded(|| match kind {
-        WorkbookKind::Xlsx => xlsx(file),
-        WorkbookKind::Xlsb => xlsb(file),
+        WorkbookKind::Xlsx => by_cell!(Xlsx, file),
+        WorkbookKind::Xlsb => by_cell!(Xlsb, file),
         WorkbookKind::Ods => open_document(file),
     });
     let sheets = read.unwrap_or_else(|| Err(damaged(&"its structure is wrong")))?;
@@ -43,46 +57,30 @@ pub(super) fn read(file: &[u8], kind: WorkbookKind) -> Result<Vec<(String, Grid)
     Ok(sheets)
 }
 
-fn xlsx(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
-    let mut book = Xlsx::new(Cursor::new(file)).map_err(|error| damaged(&error))?;
-    let (mut room, mut sheets) = (CellBudget::default(), Vec::new());
-    for name in names(&book) {
-        let mut cells = book.worksheet_cells_reader(&name).map_err(|error| damaged(&error))?;
-        let mut table = SheetCells::default();
-        while let Some(cell) = cells.next_cell().map_err(|error| damaged(&error))? {
-            table.put(cell.get_position(), &shown(cell.get_value()), &mut room)?;
-        }
-        sheets.extend(table.sheet(&name)?);
-    }
-    Ok(sheets)
-}
-
-fn xlsb(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
-    let mut book = Xlsb::new(Cursor::new(file)).map_err(|error| damaged(&error))?;
-    let (mut room, mut sheets) = (CellBudget::default(), Vec::new());
-    for name in names(&book) {
-        let mut cells = book.worksheet_cells_reader(&name).map_err(|error| damaged(&error))?;
-        let mut table = SheetCells::default();
-        while let Some(cell) = cells.next_cell().map_err(|error| damaged(&error))? {
-            table.put(cell.get_position(), &shown(cell.get_value()), &mut room)?;
-        }
-        sheets.extend(table.sheet(&name)?);
-    }
-    Ok(sheets)
-}
-
 fn open_document(file: &[u8]) -> Result<Vec<(String, Grid)>, UnusableInventory> {
     let mut book: Ods<_> = Ods::new(Cursor::new(file)).map_err(|error| damaged(&error))?;
-    let (mut room, mut sheets) = (CellBudget::default(), Vec::new());
-    for name in names(&book) {
-        let range = book.worksheet_range(&name).map_err(|error| damaged(&error))?;
+    sheets(names(&book), |name, put| {
+        let range = book.worksheet_range(name).map_err(|error| damaged(&error))?;
         let (top, left) = range.start().unwrap_or_default();
-        let mut table = SheetCells::default();
         for (row, column, value) in range.used_cells() {
-            let position = (top.saturating_add(row as u32), left.saturating_add(column as u32));
-            table.put(position, &shown(&borrowed(value)), &mut room)?;
+            put((top.saturating_add(row as u32), left.saturating_add(column as u32)), &borrowed(value))?;
         }
-        sheets.extend(table.sheet(&name)?);
+        Ok(())
+    })
+}
+
+type PutCell<'p> = &'p mut dyn FnMut((u32, u32), &DataRef<'_>) -> Result<(), UnusableInventory>;
+
+/// Gathers the cells of all sheets, within the bounds of a workbook. `fill` puts the cells of one sheet.
+fn sheets(
+    names: Vec<String>,
+    mut fill: impl FnMut(&str, PutCell<'_>) -> Result<(), UnusableInventory>,
+) -> Result<Vec<(String, Grid)>, UnusableInventory> {
+    let (mut room, mut sheets) = (CellBudget::default(), Vec::new());
+    for name in names {
+        let mut cells = SheetCells::default();
+        fill(&name, &mut |position, value| cells.put(position, &shown(value), &mut room))?;
+        sheets.extend(cells.sheet(&name)?);
     }
     Ok(sheets)
 }
