@@ -22,6 +22,7 @@ use utoipa_axum::routes;
 use super::ApiState;
 use super::problem::ProblemDetails;
 use crate::bench::views::health;
+use crate::system::space;
 
 /// The format with separate types for counters.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -109,7 +110,7 @@ fn collect(api: &ApiState) -> Registry {
     let troubles = health::troubles(bench, &**serving, state);
     let help = "What keeps phones from being served, as /healthz tells; 0 if all is well";
     level(&mut registry, "problems", help, troubles.len() as f64);
-    if let Some(free) = health::free(state) {
+    if let Ok(free) = space::free(state) {
         level(&mut registry, "state_free_bytes", "Room for the ledger and the library", free as f64);
     }
     let version = [(env!("CARGO_PKG_VERSION"), 1.0)].into();

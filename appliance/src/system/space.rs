@@ -50,13 +50,18 @@ impl DiskSpace {
 
     /// Refuses `more` bytes, unless the reserve stays free afterwards.
     pub fn check(&self, more: u64) -> io::Result<()> {
-        let disk = statvfs(&self.folder)?;
-        let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+        let free = free(&self.folder)?;
         if free < more.saturating_add(self.reserve) {
             return Err(TooLittleSpace { needed: more, free, reserve: self.reserve }.into());
         }
         Ok(())
     }
+}
+
+/// Free bytes of the file system for unprivileged users.
+pub fn free(folder: &Path) -> io::Result<u64> {
+    let disk = statvfs(folder)?;
+    Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
 }
 
 /// The reserve for a file system of `size` bytes: 5 %, from 200 MB to 1 GB, and never more than a tenth.

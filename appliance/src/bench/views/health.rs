@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use nix::sys::statvfs::statvfs;
 use transload_dhcp::engine::SetAside;
 use transload_provision::mac::Mac;
 use transload_tftp::LimitCounters;
@@ -10,7 +9,7 @@ use transload_tftp::LimitCounters;
 use crate::bench::Bench;
 use crate::listeners::bounds::{Bound, Bounds};
 use crate::system::error::Trouble;
-use crate::system::neighbors;
+use crate::system::{neighbors, space};
 
 /// Below this, the ledger soon finds no space; bytes.
 const ROOM: u64 = 64 << 20;
@@ -34,7 +33,7 @@ pub fn troubles(bench: &Bench, serving: &dyn Serving, state: &Path) -> Vec<Troub
         let cure = format!("{}; this is told until the next start", loss.cure());
         troubles.push(Trouble { what: "ledger", cause: loss.cause(), cure });
     }
-    if let Some(free) = free(state).filter(|free| *free < ROOM) {
+    if let Some(free) = space::free(state).ok().filter(|free| *free < ROOM) {
         let cause = format!("{} has {} MB left", state.display(), free >> 20);
         let cure = "free some space; nothing is given that cannot be written down".to_owned();
         troubles.push(Trouble { what: "disk", cause, cure });
@@ -88,12 +87,6 @@ fn proxy(mac: Mac) -> Trouble {
         cause: format!("a router with proxy ARP, {mac}, answers for addresses that it does not use"),
         cure: "turn proxy ARP off on that interface of the router: no ip proxy-arp".to_owned(),
     }
-}
-
-/// Free bytes of the file system for unprivileged users.
-pub fn free(folder: &Path) -> Option<u64> {
-    let system = statvfs(folder).ok()?;
-    Some(system.blocks_available().saturating_mul(system.fragment_size()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use serde::Serialize;
 use transload_dhcp::config::DhcpNetwork;
@@ -19,7 +18,7 @@ use crate::runtime::segment::{self, Segment};
 use crate::state::ledger;
 use crate::state::resume::{self, TimeBase};
 use crate::system::error::{Failure, Problem};
-use crate::system::neighbors;
+use crate::system::{neighbors, space};
 
 /// Bytes that the ledger never exceeds.
 const ENOUGH: u64 = 200_000_000;
@@ -215,8 +214,7 @@ fn listens(table: &str, protocol: &str, wanted: SocketAddr) -> bool {
 }
 
 fn disk_space(state: &Path) -> Option<Problem> {
-    let disk = statvfs(state).ok()?;
-    let free = disk.blocks_available() * disk.fragment_size();
+    let free = space::free(state).ok()?;
     (free < ENOUGH).then(|| {
         let cause = format!("{} MB are free where {} lies", free / 1_000_000, state.display());
         Problem::new(cause, format!("make room for {} MB", ENOUGH / 1_000_000))
