@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::catalog::embedded;
 use crate::names::tails;
 
 /// Files of one kind.
@@ -39,12 +40,8 @@ struct Table {
 
 /// All rows.
 pub fn table() -> &'static [Routine] {
-    #[allow(clippy::expect_used)] // part of the program; a test reads it
-    static TABLE: LazyLock<Vec<Routine>> = LazyLock::new(|| {
-        let table: Table =
-            toml::from_str(include_str!("../catalog/routine.toml")).expect("the table is sound");
-        table.file
-    });
+    static TABLE: LazyLock<Vec<Routine>> =
+        LazyLock::new(|| embedded::<Table>(include_str!("../catalog/routine.toml")).file);
     &TABLE
 }
 

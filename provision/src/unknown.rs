@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::catalog::embedded;
+
 /// One open question.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,12 +50,8 @@ struct Table {
 
 /// All open questions, by section.
 pub fn table() -> &'static [Unknown] {
-    #[allow(clippy::expect_used)] // part of the program; a test reads it
-    static TABLE: LazyLock<Vec<Unknown>> = LazyLock::new(|| {
-        let table: Table =
-            toml::from_str(include_str!("../catalog/unknown.toml")).expect("the table is sound");
-        table.unknown
-    });
+    static TABLE: LazyLock<Vec<Unknown>> =
+        LazyLock::new(|| embedded::<Table>(include_str!("../catalog/unknown.toml")).unknown);
     &TABLE
 }
 

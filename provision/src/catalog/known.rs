@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::Certainty;
+use super::{Certainty, embedded};
 use crate::load::{Kind, LoadName, Version};
 
 /// A load, in all families that have it.
@@ -73,9 +73,8 @@ struct Table {
 
 /// All that are known, the newest first.
 pub fn loads() -> &'static [Load] {
-    #[allow(clippy::expect_used)] // part of the program; a test reads it
     static LOADS: LazyLock<Vec<Load>> = LazyLock::new(|| {
-        let table: Table = toml::from_str(include_str!("../../catalog/loads.toml")).expect("loads are sound");
+        let table: Table = embedded(include_str!("../../catalog/loads.toml"));
         table.load.iter().filter_map(load).collect()
     });
     &LOADS
@@ -90,12 +89,8 @@ fn load(row: &LoadRow) -> Option<Load> {
 
 /// The names that the package of a load may have, likeliest first.
 pub fn packages(load: &LoadName) -> Vec<String> {
-    #[allow(clippy::expect_used)] // part of the program; a test reads it
-    static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
-        let table: Table =
-            toml::from_str(include_str!("../../catalog/packages.toml")).expect("packages are sound");
-        table.package
-    });
+    static PACKAGES: LazyLock<Vec<Package>> =
+        LazyLock::new(|| embedded::<Table>(include_str!("../../catalog/packages.toml")).package);
     let (family, version) = load.as_str().split_once('.').unwrap_or((load.as_str(), ""));
     let fits = |row: &&Package| {
         row.kind == load.kind().to_string()

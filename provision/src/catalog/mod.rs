@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{Error, Unexpected};
+use serde::de::{DeserializeOwned, Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -332,6 +332,12 @@ impl Catalog {
                 && floor.born.zip(born).is_none_or(|(floor, phone)| floor == phone)
         })
     }
+}
+
+/// A data file that is part of the program.
+#[allow(clippy::expect_used)] // tests read every one
+pub(crate) fn embedded<T: DeserializeOwned>(text: &str) -> T {
+    toml::from_str(text).expect("the built-in tables are sound")
 }
 
 /// The first row of a name keeps it.

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::embedded;
+
 /// The longest text looked at, in bytes.
 const MAX_TEXT: usize = 200;
 /// The longest word looked at, in bytes; longer ones are not understood.
@@ -157,12 +159,8 @@ struct Word {
 }
 
 pub(super) fn affixes() -> &'static [Affix] {
-    #[allow(clippy::expect_used)] // part of the program; a test reads it
-    static AFFIXES: LazyLock<Vec<Affix>> = LazyLock::new(|| {
-        let table: Table =
-            toml::from_str(include_str!("../../catalog/names.toml")).expect("the table of names is sound");
-        table.affix
-    });
+    static AFFIXES: LazyLock<Vec<Affix>> =
+        LazyLock::new(|| embedded::<Table>(include_str!("../../catalog/names.toml")).affix);
     &AFFIXES
 }
 
