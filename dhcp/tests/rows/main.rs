@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[macro_use]
+#[path = "../../../tests/rows/checks.rs"]
 mod checks;
 mod lab;
 

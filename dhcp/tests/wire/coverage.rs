@@ -23,6 +23,6 @@ const ROWS: &[Row] = &[
 #[test]
 fn every_row_about_the_wire_has_a_test_that_asserts_something() {
     if segment::possible() {
-        every_row_is_checked(ROWS, 9..=16);
+        every_row_is_checked('D', ROWS, 9..=16);
     }
 }

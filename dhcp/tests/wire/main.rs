@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[macro_use]
-#[path = "../rows/checks.rs"]
+#[path = "../../../tests/rows/checks.rs"]
 mod checks;
 mod frames;
 mod segment;

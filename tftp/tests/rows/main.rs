@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[macro_use]
+#[path = "../../../tests/rows/checks.rs"]
 mod checks;
 #[path = "../common/mod.rs"]
 mod common;
