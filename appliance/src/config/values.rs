@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor, value::SeqAccessDeserializer};
+use transload_dhcp::options::hex;
 use transload_provision::load::LoadName;
 use transload_provision::mac::Mac;
-use transload_provision::options::Pattern;
+use transload_provision::options::{Pattern, parse_oui};
 
 /// A value that a user writes as text.
 pub trait Written: Sized {
@@ -208,8 +209,7 @@ impl Written for Oui {
     const LOOKS: &'static str = r#"the first three octets of a MAC address such as "00:12:34""#;
 
     fn read(text: &str) -> Option<Self> {
-        let digits: String = text.trim().chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
-        Some(Self(unhex(&digits)?.try_into().ok()?))
+        parse_oui(text).ok().map(Self)
     }
 }
 
@@ -221,18 +221,8 @@ impl Written for Hex {
     const LOOKS: &'static str = r#"octets in hexadecimal such as "hex:01001234ab45de""#;
 
     fn read(text: &str) -> Option<Self> {
-        let digits = text.trim().strip_prefix("hex:")?;
-        let digits: String = digits.chars().filter(|c| !matches!(c, ':' | '-' | ' ')).collect();
-        unhex(&digits).map(Self)
+        hex(text.trim().strip_prefix("hex:")?).map(Self)
     }
-}
-
-/// Hexadecimal digits, an even number of them, as octets.
-pub fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let nibbles: Vec<u8> =
-        digits.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
-    let pairs = nibbles.chunks_exact(2);
-    pairs.remainder().is_empty().then(|| pairs.map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 impl Written for Ipv4Addr {

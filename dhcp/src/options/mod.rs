@@ -8,7 +8,7 @@ mod value;
 pub use limits::has_default_route;
 pub use show::show;
 pub use standard::{Shape, Standard, find};
-pub use value::{OptionValueError, Value, encode};
+pub use value::{OptionValueError, Value, encode, hex};
 
 /// Numbers of the options this server itself reads or writes.
 pub mod code {

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use data_encoding::HEXLOWER_PERMISSIVE;
+
 use super::{Shape, find, is_reserved, limits};
 
 /// A value as a user writes it.
@@ -146,16 +148,10 @@ fn domain(text: &str) -> Option<Vec<u8>> {
     (octets.len() <= 255).then_some(octets)
 }
 
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|char| !matches!(char, ' ' | ':' | '-'))
-        .map(|char| char.to_digit(16).map(|digit| digit as u8))
-        .collect::<Option<_>>()?;
-    digits
-        .len()
-        .is_multiple_of(2)
-        .then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+/// Octets in hexadecimal digits, with or without spaces, colons or hyphens.
+pub fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.replace([' ', ':', '-'], "");
+    HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()
 }
 
 fn wanted(shape: Shape) -> &'static str {

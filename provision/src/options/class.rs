@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Gives;
+use crate::mac::Mac;
 
 /// Built-in class of Enterprise phones.
 pub(super) const ENTERPRISE: &str = "enterprise";
@@ -242,15 +243,7 @@ pub fn check_classes(classes: &[ClassRule]) -> Result<Vec<Overlap>, Vec<ClassErr
 
 /// The vendor's three octets: `00:12:34`, `00-12-34` or `001234`.
 pub fn parse_oui(text: &str) -> Result<[u8; 3], ClassError> {
-    let error = || ClassError::Oui(text.chars().take(40).collect());
-    let digits: Vec<u8> = text
-        .trim()
-        .chars()
-        .filter(|c| !matches!(c, ':' | '-' | '.'))
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect::<Option<_>>()
-        .ok_or_else(error)?;
-    let octets: Vec<u8> =
-        digits.chunks(2).map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit)).collect();
-    if digits.len() == 6 { octets.try_into().map_err(|_| error()) } else { Err(error()) }
+    // Spelled as the beginning of a MAC address.
+    let whole = format!("{}000000", text.trim()).parse();
+    whole.map(Mac::oui).map_err(|_| ClassError::Oui(text.chars().take(40).collect()))
 }

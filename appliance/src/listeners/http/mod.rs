@@ -12,9 +12,9 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -59,11 +59,5 @@ fn content_type(name: &str) -> &'static str {
 }
 
 fn digest(body: &[u8]) -> String {
-    let mut tag = String::from("\"");
-    for octet in &Sha256::digest(body)[..16] {
-        // Writing to a string does not fail.
-        let _ = write!(tag, "{octet:02x}");
-    }
-    tag.push('"');
-    tag
+    format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(body)[..16]))
 }

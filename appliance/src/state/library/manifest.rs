@@ -1,10 +1,10 @@
 //! Records size and SHA-256 of imported files in `manifest.json`, so that damage is found.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -59,11 +59,7 @@ pub fn is_license(key: &str) -> bool {
 
 /// Formats a digest for the manifest.
 pub fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(digest)
 }
 
 /// The SHA-256 of a file. `progress` is called with the bytes read.
