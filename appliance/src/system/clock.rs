@@ -43,6 +43,11 @@ pub fn system_time() -> Time {
     Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64)
 }
 
+/// A file's time in nanoseconds since 1970; 0 for one before.
+pub fn nanoseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
 /// Whether the kernel synchronizes the system's clock with a time source (`adjtimex(2)`).
 // No crate in use wraps this call.
 #[allow(unsafe_code)]

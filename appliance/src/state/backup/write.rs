@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use indicatif::ProgressBar;
 use jiff::Timestamp;
@@ -18,6 +17,7 @@ use crate::state::ledger;
 use crate::state::library::manifest::{self, Manifest, hexadecimal};
 use crate::state::state_lock::import_lock;
 use crate::system::atomic;
+use crate::system::clock::nanoseconds;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 use crate::system::privilege;
@@ -220,8 +220,7 @@ fn header(size: u64, seconds: u64) -> tar::Header {
 }
 
 fn modified(path: &Path) -> u64 {
-    let time = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos() as u64)
+    fs::metadata(path).and_then(|metadata| metadata.modified()).map_or(0, nanoseconds)
 }
 
 struct HashingReader<'a, R> {

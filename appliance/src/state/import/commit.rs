@@ -7,7 +7,6 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::UNIX_EPOCH;
 
 use jiff::Timestamp;
 
@@ -18,6 +17,7 @@ use crate::state::library::manifest::{Manifest, ManifestEntry};
 use crate::state::library::verify;
 use crate::state::state_folder::ROSTER;
 use crate::system::atomic;
+use crate::system::clock::nanoseconds;
 use crate::system::error::{Exit, Failure};
 use crate::system::space::DiskSpace;
 
@@ -169,12 +169,11 @@ pub(super) fn commit(
         }
         let target = place.clone().unwrap_or_else(|| target(state, item));
         let Ok(metadata) = fs::metadata(&target) else { continue };
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let earlier = manifest.files.get(&item.key()).filter(|known| known.sha256 == item.sha256);
         let known = ManifestEntry {
             sha256: item.sha256.clone(),
             size: item.size,
-            modified: modified.map_or(0, |since| since.as_nanos() as u64),
+            modified: metadata.modified().map_or(0, nanoseconds),
             package: item.package.clone().or_else(|| earlier?.package.clone()),
             since: earlier.map_or(since, |known| known.since),
             spoiled: None,

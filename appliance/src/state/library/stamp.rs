@@ -4,6 +4,8 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::system::clock::nanoseconds;
+
 /// Tells a file's content from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileStamp {
@@ -24,12 +26,12 @@ impl FileStamp {
     }
 
     pub(super) fn etag(&self) -> String {
-        let modified = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let modified = self.nanoseconds();
         format!("\"{:x}-{modified:x}-{:x}\"", self.size, self.inode)
     }
 
     /// When the content was last written, as the manifest has it.
     pub(super) fn nanoseconds(&self) -> u64 {
-        self.modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+        nanoseconds(self.modified)
     }
 }
