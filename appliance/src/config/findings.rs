@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::reader::Source;
-use super::values::{Prefix, Text};
+use super::values::{Prefix, Text, has_host};
 use crate::system::error::Problem;
 use crate::system::program;
 
@@ -45,7 +45,7 @@ impl Findings<'_> {
     /// Notes it where this can be no address of the box.
     pub(super) fn own_address(&mut self, address: &Spanned<Text<Prefix>>, key: &str) {
         let Text(prefix) = *address.get_ref();
-        if !(8..=30).contains(&prefix.length) || !prefix.has_host(prefix.address) {
+        if !(8..=30).contains(&prefix.prefix_len()) || !has_host(prefix, prefix.addr()) {
             self.problem(
                 address.span(),
                 &format!("{key}: {prefix} is not a host's address in a network with room for phones"),

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::findings::Findings;
 use super::options::{self, Boot};
 use super::timers::{self, WrittenTimes};
-use super::values::{Prefix, Range, Ranges};
+use super::values::{Prefix, Range, Ranges, has_host};
 use super::{Bench, Network, written};
 
 /// The further networks, for a bench on its own interface and address. What they do not say of leases, `own` does.
@@ -88,23 +88,21 @@ fn whereabouts(
         f.own_address(address, "dhcp.network.address");
     }
     if let (Some(subnet), Some(address)) = (subnet, address)
-        && (subnet.network(), subnet.length) != (address.network(), address.length)
+        && subnet.trunc() != address.trunc()
     {
         let cause = format!("dhcp.network: the address {address} is not in the subnet {subnet}");
         f.problem(place.clone(), &cause, "leave the subnet out; the address tells it");
     }
     let prefix = address.or(subnet);
     if let Some(prefix) = prefix {
-        if !(8..=30).contains(&prefix.length) {
+        if !(8..=30).contains(&prefix.prefix_len()) {
             let cause = format!("dhcp.network: {prefix} is no network for phones");
             f.problem(place.clone(), &cause, "use a prefix length from 8 to 30");
         }
         let overlaps =
             |other: Prefix| other.network() <= prefix.broadcast() && prefix.network() <= other.broadcast();
         // The bench's own network may be described here instead of in the short form.
-        let is_own = |own: &Prefix| {
-            network.interface.is_none() && own.network() == prefix.network() && own.length == prefix.length
-        };
+        let is_own = |own: &Prefix| network.interface.is_none() && own.trunc() == prefix.trunc();
         let known = earlier.iter().filter_map(|known| known.address.or(known.subnet));
         if bench.address.filter(|own| !is_own(own)).into_iter().chain(known).any(overlaps) {
             let cause = format!("dhcp.network: {prefix} overlaps another network");
@@ -143,7 +141,7 @@ pub(super) fn pool(
 
 /// The first range that has an address no host of the network can have.
 pub fn outside(network: Prefix, ranges: &[Range]) -> Option<Range> {
-    ranges.iter().copied().find(|range| !network.has_host(range.first) || !network.has_host(range.last))
+    ranges.iter().copied().find(|range| !has_host(network, range.first) || !has_host(network, range.last))
 }
 
 /// The upper part of a network: from two fifths of it on, with a few addresses left at the end. For a /24 that is

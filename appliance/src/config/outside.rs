@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::values::has_host;
 use super::{Config, EnterpriseSide, MultiplatformSide, Network};
 use crate::system::error::{Exit, Failure, Problem};
 
@@ -38,8 +39,7 @@ fn networks(config: &Config) -> impl Iterator<Item = (&str, &Network)> {
     let own = config.bench.address;
     let is_own = |network: &Network| {
         let subnet = network.subnet.filter(|_| network.interface.is_none());
-        own.zip(subnet)
-            .is_some_and(|(own, subnet)| (own.network(), own.length) == (subnet.network(), subnet.length))
+        own.zip(subnet).is_some_and(|(own, subnet)| own.trunc() == subnet.trunc())
     };
     let described = config.dhcp.networks.iter().any(is_own);
     let short = (!described).then_some(("[dhcp]", &config.dhcp.own));
@@ -70,7 +70,7 @@ fn without_uplink(place: &str, network: &Network, config: &Config) -> Option<Pro
 /// A warning where phones may not find the way to their call manager.
 pub(super) fn warning(config: &Config) -> Option<String> {
     let needed = config.dhcp.enabled && config.migration.enterprise == EnterpriseSide::CallManager;
-    let near = |manager: &Ipv4Addr| config.bench.address.is_some_and(|own| own.has_host(*manager));
+    let near = |manager: &Ipv4Addr| config.bench.address.is_some_and(|own| has_host(own, *manager));
     let far = config.migration.call_managers.iter().find(|manager| !near(manager))?;
     let routed = config.dhcp.own.gives.options.iter().any(|(code, _)| *code == 3)
         || config

@@ -81,10 +81,9 @@ impl Config {
         served.server.conflict_probe = self.dhcp.conflict_probe;
         served.server.decline_hold = u64::from(seconds(self.dhcp.decline_rest)) * 1000;
         let own = at.first().copied().flatten();
-        let same = |a: Prefix, b: Prefix| a.network() == b.network() && a.length == b.length;
         let describes_own = |network: &Network| {
             let subnet = network.subnet.filter(|_| network.interface.is_none());
-            own.is_some_and(|own| subnet.is_some_and(|subnet| same(own, subnet)))
+            own.is_some_and(|own| subnet.is_some_and(|subnet| own.trunc() == subnet.trunc()))
         };
         if let Some(prefix) = own {
             let described = self.dhcp.networks.iter().find(|network| describes_own(network));
@@ -97,7 +96,7 @@ impl Config {
             let (name, prefix) = match (&network.interface, network.subnet) {
                 (Some(interface), _) => (interface.clone(), addresses.next().flatten()),
                 (None, subnet) => {
-                    let first = subnet.map(|subnet| Prefix { address: subnet.network(), ..subnet });
+                    let first = subnet.map(|subnet| subnet.trunc());
                     (first.map(|first| first.to_string()).unwrap_or_default(), first)
                 }
             };
@@ -176,7 +175,7 @@ impl Served {
             inherited.options.iter().filter(|(code, _)| own.options.iter().all(|(known, _)| known != code));
         options.extend(more.cloned());
         let network = engine_network(name.clone(), prefix, network, options);
-        let prefix_text = Prefix { address: prefix.network(), ..prefix }.to_string();
+        let prefix_text = prefix.trunc().to_string();
         let alone = engine::DhcpConfig { networks: vec![network.clone()], ..engine::DhcpConfig::default() };
         alone.validate().map_err(|error| misfit(&format!("the network of {prefix}"), &error))?;
         let lease = network.lease.default;
@@ -187,7 +186,7 @@ impl Served {
             NetworkGives {
                 prefix: prefix_text,
                 addresses: prefix,
-                server: prefix.address,
+                server: prefix.addr(),
                 lease,
                 timers,
                 own,
@@ -277,8 +276,8 @@ fn engine_network(
     };
     engine::DhcpNetwork {
         name,
-        address: address.address,
-        prefix_len: address.length,
+        address: address.addr(),
+        prefix_len: address.prefix_len(),
         pools,
         exclude: network.exclude.iter().map(range).collect(),
         lease: engine::LeaseTime {

@@ -77,40 +77,11 @@ impl Written for Duration {
 }
 
 /// An address with the length of its network's prefix: `10.23.45.67/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prefix {
-    /// The address as written.
-    pub address: Ipv4Addr,
-    /// 0 to 32.
-    pub length: u8,
-}
+pub use ipnet::Ipv4Net as Prefix;
 
-impl Prefix {
-    /// The netmask.
-    pub fn mask(self) -> Ipv4Addr {
-        Ipv4Addr::from(u32::MAX.checked_shl(32 - u32::from(self.length)).unwrap_or(0))
-    }
-
-    /// The network's first address.
-    pub fn network(self) -> Ipv4Addr {
-        self.address & self.mask()
-    }
-
-    /// The network's last address.
-    pub fn broadcast(self) -> Ipv4Addr {
-        self.address | !self.mask()
-    }
-
-    /// Whether a host of this network can have the address: not the first and not the last of it.
-    pub fn has_host(self, address: Ipv4Addr) -> bool {
-        address > self.network() && address < self.broadcast()
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.length)
-    }
+/// Whether a host of this network can have the address: not the first and not the last of it.
+pub fn has_host(network: Prefix, address: Ipv4Addr) -> bool {
+    address > network.network() && address < network.broadcast()
 }
 
 impl Written for Prefix {
@@ -118,8 +89,7 @@ impl Written for Prefix {
 
     fn read(text: &str) -> Option<Self> {
         let (address, length) = text.trim().split_once('/')?;
-        let prefix = Self { address: address.trim().parse().ok()?, length: length.trim().parse().ok()? };
-        (prefix.length <= 32).then_some(prefix)
+        Self::new(address.trim().parse().ok()?, length.trim().parse().ok()?).ok()
     }
 }
 
@@ -303,12 +273,12 @@ mod tests {
             (prefix.network(), prefix.broadcast()),
             (Ipv4Addr::new(10, 23, 45, 0), Ipv4Addr::new(10, 23, 45, 255))
         );
-        assert_eq!(Prefix::read("1.2.3.4/0").unwrap().mask(), Ipv4Addr::UNSPECIFIED);
+        assert_eq!(Prefix::read("1.2.3.4/0").unwrap().netmask(), Ipv4Addr::UNSPECIFIED);
         assert_eq!(Prefix::read("1.2.3.4/32").unwrap().broadcast(), Ipv4Addr::new(1, 2, 3, 4));
         assert!(
-            !prefix.has_host(prefix.network())
-                && !prefix.has_host(prefix.broadcast())
-                && prefix.has_host(prefix.address)
+            !has_host(prefix, prefix.network())
+                && !has_host(prefix, prefix.broadcast())
+                && has_host(prefix, prefix.addr())
         );
         for wrong in ["10.23.45.67", "10.23.45.67/33", "10.23.45/24", "/", "a/b"] {
             assert_eq!(Prefix::read(wrong), None, "{wrong}");

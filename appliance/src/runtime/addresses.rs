@@ -24,7 +24,7 @@ impl ServiceAddresses {
     /// The bench's own address, if it is known now.
     pub fn server(&self) -> Ipv4Addr {
         let own = self.segments.first().and_then(Segment::network_now);
-        own.map_or(Ipv4Addr::UNSPECIFIED, |network| network.address)
+        own.map_or(Ipv4Addr::UNSPECIFIED, |network| network.addr())
     }
 }
 

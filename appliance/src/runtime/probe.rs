@@ -20,6 +20,7 @@ use transload_provision::load::Side;
 use transload_provision::page::{self, MAX_PAGE, Page};
 
 use crate::bench::{Bench, Round, Visit};
+use crate::config::values::has_host;
 use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::segment::Segment;
 
@@ -58,7 +59,7 @@ impl PageReader {
 
     /// The interface of the phone's segment. Phones behind a relay are reached from the bench's own segment.
     fn device(&self, phone: Ipv4Addr) -> Option<&str> {
-        let at = |segment: &&Segment| segment.look().is_ok_and(|standing| standing.network.has_host(phone));
+        let at = |segment: &&Segment| segment.look().is_ok_and(|standing| has_host(standing.network, phone));
         self.segments.iter().find(at).or(self.segments.first())?.interface.as_deref()
     }
 

@@ -22,6 +22,7 @@ use crate::bench::views::phone::{HoldView, PhoneView};
 use crate::bench::views::show;
 use crate::bench::views::timeline::{Moment, timeline};
 use crate::config::NetworkGives;
+use crate::config::values::has_host;
 use crate::system::utc;
 
 /// What the server itself writes.
@@ -258,7 +259,7 @@ fn network(
 ) -> Option<(&str, &NetworkGives)> {
     let networks = || state.rules.given.networks.iter();
     let found =
-        address.and_then(|address| networks().find(|(_, network)| network.addresses.has_host(address)));
+        address.and_then(|address| networks().find(|(_, network)| has_host(network.addresses, address)));
     found
         .or_else(|| networks().find(|(_, network)| Some(network.server) == heard_at))
         .or_else(|| networks().find(|(name, _)| *name == "bench"))
@@ -311,7 +312,7 @@ fn shown(
     };
     let mut shown = vec![own(54, "server-identifier", asker.server.to_string())];
     if let Some(network) = network {
-        shown.push(own(1, "subnet-mask", network.addresses.mask().to_string()));
+        shown.push(own(1, "subnet-mask", network.addresses.netmask().to_string()));
         shown.push(own(51, "lease-time", format!("{} s", network.lease)));
         if let Some((renewal, rebinding)) = network.timers {
             shown.push(own(58, "renewal-time", format!("{renewal} s")));

@@ -106,7 +106,7 @@ fn other_dhcp(config: &Config, place: Option<&ServiceAddresses>) -> EnvironmentC
 fn wire(segment: &Segment) -> Option<(&str, Ipv4Addr)> {
     let name = segment.interface.as_deref()?;
     let standing = segment.look().ok().filter(|standing| standing.link)?;
-    (!standing.network.address.is_loopback()).then_some((name, standing.network.address))
+    (!standing.network.addr().is_loopback()).then_some((name, standing.network.addr()))
 }
 
 /// The first foreign server, or why the search failed.
@@ -167,7 +167,7 @@ fn ports(config: &Config, place: &ServiceAddresses) -> Option<Problem> {
         return None;
     }
     let wanted = place.segments.iter().filter_map(|segment| {
-        let phones = IpAddr::V4(segment.look().ok()?.network.address);
+        let phones = IpAddr::V4(segment.look().ok()?.network.addr());
         let tcp = segment.http.iter().map(|port| ("tcp", *port));
         let udp = [Some(segment.tftp), config.dhcp.enabled.then_some(67)].into_iter().flatten();
         let ports: Vec<_> = tcp.chain(udp.map(|port| ("udp", port))).collect();

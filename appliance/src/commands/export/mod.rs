@@ -68,7 +68,7 @@ fn text(lines: &[String]) -> Option<String> {
 /// The address of this server for phones.
 fn file_server(config: &Config) -> Result<FileServer, Failure> {
     let address = match config.bench.address {
-        Some(own) => own.address,
+        Some(own) => own.addr(),
         None => addresses::resolve(config)?.server(),
     };
     if address.is_unspecified() {

@@ -13,7 +13,7 @@ use crate::runtime::segment::Segment;
 
 /// Phones and appliance live in 127.0.0.0/8, where any address can be used without privilege.
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
-const NETWORK: Prefix = Prefix { address: SERVER, length: 8 };
+const NETWORK: Prefix = Prefix::new_assert(SERVER, 8);
 /// Where the user's configuration names no call manager.
 const CALL_MANAGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const POOL: Range = Range { first: Ipv4Addr::new(127, 10, 0, 1), last: Ipv4Addr::new(127, 10, 255, 254) };

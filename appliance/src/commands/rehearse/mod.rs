@@ -107,7 +107,7 @@ async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Res
     let own_roster = Some(config.bench.state.join("roster.csv"))
         .filter(|path| folder.own_firmware && options.phones.is_none() && path.exists());
     let roster = options.roster.clone().or(own_roster);
-    let alias = config.bench.address.map(|network| network.address);
+    let alias = config.bench.address.map(|network| network.addr());
     let config = loopback::configuration(config, scenario, folder.path());
     let count = options.phones.map(|count| count as usize);
     let mut players = players(&config, roster.as_deref(), count, &folder)?;

@@ -118,7 +118,7 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
         Err(_) => vec![config.bench.address],
     };
     let server = networks.first().copied().flatten();
-    let server = server.map_or(std::net::Ipv4Addr::UNSPECIFIED, |network| network.address);
+    let server = server.map_or(std::net::Ipv4Addr::UNSPECIFIED, |network| network.addr());
     let rules = Rules {
         settings: config.settings(server, config.files.http.first().copied().unwrap_or(80)),
         classes: config.dhcp.classes.clone(),

@@ -40,7 +40,7 @@ fn a_pool_that_is_not_named_is_the_upper_part_of_the_network() {
     assert_eq!(pool("10.23.0.1/16"), "10.23.100.0-10.23.250.0");
     assert_eq!(pool("10.0.0.1/8"), "10.100.0.0-10.100.255.255");
     for length in 0..=30 {
-        let prefix = Prefix { address: Ipv4Addr::new(10, 23, 45, 66), length };
+        let prefix = Prefix::new_assert(Ipv4Addr::new(10, 23, 45, 66), length);
         assert_eq!(outside(prefix, &[default_pool(prefix)]), None, "/{length}");
     }
 }

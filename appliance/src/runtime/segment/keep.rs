@@ -35,7 +35,7 @@ impl Segments {
             tokio::select! {
                 since = self.changed(&segment, &interface_state) => {
                     tracing::warn!(interface = name, "the link or the address is gone or another; waiting for it");
-                    let local = interface_state.network.address;
+                    let local = interface_state.network.addr();
                     self.bench().note_absence(since, Some(local));
                     self.lease(at, false).await;
                     self.forget_foreign(local);
@@ -47,7 +47,7 @@ impl Segments {
 
     /// Lets DHCP answer only while no other server does.
     async fn guard(&self, at: usize, name: &str, interface_state: &InterfaceState, guarded: bool) {
-        let local = interface_state.network.address;
+        let local = interface_state.network.addr();
         let Some(dhcp) = &self.dhcp else { return std::future::pending().await };
         let watch = match guarded
             .then(|| ForeignServerWatch::open(name, interface::own_addresses()))

@@ -54,7 +54,7 @@ impl SegmentListeners {
         shared: &SharedServices,
     ) -> Result<Self, Failure> {
         let SharedServices { bench, files, rate, entrance, boards, tftp: reached, ended } = shared;
-        let local = interface_state.network.address;
+        let local = interface_state.network.addr();
         let device = segment.interface.as_deref();
         let mut listeners = Vec::new();
         for port in &segment.http {

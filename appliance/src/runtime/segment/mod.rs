@@ -59,7 +59,7 @@ impl Segment {
     /// The interface or its address is missing, or the interface is that of the default route.
     pub fn look(&self) -> Result<InterfaceState, Failure> {
         let Some(name) = &self.interface else {
-            let network = self.address.unwrap_or(Prefix { address: Ipv4Addr::LOCALHOST, length: 8 });
+            let network = self.address.unwrap_or(Prefix::new_assert(Ipv4Addr::LOCALHOST, 8));
             return Ok(InterfaceState { network, index: 0, link: true, changes: 0 });
         };
         let found = interface::find(name).ok().flatten().ok_or_else(|| {
@@ -89,19 +89,17 @@ impl Segment {
 
     fn network(&self, name: &str, has: &[(Ipv4Addr, u8)]) -> Result<Prefix, Failure> {
         if let Some(wanted) = self.address {
-            return if has.iter().any(|(address, _)| *address == wanted.address) {
+            return if has.iter().any(|(address, _)| *address == wanted.addr()) {
                 Ok(wanted)
             } else {
                 Err(Failure::new(
                     Exit::Act,
-                    format!("{name} does not have the address {}", wanted.address),
+                    format!("{name} does not have the address {}", wanted.addr()),
                     format!("give it the address: ip address add {wanted} dev {name}"),
                 ))
             };
         }
-        let inside = |address: Ipv4Addr| {
-            self.subnet.is_none_or(|subnet| (subnet.network()..=subnet.broadcast()).contains(&address))
-        };
+        let inside = |address: Ipv4Addr| self.subnet.is_none_or(|subnet| subnet.contains(&address));
         let found = has.iter().find(|(address, _)| inside(*address));
         let missing = || {
             let of = self.subnet.map_or_else(String::new, |subnet| format!(" of {subnet}"));
@@ -111,12 +109,12 @@ impl Segment {
                 format!("give it one, such as with: ip address add 10.23.45.67/24 dev {name}"),
             )
         };
-        found.map(|&(address, length)| Prefix { address, length }).ok_or_else(missing)
+        found.and_then(|&(address, length)| Prefix::new(address, length).ok()).ok_or_else(missing)
     }
 
     /// The DHCP server's link to this segment. On a new interface, DHCP waits for the listeners.
     fn link(&self, interface_state: &InterfaceState) -> Link {
-        let address = interface_state.network.address;
+        let address = interface_state.network.addr();
         match &self.interface {
             Some(name) => Link::Interface { name: name.clone(), address, index: Some(interface_state.index) },
             None => Link::Loopback { bind: SocketAddrV4::new(address, self.rehearsed_dhcp) },
