@@ -10,9 +10,10 @@ use transload_dhcp::lease::ClientKey;
 use transload_provision::options::Gives;
 use transload_provision::roster::Entry;
 
-use super::network::default_pool;
+use super::Config;
+use super::dhcp::ReservedClient;
+use super::network::{LeaseNetwork, default_pool};
 use super::values::{Prefix, Range};
-use super::{Client, Config, Network};
 use crate::system::error::{Exit, Failure};
 
 /// Options that mean something in one subnet alone: router, broadcast address, routes. Other networks do not inherit
@@ -21,18 +22,18 @@ const OF_ONE_SUBNET: [u8; 4] = [3, 28, 33, 121];
 
 /// All that DHCP is told.
 #[derive(Debug, Clone, Default)]
-pub struct Served {
+pub struct ResolvedDhcp {
     /// For the server.
     pub server: engine::DhcpConfig,
     /// For whoever decides what a client gets.
-    pub given: Given,
+    pub given: DhcpValues,
     /// Rows of the roster whose address cannot be kept for their phone.
     pub warnings: Vec<String>,
 }
 
 /// What networks and reservations give.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct DhcpValues {
     /// By the name that the DHCP server knows the network by.
     pub networks: HashMap<String, NetworkGives>,
     /// By the client's identifier or Ethernet address.
@@ -75,14 +76,14 @@ impl Config {
     ///
     /// # Errors
     /// What does not fit those addresses, at exit status 2.
-    pub fn served(&self, at: &[Option<Prefix>], roster: &[Entry]) -> Result<Served, Failure> {
-        let mut served = Served::default();
+    pub fn served(&self, at: &[Option<Prefix>], roster: &[Entry]) -> Result<ResolvedDhcp, Failure> {
+        let mut served = ResolvedDhcp::default();
         served.server.authoritative = self.dhcp.authoritative;
         served.server.conflict_probe = self.dhcp.conflict_probe;
         served.server.decline_hold = u64::from(seconds(self.dhcp.decline_rest)) * 1000;
         let own = at.first().copied().flatten();
         let same = |a: Prefix, b: Prefix| a.network() == b.network() && a.length == b.length;
-        let describes_own = |network: &Network| {
+        let describes_own = |network: &LeaseNetwork| {
             let subnet = network.subnet.filter(|_| network.interface.is_none());
             own.is_some_and(|own| subnet.is_some_and(|subnet| same(own, subnet)))
         };
@@ -118,11 +119,11 @@ impl Config {
         Ok(served)
     }
 
-    fn reserve(&self, served: &mut Served, complete: bool) -> Result<(), Failure> {
+    fn reserve(&self, served: &mut ResolvedDhcp, complete: bool) -> Result<(), Failure> {
         for reservation in &self.dhcp.reservations {
             let key = match &reservation.client {
-                Client::Mac(mac) => ClientKey::Mac(mac.0),
-                Client::Id(id) => ClientKey::Id(id.clone()),
+                ReservedClient::Mac(mac) => ClientKey::Mac(mac.0),
+                ReservedClient::Id(id) => ClientKey::Id(id.clone()),
             };
             let (address, place) = (reservation.address, &reservation.place);
             let refuse = |what: &str, cure: &str| {
@@ -162,12 +163,12 @@ enum Misplaced {
     Twice,
 }
 
-impl Served {
+impl ResolvedDhcp {
     fn add(
         &mut self,
         name: String,
         prefix: Prefix,
-        network: &Network,
+        network: &LeaseNetwork,
         own: Gives,
         inherited: Gives,
     ) -> Result<(), Failure> {
@@ -266,7 +267,7 @@ fn seconds(time: Duration) -> u32 {
 fn engine_network(
     name: String,
     address: Prefix,
-    network: &Network,
+    network: &LeaseNetwork,
     options: Vec<(u8, Vec<u8>)>,
 ) -> engine::DhcpNetwork {
     let range = |range: &Range| engine::AddressRange { first: range.first, last: range.last };
