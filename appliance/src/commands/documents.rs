@@ -144,11 +144,7 @@ fn every_key_that_the_configuration_takes_is_documented() {
         };
         let lines: String = blocks.iter().filter(of_section).map(|block| block.replace('#', "")).collect();
         let shown = |key: &String| {
-            let shows = |line: &str| {
-                let line = line.trim_start_matches('[');
-                line.starts_with(&format!("{key} = ")) || line.starts_with(&format!("{section}.{key}"))
-            };
-            lines.lines().any(shows)
+            [format!("\n{key} = "), format!("[{section}.{key}")].iter().any(|text| lines.contains(text))
         };
         let unknown = keys(&format!("[{section}]")).into_iter().filter(|key| !shown(key));
         missing.extend(unknown.map(|key| format!("{section}.{key}")));

@@ -13,13 +13,13 @@ use super::values::{Prefix, Text};
 pub struct BenchSection {
     /// The staging interface.
     pub interface: Option<String>,
-    /// Whether that may be the one with the default route.
+    /// Whether the staging interface may have the default route.
     pub allow_default_route: bool,
-    /// The bench's own address; the interface's, where it is not given.
+    /// The bench's own address. Without it, the interface's address counts.
     pub address: Option<Prefix>,
     /// The folder of ledger, firmware, licenses and roster.
     pub state: PathBuf,
-    /// Which catalog decides.
+    /// The catalog of models and rules.
     pub catalog: CatalogChoice,
 }
 

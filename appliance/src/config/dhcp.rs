@@ -20,18 +20,17 @@ use super::values::{Hex, Oui, Text, plain};
 pub struct DhcpSection {
     /// Whether leases are given at all.
     pub enabled: bool,
-    /// Who gets one.
+    /// Which clients get a lease.
     pub admit: DhcpAdmit,
     /// Whether clients with a lease of another network are told to drop it.
     pub authoritative: bool,
-    /// Whether an address is tried for another user before it is offered.
+    /// Whether the server probes an address for another user before it offers it.
     pub conflict_probe: bool,
     /// How long an address rests that a client declined or that was found in use.
     pub decline_rest: Duration,
-    /// What to do when another DHCP server is found; where nothing is written, it depends on how the program was
-    /// started.
+    /// What to do when another DHCP server is found. Without it, the way the program was started decides.
     pub on_foreign: Option<OnForeign>,
-    /// The bench's own network. What it gives, every network does, save what belongs to one subnet.
+    /// The bench's own network. Other networks inherit its options, save those of one subnet.
     pub own: LeaseNetwork,
     /// Further networks, each on an interface of its own or behind relays.
     pub networks: Vec<LeaseNetwork>,
@@ -41,7 +40,7 @@ pub struct DhcpSection {
     pub reservations: Vec<Reservation>,
 }
 
-/// Who gets a lease.
+/// Which clients get a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DhcpAdmit {
@@ -66,13 +65,13 @@ pub enum OnForeign {
 /// A fixed address.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reservation {
-    /// Whose.
+    /// The client that gets the address.
     pub client: ReservedClient,
     /// The address.
     pub address: Ipv4Addr,
-    /// What it gets that others do not.
+    /// Options for this client alone.
     pub gives: Gives,
-    /// Where it is written.
+    /// File and line.
     pub place: String,
 }
 

@@ -1,4 +1,4 @@
-//! Which configuration file applies where none is named. Root does not take one from a folder that others may write to.
+//! Chooses the configuration file if none is named. Root takes none that other users could have written.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ pub const SYSTEM: &str = "/etc/transload/transload.toml";
 /// Write permission for group and others.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// The file that applies, and what a user should know of the choice.
+/// The file that applies, and a note about the choice for the user.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ChosenFile {
     /// `None` where there is no file: the built-in defaults apply.
@@ -22,7 +22,7 @@ pub struct ChosenFile {
     pub note: Option<String>,
 }
 
-/// `named` is what `--config` says; it is taken as it is.
+/// Chooses the file. `named` is the value of `--config` and always applies.
 pub fn choose(named: Option<&Path>) -> ChosenFile {
     let invoker = std::env::var("SUDO_UID").ok().and_then(|text| text.parse().ok()).map(Uid::from_raw);
     let trusted = geteuid().is_root().then(|| [Some(Uid::from_raw(0)), invoker]);
@@ -39,7 +39,7 @@ pub fn system() -> ChosenFile {
     ChosenFile { path: Some(PathBuf::from(SYSTEM)).filter(|path| path.exists()), note: None }
 }
 
-/// `trusted` are the users whose file root takes from `here`; `None` for anybody who is not root.
+/// `trusted` are the users whose file root takes from `here`; `None` for other users than root.
 fn among(here: &Path, system: &Path, trusted: Option<Vec<Uid>>) -> ChosenFile {
     let of_system = Some(system.to_owned()).filter(|path| path.exists());
     if fs::symlink_metadata(here).is_err() {
@@ -63,7 +63,7 @@ fn among(here: &Path, system: &Path, trusted: Option<Vec<Uid>>) -> ChosenFile {
     }
 }
 
-/// Why somebody else could have written the file, or could put another in its place.
+/// The reason to distrust a file, if another user could have written or replaced it.
 fn distrust(file: &Path, trusted: &[Uid]) -> Option<String> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match (fs::symlink_metadata(file), fs::metadata(folder)) {

@@ -1,4 +1,4 @@
-//! `[migration]`: which phones go where, and who steers them.
+//! `[migration]`: direction, admission and pinned routes, and what tells phones their load.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,28 +12,28 @@ use transload_provision::settings::{Admit, UnknownVid, WayBack};
 use super::section::Section;
 use super::values::{Text, plain};
 
-/// Which phones go where, and who steers them on each side.
+/// Direction, admission and pinned routes, and what tells phones of each side their load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MigrationSection {
-    /// Which way.
+    /// The direction of the migration.
     pub direction: Direction,
-    /// Who steers Enterprise phones.
+    /// The source of loads for Enterprise phones.
     pub enterprise: EnterpriseSide,
-    /// Who steers Multiplatform phones.
+    /// The source of loads for Multiplatform phones.
     pub multiplatform: MultiplatformSide,
-    /// Option 150 for Enterprise phones that a call manager steers.
+    /// Option 150 for Enterprise phones whose loads a call manager names.
     pub call_managers: Vec<Ipv4Addr>,
-    /// Who takes part.
+    /// Which phones migrate.
     pub admit: Admit,
-    /// What an unknown VID means.
+    /// The treatment of a phone whose VID is unknown.
     pub unknown_vid: UnknownVid,
-    /// What the way back to Enterprise firmware takes.
+    /// What a phone needs to go back to Enterprise firmware.
     pub way_back: WayBack,
     /// Pinned routes by load family.
     pub routes: BTreeMap<String, Vec<LoadName>>,
 }
 
-/// Who tells Enterprise phones which load to run.
+/// The source of loads for Enterprise phones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnterpriseSide {
@@ -43,7 +43,7 @@ pub enum EnterpriseSide {
     CallManager,
 }
 
-/// Who tells Multiplatform phones which load to run.
+/// The source of loads for Multiplatform phones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MultiplatformSide {
@@ -53,14 +53,14 @@ pub enum MultiplatformSide {
     Cda,
 }
 
-/// Direction and who steers on each side, as in `e2m/dhcp/cda`; `m2e/dhcp` names the Multiplatform side alone.
+/// Direction and sources of loads, as in `e2m/dhcp/cda`. `m2e/dhcp` names the Multiplatform side alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scenario {
-    /// Which way.
+    /// The direction of the migration.
     pub direction: Direction,
-    /// Who steers Enterprise phones.
+    /// The source of loads for Enterprise phones.
     pub enterprise: EnterpriseSide,
-    /// Who steers Multiplatform phones.
+    /// The source of loads for Multiplatform phones.
     pub multiplatform: MultiplatformSide,
 }
 
@@ -131,8 +131,8 @@ fn routes(s: &mut Section<'_>) -> BTreeMap<String, Vec<LoadName>> {
     for (family, loads) in written.unwrap_or_default() {
         let (span, family) = (loads.span(), family.into_inner());
         let loads: Vec<LoadName> = loads.into_inner().into_iter().map(|Text(load)| load).collect();
-        let strange = loads.iter().find(|load| !load.family().eq_ignore_ascii_case(&family));
-        if let Some(load) = strange {
+        let foreign = loads.iter().find(|load| !load.family().eq_ignore_ascii_case(&family));
+        if let Some(load) = foreign {
             let cause = format!("migration.routes.{family}: {load} is of another family");
             s.problem(span.clone(), &cause, format!("write it under {} = […]", load.family()));
         }

@@ -47,7 +47,7 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The box.
     pub bench: BenchSection,
-    /// Which phones go where.
+    /// Direction, admission and routes.
     pub migration: MigrationSection,
     /// Leases.
     pub dhcp: DhcpSection,
@@ -65,7 +65,7 @@ pub struct Config {
     pub hooks: HooksSection,
     /// How long each kind of silence is waited out.
     pub timing: Timing,
-    /// What is accepted and has no effect, one line each.
+    /// One line for each setting that is accepted and that the user may not expect.
     pub warnings: Vec<String>,
 }
 
@@ -149,7 +149,7 @@ impl Config {
     }
 
     /// Reads the file that `--config` names, or else the first of [`PLACES`] that exists, or else the defaults. Root
-    /// passes over a file of the current folder that others could have written, and a warning says so.
+    /// ignores a file of the current folder that other users could have written, and warns of it.
     pub fn load(named: Option<&Path>) -> Result<Self, Failure> {
         let ChosenFile { path, note } = choose(named);
         let problem = note.clone().map(|note| Problem::new(note, "see that the right file is used"));
@@ -163,7 +163,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Reads the file that a running program was started with again, or else the system's, or else the defaults.
+    /// Reads the file again that a running program was started with, or else the system's, or else the defaults.
     pub fn reload(started_with: Option<&Path>) -> Result<Self, Failure> {
         match started_with.map(Path::to_owned).or_else(|| found::system().path) {
             Some(path) => Self::read(&path),
@@ -207,7 +207,7 @@ impl Config {
         outside::servable(self)
     }
 
-    /// What decides about phones, for a bench that phones reach at `server` and, over HTTP, at `http_port`.
+    /// The settings of decisions, for a bench that phones reach at `server` and, over HTTP, at `http_port`.
     pub fn settings(&self, server: Ipv4Addr, http_port: u16) -> Settings {
         Settings {
             direction: self.migration.direction,

@@ -12,24 +12,24 @@ use super::options;
 use super::section::Section;
 use super::values::{Prefix, Range, Ranges, Text};
 
-/// One network that leases are given in.
+/// A network in which this server leases addresses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeaseNetwork {
-    /// Where it is written.
+    /// File and line, or `[dhcp]`.
     pub place: String,
-    /// The interface it is on; `None` for the bench's own and for those behind relays.
+    /// Its interface; `None` for the bench's own network and for those behind relays.
     pub interface: Option<String>,
-    /// The box's own address on that interface; the interface's, where it is not given.
+    /// The box's own address on that interface. Without it, the interface's address counts.
     pub address: Option<Prefix>,
-    /// Its addresses; given wherever there is no interface, save for the bench's own.
+    /// Its addresses. A network without an interface has them, save the bench's own.
     pub subnet: Option<Prefix>,
-    /// Addresses to give; the upper part of the network where none is named.
+    /// Addresses to lease; empty for the upper part of the network.
     pub pool: Vec<Range>,
-    /// Addresses never to give.
+    /// Addresses never to lease.
     pub exclude: Vec<Range>,
     /// How long a lease lasts, and when it is renewed.
     pub lease: LeaseTimes,
-    /// What becomes of clients whose messages have relay agent information and come through no relay.
+    /// The treatment of messages with relay agent information that came through no relay.
     pub relay_information: RelayInformation,
     /// What every client of the network gets.
     pub gives: Gives,
@@ -38,11 +38,11 @@ pub struct LeaseNetwork {
 /// How long a lease lasts, and when it is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseTimes {
-    /// From its beginning to its end.
+    /// The whole duration.
     pub lease: Duration,
-    /// After this time its client asks this server to renew it; half of the lease where it is not written.
+    /// After this time the client asks this server to renew it; `None` for half of the lease.
     pub renewal: Option<Duration>,
-    /// After this time its client asks any server; seven eighths of the lease where it is not written.
+    /// After this time the client asks any server; `None` for seven eighths of the lease.
     pub rebinding: Option<Duration>,
 }
 
@@ -60,7 +60,7 @@ const EXAMPLES: &str = r#"# Further networks have the keys of the short form abo
     #subnet = "10.1.2.0/24"
     #pool = "10.1.2.100-10.1.2.250""#;
 
-/// The further networks, for a bench on its own interface and address. What they do not say of leases, `own` does.
+/// Reads the further networks. They inherit lease times and the treatment of relay agent information from `own`.
 pub(super) fn networks(s: &mut Section<'_>, bench: &BenchSection, own: &LeaseNetwork) -> Vec<LeaseNetwork> {
     s.at_restart("interface, address or subnet of a [[dhcp.network]]", |a, b| {
         let on_interfaces = |network: &&LeaseNetwork| network.interface.is_some();
@@ -133,7 +133,7 @@ fn check_place(s: &mut Section<'_>, network: &LeaseNetwork, bench: &BenchSection
     }
 }
 
-/// Addresses to give, within the network where that is known.
+/// Reads the addresses to lease. If the network is known, they must lie in it.
 pub(super) fn pool(s: &mut Section<'_>, network: Option<Prefix>) -> Vec<Range> {
     let beyond = |Ranges(ranges): &Ranges| {
         let network = network?;
@@ -153,12 +153,12 @@ pub(super) fn pool(s: &mut Section<'_>, network: Option<Prefix>) -> Vec<Range> {
         .unwrap_or_default()
 }
 
-/// Addresses never to give.
+/// Reads the addresses never to lease.
 pub(super) fn exclude(s: &mut Section<'_>) -> Vec<Range> {
     s.key("exclude").optional(r#"["10.23.45.200"]"#).map(|Ranges(ranges)| ranges).unwrap_or_default()
 }
 
-/// The treatment of relay agent information that came through no relay.
+/// Reads the treatment of relay agent information that came through no relay.
 pub(super) fn relay_information(s: &mut Section<'_>, default: RelayInformation) -> RelayInformation {
     s.key("relay-information")
         .text(
@@ -168,8 +168,8 @@ pub(super) fn relay_information(s: &mut Section<'_>, default: RelayInformation) 
         .or(default)
 }
 
-/// How long a lease lasts, and when its client renews and rebinds it (RFC 2131 §4.4.5): renewal before rebinding before
-/// the end.
+/// Reads how long a lease lasts, and when its client renews and rebinds it (RFC 2131 §4.4.5). Renewal comes before
+/// rebinding, and rebinding before the end.
 pub(super) fn lease_times(s: &mut Section<'_>, inherited: LeaseTimes) -> LeaseTimes {
     let lease = s.key("lease").duration(inherited.lease);
     let (half, most) = (lease / 2, lease / 8 * 7);

@@ -31,13 +31,13 @@ impl From<standard::OptionValueError> for Unusable {
     }
 }
 
-/// What every client of a network gets. Options that steer phones are refused.
+/// Reads what every client of a network gets. Options that steer phones are refused.
 pub(super) fn of_network(s: &mut Section<'_>) -> Gives {
     let (owner, place) = (s.path().to_owned(), s.path_of("options"));
     gives(s, &owner, &place, |code| Ok(check_general(code, &place)?))
 }
 
-/// What chosen clients get. `owner` is how messages name the table.
+/// Reads what chosen clients get. `owner` is how messages name the table.
 pub(super) fn of_clients(s: &mut Section<'_>, owner: &str) -> Gives {
     gives(s, owner, owner, |_| Ok(()))
 }
@@ -68,7 +68,7 @@ fn gives(
     }
 }
 
-/// A header field of so many octets and a NUL (RFC 2131 §2).
+/// Reads a header field of at most so many octets and a NUL (RFC 2131 §2).
 fn header_field(
     s: &mut Section<'_>,
     owner: &str,

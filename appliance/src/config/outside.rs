@@ -1,4 +1,4 @@
-//! What a scenario needs of others before a phone is served: a call manager to send phones to, a way out to CDA.
+//! Checks what a scenario needs outside of the bench: a call manager for phones, a way out to CDA.
 
 use std::net::Ipv4Addr;
 
@@ -6,11 +6,11 @@ use super::network::LeaseNetwork;
 use super::{Config, EnterpriseSide, MultiplatformSide};
 use crate::system::error::{Exit, Failure, Problem};
 
-/// What lets phones out: routers, DNS servers and NTP servers (RFC 2132 §3.5, §3.8, §8.3). CDA is reached by name and by
+/// The options that let phones out: routers, DNS servers and NTP servers (RFC 2132 §3.5, §3.8, §8.3). CDA is reached by name and by
 /// HTTPS, for which a phone wants to know the time.
 const UPLINK: [(u8, &str); 3] = [(3, "router"), (6, "dns"), (42, "ntp")];
 
-/// Whether others can do their part.
+/// Checks that the scenario has what it needs outside.
 ///
 /// # Errors
 /// Everything that is missing, at exit status 2.

@@ -1,5 +1,5 @@
-//! What configuration and roster come to at the addresses that the box has now: the DHCP server's own configuration,
-//! and what each network and reservation gives.
+//! Resolves configuration and roster at the box's present addresses: into the DHCP server's own configuration, and the
+//! options of each network and reservation.
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
@@ -20,18 +20,18 @@ use crate::system::error::{Exit, Failure};
 /// them.
 const OF_ONE_SUBNET: [u8; 4] = [3, 28, 33, 121];
 
-/// All that DHCP is told.
+/// Configuration and roster at the box's present addresses.
 #[derive(Debug, Clone, Default)]
 pub struct ResolvedDhcp {
-    /// For the server.
+    /// The configuration of the DHCP server.
     pub server: engine::DhcpConfig,
-    /// For whoever decides what a client gets.
+    /// The options for decisions.
     pub given: DhcpValues,
     /// Rows of the roster whose address cannot be kept for their phone.
     pub warnings: Vec<String>,
 }
 
-/// What networks and reservations give.
+/// The options of networks and reservations.
 #[derive(Debug, Clone, Default)]
 pub struct DhcpValues {
     /// By the name that the DHCP server knows the network by.
@@ -40,22 +40,22 @@ pub struct DhcpValues {
     pub reservations: HashMap<ClientKey, Reserved>,
 }
 
-/// What a network gives.
+/// The options of a network.
 #[derive(Debug, Clone)]
 pub struct NetworkGives {
     /// The network, as in `10.23.45.0/24`.
     pub prefix: String,
     /// Its addresses.
     pub addresses: Prefix,
-    /// Our own there; where it is behind a relay, its first.
+    /// This server's address in the network; behind a relay, the network's first address.
     pub server: Ipv4Addr,
     /// How long a lease lasts; seconds.
     pub lease: u32,
     /// When its client renews and rebinds it; seconds.
     pub timers: Option<(u32, u32)>,
-    /// What is written for it alone.
+    /// Options of its own.
     pub own: Gives,
-    /// What it has from `[dhcp]`.
+    /// Options from `[dhcp]`.
     pub inherited: Gives,
 }
 
@@ -64,9 +64,9 @@ pub struct NetworkGives {
 pub struct Reserved {
     /// The network it is in.
     pub network: String,
-    /// What its client gets that others do not.
+    /// Options for this client alone.
     pub gives: Gives,
-    /// Where it is written: file and line.
+    /// File and line.
     pub place: String,
 }
 

@@ -12,7 +12,7 @@ use crate::system::program;
 /// The file service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilesSection {
-    /// TCP ports; never empty, and URLs name the first.
+    /// TCP ports, at least one. URLs name the first.
     pub http: Vec<u16>,
     /// The UDP port.
     pub tftp: u16,
@@ -36,18 +36,18 @@ pub struct RegistrarSection {
 /// Page and API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSection {
-    /// Where they listen.
+    /// Their address.
     pub listen: SocketAddr,
-    /// The file that holds the token; given wherever `listen` is no loopback address.
+    /// The file with the token. If `listen` is no loopback address, there is one.
     pub token_file: Option<PathBuf>,
 }
 
-/// Programs run on events; empty where none is.
+/// Programs to run on events; empty for none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HooksSection {
-    /// Restarts a phone.
+    /// The program that restarts a phone.
     pub restart: Vec<String>,
-    /// Told of every change of stage.
+    /// The program that is told of every change of stage.
     pub stage: Vec<String>,
 }
 
