@@ -18,8 +18,10 @@ use crate::listeners::rate::{self, Rate};
 use crate::listeners::{Door, Fetch, Plane, Served, Track};
 use crate::state::library::OpenFile;
 
-/// The longest piece of a file in one go, in bytes: then it is others' turn.
-const PIECE: u64 = 256 * 1024;
+/// The longest piece of a file that the kernel is told to send at once, in bytes.
+const PIECE: u64 = 512 * 1024;
+/// Bytes that one client is sent in a row. Then other clients have their turn.
+const TURN: u64 = 4 * PIECE;
 /// Content up to this length leaves together with its head, in bytes.
 const SHORT: u64 = 16 * 1024;
 /// What is kept of a buffer while its connection waits, in bytes.
@@ -196,7 +198,9 @@ impl<P: Plane> Conversation<'_, P> {
             self.stream.send_file(&open.file, position, length as usize).await?;
             self.stream.settle();
             position += length;
-            tokio::task::yield_now().await;
+            if (position - part.start).is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }

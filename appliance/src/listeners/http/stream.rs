@@ -22,8 +22,6 @@ const FIRST_LOOK: Duration = Duration::from_millis(2);
 const LAST_LOOK: Duration = Duration::from_millis(20);
 /// Transfers whose arrival is awaited while the client asks for more.
 const MOST_UNDER_WAY: usize = 64;
-/// Bytes the kernel holds beyond those under way.
-const UNSENT: u32 = 512 * 1024;
 /// How long, and for how many bytes, a client is heard out that has had its last answer. If its words were left unread, the
 /// kernel would reset the connection, and the answer might be lost.
 const LINGER: Duration = Duration::from_secs(2);
@@ -59,10 +57,8 @@ struct Transfer<T> {
 impl<T: Track> TrackedStream<T> {
     /// A client that takes too little for `patience` is given up on.
     pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
-        let socket = socket2::SockRef::from(&stream);
-        // Both only make things better; a kernel without them serves as well.
-        let _ = socket.set_tcp_nodelay(true);
-        let _ = socket.set_tcp_notsent_lowat(UNSENT);
+        // An answer's last bytes leave at once; a kernel that refuses serves as well.
+        let _ = stream.set_nodelay(true);
         Self {
             stream,
             uptake: Uptake::new(patience),
