@@ -21,7 +21,7 @@ use transload_provision::worlds::Worlds;
 
 use crate::bench::metrics::Metrics;
 use crate::bench::views::phone::{PhoneDetail, PhoneView};
-use crate::config::Given;
+use crate::config::DhcpValues;
 use crate::state::ledger::{Commits, Ledger, Loss};
 use crate::state::library::{LibrarySnapshot, LibraryView, LicenseUse};
 use crate::system::clock::Clock;
@@ -73,7 +73,7 @@ pub struct Rules {
     /// The user's DHCP classes, in file order.
     pub classes: Vec<ClassRule>,
     /// What networks and reservations give, at the addresses that the box has now.
-    pub given: Given,
+    pub given: DhcpValues,
     /// Clients that are no phones get addresses too.
     pub admit_all: bool,
     /// Our DHCP server gives the addresses, so that a lease tells who asks.
@@ -318,7 +318,7 @@ impl Bench {
     }
 
     /// Takes over what networks and reservations give, at new addresses.
-    pub fn set_given(&self, given: Given) {
+    pub fn set_given(&self, given: DhcpValues) {
         self.state().rules.given = given;
     }
 
