@@ -1,4 +1,4 @@
-//! What the decisions are asked, and with what.
+//! Asks `provision` for verdicts, with the context it needs.
 
 use transload_provision::journey::{
     Assessment, Belief, Context, Journey, Request, assess, assess_request, believe,
@@ -14,14 +14,14 @@ pub(super) fn verdict(state: &State, now: Time, mac: Mac) -> Assessment {
     judge(state, now, mac, journey.filter(|journey| journey.is_known()))
 }
 
-/// What a phone is believed to run, by what was heard two-way.
+/// The load a phone is believed to run, by two-way evidence.
 pub(super) fn belief(state: &State, now: Time, journey: &Journey) -> Belief {
     let entry = state.roster.get(&journey.mac);
     let told = entry.and_then(|entry| entry.load.as_ref());
     believe(journey.proven(), &state.shelf.index, &state.rules.settings.timing, told, now)
 }
 
-/// The verdict on a journey, be it the phone's or one that is only supposed.
+/// The verdict on a journey, real or supposed.
 pub(super) fn assess_as(state: &State, now: Time, mac: Mac, journey: &Journey) -> Assessment {
     judge(state, now, mac, Some(journey))
 }
@@ -30,13 +30,13 @@ fn judge(state: &State, now: Time, mac: Mac, journey: Option<&Journey>) -> Asses
     assess(journey, mac, &context(state, mac, now))
 }
 
-/// The verdict for the answer to a request.
+/// The verdict that answers a request.
 pub(super) fn answer(state: &State, now: Time, mac: Mac, request: Request) -> Assessment {
     let journey = state.phones.get(&mac).map(|phone| &*phone.journey);
     assess_request(journey, request, mac, &context(state, mac, now))
 }
 
-/// What decisions on a phone rest on besides its journey.
+/// All inputs of a decision besides the journey.
 pub(super) fn context(state: &State, mac: Mac, now: Time) -> Context<'_> {
     Context {
         catalog: &state.catalog,

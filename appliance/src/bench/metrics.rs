@@ -1,4 +1,4 @@
-//! What is counted while the bench runs; an atomic addition each, beside what is counted.
+//! Counters of the running bench. Each count is one atomic addition.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ struct ComeOf {
     outcome: &'static str,
 }
 
-/// Counters of one bench.
+/// The counters of one bench.
 #[derive(Debug)]
 pub struct Metrics {
     messages: Family<Message, Counter>,
@@ -60,7 +60,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Tells their names, and what they stand at whenever it is asked.
+    /// Registers the counters.
     pub fn register(&self, registry: &mut Registry) {
         let Self { messages, replies, requests, transfers, under_way, bytes, bounds } = self;
         bounds.register(registry);
@@ -90,7 +90,7 @@ impl Metrics {
         );
     }
 
-    /// Counts a DHCP message, and what it took to answer.
+    /// Counts a DHCP message and the time of its answer.
     pub fn dhcp(&self, event: &DhcpEvent, took: Duration) {
         let outcome = match &event.outcome {
             DhcpOutcome::Offered => "offered",
@@ -130,13 +130,13 @@ impl Metrics {
         self.requests.get_or_create(&ComeOf { door: door.as_str(), outcome }).inc();
     }
 
-    /// Bytes that phones took.
+    /// Bytes acknowledged by phones.
     pub fn sent(&self) -> u64 {
         let of = |door: Door| self.bytes.get(&AtDoor { door: door.as_str() }).map_or(0, |bytes| bytes.get());
         of(Door::Tftp) + of(Door::Http)
     }
 
-    /// Begins to count a transfer.
+    /// Starts to count a transfer.
     pub fn transfer(&self, door: Door) -> Transfer {
         let door = door.as_str();
         let under_way = self.under_way.get_or_create_owned(&AtDoor { door });
@@ -161,12 +161,12 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Counts bytes that the phone took.
+    /// Counts acknowledged bytes.
     pub fn took(&self, bytes: u64) {
         self.bytes.inc_by(bytes);
     }
 
-    /// Counts its end.
+    /// Counts the end of the transfer.
     pub fn ended(self, complete: bool) {
         self.under_way.dec();
         if complete {

@@ -1,4 +1,4 @@
-//! What came of an operator's order for a phone, and why it was refused.
+//! The outcome of an operator's order for a phone, and the reason of a refusal.
 
 use serde::{Deserialize, Serialize};
 use transload_provision::journey::Means;
@@ -8,16 +8,16 @@ use utoipa::ToSchema;
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::state::ledger::Ticket;
 
-/// Why an operator's order is not carried out.
+/// The reason that an operator's order is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No such phone.
+    /// The phone is unknown.
     #[error("{0}")]
     Unknown(String),
-    /// Not now, or not from here.
+    /// The order is impossible now or from here.
     #[error("{0}")]
     Conflict(String),
-    /// It could not be put on record.
+    /// The ledger could not be written.
     #[error("{0}")]
     NotWritten(String),
 }
@@ -45,14 +45,14 @@ pub struct PhoneOutcome {
 }
 
 impl PhoneOutcome {
-    /// Of an address that no phone has.
+    /// The outcome for an address that no phone has.
     pub fn unknown(mac: Mac) -> Self {
         let problem = Some(no_such(mac).to_string());
         Self { mac, model: None, location: None, stage: None, done: false, by: None, problem, note: None }
     }
 }
 
-/// What came of an order for a phone; `None` where it was only asked for.
+/// The outcome of an order for a phone; `result` is `None` in a dry run.
 pub(super) fn outcome(phone: &PhoneView, result: Option<Result<Option<Means>, Refusal>>) -> PhoneOutcome {
     PhoneOutcome {
         mac: phone.mac,

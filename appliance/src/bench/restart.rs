@@ -1,4 +1,4 @@
-//! What a bench concludes where none ran or a segment was cut off: nobody heard the phones meanwhile.
+//! Records the end of everything that a stopped bench or a cut segment interrupted.
 
 use std::net::Ipv4Addr;
 
@@ -10,7 +10,7 @@ use super::judge::{context, verdict};
 use super::{Bench, Phone};
 
 impl Bench {
-    /// Phones that a release before 0.2 found done stay done.
+    /// A phone that a release before 0.2 found done stays done.
     pub(super) fn keep_done(&self) {
         let mut state = self.state();
         let now = self.now();
@@ -25,8 +25,8 @@ impl Bench {
         }
     }
 
-    /// No fetch outlives the bench that served it. One whose end nobody saw is broken, so that its phone is given
-    /// another attempt.
+    /// No fetch outlives the bench that served it. A fetch without an end is broken, so that its phone gets another
+    /// attempt.
     pub(super) fn end_fetches(&self) {
         let mut state = self.state();
         let index = &state.shelf.index;
@@ -38,8 +38,8 @@ impl Bench {
         }
     }
 
-    /// What phones asked for while they could not be heard, nobody knows: their silence tells nothing. It is noted before
-    /// anything that follows from it. `at` is our address on the segment that was cut off; `None` means that no bench was there.
+    /// Records an observation gap since `since`, before any conclusion: silence in the gap is no evidence. `at` is
+    /// our address on the segment that was cut off; `None` means that no bench ran.
     pub fn note_absence(&self, since: Time, at: Option<Ipv4Addr>) {
         let mut state = self.state();
         let unheard = |(mac, phone): (&Mac, &Phone)| {

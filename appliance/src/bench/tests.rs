@@ -1,4 +1,4 @@
-//! What a bench gives to whom, file by file.
+//! Tests the bench's answers, file by file.
 
 mod changes;
 mod claims;
@@ -67,7 +67,7 @@ pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
 }
 
 impl Lab {
-    /// Firmware for the seed's path, and a license for A alone.
+    /// Firmware for the seed's path, and a license for phone A only.
     fn new(gives_leases: bool) -> Self {
         let state = tempfile::tempdir().unwrap();
         for load in [FLOOR, E2M, MPP] {
@@ -80,7 +80,7 @@ impl Lab {
         Self { state, bench }
     }
 
-    /// As after a power cut: transfers under way are forgotten, what is on disk is read again.
+    /// Acts as after a power cut: transfers under way are lost, and the disk is read again.
     fn power_cut(self, gives_leases: bool) -> Self {
         let Self { state, bench } = self;
         bench.ledger.close().unwrap();
@@ -107,7 +107,7 @@ impl Lab {
         self.bench.fetch(fetch).await
     }
 
-    /// The document's text; empty where there is none.
+    /// The document's text; empty if there is none.
     async fn text(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> String {
         match self.fetch(from, path, agent).await.0 {
             Served::Document { body, .. } => String::from_utf8(body.to_vec()).unwrap(),
@@ -191,7 +191,7 @@ async fn a_foreign_dhcp_server_holds_every_phone_that_is_under_way_and_no_longer
     assert_eq!(hold(), before);
 }
 
-/// The visits that are due once the phone has been quiet for long enough.
+/// The visits that are due after the phone's quiet time.
 async fn visits(lab: &Lab, round: &mut Round) -> Vec<Visit> {
     let wait = std::time::Duration::from_millis(20);
     lab.bench.state().rules.settings.timing.quiet = wait;
@@ -269,7 +269,7 @@ async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
     );
     assert!(lab.bench.phone(B).is_none());
 
-    // What arrives is missing no longer.
+    // A file that arrives is no longer missing.
     let folder = lab.state.path().join("extra/Site");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("welcome.xml"), "hello").unwrap();

@@ -1,4 +1,4 @@
-//! Our own DHCP server by the vectors that the Kea hook is tried by as well, and leases that another server tells of.
+//! Tests our DHCP policy against the vectors of the Kea hook, and leases reported by another server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn our_own_server_tells_phones_what_the_vectors_say() {
     let bench = open(state.path(), true);
     for vector in serde_json::from_str::<Vec<Vector>>(VECTORS).unwrap() {
         let sent = vector.vendor_class.as_deref().map(unhex);
-        // The server takes closing NULs off.
+        // The server strips trailing NULs.
         let class = sent
             .as_deref()
             .map(|sent| &sent[..sent.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1)]);
@@ -86,7 +86,7 @@ async fn another_servers_lease_tells_who_asks_until_it_ends_and_verdicts_follow_
     assert_eq!((verdict.mac, verdict.version, *news.borrow()), (mac, version, version));
     assert_eq!(verdict.unchanged.persona, Persona::Multiplatform);
     assert_eq!(verdict.enterprise.persona, Persona::Enterprise, "its next message may be news");
-    // The same again is no news; somebody else's lease is.
+    // A repeated lease is no news; a lease of another client is.
     bench
         .feed_event(event(r#"{"event":"lease","mac":"C4B9CD010203","address":"10.23.45.101","boot":false}"#));
     bench.errands().await;

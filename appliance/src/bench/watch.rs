@@ -1,4 +1,4 @@
-//! Changes of stage: written down for the report, and told to the program that the configuration names.
+//! Records stage changes for the report, and hands them to the configured hook.
 
 use transload_provision::journey::{Assessment, Fact};
 use transload_provision::mac::Mac;
@@ -8,22 +8,22 @@ use super::{Bench, State, show};
 use crate::bench::views::phone::{HoldCode, Stage};
 use crate::system::program;
 
-/// Changes that wait for the program; further ones are not told.
+/// Stage changes that wait for the hook; further ones are dropped.
 const WAITING: usize = 1024;
 
-/// A change of stage that the program is to be told.
+/// A stage change for the hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The phone.
     pub mac: Mac,
     /// Its new stage.
     pub stage: Stage,
-    /// The program and its arguments, placeholders filled in.
+    /// The command with its placeholders filled in.
     pub command: Vec<String>,
 }
 
 impl Bench {
-    /// Writes down where the phone stands, if that is new. Not of those that are not written down themselves.
+    /// Records the stage of a phone if it changed. Phones that are not in the ledger are skipped.
     pub(super) fn note_stand(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
         self.note_done(state, mac, verdict);
         let Some(phone) = state.phones.get(&mac).filter(|phone| phone.written) else { return };
@@ -40,7 +40,7 @@ impl Bench {
         self.queue_change(state, mac, was, stage);
     }
 
-    /// Puts on record that it is done.
+    /// Records that the phone is done.
     fn note_done(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
         let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
         if let Some(done) = journey.finishes(verdict, &context(state, mac, self.now())) {
@@ -48,7 +48,7 @@ impl Bench {
         }
     }
 
-    /// The same, as it stands at this moment.
+    /// As [`Self::note_stand`], for the verdict at this moment.
     pub(super) fn stand_now(&self, state: &mut State, mac: Mac) {
         let verdict = self.assess(state, mac);
         self.note_stand(state, mac, &verdict);
@@ -84,19 +84,19 @@ impl Bench {
         self.changed.notify_one();
     }
 
-    /// The oldest change that waits, of a phone that `may` be told of now.
+    /// The oldest waiting change of a phone for which `may` is true.
     pub fn next_change(&self, may: impl Fn(Mac) -> bool) -> Option<Change> {
         let mut state = self.state();
         let at = state.changes.iter().position(|change| may(change.mac))?;
         state.changes.remove(at)
     }
 
-    /// Until there may be a change to tell.
+    /// Waits until there may be a change.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// What came of telling the program.
+    /// Records the result of the hook.
     pub fn hook_ran(&self, mac: Mac, stage: Stage, outcome: Result<String, String>) {
         let failed = outcome.is_err();
         let output = outcome.unwrap_or_else(|why| why);

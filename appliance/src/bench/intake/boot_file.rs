@@ -1,4 +1,4 @@
-//! The document of a boot file: it follows from what comes next for its phone.
+//! Builds the configuration document of a phone from its next step.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -12,7 +12,7 @@ use transload_provision::load::Side;
 use transload_provision::mac::Mac;
 use transload_provision::settings::Settings;
 
-/// A boot file of one side.
+/// A configuration file of one side.
 pub(in crate::bench) enum BootFile {
     Enterprise { default: bool, signed: bool },
     Profile { psn: Option<String> },
@@ -26,7 +26,7 @@ impl BootFile {
         }
     }
 
-    /// What a phone is answered with, as far as it goes by it.
+    /// The answer as the phone's firmware understands it.
     pub(super) fn answer(&self, verdict: &Assessment, is_found: bool) -> Answer {
         if !is_found {
             return Answer::NotFound;
@@ -43,7 +43,7 @@ impl BootFile {
         Answer::Document { load, license }
     }
 
-    /// The document for what comes next; `None` where it is "not found".
+    /// The document for the next step; `None` means "not found".
     pub(in crate::bench) fn document(
         &self,
         verdict: &Assessment,
@@ -74,7 +74,7 @@ fn enterprise(
     let load = match &verdict.next {
         Next::Load { load, when: None, .. } => Some(load),
         Next::Introduction | Next::Final | Next::License => None,
-        // One that is held and registers is told to go on as soon as its hold is lifted.
+        // A held phone that registers is told to restart when its hold ends.
         Next::Nothing if !default && port.is_some() => None,
         Next::Nothing | Next::Later | Next::Load { .. } => return Ok(None),
     };

@@ -1,4 +1,4 @@
-//! What another DHCP server tells of its clients, and the verdicts on phones that it is told.
+//! Takes in facts from another DHCP server and publishes verdicts to it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -17,27 +17,27 @@ use crate::bench::intake::leases::{is_phone_by, steer};
 use crate::bench::verdict;
 use crate::system::neighbors;
 
-/// Phones of which it is remembered that they were forgotten.
+/// Forgotten phones that are remembered for readers of the feed.
 const FORGOTTEN_KEPT: usize = 8192;
 
-/// What has been said of each phone, for servers that ask later.
+/// The published verdict of each phone, kept for readers that connect later.
 #[derive(Debug, Default)]
 pub(in crate::bench) struct Verdicts {
-    /// By phone, with the version; `None` where it is known no more.
+    /// By phone, with the version; `None` for a forgotten phone.
     said: BTreeMap<Mac, (u64, Option<Verdict>)>,
-    /// The phones by the version of what was said last.
+    /// Phones by the version of their latest verdict.
     order: BTreeMap<u64, Mac>,
-    /// Versions by which phones were forgotten, and up to which one that is not remembered any more.
+    /// Versions of removals, and the newest version whose removal is no longer remembered.
     forgotten: VecDeque<u64>,
     complete_since: u64,
     latest: u64,
-    /// Tells the latest version to whoever waits; none where there is no feed.
+    /// Announces the latest version to readers; `None` without a feed.
     news: Option<watch::Sender<u64>>,
 }
 
 impl Verdicts {
     fn say(&mut self, mac: Mac, now: Time, verdict: Option<Verdict>) {
-        // Versions go on growing when the bench starts anew, as its clock does.
+        // Versions keep growing across restarts, because the clock does.
         self.latest = now.0.max(self.latest + 1);
         let version = self.latest;
         if verdict.is_none() {
@@ -52,7 +52,7 @@ impl Verdicts {
         while self.forgotten.len() > FORGOTTEN_KEPT {
             let Some(version) = self.forgotten.pop_front() else { break };
             self.complete_since = version;
-            // Unless it has become known again.
+            // The phone may have become known again.
             if let Some(mac) = self.order.remove(&version) {
                 self.said.remove(&mac);
             }
@@ -77,10 +77,10 @@ impl Verdicts {
 }
 
 impl Bench {
-    /// Words handed out while the lock is held.
+    /// Verdicts handed out under one hold of the lock.
     pub const WORDS_AT_ONCE: usize = 128;
 
-    /// From now on verdicts are kept for other DHCP servers; tells of each newest version.
+    /// Starts to keep verdicts for other DHCP servers; the receiver gets each newest version.
     pub fn open_feed(&self) -> watch::Receiver<u64> {
         let (news, receiver) = watch::channel(0);
         self.state().verdicts.news = Some(news);
@@ -88,7 +88,7 @@ impl Bench {
         receiver
     }
 
-    /// Judges every phone anew, a few at a time.
+    /// Judges every phone again, a few at a time.
     fn judge_all(&self) {
         let macs: Vec<Mac> = {
             let state = self.state();
@@ -103,7 +103,7 @@ impl Bench {
         }
     }
 
-    /// Judges a phone anew, and tells of it if something has changed.
+    /// Judges a phone again and announces its verdict if it changed.
     pub(in crate::bench) fn publish(&self, state: &mut State, mac: Mac) {
         if state.verdicts.news.is_none() {
             return;
@@ -122,13 +122,13 @@ impl Bench {
         }
     }
 
-    /// What is to be said to whoever knows all up to a version, 0 for nothing, in order, at most a bunch; then the version
-    /// reached. `None` to whoever has fallen so far behind that it has to begin anew.
+    /// Verdicts after `version` (0: all), in order, at most [`WORDS_AT_ONCE`], with the version reached. `None` means
+    /// that the reader is too far behind and must start again.
     pub fn words_since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
         self.state().verdicts.since(version)
     }
 
-    /// Takes in what another DHCP server tells.
+    /// Takes in an event from another DHCP server.
     pub fn feed_event(&self, event: Event) {
         match event {
             Event::Hello { .. } => {}
@@ -155,16 +155,16 @@ impl Bench {
         }
     }
 
-    /// When it was heard.
+    /// Takes in a client's DHCP message; returns its time.
     fn client(&self, client: Client) -> Time {
         let Client { mac, vendor_class, request_list, boot, ago, .. } = client;
         let at = Time(self.now().0.saturating_sub(ago));
-        // Once DHCP is known to tell of boots, nothing else is taken for one.
+        // Once DHCP reports boots, no other signal counts as a boot.
         let Some(boot) = boot else { return at };
         let vendor_class = vendor_class.map(|class| class.trim_end_matches('\0').to_owned());
         let mut state = self.state();
         if is_phone_by(&state, mac, vendor_class.as_deref().map(str::as_bytes), &request_list) {
-            // What it asked for since is after its boot, and told of that by itself.
+            // A file request after the boot is reported by its own event.
             let asked = state.phones.get(&mac).and_then(|phone| phone.journey.asked);
             let boot = boot && asked.is_none_or(|asked| asked < at);
             self.note(&mut state, mac, at, boot, vendor_class, request_list);
@@ -172,7 +172,7 @@ impl Bench {
         at
     }
 
-    /// Who has an address by the box's own neighbor table, where no lease of ours tells.
+    /// The holder of an address by the box's neighbor table, for an address without a lease of ours.
     pub(in crate::bench) fn neighbor(&self, address: Ipv4Addr) -> Option<Mac> {
         let asks = {
             let state = self.state();
@@ -181,7 +181,7 @@ impl Bench {
         if asks { neighbors::mac_of(address) } else { None }
     }
 
-    /// Takes in what a roster tells of phones, and judges those anew.
+    /// Takes in a new roster and judges its phones again.
     pub(in crate::bench) fn roster_changed(&self) {
         self.note_roster();
         if self.state().verdicts.news.is_some() {
@@ -211,12 +211,12 @@ mod tests {
 
     use super::*;
 
-    /// A server that reads: the phones that it knows, and how far it is.
+    /// A reader of the feed: the phones it knows and the version it has reached.
     #[derive(Default)]
     struct Reader(BTreeSet<Mac>, u64);
 
     impl Reader {
-        /// `None` where it has to begin anew.
+        /// `None` if the reader must start again.
         fn read(&mut self, verdicts: &Verdicts) -> Option<Vec<Mac>> {
             loop {
                 let (words, reached) = verdicts.since(self.1)?;
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(reader.read(&verdicts), None, "it would not hear that the second phone was forgotten");
         let mut reader = Reader::default();
         assert_eq!(reader.read(&verdicts), Some(vec![mac(0)]));
-        // One that comes back is known, however many are forgotten after it.
+        // A phone that returns is known, however many are forgotten after it.
         say(&mut verdicts, strangers, true);
         for number in 1..=strangers {
             say(&mut verdicts, 1 + number % 100, true);

@@ -1,4 +1,4 @@
-//! A file request: who asks, what is meant, and what this phone may have.
+//! Decides a file request: the requester, the file meant, and whether this phone may have it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -25,10 +25,10 @@ use crate::listeners::{Door, Fetch, Plane, Served};
 use crate::state::ledger::Ticket;
 use crate::state::library::OpenFile;
 
-/// The longest name kept as evidence, in characters.
+/// The longest file name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;
 
-/// An answer, what must be on disk before it leaves, and whose transfer it is.
+/// An answer, the ledger tickets it waits for, and the tracker of its transfer.
 struct Answer {
     served: Served,
     before: Vec<Ticket>,
@@ -54,7 +54,7 @@ impl Plane for Bench {
 
     async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
         let asked = names::parse(&fetch.path);
-        // A slow disk must not hold up what others decide, so files that are for everybody are opened first.
+        // Files for everybody are opened before the lock is taken, so that a slow disk delays no decision.
         let file = match &asked {
             Asked::Component { .. } | Asked::Other { .. } | Asked::Profile { psn: None, .. } => {
                 names::inner(&fetch.path).and_then(|inner| self.shelf().open(&inner))
@@ -118,7 +118,7 @@ impl Bench {
                 self.observe_heard(state, mac, Fact::Leased { address }, hearing);
             }
             let Some(phone) = state.phones.get_mut(&mac).filter(|phone| phone.written) else {
-                // What cannot be recorded is not given.
+                // An answer that cannot be recorded is not given.
                 return Answer::now(Served::Busy, None);
             };
             phone.heard_at = Some(fetch.local);
@@ -140,7 +140,7 @@ impl Bench {
                 self.license(state, mac, fetch, hearing)
             }
             (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch, hearing),
-            // To another maker's device, the name of its address is a file like others.
+            // For a device of another maker, a profile named by its address is an ordinary file.
             (Asked::Profile { psn: None, .. }, None) if file.is_some() => match file {
                 Some(file) => Answer::now(Served::File(file), None),
                 None => Answer::now(Served::NotFound, None),
@@ -173,7 +173,7 @@ impl Bench {
         self.observe_heard(state, mac, Fact::Missing { name }, hearing);
     }
 
-    /// A phone gets its license only after two-way evidence: over TFTP the first request may be forged.
+    /// Gives a license only on two-way evidence: the first TFTP request may be forged.
     fn license(&self, state: &mut State, mac: Mac, fetch: &Fetch, hearing: Hearing) -> Answer {
         let direction = state.rules.settings.direction;
         let met = state.phones.get(&mac).is_some_and(|phone| phone.journey.is_met());
@@ -186,8 +186,8 @@ impl Bench {
         Answer { served: Served::File(file), before: before.into_iter().collect(), phone: Some(mac) }
     }
 
-    /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it. That it was given is on
-    /// record before it leaves: a bench that forgot it could restart the phone while it writes.
+    /// Gives a `.loads` file only if the journey permits the load, whoever named it. The fact is in the ledger before
+    /// the answer leaves: a bench without this fact could restart the phone while it writes flash.
     fn loads(&self, state: &mut State, mac: Mac, name: &str, fetch: &Fetch, hearing: Hearing) -> Answer {
         let load = name.parse::<LoadName>().ok();
         let proven = hearing.heard == Heard::TwoWay;
@@ -258,8 +258,8 @@ impl Bench {
             self.note_answer(state, mac, config.answer(&verdict, body.is_some()), side, hearing);
         }
         let Some(body) = body else { return Answer::now(Served::NotFound, Some(mac)) };
-        // What is told again waits too: the record of its first telling may be under way, and records are
-        // written in order.
+        // A repeated answer waits too: the record of the first one may still be queued, and the ledger commits in
+        // order.
         let mut before = Vec::new();
         if let (Some(asked), Next::Load { .. }) = (asked, &verdict.next) {
             before.push(asked);
@@ -269,7 +269,7 @@ impl Bench {
         Answer { served, before, phone: Some(mac) }
     }
 
-    /// What its configuration is answered with, where that is not what it was answered with before.
+    /// Records the answer to a configuration request if it differs from the previous one.
     fn note_answer(
         &self,
         state: &mut State,
@@ -284,7 +284,7 @@ impl Bench {
         }
     }
 
-    /// A request of a phone at rest shares a later commit.
+    /// Records a configuration request. Phones at rest share a later commit.
     fn config_asked(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) -> Option<Ticket> {
         let rests = state.phones.get(&mac).is_some_and(|phone| phone.journey.proven().finish.is_some());
         if !rests {
@@ -294,7 +294,7 @@ impl Bench {
         None
     }
 
-    /// What could not be written down was not offered: the next document is a new offer.
+    /// Withdraws an instruction that could not be recorded; the next document gives it anew.
     fn withdraw(&self, mac: Mac, hearing: Hearing) {
         let mut state = self.state();
         if let Some(phone) = state.phones.get_mut(&mac) {
@@ -306,7 +306,7 @@ impl Bench {
         }
     }
 
-    /// A document that names a new load is on record before it leaves.
+    /// Records a document that names a new load before it leaves.
     fn offer(
         &self,
         state: &mut State,
@@ -342,7 +342,7 @@ impl Bench {
     }
 }
 
-/// TCP's handshake has shown that the client answers at its address; a request by datagram waits for its acknowledgment.
+/// The TCP handshake proves that the client answers at its address; a datagram needs an acknowledgment first.
 fn heard(door: Door) -> Heard {
     match door {
         Door::Http => Heard::TwoWay,
@@ -350,7 +350,7 @@ fn heard(door: Door) -> Heard {
     }
 }
 
-/// Files that are given to their phone alone.
+/// True for files that only their own phone gets.
 fn is_for_a_phone(asked: &Asked) -> bool {
     matches!(
         asked,

@@ -1,5 +1,5 @@
-//! Clients that have a lease and are no phones: PCs that boot from the network, printers, laptops. They get their address
-//! and files that are for everybody. No journey begins for them: they have no stage and no hold.
+//! Clients with a lease that are no phones: PCs that boot from the network, printers, laptops. They get an address
+//! and the files for everybody. They have no journey, stage or hold.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use crate::bench::views::phone::OtherClient;
 /// The longest vendor class shown, in characters.
 const CLASS_SHOWN: usize = 60;
 
-/// Whether whoever has this MAC and asks for this is a phone. A Cisco address is enough where the client has not said what
-/// it is: DHCP may not be able to classify a phone. A client that said it is something else is a phone once it asks
-/// for what only phones ask for.
+/// True if this client counts as a phone. A Cisco address is enough while the client has sent no vendor class, since
+/// DHCP may be unable to classify a phone. A client with another vendor class counts once it asks for a file that
+/// only phones ask for.
 pub(in crate::bench) fn counts_as_phone(state: &State, mac: Mac, asked: &Asked, agent: Option<&str>) -> bool {
     is_known(state, mac)
         || may_be_phone(state, mac)
@@ -27,7 +27,7 @@ pub(in crate::bench) fn counts_as_phone(state: &State, mac: Mac, asked: &Asked, 
         || agent.is_some_and(|agent| client::user_agent(agent).is_some())
 }
 
-/// Seen or listed as a phone, or nothing says that it is none.
+/// True if the client is known or listed as a phone, or nothing contradicts that it is one.
 pub(in crate::bench) fn is_known_or_may_be(state: &State, mac: Mac) -> bool {
     is_known(state, mac) || may_be_phone(state, mac)
 }
@@ -41,7 +41,8 @@ fn may_be_phone(state: &State, mac: Mac) -> bool {
     client::is_cisco_oui(mac.oui()) && said.is_none()
 }
 
-/// Files that none but phones of these series ask for. A profile that is named by its address alone may be any maker's.
+/// True for files that only phones of these series ask for. A profile named by its address alone may belong to any
+/// maker.
 fn is_of_phones(asked: &Asked) -> bool {
     match asked {
         Asked::PhoneConfig { .. }
@@ -60,13 +61,13 @@ fn is_of_phones(asked: &Asked) -> bool {
 }
 
 impl Bench {
-    /// Clients that have a lease of ours and are no phones, by MAC.
+    /// Clients with a lease of ours that are no phones, by MAC.
     pub fn others(&self) -> Vec<OtherClient> {
         others(&self.state(), self.now())
     }
 }
 
-/// As [`Bench::others`]. At most as many as strangers are remembered.
+/// As [`Bench::others`]; at most [`STRANGERS_KEPT`].
 pub(in crate::bench) fn others(state: &State, now: Time) -> Vec<OtherClient> {
     if !state.rules.gives_leases {
         return Vec::new();
@@ -89,7 +90,7 @@ pub(in crate::bench) fn others(state: &State, now: Time) -> Vec<OtherClient> {
         .collect()
 }
 
-/// Whether it is one of those.
+/// True for a client that [`others`] lists.
 pub(in crate::bench) fn is_other(state: &State, mac: Mac, now: Time) -> bool {
     state.rules.gives_leases && !is_known(state, mac) && state.addresses.lease_of(mac, now).is_some()
 }
@@ -99,14 +100,14 @@ fn shown(class: &[u8]) -> String {
 }
 
 impl State {
-    /// Notes that a client that is no phone was heard.
+    /// Records a sign of life of a client that is no phone.
     pub(in crate::bench) fn hear_other(&mut self, mac: Mac, at: Time) {
         if let Some(last) = self.strangers.get_mut(&mac) {
             last.seen = at;
         }
     }
 
-    /// Makes room for one more client that is no phone: those without a lease give way first.
+    /// Makes room for one more client that is no phone: clients without a lease give way first.
     pub(in crate::bench) fn make_room_for_stranger(&mut self, mac: Mac, now: Time) {
         if self.strangers.len() < STRANGERS_KEPT || self.strangers.contains_key(&mac) {
             return;

@@ -1,4 +1,4 @@
-//! Phones that were heard and got no answer: why, and what to change.
+//! Phones whose DHCP messages get no answer, with the reason and the cure.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -16,37 +16,37 @@ use crate::bench::State;
 use crate::bench::intake::leases::is_phone_by;
 use crate::bench::views::phone::Stage;
 
-/// Refused phones remembered that the roster does not list; the one that came first gives way.
+/// Unlisted phones remembered; the oldest gives way.
 const KEPT: usize = 256;
 
 /// The phones that wait for an answer of our DHCP server.
 #[derive(Debug, Default)]
 pub(in crate::bench) struct Refusals {
     by_mac: HashMap<Mac, Refusal>,
-    /// Those that the roster does not list, by when they came.
+    /// Unlisted phones, oldest first.
     unlisted: VecDeque<Mac>,
 }
 
-/// Why a phone waits.
+/// The reason that a phone waits.
 #[derive(Debug, Clone)]
 pub(in crate::bench) struct Refusal {
     pub(in crate::bench) first: Time,
     pub(in crate::bench) last: Time,
     why: Why,
     listed: bool,
-    /// Kinds of reasons that the log has already.
+    /// Bit set of the kinds of reasons already logged.
     logged: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Why {
     Unserved(Unserved),
-    /// It takes this server's addresses.
+    /// The phone takes the addresses of this other server.
     Elsewhere(Ipv4Addr),
 }
 
 impl Why {
-    /// What keeps the phone waiting, if that is what came of its message.
+    /// The reason for the wait, if the outcome of the message is one.
     fn of(outcome: &DhcpOutcome, is_new: bool) -> Option<Self> {
         match outcome {
             DhcpOutcome::Unserved(why) => Some(Self::Unserved(why.clone())),
@@ -95,7 +95,7 @@ impl Refusals {
         self.by_mac.keys().copied()
     }
 
-    /// Takes in why a phone waits. True if that is to be told.
+    /// Records why a phone waits. Returns true if the log should say so.
     fn note(&mut self, mac: Mac, at: Time, why: Why, listed: bool) -> bool {
         if let Some(known) = self.by_mac.get_mut(&mac) {
             let news = known.logged & why.kind() == 0;
@@ -118,7 +118,7 @@ impl Refusals {
         false
     }
 
-    /// Takes over who is listed. A phone that is so no longer is remembered anew when it is heard.
+    /// Takes over the new roster. A phone that is no longer listed is remembered again at its next message.
     pub(in crate::bench) fn relist(&mut self, listed: impl Fn(Mac) -> bool) {
         self.by_mac.retain(|mac, refusal| {
             let is_listed = listed(*mac);
@@ -129,7 +129,7 @@ impl Refusals {
         self.unlisted.retain(|mac| !listed(*mac));
     }
 
-    /// The phone was answered.
+    /// Removes a phone that was answered.
     fn forget(&mut self, mac: Mac) -> Option<Refusal> {
         let refusal = self.by_mac.remove(&mac)?;
         if !refusal.listed {
@@ -140,17 +140,17 @@ impl Refusals {
 }
 
 impl Refusal {
-    /// What stops a phone, and what to change.
+    /// The hold of this phone.
     pub(in crate::bench) fn hold(&self) -> Hold {
         self.why.reason().into()
     }
 
-    /// Why its phone gets no answer.
+    /// The reason that the phone gets no answer.
     pub(in crate::bench) fn cause(&self) -> String {
         Hold::from(self.why.reason()).cause()
     }
 
-    /// Is another for each other reason.
+    /// Differs whenever the reason differs.
     pub(in crate::bench) fn mark(&self) -> (Time, u16) {
         (self.first, self.why.kind())
     }
@@ -165,17 +165,18 @@ impl State {
         refusals.relist(|mac| roster.contains_key(&mac));
     }
 
-    /// Whether it was seen, is listed, or waits for an answer.
+    /// True for a phone that is known, listed, or waits for an answer.
     pub(in crate::bench) fn shows(&self, mac: Mac) -> bool {
         self.phones.contains_key(&mac) || self.roster.contains_key(&mac) || self.refusals.get(mac).is_some()
     }
 
-    /// All phones that are shown.
+    /// All phones to show.
     pub(in crate::bench) fn shown(&self) -> BTreeSet<Mac> {
         self.phones.keys().chain(self.roster.keys()).copied().chain(self.refusals.macs()).collect()
     }
 
-    /// Why a phone without an address gets none. A phone that has one asks again before its lease ends.
+    /// The reason that a phone without an address gets none. A phone with an address asks again before its lease
+    /// ends.
     pub(in crate::bench) fn refusal(&self, mac: Mac) -> Option<&Refusal> {
         let waits = self
             .phones
@@ -184,7 +185,7 @@ impl State {
         self.refusals.get(mac).filter(|_| waits)
     }
 
-    /// What stops a phone that gets no address.
+    /// The hold of a phone that gets no address.
     pub(in crate::bench) fn refused(&self, mac: Mac, verdict: &Assessment) -> Option<Hold> {
         let refusal = self.refusal(mac)?;
         matches!(verdict.stage, Stage::Absent | Stage::Seen).then(|| refusal.hold())
@@ -192,7 +193,7 @@ impl State {
 }
 
 impl Bench {
-    /// Notes down what keeps a phone from an answer, or that it has got one.
+    /// Records the reason that a phone gets no answer, or that it was answered.
     pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &DhcpEvent) {
         let is_new = !state.phones.contains_key(&mac);
         let changed = match Why::of(&event.outcome, is_new) {
@@ -211,7 +212,7 @@ impl Bench {
     }
 }
 
-/// Notes down why a phone waits. True if that is news.
+/// Records why a phone waits. Returns true if the reason is new.
 fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
     let known = state.refusals.get(mac).is_some_and(|refusal| refusal.why == why);
     let listed = state.roster.contains_key(&mac);

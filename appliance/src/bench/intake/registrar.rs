@@ -1,4 +1,4 @@
-//! What phones say when they register, and restarts: which are due, who orders them, what came of them.
+//! Takes in registrations, and decides which restarts are due.
 
 use std::net::Ipv4Addr;
 
@@ -30,7 +30,7 @@ impl Exchange for Bench {
     fn heard(&self, event: Event) {
         let mut state = self.state();
         match event {
-            // Anybody may have sent that datagram. The same comes again as two-way once the phone has answered.
+            // Anybody can send this datagram. The same event comes again as two-way after the phone has answered.
             Event::Registered(mac, _, Proof::OneWay) => {
                 tracing::debug!(%mac, "wants to register by a datagram, and is asked whether it does");
             }
@@ -58,14 +58,14 @@ impl Exchange for Bench {
     }
 }
 
-/// A restart that is to be carried out now.
+/// A restart to carry out now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Errand {
     /// The phone.
     pub mac: Mac,
-    /// What and how.
+    /// The order.
     pub order: Order,
-    /// Where it is.
+    /// The phone's address.
     pub address: Option<Ipv4Addr>,
 }
 
@@ -116,9 +116,9 @@ impl Bench {
         }
     }
 
-    /// Looks at the phones of which something is new: notes down where they stand, and gives the restarts that
-    /// journeys need now, on record before they are carried out, and those that the operator ordered.
-    /// The lock is held for a few phones at a time.
+    /// Looks at phones with new facts and records their stages. Returns the restarts that journeys need, which are in
+    /// the ledger before they are carried out, and the restarts that the operator ordered. The lock is held for a few
+    /// phones at a time.
     pub async fn errands(&self) -> Vec<Errand> {
         let (mut errands, due) = {
             let mut state = self.state();
@@ -156,7 +156,7 @@ impl Bench {
         Errand { mac, order, address }
     }
 
-    /// What became of an errand.
+    /// Records the outcome of a restart.
     pub fn errand_done(&self, mac: Mac, answer: String, refused: bool) {
         tracing::info!(%mac, answer, "restart");
         let mut state = self.state();

@@ -1,8 +1,8 @@
-//! Changes of stage, on record and told to the hook.
+//! Tests the record of stage changes and the hook.
 
 use super::*;
 
-/// Where the phone stood, as its history tells.
+/// The phone's stages in its history.
 fn stood(bench: &Bench, mac: Mac) -> Vec<(Stage, Option<HoldCode>)> {
     let history = bench.state().phones[&mac].journey.history.clone();
     history.stands.into_iter().map(|stand| (stand.stage, stand.code)).collect()
@@ -21,7 +21,7 @@ async fn where_a_phone_stood_is_on_record_and_is_told_to_the_hook_once_each() {
     let change = lab.bench.next_change(|_| true).unwrap();
     assert_eq!(change.command, ["/hook", &B.to_string(), "absent>held", "8851/no-license/10.23.45.102/"]);
 
-    // Nothing new, and nothing new after a power cut: nothing is told again.
+    // Without a new fact nothing is told again, not even after a power cut.
     lab.bench.errands().await;
     lab.bench.housekeeping().await.unwrap();
     let lab = lab.power_cut(true);
@@ -30,7 +30,7 @@ async fn where_a_phone_stood_is_on_record_and_is_told_to_the_hook_once_each() {
     lab.bench.errands().await;
     assert_eq!((stood(&lab.bench, B), lab.bench.next_change(|_| true)), (vec![held], None));
 
-    // A server found on the segment holds it by another code; the phone tells nothing new.
+    // A foreign server on the segment gives the hold another code; the phone reports nothing new.
     lab.bench.set_foreign_dhcp(Ipv4Addr::new(10, 23, 45, 67), Some("10.9.9.9".into()));
     lab.bench.errands().await;
     assert_eq!(stood(&lab.bench, B)[1..], [(Stage::Held, Some(HoldCode::ForeignDhcp))]);

@@ -1,4 +1,4 @@
-//! Who says that he is whom, who is elsewhere by now, and what holds them all.
+//! Tests false identities, phones on other segments, and holds of all phones.
 
 use transload_provision::journey::{Means, Restart};
 use transload_provision::sip::{Event, Proof, Said};
@@ -35,7 +35,7 @@ async fn behind_the_crossing_a_phone_is_known_at_its_new_address_and_nobody_is_i
     let lab = Lab::new(true);
     lab.lease(A, AT_A);
     assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(MPP));
-    // Another client identifier, another address.
+    // The phone changes its client identifier and gets another address.
     lab.lease(A, AT_B);
     let profile = lab.text(AT_B, "8851-3PCC.xml", Some(agent(A))).await;
     assert!(profile.contains(&format!("/{A}/")), "{profile}");
@@ -52,7 +52,7 @@ async fn a_foreign_dhcp_server_is_said_with_its_cure_to_whom_it_concerns_alone()
     lab.text(AT_A, "8851-3PCC.xml", None).await;
     lab.text(AT_B, "8851-3PCC.xml", None).await;
     {
-        // B runs the target already.
+        // B already runs the target.
         let mut state = lab.bench.state();
         let page = Page { load: MPP.parse().ok(), ..Page::default() };
         lab.bench.observe(&mut state, B, Fact::Probed(page));
@@ -65,7 +65,7 @@ async fn a_foreign_dhcp_server_is_said_with_its_cure_to_whom_it_concerns_alone()
     assert_eq!((shown(A).stage, hold.code), (Stage::Held, HoldCode::ForeignDhcp));
     assert!(hold.cause.contains("192.0.2.1") && hold.cure.contains("take it off the segment"), "{hold:?}");
     assert_eq!((shown(B).stage, shown(B).hold), (Stage::Done, None), "who is done needs no lease of ours");
-    // It is heard no more, and the phone is where it was.
+    // The foreign server is gone, and the phone's stage is as before.
     lab.bench.set_foreign_dhcp(OURS, None);
     assert_eq!((shown(A).stage, shown(A).hold), (before.stage, before.hold));
 }

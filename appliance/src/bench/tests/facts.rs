@@ -1,4 +1,4 @@
-//! Facts are kept, and what a phone may be doing is derived from them.
+//! Tests that facts are kept and worlds are derived from them.
 
 use transload_provision::client::Persona;
 use transload_provision::journey::{Act, Answer, KnownBefore};
@@ -13,7 +13,7 @@ fn load(name: &str) -> LoadName {
     name.parse().unwrap()
 }
 
-/// The phone as the ledger tells of it.
+/// The phone as read from the ledger.
 fn reread(lab: &Lab) -> Worlds {
     let mut known = Known::default();
     ledger::read(&lab.state.path().join("ledger.db"), &mut known).unwrap();
@@ -35,7 +35,7 @@ fn rewrite(lab: &Lab, sql: &str) {
     assert!(ledger.execute(sql, []).unwrap() > 0);
 }
 
-/// A phone that was told its next load, fetched it, and was folded on the way.
+/// A phone that was told its next load and fetched it, with a snapshot in between.
 async fn on_its_way() -> Lab {
     let lab = Lab::new(true);
     lab.lease(A, AT_A);

@@ -1,4 +1,4 @@
-//! What is left of a phone that the operator forgot, and when it is refused.
+//! Tests what remains of a forgotten phone, and when forgetting is refused.
 
 use transload_provision::feed::Word;
 use transload_provision::roster;
@@ -6,7 +6,7 @@ use transload_provision::roster;
 use super::*;
 use crate::bench::selection::Selection;
 
-/// A has a lease and asked for its profile; it is listed where `listed` says so.
+/// A has a lease and asked for its profile; it is in the roster if `listed`.
 async fn met(listed: bool) -> Lab {
     let lab = Lab::new(true);
     if listed {
@@ -19,7 +19,7 @@ async fn met(listed: bool) -> Lab {
     lab
 }
 
-/// Only these phones, by MAC.
+/// Selects these phones only.
 fn named(macs: &[Mac]) -> Selection {
     Selection { mac: macs.to_vec(), ..Selection::default() }
 }
@@ -43,7 +43,7 @@ async fn of_a_forgotten_phone_stay_its_lease_and_the_record_also_after_a_power_c
     lab.lease(A, AT_A);
     gone(&lab);
 
-    // It may come back, as one that was never seen.
+    // The phone may come back as a new one.
     assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(&format!("/{A}/1/{MPP}.loads")));
     let timeline = lab.bench.explain(A).timeline;
     assert_eq!(timeline[1].what, "first heard of", "{timeline:?}");
@@ -81,7 +81,7 @@ async fn a_phone_that_may_be_writing_flash_is_not_forgotten() {
     component.finish();
     assert!(refused().await, "it has a component");
     assert!(lab.bench.phone(A).unwrap().phone.writing);
-    // Long after the last byte it writes no more.
+    // Long after its last byte, the phone no longer writes flash.
     lab.bench.state().rules.settings.timing = Timing {
         flash: std::time::Duration::ZERO,
         transfer_idle: std::time::Duration::ZERO,
@@ -129,7 +129,7 @@ async fn no_table_holds_a_forgotten_phone_and_other_servers_are_told() {
         };
         state.errands.push(Errand { mac: A, order, address: None });
         assert!(state.agenda.contains_key(&A) && state.changes.iter().any(|change| change.mac == A));
-        // One that has only asked for an address.
+        // The phone has only asked for an address.
         let fact = Fact::Dhcp { boot: true, vendor_class: None, request_list: Vec::new() };
         assert!(take_in(&mut state, B, &Observation::new(Time(1), fact)).is_none());
     }
@@ -143,7 +143,7 @@ async fn no_table_holds_a_forgotten_phone_and_other_servers_are_told() {
         let state = lab.bench.state();
         assert!(state.phones.is_empty() && state.agenda.is_empty() && state.newcomers.is_empty());
     }
-    // A look at the pages drops it too: the phone that comes back is visited as a new one.
+    // The page schedule drops the phone too: a phone that comes back is visited as a new one.
     assert!(visits(&lab, &mut round).await.is_empty());
     lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
     assert_eq!(visits(&lab, &mut round).await.len(), 1);

@@ -1,4 +1,4 @@
-//! Who asks is told by a lease, and nobody else is given anything.
+//! Tests that a lease identifies the requester, and that nobody else gets anything.
 
 use super::*;
 

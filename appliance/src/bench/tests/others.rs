@@ -1,4 +1,4 @@
-//! Clients that are no phones.
+//! Tests clients that are no phones.
 
 use transload_dhcp::MessageType;
 use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
@@ -6,7 +6,7 @@ use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
 use super::*;
 use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
 
-/// Registered to Cisco; it stands for a phone as well as for a server.
+/// An address registered to Cisco, which may be a phone's or a server's.
 const CISCO: Mac = Mac([0x00, 0x56, 0x2b, 0x04, 0x36, 0x15]);
 const PC: Mac = Mac([0x52, 0x54, 0x00, 0x01, 0x02, 0x03]);
 
@@ -104,7 +104,7 @@ async fn a_phone_that_dhcp_cannot_classify_is_a_phone() {
     assert_eq!(lab.apart(), [CISCO], "it has asked for nothing yet");
     drop(lab.text(AT_A, "g3-tones.xml", None).await);
     assert_eq!((lab.apart().len(), lab.bench.phones().len()), (0, 1));
-    // A server of the same maker says what it is.
+    // A Cisco server sends a vendor class.
     let lab = Lab::with_other(CISCO, Some("PXEClient:Arch:00000:UNDI:002001"));
     drop(lab.text(AT_A, "pxelinux.0", None).await);
     assert_eq!((lab.apart().len(), lab.bench.phones().len()), (1, 0));

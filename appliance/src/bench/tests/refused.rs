@@ -1,4 +1,4 @@
-//! Phones that DHCP hears and does not answer: by the engine itself, with the bench as its policy.
+//! Tests phones that get no DHCP answer, with the real engine and the bench as its policy.
 
 use transload_dhcp::MessageType;
 use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
@@ -24,7 +24,7 @@ struct Segment {
 }
 
 impl Segment {
-    /// One network with one address to give, and A in the roster.
+    /// One network with a single address, and A in the roster.
     fn new(relay_information: RelayInformation) -> Self {
         let lab = Lab::new(true);
         let listed = format!("mac,model\n{A},8851\n");
@@ -58,7 +58,7 @@ impl Segment {
         (phone.stage, phone.hold.map(|hold| hold.code))
     }
 
-    /// Cause and cure of its hold, as status and explanation have it.
+    /// Cause and cure of the phone's hold, which status and explanation share.
     fn held(&self, mac: Mac) -> (String, String) {
         let phones = self.lab.bench.phones();
         let phone = phones.into_iter().find(|phone| phone.mac == mac).expect("a phone");
@@ -98,7 +98,7 @@ async fn a_phone_behind_a_snooping_switch_is_answered_or_shown_with_the_command_
 
     let mut segment = Segment::new(RelayInformation::Drop);
     assert_eq!(segment.stage(A), (Stage::Absent, None));
-    // B is not listed, but shows itself as a phone.
+    // B is not listed, but its DHCP message identifies a phone.
     for mac in [A, B] {
         assert!(segment.say(&packet(mac)).is_none());
         let (cause, cure) = segment.held(mac);
@@ -109,7 +109,7 @@ async fn a_phone_behind_a_snooping_switch_is_answered_or_shown_with_the_command_
     assert!(
         segment.explain(A).last_dhcp.unwrap().contains("no answer: its message has relay agent information")
     );
-    // Once it is answered, nothing is left of that.
+    // After an answer the hold is gone.
     assert!(segment.say(&discover(A)).is_some());
     assert_eq!(segment.stage(A), (Stage::Seen, None));
 }
@@ -136,7 +136,7 @@ async fn whatever_keeps_a_listed_phone_from_an_answer_is_told() {
         assert_eq!(segment.stage(A), (Stage::Held, Some(code)));
         assert!(told.0.contains(cause) && told.1.contains(cure), "{told:?}");
     }
-    // Nor is one absent that comes while this server is silent, or when the pool is empty.
+    // A phone is not absent either if it comes while our server is silent or the pool is empty.
     let mut segment = Segment::new(RelayInformation::Answer);
     segment.engine.set_silent(SERVER, true);
     assert!(segment.say(&discover(A)).is_none());
@@ -171,7 +171,7 @@ async fn a_message_that_cannot_be_read_is_told_of_the_phone_that_sent_it() {
         tell(A);
         let told = segment.held(A);
         assert!(told.0.contains(cause) && told.1.contains(cure), "{told:?}");
-        // Of a client that nothing shows to be a phone, the explanation tells.
+        // For a client without any sign of a phone, only the explanation tells the reason.
         tell(B);
         assert!(segment.lab.bench.phone(B).is_none());
         let shown = segment.explain(B);

@@ -1,4 +1,4 @@
-//! Why a client got what it got, and what it will get next.
+//! Explains the present answer to a client and the next one.
 
 use std::net::Ipv4Addr;
 
@@ -24,7 +24,7 @@ use crate::bench::views::timeline::{Moment, timeline};
 use crate::config::NetworkGives;
 use crate::system::utc;
 
-/// What the server itself writes.
+/// Origin of the options that the server writes itself.
 const SERVER: &str = "the server";
 
 /// Everything there is to say about one client.
@@ -156,7 +156,7 @@ pub struct NextStep {
     pub summary: String,
 }
 
-/// Explains a client. `lease` is the latest of its leases.
+/// Explains a client; `lease` is its latest.
 pub(in crate::bench) fn explain(
     state: &State,
     now: Time,
@@ -176,7 +176,7 @@ pub(in crate::bench) fn explain(
     );
     let client_id = lease.and_then(|lease| lease.client_id.as_deref());
 
-    // One that was never seen is judged as if it had just arrived.
+    // A phone that was never seen is judged as if it had just arrived.
     let arrived = Journey::new(mac, now);
     let verdict = assess_as(state, now, mac, phone.map_or(&arrived, |phone| &phone.journey));
     let heard_at = phone.and_then(|phone| phone.heard_at);
@@ -250,7 +250,7 @@ pub(in crate::bench) fn explain(
     }
 }
 
-/// The network of its lease, else the one where it was heard, else the bench's own.
+/// The network of the lease, else the network where the phone was last heard, else the bench's own.
 fn network(
     state: &State,
     address: Option<Ipv4Addr>,

@@ -1,4 +1,4 @@
-//! What finished phones lack to find their new home by themselves, for the report.
+//! Notes for the report: settings that finished phones lack to find their new server.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::bench::State;
 use crate::bench::views::phone::Stage;
 use crate::bench::views::report::PhoneReport;
 
-/// Lines for whoever takes the phones over.
+/// Notes for the next administrator of the phones.
 pub(in crate::bench) fn notes(state: &State, phones: &[PhoneReport]) -> Vec<String> {
     let settings = &state.rules.settings;
     let finished: Vec<&PhoneReport> = phones.iter().filter(|phone| phone.stage == Stage::Done).collect();
@@ -32,7 +32,7 @@ pub(in crate::bench) fn notes(state: &State, phones: &[PhoneReport]) -> Vec<Stri
         }
         return notes;
     }
-    // Those that CDA steers are told by CDA.
+    // CDA tells its phones by itself.
     if settings.cda {
         return notes;
     }

@@ -1,4 +1,4 @@
-//! What a state folder tells while no bench runs.
+//! Views of a state folder on which no bench runs.
 
 use transload_dhcp::lease::LeaseRecord;
 use transload_provision::catalog::Catalog;
@@ -16,7 +16,7 @@ use crate::bench::views::report::gather;
 use crate::bench::views::show;
 use crate::state::library::LibrarySnapshot;
 
-/// What a state folder tells on which no bench runs.
+/// The content of a state folder on which no bench runs.
 pub struct Offline {
     state: State,
     leases: Vec<LeaseRecord>,

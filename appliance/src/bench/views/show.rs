@@ -1,4 +1,4 @@
-//! Phones as the contract shows them.
+//! Builds the contract's view of a phone.
 
 use transload_provision::hold::{Hold, NotServed};
 use transload_provision::journey::Assessment;
@@ -14,7 +14,7 @@ pub(in crate::bench) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
     state.shown().into_iter().map(|mac| phone(state, now, mac)).collect()
 }
 
-/// One phone with what it asked for in vain.
+/// One phone with its missing names.
 pub(in crate::bench) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetail {
     let missing = state.phones.get(&mac).map(|phone| &phone.journey.missing);
     let mut missing: Vec<MissingName> = missing
@@ -31,7 +31,7 @@ pub(in crate::bench) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetai
     PhoneDetail { phone: phone(state, now, mac), missing }
 }
 
-/// Where a phone stands: what its journey says, or that DHCP gives it no answer.
+/// The stage and hold of a phone: those of its verdict, unless DHCP gives it no answer.
 pub(in crate::bench) fn standing(
     state: &State,
     now: Time,
@@ -60,7 +60,7 @@ pub(in crate::bench) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
     phone_as(state, now, mac, verdict(state, now, mac))
 }
 
-/// The same for a verdict that is at hand.
+/// As [`phone`], for a given verdict.
 pub(in crate::bench) fn phone_as(state: &State, now: Time, mac: Mac, verdict: Assessment) -> PhoneView {
     let (stage, hold) = standing(state, now, mac, &verdict);
     let phone = state.phones.get(&mac);

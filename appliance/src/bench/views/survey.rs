@@ -1,4 +1,4 @@
-//! All phones at one look, for those who watch: only those of which something new is known are judged again.
+//! Lists the changes of all phones for watchers; only phones that may have changed are judged again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::bench::views::phone::PhoneView;
 use crate::bench::views::show;
 use crate::state::library::LibrarySnapshot;
 
-/// Every so many looks a phone is judged again, whatever is known of it.
+/// Surveys after which a phone is judged again in any case.
 const AGAIN: u64 = 16;
 
-/// What one who watches has seen.
+/// The state of one watcher.
 #[derive(Default)]
 pub struct Seen {
     looks: u64,
@@ -30,27 +30,27 @@ pub struct Seen {
 
 struct Glance {
     facts: u32,
-    /// What keeps DHCP from answering it.
+    /// The reason that DHCP does not answer, as a mark.
     refused: Option<(Time, u16)>,
-    /// When time alone may change it.
+    /// The time at which the phone changes without a new fact.
     deadline: Option<Time>,
     standing: Standing,
 }
 
-/// What is other than it was at the look before.
+/// The changes since the previous survey.
 pub struct Survey {
     /// Phones that may have changed, by MAC.
     pub phones: Vec<PhoneView>,
-    /// Phones that are not there any more.
+    /// Phones that are gone.
     pub gone: Vec<Mac>,
-    /// Until the last phone under way arrives, in real time; `None` where nobody can say.
+    /// Estimated real time until the last phone under way is done; `None` if unknown.
     pub left: Option<Duration>,
     /// The library.
     pub shelf: Arc<LibrarySnapshot>,
 }
 
 impl Bench {
-    /// Looks at every phone.
+    /// Surveys all phones.
     pub fn survey(&self, seen: &mut Seen) -> Survey {
         let (macs, upheavals): (BTreeSet<Mac>, u64) = {
             let state = self.state();
@@ -74,7 +74,7 @@ impl Bench {
         Survey { phones, gone, left: left.map(|left| self.clock.in_reality(left)), shelf: self.shelf() }
     }
 
-    /// Bytes that phones took since the program started.
+    /// Bytes acknowledged by phones since the program started.
     pub fn sent(&self) -> u64 {
         self.metrics.sent()
     }

@@ -1,4 +1,4 @@
-//! What the bench knows of its phones, for the report.
+//! Gathers the report's data from the bench.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::bench::views::report::{
 use crate::bench::views::show;
 
 impl Bench {
-    /// The report on all phones that were seen or are listed.
+    /// The report on all phones that are known or listed.
     pub fn report(&self) -> Report {
         let now = self.now();
         let macs = reported(&self.state());
@@ -35,12 +35,12 @@ impl Bench {
     }
 }
 
-/// The report on a state that nobody else works on.
+/// As [`Bench::report`], on a given state.
 pub(in crate::bench) fn report(state: &State, now: Time) -> Report {
     on_all(state, now, reported(state).into_iter().map(|mac| phone(state, now, mac)).collect())
 }
 
-/// Not those who have only ever asked for an address, unless they are listed.
+/// Unlisted phones that have only asked for an address are left out.
 fn reported(state: &State) -> Vec<Mac> {
     let seen = state.phones.iter().filter(|(_, phone)| phone.written).map(|(mac, _)| *mac);
     seen.chain(state.roster.keys().copied()).collect::<BTreeSet<Mac>>().into_iter().collect()
@@ -161,7 +161,7 @@ fn hold(met: Met, now: Time) -> HoldReport {
     }
 }
 
-/// The license at hand. One that was given and is not here any more had the name that all have.
+/// The present license file. A license that was given and removed since had the standard name.
 fn license_file(state: &State, mac: Mac, given: bool) -> LicenseReport {
     let direction = state.rules.settings.direction;
     let (file, sha256) = match state.shelf.license_file(direction, mac) {

@@ -1,4 +1,4 @@
-//! The report as a page fit to print: one file, nothing from elsewhere, no scripts.
+//! The report as a printable page in one file, without scripts or external content.
 
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
@@ -11,7 +11,7 @@ use crate::bench::views::phone::{OtherClient, Stage};
 
 const STYLE: PreEscaped<&str> = PreEscaped(include_str!("style.css"));
 
-/// Text from phones and rosters: hidden characters are left out, and quotes are escaped as well as markup.
+/// Text from phones and rosters, without hidden characters, with markup and quotes escaped.
 struct Shown<'a>(&'a str);
 
 impl Render for Shown<'_> {
@@ -239,7 +239,7 @@ fn one(phone: &PhoneReport, zone: &TimeZone) -> Markup {
     }
 }
 
-/// What the second row of a phone says, by heading.
+/// The fields of a phone's second row, with their headings.
 fn more(phone: &PhoneReport, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let own = [("serial", &phone.serial), ("at", &phone.location)];
