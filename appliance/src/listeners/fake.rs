@@ -1,4 +1,5 @@
-//! A plane with a few files that writes down what it is asked and what becomes of its transfers, and a door to it.
+//! A file service for tests with a few files, which records its requests and the ends of its transfers, and a
+//! listener in front of it.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -23,10 +24,10 @@ pub const ETAG: &str = "\"e1\"";
 pub const MODIFIED: Duration = Duration::from_millis(1_000_000_000_500);
 pub const DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 pub const BIG: usize = 8 << 20;
-/// Less than the kernel holds for one connection.
+/// Less than the kernel buffers for one connection.
 pub const TAIL: usize = 100_000;
 
-/// What the plane was asked, and what became of its transfers.
+/// A recorded request or end of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     Asked(String),
@@ -48,7 +49,7 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
-    /// Why transfers broke.
+    /// The causes of broken transfers.
     pub fn causes(&self) -> Vec<String> {
         self.1.lock().unwrap().clone()
     }
@@ -61,7 +62,7 @@ impl Log {
         self.all().into_iter().filter_map(path).collect()
     }
 
-    /// The transfer's end, and how far it was known to have come.
+    /// The transfer's end, and the bytes known to have arrived.
     pub async fn end(&self) -> (Seen, u64) {
         let started = Instant::now();
         loop {
@@ -114,7 +115,7 @@ impl Drop for FakeTracker {
 
 pub struct Fake {
     pub files: HashMap<&'static str, std::fs::File>,
-    /// Files that are shorter than they were when they were looked at, and how long they were.
+    /// Files that are shorter than at the look before, with that length.
     pub cut: HashMap<&'static str, (std::fs::File, u64)>,
     pub log: Log,
 }
@@ -194,7 +195,7 @@ pub async fn open_limited(plane: Fake, limits: Limits, rate: Rate) -> Door {
     Door { log, ..open_any(Arc::new(plane), limits, rate).await }
 }
 
-/// A door to any plane; its log stays empty.
+/// A listener in front of any file service; its log stays empty.
 pub async fn open_any<P: Plane<Tracker = FakeTracker>>(plane: Arc<P>, limits: Limits, rate: Rate) -> Door {
     open_entrance(plane, Entrance::alike(limits), rate).await
 }
@@ -219,11 +220,11 @@ impl Door {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Sends bytes, says that it sends no more, and reads all that comes.
+    /// Sends bytes, closes the sending side, and reads the whole answer.
     pub async fn raw(&self, bytes: &[u8]) -> (String, Vec<u8>) {
         let mut stream = self.connect().await;
         let mut answer = Vec::new();
-        // The server may have closed already, and what it said before is still read.
+        // The server may have closed already; its earlier answer is still read.
         let _ = stream.write_all(bytes).await;
         let _ = stream.shutdown().await;
         let _ = stream.read_to_end(&mut answer).await;

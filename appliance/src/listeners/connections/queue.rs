@@ -1,5 +1,5 @@
-//! Leaseholders that found no place wait for one, in the order in which they came. A phone that is told to come back asks
-//! TFTP for the same file in the same second, so it is told so only while TFTP has room for it.
+//! The queue of leaseholders that wait for a place, first come first served. A phone that is told to come back asks
+//! TFTP for the file in the same second, so it is told so only while TFTP has room.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use tokio::time::Instant;
 use super::{Entrance, Place, Taken};
 use crate::listeners::places::{Places, Room};
 
-/// How often it is looked whether TFTP has room.
+/// Interval of looks at TFTP's room.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How many wait, and how long.
+/// Limits of the queue.
 #[derive(Debug, Clone, Copy)]
 pub struct Waiting {
     /// Connections that wait at one time.
     pub connections: usize,
-    /// The same of one peer.
+    /// Connections of one peer that wait at one time.
     pub per_peer: usize,
-    /// How long each waits before it is told to come back.
+    /// Wait until a connection is told to come back.
     pub at_first: Duration,
-    /// How long each waits while TFTP has no room either; then it is closed.
+    /// Wait while TFTP has no room either; then the connection is closed.
     pub at_most: Duration,
 }
 
@@ -38,12 +38,12 @@ impl Default for Waiting {
     }
 }
 
-/// Those that wait.
+/// The queue.
 #[derive(Clone)]
 pub(super) struct Queue {
     waiting: Waiting,
     places: Places,
-    /// Held by the one whose turn is next. Others get it in the order in which they asked.
+    /// Held by the connection whose turn is next; the mutex is fair.
     first: Arc<Mutex<()>>,
     tftp_has_room: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -54,20 +54,20 @@ impl Queue {
         Self { waiting, places: Places::new(room), first: Arc::default(), tftp_has_room }
     }
 
-    /// Whether somebody waits, before whom nobody else is to have a place.
+    /// True if connections wait, so that no newcomer may overtake them.
     pub(super) fn has_somebody(&self) -> bool {
         self.first.try_lock().is_err()
     }
 
-    /// A place in the queue, if there is one.
+    /// A place in the queue, if one is free.
     pub(super) fn enter(&self, peer: IpAddr) -> Option<Taken> {
         let taken = self.places.enter(peer, true).seat?;
-        // It does not give way to those that come later.
+        // A queued connection does not give way to later ones.
         taken.0.works();
         Some(taken)
     }
 
-    /// Whether a phone that is turned away finds another way to its file.
+    /// True if a phone that is turned away can get its file by TFTP.
     pub(super) fn tftp_has_room(&self) -> bool {
         (self.tftp_has_room)()
     }
@@ -90,7 +90,7 @@ impl Queue {
         }
     }
 
-    /// Until waiting is of no use any more, and what then becomes of it.
+    /// Resolves when waiting ends, with the place for what follows.
     async fn patience(&self, entrance: &Entrance, peer: IpAddr) -> Place {
         let came = Instant::now();
         tokio::time::sleep(self.waiting.at_first).await;
@@ -119,7 +119,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A door with this many places for leaseholders, and whether TFTP has room.
+    /// A listener with this many places for leaseholders, and a switch for TFTP's room.
     async fn open(connections: usize, waiting: Waiting, leased: bool) -> (Door, Arc<AtomicBool>) {
         let limits = Limits { connections, strangers: connections, ..Limits::default() };
         let room = Arc::new(AtomicBool::new(false));
@@ -175,7 +175,7 @@ mod tests {
         let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
         let mut idle = busy_with(&door).await;
         let waiting = asking(&door, "ten").await;
-        // The whole of its file, after which the connection stays open and idle.
+        // Reads the whole file, after which the connection stays open and idle.
         let mut rest = vec![0; crate::listeners::fake::BIG];
         idle.read_exact(&mut rest).await.unwrap();
         assert!(answer(waiting).await.starts_with("HTTP/1.1 200"));

@@ -68,7 +68,7 @@ async fn what_only_the_kernel_has_taken_has_not_arrived() {
     assert_eq!(door.log.end().await.0, Seen::Broken);
 }
 
-/// Has begun to fetch a large file, and takes no more of it.
+/// Starts to fetch a large file and stops reading.
 pub(super) async fn busy_with(door: &Door) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

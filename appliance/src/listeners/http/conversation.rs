@@ -1,4 +1,4 @@
-//! One client's requests on one connection, one after another, and their answers.
+//! The requests and answers of one connection.
 
 use std::io;
 use std::ops::Range;
@@ -18,31 +18,31 @@ use crate::listeners::rate::{self, Rate};
 use crate::listeners::{Door, Fetch, Plane, Served, Track};
 use crate::state::library::OpenFile;
 
-/// The longest piece of a file in one go, in bytes: then it is others' turn.
+/// The longest piece of a file sent at once, in bytes, so that other connections get their turn.
 const PIECE: u64 = 256 * 1024;
 /// Content up to this length leaves together with its head, in bytes.
 const SHORT: u64 = 16 * 1024;
-/// What is kept of a buffer while its connection waits, in bytes.
+/// The capacity of an idle connection's buffer, in bytes.
 const KEPT: usize = 4 * 1024;
 
-/// A connection with its client, who has a place.
+/// A connection that has its place.
 pub(super) struct Conversation<'c, P: Plane> {
     plane: &'c Arc<P>,
     rate: &'c Rate,
     caller: Caller,
     stream: TrackedStream<P::Tracker>,
-    /// Every request is told to come back.
+    /// Every request gets the answer "come back later".
     turned_away: bool,
     out: Vec<u8>,
 }
 
-/// Where content comes from.
+/// The source of an answer's content.
 enum Source {
     Memory(Bytes),
     Disk(OpenFile),
 }
 
-/// Serves until the client or `stop` ends it.
+/// Serves until the client or `stop` ends the connection.
 pub(super) async fn serve<P: Plane>(
     plane: &Arc<P>,
     rate: &Rate,
@@ -91,7 +91,7 @@ pub(super) async fn serve<P: Plane>(
 }
 
 impl<P: Plane> Conversation<'_, P> {
-    /// Answers; whether another request may follow.
+    /// Answers a request. Returns true if another request may follow.
     async fn respond(&mut self, request: &Request<'_>) -> io::Result<bool> {
         if self.turned_away {
             return self.say(&transload_http::turn_away(request)).await;
@@ -140,7 +140,7 @@ impl<P: Plane> Conversation<'_, P> {
         self.say(&answer).await
     }
 
-    /// Sends an answer that is no transfer; whether another request may follow.
+    /// Sends an answer that is no transfer. Returns true if another request may follow.
     async fn say(&mut self, answer: &Answer<'_>) -> io::Result<bool> {
         self.write_head(answer);
         if let Content::Text(text) = answer.content {
@@ -155,7 +155,7 @@ impl<P: Plane> Conversation<'_, P> {
         answer.write_head(SystemTime::now(), &mut self.out);
     }
 
-    /// Sends a part of a file behind its answer's head. What is short leaves together with it.
+    /// Sends a part of a file after the head of its answer. Short content leaves together with the head.
     async fn send_part(
         &mut self,
         answer: &Answer<'_>,
@@ -201,12 +201,12 @@ impl<P: Plane> Conversation<'_, P> {
         Ok(())
     }
 
-    /// Where the rate is limited, waits for this client's turn. What was made for a phone never does.
+    /// Waits for this client's turn if the rate is limited. Documents never wait.
     async fn take_turn(&self, bytes: u64) {
         self.rate.take(self.caller.peer.ip(), bytes).await;
     }
 
-    /// Half of one file and half of another would be worse than a transfer that breaks.
+    /// Fails if the file was replaced: a broken transfer is better than a mixture of two files.
     fn check(&mut self, open: &OpenFile, read: io::Result<()>) -> io::Result<()> {
         let cause = match read {
             Ok(()) if open.is_unchanged() => return Ok(()),

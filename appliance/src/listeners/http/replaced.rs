@@ -1,4 +1,4 @@
-//! Files that are replaced while phones read them.
+//! Tests files that are replaced while phones read them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ impl OnShelf {
     }
 }
 
-/// A client that has begun to read, and whose kernel holds little.
+/// A client that has started to read, with a small kernel buffer.
 async fn begin(door: &Door) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

@@ -203,7 +203,7 @@ async fn a_file_cut_short_on_disk_ends_the_connection() {
 
 #[tokio::test]
 async fn a_reset_breaks_a_transfer_at_once_wherever_its_bytes_wait() {
-    // In the kernel alone, all of them, or most of them here still; and what the client had asked for next lies unread.
+    // Three cases: all bytes are in the kernel, none is, and the client's next request lies unread.
     let (few, all) = ("Range: bytes=0-99999\r\n", "");
     for (range, next) in [(few, ""), (all, ""), (few, "GET /ten HTTP/1.1\r\nHost: x\r\n\r\n")] {
         let door = open().await;
@@ -217,7 +217,7 @@ async fn a_reset_breaks_a_transfer_at_once_wherever_its_bytes_wait() {
         stream.read_exact(&mut [0; 15]).await.unwrap();
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
         drop(stream);
-        // Waits for far less than the door's patience.
+        // The wait is far shorter than the listener's patience.
         assert_eq!(door.log.end().await.0, Seen::Broken, "{range}{next}");
         let causes = door.log.causes();
         assert!(causes.iter().all(|cause| cause == "the phone closed the connection"), "{causes:?}");

@@ -12,8 +12,8 @@ fn always<T>(_: &T) -> bool {
     true
 }
 
-/// Lets each phone ask again for `pieces` of its size as soon as it got the one before; returns what each got in
-/// `seconds` on a line of 1 MB/s.
+/// Lets each phone ask again for `pieces` of its size after each ticket; returns the bytes of each phone in `seconds`
+/// on a line of 1 MB/s.
 fn saturated(pieces: &[u64], seconds: u64) -> Vec<u64> {
     let mut line = Line::new(MEGABYTE);
     let mut got = vec![0; pieces.len()];

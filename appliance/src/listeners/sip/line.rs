@@ -1,4 +1,4 @@
-//! One connection to the registrar: messages are told apart, and an idle one is closed.
+//! One connection to the registrar: splits its bytes into messages and closes it when it is idle.
 
 use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use transload_provision::sip::{Action, Flow, Frame, Transport, frame};
 use super::{Exchange, PATIENCE, Switchboard, WAITING, of_one};
 use crate::listeners::places::{GivesWay, Seat};
 
-/// How long a phone may take to accept what it is sent.
+/// Time for a phone to accept a message.
 const WRITE: Duration = Duration::from_secs(10);
 
-/// The connection from its first byte to its last.
+/// Serves a connection until it ends.
 pub(super) async fn line<E: Exchange>(
     board: &Switchboard<E>,
     mut stream: TcpStream,
@@ -54,7 +54,7 @@ async fn talk<E: Exchange>(
     let mut bytes: Vec<u8> = Vec::new();
     let mut chunk = [0; 2048];
     let mut patience = unregistered;
-    // Of its own: what others forge in a phone's name by datagrams takes nothing from its connection.
+    // A connection has its own allowance: datagrams forged in the phone's name do not use it up.
     let mut allowance = of_one();
     let mut since = board.pace.undisturbed();
     loop {

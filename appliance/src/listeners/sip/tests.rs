@@ -1,4 +1,4 @@
-//! The door as the network finds it.
+//! Tests the SIP listener over the network.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,7 +12,7 @@ const HERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
-/// Takes everybody but the stranger for the one phone.
+/// Takes every peer except the stranger for the one phone.
 struct Bench(UnboundedSender<Event>);
 
 impl Exchange for Bench {
@@ -65,7 +65,7 @@ async fn until(stream: &mut TcpStream, words: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Until the other end hangs up.
+/// Waits until the other end closes.
 async fn closed(mut stream: TcpStream) {
     let mut rest = Vec::new();
     // A reset is an end too.
@@ -128,7 +128,7 @@ async fn what_is_no_sip_or_too_much_of_it_is_hung_up_on() {
         until(&mut stream, "SIP/2.0 200 OK").await;
         kept.push(stream);
     }
-    // A phone that starts again and again leaves its earlier connections.
+    // A phone that starts again and again leaves its earlier connections open.
     let mut again = TcpStream::connect(door.at).await.unwrap();
     let own = again.local_addr().unwrap();
     again.write_all(&register(own, "TCP", 9)).await.unwrap();

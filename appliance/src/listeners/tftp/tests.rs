@@ -30,7 +30,7 @@ fn open_limited(rate: Rate) -> Door {
     Door { server: server.local_addr().into(), log, task: tokio::spawn(server.run(std::future::pending())) }
 }
 
-/// Reads a file in lock-step, and breaks off after `blocks`; the text of an ERROR comes back as `Err`.
+/// Reads a file in lock-step and stops after `blocks`; the text of an ERROR is the `Err`.
 async fn read(door: &Door, name: &str, blocks: usize) -> Result<Vec<u8>, (u16, String)> {
     read_from("127.0.0.1", door, name, blocks).await
 }
@@ -108,7 +108,7 @@ async fn a_transfer_that_the_client_breaks_off_is_broken_and_how_far_it_came_is_
 
 #[tokio::test]
 async fn under_a_limit_phones_share_alike_and_documents_do_not_wait() {
-    // As many bytes as the two files have, in a second.
+    // The rate is both files in a second.
     let door = open_limited(Rate::new(Some(2 * TAIL as u64)));
     let begun = Instant::now();
     let door = &door;
@@ -121,7 +121,7 @@ async fn under_a_limit_phones_share_alike_and_documents_do_not_wait() {
         begun.elapsed()
     };
     let (one, other, document) = tokio::join!(whole("127.0.0.2"), whole("127.0.0.3"), document);
-    // What leaves at once, and the last pieces, need not be waited for.
+    // The burst and the last pieces need no wait.
     assert!(one.max(other) > Duration::from_millis(700), "{one:?}, {other:?}");
     assert!(one.min(other) > one.max(other) / 2, "{one:?}, {other:?}");
     assert!(document < one.min(other), "{document:?}, {one:?}, {other:?}");
