@@ -1,4 +1,4 @@
-//! Loads that are known to exist, and what their packages are called: for what a technician is told to look for.
+//! Loads that are known to exist and the names of their packages, so that a hold can say what to look for.
 
 use std::sync::LazyLock;
 
@@ -7,38 +7,38 @@ use serde::Deserialize;
 use super::Certainty;
 use crate::load::{Kind, LoadName, Version};
 
-/// A load, in all families that have it.
+/// A known load in all its families.
 #[derive(Debug)]
 pub struct Load {
     names: Vec<LoadName>,
-    /// What it is for.
+    /// The kind of load.
     pub kind: Kind,
-    /// Its release.
+    /// The release.
     pub version: Version,
 }
 
 impl Load {
-    /// Its name in a family.
+    /// The load's name in a family.
     pub fn of(&self, family: &str) -> Option<&LoadName> {
         self.names.iter().find(|name| name.family().eq_ignore_ascii_case(family))
     }
 }
 
-/// How packages of one kind of firmware are called.
+/// The naming of packages of one kind of firmware.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Package {
     /// `Enterprise` or `Multiplatform`.
     kind: String,
-    /// Families; all without them.
+    /// The families; empty for all.
     #[serde(default)]
     families: Vec<String>,
-    /// The first release that is called so.
+    /// The first release with this naming.
     #[serde(default)]
     from: Option<Version>,
-    /// `{series}` stands for the family without `sip`, `{version}` for the load without its family.
+    /// The pattern: `{series}` is the family without `sip`, `{version}` the load without its family.
     name: String,
-    /// The first thing to look for, rather than another form of the same.
+    /// The usual package, rather than another form of it.
     #[serde(default)]
     first: bool,
     #[allow(dead_code)] // for those who read the table
@@ -71,7 +71,7 @@ struct Table {
     package: Vec<Package>,
 }
 
-/// All that are known, the newest first.
+/// All known loads, newest first.
 pub fn loads() -> &'static [Load] {
     #[allow(clippy::expect_used)] // part of the program; a test reads it
     static LOADS: LazyLock<Vec<Load>> = LazyLock::new(|| {
@@ -88,7 +88,7 @@ fn load(row: &LoadRow) -> Option<Load> {
     Some(Load { kind: first.kind(), version: first.version().clone(), names: names.clone() })
 }
 
-/// The names that the package of a load may have, likeliest first.
+/// The possible package names of a load, likeliest first.
 pub fn packages(load: &LoadName) -> Vec<String> {
     #[allow(clippy::expect_used)] // part of the program; a test reads it
     static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
@@ -109,7 +109,7 @@ pub fn packages(load: &LoadName) -> Vec<String> {
     };
     let mut names: Vec<String> = Vec::new();
     for first in [true, false] {
-        // Of one form, the row of the latest release that is called so stands first.
+        // Within one form, the naming of the latest release comes first.
         let row = PACKAGES.iter().filter(fits).find(|row| row.first == first);
         names.extend(row.map(name));
     }
