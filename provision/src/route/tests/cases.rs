@@ -1,4 +1,4 @@
-//! The routes of the guides, and the reasons where there is none.
+//! The routes of the guides, and the reasons if there is none.
 
 use super::*;
 
@@ -57,10 +57,10 @@ fn a_phone_of_unknown_load_takes_a_hop_that_any_load_may_take() {
     assert_eq!(E2M_8851().way(enterprise, SEEDS_LOADS), [SEED, E2M, MPP]);
     assert_eq!(E2M_8851().way(enterprise, EVERYTHING), [NEW, NEW_MPP]);
     assert_eq!(M2E_8851().way(multiplatform, SEEDS_LOADS), [M2E, SEED]);
-    // It may be the transition load already, from which nothing leads back to an upgrade.
+    // The phone may already run the transition load, from which no rule leads back to an upgrade.
     assert_eq!(M2E_8851().way(multiplatform, EVERYTHING), [M2E, NEW]);
     assert!(M2E_8851().ask(multiplatform, &library(&[NEW_MPP, NEW])).is_err());
-    // The far side is shown already; on the Multiplatform side it may be the transition load that shows.
+    // The phone already shows the far side, which may be the transition load.
     let e2m = E2M_8851().ask(multiplatform, &library(SEEDS_LOADS)).unwrap();
     assert_eq!((e2m.hops.len(), e2m.hops[0].license, e2m.hops[0].crosses), (1, true, false));
     let m2e = M2E_8851().ask(enterprise, &library(SEEDS_LOADS)).unwrap();

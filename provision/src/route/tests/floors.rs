@@ -1,4 +1,4 @@
-//! What newer hardware asks for: the way through it, and what a technician is told to add.
+//! The floors of newer hardware: the routes above them, and the loads to add.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Routes as a technician would lay them out, and against an oracle that tries every way there is.
+//! Tests routes by hand-made cases and against an oracle that tries every route.
 
 use super::*;
 use crate::hold::{HoldCode, HoldReason};
@@ -21,7 +21,7 @@ fn load(name: &str) -> LoadName {
     name.parse().unwrap()
 }
 
-/// A complete load of so many bytes.
+/// A complete load of `bytes` bytes.
 fn complete(name: &str, bytes: u64) -> Load {
     let component = format!("rootfs.{name}.sbn");
     Load {
@@ -36,7 +36,7 @@ fn library(names: &[&str]) -> Library {
     Library { loads, ..Library::default() }
 }
 
-/// A phone to ask about; the fields a test does not care for are as a first look would have them.
+/// A phone to plan for; fields that a test ignores are as at first contact.
 struct Phone {
     catalog: Catalog,
     model: &'static str,

@@ -1,4 +1,4 @@
-//! The planner against an oracle that enumerates every way, with the guides' rules written out once more.
+//! Tests the planner against an oracle that enumerates every route, with the guides' rules written a second time.
 
 use std::cmp::Reverse;
 
@@ -55,7 +55,7 @@ fn legal(direction: Direction, from: Option<&LoadName>, side: Side, to: &LoadNam
     }
 }
 
-/// Whether a VID of the 8851 takes the load.
+/// True if a VID of the 8851 takes the load.
 fn takes(vid: Vid, load: &LoadName) -> bool {
     match load.kind().side() {
         Side::Enterprise => vid < Vid(8) || at_least(load, (11, 7, 1)),
@@ -110,7 +110,7 @@ impl World {
         complete.filter(|load| self.vid.is_none_or(|vid| takes(vid, load))).collect()
     }
 
-    /// Every way without a detour to the target, as the loads after the present one.
+    /// Every route without a detour to the target, as the loads after the present one.
     fn ways(
         &self,
         from: Option<&LoadName>,
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// Loads to end with, newest first.
+    /// Possible targets, newest first.
     fn targets<'l>(&self, usable: &'l [LoadName]) -> Vec<&'l LoadName> {
         let far = |load: &&LoadName| match self.direction {
             Direction::E2m => load.kind() == Kind::Multiplatform,
@@ -143,7 +143,7 @@ impl World {
         targets
     }
 
-    /// Loads to end with that some way leads to, newest first.
+    /// Reachable targets, newest first.
     fn reachable(&self, from: Option<&LoadName>, side: Side) -> Vec<LoadName> {
         let usable = self.usable();
         let legal = |from, to| legal(self.direction, from, side, to);
@@ -164,7 +164,7 @@ impl World {
         u64::from(self.states[at])
     }
 
-    /// What the planner should answer: the loads after the present one, to the newest target there is a way to.
+    /// The expected answer: the loads after the present one, to the newest reachable target.
     fn answer(&self, from: Option<&LoadName>, side: Side) -> Option<Vec<LoadName>> {
         let last = match self.direction {
             Direction::E2m => Kind::Multiplatform,
@@ -199,8 +199,8 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// No forbidden hop, no incomplete load, nothing below a floor; a route if there is one, and the best of the
-    /// shortest.
+    /// The route has no forbidden hop, no incomplete load, and nothing below a floor. It exists if any does, and is
+    /// the best of the shortest.
     #[test]
     fn the_planner_finds_what_trying_everything_finds(world in world()) {
         let present = POOL.get(world.present).map(|name| load(name));
