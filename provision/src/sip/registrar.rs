@@ -1,4 +1,4 @@
-//! The registrar: who is registered, what each request is answered, and what that tells.
+//! The registrar: registrations, answers to requests, and events for the bench.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -15,19 +15,19 @@ use super::request::{Due, Sent};
 use crate::journey::Restart;
 use crate::mac::Mac;
 
-/// How long a registration lasts, in seconds, as call managers have it.
+/// Length of a registration in seconds, as with call managers.
 const EXPIRES: u64 = 120;
-/// How long after that it is gone, in milliseconds: the phone's clock is another.
+/// Further time until a registration expires, in milliseconds, since the phone's clock differs.
 const GRACE: u64 = 30_000;
-/// Registrations at one time; more phones than stand on any bench.
+/// Registrations at one time; more phones than on any bench.
 const MOST: usize = 20_000;
-/// The largest Call-ID and Contact kept, in bytes.
+/// The largest Call-ID and Contact accepted, in bytes.
 const LONGEST: usize = 256;
 
-/// How a message travels.
+/// The transport of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
-    /// A connection that the phone opened.
+    /// A connection opened by the phone.
     Tcp,
     /// Datagrams.
     Udp,
@@ -42,52 +42,52 @@ impl Transport {
     }
 }
 
-/// Where messages come from and answers go: a connection by its other end, or an address.
+/// The other end of a conversation: a connection or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Flow {
-    /// How.
+    /// The transport.
     pub transport: Transport,
     /// The phone's end.
     pub peer: SocketAddrV4,
 }
 
-/// Who speaks, as others know them.
+/// The sender as the bench knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
-    /// The phone of the bench that has the address, if one has.
+    /// The phone with the sender's address, if any.
     pub phone: Option<Mac>,
 }
 
-/// How sure it is that a phone's words came from its address.
+/// The evidence that a phone's message came from its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
-    /// By a datagram that anybody may have sent.
+    /// A datagram, which anybody may have sent.
     OneWay,
-    /// By a connection, or by a datagram after which the phone has repeated a secret that it was sent.
+    /// A connection, or a datagram after which the phone repeated a secret.
     TwoWay,
 }
 
-/// What a message brought about.
+/// A result of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Send these bytes.
     Send(Flow, Vec<u8>),
     /// Tell the bench.
     Tell(Event),
-    /// Too many wait already, so this address has to ask again or stays unproven.
+    /// Too many challenges are pending: the address has to ask again or stays unverified.
     Full(Ipv4Addr),
 }
 
-/// What the bench should know.
+/// An event for the bench.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The phone is registered, and said this. Told with every refresh; by UDP, told once more when it is proven.
+    /// The phone is registered, with its description. Repeated with every refresh and, for UDP, when it is verified.
     Registered(Mac, Said, Proof),
-    /// It is not registered any more.
+    /// The phone is no longer registered.
     Gone(Mac),
-    /// What it answered when it was told to restart; `None` for nothing.
+    /// The phone's answer to a restart order; `None` for no answer.
     Answered(Mac, Option<(u16, String)>),
-    /// Somebody at this address wanted to register and was refused, for this reason.
+    /// A registration from this address was refused, for this reason.
     Refused(Ipv4Addr, Option<Mac>, String),
 }
 
@@ -114,24 +114,24 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// One that listens at `own`. `seed` makes what it names unlike what an earlier one named. Nobody else may be able to
-    /// guess `key`: secrets are made from it.
+    /// A registrar that listens at `own`. `seed` makes its identifiers differ from those of earlier runs. `key` must
+    /// be unknown to others: secrets are derived from it.
     pub fn new(own: SocketAddrV4, seed: u64, key: [u8; 32]) -> Self {
         let (bindings, challenges) = (BTreeMap::new(), Challenges::default());
         Self { own, seed, key, count: 0, bindings, sent: Vec::new(), challenges }
     }
 
-    /// Whether a phone can be told anything.
+    /// True if a phone is registered.
     pub fn has(&self, mac: Mac) -> bool {
         self.bindings.contains_key(&mac)
     }
 
-    /// How many are registered.
+    /// The number of registrations.
     pub fn len(&self) -> usize {
         self.bindings.len()
     }
 
-    /// Whether none is.
+    /// True without registrations.
     pub fn is_empty(&self) -> bool {
         self.bindings.is_empty()
     }
@@ -144,14 +144,14 @@ impl Registrar {
         }
     }
 
-    /// A connection has ended.
+    /// Ends the registrations of a closed connection.
     pub fn closed(&mut self, flow: Flow) -> Vec<Action> {
         let gone: Vec<Mac> =
             self.bindings.iter().filter(|(_, binding)| binding.flow == flow).map(|(mac, _)| *mac).collect();
         gone.into_iter().map(|mac| self.forget(mac)).collect()
     }
 
-    /// The door closes: nobody is registered any more.
+    /// Ends all registrations, because the listener closes.
     pub fn end(&mut self) -> Vec<Action> {
         self.sent.clear();
         self.challenges = Challenges::default();
@@ -159,7 +159,7 @@ impl Registrar {
         gone.into_iter().map(|mac| self.forget(mac)).collect()
     }
 
-    /// Lets time pass: what is to be sent again, who has gone, what was never answered.
+    /// Advances time: repeats requests, expires registrations, gives up on answers.
     pub fn tick(&mut self, now: u64) -> Vec<Action> {
         let mut actions = Vec::new();
         let late: Vec<Mac> =
@@ -180,8 +180,8 @@ impl Registrar {
         actions
     }
 
-    /// Tells a registered phone to read its configuration again; nothing where it is not registered. An earlier
-    /// order that it has not answered is forgotten.
+    /// Orders a registered phone to read its configuration again; `None` if it is not registered. A pending earlier
+    /// order is forgotten.
     pub fn restart(&mut self, mac: Mac, how: Restart, now: u64) -> Option<Action> {
         let unique = self.unique();
         let binding = self.bindings.get(&mac)?;
@@ -197,13 +197,13 @@ impl Registrar {
 
     fn unique(&mut self) -> String {
         self.count += 1;
-        // Unlike from one to the next; nobody gains anything by guessing them.
+        // The identifiers only need to differ; guessing them gains nothing.
         let mixed =
             (self.seed ^ self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         format!("{mixed:016x}{:x}", self.count)
     }
 
-    /// Nobody who has not been told it can know it.
+    /// A secret that only its recipient can know.
     fn secret(&mut self) -> String {
         self.count += 1;
         let digest = Sha256::new().chain_update(self.key).chain_update(self.count.to_be_bytes()).finalize();
@@ -285,7 +285,7 @@ impl Registrar {
         let call_id = request.header("Call-ID").unwrap_or_default();
         let sequence = request.sequence().map_or(0, |(number, _)| number);
         let known = self.bindings.get(&mac).filter(|known| known.call_id == call_id);
-        // RFC 3261 §10.3: within one Call-ID, what is older than what was done comes too late.
+        // RFC 3261 §10.3: within one Call-ID, a request with an older sequence is too late.
         if known.is_some_and(|known| sequence < known.sequence) {
             return vec![self.answer(request, flow, 500, &[])];
         }
@@ -294,7 +294,7 @@ impl Registrar {
                 contact.trim() == "*" || contact.to_ascii_lowercase().contains(";expires=0")
             });
         if leaves {
-            // A datagram ends only the registration whose Call-ID it knows: others cannot have seen it.
+            // A datagram may only end the registration whose Call-ID it knows, since others cannot have seen it.
             let may = flow.transport == Transport::Tcp || known.is_some();
             let gone = (may && self.bindings.contains_key(&mac)).then(|| self.forget(mac));
             return [self.answer(request, flow, 200, &[])].into_iter().chain(gone).collect();
@@ -309,7 +309,7 @@ impl Registrar {
             return vec![self.answer(request, flow, 500, &[]), Action::Full(peer)];
         }
         let fresh = known.is_none();
-        // Datagrams go where the Contact says; a connection is its own way back.
+        // Datagrams go to the Contact; a connection is its own way back.
         let (back, proof) = match flow.transport {
             Transport::Tcp => (flow, Proof::TwoWay),
             Transport::Udp => (
@@ -332,7 +332,7 @@ impl Registrar {
         actions
     }
 
-    /// Takes over what a phone has said, as far as it is proven.
+    /// Registers a phone, with the evidence so far.
     fn bind(&mut self, statement: Statement, now: u64) -> Vec<Action> {
         let Statement { mac, said, binding } = statement.clone();
         let address = *binding.flow.peer.ip();
@@ -343,9 +343,9 @@ impl Registrar {
             return vec![told(Proof::TwoWay)];
         }
         let known = self.bindings.get(&mac);
-        // A phone that holds a connection speaks by it.
+        // A phone with a connection uses it.
         let connected = known.is_some_and(|known| known.flow.transport == Transport::Tcp);
-        // What one datagram says does not take the place of what was proven.
+        // An unverified datagram does not replace a verified registration.
         let yields =
             known.is_none_or(|known| known.proof == Proof::OneWay || known.call_id == binding.call_id);
         if yields && !connected {
@@ -359,7 +359,7 @@ impl Registrar {
         actions
     }
 
-    /// The answer that call managers give.
+    /// The answer of a call manager.
     fn accept(&mut self, request: &Message, flow: Flow, fresh: bool) -> Action {
         const CONTROL: &str = "application/x-cisco-remotecc-request+xml";
         let contact = request.header("Contact").unwrap_or_default();

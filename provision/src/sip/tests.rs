@@ -1,4 +1,4 @@
-//! The registrar as a phone meets it.
+//! Tests the registrar from a phone's side.
 
 mod challenge;
 
@@ -21,7 +21,7 @@ const UDP: Flow = Flow { transport: Transport::Udp, ..TCP };
 const REASON: &str = "SIP;cause=200;text=\"cisco-alarm:23 Name=SEPC80084AA8743 \
                       ActiveLoad=sip78xx.12-1-1-12.loads InactiveLoad=sip78xx.10-3-1-12.loads Last=reset-restart\"";
 
-/// As captured from a 7821, cut to what matters; `change` is what this one has in place of a header.
+/// As captured from a 7821, shortened; `change` replaces headers.
 fn register(change: &[(&str, &str)], body: &str) -> Message {
     let contact = format!(
         "<sip:6dbd1e5c-8dd6-4c0c-98a4-7d8ac9e8f5b0@{AT}:49154;transport=tcp>;\
@@ -98,7 +98,7 @@ fn answer_to(request: &Message, code: u16) -> Message {
     Message { start, headers: request.headers.clone(), body: Vec::new() }
 }
 
-/// The question that a REGISTER by UDP led to.
+/// The challenge to a REGISTER by UDP.
 fn question(actions: &[Action]) -> Option<Message> {
     sent(actions).into_iter().map(|(_, message)| message).find(is_options)
 }

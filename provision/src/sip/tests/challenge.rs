@@ -1,4 +1,4 @@
-//! A registration by UDP counts once the phone has repeated a secret.
+//! Tests that a registration by UDP counts once the phone has repeated a secret.
 
 use super::*;
 
