@@ -1,5 +1,5 @@
-//! The sections of `transload.toml` that another DHCP server's plugin goes by. The appliance validates the whole file
-//! (`transload check`); here only what is needed is read, and what cannot be used is said.
+//! The part of `transload.toml` that a plugin of another DHCP server needs. The appliance validates the whole file
+//! (`transload check`); here only the needed keys are read, and unusable ones reported.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -14,37 +14,37 @@ use crate::options::{
     parse_oui, phone_option,
 };
 
-/// What a plugin goes by.
+/// A plugin's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shared {
-    /// Who serves phones.
+    /// The servers of phones.
     pub site: Site,
-    /// The user's classes, in the order of the file.
+    /// The user's classes, in file order.
     pub classes: Vec<ClassRule>,
-    /// What the file says and a plugin leaves to its own DHCP server, a line each.
+    /// Settings that a plugin leaves to its own DHCP server, one line each.
     pub left_out: Vec<String>,
     port: u16,
-    /// The appliance's address, and those it has in further networks, each with the length of the prefix.
+    /// The appliance's addresses, in all networks, each with its prefix length.
     addresses: Vec<(Ipv4Addr, u8)>,
 }
 
-/// The file cannot be used.
+/// The reason that the file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SharedError {
-    /// No TOML, or a value of another form.
+    /// The file is no TOML, or a value has another form.
     #[error("{0}; run `transload check` on it")]
     Form(String),
-    /// Where phones find the appliance is not said.
+    /// The appliance's address is missing.
     #[error(
         "it does not say where phones find the appliance; set address = \"10.23.45.67/24\" under [bench]"
     )]
     NoAddress,
-    /// A class that cannot be meant.
+    /// A class is invalid.
     #[error("class {name}: {cause}; run `transload check` on it")]
     Class {
         /// Its name.
         name: String,
-        /// What is wrong.
+        /// The defect.
         cause: String,
     },
 }
@@ -53,7 +53,7 @@ impl Shared {
     /// Reads the text of a `transload.toml`.
     ///
     /// # Errors
-    /// It cannot be used.
+    /// The file cannot be used.
     pub fn read(text: &str) -> Result<Self, SharedError> {
         let file: File =
             toml::from_str(text).map_err(|error| SharedError::Form(error.message().to_owned()))?;
@@ -77,7 +77,7 @@ impl Shared {
         Ok(Self { site, classes, left_out, port, addresses })
     }
 
-    /// How a phone at an address reaches the appliance: by the address that it has in the phone's own network, if any.
+    /// The appliance as a phone reaches it: by its address in the phone's own network, if any.
     pub fn server(&self, phone: Ipv4Addr) -> FileServer {
         let mask = |length: u8| u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
         let near = |(address, length): &&(Ipv4Addr, u8)| {
@@ -87,7 +87,7 @@ impl Shared {
         FileServer { address: found.map_or(Ipv4Addr::UNSPECIFIED, |(address, _)| *address), port: self.port }
     }
 
-    /// The appliance, by each of its addresses.
+    /// The appliance by each of its addresses.
     pub fn servers(&self) -> impl Iterator<Item = FileServer> {
         self.addresses.iter().map(|(address, _)| FileServer { address: *address, port: self.port })
     }

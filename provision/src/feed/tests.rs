@@ -34,7 +34,7 @@ fn lines_are_what_the_document_shows() {
     }
 }
 
-/// A verdict made in advance has to say what would be said if the message itself were looked at.
+/// A verdict in advance equals the verdict on the message itself.
 #[test]
 fn a_verdict_in_advance_is_the_one_on_the_message_itself() {
     let judged = |said: &[Fact]| {

@@ -1,22 +1,22 @@
-//! Names of Multiplatform profiles. A profile rule joins a model, an address and a serial number as its author liked:
-//! `$PSN.xml`, `$PN.cfg`, `CP-8851-3PCC$MA.cfg`, `Cisco/$PN/$MA.cfg`, `spa$PSN.cfg`, `$SN.xml`.
+//! Reads names of Multiplatform profiles. A profile rule joins model, MAC and serial number in any order: `$PSN.xml`,
+//! `$PN.cfg`, `CP-8851-3PCC$MA.cfg`, `Cisco/$PN/$MA.cfg`, `spa$PSN.cfg`, `$SN.xml`.
 
 use super::psn;
 use crate::mac::Mac;
 
-/// What separates the parts of a name.
+/// Separators of the parts of a name.
 const SEPARATORS: [char; 5] = ['-', '_', '.', ' ', '+'];
-/// Words that profile rules put before an address or a model, beside the model's own prefix.
+/// Words before a MAC or a model in profile rules, besides the model's own prefix.
 const WORDS: [&str; 5] = ["", "spa", "cisco", "sep", "mpp"];
 
-/// Whose profile a name is.
+/// The phone and model of a profile's name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Profile {
     pub(super) psn: Option<String>,
     pub(super) mac: Option<Mac>,
 }
 
-/// Reads the name of a file without its extension, and the folder that it lies in; `None` if it names no profile.
+/// Reads a file name without its extension, and its folder; `None` for other files.
 pub(super) fn read(stem: &str, folder: Option<&str>) -> Option<Profile> {
     let in_folder = || folder.and_then(of_model);
     if let Some((mac, rest)) = take_mac(stem) {
@@ -31,7 +31,7 @@ pub(super) fn read(stem: &str, folder: Option<&str>) -> Option<Profile> {
     is_serial(stem).then(|| Profile { psn: in_folder(), mac: None })
 }
 
-/// The `$PSN` that a part of a name holds, with a word before it or without.
+/// The `$PSN` in a part of a name, with or without a word before it.
 fn of_model(text: &str) -> Option<String> {
     let text = text.trim_matches(SEPARATORS);
     psn(text).or_else(|| {
@@ -47,8 +47,8 @@ fn of_model(text: &str) -> Option<String> {
     })
 }
 
-/// An address at the end of a name, or else at its beginning, in any common spelling; and what is left beside it. The
-/// longest spelling goes first: the digits of a shorter one may be part of it.
+/// The MAC at the end of a name, else at its start, in any common spelling, and the rest. The longest spelling is
+/// tried first, since a shorter one may match part of it.
 fn take_mac(text: &str) -> Option<(Mac, &str)> {
     let spelled = [17, 14, 12];
     let end = spelled.iter().find_map(|length| {
@@ -82,7 +82,7 @@ fn mac(text: &str) -> Option<Mac> {
     super::mac(&digits).filter(|_| sound)
 }
 
-/// `FCH1234ABCD`: the place, the year and the week, and a number, as Cisco writes serial numbers.
+/// `FCH1234ABCD`: site, year and week, and a number, as in Cisco's serial numbers.
 fn is_serial(text: &str) -> bool {
     text.len() == 11
         && text.bytes().enumerate().all(|(at, byte)| match at {
