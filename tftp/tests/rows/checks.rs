@@ -19,7 +19,7 @@ macro_rules! assert_eq {
 }
 
 /// The number of a row, and its tests.
-pub type Row = (u32, &'static [fn()]);
+pub type CheckedRow = (u32, &'static [fn()]);
 
 /// How often a test asserts something before it passes.
 pub fn in_test(test: fn()) -> u32 {

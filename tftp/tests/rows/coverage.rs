@@ -2,7 +2,7 @@
 
 use crate::{anew, checks, netascii, requests, sockets, transfer};
 
-const ROWS: &[checks::Row] = &[
+const ROWS: &[checks::CheckedRow] = &[
     (
         1,
         &[
