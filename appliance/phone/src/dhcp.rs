@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use transload_pace::Pace;
 
 use super::awake::Awake;
-use super::{Weather, Wiring};
+use super::{FaultInjector, Wiring};
 use crate::shared::Mac;
 
 /// How long the phone's clock waits for an answer, in real time, on whatever machine; and the phone, where it does not.
@@ -55,32 +55,32 @@ pub struct Lease {
 
 /// A client with a socket of its own.
 #[derive(Debug)]
-pub struct Client {
+pub struct DhcpClient {
     socket: UdpSocket,
     server: SocketAddr,
     pace: Pace,
     hello: Hello,
-    weather: Weather,
+    faults: FaultInjector,
     /// The phone, as long as it has no lease.
     awake: Awake,
 }
 
-struct Reply {
+struct DhcpReply {
     kind: u8,
     lease: Lease,
 }
 
-impl Client {
+impl DhcpClient {
     /// Binds to a loopback address of the phone's own; answers come back to it.
     pub async fn bind(
         from: Ipv4Addr,
         wiring: &Wiring,
         hello: Hello,
-        weather: Weather,
+        faults: FaultInjector,
         awake: Awake,
     ) -> io::Result<Self> {
         let socket = UdpSocket::bind((from, 0)).await?;
-        Ok(Self { socket, server: wiring.dhcp, pace: wiring.pace.clone(), hello, weather, awake })
+        Ok(Self { socket, server: wiring.dhcp, pace: wiring.pace.clone(), hello, faults, awake })
     }
 
     /// Looks for servers, and takes what another one offers.
@@ -149,17 +149,17 @@ impl Client {
         options: &[(u8, Vec<u8>)],
         address: Ipv4Addr,
         attempt: u32,
-    ) -> io::Result<Option<Reply>> {
+    ) -> io::Result<Option<DhcpReply>> {
         let xid = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), attempt) as u32;
         let message = self.message(kind, xid, address, options);
         let deadline = self.pace.elapsed() + Duration::from_secs(4 << attempt.min(4));
-        if self.weather.is_cut() || self.weather.loses() {
+        if self.faults.is_cut() || self.faults.loses() {
             awake.pause_until(deadline).await;
             return Ok(None);
         }
         let patience = if self.pace.waits() { PATIENCE } else { LEAST };
         awake.work();
-        self.weather.carry().await;
+        self.faults.carry().await;
         let before = self.pace.unanswered(self.hello.mac);
         self.socket.send_to(&message, self.server).await?;
         let refused = tokio::select! {
@@ -170,7 +170,7 @@ impl Client {
                 Err(_) => false,
             },
             () = self.pace.until_unanswered(self.hello.mac, before) => false,
-            () = self.weather.until_cut() => false,
+            () = self.faults.until_cut() => false,
         };
         if !refused {
             let sleep = self.pace.sleep_until(deadline);
@@ -194,7 +194,7 @@ impl Client {
     }
 
     /// The answer; `None` where nobody listens.
-    async fn reply(&self, xid: u32) -> Option<Reply> {
+    async fn reply(&self, xid: u32) -> Option<DhcpReply> {
         let mut buffer = vec![0; 2048];
         loop {
             let (length, _) = self.socket.recv_from(&mut buffer).await.ok()?;
@@ -242,7 +242,7 @@ impl Client {
     }
 
     /// Reads an answer that is meant for this phone and this exchange.
-    fn read(&self, message: &[u8], xid: u32) -> Option<Reply> {
+    fn read(&self, message: &[u8], xid: u32) -> Option<DhcpReply> {
         let fixed = message.get(..240)?;
         if fixed[0] != 2
             || fixed[4..8] != xid.to_be_bytes()
@@ -274,6 +274,6 @@ impl Client {
             options,
         };
         let usable = kind == NAK || (!lease.address.is_unspecified() && !lease.time.is_zero());
-        usable.then_some(Reply { kind, lease })
+        usable.then_some(DhcpReply { kind, lease })
     }
 }

@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_millis(40);
 
 /// Shared by the phones of a drill and whoever stirs it up.
 #[derive(Debug, Clone, Default)]
-pub struct Weather(Arc<Sky>);
+pub struct FaultInjector(Arc<Sky>);
 
 #[derive(Debug, Default)]
 struct Sky {
@@ -26,7 +26,7 @@ struct Sky {
     delay: AtomicU32,
 }
 
-impl Weather {
+impl FaultInjector {
     /// The server has no power from now on, or has it again.
     pub fn cut(&self, off: bool) {
         self.0.cut.send_replace(off);

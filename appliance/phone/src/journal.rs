@@ -18,7 +18,7 @@ const END: usize = 20;
 
 /// One thing a phone did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum PhoneEvent {
     /// It started with a load.
     Booted(LoadName),
     /// It has an address, with these options.
@@ -28,7 +28,7 @@ pub enum Event {
         /// Where and what.
         url: String,
         /// What came of it.
-        answer: Answer,
+        answer: FetchOutcome,
     },
     /// It wrote a load and starts it.
     Flashed(LoadName),
@@ -44,7 +44,7 @@ pub enum Event {
 
 /// What came of asking for a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum FetchOutcome {
     /// All of it came: bytes.
     Got(u64),
     /// There is none of that name.
@@ -57,20 +57,20 @@ pub enum Answer {
 
 /// The journal of one phone; times are the phone's own.
 #[derive(Debug)]
-pub struct Journal {
+pub struct PhoneJournal {
     pace: Pace,
     start: Duration,
-    entries: Mutex<VecDeque<(Duration, Event)>>,
+    entries: Mutex<VecDeque<(Duration, PhoneEvent)>>,
 }
 
-impl Journal {
+impl PhoneJournal {
     /// An empty journal of a phone whose time goes by `pace`.
     pub fn new(pace: Pace) -> Self {
         Self { start: pace.elapsed(), pace, entries: Mutex::default() }
     }
 
     /// Writes an entry.
-    pub fn add(&self, event: Event) {
+    pub fn add(&self, event: PhoneEvent) {
         let at = self.pace.elapsed().saturating_sub(self.start);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() == KEPT {
@@ -80,13 +80,13 @@ impl Journal {
     }
 
     /// All entries, oldest first.
-    pub fn entries(&self) -> Vec<(Duration, Event)> {
+    pub fn entries(&self) -> Vec<(Duration, PhoneEvent)> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
 /// What a person reads.
-impl fmt::Display for Journal {
+impl fmt::Display for PhoneJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entries = self.entries();
         let left_out = entries.len().saturating_sub(BEGINNING + END);
@@ -102,7 +102,7 @@ impl fmt::Display for Journal {
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for PhoneEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Booted(load) => write!(f, "booted {load}"),
@@ -117,7 +117,7 @@ impl fmt::Display for Event {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for FetchOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Got(bytes) => write!(f, "{bytes} bytes"),

@@ -22,9 +22,9 @@ mod spec;
 mod tests;
 mod tftp;
 
+mod faults;
 pub mod truth;
 mod unknown;
-mod weather;
 mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,20 +38,20 @@ use tokio::task::JoinHandle;
 
 use crate::shared::{Direction, Kind, LoadName, Side};
 
+pub use faults::FaultInjector;
 pub use firmware::listing;
-pub use journal::{Event, Journal};
+pub use journal::{PhoneEvent, PhoneJournal};
 pub use network::Wiring;
-pub use spec::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
-pub use weather::Weather;
+pub use spec::{ClientId, PageQuirk, Quirks, Registers, Spec, VendorClass};
 
 use awake::Awake;
-use dhcp::{Client, Hello};
-use firmware::Trouble;
-use network::Network;
+use dhcp::{DhcpClient, Hello};
+use firmware::FirmwareFault;
+use network::VirtualNetwork;
 
 /// What a phone keeps when its plug is pulled.
 #[derive(Debug, Clone)]
-pub struct Memory {
+pub struct PhoneMemory {
     /// The load it runs.
     pub load: LoadName,
     /// The load in the other partition.
@@ -78,7 +78,7 @@ pub struct Memory {
     pub components: BTreeSet<String>,
 }
 
-impl Memory {
+impl PhoneMemory {
     /// What a factory reset forgets; firmware stays.
     pub fn forget_settings(&mut self) {
         self.parameters.clear();
@@ -121,9 +121,9 @@ impl fmt::Display for Doing {
 
 /// How a phone stands.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct PhoneState {
     /// What it would keep without power.
-    pub memory: Memory,
+    pub memory: PhoneMemory,
     /// What it is doing.
     pub doing: Doing,
     /// Loads it has flashed since it was first plugged in.
@@ -136,21 +136,21 @@ pub struct State {
 
 /// A running phone; pulling its plug is dropping it.
 #[derive(Debug)]
-pub struct Phone {
+pub struct VirtualPhone {
     /// What it is.
     pub spec: Arc<Spec>,
     /// How it stands.
-    pub state: watch::Receiver<State>,
+    pub state: watch::Receiver<PhoneState>,
     /// What it did.
-    pub journal: Arc<Journal>,
+    pub journal: Arc<PhoneJournal>,
     wiring: Wiring,
     task: JoinHandle<()>,
 }
 
-impl Phone {
+impl VirtualPhone {
     /// Plugs a phone in for the first time.
     pub fn plug(spec: Spec, wiring: Wiring) -> Self {
-        let memory = Memory {
+        let memory = PhoneMemory {
             load: spec.load.clone(),
             inactive: None,
             lease: spec.production_address,
@@ -164,15 +164,16 @@ impl Phone {
             page_open: spec.load.kind().side() == Side::Multiplatform,
             components: BTreeSet::new(),
         };
-        let state = State { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
-        let journal = Arc::new(Journal::new(wiring.pace.clone()));
+        let state =
+            PhoneState { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
+        let journal = Arc::new(PhoneJournal::new(wiring.pace.clone()));
         Self::start(Arc::new(spec), wiring, state, journal)
     }
 
     /// Pulls the plug and puts it in again.
     pub fn restart(&mut self) {
         self.task.abort();
-        let state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        let state = PhoneState { doing: Doing::Booting, ..self.state.borrow().clone() };
         *self = Self::start(Arc::clone(&self.spec), self.wiring.clone(), state, Arc::clone(&self.journal));
     }
 
@@ -182,15 +183,15 @@ impl Phone {
     }
 
     /// A hand changes something in the phone, and restarts it.
-    pub fn mend(&mut self, mend: impl FnOnce(&mut Spec, &mut Memory)) {
+    pub fn mend(&mut self, mend: impl FnOnce(&mut Spec, &mut PhoneMemory)) {
         self.task.abort();
-        let mut state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        let mut state = PhoneState { doing: Doing::Booting, ..self.state.borrow().clone() };
         let mut spec = (*self.spec).clone();
         mend(&mut spec, &mut state.memory);
         *self = Self::start(Arc::new(spec), self.wiring.clone(), state, Arc::clone(&self.journal));
     }
 
-    fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {
+    fn start(spec: Arc<Spec>, wiring: Wiring, state: PhoneState, journal: Arc<PhoneJournal>) -> Self {
         let (sender, receiver) = watch::channel(state);
         let awake = Awake::new(&wiring.pace, "a phone at work");
         awake.work();
@@ -206,14 +207,14 @@ impl Phone {
     }
 }
 
-impl Drop for Phone {
+impl Drop for VirtualPhone {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 /// Why a phone's present run ends.
-enum End {
+enum RunEnd {
     /// It has a load to write and start.
     Install(LoadName),
     /// It starts again as it is.
@@ -224,8 +225,8 @@ enum End {
 struct Life {
     spec: Arc<Spec>,
     wiring: Wiring,
-    state: watch::Sender<State>,
-    journal: Arc<Journal>,
+    state: watch::Sender<PhoneState>,
+    journal: Arc<PhoneJournal>,
     awake: Awake,
 }
 
@@ -233,12 +234,12 @@ impl Life {
     async fn live(self) {
         loop {
             let load = self.memory(|memory| memory.load.clone());
-            self.journal.add(Event::Booted(load));
+            self.journal.add(PhoneEvent::Booted(load));
             self.doing(Doing::Booting);
             self.pause(self.spec.boot).await;
             match self.run().await {
-                Ok(End::Install(load)) => self.install(load).await,
-                Ok(End::Restart) => {}
+                Ok(RunEnd::Install(load)) => self.install(load).await,
+                Ok(RunEnd::Restart) => {}
                 Err(error) => {
                     self.note(format!("the network failed: {error}"));
                     self.pause(Duration::from_secs(30)).await;
@@ -248,12 +249,12 @@ impl Life {
     }
 
     /// From the first DHCP message to the end of this run.
-    async fn run(&self) -> std::io::Result<End> {
+    async fn run(&self) -> std::io::Result<RunEnd> {
         self.doing(Doing::Leasing);
         let (load, remembered) = self.memory(|memory| (memory.load.clone(), memory.lease));
         let side = load.kind().side();
         let client = self.client(&load).await?;
-        if self.spec.quirks.weather.is_rogue() {
+        if self.spec.quirks.faults.is_rogue() {
             client.ask_only().await?;
             self.note(
                 "it took the address of somebody else's DHCP server, and finds nobody there".to_owned(),
@@ -263,19 +264,19 @@ impl Life {
         }
         let lease = client.acquire(remembered).await?;
         self.change(|state| state.memory.lease = Some(lease.address));
-        self.journal.add(Event::Leased(lease.address, lease.options.keys().copied().collect()));
-        let network = Network {
+        self.journal.add(PhoneEvent::Leased(lease.address, lease.options.keys().copied().collect()));
+        let network = VirtualNetwork {
             wiring: self.wiring.clone(),
             address: lease.address,
             user_agent: self.spec.user_agent(&load),
             block_size: self.spec.quirks.tftp_block_size,
-            weather: self.spec.quirks.weather.clone(),
+            faults: self.spec.quirks.faults.clone(),
         };
         if self.memory(|memory| memory.wants_code) {
             self.note("it wants an activation code".to_owned());
             self.doing(Doing::Resting);
             self.awake.idle(client.keep(&lease)).await;
-            return Ok(End::Restart);
+            return Ok(RunEnd::Restart);
         }
         self.doing(Doing::Asking);
         let work = async {
@@ -286,16 +287,16 @@ impl Life {
         };
         tokio::select! {
             end = work => Ok(end),
-            () = page::show(self, lease.address) => Ok(End::Restart),
+            () = page::show(self, lease.address) => Ok(RunEnd::Restart),
             () = client.keep(&lease) => {
                 self.note("its lease is gone".to_owned());
                 self.change(|state| state.memory.lease = None);
-                Ok(End::Restart)
+                Ok(RunEnd::Restart)
             }
         }
     }
 
-    async fn client(&self, load: &LoadName) -> std::io::Result<Client> {
+    async fn client(&self, load: &LoadName) -> std::io::Result<DhcpClient> {
         let (spec, side) = (&self.spec, load.kind().side());
         let hello = Hello {
             mac: spec.mac,
@@ -307,14 +308,14 @@ impl Life {
         };
         let [_, _, high, low] = spec.index.to_be_bytes();
         let from = Ipv4Addr::new(127, 99, high, low);
-        let weather = self.spec.quirks.weather.clone();
-        Client::bind(from, &self.wiring, hello, weather, self.awake.clone()).await
+        let faults = self.spec.quirks.faults.clone();
+        DhcpClient::bind(from, &self.wiring, hello, faults, self.awake.clone()).await
     }
 
     async fn install(&self, load: LoadName) {
         self.doing(Doing::Flashing(load.clone()));
         self.pause(self.spec.flash).await;
-        self.journal.add(Event::Flashed(load.clone()));
+        self.journal.add(PhoneEvent::Flashed(load.clone()));
         self.change(|state| {
             let memory = &mut state.memory;
             let (from, to) = (memory.load.kind(), load.kind());
@@ -329,16 +330,16 @@ impl Life {
                 memory.lease = None;
                 memory.forget_settings();
                 memory.page_open = to.side() == Side::Multiplatform;
-                self.journal.add(Event::FactoryReset);
+                self.journal.add(PhoneEvent::FactoryReset);
             }
         });
     }
 
-    fn memory<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
+    fn memory<T>(&self, read: impl FnOnce(&PhoneMemory) -> T) -> T {
         read(&self.state.borrow().memory)
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut PhoneState)) {
         self.state.send_modify(change);
     }
 
@@ -347,33 +348,33 @@ impl Life {
     }
 
     fn note(&self, what: String) {
-        self.journal.add(Event::Noted(what));
+        self.journal.add(PhoneEvent::Noted(what));
     }
 
     /// A load that it was told of and cannot use: that should not have been, unless a drill made it so.
-    fn stays_without(&self, load: &LoadName, trouble: Trouble) {
-        let weather = &self.spec.quirks.weather;
+    fn stays_without(&self, load: &LoadName, trouble: FirmwareFault) {
+        let faults = &self.spec.quirks.faults;
         let what = match trouble {
-            Trouble::Broken(what) => return self.note(what),
-            Trouble::Forbidden(rule) => return self.fail(rule),
+            FirmwareFault::Broken(what) => return self.note(what),
+            FirmwareFault::Forbidden(rule) => return self.fail(rule),
             // The list of a load is refused to phones that must not have it any more.
-            Trouble::Missing(name) if weather.is_stirred() && name.strip_suffix(".loads").is_some() => {
+            FirmwareFault::Missing(name) if faults.is_stirred() && name.strip_suffix(".loads").is_some() => {
                 return self.note(format!("told to run {load}: {name} was withdrawn"));
             }
-            Trouble::Missing(name) => format!("told to run {load}: {name} is not there"),
-            Trouble::Damaged(what) => format!("told to run {load}: {what}"),
+            FirmwareFault::Missing(name) => format!("told to run {load}: {name} is not there"),
+            FirmwareFault::Damaged(what) => format!("told to run {load}: {what}"),
         };
-        if weather.is_spoiled() { self.note(what) } else { self.fail(what) }
+        if faults.is_spoiled() { self.note(what) } else { self.fail(what) }
     }
 
     /// Whether it survives going from one load to another; otherwise the rule it would break.
     fn judge(&self, from: &LoadName, to: &LoadName) -> Result<(), String> {
-        truth::judge(truth::Hardware { model: &self.spec.model, vid: self.spec.vid }, from, to)
+        truth::judge(truth::TrueHardware { model: &self.spec.model, vid: self.spec.vid }, from, to)
     }
 
     /// Records what a real phone would have been harmed or stranded by, once.
     fn fail(&self, what: String) {
-        self.journal.add(Event::Failed(what.clone()));
+        self.journal.add(PhoneEvent::Failed(what.clone()));
         self.change(|state| {
             if !state.failures.contains(&what) {
                 state.failures.push(what);

@@ -28,7 +28,7 @@ const LARGEST_HEADER: usize = 4096;
 
 /// A phone that the made state folder is for.
 #[derive(Debug, Clone)]
-pub struct Owner {
+pub struct MadePhone {
     /// Whose license and roster line it is.
     pub mac: Mac,
     /// `8851`.
@@ -209,7 +209,7 @@ pub fn read_license(bytes: &[u8]) -> Option<(Direction, Mac)> {
 
 /// Makes a state folder: firmware of every family in these versions, a license for each phone and direction, and
 /// the roster.
-pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[Owner]) -> io::Result<()> {
+pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[MadePhone]) -> io::Result<()> {
     for family in FAMILIES {
         for version in versions {
             firmware(&folder.join("firmware"), &format!("{family}.{version}"), rootfs)?;
@@ -226,7 +226,7 @@ pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[Owner]) ->
 }
 
 /// The roster of these phones.
-pub fn roster(owners: &[Owner]) -> String {
+pub fn roster(owners: &[MadePhone]) -> String {
     owners.iter().fold("MAC,model,vid\n".to_owned(), |roster, owner| {
         format!("{roster}{},{},{}\n", owner.mac, owner.model, owner.vid)
     })

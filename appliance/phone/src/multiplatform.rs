@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::dhcp::Lease;
-use super::firmware::{Source, hold};
-use super::journal::{Answer, Event};
-use super::network::{Network, Url};
-use super::{Doing, End, Life, rules, truth, xml};
+use super::firmware::{FirmwareSource, hold};
+use super::journal::{FetchOutcome, PhoneEvent};
+use super::network::{Url, VirtualNetwork};
+use super::{Doing, Life, RunEnd, rules, truth, xml};
 use crate::lookalike;
 use crate::shared::{Direction, LoadName, Side};
 
@@ -15,7 +15,7 @@ const PROFILE_RULE: &str = "/$PSN.xml";
 const RESYNC_ERROR_RETRY_DELAY: &str = "60,120,240,480,960,1920,3840,7680,15360,30720,61440,86400";
 
 /// Resyncs, gets its license and upgrades, as long as it runs.
-pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
+pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) -> RunEnd {
     power_up_delay(life).await;
     let mut failed = 0;
     let pace = &life.wiring.pace;
@@ -44,7 +44,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
             life.change(|state| state.memory.failed_upgrade = None);
         }
         match upgrade(life, network).await {
-            Upgraded::Yes(load) => return End::Install(load),
+            Upgraded::Yes(load) => return RunEnd::Install(load),
             Upgraded::No => next_upgrade = None,
             Upgraded::Failed => {
                 next_upgrade = life
@@ -89,7 +89,7 @@ fn number(life: &Life, name: &str, default: u64) -> u64 {
     parameter(life, name).and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn expand(life: &Life, network: &Network, text: &str) -> String {
+fn expand(life: &Life, network: &VirtualNetwork, text: &str) -> String {
     let spec = &life.spec;
     rules::expand(text, |name| {
         Some(match name {
@@ -108,7 +108,7 @@ fn expand(life: &Life, network: &Network, text: &str) -> String {
 }
 
 /// Looks for a profile and applies the first one found.
-async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
+async fn resync(life: &Life, network: &VirtualNetwork, lease: &Lease) -> bool {
     let rule = parameter(life, "Profile_Rule").unwrap_or_else(|| PROFILE_RULE.to_owned());
     let rule = expand(life, network, &rule);
     let candidates = if rule.starts_with('/') {
@@ -122,7 +122,8 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
     }
     for url in candidates {
         let mut document = Vec::new();
-        if let Answer::Got(_) = life.ask_url(network, &url, &mut |part| hold(&mut document, part)).await {
+        if let FetchOutcome::Got(_) = life.ask_url(network, &url, &mut |part| hold(&mut document, part)).await
+        {
             match xml::profile(&document) {
                 Ok(parameters) => {
                     let parameters = parameters.into_iter().filter(|(_, value)| !value.trim().is_empty());
@@ -138,7 +139,7 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
 
 /// Where DHCP gives no place of a profile, a phone asks Cisco's redirection service until it gets one, and then never
 /// again before it is reset (§8). The service expands macros once before the phone does (§6.1).
-async fn redirected(life: &Life, network: &Network) -> bool {
+async fn redirected(life: &Life, network: &VirtualNetwork) -> bool {
     if life.memory(|memory| memory.redirected) {
         return true;
     }
@@ -150,10 +151,11 @@ async fn redirected(life: &Life, network: &Network) -> bool {
                 .fetch_outside(port, &life.spec.mac.to_string(), &mut |part| hold(&mut document, part))
                 .await
         }
-        None => Answer::Unreachable,
+        None => FetchOutcome::Unreachable,
     };
-    life.journal.add(Event::Asked { url: "Cisco's redirection service".to_owned(), answer: answer.clone() });
-    let Answer::Got(_) = answer else { return false };
+    life.journal
+        .add(PhoneEvent::Asked { url: "Cisco's redirection service".to_owned(), answer: answer.clone() });
+    let FetchOutcome::Got(_) = answer else { return false };
     match xml::profile(&document) {
         Ok(parameters) => {
             life.change(|state| {
@@ -170,7 +172,7 @@ async fn redirected(life: &Life, network: &Network) -> bool {
 }
 
 /// Every place that DHCP's options stand for, in the order they are tried: 66, 160, 159, 150.
-fn candidates(life: &Life, network: &Network, lease: &Lease, rule: &str) -> Vec<Url> {
+fn candidates(life: &Life, network: &VirtualNetwork, lease: &Lease, rule: &str) -> Vec<Url> {
     let tails = [rule.to_owned(), expand(life, network, "Cisco/$PN/$MA.cfg")];
     let mut urls = Vec::new();
     for value in [66, 160, 159, 150].into_iter().filter_map(|code| lease.options.get(&code)) {
@@ -204,7 +206,7 @@ fn places(value: &[u8]) -> Vec<String> {
 }
 
 /// Fetches the license if there is a rule for it and it is wanted; `false` if it has to be tried again.
-async fn license(life: &Life, network: &Network) -> bool {
+async fn license(life: &Life, network: &VirtualNetwork) -> bool {
     let (load, crossed, fetched) =
         life.memory(|memory| (memory.load.clone(), memory.license_due, memory.licensed_from.clone()));
     let Some(rule) = parameter(life, "Trans_Auth_Rule") else {
@@ -226,7 +228,8 @@ async fn license(life: &Life, network: &Network) -> bool {
     }
     let wanted = truth::license_direction(load.kind(), crossed);
     let mut file = Vec::new();
-    if !matches!(life.ask_url(network, &url, &mut |part| hold(&mut file, part)).await, Answer::Got(1..)) {
+    if !matches!(life.ask_url(network, &url, &mut |part| hold(&mut file, part)).await, FetchOutcome::Got(1..))
+    {
         return false;
     }
     match lookalike::read_license(&file) {
@@ -240,7 +243,7 @@ async fn license(life: &Life, network: &Network) -> bool {
             true
         }
         _ => {
-            life.journal.add(Event::Licensed(wanted));
+            life.journal.add(PhoneEvent::Licensed(wanted));
             life.change(|state| {
                 state.memory.authorized = Some(wanted);
                 state.memory.licensed_from = from;
@@ -258,7 +261,7 @@ enum Upgraded {
 }
 
 /// Follows `Upgrade_Rule`, unless it failed with this very URL before.
-async fn upgrade(life: &Life, network: &Network) -> Upgraded {
+async fn upgrade(life: &Life, network: &VirtualNetwork) -> Upgraded {
     let Some(rule) = parameter(life, "Upgrade_Rule") else {
         return Upgraded::No;
     };
@@ -307,7 +310,7 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
         life.note(format!("{load} is in the other partition: started without a download"));
         return Upgraded::Yes(load);
     }
-    match life.fetch_load(network, &Source::Beside(url), &load).await {
+    match life.fetch_load(network, &FirmwareSource::Beside(url), &load).await {
         Ok(()) => return Upgraded::Yes(load),
         Err(trouble) => life.stays_without(&load, trouble),
     }

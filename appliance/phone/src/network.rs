@@ -10,9 +10,9 @@ use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 use transload_pace::Pace;
 
-use super::journal::Answer;
+use super::journal::FetchOutcome;
 use super::sink::Sink;
-use super::{Weather, tftp};
+use super::{FaultInjector, tftp};
 
 /// Where a phone finds the server.
 #[derive(Debug, Clone)]
@@ -129,7 +129,7 @@ impl std::fmt::Display for Url {
 
 /// A phone on the network.
 #[derive(Debug, Clone)]
-pub struct Network {
+pub struct VirtualNetwork {
     /// How it is wired.
     pub wiring: Wiring,
     /// The address it leased.
@@ -139,26 +139,26 @@ pub struct Network {
     /// The block size it asks for in TFTP; 512, without asking, if none.
     pub block_size: Option<u16>,
     /// What surrounds it.
-    pub weather: Weather,
+    pub faults: FaultInjector,
 }
 
-impl Network {
+impl VirtualNetwork {
     /// Fetches a file to its end.
-    pub async fn fetch(&self, url: &Url, sink: Sink<'_>) -> Answer {
+    pub async fn fetch(&self, url: &Url, sink: Sink<'_>) -> FetchOutcome {
         let Some(host) = url.host.parse().ok().and_then(|host| self.wiring.reach(host)) else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         match url.scheme {
             Scheme::Tftp => self.tftp(host, url.port.unwrap_or(self.wiring.tftp_69), &url.path, sink).await,
             Scheme::Http => self.http(host, url, url.port.unwrap_or(self.wiring.http_80), sink).await,
-            Scheme::Https => Answer::Unreachable,
+            Scheme::Https => FetchOutcome::Unreachable,
         }
     }
 
     /// Fetches a file of an Enterprise phone by HTTP from port 6970.
-    pub async fn fetch_6970(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
+    pub async fn fetch_6970(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> FetchOutcome {
         let Some(host) = self.wiring.reach(host) else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         let url =
             Url { scheme: Scheme::Http, host: host.to_string(), port: Some(6970), path: format!("/{name}") };
@@ -166,40 +166,40 @@ impl Network {
     }
 
     /// Fetches a file of an Enterprise phone by TFTP under the very name given.
-    pub async fn fetch_69(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
+    pub async fn fetch_69(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> FetchOutcome {
         let Some(host) = self.wiring.reach(host) else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         self.tftp(host, self.wiring.tftp_69, name, sink).await
     }
 
     /// Asks a stand-in of somebody outside, who speaks HTTP in place of whatever it really speaks.
-    pub async fn fetch_outside(&self, port: u16, name: &str, sink: Sink<'_>) -> Answer {
+    pub async fn fetch_outside(&self, port: u16, name: &str, sink: Sink<'_>) -> FetchOutcome {
         let host = self.wiring.server;
         let url =
             Url { scheme: Scheme::Http, host: host.to_string(), port: Some(port), path: format!("/{name}") };
         self.http(host, &url, port, sink).await
     }
 
-    async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> Answer {
-        if self.weather.is_cut() {
-            return Answer::Unreachable;
+    async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> FetchOutcome {
+        if self.faults.is_cut() {
+            return FetchOutcome::Unreachable;
         }
         let Ok(socket) = UdpSocket::bind((self.address, 0)).await else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         let own = socket.local_addr();
         let work = tftp::fetch(socket, SocketAddrV4::new(host, port), name, self.block_size, sink);
         let answer = self.unless_it_breaks(work).await;
-        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+        if let (FetchOutcome::Got(_), Ok(own)) = (&answer, own) {
             self.until_known(own).await;
         }
         answer
     }
 
-    async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> Answer {
-        if self.weather.is_cut() {
-            return Answer::Unreachable;
+    async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> FetchOutcome {
+        if self.faults.is_cut() {
+            return FetchOutcome::Unreachable;
         }
         let connect = async {
             let socket = TcpSocket::new_v4()?;
@@ -207,7 +207,7 @@ impl Network {
             socket.connect(SocketAddr::from((host, port))).await
         };
         let Ok(Ok(stream)) = timeout(PATIENCE, connect).await else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         let agent =
             self.user_agent.as_ref().map(|agent| format!("User-Agent: {agent}\r\n")).unwrap_or_default();
@@ -219,7 +219,7 @@ impl Network {
         );
         let own = stream.local_addr();
         let answer = self.unless_it_breaks(exchange(stream, &request, sink)).await;
-        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+        if let (FetchOutcome::Got(_), Ok(own)) = (&answer, own) {
             self.until_known(own).await;
         }
         answer
@@ -230,11 +230,11 @@ impl Network {
         let _ = timeout(PATIENCE, self.wiring.pace.until_over(own)).await;
     }
 
-    async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<Answer>>) -> Answer {
-        self.weather.carry().await;
+    async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<FetchOutcome>>) -> FetchOutcome {
+        self.faults.carry().await;
         tokio::select! {
-            done = work => done.unwrap_or_else(|error| Answer::Broken(error.to_string())),
-            () = self.weather.breaks() => Answer::Broken("the connection was lost".to_owned()),
+            done = work => done.unwrap_or_else(|error| FetchOutcome::Broken(error.to_string())),
+            () = self.faults.breaks() => FetchOutcome::Broken("the connection was lost".to_owned()),
         }
     }
 }
@@ -243,7 +243,7 @@ async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T
     timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::Error::other("the server fell silent")))
 }
 
-async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Result<Answer> {
+async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Result<FetchOutcome> {
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
     stream.get_mut().write_all(request.as_bytes()).await?;
     let mut status = None;
@@ -272,11 +272,11 @@ async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Resul
     }
     match status {
         Some(200) => {}
-        Some(404) => return Ok(Answer::NotFound),
-        status => return Ok(Answer::Broken(format!("HTTP status {}", status.unwrap_or(0)))),
+        Some(404) => return Ok(FetchOutcome::NotFound),
+        status => return Ok(FetchOutcome::Broken(format!("HTTP status {}", status.unwrap_or(0)))),
     }
     if chunked { chunks(&mut stream, sink).await } else { body(&mut stream, length, sink).await }
-        .map(Answer::Got)
+        .map(FetchOutcome::Got)
 }
 
 /// Reads so many bytes, or to the end of the connection.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use transload_pace::WorkGuard;
 
 use super::Life;
-use super::network::Network;
+use super::network::VirtualNetwork;
 use super::spec::Registers;
 use super::xml::Manager;
 
@@ -23,7 +23,7 @@ const T1: Duration = Duration::from_millis(500);
 const LARGEST: usize = 32 * 1024;
 
 /// What a phone is told by its call manager.
-pub(super) enum Told {
+pub(super) enum RegistrationOrder {
     /// To read its configuration again.
     Restart,
     /// To boot.
@@ -31,7 +31,7 @@ pub(super) enum Told {
 }
 
 /// Is registered, whatever it takes, until it is told otherwise.
-pub(super) async fn stay(life: &Life, network: &Network, manager: &Manager) -> Told {
+pub(super) async fn stay(life: &Life, network: &VirtualNetwork, manager: &Manager) -> RegistrationOrder {
     loop {
         match session(life, network, manager).await {
             Ok(told) => return told,
@@ -41,7 +41,7 @@ pub(super) async fn stay(life: &Life, network: &Network, manager: &Manager) -> T
     }
 }
 
-async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Result<Told> {
+async fn session(life: &Life, network: &VirtualNetwork, manager: &Manager) -> io::Result<RegistrationOrder> {
     let host = manager.address.parse::<Ipv4Addr>().ok().and_then(|host| network.wiring.reach(host));
     let port = network.wiring.sip.filter(|port| *port == manager.port);
     let (Some(host), Some(port)) = (host, port) else {
@@ -65,7 +65,7 @@ async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Resul
     let lower = life.spec.mac.lower();
     let call_id =
         format!("{}-{}{:04x}-{:08x}@{}", &lower[..8], &lower[8..], at.port(), life.spec.index, at.ip());
-    let mut line = Line { socket, bytes: Vec::new() };
+    let mut line = SipConnection { socket, bytes: Vec::new() };
     let (mut sequence, mut expires) = (101, register(life, &mut line, manager, &call_id, at, 101).await?);
     life.note(format!("registered at {to}"));
     loop {
@@ -81,7 +81,7 @@ async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Resul
 }
 
 /// The next message, if one comes before it is so late.
-async fn hear(life: &Life, line: &mut Line, until: Duration) -> Option<io::Result<Message>> {
+async fn hear(life: &Life, line: &mut SipConnection, until: Duration) -> Option<io::Result<SipMessage>> {
     let sleep = life.wiring.pace.sleep_until(until);
     life.awake.rest();
     let (message, _hold) = tokio::select! {
@@ -96,7 +96,7 @@ async fn hear(life: &Life, line: &mut Line, until: Duration) -> Option<io::Resul
 /// Sends a REGISTER; how long it holds, in the phone's seconds.
 async fn register(
     life: &Life,
-    line: &mut Line,
+    line: &mut SipConnection,
     manager: &Manager,
     call_id: &str,
     at: SocketAddr,
@@ -176,7 +176,12 @@ async fn register(
 }
 
 /// Answers a request; what it was told by it.
-async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) -> io::Result<Option<Told>> {
+async fn answer(
+    life: &Life,
+    line: &mut SipConnection,
+    message: &SipMessage,
+    call_id: &str,
+) -> io::Result<Option<RegistrationOrder>> {
     if message.status().is_some() {
         return Ok(None);
     }
@@ -206,8 +211,8 @@ async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) 
         _ if !control => ("405 Method Not Allowed", None),
         _ if !ours || life.spec.quirks.refuses_restart => ("400 Bad Request", None),
         "restart" if life.spec.quirks.needs_reset => ("200 OK", None),
-        "restart" => ("200 OK", Some(Told::Restart)),
-        "reset" => ("200 OK", Some(Told::Reset)),
+        "restart" => ("200 OK", Some(RegistrationOrder::Restart)),
+        "reset" => ("200 OK", Some(RegistrationOrder::Reset)),
         _ => ("400 Bad Request", None),
     };
     life.note(format!("told to {}: {status}", told("action")));
@@ -215,7 +220,7 @@ async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) 
     Ok(what)
 }
 
-async fn reply(line: &mut Line, request: &Message, status: &str) -> io::Result<()> {
+async fn reply(line: &mut SipConnection, request: &SipMessage, status: &str) -> io::Result<()> {
     let mut text = format!("SIP/2.0 {status}\r\n");
     for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
         text.extend([name, ": ", request.header(name), "\r\n"]);
@@ -228,18 +233,18 @@ enum Socket {
     Udp(UdpSocket),
 }
 
-struct Line {
+struct SipConnection {
     socket: Socket,
     bytes: Vec<u8>,
 }
 
-struct Message {
+struct SipMessage {
     first: String,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-impl Message {
+impl SipMessage {
     fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
@@ -251,7 +256,7 @@ impl Message {
     }
 }
 
-impl Line {
+impl SipConnection {
     async fn send(&mut self, text: &str) -> io::Result<()> {
         match &mut self.socket {
             Socket::Tcp(stream) => timeout(PATIENCE, stream.write_all(text.as_bytes())).await?,
@@ -260,7 +265,7 @@ impl Line {
     }
 
     /// The next message. What has come of it is kept when this is given up.
-    async fn receive(&mut self) -> io::Result<Message> {
+    async fn receive(&mut self) -> io::Result<SipMessage> {
         loop {
             if let Some(message) = self.take() {
                 return Ok(message);
@@ -277,7 +282,7 @@ impl Line {
         }
     }
 
-    fn take(&mut self) -> Option<Message> {
+    fn take(&mut self) -> Option<SipMessage> {
         let head = self.bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
         let text = String::from_utf8_lossy(&self.bytes[..head]).into_owned();
         let mut lines = text.lines().filter(|line| !line.is_empty());
@@ -286,7 +291,8 @@ impl Line {
             let (name, value) = line.split_once(':')?;
             Some((name.trim().to_owned(), value.trim().to_owned()))
         };
-        let mut message = Message { first, headers: lines.filter_map(pair).collect(), body: String::new() };
+        let mut message =
+            SipMessage { first, headers: lines.filter_map(pair).collect(), body: String::new() };
         let whole = head + 4 + message.header("Content-Length").parse::<usize>().unwrap_or(0);
         let body = self.bytes.get(head + 4..whole)?;
         message.body = String::from_utf8_lossy(body).into_owned();

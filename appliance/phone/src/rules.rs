@@ -104,20 +104,21 @@ fn compare(left: &str, right: &str) -> Option<Ordering> {
     if left == right {
         return Some(Ordering::Equal);
     }
-    let words = |parts: &[Part]| parts.iter().filter(|part| matches!(part, Part::Word(_))).count();
-    let transition = |parts: &[Part]| matches!(parts.first(), Some(Part::Word(_)));
+    let words =
+        |parts: &[VersionPart]| parts.iter().filter(|part| matches!(part, VersionPart::Word(_))).count();
+    let transition = |parts: &[VersionPart]| matches!(parts.first(), Some(VersionPart::Word(_)));
     (!transition(&left) && !transition(&right) && (words(&left) > 0) == (words(&right) > 0))
         .then(|| left.cmp(&right))
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+enum VersionPart {
     Number(u64),
     Word(String),
 }
 
 /// `sip88xx.11-2-3MPP-398` as 11, 2, 3, MPP, 398.
-fn version(text: &str) -> Vec<Part> {
+fn version(text: &str) -> Vec<VersionPart> {
     let family = |text: &str| text.to_ascii_lowercase().starts_with("sip");
     let text = match text.split_once('.') {
         Some((prefix, version)) if family(prefix) => version,
@@ -137,7 +138,9 @@ fn version(text: &str) -> Vec<Part> {
         };
         let length = rest.len() - rest.trim_start_matches(class).len();
         let run = &rest[..length];
-        parts.push(run.parse().map_or_else(|_| Part::Word(run.to_ascii_uppercase()), Part::Number));
+        parts.push(
+            run.parse().map_or_else(|_| VersionPart::Word(run.to_ascii_uppercase()), VersionPart::Number),
+        );
         rest = &rest[length..];
     }
     parts

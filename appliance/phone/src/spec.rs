@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::Weather;
+use super::FaultInjector;
 use crate::shared::Mac;
 use crate::shared::{Kind, LoadName, Side};
 
@@ -82,7 +82,7 @@ pub enum ClientId {
 
 /// The phone's own page (§9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnPage {
+pub enum PageQuirk {
     /// With everything in it.
     Whole,
     /// Without its UDI.
@@ -140,7 +140,7 @@ pub struct Quirks {
     /// It does not fetch components that it has written before.
     pub keeps_components: bool,
     /// Its page.
-    pub page: OwnPage,
+    pub page: PageQuirk,
     /// Its page says on the Multiplatform side what it runs, in elements of likely names (§9.2).
     pub multiplatform_page: bool,
     /// A transition load has a page.
@@ -156,7 +156,7 @@ pub struct Quirks {
     /// When it is told to restart it does not read its configuration, but when it is told to reset.
     pub needs_reset: bool,
     /// What surrounds it.
-    pub weather: Weather,
+    pub faults: FaultInjector,
     /// A failed upgrade is tried again after `Upgrade_Error_Retry_Delay`, though its URL is the same (§6.4).
     pub retries_failed_upgrade: bool,
 }
@@ -182,7 +182,7 @@ impl Default for Quirks {
             leading_slash: false,
             tftp_block_size: None,
             keeps_components: false,
-            page: OwnPage::Whole,
+            page: PageQuirk::Whole,
             multiplatform_page: true,
             transition_page: true,
             auth_type_needed: true,
@@ -190,7 +190,7 @@ impl Default for Quirks {
             old_alarm: false,
             refuses_restart: false,
             needs_reset: false,
-            weather: Weather::default(),
+            faults: FaultInjector::default(),
             retries_failed_upgrade: false,
         }
     }

@@ -5,7 +5,7 @@ use crate::shared::{Direction, Kind, LoadName, Side, Version};
 
 /// What of a phone decides.
 #[derive(Debug, Clone, Copy)]
-pub struct Hardware<'a> {
+pub struct TrueHardware<'a> {
     /// `8851`.
     pub model: &'a str,
     /// 5 of V05.
@@ -14,7 +14,7 @@ pub struct Hardware<'a> {
 
 /// Whether the phone survives going from one load to another; otherwise the rule it would break.
 /// Whether a license is there is another matter: see [`needs_license`].
-pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(), String> {
+pub fn judge(hardware: TrueHardware<'_>, from: &LoadName, to: &LoadName) -> Result<(), String> {
     let broken =
         |rule: &str| Err(format!("{from} to {to} on a {} V{:02}: {rule}", hardware.model, hardware.vid));
     if family(hardware.model) != Some(to.family()) {
@@ -56,7 +56,7 @@ pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(
 }
 
 /// Whether hardware of this age can have come with such a load.
-pub fn bears(hardware: Hardware<'_>, load: &LoadName) -> bool {
+pub fn bears(hardware: TrueHardware<'_>, load: &LoadName) -> bool {
     let side = load.kind().side();
     below_floor(hardware, load).is_none()
         && (side == Side::Enterprise || not_eligible(hardware, side).is_none())
@@ -97,7 +97,7 @@ fn family(model: &str) -> Option<&'static str> {
     }
 }
 
-fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
+fn not_eligible(hardware: TrueHardware<'_>, to: Side) -> Option<&'static str> {
     if to == Side::Enterprise {
         return hardware.model.ends_with("NR").then_some("models without a radio are not known to go back");
     }
@@ -111,7 +111,7 @@ fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
 }
 
 /// The rule by which a phone that was bought with Enterprise firmware does not find back to it.
-fn cannot_leave(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Option<&'static str> {
+fn cannot_leave(hardware: TrueHardware<'_>, from: &LoadName, to: &LoadName) -> Option<&'static str> {
     let goes_back = from.kind().side() == Side::Multiplatform && to.kind().side() == Side::Enterprise;
     let concerned = matches!((hardware.model, hardware.vid), ("7821" | "7841" | "7861", 20..));
     (goes_back && concerned && !at_least(from, "11-3-7MPP0101"))
@@ -119,7 +119,7 @@ fn cannot_leave(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Optio
 }
 
 /// The rule of hardware that the load is too old for.
-fn below_floor(hardware: Hardware<'_>, to: &LoadName) -> Option<&'static str> {
+fn below_floor(hardware: TrueHardware<'_>, to: &LoadName) -> Option<&'static str> {
     let (model, vid) = (hardware.model, hardware.vid);
     match to.kind() {
         Kind::Enterprise => {
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     fn judged(model: &str, vid: u8, from: &str, to: &str) -> bool {
-        judge(Hardware { model, vid }, &from.parse().unwrap(), &to.parse().unwrap()).is_ok()
+        judge(TrueHardware { model, vid }, &from.parse().unwrap(), &to.parse().unwrap()).is_ok()
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use transload_provision::hold::{ActionKind, HoldAction, HoldCondition};
 
 use crate::bench::views::phone::HoldView;
-use transload_phone::Memory;
+use transload_phone::PhoneMemory;
 
 /// Whether the hold asks for such an action, and the action's condition holds.
-pub fn due(hold: &HoldView, memory: &Memory, such: impl Fn(&ActionKind) -> bool) -> bool {
+pub fn due(hold: &HoldView, memory: &PhoneMemory, such: impl Fn(&ActionKind) -> bool) -> bool {
     hold.actions.iter().any(|action| such(&action.kind) && is_due(action, memory))
 }
 
@@ -15,7 +15,7 @@ pub fn writes_load(kind: &ActionKind) -> bool {
     matches!(kind, ActionKind::WriteLoad { .. })
 }
 
-fn is_due(action: &HoldAction, memory: &Memory) -> bool {
+fn is_due(action: &HoldAction, memory: &PhoneMemory) -> bool {
     match &action.only_if {
         None => true,
         Some(HoldCondition::Runs(loads)) => loads.contains(&memory.load),

@@ -17,7 +17,7 @@ use crate::system::plain_file::{self, FileKind};
 
 /// A folder that goes with the rehearsal.
 #[derive(Debug)]
-pub struct Folder {
+pub struct RehearsalFolder {
     place: TempDir,
     /// Where the user's licenses are; more may arrive.
     licenses: PathBuf,
@@ -34,7 +34,7 @@ pub struct Firmware {
     pub loads: BTreeMap<LoadName, Vec<String>>,
 }
 
-impl Folder {
+impl RehearsalFolder {
     /// Makes the folder beside the firmware of `state`, or somewhere temporary where there is none: look-alikes then,
     /// with a largest component of `rootfs` bytes.
     pub fn make(state: &Path, rootfs: u64) -> io::Result<Self> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use transload_phone::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
+use transload_phone::{ClientId, PageQuirk, Quirks, Registers, Spec, VendorClass};
 use transload_provision::catalog::{Catalog, Model, Vid};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
@@ -166,9 +166,9 @@ pub(super) fn quirks(index: u32) -> Quirks {
         tftp_after_not_found: index % 9 == 4,
         leading_slash: index % 2 == 1,
         page: match index % 6 {
-            1 => OwnPage::Off,
-            2 => OwnPage::WithoutUdi,
-            _ => OwnPage::Whole,
+            1 => PageQuirk::Off,
+            2 => PageQuirk::WithoutUdi,
+            _ => PageQuirk::Whole,
         },
         tftp_block_size: (index % 4 == 3).then_some(1428),
         keeps_components: index % 2 == 1,

@@ -27,7 +27,7 @@ use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 use crate::terminal::table;
-use folder::Folder;
+use folder::RehearsalFolder;
 use lineup::Player;
 use perform::{Performance, perform};
 
@@ -103,7 +103,7 @@ fn no_folder(error: &std::io::Error) -> Failure {
 async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Result<Performance, Failure> {
     // The largest component, an eighth of it and some small ones make a load.
     let rootfs = options.load_size.map_or(lookalike::SMALL, |size| size / 9 * 8);
-    let folder = Folder::make(&config.bench.state, rootfs).map_err(|error| no_folder(&error))?;
+    let folder = RehearsalFolder::make(&config.bench.state, rootfs).map_err(|error| no_folder(&error))?;
     let own_roster = Some(config.bench.state.join("roster.csv"))
         .filter(|path| folder.own_firmware && options.phones.is_none() && path.exists());
     let roster = options.roster.clone().or(own_roster);
@@ -137,7 +137,7 @@ fn players(
     config: &Config,
     roster: Option<&Path>,
     count: Option<usize>,
-    folder: &Folder,
+    folder: &RehearsalFolder,
 ) -> Result<Vec<Player>, Failure> {
     let firmware = folder.firmware().map_err(|error| no_folder(&error))?;
     let direction = config.migration.direction;
@@ -176,7 +176,7 @@ fn read_roster(path: &Path) -> Result<Vec<Entry>, Failure> {
     Ok(roster.entries)
 }
 
-fn announce(scenario: Scenario, players: &[Player], folder: &Folder) {
+fn announce(scenario: Scenario, players: &[Player], folder: &RehearsalFolder) {
     let firmware = if folder.own_firmware { "your firmware" } else { "look-alike firmware" };
     let licenses = if folder.own_licenses { "your licenses" } else { "look-alike licenses" };
     eprintln!("Rehearsing {scenario}: {} virtual phones, {firmware}, {licenses}.", players.len());

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use transload_phone::State;
-use transload_phone::truth::{self, Hardware};
+use transload_phone::PhoneState;
+use transload_phone::truth::{self, TrueHardware};
 use transload_provision::load::{Direction, Kind, LoadName};
 use transload_provision::worlds::{MARGIN, Worlds};
 
@@ -14,7 +14,7 @@ use crate::bench::views::phone::{HoldCode, PhoneView, Stage};
 
 /// Whether a way leads from the phone's load to firmware of the far side, over complete loads and with its license.
 pub fn can_reach(player: &Player, direction: Direction, firmware: &Firmware, licensed: bool) -> bool {
-    let hardware = Hardware { model: &player.spec.model, vid: player.spec.vid };
+    let hardware = TrueHardware { model: &player.spec.model, vid: player.spec.vid };
     let mut queue = VecDeque::from([player.spec.load.clone()]);
     let mut seen = BTreeSet::new();
     while let Some(load) = queue.pop_front() {
@@ -47,12 +47,12 @@ fn is_downgrade(from: &LoadName, to: &LoadName) -> bool {
 }
 
 /// Whether a phone has come to its end, as far as can be seen.
-pub fn at_target(state: &State, direction: Direction) -> bool {
+pub fn at_target(state: &PhoneState, direction: Direction) -> bool {
     is_far(&state.memory.load, direction) && !state.memory.license_due
 }
 
 /// What is wrong with what the bench holds possible of a phone, beside what the phone runs in truth.
-pub fn judge_worlds(state: &State, worlds: &Worlds, direction: Direction) -> Option<String> {
+pub fn judge_worlds(state: &PhoneState, worlds: &Worlds, direction: Direction) -> Option<String> {
     let load = &state.memory.load;
     let explained = || worlds.explain().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     if !worlds.kept(MARGIN).any(|world| world.runs.may_be(load)) {
@@ -66,7 +66,7 @@ pub fn judge_worlds(state: &State, worlds: &Worlds, direction: Direction) -> Opt
 /// steers it: nobody else can sign for it.
 pub fn judge(
     player: &Player,
-    state: &State,
+    state: &PhoneState,
     view: Option<&PhoneView>,
     direction: Direction,
     reachable: bool,

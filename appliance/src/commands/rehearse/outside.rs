@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use transload_phone::{Phone, Wiring};
+use transload_phone::{VirtualPhone, Wiring};
 use transload_provision::documents::{self, FileServer};
 use transload_provision::hold::ActionKind;
 use transload_provision::load::{Direction, LoadName};
@@ -31,7 +31,7 @@ const PATIENCE: u32 = 3;
 const PATIENCE_IN_DRILLS: u32 = 24;
 
 /// The operator, and the two of them.
-pub struct Outside {
+pub struct OutsideServers {
     entered: Arc<Entered>,
     players: Vec<Player>,
     roster: PathBuf,
@@ -61,13 +61,13 @@ struct Entered {
     product_specific: String,
 }
 
-impl Drop for Outside {
+impl Drop for OutsideServers {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Outside {
+impl OutsideServers {
     /// Both of them on loopback, nothing entered yet. `server` is where phones reach the appliance.
     pub async fn open(config: &Config, players: &[Player], server: FileServer) -> io::Result<Self> {
         let migration = &config.migration;
@@ -131,7 +131,11 @@ impl Outside {
 
     /// The operator looks at the phones, and does what has to be done outside for those that wait for it. Returns the
     /// phones to retry: the roster says now what they run.
-    pub fn tend(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &mut [Phone]) -> io::Result<Vec<Mac>> {
+    pub fn tend(
+        &mut self,
+        views: &BTreeMap<Mac, PhoneView>,
+        phones: &mut [VirtualPhone],
+    ) -> io::Result<Vec<Mac>> {
         if self.call_manager.is_none() && !self.cda {
             return Ok(Vec::new());
         }
@@ -153,7 +157,11 @@ impl Outside {
     }
 
     /// Writes into the roster what a phone runs, where nothing but its screen tells that it runs the load it waits for.
-    fn read_screens(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &[Phone]) -> io::Result<Vec<Mac>> {
+    fn read_screens(
+        &mut self,
+        views: &BTreeMap<Mac, PhoneView>,
+        phones: &[VirtualPhone],
+    ) -> io::Result<Vec<Mac>> {
         let mut vouched = Vec::new();
         for player in self.players.iter_mut().filter(|_| self.reads_screens) {
             let mac = player.spec.mac;
@@ -201,7 +209,7 @@ impl Outside {
     }
 
     /// Enters the next load of all phones that wait for it, as one bulk change, and resets them.
-    fn enter(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>, phones: &mut [Phone]) {
+    fn enter(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>, phones: &mut [VirtualPhone]) {
         let attested: BTreeSet<Mac> =
             self.players.iter().filter(|player| player.attested).map(|player| player.spec.mac).collect();
         let (plans, _) = call_manager::plans(views, |mac| !self.cda || attested.contains(&mac));

@@ -5,20 +5,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use transload_pace::Pace;
-use transload_phone::{Doing, Phone, Wiring};
+use transload_phone::{Doing, VirtualPhone, Wiring};
 use transload_provision::documents::FileServer;
 use transload_provision::hold::HoldCode;
 use transload_provision::journey::Act;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::folder::Folder;
+use super::folder::RehearsalFolder;
 use super::lineup::{self, Player};
-use super::outside::Outside;
-use super::show::{self, Bars, Ending, Summary};
+use super::outside::OutsideServers;
+use super::show::{self, Bars, Ending, ScenarioSummary};
 use super::{loopback, no_folder, outcome};
 use crate::bench::views::phone::{PhoneView, Stage};
-use crate::bench::views::report::Report;
+use crate::bench::views::report::MigrationReport;
 use crate::config::Config;
 use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::state::state_folder;
@@ -38,20 +38,20 @@ const STANDSTILL: Duration = Duration::from_secs(90 * 60);
 /// How a scenario went.
 pub struct Performance {
     /// Counts and failures.
-    pub summary: Summary,
+    pub summary: ScenarioSummary,
     /// How each phone ended.
     pub endings: Vec<Ending>,
     /// The phones, still plugged in, in the same order.
-    pub phones: Vec<Phone>,
+    pub phones: Vec<VirtualPhone>,
     /// What the customer of real phones would get.
-    pub report: Report,
+    pub report: MigrationReport,
 }
 
 /// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it. A `page` stays until it is interrupted.
 pub async fn perform(
     config: &Config,
     alias: Option<Ipv4Addr>,
-    folder: &Folder,
+    folder: &RehearsalFolder,
     players: Vec<Player>,
     pace: Pace,
     page: Option<SocketAddr>,
@@ -67,7 +67,8 @@ pub async fn perform(
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;
     let server = FileServer { address: appliance.bench.server(), port: appliance.bench.http_port() };
-    let mut outside = Outside::open(config, &players, server).await.map_err(|error| no_folder(&error))?;
+    let mut outside =
+        OutsideServers::open(config, &players, server).await.map_err(|error| no_folder(&error))?;
     let wiring = outside.wire(wiring);
     let (phones, ends) = tokio::select! {
         ended = watch(&appliance, wiring, folder, &players, direction, &mut outside) => ended,
@@ -84,7 +85,7 @@ pub async fn perform(
     }
     let views = by_mac(appliance.bench.phones());
     let licensed = folder.licensed(direction).map_err(|error| no_folder(&error))?;
-    let ending = |(player, (phone, end)): (Player, (&Phone, End))| {
+    let ending = |(player, (phone, end)): (Player, (&VirtualPhone, PhoneEnding))| {
         let state = phone.state.borrow().clone();
         let view = views.get(&player.spec.mac).cloned();
         let trusted = !player.spec.quirks.trust_list || outside.signs();
@@ -108,7 +109,7 @@ pub fn stuck(what: &str) -> Failure {
 
 /// How a phone came to its end.
 #[derive(Debug, Clone, Copy, Default)]
-struct End {
+struct PhoneEnding {
     /// When it was done, on the phones' clock.
     done: Option<Duration>,
     /// Since when it is held, on the phones' clock.
@@ -120,17 +121,17 @@ struct End {
 async fn watch(
     appliance: &Appliance,
     wiring: Wiring,
-    folder: &Folder,
+    folder: &RehearsalFolder,
     players: &[Player],
     direction: Direction,
-    outside: &mut Outside,
-) -> (Vec<Phone>, Vec<End>) {
+    outside: &mut OutsideServers,
+) -> (Vec<VirtualPhone>, Vec<PhoneEnding>) {
     let pace = wiring.pace.clone();
     let began = pace.elapsed();
     let bars = Bars::new(players);
-    let mut phones: Vec<Phone> =
-        players.iter().map(|player| Phone::plug(player.spec.clone(), wiring.clone())).collect();
-    let mut ends = vec![End::default(); phones.len()];
+    let mut phones: Vec<VirtualPhone> =
+        players.iter().map(|player| VirtualPhone::plug(player.spec.clone(), wiring.clone())).collect();
+    let mut ends = vec![PhoneEnding::default(); phones.len()];
     let mut latest = (0, 0, began);
     let mut pause = TICK;
     loop {
@@ -165,7 +166,7 @@ async fn watch(
                 && waited >= BY_HAND
                 && end.restarts < MOST_RESTARTS
             {
-                *end = End { restarts: end.restarts + 1, ..End::default() };
+                *end = PhoneEnding { restarts: end.restarts + 1, ..PhoneEnding::default() };
                 phones[index].restart();
                 open += 1;
             } else if waited < HELD {

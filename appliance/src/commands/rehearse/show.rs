@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use transload_phone::State;
+use transload_phone::PhoneState;
 
 use super::lineup::Player;
 use crate::bench::views::phone::{PhoneView, Stage};
@@ -43,7 +43,7 @@ impl Bars {
     }
 
     /// Shows how the phones stand now.
-    pub fn update(&self, phones: &[(State, Option<&PhoneView>)]) {
+    pub fn update(&self, phones: &[(PhoneState, Option<&PhoneView>)]) {
         if self.single {
             let share: u64 = phones.iter().map(|(_, view)| position(*view)).sum();
             let count = |stage| {
@@ -96,7 +96,7 @@ pub struct Ending {
     /// The phone.
     pub player: Player,
     /// How it stands.
-    pub state: State,
+    pub state: PhoneState,
     /// What the appliance says of it.
     pub view: Option<PhoneView>,
     /// When it came to its end, on the phones' clock.
@@ -109,7 +109,7 @@ pub struct Ending {
 
 /// The last line of `--json`.
 #[derive(Debug, Serialize)]
-pub struct Summary {
+pub struct ScenarioSummary {
     /// `e2m/dhcp/dhcp`.
     pub scenario: String,
     /// How many took part.
@@ -129,13 +129,13 @@ pub struct Summary {
 }
 
 /// Counts.
-pub fn summary(scenario: String, endings: &[Ending], took: Duration) -> Summary {
+pub fn summary(scenario: String, endings: &[Ending], took: Duration) -> ScenarioSummary {
     let count = |stage| endings.iter().filter(|ending| stage_of(ending) == stage).count();
     let failures = endings.iter().flat_map(|ending| {
         let spec = &ending.player.spec;
         ending.wrong.iter().map(move |wrong| format!("{} {}: {wrong}", spec.mac, spec.model))
     });
-    Summary {
+    ScenarioSummary {
         scenario,
         phones: endings.len(),
         done: count(Stage::Done),

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use transload_phone::Weather;
-use transload_phone::truth::{self, Hardware};
+use transload_phone::FaultInjector;
+use transload_phone::truth::{self, TrueHardware};
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
@@ -16,7 +16,7 @@ use super::plan::Plan;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accident {
+pub enum DrillAccident {
     /// A phone's plug is pulled, for so long.
     Plug(usize, Duration),
     /// The appliance's plug is pulled, for so long.
@@ -29,7 +29,7 @@ pub enum Accident {
     Rogue(Duration),
 }
 
-impl fmt::Display for Accident {
+impl fmt::Display for DrillAccident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plug(phone, span) => {
@@ -72,27 +72,27 @@ fn load(rng: &mut fastrand::Rng, model: &Model, vid: u8, direction: Direction) -
         Direction::E2m => &FROM_ENTERPRISE,
         Direction::M2e => &FROM_MULTIPLATFORM,
     };
-    let hardware = Hardware { model: &model.name, vid };
+    let hardware = TrueHardware { model: &model.name, vid };
     let loads = versions.iter().filter_map(|version| format!("{family}.{version}").parse().ok());
     let borne: Vec<LoadName> = loads.filter(|load| truth::bears(hardware, load)).collect();
     rng.choice(borne)
 }
 
 /// When each of them happens, on the phones' clock, earliest first.
-pub fn accidents(plan: &mut Plan) -> Vec<(Duration, Accident)> {
+pub fn accidents(plan: &mut Plan) -> Vec<(Duration, DrillAccident)> {
     let phones = plan.phones;
     let rng = &mut plan.rng;
     let span = |rng: &mut fastrand::Rng, most: u64| Duration::from_secs(rng.u64(3..most));
     let count = rng.usize(1..6);
-    let mut accidents: Vec<(Duration, Accident)> = (0..count)
+    let mut accidents: Vec<(Duration, DrillAccident)> = (0..count)
         .map(|_| {
             let at = span(rng, 1500);
             let what = match rng.u32(0..12) {
-                0..6 => Accident::Plug(rng.usize(0..phones), span(rng, 300)),
-                6..9 => Accident::Power(span(rng, 300)),
-                9 => Accident::DiskFull(span(rng, 300)),
-                10 => Accident::Damage(rng.usize(0..1000)),
-                _ => Accident::Rogue(span(rng, 400)),
+                0..6 => DrillAccident::Plug(rng.usize(0..phones), span(rng, 300)),
+                6..9 => DrillAccident::Power(span(rng, 300)),
+                9 => DrillAccident::DiskFull(span(rng, 300)),
+                10 => DrillAccident::Damage(rng.usize(0..1000)),
+                _ => DrillAccident::Rogue(span(rng, 400)),
             };
             (at, what)
         })
@@ -118,7 +118,7 @@ pub fn phones(
     first: u32,
     catalog: &Catalog,
     firmware: &Firmware,
-    weather: &Weather,
+    faults: &FaultInjector,
 ) -> Cast {
     let direction = plan.scenario.direction;
     let mut cast = Cast::default();
@@ -140,7 +140,7 @@ pub fn phones(
         spec.quirks = lineup::quirks(rng.u32(..));
         let draw = Draw::new(|of| rng.usize(0..of));
         spec.quirks.take(&draw);
-        spec.quirks.weather = weather.clone();
+        spec.quirks.faults = faults.clone();
         // What steers it from outside is its own call manager, whose list it holds.
         spec.quirks.trust_list = direction == Direction::E2m && rng.u32(0..10) == 0;
         spec.boot = Duration::from_secs(rng.u64(20..90));

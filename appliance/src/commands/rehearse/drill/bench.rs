@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use transload_pace::Pace;
-use transload_phone::{Weather, Wiring};
+use transload_phone::{FaultInjector, Wiring};
 
 use super::super::loopback;
 use crate::config::Config;
@@ -26,11 +26,11 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const TRIES: u32 = 40;
 
 /// An appliance with a plug.
-pub struct Bench {
+pub struct PluggedAppliance {
     config: Config,
     place: ServiceAddresses,
     pace: Pace,
-    weather: Weather,
+    faults: FaultInjector,
     ledger: PathBuf,
     running: Option<Appliance>,
     /// Keeps others from writing.
@@ -39,9 +39,9 @@ pub struct Bench {
     pub wiring: Wiring,
 }
 
-impl Bench {
+impl PluggedAppliance {
     /// Starts it for the first time.
-    pub async fn start(config: &Config, pace: Pace, weather: Weather) -> Result<Self, Failure> {
+    pub async fn start(config: &Config, pace: Pace, faults: FaultInjector) -> Result<Self, Failure> {
         let mut tries = 0;
         let (place, appliance) = loop {
             let place = place(config.registrar.enabled);
@@ -62,7 +62,7 @@ impl Bench {
         })?;
         let ledger = config.bench.state.join("ledger.db");
         let (config, running) = (config.clone(), Some(appliance));
-        Ok(Self { config, place, pace, weather, ledger, running, blocker: None, wiring })
+        Ok(Self { config, place, pace, faults, ledger, running, blocker: None, wiring })
     }
 
     /// What runs, if it has power.
@@ -73,7 +73,7 @@ impl Bench {
     /// Pulls its plug: nothing leaves any more, and of its ledger is left what was on disk at that moment.
     pub async fn pull(&mut self) -> Result<(), Failure> {
         let Some(appliance) = self.running.take() else { return Ok(()) };
-        self.weather.cut(true);
+        self.faults.cut(true);
         let left = self.ledger.with_extension("left");
         let (from, to) = (self.ledger.clone(), left.clone());
         let copied = tokio::task::spawn_blocking(move || ledger::copy(&from, &to)).await;
@@ -104,7 +104,7 @@ impl Bench {
             }
             tries += 1;
         }
-        self.weather.cut(false);
+        self.faults.cut(false);
         Ok(())
     }
 

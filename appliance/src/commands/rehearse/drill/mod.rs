@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use transload_provision::settings::UnknownVid;
 use transload_provision::unknown::{self, Draw, Tried};
 
-use super::folder::Folder;
+use super::folder::RehearsalFolder;
 use super::{no_folder, say, scenarios};
 use crate::commands::cli::RehearseArgs;
 use crate::config::{Config, Scenario};
@@ -36,7 +36,7 @@ const ROOTFS: u64 = 24 * 1024;
 
 /// The last line of `--json`.
 #[derive(Serialize)]
-struct Told<'a> {
+struct DrillSummary<'a> {
     drills: u32,
     seed: u64,
     phones: usize,
@@ -72,8 +72,9 @@ pub async fn drill(config: &Config, options: &RehearseArgs, count: u32) -> Resul
         eprintln!("{count} drills from seed {seed}");
     }
     let began = Instant::now();
-    let template = Folder::make(&config.bench.state, options.load_size.map_or(ROOTFS, |size| size / 9 * 8))
-        .map_err(|error| no_folder(&error))?;
+    let template =
+        RehearsalFolder::make(&config.bench.state, options.load_size.map_or(ROOTFS, |size| size / 9 * 8))
+            .map_err(|error| no_folder(&error))?;
     let template = Arc::new(template);
     let mut running = JoinSet::new();
     let mut seeds = (0..u64::from(count)).map(|index| seed + index);
@@ -127,7 +128,7 @@ fn finish(drilled: &[Drilled], seed: u64, count: u32, began: Instant, json: bool
     let draws: Vec<&Draw> = drilled.iter().flat_map(|one| &one.draws).collect();
     let unknown = ways(&draws);
     let least = unknown.values().flat_map(BTreeMap::values).min().copied().unwrap_or(0);
-    let told = Told {
+    let told = DrillSummary {
         drills: count,
         seed,
         phones: sum(|one| one.phones),

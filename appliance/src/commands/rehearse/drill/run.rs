@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use transload_pace::{Pace, WorkGuard};
-use transload_phone::{Phone, Weather, lookalike};
+use transload_phone::{FaultInjector, VirtualPhone, lookalike};
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
 use transload_provision::worlds::Worlds;
 
-use super::super::folder::{Firmware, Folder};
+use super::super::folder::{Firmware, RehearsalFolder};
 use super::super::lineup::{self, Player};
-use super::super::outside::Outside;
+use super::super::outside::OutsideServers;
 use super::super::perform::stuck;
 use super::super::{loopback, no_folder, outcome};
-use super::accidents::{self, Accident, Cast};
-use super::bench::Bench;
+use super::accidents::{self, Cast, DrillAccident};
+use super::bench::PluggedAppliance;
 use super::plan::Plan;
-use super::technician::{Deed, Technician};
+use super::technician::{Technician, TechnicianTask};
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::config::values::Range;
 use crate::config::{Config, Scenario};
@@ -55,20 +55,20 @@ pub struct Drilled {
 }
 
 /// Everything there is.
-struct Run {
-    bench: Bench,
-    folder: Folder,
+struct DrillRun {
+    bench: PluggedAppliance,
+    folder: RehearsalFolder,
     template: PathBuf,
     firmware: Firmware,
     scenario: Scenario,
     players: Vec<Player>,
-    phones: Vec<Phone>,
-    outside: Outside,
+    phones: Vec<VirtualPhone>,
+    outside: OutsideServers,
     technician: Technician,
-    weather: Weather,
-    accidents: VecDeque<(Duration, Accident)>,
+    faults: FaultInjector,
+    accidents: VecDeque<(Duration, DrillAccident)>,
     /// What ends an accident, by time.
-    ends: Vec<(Duration, Accident)>,
+    ends: Vec<(Duration, DrillAccident)>,
     late: Vec<(Duration, Mac)>,
     views: BTreeMap<Mac, PhoneView>,
     /// What the bench holds possible.
@@ -81,11 +81,11 @@ struct Run {
 }
 
 /// Runs one drill in a folder linked to that of all drills.
-pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<Drilled, Failure> {
+pub async fn run(config: &Config, template: &RehearsalFolder, mut plan: Plan) -> Result<Drilled, Failure> {
     /// Each phone of all drills has a loopback address of its own to ask for leases from.
     static INDEX: AtomicU32 = AtomicU32::new(1);
     let io = |error: std::io::Error| no_folder(&error);
-    let folder = Folder::make(template.path(), lookalike::SMALL).map_err(io)?;
+    let folder = RehearsalFolder::make(template.path(), lookalike::SMALL).map_err(io)?;
     let scenario = plan.scenario;
     let first = INDEX.fetch_add(plan.phones as u32, Ordering::Relaxed) % 60_000 + 1;
     let mut config = loopback::configuration(config, scenario, folder.path());
@@ -94,13 +94,12 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     let last = Ipv4Addr::from_bits(from + plan.phones as u32 * LEASES - 1);
     config.dhcp.own.pool = vec![Range { first: Ipv4Addr::from_bits(from), last }];
     let (firmware, catalog) = (folder.firmware().map_err(io)?, state_folder::catalog(&config)?);
-    let weather = Weather::default();
-    weather.stir();
+    let faults = FaultInjector::default();
+    faults.stir();
     if plan.rng.u32(0..3) == 0 {
-        weather.set_loss(plan.rng.u32(10..150));
+        faults.set_loss(plan.rng.u32(10..150));
     }
-    let Cast { mut players, late, draws } =
-        accidents::phones(&mut plan, first, &catalog, &firmware, &weather);
+    let Cast { mut players, late, draws } = accidents::phones(&mut plan, first, &catalog, &firmware, &faults);
     players.iter_mut().for_each(plan.spoil);
     let on_time =
         players.iter().map(|player| player.spec.mac).filter(|mac| late.iter().all(|(_, late)| late != mac));
@@ -108,17 +107,18 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     fs::write(folder.path().join(state_folder::ROSTER), lineup::roster(&players)).map_err(io)?;
     let accidents: VecDeque<_> = accidents::accidents(&mut plan).into();
     let pace = Pace::patient(plan.speed);
-    let bench = Bench::start(&config, pace.clone(), weather.clone()).await?;
+    let bench = PluggedAppliance::start(&config, pace.clone(), faults.clone()).await?;
     let server = bench
         .appliance()
         .map(|running| FileServer { address: running.bench.server(), port: running.bench.http_port() });
     let server = server.unwrap_or(FileServer { address: bench.wiring.server, port: bench.wiring.http_80 });
-    let mut outside = Outside::open(&config, &players, server).await.map_err(io)?;
+    let mut outside = OutsideServers::open(&config, &players, server).await.map_err(io)?;
     outside.expect_trouble();
     let wiring = outside.wire(bench.wiring.clone());
-    let phones = players.iter().map(|player| Phone::plug(player.spec.clone(), wiring.clone())).collect();
+    let phones =
+        players.iter().map(|player| VirtualPhone::plug(player.spec.clone(), wiring.clone())).collect();
     let many = accidents.len();
-    let mut run = Run {
+    let mut run = DrillRun {
         bench,
         template: template.path().to_owned(),
         folder,
@@ -128,7 +128,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
         phones,
         outside,
         technician: Technician::default(),
-        weather,
+        faults,
         accidents,
         ends: Vec::new(),
         late,
@@ -159,7 +159,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     Ok(Drilled { seed: plan.seed, scenario, phones, done, accidents: many, draws, failures })
 }
 
-impl Run {
+impl DrillRun {
     fn now(&self) -> Duration {
         self.pace.elapsed().saturating_sub(self.began)
     }
@@ -179,7 +179,7 @@ impl Run {
                 return Ok(Err(failure));
             }
         }
-        let over: Vec<Accident> =
+        let over: Vec<DrillAccident> =
             self.ends.extract_if(.., |(at, _)| *at <= now).map(|(_, accident)| accident).collect();
         for accident in over {
             if let Err(failure) = self.ends(accident).await {
@@ -198,42 +198,42 @@ impl Run {
         Ok(Ok((quiet && self.all_ended(now)) || now > LONGEST))
     }
 
-    async fn happens(&mut self, now: Duration, accident: Accident) -> Result<(), Failure> {
+    async fn happens(&mut self, now: Duration, accident: DrillAccident) -> Result<(), Failure> {
         match accident {
-            Accident::Plug(phone, span) => {
+            DrillAccident::Plug(phone, span) => {
                 if let Some(phone) = self.phones.get_mut(phone) {
                     phone.unplug();
                 }
                 self.ends.push((now + span, accident));
             }
-            Accident::Power(span) => {
+            DrillAccident::Power(span) => {
                 self.bench.pull().await?;
                 self.ends.push((now + span, accident));
             }
-            Accident::DiskFull(span) => {
+            DrillAccident::DiskFull(span) => {
                 self.bench.fill_disk(true);
                 self.ends.push((now + span, accident));
             }
-            Accident::Damage(which) => self.damage(which),
-            Accident::Rogue(span) => {
-                self.weather.set_rogue(true);
+            DrillAccident::Damage(which) => self.damage(which),
+            DrillAccident::Rogue(span) => {
+                self.faults.set_rogue(true);
                 self.ends.push((now + span, accident));
             }
         }
         Ok(())
     }
 
-    async fn ends(&mut self, accident: Accident) -> Result<(), Failure> {
+    async fn ends(&mut self, accident: DrillAccident) -> Result<(), Failure> {
         match accident {
-            Accident::Plug(phone, _) => {
+            DrillAccident::Plug(phone, _) => {
                 if let Some(phone) = self.phones.get_mut(phone) {
                     phone.restart();
                 }
             }
-            Accident::Power(_) => self.bench.plug_in().await?,
-            Accident::DiskFull(_) => self.bench.fill_disk(false),
-            Accident::Damage(_) => {}
-            Accident::Rogue(_) => self.weather.set_rogue(false),
+            DrillAccident::Power(_) => self.bench.plug_in().await?,
+            DrillAccident::DiskFull(_) => self.bench.fill_disk(false),
+            DrillAccident::Damage(_) => {}
+            DrillAccident::Rogue(_) => self.faults.set_rogue(false),
         }
         Ok(())
     }
@@ -242,7 +242,7 @@ impl Run {
     fn damage(&mut self, which: usize) {
         let files = Self::files(self.folder.path());
         let Some(file) = files.get(which % files.len().max(1)) else { return };
-        self.weather.spoil();
+        self.faults.spoil();
         // A file system that refuses leaves it where it is.
         let _ = fs::remove_file(self.folder.path().join("firmware").join(file));
         self.tell(&format!("it is {}", file.display()));
@@ -281,15 +281,15 @@ impl Run {
             }
             for deed in deeds {
                 match deed {
-                    Deed::AtThePhone => {}
-                    Deed::License => self.folder.license(direction, [mac].into_iter())?,
-                    Deed::Firmware => self.import_again()?,
-                    Deed::Roster => {
+                    TechnicianTask::AtThePhone => {}
+                    TechnicianTask::License => self.folder.license(direction, [mac].into_iter())?,
+                    TechnicianTask::Firmware => self.import_again()?,
+                    TechnicianTask::Roster => {
                         self.outside.agree(&mut self.players);
                         let roster = self.folder.path().join(state_folder::ROSTER);
                         atomic::write(&roster, lineup::roster(&self.players).as_bytes())?;
                     }
-                    Deed::Operate(act) => {
+                    TechnicianTask::Operate(act) => {
                         if let Some(running) = self.bench.appliance() {
                             // Refused where it is of no use any more.
                             let _ = running.bench.operate(mac, act).await;

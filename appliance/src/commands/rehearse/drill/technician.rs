@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use transload_phone::{Doing, Phone};
+use transload_phone::{Doing, VirtualPhone};
 use transload_provision::catalog::Vid;
 use transload_provision::hold::ActionKind;
 use transload_provision::journey::Act;
@@ -22,7 +22,7 @@ const HANDS: u32 = 24;
 
 /// What is to be done about a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub enum TechnicianTask {
     /// Something at the phone, which is done.
     AtThePhone,
     /// The operator's word.
@@ -51,10 +51,10 @@ impl Technician {
     pub fn look(
         &mut self,
         now: Duration,
-        phone: &mut Phone,
+        phone: &mut VirtualPhone,
         player: &mut Player,
         view: &PhoneView,
-    ) -> Vec<Deed> {
+    ) -> Vec<TechnicianTask> {
         let mac = player.spec.mac;
         if view.stage == Stage::Absent {
             let since = self.absent.entry(mac).or_insert(now);
@@ -63,7 +63,7 @@ impl Technician {
             }
             *since = now;
             phone.restart();
-            return vec![Deed::AtThePhone];
+            return vec![TechnicianTask::AtThePhone];
         }
         let Some(hold) = &view.hold else {
             self.shown.remove(&mac);
@@ -94,33 +94,33 @@ impl Technician {
                 if memory.license_due && due(hold, &memory, |kind| *kind == ActionKind::Unplug) =>
             {
                 phone.restart();
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
             // Its screen shows what it was to load.
             HoldCode::WaitingOutside if due(hold, &memory, writes_load) => {
                 player.listed_load = Some(running);
-                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+                vec![TechnicianTask::Roster, TechnicianTask::Operate(Act::Retry)]
             }
             HoldCode::NoRoute if due(hold, &memory, writes_load) && player.listed_load.is_none() => {
                 player.listed_load = Some(running);
-                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+                vec![TechnicianTask::Roster, TechnicianTask::Operate(Act::Retry)]
             }
             HoldCode::WaitingOutside if hold.asks_for(&ActionKind::FactoryReset) => {
                 factory_reset(phone);
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
             HoldCode::NeedsRestart | HoldCode::NotAsking | HoldCode::WaitingOutside => {
                 let cancel = hold.asks_for(&ActionKind::PressCancel);
                 phone.mend(|_, memory| memory.wants_code &= !cancel);
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
             HoldCode::TrustList => {
                 player.spec.quirks.trust_list = false;
                 phone.mend(|spec, _| spec.quirks.trust_list = false);
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
             HoldCode::Failed if hold.asks_for(&ActionKind::CheckLicense) => {
-                vec![Deed::License, Deed::Operate(Act::Retry)]
+                vec![TechnicianTask::License, TechnicianTask::Operate(Act::Retry)]
             }
             HoldCode::Failed => {
                 if hold.asks_for(&ActionKind::FactoryReset) {
@@ -128,16 +128,16 @@ impl Technician {
                 } else {
                     phone.restart();
                 }
-                let retry = hold.asks_for(&ActionKind::Retry).then_some(Deed::Operate(Act::Retry));
-                retry.into_iter().chain([Deed::AtThePhone]).collect()
+                let retry = hold.asks_for(&ActionKind::Retry).then_some(TechnicianTask::Operate(Act::Retry));
+                retry.into_iter().chain([TechnicianTask::AtThePhone]).collect()
             }
-            HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing => vec![Deed::Firmware],
-            HoldCode::NoLicense => vec![Deed::License],
+            HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing => vec![TechnicianTask::Firmware],
+            HoldCode::NoLicense => vec![TechnicianTask::License],
             HoldCode::UnknownVid => {
                 player.listed_vid = Some(Vid(player.spec.vid));
-                vec![Deed::Roster]
+                vec![TechnicianTask::Roster]
             }
-            HoldCode::Operator => vec![Deed::Operate(Act::Release)],
+            HoldCode::Operator => vec![TechnicianTask::Operate(Act::Release)],
             HoldCode::NotEligible | HoldCode::NoRoute | HoldCode::NotListed | HoldCode::ForeignDhcp => {
                 return Vec::new();
             }
@@ -159,6 +159,6 @@ impl Technician {
 }
 
 /// What the user's menu does: firmware stays.
-fn factory_reset(phone: &mut Phone) {
+fn factory_reset(phone: &mut VirtualPhone) {
     phone.mend(|_, memory| memory.forget_settings());
 }
