@@ -29,7 +29,7 @@ const PATH: [&str; 3] = ["sip88xx.12-5-1SR1-4", "sip88xx.TLexE2M-11-2-3C-4", "si
 const SIZE: u64 = 1000;
 
 /// A bench with one phone. Everything that a decision rests on is here, and the time is a number.
-struct Bench {
+struct DecisionInputs {
     catalog: Catalog,
     library: Library,
     settings: Settings,
@@ -41,7 +41,7 @@ struct Bench {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut bench = Bench::new()?;
+    let mut bench = DecisionInputs::new()?;
     for (class, side, runs) in [
         ("Cisco Systems, Inc. IP Phone CP-8851", Side::Enterprise, OLD),
         ("Cisco Systems, Inc. IP Phone CP-8851", Side::Enterprise, PATH[0]),
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-impl Bench {
+impl DecisionInputs {
     fn new() -> Result<Self, Box<dyn Error>> {
         let mut library = Library::default();
         for name in PATH {

@@ -62,7 +62,7 @@ pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> 
     said_by_dhcp(vendor?, requests, mac).map(Signal::from)
 }
 
-fn said_by_dhcp(vendor: &[u8], requests: &[u8], mac: Mac) -> Option<Said> {
+fn said_by_dhcp(vendor: &[u8], requests: &[u8], mac: Mac) -> Option<ParsedVendorClass> {
     let mut said = said(vendor)?;
     if said.model.is_none() && said.persona == Persona::Multiplatform && !is_cisco_oui(mac.oui()) {
         return None;
@@ -102,22 +102,22 @@ pub fn vendor_class(value: &[u8]) -> Option<Signal> {
 }
 
 /// A vendor class, parsed; this happens for each DHCP message.
-struct Said {
+struct ParsedVendorClass {
     persona: Persona,
     model: Option<String>,
 }
 
-impl From<Said> for Signal {
-    fn from(said: Said) -> Self {
+impl From<ParsedVendorClass> for Signal {
+    fn from(said: ParsedVendorClass) -> Self {
         Self { persona: said.persona, model: said.model, mac: None, version: None }
     }
 }
 
-fn said(value: &[u8]) -> Option<Said> {
+fn said(value: &[u8]) -> Option<ParsedVendorClass> {
     let end = value.iter().rposition(|byte| *byte != 0)? + 1;
     let text = std::str::from_utf8(&value[..end]).ok().filter(|text| text.len() <= 255)?.trim();
     if text.eq_ignore_ascii_case("dslforum.org") {
-        return Some(Said { persona: Persona::Multiplatform, model: None });
+        return Some(ParsedVendorClass { persona: Persona::Multiplatform, model: None });
     }
     let part = ["CP-", "DP-", "WP-"].iter().any(|part| strip(text, part).is_some());
     let maker = strip(text, "Cisco ");
@@ -135,7 +135,7 @@ fn said(value: &[u8]) -> Option<Said> {
                 .split_whitespace()
                 .find(part)
                 .map(|word| text::line(word).chars().take(MAX_MODEL).collect());
-            return Some(Said { persona: Persona::Unknown, model });
+            return Some(ParsedVendorClass { persona: Persona::Unknown, model });
         };
         return Some(told(&product, text, Persona::Enterprise));
     }
@@ -148,7 +148,7 @@ fn said(value: &[u8]) -> Option<Said> {
 
 /// The persona and model of a product. Text that is not understood is kept as it is, so that a person is asked about
 /// it.
-fn told(product: &Product, text: &str, otherwise: Persona) -> Said {
+fn told(product: &Product, text: &str, otherwise: Persona) -> ParsedVendorClass {
     // From the word with the number on.
     let unclear = || {
         let number = text.find(&product.number).unwrap_or_default();
@@ -156,7 +156,7 @@ fn told(product: &Product, text: &str, otherwise: Persona) -> Said {
         text::line(&text[number - before.len()..]).chars().take(MAX_MODEL).collect()
     };
     let model = if product.is_phone() { product.model() } else { unclear() };
-    Said { persona: persona(product, otherwise), model: Some(model) }
+    ParsedVendorClass { persona: persona(product, otherwise), model: Some(model) }
 }
 
 /// The persona that option 55 suggests: MPP asks for 159 or 160; Enterprise firmware asks for 150 and neither.
@@ -179,7 +179,7 @@ pub fn user_agent(text: &str) -> Option<Signal> {
     let end_of_version = rest.chars().next().is_none_or(|c| matches!(c, ' ' | '_'));
     let word = rest.trim_start_matches([' ', '(', '_']).split([')', '_', ' ']).next();
     let digits = word.filter(|word| word.len() == 12);
-    let Said { persona, model } = told(&product, name, Persona::Enterprise);
+    let ParsedVendorClass { persona, model } = told(&product, name, Persona::Enterprise);
     Some(Signal {
         persona,
         model,

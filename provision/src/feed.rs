@@ -18,7 +18,7 @@ pub const LINE: usize = 4096;
 /// An event from a DHCP server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
+pub enum FeedEvent {
     /// The server wants verdicts. A server that only reports leases need not send it.
     Hello {
         /// [`PROTOCOL`].
@@ -27,12 +27,12 @@ pub enum Event {
         name: String,
     },
     /// A client's message was answered with an offer or a refusal.
-    Asked(Client),
+    Asked(FeedClient),
     /// A client got a lease.
     Lease {
         /// The client.
         #[serde(flatten)]
-        client: Client,
+        client: FeedClient,
         /// The address.
         address: Ipv4Addr,
         /// The length of the lease in seconds; an hour if absent.
@@ -55,7 +55,7 @@ pub enum Event {
 
 /// A client, from its DHCP message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Client {
+pub struct FeedClient {
     /// Its MAC.
     pub mac: Mac,
     /// Option 60.
@@ -88,7 +88,7 @@ fn is_zero(number: &u64) -> bool {
 /// A line to a DHCP server that said hello. All verdicts come first, then `whole`, then changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "tell", rename_all = "kebab-case")]
-pub enum Word {
+pub enum FeedMessage {
     /// How a phone is steered from now on.
     Verdict(Verdict),
     /// The phone is unknown from now on.
@@ -110,7 +110,7 @@ pub enum Word {
     },
 }
 
-impl Word {
+impl FeedMessage {
     /// Reads a line. Most lines are verdicts, which serde would parse twice because of the tag.
     ///
     /// # Errors

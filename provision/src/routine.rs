@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::catalog::Certainty;
 use crate::names::tails;
 
 /// Files of one kind.
@@ -22,18 +23,8 @@ pub struct Routine {
     pub certainty: Certainty,
 }
 
-/// The certainty of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Certainty {
-    /// A source says so.
-    Confirmed,
-    /// Concluded from what sources say of similar files.
-    Likely,
-}
-
 #[derive(Deserialize)]
-struct Table {
+struct RoutineFile {
     file: Vec<Routine>,
 }
 
@@ -41,7 +32,7 @@ struct Table {
 pub fn table() -> &'static [Routine] {
     #[allow(clippy::expect_used)] // part of the program; a test reads it
     static TABLE: LazyLock<Vec<Routine>> = LazyLock::new(|| {
-        let table: Table =
+        let table: RoutineFile =
             toml::from_str(include_str!("../catalog/routine.toml")).expect("the table is sound");
         table.file
     });

@@ -16,7 +16,7 @@ use crate::options::{
 
 /// A plugin's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shared {
+pub struct PluginConfig {
     /// The servers of phones.
     pub site: Site,
     /// The user's classes, in file order.
@@ -49,13 +49,13 @@ pub enum SharedError {
     },
 }
 
-impl Shared {
+impl PluginConfig {
     /// Reads the text of a `transload.toml`.
     ///
     /// # Errors
     /// The file cannot be used.
     pub fn read(text: &str) -> Result<Self, SharedError> {
-        let file: File =
+        let file: SharedFile =
             toml::from_str(text).map_err(|error| SharedError::Form(error.message().to_owned()))?;
         let own = file.bench.address.ok_or(SharedError::NoAddress)?;
         let further = file.dhcp.network.into_iter().filter_map(|network| network.address);
@@ -108,23 +108,23 @@ fn prefix(text: &str) -> Result<(Ipv4Addr, u8), SharedError> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct File {
-    bench: Bench,
-    migration: Migration,
-    files: Files,
-    after: After,
-    dhcp: Dhcp,
+struct SharedFile {
+    bench: BenchTable,
+    migration: MigrationTable,
+    files: FilesTable,
+    after: AfterTable,
+    dhcp: DhcpTable,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Bench {
+struct BenchTable {
     address: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
-struct Migration {
+struct MigrationTable {
     enterprise: Option<String>,
     multiplatform: Option<String>,
     call_manager: Vec<Ipv4Addr>,
@@ -132,34 +132,34 @@ struct Migration {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Files {
+struct FilesTable {
     http: Vec<u16>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
-struct After {
+struct AfterTable {
     call_manager: Vec<Ipv4Addr>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Dhcp {
-    class: Vec<Class>,
-    network: Vec<Network>,
+struct DhcpTable {
+    class: Vec<ClassTable>,
+    network: Vec<NetworkTable>,
     reservation: Vec<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Network {
+struct NetworkTable {
     address: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[allow(clippy::struct_field_names, reason = "vendor class is the standard's term")]
-struct Class {
+struct ClassTable {
     name: String,
     vendor_class: Option<String>,
     oui: Vec<String>,
@@ -169,7 +169,7 @@ struct Class {
     boot_file: Option<String>,
 }
 
-impl Class {
+impl ClassTable {
     fn rule(self, left_out: &mut Vec<String>) -> Result<ClassRule, SharedError> {
         let wrong = |cause: String| SharedError::Class { name: self.name.clone(), cause };
         let vendor_class = self.vendor_class.as_deref().map(str::parse::<Pattern>).transpose();
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_appliances_own_file_serves_as_it_is() {
-        let shared = Shared::read(
+        let shared = PluginConfig::read(
             r#"
             [bench]
             interface = "eth1"
@@ -283,7 +283,7 @@ mod tests {
                 "class a",
             ),
         ] {
-            let error = Shared::read(text).unwrap_err().to_string();
+            let error = PluginConfig::read(text).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
     }

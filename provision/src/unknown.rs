@@ -42,7 +42,7 @@ pub enum Tried {
 }
 
 #[derive(Deserialize)]
-struct Table {
+struct QuestionsFile {
     unknown: Vec<Unknown>,
 }
 
@@ -50,7 +50,7 @@ struct Table {
 pub fn table() -> &'static [Unknown] {
     #[allow(clippy::expect_used)] // part of the program; a test reads it
     static TABLE: LazyLock<Vec<Unknown>> = LazyLock::new(|| {
-        let table: Table =
+        let table: QuestionsFile =
             toml::from_str(include_str!("../catalog/unknown.toml")).expect("the table is sound");
         table.unknown
     });

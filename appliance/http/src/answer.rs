@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::time::SystemTime;
 
-use crate::conditional::Wanted;
-use crate::{Method, RETRY_AFTER, Request, Version};
+use crate::conditional::SelectedPart;
+use crate::{HttpRequest, HttpVersion, Method, RETRY_AFTER};
 
 /// How an answer begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Status {
 
 /// What is to be had at a path.
 #[derive(Debug, Clone, Copy)]
-pub enum Found<'a> {
+pub enum LookupResult<'a> {
     /// Nothing.
     Nothing,
     /// Nothing now; the client may ask again.
@@ -84,21 +84,21 @@ pub struct Representation<'a> {
 
 /// What a request is answered with.
 #[derive(Debug)]
-pub struct Answer<'a> {
+pub struct Response<'a> {
     /// How it begins.
     pub status: Status,
     /// What follows its head.
-    pub content: Content,
+    pub content: ResponseContent,
     /// Another request may follow on the connection.
     pub persists: bool,
-    version: Version,
+    version: HttpVersion,
     /// What is described: the whole file, whatever is sent of it.
     file: Option<Representation<'a>>,
 }
 
 /// What follows an answer's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum ResponseContent {
     /// Nothing.
     Nothing,
     /// These words.
@@ -108,51 +108,51 @@ pub enum Content {
 }
 
 /// Decides what a request is answered with.
-pub fn answer<'a>(request: &Request, found: Found<'a>) -> Answer<'a> {
-    let Request { method, version, persists, .. } = *request;
+pub fn answer<'a>(request: &HttpRequest, found: LookupResult<'a>) -> Response<'a> {
+    let HttpRequest { method, version, persists, .. } = *request;
     let (status, file) = match found {
         _ if method == Method::Other => (Status::MethodNotAllowed, None),
-        Found::Nothing => (Status::NotFound, None),
-        Found::Busy => (Status::Unavailable, None),
-        Found::File(file) => {
+        LookupResult::Nothing => (Status::NotFound, None),
+        LookupResult::Busy => (Status::Unavailable, None),
+        LookupResult::File(file) => {
             let (status, part) = match request.conditions.wanted(method == Method::Get, &file) {
-                Wanted::Whole => (Status::Ok, 0..file.length),
-                Wanted::Part(part) => (Status::PartialContent, part),
-                Wanted::NotModified => (Status::NotModified, 0..0),
-                Wanted::PreconditionFailed => (Status::PreconditionFailed, 0..0),
-                Wanted::Unsatisfiable => (Status::RangeNotSatisfiable, 0..0),
+                SelectedPart::Whole => (Status::Ok, 0..file.length),
+                SelectedPart::Part(part) => (Status::PartialContent, part),
+                SelectedPart::NotModified => (Status::NotModified, 0..0),
+                SelectedPart::PreconditionFailed => (Status::PreconditionFailed, 0..0),
+                SelectedPart::Unsatisfiable => (Status::RangeNotSatisfiable, 0..0),
             };
             let content = match status {
-                Status::Ok | Status::PartialContent if method == Method::Get => Content::Part(part),
-                Status::Ok | Status::PartialContent | Status::NotModified => Content::Nothing,
+                Status::Ok | Status::PartialContent if method == Method::Get => ResponseContent::Part(part),
+                Status::Ok | Status::PartialContent | Status::NotModified => ResponseContent::Nothing,
                 _ => text(status, method),
             };
-            return Answer { status, content, persists, version, file: Some(file) };
+            return Response { status, content, persists, version, file: Some(file) };
         }
     };
-    Answer { status, content: text(status, method), persists, version, file }
+    Response { status, content: text(status, method), persists, version, file }
 }
 
 /// The answer to what is no request; the connection ends with it.
-pub fn refuse(version: Version, status: Status) -> Answer<'static> {
-    Answer { status, content: Content::Text(status.text()), persists: false, version, file: None }
+pub fn refuse(version: HttpVersion, status: Status) -> Response<'static> {
+    Response { status, content: ResponseContent::Text(status.text()), persists: false, version, file: None }
 }
 
 /// The answer to a client that is not served now; the connection ends with it.
-pub fn turn_away(request: &Request) -> Answer<'static> {
-    Answer { persists: false, ..answer(request, Found::Busy) }
+pub fn turn_away(request: &HttpRequest) -> Response<'static> {
+    Response { persists: false, ..answer(request, LookupResult::Busy) }
 }
 
 /// Nothing follows the head of an answer to HEAD (RFC 9110 §9.3.2).
-fn text(status: Status, method: Method) -> Content {
-    if method == Method::Head { Content::Nothing } else { Content::Text(status.text()) }
+fn text(status: Status, method: Method) -> ResponseContent {
+    if method == Method::Head { ResponseContent::Nothing } else { ResponseContent::Text(status.text()) }
 }
 
-impl Answer<'_> {
+impl Response<'_> {
     /// Writes the head behind what `out` holds. Field names are spelled as their RFCs spell them: letter case means nothing
-    /// in HTTP, but some boot clients look for `Content-Length`, letter by letter.
+    /// in HTTP, but some boot clients look for `ResponseContent-Length`, letter by letter.
     pub fn write_head(&self, now: SystemTime, out: &mut Vec<u8>) {
-        let version = if self.version == Version::Http11 { "HTTP/1.1" } else { "HTTP/1.0" };
+        let version = if self.version == HttpVersion::Http11 { "HTTP/1.1" } else { "HTTP/1.0" };
         put(out, &[version, " ", self.status.line(), "\r\n"]);
         match self.status {
             Status::Ok | Status::PartialContent | Status::NotModified => self.describe(now, out),
@@ -171,9 +171,9 @@ impl Answer<'_> {
             field(out, "Content-Length", length);
         }
         match (self.version, self.persists) {
-            (Version::Http11, false) => field(out, "Connection", "close"),
-            (Version::Http10, true) => field(out, "Connection", "keep-alive"),
-            (Version::Http11, true) | (Version::Http10, false) => {}
+            (HttpVersion::Http11, false) => field(out, "Connection", "close"),
+            (HttpVersion::Http10, true) => field(out, "Connection", "keep-alive"),
+            (HttpVersion::Http11, true) | (HttpVersion::Http10, false) => {}
         }
         field(out, "Date", httpdate::HttpDate::from(now));
         put(out, &["\r\n"]);
@@ -184,7 +184,7 @@ impl Answer<'_> {
         if self.status != Status::NotModified {
             field(out, "Content-Type", file.content_type);
         }
-        if let (Status::PartialContent, Content::Part(part)) = (self.status, &self.content) {
+        if let (Status::PartialContent, ResponseContent::Part(part)) = (self.status, &self.content) {
             let (first, last) = (part.start, part.end.saturating_sub(1));
             field(out, "Content-Range", format_args!("bytes {first}-{last}/{}", file.length));
         }
@@ -197,13 +197,13 @@ impl Answer<'_> {
         }
     }
 
-    /// What `Content-Length` says: to HEAD, what it would say to GET. A file that the client has is not described by it.
+    /// What `ResponseContent-Length` says: to HEAD, what it would say to GET. A file that the client has is not described by it.
     fn length(&self) -> Option<u64> {
         match (&self.content, self.status) {
             (_, Status::NotModified) => None,
-            (Content::Part(part), _) => Some(part.end - part.start),
-            (Content::Nothing, Status::Ok) => self.file.map(|file| file.length),
-            (Content::Text(_) | Content::Nothing, status) => Some(status.text().len() as u64),
+            (ResponseContent::Part(part), _) => Some(part.end - part.start),
+            (ResponseContent::Nothing, Status::Ok) => self.file.map(|file| file.length),
+            (ResponseContent::Text(_) | ResponseContent::Nothing, status) => Some(status.text().len() as u64),
         }
     }
 }

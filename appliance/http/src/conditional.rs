@@ -18,7 +18,7 @@ pub struct Conditions<'b> {
 
 /// What is to be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum SelectedPart {
     Whole,
     Part(Range<u64>),
     /// 304.
@@ -52,32 +52,32 @@ impl<'b> Conditions<'b> {
     }
 
     /// In the order of RFC 9110 §13.2.2; `get` is false for HEAD, which knows no ranges (§14.2).
-    pub(crate) fn wanted(&self, get: bool, file: &Representation) -> Wanted {
+    pub(crate) fn wanted(&self, get: bool, file: &Representation) -> SelectedPart {
         let modified = file.modified.map(whole_seconds);
         if !self.if_match.is_empty() {
             if !matches(&self.if_match, file.etag, false) {
-                return Wanted::PreconditionFailed;
+                return SelectedPart::PreconditionFailed;
             }
         } else if let (Some(date), Some(modified)) = (date(self.if_unmodified_since), modified)
             && modified > date
         {
-            return Wanted::PreconditionFailed;
+            return SelectedPart::PreconditionFailed;
         }
         if !self.if_none_match.is_empty() {
             if matches(&self.if_none_match, file.etag, true) {
-                return Wanted::NotModified;
+                return SelectedPart::NotModified;
             }
         } else if let (Some(date), Some(modified)) = (date(self.if_modified_since), modified)
             && modified <= date
         {
-            return Wanted::NotModified;
+            return SelectedPart::NotModified;
         }
         // A date in If-Range would have to be a strong validator (§13.1.5). Files may keep their date when replaced, so
         // only the entity tag counts, and with a date the whole file is sent.
         let same = self.if_range.is_none_or(|validator| validator == file.etag.as_bytes());
         match self.range {
             Some(range) if get && same => part(range, file.length),
-            _ => Wanted::Whole,
+            _ => SelectedPart::Whole,
         }
     }
 }
@@ -104,19 +104,19 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
 }
 
 /// One range of bytes. Other units, several ranges and what cannot be read are left out of account, as §14.2 allows.
-fn part(range: &[u8], length: u64) -> Wanted {
+fn part(range: &[u8], length: u64) -> SelectedPart {
     let read = || {
         let (unit, range) = std::str::from_utf8(range).ok()?.split_once('=')?;
         let (first, last) = range.split_once('-')?;
         unit.trim().eq_ignore_ascii_case("bytes").then_some((position(first)?, position(last)?))
     };
     let range = match read() {
-        Some((Some(first), Some(last))) if first > last => return Wanted::Whole,
+        Some((Some(first), Some(last))) if first > last => return SelectedPart::Whole,
         Some((Some(first), last)) => first..last.map_or(length, |last| last.saturating_add(1).min(length)),
         Some((None, Some(suffix))) => length.saturating_sub(suffix)..length,
-        Some((None, None)) | None => return Wanted::Whole,
+        Some((None, None)) | None => return SelectedPart::Whole,
     };
-    if range.is_empty() { Wanted::Unsatisfiable } else { Wanted::Part(range) }
+    if range.is_empty() { SelectedPart::Unsatisfiable } else { SelectedPart::Part(range) }
 }
 
 /// A number, or nothing; `None` for anything else. Numbers beyond 64 bits are beyond every file.

@@ -18,9 +18,9 @@ pub enum Received<'b> {
     /// The begin of a head.
     Partial,
     /// A request, and the length of its head in bytes.
-    Request(Request<'b>, usize),
+    Request(HttpRequest<'b>, usize),
     /// Nothing that can be answered with a file. Where the next request begins is not known.
-    Refused(Version, Status),
+    Refused(HttpVersion, Status),
 }
 
 /// What is to be done.
@@ -36,7 +36,7 @@ pub enum Method {
 
 /// The version of HTTP that the client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub enum HttpVersion {
     /// HTTP/1.0.
     Http10,
     /// HTTP/1.1.
@@ -45,14 +45,14 @@ pub enum Version {
 
 /// A request that may be answered with a file.
 #[derive(Debug)]
-pub struct Request<'b> {
+pub struct HttpRequest<'b> {
     /// What is to be done.
     pub method: Method,
     /// The target's path without its query, not decoded. It begins with `/`, unless the method is another than GET and
     /// HEAD.
     pub path: &'b str,
     /// The client's version.
-    pub version: Version,
+    pub version: HttpVersion,
     /// The User-Agent.
     pub user_agent: Option<&'b [u8]>,
     /// The client may send another request on this connection, and this one brings no content.
@@ -66,7 +66,7 @@ pub struct Request<'b> {
 pub fn receive(bytes: &[u8]) -> Received<'_> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
-    let refused = |status| Received::Refused(Version::Http11, status);
+    let refused = |status| Received::Refused(HttpVersion::Http11, status);
     let length = match parsed.parse_with_uninit_headers(bytes, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length <= LONGEST_HEAD => length,
         Ok(httparse::Status::Partial) if bytes.len() < LONGEST_HEAD => return Received::Partial,
@@ -74,7 +74,7 @@ pub fn receive(bytes: &[u8]) -> Received<'_> {
         Ok(_) | Err(Error::TooManyHeaders) => return refused(Status::HeadTooLong),
         Err(_) => return refused(Status::BadRequest),
     };
-    let version = if parsed.version == Some(1) { Version::Http11 } else { Version::Http10 };
+    let version = if parsed.version == Some(1) { HttpVersion::Http11 } else { HttpVersion::Http10 };
     match request(&parsed, version) {
         Some(request) => Received::Request(request, length),
         None => Received::Refused(version, Status::BadRequest),
@@ -87,7 +87,7 @@ fn has_request_line(bytes: &[u8]) -> bool {
 }
 
 /// `None` for a bad request.
-fn request<'b>(parsed: &httparse::Request<'_, 'b>, version: Version) -> Option<Request<'b>> {
+fn request<'b>(parsed: &httparse::Request<'_, 'b>, version: HttpVersion) -> Option<HttpRequest<'b>> {
     let method = match parsed.method? {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
@@ -107,7 +107,7 @@ fn request<'b>(parsed: &httparse::Request<'_, 'b>, version: Version) -> Option<R
         }
     }
     let persists = framing.persists(version)?;
-    Some(Request { method, path, version, user_agent, persists, conditions })
+    Some(HttpRequest { method, path, version, user_agent, persists, conditions })
 }
 
 /// RFC 9112 §3.2: the target is a path, or an address with one.
@@ -167,8 +167,8 @@ impl<'b> Framing<'b> {
 
     /// Whether another request may follow; `None` for a bad request. A request of HTTP/1.1 has one Host, an older one may
     /// have none (RFC 9112 §3.2). One with both a length and a coding may be two requests to another program (§6.3).
-    fn persists(&self, version: Version) -> Option<bool> {
-        let is_11 = version == Version::Http11;
+    fn persists(&self, version: HttpVersion) -> Option<bool> {
+        let is_11 = version == HttpVersion::Http11;
         let one_host = self.hosts == 1 || (self.hosts == 0 && !is_11);
         let last =
             |coding: &'b [u8]| coding.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();

@@ -7,9 +7,9 @@ use transload_provision::journey::Fact;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::outcome::{PhoneOutcome, Refusal, no_such, outcome, written};
+use super::outcome::{OrderRefusal, PhoneOutcome, no_such, outcome, written};
 use super::views::timeline::Moment;
-use super::{AT_ONCE, Bench, Phone, State};
+use super::{AT_ONCE, Bench, BenchState, TrackedPhone};
 use crate::bench::selection::{Selected, Selection};
 use crate::bench::views::phone::PhoneView;
 use crate::bench::views::report::ForgottenReport;
@@ -21,7 +21,7 @@ pub const STILL_LISTED: &str =
 
 /// A phone's state at its removal, to restore it if the ledger fails.
 struct Removed {
-    phone: Phone,
+    phone: TrackedPhone,
     /// Time of the phone's previous removal.
     before: Option<Time>,
     ticket: Ticket,
@@ -33,7 +33,7 @@ impl Bench {
     ///
     /// # Errors
     /// The phone is unknown, it may be writing flash, or the ledger cannot be written.
-    pub async fn forget(&self, mac: Mac) -> Result<Option<&'static str>, Refusal> {
+    pub async fn forget(&self, mac: Mac) -> Result<Option<&'static str>, OrderRefusal> {
         let removed = self.remove(&mut self.state(), mac)?;
         self.forgotten(mac, removed).await
     }
@@ -44,7 +44,7 @@ impl Bench {
         let Selected { mut phones, unknown } = selection.of(self.phones());
         phones.retain(|phone| phone.first_seen.is_some() || selection.mac.contains(&phone.mac));
         // All removals are queued before the first wait, so that thousands of phones share a few commits.
-        let mut removed: Vec<Option<Result<Removed, Refusal>>> = Vec::with_capacity(phones.len());
+        let mut removed: Vec<Option<Result<Removed, OrderRefusal>>> = Vec::with_capacity(phones.len());
         for phones in phones.chunks(AT_ONCE) {
             let mut state = self.state();
             let remove = |phone: &PhoneView| (!dry_run).then(|| self.remove(&mut state, phone.mac));
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     /// Removes a phone from memory and queues its removal in the ledger.
-    fn remove(&self, state: &mut State, mac: Mac) -> Result<Removed, Refusal> {
+    fn remove(&self, state: &mut BenchState, mac: Mac) -> Result<Removed, OrderRefusal> {
         let listed = state.roster.contains_key(&mac);
         let Some(phone) = state.phones.get(&mac) else {
             return Err(if listed { nothing_known(mac) } else { no_such(mac) });
@@ -85,7 +85,7 @@ impl Bench {
     }
 
     /// Waits for the ledger; if the commit fails, restores the phone.
-    async fn forgotten(&self, mac: Mac, removed: Removed) -> Result<Option<&'static str>, Refusal> {
+    async fn forgotten(&self, mac: Mac, removed: Removed) -> Result<Option<&'static str>, OrderRefusal> {
         let Removed { phone, before, ticket, listed } = removed;
         if let Err(refusal) = written(Some(ticket)).await {
             let mut state = self.state();
@@ -100,14 +100,14 @@ impl Bench {
 }
 
 /// Refusal for a phone that may be writing flash.
-pub fn writes(mac: Mac) -> Refusal {
-    Refusal::Conflict(format!("{mac} may be writing flash; wait until it has started again"))
+pub fn writes(mac: Mac) -> OrderRefusal {
+    OrderRefusal::Conflict(format!("{mac} may be writing flash; wait until it has started again"))
 }
 
 /// Refusal for an unknown phone.
-pub fn nothing_known(mac: Mac) -> Refusal {
+pub fn nothing_known(mac: Mac) -> OrderRefusal {
     let why = "only the roster lists it";
-    Refusal::Conflict(format!(
+    OrderRefusal::Conflict(format!(
         "nothing is known of {mac}, {why}; remove its line from the roster to be rid of it"
     ))
 }
@@ -149,7 +149,7 @@ impl Forgotten {
     }
 }
 
-impl State {
+impl BenchState {
     /// True for a fact that ends something begun before the phone was forgotten. Such a fact does not bring the phone
     /// back.
     pub(super) fn is_over(&self, mac: Mac, fact: &Fact) -> bool {
@@ -171,20 +171,20 @@ impl State {
     }
 
     /// Removes a phone from every table except leases, the roster and pending verdicts.
-    pub(super) fn drop_phone(&mut self, mac: Mac) -> Option<Phone> {
+    pub(super) fn drop_phone(&mut self, mac: Mac) -> Option<TrackedPhone> {
         let phone = self.phones.remove(&mac)?;
         if !phone.written {
             self.newcomers.retain(|newcomer| *newcomer != mac);
         }
         self.strangers.remove(&mac);
         self.agenda.remove(&mac);
-        self.errands.retain(|errand| errand.mac != mac);
+        self.pending_restarts.retain(|restart| restart.mac != mac);
         self.changes.retain(|change| change.mac != mac);
         Some(phone)
     }
 
     /// Restores the phone, unless new facts of it arrived meanwhile.
-    fn put_back(&mut self, mac: Mac, phone: Phone, now: Time) {
+    fn put_back(&mut self, mac: Mac, phone: TrackedPhone, now: Time) {
         self.upheavals += 1;
         if self.phones.contains_key(&mac) {
             return;

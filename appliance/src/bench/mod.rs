@@ -44,22 +44,22 @@ pub mod views;
 mod watch;
 
 use forget::Forgotten;
-use intake::feed::Verdicts;
+use intake::feed::PublishedVerdicts;
 use intake::identity::Addresses;
 use intake::last_dhcp::LastDhcp;
-pub use intake::pages::{Round, Visit};
-use intake::refused::Refusals;
-pub use intake::registrar::Errand;
+pub use intake::pages::{PageSchedule, Visit};
+use intake::refused::UnansweredPhones;
+pub use intake::registrar::PendingRestart;
 pub use intake::tracker::Tracker;
 use intake::unleased::Unleased;
 use judge::{assess_as, belief, verdict};
-pub use outcome::{PhoneOutcome, Refusal};
-pub use record::Known;
+pub use outcome::{OrderRefusal, PhoneOutcome};
+pub use record::ReplayedPhones;
 use views::explain::{self, Explanation};
 pub use views::offline::{Offline, offline};
 use views::show;
-pub use views::survey::{Seen, Survey};
-pub use watch::Change;
+pub use views::survey::{Survey, SurveyCursor};
+pub use watch::StageNotice;
 
 /// Phones handled under one hold of the lock, so that a pass over all phones delays no answer.
 const AT_ONCE: usize = 32;
@@ -87,20 +87,20 @@ pub struct Bench {
     ledger: Ledger,
     /// Failed commits at the last moment when the ledger had everything in memory.
     failed_before: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<BenchState>,
     metrics: Metrics,
     /// The server that has the leases.
     dhcp: OnceLock<Weak<DhcpServer>>,
-    /// Signals a new entry in `State::changes`.
+    /// Signals a new entry in `BenchState::changes`.
     changed: Notify,
 }
 
-struct State {
+struct BenchState {
     rules: Rules,
     catalog: Catalog,
     roster: BTreeMap<Mac, Entry>,
-    shelf: Arc<LibrarySnapshot>,
-    phones: HashMap<Mac, Phone>,
+    library: Arc<LibrarySnapshot>,
+    phones: HashMap<Mac, TrackedPhone>,
     /// Phones that the operator forgot.
     forgotten: Forgotten,
     /// No eviction is tried until then, because the last one freed too little.
@@ -114,23 +114,23 @@ struct State {
     /// The last DHCP outcome of clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
     /// Phones that DHCP does not answer.
-    refusals: Refusals,
+    refusals: UnansweredPhones,
     addresses: Addresses,
     /// Requests without a lease.
     unleased: Unleased,
     /// Verdicts published to other DHCP servers.
-    verdicts: Verdicts,
+    verdicts: PublishedVerdicts,
     /// The time of the next look at each phone: a fact is new, or the stage may change with time.
     agenda: HashMap<Mac, Time>,
     /// Restarts that the operator ordered.
-    errands: Vec<Errand>,
+    pending_restarts: Vec<PendingRestart>,
     /// Stage changes that the hook has not been told yet, oldest first.
-    changes: VecDeque<Change>,
+    changes: VecDeque<StageNotice>,
     /// Foreign DHCP servers, by our address on their segment. Our DHCP server is silent there.
     foreign_dhcp: BTreeMap<Ipv4Addr, String>,
 }
 
-impl State {
+impl BenchState {
     fn look_at_all(&mut self, now: Time) {
         self.upheavals += 1;
         self.agenda.extend(self.phones.keys().map(|mac| (*mac, now)));
@@ -142,7 +142,7 @@ impl State {
     }
 }
 
-struct Phone {
+struct TrackedPhone {
     /// Boxed, because many slots of the table are empty.
     journey: Box<Journey>,
     /// The states the phone may be in.
@@ -159,7 +159,7 @@ struct Phone {
     last_dhcp: Option<Box<LastDhcp>>,
 }
 
-impl Phone {
+impl TrackedPhone {
     fn new(journey: Journey) -> Self {
         Self {
             worlds: Box::new(Worlds::new(journey.mac)),
@@ -173,14 +173,20 @@ impl Phone {
     }
 }
 
-impl State {
-    fn new(rules: Rules, catalog: Catalog, roster: Vec<Entry>, shelf: LibrarySnapshot, known: Known) -> Self {
-        let Known { phones, facts, forgotten, .. } = known;
+impl BenchState {
+    fn new(
+        rules: Rules,
+        catalog: Catalog,
+        roster: Vec<Entry>,
+        library: LibrarySnapshot,
+        known: ReplayedPhones,
+    ) -> Self {
+        let ReplayedPhones { phones, facts, forgotten, .. } = known;
         let mut state = Self {
             rules,
             catalog,
             roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
-            shelf: Arc::new(shelf),
+            library: Arc::new(library),
             phones,
             forgotten,
             crowded_until: Time::default(),
@@ -188,12 +194,12 @@ impl State {
             newcomers: VecDeque::new(),
             listed_dhcp: HashMap::new(),
             strangers: HashMap::new(),
-            refusals: Refusals::default(),
+            refusals: UnansweredPhones::default(),
             addresses: Addresses::default(),
             unleased: Unleased::default(),
-            verdicts: Verdicts::default(),
+            verdicts: PublishedVerdicts::default(),
             agenda: HashMap::new(),
-            errands: Vec::new(),
+            pending_restarts: Vec::new(),
             changes: VecDeque::new(),
             foreign_dhcp: BTreeMap::new(),
         };
@@ -209,9 +215,9 @@ impl Bench {
         catalog: Catalog,
         rules: Rules,
         roster: Vec<Entry>,
-        shelf: LibrarySnapshot,
+        library: LibrarySnapshot,
         ledger: Ledger,
-        (known, last_seen): (Known, Time),
+        (known, last_seen): (ReplayedPhones, Time),
     ) -> Arc<Self> {
         let bench = Arc::new(Self {
             clock,
@@ -220,7 +226,7 @@ impl Bench {
             metrics: Metrics::default(),
             dhcp: OnceLock::new(),
             changed: Notify::new(),
-            state: Mutex::new(State::new(rules, catalog, roster, shelf, known)),
+            state: Mutex::new(BenchState::new(rules, catalog, roster, library, known)),
         });
         let weak = Arc::downgrade(&bench);
         bench.ledger.fold_by(Box::new(move |macs| {
@@ -246,7 +252,7 @@ impl Bench {
         self.clock.pace()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BenchState> {
         // Every change of the state is a complete step, so a panic elsewhere leaves it sound.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -278,26 +284,26 @@ impl Bench {
     }
 
     /// The present library.
-    pub fn shelf(&self) -> Arc<LibrarySnapshot> {
-        Arc::clone(&self.state().shelf)
+    pub fn library(&self) -> Arc<LibrarySnapshot> {
+        Arc::clone(&self.state().library)
     }
 
     /// The present library, and the phones whose license was given.
     pub fn library_view(&self) -> LibraryView {
         let state = self.state();
-        let used = |(mac, phone): (&Mac, &Phone)| {
+        let used = |(mac, phone): (&Mac, &TrackedPhone)| {
             let (first, latest) = phone.journey.license_given?;
             Some(LicenseUse { mac: *mac, first: Some(first), latest: Some(latest) })
         };
         let mut license_uses: Vec<LicenseUse> = state.phones.iter().filter_map(used).collect();
         license_uses.sort_by_key(|license| license.mac);
-        LibraryView { license_uses, ..state.shelf.view() }
+        LibraryView { license_uses, ..state.library.view() }
     }
 
     /// Takes over another library and judges all phones again.
-    pub fn set_shelf(&self, shelf: LibrarySnapshot) {
+    pub fn set_library(&self, library: LibrarySnapshot) {
         let mut state = self.state();
-        state.shelf = Arc::new(shelf);
+        state.library = Arc::new(library);
         state.look_at_all(self.now());
     }
 
@@ -388,7 +394,7 @@ impl Bench {
         self.state().rules.settings.http_port = port;
     }
 
-    fn assess(&self, state: &State, mac: Mac) -> Assessment {
+    fn assess(&self, state: &BenchState, mac: Mac) -> Assessment {
         verdict(state, self.now(), mac)
     }
 }

@@ -4,16 +4,16 @@ use transload_provision::journey::{Act, Deed, Fact, Means, Restart, by_operator}
 use transload_provision::mac::Mac;
 
 use super::forget;
-use super::intake::registrar::Errand;
-use super::outcome::{PhoneOutcome, Refusal, no_such, outcome, written};
-use super::{AT_ONCE, Bench, State};
+use super::intake::registrar::PendingRestart;
+use super::outcome::{OrderRefusal, PhoneOutcome, no_such, outcome, written};
+use super::{AT_ONCE, Bench, BenchState};
 use crate::bench::selection::{Selected, Selection};
 use crate::state::ledger::Ticket;
 
 enum Pending {
-    Refused(Refusal),
+    Refused(OrderRefusal),
     Act(Option<Ticket>),
-    Restart(Errand, Option<Ticket>),
+    Restart(PendingRestart, Option<Ticket>),
 }
 
 impl Bench {
@@ -21,7 +21,7 @@ impl Bench {
     ///
     /// # Errors
     /// The phone is unknown, may be writing flash, or has to be restarted by hand.
-    pub async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, Refusal> {
+    pub async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, OrderRefusal> {
         let pending = self.begin(&mut self.state(), mac, how.into());
         Ok(self.finish(pending).await?.unwrap_or(Means::Registration))
     }
@@ -30,7 +30,7 @@ impl Bench {
     ///
     /// # Errors
     /// The phone is unknown, or the ledger cannot be written.
-    pub async fn operate(&self, mac: Mac, act: Act) -> Result<(), Refusal> {
+    pub async fn operate(&self, mac: Mac, act: Act) -> Result<(), OrderRefusal> {
         let pending = self.begin(&mut self.state(), mac, act.into());
         self.finish(pending).await.map(drop)
     }
@@ -61,7 +61,7 @@ impl Bench {
     }
 
     /// Queues an order; it is in the ledger once [`Self::finish`] has returned.
-    fn begin(&self, state: &mut State, mac: Mac, deed: Deed) -> Pending {
+    fn begin(&self, state: &mut BenchState, mac: Mac, deed: Deed) -> Pending {
         let act = match deed {
             Deed::Hold => Act::Hold,
             Deed::Release => Act::Release,
@@ -80,7 +80,7 @@ impl Bench {
         }
     }
 
-    fn begin_restart(&self, state: &mut State, mac: Mac, how: Restart) -> Pending {
+    fn begin_restart(&self, state: &mut BenchState, mac: Mac, how: Restart) -> Pending {
         let verdict = self.assess(state, mac);
         let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else {
             return Pending::Refused(no_such(mac));
@@ -95,23 +95,23 @@ impl Bench {
                 "{mac} is not registered, and no program under [hooks] restart cuts its power: unplug it and plug it in \
                  again"
             );
-            return Pending::Refused(Refusal::Conflict(detail));
+            return Pending::Refused(OrderRefusal::Conflict(detail));
         };
         let address = journey.address;
         let fact = Fact::RestartTold { how: order.how, by: order.by, operator: true };
         let ticket = self.observe(state, mac, fact);
-        Pending::Restart(Errand { mac, order, address }, ticket)
+        Pending::Restart(PendingRestart { mac, order, address }, ticket)
     }
 
     /// Waits for the ledger, then carries the order out.
-    async fn finish(&self, pending: Pending) -> Result<Option<Means>, Refusal> {
+    async fn finish(&self, pending: Pending) -> Result<Option<Means>, OrderRefusal> {
         match pending {
             Pending::Refused(refusal) => Err(refusal),
             Pending::Act(ticket) => written(ticket).await.map(|()| None),
-            Pending::Restart(errand, ticket) => {
+            Pending::Restart(restart, ticket) => {
                 written(ticket).await?;
-                self.state().errands.push(errand);
-                Ok(Some(errand.order.by))
+                self.state().pending_restarts.push(restart);
+                Ok(Some(restart.order.by))
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::state::ledger::Ticket;
 
 /// The reason that an operator's order is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum OrderRefusal {
     /// The phone is unknown.
     #[error("{0}")]
     Unknown(String),
@@ -53,7 +53,10 @@ impl PhoneOutcome {
 }
 
 /// The outcome of an order for a phone; `result` is `None` in a dry run.
-pub(super) fn outcome(phone: &PhoneView, result: Option<Result<Option<Means>, Refusal>>) -> PhoneOutcome {
+pub(super) fn outcome(
+    phone: &PhoneView,
+    result: Option<Result<Option<Means>, OrderRefusal>>,
+) -> PhoneOutcome {
     PhoneOutcome {
         mac: phone.mac,
         model: phone.model.clone(),
@@ -66,12 +69,12 @@ pub(super) fn outcome(phone: &PhoneView, result: Option<Result<Option<Means>, Re
     }
 }
 
-pub(super) fn no_such(mac: Mac) -> Refusal {
-    Refusal::Unknown(format!("no phone {mac} was seen, and none is in the roster"))
+pub(super) fn no_such(mac: Mac) -> OrderRefusal {
+    OrderRefusal::Unknown(format!("no phone {mac} was seen, and none is in the roster"))
 }
 
-pub(super) async fn written(ticket: Option<Ticket>) -> Result<(), Refusal> {
-    let refusal = |detail: String| Refusal::NotWritten(detail);
+pub(super) async fn written(ticket: Option<Ticket>) -> Result<(), OrderRefusal> {
+    let refusal = |detail: String| OrderRefusal::NotWritten(detail);
     let ticket = ticket.ok_or_else(|| refusal("the bench has no room for another phone".to_owned()))?;
     ticket.await.map_err(|error| refusal(error.to_string()))
 }

@@ -12,7 +12,7 @@ use transload_provision::worlds::{Checkpoint, Worlds};
 
 use super::forget::Forgotten;
 use super::judge::context;
-use super::{AT_ONCE, Bench, Phone, State};
+use super::{AT_ONCE, Bench, BenchState, TrackedPhone};
 use crate::state::ledger::{Record, Replay, Ticket, WriteFailed};
 use crate::state::resume;
 
@@ -40,7 +40,7 @@ impl Bench {
     /// The states that every known phone may be in.
     pub fn worlds(&self) -> BTreeMap<Mac, Worlds> {
         let (state, now) = (self.state(), self.now());
-        let at_present = |(mac, phone): (&Mac, &Phone)| {
+        let at_present = |(mac, phone): (&Mac, &TrackedPhone)| {
             let mut worlds = (*phone.worlds).clone();
             worlds.pass(now, &context(&state, *mac, now));
             (*mac, worlds)
@@ -50,7 +50,7 @@ impl Bench {
 
     /// Folds facts and closes the ledger.
     pub async fn close(&self) {
-        let due = |phone: &Phone| phone.unfolded > 0;
+        let due = |phone: &TrackedPhone| phone.unfolded > 0;
         let folded = tokio::time::timeout(FOLD_AT_END, self.fold(due)).await.unwrap_or(Ok(()));
         if let Err(error) = folded.and_then(|()| self.ledger.close()) {
             tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
@@ -79,8 +79,8 @@ impl Bench {
     }
 
     /// Folds the facts of the phones that are `due`.
-    async fn fold(&self, due: impl Fn(&Phone) -> bool) -> Result<(), WriteFailed> {
-        let due = |(mac, phone): (&Mac, &Phone)| (phone.written && due(phone)).then_some(*mac);
+    async fn fold(&self, due: impl Fn(&TrackedPhone) -> bool) -> Result<(), WriteFailed> {
+        let due = |(mac, phone): (&Mac, &TrackedPhone)| (phone.written && due(phone)).then_some(*mac);
         let macs: Vec<Mac> = self.state().phones.iter().filter_map(due).collect();
         for macs in macs.chunks(AT_ONCE) {
             self.append_snapshots(macs).await?;
@@ -111,11 +111,11 @@ impl Bench {
     }
 
     /// Takes in a fact and records it. The ticket resolves when it is on disk.
-    pub(super) fn observe(&self, state: &mut State, mac: Mac, fact: Fact) -> Option<Ticket> {
+    pub(super) fn observe(&self, state: &mut BenchState, mac: Mac, fact: Fact) -> Option<Ticket> {
         self.observe_at(state, mac, fact, self.now())
     }
 
-    fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
+    fn observe_at(&self, state: &mut BenchState, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
         let record = self.take_in(state, mac, &Observation::new(at, fact))?;
         Some(self.ledger.append(vec![record]))
     }
@@ -123,7 +123,7 @@ impl Bench {
     /// As [`Self::observe`], for a fact from a request.
     pub(super) fn observe_heard(
         &self,
-        state: &mut State,
+        state: &mut BenchState,
         mac: Mac,
         fact: Fact,
         hearing: Hearing,
@@ -133,11 +133,11 @@ impl Bench {
     }
 
     /// As [`Self::observe_heard`], for facts that recur: thousands of phones at rest share a commit a minute.
-    pub(super) fn note_lazily_heard(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) {
+    pub(super) fn note_lazily_heard(&self, state: &mut BenchState, mac: Mac, fact: Fact, hearing: Hearing) {
         self.note_lazily(state, mac, &hearing.of(fact));
     }
 
-    pub(super) fn note_lazily(&self, state: &mut State, mac: Mac, observation: &Observation) {
+    pub(super) fn note_lazily(&self, state: &mut BenchState, mac: Mac, observation: &Observation) {
         if let Some(record) = self.take_in(state, mac, observation) {
             self.ledger.note_lazily(record);
         }
@@ -145,17 +145,17 @@ impl Bench {
 
     /// As [`Self::observe`], for facts that may be lost and come by thousands after a power failure: they share other
     /// facts' commits.
-    pub(super) fn note_down(&self, state: &mut State, mac: Mac, fact: Fact) {
+    pub(super) fn note_down(&self, state: &mut BenchState, mac: Mac, fact: Fact) {
         self.note_down_at(state, mac, fact, self.now());
     }
 
-    pub(super) fn note_down_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) {
+    pub(super) fn note_down_at(&self, state: &mut BenchState, mac: Mac, fact: Fact, at: Time) {
         if let Some(record) = self.take_in(state, mac, &Observation::new(at, fact)) {
             self.ledger.note(record);
         }
     }
 
-    fn take_in(&self, state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+    fn take_in(&self, state: &mut BenchState, mac: Mac, observation: &Observation) -> Option<Record> {
         self.note_listed(state, mac);
         self.make_room_for(state, mac, observation);
         take_in(state, mac, observation)
@@ -170,7 +170,7 @@ impl Bench {
         }
     }
 
-    fn note_listed(&self, state: &mut State, mac: Mac) {
+    fn note_listed(&self, state: &mut BenchState, mac: Mac) {
         let Some(phone) = state.phones.get(&mac) else { return };
         let load = state.roster.get(&mac).and_then(|entry| entry.load.as_ref());
         if phone.worlds.observed().listed.as_ref() != load {
@@ -184,7 +184,7 @@ impl Bench {
 
 /// Adds a fact to its phone's journey. Returns `None` if there is no room for another phone or nothing to record: a
 /// client that has only asked for an address may be made up and is kept in memory only.
-pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+pub(super) fn take_in(state: &mut BenchState, mac: Mac, observation: &Observation) -> Option<Record> {
     if state.is_over(mac, &observation.fact) {
         return None;
     }
@@ -199,7 +199,9 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
             return None;
         }
         let written = listed || !only_dhcp;
-        state.phones.insert(mac, Phone { written, ..Phone::new(Journey::new(mac, observation.at)) });
+        state
+            .phones
+            .insert(mac, TrackedPhone { written, ..TrackedPhone::new(Journey::new(mac, observation.at)) });
     }
     state.take(mac, observation);
     let phone = state.phones.get_mut(&mac)?;
@@ -222,7 +224,7 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
     phone.snapshot(mac, false)
 }
 
-impl Phone {
+impl TrackedPhone {
     /// All facts of the phone; `whole` if none was lost since the previous snapshot.
     fn snapshot(&self, mac: Mac, whole: bool) -> Option<Record> {
         let folded = Folded { journey: &self.journey, worlds: Checkpoint::from(&*self.worlds) };
@@ -245,7 +247,7 @@ fn unfold(json: &str) -> serde_json::Result<(Journey, Option<Worlds>)> {
     }
 }
 
-impl State {
+impl BenchState {
     /// Adds a fact to a phone's journey and worlds.
     pub(super) fn take(&mut self, mac: Mac, observation: &Observation) {
         self.with_phone(mac, observation.at, |phone, context| {
@@ -265,9 +267,9 @@ impl State {
     }
 
     /// Calls `act` with a phone and the context of [`super::judge::context`].
-    fn with_phone(&mut self, mac: Mac, now: Time, act: impl FnOnce(&mut Phone, &Context<'_>)) {
-        let Self { catalog, shelf, rules, roster, phones, .. } = self;
-        let (library, settings, entry) = (&shelf.index, &rules.settings, roster.get(&mac));
+    fn with_phone(&mut self, mac: Mac, now: Time, act: impl FnOnce(&mut TrackedPhone, &Context<'_>)) {
+        let Self { catalog, library, rules, roster, phones, .. } = self;
+        let (library, settings, entry) = (&library.index, &rules.settings, roster.get(&mac));
         if let Some(phone) = phones.get_mut(&mac) {
             act(phone, &Context { catalog, library, settings, entry, now });
         }
@@ -285,8 +287,8 @@ impl State {
 /// Phones as the ledger stores them: snapshots and the observations after them. A record that this version cannot
 /// read is skipped with a warning: its phone then counts as new, which is safe.
 #[derive(Default)]
-pub struct Known {
-    pub(super) phones: HashMap<Mac, Phone>,
+pub struct ReplayedPhones {
+    pub(super) phones: HashMap<Mac, TrackedPhone>,
     /// Facts that the worlds have not taken in, because that needs the library and the catalog.
     pub(super) facts: HashMap<Mac, Vec<Observation>>,
     pub(super) forgotten: Forgotten,
@@ -294,7 +296,7 @@ pub struct Known {
     unfolded: HashSet<Mac>,
 }
 
-impl Known {
+impl ReplayedPhones {
     /// Replaces earlier facts by what an older record says.
     fn known_before(&mut self, mac: Mac, journey: &Journey) {
         let fact = Fact::KnownBefore(journey.known_before());
@@ -302,7 +304,7 @@ impl Known {
     }
 }
 
-impl Replay for Known {
+impl Replay for ReplayedPhones {
     fn snapshot(&mut self, mac: Mac, json: &str) -> bool {
         match unfold(json) {
             Ok((journey, worlds)) => {
@@ -311,7 +313,7 @@ impl Replay for Known {
                     self.known_before(mac, &journey);
                     self.unfolded.insert(mac);
                 }
-                let mut phone = Phone::new(journey);
+                let mut phone = TrackedPhone::new(journey);
                 phone.worlds = worlds.map_or(phone.worlds, Box::new);
                 self.phones.insert(mac, phone);
                 !is_known
@@ -334,7 +336,7 @@ impl Replay for Known {
         match serde_json::from_str::<Observation>(json) {
             Ok(observation) => {
                 if !covered {
-                    let new = || Phone::new(Journey::new(mac, observation.at));
+                    let new = || TrackedPhone::new(Journey::new(mac, observation.at));
                     let phone = self.phones.entry(mac).or_insert_with(new);
                     phone.journey.observe(&observation);
                     phone.unfolded += 1;

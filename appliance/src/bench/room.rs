@@ -5,7 +5,7 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::record::PHONES_KEPT;
-use super::{Bench, Phone, State};
+use super::{Bench, BenchState, TrackedPhone};
 use crate::listeners::bounds::Bound;
 use crate::state::ledger::Record;
 
@@ -16,7 +16,7 @@ const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Bench {
     /// Makes room if this is the first recorded fact of a phone and the table is full.
-    pub(super) fn make_room_for(&self, state: &mut State, mac: Mac, observation: &Observation) {
+    pub(super) fn make_room_for(&self, state: &mut BenchState, mac: Mac, observation: &Observation) {
         let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
         if only_dhcp || state.has_room_for(mac) || state.is_over(mac, &observation.fact) {
             return;
@@ -43,7 +43,7 @@ impl Bench {
     }
 }
 
-impl State {
+impl BenchState {
     /// True if a phone is in the ledger or may be added.
     pub(super) fn has_room_for(&self, mac: Mac) -> bool {
         self.roster.contains_key(&mac)
@@ -54,7 +54,7 @@ impl State {
     /// The evictable phones with the oldest last fact, at most [`AT_ONCE`].
     fn least_known(&self, now: Time) -> Vec<Mac> {
         let flash = self.rules.settings.timing.flash;
-        let may_go = |mac: &Mac, phone: &Phone| {
+        let may_go = |mac: &Mac, phone: &TrackedPhone| {
             let journey = &phone.journey;
             phone.written
                 && !journey.is_met()

@@ -4,7 +4,7 @@ use transload_provision::journey::{Assessment, Fact};
 use transload_provision::mac::Mac;
 
 use super::judge::context;
-use super::{Bench, State, show};
+use super::{Bench, BenchState, show};
 use crate::bench::views::phone::{HoldCode, Stage};
 use crate::system::program;
 
@@ -13,7 +13,7 @@ const WAITING: usize = 1024;
 
 /// A stage change for the hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct StageNotice {
     /// The phone.
     pub mac: Mac,
     /// Its new stage.
@@ -24,7 +24,7 @@ pub struct Change {
 
 impl Bench {
     /// Records the stage of a phone if it changed. Phones that are not in the ledger are skipped.
-    pub(super) fn note_stand(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
+    pub(super) fn note_stand(&self, state: &mut BenchState, mac: Mac, verdict: &Assessment) {
         self.note_done(state, mac, verdict);
         let Some(phone) = state.phones.get(&mac).filter(|phone| phone.written) else { return };
         let (stage, hold) = show::standing(state, self.now(), mac, verdict);
@@ -41,7 +41,7 @@ impl Bench {
     }
 
     /// Records that the phone is done.
-    fn note_done(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
+    fn note_done(&self, state: &mut BenchState, mac: Mac, verdict: &Assessment) {
         let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
         if let Some(done) = journey.finishes(verdict, &context(state, mac, self.now())) {
             self.observe(state, mac, done);
@@ -49,12 +49,12 @@ impl Bench {
     }
 
     /// As [`Self::note_stand`], for the verdict at this moment.
-    pub(super) fn stand_now(&self, state: &mut State, mac: Mac) {
+    pub(super) fn stand_now(&self, state: &mut BenchState, mac: Mac) {
         let verdict = self.assess(state, mac);
         self.note_stand(state, mac, &verdict);
     }
 
-    fn queue_change(&self, state: &mut State, mac: Mac, was: Stage, stage: Stage) {
+    fn queue_change(&self, state: &mut BenchState, mac: Mac, was: Stage, stage: Stage) {
         if state.rules.stage_hook.is_empty() {
             return;
         }
@@ -80,12 +80,12 @@ impl Bench {
                 _ => return None,
             })
         });
-        state.changes.push_back(Change { mac, stage, command });
+        state.changes.push_back(StageNotice { mac, stage, command });
         self.changed.notify_one();
     }
 
     /// The oldest waiting change of a phone for which `may` is true.
-    pub fn next_change(&self, may: impl Fn(Mac) -> bool) -> Option<Change> {
+    pub fn next_change(&self, may: impl Fn(Mac) -> bool) -> Option<StageNotice> {
         let mut state = self.state();
         let at = state.changes.iter().position(|change| may(change.mac))?;
         state.changes.remove(at)

@@ -12,7 +12,7 @@ use transload_provision::time::Time;
 
 use crate::bench::selection::{Selected, Selection};
 use crate::bench::views::phone::PhoneView;
-use crate::bench::{PhoneOutcome, Refusal, forget};
+use crate::bench::{OrderRefusal, PhoneOutcome, forget};
 use crate::commands::cli::{PhoneArgs, RestartArgs};
 use crate::commands::reload::running_bench;
 use crate::commands::status;
@@ -50,7 +50,7 @@ impl PhoneOrder {
     }
 
     /// Why the action is refused for a phone.
-    fn refusal(self, phone: &PhoneView) -> Option<Refusal> {
+    fn refusal(self, phone: &PhoneView) -> Option<OrderRefusal> {
         match self {
             Self::Forget if phone.first_seen.is_none() => Some(forget::nothing_known(phone.mac)),
             Self::Forget if phone.writing => Some(forget::writes(phone.mac)),

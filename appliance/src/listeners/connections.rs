@@ -15,7 +15,7 @@ pub use transload_http::RETRY_AFTER;
 
 use super::places::{GivesWay, Places, Room, Seat};
 use queue::Queue;
-pub use queue::Waiting;
+pub use queue::QueueLimits;
 
 /// Connections told to come back at one time, in all and per peer; further ones are closed.
 const TURNED_AWAY: usize = 256;
@@ -102,7 +102,7 @@ impl Entrance {
     #[must_use]
     pub fn with_queue(
         self,
-        waiting: Waiting,
+        waiting: QueueLimits,
         tftp_has_room: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         Self { queue: Some(Queue::new(waiting, Arc::new(tftp_has_room))), ..self }
@@ -113,7 +113,7 @@ impl Entrance {
         Self::new(limits, |_| true, |_| ())
     }
 
-    fn enter(&self, peer: IpAddr) -> Place {
+    fn enter(&self, peer: IpAddr) -> Admitted {
         let leased = (self.is_leased)(peer);
         let queue = self.queue.as_ref().filter(|_| leased);
         if queue.is_none_or(|queue| !queue.has_somebody()) {
@@ -126,35 +126,35 @@ impl Entrance {
             }
         }
         match queue.map(|queue| (queue, queue.enter(peer))) {
-            Some((queue, Some(taken))) => Place::Queued(taken, queue.clone()),
-            Some((queue, None)) if !queue.tftp_has_room() => Place::Closed,
+            Some((queue, Some(taken))) => Admitted::Queued(taken, queue.clone()),
+            Some((queue, None)) if !queue.tftp_has_room() => Admitted::Closed,
             _ => self.turn_away(peer, leased),
         }
     }
 
     /// A place to be served at, if one is free, and whether a bound was reached.
-    fn seat(&self, peer: IpAddr) -> (Option<Place>, bool) {
+    fn seat(&self, peer: IpAddr) -> (Option<Admitted>, bool) {
         let leased = (self.is_leased)(peer);
         let admission = self.places.enter(peer, leased);
         let patience = if leased { self.limits.patience } else { self.limits.strangers_patience };
-        (admission.seat.map(|taken| Place::Served(taken, patience)), admission.full)
+        (admission.seat.map(|taken| Admitted::Served(taken, patience)), admission.full)
     }
 
     /// A place for the answer "come back later", if one is free.
-    fn turn_away(&self, peer: IpAddr, leased: bool) -> Place {
+    fn turn_away(&self, peer: IpAddr, leased: bool) -> Admitted {
         let patience = if leased { self.limits.patience } else { self.limits.strangers_patience };
         let brief = |patience: Duration| patience.min(TURNING_AWAY);
         let patience = Patience { head: brief(patience.head), stall: brief(patience.stall) };
         match self.turned_away.enter(peer, leased).seat {
-            Some(taken) => Place::TurnedAway(taken, patience),
-            None => Place::Closed,
+            Some(taken) => Admitted::TurnedAway(taken, patience),
+            None => Admitted::Closed,
         }
     }
 }
 
 type Taken = (Seat, GivesWay);
 
-enum Place {
+enum Admitted {
     Served(Taken, Patience),
     Queued(Taken, Queue),
     TurnedAway(Taken, Patience),
@@ -175,7 +175,7 @@ pub struct Arrival {
     /// The peer.
     pub caller: Caller,
     stream: TcpStream,
-    place: Place,
+    place: Admitted,
     entrance: Entrance,
     stop: CancellationToken,
 }
@@ -199,10 +199,10 @@ impl Arrival {
     pub async fn seated(self) -> Option<(Connection, GivesWay)> {
         let Self { caller, stream, place, entrance, stop } = self;
         let place = match place {
-            Place::Queued(waits, queue) => {
+            Admitted::Queued(waits, queue) => {
                 let place = tokio::select! {
                     place = queue.place(&entrance, caller.peer.ip()) => place,
-                    () = stop.cancelled() => Place::Closed,
+                    () = stop.cancelled() => Admitted::Closed,
                 };
                 drop(waits);
                 place
@@ -210,9 +210,9 @@ impl Arrival {
             place => place,
         };
         let ((seat, gives_way), patience, turned_away) = match place {
-            Place::Served(taken, patience) => (taken, patience, false),
-            Place::TurnedAway(taken, patience) => (taken, patience, true),
-            Place::Queued(..) | Place::Closed => {
+            Admitted::Served(taken, patience) => (taken, patience, false),
+            Admitted::TurnedAway(taken, patience) => (taken, patience, true),
+            Admitted::Queued(..) | Admitted::Closed => {
                 let peer = caller.peer;
                 tracing::debug!(%peer, "too many connections, and too many who are told so; closed");
                 return None;

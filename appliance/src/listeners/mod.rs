@@ -25,14 +25,14 @@ pub(crate) mod uptake;
 
 /// A protocol for files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum FileProtocol {
     /// TFTP.
     Tftp,
     /// HTTP.
     Http,
 }
 
-impl Door {
+impl FileProtocol {
     /// The protocol's name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,9 +44,9 @@ impl Door {
 
 /// A request for a file, as a listener received it.
 #[derive(Debug, Clone)]
-pub struct Fetch {
+pub struct FileRequest {
     /// The protocol.
-    pub door: Door,
+    pub protocol: FileProtocol,
     /// The peer.
     pub peer: SocketAddr,
     /// Our address that the request came to.
@@ -61,7 +61,7 @@ pub struct Fetch {
 
 /// An answer to a file request.
 #[derive(Debug)]
-pub enum Served {
+pub enum FileAnswer {
     /// A document made for this request.
     Document {
         /// The whole document.
@@ -95,7 +95,10 @@ pub trait Plane: Send + Sync + 'static {
     /// Takes the progress and the end of a transfer.
     type Tracker: Track;
     /// Answers a request.
-    fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, Self::Tracker)> + Send;
+    fn fetch(
+        self: &Arc<Self>,
+        fetch: FileRequest,
+    ) -> impl Future<Output = (FileAnswer, Self::Tracker)> + Send;
     /// True if a client holds a lease of this address. Leaseholders go first when places are short.
     fn is_leased(&self, address: Ipv4Addr) -> bool;
     /// Returns a guard for as long as a client is served; in a rehearsal the clock may wait for it.

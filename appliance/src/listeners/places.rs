@@ -25,10 +25,10 @@ pub(super) struct Room {
 
 /// The places of one listener, or of several that share them.
 #[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Mutex<Table>>, Arc<Notify>);
+pub(super) struct Places(Arc<Mutex<PlaceTable>>, Arc<Notify>);
 
 #[derive(Debug)]
-struct Table {
+struct PlaceTable {
     room: Room,
     next: u64,
     all: usize,
@@ -48,7 +48,7 @@ struct Peer {
 
 /// The outcome for a newcomer.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(super) struct PlaceOffer {
     /// Its place, if there is one.
     pub(super) seat: Option<(Seat, GivesWay)>,
     /// A bound was reached: the newcomer has no place, or another connection gave way.
@@ -68,11 +68,11 @@ pub struct Seat {
 
 impl Places {
     pub(super) fn new(room: Room) -> Self {
-        let table = Table { room, next: 0, all: 0, strangers: 0, peers: HashMap::new() };
+        let table = PlaceTable { room, next: 0, all: 0, strangers: 0, peers: HashMap::new() };
         Self(Arc::new(Mutex::new(table)), Arc::default())
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, PlaceTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,7 +82,7 @@ impl Places {
     }
 
     /// A place for a newcomer, which then waits for its client.
-    pub(super) fn enter(&self, peer: IpAddr, leased: bool) -> Admission {
+    pub(super) fn enter(&self, peer: IpAddr, leased: bool) -> PlaceOffer {
         let mut table = self.table();
         table.know(peer, leased);
         let mut full = false;
@@ -90,12 +90,12 @@ impl Places {
             full = true;
             if !table.make_room(whose, peer, leased) {
                 table.forget_if_gone(peer);
-                return Admission { seat: None, full };
+                return PlaceOffer { seat: None, full };
             }
         }
         let (id, gives_way) = table.add(peer, leased);
         let seat = Seat { places: self.clone(), peer, id };
-        Admission { seat: Some((seat, gives_way)), full }
+        PlaceOffer { seat: Some((seat, gives_way)), full }
     }
 }
 
@@ -107,7 +107,7 @@ enum Whose {
     Everybody,
 }
 
-impl Table {
+impl PlaceTable {
     fn count(&mut self) -> u64 {
         self.next += 1;
         self.next

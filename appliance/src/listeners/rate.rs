@@ -1,7 +1,7 @@
 //! The limit on the rate of all phones together, for a shared uplink.
 //!
-//! [`Line`] decides whose bytes leave next and when: the waiting phone that had the least (start-time fair queuing,
-//! Goyal et al. 1996), so that each gets the same share however much it asks for at once. [`Rate`] is what listeners
+//! [`RateQueue`] decides whose bytes leave next and when: the waiting phone that had the least (start-time fair queuing,
+//! Goyal et al. 1996), so that each gets the same share however much it asks for at once. [`RateLimit`] is what listeners
 //! wait on. All content from disk waits. A document made for a phone does not, so that it never queues behind
 //! firmware.
 
@@ -23,7 +23,7 @@ pub const PIECE: u64 = 16 * 1024;
 
 /// A line of limited rate and its waiting phones. `now` is the time since its start.
 #[derive(Debug)]
-pub struct Line<T> {
+pub struct RateQueue<T> {
     bytes_per_second: u64,
     /// The time at which all admitted bytes will have left.
     free_at: Duration,
@@ -36,7 +36,7 @@ pub struct Line<T> {
     asked: u64,
 }
 
-impl<T> Line<T> {
+impl<T> RateQueue<T> {
     /// An idle line. The rate is at least 1.
     pub fn new(bytes_per_second: u64) -> Self {
         Self {
@@ -87,21 +87,21 @@ impl<T> Line<T> {
 
 /// The shared limit that listeners wait on. Clones share one line.
 #[derive(Clone, Debug)]
-pub struct Rate(Option<mpsc::UnboundedSender<Asked>>);
+pub struct RateLimit(Option<mpsc::UnboundedSender<RateRequest>>);
 
 #[derive(Debug)]
-struct Asked {
+struct RateRequest {
     phone: IpAddr,
     bytes: u64,
     go: oneshot::Sender<()>,
 }
 
-impl Rate {
+impl RateLimit {
     /// A limit in bytes per second over all phones; `None` is no limit. A limit needs a tokio runtime.
     pub fn new(bytes_per_second: Option<u64>) -> Self {
         Self(bytes_per_second.map(|rate| {
             let (asks, asked) = mpsc::unbounded_channel();
-            tokio::spawn(keep(Line::new(rate), asked));
+            tokio::spawn(keep(RateQueue::new(rate), asked));
             asks
         }))
     }
@@ -115,21 +115,21 @@ impl Rate {
     pub async fn take(&self, phone: IpAddr, bytes: u64) {
         let Some(asks) = &self.0 else { return };
         let (go, gone) = oneshot::channel();
-        if asks.send(Asked { phone, bytes, go }).is_ok() {
+        if asks.send(RateRequest { phone, bytes, go }).is_ok() {
             // An error means that the line is closed, as at shutdown.
             let _ = gone.await;
         }
     }
 }
 
-/// Runs the line until the last [`Rate`] is dropped.
-async fn keep(mut line: Line<oneshot::Sender<()>>, mut asked: mpsc::UnboundedReceiver<Asked>) {
+/// Runs the line until the last [`RateLimit`] is dropped.
+async fn keep(mut line: RateQueue<oneshot::Sender<()>>, mut asked: mpsc::UnboundedReceiver<RateRequest>) {
     let begun = Instant::now();
     loop {
         let next_at = line.next_at();
         tokio::select! {
             ask = asked.recv() => match ask {
-                Some(Asked { phone, bytes, go }) => line.ask(begun.elapsed(), phone, bytes, go),
+                Some(RateRequest { phone, bytes, go }) => line.ask(begun.elapsed(), phone, bytes, go),
                 None => return,
             },
             () = tokio::time::sleep_until(begun + next_at.unwrap_or_default()), if next_at.is_some() => {

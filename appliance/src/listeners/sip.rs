@@ -20,7 +20,9 @@ use transload_dhcp::token_bucket::TokenBucket;
 use transload_pace::Pace;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
-use transload_provision::sip::{Action, Caller, Event, Flow, LARGEST, Message, Registrar, Transport};
+use transload_provision::sip::{
+    Action, Flow, LARGEST, Message, Registrar, RegistrarEvent, Sender, Transport,
+};
 
 use super::places::{Places, Room};
 use crate::listeners::bounds::Bound;
@@ -49,7 +51,7 @@ pub trait Exchange: Send + Sync + 'static {
     /// The phone at an address.
     fn caller(&self, address: Ipv4Addr) -> Option<Mac>;
     /// Takes in an event of the registrar.
-    fn heard(&self, event: Event);
+    fn heard(&self, event: RegistrarEvent);
     /// The pace of the clock.
     fn pace(&self) -> Pace {
         Pace::system()
@@ -63,10 +65,10 @@ pub struct Switchboard<E> {
     pace: Pace,
     places: Places,
     full: Box<dyn Fn(Bound, Ipv4Addr) + Send + Sync>,
-    state: Mutex<State>,
+    state: Mutex<SipState>,
 }
 
-struct State {
+struct SipState {
     registrar: Registrar,
     lines: HashMap<SocketAddrV4, mpsc::Sender<Vec<u8>>>,
     /// The datagram allowance of each address.
@@ -92,7 +94,7 @@ impl<E: Exchange> Switchboard<E> {
         File::open("/dev/urandom")?.read_exact(&mut key)?;
         let registrar = Registrar::new(own, now.as_nanos() as u64, key);
         let strangers = TokenBucket::full(OF_STRANGERS.0, OF_STRANGERS.1);
-        let state = State { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
+        let state = SipState { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
         let (places, full) = (Places::new(ROOM), Box::new(full));
         let pace = exchange.pace();
         Ok(Arc::new(Self { exchange, udp, pace, places, full, state: Mutex::new(state) }))
@@ -112,7 +114,7 @@ impl<E: Exchange> Switchboard<E> {
         self.udp.local_addr().map_or(0, |address| address.port())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SipState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -140,12 +142,12 @@ impl<E: Exchange> Switchboard<E> {
         let message = Message::parse(bytes).map_err(|error| {
             tracing::debug!(peer = %flow.peer, %error, "a SIP message cannot be read");
         })?;
-        let caller = Caller { phone: self.exchange.caller(*flow.peer.ip()) };
+        let caller = Sender { phone: self.exchange.caller(*flow.peer.ip()) };
         let now = self.now();
         let actions = self.state().registrar.receive(&message, flow, caller, now);
         let registered = actions.iter().rev().find_map(|action| match action {
-            Action::Tell(Event::Registered(..)) => Some(true),
-            Action::Tell(Event::Gone(_)) => Some(false),
+            Action::Tell(RegistrarEvent::Registered(..)) => Some(true),
+            Action::Tell(RegistrarEvent::Gone(_)) => Some(false),
             _ => None,
         });
         self.act(actions);

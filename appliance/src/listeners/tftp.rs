@@ -16,25 +16,25 @@ use transload_tftp::{
     Abort, FileContent, FileSource, OpenFuture, OpenRefusal, SendPermit, TransferEnd, TransferOutcome,
 };
 
-use super::rate::{PIECE, Rate};
-use super::{Door, Fetch, Plane, Served, Track};
+use super::rate::{PIECE, RateLimit};
+use super::{FileAnswer, FileProtocol, FileRequest, Plane, Track};
 
 /// The file service for a TFTP server at one address.
-pub struct Files<P> {
+pub struct TftpFiles<P> {
     /// Decides the answers.
     pub plane: Arc<P>,
     /// Our address.
     pub local: Ipv4Addr,
     /// The limit that files from disk wait on.
-    pub rate: Rate,
+    pub rate: RateLimit,
 }
 
-impl<P: Plane> FileSource for Files<P> {
+impl<P: Plane> FileSource for TftpFiles<P> {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> OpenFuture {
         let serving = self.plane.serving(peer);
         Box::pin(async move {
-            let fetch = Fetch {
-                door: Door::Tftp,
+            let fetch = FileRequest {
+                protocol: FileProtocol::Tftp,
                 peer,
                 local: self.local,
                 path: name,
@@ -43,16 +43,16 @@ impl<P: Plane> FileSource for Files<P> {
             };
             let (served, tracker) = self.plane.fetch(fetch).await;
             let (bytes, size) = match served {
-                Served::NotFound => return Err(OpenRefusal::NotFound),
-                Served::Busy => return Err(OpenRefusal::Busy),
-                Served::Document { body, .. } => {
+                FileAnswer::NotFound => return Err(OpenRefusal::NotFound),
+                FileAnswer::Busy => return Err(OpenRefusal::Busy),
+                FileAnswer::Document { body, .. } => {
                     let size = body.len() as u64;
                     (Octets::Memory(body), size)
                 }
-                Served::File(file) => (Octets::Disk(file.file), file.size),
+                FileAnswer::File(file) => (Octets::Disk(file.file), file.size),
             };
             let rate = self.rate.clone();
-            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
+            Ok(Box::new(TrackedFile { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
                 as Box<dyn FileContent>)
         })
     }
@@ -67,16 +67,16 @@ enum Octets {
     Disk(Arc<File>),
 }
 
-struct Transfer<T> {
+struct TrackedFile<T> {
     bytes: Octets,
     size: u64,
     tracker: T,
-    rate: Rate,
+    rate: RateLimit,
     phone: IpAddr,
     _serving: WorkGuard,
 }
 
-impl<T: Track> FileContent for Transfer<T> {
+impl<T: Track> FileContent for TrackedFile<T> {
     fn size(&self) -> u64 {
         self.size
     }

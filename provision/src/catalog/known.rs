@@ -9,7 +9,7 @@ use crate::load::{Kind, LoadName, Version};
 
 /// A known load in all its families.
 #[derive(Debug)]
-pub struct Load {
+pub struct KnownLoad {
     names: Vec<LoadName>,
     /// The kind of load.
     pub kind: Kind,
@@ -17,7 +17,7 @@ pub struct Load {
     pub version: Version,
 }
 
-impl Load {
+impl KnownLoad {
     /// The load's name in a family.
     pub fn of(&self, family: &str) -> Option<&LoadName> {
         self.names.iter().find(|name| name.family().eq_ignore_ascii_case(family))
@@ -64,7 +64,7 @@ struct LoadRow {
 }
 
 #[derive(Deserialize)]
-struct Table {
+struct LoadsFile {
     #[serde(default)]
     load: Vec<LoadRow>,
     #[serde(default)]
@@ -72,27 +72,28 @@ struct Table {
 }
 
 /// All known loads, newest first.
-pub fn loads() -> &'static [Load] {
+pub fn loads() -> &'static [KnownLoad] {
     #[allow(clippy::expect_used)] // part of the program; a test reads it
-    static LOADS: LazyLock<Vec<Load>> = LazyLock::new(|| {
-        let table: Table = toml::from_str(include_str!("../../catalog/loads.toml")).expect("loads are sound");
+    static LOADS: LazyLock<Vec<KnownLoad>> = LazyLock::new(|| {
+        let table: LoadsFile =
+            toml::from_str(include_str!("../../catalog/loads.toml")).expect("loads are sound");
         table.load.iter().filter_map(load).collect()
     });
     &LOADS
 }
 
-fn load(row: &LoadRow) -> Option<Load> {
+fn load(row: &LoadRow) -> Option<KnownLoad> {
     let named = |family: &String| format!("{family}.{}", row.load).parse().ok();
     let names: Vec<LoadName> = row.families.iter().filter_map(named).collect();
     let first = names.first()?;
-    Some(Load { kind: first.kind(), version: first.version().clone(), names: names.clone() })
+    Some(KnownLoad { kind: first.kind(), version: first.version().clone(), names: names.clone() })
 }
 
 /// The possible package names of a load, likeliest first.
 pub fn packages(load: &LoadName) -> Vec<String> {
     #[allow(clippy::expect_used)] // part of the program; a test reads it
     static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
-        let table: Table =
+        let table: LoadsFile =
             toml::from_str(include_str!("../../catalog/packages.toml")).expect("packages are sound");
         table.package
     });
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn every_row_is_a_load_and_a_newer_one_stands_before_an_older() {
-        let rows: Table = toml::from_str(include_str!("../../catalog/loads.toml")).unwrap();
+        let rows: LoadsFile = toml::from_str(include_str!("../../catalog/loads.toml")).unwrap();
         assert_eq!(loads().len(), rows.load.len());
         for row in &rows.load {
             assert!(row.source.len() > 10 && row.date.len() == 7, "{}", row.load);
@@ -131,9 +132,9 @@ mod tests {
             assert_eq!(load.names.len(), row.families.len(), "{}", row.load);
         }
         for (at, load) in loads().iter().enumerate() {
-            let older = |other: &&Load| other.kind == load.kind && other.version > load.version;
+            let older = |other: &&KnownLoad| other.kind == load.kind && other.version > load.version;
             let later = loads()[at..].iter().filter(older);
-            let same = |other: &&Load| load.names.iter().any(|name| other.of(name.family()).is_some());
+            let same = |other: &&KnownLoad| load.names.iter().any(|name| other.of(name.family()).is_some());
             assert_eq!(later.filter(same).count(), 0, "{:?}", load.names);
         }
     }

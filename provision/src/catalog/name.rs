@@ -95,7 +95,7 @@ fn upper(word: &str) -> Cow<'_, str> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum AffixKind {
     Other,
     Variant,
     Multiplatform,
@@ -130,7 +130,7 @@ impl Certainty {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Affix {
-    kind: Kind,
+    kind: AffixKind,
     pub words: Vec<String>,
     #[serde(default)]
     means: Option<String>,
@@ -145,14 +145,14 @@ pub(super) struct Affix {
 }
 
 #[derive(Deserialize)]
-struct Table {
+struct WordsFile {
     affix: Vec<Affix>,
 }
 
 /// The meaning of one word.
 #[derive(Debug, Clone, Copy)]
-struct Word {
-    kind: Kind,
+struct WordMeaning {
+    kind: AffixKind,
     variant: &'static str,
     tight: bool,
 }
@@ -160,22 +160,22 @@ struct Word {
 pub(super) fn affixes() -> &'static [Affix] {
     #[allow(clippy::expect_used)] // part of the program; a test reads it
     static AFFIXES: LazyLock<Vec<Affix>> = LazyLock::new(|| {
-        let table: Table =
+        let table: WordsFile =
             toml::from_str(include_str!("../../catalog/names.toml")).expect("the table of names is sound");
         table.affix
     });
     &AFFIXES
 }
 
-fn known(word: &str) -> Option<Word> {
-    static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
+fn known(word: &str) -> Option<WordMeaning> {
+    static WORDS: LazyLock<HashMap<&'static str, WordMeaning>> = LazyLock::new(|| {
         let rows = affixes().iter();
         let words = rows.flat_map(|row| row.words.iter().map(move |word| (word.as_str(), row)));
-        let mut table: HashMap<&'static str, Word> = HashMap::new();
+        let mut table: HashMap<&'static str, WordMeaning> = HashMap::new();
         for (word, row) in words {
             let tight = word.len() > 1 || row.tight || table.get(word).is_some_and(|known| known.tight);
             let variant = row.means.as_deref().unwrap_or(word);
-            table.insert(word, Word { kind: row.kind, variant, tight });
+            table.insert(word, WordMeaning { kind: row.kind, variant, tight });
         }
         table
     });
@@ -201,14 +201,14 @@ struct Reading {
 /// A part of a word.
 #[derive(Debug, Clone, Copy)]
 enum Piece<'w> {
-    Known(Word),
+    Known(WordMeaning),
     Number(&'w str),
 }
 
 impl Reading {
     /// Takes in a word; returns false for an unknown word.
     fn word(&mut self, word: &str) -> bool {
-        if let Some(found) = known(word).filter(|found| found.kind != Kind::Series) {
+        if let Some(found) = known(word).filter(|found| found.kind != AffixKind::Series) {
             self.with |= word == "WITH";
             self.known(found);
             return true;
@@ -229,14 +229,14 @@ impl Reading {
         true
     }
 
-    fn known(&mut self, word: Word) {
+    fn known(&mut self, word: WordMeaning) {
         match word.kind {
-            Kind::Variant if !self.variants.contains(&word.variant) => self.variants.push(word.variant),
-            Kind::Multiplatform => self.multiplatform = true,
-            Kind::Encryption => self.encryption = true,
-            Kind::Mount => self.mount = true,
-            Kind::Accessory => self.accessory = true,
-            Kind::Other | Kind::Variant | Kind::Series => {}
+            AffixKind::Variant if !self.variants.contains(&word.variant) => self.variants.push(word.variant),
+            AffixKind::Multiplatform => self.multiplatform = true,
+            AffixKind::Encryption => self.encryption = true,
+            AffixKind::Mount => self.mount = true,
+            AffixKind::Accessory => self.accessory = true,
+            AffixKind::Other | AffixKind::Variant | AffixKind::Series => {}
         }
     }
 
@@ -322,7 +322,7 @@ impl Division<'_> {
         }
         let number = number(rest).map(|end| (end, Piece::Number(&rest[..end])));
         let known = (1..=rest.len()).rev().filter_map(|end| {
-            let found = known(&rest[..end]).filter(|found| found.tight && found.kind != Kind::Series)?;
+            let found = known(&rest[..end]).filter(|found| found.tight && found.kind != AffixKind::Series)?;
             Some((end, Piece::Known(found)))
         });
         for (end, piece) in number.into_iter().chain(known) {
@@ -341,7 +341,7 @@ impl Division<'_> {
 fn number(word: &str) -> Option<usize> {
     let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let letters = word.find(|c: char| c.is_ascii_digit())?;
-    let series = letters > 0 && known(&word[..letters]).is_some_and(|found| found.kind == Kind::Series);
+    let series = letters > 0 && known(&word[..letters]).is_some_and(|found| found.kind == AffixKind::Series);
     let end = letters + digits(&word[letters..]);
     match (series, end - letters) {
         (false, 4) if letters == 0 => Some(end),

@@ -125,7 +125,7 @@ pub(super) struct WarningRow {
 
 /// A range of hardware versions, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Bounds")]
+#[serde(try_from = "VidBounds")]
 pub struct VidRange {
     /// The first version; V00 if absent.
     pub min: Option<Vid>,
@@ -136,15 +136,15 @@ pub struct VidRange {
 /// A range as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Bounds {
+struct VidBounds {
     min: Option<Vid>,
     max: Option<Vid>,
 }
 
-impl TryFrom<Bounds> for VidRange {
+impl TryFrom<VidBounds> for VidRange {
     type Error = String;
 
-    fn try_from(Bounds { min, max }: Bounds) -> Result<Self, String> {
+    fn try_from(VidBounds { min, max }: VidBounds) -> Result<Self, String> {
         match (min, max) {
             (Some(min), Some(max)) if min > max => {
                 Err(format!("no VID is from {min} to {max}; exchange min and max"))

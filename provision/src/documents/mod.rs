@@ -14,7 +14,7 @@ mod xml_default;
 
 pub use call_manager::{product_specific, reset_phone, update_phone};
 pub use profile::{Audience, Profile, Purpose, check_parameters, profile};
-pub use sep::{Registrar, Sep, sep};
+pub use sep::{RegistrarAddress, Sep, sep};
 pub use url::FileServer;
 pub use xml::DocumentError;
 pub use xml_default::{ModelLoad, XmlDefault, xml_default};

@@ -18,12 +18,12 @@ pub struct Sep<'a> {
     pub call_managers: &'a [Ipv4Addr],
     /// The registrar, in place of call managers, so that the phone can be asked and restarted; `None` gives the form
     /// of Cisco's sample.
-    pub registrar: Option<Registrar>,
+    pub registrar: Option<RegistrarAddress>,
 }
 
 /// A call manager that accepts one phone's registration.
 #[derive(Debug, Clone, Copy)]
-pub struct Registrar {
+pub struct RegistrarAddress {
     /// Its address.
     pub address: Ipv4Addr,
     /// Its SIP port, TCP and UDP.
@@ -60,8 +60,8 @@ pub fn sep(sep: &Sep) -> Result<Vec<u8>, DocumentError> {
 }
 
 /// The least that makes a phone register (cisco-phones §13). The line takes no calls: each is declined.
-fn registration(registrar: &Registrar) -> Vec<Element> {
-    let Registrar { address, port, mac } = registrar;
+fn registration(registrar: &RegistrarAddress) -> Vec<Element> {
+    let RegistrarAddress { address, port, mac } = registrar;
     let stack = vec![
         text("timerInviteExpires", 180),
         text("timerRegisterExpires", 120),

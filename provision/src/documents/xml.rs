@@ -39,22 +39,22 @@ pub enum DocumentError {
 pub(super) struct Element {
     name: Cow<'static, str>,
     attribute: Option<(&'static str, String)>,
-    content: Content,
+    content: ElementContent,
 }
 
-enum Content {
+enum ElementContent {
     Text(String),
     Elements(Vec<Element>),
 }
 
 /// An element with text.
 pub(super) fn text(name: impl Into<Cow<'static, str>>, value: impl Display) -> Element {
-    Element { name: name.into(), attribute: None, content: Content::Text(value.to_string()) }
+    Element { name: name.into(), attribute: None, content: ElementContent::Text(value.to_string()) }
 }
 
 /// An element with children.
 pub(super) fn parent(name: &'static str, children: Vec<Element>) -> Element {
-    Element { name: name.into(), attribute: None, content: Content::Elements(children) }
+    Element { name: name.into(), attribute: None, content: ElementContent::Elements(children) }
 }
 
 impl Element {
@@ -91,14 +91,16 @@ impl Element {
         }
         writer.write_event(Event::Start(start))?;
         match &self.content {
-            Content::Text(value) => {
+            ElementContent::Text(value) => {
                 check_value(&self.name, value)?;
                 writer.write_event(Event::Text(BytesText::new(value)))?;
             }
-            Content::Elements(children) if children.is_empty() => {
+            ElementContent::Elements(children) if children.is_empty() => {
                 return Err(DocumentError::Empty(self.name.clone().into_owned()));
             }
-            Content::Elements(children) => children.iter().try_for_each(|child| child.write(writer))?,
+            ElementContent::Elements(children) => {
+                children.iter().try_for_each(|child| child.write(writer))?
+            }
         }
         Ok(writer.write_event(Event::End(BytesEnd::new(self.name.as_ref())))?)
     }

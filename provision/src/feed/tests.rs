@@ -16,21 +16,21 @@ fn lines_are_what_the_document_shows() {
         r#"{"event":"free","mac":"C4B9CD010203","address":"10.23.45.101"}"#,
         r#"{"event":"dropped","count":3}"#,
     ] {
-        let event: Event = serde_json::from_str(line).unwrap();
+        let event: FeedEvent = serde_json::from_str(line).unwrap();
         assert_eq!(serde_json::to_string(&event).unwrap(), line);
     }
-    let short: Event =
+    let short: FeedEvent =
         serde_json::from_str(r#"{"event":"lease","mac":"c4:b9:cd:01:02:03","address":"10.0.0.1"}"#).unwrap();
-    let Event::Lease { client, seconds, .. } = short else { panic!("{short:?}") };
+    let FeedEvent::Lease { client, seconds, .. } = short else { panic!("{short:?}") };
     assert_eq!((client.mac, seconds, client.boot), (MAC, 3600, None));
     for line in [
         r#"{"tell":"verdict","mac":"C4B9CD010203","version":7,"unchanged":{"persona":"enterprise","servers":["192.0.2.1"]},"enterprise":{"persona":"enterprise"},"multiplatform":{"persona":"multiplatform","cda":true},"silent":{"persona":"unknown"}}"#,
         r#"{"tell":"forget","mac":"C4B9CD010203","version":8}"#,
         r#"{"tell":"whole","version":8}"#,
     ] {
-        let word: Word = serde_json::from_str(line).unwrap();
+        let word: FeedMessage = serde_json::from_str(line).unwrap();
         assert_eq!(serde_json::to_string(&word).unwrap(), line);
-        assert_eq!(Word::read(line.as_bytes()).unwrap(), word);
+        assert_eq!(FeedMessage::read(line.as_bytes()).unwrap(), word);
     }
 }
 

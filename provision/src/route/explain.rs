@@ -11,13 +11,13 @@ use crate::load::{Kind, LoadName, Side, Version};
 
 /// A range of loads that a rule or a floor refers to.
 #[derive(Clone)]
-struct Wanted {
+struct LoadRange {
     kind: Kind,
     min: Option<Version>,
     below: Option<Version>,
 }
 
-impl Wanted {
+impl LoadRange {
     /// True if no release lies within the bounds.
     fn is_empty(&self) -> bool {
         self.min.as_ref().zip(self.below.as_ref()).is_some_and(|(min, below)| min.at_least(below))
@@ -31,7 +31,7 @@ impl Planner<'_> {
         let targets = self.targets(&every);
         let kind = self.query.direction.final_kind();
         if targets.is_empty() {
-            let wanted = self.above_floors(Wanted { kind, min: None, below: None });
+            let wanted = self.above_floors(LoadRange { kind, min: None, below: None });
             return FirmwareLack::NoTarget {
                 family: self.family.to_owned(),
                 wanted: Box::new(self.describe(wanted)),
@@ -120,7 +120,7 @@ impl Planner<'_> {
 
     /// The loads to add: one, else two, that make a route possible.
     fn additions(&self, every: &[Node<'_>]) -> Additions {
-        let wanted: Vec<(Wanted, LoadName)> = self
+        let wanted: Vec<(LoadRange, LoadName)> = self
             .wanted()
             .into_iter()
             .filter_map(|wanted| Some((self.example(&wanted)?, wanted)))
@@ -149,24 +149,28 @@ impl Planner<'_> {
     }
 
     /// The ranges that rules and floors refer to, above the floors of this hardware.
-    fn wanted(&self) -> Vec<Wanted> {
+    fn wanted(&self) -> Vec<LoadRange> {
         let hops = self
             .catalog
             .hops
             .iter()
             .filter(|rule| rule.direction().is_none_or(|direction| direction == self.query.direction));
         let ends = hops.flat_map(|rule| {
-            let from = Wanted { kind: rule.from, min: rule.from_min.clone(), below: rule.from_below.clone() };
-            [from, Wanted { kind: rule.to, min: rule.to_min.clone(), below: None }]
+            let from =
+                LoadRange { kind: rule.from, min: rule.from_min.clone(), below: rule.from_below.clone() };
+            [from, LoadRange { kind: rule.to, min: rule.to_min.clone(), below: None }]
         });
         let leaving = self.catalog.floors_of(self.query.hardware()).filter(|floor| floor.leaving);
         let kind = |side| match side {
             Side::Enterprise => Kind::Enterprise,
             Side::Multiplatform => Kind::Multiplatform,
         };
-        let leaving =
-            leaving.map(|floor| Wanted { kind: kind(floor.side), min: Some(floor.min.clone()), below: None });
-        let mut wanted: Vec<Wanted> = Vec::new();
+        let leaving = leaving.map(|floor| LoadRange {
+            kind: kind(floor.side),
+            min: Some(floor.min.clone()),
+            below: None,
+        });
+        let mut wanted: Vec<LoadRange> = Vec::new();
         for end in ends.chain(leaving).map(|end| self.above_floors(end)) {
             let transition = matches!(end.kind, Kind::Transition(_));
             let known = wanted.iter().any(|known| known.kind == end.kind && known.min == end.min);
@@ -178,15 +182,15 @@ impl Planner<'_> {
     }
 
     /// Narrows a range to the loads that this hardware takes; with an unknown VID, that every VID takes.
-    fn above_floors(&self, wanted: Wanted) -> Wanted {
+    fn above_floors(&self, wanted: LoadRange) -> LoadRange {
         let floors = self.catalog.floors_of(self.query.hardware()).filter(|floor| !floor.leaving);
         let floors = floors.filter(|floor| floor.side == wanted.kind.side()).map(|floor| floor.min.clone());
         let min = floors.chain(wanted.min.clone()).max();
-        Wanted { min, ..wanted }
+        LoadRange { min, ..wanted }
     }
 
     /// An invented load within the range, to plan with.
-    fn example(&self, wanted: &Wanted) -> Option<LoadName> {
+    fn example(&self, wanted: &LoadRange) -> Option<LoadName> {
         // All known transition loads are of 11.2(3).
         let known = Version { major: 11, minor: 2, micro: 3, build: Vec::new() };
         let version = wanted.min.as_ref().unwrap_or(&known);
@@ -202,8 +206,8 @@ impl Planner<'_> {
         name.parse().ok()
     }
 
-    fn describe(&self, wanted: Wanted) -> WantedLoad {
-        let fits = |load: &&known::Load| {
+    fn describe(&self, wanted: LoadRange) -> WantedLoad {
+        let fits = |load: &&known::KnownLoad| {
             load.kind == wanted.kind
                 && wanted.min.as_ref().is_none_or(|min| load.version.at_least(min))
                 && wanted.below.as_ref().is_none_or(|below| !load.version.at_least(below))

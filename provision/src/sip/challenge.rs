@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::message::Message;
-use super::phone::Said;
+use super::phone::PhoneDescription;
 use super::registrar::{Action, Binding, Flow, Transport};
 use super::request::{Due, Sent, branch, own_call_id, request};
 use crate::mac::Mac;
@@ -19,7 +19,7 @@ const CONTESTED: u64 = 32_000;
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
     pub(super) mac: Mac,
-    pub(super) said: Said,
+    pub(super) said: PhoneDescription,
     pub(super) binding: Binding,
 }
 

@@ -58,7 +58,7 @@ pub enum Malformed {
 
 /// The first item in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame {
+pub enum StreamItem {
     /// An incomplete message.
     Partial,
     /// Line ends between messages (RFC 3261 §7.5). `ping` marks the two that a phone sends as a keepalive (RFC 5626
@@ -74,13 +74,13 @@ pub enum Frame {
 }
 
 /// Finds the first message in a stream by its Content-Length (RFC 3261 §18.3).
-pub fn frame(bytes: &[u8]) -> Result<Frame, Malformed> {
+pub fn frame(bytes: &[u8]) -> Result<StreamItem, Malformed> {
     let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     if blank > 0 {
-        return Ok(Frame::Blank { bytes: blank, ping: bytes.starts_with(b"\r\n\r\n") });
+        return Ok(StreamItem::Blank { bytes: blank, ping: bytes.starts_with(b"\r\n\r\n") });
     }
     let Some(head) = head_length(bytes) else {
-        return if bytes.len() > LARGEST { Err(Malformed::TooLarge) } else { Ok(Frame::Partial) };
+        return if bytes.len() > LARGEST { Err(Malformed::TooLarge) } else { Ok(StreamItem::Partial) };
     };
     if head > LARGEST {
         return Err(Malformed::TooLarge);
@@ -90,7 +90,7 @@ pub fn frame(bytes: &[u8]) -> Result<Frame, Malformed> {
     if whole > LARGEST {
         return Err(Malformed::TooLarge);
     }
-    Ok(if bytes.len() >= whole { Frame::Whole(whole) } else { Frame::Partial })
+    Ok(if bytes.len() >= whole { StreamItem::Whole(whole) } else { StreamItem::Partial })
 }
 
 /// The position after the empty line that ends the headers.

@@ -15,6 +15,6 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use message::{Frame, LARGEST, Malformed, Message, Start, frame};
-pub use phone::{Said, said};
-pub use registrar::{Action, Caller, Event, Flow, Proof, Registrar, Transport};
+pub use message::{LARGEST, Malformed, Message, Start, StreamItem, frame};
+pub use phone::{PhoneDescription, said};
+pub use registrar::{Action, Flow, Registrar, RegistrarEvent, Sender, SenderProof, Transport};

@@ -8,7 +8,7 @@ const LONGEST: usize = 80;
 
 /// A phone's description of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct PhoneDescription {
     /// The MAC address in its device name, `SEP001234AB45DE`.
     pub device: Option<Mac>,
     /// The MAC in its instance, which is burned in.
@@ -28,7 +28,7 @@ pub struct Said {
 }
 
 /// Reads `Contact` and `Reason`.
-pub fn said(register: &Message) -> Said {
+pub fn said(register: &Message) -> PhoneDescription {
     let contact = register.header("Contact").unwrap_or_default();
     let (uri, parameters) = contact_uri(contact);
     let parameter = |name: &str| {
@@ -53,7 +53,7 @@ pub fn said(register: &Message) -> Said {
     };
     let named = told("Name");
     let device = device.or_else(|| named.clone());
-    Said {
+    PhoneDescription {
         instance,
         other: named.filter(|named| Some(named) != device.as_ref()),
         device: device.and_then(|device| device.strip_prefix("SEP")?.parse().ok()),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::challenge::{Challenges, Statement};
 use super::message::{Message, Start};
 use super::notify::notify;
-use super::phone::{Said, said};
+use super::phone::{PhoneDescription, said};
 use super::registration::{agreed, port, reaches, way_back};
 use super::reply::{ALLOW, reply};
 use super::request::{Due, Sent};
@@ -53,14 +53,14 @@ pub struct Flow {
 
 /// The sender as the bench knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
+pub struct Sender {
     /// The phone with the sender's address, if any.
     pub phone: Option<Mac>,
 }
 
 /// The evidence that a phone's message came from its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
+pub enum SenderProof {
     /// A datagram, which anybody may have sent.
     OneWay,
     /// A connection, or a datagram after which the phone repeated a secret.
@@ -73,16 +73,16 @@ pub enum Action {
     /// Send these bytes.
     Send(Flow, Vec<u8>),
     /// Tell the bench.
-    Tell(Event),
+    Tell(RegistrarEvent),
     /// Too many challenges are pending: the address has to ask again or stays unverified.
     Full(Ipv4Addr),
 }
 
 /// An event for the bench.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum RegistrarEvent {
     /// The phone is registered, with its description. Repeated with every refresh and, for UDP, when it is verified.
-    Registered(Mac, Said, Proof),
+    Registered(Mac, PhoneDescription, SenderProof),
     /// The phone is no longer registered.
     Gone(Mac),
     /// The phone's answer to a restart order; `None` for no answer.
@@ -98,7 +98,7 @@ pub(super) struct Binding {
     sequence: u32,
     pub(super) contact: String,
     until: u64,
-    proof: Proof,
+    proof: SenderProof,
 }
 
 /// The registrar of one bench. Time is in milliseconds from any beginning.
@@ -137,7 +137,7 @@ impl Registrar {
     }
 
     /// Takes in a message from `flow`.
-    pub fn receive(&mut self, message: &Message, flow: Flow, caller: Caller, now: u64) -> Vec<Action> {
+    pub fn receive(&mut self, message: &Message, flow: Flow, caller: Sender, now: u64) -> Vec<Action> {
         match &message.start {
             Start::Response { code, reason } => self.answered(message, flow, *code, reason),
             Start::Request { method, .. } => self.request(message, method, flow, caller, now),
@@ -172,7 +172,7 @@ impl Registrar {
                 true
             }
             Due::Over => {
-                actions.push(Action::Tell(Event::Answered(sent.mac, None)));
+                actions.push(Action::Tell(RegistrarEvent::Answered(sent.mac, None)));
                 false
             }
         });
@@ -212,7 +212,7 @@ impl Registrar {
 
     fn forget(&mut self, mac: Mac) -> Action {
         self.bindings.remove(&mac);
-        Action::Tell(Event::Gone(mac))
+        Action::Tell(RegistrarEvent::Gone(mac))
     }
 
     fn answered(&mut self, message: &Message, flow: Flow, code: u16, reason: &str) -> Vec<Action> {
@@ -223,14 +223,14 @@ impl Registrar {
             return Vec::new();
         }
         if let Some(Statement { mac, said, binding }) = self.challenges.answered(message, flow, code) {
-            let binding = Binding { proof: Proof::TwoWay, ..binding };
+            let binding = Binding { proof: SenderProof::TwoWay, ..binding };
             self.bindings.insert(mac, binding);
-            return vec![Action::Tell(Event::Registered(mac, said, Proof::TwoWay))];
+            return vec![Action::Tell(RegistrarEvent::Registered(mac, said, SenderProof::TwoWay))];
         }
         let Some(at) = self.sent.iter().position(from_it) else { return Vec::new() };
         let sent = self.sent.swap_remove(at);
         let reason = reason.chars().take(60).collect();
-        vec![Action::Tell(Event::Answered(sent.mac, Some((code, reason))))]
+        vec![Action::Tell(RegistrarEvent::Answered(sent.mac, Some((code, reason))))]
     }
 
     fn request(
@@ -238,7 +238,7 @@ impl Registrar {
         request: &Message,
         method: &str,
         flow: Flow,
-        caller: Caller,
+        caller: Sender,
         now: u64,
     ) -> Vec<Action> {
         if method == "ACK" {
@@ -272,13 +272,13 @@ impl Registrar {
         }
     }
 
-    fn register(&mut self, request: &Message, flow: Flow, caller: Caller, now: u64) -> Vec<Action> {
+    fn register(&mut self, request: &Message, flow: Flow, caller: Sender, now: u64) -> Vec<Action> {
         let said = said(request);
         let peer = *flow.peer.ip();
         let mac = match agreed(&said, caller) {
             Ok(mac) => mac,
             Err(why) => {
-                let refused = Action::Tell(Event::Refused(peer, caller.phone, why));
+                let refused = Action::Tell(RegistrarEvent::Refused(peer, caller.phone, why));
                 return vec![self.answer(request, flow, 403, &[]), refused];
             }
         };
@@ -311,10 +311,10 @@ impl Registrar {
         let fresh = known.is_none();
         // Datagrams go to the Contact; a connection is its own way back.
         let (back, proof) = match flow.transport {
-            Transport::Tcp => (flow, Proof::TwoWay),
+            Transport::Tcp => (flow, SenderProof::TwoWay),
             Transport::Udp => (
                 Flow { peer: SocketAddrV4::new(peer, port(contact)), ..flow },
-                known.map_or(Proof::OneWay, |known| known.proof),
+                known.map_or(SenderProof::OneWay, |known| known.proof),
             ),
         };
         let binding = Binding {
@@ -336,22 +336,22 @@ impl Registrar {
     fn bind(&mut self, statement: Statement, now: u64) -> Vec<Action> {
         let Statement { mac, said, binding } = statement.clone();
         let address = *binding.flow.peer.ip();
-        let told = |proof| Action::Tell(Event::Registered(mac, said, proof));
+        let told = |proof| Action::Tell(RegistrarEvent::Registered(mac, said, proof));
         if binding.flow.transport == Transport::Tcp {
             self.challenges.forget(address);
             self.bindings.insert(mac, binding);
-            return vec![told(Proof::TwoWay)];
+            return vec![told(SenderProof::TwoWay)];
         }
         let known = self.bindings.get(&mac);
         // A phone with a connection uses it.
         let connected = known.is_some_and(|known| known.flow.transport == Transport::Tcp);
         // An unverified datagram does not replace a verified registration.
         let yields =
-            known.is_none_or(|known| known.proof == Proof::OneWay || known.call_id == binding.call_id);
+            known.is_none_or(|known| known.proof == SenderProof::OneWay || known.call_id == binding.call_id);
         if yields && !connected {
             self.bindings.insert(mac, binding);
         }
-        let mut actions = vec![told(Proof::OneWay)];
+        let mut actions = vec![told(SenderProof::OneWay)];
         if !connected {
             let secret = self.secret();
             actions.extend(self.challenges.begin(statement, self.own, &secret, now));

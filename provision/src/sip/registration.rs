@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::message::Message;
-use super::phone::Said;
-use super::registrar::{Caller, Flow, Transport};
+use super::phone::PhoneDescription;
+use super::registrar::{Flow, Sender, Transport};
 use super::reply::answer_port;
 use crate::mac::Mac;
 
@@ -22,7 +22,7 @@ pub(super) fn way_back(request: &Message, flow: Flow) -> Flow {
 ///
 /// # Errors
 /// The disagreement, as text.
-pub(super) fn agreed(said: &Said, caller: Caller) -> Result<Mac, String> {
+pub(super) fn agreed(said: &PhoneDescription, caller: Sender) -> Result<Mac, String> {
     let Some(phone) = caller.phone else {
         return Err("no phone of the bench has this address".to_owned());
     };

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use transload_provision::catalog::Catalog;
 use transload_provision::documents::{
-    self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, Registrar, Sep, XmlDefault,
+    self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, RegistrarAddress, Sep, XmlDefault,
 };
 use transload_provision::journey::{Answer, Assessment, Next, UpgradeInstruction};
 use transload_provision::load::Side;
@@ -91,7 +91,7 @@ fn enterprise(
         Next::Final => settings.after.call_managers(mac, verdict.model.as_deref()),
         _ => &[],
     };
-    let registrar = port.map(|port| Registrar { address: server, port, mac });
+    let registrar = port.map(|port| RegistrarAddress { address: server, port, mac });
     let sep = Sep { load, load_server: server, call_managers, registrar };
     documents::sep(&sep).map(Some)
 }

@@ -5,13 +5,13 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use transload_provision::feed::{Client, Event, Verdict, Word};
+use transload_provision::feed::{FeedClient, FeedEvent, FeedMessage, Verdict};
 use transload_provision::journey::Observation;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::assess_as;
 use crate::bench::intake::leases::{is_phone_by, steer};
 use crate::bench::verdict;
@@ -22,7 +22,7 @@ const FORGOTTEN_KEPT: usize = 8192;
 
 /// The published verdict of each phone, kept for readers that connect later.
 #[derive(Debug, Default)]
-pub(in crate::bench) struct Verdicts {
+pub(in crate::bench) struct PublishedVerdicts {
     /// By phone, with the version; `None` for a forgotten phone.
     said: BTreeMap<Mac, (u64, Option<Verdict>)>,
     /// Phones by the version of their latest verdict.
@@ -35,7 +35,7 @@ pub(in crate::bench) struct Verdicts {
     news: Option<watch::Sender<u64>>,
 }
 
-impl Verdicts {
+impl PublishedVerdicts {
     fn say(&mut self, mac: Mac, now: Time, verdict: Option<Verdict>) {
         // Versions keep growing across restarts, because the clock does.
         self.latest = now.0.max(self.latest + 1);
@@ -62,14 +62,14 @@ impl Verdicts {
         }
     }
 
-    fn since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+    fn since(&self, version: u64) -> Option<(Vec<FeedMessage>, u64)> {
         if version > 0 && version < self.complete_since {
             return None;
         }
-        let newer = || self.order.range(version + 1..).take(Bench::WORDS_AT_ONCE);
+        let newer = || self.order.range(version + 1..).take(Bench::MESSAGES_AT_ONCE);
         let word = |(version, mac): (&u64, &Mac)| match self.said.get(mac) {
-            Some((_, Some(verdict))) => Word::Verdict(verdict.clone()),
-            _ => Word::Forget { mac: *mac, version: *version },
+            Some((_, Some(verdict))) => FeedMessage::Verdict(verdict.clone()),
+            _ => FeedMessage::Forget { mac: *mac, version: *version },
         };
         let reached = newer().last().map_or(version, |(version, _)| *version);
         Some((newer().map(word).collect(), reached))
@@ -78,7 +78,7 @@ impl Verdicts {
 
 impl Bench {
     /// Verdicts handed out under one hold of the lock.
-    pub const WORDS_AT_ONCE: usize = 128;
+    pub const MESSAGES_AT_ONCE: usize = 128;
 
     /// Starts to keep verdicts for other DHCP servers; the receiver gets each newest version.
     pub fn open_feed(&self) -> watch::Receiver<u64> {
@@ -95,7 +95,7 @@ impl Bench {
             let phones = state.phones.iter().filter(|(_, phone)| phone.written).map(|(mac, _)| mac);
             phones.chain(state.roster.keys()).chain(state.verdicts.said.keys()).copied().collect()
         };
-        for macs in macs.chunks(Self::WORDS_AT_ONCE) {
+        for macs in macs.chunks(Self::MESSAGES_AT_ONCE) {
             let mut state = self.state();
             for mac in macs {
                 self.publish(&mut state, *mac);
@@ -104,7 +104,7 @@ impl Bench {
     }
 
     /// Judges a phone again and announces its verdict if it changed.
-    pub(in crate::bench) fn publish(&self, state: &mut State, mac: Mac) {
+    pub(in crate::bench) fn publish(&self, state: &mut BenchState, mac: Mac) {
         if state.verdicts.news.is_none() {
             return;
         }
@@ -122,31 +122,31 @@ impl Bench {
         }
     }
 
-    /// Verdicts after `version` (0: all), in order, at most [`WORDS_AT_ONCE`], with the version reached. `None` means
+    /// Verdicts after `version` (0: all), in order, at most [`MESSAGES_AT_ONCE`], with the version reached. `None` means
     /// that the reader is too far behind and must start again.
-    pub fn words_since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+    pub fn messages_since(&self, version: u64) -> Option<(Vec<FeedMessage>, u64)> {
         self.state().verdicts.since(version)
     }
 
     /// Takes in an event from another DHCP server.
-    pub fn feed_event(&self, event: Event) {
+    pub fn feed_event(&self, event: FeedEvent) {
         match event {
-            Event::Hello { .. } => {}
-            Event::Asked(client) => _ = self.client(client),
-            Event::Lease { client, address, seconds } => {
+            FeedEvent::Hello { .. } => {}
+            FeedEvent::Asked(client) => _ = self.client(client),
+            FeedEvent::Lease { client, address, seconds } => {
                 let mac = client.mac;
                 let at = self.client(client);
                 let mut state = self.state();
                 state.addresses.lease_elsewhere(address, mac, at + Duration::from_secs(seconds.into()));
                 self.note_lease(&mut state, mac, address);
             }
-            Event::Free { mac, address } => {
+            FeedEvent::Free { mac, address } => {
                 let mut state = self.state();
                 if state.addresses.leased_to(mac) == Some(address) {
                     state.addresses.free(address);
                 }
             }
-            Event::Dropped { count } => {
+            FeedEvent::Dropped { count } => {
                 tracing::warn!(
                     count,
                     "the other DHCP server could not keep all it had to tell; phones are known again when they renew"
@@ -156,8 +156,8 @@ impl Bench {
     }
 
     /// Takes in a client's DHCP message; returns its time.
-    fn client(&self, client: Client) -> Time {
-        let Client { mac, vendor_class, request_list, boot, ago, .. } = client;
+    fn client(&self, client: FeedClient) -> Time {
+        let FeedClient { mac, vendor_class, request_list, boot, ago, .. } = client;
         let at = Time(self.now().0.saturating_sub(ago));
         // Once DHCP reports boots, no other signal counts as a boot.
         let Some(boot) = boot else { return at };
@@ -190,7 +190,7 @@ impl Bench {
     }
 }
 
-fn judge(state: &State, now: Time, mac: Mac) -> Verdict {
+fn judge(state: &BenchState, now: Time, mac: Mac) -> Verdict {
     Verdict::new(mac, 0, |fact| {
         let Some(fact) = fact else { return steer(state, mac, &verdict(state, now, mac)) };
         let mut journey = match state.phones.get(&mac) {
@@ -213,11 +213,11 @@ mod tests {
 
     /// A reader of the feed: the phones it knows and the version it has reached.
     #[derive(Default)]
-    struct Reader(BTreeSet<Mac>, u64);
+    struct FeedReader(BTreeSet<Mac>, u64);
 
-    impl Reader {
+    impl FeedReader {
         /// `None` if the reader must start again.
-        fn read(&mut self, verdicts: &Verdicts) -> Option<Vec<Mac>> {
+        fn read(&mut self, verdicts: &PublishedVerdicts) -> Option<Vec<Mac>> {
             loop {
                 let (words, reached) = verdicts.since(self.1)?;
                 if words.is_empty() {
@@ -226,8 +226,8 @@ mod tests {
                 self.1 = reached;
                 for word in words {
                     match word {
-                        Word::Verdict(verdict) => _ = self.0.insert(verdict.mac),
-                        Word::Forget { mac, .. } => _ = self.0.remove(&mac),
+                        FeedMessage::Verdict(verdict) => _ = self.0.insert(verdict.mac),
+                        FeedMessage::Forget { mac, .. } => _ = self.0.remove(&mac),
                         _ => panic!("{word:?}"),
                     }
                 }
@@ -238,11 +238,11 @@ mod tests {
     #[test]
     fn however_many_phones_come_and_go_a_server_knows_those_that_are_there_or_begins_anew() {
         let mac = |number: u32| Mac([&[0xc4, 0xb9], &number.to_be_bytes()[..]].concat().try_into().unwrap());
-        let say = |verdicts: &mut Verdicts, number, known: bool| {
+        let say = |verdicts: &mut PublishedVerdicts, number, known: bool| {
             let verdict = Verdict::new(mac(number), 0, |_| Site::default().steer(Persona::Enterprise, false));
             verdicts.say(mac(number), Time(0), known.then_some(verdict));
         };
-        let (mut verdicts, mut reader) = (Verdicts::default(), Reader::default());
+        let (mut verdicts, mut reader) = (PublishedVerdicts::default(), FeedReader::default());
         let strangers = FORGOTTEN_KEPT as u32 + 100;
         say(&mut verdicts, 0, true);
         for number in 1..=strangers {
@@ -253,7 +253,7 @@ mod tests {
             say(&mut verdicts, number, false);
         }
         assert_eq!(reader.read(&verdicts), None, "it would not hear that the second phone was forgotten");
-        let mut reader = Reader::default();
+        let mut reader = FeedReader::default();
         assert_eq!(reader.read(&verdicts), Some(vec![mac(0)]));
         // A phone that returns is known, however many are forgotten after it.
         say(&mut verdicts, strangers, true);

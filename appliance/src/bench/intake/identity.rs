@@ -10,7 +10,7 @@ use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
 use transload_provision::time::Time;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 
 /// Leases of other servers that are remembered. An expired lease gives way first, then the lease that ends first.
 const OTHERS_KEPT: usize = 65_536;
@@ -18,12 +18,12 @@ const OTHERS_KEPT: usize = 65_536;
 /// Leases by address and by MAC.
 #[derive(Debug, Default)]
 pub(in crate::bench) struct Addresses {
-    leases: HashMap<Ipv4Addr, Lease>,
+    leases: HashMap<Ipv4Addr, AddressLease>,
     leased_to: HashMap<Mac, Ipv4Addr>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Lease {
+struct AddressLease {
     mac: Mac,
     until: Time,
 }
@@ -34,7 +34,7 @@ impl Addresses {
         if let Some(former) = self.leased_to.insert(mac, address).filter(|former| *former != address) {
             self.leases.remove(&former);
         }
-        let former = self.leases.insert(address, Lease { mac, until });
+        let former = self.leases.insert(address, AddressLease { mac, until });
         if let Some(former) = former.filter(|former| former.mac != mac) {
             self.leased_to.remove(&former.mac);
         }
@@ -83,7 +83,7 @@ impl Addresses {
 /// The phone at an address. `neighbor` is the neighbor table's answer on our segment; it counts only if another
 /// server gives the leases and its feed has no lease for the address.
 pub(in crate::bench) fn holder(
-    state: &State,
+    state: &BenchState,
     address: Ipv4Addr,
     neighbor: Option<Mac>,
     now: Time,
@@ -116,7 +116,7 @@ pub(in crate::bench) struct Requester {
 /// Compares the leaseholder with the file name, the folder of the URL, and the User-Agent, which a user can
 /// configure.
 pub(in crate::bench) fn requester(
-    state: &State,
+    state: &BenchState,
     address: Ipv4Addr,
     asked: &Asked,
     path: &str,

@@ -10,7 +10,7 @@ use transload_dhcp::packet::Ignored;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 
 /// Clients besides phones whose last DHCP message is kept.
 pub(in crate::bench) const STRANGERS_KEPT: usize = 1024;
@@ -105,7 +105,7 @@ fn way(to: Destination) -> String {
     }
 }
 
-impl State {
+impl BenchState {
     /// Keeps the outcome of a message. Clients that are neither listed nor phones share a bounded table.
     pub(in crate::bench) fn remember(&mut self, mac: Mac, event: &DhcpEvent) {
         if let Some(phone) = self.phones.get_mut(&mac) {

@@ -20,7 +20,7 @@ use transload_provision::options::{
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::config::Reserved;
 use crate::state::ledger::{self, Record};
 
@@ -54,7 +54,7 @@ impl Policy for Bench {
 }
 
 /// True for listed phones and for phones in the ledger. They go first where addresses are short.
-fn is_expected(state: &State, mac: Mac) -> bool {
+fn is_expected(state: &BenchState, mac: Mac) -> bool {
     state.roster.contains_key(&mac) || state.phones.get(&mac).is_some_and(|phone| phone.written)
 }
 
@@ -77,7 +77,7 @@ impl<'a> Asker<'a> {
     }
 
     /// The client's reservation on its network: by client identifier, else by MAC.
-    pub(in crate::bench) fn reserved<'s>(&self, state: &'s State) -> Option<&'s Reserved> {
+    pub(in crate::bench) fn reserved<'s>(&self, state: &'s BenchState) -> Option<&'s Reserved> {
         let reservations = &state.rules.given.reservations;
         let by_id = self.client_id.and_then(|id| reservations.get(&ClientKey::Id(id.to_vec())));
         let reserved = by_id.or_else(|| reservations.get(&ClientKey::Mac(self.mac.0)));
@@ -88,7 +88,7 @@ impl<'a> Asker<'a> {
 /// The options of a client from all origins; `None` if the client gets no answer. `verdict` is present for phones
 /// only.
 pub(in crate::bench) fn given<R>(
-    state: &State,
+    state: &BenchState,
     asker: &Asker<'_>,
     verdict: Option<&Assessment>,
     told: impl FnOnce(&Resolved<'_>) -> R,
@@ -109,13 +109,13 @@ pub(in crate::bench) fn given<R>(
 }
 
 /// The options that follow from the phone's persona.
-fn built_in(state: &State, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOptions {
+fn built_in(state: &BenchState, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOptions {
     let server = FileServer { address: asker.server, port: state.rules.settings.http_port };
     steer(state, asker.mac, verdict).options(server)
 }
 
 /// How a phone is steered, by our DHCP server or another.
-pub(in crate::bench) fn steer(state: &State, mac: Mac, verdict: &Assessment) -> Steer {
+pub(in crate::bench) fn steer(state: &BenchState, mac: Mac, verdict: &Assessment) -> Steer {
     let settings = &state.rules.settings;
     let home = settings.after.call_managers(mac, verdict.model.as_deref()).to_vec();
     let site = Site { home, ..settings.site() };
@@ -142,7 +142,7 @@ fn grant(told: &Resolved<'_>) -> Grant {
 
 /// True if the DHCP message identifies a phone, or the phone is known or listed.
 pub(in crate::bench) fn is_phone_by(
-    state: &State,
+    state: &BenchState,
     mac: Mac,
     vendor_class: Option<&[u8]>,
     requests: &[u8],
@@ -169,7 +169,7 @@ impl Bench {
     /// Records a phone's DHCP message if it says anything new.
     pub(in crate::bench) fn note(
         &self,
-        state: &mut State,
+        state: &mut BenchState,
         mac: Mac,
         at: Time,
         boot: bool,
@@ -196,7 +196,7 @@ impl Bench {
     }
 
     /// Records a phone's lease if its address is new or the phone has just started.
-    pub(in crate::bench) fn note_lease(&self, state: &mut State, mac: Mac, address: Ipv4Addr) {
+    pub(in crate::bench) fn note_lease(&self, state: &mut BenchState, mac: Mac, address: Ipv4Addr) {
         let news = |journey: &Journey| journey.address != Some(address) || journey.wants_address();
         if state.phones.get(&mac).is_some_and(|phone| news(&phone.journey)) {
             self.note_down(state, mac, Fact::Leased { address });

@@ -10,7 +10,7 @@ use transload_provision::text;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
 use crate::bench::views::phone::OtherClient;
 
@@ -20,7 +20,12 @@ const CLASS_SHOWN: usize = 60;
 /// True if this client counts as a phone. A Cisco address is enough while the client has sent no vendor class, since
 /// DHCP may be unable to classify a phone. A client with another vendor class counts once it asks for a file that
 /// only phones ask for.
-pub(in crate::bench) fn counts_as_phone(state: &State, mac: Mac, asked: &Asked, agent: Option<&str>) -> bool {
+pub(in crate::bench) fn counts_as_phone(
+    state: &BenchState,
+    mac: Mac,
+    asked: &Asked,
+    agent: Option<&str>,
+) -> bool {
     is_known(state, mac)
         || may_be_phone(state, mac)
         || is_of_phones(asked)
@@ -28,15 +33,15 @@ pub(in crate::bench) fn counts_as_phone(state: &State, mac: Mac, asked: &Asked, 
 }
 
 /// True if the client is known or listed as a phone, or nothing contradicts that it is one.
-pub(in crate::bench) fn is_known_or_may_be(state: &State, mac: Mac) -> bool {
+pub(in crate::bench) fn is_known_or_may_be(state: &BenchState, mac: Mac) -> bool {
     is_known(state, mac) || may_be_phone(state, mac)
 }
 
-fn is_known(state: &State, mac: Mac) -> bool {
+fn is_known(state: &BenchState, mac: Mac) -> bool {
     state.phones.contains_key(&mac) || state.roster.contains_key(&mac)
 }
 
-fn may_be_phone(state: &State, mac: Mac) -> bool {
+fn may_be_phone(state: &BenchState, mac: Mac) -> bool {
     let said = state.strangers.get(&mac).and_then(|last| last.vendor_class.as_ref());
     client::is_cisco_oui(mac.oui()) && said.is_none()
 }
@@ -68,7 +73,7 @@ impl Bench {
 }
 
 /// As [`Bench::others`]; at most [`STRANGERS_KEPT`].
-pub(in crate::bench) fn others(state: &State, now: Time) -> Vec<OtherClient> {
+pub(in crate::bench) fn others(state: &BenchState, now: Time) -> Vec<OtherClient> {
     if !state.rules.gives_leases {
         return Vec::new();
     }
@@ -91,7 +96,7 @@ pub(in crate::bench) fn others(state: &State, now: Time) -> Vec<OtherClient> {
 }
 
 /// True for a client that [`others`] lists.
-pub(in crate::bench) fn is_other(state: &State, mac: Mac, now: Time) -> bool {
+pub(in crate::bench) fn is_other(state: &BenchState, mac: Mac, now: Time) -> bool {
     state.rules.gives_leases && !is_known(state, mac) && state.addresses.lease_of(mac, now).is_some()
 }
 
@@ -99,7 +104,7 @@ fn shown(class: &[u8]) -> String {
     text::line(&String::from_utf8_lossy(class)).chars().take(CLASS_SHOWN).collect()
 }
 
-impl State {
+impl BenchState {
     /// Records a sign of life of a client that is no phone.
     pub(in crate::bench) fn hear_other(&mut self, mac: Mac, at: Time) {
         if let Some(last) = self.strangers.get_mut(&mac) {

@@ -11,7 +11,7 @@ use transload_provision::time::Time;
 
 use crate::bench::AT_ONCE;
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::judge::context;
 use crate::bench::verdict;
 
@@ -34,12 +34,12 @@ pub struct Visit {
 
 /// The schedule of page visits: visits in progress, and failed attempts.
 #[derive(Debug, Default)]
-pub struct Round {
-    known: HashMap<Mac, Known>,
+pub struct PageSchedule {
+    known: HashMap<Mac, PageVisits>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct PageVisits {
     /// The phone's latest fact at the last look; without a newer fact there is no reason to look again.
     seen: Time,
     /// The phone's start at the last look.
@@ -51,7 +51,7 @@ struct Known {
     away: bool,
 }
 
-impl Round {
+impl PageSchedule {
     /// Ends a visit.
     pub fn back(&mut self, mac: Mac) {
         if let Some(known) = self.known.get_mut(&mac) {
@@ -62,16 +62,16 @@ impl Round {
 
 impl Bench {
     /// The pages to read now, at most `most`. The lock is held for a few phones at a time.
-    pub fn visits(&self, round: &mut Round, most: usize) -> Vec<Visit> {
+    pub fn visits(&self, schedule: &mut PageSchedule, most: usize) -> Vec<Visit> {
         let now = self.now();
         let macs: Vec<Mac> = {
             let state = self.state();
             if !state.rules.settings.probe {
                 return Vec::new();
             }
-            round.known.retain(|mac, _| state.phones.contains_key(mac));
-            let due = |(mac, phone): (&Mac, &crate::bench::Phone)| {
-                let known = round.known.get(mac);
+            schedule.known.retain(|mac, _| state.phones.contains_key(mac));
+            let due = |(mac, phone): (&Mac, &crate::bench::TrackedPhone)| {
+                let known = schedule.known.get(mac);
                 let fresh = known.is_none_or(|known| known.seen != phone.journey.last_seen);
                 let waits = known.is_some_and(|known| known.next <= now);
                 (known.is_none_or(|known| !known.away) && (fresh || waits)).then_some(*mac)
@@ -83,19 +83,19 @@ impl Bench {
             let state = self.state();
             for mac in macs {
                 if visits.len() < most {
-                    visits.extend(self.visit(&state, round, *mac));
+                    visits.extend(self.visit(&state, schedule, *mac));
                 }
             }
         }
         visits
     }
 
-    fn visit(&self, state: &State, round: &mut Round, mac: Mac) -> Option<Visit> {
+    fn visit(&self, state: &BenchState, schedule: &mut PageSchedule, mac: Mac) -> Option<Visit> {
         let now = self.now();
         let journey = &state.phones.get(&mac)?.journey;
         let quiet = state.rules.settings.timing.quiet;
         let started = journey.started();
-        let before = round.known.get(&mac).filter(|known| known.started == started);
+        let before = schedule.known.get(&mac).filter(|known| known.started == started);
         let tries = before.map_or(0, |known| known.tries);
         // A phone that has answered is asked again now and then.
         let tries = if journey.page.read >= Some(started) { tries.min(TRIES - 1) } else { tries };
@@ -109,7 +109,7 @@ impl Bench {
             Some(due) => (tries, due),
             None => (tries, now + quiet * LOOK_AGAIN),
         };
-        round.known.insert(mac, Known { seen: journey.last_seen, started, tries, next, away });
+        schedule.known.insert(mac, PageVisits { seen: journey.last_seen, started, tries, next, away });
         let address = address.filter(|_| away)?;
         let side = verdict(state, now, mac).persona.side();
         Some(Visit { mac, address, side, started })

@@ -12,7 +12,7 @@ use transload_provision::roster::Entry;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::intake::leases::is_phone_by;
 use crate::bench::views::phone::Stage;
 
@@ -21,15 +21,15 @@ const KEPT: usize = 256;
 
 /// The phones that wait for an answer of our DHCP server.
 #[derive(Debug, Default)]
-pub(in crate::bench) struct Refusals {
-    by_mac: HashMap<Mac, Refusal>,
+pub(in crate::bench) struct UnansweredPhones {
+    by_mac: HashMap<Mac, UnansweredPhone>,
     /// Unlisted phones, oldest first.
     unlisted: VecDeque<Mac>,
 }
 
 /// The reason that a phone waits.
 #[derive(Debug, Clone)]
-pub(in crate::bench) struct Refusal {
+pub(in crate::bench) struct UnansweredPhone {
     pub(in crate::bench) first: Time,
     pub(in crate::bench) last: Time,
     why: Why,
@@ -86,8 +86,8 @@ impl Why {
     }
 }
 
-impl Refusals {
-    pub(in crate::bench) fn get(&self, mac: Mac) -> Option<&Refusal> {
+impl UnansweredPhones {
+    pub(in crate::bench) fn get(&self, mac: Mac) -> Option<&UnansweredPhone> {
         self.by_mac.get(&mac)
     }
 
@@ -104,7 +104,7 @@ impl Refusals {
             return news;
         }
         let logged = why.kind();
-        self.by_mac.insert(mac, Refusal { first: at, last: at, why, listed, logged });
+        self.by_mac.insert(mac, UnansweredPhone { first: at, last: at, why, listed, logged });
         if listed {
             return true;
         }
@@ -130,7 +130,7 @@ impl Refusals {
     }
 
     /// Removes a phone that was answered.
-    fn forget(&mut self, mac: Mac) -> Option<Refusal> {
+    fn forget(&mut self, mac: Mac) -> Option<UnansweredPhone> {
         let refusal = self.by_mac.remove(&mac)?;
         if !refusal.listed {
             self.unlisted.retain(|other| *other != mac);
@@ -139,7 +139,7 @@ impl Refusals {
     }
 }
 
-impl Refusal {
+impl UnansweredPhone {
     /// The hold of this phone.
     pub(in crate::bench) fn hold(&self) -> Hold {
         self.why.reason().into()
@@ -156,7 +156,7 @@ impl Refusal {
     }
 }
 
-impl State {
+impl BenchState {
     /// Takes over another roster.
     pub(in crate::bench) fn list(&mut self, roster: Vec<Entry>) {
         self.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
@@ -177,7 +177,7 @@ impl State {
 
     /// The reason that a phone without an address gets none. A phone with an address asks again before its lease
     /// ends.
-    pub(in crate::bench) fn refusal(&self, mac: Mac) -> Option<&Refusal> {
+    pub(in crate::bench) fn refusal(&self, mac: Mac) -> Option<&UnansweredPhone> {
         let waits = self
             .phones
             .get(&mac)
@@ -194,7 +194,7 @@ impl State {
 
 impl Bench {
     /// Records the reason that a phone gets no answer, or that it was answered.
-    pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &DhcpEvent) {
+    pub(in crate::bench) fn note_refusal(&self, state: &mut BenchState, mac: Mac, event: &DhcpEvent) {
         let is_new = !state.phones.contains_key(&mac);
         let changed = match Why::of(&event.outcome, is_new) {
             Some(why) => {
@@ -213,11 +213,11 @@ impl Bench {
 }
 
 /// Records why a phone waits. Returns true if the reason is new.
-fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
+fn refuse(state: &mut BenchState, mac: Mac, at: Time, why: Why) -> bool {
     let known = state.refusals.get(mac).is_some_and(|refusal| refusal.why == why);
     let listed = state.roster.contains_key(&mac);
     let tell = state.refusals.note(mac, at, why, listed);
-    if let Some(Refusal { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
+    if let Some(UnansweredPhone { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
         let hold = Hold::from(why.reason());
         tracing::info!(%mac, cause = hold.cause(), cure = hold.cure(), "DHCP does not answer this phone");
     }

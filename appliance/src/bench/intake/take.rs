@@ -15,16 +15,16 @@ impl Bench {
     /// # Errors
     /// Nothing was imported. Problems with single files stand in the report instead.
     pub async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Failure> {
-        let shelf = self.shelf();
+        let library = self.library();
         let (report, fresh) = aside(move || {
-            let (state, direction) = (shelf.state(), shelf.direction());
+            let (state, direction) = (library.state(), library.direction());
             let report = import::import(state, direction, options, &[path], &ProgressBar::hidden())?;
             // If the rescan fails now, the regular rescan follows.
-            Ok((report, shelf.rescan().ok().flatten()))
+            Ok((report, library.rescan().ok().flatten()))
         })
         .await?;
         if let Some(fresh) = fresh {
-            self.set_shelf(fresh);
+            self.set_library(fresh);
         }
         self.read_roster().await;
         Ok(report)
@@ -35,16 +35,16 @@ impl Bench {
     /// # Errors
     /// The roster is unchanged. Problems with single lines stand in the report instead.
     pub async fn add_to_roster(&self, table: Vec<u8>) -> Result<ImportReport, Failure> {
-        let shelf = self.shelf();
-        let report = aside(move || import::add_to_roster(shelf.state(), table)).await?;
+        let library = self.library();
+        let report = aside(move || import::add_to_roster(library.state(), table)).await?;
         self.read_roster().await;
         Ok(report)
     }
 
     /// Shows the roster's phones at once; reservations follow with the regular rescan.
     async fn read_roster(&self) {
-        let shelf = self.shelf();
-        if let Ok(roster) = aside(move || state_folder::roster(shelf.state())).await {
+        let library = self.library();
+        if let Ok(roster) = aside(move || state_folder::roster(library.state())).await {
             self.set_roster(roster.entries);
         }
     }

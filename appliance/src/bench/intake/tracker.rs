@@ -10,7 +10,7 @@ use transload_provision::time::Time;
 use crate::bench::Bench;
 use crate::bench::metrics;
 use crate::bench::record::Hearing;
-use crate::listeners::{Door, Track};
+use crate::listeners::{FileProtocol, Track};
 
 /// Bytes between two progress facts of a transfer.
 const STRIDE: u64 = 256 * 1024;
@@ -19,7 +19,7 @@ const STRIDE: u64 = 256 * 1024;
 #[derive(Debug)]
 pub struct Tracker {
     bench: Arc<Bench>,
-    of: Option<Transfer>,
+    of: Option<FileProgress>,
     /// The phone and time of a datagram request that is not acknowledged yet.
     unproven: Option<(Mac, Time)>,
     /// The client has acknowledged.
@@ -27,13 +27,13 @@ pub struct Tracker {
 }
 
 #[derive(Debug)]
-struct Transfer {
+struct FileProgress {
     mac: Mac,
     name: String,
     size: u64,
     asked: Time,
     stretch: Mutex<Stretch>,
-    counted: metrics::Transfer,
+    counted: metrics::TransferCounters,
 }
 
 /// The bytes sent, from the first to one past the last, and the part that the journey knows.
@@ -54,19 +54,19 @@ impl Tracker {
     pub(in crate::bench) fn of_file(
         bench: &Arc<Bench>,
         phone: Option<Mac>,
-        door: Door,
+        protocol: FileProtocol,
         name: String,
         size: u64,
         hearing: Hearing,
     ) -> Self {
         let mut tracker = Self::of_document(bench, phone, hearing);
-        tracker.of = phone.map(|mac| Transfer {
+        tracker.of = phone.map(|mac| FileProgress {
             mac,
             name,
             size,
             asked: hearing.at,
             stretch: Mutex::default(),
-            counted: bench.metrics.transfer(door),
+            counted: bench.metrics.transfer(protocol),
         });
         tracker
     }
@@ -140,7 +140,7 @@ impl Drop for Tracker {
     }
 }
 
-impl Transfer {
+impl FileProgress {
     fn stretch(&self) -> Stretch {
         *self.stretch.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,7 +5,7 @@ use crate::state::ledger;
 use transload_provision::journey::Act;
 
 /// Observations in the ledger that no snapshot covers, of all phones.
-fn rows(lab: &Lab) -> u32 {
+fn rows(lab: &TestBench) -> u32 {
     let ledger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
     let sql = "SELECT count(*) FROM observation LEFT JOIN snapshot USING (mac)
                WHERE number > ifnull(through, 0)";
@@ -14,9 +14,9 @@ fn rows(lab: &Lab) -> u32 {
 
 #[tokio::test]
 async fn a_phone_that_asks_without_end_has_few_rows_and_its_journey_outlives_a_power_cut() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
-    let told = |lab: &Lab| {
+    let told = |lab: &TestBench| {
         let journey = lab.bench.state().phones[&A].journey.clone();
         (journey.offers, journey.sightings, journey.missing.into_keys().collect::<Vec<_>>())
     };
@@ -40,7 +40,7 @@ async fn a_phone_that_asks_without_end_has_few_rows_and_its_journey_outlives_a_p
 
 #[tokio::test]
 async fn an_end_in_order_leaves_snapshots_alone() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, "8851-3PCC.xml", None).await;
     assert!(rows(&lab) > 0);
@@ -50,7 +50,7 @@ async fn an_end_in_order_leaves_snapshots_alone() {
 }
 
 /// Phones in the ledger.
-fn written(lab: &Lab) -> u32 {
+fn written(lab: &TestBench) -> u32 {
     let ledger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
     let sql = "SELECT count(*) FROM (SELECT mac FROM snapshot UNION SELECT mac FROM observation)";
     ledger.query_row(sql, [], |row| row.get(0)).unwrap()
@@ -58,7 +58,7 @@ fn written(lab: &Lab) -> u32 {
 
 #[tokio::test]
 async fn phantoms_whose_leases_have_ended_give_way_to_a_phone_that_comes() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     let phantom = |number: usize| Mac([2, 0, 0, 0, (number >> 8) as u8, number as u8]);
     let address = |number: usize| Ipv4Addr::from_bits(0x0a40_0000 + number as u32);
     let now = lab.bench.now();

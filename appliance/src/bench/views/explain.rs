@@ -13,7 +13,7 @@ use transload_provision::text;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::assess_as;
 use crate::bench::belief;
 use crate::bench::intake::leases::{Asker, given, is_phone_by, no_phone};
@@ -37,19 +37,19 @@ pub struct Explanation {
     /// It is in the roster.
     pub listed: bool,
     /// The DHCP class it is in, and why, or why it is in none.
-    pub class: Class,
+    pub class: ClassView,
     /// Option 60 as last sent.
     pub vendor_class: Option<String>,
     /// Its network and our address there, as it was last heard or would be.
-    pub network: Option<Network>,
+    pub network: Option<NetworkView>,
     /// Its lease, current or past.
-    pub lease: Option<Lease>,
+    pub lease: Option<LeaseView>,
     /// Where an address is kept for it: file and line.
     pub reservation: Option<String>,
     /// What DHCP gives it; empty where it gets no answer.
-    pub options: Vec<Given>,
+    pub options: Vec<GivenOption>,
     /// The loads it is known to have run, and why the present one is believed.
-    pub belief: Belief,
+    pub belief: BeliefView,
     /// When it was first and last given its license.
     pub license_given: Option<LicenseGiven>,
     /// Signals that disagreed, the oldest first; the stronger one counts.
@@ -68,7 +68,8 @@ pub struct Explanation {
 
 /// A class and its reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Class {
+#[schema(as = Class)]
+pub struct ClassView {
     /// Its name; null where it is in none.
     pub name: Option<String>,
     /// Why.
@@ -77,7 +78,8 @@ pub struct Class {
 
 /// A network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Network {
+#[schema(as = Network)]
+pub struct NetworkView {
     /// Its addresses.
     pub subnet: String,
     /// Our address there.
@@ -87,7 +89,8 @@ pub struct Network {
 
 /// A lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Lease {
+#[schema(as = Lease)]
+pub struct LeaseView {
     /// The address.
     #[schema(value_type = String, format = Ipv4)]
     pub address: Ipv4Addr,
@@ -101,7 +104,8 @@ pub struct Lease {
 
 /// One thing that DHCP gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Given {
+#[schema(as = Given)]
+pub struct GivenOption {
     /// The option's number; null for a header field.
     pub code: Option<u8>,
     /// Its name, as far as it has one.
@@ -114,7 +118,8 @@ pub struct Given {
 
 /// What it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Belief {
+#[schema(as = Belief)]
+pub struct BeliefView {
     /// The load.
     pub load: Option<String>,
     /// Why.
@@ -158,7 +163,7 @@ pub struct NextStep {
 
 /// Explains a client; `lease` is its latest.
 pub(in crate::bench) fn explain(
-    state: &State,
+    state: &BenchState,
     now: Time,
     mac: Mac,
     lease: Option<&LeaseRecord>,
@@ -191,14 +196,15 @@ pub(in crate::bench) fn explain(
     };
     let is_phone = is_phone_by(state, mac, asker.vendor_class, requests);
     let mut options = Vec::new();
-    let mut class = Class { name: None, why: format!("it gets no lease: {}", no_phone(asker.vendor_class)) };
+    let mut class =
+        ClassView { name: None, why: format!("it gets no lease: {}", no_phone(asker.vendor_class)) };
     let told = given(state, &asker, is_phone.then_some(&verdict), |told| {
         let name = told.class.map(str::to_owned);
         let why = why(state, &asker, told, &verdict, is_phone);
         (name, why, shown(told, network.map(|(_, network)| network), &asker, requests))
     });
     if let (Some((name, why, shown)), true) = (told, state.rules.gives_leases) {
-        class = Class { name, why };
+        class = ClassView { name, why };
         options = shown;
     } else if !state.rules.gives_leases {
         "DHCP is off here: another server gives the leases".clone_into(&mut class.why);
@@ -215,11 +221,12 @@ pub(in crate::bench) fn explain(
         listed,
         class,
         vendor_class: asker.vendor_class.map(|class| text::line(&String::from_utf8_lossy(class))),
-        network: network.map(|(_, network)| Network { subnet: network.prefix.clone(), server: asker.server }),
+        network: network
+            .map(|(_, network)| NetworkView { subnet: network.prefix.clone(), server: asker.server }),
         lease: lease.map(|lease| shown_lease(lease, now)),
         reservation: asker.reserved(state).map(|reserved| reserved.place.clone()),
         options,
-        belief: Belief {
+        belief: BeliefView {
             load: verdict.load.as_ref().map(ToString::to_string),
             evidence: verdict.evidence.clone(),
         },
@@ -252,7 +259,7 @@ pub(in crate::bench) fn explain(
 
 /// The network of the lease, else the network where the phone was last heard, else the bench's own.
 fn network(
-    state: &State,
+    state: &BenchState,
     address: Option<Ipv4Addr>,
     heard_at: Option<Ipv4Addr>,
 ) -> Option<(&str, &NetworkGives)> {
@@ -266,7 +273,7 @@ fn network(
 }
 
 fn why(
-    state: &State,
+    state: &BenchState,
     asker: &Asker<'_>,
     told: &Resolved<'_>,
     verdict: &Assessment,
@@ -302,8 +309,8 @@ fn shown(
     network: Option<&NetworkGives>,
     asker: &Asker<'_>,
     requests: &[u8],
-) -> Vec<Given> {
-    let own = |code: u8, name: &str, value: String| Given {
+) -> Vec<GivenOption> {
+    let own = |code: u8, name: &str, value: String| GivenOption {
         code: Some(code),
         name: name.to_owned(),
         value,
@@ -318,7 +325,7 @@ fn shown(
             shown.push(own(59, "rebinding-time", format!("{rebinding} s")));
         }
     }
-    let field = |name: &str, value: String, origin: Origin<'_>| Given {
+    let field = |name: &str, value: String, origin: Origin<'_>| GivenOption {
         code: None,
         name: name.to_owned(),
         value,
@@ -331,7 +338,7 @@ fn shown(
     let given = told.options.iter().filter(|option| !options::gives_way(option.code, requests, has));
     shown.extend(given.map(|option| {
         let standard = options::find(&option.code.to_string());
-        Given {
+        GivenOption {
             code: Some(option.code),
             name: standard
                 .and_then(|standard| standard.names.first().copied())
@@ -344,14 +351,14 @@ fn shown(
     shown
 }
 
-fn shown_lease(lease: &LeaseRecord, now: Time) -> Lease {
+fn shown_lease(lease: &LeaseRecord, now: Time) -> LeaseView {
     let state = match lease.state {
         LeaseState::Bound if lease.is_bound(now.0) => "bound",
         LeaseState::Bound => "expired",
         LeaseState::Released => "released",
         LeaseState::Declined => "declined",
     };
-    Lease {
+    LeaseView {
         address: lease.address,
         state: state.to_owned(),
         seconds_left: if lease.is_bound(now.0) { (lease.expires - now.0) / 1000 } else { 0 },

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::views::phone::Stage;
 use crate::bench::views::report::PhoneReport;
 
 /// Notes for the next administrator of the phones.
-pub(in crate::bench) fn notes(state: &State, phones: &[PhoneReport]) -> Vec<String> {
+pub(in crate::bench) fn notes(state: &BenchState, phones: &[PhoneReport]) -> Vec<String> {
     let settings = &state.rules.settings;
     let finished: Vec<&PhoneReport> = phones.iter().filter(|phone| phone.stage == Stage::Done).collect();
     let whom = |macs: &[Mac]| match macs.len() {

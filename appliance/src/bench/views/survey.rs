@@ -10,8 +10,8 @@ use transload_provision::time::Time;
 
 use crate::bench::AT_ONCE;
 use crate::bench::Bench;
-use crate::bench::State;
-use crate::bench::intake::refused::Refusal;
+use crate::bench::BenchState;
+use crate::bench::intake::refused::UnansweredPhone;
 use crate::bench::verdict;
 use crate::bench::views::phone::PhoneView;
 use crate::bench::views::show;
@@ -22,7 +22,7 @@ const AGAIN: u64 = 16;
 
 /// The state of one watcher.
 #[derive(Default)]
-pub struct Seen {
+pub struct SurveyCursor {
     looks: u64,
     upheavals: u64,
     phones: BTreeMap<Mac, Glance>,
@@ -46,12 +46,12 @@ pub struct Survey {
     /// Estimated real time until the last phone under way is done; `None` if unknown.
     pub left: Option<Duration>,
     /// The library.
-    pub shelf: Arc<LibrarySnapshot>,
+    pub library: Arc<LibrarySnapshot>,
 }
 
 impl Bench {
     /// Surveys all phones.
-    pub fn survey(&self, seen: &mut Seen) -> Survey {
+    pub fn survey(&self, seen: &mut SurveyCursor) -> Survey {
         let (macs, upheavals): (BTreeSet<Mac>, u64) = {
             let state = self.state();
             (state.shown(), state.upheavals)
@@ -71,7 +71,7 @@ impl Bench {
             }
         }
         let left = estimate::time_left(seen.phones.values().map(|glance| &glance.standing));
-        Survey { phones, gone, left: left.map(|left| self.clock.in_reality(left)), shelf: self.shelf() }
+        Survey { phones, gone, left: left.map(|left| self.clock.in_reality(left)), library: self.library() }
     }
 
     /// Bytes acknowledged by phones since the program started.
@@ -80,22 +80,22 @@ impl Bench {
     }
 }
 
-impl Seen {
-    fn is_stale(&self, state: &State, mac: Mac, now: Time) -> bool {
+impl SurveyCursor {
+    fn is_stale(&self, state: &BenchState, mac: Mac, now: Time) -> bool {
         let facts = state.phones.get(&mac).map_or(0, |phone| phone.facts);
-        let refused = state.refusals.get(mac).map(Refusal::mark);
+        let refused = state.refusals.get(mac).map(UnansweredPhone::mark);
         self.phones.get(&mac).is_none_or(|glance| {
             (glance.facts, glance.refused) != (facts, refused) || glance.deadline.is_some_and(|at| at <= now)
         })
     }
 
-    fn look(&mut self, state: &State, mac: Mac, now: Time) -> PhoneView {
+    fn look(&mut self, state: &BenchState, mac: Mac, now: Time) -> PhoneView {
         let assessment = verdict(state, now, mac);
         let phone = state.phones.get(&mac);
         let standing = phone.map(|phone| estimate::standing(&phone.journey, &assessment, now));
         let glance = Glance {
             facts: phone.map_or(0, |phone| phone.facts),
-            refused: state.refusals.get(mac).map(Refusal::mark),
+            refused: state.refusals.get(mac).map(UnansweredPhone::mark),
             deadline: assessment.deadline,
             standing: standing.unwrap_or_default(),
         };

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use transload_provision::time::Time;
 
 use crate::bench::views::phone::{OtherClient, PhoneView};
-use crate::bench::{self, Known, Offline, Rules};
+use crate::bench::{self, Offline, ReplayedPhones, Rules};
 use crate::commands::cli::StatusArgs;
 use crate::commands::reload::running_bench;
 use crate::config::{Config, DhcpAdmit};
@@ -111,7 +111,7 @@ pub fn note(config: &Config) -> String {
 pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let state = &config.bench.state;
     let path = state.join("ledger.db");
-    let mut known = Known::default();
+    let mut known = ReplayedPhones::default();
     let (leases, marks) = if path.exists() { ledger::read(&path, &mut known)? } else { Default::default() };
     let roster = state_folder::roster(state)?.entries;
     let networks = match addresses::resolve(config) {
@@ -128,8 +128,8 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
         gives_leases: config.dhcp.enabled,
         stage_hook: Vec::new(),
     };
-    let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
+    let library = LibrarySnapshot::scan(state, config.migration.direction)?;
     let now = Time(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64);
     let now = now.max(marks.high_water);
-    Ok(bench::offline(state_folder::catalog(config)?, rules, roster, shelf, (known, leases), now))
+    Ok(bench::offline(state_folder::catalog(config)?, rules, roster, library, (known, leases), now))
 }

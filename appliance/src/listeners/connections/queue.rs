@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Entrance, Place, Taken};
+use super::{Admitted, Entrance, Taken};
 use crate::listeners::places::{Places, Room};
 
 /// Interval of looks at TFTP's room.
@@ -16,7 +16,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Limits of the queue.
 #[derive(Debug, Clone, Copy)]
-pub struct Waiting {
+pub struct QueueLimits {
     /// Connections that wait at one time.
     pub connections: usize,
     /// Connections of one peer that wait at one time.
@@ -27,7 +27,7 @@ pub struct Waiting {
     pub at_most: Duration,
 }
 
-impl Default for Waiting {
+impl Default for QueueLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
@@ -41,7 +41,7 @@ impl Default for Waiting {
 /// The queue.
 #[derive(Clone)]
 pub(super) struct Queue {
-    waiting: Waiting,
+    waiting: QueueLimits,
     places: Places,
     /// Held by the connection whose turn is next; the mutex is fair.
     first: Arc<Mutex<()>>,
@@ -49,7 +49,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(waiting: Waiting, tftp_has_room: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+    pub(super) fn new(waiting: QueueLimits, tftp_has_room: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
         let room = Room { all: waiting.connections, strangers: 0, per_peer: waiting.per_peer };
         Self { waiting, places: Places::new(room), first: Arc::default(), tftp_has_room }
     }
@@ -73,7 +73,7 @@ impl Queue {
     }
 
     /// Waits for a place.
-    pub(super) async fn place(&self, entrance: &Entrance, peer: IpAddr) -> Place {
+    pub(super) async fn place(&self, entrance: &Entrance, peer: IpAddr) -> Admitted {
         let turn = async {
             let _first = self.first.lock().await;
             loop {
@@ -91,12 +91,12 @@ impl Queue {
     }
 
     /// Resolves when waiting ends, with the place for what follows.
-    async fn patience(&self, entrance: &Entrance, peer: IpAddr) -> Place {
+    async fn patience(&self, entrance: &Entrance, peer: IpAddr) -> Admitted {
         let came = Instant::now();
         tokio::time::sleep(self.waiting.at_first).await;
         while !self.tftp_has_room() {
             if came.elapsed() >= self.waiting.at_most {
-                return Place::Closed;
+                return Admitted::Closed;
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -114,13 +114,13 @@ mod tests {
     use super::*;
     use crate::listeners::connections::Limits;
     use crate::listeners::connections::tests::busy_with;
-    use crate::listeners::fake::{Door, Fake, Log, open_entrance};
-    use crate::listeners::rate::Rate;
+    use crate::listeners::fake::{Fake, Log, TestListener, open_entrance};
+    use crate::listeners::rate::RateLimit;
 
     const LONG: Duration = Duration::from_secs(60);
 
     /// A listener with this many places for leaseholders, and a switch for TFTP's room.
-    async fn open(connections: usize, waiting: Waiting, leased: bool) -> (Door, Arc<AtomicBool>) {
+    async fn open(connections: usize, waiting: QueueLimits, leased: bool) -> (TestListener, Arc<AtomicBool>) {
         let limits = Limits { connections, strangers: connections, ..Limits::default() };
         let room = Arc::new(AtomicBool::new(false));
         let tftp = Arc::clone(&room);
@@ -128,11 +128,11 @@ mod tests {
             .with_queue(waiting, move || tftp.load(Ordering::Relaxed));
         let plane = Fake::new();
         let log = plane.log.clone();
-        let door = open_entrance(Arc::new(plane), entrance, Rate::new(None)).await;
-        (Door { log, ..door }, room)
+        let door = open_entrance(Arc::new(plane), entrance, RateLimit::new(None)).await;
+        (TestListener { log, ..door }, room)
     }
 
-    async fn asking(door: &Door, path: &str) -> TcpStream {
+    async fn asking(door: &TestListener, path: &str) -> TcpStream {
         let mut stream = door.connect().await;
         let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn phones_wait_for_a_place_in_their_order_and_are_served() {
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
+        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
         let held = busy_with(&door).await;
         let mut waiting = Vec::new();
         for path in ["ten", "none", "SEP.xml", "empty"] {
@@ -172,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_is_idle_makes_room_for_one_that_waits() {
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
+        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
         let mut idle = busy_with(&door).await;
         let waiting = asking(&door, "ten").await;
         // Reads the whole file, after which the connection stays open and idle.
@@ -183,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_phone_is_told_to_come_back_only_once_tftp_has_room() {
-        let waiting = Waiting { at_first: Duration::ZERO, at_most: LONG, ..Waiting::default() };
+        let waiting = QueueLimits { at_first: Duration::ZERO, at_most: LONG, ..QueueLimits::default() };
         let (door, room) = open(1, waiting, true).await;
         let _held = busy_with(&door).await;
         let mut waits = asking(&door, "ten").await;
@@ -196,7 +196,7 @@ mod tests {
     #[tokio::test]
     async fn a_phone_that_nobody_has_room_for_is_closed_and_not_told_to_ask_tftp() {
         let brief = Duration::from_millis(200);
-        let waiting = Waiting { at_first: brief, at_most: brief, ..Waiting::default() };
+        let waiting = QueueLimits { at_first: brief, at_most: brief, ..QueueLimits::default() };
         let (door, _) = open(1, waiting, true).await;
         let _held = busy_with(&door).await;
         assert_eq!(answer(asking(&door, "ten").await).await, "");
@@ -205,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn the_queue_is_bounded_in_all_and_for_one_peer() {
         for (connections, per_peer) in [(2, 8), (100, 2)] {
-            let waiting = Waiting { connections, per_peer, at_first: LONG, at_most: LONG };
+            let waiting = QueueLimits { connections, per_peer, at_first: LONG, at_most: LONG };
             let (door, room) = open(1, waiting, true).await;
             room.store(true, Ordering::Relaxed);
             let held = busy_with(&door).await;
@@ -222,10 +222,10 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_do_not_wait_and_a_stop_ends_the_waiting() {
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, false).await;
+        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, false).await;
         let _held = busy_with(&door).await;
         assert!(answer(asking(&door, "ten").await).await.starts_with("HTTP/1.1 503"));
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
+        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
         let _held = busy_with(&door).await;
         let waits = asking(&door, "ten").await;
         door.stop.cancel();

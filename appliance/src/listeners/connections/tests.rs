@@ -5,8 +5,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use super::*;
-use crate::listeners::fake::{BIG, CONTENT, Door, Fake, Seen, open, open_entrance, open_with};
-use crate::listeners::rate::Rate;
+use crate::listeners::fake::{BIG, CONTENT, Fake, FakeEvent, TestListener, open, open_entrance, open_with};
+use crate::listeners::rate::RateLimit;
 
 fn brief(milliseconds: u64) -> Patience {
     let time = Duration::from_millis(milliseconds);
@@ -36,7 +36,7 @@ async fn a_client_that_goes_away_has_not_got_the_file() {
     stream.read_exact(&mut some).await.unwrap();
     drop(stream);
     let (end, far) = door.log.end().await;
-    assert_eq!(end, Seen::Broken);
+    assert_eq!(end, FakeEvent::Broken);
     assert!(far < BIG as u64, "{far}");
 }
 
@@ -46,7 +46,7 @@ async fn a_client_that_takes_nothing_is_given_up_on() {
     let door = open_with(limits).await;
     let mut reader = door.connect().await;
     reader.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert_eq!(door.log.end().await.0, FakeEvent::Broken);
 
     for begin in ["", "GET /ten HTTP/1.1\r\nHo"] {
         let mut silent = door.connect().await;
@@ -65,11 +65,11 @@ async fn what_only_the_kernel_has_taken_has_not_arrived() {
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(door.address).await.unwrap();
     stream.write_all(b"GET /tail.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert_eq!(door.log.end().await.0, FakeEvent::Broken);
 }
 
 /// Starts to fetch a large file and stops reading.
-pub(super) async fn busy_with(door: &Door) -> TcpStream {
+pub(super) async fn busy_with(door: &TestListener) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(door.address).await.unwrap();
@@ -146,7 +146,7 @@ async fn strangers_have_little_time_and_no_place_of_a_leaseholder() {
     let limits = Limits { connections: 6, strangers: 4, strangers_patience: brief(300), ..Limits::default() };
     let full = move |peer| seen.lock().unwrap().push(peer);
     let entrance = Entrance::new(limits, move |peer| peer == loopback(9), full);
-    let door = open_entrance(Arc::new(Fake::new()), entrance, Rate::new(None)).await;
+    let door = open_entrance(Arc::new(Fake::new()), entrance, RateLimit::new(None)).await;
     let from = async |last: u8| {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(loopback(last), 0)).unwrap();
@@ -200,7 +200,7 @@ async fn a_client_that_takes_a_little_now_and_then_is_given_up_on() {
     };
     let given_up = tokio::time::timeout(Duration::from_secs(20), sipping).await;
     assert!(given_up.is_ok(), "its place is free again");
-    assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert_eq!(door.log.end().await.0, FakeEvent::Broken);
     assert!(door.log.causes()[0].contains("next to nothing"), "{:?}", door.log.causes());
 }
 
@@ -218,7 +218,7 @@ async fn a_stop_lets_transfers_end_and_takes_in_no_more() {
     assert!(rest.is_empty(), "an idle connection is closed");
     stream.read_to_end(&mut rest).await.unwrap();
     assert!(rest.ends_with(&CONTENT[BIG - 1000..]));
-    assert_eq!(door.log.end().await, (Seen::Finished, BIG as u64));
+    assert_eq!(door.log.end().await, (FakeEvent::Finished, BIG as u64));
     door.task.await.unwrap();
     assert!(TcpStream::connect(door.address).await.is_err());
 }

@@ -8,14 +8,16 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use transload_http::{Answer, Content, Found, Method, Received, Representation, Request, Status};
+use transload_http::{
+    HttpRequest, LookupResult, Method, Received, Representation, Response, ResponseContent, Status,
+};
 use transload_provision::text;
 
 use super::stream::TrackedStream;
 use super::{content_type, digest, disk};
 use crate::listeners::connections::{Caller, Connection};
-use crate::listeners::rate::{self, Rate};
-use crate::listeners::{Door, Fetch, Plane, Served, Track};
+use crate::listeners::rate::{self, RateLimit};
+use crate::listeners::{FileAnswer, FileProtocol, FileRequest, Plane, Track};
 use crate::state::library::OpenFile;
 
 /// The longest piece of a file sent at once, in bytes, so that other connections get their turn.
@@ -28,7 +30,7 @@ const KEPT: usize = 4 * 1024;
 /// A connection that has its place.
 pub(super) struct Conversation<'c, P: Plane> {
     plane: &'c Arc<P>,
-    rate: &'c Rate,
+    rate: &'c RateLimit,
     caller: Caller,
     stream: TrackedStream<P::Tracker>,
     /// Every request gets the answer "come back later".
@@ -37,7 +39,7 @@ pub(super) struct Conversation<'c, P: Plane> {
 }
 
 /// The source of an answer's content.
-enum Source {
+enum ContentSource {
     Memory(Bytes),
     Disk(OpenFile),
 }
@@ -45,7 +47,7 @@ enum Source {
 /// Serves until the client or `stop` ends the connection.
 pub(super) async fn serve<P: Plane>(
     plane: &Arc<P>,
-    rate: &Rate,
+    rate: &RateLimit,
     connection: Connection,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -92,16 +94,16 @@ pub(super) async fn serve<P: Plane>(
 
 impl<P: Plane> Conversation<'_, P> {
     /// Answers a request. Returns true if another request may follow.
-    async fn respond(&mut self, request: &Request<'_>) -> io::Result<bool> {
+    async fn respond(&mut self, request: &HttpRequest<'_>) -> io::Result<bool> {
         if self.turned_away {
             return self.say(&transload_http::turn_away(request)).await;
         }
         if request.method == Method::Other {
-            return self.say(&transload_http::answer(request, Found::Nothing)).await;
+            return self.say(&transload_http::answer(request, LookupResult::Nothing)).await;
         }
         let user_agent = request.user_agent.map(|agent| text::line(&String::from_utf8_lossy(agent)));
-        let fetch = Fetch {
-            door: Door::Http,
+        let fetch = FileRequest {
+            protocol: FileProtocol::Http,
             peer: self.caller.peer,
             local: self.caller.local,
             path: request.path.to_owned(),
@@ -110,22 +112,24 @@ impl<P: Plane> Conversation<'_, P> {
         };
         let (served, tracker) = self.plane.fetch(fetch).await;
         let (source, etag, modified, content_type) = match served {
-            Served::NotFound => return self.say(&transload_http::answer(request, Found::Nothing)).await,
-            Served::Busy => return self.say(&transload_http::answer(request, Found::Busy)).await,
-            Served::Document { body, content_type } => {
-                let etag = digest(&body);
-                (Source::Memory(body), etag, None, content_type)
+            FileAnswer::NotFound => {
+                return self.say(&transload_http::answer(request, LookupResult::Nothing)).await;
             }
-            Served::File(open) => {
+            FileAnswer::Busy => return self.say(&transload_http::answer(request, LookupResult::Busy)).await,
+            FileAnswer::Document { body, content_type } => {
+                let etag = digest(&body);
+                (ContentSource::Memory(body), etag, None, content_type)
+            }
+            FileAnswer::File(open) => {
                 let (etag, modified, content_type) =
                     (open.etag.clone(), open.modified, content_type(&open.name));
-                (Source::Disk(open), etag, Some(modified), content_type)
+                (ContentSource::Disk(open), etag, Some(modified), content_type)
             }
         };
         let file = Representation { length: source.length(), etag: &etag, modified, content_type };
-        let answer = transload_http::answer(request, Found::File(file));
+        let answer = transload_http::answer(request, LookupResult::File(file));
         match (&answer.content, answer.status) {
-            (Content::Part(part), _) => {
+            (ResponseContent::Part(part), _) => {
                 self.send_part(&answer, &source, part.clone(), tracker).await?;
                 return Ok(answer.persists);
             }
@@ -141,16 +145,16 @@ impl<P: Plane> Conversation<'_, P> {
     }
 
     /// Sends an answer that is no transfer. Returns true if another request may follow.
-    async fn say(&mut self, answer: &Answer<'_>) -> io::Result<bool> {
+    async fn say(&mut self, answer: &Response<'_>) -> io::Result<bool> {
         self.write_head(answer);
-        if let Content::Text(text) = answer.content {
+        if let ResponseContent::Text(text) = answer.content {
             self.out.extend_from_slice(text.as_bytes());
         }
         self.stream.send(&self.out, false).await?;
         Ok(answer.persists)
     }
 
-    fn write_head(&mut self, answer: &Answer<'_>) {
+    fn write_head(&mut self, answer: &Response<'_>) {
         self.out.clear();
         answer.write_head(SystemTime::now(), &mut self.out);
     }
@@ -158,8 +162,8 @@ impl<P: Plane> Conversation<'_, P> {
     /// Sends a part of a file after the head of its answer. Short content leaves together with the head.
     async fn send_part(
         &mut self,
-        answer: &Answer<'_>,
-        source: &Source,
+        answer: &Response<'_>,
+        source: &ContentSource,
         part: Range<u64>,
         tracker: P::Tracker,
     ) -> io::Result<()> {
@@ -167,18 +171,18 @@ impl<P: Plane> Conversation<'_, P> {
         self.stream.begin(tracker, part.clone(), self.out.len()).await?;
         let length = part.end - part.start;
         match source {
-            Source::Memory(bytes) => {
+            ContentSource::Memory(bytes) => {
                 self.out
                     .extend_from_slice(bytes.get(part.start as usize..part.end as usize).unwrap_or_default());
                 self.stream.send(&self.out, false).await
             }
-            Source::Disk(open) if length <= SHORT => {
+            ContentSource::Disk(open) if length <= SHORT => {
                 self.take_turn(length).await;
                 let read = disk::append(&open.file, part.start, length as usize, &mut self.out).await;
                 self.check(open, read)?;
                 self.stream.send(&self.out, false).await
             }
-            Source::Disk(open) => {
+            ContentSource::Disk(open) => {
                 self.stream.send(&self.out, true).await?;
                 self.send_pieces(open, part).await
             }
@@ -217,7 +221,7 @@ impl<P: Plane> Conversation<'_, P> {
     }
 }
 
-impl Source {
+impl ContentSource {
     fn length(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,

@@ -21,14 +21,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plane;
 use super::connections::{self, Entrance};
-use super::rate::Rate;
+use super::rate::RateLimit;
 
 /// Serves until `stop`, then ends the transfers under way; returns when the last one has ended.
 pub async fn serve<P: Plane>(
     listener: TcpListener,
     plane: Arc<P>,
     entrance: Entrance,
-    rate: Rate,
+    rate: RateLimit,
     stop: CancellationToken,
 ) {
     connections::serve(listener, entrance, stop.clone(), move |arrival| {

@@ -11,39 +11,39 @@ use transload_provision::load::Direction;
 
 use super::*;
 use crate::listeners::connections::Limits;
-use crate::listeners::fake::{Door, FakeTracker, open_any};
-use crate::listeners::{Fetch, Served};
+use crate::listeners::fake::{FakeTracker, TestListener, open_any};
+use crate::listeners::{FileAnswer, FileRequest};
 use crate::state::library::LibrarySnapshot;
 
 const SIZE: usize = 8 << 20;
 
 /// A library with one component.
-struct OnShelf {
+struct LibraryPlane {
     state: TempDir,
-    shelf: Mutex<LibrarySnapshot>,
+    library: Mutex<LibrarySnapshot>,
 }
 
-impl Plane for OnShelf {
+impl Plane for LibraryPlane {
     fn is_leased(&self, _address: std::net::Ipv4Addr) -> bool {
         true
     }
 
     type Tracker = FakeTracker;
 
-    async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, FakeTracker) {
-        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = shelf.open(fetch.path.trim_start_matches('/'));
-        (open.map_or(Served::NotFound, Served::File), FakeTracker(None))
+    async fn fetch(self: &Arc<Self>, fetch: FileRequest) -> (FileAnswer, FakeTracker) {
+        let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = library.open(fetch.path.trim_start_matches('/'));
+        (open.map_or(FileAnswer::NotFound, FileAnswer::File), FakeTracker(None))
     }
 }
 
-impl OnShelf {
+impl LibraryPlane {
     fn new() -> Arc<Self> {
         let state = tempfile::tempdir().unwrap();
         fs::create_dir(state.path().join("firmware")).unwrap();
         fs::write(state.path().join("firmware/kern.a.sbn"), vec![b'a'; SIZE]).unwrap();
-        let shelf = Mutex::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
-        Arc::new(Self { state, shelf })
+        let library = Mutex::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
+        Arc::new(Self { state, library })
     }
 
     fn path(&self) -> PathBuf {
@@ -51,15 +51,15 @@ impl OnShelf {
     }
 
     fn look_again(&self) {
-        let mut shelf = self.shelf.lock().unwrap();
-        if let Some(changed) = shelf.rescan().unwrap() {
-            *shelf = changed;
+        let mut library = self.library.lock().unwrap();
+        if let Some(changed) = library.rescan().unwrap() {
+            *library = changed;
         }
     }
 }
 
 /// A client that has started to read, with a small kernel buffer.
-async fn begin(door: &Door) -> tokio::net::TcpStream {
+async fn begin(door: &TestListener) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(door.address).await.unwrap();
@@ -74,8 +74,8 @@ fn etag(head: &str) -> String {
 
 #[tokio::test]
 async fn who_reads_goes_on_with_the_old_file_and_whoever_resumes_begins_anew() {
-    let plane = OnShelf::new();
-    let door = open_any(Arc::clone(&plane), Limits::default(), Rate::new(None)).await;
+    let plane = LibraryPlane::new();
+    let door = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
     let (head, _) = door.get("/kern.a.sbn", "Range: bytes=0-9\r\n").await;
     let old = etag(&head);
     let mut reader = begin(&door).await;
@@ -103,8 +103,8 @@ async fn who_reads_goes_on_with_the_old_file_and_whoever_resumes_begins_anew() {
 
 #[tokio::test]
 async fn a_file_that_is_written_into_breaks_its_transfers_rather_than_mixing_them() {
-    let plane = OnShelf::new();
-    let door = open_any(Arc::clone(&plane), Limits::default(), Rate::new(None)).await;
+    let plane = LibraryPlane::new();
+    let door = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
     let mut reader = begin(&door).await;
     fs::write(plane.path(), vec![b'b'; SIZE]).unwrap();
     let mut rest = Vec::new();

@@ -36,7 +36,7 @@ pub(super) struct TrackedStream<T: Track> {
     stream: TcpStream,
     uptake: Uptake,
     /// Oldest first.
-    transfers: VecDeque<Transfer<T>>,
+    transfers: VecDeque<PartInFlight<T>>,
     /// The first reason for the end of the connection.
     fault: Option<String>,
     timer: Pin<Box<Sleep>>,
@@ -46,7 +46,7 @@ pub(super) struct TrackedStream<T: Track> {
 }
 
 /// A part of a file in flight.
-struct Transfer<T> {
+struct PartInFlight<T> {
     tracker: T,
     /// The part's bytes in the file.
     part: Range<u64>,
@@ -108,7 +108,7 @@ impl<T: Track> TrackedStream<T> {
             (self.pause, self.next_look) = (FIRST_LOOK, Instant::now() + FIRST_LOOK);
         }
         let begins = self.uptake.written() + head as u64;
-        self.transfers.push_back(Transfer { tracker, told: part.start, part, begins });
+        self.transfers.push_back(PartInFlight { tracker, told: part.start, part, begins });
         Ok(())
     }
 
@@ -228,7 +228,7 @@ impl<T: Track> TrackedStream<T> {
             if first.told < first.part.end || acknowledged < first.begins {
                 return;
             }
-            if let Some(Transfer { tracker, .. }) = self.transfers.pop_front() {
+            if let Some(PartInFlight { tracker, .. }) = self.transfers.pop_front() {
                 tracker.finish();
             }
         }
@@ -266,7 +266,7 @@ impl<T: Track> TrackedStream<T> {
     }
 }
 
-impl<T: Track> Transfer<T> {
+impl<T: Track> PartInFlight<T> {
     fn reached(&mut self, acknowledged: u64) {
         let length = acknowledged.saturating_sub(self.begins).min(self.part.end - self.part.start);
         if self.part.start + length > self.told {

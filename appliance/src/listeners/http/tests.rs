@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::listeners::connections::Limits;
-use crate::listeners::fake::{BIG, CONTENT, DATE, Fake, Seen, open, open_limited, open_plane};
+use crate::listeners::fake::{BIG, CONTENT, DATE, Fake, FakeEvent, open, open_limited, open_plane};
 
 #[tokio::test]
 async fn a_file_comes_whole_and_its_end_is_known_once_it_has_arrived() {
@@ -22,9 +22,9 @@ async fn a_file_comes_whole_and_its_end_is_known_once_it_has_arrived() {
         assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}");
     }
     assert!(content == *CONTENT);
-    assert_eq!(door.log.end().await, (Seen::Finished, BIG as u64));
-    let steps: Vec<Seen> = door.log.all();
-    assert!(steps.len() > 10 && !steps.contains(&Seen::Broken), "progress is told on the way");
+    assert_eq!(door.log.end().await, (FakeEvent::Finished, BIG as u64));
+    let steps: Vec<FakeEvent> = door.log.all();
+    assert!(steps.len() > 10 && !steps.contains(&FakeEvent::Broken), "progress is told on the way");
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn documents_and_empty_files_are_transfers_too() {
     let door = open().await;
     let (head, content) = door.get("/SEP.xml", "").await;
     assert!(head.contains("content-type: text/xml\r\n") && head.contains("content-length: 9\r\n"), "{head}");
-    assert_eq!((content.as_slice(), door.log.end().await), (&b"<device/>"[..], (Seen::Finished, 9)));
+    assert_eq!((content.as_slice(), door.log.end().await), (&b"<device/>"[..], (FakeEvent::Finished, 9)));
     let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
     let (head, _) = door.get("/SEP.xml", &format!("If-None-Match: {etag}\r\n")).await;
     assert!(head.starts_with("http/1.1 304"), "{head}");
@@ -40,7 +40,7 @@ async fn documents_and_empty_files_are_transfers_too() {
     let door = open().await;
     let (head, content) = door.get("/empty", "").await;
     assert!(head.contains("content-length: 0\r\n") && content.is_empty(), "{head}");
-    assert_eq!(door.log.end().await.0, Seen::Finished);
+    assert_eq!(door.log.end().await.0, FakeEvent::Finished);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn head_says_what_get_would_and_sends_nothing() {
     let (head, content) = door.raw(b"HEAD /big.sbn HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n").await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-length: 8388608\r\n"), "{head}");
     assert!(content.is_empty());
-    assert_eq!(door.log.end().await, (Seen::Finished, 0));
+    assert_eq!(door.log.end().await, (FakeEvent::Finished, 0));
 }
 
 #[tokio::test]
@@ -82,8 +82,8 @@ async fn one_range_is_honored_and_others_are_left_out_of_account() {
     }
     let door = open().await;
     door.get("/ten", "Range: bytes=4-6\r\n").await;
-    assert_eq!(door.log.end().await, (Seen::Finished, 7));
-    assert!(door.log.all().contains(&Seen::Advanced(4, 7)), "progress is in bytes of the file");
+    assert_eq!(door.log.end().await, (FakeEvent::Finished, 7));
+    assert!(door.log.all().contains(&FakeEvent::Advanced(4, 7)), "progress is in bytes of the file");
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn a_file_cut_short_on_disk_ends_the_connection() {
     let door = open_plane(plane, Limits::default()).await;
     let (_, content) = door.get("/cut.sbn", "").await;
     assert!(content.len() < 8_000_000, "{}", content.len());
-    assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert_eq!(door.log.end().await.0, FakeEvent::Broken);
     assert!(door.log.causes()[0].contains("the file"), "{:?}", door.log.causes());
 }
 
@@ -218,7 +218,7 @@ async fn a_reset_breaks_a_transfer_at_once_wherever_its_bytes_wait() {
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
         drop(stream);
         // The wait is far shorter than the listener's patience.
-        assert_eq!(door.log.end().await.0, Seen::Broken, "{range}{next}");
+        assert_eq!(door.log.end().await.0, FakeEvent::Broken, "{range}{next}");
         let causes = door.log.causes();
         assert!(causes.iter().all(|cause| cause == "the phone closed the connection"), "{causes:?}");
     }
@@ -227,7 +227,7 @@ async fn a_reset_breaks_a_transfer_at_once_wherever_its_bytes_wait() {
 #[tokio::test]
 async fn under_a_limit_phones_share_alike_and_a_document_does_not_wait() {
     let rate: usize = 2_000_000;
-    let door = open_limited(Fake::new(), Limits::default(), Rate::new(Some(rate as u64))).await;
+    let door = open_limited(Fake::new(), Limits::default(), RateLimit::new(Some(rate as u64))).await;
     let started = Instant::now();
     // Two connections of one phone, and one of another.
     let mut phones = Vec::new();

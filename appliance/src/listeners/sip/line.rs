@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use transload_provision::sip::{Action, Flow, Frame, Transport, frame};
+use transload_provision::sip::{Action, Flow, StreamItem, Transport, frame};
 
 use super::{Exchange, PATIENCE, Switchboard, WAITING, of_one};
 use crate::listeners::places::{GivesWay, Seat};
@@ -60,8 +60,8 @@ async fn talk<E: Exchange>(
     loop {
         loop {
             match frame(&bytes).map_err(|_| "what came is no SIP")? {
-                Frame::Partial => break,
-                Frame::Blank { bytes: blank, ping } => {
+                StreamItem::Partial => break,
+                StreamItem::Blank { bytes: blank, ping } => {
                     bytes.drain(..blank);
                     if ping {
                         board.act(vec![Action::Send(flow, b"\r\n".to_vec())]);
@@ -70,7 +70,7 @@ async fn talk<E: Exchange>(
                         break;
                     }
                 }
-                Frame::Whole(length) => {
+                StreamItem::Whole(length) => {
                     while let Err(wait) = allowance.take(Instant::now()) {
                         tokio::time::sleep(wait).await;
                     }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use transload_provision::sip::Proof;
+use transload_provision::sip::SenderProof;
 
 use super::*;
 
@@ -13,33 +13,33 @@ const HERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 /// Takes every peer except the stranger for the one phone.
-struct Bench(UnboundedSender<Event>);
+struct EventRecorder(UnboundedSender<RegistrarEvent>);
 
-impl Exchange for Bench {
+impl Exchange for EventRecorder {
     fn caller(&self, address: Ipv4Addr) -> Option<Mac> {
         (address != STRANGER).then_some(PHONE)
     }
 
-    fn heard(&self, event: Event) {
+    fn heard(&self, event: RegistrarEvent) {
         let _ = self.0.send(event);
     }
 }
 
-struct Door {
+struct SipTestListener {
     at: SocketAddr,
-    board: Arc<Switchboard<Bench>>,
-    heard: UnboundedReceiver<Event>,
+    board: Arc<Switchboard<EventRecorder>>,
+    heard: UnboundedReceiver<RegistrarEvent>,
     stop: CancellationToken,
 }
 
-fn open() -> Door {
+fn open() -> SipTestListener {
     let (listener, udp) = bind(HERE, None).unwrap();
     let (sender, heard) = unbounded_channel();
     let at = listener.local_addr().unwrap();
-    let board = Switchboard::new(udp, Arc::new(Bench(sender)), |_, _| ()).unwrap();
+    let board = Switchboard::new(udp, Arc::new(EventRecorder(sender)), |_, _| ()).unwrap();
     let stop = CancellationToken::new();
     tokio::spawn(serve(Arc::clone(&board), listener, stop.clone()));
-    Door { at, board, heard, stop }
+    SipTestListener { at, board, heard, stop }
 }
 
 fn register(at: SocketAddr, transport: &str, sequence: u32) -> Vec<u8> {
@@ -82,14 +82,17 @@ async fn a_connection_registers_byte_by_byte_is_told_to_restart_and_is_gone_with
         stream.write_all(&[byte]).await.unwrap();
     }
     until(&mut stream, "SIP/2.0 200 OK").await;
-    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::TwoWay))));
+    assert!(matches!(
+        door.heard.recv().await,
+        Some(RegistrarEvent::Registered(PHONE, _, SenderProof::TwoWay))
+    ));
     stream.write_all(b"\r\n\r\n").await.unwrap();
     assert!(!door.board.restart(Mac([1; 6]), Restart::Restart));
     assert!(door.board.restart(PHONE, Restart::Reset));
     let notify = until(&mut stream, "action=reset").await;
     assert!(notify.contains("NOTIFY sip:a@"), "{notify}");
     drop(stream);
-    assert_eq!(door.heard.recv().await, Some(Event::Gone(PHONE)));
+    assert_eq!(door.heard.recv().await, Some(RegistrarEvent::Gone(PHONE)));
 }
 
 #[tokio::test]
@@ -107,9 +110,12 @@ async fn datagrams_are_answered_and_a_door_that_closes_forgets_its_phones() {
         let read = tokio::time::timeout(Duration::from_secs(20), socket.recv(&mut part)).await;
         answers += &String::from_utf8_lossy(&part[..read.unwrap().unwrap()]);
     }
-    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::OneWay))));
+    assert!(matches!(
+        door.heard.recv().await,
+        Some(RegistrarEvent::Registered(PHONE, _, SenderProof::OneWay))
+    ));
     door.stop.cancel();
-    assert_eq!(door.heard.recv().await, Some(Event::Gone(PHONE)));
+    assert_eq!(door.heard.recv().await, Some(RegistrarEvent::Gone(PHONE)));
 }
 
 #[tokio::test]
@@ -136,7 +142,7 @@ async fn what_is_no_sip_or_too_much_of_it_is_hung_up_on() {
     closed(kept.swap_remove(0)).await;
 }
 
-async fn connect_from(address: Ipv4Addr, door: &Door) -> TcpStream {
+async fn connect_from(address: Ipv4Addr, door: &SipTestListener) -> TcpStream {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddrV4::new(address, 0).into()).unwrap();
     socket.connect(door.at).await.unwrap()
@@ -172,9 +178,15 @@ async fn a_phone_that_registers_by_udp_proves_it_by_its_answer() {
             break question.to_owned();
         }
     };
-    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::OneWay))));
+    assert!(matches!(
+        door.heard.recv().await,
+        Some(RegistrarEvent::Registered(PHONE, _, SenderProof::OneWay))
+    ));
     socket.send_to(format!("SIP/2.0 200 OK\r\n{question}").as_bytes(), door.at).await.unwrap();
-    assert!(matches!(door.heard.recv().await, Some(Event::Registered(PHONE, _, Proof::TwoWay))));
+    assert!(matches!(
+        door.heard.recv().await,
+        Some(RegistrarEvent::Registered(PHONE, _, SenderProof::TwoWay))
+    ));
 }
 
 #[tokio::test]

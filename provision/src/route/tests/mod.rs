@@ -37,7 +37,7 @@ fn library(names: &[&str]) -> Library {
 }
 
 /// A phone to plan for; fields that a test ignores are as at first contact.
-struct Phone {
+struct RoutedPhone {
     catalog: Catalog,
     model: &'static str,
     vid: Option<Vid>,
@@ -47,7 +47,7 @@ struct Phone {
     unknown_vid_proceeds: bool,
 }
 
-const E2M_8851: fn() -> Phone = || Phone {
+const E2M_8851: fn() -> RoutedPhone = || RoutedPhone {
     catalog: Catalog::current(),
     model: "8851",
     vid: Some(Vid(5)),
@@ -57,9 +57,9 @@ const E2M_8851: fn() -> Phone = || Phone {
     unknown_vid_proceeds: false,
 };
 
-const M2E_8851: fn() -> Phone = || Phone { direction: Direction::M2e, ..E2M_8851() };
+const M2E_8851: fn() -> RoutedPhone = || RoutedPhone { direction: Direction::M2e, ..E2M_8851() };
 
-impl Phone {
+impl RoutedPhone {
     fn query<'a>(&'a self, present: Present<'a>) -> Query<'a> {
         Query {
             model: self.catalog.model(self.model).unwrap(),

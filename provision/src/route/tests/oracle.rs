@@ -68,7 +68,7 @@ fn suits_all(load: &LoadName) -> bool {
 }
 
 #[derive(Debug, Clone)]
-struct World {
+struct RouteCase {
     /// Per name of the pool: 0 absent, 1 missing a file, 2 damaged, else complete, of so many bytes.
     states: Vec<u8>,
     /// An index into the pool, or past its end an unknown load of a side.
@@ -78,17 +78,17 @@ struct World {
     proceeds: bool,
 }
 
-fn world() -> impl Strategy<Value = World> {
+fn world() -> impl Strategy<Value = RouteCase> {
     let states = proptest::collection::vec(prop_oneof![3 => Just(0u8), 1 => 1..3u8, 4 => 3..6u8], POOL.len());
     let vid =
         proptest::option::of(prop_oneof![Just(3u8), Just(8), Just(14), Just(15), Just(20)].prop_map(Vid));
     let direction = prop_oneof![Just(Direction::E2m), Just(Direction::M2e)];
     (states, 0..POOL.len() + 2, direction, vid, any::<bool>()).prop_map(
-        |(states, present, direction, vid, proceeds)| World { states, present, direction, vid, proceeds },
+        |(states, present, direction, vid, proceeds)| RouteCase { states, present, direction, vid, proceeds },
     )
 }
 
-impl World {
+impl RouteCase {
     fn library(&self) -> Library {
         let mut library =
             library(&["sip78xx.12-5-1SR1-4", "sip78xx.TLexE2M-11-2-3C-4", "sip78xx.11-2-3MPP-398"]);
@@ -205,7 +205,7 @@ proptest! {
     fn the_planner_finds_what_trying_everything_finds(world in world()) {
         let present = POOL.get(world.present).map(|name| load(name));
         let side = if world.present == POOL.len() { Side::Enterprise } else { Side::Multiplatform };
-        let phone = Phone {
+        let phone = RoutedPhone {
             vid: world.vid,
             direction: world.direction,
             unknown_vid_proceeds: world.proceeds,
@@ -221,7 +221,7 @@ proptest! {
         prop_assert_eq!(others.iter().map(|other| other.target.clone()).collect::<Vec<_>>(), left);
         for other in others {
             let pin = Some(other.hops.iter().map(|hop| hop.to.clone()).collect());
-            let pinned = Phone { pin, catalog: phone.catalog.clone(), ..phone };
+            let pinned = RoutedPhone { pin, catalog: phone.catalog.clone(), ..phone };
             prop_assert_eq!(pinned.ask(asked, &library), Ok(other), "an alternative is what can be pinned");
         }
         match phone.ask(asked, &library) {

@@ -28,7 +28,7 @@ use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
 
 pub use data::{
-    ActReport, ForgottenReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report,
+    ActReport, ForgottenReport, HoldReport, HoldSum, HopReport, LicenseReport, MigrationReport, PhoneReport,
 };
 use data::{Left, Totals};
 
@@ -47,7 +47,7 @@ pub enum Format {
     Macs,
 }
 
-impl Report {
+impl MigrationReport {
     /// A report on `phones`, which are sorted by MAC.
     pub fn new(
         made: Time,
@@ -162,7 +162,7 @@ fn left(phones: &[PhoneReport]) -> Vec<Left> {
 }
 
 /// Plain lists; a line with `#` describes the addresses below it.
-fn macs(report: &Report) -> String {
+fn macs(report: &MigrationReport) -> String {
     let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let list = |left: &Left| {
         let head = {

@@ -3,7 +3,7 @@
 use transload_provision::text;
 
 use super::words::exact;
-use super::{HopReport, PhoneReport, Report};
+use super::{HopReport, MigrationReport, PhoneReport};
 use crate::bench::views::phone::Stage;
 
 const COLUMNS: [&str; 25] = [
@@ -34,7 +34,7 @@ const COLUMNS: [&str; 25] = [
     "attempts",
 ];
 
-pub(super) fn table(report: &Report) -> String {
+pub(super) fn table(report: &MigrationReport) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let rows = report.phones.iter().map(|phone| cells(phone).map(|cell| harmless(&cell)));
     // Writing to memory cannot fail, and every row has as many cells as the first.
