@@ -128,12 +128,12 @@ mod tests {
             .with_queue(waiting, move || tftp.load(Ordering::Relaxed));
         let plane = Fake::new();
         let log = plane.log.clone();
-        let door = open_entrance(Arc::new(plane), entrance, RateLimit::new(None)).await;
-        (TestListener { log, ..door }, room)
+        let server = open_entrance(Arc::new(plane), entrance, RateLimit::new(None)).await;
+        (TestListener { log, ..server }, room)
     }
 
-    async fn asking(door: &TestListener, path: &str) -> TcpStream {
-        let mut stream = door.connect().await;
+    async fn asking(server: &TestListener, path: &str) -> TcpStream {
+        let mut stream = server.connect().await;
         let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         stream
@@ -151,13 +151,13 @@ mod tests {
 
     #[tokio::test]
     async fn phones_wait_for_a_place_in_their_order_and_are_served() {
-        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
-        let held = busy_with(&door).await;
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
+        let held = busy_with(&server).await;
         let mut waiting = Vec::new();
         for path in ["ten", "none", "SEP.xml", "empty"] {
-            waiting.push(asking(&door, path).await);
+            waiting.push(asking(&server, path).await);
         }
-        assert_eq!(asked(&door.log), [""; 0], "none of them is served yet");
+        assert_eq!(asked(&server.log), [""; 0], "none of them is served yet");
         drop(held);
         let mut answers = Vec::new();
         for stream in waiting {
@@ -167,14 +167,14 @@ mod tests {
             answers,
             ["HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK"]
         );
-        assert_eq!(asked(&door.log), ["/ten", "/none", "/SEP.xml", "/empty"]);
+        assert_eq!(asked(&server.log), ["/ten", "/none", "/SEP.xml", "/empty"]);
     }
 
     #[tokio::test]
     async fn a_connection_that_is_idle_makes_room_for_one_that_waits() {
-        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
-        let mut idle = busy_with(&door).await;
-        let waiting = asking(&door, "ten").await;
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
+        let mut idle = busy_with(&server).await;
+        let waiting = asking(&server, "ten").await;
         // Reads the whole file, after which the connection stays open and idle.
         let mut rest = vec![0; crate::listeners::fake::BIG];
         idle.read_exact(&mut rest).await.unwrap();
@@ -184,9 +184,9 @@ mod tests {
     #[tokio::test]
     async fn a_phone_is_told_to_come_back_only_once_tftp_has_room() {
         let waiting = QueueLimits { at_first: Duration::ZERO, at_most: LONG, ..QueueLimits::default() };
-        let (door, room) = open(1, waiting, true).await;
-        let _held = busy_with(&door).await;
-        let mut waits = asking(&door, "ten").await;
+        let (server, room) = open(1, waiting, true).await;
+        let _held = busy_with(&server).await;
+        let mut waits = asking(&server, "ten").await;
         let early = tokio::time::timeout(3 * LOOK, waits.read_u8()).await;
         assert!(early.is_err(), "TFTP has no room");
         room.store(true, Ordering::Relaxed);
@@ -197,22 +197,22 @@ mod tests {
     async fn a_phone_that_nobody_has_room_for_is_closed_and_not_told_to_ask_tftp() {
         let brief = Duration::from_millis(200);
         let waiting = QueueLimits { at_first: brief, at_most: brief, ..QueueLimits::default() };
-        let (door, _) = open(1, waiting, true).await;
-        let _held = busy_with(&door).await;
-        assert_eq!(answer(asking(&door, "ten").await).await, "");
+        let (server, _) = open(1, waiting, true).await;
+        let _held = busy_with(&server).await;
+        assert_eq!(answer(asking(&server, "ten").await).await, "");
     }
 
     #[tokio::test]
     async fn the_queue_is_bounded_in_all_and_for_one_peer() {
         for (connections, per_peer) in [(2, 8), (100, 2)] {
             let waiting = QueueLimits { connections, per_peer, at_first: LONG, at_most: LONG };
-            let (door, room) = open(1, waiting, true).await;
+            let (server, room) = open(1, waiting, true).await;
             room.store(true, Ordering::Relaxed);
-            let held = busy_with(&door).await;
-            let waiting = [asking(&door, "ten").await, asking(&door, "ten").await];
-            assert!(answer(asking(&door, "ten").await).await.starts_with("HTTP/1.1 503"));
+            let held = busy_with(&server).await;
+            let waiting = [asking(&server, "ten").await, asking(&server, "ten").await];
+            assert!(answer(asking(&server, "ten").await).await.starts_with("HTTP/1.1 503"));
             room.store(false, Ordering::Relaxed);
-            assert_eq!(answer(asking(&door, "ten").await).await, "");
+            assert_eq!(answer(asking(&server, "ten").await).await, "");
             drop(held);
             for stream in waiting {
                 assert!(answer(stream).await.starts_with("HTTP/1.1 200"));
@@ -222,13 +222,13 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_do_not_wait_and_a_stop_ends_the_waiting() {
-        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, false).await;
-        let _held = busy_with(&door).await;
-        assert!(answer(asking(&door, "ten").await).await.starts_with("HTTP/1.1 503"));
-        let (door, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
-        let _held = busy_with(&door).await;
-        let waits = asking(&door, "ten").await;
-        door.stop.cancel();
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, false).await;
+        let _held = busy_with(&server).await;
+        assert!(answer(asking(&server, "ten").await).await.starts_with("HTTP/1.1 503"));
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
+        let _held = busy_with(&server).await;
+        let waits = asking(&server, "ten").await;
+        server.stop.cancel();
         assert_eq!(answer(waits).await, "");
     }
 }

@@ -59,10 +59,10 @@ impl LibraryPlane {
 }
 
 /// A client that has started to read, with a small kernel buffer.
-async fn begin(door: &TestListener) -> tokio::net::TcpStream {
+async fn begin(server: &TestListener) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(door.address).await.unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
     stream.write_all(b"GET /kern.a.sbn HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
     stream.read_exact(&mut [0; 1000]).await.unwrap();
     stream
@@ -75,25 +75,25 @@ fn etag(head: &str) -> String {
 #[tokio::test]
 async fn who_reads_goes_on_with_the_old_file_and_whoever_resumes_begins_anew() {
     let plane = LibraryPlane::new();
-    let door = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
-    let (head, _) = door.get("/kern.a.sbn", "Range: bytes=0-9\r\n").await;
+    let server = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
+    let (head, _) = server.get("/kern.a.sbn", "Range: bytes=0-9\r\n").await;
     let old = etag(&head);
-    let mut reader = begin(&door).await;
+    let mut reader = begin(&server).await;
 
     let beside = plane.state.path().join("kern.new");
     fs::write(&beside, vec![b'b'; SIZE]).unwrap();
     fs::rename(beside, plane.path()).unwrap();
     assert_eq!(
-        door.status("GET /kern.a.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await,
+        server.status("GET /kern.a.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await,
         "404",
         "until it was looked at"
     );
     plane.look_again();
 
     let resume = |etag: &str| format!("Range: bytes=4000000-\r\nIf-Range: {etag}\r\n");
-    let (head, content) = door.get("/kern.a.sbn", &resume(&old)).await;
+    let (head, content) = server.get("/kern.a.sbn", &resume(&old)).await;
     assert!(head.starts_with("http/1.1 200") && content == vec![b'b'; SIZE], "{head}");
-    let (head, content) = door.get("/kern.a.sbn", &resume(&etag(&head))).await;
+    let (head, content) = server.get("/kern.a.sbn", &resume(&etag(&head))).await;
     assert!(head.starts_with("http/1.1 206") && content == vec![b'b'; SIZE - 4_000_000], "{head}");
 
     let mut rest = Vec::new();
@@ -104,8 +104,8 @@ async fn who_reads_goes_on_with_the_old_file_and_whoever_resumes_begins_anew() {
 #[tokio::test]
 async fn a_file_that_is_written_into_breaks_its_transfers_rather_than_mixing_them() {
     let plane = LibraryPlane::new();
-    let door = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
-    let mut reader = begin(&door).await;
+    let server = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
+    let mut reader = begin(&server).await;
     fs::write(plane.path(), vec![b'b'; SIZE]).unwrap();
     let mut rest = Vec::new();
     // The connection may be reset.

@@ -35,19 +35,19 @@ fn open_limited(rate: RateLimit) -> TftpTestListener {
 }
 
 /// Reads a file in lock-step and stops after `blocks`; the text of an ERROR is the `Err`.
-async fn read(door: &TftpTestListener, name: &str, blocks: usize) -> Result<Vec<u8>, (u16, String)> {
-    read_from("127.0.0.1", door, name, blocks).await
+async fn read(server: &TftpTestListener, name: &str, blocks: usize) -> Result<Vec<u8>, (u16, String)> {
+    read_from("127.0.0.1", server, name, blocks).await
 }
 
 async fn read_from(
     from: &str,
-    door: &TftpTestListener,
+    server: &TftpTestListener,
     name: &str,
     blocks: usize,
 ) -> Result<Vec<u8>, (u16, String)> {
     let socket = UdpSocket::bind((from, 0)).await.unwrap();
     let request = [&[0, 1], name.as_bytes(), b"\0octet\0"].concat();
-    socket.send_to(&request, door.server).await.unwrap();
+    socket.send_to(&request, server.server).await.unwrap();
     let (mut content, mut buffer) = (Vec::new(), [0; 600]);
     loop {
         let received = tokio::time::timeout(Duration::from_secs(20), socket.recv_from(&mut buffer));
@@ -77,59 +77,59 @@ async fn read_from(
 
 #[tokio::test]
 async fn files_and_documents_come_over_tftp_too() {
-    let door = open();
-    assert!(read(&door, "tail.sbn", usize::MAX).await.unwrap() == CONTENT[..TAIL]);
-    assert_eq!(door.log.end().await, (FakeEvent::Finished, TAIL as u64));
-    assert_eq!(door.log.asked(), ["tail.sbn"]);
-    let door = open();
-    assert_eq!(read(&door, "SEP.xml", usize::MAX).await.unwrap(), b"<device/>");
-    assert_eq!(door.log.end().await, (FakeEvent::Finished, 9));
-    door.task.abort();
+    let server = open();
+    assert!(read(&server, "tail.sbn", usize::MAX).await.unwrap() == CONTENT[..TAIL]);
+    assert_eq!(server.log.end().await, (FakeEvent::Finished, TAIL as u64));
+    assert_eq!(server.log.asked(), ["tail.sbn"]);
+    let server = open();
+    assert_eq!(read(&server, "SEP.xml", usize::MAX).await.unwrap(), b"<device/>");
+    assert_eq!(server.log.end().await, (FakeEvent::Finished, 9));
+    server.task.abort();
 }
 
 #[tokio::test]
 async fn a_phone_has_answered_before_anything_went_out_and_not_by_asking() {
-    let door = open();
-    read(&door, "SEP.xml", usize::MAX).await.unwrap();
-    door.log.end().await;
-    let seen = door.log.all();
+    let server = open();
+    read(&server, "SEP.xml", usize::MAX).await.unwrap();
+    server.log.end().await;
+    let seen = server.log.all();
     assert_eq!(
         seen[..3],
         [FakeEvent::Asked("SEP.xml".into()), FakeEvent::Answered, FakeEvent::Advanced(0, 9)]
     );
     assert_eq!(seen.iter().filter(|seen| **seen == FakeEvent::Answered).count(), 1);
-    let door = open();
-    assert_eq!(read(&door, "absent", usize::MAX).await.unwrap_err().0, 1);
-    assert!(!door.log.all().contains(&FakeEvent::Answered));
+    let server = open();
+    assert_eq!(read(&server, "absent", usize::MAX).await.unwrap_err().0, 1);
+    assert!(!server.log.all().contains(&FakeEvent::Answered));
 }
 
 #[tokio::test]
 async fn what_is_not_there_or_not_now_is_an_error() {
-    let door = open();
-    assert_eq!(read(&door, "../etc/passwd", usize::MAX).await.unwrap_err().0, 1);
-    assert_eq!(door.log.asked(), ["../etc/passwd"]);
-    assert_eq!(read(&door, "busy", usize::MAX).await.unwrap_err().0, 0);
+    let server = open();
+    assert_eq!(read(&server, "../etc/passwd", usize::MAX).await.unwrap_err().0, 1);
+    assert_eq!(server.log.asked(), ["../etc/passwd"]);
+    assert_eq!(read(&server, "busy", usize::MAX).await.unwrap_err().0, 0);
 }
 
 #[tokio::test]
 async fn a_transfer_that_the_client_breaks_off_is_broken_and_how_far_it_came_is_known() {
-    let door = open();
-    read(&door, "tail.sbn", 10).await.unwrap();
-    assert_eq!(door.log.end().await, (FakeEvent::Broken, 9 * 512));
+    let server = open();
+    read(&server, "tail.sbn", 10).await.unwrap();
+    assert_eq!(server.log.end().await, (FakeEvent::Broken, 9 * 512));
 }
 
 #[tokio::test]
 async fn under_a_limit_phones_share_alike_and_documents_do_not_wait() {
     // The rate is both files in a second.
-    let door = open_limited(RateLimit::new(Some(2 * TAIL as u64)));
+    let server = open_limited(RateLimit::new(Some(2 * TAIL as u64)));
     let begun = Instant::now();
-    let door = &door;
+    let server = &server;
     let whole = |from| async move {
-        assert!(read_from(from, door, "tail.sbn", usize::MAX).await.unwrap() == CONTENT[..TAIL]);
+        assert!(read_from(from, server, "tail.sbn", usize::MAX).await.unwrap() == CONTENT[..TAIL]);
         begun.elapsed()
     };
     let document = async {
-        assert_eq!(read_from("127.0.0.4", door, "SEP.xml", usize::MAX).await.unwrap(), b"<device/>");
+        assert_eq!(read_from("127.0.0.4", server, "SEP.xml", usize::MAX).await.unwrap(), b"<device/>");
         begun.elapsed()
     };
     let (one, other, document) = tokio::join!(whole("127.0.0.2"), whole("127.0.0.3"), document);
