@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use transload_provision::feed::{FeedClient, FeedEvent, LINE, PROTOCOL, FeedMessage};
+use transload_provision::feed::{FeedClient, FeedEvent, FeedMessage, LINE, PROTOCOL};
 use transload_provision::mac::Mac;
 
 use crate::boundary::{LogLevel, log};

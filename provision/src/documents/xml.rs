@@ -99,7 +99,7 @@ impl Element {
                 return Err(DocumentError::Empty(self.name.clone().into_owned()));
             }
             ElementContent::Elements(children) => {
-                children.iter().try_for_each(|child| child.write(writer))?
+                children.iter().try_for_each(|child| child.write(writer))?;
             }
         }
         Ok(writer.write_event(Event::End(BytesEnd::new(self.name.as_ref())))?)

@@ -223,7 +223,7 @@ fn over_udp_it_is_told_at_its_contact_again_and_again_until_it_answers_or_never_
             match action {
                 Action::Send(..) => at.push(now - 1000),
                 Action::Tell(event) => {
-                    assert_eq!((event, now), (RegistrarEvent::Answered(PHONE, None), 33_000))
+                    assert_eq!((event, now), (RegistrarEvent::Answered(PHONE, None), 33_000));
                 }
                 Action::Full(_) => panic!("there is room"),
             }
