@@ -120,7 +120,7 @@ impl Forgotten {
     /// The removal of a phone, for its timeline.
     pub(super) fn moment(&self, mac: Mac) -> Option<Moment> {
         let at = self.0.get(&mac)?;
-        Some(Moment { at: Some(*at), what: "operator: forget; what was known until then is gone".to_owned() })
+        Some(Moment { at: Some(*at), what: "operator: forget; earlier facts are gone".to_owned() })
     }
 
     /// All removals for the report, oldest first.

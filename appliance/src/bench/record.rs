@@ -53,7 +53,9 @@ impl Bench {
         let due = |phone: &TrackedPhone| phone.unfolded > 0;
         let folded = tokio::time::timeout(FOLD_AT_END, self.fold(due)).await.unwrap_or(Ok(()));
         if let Err(error) = folded.and_then(|()| self.ledger.close()) {
-            tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
+            tracing::error!(
+                %error, "the ledger could not be closed properly; it will be checked at the next start"
+            );
         }
     }
 
@@ -319,7 +321,9 @@ impl Replay for ReplayedPhones {
                 !is_known
             }
             Err(error) => {
-                tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read");
+                tracing::warn!(
+                    %mac, %error, "a snapshot of this phone in the ledger cannot be read; the phone counts as new"
+                );
                 false
             }
         }
@@ -345,7 +349,11 @@ impl Replay for ReplayedPhones {
                 }
                 self.facts.entry(mac).or_default().push(observation);
             }
-            Err(error) => tracing::warn!(%mac, %error, "an observation in the ledger cannot be read"),
+            Err(error) => {
+                tracing::warn!(
+                    %mac, %error, "a fact of this phone in the ledger cannot be read and is skipped"
+                );
+            }
         }
     }
 

@@ -59,8 +59,8 @@ impl Bench {
             return;
         }
         if state.changes.len() >= WAITING {
-            let output = format!("not run: {WAITING} other changes were waiting for the program");
-            tracing::warn!(%mac, %stage, "hooks.stage is {output}");
+            let output = format!("not run: {WAITING} other stage changes were waiting for it");
+            tracing::warn!(%mac, %stage, "the hook hooks.stage was {output}");
             self.note_down(state, mac, Fact::HookRan { stage, output, failed: true });
             return;
         }
@@ -101,9 +101,11 @@ impl Bench {
         let failed = outcome.is_err();
         let output = outcome.unwrap_or_else(|why| why);
         if failed {
-            tracing::warn!(%mac, %stage, output, "hooks.stage failed");
+            tracing::warn!(
+                %mac, %stage, output, "the hook hooks.stage failed for this phone; run it by hand to see why"
+            );
         } else {
-            tracing::info!(%mac, %stage, output, "hooks.stage");
+            tracing::info!(%mac, %stage, output, "the hook hooks.stage ran");
         }
         let mut state = self.state();
         self.note_down(&mut state, mac, Fact::HookRan { stage, output, failed });

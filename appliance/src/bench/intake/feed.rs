@@ -149,7 +149,8 @@ impl Bench {
             FeedEvent::Dropped { count } => {
                 tracing::warn!(
                     count,
-                    "the other DHCP server could not keep all it had to tell; phones are known again when they renew"
+                    "the other DHCP server lost events while it could not reach this bench; each phone is known \
+                     again when it renews"
                 );
             }
         }

@@ -65,7 +65,11 @@ impl Plane for Bench {
         let RecordedAnswer { mut served, before, phone } = self.decide(&fetch, asked, file, hearing);
         for ticket in before {
             if let Err(error) = ticket.await {
-                tracing::error!(path = %fetch.path, %error, "not answered: the ledger cannot be written");
+                tracing::error!(
+                    path = %fetch.path, %error,
+                    cure = "free space on the ledger's disk",
+                    "the request is not answered, because the ledger cannot be written"
+                );
                 served = FileAnswer::Busy;
             }
         }
@@ -104,7 +108,7 @@ impl Bench {
             if is_known_or_may_be(state, mac) {
                 self.contradicts(state, mac, what);
             } else {
-                tracing::info!(%mac, %what, "signals of a client that is no phone disagree");
+                tracing::info!(%mac, %what, "signals about a client that is no phone disagree");
             }
         }
         let phone = |mac: &Mac| counts_as_phone(state, *mac, &asked, agent);
@@ -115,7 +119,9 @@ impl Bench {
         if mac.is_none() && requester.concerns.is_none() && is_for_a_phone(&asked) {
             let name: String = fetch.path.chars().take(NAME_KEPT).collect();
             if state.unleased.note(address, &name, requester.named, hearing.at) {
-                tracing::warn!(%address, name, "asked for a phone's file without a lease: not answered");
+                tracing::warn!(
+                    %address, name, "an address without a lease asked for a phone's file and got no answer"
+                );
             }
         }
         if let Some(mac) = mac {
@@ -177,10 +183,12 @@ impl Bench {
         let name: String = name.chars().take(NAME_KEPT).collect();
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.missing.contains_key(&name));
         if let Some(routine) = routine(&name) {
-            tracing::debug!(%mac, name, holds = routine.what, "asked for a file that it does without");
+            tracing::debug!(
+                %mac, name, holds = routine.what, "the phone asked for a missing file that it does without"
+            );
         } else if !known {
             let nearest = state.library.nearest(&name);
-            tracing::info!(%mac, name, nearest, "asked for a file that is not here");
+            tracing::info!(%mac, name, nearest, "the phone asked for a missing file");
         }
         self.observe_heard(state, mac, Fact::Missing { name }, hearing);
     }
@@ -227,7 +235,9 @@ impl Bench {
         let (Some(load), Some(file)) = (permitted, file) else {
             let loads_file = format!("{name}.loads");
             if state.library.has(&loads_file) {
-                tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
+                tracing::warn!(
+                    %mac, load = %name, "the phone asked for a load that it may not have now and got \"not found\""
+                );
             } else {
                 self.note_missing(state, mac, &loads_file, hearing);
             }
@@ -277,11 +287,15 @@ impl Bench {
         };
         if !told.unfilled.is_empty() && side == Side::Multiplatform {
             let left_out = told.unfilled.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            tracing::warn!(%mac, left_out, "its roster line does not fill these parameters of [after]");
+            tracing::warn!(
+                %mac, left_out,
+                cure = "complete the line",
+                "the phone's roster line has no value for these parameters of [after]"
+            );
         }
         let document = config.document(&verdict, server, settings, &state.catalog, mac, &told.filled);
         let body = document.unwrap_or_else(|error| {
-            tracing::error!(%mac, %error, "no document: correct the configuration");
+            tracing::error!(%mac, %error, cure = "correct the configuration", "the phone gets no document");
             None
         });
         if !fetch.head_only {

@@ -62,7 +62,7 @@ impl LastDhcp {
             DhcpOutcome::Informed => "options were given, without a lease".to_owned(),
             DhcpOutcome::Refused(why) => format!("{address} was refused: {why}"),
             DhcpOutcome::Released => format!("{address} was given back"),
-            DhcpOutcome::Declined => format!("{address} was declined: somebody else uses it"),
+            DhcpOutcome::Declined => format!("{address} was declined: another machine uses it"),
             DhcpOutcome::Conflict(user) => {
                 format!("{address} was not offered: {} uses it", Mac(*user).colons())
             }
@@ -86,7 +86,7 @@ impl LastDhcp {
         if self.offers >= UNHEARD {
             _ = write!(
                 text,
-                "; it took none of the last {} offers, so they may not reach it: a switch with DHCP snooping must trust the \
+                "; it took none of the last {} offers, so they may not reach it; on a switch with DHCP snooping, trust the \
                  port of this bench (ip dhcp snooping trust)",
                 self.offers
             );

@@ -224,16 +224,28 @@ impl Bench {
             (DhcpOutcome::Declined, Some(address)) => {
                 self.state().addresses.free(address);
                 // RFC 2131 §4.3.3: the administrator should be told.
-                tracing::warn!(%mac, %address, "declined by this phone: another machine uses this address");
+                tracing::warn!(
+                    %mac, %address,
+                    cure = "find that machine, or exclude the address (dhcp.exclude)",
+                    "the phone declined this address because another machine uses it"
+                );
             }
             (DhcpOutcome::Conflict(user), Some(address)) => {
-                tracing::warn!(%mac, %address, user = %Mac(*user), "not offered: another machine uses this address");
+                tracing::warn!(
+                    %mac, %address, user = %Mac(*user),
+                    cure = "find that machine, or exclude the address (dhcp.exclude)",
+                    "this address is not offered because another machine uses it"
+                );
             }
             (DhcpOutcome::Ignored(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
             (DhcpOutcome::Unserved(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
             (DhcpOutcome::Refused(reason), _) => tracing::info!(%mac, %reason, "DHCP request refused"),
             (DhcpOutcome::NotSaved(reason), _) => {
-                tracing::error!(%mac, %reason, "no lease: it could not be saved");
+                tracing::error!(
+                    %mac, %reason,
+                    cure = "free space on the ledger's disk",
+                    "the phone gets no lease, because it could not be saved"
+                );
             }
             _ => {}
         }

@@ -133,7 +133,7 @@ impl Bench {
             disagreements(&page, journey, &before, state.roster.get(&mac))
         };
         for what in denied {
-            tracing::warn!(%mac, %what, "its page contradicts other signals");
+            tracing::warn!(%mac, %what, "the phone's web page contradicts other signals");
             self.observe(&mut state, mac, Fact::Contradiction { what });
         }
         if !stranger {

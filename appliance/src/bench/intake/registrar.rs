@@ -32,10 +32,12 @@ impl Exchange for Bench {
         match event {
             // Anybody can send this datagram. The same event comes again as two-way after the phone has answered.
             RegistrarEvent::Registered(mac, _, SenderProof::OneWay) => {
-                tracing::debug!(%mac, "wants to register by a datagram, and is asked whether it does");
+                tracing::debug!(
+                    %mac, "a datagram asks to register this phone; the phone is asked to confirm it"
+                );
             }
             RegistrarEvent::Registered(mac, said, SenderProof::TwoWay) => {
-                self.registered(&mut state, mac, &said)
+                self.registered(&mut state, mac, &said);
             }
             RegistrarEvent::Gone(mac) => {
                 if state.phones.get(&mac).is_some_and(|phone| phone.journey.is_registered()) {
@@ -46,14 +48,14 @@ impl Exchange for Bench {
                 let refused = answer.as_ref().is_none_or(|(code, _)| *code >= 300);
                 let answer = answer
                     .map_or_else(|| "no answer".to_owned(), |(code, reason)| format!("{code} {reason}"));
-                tracing::info!(%mac, answer, "told to restart by its registration");
+                tracing::info!(%mac, answer, "the phone answered the order to restart");
                 self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
             }
             RegistrarEvent::Refused(address, None, why) => {
-                tracing::debug!(%address, why, "not registered");
+                tracing::debug!(%address, why, "a registration from this address was refused");
             }
             RegistrarEvent::Refused(address, Some(mac), why) => {
-                let what = format!("{address} wants to register and may not: {why}");
+                let what = format!("{address} asked to register and was refused: {why}");
                 self.contradicts(&mut state, mac, what);
             }
         }
@@ -113,7 +115,7 @@ impl Bench {
     pub(in crate::bench) fn contradicts(&self, state: &mut BenchState, mac: Mac, what: String) {
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));
         if !known {
-            tracing::warn!(%mac, %what, "signals disagree");
+            tracing::warn!(%mac, %what, "signals about this phone disagree");
             self.observe(state, mac, Fact::Contradiction { what });
         }
     }
@@ -147,7 +149,13 @@ impl Bench {
         for (mac, order, ticket) in waiting {
             match ticket.await {
                 Ok(()) => pending_restarts.push(self.pending_restart(mac, order)),
-                Err(error) => tracing::error!(%mac, %error, "not restarted: the ledger cannot be written"),
+                Err(error) => {
+                    tracing::error!(
+                        %mac, %error,
+                        cure = "free space on the ledger's disk",
+                        "the phone is not restarted, because the ledger cannot be written"
+                    );
+                }
             }
         }
         pending_restarts
@@ -160,7 +168,7 @@ impl Bench {
 
     /// Records the outcome of a restart.
     pub fn restart_done(&self, mac: Mac, answer: String, refused: bool) {
-        tracing::info!(%mac, answer, "restart");
+        tracing::info!(%mac, answer, "the restart was ordered");
         let mut state = self.state();
         self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
     }

@@ -281,7 +281,7 @@ fn why(
 ) -> String {
     if let Some(class) = find_class(&state.rules.classes, asker.vendor_class, asker.mac.oui()) {
         let by_text = class.vendor_class.as_ref().map(|pattern| format!("its vendor class is {pattern}"));
-        let by_oui = (!class.oui.is_empty()).then(|| "its address begins as listed".to_owned());
+        let by_oui = (!class.oui.is_empty()).then(|| "its address begins with a listed OUI".to_owned());
         let because = by_text.into_iter().chain(by_oui).collect::<Vec<_>>().join(" and ");
         return format!("configured: {because}");
     }
@@ -298,10 +298,7 @@ fn why(
         (None, false) => "it has shown itself as a phone",
     };
     let class = told.class.unwrap_or_default();
-    format!(
-        "built-in: {known_by}, and by all that is known of it, it behaves as {class} ({})",
-        verdict.evidence
-    )
+    format!("built-in: {known_by}, and by all known facts it behaves as {class} ({})", verdict.evidence)
 }
 
 fn shown(
@@ -375,20 +372,20 @@ fn next(verdict: &Assessment, held: bool, known: bool, heard: bool) -> NextStep 
     let nothing = |why: &str| step("nothing", None, format!("no load: {why}"));
     match &verdict.next {
         _ if !known && heard => nothing(
-            "it was heard by DHCP alone, does not show itself as a phone, and the roster does not list it",
+            "only its DHCP messages are known, they do not show a phone, and the roster does not list it",
         ),
-        _ if !known => nothing("nobody of this address was seen, and the roster does not list it"),
+        _ if !known => nothing("this address was never seen, and the roster does not list it"),
         Next::Nothing if held => nothing(
             "Enterprise boot files are not found; a profile says \"no upgrade\" and \"come back in a minute\"",
         ),
         Next::Nothing => nothing("there is nothing to do for it now"),
-        Next::Later => {
-            nothing("its own page is read first, to be sure of what it runs; it asks again by itself")
-        }
+        Next::Later => nothing(
+            "its web page is read first, to know its load for certain; the phone asks again by itself",
+        ),
         Next::Introduction => step(
             "introduction",
             None,
-            "a document without a load, so that it settles and tells what it is".to_owned(),
+            "a document without a load, so that the phone settles and shows what it is".to_owned(),
         ),
         Next::Load { load, when, attempt, license } => {
             let by = when.as_ref().map_or_else(String::new, |when| format!(", by way of {when}"));
