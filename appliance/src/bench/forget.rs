@@ -78,7 +78,7 @@ impl Bench {
         let phone = state.drop_phone(mac).ok_or_else(|| no_such(mac))?;
         let at = self.now();
         let before = state.forgotten.note(mac, at);
-        state.upheavals += 1;
+        state.global_changes += 1;
         self.publish(state, mac);
         let ticket = self.ledger.append(vec![Record::Forget { mac, at }]);
         Ok(Removed { phone, before, ticket, listed })
@@ -185,7 +185,7 @@ impl BenchState {
 
     /// Restores the phone, unless new facts of it arrived meanwhile.
     fn put_back(&mut self, mac: Mac, phone: TrackedPhone, now: Time) {
-        self.upheavals += 1;
+        self.global_changes += 1;
         if self.phones.contains_key(&mac) {
             return;
         }

@@ -104,9 +104,9 @@ struct BenchState {
     /// Phones that the operator forgot.
     forgotten: Forgotten,
     /// No eviction is tried until then, because the last one freed too little.
-    crowded_until: Time,
+    no_eviction_until: Time,
     /// Counts changes that may affect every phone.
-    upheavals: u64,
+    global_changes: u64,
     /// Phones that are not in the ledger, oldest first.
     newcomers: VecDeque<Mac>,
     /// The last DHCP outcome of listed phones that have no journey yet.
@@ -114,7 +114,7 @@ struct BenchState {
     /// The last DHCP outcome of clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
     /// Phones that DHCP does not answer.
-    refusals: UnansweredPhones,
+    unanswered: UnansweredPhones,
     addresses: Addresses,
     /// Requests without a lease.
     unleased: Unleased,
@@ -132,7 +132,7 @@ struct BenchState {
 
 impl BenchState {
     fn look_at_all(&mut self, now: Time) {
-        self.upheavals += 1;
+        self.global_changes += 1;
         self.agenda.extend(self.phones.keys().map(|mac| (*mac, now)));
     }
 
@@ -189,12 +189,12 @@ impl BenchState {
             library: Arc::new(library),
             phones,
             forgotten,
-            crowded_until: Time::default(),
-            upheavals: 0,
+            no_eviction_until: Time::default(),
+            global_changes: 0,
             newcomers: VecDeque::new(),
             listed_dhcp: HashMap::new(),
             strangers: HashMap::new(),
-            refusals: UnansweredPhones::default(),
+            unanswered: UnansweredPhones::default(),
             addresses: Addresses::default(),
             unleased: Unleased::default(),
             verdicts: PublishedVerdicts::default(),
@@ -341,7 +341,7 @@ impl Bench {
     /// phones of that segment are held.
     pub fn set_foreign_dhcp(&self, at: Ipv4Addr, found: Option<String>) {
         let mut state = self.state();
-        state.upheavals += 1;
+        state.global_changes += 1;
         match found {
             Some(server) => _ = state.foreign_dhcp.insert(at, server),
             None => _ = state.foreign_dhcp.remove(&at),

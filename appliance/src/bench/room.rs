@@ -23,10 +23,10 @@ impl Bench {
         }
         let now = observation.at;
         let mut evicted = Vec::new();
-        if now >= state.crowded_until {
+        if now >= state.no_eviction_until {
             evicted = state.least_known(now);
             if evicted.len() < AT_ONCE {
-                state.crowded_until = now + PAUSE;
+                state.no_eviction_until = now + PAUSE;
             }
         }
         if evicted.is_empty() {
@@ -37,7 +37,7 @@ impl Bench {
             state.drop_phone(*mac);
             self.publish(state, *mac);
         }
-        state.upheavals += 1;
+        state.global_changes += 1;
         tracing::debug!(phones = evicted.len(), "strangers without a lease gave way");
         drop(self.ledger.append(evicted.into_iter().map(|mac| Record::Evict { mac }).collect()));
     }

@@ -160,19 +160,19 @@ impl BenchState {
     /// Takes over another roster.
     pub(in crate::bench) fn list(&mut self, roster: Vec<Entry>) {
         self.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
-        let Self { roster, listed_dhcp, refusals, .. } = self;
+        let Self { roster, listed_dhcp, unanswered, .. } = self;
         listed_dhcp.retain(|mac, _| roster.contains_key(mac));
-        refusals.relist(|mac| roster.contains_key(&mac));
+        unanswered.relist(|mac| roster.contains_key(&mac));
     }
 
     /// True for a phone that is known, listed, or waits for an answer.
     pub(in crate::bench) fn shows(&self, mac: Mac) -> bool {
-        self.phones.contains_key(&mac) || self.roster.contains_key(&mac) || self.refusals.get(mac).is_some()
+        self.phones.contains_key(&mac) || self.roster.contains_key(&mac) || self.unanswered.get(mac).is_some()
     }
 
     /// All phones to show.
     pub(in crate::bench) fn shown(&self) -> BTreeSet<Mac> {
-        self.phones.keys().chain(self.roster.keys()).copied().chain(self.refusals.macs()).collect()
+        self.phones.keys().chain(self.roster.keys()).copied().chain(self.unanswered.macs()).collect()
     }
 
     /// The reason that a phone without an address gets none. A phone with an address asks again before its lease
@@ -182,7 +182,7 @@ impl BenchState {
             .phones
             .get(&mac)
             .is_none_or(|phone| phone.journey.address.is_none() || phone.journey.wants_address());
-        self.refusals.get(mac).filter(|_| waits)
+        self.unanswered.get(mac).filter(|_| waits)
     }
 
     /// The hold of a phone that gets no address.
@@ -201,7 +201,7 @@ impl Bench {
                 let is_phone = is_phone_by(state, mac, event.vendor_class.as_deref(), &event.request_list);
                 is_phone && refuse(state, mac, Time(event.at), why)
             }
-            None => is_served(&event.outcome) && state.refusals.forget(mac).is_some(),
+            None => is_served(&event.outcome) && state.unanswered.forget(mac).is_some(),
         };
         if changed {
             if !is_new {
@@ -214,10 +214,10 @@ impl Bench {
 
 /// Records why a phone waits. Returns true if the reason is new.
 fn refuse(state: &mut BenchState, mac: Mac, at: Time, why: Why) -> bool {
-    let known = state.refusals.get(mac).is_some_and(|refusal| refusal.why == why);
+    let known = state.unanswered.get(mac).is_some_and(|refusal| refusal.why == why);
     let listed = state.roster.contains_key(&mac);
-    let tell = state.refusals.note(mac, at, why, listed);
-    if let Some(UnansweredPhone { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
+    let tell = state.unanswered.note(mac, at, why, listed);
+    if let Some(UnansweredPhone { why, .. }) = state.unanswered.get(mac).filter(|_| tell) {
         let hold = Hold::from(why.reason());
         tracing::info!(%mac, cause = hold.cause(), cure = hold.cure(), "DHCP does not answer this phone");
     }

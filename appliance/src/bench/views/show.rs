@@ -66,7 +66,7 @@ pub(in crate::bench) fn phone_as(state: &BenchState, now: Time, mac: Mac, verdic
     let phone = state.phones.get(&mac);
     let journey = phone.map(|phone| &phone.journey);
     let renewed = phone.and_then(|phone| phone.last_dhcp.as_ref()).map(|last| last.at);
-    let refusal = state.refusals.get(mac);
+    let refusal = state.unanswered.get(mac);
     let entry = state.roster.get(&mac);
     let vid = journey.map_or_else(|| entry.and_then(|entry| entry.vid), |journey| journey.vid(entry));
     PhoneView {

@@ -24,7 +24,7 @@ const AGAIN: u64 = 16;
 #[derive(Default)]
 pub struct SurveyCursor {
     looks: u64,
-    upheavals: u64,
+    global_changes: u64,
     phones: BTreeMap<Mac, Glance>,
 }
 
@@ -52,13 +52,14 @@ pub struct Survey {
 impl Bench {
     /// Surveys all phones.
     pub fn survey(&self, seen: &mut SurveyCursor) -> Survey {
-        let (macs, upheavals): (BTreeSet<Mac>, u64) = {
+        let (macs, global_changes): (BTreeSet<Mac>, u64) = {
             let state = self.state();
-            (state.shown(), state.upheavals)
+            (state.shown(), state.global_changes)
         };
         let gone: Vec<Mac> = seen.phones.keys().filter(|mac| !macs.contains(mac)).copied().collect();
         seen.phones.retain(|mac, _| macs.contains(mac));
-        let all = std::mem::replace(&mut seen.upheavals, upheavals) != upheavals || seen.looks == 0;
+        let all =
+            std::mem::replace(&mut seen.global_changes, global_changes) != global_changes || seen.looks == 0;
         seen.looks += 1;
         let macs: Vec<(u64, Mac)> = (seen.looks..).zip(macs).collect();
         let mut phones = Vec::new();
@@ -83,7 +84,7 @@ impl Bench {
 impl SurveyCursor {
     fn is_stale(&self, state: &BenchState, mac: Mac, now: Time) -> bool {
         let facts = state.phones.get(&mac).map_or(0, |phone| phone.facts);
-        let refused = state.refusals.get(mac).map(UnansweredPhone::mark);
+        let refused = state.unanswered.get(mac).map(UnansweredPhone::mark);
         self.phones.get(&mac).is_none_or(|glance| {
             (glance.facts, glance.refused) != (facts, refused) || glance.deadline.is_some_and(|at| at <= now)
         })
@@ -95,7 +96,7 @@ impl SurveyCursor {
         let standing = phone.map(|phone| estimate::standing(&phone.journey, &assessment, now));
         let glance = Glance {
             facts: phone.map_or(0, |phone| phone.facts),
-            refused: state.refusals.get(mac).map(UnansweredPhone::mark),
+            refused: state.unanswered.get(mac).map(UnansweredPhone::mark),
             deadline: assessment.deadline,
             standing: standing.unwrap_or_default(),
         };
