@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use transload_provision::journey::{Context, Fact, Heard, Journey, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
-use transload_provision::worlds::{Checkpoint, Worlds};
+use transload_provision::worlds::{Checkpoint, StoredCheckpoint, Worlds};
 
 use super::forget::Forgotten;
 use super::judge::context;
@@ -236,14 +236,14 @@ impl TrackedPhone {
 
 /// A snapshot as the ledger stores it.
 #[derive(Serialize, Deserialize)]
-struct Folded<J> {
+struct Folded<J, W> {
     journey: J,
-    worlds: Checkpoint,
+    worlds: W,
 }
 
 /// Snapshots of the first releases hold a journey alone.
 fn unfold(json: &str) -> serde_json::Result<(Journey, Option<Worlds>)> {
-    match serde_json::from_str::<Folded<Journey>>(json) {
+    match serde_json::from_str::<Folded<Journey, StoredCheckpoint>>(json) {
         Ok(Folded { journey, worlds }) => Ok((journey, worlds.worlds())),
         Err(_) => Ok((serde_json::from_str(json)?, None)),
     }

@@ -32,8 +32,6 @@ pub struct Hold {
     pub code: HoldCode,
     /// The reason.
     pub reason: HoldReason,
-    /// What to do, in order.
-    pub actions: Vec<HoldAction>,
 }
 
 /// The reason that a phone is held or stuck.
@@ -142,16 +140,21 @@ impl Hold {
         self.reason.cure()
     }
 
+    /// What to do, in order.
+    pub fn actions(&self) -> Vec<HoldAction> {
+        self.reason.remedy().0
+    }
+
     /// True if the action is among the actions.
     pub fn asks_for(&self, kind: &ActionKind) -> bool {
-        self.actions.iter().any(|action| action.kind == *kind)
+        self.actions().iter().any(|action| action.kind == *kind)
     }
 }
 
 impl<R: Into<HoldReason>> From<R> for Hold {
     fn from(reason: R) -> Self {
         let reason = reason.into();
-        Self { code: reason.code(), actions: reason.remedy().0, reason }
+        Self { code: reason.code(), reason }
     }
 }
 

@@ -8,23 +8,29 @@ use super::Worlds;
 /// The version of the model. It changes with what a world, a reaction or a weight means.
 const MODEL: u32 = 1;
 
-/// Worlds and the version of the model that they come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
+/// Worlds with the version of the model that they come from, as they are written.
+#[derive(Debug, Serialize)]
+pub struct Checkpoint<'a> {
+    model: u32,
+    worlds: &'a Worlds,
+}
+
+/// A checkpoint as it is read.
+#[derive(Debug, Deserialize)]
+pub struct StoredCheckpoint {
     model: u32,
     worlds: Value,
 }
 
-impl Checkpoint {
-    /// The worlds, if this version of the model made them.
-    pub fn worlds(self) -> Option<Worlds> {
-        (self.model == MODEL).then(|| serde_json::from_value(self.worlds).ok())?
+impl<'a> From<&'a Worlds> for Checkpoint<'a> {
+    fn from(worlds: &'a Worlds) -> Self {
+        Self { model: MODEL, worlds }
     }
 }
 
-impl From<&Worlds> for Checkpoint {
-    fn from(worlds: &Worlds) -> Self {
-        // Only a map whose keys are no text cannot be written, and there is none.
-        Self { model: MODEL, worlds: serde_json::to_value(worlds).unwrap_or_default() }
+impl StoredCheckpoint {
+    /// The worlds, if this version of the model made them.
+    pub fn worlds(self) -> Option<Worlds> {
+        (self.model == MODEL).then(|| serde_json::from_value(self.worlds).ok())?
     }
 }

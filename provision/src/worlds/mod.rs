@@ -40,7 +40,7 @@ mod trust;
 mod view;
 mod world;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, StoredCheckpoint};
 pub use explain::Explained;
 pub use firmware::{Band, Runs};
 pub use observed::Observed;

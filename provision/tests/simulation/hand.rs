@@ -222,7 +222,7 @@ impl Run {
             self.phone.factory_reset();
         }
         let waits = |condition: &Option<_>| *condition == Some(HoldCondition::ScreenIsStill);
-        if self.phone.busy && hold.actions.iter().any(|action| waits(&action.only_if)) {
+        if self.phone.busy && hold.actions().iter().any(|action| waits(&action.only_if)) {
             // It is not still: the technician waits.
             self.assess();
             return Ok(());

@@ -135,13 +135,14 @@ impl Run {
         if hold.asks_for(&ActionKind::PressCancel) {
             self.phone.at_screen = false;
         }
-        let unplug = hold.actions.iter().find(|action| action.kind == ActionKind::Unplug);
+        let actions = hold.actions();
+        let unplug = actions.iter().find(|action| action.kind == ActionKind::Unplug);
         if self.phone.license_due && unplug.is_some_and(|action| self.is_due(action)) {
             return Err(Stop::Unplugged(Duration::from_secs(5)));
         }
         // What its screen says, if that is what the cure asks for.
         let asks_load = |action: &&HoldAction| matches!(action.kind, ActionKind::WriteLoad { .. });
-        if hold.actions.iter().find(asks_load).is_some_and(|action| self.is_due(action)) {
+        if actions.iter().find(asks_load).is_some_and(|action| self.is_due(action)) {
             let (mac, load) = (self.phone.mac, self.phone.load.clone());
             self.world.entry.get_or_insert_with(|| world::entry(mac)).load = Some(load);
             if hold.asks_for(&ActionKind::Retry) {

@@ -83,7 +83,7 @@ pub struct HoldView {
 
 impl From<Hold> for HoldView {
     fn from(hold: Hold) -> Self {
-        Self { code: hold.code, cause: hold.cause(), cure: hold.cure(), actions: hold.actions }
+        Self { code: hold.code, cause: hold.cause(), cure: hold.cure(), actions: hold.actions() }
     }
 }
 

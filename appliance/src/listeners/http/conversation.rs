@@ -20,8 +20,10 @@ use crate::listeners::rate::{self, RateLimit};
 use crate::listeners::{FileAnswer, FileProtocol, FileRequest, Plane, Track};
 use crate::state::library::OpenFile;
 
-/// The longest piece of a file sent at once, in bytes, so that other connections get their turn.
-const PIECE: u64 = 256 * 1024;
+/// The longest piece of a file that the kernel is told to send at once, in bytes.
+const PIECE: u64 = 512 * 1024;
+/// Bytes sent to one client in a row, before other connections get their turn.
+const TURN: u64 = 4 * PIECE;
 /// Content up to this length leaves together with its head, in bytes.
 const SHORT: u64 = 16 * 1024;
 /// The capacity of an idle connection's buffer, in bytes.
@@ -200,7 +202,9 @@ impl<P: Plane> Conversation<'_, P> {
             self.stream.send_file(&open.file, position, length as usize).await?;
             self.stream.settle();
             position += length;
-            tokio::task::yield_now().await;
+            if (position - part.start).is_multiple_of(TURN) {
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
     }

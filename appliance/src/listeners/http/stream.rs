@@ -22,8 +22,6 @@ const FIRST_LOOK: Duration = Duration::from_millis(2);
 const LAST_LOOK: Duration = Duration::from_millis(20);
 /// Transfers that are followed while the client asks for more.
 const MOST_UNDER_WAY: usize = 64;
-/// Bytes that the kernel buffers beyond those in flight.
-const UNSENT: u32 = 512 * 1024;
 /// Time and bytes to read from a client after its last answer. Unread bytes would make the kernel reset the
 /// connection, and the answer might be lost.
 const LINGER: Duration = Duration::from_secs(2);
@@ -59,10 +57,8 @@ struct PartInFlight<T> {
 impl<T: Track> TrackedStream<T> {
     /// A client that takes too little for `patience` is given up on.
     pub(super) fn new(stream: TcpStream, patience: Duration) -> Self {
-        let socket = socket2::SockRef::from(&stream);
-        // Both are optimizations; a kernel without them serves as well.
-        let _ = socket.set_tcp_nodelay(true);
-        let _ = socket.set_tcp_notsent_lowat(UNSENT);
+        // An answer's last bytes leave at once; a kernel that refuses serves as well.
+        let _ = stream.set_nodelay(true);
         Self {
             stream,
             uptake: Uptake::new(patience),

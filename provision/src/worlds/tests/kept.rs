@@ -4,7 +4,7 @@ use super::*;
 use crate::journey::{Journey, KnownBefore};
 
 fn reread(json: &str) -> Option<Worlds> {
-    serde_json::from_str::<Checkpoint>(json).unwrap().worlds()
+    serde_json::from_str::<StoredCheckpoint>(json).unwrap().worlds()
 }
 
 #[test]
