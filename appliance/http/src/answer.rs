@@ -1,4 +1,4 @@
-//! What a request is answered with, and the head of the answer.
+//! Decides the answer to a request, and writes the head of the answer.
 
 use std::fmt::Display;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::conditional::SelectedPart;
 use crate::{HttpRequest, HttpVersion, Method, RETRY_AFTER};
 
-/// How an answer begins.
+/// The status of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The names are those of RFC 9110.
 pub enum Status {
@@ -26,7 +26,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Its number and its phrase.
+    /// Code and phrase.
     fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",
@@ -43,7 +43,7 @@ impl Status {
         }
     }
 
-    /// What is said where no file is sent. Never HTML: a phone might take it for what it asked for.
+    /// The text of an answer without a file. It is never HTML, which a phone might take for the file.
     fn text(self) -> &'static str {
         match self {
             Self::Ok | Self::PartialContent | Self::NotModified => "",
@@ -58,56 +58,56 @@ impl Status {
     }
 }
 
-/// What is to be had at a path.
+/// The file at a path.
 #[derive(Debug, Clone, Copy)]
 pub enum LookupResult<'a> {
-    /// Nothing.
+    /// There is no file.
     Nothing,
-    /// Nothing now; the client may ask again.
+    /// There is no answer now; the client may ask again.
     Busy,
     /// A file.
     File(Representation<'a>),
 }
 
-/// A file's present state.
+/// The present state of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Representation<'a> {
-    /// Bytes.
+    /// Its length in bytes.
     pub length: u64,
-    /// Strong, quotes included.
+    /// A strong entity tag, with quotes.
     pub etag: &'a str,
-    /// `None` for what is made for each request.
+    /// `None` for a document made for each request.
     pub modified: Option<SystemTime>,
     /// Its media type.
     pub content_type: &'a str,
 }
 
-/// What a request is answered with.
+/// An answer.
 #[derive(Debug)]
 pub struct Response<'a> {
-    /// How it begins.
+    /// The status.
     pub status: Status,
-    /// What follows its head.
+    /// The content after the head.
     pub content: ResponseContent,
     /// Another request may follow on the connection.
     pub persists: bool,
     version: HttpVersion,
-    /// What is described: the whole file, whatever is sent of it.
+    /// The whole file, whatever part of it is sent.
     file: Option<Representation<'a>>,
 }
 
-/// What follows an answer's head.
+/// The content of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResponseContent {
     /// Nothing.
     Nothing,
-    /// These words.
+    /// A short text.
     Text(&'static str),
-    /// These bytes of the file.
+    /// A part of the file, in bytes.
     Part(Range<u64>),
 }
 
-/// Decides what a request is answered with.
+/// Decides the answer to a request.
 pub fn answer<'a>(request: &HttpRequest, found: LookupResult<'a>) -> Response<'a> {
     let HttpRequest { method, version, persists, .. } = *request;
     let (status, file) = match found {
@@ -133,12 +133,12 @@ pub fn answer<'a>(request: &HttpRequest, found: LookupResult<'a>) -> Response<'a
     Response { status, content: text(status, method), persists, version, file }
 }
 
-/// The answer to what is no request; the connection ends with it.
+/// The answer to bytes that are no request; the connection ends after it.
 pub fn refuse(version: HttpVersion, status: Status) -> Response<'static> {
     Response { status, content: ResponseContent::Text(status.text()), persists: false, version, file: None }
 }
 
-/// The answer to a client that is not served now; the connection ends with it.
+/// The answer "come back later"; the connection ends after it.
 pub fn turn_away(request: &HttpRequest) -> Response<'static> {
     Response { persists: false, ..answer(request, LookupResult::Busy) }
 }
@@ -149,8 +149,8 @@ fn text(status: Status, method: Method) -> ResponseContent {
 }
 
 impl Response<'_> {
-    /// Writes the head behind what `out` holds. Field names are spelled as their RFCs spell them: letter case means nothing
-    /// in HTTP, but some boot clients look for `ResponseContent-Length`, letter by letter.
+    /// Appends the head to `out`. Field names are spelled as in their RFCs: HTTP ignores letter case, but some boot
+    /// clients compare `Content-Length` byte by byte.
     pub fn write_head(&self, now: SystemTime, out: &mut Vec<u8>) {
         let version = if self.version == HttpVersion::Http11 { "HTTP/1.1" } else { "HTTP/1.0" };
         put(out, &[version, " ", self.status.line(), "\r\n"]);
@@ -190,14 +190,14 @@ impl Response<'_> {
         }
         field(out, "Accept-Ranges", "bytes");
         field(out, "ETag", file.etag);
-        // A date to come would be none (RFC 9110 §8.8.2.1); a box without a clock has such files.
+        // A date in the future is invalid (RFC 9110 §8.8.2.1); a box without a clock has files with such dates.
         let known = |modified: &SystemTime| (SystemTime::UNIX_EPOCH..=now).contains(modified);
         if let Some(modified) = file.modified.filter(known) {
             field(out, "Last-Modified", httpdate::HttpDate::from(modified));
         }
     }
 
-    /// What `ResponseContent-Length` says: to HEAD, what it would say to GET. A file that the client has is not described by it.
+    /// The value of `Content-Length`; for HEAD, its value for GET. A 304 answer does not describe the file.
     fn length(&self) -> Option<u64> {
         match (&self.content, self.status) {
             (_, Status::NotModified) => None,

@@ -1,11 +1,11 @@
-//! Which part of a file a request wants, if any: preconditions and ranges (RFC 9110 §13, §14).
+//! Selects the part of a file that a request wants: preconditions and ranges (RFC 9110 §13, §14).
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use crate::Representation;
 
-/// The header fields that make a request conditional, or ask for a part. Of those that may be given once, the first counts.
+/// The header fields for conditions and ranges. Of a repeated single field, the first counts.
 #[derive(Debug, Default)]
 pub struct Conditions<'b> {
     if_match: Vec<&'b [u8]>,
@@ -16,7 +16,7 @@ pub struct Conditions<'b> {
     range: Option<&'b [u8]>,
 }
 
-/// What is to be sent.
+/// The part to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum SelectedPart {
     Whole,
@@ -30,7 +30,7 @@ pub(crate) enum SelectedPart {
 }
 
 impl<'b> Conditions<'b> {
-    /// Takes a header field in; false if it is none of these.
+    /// Takes in a header field; returns false for other fields.
     pub(crate) fn take(&mut self, name: &str, value: &'b [u8]) -> bool {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         if is("If-Match") {
@@ -72,8 +72,8 @@ impl<'b> Conditions<'b> {
         {
             return SelectedPart::NotModified;
         }
-        // A date in If-Range would have to be a strong validator (§13.1.5). Files may keep their date when replaced, so
-        // only the entity tag counts, and with a date the whole file is sent.
+        // A date in If-Range would have to be a strong validator (§13.1.5). A replaced file may keep its date, so
+        // only the entity tag counts, and a date gets the whole file.
         let same = self.if_range.is_none_or(|validator| validator == file.etag.as_bytes());
         match self.range {
             Some(range) if get && same => part(range, file.length),
@@ -82,7 +82,7 @@ impl<'b> Conditions<'b> {
     }
 }
 
-/// Whether a list of entity tags names ours. The weak comparison (§8.8.3.2) leaves `W/` out of account.
+/// True if a list of entity tags contains ours. The weak comparison (§8.8.3.2) ignores `W/`.
 fn matches(values: &[&[u8]], etag: &str, weak: bool) -> bool {
     let text = values.iter().filter_map(|value| std::str::from_utf8(value).ok());
     text.flat_map(|value| value.split(',')).any(|tag| {
@@ -92,7 +92,7 @@ fn matches(values: &[&[u8]], etag: &str, weak: bool) -> bool {
     })
 }
 
-/// A header's date. One that cannot be read is no condition (§13.1.3).
+/// The date of a field. An unreadable date is no condition (§13.1.3).
 fn date(value: Option<&[u8]>) -> Option<SystemTime> {
     httpdate::parse_http_date(std::str::from_utf8(value?).ok()?).ok()
 }
@@ -103,7 +103,7 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
-/// One range of bytes. Other units, several ranges and what cannot be read are left out of account, as §14.2 allows.
+/// A single byte range. Other units, several ranges and unreadable ones are ignored, as §14.2 allows.
 fn part(range: &[u8], length: u64) -> SelectedPart {
     let read = || {
         let (unit, range) = std::str::from_utf8(range).ok()?.split_once('=')?;

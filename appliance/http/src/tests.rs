@@ -14,7 +14,7 @@ fn ten() -> Representation<'static> {
     Representation { length: 10, etag: "\"e1\"", modified, content_type: "text/xml" }
 }
 
-/// The answer's head and content; the head alone of what is refused.
+/// The answer's head and content; the head only for a refused request.
 fn said(bytes: &[u8], found: LookupResult) -> (String, ResponseContent, bool) {
     let answer = match receive(bytes) {
         Received::Request(request, length) => {
@@ -218,7 +218,7 @@ proptest! {
         let _ = receive(&bytes);
     }
 
-    /// Whether bytes come at once or one by one changes nothing.
+    /// A head is judged alike whether its bytes come at once or one by one.
     #[test]
     fn a_head_is_judged_alike_however_it_comes(bytes in heads()) {
         let judged = |bytes: &[u8]| match receive(bytes) {

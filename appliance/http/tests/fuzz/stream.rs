@@ -1,5 +1,5 @@
-//! Anything that a connection brings: no panic, every answer can be read and says how long it is, and nothing is taken for
-//! a request that may be a part of another.
+//! For any input of a connection: nothing panics, every answer is readable and states its length, and no part of a
+//! request is taken for a request.
 
 use std::time::{Duration, SystemTime};
 
