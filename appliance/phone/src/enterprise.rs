@@ -1,4 +1,4 @@
-//! Enterprise firmware: what it asks for at boot, and what it does with the answer (§3).
+//! Enterprise firmware: its requests at boot, and its reaction to the answers (§3).
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::spec::Registers;
 use super::{Doing, Life, RunEnd, xml};
 use crate::shared::LoadName;
 
-/// Reads configuration once; without any it can use, again and again.
+/// Reads the configuration until one is usable.
 pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) -> RunEnd {
     let servers = servers(lease);
     if servers.is_empty() {
@@ -37,7 +37,7 @@ pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) ->
     }
 }
 
-/// Option 150 as addresses, else option 66 as the text of one (§1.3).
+/// Option 150 as addresses, else option 66 as text (§1.3).
 fn servers(lease: &Lease) -> Vec<Ipv4Addr> {
     let from_150 = lease.options.get(&150).filter(|value| value.len() % 4 == 0).map(|value| {
         value.as_chunks::<4>().0.iter().map(|octets| Ipv4Addr::from(*octets)).collect::<Vec<_>>()
@@ -75,13 +75,13 @@ async fn configuration(
     None
 }
 
-/// Whether a phone's trust list has who answers: its own call manager, that is.
+/// True if the server is in the phone's trust list, as only its own call manager is.
 fn signs(life: &Life, source: &FirmwareSource) -> bool {
     let call_manager = life.wiring.call_manager.map(|(address, _)| address);
     matches!(source, FirmwareSource::Servers(servers) if servers.first().copied() == call_manager)
 }
 
-/// What a configuration leads to; `None` where it is to be read again.
+/// The result of a configuration; `None` if it is to be read again.
 async fn obey(
     life: &Life,
     network: &VirtualNetwork,
@@ -117,7 +117,7 @@ async fn obey(
             return attend(life, network, manager).await;
         }
     };
-    // Of what a call manager tells, nothing comes to the phone before it is given the list of the load.
+    // A call manager's instruction reaches the phone only if the load's `.loads` file is given to it.
     if !signs(life, source)
         && let Err(rule) = life.judge(&running, &load)
     {
@@ -132,7 +132,7 @@ async fn obey(
     Some(RunEnd::Restart)
 }
 
-/// A phone with configuration it can use reads it again only when it is told to, or after a restart.
+/// A phone with usable configuration reads it again only on an order or after a restart.
 async fn attend(life: &Life, network: &VirtualNetwork, manager: Option<&xml::Manager>) -> Option<RunEnd> {
     let Some(manager) = manager.filter(|_| life.spec.quirks.registers != Registers::Never) else {
         return Some(rest(life).await);
@@ -147,7 +147,7 @@ async fn attend(life: &Life, network: &VirtualNetwork, manager: Option<&xml::Man
     }
 }
 
-/// A phone with configuration it can use reads it again only after a restart.
+/// A phone with usable configuration reads it again only after a restart.
 async fn rest(life: &Life) -> RunEnd {
     life.doing(Doing::Resting);
     life.awake.idle(std::future::pending()).await

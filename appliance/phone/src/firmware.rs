@@ -1,4 +1,4 @@
-//! How a phone fetches a load: the `.loads` file, then the components of its own hardware platform (§4).
+//! Fetches a load: the `.loads` file, then the components of the phone's hardware platform (§4).
 
 use std::net::Ipv4Addr;
 
@@ -9,33 +9,33 @@ use super::{Doing, Life};
 use crate::lookalike::{Signature, Verifier, signature};
 use crate::shared::LoadName;
 
-/// Where a load's files are.
+/// The place of a load's files.
 pub(super) enum FirmwareSource {
-    /// On an Enterprise file server, in the order of preference.
+    /// Enterprise file servers, in order of preference.
     Servers(Vec<Ipv4Addr>),
-    /// Beside this URL.
+    /// The folder of this URL.
     Beside(Url),
 }
 
-/// Why a load could not be fetched.
+/// The reason that a load was not fetched.
 pub(super) enum FirmwareFault {
-    /// A file of it is not there.
+    /// A file is missing.
     Missing(String),
-    /// A file came and is not what it should be.
+    /// A file is damaged.
     Damaged(String),
-    /// It is given a load that it would not survive: the rule it would break.
+    /// The phone would not survive the load: the broken rule.
     Forbidden(String),
-    /// The transfer did not come to its end, or nobody answers.
+    /// A transfer broke, or nobody answers.
     Broken(String),
 }
 
-/// A document is never larger.
+/// The largest document, in bytes.
 const LARGEST_DOCUMENT: usize = 1 << 20;
-/// Tries for each component.
+/// Attempts at each component.
 const TRIES: u32 = 3;
 
 impl Life {
-    /// Asks for a file; writes the journal.
+    /// Asks for a file and writes the journal.
     pub(super) async fn ask(
         &self,
         network: &VirtualNetwork,
@@ -103,7 +103,7 @@ impl Life {
         answer
     }
 
-    /// Asks for a file small enough to hold.
+    /// Asks for a file that fits in memory.
     pub(super) async fn ask_document(
         &self,
         network: &VirtualNetwork,
@@ -115,7 +115,7 @@ impl Life {
         (answer, bytes)
     }
 
-    /// Fetches a load to its end, and is content with it.
+    /// Fetches and checks a whole load.
     pub(super) async fn fetch_load(
         &self,
         network: &VirtualNetwork,
@@ -187,13 +187,13 @@ impl Life {
     }
 }
 
-/// Keeps what comes of a document, as long as it has the size of one.
+/// Appends to a document, up to the largest size.
 pub(super) fn hold(bytes: &mut Vec<u8>, part: &[u8]) {
     let room = LARGEST_DOCUMENT.saturating_sub(bytes.len());
     bytes.extend_from_slice(&part[..part.len().min(room)]);
 }
 
-/// Component names by section of a `.loads` file's listing.
+/// Component names of a `.loads` file, by section.
 pub fn listing(text: &[u8]) -> Vec<(String, Vec<String>)> {
     let text = String::from_utf8_lossy(text);
     let mut platforms: Vec<(String, Vec<String>)> = Vec::new();

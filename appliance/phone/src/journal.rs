@@ -1,4 +1,4 @@
-//! What a virtual phone did, and how it stands.
+//! The journal of a virtual phone.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,48 +10,48 @@ use transload_pace::Pace;
 
 use crate::shared::{Direction, LoadName};
 
-/// Entries kept; older ones go first.
+/// Entries kept; the oldest give way.
 const KEPT: usize = 2000;
-/// Entries shown from the beginning and the end; what is between repeats itself.
+/// Entries shown from the start and the end; those between repeat themselves.
 const BEGINNING: usize = 60;
 const END: usize = 20;
 
-/// One thing a phone did.
+/// An event of a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PhoneEvent {
-    /// It started with a load.
+    /// The phone started with a load.
     Booted(LoadName),
-    /// It has an address, with these options.
+    /// The phone has an address, with these options.
     Leased(Ipv4Addr, Vec<u8>),
-    /// It asked for a file.
+    /// The phone asked for a file.
     Asked {
-        /// Where and what.
+        /// The URL.
         url: String,
-        /// What came of it.
+        /// The outcome.
         answer: FetchOutcome,
     },
-    /// It wrote a load and starts it.
+    /// The phone wrote a load and starts it.
     Flashed(LoadName),
-    /// It forgot everything but its firmware.
+    /// The phone forgot everything but its firmware.
     FactoryReset,
-    /// It accepted its license.
+    /// The phone accepted its license.
     Licensed(Direction),
-    /// Something worth reading.
+    /// A remark.
     Noted(String),
-    /// Something a real phone would be harmed or stranded by.
+    /// A failure that would harm or strand a real phone.
     Failed(String),
 }
 
-/// What came of asking for a file.
+/// The outcome of a file request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchOutcome {
-    /// All of it came: bytes.
+    /// The whole file came; its bytes.
     Got(u64),
-    /// There is none of that name.
+    /// There is no such file.
     NotFound,
-    /// Nobody answers there.
+    /// Nobody answers.
     Unreachable,
-    /// It ended before its end, or with an error.
+    /// The transfer broke or ended with an error.
     Broken(String),
 }
 
@@ -64,7 +64,7 @@ pub struct PhoneJournal {
 }
 
 impl PhoneJournal {
-    /// An empty journal of a phone whose time goes by `pace`.
+    /// An empty journal; `pace` is the phone's clock.
     pub fn new(pace: Pace) -> Self {
         Self { start: pace.elapsed(), pace, entries: Mutex::default() }
     }
@@ -85,7 +85,7 @@ impl PhoneJournal {
     }
 }
 
-/// What a person reads.
+/// For people.
 impl fmt::Display for PhoneJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entries = self.entries();

@@ -1,12 +1,12 @@
-//! A virtual phone: behaves on the wire as the phones of the 7800 and 8800 series do, and fails where they would.
+//! A virtual phone. It behaves on the wire as the phones of the 7800 and 8800 series, and fails where they would.
 //!
-//! It is written from the phone's side, and shares with the server no more than load names: a misunderstanding in
-//! what the server says or reads shows up as a phone that does not move. Section numbers are those of the field notes
-//! on these phones.
+//! It is written from the phone's side and shares only load names with the server, so that a misunderstanding in the
+//! server shows up as a phone that does not move. Section numbers are those of the field notes on these phones.
 
 mod awake;
 mod dhcp;
 mod enterprise;
+mod faults;
 mod firmware;
 mod journal;
 pub mod lookalike;
@@ -21,8 +21,6 @@ mod spec;
 #[cfg(test)]
 mod tests;
 mod tftp;
-
-mod faults;
 pub mod truth;
 mod unknown;
 mod xml;
@@ -49,14 +47,14 @@ use dhcp::{DhcpClient, Hello};
 use firmware::FirmwareFault;
 use network::VirtualNetwork;
 
-/// What a phone keeps when its plug is pulled.
+/// The state that survives a power cut.
 #[derive(Debug, Clone)]
 pub struct PhoneMemory {
-    /// The load it runs.
+    /// The present load.
     pub load: LoadName,
     /// The load in the other partition.
     pub inactive: Option<LoadName>,
-    /// The address it had.
+    /// The last address.
     pub lease: Option<Ipv4Addr>,
     /// Profile parameters by name.
     pub parameters: BTreeMap<String, String>,
@@ -64,22 +62,22 @@ pub struct PhoneMemory {
     pub authorized: Option<Direction>,
     /// It crossed to Multiplatform firmware directly and its license is still due.
     pub license_due: bool,
-    /// Where its latest license came from; the same one is not fetched twice.
+    /// The source of its latest license; the same one is not fetched twice.
     pub licensed_from: Option<String>,
-    /// The URL of an upgrade that failed; the same one is not tried again.
+    /// The URL of a failed upgrade; the same one is not tried again.
     pub failed_upgrade: Option<String>,
-    /// The redirection service has given it a profile.
+    /// The redirection service has given the phone a profile.
     pub redirected: bool,
-    /// It wants an activation code, and asks for nothing before somebody presses Cancel.
+    /// The phone wants an activation code, and asks for nothing until somebody presses Cancel.
     pub wants_code: bool,
-    /// Its page is open; Enterprise firmware opens it when told to.
+    /// The web page is on; Enterprise firmware turns it on by its configuration.
     pub page_open: bool,
-    /// Components it has written.
+    /// Components in flash.
     pub components: BTreeSet<String>,
 }
 
 impl PhoneMemory {
-    /// What a factory reset forgets; firmware stays.
+    /// Forgets what a factory reset forgets; firmware stays.
     pub fn forget_settings(&mut self) {
         self.parameters.clear();
         self.authorized = None;
@@ -89,7 +87,7 @@ impl PhoneMemory {
     }
 }
 
-/// What a phone is doing.
+/// A phone's activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doing {
     /// Starting.
@@ -98,11 +96,11 @@ pub enum Doing {
     Leasing,
     /// Asking for configuration.
     Asking,
-    /// Fetching a load: components it has, of how many.
+    /// Fetching a load: components fetched, and their number.
     Fetching(LoadName, usize, usize),
     /// Writing a load.
     Flashing(LoadName),
-    /// Nothing, until something in it or around it changes.
+    /// Nothing, until an event comes.
     Resting,
 }
 
@@ -119,29 +117,29 @@ impl fmt::Display for Doing {
     }
 }
 
-/// How a phone stands.
+/// The state of a phone.
 #[derive(Debug, Clone)]
 pub struct PhoneState {
-    /// What it would keep without power.
+    /// The state that survives a power cut.
     pub memory: PhoneMemory,
-    /// What it is doing.
+    /// The activity.
     pub doing: Doing,
-    /// Loads it has flashed since it was first plugged in.
+    /// Loads flashed since the first start.
     pub hops: Vec<LoadName>,
     /// Bytes of firmware fetched.
     pub bytes: u64,
-    /// What a real phone would have been harmed or stranded by.
+    /// Failures that would harm or strand a real phone.
     pub failures: Vec<String>,
 }
 
-/// A running phone; pulling its plug is dropping it.
+/// A running phone; dropping it pulls its plug.
 #[derive(Debug)]
 pub struct VirtualPhone {
-    /// What it is.
+    /// The phone's properties.
     pub spec: Arc<Spec>,
-    /// How it stands.
+    /// The state.
     pub state: watch::Receiver<PhoneState>,
-    /// What it did.
+    /// The journal.
     pub journal: Arc<PhoneJournal>,
     wiring: Wiring,
     task: JoinHandle<()>,
@@ -182,7 +180,7 @@ impl VirtualPhone {
         self.task.abort();
     }
 
-    /// A hand changes something in the phone, and restarts it.
+    /// Changes something in the phone by hand, and restarts it.
     pub fn mend(&mut self, mend: impl FnOnce(&mut Spec, &mut PhoneMemory)) {
         self.task.abort();
         let mut state = PhoneState { doing: Doing::Booting, ..self.state.borrow().clone() };
@@ -213,15 +211,15 @@ impl Drop for VirtualPhone {
     }
 }
 
-/// Why a phone's present run ends.
+/// The reason that a run ends.
 enum RunEnd {
-    /// It has a load to write and start.
+    /// A load is to be written and started.
     Install(LoadName),
-    /// It starts again as it is.
+    /// The phone starts again unchanged.
     Restart,
 }
 
-/// The phone from within.
+/// The phone's inner state.
 struct Life {
     spec: Arc<Spec>,
     wiring: Wiring,
@@ -248,7 +246,7 @@ impl Life {
         }
     }
 
-    /// From the first DHCP message to the end of this run.
+    /// Runs from the first DHCP message to the end.
     async fn run(&self) -> std::io::Result<RunEnd> {
         self.doing(Doing::Leasing);
         let (load, remembered) = self.memory(|memory| (memory.load.clone(), memory.lease));
@@ -321,10 +319,11 @@ impl Life {
             let (from, to) = (memory.load.kind(), load.kind());
             memory.inactive = Some(std::mem::replace(&mut memory.load, load.clone()));
             state.hops.push(load);
-            // After each hop to or from a transition load, phones reach out again (Phone Firmware Migration).
+            // After each hop to or from a transition load, phones ask the redirection service again (Phone Firmware
+            // Migration).
             memory.redirected &= !truth::is_transition(from) && !truth::is_transition(to);
             if from.side() != to.side() {
-                // A crossing is a factory reset; what was licensed on the old side is of no use on the new one.
+                // A crossing is a factory reset; the license of the old side is useless on the new one.
                 memory.license_due = to.side() == Side::Multiplatform && !truth::is_transition(to);
                 memory.inactive = None;
                 memory.lease = None;
@@ -351,13 +350,13 @@ impl Life {
         self.journal.add(PhoneEvent::Noted(what));
     }
 
-    /// A load that it was told of and cannot use: that should not have been, unless a drill made it so.
+    /// Records a load that the phone was told and cannot use: a failure, unless a drill caused it.
     fn stays_without(&self, load: &LoadName, trouble: FirmwareFault) {
         let faults = &self.spec.quirks.faults;
         let what = match trouble {
             FirmwareFault::Broken(what) => return self.note(what),
             FirmwareFault::Forbidden(rule) => return self.fail(rule),
-            // The list of a load is refused to phones that must not have it any more.
+            // A load's `.loads` file is refused to phones that must not have it any more.
             FirmwareFault::Missing(name) if faults.is_stirred() && name.strip_suffix(".loads").is_some() => {
                 return self.note(format!("told to run {load}: {name} was withdrawn"));
             }
@@ -367,12 +366,12 @@ impl Life {
         if faults.is_spoiled() { self.note(what) } else { self.fail(what) }
     }
 
-    /// Whether it survives going from one load to another; otherwise the rule it would break.
+    /// Ok if the phone survives the hop, else the broken rule.
     fn judge(&self, from: &LoadName, to: &LoadName) -> Result<(), String> {
         truth::judge(truth::TrueHardware { model: &self.spec.model, vid: self.spec.vid }, from, to)
     }
 
-    /// Records what a real phone would have been harmed or stranded by, once.
+    /// Records a failure that would harm or strand a real phone, once.
     fn fail(&self, what: String) {
         self.journal.add(PhoneEvent::Failed(what.clone()));
         self.change(|state| {

@@ -14,7 +14,7 @@ const PROFILE_RULE: &str = "/$PSN.xml";
 /// Seconds to wait after the first, second, … failed resync.
 const RESYNC_ERROR_RETRY_DELAY: &str = "60,120,240,480,960,1920,3840,7680,15360,30720,61440,86400";
 
-/// Resyncs, gets its license and upgrades, as long as it runs.
+/// Resyncs, fetches its license and upgrades until the run ends.
 pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) -> RunEnd {
     power_up_delay(life).await;
     let mut failed = 0;
@@ -52,7 +52,7 @@ pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) ->
                     .quirks
                     .retries_failed_upgrade
                     .then(|| due(life, number(life, "Upgrade_Error_Retry_Delay", 3600)));
-                // Resync_After_Upgrade_Attempt is on: a profile with another URL is looked for soon.
+                // Resync_After_Upgrade_Attempt is on: the phone soon looks for a profile with another URL.
                 next_resync = next_resync.min(due(life, 30));
             }
         }
@@ -62,7 +62,7 @@ pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) ->
     }
 }
 
-/// `Resync_Random_Delay` counts units of 20 s; here a phone's address is its dice.
+/// `Resync_Random_Delay` counts units of 20 s; here the phone's address is the random number.
 async fn power_up_delay(life: &Life) {
     let [.., low] = life.spec.mac.0;
     let most = number(life, "Resync_Random_Delay", 2) * 20;
@@ -114,7 +114,7 @@ async fn resync(life: &Life, network: &VirtualNetwork, lease: &Lease) -> bool {
     let candidates = if rule.starts_with('/') {
         candidates(life, network, lease, &rule)
     } else {
-        // An absolute rule: what DHCP says is not looked at (§6.3).
+        // An absolute rule overrides DHCP (§6.3).
         rules::choose(&rule).and_then(|url| Url::parse(&url)).into_iter().collect()
     };
     if candidates.is_empty() {
@@ -137,8 +137,8 @@ async fn resync(life: &Life, network: &VirtualNetwork, lease: &Lease) -> bool {
     parameter(life, "Resync_Fails_On_FNF").is_some_and(|value| value == "No")
 }
 
-/// Where DHCP gives no place of a profile, a phone asks Cisco's redirection service until it gets one, and then never
-/// again before it is reset (§8). The service expands macros once before the phone does (§6.1).
+/// If DHCP names no profile, a phone asks Cisco's redirection service until it gets one, and then not again before a
+/// reset (§8). The service expands macros once before the phone does (§6.1).
 async fn redirected(life: &Life, network: &VirtualNetwork) -> bool {
     if life.memory(|memory| memory.redirected) {
         return true;
@@ -171,7 +171,7 @@ async fn redirected(life: &Life, network: &VirtualNetwork) -> bool {
     }
 }
 
-/// Every place that DHCP's options stand for, in the order they are tried: 66, 160, 159, 150.
+/// The places named by DHCP's options, in the order they are tried: 66, 160, 159, 150.
 fn candidates(life: &Life, network: &VirtualNetwork, lease: &Lease, rule: &str) -> Vec<Url> {
     let tails = [rule.to_owned(), expand(life, network, "Cisco/$PN/$MA.cfg")];
     let mut urls = Vec::new();
@@ -195,7 +195,7 @@ fn candidates(life: &Life, network: &VirtualNetwork, lease: &Lease, rule: &str) 
     urls
 }
 
-/// An option's value as text, of one or more places joined by `;`, or as addresses.
+/// The value of an option as text, of one or more places joined by `;`, or as addresses.
 fn places(value: &[u8]) -> Vec<String> {
     let text = value.strip_suffix(b"\0").unwrap_or(value);
     if text.iter().all(u8::is_ascii_graphic) {
@@ -205,7 +205,7 @@ fn places(value: &[u8]) -> Vec<String> {
     value.as_chunks::<4>().0.iter().map(|octets| std::net::Ipv4Addr::from(*octets).to_string()).collect()
 }
 
-/// Fetches the license if there is a rule for it and it is wanted; `false` if it has to be tried again.
+/// Fetches the license if a rule asks for it and it is needed; returns false if it has to be tried again.
 async fn license(life: &Life, network: &VirtualNetwork) -> bool {
     let (load, crossed, fetched) =
         life.memory(|memory| (memory.load.clone(), memory.license_due, memory.licensed_from.clone()));
@@ -260,7 +260,7 @@ enum Upgraded {
     Failed,
 }
 
-/// Follows `Upgrade_Rule`, unless it failed with this very URL before.
+/// Follows `Upgrade_Rule`, unless the same URL failed before.
 async fn upgrade(life: &Life, network: &VirtualNetwork) -> Upgraded {
     let Some(rule) = parameter(life, "Upgrade_Rule") else {
         return Upgraded::No;
@@ -295,7 +295,7 @@ async fn upgrade(life: &Life, network: &VirtualNetwork) -> Upgraded {
         Upgraded::Failed
     };
     let kept = inactive.as_ref() == Some(&load);
-    // Of what CDA tells, nothing comes to the phone before it is given the list of the load.
+    // CDA's instruction reaches the phone only if the load's `.loads` file is given to it.
     let in_its_hands = kept || !life.memory(|memory| memory.redirected);
     if in_its_hands && let Err(rule) = life.judge(&running, &load) {
         life.fail(rule);

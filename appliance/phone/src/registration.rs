@@ -1,5 +1,5 @@
-//! Enterprise firmware at its call manager (§13): it registers, says what it runs, and obeys a NOTIFY that carries the
-//! Call-ID of its own registration.
+//! Enterprise firmware at its call manager (§13): it registers, reports its load, and obeys a NOTIFY with the Call-ID
+//! of its registration.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,22 +15,22 @@ use super::network::VirtualNetwork;
 use super::spec::Registers;
 use super::xml::Manager;
 
-/// How long an answer may take, in reality, on whatever machine.
+/// The longest wait for an answer, in real time.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The first wait before a datagram is sent again (RFC 3261 §17.1.2.1), in reality: the phone's clock waits.
+/// The first wait before a datagram is repeated (RFC 3261 §17.1.2.1), in real time; the phone's clock stands still.
 const T1: Duration = Duration::from_millis(500);
-/// More is no SIP message.
+/// The largest SIP message, in bytes.
 const LARGEST: usize = 32 * 1024;
 
-/// What a phone is told by its call manager.
+/// An order from the call manager.
 pub(super) enum RegistrationOrder {
-    /// To read its configuration again.
+    /// Read the configuration again.
     Restart,
-    /// To boot.
+    /// Boot.
     Reset,
 }
 
-/// Is registered, whatever it takes, until it is told otherwise.
+/// Keeps the phone registered until an order comes.
 pub(super) async fn stay(life: &Life, network: &VirtualNetwork, manager: &Manager) -> RegistrationOrder {
     loop {
         match session(life, network, manager).await {
@@ -80,7 +80,7 @@ async fn session(life: &Life, network: &VirtualNetwork, manager: &Manager) -> io
     }
 }
 
-/// The next message, if one comes before it is so late.
+/// The next message, if one comes before `until`.
 async fn hear(life: &Life, line: &mut SipConnection, until: Duration) -> Option<io::Result<SipMessage>> {
     let sleep = life.wiring.pace.sleep_until(until);
     life.awake.rest();
@@ -93,7 +93,7 @@ async fn hear(life: &Life, line: &mut SipConnection, until: Duration) -> Option<
     message
 }
 
-/// Sends a REGISTER; how long it holds, in the phone's seconds.
+/// Sends a REGISTER; returns how long it lasts, in the phone's seconds.
 async fn register(
     life: &Life,
     line: &mut SipConnection,
@@ -163,11 +163,11 @@ async fn register(
                 }
                 Some(status) if ours => return Err(io::Error::other(format!("SIP status {status}"))),
                 Some(_) => {}
-                // A question is answered at any time.
+                // An OPTIONS request is answered at any time.
                 None if message.first.starts_with("OPTIONS ") => {
                     answer(life, line, &message, call_id).await?;
                 }
-                // Told at the moment of a refresh: the one who told sends it again, or the phone is told next time.
+                // An order during a refresh is repeated by the server or comes next time.
                 None => life.note("a request while it registers".to_owned()),
             }
         }
@@ -175,7 +175,7 @@ async fn register(
     Err(io::Error::other("the call manager does not answer"))
 }
 
-/// Answers a request; what it was told by it.
+/// Answers a request; returns the order in it.
 async fn answer(
     life: &Life,
     line: &mut SipConnection,
@@ -188,7 +188,7 @@ async fn answer(
     let mut words = message.first.split(' ');
     let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if method == "OPTIONS" {
-        // RFC 3261 §11.2: as an INVITE would be answered; another user than that of its own Contact is not here.
+        // RFC 3261 §11.2: answered as an INVITE would be; only the user of the phone's own Contact exists.
         let here = uri.contains(&format!("sip:{}@", life.spec.mac.lower()));
         let status = if here { "200 OK" } else { "404 Not Found" };
         reply(line, message, status).await?;
@@ -264,7 +264,7 @@ impl SipConnection {
         }
     }
 
-    /// The next message. What has come of it is kept when this is given up.
+    /// The next message. Bytes of an incomplete message are kept if this is cancelled.
     async fn receive(&mut self) -> io::Result<SipMessage> {
         loop {
             if let Some(message) = self.take() {

@@ -1,4 +1,4 @@
-//! The phone against a server that does no more than the procedure's documents say.
+//! Tests the phone against a server that does only what the procedure's documents say.
 
 mod server;
 

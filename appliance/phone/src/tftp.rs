@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::journal::FetchOutcome;
 use super::sink::Sink;
 
-/// In real time: loopback loses nothing, but a machine may be busy. The phone's clock waits.
+/// In real time: loopback loses nothing, but a machine may be busy. The phone's clock stands still.
 const TIMEOUT: Duration = Duration::from_secs(1);
 const TRIES: u32 = 30;
 

@@ -1,4 +1,4 @@
-//! A file and DHCP server of a few lines, which does as the 2019 procedure's documents say and knows nothing else.
+//! A minimal file and DHCP server that does only what the 2019 procedure's documents say.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,7 +26,7 @@ pub struct PhoneTestServer {
 }
 
 impl PhoneTestServer {
-    /// With the seed's DHCP options: 150 for Enterprise phones, 160 as a URL for the others.
+    /// Starts with the seed's DHCP options: 150 for Enterprise phones, 160 as a URL for the others.
     pub async fn start(speed: u32) -> Self {
         let files = ServedFiles::default();
         let options = Arc::new(Mutex::new([
