@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use transload_dhcp::server::DhcpServer;
 use transload_pace::Pace;
 use transload_provision::catalog::Catalog;
+use transload_provision::client::Persona;
 use transload_provision::journey::{Assessment, Journey};
 use transload_provision::mac::Mac;
 use transload_provision::options::ClassRule;
@@ -155,6 +156,8 @@ struct TrackedPhone {
     written: bool,
     /// Our address on the segment where the phone was last heard, since the program started.
     heard_at: Option<Ipv4Addr>,
+    /// The persona whose options our DHCP server gave it last, since the program started.
+    given_as: Option<Persona>,
     /// The outcome of the last DHCP message since the program started.
     last_dhcp: Option<Box<LastDhcp>>,
 }
@@ -168,6 +171,7 @@ impl TrackedPhone {
             unfolded: 0,
             written: true,
             heard_at: None,
+            given_as: None,
             last_dhcp: None,
         }
     }

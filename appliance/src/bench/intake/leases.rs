@@ -35,10 +35,12 @@ impl Policy for Bench {
             let vendor_class = client.vendor_class.map(|class| String::from_utf8_lossy(class).into_owned());
             let (at, list) = (self.now(), client.request_list.to_vec());
             self.note(&mut state, mac, at, client.boots, vendor_class, list);
+            let verdict = self.assess(&state, mac);
             if let Some(phone) = state.phones.get_mut(&mac) {
                 phone.heard_at = Some(client.server);
+                phone.given_as = Some(verdict.steered_as);
             }
-            Some(self.assess(&state, mac))
+            Some(verdict)
         } else {
             None
         };
@@ -198,11 +200,10 @@ impl Bench {
     /// Records a phone's lease if its address is new or the phone has just started.
     pub(in crate::bench) fn note_lease(&self, state: &mut BenchState, mac: Mac, address: Ipv4Addr) {
         let news = |journey: &Journey| journey.address != Some(address) || journey.wants_address();
-        if state.phones.get(&mac).is_some_and(|phone| news(&phone.journey)) {
-            self.note_down(state, mac, Fact::Leased { address });
-            let persona = self.assess(state, mac).steered_as;
-            self.note_down(state, mac, Fact::OptionsGiven { persona });
-        }
+        let Some(phone) = state.phones.get(&mac).filter(|phone| news(&phone.journey)) else { return };
+        let persona = phone.given_as.unwrap_or_else(|| self.assess(state, mac).steered_as);
+        self.note_down(state, mac, Fact::Leased { address });
+        self.note_down(state, mac, Fact::OptionsGiven { persona });
     }
 
     /// Takes in the outcome of a DHCP message.
