@@ -1,4 +1,4 @@
-//! The rehearsal: the whole appliance against virtual phones, before a real one is plugged in.
+//! The rehearsal: the whole appliance against virtual phones, before a real phone is plugged in.
 
 mod actions;
 mod drill;
@@ -31,11 +31,11 @@ use folder::RehearsalFolder;
 use lineup::Player;
 use perform::{Performance, perform};
 
-/// Between a phone's last byte and its next DHCP message, where neither booting nor flashing shall take time: its
-/// server must have seen the one before the other, as it always will in reality.
+/// Time between a phone's last byte and its next DHCP message if booting and flashing take no time. The server must
+/// see them in this order, as it does in reality.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// Runs the scenarios asked for.
+/// Runs the selected scenarios.
 ///
 /// # Errors
 /// Wrong use, or a phone that did not end as it should.
@@ -101,7 +101,7 @@ fn no_folder(error: &std::io::Error) -> Failure {
 }
 
 async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Result<Performance, Failure> {
-    // The largest component, an eighth of it and some small ones make a load.
+    // A load consists of its largest component, one of an eighth of that, and some small ones.
     let rootfs = options.load_size.map_or(lookalike::SMALL, |size| size / 9 * 8);
     let folder = RehearsalFolder::make(&config.bench.state, rootfs).map_err(|error| no_folder(&error))?;
     let own_roster = Some(config.bench.state.join("roster.csv"))
@@ -126,13 +126,13 @@ async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Res
     perform(&config, alias, &folder, players, pace, options.page).await
 }
 
-/// More phones keep two cores busier: their time runs slower. In a benchmark a transfer takes what it takes.
+/// The speed of the clock: slower for more phones. In a benchmark a transfer takes its real time.
 fn pace(options: &RehearseArgs, phones: usize) -> Pace {
     let speed = options.speed.unwrap_or(if phones > 200 { 20 } else { 60 });
     if options.at_once || options.load_size.is_some() { Pace::steady(speed) } else { Pace::patient(speed) }
 }
 
-/// The phones that take part, each with a license where there are none of the user's.
+/// The phones of the rehearsal, with look-alike licenses if the user has none.
 fn players(
     config: &Config,
     roster: Option<&Path>,
@@ -182,7 +182,7 @@ fn announce(scenario: Scenario, players: &[Player], folder: &RehearsalFolder) {
     eprintln!("Rehearsing {scenario}: {} virtual phones, {firmware}, {licenses}.", players.len());
 }
 
-/// Says how it ended; gives the number of phones that did not end as they should.
+/// Reports the result; returns the number of phones that did not end as they should.
 fn tell(performance: &Performance, json: bool) -> Result<usize, Failure> {
     let Performance { summary, endings, phones, .. } = performance;
     let text = if json {

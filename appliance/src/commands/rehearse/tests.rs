@@ -138,14 +138,14 @@ async fn performed(config: &Config, scenario: &str, roster: Option<&str>) -> Per
     told(run(config, scenario, &options).await)
 }
 
-/// Shows journals where something is wrong.
+/// Prints journals if something is wrong.
 fn told(performance: Result<Performance, Failure>) -> Performance {
     let performance = performance.unwrap();
     tell(&performance, true).unwrap();
     performance
 }
 
-/// What phone of which model is held for what.
+/// The holds, each with its phone's model.
 fn holds(performance: &Performance) -> Vec<(&str, HoldCode)> {
     let hold =
         |ending: &Ending| ending.view.as_ref().and_then(|view| view.hold.as_ref()).map(|hold| hold.code);
@@ -271,7 +271,7 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
         player.spec.vid = vid;
         player.spec.quirks.page = page;
     }
-    // Already where its first hop would lead, and nobody says so but its page.
+    // The phone already runs the load after its first hop, and only its page shows it.
     players[2].spec.load = "sip88xx.12-5-1SR1-4".parse().unwrap();
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
@@ -304,7 +304,7 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
 async fn where_others_steer_the_operator_does_what_is_asked_for_and_every_phone_arrives() {
     let state = tempfile::tempdir().unwrap();
     let config = config(state.path());
-    // Of one phone nothing is said to CDA before it waits; one runs a later load, and the roster says so.
+    // One phone is not confirmed to CDA before it waits; one runs a later load, which the roster names.
     let roster = "MAC,model,vid,load,cda\n00562B000001,8851,V05,,yes\n00562B000002,7841,V05,,\n\
                   00562B000003,8865,V05,sip8845_65.12-5-1SR1-4,yes\n00562B000004,8821,V05,,\n";
     let performance = performed(&config, "e2m/call-manager/cda", Some(roster)).await;

@@ -1,4 +1,4 @@
-//! What goes wrong in a drill, and when.
+//! The accidents of a drill, and their times.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use super::super::folder::Firmware;
 use super::super::lineup::{self, Player};
 use super::plan::Plan;
 
-/// One thing that goes wrong.
+/// An accident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DrillAccident {
-    /// A phone's plug is pulled, for so long.
+    /// A phone loses power for this long.
     Plug(usize, Duration),
-    /// The appliance's plug is pulled, for so long.
+    /// The appliance loses power for this long.
     Power(Duration),
-    /// The ledger cannot be written, for so long.
+    /// The ledger cannot be written for this long.
     DiskFull(Duration),
     /// A file of the firmware is lost.
     Damage(usize),
-    /// Somebody plugs in another DHCP server, for so long.
+    /// A foreign DHCP server is on the segment for this long.
     Rogue(Duration),
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for DrillAccident {
     }
 }
 
-/// What phones come with: what the procedure starts from, most often; newer and older; half way; at the target.
+/// The phones' first loads: mostly the start of the procedure, else newer, older, half way, or the target.
 const FROM_ENTERPRISE: [&str; 9] = [
     "11-7-1-17",
     "11-7-1-17",
@@ -65,7 +65,7 @@ const FROM_MULTIPLATFORM: [&str; 7] = [
     "11-0-1MPP-150",
 ];
 
-/// One that its hardware can have come with.
+/// A first load that the hardware may have.
 fn load(rng: &mut fastrand::Rng, model: &Model, vid: u8, direction: Direction) -> Option<LoadName> {
     let Some(family) = &model.family else { return lineup::first_load(model, direction) };
     let versions: &[&str] = match direction {
@@ -78,7 +78,7 @@ fn load(rng: &mut fastrand::Rng, model: &Model, vid: u8, direction: Direction) -
     rng.choice(borne)
 }
 
-/// When each of them happens, on the phones' clock, earliest first.
+/// The accidents with their times on the phones' clock, earliest first.
 pub fn accidents(plan: &mut Plan) -> Vec<(Duration, DrillAccident)> {
     let phones = plan.phones;
     let rng = &mut plan.rng;
@@ -104,15 +104,15 @@ pub fn accidents(plan: &mut Plan) -> Vec<(Duration, DrillAccident)> {
 /// The phones of a drill.
 #[derive(Default)]
 pub struct Cast {
-    /// As they come.
+    /// The phones at the start.
     pub players: Vec<Player>,
-    /// Those whose license arrives late, with the time.
+    /// Phones whose license arrives late, with the time.
     pub late: Vec<(Duration, Mac)>,
-    /// Which way each goes where nobody knows.
+    /// The draw of open questions of each phone.
     pub draws: Vec<Draw>,
 }
 
-/// Who takes part, from this index on.
+/// The phones of a drill, with numbers from `first`.
 pub fn phones(
     plan: &mut Plan,
     first: u32,
@@ -127,7 +127,7 @@ pub fn phones(
         let eligible = direction == Direction::M2e || rng.u32(0..12) > 0;
         let (name, vid) = if eligible {
             let name = lineup::ELIGIBLE[rng.usize(0..lineup::ELIGIBLE.len())];
-            // Newer hardware than the loads of 2019 bear, now and then.
+            // Some hardware is too new for the loads of 2019.
             (name, if rng.u32(0..10) == 0 && !plan.proceeds { 15 } else { 5 })
         } else {
             lineup::INELIGIBLE[rng.usize(0..lineup::INELIGIBLE.len())]
@@ -141,7 +141,7 @@ pub fn phones(
         let draw = Draw::new(|of| rng.usize(0..of));
         spec.quirks.take(&draw);
         spec.quirks.faults = faults.clone();
-        // What steers it from outside is its own call manager, whose list it holds.
+        // A phone steered from outside has its own call manager, whose trust list it holds.
         spec.quirks.trust_list = direction == Direction::E2m && rng.u32(0..10) == 0;
         spec.boot = Duration::from_secs(rng.u64(20..90));
         spec.flash = Duration::from_secs(rng.u64(40..240) * if rng.u32(0..8) == 0 { 2 } else { 1 });

@@ -1,4 +1,4 @@
-//! One drill, from the first plug to the last phone's end.
+//! Runs one drill from the first start to the last phone's end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -30,31 +30,31 @@ use crate::state::state_folder;
 use crate::system::atomic;
 use crate::system::error::Failure;
 
-/// How often everything is looked at, in reality on a machine that keeps up.
+/// Interval of looks at all phones, in undisturbed real time.
 const TICK: Duration = Duration::from_millis(50);
-/// A phone that was held for so long, and that nobody can help, has come to its end.
+/// A phone that was held for this long and cannot be helped has ended.
 const HELD: Duration = Duration::from_secs(10 * 60);
-/// Nothing takes longer than this; both on the phones' clock.
+/// The longest drill; both are on the phones' clock.
 const LONGEST: Duration = Duration::from_secs(4 * 3600);
 
-/// Where the addresses of drills begin, so many for each phone.
+/// The first loopback address of drills; each phone has a range.
 const POOL: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
 const LEASES: u32 = 16;
 
-/// How it went.
+/// The result of a drill.
 pub struct Drilled {
     pub seed: u64,
     pub scenario: Scenario,
     pub phones: usize,
     pub done: usize,
     pub accidents: usize,
-    /// Which way each of its phones went where nobody knows.
+    /// The draw of each phone.
     pub draws: Vec<Draw>,
-    /// What went wrong, and the story of it.
+    /// The failures, each with its story.
     pub failures: Vec<(String, String)>,
 }
 
-/// Everything there is.
+/// The state of a running drill.
 struct DrillRun {
     bench: PluggedAppliance,
     folder: RehearsalFolder,
@@ -67,13 +67,13 @@ struct DrillRun {
     technician: Technician,
     faults: FaultInjector,
     accidents: VecDeque<(Duration, DrillAccident)>,
-    /// What ends an accident, by time.
+    /// The ends of accidents, by time.
     ends: Vec<(Duration, DrillAccident)>,
     late: Vec<(Duration, Mac)>,
     views: BTreeMap<Mac, PhoneView>,
-    /// What the bench holds possible.
+    /// The bench's worlds of each phone.
     worlds: BTreeMap<Mac, Worlds>,
-    /// Since when each phone is held.
+    /// The time since which each phone is held.
     held: BTreeMap<Mac, Duration>,
     story: Vec<String>,
     pace: Pace,
@@ -82,14 +82,14 @@ struct DrillRun {
 
 /// Runs one drill in a folder linked to that of all drills.
 pub async fn run(config: &Config, template: &RehearsalFolder, mut plan: Plan) -> Result<Drilled, Failure> {
-    /// Each phone of all drills has a loopback address of its own to ask for leases from.
+    /// Each phone of all drills asks for leases from its own loopback address.
     static INDEX: AtomicU32 = AtomicU32::new(1);
     let io = |error: std::io::Error| no_folder(&error);
     let folder = RehearsalFolder::make(template.path(), lookalike::SMALL).map_err(io)?;
     let scenario = plan.scenario;
     let first = INDEX.fetch_add(plan.phones as u32, Ordering::Relaxed) % 60_000 + 1;
     let mut config = loopback::configuration(config, scenario, folder.path());
-    // No two drills share an address: each phone's page is at one of its own.
+    // No two drills share an address, since each phone's page is at its own.
     let from = POOL.to_bits() + first * LEASES;
     let last = Ipv4Addr::from_bits(from + plan.phones as u32 * LEASES - 1);
     config.dhcp.own.pool = vec![Range { first: Ipv4Addr::from_bits(from), last }];
@@ -147,7 +147,7 @@ pub async fn run(config: &Config, template: &RehearsalFolder, mut plan: Plan) ->
             }
         }
     };
-    // Nothing goes on before it is judged.
+    // The clock stands still while the drill is judged.
     let _hold = tokio::select! {
         ended = turns => ended?,
         what = pace.stuck() => return Err(stuck(what)),
@@ -168,7 +168,7 @@ impl DrillRun {
         self.story.push(format!("{:>7} s {what}", self.now().as_secs()));
     }
 
-    /// One look; whether everything has come to its end.
+    /// Looks at all phones once; returns true when all have ended.
     async fn turn(&mut self) -> std::io::Result<Result<bool, Failure>> {
         let now = self.now();
         while self.accidents.front().is_some_and(|(at, _)| *at <= now)
@@ -238,17 +238,17 @@ impl DrillRun {
         Ok(())
     }
 
-    /// One file is gone; that of the other drills stays.
+    /// Removes one file from this drill's folder only.
     fn damage(&mut self, which: usize) {
         let files = Self::files(self.folder.path());
         let Some(file) = files.get(which % files.len().max(1)) else { return };
         self.faults.spoil();
-        // A file system that refuses leaves it where it is.
+        // A file system may refuse; then the file stays.
         let _ = fs::remove_file(self.folder.path().join("firmware").join(file));
         self.tell(&format!("it is {}", file.display()));
     }
 
-    /// Components, below the firmware folder.
+    /// Components below the firmware folder.
     fn files(state: &Path) -> Vec<PathBuf> {
         let folder = state.join("firmware");
         let mut files: Vec<PathBuf> = Vec::new();
@@ -267,7 +267,7 @@ impl DrillRun {
         files
     }
 
-    /// The technician's round.
+    /// Lets the technician look at all phones.
     async fn tend(&mut self, now: Duration) -> std::io::Result<()> {
         let direction = self.scenario.direction;
         for index in 0..self.phones.len() {
@@ -291,7 +291,7 @@ impl DrillRun {
                     }
                     TechnicianTask::Operate(act) => {
                         if let Some(running) = self.bench.appliance() {
-                            // Refused where it is of no use any more.
+                            // The order is refused if it is no longer needed.
                             let _ = running.bench.operate(mac, act).await;
                         }
                     }
@@ -318,7 +318,7 @@ impl DrillRun {
             let view = self.views.get(&mac);
             let state = phone.state.borrow();
             let there = outcome::at_target(&state, self.scenario.direction);
-            // A phone that real hardware would have been lost by has come to its end, too.
+            // A phone that would have been lost in reality has ended too.
             if (view.is_some_and(|view| view.stage == Stage::Done) && there) || !state.failures.is_empty() {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The technician of a drill: does the actions of a hold, a while later, and nothing else.
+//! The technician of a drill, who carries out the actions of holds after a while, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,41 +13,41 @@ use super::super::actions::{due, writes_load};
 use super::super::lineup::Player;
 use crate::bench::views::phone::{HoldCode, HoldView, PhoneView, Stage};
 
-/// From when a hold is shown to when somebody is there, on the phones' clock: longer than a phone takes to start and to ask.
+/// Time from a hold to the technician's arrival, on the phones' clock: longer than a phone takes to start and ask.
 const COMES: Duration = Duration::from_secs(240);
-/// A phone that is plugged in and shown as absent for so long gets another start: longer than a plug is ever pulled.
+/// A powered phone that is shown as absent for this long is restarted; no accident lasts as long.
 const MISSED: Duration = Duration::from_secs(600);
-/// A phone that needs a hand more often goes round in circles.
+/// The most visits to one phone; beyond it the phone goes round in circles.
 const HANDS: u32 = 24;
 
-/// What is to be done about a phone.
+/// A task for a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TechnicianTask {
-    /// Something at the phone, which is done.
+    /// A task at the phone, already done.
     AtThePhone,
-    /// The operator's word.
+    /// An order of the operator.
     Operate(Act),
-    /// Its license is got.
+    /// Get the phone's license.
     License,
-    /// Firmware is imported again.
+    /// Import the firmware again.
     Firmware,
-    /// The roster is written anew.
+    /// Write the roster again.
     Roster,
 }
 
-/// Who comes when a phone is held.
+/// The technician.
 #[derive(Default)]
 pub struct Technician {
     shown: BTreeMap<Mac, (HoldCode, Duration)>,
     absent: BTreeMap<Mac, Duration>,
-    /// Hands by phone.
+    /// Visits by phone.
     pub hands: BTreeMap<Mac, u32>,
-    /// What is beyond help.
+    /// Phones beyond help.
     pub given_up: BTreeSet<Mac>,
 }
 
 impl Technician {
-    /// Looks at one phone. `late` licenses come by themselves.
+    /// Looks at one phone. Licenses in `late` arrive by themselves.
     pub fn look(
         &mut self,
         now: Duration,
@@ -89,14 +89,14 @@ impl Technician {
         let memory = phone.state.borrow().memory.clone();
         let running = memory.load.clone();
         let deeds = match hold.code {
-            // Its screen asks for the license that it has not accepted.
+            // The screen asks for the license that the phone has not accepted.
             HoldCode::WaitingOutside
                 if memory.license_due && due(hold, &memory, |kind| *kind == ActionKind::Unplug) =>
             {
                 phone.restart();
                 vec![TechnicianTask::AtThePhone]
             }
-            // Its screen shows what it was to load.
+            // The screen shows the load that the phone was to get.
             HoldCode::WaitingOutside if due(hold, &memory, writes_load) => {
                 player.listed_load = Some(running);
                 vec![TechnicianTask::Roster, TechnicianTask::Operate(Act::Retry)]
@@ -146,7 +146,7 @@ impl Technician {
         deeds
     }
 
-    /// Whether a phone that is held may still be helped on.
+    /// True if a held phone may still be helped.
     pub fn may_help(&self, mac: Mac, view: Option<&PhoneView>) -> bool {
         let beyond = [HoldCode::NotEligible, HoldCode::NotListed];
         let hold = view.and_then(|view| view.hold.as_ref());
@@ -158,7 +158,7 @@ impl Technician {
     }
 }
 
-/// What the user's menu does: firmware stays.
+/// A reset by the user's menu; firmware stays.
 fn factory_reset(phone: &mut VirtualPhone) {
     phone.mend(|_, memory| memory.forget_settings());
 }

@@ -1,4 +1,4 @@
-//! That a drill can fail: one phone that is not what it says it is, and the rule that it is led to break.
+//! Tests that a drill can fail: one phone differs from its description and breaks a rule.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,12 +11,12 @@ use super::super::all;
 use super::*;
 use crate::commands::rehearse::lineup::Player;
 
-/// What went wrong in a drill of a single phone.
+/// The failures of a drill with a single phone.
 async fn failures(spoil: fn(&mut Player), seed: u64) -> Vec<String> {
     drilled(spoil, seed).await.failures.into_iter().map(|(wrong, _)| wrong).collect()
 }
 
-/// A drill of a single phone that is spoiled so, in the way of the seed with DHCP on both sides.
+/// A drill of a single changed phone, on the seed's path with DHCP on both sides.
 async fn drilled(spoil: fn(&mut Player), seed: u64) -> Drilled {
     let config = Config::parse("", Path::new("none.toml")).unwrap();
     let template = RehearsalFolder::make(&config.bench.state, ROOTFS).unwrap();
@@ -59,7 +59,7 @@ async fn the_same_phone_with_a_true_label_comes_through_or_is_held() {
     assert_eq!(failures(ready, 1).await, Vec::<String>::new());
 }
 
-/// Every request of its phone takes twelve simulated seconds.
+/// Every request of the phone takes twelve simulated seconds.
 fn slow(player: &mut Player) {
     ready(player);
     player.spec.quirks.faults.delay(Duration::from_millis(100));
