@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::after::{After, Home, Parameters};
 use crate::load::{Direction, LoadName, Side};
 use crate::options::Site;
 use crate::roster::Entry;
 
 /// The phones that take part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Admit {
     /// Every eligible phone that appears.
     Eligible,
@@ -19,7 +22,8 @@ pub enum Admit {
 }
 
 /// The treatment of a phone whose VID decides and is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum UnknownVid {
     /// Hold it until the VID is known.
     Hold,
@@ -30,7 +34,8 @@ pub enum UnknownVid {
 /// The license rule for the way back to Enterprise firmware. A phone that came over by transition firmware of 11.3(3)
 /// or later, and whose page shows `WxC` as Transition Authorization Type, may go back without a license (Cisco,
 /// release notes of Multiplatform firmware 11.3(3)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WayBack {
     /// Every phone needs a license.
     License,

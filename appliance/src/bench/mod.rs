@@ -21,7 +21,7 @@ use transload_provision::worlds::Worlds;
 
 use crate::bench::metrics::Metrics;
 use crate::bench::views::phone::{PhoneDetail, PhoneView};
-use crate::config::Given;
+use crate::config::DhcpValues;
 use crate::state::ledger::{Commits, Ledger, Loss};
 use crate::state::library::{LibrarySnapshot, LibraryView, LicenseUse};
 use crate::system::clock::Clock;
@@ -73,7 +73,7 @@ pub struct Rules {
     /// The user's DHCP classes, in file order.
     pub classes: Vec<ClassRule>,
     /// Options of networks and reservations, at the box's present addresses.
-    pub given: Given,
+    pub given: DhcpValues,
     /// Clients that are no phones get addresses too.
     pub admit_all: bool,
     /// Our DHCP server gives the leases, so a lease identifies the requester.
@@ -323,7 +323,7 @@ impl Bench {
     }
 
     /// Takes over the options of networks and reservations at new addresses.
-    pub fn set_given(&self, given: Given) {
+    pub fn set_given(&self, given: DhcpValues) {
         self.state().rules.given = given;
     }
 

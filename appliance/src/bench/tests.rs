@@ -49,7 +49,7 @@ fn rules(gives_leases: bool) -> Rules {
     Rules {
         settings,
         classes: Vec::new(),
-        given: Given::default(),
+        given: DhcpValues::default(),
         admit_all: false,
         gives_leases,
         stage_hook: Vec::new(),

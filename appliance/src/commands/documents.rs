@@ -1,14 +1,12 @@
 //! Tests that the documents agree with the program: generated parts are current, links and names exist.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command, CommandFactory};
 
 use crate::commands::cli::Cli;
-use crate::commands::init;
-use crate::config::Config;
+use crate::config::{self, Config};
 
 const BEGIN: &str = "<!-- generated: begin -->\n";
 const END: &str = "<!-- generated: end -->\n";
@@ -103,42 +101,28 @@ fn the_documented_commands_are_those_of_the_command_line() {
     hold("docs/commands.md", text.trim_end());
 }
 
-/// Each section of `init`'s file, under its own heading.
-fn sections(template: &str) -> String {
-    let mut blocks: Vec<(String, Vec<&str>)> = vec![("The head of the file".to_owned(), Vec::new())];
-    let mut comments: Vec<&str> = Vec::new();
-    for line in template.lines() {
-        let is_header = line.starts_with('[') || line.starts_with("#[[");
-        let titled = is_header && blocks.last().is_some_and(|(title, _)| *title != heading(line));
-        if titled {
-            blocks.push((heading(line), Vec::new()));
-        }
-        let Some((_, lines)) = blocks.last_mut() else { continue };
-        if line.starts_with("# ") {
-            comments.push(line);
-            continue;
-        }
-        if line.is_empty() {
-            // A comment that ends with a blank line belongs to the keys before it.
-            lines.append(&mut comments);
-        }
-        lines.append(&mut comments);
-        lines.push(line);
-    }
-    let mut text = String::new();
-    for (title, lines) in blocks {
-        let _ = writeln!(text, "### {title}\n\n```toml\n{}\n```\n", lines.join("\n").trim());
-    }
-    text.trim_end().to_owned()
+/// The header of a block of `init`'s file.
+fn header(block: &str) -> Option<&str> {
+    block.lines().map(|line| line.trim_start_matches('#')).find(|line| line.starts_with('['))
 }
 
-fn heading(line: &str) -> String {
-    format!("`{}`", line.trim_start_matches('#'))
-}
-
+/// Each block of `init`'s file, under its own heading, and what `reload` refuses to change.
 #[test]
 fn the_documented_configuration_is_the_one_that_init_writes() {
-    hold("docs/configuration.md", &sections(init::TEMPLATE));
+    let mut text = String::new();
+    for block in config::template() {
+        let title = header(&block).map_or("The head of the file".to_owned(), |header| format!("`{header}`"));
+        let _ = writeln!(text, "### {title}\n\n```toml\n{block}```\n");
+    }
+    text.push_str("### Keys that need a restart\n\n");
+    for what in config::kept_by_reload() {
+        let _ = match (what.split_once(" [["), what.contains('.')) {
+            (Some((keys, table)), _) => writeln!(text, "- {keys} `[[{table}`"),
+            (None, true) => writeln!(text, "- `{what}`"),
+            (None, false) => writeln!(text, "- all of `[{what}]`"),
+        };
+    }
+    hold("docs/configuration.md", text.trim_end());
 }
 
 /// The keys of a section, as the refusal of an unknown key lists them.
@@ -149,34 +133,23 @@ fn keys(place: &str) -> Vec<String> {
     listed.lines().next().unwrap_or_default().split(", ").map(str::to_owned).collect()
 }
 
-/// The template's keys with their sections. Keys of a table belong to the section around it.
-fn documented() -> BTreeSet<String> {
-    let mut section = "";
-    let mut found = BTreeSet::new();
-    for line in init::TEMPLATE.lines().filter(|line| !line.starts_with("# ")) {
-        let line = line.trim_start_matches('#');
-        if let Some(header) = line.strip_prefix('[') {
-            let mut path = header.trim_matches(['[', ']']).split('.');
-            section = path.next().unwrap_or_default();
-            found.insert(section.to_owned());
-            found.extend(path.next().map(|table| format!("{section}.{table}")));
-        } else if let Some((key, _)) = line.split_once(" = ") {
-            found.insert(format!("{section}.{key}"));
-        }
-    }
-    found
-}
-
 #[test]
 fn every_key_that_the_configuration_takes_is_documented() {
-    let documented = documented();
-    let sections = keys("");
-    let inner = sections.iter().flat_map(|section| {
-        keys(&format!("[{section}]")).into_iter().map(move |key| format!("{section}.{key}"))
-    });
-    let missing: Vec<String> =
-        sections.iter().cloned().chain(inner).filter(|key| !documented.contains(key)).collect();
-    assert_eq!(missing, [""; 0], "keys that appliance/src/commands/init.toml does not name");
+    let blocks = config::template();
+    let mut missing = Vec::new();
+    for section in keys("") {
+        let of_section = |block: &&String| {
+            let names = header(block).unwrap_or_default().trim_matches(['[', ']']);
+            names.split('.').next() == Some(&section)
+        };
+        let lines: String = blocks.iter().filter(of_section).map(|block| block.replace('#', "")).collect();
+        let shown = |key: &String| {
+            [format!("\n{key} = "), format!("[{section}.{key}")].iter().any(|text| lines.contains(text))
+        };
+        let unknown = keys(&format!("[{section}]")).into_iter().filter(|key| !shown(key));
+        missing.extend(unknown.map(|key| format!("{section}.{key}")));
+    }
+    assert_eq!(missing, [""; 0], "keys that the file of `init` does not show");
 }
 
 /// The Markdown files for readers: README and its kin, and `docs/`.

@@ -4,11 +4,13 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use crate::config::PLACES;
+use crate::config::{self, PLACES};
 use crate::system::error::{Exit, Failure};
 
 /// The file's content.
-pub const TEMPLATE: &str = include_str!("init.toml");
+pub fn template() -> String {
+    config::template().join("\n")
+}
 
 /// Writes the file to `path`, or to the place where other commands look first. An existing file stays.
 pub fn run(path: Option<&Path>) -> Result<(), Failure> {
@@ -21,7 +23,7 @@ pub fn run(path: Option<&Path>) -> Result<(), Failure> {
         };
         Failure::new(Exit::Usage, format!("cannot write {}: {error}", path.display()), cure)
     })?;
-    file.write_all(TEMPLATE.as_bytes()).map_err(|error| {
+    file.write_all(template().as_bytes()).map_err(|error| {
         Failure::new(
             Exit::Act,
             format!("cannot write {}: {error}", path.display()),
@@ -40,20 +42,20 @@ mod tests {
     #[test]
     fn what_is_written_means_the_defaults() {
         let parse = |text: &str| Config::parse(text, Path::new("x")).unwrap();
-        assert_eq!(parse(TEMPLATE), parse(""));
+        assert_eq!(parse(&template()), parse(""));
     }
 
     /// Each `# key = value` in a comment is valid as a setting.
     #[test]
     fn what_is_shown_in_comments_can_be_used() {
-        let shown: String = TEMPLATE
+        let shown: String = template()
             .lines()
             .map(|line| match line.strip_prefix('#') {
                 Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
                 _ => format!("{line}\n"),
             })
             .collect();
-        assert_ne!(shown, TEMPLATE);
+        assert_ne!(shown, template());
         let config = Config::parse(&shown, Path::new("x")).map_err(|failure| failure.to_string()).unwrap();
         assert_eq!(config.bench.interface.as_deref(), Some("eth1"));
         assert_eq!(

@@ -55,7 +55,7 @@ fn write(folder: &Path) -> std::io::Result<()> {
 
 /// `transload.toml(5)`: the commented file itself.
 fn configuration_page() -> String {
-    let text = init::TEMPLATE.replace('\\', "\\e").replace('-', "\\-");
+    let text = init::template().replace('\\', "\\e").replace('-', "\\-");
     let text: String = text
         .lines()
         // A leading dot or quote would be a formatter request.

@@ -1,4 +1,4 @@
-//! Which configuration file applies where none is named. Root does not take one from a folder that others may write to.
+//! Chooses the configuration file if none is named. Root takes none that other users could have written.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -13,21 +13,21 @@ pub const SYSTEM: &str = "/etc/transload/transload.toml";
 /// Write permission for group and others.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// The file that applies, and what a user should know of the choice.
+/// The file that applies, and a note about the choice for the user.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Choice {
+pub struct ChosenFile {
     /// `None` where there is no file: the built-in defaults apply.
     pub path: Option<PathBuf>,
     /// A file that was passed over, or that hides another.
     pub note: Option<String>,
 }
 
-/// `named` is what `--config` says; it is taken as it is.
-pub fn choose(named: Option<&Path>) -> Choice {
+/// Chooses the file. `named` is the value of `--config` and always applies.
+pub fn choose(named: Option<&Path>) -> ChosenFile {
     let invoker = std::env::var("SUDO_UID").ok().and_then(|text| text.parse().ok()).map(Uid::from_raw);
     let trusted = geteuid().is_root().then(|| [Some(Uid::from_raw(0)), invoker]);
     match named {
-        Some(path) => Choice { path: Some(path.to_owned()), note: None },
+        Some(path) => ChosenFile { path: Some(path.to_owned()), note: None },
         None => {
             among(Path::new(HERE), Path::new(SYSTEM), trusted.map(|of| of.into_iter().flatten().collect()))
         }
@@ -35,26 +35,26 @@ pub fn choose(named: Option<&Path>) -> Choice {
 }
 
 /// The system's file alone, for a program that has given up root's rights and cannot judge the current folder any more.
-pub fn system() -> Choice {
-    Choice { path: Some(PathBuf::from(SYSTEM)).filter(|path| path.exists()), note: None }
+pub fn system() -> ChosenFile {
+    ChosenFile { path: Some(PathBuf::from(SYSTEM)).filter(|path| path.exists()), note: None }
 }
 
-/// `trusted` are the users whose file root takes from `here`; `None` for anybody who is not root.
-fn among(here: &Path, system: &Path, trusted: Option<Vec<Uid>>) -> Choice {
+/// `trusted` are the users whose file root takes from `here`; `None` for other users than root.
+fn among(here: &Path, system: &Path, trusted: Option<Vec<Uid>>) -> ChosenFile {
     let of_system = Some(system.to_owned()).filter(|path| path.exists());
     if fs::symlink_metadata(here).is_err() {
-        return Choice { path: of_system, note: None };
+        return ChosenFile { path: of_system, note: None };
     }
-    let Some(trusted) = trusted else { return Choice { path: Some(here.to_owned()), note: None } };
+    let Some(trusted) = trusted else { return ChosenFile { path: Some(here.to_owned()), note: None } };
     match distrust(here, &trusted) {
         Some(why) => {
             let shown = here.display();
             let note = format!(
                 "{shown} in this folder is ignored: {why}; if it is the right one, use --config {shown}"
             );
-            Choice { path: of_system, note: Some(note) }
+            ChosenFile { path: of_system, note: Some(note) }
         }
-        None => Choice {
+        None => ChosenFile {
             note: of_system.map(|path| {
                 format!("{} in this folder is used, and {} is not", here.display(), path.display())
             }),
@@ -63,7 +63,7 @@ fn among(here: &Path, system: &Path, trusted: Option<Vec<Uid>>) -> Choice {
     }
 }
 
-/// Why somebody else could have written the file, or could put another in its place.
+/// The reason to distrust a file, if another user could have written or replaced it.
 fn distrust(file: &Path, trusted: &[Uid]) -> Option<String> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match (fs::symlink_metadata(file), fs::metadata(folder)) {
@@ -108,12 +108,12 @@ mod tests {
     fn anybody_but_root_uses_the_file_of_the_current_folder_first() {
         let folder = tempfile::tempdir().unwrap();
         let (here, system) = (folder.path().join("here.toml"), folder.path().join("system.toml"));
-        assert_eq!(among(&here, &system, None), Choice::default());
+        assert_eq!(among(&here, &system, None), ChosenFile::default());
         fs::write(&system, "").unwrap();
         assert_eq!(among(&here, &system, None).path, Some(system.clone()));
         fs::write(&here, "").unwrap();
         mode(&here, 0o666);
-        assert_eq!(among(&here, &system, None), Choice { path: Some(here), note: None });
+        assert_eq!(among(&here, &system, None), ChosenFile { path: Some(here), note: None });
     }
 
     #[test]

@@ -7,9 +7,8 @@ use toml::{Spanned, Value};
 use transload_dhcp::options as standard;
 use transload_provision::options::{self, Gives, OptionValue, check_general, phone_option, steers};
 
-use super::findings::Findings;
-use super::values::{Text, Written};
-use super::written::Options;
+use super::section::Section;
+use super::values::{Text, TextValue};
 
 /// Number and content, as they go on the wire.
 type Encoded = (u8, Vec<u8>);
@@ -32,48 +31,64 @@ impl From<standard::OptionValueError> for Unusable {
     }
 }
 
-/// What a section says of the server and the file to boot from.
-pub(super) struct Boot {
-    pub(super) next_server: Option<Text<Ipv4Addr>>,
-    pub(super) server_name: Option<Spanned<String>>,
-    pub(super) file: Option<Spanned<String>>,
+/// Reads what every client of a network gets. Options that steer phones are refused.
+pub(super) fn of_network(s: &mut Section<'_>) -> Gives {
+    let (owner, place) = (s.path().to_owned(), s.path_of("options"));
+    gives(s, &owner, &place, |code| Ok(check_general(code, &place)?))
 }
 
-impl Boot {
-    /// Together with options; `sname` and `file` have room for 63 and 127 octets and a NUL (RFC 2131 §2).
-    pub(super) fn with(self, options: Vec<Encoded>, key: &str, f: &mut Findings<'_>) -> Gives {
-        let mut text = |written: Option<Spanned<String>>, name: &str, most: usize| {
-            let written = written?;
-            let fits = (1..=most).contains(&written.get_ref().len());
-            if !fits || !written.get_ref().bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-                let cause = format!("{key}: {name} is not 1 to {most} printable ASCII characters");
-                f.problem(written.span(), &cause, "shorten it, or leave it out");
-            }
-            Some(written.into_inner())
-        };
-        Gives {
-            options,
-            next_server: self.next_server.map(|Text(address)| address),
-            server_name: text(self.server_name, "server-name", 63),
-            boot_file: text(self.file, "boot-file", 127),
-        }
+/// Reads what chosen clients get. `owner` is how messages name the table.
+pub(super) fn of_clients(s: &mut Section<'_>, owner: &str) -> Gives {
+    gives(s, owner, owner, |_| Ok(()))
+}
+
+fn gives(
+    s: &mut Section<'_>,
+    owner: &str,
+    place: &str,
+    permit: impl Fn(u8) -> Result<(), Unusable>,
+) -> Gives {
+    let written = s
+        .key("options")
+        .text(
+            r#"Options for everybody, by field name or number: text, addresses, a number, true or false, or "hex:…".
+            66, 150, 159 and 160 are given to phones by what they are, and cannot be set here. Of several values, that of the
+            reservation counts; else that of the class below, of the built-in class, of the network, and last the one here."#,
+        )
+        .optional(r#"{ router = ["10.23.45.1"], dns = ["10.23.45.1"] }"#);
+    Gives {
+        options: encode_all(written.unwrap_or_default(), place, s, permit),
+        next_server: s
+            .key("next-server")
+            .text("The header fields siaddr, sname and file; the same keys stand in networks, classes and reservations.")
+            .optional(r#""10.23.45.9""#)
+            .map(|Text(address)| address),
+        server_name: header_field(s, owner, "server-name", 63, r#""boot.example""#),
+        boot_file: header_field(s, owner, "boot-file", 127, r#""loader.bin""#),
     }
 }
 
-/// Options for every client of a network: those that steer phones are refused.
-pub(super) fn common(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Encoded> {
-    encode_all(written, key, f, |code| Ok(check_general(code, key)?))
-}
-
-/// Options for chosen clients.
-pub(super) fn of_phones(written: Options, key: &str, f: &mut Findings<'_>) -> Vec<Encoded> {
-    encode_all(written, key, f, |_| Ok(()))
+/// Reads a header field of at most so many octets and a NUL (RFC 2131 §2).
+fn header_field(
+    s: &mut Section<'_>,
+    owner: &str,
+    name: &'static str,
+    most: usize,
+    example: &str,
+) -> Option<String> {
+    let text: String = s.key(name).optional(example)?;
+    let printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if !printable || !(1..=most).contains(&text.len()) {
+        let cause = format!("{owner}: {name} is not 1 to {most} printable ASCII characters");
+        s.problem(s.span_of(name).unwrap_or_default(), &cause, "shorten it, or leave it out");
+    }
+    Some(text)
 }
 
 fn encode_all(
-    written: Options,
+    written: BTreeMap<Spanned<String>, Spanned<Value>>,
     key: &str,
-    f: &mut Findings<'_>,
+    s: &mut Section<'_>,
     permit: impl Fn(u8) -> Result<(), Unusable>,
 ) -> Vec<Encoded> {
     let mut all: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
@@ -91,13 +106,13 @@ fn encode_all(
                 continue;
             }
         };
-        f.problem(name.span(), &format!("{key}: {}", problem.cause), problem.cure);
+        s.problem(name.span(), &format!("{key}: {}", problem.cause), problem.cure);
     }
     let classless = all.get(&standard::code::CLASSLESS_ROUTES);
     if classless.is_some_and(|routes| !standard::has_default_route(routes))
         && all.contains_key(&standard::code::ROUTER)
     {
-        f.warnings.push(format!(
+        s.warn(format!(
             "{key}: clients that ask for classless routes (121) are told no router beside them (RFC 3442), and find no \
              default route among them; add \"0.0.0.0/0\" with the router to option 121"
         ));

@@ -1,15 +1,16 @@
-//! What a scenario needs of others before a phone is served: a call manager to send phones to, a way out to CDA.
+//! Checks what a scenario needs outside of the bench: a call manager for phones, a way out to CDA.
 
 use std::net::Ipv4Addr;
 
-use super::{Config, EnterpriseSide, MultiplatformSide, Network};
+use super::network::LeaseNetwork;
+use super::{Config, EnterpriseSide, MultiplatformSide};
 use crate::system::error::{Exit, Failure, Problem};
 
-/// What lets phones out: routers, DNS servers and NTP servers (RFC 2132 §3.5, §3.8, §8.3). CDA is reached by name and by
+/// The options that let phones out: routers, DNS servers and NTP servers (RFC 2132 §3.5, §3.8, §8.3). CDA is reached by name and by
 /// HTTPS, for which a phone wants to know the time.
 const UPLINK: [(u8, &str); 3] = [(3, "router"), (6, "dns"), (42, "ntp")];
 
-/// Whether others can do their part.
+/// Checks that the scenario has what it needs outside.
 ///
 /// # Errors
 /// Everything that is missing, at exit status 2.
@@ -34,9 +35,9 @@ pub(super) fn servable(config: &Config) -> Result<(), Failure> {
 }
 
 /// The networks that leases are given in, and where they are written. One of them may describe the bench's own.
-fn networks(config: &Config) -> impl Iterator<Item = (&str, &Network)> {
+fn networks(config: &Config) -> impl Iterator<Item = (&str, &LeaseNetwork)> {
     let own = config.bench.address;
-    let is_own = |network: &Network| {
+    let is_own = |network: &LeaseNetwork| {
         let subnet = network.subnet.filter(|_| network.interface.is_none());
         own.zip(subnet)
             .is_some_and(|(own, subnet)| (own.network(), own.length) == (subnet.network(), subnet.length))
@@ -46,8 +47,9 @@ fn networks(config: &Config) -> impl Iterator<Item = (&str, &Network)> {
     short.into_iter().chain(config.dhcp.networks.iter().map(|network| (network.place.as_str(), network)))
 }
 
-fn without_uplink(place: &str, network: &Network, config: &Config) -> Option<Problem> {
-    let gives = |network: &Network, code: u8| network.gives.options.iter().any(|(given, _)| *given == code);
+fn without_uplink(place: &str, network: &LeaseNetwork, config: &Config) -> Option<Problem> {
+    let gives =
+        |network: &LeaseNetwork, code: u8| network.gives.options.iter().any(|(given, _)| *given == code);
     // A router is one of its subnet, and not inherited.
     let inherited = |code: u8| code != 3 && gives(&config.dhcp.own, code);
     let missing: Vec<&str> = UPLINK

@@ -1,20 +1,15 @@
-//! From text to what was written, with every mistake of form found in one go.
-//!
-//! serde stops at its first error. So the entry it points at is taken out of the parsed table and the rest is read
-//! again, until all of it fits.
+//! Text as TOML, and messages about values of the wrong form.
 
 use std::ops::Range;
 use std::path::Path;
 
-use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue, Deserializer};
+use toml::de::{DeTable, DeValue};
 
-use super::written::File;
 use crate::system::error::Problem;
 
 /// No more mistakes than this are reported at once.
-const MOST: usize = 20;
+pub const MOST: usize = 20;
 
 /// The text of a configuration and where it comes from, to say where something stands.
 #[derive(Debug, Clone, Copy)]
@@ -49,45 +44,43 @@ impl Source<'_> {
     }
 }
 
-/// Reads everything that can be read; the problems are with the rest.
-pub fn read(source: Source<'_>) -> (File, Vec<Problem>) {
-    let (mut table, errors) = DeTable::parse_recoverable(source.text);
-    if !errors.is_empty() {
-        let problems = errors.iter().take(MOST).map(|error| {
-            let span = error.span().unwrap_or_default();
-            let line = source.text.get(..span.start).unwrap_or_default().lines().last().unwrap_or_default();
-            let near = format!("{}{}", line.trim_start(), source.quote(span.start..source.text.len()));
-            source.problem(
-                span,
-                &format!("this is not TOML: {} in `{near}`", error.message()),
-                "write name = \"text\", name = 5 or name = [\"a\", \"b\"] under a [section]",
-            )
-        });
-        return (File::default(), problems.collect());
+/// Reads the text as TOML.
+///
+/// # Errors
+/// Each place that is not TOML.
+pub fn table(source: Source<'_>) -> Result<DeTable<'_>, Vec<Problem>> {
+    let (table, errors) = DeTable::parse_recoverable(source.text);
+    if errors.is_empty() {
+        return Ok(table.into_inner());
     }
-    let mut problems = Vec::new();
-    loop {
-        match File::deserialize(Deserializer::from(table.clone())) {
-            Ok(file) => return (file, problems),
-            Err(error) => {
-                let span = error.span().unwrap_or_default();
-                let path = take_out(table.get_mut(), &span);
-                let key = path.as_ref().map(|path| path.join(".")).unwrap_or_default();
-                problems.push(explain(source, span, &key, error.message()));
-                if path.is_none() || problems.len() == MOST {
-                    return (File::default(), problems);
-                }
-            }
-        }
+    let problems = errors.iter().take(MOST).map(|error| {
+        let span = error.span().unwrap_or_default();
+        let line = source.text.get(..span.start).unwrap_or_default().lines().last().unwrap_or_default();
+        let near = format!("{}{}", line.trim_start(), source.quote(span.start..source.text.len()));
+        source.problem(
+            span,
+            &format!("this is not TOML: {} in `{near}`", error.message()),
+            "write name = \"text\", name = 5 or name = [\"a\", \"b\"] under a [section]",
+        )
+    });
+    Err(problems.collect())
+}
+
+/// Removes the innermost entry of a table that the span points at, so that the rest can be read. The result is the path
+/// to it from `value`.
+pub fn take_out(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<Vec<String>> {
+    match value.get_mut() {
+        DeValue::Table(table) => take_out_of(table, span),
+        DeValue::Array(list) => list.iter_mut().find_map(|item| take_out(item, span)),
+        _ => None,
     }
 }
 
-/// Removes the innermost entry that the span points at, and names the way to it.
-fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>> {
+fn take_out_of(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>> {
     let mut found = None;
     for (key, value) in table.iter_mut() {
         let name = key.get_ref().to_string();
-        if let Some(mut path) = within(value, span) {
+        if let Some(mut path) = take_out(value, span) {
             path.insert(0, name);
             return Some(path);
         }
@@ -101,34 +94,16 @@ fn take_out(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>>
     Some(vec![name])
 }
 
-/// [`take_out`] for the tables inside a value.
-fn within(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<Vec<String>> {
-    match value.get_mut() {
-        DeValue::Table(table) => take_out(table, span),
-        DeValue::Array(list) => list.iter_mut().find_map(|item| within(item, span)),
-        _ => None,
-    }
-}
-
 /// serde's message, as a technician can use it.
-fn explain(source: Source<'_>, span: Range<usize>, key: &str, message: &str) -> Problem {
+pub fn explain(source: Source<'_>, span: Range<usize>, key: &str, message: &str) -> Problem {
     let quote = source.quote(span.clone());
-    let known =
-        |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
-    if let Some((_, rest)) = message.split_once("unknown field `") {
-        let (name, rest) = rest.split_once("`, ").unwrap_or((rest, ""));
-        return source.problem(
-            span,
-            &format!("{key}: there is no key `{name}` here"),
-            suggest(name, &known(rest)),
-        );
-    }
     if let Some((_, rest)) = message.split_once("unknown variant `") {
         let (name, rest) = rest.split_once("`, ").unwrap_or((rest, ""));
+        let known: Vec<String> = rest.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         return source.problem(
             span,
             &format!("{key}: {quote} is not a possible value"),
-            suggest(name, &known(rest)),
+            suggest(name, &known),
         );
     }
     let Some((_, wanted)) = message.rsplit_once(", expected ") else {
@@ -145,7 +120,6 @@ fn explain(source: Source<'_>, span: Range<usize>, key: &str, message: &str) -> 
         "u16" => "a whole number from 0 to 65535",
         "u32" => "a whole number from 0 to 4294967295",
         "a string" | "string or table" | "path string" => "text in quotes",
-        other if other.starts_with("struct ") => "a section such as [section], or a table",
         other => other,
     };
     let what = wanted.split(" such as ").next().unwrap_or(wanted);
@@ -153,7 +127,7 @@ fn explain(source: Source<'_>, span: Range<usize>, key: &str, message: &str) -> 
 }
 
 /// The nearest known word, or all of them where none is near.
-fn suggest(name: &str, known: &[String]) -> String {
+pub fn suggest(name: &str, known: &[String]) -> String {
     let nearest = known
         .iter()
         .map(|word| (strsim::damerau_levenshtein(&name.to_lowercase(), word), word))

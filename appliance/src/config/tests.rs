@@ -1,5 +1,6 @@
 mod leases;
 mod network;
+mod reload;
 
 use std::net::Ipv4Addr;
 use std::path::Path;

@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Unexpected, Visitor, value::SeqAccessDeserializer};
+use serde::{Deserialize, Serialize, Serializer};
 use transload_provision::load::LoadName;
 use transload_provision::mac::Mac;
 use transload_provision::options::Pattern;
 
 /// A value that a user writes as text.
-pub trait Written: Sized {
+pub trait TextValue: Sized {
     /// What it is, and an example: `a span of time such as "90s"`.
     const LOOKS: &'static str;
 
@@ -20,15 +20,15 @@ pub trait Written: Sized {
     fn read(text: &str) -> Option<Self>;
 }
 
-/// A [`Written`] value in the file.
+/// A [`TextValue`] in the file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text<T>(pub T);
 
-impl<'de, T: Written> Deserialize<'de> for Text<T> {
+impl<'de, T: TextValue> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader<T>(PhantomData<T>);
 
-        impl<T: Written> Visitor<'_> for Reader<T> {
+        impl<T: TextValue> Visitor<'_> for Reader<T> {
             type Value = T;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +44,35 @@ impl<'de, T: Written> Deserialize<'de> for Text<T> {
     }
 }
 
-impl Written for Duration {
+/// The values without their wrapping.
+pub fn plain<T>(texts: Vec<Text<T>>) -> Vec<T> {
+    texts.into_iter().map(|Text(value)| value).collect()
+}
+
+/// As in `1h30m`.
+impl Serialize for Text<Duration> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let seconds = self.0.as_secs();
+        let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+        let shown =
+            parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}"));
+        serializer.serialize_str(&shown.collect::<String>())
+    }
+}
+
+impl Serialize for Text<SocketAddr> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Serialize for Text<ByteRate> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.0)
+    }
+}
+
+impl TextValue for Duration {
     const LOOKS: &'static str = r#"a span of time such as "90s", "15m", "1h" or "1h30m""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -112,7 +140,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-impl Written for Prefix {
+impl TextValue for Prefix {
     const LOOKS: &'static str = r#"an address with its prefix length such as "10.23.45.67/24""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -131,7 +159,7 @@ pub struct Range {
     pub last: Ipv4Addr,
 }
 
-impl Written for Range {
+impl TextValue for Range {
     const LOOKS: &'static str = r#"a range of addresses such as "10.23.45.100-10.23.45.250", or one address"#;
 
     fn read(text: &str) -> Option<Self> {
@@ -180,9 +208,16 @@ impl<'de> Deserialize<'de> for Ranges {
 
 /// Bytes per second; 0 where there is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate(pub u64);
+pub struct ByteRate(pub u64);
 
-impl Written for Rate {
+impl ByteRate {
+    /// The rate, if there is a limit.
+    pub fn limit(self) -> Option<u64> {
+        (self.0 > 0).then_some(self.0)
+    }
+}
+
+impl TextValue for ByteRate {
     const LOOKS: &'static str = r#"bytes per second such as "500k" or "20M", or "0" for no limit"#;
 
     fn read(text: &str) -> Option<Self> {
@@ -204,7 +239,7 @@ impl Written for Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Oui(pub [u8; 3]);
 
-impl Written for Oui {
+impl TextValue for Oui {
     const LOOKS: &'static str = r#"the first three octets of a MAC address such as "00:12:34""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -217,7 +252,7 @@ impl Written for Oui {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hex(pub Vec<u8>);
 
-impl Written for Hex {
+impl TextValue for Hex {
     const LOOKS: &'static str = r#"octets in hexadecimal such as "hex:01001234ab45de""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -235,7 +270,7 @@ pub fn unhex(digits: &str) -> Option<Vec<u8>> {
     pairs.remainder().is_empty().then(|| pairs.map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
-impl Written for Ipv4Addr {
+impl TextValue for Ipv4Addr {
     const LOOKS: &'static str = r#"an IPv4 address such as "10.23.45.67""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -243,7 +278,7 @@ impl Written for Ipv4Addr {
     }
 }
 
-impl Written for SocketAddr {
+impl TextValue for SocketAddr {
     const LOOKS: &'static str = r#"an address with a port such as "127.0.0.1:8080" or "[::1]:8080""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -251,7 +286,7 @@ impl Written for SocketAddr {
     }
 }
 
-impl Written for Mac {
+impl TextValue for Mac {
     const LOOKS: &'static str = r#"a MAC address such as "00:12:34:ab:45:de""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -259,7 +294,7 @@ impl Written for Mac {
     }
 }
 
-impl Written for Pattern {
+impl TextValue for Pattern {
     const LOOKS: &'static str =
         r#"a vendor class such as "CP-8851-3PCC", or its beginning or end with a *: "*-3PCC""#;
 
@@ -268,7 +303,7 @@ impl Written for Pattern {
     }
 }
 
-impl Written for LoadName {
+impl TextValue for LoadName {
     const LOOKS: &'static str = r#"a load name such as "sip88xx.12-5-1SR1-4""#;
 
     fn read(text: &str) -> Option<Self> {
@@ -336,10 +371,13 @@ mod tests {
     #[test]
     fn rates_octets_and_prefixes_of_vendors() {
         assert_eq!(
-            [Rate::read("0"), Rate::read("500k"), Rate::read("20 M")],
-            [Some(Rate(0)), Some(Rate(500_000)), Some(Rate(20_000_000))]
+            [ByteRate::read("0"), ByteRate::read("500k"), ByteRate::read("20 M")],
+            [Some(ByteRate(0)), Some(ByteRate(500_000)), Some(ByteRate(20_000_000))]
         );
-        assert_eq!([Rate::read("fast"), Rate::read("-1"), Rate::read("99999999999999999999G")], [None; 3]);
+        assert_eq!(
+            [ByteRate::read("fast"), ByteRate::read("-1"), ByteRate::read("99999999999999999999G")],
+            [None; 3]
+        );
         assert_eq!(Hex::read("hex:01:ab").map(|hex| hex.0), Some(vec![1, 0xab]));
         assert_eq!(
             [Hex::read("01ab"), Hex::read("hex:1"), Hex::read("hex:zz"), Hex::read("hex:éa")],

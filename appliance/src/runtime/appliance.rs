@@ -16,7 +16,7 @@ use transload_provision::mac::Mac;
 
 use crate::admin;
 use crate::bench::{Bench, ReplayedPhones, Rules};
-use crate::config::{Config, DhcpAdmit, Given, Served};
+use crate::config::{Config, DhcpAdmit, DhcpValues, ResolvedDhcp};
 use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::feed;
 use crate::runtime::hooks;
@@ -94,7 +94,7 @@ impl PreparedAppliance {
         };
         let mut known = ReplayedPhones::default();
         let ledger = unread.replay(&mut known)?;
-        let rules = rules(config, place.server(), Given::default());
+        let rules = rules(config, place.server(), DhcpValues::default());
         let bench = Bench::new(clock.clone(), catalog, rules, roster, library, ledger, (known, last_seen));
         bench.restore_leases(&leases);
         if !kept.is_empty() {
@@ -208,27 +208,9 @@ impl Appliance {
     /// One of them is wrong. Nothing has changed then.
     pub fn reload(&self, config: &Config) -> Result<(), Failure> {
         config.servable()?;
-        let running = &self.config;
-        let interfaces = |config: &Config| -> Vec<_> {
-            let on_interfaces = config.dhcp.networks.iter().filter(|network| network.interface.is_some());
-            on_interfaces
-                .map(|network| (network.interface.clone(), network.address, network.subnet))
-                .collect()
-        };
-        for (key, same) in [
-            ("bench.state", config.bench.state == running.bench.state),
-            ("bench.interface", config.bench.interface == running.bench.interface),
-            ("bench.address", config.bench.address == running.bench.address),
-            ("interface, address or subnet of a [[dhcp.network]]", interfaces(config) == interfaces(running)),
-            ("registrar", config.registrar == running.registrar),
-            ("hooks.restart", config.hooks.restart == running.hooks.restart),
-            ("files", config.files == running.files),
-            ("admin", config.admin == running.admin),
-            ("dhcp.enabled", config.dhcp.enabled == running.dhcp.enabled),
-        ] {
-            if !same {
-                return Err(needs_restart(key));
-            }
+        if let Some(what) = self.config.needs_restart(config) {
+            let cause = format!("{what} cannot change while the bench runs");
+            return Err(Failure::new(Exit::Usage, cause, "restart transload serve"));
         }
         let catalog = state_folder::catalog(config)?;
         let roster = housekeeping::roster(&self.config.bench.state)?;
@@ -296,7 +278,7 @@ fn claim(state: &Path) -> Result<StateLock, Failure> {
     Ok(lock)
 }
 
-fn rules(config: &Config, server: Ipv4Addr, given: Given) -> Rules {
+fn rules(config: &Config, server: Ipv4Addr, given: DhcpValues) -> Rules {
     Rules {
         settings: config.settings(server, config.files.http.first().copied().unwrap_or(80)),
         classes: config.dhcp.classes.clone(),
@@ -309,7 +291,7 @@ fn rules(config: &Config, server: Ipv4Addr, given: Given) -> Rules {
 
 fn start_dhcp(
     config: &Config,
-    served: Served,
+    served: ResolvedDhcp,
     links: Vec<Link>,
     bench: &Arc<Bench>,
     clock: Clock,
@@ -338,8 +320,4 @@ fn start_dhcp(
         StartError::Config(error) => segment::cannot_lease(&error),
         StartError::Open(error) => Failure::new(Exit::Privilege, error.to_string(), error.cure()),
     })
-}
-
-fn needs_restart(key: &str) -> Failure {
-    Failure::new(Exit::Usage, format!("{key} cannot change while the bench runs"), "restart transload serve")
 }

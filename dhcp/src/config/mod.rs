@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::lease::ClientKey;
 use crate::options::is_reserved;
@@ -65,7 +65,7 @@ pub struct DhcpNetwork {
 
 /// The treatment of a message that has relay agent information (82) and came through no relay. A switch with DHCP
 /// snooping adds it to whatever passes. That such a message is to be discarded binds relay agents (RFC 3046 §2.1).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RelayInformation {
     /// It is answered, and the option echoed (RFC 3046 §2.2).

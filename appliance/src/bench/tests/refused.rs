@@ -12,7 +12,7 @@ use super::*;
 use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
 use crate::bench::views::explain::Explanation;
 use crate::config::NetworkGives;
-use crate::config::values::Written;
+use crate::config::values::TextValue;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 67);
 const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
@@ -241,7 +241,7 @@ async fn the_explanation_has_the_times_of_a_lease_and_nothing_that_gives_way_to_
     let options = vec![(code::ROUTER, vec![10, 23, 45, 1]), (code::CLASSLESS_ROUTES, vec![0, 10, 23, 45, 1])];
     let network = NetworkGives {
         prefix: "10.23.45.0/24".into(),
-        addresses: Written::read("10.23.45.67/24").unwrap(),
+        addresses: TextValue::read("10.23.45.67/24").unwrap(),
         server: SERVER,
         lease: 3600,
         timers: Some((600, 1200)),
@@ -249,7 +249,7 @@ async fn the_explanation_has_the_times_of_a_lease_and_nothing_that_gives_way_to_
         inherited: Gives::default(),
     };
     let networks = HashMap::from([("bench".to_owned(), network)]);
-    segment.lab.bench.set_given(Given { networks, ..Given::default() });
+    segment.lab.bench.set_given(DhcpValues { networks, ..DhcpValues::default() });
     let codes = |segment: &RefusingSegment| {
         let explained = segment.explain(A).options;
         explained

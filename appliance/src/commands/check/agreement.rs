@@ -17,7 +17,7 @@ use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, 
 
 use super::*;
 use crate::bench::{Bench, ReplayedPhones, Rules};
-use crate::config::Given;
+use crate::config::DhcpValues;
 use crate::state::ledger::Ledger;
 use crate::system::clock::Clock;
 
@@ -134,7 +134,7 @@ fn bench(state: &Path, settings: &Settings, catalog: &Catalog, entries: &[Entry]
     let rules = Rules {
         settings: settings.clone(),
         classes: Vec::new(),
-        given: Given::default(),
+        given: DhcpValues::default(),
         admit_all: false,
         gives_leases: true,
         stage_hook: Vec::new(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use transload_phone::Wiring;
 
 use crate::config::values::{Prefix, Range};
-use crate::config::{Config, Hooks, Scenario};
+use crate::config::{Config, HooksSection, Scenario};
 use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::appliance::Appliance;
 use crate::runtime::segment::Segment;
@@ -46,7 +46,7 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
     config.dhcp.own.exclude.clear();
     config.dhcp.networks.clear();
     config.dhcp.reservations.clear();
-    config.hooks = Hooks::default();
+    config.hooks = HooksSection::default();
     config
 }
 

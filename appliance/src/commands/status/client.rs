@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::bench::views::phone::OtherClient;
-use crate::config::Admin;
+use crate::config::AdminSection;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
 
@@ -20,13 +20,13 @@ const LARGEST: u64 = 64 << 20;
 ///
 /// # Errors
 /// The bench cannot be reached, or refuses the caller.
-pub fn get<T: DeserializeOwned>(admin: &Admin, path: &str) -> Result<Option<T>, Failure> {
+pub fn get<T: DeserializeOwned>(admin: &AdminSection, path: &str) -> Result<Option<T>, Failure> {
     let answer = ask(admin, "GET", path, "")?;
     answer.map(|(address, answer)| read(&answer, address)).transpose()
 }
 
 /// The bench's notices, one a line. Without an answer there are none, because the phones are shown anyway.
-pub fn notices(admin: &Admin) -> Vec<String> {
+pub fn notices(admin: &AdminSection) -> Vec<String> {
     let Ok(Some((address, answer))) = ask(admin, "GET", "/healthz", "") else { return Vec::new() };
     let health: Value = parts(&answer, address)
         .map_or(Value::Null, |(_, body)| serde_json::from_slice(body).unwrap_or_default());
@@ -35,7 +35,7 @@ pub fn notices(admin: &Admin) -> Vec<String> {
 }
 
 /// Leased clients that are no phones. Without an answer there are none, because the phones are shown anyway.
-pub fn others(admin: &Admin) -> Vec<OtherClient> {
+pub fn others(admin: &AdminSection) -> Vec<OtherClient> {
     get(admin, "/api/clients").ok().flatten().unwrap_or_default()
 }
 
@@ -44,7 +44,7 @@ pub fn others(admin: &Admin) -> Vec<OtherClient> {
 /// # Errors
 /// The bench cannot be reached, or refuses the caller.
 pub fn order<T: DeserializeOwned>(
-    admin: &Admin,
+    admin: &AdminSection,
     path: &str,
     body: &Value,
 ) -> Result<Option<Result<T, String>>, Failure> {
@@ -62,7 +62,7 @@ pub fn order<T: DeserializeOwned>(
 
 /// Sends an HTTP/1.0 request, so that the response comes in one piece and ends the connection.
 fn ask(
-    admin: &Admin,
+    admin: &AdminSection,
     method: &str,
     path: &str,
     body: &str,

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use transload_dhcp::config::RelayInformation;
 
-use super::super::values::Written;
+use super::super::values::TextValue;
 use crate::config::Config;
 
 const BENCH: &str = "[bench]\naddress = \"10.23.45.67/24\"\n";
@@ -19,7 +19,7 @@ fn parse(text: &str) -> Result<Config, String> {
 }
 
 fn served(text: &str) -> transload_dhcp::config::DhcpConfig {
-    let own = Written::read("10.23.45.67/24");
+    let own = TextValue::read("10.23.45.67/24");
     parse(text).unwrap().served(&[own], &[]).unwrap().server
 }
 

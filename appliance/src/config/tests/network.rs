@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use super::super::network::{default_pool, outside};
-use super::super::values::{Prefix, Written};
+use super::super::values::{Prefix, TextValue};
 use crate::config::Config;
 use crate::system::error::{Exit, Failure};
 
@@ -12,7 +12,7 @@ fn parse(text: &str) -> Result<Config, Failure> {
 
 #[test]
 fn the_dhcp_server_is_told_the_networks_of_the_bench() {
-    let own = Written::read("10.23.45.67/24").unwrap();
+    let own = TextValue::read("10.23.45.67/24").unwrap();
     let text = "[dhcp]\nlease = \"2m\"\n[[dhcp.network]]\nsubnet = \"10.1.2.0/24\"\n\
         [[dhcp.reservation]]\nmac = \"001234ab45de\"\naddress = \"10.1.2.5\"";
     let server = parse(text).unwrap().served(&[Some(own)], &[]).unwrap().server;
@@ -33,7 +33,7 @@ fn the_dhcp_server_is_told_the_networks_of_the_bench() {
 
 #[test]
 fn a_pool_that_is_not_named_is_the_upper_part_of_the_network() {
-    let pool = |prefix| default_pool(Written::read(prefix).unwrap()).to_string();
+    let pool = |prefix| default_pool(TextValue::read(prefix).unwrap()).to_string();
     assert_eq!(pool("10.23.45.67/24"), "10.23.45.100-10.23.45.250");
     assert_eq!(pool("10.23.45.67/25"), "10.23.45.50-10.23.45.125");
     assert_eq!(pool("10.23.45.2/30"), "10.23.45.1-10.23.45.2");
@@ -49,7 +49,7 @@ fn a_pool_that_is_not_named_is_the_upper_part_of_the_network() {
 fn the_benchs_own_network_may_stand_among_the_others() {
     let text =
         "[bench]\naddress = \"10.23.45.67/24\"\n[[dhcp.network]]\nsubnet = \"10.23.45.0/24\"\nlease = \"2m\"";
-    let server = parse(text).unwrap().served(&[Written::read("10.23.45.67/24")], &[]).unwrap().server;
+    let server = parse(text).unwrap().served(&[TextValue::read("10.23.45.67/24")], &[]).unwrap().server;
     assert_eq!((server.networks.len(), server.networks[0].lease.default), (1, 120));
     assert!(parse(&text.replace("10.23.45.0/24", "10.23.0.0/16")).is_err(), "a larger one around it may not");
 }
@@ -70,7 +70,7 @@ subnet = "10.1.2.0/24"
 #[test]
 fn further_interfaces_have_networks_of_their_own_and_inherit_what_is_of_no_subnet() {
     let config = parse(TWO_INTERFACES).unwrap();
-    let at = |first: &str, second: &str| [Written::read(first), Written::read(second)];
+    let at = |first: &str, second: &str| [TextValue::read(first), TextValue::read(second)];
     let served = config.served(&at("10.23.45.67/24", "10.24.0.5/16"), &[]).unwrap();
     let names: Vec<_> = served.server.networks.iter().map(|network| network.name.as_str()).collect();
     assert_eq!(names, ["bench", "eth2", "10.1.2.0/24"]);
@@ -85,7 +85,7 @@ fn further_interfaces_have_networks_of_their_own_and_inherit_what_is_of_no_subne
     );
     assert_eq!(given.inherited.next_server, Some(Ipv4Addr::new(10, 23, 45, 9)));
     // An interface without an address has no network yet; the others are served.
-    let served = config.served(&[None, Written::read("10.24.0.5/16")], &[]).unwrap();
+    let served = config.served(&[None, TextValue::read("10.24.0.5/16")], &[]).unwrap();
     assert_eq!(
         served.server.networks.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(),
         ["eth2", "10.1.2.0/24"]
@@ -140,7 +140,7 @@ fn the_roster_keeps_addresses_unless_they_cannot_be_meant() {
     let text = "[[dhcp.reservation]]\nclient-id = \"hex:01 02\"\naddress = \"10.23.45.51\"\n\
         options = { ntp = [\"10.23.45.3\"] }\n\
         [[dhcp.reservation]]\nmac = \"001234ab45e2\"\naddress = \"10.23.45.60\"";
-    let at = [Written::read("10.23.45.67/24")];
+    let at = [TextValue::read("10.23.45.67/24")];
     let served = parse(text).unwrap().served(&at, &roster.entries).unwrap();
     let kept: Vec<_> =
         served.server.networks[0].reservations.iter().map(|kept| kept.address.octets()[3]).collect();

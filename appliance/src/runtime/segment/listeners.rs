@@ -11,7 +11,7 @@ use transload_tftp::{LimitCounters, Rollover};
 
 use super::{InterfaceState, Segment};
 use crate::bench::Bench;
-use crate::config::Files;
+use crate::config::FilesSection;
 use crate::listeners::connections::Entrance;
 use crate::listeners::sip::{Boards, Switchboard};
 use crate::listeners::{self, rate::RateLimit};
@@ -24,7 +24,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct SharedServices {
     pub(super) bench: Arc<Bench>,
-    pub(super) files: Files,
+    pub(super) files: FilesSection,
     pub(super) rate: RateLimit,
     /// Limits connections of all HTTP listeners together.
     pub(super) entrance: Entrance,

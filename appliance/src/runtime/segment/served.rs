@@ -15,7 +15,7 @@ use super::{InterfaceState, Segment};
 use crate::bench::Bench;
 use crate::bench::views::health::Serving;
 use crate::config::values::Prefix;
-use crate::config::{Config, Served};
+use crate::config::{Config, ResolvedDhcp};
 use crate::listeners::bounds::Bound;
 use crate::listeners::connections::{Entrance, Limits, QueueLimits};
 use crate::listeners::{Plane, rate::RateLimit, sip::Boards};
@@ -147,12 +147,12 @@ impl Segments {
     }
 
     /// The DHCP settings for a configuration and roster, with the present addresses.
-    pub fn served(&self, config: &Config, roster: &[Entry]) -> Result<Served, Failure> {
+    pub fn served(&self, config: &Config, roster: &[Entry]) -> Result<ResolvedDhcp, Failure> {
         config.served(&networks(self.entries().iter().map(|entry| entry.interface_state.as_ref())), roster)
     }
 
     /// Takes a configuration that [`Segments::served`] has accepted.
-    pub fn reconfigure(&self, config: &Config, served: &Served) -> Result<(), Failure> {
+    pub fn reconfigure(&self, config: &Config, served: &ResolvedDhcp) -> Result<(), Failure> {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config.clone();
         self.tell(served)
     }
@@ -169,7 +169,7 @@ impl Segments {
         self.tell(&served)
     }
 
-    fn tell(&self, served: &Served) -> Result<(), Failure> {
+    fn tell(&self, served: &ResolvedDhcp) -> Result<(), Failure> {
         for warning in &served.warnings {
             tracing::warn!("{warning}");
         }

@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 use toml::de::DeTable;
 
 use super::exchange::aside;
-use crate::config::{self, Choice, Config, PLACES};
+use crate::config::{self, ChosenFile, Config, PLACES};
 use crate::system::atomic::sync_folder;
 use crate::system::error::{Exit, Failure};
 use crate::system::plain_file::{self, FileKind};
@@ -31,7 +31,7 @@ pub(super) struct OwnPaths {
 impl OwnPaths {
     /// Finds the paths. `named` is the value of `--config`, `state` that of `--state`.
     pub(super) fn find(named: Option<&Path>, state: Option<&Path>) -> Result<Self, Failure> {
-        let Choice { path, note } = config::choose(named);
+        let ChosenFile { path, note } = config::choose(named);
         let there = path.filter(|path| path.symlink_metadata().is_ok());
         let place = there.clone().or_else(|| named.map(Path::to_owned)).unwrap_or_else(default_place);
         let present = match there {

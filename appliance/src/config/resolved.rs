@@ -1,5 +1,5 @@
-//! What configuration and roster come to at the addresses that the box has now: the DHCP server's own configuration,
-//! and what each network and reservation gives.
+//! Resolves configuration and roster at the box's present addresses: into the DHCP server's own configuration, and the
+//! options of each network and reservation.
 
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
@@ -10,51 +10,52 @@ use transload_dhcp::lease::ClientKey;
 use transload_provision::options::Gives;
 use transload_provision::roster::Entry;
 
-use super::network::default_pool;
+use super::Config;
+use super::dhcp::ReservedClient;
+use super::network::{LeaseNetwork, default_pool};
 use super::values::{Prefix, Range};
-use super::{Client, Config, Network};
 use crate::system::error::{Exit, Failure};
 
 /// Options that mean something in one subnet alone: router, broadcast address, routes. Other networks do not inherit
 /// them.
 const OF_ONE_SUBNET: [u8; 4] = [3, 28, 33, 121];
 
-/// All that DHCP is told.
+/// Configuration and roster at the box's present addresses.
 #[derive(Debug, Clone, Default)]
-pub struct Served {
-    /// For the server.
+pub struct ResolvedDhcp {
+    /// The configuration of the DHCP server.
     pub server: engine::DhcpConfig,
-    /// For whoever decides what a client gets.
-    pub given: Given,
+    /// The options for decisions.
+    pub given: DhcpValues,
     /// Rows of the roster whose address cannot be kept for their phone.
     pub warnings: Vec<String>,
 }
 
-/// What networks and reservations give.
+/// The options of networks and reservations.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct DhcpValues {
     /// By the name that the DHCP server knows the network by.
     pub networks: HashMap<String, NetworkGives>,
     /// By the client's identifier or Ethernet address.
     pub reservations: HashMap<ClientKey, Reserved>,
 }
 
-/// What a network gives.
+/// The options of a network.
 #[derive(Debug, Clone)]
 pub struct NetworkGives {
     /// The network, as in `10.23.45.0/24`.
     pub prefix: String,
     /// Its addresses.
     pub addresses: Prefix,
-    /// Our own there; where it is behind a relay, its first.
+    /// This server's address in the network; behind a relay, the network's first address.
     pub server: Ipv4Addr,
     /// How long a lease lasts; seconds.
     pub lease: u32,
     /// When its client renews and rebinds it; seconds.
     pub timers: Option<(u32, u32)>,
-    /// What is written for it alone.
+    /// Options of its own.
     pub own: Gives,
-    /// What it has from `[dhcp]`.
+    /// Options from `[dhcp]`.
     pub inherited: Gives,
 }
 
@@ -63,9 +64,9 @@ pub struct NetworkGives {
 pub struct Reserved {
     /// The network it is in.
     pub network: String,
-    /// What its client gets that others do not.
+    /// Options for this client alone.
     pub gives: Gives,
-    /// Where it is written: file and line.
+    /// File and line.
     pub place: String,
 }
 
@@ -75,14 +76,14 @@ impl Config {
     ///
     /// # Errors
     /// What does not fit those addresses, at exit status 2.
-    pub fn served(&self, at: &[Option<Prefix>], roster: &[Entry]) -> Result<Served, Failure> {
-        let mut served = Served::default();
+    pub fn served(&self, at: &[Option<Prefix>], roster: &[Entry]) -> Result<ResolvedDhcp, Failure> {
+        let mut served = ResolvedDhcp::default();
         served.server.authoritative = self.dhcp.authoritative;
         served.server.conflict_probe = self.dhcp.conflict_probe;
         served.server.decline_hold = u64::from(seconds(self.dhcp.decline_rest)) * 1000;
         let own = at.first().copied().flatten();
         let same = |a: Prefix, b: Prefix| a.network() == b.network() && a.length == b.length;
-        let describes_own = |network: &Network| {
+        let describes_own = |network: &LeaseNetwork| {
             let subnet = network.subnet.filter(|_| network.interface.is_none());
             own.is_some_and(|own| subnet.is_some_and(|subnet| same(own, subnet)))
         };
@@ -118,11 +119,11 @@ impl Config {
         Ok(served)
     }
 
-    fn reserve(&self, served: &mut Served, complete: bool) -> Result<(), Failure> {
+    fn reserve(&self, served: &mut ResolvedDhcp, complete: bool) -> Result<(), Failure> {
         for reservation in &self.dhcp.reservations {
             let key = match &reservation.client {
-                Client::Mac(mac) => ClientKey::Mac(mac.0),
-                Client::Id(id) => ClientKey::Id(id.clone()),
+                ReservedClient::Mac(mac) => ClientKey::Mac(mac.0),
+                ReservedClient::Id(id) => ClientKey::Id(id.clone()),
             };
             let (address, place) = (reservation.address, &reservation.place);
             let refuse = |what: &str, cure: &str| {
@@ -162,12 +163,12 @@ enum Misplaced {
     Twice,
 }
 
-impl Served {
+impl ResolvedDhcp {
     fn add(
         &mut self,
         name: String,
         prefix: Prefix,
-        network: &Network,
+        network: &LeaseNetwork,
         own: Gives,
         inherited: Gives,
     ) -> Result<(), Failure> {
@@ -266,7 +267,7 @@ fn seconds(time: Duration) -> u32 {
 fn engine_network(
     name: String,
     address: Prefix,
-    network: &Network,
+    network: &LeaseNetwork,
     options: Vec<(u8, Vec<u8>)>,
 ) -> engine::DhcpNetwork {
     let range = |range: &Range| engine::AddressRange { first: range.first, last: range.last };
