@@ -26,9 +26,9 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(127, 1, 0, 1);
 const WINDOW: u32 = 64;
 
 /// What a phone is told, more or less.
-struct Phones;
+struct PhonePolicy;
 
-impl Policy for Phones {
+impl Policy for PhonePolicy {
     fn decide(&self, client: &ClientRequest<'_>) -> PolicyDecision {
         PolicyDecision::Grant(Grant {
             class: "phone".into(),
@@ -91,7 +91,7 @@ fn engine(leases: u32) {
     let mut engine = Engine::new(config(), Vec::new()).unwrap();
     let ingress = Ingress { local: SERVER, unicast: false, source: Ipv4Addr::UNSPECIFIED };
     let mut answer = |now, octets: &[u8]| {
-        let decision = engine.handle(now, &Packet::decode(octets).unwrap(), ingress, &Phones);
+        let decision = engine.handle(now, &Packet::decode(octets).unwrap(), ingress, &PhonePolicy);
         engine.committed(decision.after);
         decision.reply.unwrap().encode()
     };
@@ -110,7 +110,7 @@ async fn loopback(leases: u32) {
         leases: Vec::new(),
         links: vec![Link::Loopback { bind: SocketAddrV4::new(SERVER, 0) }],
         await_links: false,
-        policy: Arc::new(Phones),
+        policy: Arc::new(PhonePolicy),
         journal: Arc::new(Forgetful),
         clock: Arc::new(|| 1_000_000),
         observer: Arc::new(|_, _| {}),

@@ -164,7 +164,7 @@ pub(crate) struct LinkSocket {
 
 /// A datagram that came in.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedPacket {
     pub(crate) at: Instant,
     pub(crate) length: usize,
     pub(crate) source: SocketAddrV4,
@@ -234,7 +234,7 @@ impl LinkSocket {
     }
 
     /// Takes the next datagram, if one is there.
-    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<ReceivedPacket> {
         let mut control = nix::cmsg_space!(nix::libc::in_pktinfo);
         let mut parts = [IoSliceMut::new(buffer)];
         let fd = self.udp.as_raw_fd();
@@ -247,11 +247,11 @@ impl LinkSocket {
             })
         });
         let source = message.address.map_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), SocketAddrV4::from);
-        Ok(Received { at: Instant::now(), length: message.bytes, source, unicast: to_us })
+        Ok(ReceivedPacket { at: Instant::now(), length: message.bytes, source, unicast: to_us })
     }
 
     /// How a datagram came in, for the engine. On loopback nothing is broadcast.
-    pub(crate) fn ingress(&self, received: &Received) -> Ingress {
+    pub(crate) fn ingress(&self, received: &ReceivedPacket) -> Ingress {
         Ingress { local: *self.local.ip(), unicast: received.unicast, source: *received.source.ip() }
     }
 

@@ -64,9 +64,9 @@ pub(crate) enum WriteState {
 struct LeaseEntry {
     record: LeaseRecord,
     write: WriteState,
-    /// `Table::reusable` has it, from this time on.
+    /// `LeaseTable::reusable` has it, from this time on.
     listed: Option<u64>,
-    /// `Table::aside` has it.
+    /// `LeaseTable::aside` has it.
     aside: bool,
 }
 
@@ -105,7 +105,7 @@ struct Offer {
 }
 
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct LeaseTable {
     pub(crate) network: DhcpNetwork,
     offer_hold: u64,
     max_offers: usize,
@@ -134,7 +134,7 @@ pub(crate) struct Table {
     fresh: (usize, u32),
 }
 
-impl Table {
+impl LeaseTable {
     pub(crate) fn new(network: DhcpNetwork, offer_hold: u64, max_offers: usize) -> Self {
         let reservations = network.reservations.iter().enumerate();
         Self {

@@ -32,7 +32,7 @@ struct Disk {
     broken: Mutex<bool>,
 }
 
-struct Shared(Arc<Disk>);
+struct SharedDisk(Arc<Disk>);
 
 impl Disk {
     fn new(permits: usize) -> Arc<Self> {
@@ -45,7 +45,7 @@ impl Disk {
     }
 }
 
-impl Journal for Shared {
+impl Journal for SharedDisk {
     fn commit(&self, records: Vec<LeaseRecord>, done: CommitCallback) {
         let disk = Arc::clone(&self.0);
         // The tests' runtime has one thread, which takes tasks in their order.
@@ -61,9 +61,9 @@ impl Journal for Shared {
 }
 
 /// Option 66 to Cisco phones, silence to others.
-struct Phones;
+struct PhonePolicy;
 
-impl Policy for Phones {
+impl Policy for PhonePolicy {
     fn decide(&self, client: &ClientRequest<'_>) -> PolicyDecision {
         match client.vendor_class {
             Some(class) if class.starts_with(b"Cisco") => PolicyDecision::Grant(Grant {
@@ -105,8 +105,8 @@ fn start_telling(disk: &Arc<Disk>, observer: Observer) -> (DhcpServer, SocketAdd
         leases: disk.leases(),
         links: vec![Link::Loopback { bind: SocketAddrV4::new(SERVER, 0) }],
         await_links: false,
-        policy: Arc::new(Phones),
-        journal: Arc::new(Shared(Arc::clone(disk))),
+        policy: Arc::new(PhonePolicy),
+        journal: Arc::new(SharedDisk(Arc::clone(disk))),
         clock: Arc::new(|| 1_700_000_000_000),
         observer,
     })
@@ -115,12 +115,12 @@ fn start_telling(disk: &Arc<Disk>, observer: Observer) -> (DhcpServer, SocketAdd
     (server, address)
 }
 
-struct Phone {
+struct DhcpPhone {
     socket: UdpSocket,
     mac: [u8; 6],
 }
 
-impl Phone {
+impl DhcpPhone {
     async fn new(number: u16, server: SocketAddrV4) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         socket.connect(server).await.unwrap();
@@ -175,7 +175,7 @@ async fn event(observed: &mut mpsc::UnboundedReceiver<DhcpEvent>) -> DhcpEvent {
 async fn a_phone_gets_its_lease_with_its_options_and_it_is_on_disk() {
     let disk = Disk::new(100);
     let (_server, address, mut observed) = start(&disk);
-    let phone = Phone::new(1, address).await;
+    let phone = DhcpPhone::new(1, address).await;
     let ack = phone.lease().await;
     assert_eq!((ack.siaddr(), ack.chaddr()), (SERVER, &phone.mac[..]));
     let tftp = DhcpOption::TFTPServerName(SERVER.to_string().into_bytes());
@@ -199,7 +199,7 @@ async fn d6_no_ack_leaves_before_its_lease_is_saved() {
     let (_server, address, mut observed) = start(&disk);
     let mut phones = Vec::new();
     for number in 0..20 {
-        let phone = Phone::new(number, address).await;
+        let phone = DhcpPhone::new(number, address).await;
         let offered = phone.discover().await;
         event(&mut observed).await;
         phones.push((phone, offered));
@@ -208,7 +208,7 @@ async fn d6_no_ack_leaves_before_its_lease_is_saved() {
         phone.take(*offered).await;
     }
     // All requests are handled once an offer asked for after them is there; none of them was answered.
-    Phone::new(100, address).await.discover().await;
+    DhcpPhone::new(100, address).await.discover().await;
     let mut buffer = [0; 1500];
     assert!(phones.iter().all(|(phone, _)| phone.socket.try_recv(&mut buffer).is_err()));
     assert_eq!(event(&mut observed).await.outcome, DhcpOutcome::Offered);
@@ -237,7 +237,7 @@ async fn what_a_slow_disk_held_back_does_not_leave_in_one_burst() {
     let (_server, address) = start_telling(&disk, Arc::new(observer));
     let mut phones = Vec::new();
     for number in 0..PHONES {
-        let phone = Phone::new(number, address).await;
+        let phone = DhcpPhone::new(number, address).await;
         let offered = phone.discover().await;
         phones.push((phone, offered));
     }
@@ -258,7 +258,7 @@ async fn what_a_slow_disk_held_back_does_not_leave_in_one_burst() {
 async fn a_lease_that_cannot_be_saved_is_not_acknowledged() {
     let disk = Disk::new(100);
     let (_server, address, mut observed) = start(&disk);
-    let phone = Phone::new(1, address).await;
+    let phone = DhcpPhone::new(1, address).await;
     let offered = phone.discover().await;
     event(&mut observed).await;
     *disk.broken.lock().unwrap() = true;
@@ -275,11 +275,11 @@ async fn a_lease_that_cannot_be_saved_is_not_acknowledged() {
 async fn a_server_told_to_stop_saves_and_answers_what_it_granted() {
     let disk = Disk::new(0);
     let (server, address, mut observed) = start(&disk);
-    let phone = Phone::new(1, address).await;
+    let phone = DhcpPhone::new(1, address).await;
     let offered = phone.discover().await;
     phone.take(offered).await;
     // The request is handled once an offer asked for after it is there.
-    Phone::new(2, address).await.discover().await;
+    DhcpPhone::new(2, address).await.discover().await;
     let stopped = tokio::spawn(async move { server.shutdown().await });
     disk.permits.add_permits(1);
     timeout(PATIENCE, stopped).await.expect("an end").unwrap();
@@ -293,12 +293,12 @@ async fn a_server_told_to_stop_saves_and_answers_what_it_granted() {
 async fn d32_leases_survive_a_restart_of_the_server() {
     let disk = Disk::new(100);
     let (server, address, _observed) = start(&disk);
-    let first = Phone::new(1, address).await.lease().await.yiaddr();
+    let first = DhcpPhone::new(1, address).await.lease().await.yiaddr();
     server.shutdown().await;
     let (server, address, _observed) = start(&disk);
     assert_eq!(server.lease(first).unwrap().mac, [0, 0x12, 0x34, 0, 0, 1]);
-    assert_ne!(Phone::new(2, address).await.lease().await.yiaddr(), first);
-    assert_eq!(Phone::new(1, address).await.lease().await.yiaddr(), first);
+    assert_ne!(DhcpPhone::new(2, address).await.lease().await.yiaddr(), first);
+    assert_eq!(DhcpPhone::new(1, address).await.lease().await.yiaddr(), first);
 }
 
 #[tokio::test]
@@ -316,14 +316,14 @@ async fn garbage_does_not_stop_the_service() {
         .collect();
         noise.send_to(&garbage, address).await.unwrap();
     }
-    Phone::new(1, address).await.lease().await;
+    DhcpPhone::new(1, address).await.lease().await;
 }
 
 #[tokio::test]
 async fn a_silent_server_answers_nobody_until_it_may_again() {
     let disk = Disk::new(100);
     let (server, address, mut observed) = start(&disk);
-    let phone = Phone::new(1, address).await;
+    let phone = DhcpPhone::new(1, address).await;
     server.set_silent(*address.ip(), true);
     phone.say(MessageType::Discover, Vec::new()).await;
     assert!(matches!(event(&mut observed).await.outcome, DhcpOutcome::Unserved(Unserved::Silent)));
@@ -341,8 +341,8 @@ async fn a_port_in_use_is_said_so() {
         leases: Vec::new(),
         links: vec![Link::Loopback { bind: address }],
         await_links: false,
-        policy: Arc::new(Phones),
-        journal: Arc::new(Shared(disk)),
+        policy: Arc::new(PhonePolicy),
+        journal: Arc::new(SharedDisk(disk)),
         clock: Arc::new(|| 0),
         observer: Arc::new(|_, _| {}),
     });
@@ -354,7 +354,7 @@ async fn a_port_in_use_is_said_so() {
 async fn clients_without_a_lease_that_ask_for_options_alone_are_answered_within_bounds() {
     let disk = Disk::new(101);
     let (_server, address, mut observed) = start(&disk);
-    let phone = Phone::new(1, address).await;
+    let phone = DhcpPhone::new(1, address).await;
     let leased = phone.lease().await.yiaddr();
     let inform = |mac, ciaddr| {
         let mut packet = Packet::request(MessageType::Inform, 1, mac);

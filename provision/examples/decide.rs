@@ -28,20 +28,20 @@ const PATH: [&str; 3] = ["sip88xx.12-5-1SR1-4", "sip88xx.TLexE2M-11-2-3C-4", "si
 /// Bytes of each component.
 const SIZE: u64 = 1000;
 
-/// A bench with one phone. Everything that a decision rests on is here, and the time is a number.
-struct Bench {
+/// All inputs of the decisions on one phone; the time is a number.
+struct DecisionInputs {
     catalog: Catalog,
     library: Library,
     settings: Settings,
     journey: Journey,
     worlds: Worlds,
     now: Time,
-    /// What was told last.
+    /// The lines printed last.
     told: Vec<String>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut bench = Bench::new()?;
+    let mut bench = DecisionInputs::new()?;
     for (class, side, runs) in [
         ("Cisco Systems, Inc. IP Phone CP-8851", Side::Enterprise, OLD),
         ("Cisco Systems, Inc. IP Phone CP-8851", Side::Enterprise, PATH[0]),
@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-impl Bench {
+impl DecisionInputs {
     fn new() -> Result<Self, Box<dyn Error>> {
         let mut library = Library::default();
         for name in PATH {
@@ -83,7 +83,7 @@ impl Bench {
         Context { catalog, library, settings, entry: None, now: *now }
     }
 
-    /// A fact is taken in, everything is judged anew, and what is new is told.
+    /// Takes in a fact, judges again, and prints what is new.
     fn sees(&mut self, what: &str, fact: Fact) -> Assessment {
         self.now = self.now + Duration::from_secs(20);
         let observation = Observation::new(self.now, fact);
@@ -121,7 +121,7 @@ impl Bench {
         self.sees("it takes an address", Fact::Leased { address: Ipv4Addr::new(10, 23, 45, 101) });
     }
 
-    /// It reads its configuration and is answered by the verdict.
+    /// The phone reads its configuration and gets the verdict's answer.
     fn asks_for_configuration(&mut self, side: Side) {
         let asked = Fact::ConfigAsked { side, signed: false, model: None, user_agent: None };
         let verdict = self.sees("it asks for its configuration", asked);
@@ -135,7 +135,7 @@ impl Bench {
         self.sees("that is what it is answered with", Fact::Answered { side, answer });
     }
 
-    /// It asks for the load that it was told of, and fetches all of it.
+    /// The phone asks for its load and fetches all of it.
     fn takes_next_load(&mut self) {
         let Next::Load { load, .. } = assess(Some(&self.journey), MAC, &self.context()).next else { return };
         self.sees("it asks for the load's list", Fact::LoadsGiven { load: load.clone() });

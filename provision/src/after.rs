@@ -1,4 +1,4 @@
-//! What a finished phone is told, so that it finds its new home.
+//! Settings that finished phones get, so that they find their new server.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -8,62 +8,62 @@ use crate::documents::check_parameters;
 use crate::mac::Mac;
 use crate::roster::Entry;
 
-/// Where phones belong: all of them, those of one model, or one.
+/// The destination of phones: all, those of one model, or one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Home {
-    /// Profile parameters for the Multiplatform side, by element name. `{column}` in a value stands for what the roster
-    /// has of the phone in that column, `{{` for a brace.
+    /// Profile parameters for the Multiplatform side, by element name. `{column}` in a value stands for the phone's
+    /// cell in that roster column, `{{` for a brace.
     pub profile: BTreeMap<String, String>,
     /// Call managers for the Enterprise side, the preferred one first.
     pub call_manager: Vec<Ipv4Addr>,
 }
 
-/// What is told to whom: what is written for one phone comes before what is written for its model, and that before what
-/// is written for all, parameter by parameter.
+/// All destinations. A setting for one phone overrides one for its model, which overrides one for all, parameter by
+/// parameter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct After {
-    /// For all.
+    /// Settings of all phones.
     pub all: Home,
-    /// By model, in any spelling.
+    /// Settings by model, in any spelling.
     pub models: BTreeMap<String, Home>,
-    /// By phone.
+    /// Settings by phone.
     pub phones: BTreeMap<Mac, Home>,
 }
 
-/// The parameters of one phone.
+/// The profile parameters of one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
-    /// Those that can be told, by element name.
+    /// Parameters with a value, by element name.
     pub filled: BTreeMap<String, String>,
-    /// Those that cannot, by element name, each with the roster's columns that have no value for the phone; none where
-    /// it is the value that no profile can hold.
+    /// Parameters without a value, by element name, each with the roster columns that are empty for the phone; no
+    /// columns if a profile cannot hold the value.
     pub unfilled: BTreeMap<String, Vec<String>>,
 }
 
 impl Parameters {
-    /// Whether they say where the phone's profile comes from (`Profile_Rule`, `Profile_Rule_B` to `Profile_Rule_D`).
-    /// One that was provisioned by DHCP does not ask Cisco's redirection service by itself.
+    /// True if the parameters name a profile source (`Profile_Rule`, `Profile_Rule_B` to `Profile_Rule_D`). A phone
+    /// that was provisioned by DHCP does not ask Cisco's redirection service by itself.
     pub fn name_a_server(&self) -> bool {
         self.filled.keys().any(|name| name.starts_with("Profile_Rule"))
     }
 }
 
 impl After {
-    /// What is written for a phone, the most special first.
+    /// The settings for a phone, the most specific first.
     fn homes(&self, mac: Mac, model: Option<&str>) -> impl Iterator<Item = &Home> {
         let named = |model| self.models.iter().find(|(name, _)| name::is_same(name, model));
         let by_model = model.and_then(named).map(|(_, home)| home);
         self.phones.get(&mac).into_iter().chain(by_model).chain([&self.all])
     }
 
-    /// The call managers of a phone; none where it is told of none.
+    /// The call managers of a phone; empty if none is set.
     pub fn call_managers(&self, mac: Mac, model: Option<&str>) -> &[Ipv4Addr] {
         let written = self.homes(mac, model).map(|home| home.call_manager.as_slice());
         written.into_iter().find(|list| !list.is_empty()).unwrap_or_default()
     }
 
-    /// The profile parameters of a phone. One whose placeholders the roster does not fill is left out: a phone is better
-    /// off with Cisco's default than with half a value.
+    /// The profile parameters of a phone. A parameter with an unfilled placeholder is left out: Cisco's default is
+    /// better than half a value.
     pub fn parameters(&self, mac: Mac, model: Option<&str>, entry: Option<&Entry>) -> Parameters {
         let mut written: BTreeMap<&String, &String> = BTreeMap::new();
         for (name, value) in self.homes(mac, model).flat_map(|home| &home.profile) {
@@ -102,10 +102,10 @@ fn column_of(column: &str, mac: Mac, model: Option<&str>, entry: Option<&Entry>)
     }
 }
 
-/// A brace that nothing closes stands for itself.
+/// Replaces placeholders. A brace that is never closed stands for itself.
 ///
 /// # Errors
-/// The placeholders that have no value.
+/// The placeholders without a value.
 fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Vec<String>> {
     let mut filled = String::with_capacity(text.len());
     let mut without = Vec::new();

@@ -1,4 +1,4 @@
-//! What a client says about itself: option 60, option 55, its address and its User-Agent.
+//! Reads a client's own description: option 60, option 55, its MAC and its User-Agent.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use crate::load::Side;
 use crate::mac::Mac;
 use crate::text;
 
-/// The longest model kept that was not understood, in characters.
+/// The longest model kept without being understood, in characters.
 const MAX_MODEL: usize = 40;
 
 /// What a phone is behaving as.
@@ -29,7 +29,7 @@ pub enum Persona {
 }
 
 impl Persona {
-    /// The side that it is of.
+    /// The side of the persona.
     pub fn side(self) -> Option<Side> {
         match self {
             Self::Enterprise => Some(Side::Enterprise),
@@ -39,30 +39,30 @@ impl Persona {
     }
 }
 
-/// What a client says about itself. None of it is proof: all of it can be configured or made up.
+/// A client's own description. None of it is proof: all of it can be configured or made up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signal {
-    /// What it behaves as.
+    /// The persona.
     pub persona: Persona,
-    /// The model in one word, `8851NR`, `SPA504G`; the whole text where it was not understood.
+    /// The model in one word, `8851NR`, `SPA504G`; the whole text if it was not understood.
     pub model: Option<String>,
-    /// The address in it.
+    /// The MAC in the text.
     pub mac: Option<Mac>,
-    /// The release in it, without build: `11.0.1`.
+    /// The release in the text, without build: `11.0.1`.
     pub version: Option<String>,
 }
 
-/// A Cisco phone or adapter, from a DHCP message: vendor class (option 60), parameter request list (option 55)
-/// and hardware address taken together. `None` if nothing says it is one.
+/// The signal of a Cisco phone or adapter in a DHCP message: vendor class (option 60), parameter request list (option
+/// 55) and MAC together. `None` if nothing indicates one.
 ///
-/// `dslforum.org` is said by every TR-069 client, so it counts only with a Cisco address. The request list decides
-/// where the vendor class leaves the persona open; where it asks for 159 or 160 under an Enterprise name, nothing
-/// is decided (request lists of that kind were seen on 7841, 8841 and 8851).
+/// Every TR-069 client sends `dslforum.org`, so it counts only with a Cisco MAC. If the vendor class leaves the
+/// persona open, the request list decides. If an Enterprise name comes with a request for 159 or 160, the persona
+/// stays open (such lists were seen on 7841, 8841 and 8851).
 pub fn dhcp(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Signal> {
     said_by_dhcp(vendor?, requests, mac).map(Signal::from)
 }
 
-fn said_by_dhcp(vendor: &[u8], requests: &[u8], mac: Mac) -> Option<Said> {
+fn said_by_dhcp(vendor: &[u8], requests: &[u8], mac: Mac) -> Option<ParsedVendorClass> {
     let mut said = said(vendor)?;
     if said.model.is_none() && said.persona == Persona::Multiplatform && !is_cisco_oui(mac.oui()) {
         return None;
@@ -76,15 +76,15 @@ fn said_by_dhcp(vendor: &[u8], requests: &[u8], mac: Mac) -> Option<Said> {
     Some(said)
 }
 
-/// Whether a DHCP message comes from a phone, by what it says alone: its vendor class, or, since some send none, a Cisco
-/// address that asks for what phones ask for.
+/// True if a DHCP message comes from a phone by its own content: its vendor class or, since some phones send none, a
+/// Cisco MAC with a phone's request list.
 pub fn is_phone(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> bool {
     vendor.is_some_and(|vendor| said_by_dhcp(vendor, requests, mac).is_some())
         || (vendor.is_none() && is_cisco_oui(mac.oui()) && request_list(requests).is_some())
 }
 
-/// What a phone is steered as whose first DHCP message this is, when nothing else is known of it; `None` if it is none.
-/// That is what its journey would say of this one fact.
+/// The persona by which a phone is steered if this is its first DHCP message and nothing else is known; `None` for
+/// other clients. It equals the judgment of a journey with this one fact.
 pub fn first_contact(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option<Persona> {
     match vendor {
         Some(vendor) => said_by_dhcp(vendor, requests, mac).map(|said| said.persona),
@@ -92,32 +92,32 @@ pub fn first_contact(vendor: Option<&[u8]>, requests: &[u8], mac: Mac) -> Option
     }
 }
 
-/// What option 60 says; `None` if it names no Cisco phone or adapter.
+/// The signal in option 60; `None` if it names no Cisco phone or adapter.
 ///
-/// Forms seen: `Cisco Systems, Inc. IP Phone CP-8841` (Enterprise, in several spellings), `CP-8851-3PCC` alone or
-/// at the end (MPP), `dslforum.org` (MPP with TR-069; check the address as well, as [`dhcp`] does).
-/// Trailing NULs do not count. Phones of other series have persona [`Persona::Unknown`] and their model.
+/// Forms seen: `Cisco Systems, Inc. IP Phone CP-8841` (Enterprise, in several spellings), `CP-8851-3PCC` alone or at
+/// the end (MPP), `dslforum.org` (MPP with TR-069; check the MAC as well, as [`dhcp`] does). Trailing NULs do not
+/// count. Phones of other series have persona [`Persona::Unknown`] and their model.
 pub fn vendor_class(value: &[u8]) -> Option<Signal> {
     said(value).map(Signal::from)
 }
 
-/// What a vendor class says: it is read for each DHCP message.
-struct Said {
+/// A vendor class, parsed; this happens for each DHCP message.
+struct ParsedVendorClass {
     persona: Persona,
     model: Option<String>,
 }
 
-impl From<Said> for Signal {
-    fn from(said: Said) -> Self {
+impl From<ParsedVendorClass> for Signal {
+    fn from(said: ParsedVendorClass) -> Self {
         Self { persona: said.persona, model: said.model, mac: None, version: None }
     }
 }
 
-fn said(value: &[u8]) -> Option<Said> {
+fn said(value: &[u8]) -> Option<ParsedVendorClass> {
     let end = value.iter().rposition(|byte| *byte != 0)? + 1;
     let text = std::str::from_utf8(&value[..end]).ok().filter(|text| text.len() <= 255)?.trim();
     if text.eq_ignore_ascii_case("dslforum.org") {
-        return Some(Said { persona: Persona::Multiplatform, model: None });
+        return Some(ParsedVendorClass { persona: Persona::Multiplatform, model: None });
     }
     let part = ["CP-", "DP-", "WP-"].iter().any(|part| strip(text, part).is_some());
     let maker = strip(text, "Cisco ");
@@ -127,38 +127,39 @@ fn said(value: &[u8]) -> Option<Said> {
     let product = name::read(text);
     let company = ["Systems, Inc.", "Systems Inc.", "System, Inc.", "System Inc."];
     if maker.is_some_and(|rest| company.iter().any(|company| strip(rest, company).is_some())) {
-        // Cisco's own words with no model that could be read: a Cisco device all the same. A part number that could not
-        // be read may be of another series.
+        // Cisco's own words without a readable model are still a Cisco device. An unreadable part number may belong
+        // to another series.
         let Some(product) = product else {
             let part = |word: &&str| strip(word, "CP-").is_some_and(|rest| rest.contains(char::is_numeric));
             let model = text
                 .split_whitespace()
                 .find(part)
                 .map(|word| text::line(word).chars().take(MAX_MODEL).collect());
-            return Some(Said { persona: Persona::Unknown, model });
+            return Some(ParsedVendorClass { persona: Persona::Unknown, model });
         };
         return Some(told(&product, text, Persona::Enterprise));
     }
-    // Cisco's routers and access points have names with numbers, too.
+    // Cisco's routers and access points have names with numbers too.
     let product = product.filter(Product::is_phone)?;
     let phone = || text.split_whitespace().any(|word| word.eq_ignore_ascii_case("phone"));
     let series = product.number.starts_with(|c: char| c.is_ascii_alphabetic());
     (part || product.multiplatform || series || phone()).then(|| told(&product, text, Persona::Unknown))
 }
 
-/// The persona of a product and its model. What is not understood is kept as it was said, so that it is asked about.
-fn told(product: &Product, text: &str, otherwise: Persona) -> Said {
-    // From the word on that holds the number.
+/// The persona and model of a product. Text that is not understood is kept as it is, so that a person is asked about
+/// it.
+fn told(product: &Product, text: &str, otherwise: Persona) -> ParsedVendorClass {
+    // From the word with the number on.
     let unclear = || {
         let number = text.find(&product.number).unwrap_or_default();
         let before = text[..number].rsplit(char::is_whitespace).next().unwrap_or_default();
         text::line(&text[number - before.len()..]).chars().take(MAX_MODEL).collect()
     };
     let model = if product.is_phone() { product.model() } else { unclear() };
-    Said { persona: persona(product, otherwise), model: Some(model) }
+    ParsedVendorClass { persona: persona(product, otherwise), model: Some(model) }
 }
 
-/// What option 55 hints at: MPP asks for 159 or 160; Enterprise firmware asks for 150 and neither.
+/// The persona that option 55 suggests: MPP asks for 159 or 160; Enterprise firmware asks for 150 and neither.
 pub fn request_list(codes: &[u8]) -> Option<Persona> {
     if codes.contains(&160) || codes.contains(&159) {
         Some(Persona::Multiplatform)
@@ -167,7 +168,7 @@ pub fn request_list(codes: &[u8]) -> Option<Persona> {
     }
 }
 
-/// What a User-Agent says: `Cisco-CP-8841-3PCC/11.0 (00562b043615)` from MPP over HTTP, the same with
+/// The signal in a User-Agent: `Cisco-CP-8841-3PCC/11.0 (00562b043615)` from MPP over HTTP, the same with
 /// `/12.0.3_dcf719f39350_…` over SIP, and `Cisco-CP7821/12.1.1` from Enterprise firmware over SIP.
 pub fn user_agent(text: &str) -> Option<Signal> {
     let rest = strip(text.get(..200).unwrap_or(text).trim(), "Cisco-CP")?;
@@ -178,7 +179,7 @@ pub fn user_agent(text: &str) -> Option<Signal> {
     let end_of_version = rest.chars().next().is_none_or(|c| matches!(c, ' ' | '_'));
     let word = rest.trim_start_matches([' ', '(', '_']).split([')', '_', ' ']).next();
     let digits = word.filter(|word| word.len() == 12);
-    let Said { persona, model } = told(&product, name, Persona::Enterprise);
+    let ParsedVendorClass { persona, model } = told(&product, name, Persona::Enterprise);
     Some(Signal {
         persona,
         model,
@@ -189,7 +190,7 @@ pub fn user_agent(text: &str) -> Option<Signal> {
     })
 }
 
-/// Whether the prefix is registered to Cisco Systems. Phones have no range of their own among its thousand.
+/// True if the prefix is registered to Cisco Systems. Phones have no range of their own among its thousand.
 pub fn is_cisco_oui(oui: [u8; 3]) -> bool {
     static PREFIXES: LazyLock<BTreeSet<[u8; 3]>> = LazyLock::new(|| {
         include_str!("../catalog/cisco-oui.txt")
@@ -201,7 +202,7 @@ pub fn is_cisco_oui(oui: [u8; 3]) -> bool {
     PREFIXES.contains(&oui)
 }
 
-/// A phone of another series is never taken for one of ours, whatever it runs.
+/// A phone of another series is never taken for one of ours, whatever its firmware.
 fn persona(product: &Product, otherwise: Persona) -> Persona {
     match (product.is_of_our_series(), product.multiplatform) {
         (false, _) => Persona::Unknown,
@@ -210,12 +211,12 @@ fn persona(product: &Product, otherwise: Persona) -> Persona {
     }
 }
 
-/// Of the 7800 or 8800 series.
+/// True for the 7800 and 8800 series.
 fn is_ours(model: &str) -> bool {
     name::read(model).is_some_and(|product| product.is_of_our_series())
 }
 
-/// The rest after a prefix, whatever its letter case.
+/// The rest after a prefix, in any letter case.
 fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(rest)

@@ -1,35 +1,35 @@
-//! How long the phones under way will take yet, by how long hops took on this very bench.
+//! Estimates the time until all phones under way are done, from the durations of hops on this bench.
 
 use std::time::Duration;
 
 use crate::journey::{Assessment, Journey, Round, Stage};
 use crate::time::Time;
 
-/// A hop that takes longer than others did takes at least this part of their time yet.
+/// A hop that takes longer than the others still needs at least this fraction of their time.
 const LEAST: u32 = 8;
 
-/// What one phone tells about time.
+/// The timing of one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// How long each hop that it finished here took, from its `.loads` file to the next one or, for the last, to the
-    /// boot after it.
+    /// The durations of the hops finished here, from each `.loads` file to the next or, for the last, to the boot
+    /// after it.
     pub finished: Vec<Duration>,
-    /// What it has before it; `None` where it is under way to nowhere: done, held, stuck, or not here.
+    /// The rest of the phone's way; `None` if it is done, held, stuck or absent.
     pub ahead: Option<Ahead>,
 }
 
-/// What a phone has before it.
+/// The rest of a phone's way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ahead {
-    /// Hops, the one in progress included.
+    /// Hops, including the one in progress.
     pub hops: u32,
-    /// Spent on the one in progress.
+    /// Time spent on the hop in progress.
     pub spent: Duration,
-    /// A wait whose end is known, after its hops.
+    /// A wait of known length after the hops.
     pub wait: Duration,
 }
 
-/// What a phone's facts tell about time.
+/// The timing of a phone by its facts.
 pub fn standing(journey: &Journey, assessment: &Assessment, now: Time) -> Standing {
     let rounds = &journey.rounds;
     let ends = |(at, round): (usize, &Round)| {
@@ -51,13 +51,13 @@ pub fn standing(journey: &Journey, assessment: &Assessment, now: Time) -> Standi
     }
 }
 
-/// How long until the last phone under way arrives, held and stuck ones left out. `None` where nobody can say: no phone
-/// is under way, or none has finished a hop yet.
+/// The time until the last phone under way is done, without held and stuck ones. `None` if it is unknown: no phone is
+/// under way, or no hop is finished yet.
 pub fn time_left<'s>(standings: impl IntoIterator<Item = &'s Standing>) -> Option<Duration> {
     let standings: Vec<&Standing> = standings.into_iter().collect();
     let hop = typical(&standings);
     let ahead = standings.iter().filter_map(|standing| standing.ahead);
-    // Where nobody can say it of one phone, nobody can say it of the last.
+    // If one phone's time is unknown, so is the last one's.
     let all: Option<Vec<Duration>> = ahead.map(|ahead| left(ahead, hop)).collect();
     all?.into_iter().max()
 }
@@ -71,7 +71,7 @@ fn left(ahead: Ahead, hop: Option<Duration>) -> Option<Duration> {
     Some(current + hop * (ahead.hops - 1) + ahead.wait)
 }
 
-/// Three quarters of the finished hops took no longer: the last phone counts, not the middle one.
+/// The third quartile of the finished hops, since the last phone counts, not the median one.
 fn typical(standings: &[&Standing]) -> Option<Duration> {
     let mut finished: Vec<Duration> = standings.iter().flat_map(|phone| &phone.finished).copied().collect();
     finished.sort_unstable();

@@ -1,5 +1,5 @@
-//! The feed: what another DHCP server tells the appliance of its clients, and the verdicts on phones that it is told.
-//! One JSON object a line, in both directions. `dhcp/kea/README.md` documents it for others.
+//! The feed between the appliance and another DHCP server: leases in, verdicts out. One JSON object per line, in both
+//! directions. `dhcp/kea/README.md` documents it for others.
 
 use std::net::Ipv4Addr;
 
@@ -10,53 +10,53 @@ use crate::journey::Fact;
 use crate::mac::Mac;
 use crate::options::Steer;
 
-/// The protocol that is spoken here; another one is refused.
+/// The protocol version; any other is refused.
 pub const PROTOCOL: u32 = 1;
-/// The longest line, in bytes, its end included.
+/// The longest line, in bytes, including its end.
 pub const LINE: usize = 4096;
 
-/// From a DHCP server to the appliance.
+/// An event from a DHCP server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Event {
-    /// It wants to be told verdicts. Who only tells of leases need not say it.
+pub enum FeedEvent {
+    /// The server wants verdicts. A server that only reports leases need not send it.
     Hello {
         /// [`PROTOCOL`].
         protocol: u32,
-        /// Who it is, for the log.
+        /// The server's name, for the log.
         name: String,
     },
-    /// A client asked, and was offered an address or refused one.
-    Asked(Client),
-    /// A client was given an address.
+    /// A client's message was answered with an offer or a refusal.
+    Asked(FeedClient),
+    /// A client got a lease.
     Lease {
-        /// Who.
+        /// The client.
         #[serde(flatten)]
-        client: Client,
+        client: FeedClient,
         /// The address.
         address: Ipv4Addr,
-        /// How long it is the client's, in seconds; an hour where nothing is said.
+        /// The length of the lease in seconds; an hour if absent.
         #[serde(default = "hour")]
         seconds: u32,
     },
-    /// An address was given back, declined, or its lease has ended.
+    /// An address was released, declined, or its lease has ended.
     Free {
-        /// Whose it was.
+        /// The client that had it.
         mac: Mac,
         /// The address.
         address: Ipv4Addr,
     },
-    /// Events that found no room while the appliance could not be reached; the oldest go first.
+    /// Events lost while the appliance was unreachable; the oldest are dropped first.
     Dropped {
-        /// How many, since the last line of this kind.
+        /// The number since the last line of this kind.
         count: u64,
     },
 }
 
-/// A client, by its DHCP message.
+/// A client, from its DHCP message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Client {
-    /// Its Ethernet address.
+pub struct FeedClient {
+    /// Its MAC.
     pub mac: Mac,
     /// Option 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,11 +67,11 @@ pub struct Client {
     /// Option 61, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// It has just started: its message is a DISCOVER, or a REQUEST in INIT-REBOOT (RFC 2131 §4.3.2). Left out by who
-    /// cannot tell; what the phone asks for then has to.
+    /// The client has just started: the message is a DISCOVER, or a REQUEST in INIT-REBOOT (RFC 2131 §4.3.2). Absent
+    /// if the server cannot tell; then the phone's file requests show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<bool>,
-    /// How long ago it was, in milliseconds, where the line had to wait.
+    /// The age of the message in milliseconds, if the line had to wait.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ago: u64,
 }
@@ -85,36 +85,36 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// From the appliance to a DHCP server that said hello. First come all verdicts, then `whole`, then what changes.
+/// A line to a DHCP server that said hello. All verdicts come first, then `whole`, then changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "tell", rename_all = "kebab-case")]
-pub enum Word {
+pub enum FeedMessage {
     /// How a phone is steered from now on.
     Verdict(Verdict),
-    /// Nothing is known of this phone any more.
+    /// The phone is unknown from now on.
     Forget {
         /// The phone.
         mac: Mac,
         /// As in [`Verdict::version`].
         version: u64,
     },
-    /// So many lines of this connection have been taken in; what is not among them is to be sent again on the next.
+    /// Acknowledges the lines of this connection; later lines are to be sent again on the next.
     Heard {
-        /// From 1, the hello included.
+        /// Counted from 1, the hello included.
         lines: u64,
     },
-    /// All that is known has been said; verdicts from earlier that were not among it are void.
+    /// All verdicts have been sent; an older verdict that was not among them is void.
     Whole {
         /// The newest version.
         version: u64,
     },
 }
 
-impl Word {
-    /// Reads a line. Most are verdicts, which serde would take in twice for the sake of their tag.
+impl FeedMessage {
+    /// Reads a line. Most lines are verdicts, which serde would parse twice because of the tag.
     ///
     /// # Errors
-    /// It is of another form.
+    /// The line has another form.
     pub fn read(line: &[u8]) -> Result<Self, serde_json::Error> {
         if line.starts_with(br#"{"tell":"verdict","#) {
             serde_json::from_slice(line).map(Self::Verdict)
@@ -124,25 +124,25 @@ impl Word {
     }
 }
 
-/// How a phone is steered. Its next message may be news by itself, so what it could say is judged in advance.
+/// How a phone is steered. The phone's next message may change that, so its possible messages are judged in advance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The phone.
     pub mac: Mac,
-    /// Of two verdicts on a phone the one of the higher version counts.
+    /// Of two verdicts on a phone, the higher version counts.
     pub version: u64,
-    /// Where it says nothing new: it renews its lease, with no vendor class.
+    /// For a renewal without a vendor class.
     pub unchanged: Steer,
-    /// Where its vendor class is an Enterprise phone's.
+    /// For an Enterprise phone's vendor class.
     pub enterprise: Steer,
-    /// Where its vendor class is a Multiplatform phone's.
+    /// For a Multiplatform phone's vendor class.
     pub multiplatform: Steer,
-    /// Where it has none, or one that tells nothing.
+    /// For no vendor class, or one without information.
     pub silent: Steer,
 }
 
 impl Verdict {
-    /// Judges what a phone could say next. `judge` is given the fact that its next message would be.
+    /// Judges the possible next messages. `judge` gets the fact of the next message.
     pub fn new(mac: Mac, version: u64, judge: impl Fn(Option<Fact>) -> Steer) -> Self {
         let says = |class: Option<&str>| {
             let vendor_class = class.map(str::to_owned);
@@ -158,10 +158,10 @@ impl Verdict {
         }
     }
 
-    /// How the phone is steered that has sent this message.
+    /// How the phone is steered after this message.
     pub fn steer(&self, boot: bool, vendor_class: Option<&[u8]>, request_list: &[u8]) -> &Steer {
         let Some(class) = vendor_class else {
-            // A request list tells only where nothing else does.
+            // The request list decides only if nothing else does.
             return match client::request_list(request_list) {
                 _ if !boot => &self.unchanged,
                 Some(Persona::Enterprise) if self.silent.persona == Persona::Unknown => &self.enterprise,
@@ -178,7 +178,7 @@ impl Verdict {
         }
     }
 
-    /// The same but for the version.
+    /// True if two verdicts differ at most in the version.
     pub fn says_the_same(&self, other: &Self) -> bool {
         Self { version: 0, ..self.clone() } == Self { version: 0, ..other.clone() }
     }

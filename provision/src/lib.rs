@@ -1,7 +1,6 @@
-//! What Transload knows about Cisco phones, and what it decides about them.
+//! Knowledge about Cisco phones, and the decisions about them.
 //!
-//! Everything here is pure: no socket, clock, file or thread. Input and time come in as arguments,
-//! decisions go out as values.
+//! Everything here is pure: no socket, clock, file or thread. Input and time are arguments, decisions are values.
 
 mod after;
 pub mod catalog;

@@ -1,4 +1,4 @@
-//! The library: the firmware and license files at hand, as an index. Pure; the appliance fills it from disk.
+//! The index of the firmware and license files at hand. Pure; the appliance fills it from disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use crate::load::{Direction, LoadName};
 use crate::mac::Mac;
 use crate::package;
 
-/// What is at hand.
+/// The files at hand.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
-    /// Every load of which the `.loads` file, or a configured name, is known.
+    /// Every load with a known `.loads` file or a configured name.
     pub loads: BTreeMap<LoadName, Load>,
     /// Phones with a license file, by direction.
     pub licenses: BTreeSet<(Direction, Mac)>,
@@ -20,15 +20,15 @@ pub struct Library {
 pub struct Load {
     /// Components by hardware platform, as the `.loads` file lists them: one entry per `[PLATFORM_n]` section.
     pub platforms: Vec<Platform>,
-    /// The size in bytes of every component that is here, by its name as the `.loads` file writes it.
+    /// The size in bytes of each component at hand, by its name as in the `.loads` file.
     pub sizes: BTreeMap<String, u64>,
-    /// Components that the `.loads` file lists and that are not here.
+    /// Listed components that are missing.
     pub missing: Vec<String>,
-    /// Files that are here and cannot be what they should be, each with what is wrong.
+    /// Damaged files, each with its defect.
     pub damaged: Vec<(String, String)>,
-    /// The package that each component came in or should be in, by lower-case name, as far as it was imported.
+    /// The package of each component, by lower-case name, as far as imports tell.
     pub packages: BTreeMap<String, String>,
-    /// The package that the `.loads` file came in, if it was imported.
+    /// The package of the `.loads` file, if it was imported.
     pub package: Option<String>,
 }
 
@@ -41,19 +41,19 @@ pub struct Platform {
     pub components: Vec<String>,
 }
 
-/// Whether a load can be given to a phone.
+/// The completeness of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completeness {
     /// All components of all platforms are here and intact.
     Complete,
-    /// The `.loads` file or a component is not here.
+    /// The `.loads` file or a component is missing.
     Missing,
-    /// A file is here and cannot be right.
+    /// A file is damaged.
     Damaged,
 }
 
 impl Load {
-    /// Damage weighs more than absence: a damaged file can cost a phone.
+    /// Damage outranks absence: a damaged file can destroy a phone.
     pub fn completeness(&self) -> Completeness {
         if !self.damaged.is_empty() {
             Completeness::Damaged
@@ -66,14 +66,14 @@ impl Load {
         }
     }
 
-    /// The package in which a component of the load `name` should be: the one it was imported from, else the one that
-    /// listed it, else what Cisco calls the load's.
+    /// The package of a component of load `name`: the one it was imported from, else the one that listed it, else
+    /// Cisco's name for the load's package.
     pub fn package_of(&self, name: &LoadName, component: &str) -> String {
         let remembered = self.packages.get(&component.to_ascii_lowercase()).or(self.package.as_ref());
         remembered.cloned().unwrap_or_else(|| package::likely_name(name))
     }
 
-    /// Bytes a phone fetches at most: the largest platform.
+    /// The most bytes that a phone fetches: those of the largest platform.
     pub fn bytes(&self) -> u64 {
         self.platforms
             .iter()
@@ -84,12 +84,12 @@ impl Load {
 }
 
 impl Library {
-    /// The load, if it may be given to a phone.
+    /// The load, if it is complete and intact.
     pub fn complete(&self, name: &LoadName) -> Option<&Load> {
         self.loads.get(name).filter(|load| load.completeness() == Completeness::Complete)
     }
 
-    /// Whether a license for this phone and direction is at hand.
+    /// True if a license for this phone and direction is at hand.
     pub fn licensed(&self, direction: Direction, mac: Mac) -> bool {
         self.licenses.contains(&(direction, mac))
     }

@@ -1,10 +1,10 @@
-//! What migration licenses are ordered as (Cisco, "Phone Firmware Migration", April 2019, Customer Flow).
+//! Product numbers of migration licenses (Cisco, "Phone Firmware Migration", April 2019, Customer Flow).
 
 use crate::catalog::name;
 use crate::load::Direction;
 
-/// The orderable product for one phone's license; they differ by series. The model may be in any spelling. `None` for a
-/// model of no such series.
+/// The product for one phone's license; it differs by series. The model may be in any spelling. `None` for a model of
+/// another series.
 pub fn product(direction: Direction, model: &str) -> Option<String> {
     let product = name::read(model).filter(|product| product.is_phone() && product.is_of_our_series())?;
     let series = if product.number.starts_with("78") { "78XX" } else { "88XX" };

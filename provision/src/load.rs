@@ -1,4 +1,4 @@
-//! Load names: what they tell of family, kind and version.
+//! Load names: family, kind and version of a firmware load.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Which way a migration goes.
+/// The direction of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -17,18 +17,18 @@ pub enum Direction {
     M2e,
 }
 
-/// The two sides of a crossing. A transition load behaves as Multiplatform firmware does
-/// (Cisco, enterprise-to-MPP conversion guide: "a flavour of MPP firmware").
+/// The two sides of a crossing. A transition load behaves as Multiplatform firmware (Cisco, enterprise-to-MPP
+/// conversion guide: "a flavour of MPP firmware").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// Run by a call manager.
+    /// Controlled by a call manager.
     Enterprise,
-    /// Run by a cloud PBX.
+    /// Controlled by a cloud PBX.
     Multiplatform,
 }
 
-/// What a load is for.
+/// The kind of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -105,8 +105,8 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A release: `12-5-1SR1-4` is 12.5(1), build `SR1-4`. Versions compare in order of age; a version without
-/// a build is a floor below every build of its release.
+/// A release: `12-5-1SR1-4` is 12.5(1), build `SR1-4`. Versions compare by age; a version without a build is below
+/// every build of its release.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     /// 12 of 12.5(1).
@@ -115,12 +115,12 @@ pub struct Version {
     pub minor: u16,
     /// 1 of 12.5(1).
     pub micro: u16,
-    /// The numbers and words after it.
+    /// The numbers and words that follow.
     pub build: Vec<BuildPart>,
 }
 
-/// One run of digits or letters in what follows the three numbers. A service release (`SR1`) is newer than
-/// the numbered builds of its release, and `MSR` newer than `MPP`.
+/// A run of digits or letters of the build. A service release (`SR1`) is newer than the numbered builds of its
+/// release, and `MSR` newer than `MPP`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BuildPart {
     /// Digits.
@@ -129,18 +129,18 @@ pub enum BuildPart {
     Word(String),
 }
 
-/// The text is no firmware version.
+/// The text is not a firmware version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a firmware version")]
 pub struct NotAVersion(pub String);
 
 impl Version {
-    /// Whether this is the floor's release or a later one.
+    /// True if this is the floor's release or a later one.
     pub fn at_least(&self, floor: &Self) -> bool {
         self >= floor
     }
 
-    /// The version that `parts` spell, and how many of its three numbers were there.
+    /// The version of `parts`, and how many of its three numbers were present.
     fn from_parts(parts: Vec<BuildPart>) -> Option<(Self, usize)> {
         let mut parts = parts.into_iter().peekable();
         let mut numbers = [0; 3];
@@ -158,7 +158,7 @@ impl Version {
     }
 }
 
-/// Splits into runs of digits and letters; `None` on anything but those and the separators `-._()`.
+/// Splits text into runs of digits and letters; `None` for characters besides those and the separators `-._()`.
 fn parts(text: &str) -> Option<Vec<BuildPart>> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -201,7 +201,7 @@ impl fmt::Display for Version {
             return write!(f, "{}.{}", self.major, self.minor);
         }
         write!(f, "{}.{}({})", self.major, self.minor, self.micro)?;
-        // The builds of Multiplatform firmware count its service releases in hundreds: MPP0101 is SR1.
+        // Builds of Multiplatform firmware count service releases in hundreds: MPP0101 is SR1.
         if let [BuildPart::Word(word), BuildPart::Number(number @ 101..=901)] = self.build.as_slice()
             && word == "MPP"
             && number % 100 == 1
@@ -249,7 +249,7 @@ struct Parsed {
     version: Version,
 }
 
-/// The text is no load name.
+/// The text is not a load name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}; {}", self.cause(), Self::CURE)]
 pub struct NotALoad(pub String);
@@ -264,10 +264,10 @@ impl NotALoad {
     }
 }
 
-/// The longest load name taken, in bytes; real ones stay under 40.
+/// The longest load name accepted, in bytes; real ones stay under 40.
 const MAX_LENGTH: usize = 80;
 
-/// What an error repeats of a text from outside.
+/// Outside text, shortened for an error.
 fn shorten(text: &str) -> String {
     text.chars().take(MAX_LENGTH).collect()
 }
@@ -283,17 +283,17 @@ impl LoadName {
         self.as_str().split_once('.').map_or(self.as_str(), |(family, _)| family)
     }
 
-    /// What the load is for.
+    /// The kind.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// Its release. A transition load's is that of the Multiplatform firmware it is a flavor of.
+    /// The release. A transition load has the release of its Multiplatform firmware.
     pub fn version(&self) -> &Version {
         &self.0.version
     }
 
-    /// The name of the file that lists its components.
+    /// The name of its `.loads` file.
     pub fn loads_file(&self) -> String {
         format!("{self}.loads")
     }

@@ -1,4 +1,4 @@
-//! `.loads` files: which components each hardware variant fetches.
+//! Reads `.loads` files: the components that each hardware variant fetches.
 
 use crate::library::Platform;
 
@@ -9,28 +9,28 @@ pub const MAX_PLATFORMS: usize = 64;
 /// The most components taken for one platform; real ones have five or so.
 pub const MAX_COMPONENTS: usize = 256;
 
-/// Why a `.loads` file cannot be used.
+/// The reason that a `.loads` file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadsFileError {
-    /// Not a `.loads` file at all.
+    /// There is no platform section.
     #[error("it has no [PLATFORM_n] section; take it from Cisco's package again")]
     NoPlatform,
-    /// Sections, and nothing in them.
+    /// The sections are empty.
     #[error("it names no component (*.sbn, *.sebn); take it from Cisco's package again")]
     NoComponent,
-    /// A component with folders or control characters in its name.
+    /// A component name contains folders or control characters.
     #[error("it names {0:?}, which is no plain file name; take it from Cisco's package again")]
     NotAName(String),
-    /// Larger than any real one.
+    /// The file exceeds a bound.
     #[error("it is larger than a .loads file can be ({0})")]
     TooLarge(&'static str),
 }
 
 /// The platforms of a `.loads` file and the components of each, as written.
 ///
-/// Read leniently: whatever stands before the first `[PLATFORM_` is a signature header; from there on, every word
-/// that ends in `.sbn` or `.sebn` is a component of the section it stands in. Component names are never derived from
-/// the load's: boot components carry versions of their own.
+/// The parser is lenient: everything before the first `[PLATFORM_` is a signature header. After it, every word that
+/// ends in `.sbn` or `.sebn` is a component of its section. Component names are never derived from the load's: boot
+/// components have versions of their own.
 pub fn parse(file: &[u8]) -> Result<Vec<Platform>, LoadsFileError> {
     const SECTION: &[u8] = b"[PLATFORM_";
     if file.len() > MAX_FILE {
@@ -80,7 +80,7 @@ pub fn parse(file: &[u8]) -> Result<Vec<Platform>, LoadsFileError> {
     Ok(platforms)
 }
 
-/// Whether a name is one that firmware files have: no folders, blanks or control characters.
+/// True for a possible firmware file name: no folders, blanks or control characters.
 pub fn is_plain_name(name: &str) -> bool {
     name.len() <= 255
         && !name.starts_with('.')

@@ -1,4 +1,4 @@
-//! A phone is its MAC address.
+//! The MAC address, which identifies a phone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,7 +32,7 @@ impl Mac {
         [self.0[0], self.0[1], self.0[2]]
     }
 
-    /// Twelve lower-case digits, as the `$MA` macro and `Cisco/$PN/$MA.cfg` have it.
+    /// Twelve lower-case digits, as in the `$MA` macro and `Cisco/$PN/$MA.cfg`.
     pub fn lower(self) -> String {
         self.to_string().to_ascii_lowercase()
     }

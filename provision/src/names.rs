@@ -1,4 +1,4 @@
-//! File names: what a phone means by the name it asks for. The one place where names are matched.
+//! Reads the file name of a request. Names are matched here and nowhere else.
 
 mod profile;
 
@@ -6,24 +6,24 @@ use crate::catalog::name;
 use crate::mac::Mac;
 use crate::text::is_hidden;
 
-/// What a request asks for.
+/// The file that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// `SEP<MAC>.cnf.xml`. `signed` (`.sgn`) tells of a phone that holds a trust list.
+    /// `SEP<MAC>.cnf.xml`. A request for the signed form (`.sgn`) shows that the phone has a trust list.
     PhoneConfig {
         /// The phone named.
         mac: Mac,
-        /// Whether the signed form is asked for.
+        /// The signed form is asked for.
         signed: bool,
     },
     /// `XMLDefault.cnf.xml`.
     DefaultConfig {
-        /// Whether the signed form is asked for.
+        /// The signed form is asked for.
         signed: bool,
     },
-    /// `/`, or any folder: what an MPP phone asks first when option 160 holds a URL.
+    /// `/` or any folder: the first request of an MPP phone with a URL in option 160.
     Root,
-    /// `8851-3PCC.xml`, `Cisco/CP-8851-3PCC/001234ab45de.cfg`, `CP-8851-3PCC001234ab45de.cfg` and their like.
+    /// `8851-3PCC.xml`, `Cisco/CP-8851-3PCC/001234ab45de.cfg`, `CP-8851-3PCC001234ab45de.cfg` and similar.
     Profile {
         /// `$PSN` as in `8851-3PCC`: upper case, without `CP-`.
         psn: Option<String>,
@@ -34,17 +34,17 @@ pub enum Asked {
     License {
         /// The phone named.
         mac: Option<Mac>,
-        /// The file's name as asked.
+        /// The file name as asked.
         name: String,
     },
     /// `<load>.loads`.
     Loads {
-        /// The name without `.loads`, as asked; it need not be a load name.
+        /// The name without `.loads`, as asked; it may be no valid load name.
         load: String,
     },
     /// `*.sbn` or `*.sebn`.
     Component {
-        /// The file's name as asked.
+        /// The file name as asked.
         name: String,
     },
     /// `CTLSEP<MAC>.tlv`, `ITLSEP<MAC>.tlv`, `ext_ITLSEP<MAC>.tlv`, `CTLFile.tlv`, `ITLFile.tlv`.
@@ -54,19 +54,19 @@ pub enum Asked {
     },
     /// Anything else: ring lists, locales, dial rules.
     Other {
-        /// The file's name as asked.
+        /// The file name as asked.
         name: String,
     },
-    /// A name that no file can have: control characters, a step upwards, too long.
+    /// An impossible file name: control characters, a step upwards, or too long.
     Refused,
 }
 
-/// The longest path looked at, in bytes; beyond it a request is refused.
+/// The longest path accepted, in bytes.
 const MAX_PATH: usize = 1024;
-/// The longest name of a file, in bytes, as file systems have it.
+/// The longest file name, in bytes, as in file systems.
 const MAX_NAME: usize = 255;
 
-/// What the path of a request means. Letter case, leading slashes and folders before the name do not matter.
+/// Classifies the path of a request. Letter case, leading slashes and folders before the name do not matter.
 pub fn parse(path: &str) -> Asked {
     let Some(segments) = segments(path) else {
         return Asked::Refused;
@@ -105,7 +105,7 @@ pub fn parse(path: &str) -> Asked {
     }
 }
 
-/// `stem` is in lower case. An `ext_` list is asked for over HTTPS first.
+/// `stem` is in lower case. Phones ask for an `ext_` list over HTTPS first.
 fn trust_list(stem: &str) -> Option<Asked> {
     let stem = stem.strip_prefix("ext_").unwrap_or(stem);
     if matches!(stem, "ctlfile" | "itlfile") {
@@ -115,7 +115,7 @@ fn trust_list(stem: &str) -> Option<Asked> {
     Some(Asked::TrustList { mac: Some(mac) })
 }
 
-/// The phone and attempt that a path carries as folders: `/001234AB45DE/3/sip88xx.11-2-3MPP-398.loads`.
+/// The phone and attempt in a path's folders: `/001234AB45DE/3/sip88xx.11-2-3MPP-398.loads`.
 pub fn path_identity(path: &str) -> Option<(Mac, u32)> {
     let segments = segments(path)?;
     let folders = &segments[..segments.len().saturating_sub(1)];
@@ -127,15 +127,15 @@ pub fn path_identity(path: &str) -> Option<(Mac, u32)> {
     })
 }
 
-/// The name of the file that a path asks for, without folders; `None` if no file can have it, and for a folder.
-/// It never holds a separator, a control character or `..`.
+/// The file name of a path without folders; `None` for a folder or an impossible name. It never contains a separator,
+/// a control character or `..`.
 pub fn bare(path: &str) -> Option<String> {
     segments(path)?.pop().filter(|name| !name.is_empty())
 }
 
-/// The folders and the name that a path asks for, joined by `/`: what is left once leading and doubled slashes,
-/// backslashes and escapes are dealt with. `None` if no file can have it, and for a folder. No segment of it is empty,
-/// `.` or `..`, and it holds no backslash and no control character.
+/// The folders and file name of a path, joined by `/`, with slashes, backslashes and escapes normalized; `None` for a
+/// folder or an impossible name. No segment is empty, `.` or `..`, and none contains a backslash or a control
+/// character.
 pub fn inner(path: &str) -> Option<String> {
     let segments = segments(path)?;
     segments.last().filter(|name| !name.is_empty())?;
@@ -143,13 +143,13 @@ pub fn inner(path: &str) -> Option<String> {
     Some(segments.join("/"))
 }
 
-/// What [`inner`] gives, and that without its first folder, without its second, and so on: phones put folders of
-/// their own before the names of files, and files may lie in folders of ours.
+/// The path from [`inner`], then the same without its first folder, and so on: phones prefix folders of their own,
+/// and our files may lie in folders too.
 pub fn tails(inner: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(inner), |rest| rest.split_once('/').map(|(_, tail)| tail))
 }
 
-/// The path's segments, decoded once; the last is empty for a folder. `None` if it is hostile.
+/// The path's segments, decoded once; the last is empty for a folder. `None` for a hostile path.
 fn segments(path: &str) -> Option<Vec<String>> {
     if path.len() > MAX_PATH {
         return None;
@@ -163,14 +163,14 @@ fn segments(path: &str) -> Option<Vec<String>> {
     if segments.iter().any(|segment| segment.len() > MAX_NAME || *segment == "..") {
         return None;
     }
-    // A folder's own name says nothing; at the end it asks for a folder.
+    // A final `.` asks for a folder.
     if let Some(last) = segments.last_mut().filter(|last| **last == ".") {
         *last = "";
     }
     Some(segments.into_iter().filter(|segment| *segment != ".").map(str::to_owned).collect())
 }
 
-/// The path of a URL. Some clients send by TFTP what their settings hold: `tftp://10.23.45.67/name`, or `tftp:name`.
+/// The path of a URL. Some TFTP clients send the value of their setting: `tftp://10.23.45.67/name`, or `tftp:name`.
 fn without_server(path: &str) -> &str {
     let scheme = ["tftp:", "http:", "https:"].into_iter().find_map(|scheme| {
         let (head, rest) = path.split_at_checked(scheme.len())?;
@@ -183,7 +183,7 @@ fn without_server(path: &str) -> &str {
     }
 }
 
-/// Percent-decoding, once (RFC 3986 §2.4 forbids more). A `%` that begins no escape stays as it is.
+/// Percent-decodes once (RFC 3986 §2.4 forbids more). A `%` that starts no escape stays.
 fn decode(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
@@ -200,7 +200,7 @@ fn decode(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Twelve hexadecimal digits and nothing else.
+/// Exactly twelve hexadecimal digits.
 fn mac(text: &str) -> Option<Mac> {
     (text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| text.parse().ok())?
 }
@@ -210,9 +210,9 @@ fn device(stem: &str, prefix: &str) -> Option<Mac> {
     mac(stem.strip_prefix(prefix)?)
 }
 
-/// `8851-3PCC` of `8851-3pcc`, `CP-8851-3PCC`, `8851NR-3PCC`. Cisco's macro table writes `$PSN` as `7832` and `$PN`
-/// as `IP Phone 7832`, against what phones were seen to send; both are understood as `7832-3PCC`. Other numbers name
-/// no phone of these series: `2024.xml` is no profile.
+/// `8851-3PCC` for `8851-3pcc`, `CP-8851-3PCC`, `8851NR-3PCC`. Cisco's macro table has `7832` for `$PSN` and `IP
+/// Phone 7832` for `$PN`, unlike observed phones; both are read as `7832-3PCC`. Other numbers are no phone of these
+/// series: `2024.xml` is no profile.
 fn psn(text: &str) -> Option<String> {
     let product = name::read(text).filter(|product| product.is_phone() && product.is_of_our_series())?;
     Some(format!("{}-3PCC", product.model()))

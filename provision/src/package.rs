@@ -1,14 +1,14 @@
-//! Packages as Cisco delivers firmware in: their headers, and their names.
+//! Cisco's firmware packages: their headers and their names.
 
 use crate::catalog::known;
 use crate::load::LoadName;
 
-/// The longest header of a signed file that is looked through, in bytes; real ones have some hundreds.
+/// The longest header of a signed file that is searched, in bytes; real ones have some hundreds.
 pub const MAX_HEADER: usize = 64 * 1024;
 
-/// Where the payload of a signed file begins, by its header of fields: tag, length in 16 bits, value, high byte
-/// first. Tag 2 holds the length of the whole header; tag 13 is one byte of padding without a length
-/// (usecallmanager.nz, certutils). `None` if the file does not begin with such a header.
+/// The start of the payload of a signed file, from its header of fields: tag, 16-bit length, value, high byte first.
+/// Tag 2 holds the length of the whole header; tag 13 is one byte of padding without a length (usecallmanager.nz,
+/// certutils). `None` if the file has no such header.
 pub fn payload(file: &[u8]) -> Option<usize> {
     const VERSION: u8 = 1;
     const LENGTH: u8 = 2;
@@ -33,9 +33,9 @@ pub fn payload(file: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where the compressed archive of a COP file begins: after its header if that tells its length, and else at the
-/// first gzip member (RFC 1952 §2.3.1: 1F 8B, deflate, no reserved flag). `head` is the beginning of the file, at
-/// most [`MAX_HEADER`] bytes of which are looked at. `None` if there is none.
+/// The start of the compressed archive in a COP file: after the header if its length is known, else the first gzip
+/// member (RFC 1952 §2.3.1: 1F 8B, deflate, no reserved flag). `head` is the start of the file, of which at most
+/// [`MAX_HEADER`] bytes are searched. `None` if there is none.
 pub fn archive(head: &[u8]) -> Option<usize> {
     const RESERVED_FLAGS: u8 = 0xE0;
     let head = head.get(..MAX_HEADER).unwrap_or(head);
@@ -46,8 +46,8 @@ pub fn archive(head: &[u8]) -> Option<usize> {
     payload(head).filter(|at| is_gzip(*at)).or_else(|| (0..head.len()).find(|at| is_gzip(*at)))
 }
 
-/// What the package that holds a load is called on Cisco's download pages, so that a technician finds it. Packages
-/// of transition loads have no name that is known; their link comes by mail.
+/// The likely name of a load's package on Cisco's download pages. Packages of transition loads have no known name;
+/// their link comes by mail.
 pub fn likely_name(load: &LoadName) -> String {
     match known::packages(load).as_slice() {
         [] => format!("the package of {load} that the licenses' mail links to"),

@@ -1,4 +1,4 @@
-//! A phone's own page: `DeviceInformationX` of Enterprise firmware, the status page of Multiplatform firmware.
+//! Reads a phone's web page: `DeviceInformationX` of Enterprise firmware, the status page of Multiplatform firmware.
 //! It comes from the network: nothing in it is trusted to be there, to be short, or to be true.
 
 use quick_xml::Reader;
@@ -12,26 +12,25 @@ use crate::mac::Mac;
 
 /// The longest page read, in bytes; real ones have a few thousand.
 pub const MAX_PAGE: usize = 64 * 1024;
-/// The longest text of one element looked at, in bytes.
+/// The longest element text read, in bytes.
 const MAX_TEXT: usize = 512;
 
-/// What a page says of its phone.
+/// The content of a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// Its address.
+    /// The MAC.
     pub mac: Option<Mac>,
     /// `8851`, `8851NR`: upper case, without `CP-`.
     pub model: Option<String>,
-    /// From the UDI. What the page calls hardware revision is another count: a phone of revision V01 may be VID V00.
+    /// The VID in the UDI. The page's hardware revision is another number: a phone of revision V01 may have VID V00.
     pub vid: Option<Vid>,
     /// Serial number.
     pub serial: Option<String>,
-    /// The load it runs.
+    /// The present load.
     pub load: Option<LoadName>,
 }
 
-/// The pages to ask for, in order, without their leading slash. A phone that behaves as one of no side yet may be
-/// of either.
+/// The paths to ask for, in order, without their leading slash. A phone of unknown side may have either page.
 pub fn paths(side: Option<Side>) -> &'static [&'static str] {
     match side {
         Some(Side::Enterprise) => &["DeviceInformationX"],
@@ -40,11 +39,11 @@ pub fn paths(side: Option<Side>) -> &'static [&'static str] {
     }
 }
 
-/// Reads a page as far as it can be read; `None` if nothing in it tells anything.
+/// Reads a page as far as possible; `None` if nothing is found.
 ///
 /// Elements of Enterprise firmware: `MACAddress`, `versionID`, `serialNumber`, `modelNumber`, `udi`. Those of
-/// Multiplatform firmware are not documented, so any element of a like name counts, in any letter case and with or
-/// without underscores; a load is whatever has the form of its name.
+/// Multiplatform firmware are not documented, so any element with a similar name counts, in any letter case and with
+/// or without underscores; a load is any text in the form of its name.
 pub fn parse(bytes: &[u8]) -> Option<Page> {
     let text = String::from_utf8_lossy(bytes.get(..MAX_PAGE).unwrap_or(bytes));
     let mut reader = Reader::from_str(&text);
@@ -54,7 +53,7 @@ pub fn parse(bytes: &[u8]) -> Option<Page> {
     lenient.allow_dangling_amp = true;
     let mut page = Page::default();
     let (mut name, mut content) = (String::new(), String::new());
-    // A page that breaks off, or is not well formed further on, has said something before.
+    // A page that is cut off or malformed later still counts up to there.
     while let Ok(event) = reader.read_event() {
         match event {
             Event::Start(element) => {
@@ -81,13 +80,13 @@ pub fn parse(bytes: &[u8]) -> Option<Page> {
     (page != Page::default()).then_some(page)
 }
 
-/// A name without what is written one way here and another there: `Serial_Number` and `serialNumber` are one.
+/// Normalizes an element's name: `Serial_Number` and `serialNumber` are the same.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).take(40).collect()
 }
 
 impl Page {
-    /// Takes in one element. What was said first stays.
+    /// Takes in one element; the first value counts.
     fn take(&mut self, name: &str, text: &str) {
         let first = |kept: &mut Option<String>, found: Option<String>| {
             *kept = kept.take().or(found);
@@ -106,8 +105,8 @@ impl Page {
         }
     }
 
-    /// `phone`, a description, then `CP-8845`, `V00` and the serial number, each on a line of its own or behind a slash.
-    /// The description may name the model as well, and less exactly.
+    /// Reads a UDI: `phone`, a description, then `CP-8845`, `V00` and the serial number, each on its own line or
+    /// after a slash. The description may name the model too, but less exactly.
     fn udi(&mut self, text: &str) {
         let mut words =
             text.split(|c: char| c.is_whitespace() || "/,;".contains(c)).filter(|word| !word.is_empty());
@@ -117,7 +116,7 @@ impl Page {
                 product = Some(found);
                 continue;
             }
-            // A version without its V would be taken from anything with digits.
+            // Without the V, any digits would look like a version.
             let version = next.strip_prefix(['V', 'v']).and_then(|digits| digits.parse().ok());
             if let Some(vid) = version.filter(|_| product.is_some()) {
                 self.vid = Some(vid);
@@ -133,7 +132,7 @@ fn model(text: &str) -> Option<String> {
     name::canonical(text)
 }
 
-/// Letters and digits, as serial numbers are made of.
+/// Letters and digits only, as in serial numbers.
 fn word(text: &str) -> Option<String> {
     let sound = (1..=40).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

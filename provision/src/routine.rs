@@ -1,51 +1,41 @@
-//! Files that phones ask for as a matter of course and do without: where one is not here, nobody has to act.
+//! Files that phones ask for as a matter of course and do without. If one is missing, nobody has to act.
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::catalog::embedded;
+use crate::catalog::{Certainty, embedded};
 use crate::names::tails;
 
 /// Files of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Routine {
-    /// Their names; `*` stands for any characters, `#` for hexadecimal digits and hyphens.
+    /// File names; `*` stands for any characters, `#` for hexadecimal digits and hyphens.
     pub name: Vec<String>,
-    /// What they hold.
+    /// The content of the files.
     pub what: String,
-    /// Where that is known from.
+    /// The source.
     pub source: String,
-    /// When it was read there.
+    /// The date of the source.
     pub date: String,
-    /// How sure it is.
+    /// The certainty of the row.
     pub certainty: Certainty,
 }
 
-/// How sure a row is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Certainty {
-    /// A source says so.
-    Confirmed,
-    /// It follows from what sources say of alike files.
-    Likely,
-}
-
 #[derive(Deserialize)]
-struct Table {
+struct RoutineFile {
     file: Vec<Routine>,
 }
 
 /// All rows.
 pub fn table() -> &'static [Routine] {
     static TABLE: LazyLock<Vec<Routine>> =
-        LazyLock::new(|| embedded::<Table>(include_str!("../catalog/routine.toml")).file);
+        LazyLock::new(|| embedded::<RoutineFile>(include_str!("../catalog/routine.toml")).file);
     &TABLE
 }
 
-/// What a file holds that phones do without; `None` if it is no such file. `inner` is its path as
+/// The row of a file that phones do without; `None` for other files. `inner` is its path as
 /// [`inner`](crate::names::inner) gives it, or its name.
 pub fn routine(inner: &str) -> Option<&'static Routine> {
     let lower = inner.to_ascii_lowercase();
@@ -62,7 +52,8 @@ pub fn routine(inner: &str) -> Option<&'static Routine> {
     table().iter().find(|row| row.name.iter().any(matches))
 }
 
-/// Whether a name is like a pattern. One place to go back to is enough: a later star leaves more open than an earlier one.
+/// True if a name matches a pattern. One position to backtrack to is enough: a later star matches more than an
+/// earlier one.
 fn is_like(pattern: &[u8], name: &[u8]) -> bool {
     let fits = |wanted: u8, byte: u8| match wanted {
         b'*' => true,

@@ -1,4 +1,4 @@
-//! The parts of the configuration that decide about phones, already validated.
+//! The validated part of the configuration that decides about phones.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -11,62 +11,62 @@ use crate::load::{Direction, LoadName, Side};
 use crate::options::Site;
 use crate::roster::Entry;
 
-/// Which phones take part.
+/// The phones that take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Admit {
     /// Every eligible phone that appears.
     Eligible,
-    /// Only the roster's.
+    /// The phones of the roster only.
     Listed,
 }
 
-/// What to do with a phone whose VID decides and is not known.
+/// The treatment of a phone whose VID decides and is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnknownVid {
     /// Hold it until the VID is known.
     Hold,
-    /// Take it for the newest hardware that the route suits.
+    /// Assume the newest hardware that the route suits.
     Proceed,
 }
 
-/// Whether a phone needs a license to go back to Enterprise firmware. A phone that came over by transition firmware of
-/// 11.3(3) or later, and whose page shows `WxC` as Transition Authorization Type, may go back without one (Cisco, release
-/// notes of Multiplatform firmware 11.3(3)).
+/// The license rule for the way back to Enterprise firmware. A phone that came over by transition firmware of 11.3(3)
+/// or later, and whose page shows `WxC` as Transition Authorization Type, may go back without a license (Cisco,
+/// release notes of Multiplatform firmware 11.3(3)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WayBack {
-    /// Every phone does.
+    /// Every phone needs a license.
     License,
-    /// A phone does not whose roster line has `WxC` in a column named Transition Authorization Type.
+    /// A phone needs none if its roster line has `WxC` in a column named Transition Authorization Type.
     ByType,
-    /// None does.
+    /// No phone needs a license.
     Free,
 }
 
-/// The roster's column of the type that a phone's page shows, in lower case.
+/// The roster columns for the type that a phone's page shows, in lower case.
 const TYPE_COLUMNS: [&str; 3] = ["transition authorization type", "trans_auth_type", "trans auth type"];
 
-/// How long each kind of silence is waited out.
+/// Waiting times of the decisions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
-    /// A document named a load and no `.loads` request followed: the phone runs it already. Default 120 s.
+    /// From a document that names a load, without a `.loads` request: the phone already runs the load. Default 120 s.
     pub already_there: Duration,
-    /// A transfer without a byte moving. Default 2 min.
+    /// A transfer without a moving byte. Default 2 min.
     pub transfer_idle: Duration,
     /// From the last component to the next boot. Default 15 min.
     pub flash: Duration,
-    /// From the crossing to the license being fetched, and from then to the belief that it was accepted. Default 35 min.
+    /// From the crossing to the license request, and from there to the conclusion that the license was accepted.
+    /// Default 35 min.
     pub license: Duration,
-    /// A lease and no request for a file. Default 3 min.
+    /// A lease without a file request. Default 3 min.
     pub not_asking: Duration,
-    /// How long a phone is left alone after it asked for something, before its own page is read. Default 5 s.
+    /// From a phone's last request to the reading of its web page. Default 5 s.
     pub quiet: Duration,
-    /// A phone that was told to restart and has not asked for its configuration yet; twice as long each further
-    /// time. Default 60 s.
+    /// From a restart order to the phone's configuration request; doubled each further time. Default 60 s.
     pub restart: Duration,
-    /// Restarts that a phone is told of before it needs a hand. Default 3; 0 for none.
+    /// Restart orders before a phone needs a hand. Default 3; 0 for none.
     pub restarts: u32,
     /// Failed attempts at one hop before the phone is stuck. Default 5.
     pub attempts: u32,
@@ -88,41 +88,41 @@ impl Default for Timing {
     }
 }
 
-/// Everything that decides about phones, besides the catalog and the library.
+/// All inputs of decisions besides the catalog and the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// The call managers that tell Enterprise phones what to load; `None` where this server does.
+    /// The call managers that tell Enterprise phones their loads; `None` if this server does.
     pub call_managers: Option<Vec<Ipv4Addr>>,
-    /// Cisco's redirection service (CDA) tells Multiplatform phones what to load, in place of this server.
+    /// Cisco's redirection service (CDA) tells Multiplatform phones their loads, in place of this server.
     pub cda: bool,
-    /// Who takes part.
+    /// The phones that take part.
     pub admit: Admit,
-    /// What an unknown VID means.
+    /// The treatment of an unknown VID.
     pub unknown_vid: UnknownVid,
-    /// What the way back to Enterprise firmware takes.
+    /// The license rule for the way back to Enterprise firmware.
     pub way_back: WayBack,
-    /// Pinned routes by load family; otherwise planned.
+    /// Pinned routes by load family; other routes are planned.
     pub routes: BTreeMap<String, Vec<LoadName>>,
-    /// Phones' own pages are read.
+    /// The phones' web pages are read.
     pub probe: bool,
     /// Waiting times.
     pub timing: Timing,
-    /// The address phones reach this server at.
+    /// This server's address as phones reach it.
     pub server: Ipv4Addr,
-    /// The port of the HTTP file service that URLs name; 80 is left out of them.
+    /// The HTTP port in URLs; 80 is left out of them.
     pub http_port: u16,
-    /// The port that Enterprise phones are told to register at; none where there is no registrar.
+    /// The registrar's port for Enterprise phones; `None` without a registrar.
     pub registrar: Option<u16>,
-    /// There is a program that cuts a phone's power.
+    /// A hook exists that cuts a phone's power.
     pub restart_hook: bool,
-    /// What a finished phone is told.
+    /// The settings of finished phones.
     pub after: After,
 }
 
 impl Settings {
-    /// Every setting at its default, for a server at this address.
+    /// All settings at their defaults, for a server at this address.
     pub fn new(direction: Direction, server: Ipv4Addr) -> Self {
         Self {
             direction,
@@ -142,7 +142,7 @@ impl Settings {
         }
     }
 
-    /// Who serves the phones of each side.
+    /// The servers of each side's phones.
     pub fn site(&self) -> Site {
         Site {
             call_managers: self.call_managers.clone(),
@@ -151,7 +151,7 @@ impl Settings {
         }
     }
 
-    /// Whether the phone of a roster line goes back to Enterprise firmware without a license.
+    /// True if the phone of a roster line goes back to Enterprise firmware without a license.
     pub fn goes_back_free(&self, entry: Option<&Entry>) -> bool {
         let has_type = |entry: &Entry| {
             let value = TYPE_COLUMNS.iter().find_map(|column| entry.more.get(*column));
@@ -165,7 +165,7 @@ impl Settings {
             }
     }
 
-    /// Whether somebody else tells phones of this side what to load.
+    /// True if a call manager or CDA tells phones of this side their loads.
     pub fn steered_outside(&self, side: Side) -> bool {
         match side {
             Side::Enterprise => self.call_managers.is_some(),

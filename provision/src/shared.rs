@@ -1,5 +1,5 @@
-//! The sections of `transload.toml` that another DHCP server's plugin goes by. The appliance validates the whole file
-//! (`transload check`); here only what is needed is read, and what cannot be used is said.
+//! The part of `transload.toml` that a plugin of another DHCP server needs. The appliance validates the whole file
+//! (`transload check`); here only the needed keys are read, and unusable ones reported.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -14,48 +14,48 @@ use crate::options::{
     parse_oui, phone_option,
 };
 
-/// What a plugin goes by.
+/// A plugin's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shared {
-    /// Who serves phones.
+pub struct PluginConfig {
+    /// The servers of phones.
     pub site: Site,
-    /// The user's classes, in the order of the file.
+    /// The user's classes, in file order.
     pub classes: Vec<ClassRule>,
-    /// What the file says and a plugin leaves to its own DHCP server, a line each.
+    /// Settings that a plugin leaves to its own DHCP server, one line each.
     pub left_out: Vec<String>,
     port: u16,
-    /// The appliance's address, and those it has in further networks, each with the length of the prefix.
+    /// The appliance's addresses, in all networks, each with its prefix length.
     addresses: Vec<(Ipv4Addr, u8)>,
 }
 
-/// The file cannot be used.
+/// The reason that the file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SharedError {
-    /// No TOML, or a value of another form.
+    /// The file is no TOML, or a value has another form.
     #[error("{0}; run `transload check` on it")]
     Form(String),
-    /// Where phones find the appliance is not said.
+    /// The appliance's address is missing.
     #[error(
         "it does not say where phones find the appliance; set address = \"10.23.45.67/24\" under [bench]"
     )]
     NoAddress,
-    /// A class that cannot be meant.
+    /// A class is invalid.
     #[error("class {name}: {cause}; run `transload check` on it")]
     Class {
         /// Its name.
         name: String,
-        /// What is wrong.
+        /// The defect.
         cause: String,
     },
 }
 
-impl Shared {
+impl PluginConfig {
     /// Reads the text of a `transload.toml`.
     ///
     /// # Errors
-    /// It cannot be used.
+    /// The file cannot be used.
     pub fn read(text: &str) -> Result<Self, SharedError> {
-        let file: File =
+        let file: SharedFile =
             toml::from_str(text).map_err(|error| SharedError::Form(error.message().to_owned()))?;
         let own = file.bench.address.ok_or(SharedError::NoAddress)?;
         let further = file.dhcp.network.into_iter().filter_map(|network| network.address);
@@ -77,7 +77,7 @@ impl Shared {
         Ok(Self { site, classes, left_out, port, addresses })
     }
 
-    /// How a phone at an address reaches the appliance: by the address that it has in the phone's own network, if any.
+    /// The appliance as a phone reaches it: by its address in the phone's own network, if any.
     pub fn server(&self, phone: Ipv4Addr) -> FileServer {
         let mask = |length: u8| u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
         let near = |(address, length): &&(Ipv4Addr, u8)| {
@@ -87,7 +87,7 @@ impl Shared {
         FileServer { address: found.map_or(Ipv4Addr::UNSPECIFIED, |(address, _)| *address), port: self.port }
     }
 
-    /// The appliance, by each of its addresses.
+    /// The appliance by each of its addresses.
     pub fn servers(&self) -> impl Iterator<Item = FileServer> {
         self.addresses.iter().map(|(address, _)| FileServer { address: *address, port: self.port })
     }
@@ -108,23 +108,23 @@ fn prefix(text: &str) -> Result<(Ipv4Addr, u8), SharedError> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct File {
-    bench: Bench,
-    migration: Migration,
-    files: Files,
-    after: After,
-    dhcp: Dhcp,
+struct SharedFile {
+    bench: BenchTable,
+    migration: MigrationTable,
+    files: FilesTable,
+    after: AfterTable,
+    dhcp: DhcpTable,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Bench {
+struct BenchTable {
     address: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
-struct Migration {
+struct MigrationTable {
     enterprise: Option<String>,
     multiplatform: Option<String>,
     call_manager: Vec<Ipv4Addr>,
@@ -132,34 +132,34 @@ struct Migration {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Files {
+struct FilesTable {
     http: Vec<u16>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
-struct After {
+struct AfterTable {
     call_manager: Vec<Ipv4Addr>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Dhcp {
-    class: Vec<Class>,
-    network: Vec<Network>,
+struct DhcpTable {
+    class: Vec<ClassTable>,
+    network: Vec<NetworkTable>,
     reservation: Vec<Value>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Network {
+struct NetworkTable {
     address: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
 #[allow(clippy::struct_field_names, reason = "vendor class is the standard's term")]
-struct Class {
+struct ClassTable {
     name: String,
     vendor_class: Option<String>,
     oui: Vec<String>,
@@ -169,7 +169,7 @@ struct Class {
     boot_file: Option<String>,
 }
 
-impl Class {
+impl ClassTable {
     fn rule(self, left_out: &mut Vec<String>) -> Result<ClassRule, SharedError> {
         let wrong = |cause: String| SharedError::Class { name: self.name.clone(), cause };
         let vendor_class = self.vendor_class.as_deref().map(str::parse::<Pattern>).transpose();
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_appliances_own_file_serves_as_it_is() {
-        let shared = Shared::read(
+        let shared = PluginConfig::read(
             r#"
             [bench]
             interface = "eth1"
@@ -283,7 +283,7 @@ mod tests {
                 "class a",
             ),
         ] {
-            let error = Shared::read(text).unwrap_err().to_string();
+            let error = PluginConfig::read(text).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
     }

@@ -1,8 +1,8 @@
-//! Text from outside, as it may be shown to people: on a terminal, in a table, on a page, in a log.
+//! Makes outside text safe to show on a terminal, in a table, on a page, or in a log.
 
-/// Whether a character shows nothing by itself and can change how the text around it is shown: controls, line and
-/// paragraph separators, marks of writing direction, and characters without width. Joiners, which some scripts need, are
-/// none of these.
+/// True for a character that shows nothing and can change how the text around it is shown: controls, line and
+/// paragraph separators, marks of writing direction, and characters without width. Joiners, which some scripts need,
+/// are not among them.
 pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
@@ -10,8 +10,8 @@ pub fn is_hidden(letter: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text in one line that shows all that it holds: controls and line ends become spaces, other hidden characters are
-/// left out.
+/// The text in one line without hidden content: controls and line ends become spaces, other hidden characters are
+/// dropped.
 pub fn line(text: &str) -> String {
     let shown = |letter: char| match letter {
         '\u{2028}' | '\u{2029}' => Some(' '),

@@ -21,7 +21,7 @@ impl Add<Duration> for Time {
 impl Sub for Time {
     type Output = Duration;
 
-    /// The span between two moments; zero where the second is the later one.
+    /// The time between two moments; zero if the second is the later one.
     fn sub(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

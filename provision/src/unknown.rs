@@ -1,5 +1,5 @@
-//! Facts about phones that nobody outside Cisco is known to know, and the ways each could be. Phones that are
-//! simulated or virtual are run both ways; otherwise they would only confirm what is guessed here.
+//! Open questions about phones, each with its possible answers. Simulated and virtual phones are run with every
+//! answer; otherwise they would only confirm the guesses made here.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,28 +12,28 @@ use crate::catalog::embedded;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unknown {
-    /// Of the field notes on these phones: `6.4`.
+    /// Section of the field notes on these phones: `6.4`.
     pub section: String,
-    /// What is open.
+    /// The open fact.
     pub fact: String,
-    /// What it is called where phones are told which way it is; none where nothing depends on it.
+    /// The key by which phones are configured; absent if nothing depends on the answer.
     pub key: Option<String>,
-    /// The ways it could be, at least two where there is a key.
+    /// The possible answers, at least two if there is a key.
     #[serde(default)]
     pub ways: Vec<String>,
-    /// Where all ways are run.
+    /// Where all answers are run.
     #[serde(default)]
     pub tried: Vec<Tried>,
-    /// Why nothing that is decided here depends on it.
+    /// The reason that no decision depends on the answer.
     pub moot: Option<String>,
-    /// What is not run, and why that is little risk.
+    /// The part that is not run, and why the risk is small.
     pub untried: Option<String>,
-    /// There is a hint which way it is.
+    /// There is a hint at the answer.
     #[serde(default)]
     pub likely: bool,
 }
 
-/// Where a question is run all ways.
+/// A place where a question is run with all answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tried {
@@ -44,23 +44,23 @@ pub enum Tried {
 }
 
 #[derive(Deserialize)]
-struct Table {
+struct QuestionsFile {
     unknown: Vec<Unknown>,
 }
 
 /// All open questions, by section.
 pub fn table() -> &'static [Unknown] {
     static TABLE: LazyLock<Vec<Unknown>> =
-        LazyLock::new(|| embedded::<Table>(include_str!("../catalog/unknown.toml")).unknown);
+        LazyLock::new(|| embedded::<QuestionsFile>(include_str!("../catalog/unknown.toml")).unknown);
     &TABLE
 }
 
-/// One way for each question: what one phone is like.
+/// One answer to each question: the character of one phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draw(BTreeMap<&'static str, &'static str>);
 
 impl Draw {
-    /// Takes for each question the way that `choose` picks, by its index of so many.
+    /// Takes the answer that `choose` picks for each question, as an index below the given count.
     pub fn new(mut choose: impl FnMut(usize) -> usize) -> Self {
         let keyed = table().iter().filter_map(|row| Some((row.key.as_deref()?, &row.ways)));
         let pick = |(key, ways): (&'static str, &'static Vec<String>)| {
@@ -69,7 +69,7 @@ impl Draw {
         Self(keyed.filter_map(pick).collect())
     }
 
-    /// The same, but for one question. A key or a way that is not in the table changes nothing.
+    /// Replaces one answer. An unknown key or answer changes nothing.
     #[must_use]
     pub fn with(mut self, key: &str, way: &str) -> Self {
         for row in table() {
@@ -80,12 +80,12 @@ impl Draw {
         self
     }
 
-    /// Which way it is; empty for what is no question.
+    /// The answer to a question; empty for an unknown key.
     pub fn way(&self, key: &str) -> &'static str {
         self.0.get(key).copied().unwrap_or_default()
     }
 
-    /// Whether it is this way.
+    /// True if this is the answer.
     pub fn is(&self, key: &str, way: &str) -> bool {
         self.way(key) == way
     }

@@ -24,7 +24,7 @@ macro_rules! assert_ne {
 }
 
 /// The number of a row, and its tests.
-pub type Row = (u32, &'static [fn()]);
+pub type CheckedRow = (u32, &'static [fn()]);
 
 /// How often a test asserts something before it passes.
 fn in_test(test: fn()) -> u32 {
@@ -34,7 +34,7 @@ fn in_test(test: fn()) -> u32 {
 }
 
 /// Each row of a range has tests, and each of them asserts something. `letter` begins the rows' names.
-pub fn every_row_is_checked(letter: char, rows: &[Row], range: std::ops::RangeInclusive<u32>) {
+pub fn every_row_is_checked(letter: char, rows: &[CheckedRow], range: std::ops::RangeInclusive<u32>) {
     let named: Vec<u32> = rows.iter().map(|(row, _)| *row).collect();
     std::assert_eq!(named, range.collect::<Vec<_>>(), "each row once, in order");
     for (row, tests) in rows {

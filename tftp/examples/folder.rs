@@ -11,15 +11,15 @@ use std::{
 
 use transload_tftp::{FileContent, FileSource, OpenFuture, OpenRefusal, TftpConfig, TftpServer, TransferEnd};
 
-struct Folder(PathBuf);
+struct FolderSource(PathBuf);
 
-struct OpenFile {
+struct FolderFile {
     file: File,
     size: u64,
     whose: String,
 }
 
-impl FileSource for Folder {
+impl FileSource for FolderSource {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> OpenFuture {
         Box::pin(async move {
             let bare = Path::new(&name).file_name().ok_or(OpenRefusal::NotFound)?;
@@ -29,12 +29,12 @@ impl FileSource for Folder {
                 return Err(OpenRefusal::NotFound);
             }
             let whose = format!("{name} to {peer}");
-            Ok(Box::new(OpenFile { file, size: facts.len(), whose }) as Box<dyn FileContent>)
+            Ok(Box::new(FolderFile { file, size: facts.len(), whose }) as Box<dyn FileContent>)
         })
     }
 }
 
-impl FileContent for OpenFile {
+impl FileContent for FolderFile {
     fn size(&self) -> u64 {
         self.size
     }
@@ -62,7 +62,7 @@ async fn main() -> io::Result<()> {
     let bind = bind.parse().map_err(io::Error::other)?;
     let server = TftpServer::bind(
         TftpConfig { bind, ..TftpConfig::default() },
-        Arc::new(Folder(PathBuf::from(folder))),
+        Arc::new(FolderSource(PathBuf::from(folder))),
     )?;
     println!("serving on {}", server.local_addr());
     server.run(async { drop(tokio::signal::ctrl_c().await) }).await;

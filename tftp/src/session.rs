@@ -9,7 +9,7 @@ use crate::{
     packet::Fault,
     ports::TransferSocket,
     source::{Abort, FileContent, SendPermit, TransferEnd, TransferOutcome},
-    transfer::{Step, Transfer},
+    transfer::{Transfer, TransferStep},
 };
 
 /// Most packets that the kernel cuts from one buffer (`UDP_MAX_SEGMENTS`), within the longest IPv4 packet.
@@ -32,7 +32,7 @@ pub struct TransferSession {
     /// Bytes that the rate limit still allows.
     allowance: u64,
     /// The step that cannot be carried out yet, and since when.
-    held: Option<(Step, Instant)>,
+    held: Option<(TransferStep, Instant)>,
     begun: Instant,
     /// The client's last progress.
     heard: Option<Instant>,
@@ -233,22 +233,24 @@ impl TransferSession {
         self.carry_out(step, now, outbox)
     }
 
-    fn carry_out(&mut self, step: Step, now: Instant, outbox: &mut Outbox) -> Need {
+    fn carry_out(&mut self, step: TransferStep, now: Instant, outbox: &mut Outbox) -> Need {
         match (step, &mut self.held) {
             (_, _) if self.outcome.is_some() => Need::Nothing,
-            (Step::Wait, _) => Need::Nothing,
-            (Step::End(outcome), _) => self.end(outcome),
+            (TransferStep::Wait, _) => Need::Nothing,
+            (TransferStep::End(outcome), _) => self.end(outcome),
             // A packet that came meanwhile has replaced the step that waits.
             (step, Some((held, _))) => {
                 *held = step;
                 Need::Nothing
             }
-            (Step::SendOack, None) => {
+            (TransferStep::SendOack, None) => {
                 self.line.send(&self.oack);
                 self.transfer.sent(now - self.begun, None, false);
                 Need::Nothing
             }
-            (Step::SendBlocks(range), None) => self.send_blocks(*range.start(), *range.end(), now, outbox),
+            (TransferStep::SendBlocks(range), None) => {
+                self.send_blocks(*range.start(), *range.end(), now, outbox)
+            }
         }
     }
 
@@ -263,7 +265,7 @@ impl TransferSession {
             match self.wait_for(made + 1) {
                 Ok(Need::Nothing) => {}
                 Ok(need) => {
-                    self.held = Some((Step::SendBlocks(made + 1..=last), now));
+                    self.held = Some((TransferStep::SendBlocks(made + 1..=last), now));
                     break need;
                 }
                 Err(error) => return self.end(unreadable(&error)),

@@ -2,7 +2,7 @@
 //!
 //! Blocks are counted in `u64` from 1; block 0 stands for the OACK. Of the window only three numbers are kept: what
 //! the client has acknowledged, what was sent last, and how far sending ever came. The driver carries out
-//! the returned [`Step`], reports each sending with [`Transfer::sent`], and calls [`Transfer::tick`] at
+//! the returned [`TransferStep`], reports each sending with [`Transfer::sent`], and calls [`Transfer::tick`] at
 //! [`Transfer::deadline`]. `now` is the time since the transfer's beginning.
 
 use std::{ops::RangeInclusive, time::Duration};
@@ -19,7 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The next action of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum TransferStep {
     /// Nothing until the next packet or the deadline.
     Wait,
     /// Send the OACK.
@@ -95,8 +95,8 @@ impl Transfer {
     }
 
     /// The first step: the OACK, or DATA at once where no option was agreed on.
-    pub fn start(&mut self) -> Step {
-        if self.offering { Step::SendOack } else { self.window() }
+    pub fn start(&mut self) -> TransferStep {
+        if self.offering { TransferStep::SendOack } else { self.window() }
     }
 
     /// Notes that a step's packets have left: `through` is the last block of them, `None` for the OACK. `ends` says
@@ -120,30 +120,30 @@ impl Transfer {
     }
 
     /// Takes a packet from the client.
-    pub fn receive(&mut self, now: Duration, packet: &[u8]) -> Step {
+    pub fn receive(&mut self, now: Duration, packet: &[u8]) -> TransferStep {
         match packet::read_reply(packet) {
             Some(ClientReply::Ack(number)) if self.offering => self.oack_acknowledged(now, number),
             Some(ClientReply::Ack(number)) => self.block_acknowledged(now, number),
             Some(ClientReply::Error { code: 5, .. }) if self.last.is_some() => {
                 self.answered = true;
-                Step::End(TransferOutcome::LastAckMissing)
+                TransferStep::End(TransferOutcome::LastAckMissing)
             }
             Some(ClientReply::Error { code, message }) => {
                 self.answered = true;
-                Step::End(TransferOutcome::Aborted(Abort::Client { code, message }))
+                TransferStep::End(TransferOutcome::Aborted(Abort::Client { code, message }))
             }
-            None => Step::Wait,
+            None => TransferStep::Wait,
         }
     }
 
     /// Lets time pass: at the deadline, everything unacknowledged is sent again (RFC 7440 §4), or the client is given
     /// up on.
-    pub fn tick(&mut self, now: Duration) -> Step {
+    pub fn tick(&mut self, now: Duration) -> TransferStep {
         if now < self.deadline() {
-            return Step::Wait;
+            return TransferStep::Wait;
         }
         if now >= self.give_up_at {
-            return Step::End(self.silent(TransferOutcome::TimedOut));
+            return TransferStep::End(self.silent(TransferOutcome::TimedOut));
         }
         self.timer.back_off();
         self.resent = true;
@@ -152,7 +152,7 @@ impl Transfer {
         if self.offering {
             self.retransmissions += 1;
             self.fresh = 1;
-            return Step::SendOack;
+            return TransferStep::SendOack;
         }
         self.window()
     }
@@ -187,22 +187,22 @@ impl Transfer {
         self.rollover.number(block)
     }
 
-    fn oack_acknowledged(&mut self, now: Duration, number: u16) -> Step {
+    fn oack_acknowledged(&mut self, now: Duration, number: u16) -> TransferStep {
         if number != 0 {
-            return Step::Wait;
+            return TransferStep::Wait;
         }
         self.offering = false;
         self.answered = true;
         self.progress(now, false)
     }
 
-    fn block_acknowledged(&mut self, now: Duration, number: u16) -> Step {
+    fn block_acknowledged(&mut self, now: Duration, number: u16) -> TransferStep {
         // The window is far smaller than 65535, so within it a number stands for one block. Others are ignored
         // (RFC 7440 §4).
         let Some(block) =
             (self.acknowledged..=self.sent).find(|block| self.rollover.number(*block) == number)
         else {
-            return Step::Wait;
+            return TransferStep::Wait;
         };
         if block == self.acknowledged {
             return self.repeated_ack();
@@ -211,7 +211,7 @@ impl Transfer {
         self.acknowledged = block;
         self.answered = true;
         if self.last == Some(block) {
-            return Step::End(TransferOutcome::Finished);
+            return TransferStep::End(TransferOutcome::Finished);
         }
         self.progress(now, gap)
     }
@@ -219,7 +219,7 @@ impl Transfer {
     /// Goes on after an ACK that was awaited. With a `gap`, the client lacks the block after the acknowledged one, and
     /// what was sent beyond goes out again (RFC 7440 §4). Until a whole window came through, that is done once: the
     /// client may answer the second copy of a block like a gap, and would then be sent everything twice for ever.
-    fn progress(&mut self, now: Duration, gap: bool) -> Step {
+    fn progress(&mut self, now: Duration, gap: bool) -> TransferStep {
         // Karn's rule: only what was sent once tells a round-trip time.
         if self.acknowledged >= self.fresh {
             self.timer.sample(now.saturating_sub(self.sent_at));
@@ -230,7 +230,7 @@ impl Transfer {
         self.resend_at = now + self.timer.timeout();
         if gap && self.resumed {
             let new = self.sent + 1..=self.window_end();
-            return if new.is_empty() { Step::Wait } else { Step::SendBlocks(new) };
+            return if new.is_empty() { TransferStep::Wait } else { TransferStep::SendBlocks(new) };
         }
         self.echoes = self.resent || gap;
         self.resent = gap;
@@ -241,9 +241,9 @@ impl Transfer {
     /// A repeated ACK never makes a lone block go out again: the Sorcerer's Apprentice (RFC 1123 §4.2.3.1). In a
     /// larger window it can mean that the first block was lost, and is believed once; not, however, while it may be
     /// the echo of something sent twice, or every window to come would be doubled.
-    fn repeated_ack(&mut self) -> Step {
+    fn repeated_ack(&mut self) -> TransferStep {
         if self.window == 1 || self.echoes || self.sent == self.acknowledged {
-            return Step::Wait;
+            return TransferStep::Wait;
         }
         self.resent = true;
         self.echoes = true;
@@ -251,9 +251,9 @@ impl Transfer {
     }
 
     /// All of the window, of which some may have been sent before.
-    fn window(&mut self) -> Step {
+    fn window(&mut self) -> TransferStep {
         self.retransmissions += self.furthest.saturating_sub(self.acknowledged);
-        Step::SendBlocks(self.acknowledged + 1..=self.window_end())
+        TransferStep::SendBlocks(self.acknowledged + 1..=self.window_end())
     }
 
     fn window_end(&self) -> u64 {

@@ -7,16 +7,16 @@ mod running;
 
 use std::thread;
 
-use common::{Memory, Random, ack, noise, read_request};
+use common::{MemorySource, Random, ack, noise, read_request};
 use running::{Running, ending, next};
 use tftpd::{Client, ClientConfig};
 use transload_tftp::{TftpConfig, TransferOutcome};
 
 #[test]
 fn t18_t20_t22_the_tftpd_client_gets_every_byte() {
-    let small = Memory::new(noise(3_000_000, 1));
+    let small = MemorySource::new(noise(3_000_000, 1));
     // Past block 65535, and a multiple of the block size.
-    let long = Memory::new(noise(16 * 66_000, 2));
+    let long = MemorySource::new(noise(16 * 66_000, 2));
     let running = Running::start(&[("small", small.clone()), ("long", long.clone())], TftpConfig::default());
     for (name, file, block_size, window) in [
         ("small", &small, "512", "1"),
@@ -40,7 +40,7 @@ fn t18_t20_t22_the_tftpd_client_gets_every_byte() {
 
 #[test]
 fn t07_t11_32_clients_at_once_that_lose_10_percent_each_way() {
-    let file = Memory::new(noise(60_000, 3));
+    let file = MemorySource::new(noise(60_000, 3));
     let running =
         Running::start(&[("f", file.clone())], TftpConfig { max_per_peer: 64, ..TftpConfig::default() });
     thread::scope(|scope| {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Memory, ack, noise, read_request};
+use common::{MemorySource, ack, noise, read_request};
 use running::{LONG, Running, client_at, ending, error, finish, finish_from, next, next_from, plain};
 use transload_tftp::{Abort, TftpConfig, TransferOutcome};
 
@@ -38,7 +38,7 @@ fn fetch(running: &Running, bytes: &[u8]) -> UdpSocket {
 
 #[test]
 fn requests_from_made_up_addresses_keep_no_known_client_from_its_files() {
-    let file = Memory::new(noise(3000, 1));
+    let file = MemorySource::new(noise(3000, 1));
     let strangers = (0..1500).map(stranger).collect();
     let config = TftpConfig { max_transfers: 64, ..TftpConfig::default() };
     let running = Running::start_among(strangers, &[("f", file.clone())], config);
@@ -60,7 +60,7 @@ fn requests_from_made_up_addresses_keep_no_known_client_from_its_files() {
 
 #[test]
 fn a_stranger_that_answers_is_served_like_anybody_and_no_stranger_afterwards() {
-    let file = Memory::new(noise(3000, 2));
+    let file = MemorySource::new(noise(3000, 2));
     let one = stranger(1);
     let running = Running::start_among(vec![one], &[("f", file.clone())], TftpConfig::default());
     let clients: Vec<_> = (0..400)
@@ -77,7 +77,7 @@ fn a_stranger_that_answers_is_served_like_anybody_and_no_stranger_afterwards() {
 
 #[test]
 fn a_stranger_that_does_not_answer_is_given_up_on_soon() {
-    let file = Memory::new(noise(3000, 3));
+    let file = MemorySource::new(noise(3000, 3));
     let running = Running::start_among(vec![stranger(1)], &[("f", file.clone())], TftpConfig::default());
     let client = ask_from(stranger(1), &running, "f");
     next(&client);
@@ -89,7 +89,7 @@ fn a_stranger_that_does_not_answer_is_given_up_on_soon() {
 
 #[test]
 fn forged_requests_in_a_clients_name_neither_take_its_places_nor_end_its_transfers() {
-    let file = Memory::new(noise(3000, 4));
+    let file = MemorySource::new(noise(3000, 4));
     let running =
         Running::start(&[("f", file.clone())], TftpConfig { max_per_peer: 4, ..TftpConfig::default() });
     let phone = ask_from(PHONE, &running, "f");
@@ -104,7 +104,7 @@ fn forged_requests_in_a_clients_name_neither_take_its_places_nor_end_its_transfe
 
 #[test]
 fn a_forged_request_does_not_end_a_transfer_that_stands_still() {
-    let file = Memory::new(noise(3000, 5));
+    let file = MemorySource::new(noise(3000, 5));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let phone = ask_from(PHONE, &running, "f");
     let (_, transfer) = next(&phone);
@@ -138,7 +138,7 @@ fn a_forged_request_does_not_end_a_transfer_that_stands_still() {
 
 #[test]
 fn a_client_has_answered_with_its_first_acknowledgment_or_an_error_and_not_by_asking() {
-    let file = Memory::new(noise(3000, 6));
+    let file = MemorySource::new(noise(3000, 6));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let answers = || file.answers.lock().unwrap().len();
     let opened = |client: &UdpSocket| next(client).1;
@@ -172,7 +172,7 @@ fn a_client_has_answered_with_its_first_acknowledgment_or_an_error_and_not_by_as
 
 #[test]
 fn a_known_clients_port_is_shared_with_nobody_however_many_there_are_and_whatever_they_fetch() {
-    let file = Memory::new(noise(100_000, 7));
+    let file = MemorySource::new(noise(100_000, 7));
     let strangers: Vec<_> = (0..50).map(stranger).collect();
     let running = Running::start_among(strangers.clone(), &[("f", file)], TftpConfig::default());
     let strangers: Vec<_> = strangers.iter().map(|one| ask_from(*one, &running, "f")).collect();

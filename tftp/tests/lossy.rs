@@ -13,13 +13,13 @@ use std::{
     process::{Command, Stdio},
 };
 
-use common::{Memory, noise};
-use proxy::{Proxy, Trouble};
+use common::{MemorySource, noise};
+use proxy::{Proxy, ProxyFaults};
 use running::Running;
 use transload_tftp::TftpConfig;
 
 /// One percent of everything, both ways.
-const TROUBLE: Trouble = Trouble { lost: 10, doubled: 10, reordered: 10, seed: 0 };
+const TROUBLE: ProxyFaults = ProxyFaults { lost: 10, doubled: 10, reordered: 10, seed: 0 };
 
 /// Whether a program is there. If not, that is said past the capturing of output; in CI it is a failure.
 fn installed(program: &str) -> bool {
@@ -36,8 +36,8 @@ fn installed(program: &str) -> bool {
 fn fetches(
     what: &str,
     size: usize,
-    trouble: Trouble,
-    file: &Memory,
+    trouble: ProxyFaults,
+    file: &MemorySource,
     command: impl FnOnce(&Path, u16) -> Command,
 ) {
     eprintln!("{what}: {size} bytes, {trouble:?}");
@@ -83,7 +83,7 @@ fn t07_t09_t16_t18_curl_gets_every_byte() {
     }
     // With options, curl asks for a timeout of 6 s, and gets it: there, each loss takes that long.
     for (size, options) in [(100_000, &["--tftp-blksize", "1428"][..]), (300_000, &["--tftp-no-options"])] {
-        let file = Memory::new(noise(size, 21));
+        let file = MemorySource::new(noise(size, 21));
         fetches(&format!("curl {options:?}"), size, TROUBLE, &file, |out, port| curl(options, out, port));
     }
 }
@@ -94,11 +94,11 @@ fn t07_t09_t16_t19_t21_atftp_gets_every_byte() {
         return;
     }
     let size = 300_000;
-    let file = Memory::new(noise(size, 22));
+    let file = MemorySource::new(noise(size, 22));
     for (number, options) in
         [&["blksize 1428"][..], &[], &["windowsize 8"], &["blksize 1024", "timeout 1"]].iter().enumerate()
     {
-        let trouble = Trouble { seed: 10 + number as u64, ..TROUBLE };
+        let trouble = ProxyFaults { seed: 10 + number as u64, ..TROUBLE };
         fetches(&format!("atftp {options:?}"), size, trouble, &file, |out, port| atftp(options, out, port));
     }
 }
@@ -109,8 +109,8 @@ fn t07_t09_t10_tftp_hpa_gets_every_byte() {
         return;
     }
     let size = 200_000;
-    let file = Memory::new(noise(size, 23));
-    fetches("tftp-hpa", size, Trouble { seed: 20, ..TROUBLE }, &file, |out, port| {
+    let file = MemorySource::new(noise(size, 23));
+    fetches("tftp-hpa", size, ProxyFaults { seed: 20, ..TROUBLE }, &file, |out, port| {
         let mut command = Command::new("tftp");
         command.args(["-4", "-m", "octet", "127.0.0.1", &port.to_string(), "-c", "get", "f"]).arg(out);
         command
@@ -123,8 +123,8 @@ fn t21_t22_atftp_gets_a_file_past_the_rollover() {
         return;
     }
     let size = 8 * 66_000;
-    let file = Memory::new(noise(size, 24));
-    let trouble = Trouble { lost: 1, doubled: 1, reordered: 1, seed: 30 };
+    let file = MemorySource::new(noise(size, 24));
+    let trouble = ProxyFaults { lost: 1, doubled: 1, reordered: 1, seed: 30 };
     fetches("atftp, blocks of 8", size, trouble, &file, |out, port| {
         atftp(&["blksize 8", "windowsize 16"], out, port)
     });

@@ -12,28 +12,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Memory, Random, ack, noise, read_request};
-use running::{LONG, Running, Shelf, client_at, ending, error, finish, next, plain};
+use common::{MemorySource, Random, ack, noise, read_request};
+use running::{LONG, Running, TestFiles, client_at, ending, error, finish, next, plain};
 use transload_tftp::{Abort, TftpConfig, TftpServer, TransferOutcome};
 
 #[tokio::test]
 async fn a_port_that_cannot_be_opened_is_named_and_the_kind_of_failure_kept() {
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let SocketAddr::V4(bind) = taken.local_addr().unwrap() else { panic!("not IPv4") };
-    let opened = TftpServer::bind(TftpConfig { bind, ..TftpConfig::default() }, Arc::new(Shelf::default()));
+    let opened =
+        TftpServer::bind(TftpConfig { bind, ..TftpConfig::default() }, Arc::new(TestFiles::default()));
     let error = opened.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&bind.to_string()), "{error}");
     let device = Some("no-such-device".to_owned());
     let bind = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-    let opened =
-        TftpServer::bind(TftpConfig { bind, device, ..TftpConfig::default() }, Arc::new(Shelf::default()));
+    let opened = TftpServer::bind(
+        TftpConfig { bind, device, ..TftpConfig::default() },
+        Arc::new(TestFiles::default()),
+    );
     assert!(opened.err().unwrap().to_string().contains("on no-such-device"));
 }
 
 #[test]
 fn too_many_transfers_are_told_so_at_once() {
-    let file = Memory::new(noise(2000, 7));
+    let file = MemorySource::new(noise(2000, 7));
     let config = TftpConfig { max_transfers: 3, max_per_peer: 2, ..TftpConfig::default() };
     let running = Running::start(&[("f", file.clone())], config);
     let first = running.asking(&plain("f"));
@@ -65,13 +68,13 @@ fn answer(client: &UdpSocket, transfer: SocketAddr) {
 
 #[test]
 fn a_request_the_source_thinks_about_keeps_nobody_waiting() {
-    let file = Memory::new(noise(10, 8));
+    let file = MemorySource::new(noise(10, 8));
     let running = Running::start(&[("f", file.clone()), ("slow", file)], TftpConfig::default());
     let patient = running.asking(&plain("slow"));
     let other = running.asking(&plain("f"));
     let (packet, transfer) = next(&other);
     finish(&other, packet, transfer);
-    running.shelf.go_on.notify_one();
+    running.files.go_on.notify_one();
     let (packet, transfer) = next(&patient);
     assert_eq!(finish(&patient, packet, transfer), noise(10, 8));
 }
@@ -79,9 +82,9 @@ fn a_request_the_source_thinks_about_keeps_nobody_waiting() {
 #[test]
 fn a_file_that_must_come_from_a_disk_or_wait_for_its_turn_arrives_whole() {
     let bytes = noise(200_000, 14);
-    let disk = Memory { on_disk: true, ..Memory::new(bytes.clone()) };
-    let paced = Memory { pace: Some(20_000), ..Memory::new(bytes.clone()) };
-    let both = Memory { on_disk: true, pace: Some(700), ..Memory::new(bytes[..30_000].to_vec()) };
+    let disk = MemorySource { on_disk: true, ..MemorySource::new(bytes.clone()) };
+    let paced = MemorySource { pace: Some(20_000), ..MemorySource::new(bytes.clone()) };
+    let both = MemorySource { on_disk: true, pace: Some(700), ..MemorySource::new(bytes[..30_000].to_vec()) };
     let files = [("disk", disk.clone()), ("paced", paced.clone()), ("both", both.clone())];
     let running = Running::start(&files, TftpConfig::default());
     for (name, file) in &files {
@@ -103,8 +106,8 @@ fn a_file_that_must_come_from_a_disk_or_wait_for_its_turn_arrives_whole() {
 #[test]
 fn who_waits_for_a_turn_keeps_nobody_else_waiting_and_may_still_break_off() {
     let bytes = noise(5_000, 15);
-    let waiting = Memory { pace: Some(0), ..Memory::new(bytes.clone()) };
-    let other = Memory::new(bytes.clone());
+    let waiting = MemorySource { pace: Some(0), ..MemorySource::new(bytes.clone()) };
+    let other = MemorySource::new(bytes.clone());
     let running = Running::start(&[("waiting", waiting.clone()), ("other", other)], TftpConfig::default());
     let client = running.asking(&read_request("waiting", "octet", &[("blksize", "1024")]));
     let (_, transfer) = next(&client);
@@ -119,7 +122,7 @@ fn who_waits_for_a_turn_keeps_nobody_else_waiting_and_may_still_break_off() {
 
 #[test]
 fn a_client_that_starts_anew_from_the_same_port_after_a_silence_is_served_again() {
-    let file = Memory::new(noise(2000, 16));
+    let file = MemorySource::new(noise(2000, 16));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&plain("f"));
     let (_, transfer) = next(&client);
@@ -140,7 +143,7 @@ fn a_client_that_starts_anew_from_the_same_port_after_a_silence_is_served_again(
 
 #[test]
 fn a_client_that_closes_its_port_is_noticed_at_once() {
-    let file = Memory::new(noise(60_000, 9));
+    let file = MemorySource::new(noise(60_000, 9));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&plain("f"));
     let (_, transfer) = next(&client);
@@ -154,7 +157,7 @@ fn a_client_that_closes_its_port_is_noticed_at_once() {
 
 #[test]
 fn a_file_that_fails_midway_ends_in_an_error_and_never_in_a_short_file() {
-    let file = Memory { cut_at: Some(600), ..Memory::new(noise(40_000, 10)) };
+    let file = MemorySource { cut_at: Some(600), ..MemorySource::new(noise(40_000, 10)) };
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let text = error(&running.asking(&plain("f")), 0);
     assert_eq!(text, "the server could not read this file to its end");
@@ -163,7 +166,7 @@ fn a_file_that_fails_midway_ends_in_an_error_and_never_in_a_short_file() {
 
 #[test]
 fn a_shutdown_lets_transfers_finish_refuses_new_ones_and_cuts_the_rest_off() {
-    let file = Memory::new(noise(2000, 11));
+    let file = MemorySource::new(noise(2000, 11));
     let config = TftpConfig { drain: Duration::from_millis(1500), ..TftpConfig::default() };
     let mut running = Running::start(&[("f", file.clone()), ("slow", file.clone())], config);
     let finishing = running.asking(&plain("f"));
@@ -195,7 +198,7 @@ fn error_text(client: &UdpSocket) -> String {
 
 #[test]
 fn garbage_does_no_harm() {
-    let file = Memory::new(noise(20_000, 12));
+    let file = MemorySource::new(noise(20_000, 12));
     let running =
         Running::start(&[("f", file.clone())], TftpConfig { max_per_peer: 1000, ..TftpConfig::default() });
     let client = running.asking(&plain("f"));

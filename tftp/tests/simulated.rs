@@ -7,18 +7,23 @@ mod link;
 
 use std::time::Duration;
 
-use common::{Memory, Random, noise};
-use link::{Link, send};
+use common::{MemorySource, Random, noise};
+use link::{SimulatedLink, send};
 use proptest::prelude::*;
 use transload_tftp::{Rollover, TransferOutcome, request::TransferMode, terms::TransferTerms};
 
-const CLEAN: Link = Link { lost: 0, doubled: 0, reordered: 0, delay: (200, 200), seed: 1 };
+const CLEAN: SimulatedLink = SimulatedLink { lost: 0, doubled: 0, reordered: 0, delay: (200, 200), seed: 1 };
 
 fn terms(block_size: u16, window: u16) -> TransferTerms {
     TransferTerms { mode: TransferMode::Octet, block_size, window, timeout: None }
 }
 
-fn exact(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link) -> link::Run {
+fn exact(
+    file: &MemorySource,
+    terms: TransferTerms,
+    rollover: Rollover,
+    link: SimulatedLink,
+) -> link::LinkRun {
     let run = send(file, terms, rollover, link);
     assert!(run.client_done, "{terms:?} {link:?}: {:?} after {} bytes", run.outcome, run.received.len());
     assert!(
@@ -45,8 +50,8 @@ proptest! {
         spread in prop_oneof![Just(0_u64), 0_u64..20_000],
         seed in any::<u64>(),
     ) {
-        let link = Link { lost, doubled, reordered, delay: (fastest, fastest + spread), seed };
-        exact(&Memory::new(noise(size, seed)), terms(block_size, window), Rollover::Zero, link);
+        let link = SimulatedLink { lost, doubled, reordered, delay: (fastest, fastest + spread), seed };
+        exact(&MemorySource::new(noise(size, seed)), terms(block_size, window), Rollover::Zero, link);
     }
 }
 
@@ -65,16 +70,16 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let rollover = if one { Rollover::One } else { Rollover::Zero };
-        let file = Memory::new(noise(8 * 65_530 * rounds + extra, seed));
-        exact(&file, terms(8, window), rollover, Link { lost, doubled, reordered, delay: (100, 2_000), seed });
+        let file = MemorySource::new(noise(8 * 65_530 * rounds + extra, seed));
+        exact(&file, terms(8, window), rollover, SimulatedLink { lost, doubled, reordered, delay: (100, 2_000), seed });
     }
 }
 
 #[test]
 fn t22_40_megabytes_at_512_bytes_past_the_rollover_with_1_percent_lost() {
-    let file = Memory::new(noise(40_000_000, 3));
+    let file = MemorySource::new(noise(40_000_000, 3));
     for rollover in [Rollover::Zero, Rollover::One] {
-        let link = Link { lost: 10, doubled: 0, reordered: 0, delay: (150, 300), seed: 4 };
+        let link = SimulatedLink { lost: 10, doubled: 0, reordered: 0, delay: (150, 300), seed: 4 };
         let run = exact(&file, terms(512, 1), rollover, link);
         // 78,126 blocks at some 0.45 ms, and 2 % of them a timeout of 50 ms.
         eprintln!(
@@ -87,9 +92,9 @@ fn t22_40_megabytes_at_512_bytes_past_the_rollover_with_1_percent_lost() {
 
 #[test]
 fn t09_doubling_packets_does_not_double_the_traffic() {
-    let file = Memory::new(noise(500_000, 7));
+    let file = MemorySource::new(noise(500_000, 7));
     let blocks = 500_000 / 512 + 1;
-    let every_packet_twice = Link { doubled: 1000, reordered: 0, ..CLEAN };
+    let every_packet_twice = SimulatedLink { doubled: 1000, reordered: 0, ..CLEAN };
     let run = exact(&file, terms(512, 1), Rollover::Zero, every_packet_twice);
     assert_eq!(run.data_sent, blocks, "in lock step each block leaves once");
     assert_eq!(run.retransmissions, 0);
@@ -101,7 +106,7 @@ fn t09_doubling_packets_does_not_double_the_traffic() {
             run.data_sent
         );
         // One block sent twice must not make all that follow go twice.
-        let one_doubled = Link { doubled: 1, reordered: 0, seed: 11, ..CLEAN };
+        let one_doubled = SimulatedLink { doubled: 1, reordered: 0, seed: 11, ..CLEAN };
         let run = exact(&file, terms(512, window), Rollover::Zero, one_doubled);
         assert!(
             run.data_sent < blocks * 5 / 4,
@@ -113,16 +118,16 @@ fn t09_doubling_packets_does_not_double_the_traffic() {
 
 #[test]
 fn t11_a_slow_client_is_not_sent_everything_twice() {
-    let file = Memory::new(noise(100_000, 9));
-    let slow = Link { delay: (150_000, 200_000), ..CLEAN };
+    let file = MemorySource::new(noise(100_000, 9));
+    let slow = SimulatedLink { delay: (150_000, 200_000), ..CLEAN };
     let run = exact(&file, terms(512, 1), Rollover::Zero, slow);
     assert!(run.retransmissions <= 2, "{} of {} blocks", run.retransmissions, run.data_sent);
 }
 
 #[test]
 fn t21_windows_recover_from_loss_mostly_without_waiting_for_a_timeout() {
-    let file = Memory::new(noise(5_000_000, 13));
-    let lossy = Link { lost: 10, doubled: 0, reordered: 0, delay: (200, 200), seed: 14 };
+    let file = MemorySource::new(noise(5_000_000, 13));
+    let lossy = SimulatedLink { lost: 10, doubled: 0, reordered: 0, delay: (200, 200), seed: 14 };
     let run = exact(&file, terms(1428, 16), Rollover::Zero, lossy);
     // 3,502 blocks: some 35 are lost. At a 50 ms timeout each this would take over 1.7 s.
     assert!(run.elapsed < Duration::from_millis(1200), "{:?} {}", run.elapsed, run.retransmissions);
@@ -133,8 +138,8 @@ fn t07_500_clients_with_10_percent_lost_each_way_are_all_served() {
     let mut random = Random(17);
     for _ in 0..500 {
         let seed = random.next();
-        let file = Memory::new(noise(60_000, seed));
-        let run = exact(&file, terms(512, 1), Rollover::Zero, Link { lost: 100, seed, ..CLEAN });
+        let file = MemorySource::new(noise(60_000, seed));
+        let run = exact(&file, terms(512, 1), Rollover::Zero, SimulatedLink { lost: 100, seed, ..CLEAN });
         assert!(run.elapsed < Duration::from_secs(60), "seed {seed}: {:?}", run.elapsed);
     }
 }
@@ -150,9 +155,9 @@ fn netascii_arrives_translated_under_loss() {
             other => std::slice::from_ref(other),
         });
     }
-    let link = Link { lost: 50, doubled: 50, reordered: 50, delay: (100, 3_000), seed: 20 };
+    let link = SimulatedLink { lost: 50, doubled: 50, reordered: 50, delay: (100, 3_000), seed: 20 };
     let run = send(
-        &Memory::new(text),
+        &MemorySource::new(text),
         TransferTerms { mode: TransferMode::Netascii, ..terms(100, 8) },
         Rollover::Zero,
         link,
@@ -162,8 +167,8 @@ fn netascii_arrives_translated_under_loss() {
 
 #[test]
 fn a_client_that_vanishes_is_given_up_on() {
-    let link = Link { lost: 1000, ..CLEAN };
-    let run = send(&Memory::new(noise(10_000, 1)), terms(1428, 4), Rollover::Zero, link);
+    let link = SimulatedLink { lost: 1000, ..CLEAN };
+    let run = send(&MemorySource::new(noise(10_000, 1)), terms(1428, 4), Rollover::Zero, link);
     assert_eq!(run.outcome, TransferOutcome::TimedOut);
     assert_eq!(run.elapsed, Duration::from_secs(30));
     assert!(run.data_sent == 0 && !run.client_done);

@@ -1,14 +1,14 @@
-//! What a request is answered with, and the head of the answer.
+//! Decides the answer to a request, and writes the head of the answer.
 
 use std::fmt::Display;
 use std::io::Write as _;
 use std::ops::Range;
 use std::time::SystemTime;
 
-use crate::conditional::Wanted;
-use crate::{Method, RETRY_AFTER, Request, Version};
+use crate::conditional::SelectedPart;
+use crate::{HttpRequest, HttpVersion, Method, RETRY_AFTER};
 
-/// How an answer begins.
+/// The status of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // The names are those of RFC 9110.
 pub enum Status {
@@ -26,7 +26,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Its number and its phrase.
+    /// Code and phrase.
     fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",
@@ -43,7 +43,7 @@ impl Status {
         }
     }
 
-    /// What is said where no file is sent. Never HTML: a phone might take it for what it asked for.
+    /// The text of an answer without a file. It is never HTML, which a phone might take for the file.
     fn text(self) -> &'static str {
         match self {
             Self::Ok | Self::PartialContent | Self::NotModified => "",
@@ -58,101 +58,101 @@ impl Status {
     }
 }
 
-/// What is to be had at a path.
+/// The file at a path.
 #[derive(Debug, Clone, Copy)]
-pub enum Found<'a> {
-    /// Nothing.
+pub enum LookupResult<'a> {
+    /// There is no file.
     Nothing,
-    /// Nothing now; the client may ask again.
+    /// There is no answer now; the client may ask again.
     Busy,
     /// A file.
     File(Representation<'a>),
 }
 
-/// A file's present state.
+/// The present state of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Representation<'a> {
-    /// Bytes.
+    /// Its length in bytes.
     pub length: u64,
-    /// Strong, quotes included.
+    /// A strong entity tag, with quotes.
     pub etag: &'a str,
-    /// `None` for what is made for each request.
+    /// `None` for a document made for each request.
     pub modified: Option<SystemTime>,
     /// Its media type.
     pub content_type: &'a str,
 }
 
-/// What a request is answered with.
+/// An answer.
 #[derive(Debug)]
-pub struct Answer<'a> {
-    /// How it begins.
+pub struct Response<'a> {
+    /// The status.
     pub status: Status,
-    /// What follows its head.
-    pub content: Content,
+    /// The content after the head.
+    pub content: ResponseContent,
     /// Another request may follow on the connection.
     pub persists: bool,
-    version: Version,
-    /// What is described: the whole file, whatever is sent of it.
+    version: HttpVersion,
+    /// The whole file, whatever part of it is sent.
     file: Option<Representation<'a>>,
 }
 
-/// What follows an answer's head.
+/// The content of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum ResponseContent {
     /// Nothing.
     Nothing,
-    /// These words.
+    /// A short text.
     Text(&'static str),
-    /// These bytes of the file.
+    /// A part of the file, in bytes.
     Part(Range<u64>),
 }
 
-/// Decides what a request is answered with.
-pub fn answer<'a>(request: &Request, found: Found<'a>) -> Answer<'a> {
-    let Request { method, version, persists, .. } = *request;
+/// Decides the answer to a request.
+pub fn answer<'a>(request: &HttpRequest, found: LookupResult<'a>) -> Response<'a> {
+    let HttpRequest { method, version, persists, .. } = *request;
     let (status, file) = match found {
         _ if method == Method::Other => (Status::MethodNotAllowed, None),
-        Found::Nothing => (Status::NotFound, None),
-        Found::Busy => (Status::Unavailable, None),
-        Found::File(file) => {
+        LookupResult::Nothing => (Status::NotFound, None),
+        LookupResult::Busy => (Status::Unavailable, None),
+        LookupResult::File(file) => {
             let (status, part) = match request.conditions.wanted(method == Method::Get, &file) {
-                Wanted::Whole => (Status::Ok, 0..file.length),
-                Wanted::Part(part) => (Status::PartialContent, part),
-                Wanted::NotModified => (Status::NotModified, 0..0),
-                Wanted::PreconditionFailed => (Status::PreconditionFailed, 0..0),
-                Wanted::Unsatisfiable => (Status::RangeNotSatisfiable, 0..0),
+                SelectedPart::Whole => (Status::Ok, 0..file.length),
+                SelectedPart::Part(part) => (Status::PartialContent, part),
+                SelectedPart::NotModified => (Status::NotModified, 0..0),
+                SelectedPart::PreconditionFailed => (Status::PreconditionFailed, 0..0),
+                SelectedPart::Unsatisfiable => (Status::RangeNotSatisfiable, 0..0),
             };
             let content = match status {
-                Status::Ok | Status::PartialContent if method == Method::Get => Content::Part(part),
-                Status::Ok | Status::PartialContent | Status::NotModified => Content::Nothing,
+                Status::Ok | Status::PartialContent if method == Method::Get => ResponseContent::Part(part),
+                Status::Ok | Status::PartialContent | Status::NotModified => ResponseContent::Nothing,
                 _ => text(status, method),
             };
-            return Answer { status, content, persists, version, file: Some(file) };
+            return Response { status, content, persists, version, file: Some(file) };
         }
     };
-    Answer { status, content: text(status, method), persists, version, file }
+    Response { status, content: text(status, method), persists, version, file }
 }
 
-/// The answer to what is no request; the connection ends with it.
-pub fn refuse(version: Version, status: Status) -> Answer<'static> {
-    Answer { status, content: Content::Text(status.text()), persists: false, version, file: None }
+/// The answer to bytes that are no request; the connection ends after it.
+pub fn refuse(version: HttpVersion, status: Status) -> Response<'static> {
+    Response { status, content: ResponseContent::Text(status.text()), persists: false, version, file: None }
 }
 
-/// The answer to a client that is not served now; the connection ends with it.
-pub fn turn_away(request: &Request) -> Answer<'static> {
-    Answer { persists: false, ..answer(request, Found::Busy) }
+/// The answer "come back later"; the connection ends after it.
+pub fn turn_away(request: &HttpRequest) -> Response<'static> {
+    Response { persists: false, ..answer(request, LookupResult::Busy) }
 }
 
 /// Nothing follows the head of an answer to HEAD (RFC 9110 §9.3.2).
-fn text(status: Status, method: Method) -> Content {
-    if method == Method::Head { Content::Nothing } else { Content::Text(status.text()) }
+fn text(status: Status, method: Method) -> ResponseContent {
+    if method == Method::Head { ResponseContent::Nothing } else { ResponseContent::Text(status.text()) }
 }
 
-impl Answer<'_> {
-    /// Writes the head behind what `out` holds. Field names are spelled as their RFCs spell them: letter case means nothing
-    /// in HTTP, but some boot clients look for `Content-Length`, letter by letter.
+impl Response<'_> {
+    /// Appends the head to `out`. Field names are spelled as in their RFCs: HTTP ignores letter case, but some boot
+    /// clients compare `Content-Length` byte by byte.
     pub fn write_head(&self, now: SystemTime, out: &mut Vec<u8>) {
-        let version = if self.version == Version::Http11 { "HTTP/1.1" } else { "HTTP/1.0" };
+        let version = if self.version == HttpVersion::Http11 { "HTTP/1.1" } else { "HTTP/1.0" };
         put(out, &[version, " ", self.status.line(), "\r\n"]);
         match self.status {
             Status::Ok | Status::PartialContent | Status::NotModified => self.describe(now, out),
@@ -171,9 +171,9 @@ impl Answer<'_> {
             field(out, "Content-Length", length);
         }
         match (self.version, self.persists) {
-            (Version::Http11, false) => field(out, "Connection", "close"),
-            (Version::Http10, true) => field(out, "Connection", "keep-alive"),
-            (Version::Http11, true) | (Version::Http10, false) => {}
+            (HttpVersion::Http11, false) => field(out, "Connection", "close"),
+            (HttpVersion::Http10, true) => field(out, "Connection", "keep-alive"),
+            (HttpVersion::Http11, true) | (HttpVersion::Http10, false) => {}
         }
         field(out, "Date", httpdate::HttpDate::from(now));
         put(out, &["\r\n"]);
@@ -184,26 +184,26 @@ impl Answer<'_> {
         if self.status != Status::NotModified {
             field(out, "Content-Type", file.content_type);
         }
-        if let (Status::PartialContent, Content::Part(part)) = (self.status, &self.content) {
+        if let (Status::PartialContent, ResponseContent::Part(part)) = (self.status, &self.content) {
             let (first, last) = (part.start, part.end.saturating_sub(1));
             field(out, "Content-Range", format_args!("bytes {first}-{last}/{}", file.length));
         }
         field(out, "Accept-Ranges", "bytes");
         field(out, "ETag", file.etag);
-        // A date to come would be none (RFC 9110 §8.8.2.1); a box without a clock has such files.
+        // A date in the future is invalid (RFC 9110 §8.8.2.1); a box without a clock has files with such dates.
         let known = |modified: &SystemTime| (SystemTime::UNIX_EPOCH..=now).contains(modified);
         if let Some(modified) = file.modified.filter(known) {
             field(out, "Last-Modified", httpdate::HttpDate::from(modified));
         }
     }
 
-    /// What `Content-Length` says: to HEAD, what it would say to GET. A file that the client has is not described by it.
+    /// The value of `Content-Length`; for HEAD, its value for GET. A 304 answer does not describe the file.
     fn length(&self) -> Option<u64> {
         match (&self.content, self.status) {
             (_, Status::NotModified) => None,
-            (Content::Part(part), _) => Some(part.end - part.start),
-            (Content::Nothing, Status::Ok) => self.file.map(|file| file.length),
-            (Content::Text(_) | Content::Nothing, status) => Some(status.text().len() as u64),
+            (ResponseContent::Part(part), _) => Some(part.end - part.start),
+            (ResponseContent::Nothing, Status::Ok) => self.file.map(|file| file.length),
+            (ResponseContent::Text(_) | ResponseContent::Nothing, status) => Some(status.text().len() as u64),
         }
     }
 }

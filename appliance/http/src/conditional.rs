@@ -1,11 +1,11 @@
-//! Which part of a file a request wants, if any: preconditions and ranges (RFC 9110 §13, §14).
+//! Selects the part of a file that a request wants: preconditions and ranges (RFC 9110 §13, §14).
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use crate::Representation;
 
-/// The header fields that make a request conditional, or ask for a part. Of those that may be given once, the first counts.
+/// The header fields for conditions and ranges. Of a repeated single field, the first counts.
 #[derive(Debug, Default)]
 pub struct Conditions<'b> {
     if_match: Vec<&'b [u8]>,
@@ -16,9 +16,9 @@ pub struct Conditions<'b> {
     range: Option<&'b [u8]>,
 }
 
-/// What is to be sent.
+/// The part to send.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum SelectedPart {
     Whole,
     Part(Range<u64>),
     /// 304.
@@ -30,7 +30,7 @@ pub(crate) enum Wanted {
 }
 
 impl<'b> Conditions<'b> {
-    /// Takes a header field in; false if it is none of these.
+    /// Takes in a header field; returns false for other fields.
     pub(crate) fn take(&mut self, name: &str, value: &'b [u8]) -> bool {
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         if is("If-Match") {
@@ -52,37 +52,37 @@ impl<'b> Conditions<'b> {
     }
 
     /// In the order of RFC 9110 §13.2.2; `get` is false for HEAD, which knows no ranges (§14.2).
-    pub(crate) fn wanted(&self, get: bool, file: &Representation) -> Wanted {
+    pub(crate) fn wanted(&self, get: bool, file: &Representation) -> SelectedPart {
         let modified = file.modified.map(whole_seconds);
         if !self.if_match.is_empty() {
             if !matches(&self.if_match, file.etag, false) {
-                return Wanted::PreconditionFailed;
+                return SelectedPart::PreconditionFailed;
             }
         } else if let (Some(date), Some(modified)) = (date(self.if_unmodified_since), modified)
             && modified > date
         {
-            return Wanted::PreconditionFailed;
+            return SelectedPart::PreconditionFailed;
         }
         if !self.if_none_match.is_empty() {
             if matches(&self.if_none_match, file.etag, true) {
-                return Wanted::NotModified;
+                return SelectedPart::NotModified;
             }
         } else if let (Some(date), Some(modified)) = (date(self.if_modified_since), modified)
             && modified <= date
         {
-            return Wanted::NotModified;
+            return SelectedPart::NotModified;
         }
-        // A date in If-Range would have to be a strong validator (§13.1.5). Files may keep their date when replaced, so
-        // only the entity tag counts, and with a date the whole file is sent.
+        // A date in If-Range would have to be a strong validator (§13.1.5). A replaced file may keep its date, so
+        // only the entity tag counts, and a date gets the whole file.
         let same = self.if_range.is_none_or(|validator| validator == file.etag.as_bytes());
         match self.range {
             Some(range) if get && same => part(range, file.length),
-            _ => Wanted::Whole,
+            _ => SelectedPart::Whole,
         }
     }
 }
 
-/// Whether a list of entity tags names ours. The weak comparison (§8.8.3.2) leaves `W/` out of account.
+/// True if a list of entity tags contains ours. The weak comparison (§8.8.3.2) ignores `W/`.
 fn matches(values: &[&[u8]], etag: &str, weak: bool) -> bool {
     let text = values.iter().filter_map(|value| std::str::from_utf8(value).ok());
     text.flat_map(|value| value.split(',')).any(|tag| {
@@ -92,7 +92,7 @@ fn matches(values: &[&[u8]], etag: &str, weak: bool) -> bool {
     })
 }
 
-/// A header's date. One that cannot be read is no condition (§13.1.3).
+/// The date of a field. An unreadable date is no condition (§13.1.3).
 fn date(value: Option<&[u8]>) -> Option<SystemTime> {
     httpdate::parse_http_date(std::str::from_utf8(value?).ok()?).ok()
 }
@@ -103,20 +103,20 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
-/// One range of bytes. Other units, several ranges and what cannot be read are left out of account, as §14.2 allows.
-fn part(range: &[u8], length: u64) -> Wanted {
+/// A single byte range. Other units, several ranges and unreadable ones are ignored, as §14.2 allows.
+fn part(range: &[u8], length: u64) -> SelectedPart {
     let read = || {
         let (unit, range) = std::str::from_utf8(range).ok()?.split_once('=')?;
         let (first, last) = range.split_once('-')?;
         unit.trim().eq_ignore_ascii_case("bytes").then_some((position(first)?, position(last)?))
     };
     let range = match read() {
-        Some((Some(first), Some(last))) if first > last => return Wanted::Whole,
+        Some((Some(first), Some(last))) if first > last => return SelectedPart::Whole,
         Some((Some(first), last)) => first..last.map_or(length, |last| last.saturating_add(1).min(length)),
         Some((None, Some(suffix))) => length.saturating_sub(suffix)..length,
-        Some((None, None)) | None => return Wanted::Whole,
+        Some((None, None)) | None => return SelectedPart::Whole,
     };
-    if range.is_empty() { Wanted::Unsatisfiable } else { Wanted::Part(range) }
+    if range.is_empty() { SelectedPart::Unsatisfiable } else { SelectedPart::Part(range) }
 }
 
 /// A number, or nothing; `None` for anything else. Numbers beyond 64 bits are beyond every file.

@@ -1,4 +1,5 @@
-//! The head of a request: whether it is complete, what it asks for, and whether the connection can go on after it.
+//! Reads the head of a request: whether it is complete, what it asks for, and whether the connection may go on after
+//! it.
 
 use std::mem::MaybeUninit;
 
@@ -12,61 +13,60 @@ pub const LONGEST_HEAD: usize = 16 * 1024;
 /// The most header fields of a request.
 const MOST_FIELDS: usize = 100;
 
-/// What the bytes at a connection's front are.
+/// The bytes at the start of a connection's input.
 #[derive(Debug)]
 pub enum Received<'b> {
-    /// The begin of a head.
+    /// The start of a head.
     Partial,
     /// A request, and the length of its head in bytes.
-    Request(Request<'b>, usize),
-    /// Nothing that can be answered with a file. Where the next request begins is not known.
-    Refused(Version, Status),
+    Request(HttpRequest<'b>, usize),
+    /// Bytes that are no valid request. The start of the next request is unknown.
+    Refused(HttpVersion, Status),
 }
 
-/// What is to be done.
+/// The method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Send the file.
     Get,
-    /// Tell what would be sent.
+    /// Send the head only.
     Head,
     /// Anything else.
     Other,
 }
 
-/// The version of HTTP that the client speaks.
+/// The client's version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub enum HttpVersion {
     /// HTTP/1.0.
     Http10,
     /// HTTP/1.1.
     Http11,
 }
 
-/// A request that may be answered with a file.
+/// A valid request.
 #[derive(Debug)]
-pub struct Request<'b> {
-    /// What is to be done.
+pub struct HttpRequest<'b> {
+    /// The method.
     pub method: Method,
-    /// The target's path without its query, not decoded. It begins with `/`, unless the method is another than GET and
-    /// HEAD.
+    /// The target's path without its query, not decoded. It starts with `/` for GET and HEAD.
     pub path: &'b str,
     /// The client's version.
-    pub version: Version,
+    pub version: HttpVersion,
     /// The User-Agent.
     pub user_agent: Option<&'b [u8]>,
-    /// The client may send another request on this connection, and this one brings no content.
+    /// The client may send another request on this connection, and this one has no content.
     pub persists: bool,
-    /// Which state and which part of the file is wanted.
+    /// Its conditions and range.
     pub conditions: Conditions<'b>,
 }
 
-/// Reads the request at the front of `bytes`. Content of requests is never read: the connection ends after the answer
-/// (RFC 9112 §9.6), so that no content is taken for a request.
+/// Reads the request at the start of `bytes`. The content of a request is never read: the connection ends after the
+/// answer (RFC 9112 §9.6), so that no content is taken for a request.
 pub fn receive(bytes: &[u8]) -> Received<'_> {
     let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
     let mut parsed = httparse::Request::new(&mut []);
-    let refused = |status| Received::Refused(Version::Http11, status);
+    let refused = |status| Received::Refused(HttpVersion::Http11, status);
     let length = match parsed.parse_with_uninit_headers(bytes, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length <= LONGEST_HEAD => length,
         Ok(httparse::Status::Partial) if bytes.len() < LONGEST_HEAD => return Received::Partial,
@@ -74,7 +74,7 @@ pub fn receive(bytes: &[u8]) -> Received<'_> {
         Ok(_) | Err(Error::TooManyHeaders) => return refused(Status::HeadTooLong),
         Err(_) => return refused(Status::BadRequest),
     };
-    let version = if parsed.version == Some(1) { Version::Http11 } else { Version::Http10 };
+    let version = if parsed.version == Some(1) { HttpVersion::Http11 } else { HttpVersion::Http10 };
     match request(&parsed, version) {
         Some(request) => Received::Request(request, length),
         None => Received::Refused(version, Status::BadRequest),
@@ -87,7 +87,7 @@ fn has_request_line(bytes: &[u8]) -> bool {
 }
 
 /// `None` for a bad request.
-fn request<'b>(parsed: &httparse::Request<'_, 'b>, version: Version) -> Option<Request<'b>> {
+fn request<'b>(parsed: &httparse::Request<'_, 'b>, version: HttpVersion) -> Option<HttpRequest<'b>> {
     let method = match parsed.method? {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
@@ -107,7 +107,7 @@ fn request<'b>(parsed: &httparse::Request<'_, 'b>, version: Version) -> Option<R
         }
     }
     let persists = framing.persists(version)?;
-    Some(Request { method, path, version, user_agent, persists, conditions })
+    Some(HttpRequest { method, path, version, user_agent, persists, conditions })
 }
 
 /// RFC 9112 §3.2: the target is a path, or an address with one.
@@ -127,12 +127,12 @@ fn path(target: &str) -> Option<&str> {
     })
 }
 
-/// Whether this may be a host and its port (RFC 3986 §3.2).
+/// True for a valid host with an optional port (RFC 3986 §3.2).
 fn is_authority(authority: &[u8]) -> bool {
     authority.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]@".contains(byte))
 }
 
-/// What the header fields say of where the request ends, and whether another may follow.
+/// The header fields that tell where the request ends and whether another may follow.
 #[derive(Default)]
 struct Framing<'b> {
     hosts: usize,
@@ -165,10 +165,11 @@ impl<'b> Framing<'b> {
         Some(())
     }
 
-    /// Whether another request may follow; `None` for a bad request. A request of HTTP/1.1 has one Host, an older one may
-    /// have none (RFC 9112 §3.2). One with both a length and a coding may be two requests to another program (§6.3).
-    fn persists(&self, version: Version) -> Option<bool> {
-        let is_11 = version == Version::Http11;
+    /// True if another request may follow; `None` for a bad request. A request of HTTP/1.1 has exactly one Host, an
+    /// older one may have none (RFC 9112 §3.2). A request with both a length and a coding is refused, since another
+    /// program may read it as two (§6.3).
+    fn persists(&self, version: HttpVersion) -> Option<bool> {
+        let is_11 = version == HttpVersion::Http11;
         let one_host = self.hosts == 1 || (self.hosts == 0 && !is_11);
         let last =
             |coding: &'b [u8]| coding.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();

@@ -14,8 +14,8 @@ fn ten() -> Representation<'static> {
     Representation { length: 10, etag: "\"e1\"", modified, content_type: "text/xml" }
 }
 
-/// The answer's head and content; the head alone of what is refused.
-fn said(bytes: &[u8], found: Found) -> (String, Content, bool) {
+/// The answer's head and content; the head only for a refused request.
+fn said(bytes: &[u8], found: LookupResult) -> (String, ResponseContent, bool) {
     let answer = match receive(bytes) {
         Received::Request(request, length) => {
             assert!(length <= bytes.len());
@@ -29,12 +29,12 @@ fn said(bytes: &[u8], found: Found) -> (String, Content, bool) {
     (String::from_utf8(head).unwrap(), answer.content, answer.persists)
 }
 
-fn get(fields: &str) -> (String, Content, bool) {
-    said(format!("GET /ten HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes(), Found::File(ten()))
+fn get(fields: &str) -> (String, ResponseContent, bool) {
+    said(format!("GET /ten HTTP/1.1\r\nHost: x\r\n{fields}\r\n").as_bytes(), LookupResult::File(ten()))
 }
 
 fn status(request: &str) -> String {
-    said(request.as_bytes(), Found::File(ten())).0.split(' ').nth(1).unwrap().to_owned()
+    said(request.as_bytes(), LookupResult::File(ten())).0.split(' ').nth(1).unwrap().to_owned()
 }
 
 #[test]
@@ -45,24 +45,24 @@ fn a_whole_file_is_described_by_every_field() {
         "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nAccept-Ranges: bytes\r\nETag: \"e1\"\r\n\
          Last-Modified: Sun, 09 Sep 2001 01:46:40 GMT\r\nContent-Length: 10\r\nDate: Wed, 18 May 2033 03:33:20 GMT\r\n\r\n"
     );
-    assert_eq!((content, persists), (Content::Part(0..10), true));
+    assert_eq!((content, persists), (ResponseContent::Part(0..10), true));
 }
 
 #[test]
 fn head_is_answered_as_get_is_and_without_content() {
     let head_request = b"HEAD /ten HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\n\r\n";
-    let (head, content, _) = said(head_request, Found::File(ten()));
-    assert_eq!((head, content), (get("").0, Content::Nothing));
-    let (head, content, _) = said(head_request, Found::Nothing);
+    let (head, content, _) = said(head_request, LookupResult::File(ten()));
+    assert_eq!((head, content), (get("").0, ResponseContent::Nothing));
+    let (head, content, _) = said(head_request, LookupResult::Nothing);
     assert!(head.contains("Content-Length: 10\r\n") && head.starts_with("HTTP/1.1 404"), "{head}");
-    assert_eq!(content, Content::Nothing);
+    assert_eq!(content, ResponseContent::Nothing);
 }
 
 #[test]
 fn dates_that_are_none_are_left_out() {
     for modified in [SystemTime::UNIX_EPOCH + NOW + NOW, SystemTime::UNIX_EPOCH - NOW] {
         let file = Representation { modified: Some(modified), ..ten() };
-        let (head, _, _) = said(b"GET / HTTP/1.0\r\n\r\n", Found::File(file));
+        let (head, _, _) = said(b"GET / HTTP/1.0\r\n\r\n", LookupResult::File(file));
         assert!(!head.contains("Last-Modified"), "{head}");
     }
 }
@@ -99,7 +99,7 @@ fn a_connection_goes_on_only_where_the_next_request_is_sure_to_begin_after_this_
         ("GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, Chunked\r\n", false),
         ("DELETE / HTTP/1.1\r\nHost: x\r\n", true),
     ] {
-        let (head, _, persists) = said(format!("{request}\r\n").as_bytes(), Found::File(ten()));
+        let (head, _, persists) = said(format!("{request}\r\n").as_bytes(), LookupResult::File(ten()));
         assert!(!head.contains(" 400 "), "{request}: {head}");
         let told = head.contains("Connection: close\r\n")
             || (head.starts_with("HTTP/1.0") && !head.contains("Connection"));
@@ -127,7 +127,7 @@ fn what_may_be_two_requests_or_none_is_refused() {
     ] {
         let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n");
         assert_eq!(status(&request), "400", "{fields}");
-        assert!(!said(request.as_bytes(), Found::Nothing).2, "{fields}");
+        assert!(!said(request.as_bytes(), LookupResult::Nothing).2, "{fields}");
     }
     assert_eq!(status("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), "400");
     for line in [
@@ -218,7 +218,7 @@ proptest! {
         let _ = receive(&bytes);
     }
 
-    /// Whether bytes come at once or one by one changes nothing.
+    /// A head is judged alike whether its bytes come at once or one by one.
     #[test]
     fn a_head_is_judged_alike_however_it_comes(bytes in heads()) {
         let judged = |bytes: &[u8]| match receive(bytes) {
@@ -238,7 +238,7 @@ proptest! {
         let file = Representation { length, ..ten() };
         let answer = match receive(&bytes) {
             Received::Partial => return Ok(()),
-            Received::Request(request, _) => answer(&request, Found::File(file)),
+            Received::Request(request, _) => answer(&request, LookupResult::File(file)),
             Received::Refused(version, status) => refuse(version, status),
         };
         let mut head = Vec::new();
@@ -249,12 +249,12 @@ proptest! {
         let told = read.headers.iter().find(|field| field.name == "Content-Length");
         let told = told.map(|field| std::str::from_utf8(field.value).unwrap().parse::<u64>().unwrap());
         match &answer.content {
-            Content::Part(part) => {
+            ResponseContent::Part(part) => {
                 prop_assert!(part.start <= part.end && part.end <= length);
                 prop_assert_eq!(told, Some(part.end - part.start));
             }
-            Content::Text(text) => prop_assert_eq!(told, Some(text.len() as u64)),
-            Content::Nothing => {}
+            ResponseContent::Text(text) => prop_assert_eq!(told, Some(text.len() as u64)),
+            ResponseContent::Nothing => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a virtual phone is at work, which the clock waits for, or waits itself, which it does not.
+//! Tells the clock whether a virtual phone is working. The clock waits for a working phone, not for a waiting one.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use transload_pace::{Pace, WorkGuard};
 
-/// What one activity of a phone does: it works from [`Awake::work`] on until it rests.
+/// One activity of a phone. It works from [`Awake::work`] until it rests.
 #[derive(Debug, Clone)]
 pub(super) struct Awake {
     pace: Pace,
@@ -15,22 +15,22 @@ pub(super) struct Awake {
 }
 
 impl Awake {
-    /// An activity that rests.
+    /// An activity at rest.
     pub(super) fn new(pace: &Pace, what: &'static str) -> Self {
         Self { pace: pace.clone(), what, hold: Arc::new(Mutex::new(WorkGuard::none())) }
     }
 
-    /// Begins to work, or goes on with the next thing: each may take as long as the clock allows.
+    /// Starts to work, or goes on with the next step; each step may take as long as the clock allows.
     pub(super) fn work(&self) {
         self.put(self.pace.hold(self.what));
     }
 
-    /// Waits for something that may never come.
+    /// Rests, to wait for an event that may never come.
     pub(super) fn rest(&self) {
         self.put(WorkGuard::none());
     }
 
-    /// Waits for something that may never come, and goes on working.
+    /// Rests during `wait`, then works again.
     pub(super) async fn idle<T>(&self, wait: impl Future<Output = T>) -> T {
         self.rest();
         let came = wait.await;
@@ -38,14 +38,14 @@ impl Awake {
         came
     }
 
-    /// Sleeps for so long, and goes on working.
+    /// Sleeps for `span`, then works again.
     pub(super) async fn pause(&self, span: Duration) {
         self.pause_until(self.pace.elapsed().saturating_add(span)).await;
     }
 
-    /// Sleeps until it is so late, and goes on working.
+    /// Sleeps until `at`, then works again.
     pub(super) async fn pause_until(&self, at: Duration) {
-        // It is known when this wakes up before the clock may go on.
+        // The wake-up is registered before the clock may go on.
         let sleep = self.pace.sleep_until(at);
         self.rest();
         self.put(sleep.await);

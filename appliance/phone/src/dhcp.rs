@@ -1,4 +1,4 @@
-//! The phone's DHCP client, written from RFC 2131's client side alone.
+//! The phone's DHCP client, written from the client side of RFC 2131 alone.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,10 +10,10 @@ use tokio::time::timeout;
 use transload_pace::Pace;
 
 use super::awake::Awake;
-use super::{Weather, Wiring};
+use super::{FaultInjector, Wiring};
 use crate::shared::Mac;
 
-/// How long the phone's clock waits for an answer, in real time, on whatever machine; and the phone, where it does not.
+/// Wait for an answer, in real time; the phone's clock stands still meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LEAST: Duration = Duration::from_millis(500);
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
@@ -23,72 +23,72 @@ const REQUEST: u8 = 3;
 const ACK: u8 = 5;
 const NAK: u8 = 6;
 
-/// What a phone says of itself in every message.
+/// The phone's own values in every message.
 #[derive(Debug, Clone)]
 pub struct Hello {
     /// Hardware address.
     pub mac: Mac,
-    /// Option 61, if it sends one.
+    /// Option 61, if any.
     pub client_id: Option<Vec<u8>>,
-    /// Option 12, if it sends one.
+    /// Option 12, if any.
     pub host_name: Option<String>,
-    /// Option 60, if it sends one.
+    /// Option 60, if any.
     pub vendor_class: Option<Vec<u8>>,
     /// Option 55.
     pub request_list: Vec<u8>,
-    /// It asks for answers by broadcast.
+    /// The phone asks for answers by broadcast.
     pub broadcast: bool,
 }
 
-/// What a phone was given.
+/// A lease as the phone got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// Its address.
     pub address: Ipv4Addr,
-    /// Who gave it.
+    /// The server.
     pub server: Ipv4Addr,
-    /// For how long, on the phone's clock.
+    /// Its length, on the phone's clock.
     pub time: Duration,
     /// All options of the answer.
     pub options: BTreeMap<u8, Vec<u8>>,
 }
 
-/// A client with a socket of its own.
+/// A client with its own socket.
 #[derive(Debug)]
-pub struct Client {
+pub struct DhcpClient {
     socket: UdpSocket,
     server: SocketAddr,
     pace: Pace,
     hello: Hello,
-    weather: Weather,
-    /// The phone, as long as it has no lease.
+    faults: FaultInjector,
+    /// The phone's activity until it has a lease.
     awake: Awake,
 }
 
-struct Reply {
+struct DhcpReply {
     kind: u8,
     lease: Lease,
 }
 
-impl Client {
-    /// Binds to a loopback address of the phone's own; answers come back to it.
+impl DhcpClient {
+    /// Binds to the phone's loopback address, where answers arrive.
     pub async fn bind(
         from: Ipv4Addr,
         wiring: &Wiring,
         hello: Hello,
-        weather: Weather,
+        faults: FaultInjector,
         awake: Awake,
     ) -> io::Result<Self> {
         let socket = UdpSocket::bind((from, 0)).await?;
-        Ok(Self { socket, server: wiring.dhcp, pace: wiring.pace.clone(), hello, weather, awake })
+        Ok(Self { socket, server: wiring.dhcp, pace: wiring.pace.clone(), hello, faults, awake })
     }
 
-    /// Looks for servers, and takes what another one offers.
+    /// Sends a DISCOVER and accepts another server's offer.
     pub async fn ask_only(&self) -> io::Result<()> {
         self.exchange(&self.awake, DISCOVER, &[], Ipv4Addr::UNSPECIFIED, 0).await.map(drop)
     }
 
-    /// Gets a lease, however long it takes: first the address of last time, if there is one (RFC 2131 §3.2).
+    /// Gets a lease, however long it takes. The remembered address is tried first (RFC 2131 §3.2).
     pub async fn acquire(&self, remembered: Option<Ipv4Addr>) -> io::Result<Lease> {
         if let Some(address) = remembered {
             for attempt in 0..2 {
@@ -119,7 +119,7 @@ impl Client {
         Err(io::Error::other("no DHCP server"))
     }
 
-    /// Renews the lease at half its time, again and again; returns when it is lost.
+    /// Renews the lease at half its time, repeatedly; returns when it is lost.
     pub async fn keep(&self, lease: &Lease) {
         let awake = Awake::new(&self.pace, "a phone that renews its lease");
         let mut time = lease.time;
@@ -140,8 +140,8 @@ impl Client {
         }
     }
 
-    /// Sends one message and waits for the answer to it; none within the time of this attempt is `None`.
-    /// Waits double from 4 s to 64 s (RFC 2131 §4.1). The clock waits for the answer, but not for one that will never come.
+    /// Sends one message and waits for its answer; `None` if none comes within this attempt. Waits double from 4 s to
+    /// 64 s (RFC 2131 §4.1). The clock waits for an answer under way, but not for a message without one.
     async fn exchange(
         &self,
         awake: &Awake,
@@ -149,17 +149,17 @@ impl Client {
         options: &[(u8, Vec<u8>)],
         address: Ipv4Addr,
         attempt: u32,
-    ) -> io::Result<Option<Reply>> {
+    ) -> io::Result<Option<DhcpReply>> {
         let xid = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), attempt) as u32;
         let message = self.message(kind, xid, address, options);
         let deadline = self.pace.elapsed() + Duration::from_secs(4 << attempt.min(4));
-        if self.weather.is_cut() || self.weather.loses() {
+        if self.faults.is_cut() || self.faults.loses() {
             awake.pause_until(deadline).await;
             return Ok(None);
         }
         let patience = if self.pace.waits() { PATIENCE } else { LEAST };
         awake.work();
-        self.weather.carry().await;
+        self.faults.carry().await;
         let before = self.pace.unanswered(self.hello.mac);
         self.socket.send_to(&message, self.server).await?;
         let refused = tokio::select! {
@@ -170,7 +170,7 @@ impl Client {
                 Err(_) => false,
             },
             () = self.pace.until_unanswered(self.hello.mac, before) => false,
-            () = self.weather.until_cut() => false,
+            () = self.faults.until_cut() => false,
         };
         if !refused {
             let sleep = self.pace.sleep_until(deadline);
@@ -193,8 +193,8 @@ impl Client {
         Ok(None)
     }
 
-    /// The answer; `None` where nobody listens.
-    async fn reply(&self, xid: u32) -> Option<Reply> {
+    /// The answer; `None` if nobody listens.
+    async fn reply(&self, xid: u32) -> Option<DhcpReply> {
         let mut buffer = vec![0; 2048];
         loop {
             let (length, _) = self.socket.recv_from(&mut buffer).await.ok()?;
@@ -241,8 +241,8 @@ impl Client {
         message
     }
 
-    /// Reads an answer that is meant for this phone and this exchange.
-    fn read(&self, message: &[u8], xid: u32) -> Option<Reply> {
+    /// Reads an answer for this phone and exchange.
+    fn read(&self, message: &[u8], xid: u32) -> Option<DhcpReply> {
         let fixed = message.get(..240)?;
         if fixed[0] != 2
             || fixed[4..8] != xid.to_be_bytes()
@@ -274,6 +274,6 @@ impl Client {
             options,
         };
         let usable = kind == NAK || (!lease.address.is_unspecified() && !lease.time.is_zero());
-        usable.then_some(Reply { kind, lease })
+        usable.then_some(DhcpReply { kind, lease })
     }
 }

@@ -1,25 +1,25 @@
-//! Enterprise firmware: what it asks for at boot, and what it does with the answer (§3).
+//! Enterprise firmware: its requests at boot, and its reaction to the answers (§3).
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::dhcp::Lease;
-use super::firmware::Source;
-use super::journal::Answer;
-use super::network::Network;
-use super::registration::{self, Told};
+use super::firmware::FirmwareSource;
+use super::journal::FetchOutcome;
+use super::network::VirtualNetwork;
+use super::registration::{self, RegistrationOrder};
 use super::spec::Registers;
-use super::{Doing, End, Life, xml};
+use super::{Doing, Life, RunEnd, xml};
 use crate::shared::LoadName;
 
-/// Reads configuration once; without any it can use, again and again.
-pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
+/// Reads the configuration until one is usable.
+pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) -> RunEnd {
     let servers = servers(lease);
     if servers.is_empty() {
         life.note("it was given no file server: asks for an activation code".to_owned());
         return rest(life).await;
     }
-    let source = Source::Servers(servers);
+    let source = FirmwareSource::Servers(servers);
     loop {
         life.doing(Doing::Asking);
         let mac = life.spec.mac;
@@ -37,7 +37,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
     }
 }
 
-/// Option 150 as addresses, else option 66 as the text of one (§1.3).
+/// Option 150 as addresses, else option 66 as text (§1.3).
 fn servers(lease: &Lease) -> Vec<Ipv4Addr> {
     let from_150 = lease.options.get(&150).filter(|value| value.len() % 4 == 0).map(|value| {
         value.as_chunks::<4>().0.iter().map(|octets| Ipv4Addr::from(*octets)).collect::<Vec<_>>()
@@ -49,41 +49,45 @@ fn servers(lease: &Lease) -> Vec<Ipv4Addr> {
     from_150.filter(|servers| !servers.is_empty()).or_else(from_66).unwrap_or_default()
 }
 
-async fn configuration(life: &Life, network: &Network, source: &Source) -> Option<xml::Configuration> {
+async fn configuration(
+    life: &Life,
+    network: &VirtualNetwork,
+    source: &FirmwareSource,
+) -> Option<xml::Configuration> {
     let own = format!("SEP{}.cnf.xml", life.spec.mac);
     for name in [own.as_str(), "XMLDefault.cnf.xml"] {
         let asked = if life.spec.quirks.trust_list { format!("{name}.sgn") } else { name.to_owned() };
         let (answer, document) = life.ask_document(network, source, &asked).await;
         match answer {
-            Answer::Got(_) if life.spec.quirks.trust_list && !signs(life, source) => {
+            FetchOutcome::Got(_) if life.spec.quirks.trust_list && !signs(life, source) => {
                 life.note(format!("{asked}: not signed by anyone on its trust list"));
                 return None;
             }
-            Answer::Got(_) => {
+            FetchOutcome::Got(_) => {
                 let read =
                     if name == own { xml::device(&document) } else { xml::default(&document, life.spec.id) };
                 return read.map_err(|error| life.note(format!("{asked}: refused: {error}"))).ok();
             }
-            Answer::NotFound => {}
+            FetchOutcome::NotFound => {}
             _ => return None,
         }
     }
     None
 }
 
-/// Whether a phone's trust list has who answers: its own call manager, that is.
-fn signs(life: &Life, source: &Source) -> bool {
+/// True if the server is in the phone's trust list, as only its own call manager is.
+fn signs(life: &Life, source: &FirmwareSource) -> bool {
     let call_manager = life.wiring.call_manager.map(|(address, _)| address);
-    matches!(source, Source::Servers(servers) if servers.first().copied() == call_manager)
+    matches!(source, FirmwareSource::Servers(servers) if servers.first().copied() == call_manager)
 }
 
-/// What a configuration leads to; `None` where it is to be read again.
+/// The result of a configuration; `None` if it is to be read again.
 async fn obey(
     life: &Life,
-    network: &Network,
-    source: &Source,
+    network: &VirtualNetwork,
+    source: &FirmwareSource,
     configuration: xml::Configuration,
-) -> Option<End> {
+) -> Option<RunEnd> {
     let manager = configuration.manager.as_ref();
     for extra in ["g3-tones.xml", "AppDialRules.xml", "defaultheadsetconfig.json"] {
         life.ask_document(network, source, extra).await;
@@ -107,13 +111,13 @@ async fn obey(
     }
     let own = match configuration.load_server.as_ref().map(|server| server.parse::<Ipv4Addr>()) {
         None => None,
-        Some(Ok(server)) => Some(Source::Servers(vec![server])),
+        Some(Ok(server)) => Some(FirmwareSource::Servers(vec![server])),
         Some(Err(_)) => {
             life.fail("told to fetch firmware from a load server that is no address".to_owned());
             return attend(life, network, manager).await;
         }
     };
-    // Of what a call manager tells, nothing comes to the phone before it is given the list of the load.
+    // A call manager's instruction reaches the phone only if the load's `.loads` file is given to it.
     if !signs(life, source)
         && let Err(rule) = life.judge(&running, &load)
     {
@@ -121,30 +125,30 @@ async fn obey(
         return attend(life, network, manager).await;
     }
     match life.fetch_load(network, own.as_ref().unwrap_or(source), &load).await {
-        Ok(()) => return Some(End::Install(load)),
+        Ok(()) => return Some(RunEnd::Install(load)),
         Err(trouble) => life.stays_without(&load, trouble),
     }
     wait_to_ask_again(life).await;
-    Some(End::Restart)
+    Some(RunEnd::Restart)
 }
 
-/// A phone with configuration it can use reads it again only when it is told to, or after a restart.
-async fn attend(life: &Life, network: &Network, manager: Option<&xml::Manager>) -> Option<End> {
+/// A phone with usable configuration reads it again only on an order or after a restart.
+async fn attend(life: &Life, network: &VirtualNetwork, manager: Option<&xml::Manager>) -> Option<RunEnd> {
     let Some(manager) = manager.filter(|_| life.spec.quirks.registers != Registers::Never) else {
         return Some(rest(life).await);
     };
     life.doing(Doing::Resting);
     match registration::stay(life, network, manager).await {
-        Told::Restart => {
+        RegistrationOrder::Restart => {
             life.doing(Doing::Asking);
             None
         }
-        Told::Reset => Some(End::Restart),
+        RegistrationOrder::Reset => Some(RunEnd::Restart),
     }
 }
 
-/// A phone with configuration it can use reads it again only after a restart.
-async fn rest(life: &Life) -> End {
+/// A phone with usable configuration reads it again only after a restart.
+async fn rest(life: &Life) -> RunEnd {
     life.doing(Doing::Resting);
     life.awake.idle(std::future::pending()).await
 }

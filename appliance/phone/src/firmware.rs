@@ -1,49 +1,55 @@
-//! How a phone fetches a load: the `.loads` file, then the components of its own hardware platform (§4).
+//! Fetches a load: the `.loads` file, then the components of the phone's hardware platform (§4).
 
 use std::net::Ipv4Addr;
 
-use super::journal::{Answer, Event};
-use super::network::{Network, Url};
+use super::journal::{FetchOutcome, PhoneEvent};
+use super::network::{Url, VirtualNetwork};
 use super::sink::Sink;
 use super::{Doing, Life};
 use crate::lookalike::{Signature, Verifier, signature};
 use crate::shared::LoadName;
 
-/// Where a load's files are.
-pub(super) enum Source {
-    /// On an Enterprise file server, in the order of preference.
+/// The place of a load's files.
+pub(super) enum FirmwareSource {
+    /// Enterprise file servers, in order of preference.
     Servers(Vec<Ipv4Addr>),
-    /// Beside this URL.
+    /// The folder of this URL.
     Beside(Url),
 }
 
-/// Why a load could not be fetched.
-pub(super) enum Trouble {
-    /// A file of it is not there.
+/// The reason that a load was not fetched.
+pub(super) enum FirmwareFault {
+    /// A file is missing.
     Missing(String),
-    /// A file came and is not what it should be.
+    /// A file is damaged.
     Damaged(String),
-    /// It is given a load that it would not survive: the rule it would break.
+    /// The phone would not survive the load: the broken rule.
     Forbidden(String),
-    /// The transfer did not come to its end, or nobody answers.
+    /// A transfer broke, or nobody answers.
     Broken(String),
 }
 
-/// A document is never larger.
+/// The largest document, in bytes.
 const LARGEST_DOCUMENT: usize = 1 << 20;
-/// Tries for each component.
+/// Attempts at each component.
 const TRIES: u32 = 3;
 
 impl Life {
-    /// Asks for a file; writes the journal.
-    pub(super) async fn ask(&self, network: &Network, source: &Source, name: &str, sink: Sink<'_>) -> Answer {
+    /// Asks for a file and writes the journal.
+    pub(super) async fn ask(
+        &self,
+        network: &VirtualNetwork,
+        source: &FirmwareSource,
+        name: &str,
+        sink: Sink<'_>,
+    ) -> FetchOutcome {
         match source {
-            Source::Beside(url) => self.ask_url(network, &url.beside(name), sink).await,
-            Source::Servers(servers) => {
-                let mut answer = Answer::Unreachable;
+            FirmwareSource::Beside(url) => self.ask_url(network, &url.beside(name), sink).await,
+            FirmwareSource::Servers(servers) => {
+                let mut answer = FetchOutcome::Unreachable;
                 for server in servers {
                     answer = self.ask_server(network, *server, name, sink).await;
-                    if answer != Answer::Unreachable {
+                    if answer != FetchOutcome::Unreachable {
                         break;
                     }
                 }
@@ -52,77 +58,88 @@ impl Life {
         }
     }
 
-    pub(super) async fn ask_url(&self, network: &Network, url: &Url, sink: Sink<'_>) -> Answer {
+    pub(super) async fn ask_url(&self, network: &VirtualNetwork, url: &Url, sink: Sink<'_>) -> FetchOutcome {
         self.awake.work();
         let answer = network.fetch(url, sink).await;
-        self.journal.add(Event::Asked { url: url.to_string(), answer: answer.clone() });
+        self.journal.add(PhoneEvent::Asked { url: url.to_string(), answer: answer.clone() });
         answer
     }
 
     /// HTTP port 6970 first, then TFTP (§3.1).
-    async fn ask_server(&self, network: &Network, server: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
+    async fn ask_server(
+        &self,
+        network: &VirtualNetwork,
+        server: Ipv4Addr,
+        name: &str,
+        sink: Sink<'_>,
+    ) -> FetchOutcome {
         let quirks = &self.spec.quirks;
         self.awake.work();
         if let Some((_, port)) = network.wiring.call_manager.filter(|(address, _)| *address == server) {
             let answer = network.fetch_outside(port, name, sink).await;
-            self.journal
-                .add(Event::Asked { url: format!("call manager {server}, {name}"), answer: answer.clone() });
+            self.journal.add(PhoneEvent::Asked {
+                url: format!("call manager {server}, {name}"),
+                answer: answer.clone(),
+            });
             return answer;
         }
         if quirks.http_first {
             let answer = network.fetch_6970(server, name, sink).await;
-            self.journal
-                .add(Event::Asked { url: format!("http://{server}:6970/{name}"), answer: answer.clone() });
+            self.journal.add(PhoneEvent::Asked {
+                url: format!("http://{server}:6970/{name}"),
+                answer: answer.clone(),
+            });
             match answer {
-                Answer::Unreachable => {}
-                Answer::NotFound if quirks.tftp_after_not_found => {}
+                FetchOutcome::Unreachable => {}
+                FetchOutcome::NotFound if quirks.tftp_after_not_found => {}
                 answer => return answer,
             }
         }
         self.awake.work();
         let path = if quirks.leading_slash { format!("/{name}") } else { name.to_owned() };
         let answer = network.fetch_69(server, &path, sink).await;
-        self.journal.add(Event::Asked { url: format!("tftp://{server}/{name}"), answer: answer.clone() });
+        self.journal
+            .add(PhoneEvent::Asked { url: format!("tftp://{server}/{name}"), answer: answer.clone() });
         answer
     }
 
-    /// Asks for a file small enough to hold.
+    /// Asks for a file that fits in memory.
     pub(super) async fn ask_document(
         &self,
-        network: &Network,
-        source: &Source,
+        network: &VirtualNetwork,
+        source: &FirmwareSource,
         name: &str,
-    ) -> (Answer, Vec<u8>) {
+    ) -> (FetchOutcome, Vec<u8>) {
         let mut bytes = Vec::new();
         let answer = self.ask(network, source, name, &mut |part| hold(&mut bytes, part)).await;
         (answer, bytes)
     }
 
-    /// Fetches a load to its end, and is content with it.
+    /// Fetches and checks a whole load.
     pub(super) async fn fetch_load(
         &self,
-        network: &Network,
-        source: &Source,
+        network: &VirtualNetwork,
+        source: &FirmwareSource,
         load: &LoadName,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), FirmwareFault> {
         let loads = load.loads_file();
         let (answer, file) = self.ask_document(network, source, &loads).await;
         match answer {
-            Answer::Got(_) => {
+            FetchOutcome::Got(_) => {
                 let running = self.memory(|memory| memory.load.clone());
-                self.judge(&running, load).map_err(Trouble::Forbidden)?;
+                self.judge(&running, load).map_err(FirmwareFault::Forbidden)?;
             }
-            Answer::NotFound => return Err(Trouble::Missing(loads)),
-            answer => return Err(Trouble::Broken(format!("{loads}: {answer}"))),
+            FetchOutcome::NotFound => return Err(FirmwareFault::Missing(loads)),
+            answer => return Err(FirmwareFault::Broken(format!("{loads}: {answer}"))),
         }
         let (signature, start) = signature(&file);
         if signature == Signature::Broken {
-            return Err(Trouble::Damaged(format!("{loads}: its signature does not hold")));
+            return Err(FirmwareFault::Damaged(format!("{loads}: its signature does not hold")));
         }
         let platforms = listing(&file[start..]);
         let platform = &self.spec.platform;
         let Some((_, components)) = platforms.iter().find(|(name, _)| name == platform) else {
-            return Err(Trouble::Damaged(format!("{loads}: nothing in it for {platform}")));
+            return Err(FirmwareFault::Damaged(format!("{loads}: nothing in it for {platform}")));
         };
         self.doing(Doing::Fetching(load.clone(), 0, components.len()));
         for (done, component) in components.iter().enumerate() {
@@ -138,11 +155,11 @@ impl Life {
 
     async fn fetch_component(
         &self,
-        network: &Network,
-        source: &Source,
+        network: &VirtualNetwork,
+        source: &FirmwareSource,
         name: &str,
         verify: bool,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), FirmwareFault> {
         let mut last = String::new();
         for _ in 0..TRIES {
             let mut verifier = Verifier::default();
@@ -153,30 +170,30 @@ impl Life {
             let answer = self.ask(network, source, name, &mut feed).await;
             self.change(|state| state.bytes += verifier.length);
             match answer {
-                Answer::Got(_) if verify && !verifier.holds() => {
-                    return Err(Trouble::Damaged(format!("{name}: its signature does not hold")));
+                FetchOutcome::Got(_) if verify && !verifier.holds() => {
+                    return Err(FirmwareFault::Damaged(format!("{name}: its signature does not hold")));
                 }
-                Answer::Got(0) => return Err(Trouble::Damaged(format!("{name}: it is empty"))),
-                Answer::Got(_) => {
+                FetchOutcome::Got(0) => return Err(FirmwareFault::Damaged(format!("{name}: it is empty"))),
+                FetchOutcome::Got(_) => {
                     self.change(|state| state.memory.components.extend([name.to_owned()]));
                     return Ok(());
                 }
-                Answer::NotFound => return Err(Trouble::Missing(name.to_owned())),
+                FetchOutcome::NotFound => return Err(FirmwareFault::Missing(name.to_owned())),
                 answer => last = format!("{name}: {answer}"),
             }
             self.pause(std::time::Duration::from_secs(5)).await;
         }
-        Err(Trouble::Broken(last))
+        Err(FirmwareFault::Broken(last))
     }
 }
 
-/// Keeps what comes of a document, as long as it has the size of one.
+/// Appends to a document, up to the largest size.
 pub(super) fn hold(bytes: &mut Vec<u8>, part: &[u8]) {
     let room = LARGEST_DOCUMENT.saturating_sub(bytes.len());
     bytes.extend_from_slice(&part[..part.len().min(room)]);
 }
 
-/// Component names by section of a `.loads` file's listing.
+/// Component names of a `.loads` file, by section.
 pub fn listing(text: &[u8]) -> Vec<(String, Vec<String>)> {
     let text = String::from_utf8_lossy(text);
     let mut platforms: Vec<(String, Vec<String>)> = Vec::new();

@@ -1,4 +1,4 @@
-//! What a virtual phone did, and how it stands.
+//! The journal of a virtual phone.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,67 +10,67 @@ use transload_pace::Pace;
 
 use crate::shared::{Direction, LoadName};
 
-/// Entries kept; older ones go first.
+/// Entries kept; the oldest give way.
 const KEPT: usize = 2000;
-/// Entries shown from the beginning and the end; what is between repeats itself.
+/// Entries shown from the start and the end; those between repeat themselves.
 const BEGINNING: usize = 60;
 const END: usize = 20;
 
-/// One thing a phone did.
+/// An event of a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// It started with a load.
+pub enum PhoneEvent {
+    /// The phone started with a load.
     Booted(LoadName),
-    /// It has an address, with these options.
+    /// The phone has an address, with these options.
     Leased(Ipv4Addr, Vec<u8>),
-    /// It asked for a file.
+    /// The phone asked for a file.
     Asked {
-        /// Where and what.
+        /// The URL.
         url: String,
-        /// What came of it.
-        answer: Answer,
+        /// The outcome.
+        answer: FetchOutcome,
     },
-    /// It wrote a load and starts it.
+    /// The phone wrote a load and starts it.
     Flashed(LoadName),
-    /// It forgot everything but its firmware.
+    /// The phone forgot everything but its firmware.
     FactoryReset,
-    /// It accepted its license.
+    /// The phone accepted its license.
     Licensed(Direction),
-    /// Something worth reading.
+    /// A remark.
     Noted(String),
-    /// Something a real phone would be harmed or stranded by.
+    /// A failure that would harm or strand a real phone.
     Failed(String),
 }
 
-/// What came of asking for a file.
+/// The outcome of a file request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// All of it came: bytes.
+pub enum FetchOutcome {
+    /// The whole file came; its bytes.
     Got(u64),
-    /// There is none of that name.
+    /// There is no such file.
     NotFound,
-    /// Nobody answers there.
+    /// Nobody answers.
     Unreachable,
-    /// It ended before its end, or with an error.
+    /// The transfer broke or ended with an error.
     Broken(String),
 }
 
 /// The journal of one phone; times are the phone's own.
 #[derive(Debug)]
-pub struct Journal {
+pub struct PhoneJournal {
     pace: Pace,
     start: Duration,
-    entries: Mutex<VecDeque<(Duration, Event)>>,
+    entries: Mutex<VecDeque<(Duration, PhoneEvent)>>,
 }
 
-impl Journal {
-    /// An empty journal of a phone whose time goes by `pace`.
+impl PhoneJournal {
+    /// An empty journal; `pace` is the phone's clock.
     pub fn new(pace: Pace) -> Self {
         Self { start: pace.elapsed(), pace, entries: Mutex::default() }
     }
 
     /// Writes an entry.
-    pub fn add(&self, event: Event) {
+    pub fn add(&self, event: PhoneEvent) {
         let at = self.pace.elapsed().saturating_sub(self.start);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() == KEPT {
@@ -80,13 +80,13 @@ impl Journal {
     }
 
     /// All entries, oldest first.
-    pub fn entries(&self) -> Vec<(Duration, Event)> {
+    pub fn entries(&self) -> Vec<(Duration, PhoneEvent)> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 
-/// What a person reads.
-impl fmt::Display for Journal {
+/// For people.
+impl fmt::Display for PhoneJournal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entries = self.entries();
         let left_out = entries.len().saturating_sub(BEGINNING + END);
@@ -102,7 +102,7 @@ impl fmt::Display for Journal {
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for PhoneEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Booted(load) => write!(f, "booted {load}"),
@@ -117,7 +117,7 @@ impl fmt::Display for Event {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for FetchOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Got(bytes) => write!(f, "{bytes} bytes"),

@@ -1,12 +1,12 @@
-//! A virtual phone: behaves on the wire as the phones of the 7800 and 8800 series do, and fails where they would.
+//! A virtual phone. It behaves on the wire as the phones of the 7800 and 8800 series, and fails where they would.
 //!
-//! It is written from the phone's side, and shares with the server no more than load names: a misunderstanding in
-//! what the server says or reads shows up as a phone that does not move. Section numbers are those of the field notes
-//! on these phones.
+//! It is written from the phone's side and shares only load names with the server, so that a misunderstanding in the
+//! server shows up as a phone that does not move. Section numbers are those of the field notes on these phones.
 
 mod awake;
 mod dhcp;
 mod enterprise;
+mod faults;
 mod firmware;
 mod journal;
 pub mod lookalike;
@@ -21,10 +21,8 @@ mod spec;
 #[cfg(test)]
 mod tests;
 mod tftp;
-
 pub mod truth;
 mod unknown;
-mod weather;
 mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,25 +36,25 @@ use tokio::task::JoinHandle;
 
 use crate::shared::{Direction, Kind, LoadName, Side};
 
+pub use faults::FaultInjector;
 pub use firmware::listing;
-pub use journal::{Event, Journal};
+pub use journal::{PhoneEvent, PhoneJournal};
 pub use network::Wiring;
-pub use spec::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
-pub use weather::Weather;
+pub use spec::{ClientId, PageQuirk, Quirks, Registers, Spec, VendorClass};
 
 use awake::Awake;
-use dhcp::{Client, Hello};
-use firmware::Trouble;
-use network::Network;
+use dhcp::{DhcpClient, Hello};
+use firmware::FirmwareFault;
+use network::VirtualNetwork;
 
-/// What a phone keeps when its plug is pulled.
+/// The state that survives a power cut.
 #[derive(Debug, Clone)]
-pub struct Memory {
-    /// The load it runs.
+pub struct PhoneMemory {
+    /// The present load.
     pub load: LoadName,
     /// The load in the other partition.
     pub inactive: Option<LoadName>,
-    /// The address it had.
+    /// The last address.
     pub lease: Option<Ipv4Addr>,
     /// Profile parameters by name.
     pub parameters: BTreeMap<String, String>,
@@ -64,22 +62,22 @@ pub struct Memory {
     pub authorized: Option<Direction>,
     /// It crossed to Multiplatform firmware directly and its license is still due.
     pub license_due: bool,
-    /// Where its latest license came from; the same one is not fetched twice.
+    /// The source of its latest license; the same one is not fetched twice.
     pub licensed_from: Option<String>,
-    /// The URL of an upgrade that failed; the same one is not tried again.
+    /// The URL of a failed upgrade; the same one is not tried again.
     pub failed_upgrade: Option<String>,
-    /// The redirection service has given it a profile.
+    /// The redirection service has given the phone a profile.
     pub redirected: bool,
-    /// It wants an activation code, and asks for nothing before somebody presses Cancel.
+    /// The phone wants an activation code, and asks for nothing until somebody presses Cancel.
     pub wants_code: bool,
-    /// Its page is open; Enterprise firmware opens it when told to.
+    /// The web page is on; Enterprise firmware turns it on by its configuration.
     pub page_open: bool,
-    /// Components it has written.
+    /// Components in flash.
     pub components: BTreeSet<String>,
 }
 
-impl Memory {
-    /// What a factory reset forgets; firmware stays.
+impl PhoneMemory {
+    /// Forgets what a factory reset forgets; firmware stays.
     pub fn forget_settings(&mut self) {
         self.parameters.clear();
         self.authorized = None;
@@ -89,7 +87,7 @@ impl Memory {
     }
 }
 
-/// What a phone is doing.
+/// A phone's activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doing {
     /// Starting.
@@ -98,11 +96,11 @@ pub enum Doing {
     Leasing,
     /// Asking for configuration.
     Asking,
-    /// Fetching a load: components it has, of how many.
+    /// Fetching a load: components fetched, and their number.
     Fetching(LoadName, usize, usize),
     /// Writing a load.
     Flashing(LoadName),
-    /// Nothing, until something in it or around it changes.
+    /// Nothing, until an event comes.
     Resting,
 }
 
@@ -119,38 +117,38 @@ impl fmt::Display for Doing {
     }
 }
 
-/// How a phone stands.
+/// The state of a phone.
 #[derive(Debug, Clone)]
-pub struct State {
-    /// What it would keep without power.
-    pub memory: Memory,
-    /// What it is doing.
+pub struct PhoneState {
+    /// The state that survives a power cut.
+    pub memory: PhoneMemory,
+    /// The activity.
     pub doing: Doing,
-    /// Loads it has flashed since it was first plugged in.
+    /// Loads flashed since the first start.
     pub hops: Vec<LoadName>,
     /// Bytes of firmware fetched.
     pub bytes: u64,
-    /// What a real phone would have been harmed or stranded by.
+    /// Failures that would harm or strand a real phone.
     pub failures: Vec<String>,
 }
 
-/// A running phone; pulling its plug is dropping it.
+/// A running phone; dropping it pulls its plug.
 #[derive(Debug)]
-pub struct Phone {
-    /// What it is.
+pub struct VirtualPhone {
+    /// The phone's properties.
     pub spec: Arc<Spec>,
-    /// How it stands.
-    pub state: watch::Receiver<State>,
-    /// What it did.
-    pub journal: Arc<Journal>,
+    /// The state.
+    pub state: watch::Receiver<PhoneState>,
+    /// The journal.
+    pub journal: Arc<PhoneJournal>,
     wiring: Wiring,
     task: JoinHandle<()>,
 }
 
-impl Phone {
+impl VirtualPhone {
     /// Plugs a phone in for the first time.
     pub fn plug(spec: Spec, wiring: Wiring) -> Self {
-        let memory = Memory {
+        let memory = PhoneMemory {
             load: spec.load.clone(),
             inactive: None,
             lease: spec.production_address,
@@ -164,15 +162,16 @@ impl Phone {
             page_open: spec.load.kind().side() == Side::Multiplatform,
             components: BTreeSet::new(),
         };
-        let state = State { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
-        let journal = Arc::new(Journal::new(wiring.pace.clone()));
+        let state =
+            PhoneState { memory, doing: Doing::Booting, hops: Vec::new(), bytes: 0, failures: Vec::new() };
+        let journal = Arc::new(PhoneJournal::new(wiring.pace.clone()));
         Self::start(Arc::new(spec), wiring, state, journal)
     }
 
     /// Pulls the plug and puts it in again.
     pub fn restart(&mut self) {
         self.task.abort();
-        let state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        let state = PhoneState { doing: Doing::Booting, ..self.state.borrow().clone() };
         *self = Self::start(Arc::clone(&self.spec), self.wiring.clone(), state, Arc::clone(&self.journal));
     }
 
@@ -181,16 +180,16 @@ impl Phone {
         self.task.abort();
     }
 
-    /// A hand changes something in the phone, and restarts it.
-    pub fn mend(&mut self, mend: impl FnOnce(&mut Spec, &mut Memory)) {
+    /// Changes something in the phone by hand, and restarts it.
+    pub fn mend(&mut self, mend: impl FnOnce(&mut Spec, &mut PhoneMemory)) {
         self.task.abort();
-        let mut state = State { doing: Doing::Booting, ..self.state.borrow().clone() };
+        let mut state = PhoneState { doing: Doing::Booting, ..self.state.borrow().clone() };
         let mut spec = (*self.spec).clone();
         mend(&mut spec, &mut state.memory);
         *self = Self::start(Arc::new(spec), self.wiring.clone(), state, Arc::clone(&self.journal));
     }
 
-    fn start(spec: Arc<Spec>, wiring: Wiring, state: State, journal: Arc<Journal>) -> Self {
+    fn start(spec: Arc<Spec>, wiring: Wiring, state: PhoneState, journal: Arc<PhoneJournal>) -> Self {
         let (sender, receiver) = watch::channel(state);
         let awake = Awake::new(&wiring.pace, "a phone at work");
         awake.work();
@@ -206,26 +205,26 @@ impl Phone {
     }
 }
 
-impl Drop for Phone {
+impl Drop for VirtualPhone {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Why a phone's present run ends.
-enum End {
-    /// It has a load to write and start.
+/// The reason that a run ends.
+enum RunEnd {
+    /// A load is to be written and started.
     Install(LoadName),
-    /// It starts again as it is.
+    /// The phone starts again unchanged.
     Restart,
 }
 
-/// The phone from within.
+/// The phone's inner state.
 struct Life {
     spec: Arc<Spec>,
     wiring: Wiring,
-    state: watch::Sender<State>,
-    journal: Arc<Journal>,
+    state: watch::Sender<PhoneState>,
+    journal: Arc<PhoneJournal>,
     awake: Awake,
 }
 
@@ -233,12 +232,12 @@ impl Life {
     async fn live(self) {
         loop {
             let load = self.memory(|memory| memory.load.clone());
-            self.journal.add(Event::Booted(load));
+            self.journal.add(PhoneEvent::Booted(load));
             self.doing(Doing::Booting);
             self.pause(self.spec.boot).await;
             match self.run().await {
-                Ok(End::Install(load)) => self.install(load).await,
-                Ok(End::Restart) => {}
+                Ok(RunEnd::Install(load)) => self.install(load).await,
+                Ok(RunEnd::Restart) => {}
                 Err(error) => {
                     self.note(format!("the network failed: {error}"));
                     self.pause(Duration::from_secs(30)).await;
@@ -247,13 +246,13 @@ impl Life {
         }
     }
 
-    /// From the first DHCP message to the end of this run.
-    async fn run(&self) -> std::io::Result<End> {
+    /// Runs from the first DHCP message to the end.
+    async fn run(&self) -> std::io::Result<RunEnd> {
         self.doing(Doing::Leasing);
         let (load, remembered) = self.memory(|memory| (memory.load.clone(), memory.lease));
         let side = load.kind().side();
         let client = self.client(&load).await?;
-        if self.spec.quirks.weather.is_rogue() {
+        if self.spec.quirks.faults.is_rogue() {
             client.ask_only().await?;
             self.note(
                 "it took the address of somebody else's DHCP server, and finds nobody there".to_owned(),
@@ -263,19 +262,19 @@ impl Life {
         }
         let lease = client.acquire(remembered).await?;
         self.change(|state| state.memory.lease = Some(lease.address));
-        self.journal.add(Event::Leased(lease.address, lease.options.keys().copied().collect()));
-        let network = Network {
+        self.journal.add(PhoneEvent::Leased(lease.address, lease.options.keys().copied().collect()));
+        let network = VirtualNetwork {
             wiring: self.wiring.clone(),
             address: lease.address,
             user_agent: self.spec.user_agent(&load),
             block_size: self.spec.quirks.tftp_block_size,
-            weather: self.spec.quirks.weather.clone(),
+            faults: self.spec.quirks.faults.clone(),
         };
         if self.memory(|memory| memory.wants_code) {
             self.note("it wants an activation code".to_owned());
             self.doing(Doing::Resting);
             self.awake.idle(client.keep(&lease)).await;
-            return Ok(End::Restart);
+            return Ok(RunEnd::Restart);
         }
         self.doing(Doing::Asking);
         let work = async {
@@ -286,16 +285,16 @@ impl Life {
         };
         tokio::select! {
             end = work => Ok(end),
-            () = page::show(self, lease.address) => Ok(End::Restart),
+            () = page::show(self, lease.address) => Ok(RunEnd::Restart),
             () = client.keep(&lease) => {
                 self.note("its lease is gone".to_owned());
                 self.change(|state| state.memory.lease = None);
-                Ok(End::Restart)
+                Ok(RunEnd::Restart)
             }
         }
     }
 
-    async fn client(&self, load: &LoadName) -> std::io::Result<Client> {
+    async fn client(&self, load: &LoadName) -> std::io::Result<DhcpClient> {
         let (spec, side) = (&self.spec, load.kind().side());
         let hello = Hello {
             mac: spec.mac,
@@ -307,38 +306,39 @@ impl Life {
         };
         let [_, _, high, low] = spec.index.to_be_bytes();
         let from = Ipv4Addr::new(127, 99, high, low);
-        let weather = self.spec.quirks.weather.clone();
-        Client::bind(from, &self.wiring, hello, weather, self.awake.clone()).await
+        let faults = self.spec.quirks.faults.clone();
+        DhcpClient::bind(from, &self.wiring, hello, faults, self.awake.clone()).await
     }
 
     async fn install(&self, load: LoadName) {
         self.doing(Doing::Flashing(load.clone()));
         self.pause(self.spec.flash).await;
-        self.journal.add(Event::Flashed(load.clone()));
+        self.journal.add(PhoneEvent::Flashed(load.clone()));
         self.change(|state| {
             let memory = &mut state.memory;
             let (from, to) = (memory.load.kind(), load.kind());
             memory.inactive = Some(std::mem::replace(&mut memory.load, load.clone()));
             state.hops.push(load);
-            // After each hop to or from a transition load, phones reach out again (Phone Firmware Migration).
+            // After each hop to or from a transition load, phones ask the redirection service again (Phone Firmware
+            // Migration).
             memory.redirected &= !truth::is_transition(from) && !truth::is_transition(to);
             if from.side() != to.side() {
-                // A crossing is a factory reset; what was licensed on the old side is of no use on the new one.
+                // A crossing is a factory reset; the license of the old side is useless on the new one.
                 memory.license_due = to.side() == Side::Multiplatform && !truth::is_transition(to);
                 memory.inactive = None;
                 memory.lease = None;
                 memory.forget_settings();
                 memory.page_open = to.side() == Side::Multiplatform;
-                self.journal.add(Event::FactoryReset);
+                self.journal.add(PhoneEvent::FactoryReset);
             }
         });
     }
 
-    fn memory<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
+    fn memory<T>(&self, read: impl FnOnce(&PhoneMemory) -> T) -> T {
         read(&self.state.borrow().memory)
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut PhoneState)) {
         self.state.send_modify(change);
     }
 
@@ -347,33 +347,33 @@ impl Life {
     }
 
     fn note(&self, what: String) {
-        self.journal.add(Event::Noted(what));
+        self.journal.add(PhoneEvent::Noted(what));
     }
 
-    /// A load that it was told of and cannot use: that should not have been, unless a drill made it so.
-    fn stays_without(&self, load: &LoadName, trouble: Trouble) {
-        let weather = &self.spec.quirks.weather;
+    /// Records a load that the phone was told and cannot use: a failure, unless a drill caused it.
+    fn stays_without(&self, load: &LoadName, trouble: FirmwareFault) {
+        let faults = &self.spec.quirks.faults;
         let what = match trouble {
-            Trouble::Broken(what) => return self.note(what),
-            Trouble::Forbidden(rule) => return self.fail(rule),
-            // The list of a load is refused to phones that must not have it any more.
-            Trouble::Missing(name) if weather.is_stirred() && name.strip_suffix(".loads").is_some() => {
+            FirmwareFault::Broken(what) => return self.note(what),
+            FirmwareFault::Forbidden(rule) => return self.fail(rule),
+            // A load's `.loads` file is refused to phones that must not have it any more.
+            FirmwareFault::Missing(name) if faults.is_stirred() && name.strip_suffix(".loads").is_some() => {
                 return self.note(format!("told to run {load}: {name} was withdrawn"));
             }
-            Trouble::Missing(name) => format!("told to run {load}: {name} is not there"),
-            Trouble::Damaged(what) => format!("told to run {load}: {what}"),
+            FirmwareFault::Missing(name) => format!("told to run {load}: {name} is not there"),
+            FirmwareFault::Damaged(what) => format!("told to run {load}: {what}"),
         };
-        if weather.is_spoiled() { self.note(what) } else { self.fail(what) }
+        if faults.is_spoiled() { self.note(what) } else { self.fail(what) }
     }
 
-    /// Whether it survives going from one load to another; otherwise the rule it would break.
+    /// Ok if the phone survives the hop, else the broken rule.
     fn judge(&self, from: &LoadName, to: &LoadName) -> Result<(), String> {
-        truth::judge(truth::Hardware { model: &self.spec.model, vid: self.spec.vid }, from, to)
+        truth::judge(truth::TrueHardware { model: &self.spec.model, vid: self.spec.vid }, from, to)
     }
 
-    /// Records what a real phone would have been harmed or stranded by, once.
+    /// Records a failure that would harm or strand a real phone, once.
     fn fail(&self, what: String) {
-        self.journal.add(Event::Failed(what.clone()));
+        self.journal.add(PhoneEvent::Failed(what.clone()));
         self.change(|state| {
             if !state.failures.contains(&what) {
                 state.failures.push(what);

@@ -1,8 +1,7 @@
-//! Look-alike firmware and licenses: files of the shape Cisco's have, with nothing of theirs inside, for
-//! rehearsals and tests where no firmware is at hand.
+//! Look-alike firmware and licenses for rehearsals and tests: files in the form of Cisco's, without Cisco's content.
 //!
-//! A component ends in a check over the bytes before it, and a `.loads` file carries one over its listing, in the
-//! places where real files are signed: so a virtual phone notices a truncated or altered file, as a real one does.
+//! A component ends with a checksum of its bytes, and a `.loads` file carries one of its listing, where real files
+//! are signed. So a virtual phone notices a truncated or altered file as a real one does.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -11,25 +10,25 @@ use std::path::Path;
 use crate::shared::Direction;
 use crate::shared::Mac;
 
-/// The versions of the 2019 procedure, in the order an Enterprise phone meets them; the last leads back.
+/// The versions of the 2019 procedure, in the order an Enterprise phone meets them; the last one leads back.
 pub const SEED_VERSIONS: [&str; 4] =
     ["12-5-1SR1-4", "TLexE2M-11-2-3C-4", "11-2-3MPP-398", "TLexM2E-11-2-3C-4"];
-/// Versions between which phones cross directly, either way.
+/// Versions between which phones cross directly, in both directions.
 pub const DIRECT_VERSIONS: [&str; 2] = ["14-4-1-0301-6", "12-0-7MPP0201-66"];
 /// Every load family.
 pub const FAMILIES: [&str; 5] = ["sip78xx", "sip7832", "sip88xx", "sip8845_65", "sip8832"];
-/// Size of the largest component, in bytes, where nothing else is asked for. Real ones have 39 to 82 MB.
+/// The default size of the largest component, in bytes. Real ones have 39 to 82 MB.
 pub const SMALL: u64 = 256 * 1024;
 
-/// The name a look-alike is signed with.
+/// The signer's name in look-alikes.
 pub const SIGNER: &str = "CN=Transload look-alike";
 const LICENSE_HEAD: &str = "Transload look-alike license";
 const LARGEST_HEADER: usize = 4096;
 
-/// A phone that the made state folder is for.
+/// A phone of a generated state folder.
 #[derive(Debug, Clone)]
-pub struct Owner {
-    /// Whose license and roster line it is.
+pub struct MadePhone {
+    /// The phone.
     pub mac: Mac,
     /// `8851`.
     pub model: String,
@@ -166,7 +165,7 @@ fn component_file(folder: &Path, family: &str, name: &str, size: u64) -> io::Res
     file.into_inner().map(drop).map_err(io::IntoInnerError::into_error)
 }
 
-/// How a component begins: 78xx with a header of its own, file systems of the others with their magic.
+/// The start of a component: 78xx has its own header, the file systems of the others have their magic number.
 fn component_head(family: &str, name: &str, size: u64) -> Vec<u8> {
     if family == "sip78xx" {
         const HEADER: u32 = 0x154;
@@ -194,7 +193,7 @@ pub fn license(direction: Direction, mac: Mac) -> Vec<u8> {
     format!("{LICENSE_HEAD}\nmac={mac}\ndirection={direction}\n").into_bytes()
 }
 
-/// Whom a look-alike license is for; `None` for anything else, a real license too.
+/// The phone and direction of a look-alike license; `None` for other files, including real licenses.
 pub fn read_license(bytes: &[u8]) -> Option<(Direction, Mac)> {
     let text = std::str::from_utf8(bytes).ok()?;
     let mut lines = text.strip_prefix(LICENSE_HEAD)?.trim().lines();
@@ -207,9 +206,9 @@ pub fn read_license(bytes: &[u8]) -> Option<(Direction, Mac)> {
     Some((direction, mac))
 }
 
-/// Makes a state folder: firmware of every family in these versions, a license for each phone and direction, and
-/// the roster.
-pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[Owner]) -> io::Result<()> {
+/// Writes a state folder: firmware of every family in these versions, a license for each phone and direction, and the
+/// roster.
+pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[MadePhone]) -> io::Result<()> {
     for family in FAMILIES {
         for version in versions {
             firmware(&folder.join("firmware"), &format!("{family}.{version}"), rootfs)?;
@@ -226,24 +225,24 @@ pub fn state(folder: &Path, versions: &[&str], rootfs: u64, owners: &[Owner]) ->
 }
 
 /// The roster of these phones.
-pub fn roster(owners: &[Owner]) -> String {
+pub fn roster(owners: &[MadePhone]) -> String {
     owners.iter().fold("MAC,model,vid\n".to_owned(), |roster, owner| {
         format!("{roster}{},{},{}\n", owner.mac, owner.model, owner.vid)
     })
 }
 
-/// What a virtual phone finds out about a component while it comes in: its length, and whether its check holds.
+/// Checks a component while it arrives: its length and its checksum.
 #[derive(Debug, Default)]
 pub struct Verifier {
     check: Check,
-    /// The latest bytes, which may be the check itself.
+    /// The latest bytes, which may be the checksum.
     held_back: Vec<u8>,
     /// Bytes so far.
     pub length: u64,
 }
 
 impl Verifier {
-    /// The next bytes of the file.
+    /// Takes the next bytes of the file.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         let ready = (self.held_back.len() + bytes.len()).saturating_sub(8);
@@ -255,24 +254,24 @@ impl Verifier {
         self.held_back.extend_from_slice(latest);
     }
 
-    /// Whether the file, now at its end, is as it was made.
+    /// True if the complete file is intact.
     pub fn holds(&self) -> bool {
         self.held_back == self.check.sum()
     }
 }
 
-/// What a `.loads` file's header says.
+/// The signature of a `.loads` file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signature {
-    /// A look-alike, intact.
+    /// An intact look-alike.
     LookAlike,
-    /// Somebody else's signature, which only a real phone can judge.
+    /// Another signature, which only a real phone can judge.
     Foreign,
-    /// No header, or a look-alike that was altered.
+    /// No header, or an altered look-alike.
     Broken,
 }
 
-/// Judges the header of a `.loads` file; gives the offset of the listing.
+/// Reads the header of a `.loads` file; returns the offset of the listing too.
 pub fn signature(file: &[u8]) -> (Signature, usize) {
     let mut position = 0;
     let (mut length, mut ours, mut sum) = (None, false, None);
@@ -310,7 +309,7 @@ pub fn signature(file: &[u8]) -> (Signature, usize) {
     }
 }
 
-/// CRC-32: enough to notice damage, which is all it is for, and fast enough for a thousand phones.
+/// CRC-32: it notices damage and is fast enough for a thousand phones.
 #[derive(Debug, Default)]
 struct Check(crc32fast::Hasher);
 
@@ -324,7 +323,7 @@ impl Check {
     }
 }
 
-/// Bytes that do not compress and depend on a name alone (splitmix64).
+/// Incompressible bytes that depend only on a name (splitmix64).
 struct Noise(u64);
 
 impl Noise {

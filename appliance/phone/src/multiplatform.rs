@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::dhcp::Lease;
-use super::firmware::{Source, hold};
-use super::journal::{Answer, Event};
-use super::network::{Network, Url};
-use super::{Doing, End, Life, rules, truth, xml};
+use super::firmware::{FirmwareSource, hold};
+use super::journal::{FetchOutcome, PhoneEvent};
+use super::network::{Url, VirtualNetwork};
+use super::{Doing, Life, RunEnd, rules, truth, xml};
 use crate::lookalike;
 use crate::shared::{Direction, LoadName, Side};
 
@@ -14,8 +14,8 @@ const PROFILE_RULE: &str = "/$PSN.xml";
 /// Seconds to wait after the first, second, … failed resync.
 const RESYNC_ERROR_RETRY_DELAY: &str = "60,120,240,480,960,1920,3840,7680,15360,30720,61440,86400";
 
-/// Resyncs, gets its license and upgrades, as long as it runs.
-pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
+/// Resyncs, fetches its license and upgrades until the run ends.
+pub(super) async fn run(life: &Life, network: &VirtualNetwork, lease: &Lease) -> RunEnd {
     power_up_delay(life).await;
     let mut failed = 0;
     let pace = &life.wiring.pace;
@@ -44,7 +44,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
             life.change(|state| state.memory.failed_upgrade = None);
         }
         match upgrade(life, network).await {
-            Upgraded::Yes(load) => return End::Install(load),
+            Upgraded::Yes(load) => return RunEnd::Install(load),
             Upgraded::No => next_upgrade = None,
             Upgraded::Failed => {
                 next_upgrade = life
@@ -52,7 +52,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
                     .quirks
                     .retries_failed_upgrade
                     .then(|| due(life, number(life, "Upgrade_Error_Retry_Delay", 3600)));
-                // Resync_After_Upgrade_Attempt is on: a profile with another URL is looked for soon.
+                // Resync_After_Upgrade_Attempt is on: the phone soon looks for a profile with another URL.
                 next_resync = next_resync.min(due(life, 30));
             }
         }
@@ -62,7 +62,7 @@ pub(super) async fn run(life: &Life, network: &Network, lease: &Lease) -> End {
     }
 }
 
-/// `Resync_Random_Delay` counts units of 20 s; here a phone's address is its dice.
+/// `Resync_Random_Delay` counts units of 20 s; here the phone's address is the random number.
 async fn power_up_delay(life: &Life) {
     let [.., low] = life.spec.mac.0;
     let most = number(life, "Resync_Random_Delay", 2) * 20;
@@ -89,7 +89,7 @@ fn number(life: &Life, name: &str, default: u64) -> u64 {
     parameter(life, name).and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-fn expand(life: &Life, network: &Network, text: &str) -> String {
+fn expand(life: &Life, network: &VirtualNetwork, text: &str) -> String {
     let spec = &life.spec;
     rules::expand(text, |name| {
         Some(match name {
@@ -108,13 +108,13 @@ fn expand(life: &Life, network: &Network, text: &str) -> String {
 }
 
 /// Looks for a profile and applies the first one found.
-async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
+async fn resync(life: &Life, network: &VirtualNetwork, lease: &Lease) -> bool {
     let rule = parameter(life, "Profile_Rule").unwrap_or_else(|| PROFILE_RULE.to_owned());
     let rule = expand(life, network, &rule);
     let candidates = if rule.starts_with('/') {
         candidates(life, network, lease, &rule)
     } else {
-        // An absolute rule: what DHCP says is not looked at (§6.3).
+        // An absolute rule overrides DHCP (§6.3).
         rules::choose(&rule).and_then(|url| Url::parse(&url)).into_iter().collect()
     };
     if candidates.is_empty() {
@@ -122,7 +122,8 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
     }
     for url in candidates {
         let mut document = Vec::new();
-        if let Answer::Got(_) = life.ask_url(network, &url, &mut |part| hold(&mut document, part)).await {
+        if let FetchOutcome::Got(_) = life.ask_url(network, &url, &mut |part| hold(&mut document, part)).await
+        {
             match xml::profile(&document) {
                 Ok(parameters) => {
                     let parameters = parameters.into_iter().filter(|(_, value)| !value.trim().is_empty());
@@ -136,9 +137,9 @@ async fn resync(life: &Life, network: &Network, lease: &Lease) -> bool {
     parameter(life, "Resync_Fails_On_FNF").is_some_and(|value| value == "No")
 }
 
-/// Where DHCP gives no place of a profile, a phone asks Cisco's redirection service until it gets one, and then never
-/// again before it is reset (§8). The service expands macros once before the phone does (§6.1).
-async fn redirected(life: &Life, network: &Network) -> bool {
+/// If DHCP names no profile, a phone asks Cisco's redirection service until it gets one, and then not again before a
+/// reset (§8). The service expands macros once before the phone does (§6.1).
+async fn redirected(life: &Life, network: &VirtualNetwork) -> bool {
     if life.memory(|memory| memory.redirected) {
         return true;
     }
@@ -150,10 +151,11 @@ async fn redirected(life: &Life, network: &Network) -> bool {
                 .fetch_outside(port, &life.spec.mac.to_string(), &mut |part| hold(&mut document, part))
                 .await
         }
-        None => Answer::Unreachable,
+        None => FetchOutcome::Unreachable,
     };
-    life.journal.add(Event::Asked { url: "Cisco's redirection service".to_owned(), answer: answer.clone() });
-    let Answer::Got(_) = answer else { return false };
+    life.journal
+        .add(PhoneEvent::Asked { url: "Cisco's redirection service".to_owned(), answer: answer.clone() });
+    let FetchOutcome::Got(_) = answer else { return false };
     match xml::profile(&document) {
         Ok(parameters) => {
             life.change(|state| {
@@ -169,8 +171,8 @@ async fn redirected(life: &Life, network: &Network) -> bool {
     }
 }
 
-/// Every place that DHCP's options stand for, in the order they are tried: 66, 160, 159, 150.
-fn candidates(life: &Life, network: &Network, lease: &Lease, rule: &str) -> Vec<Url> {
+/// The places named by DHCP's options, in the order they are tried: 66, 160, 159, 150.
+fn candidates(life: &Life, network: &VirtualNetwork, lease: &Lease, rule: &str) -> Vec<Url> {
     let tails = [rule.to_owned(), expand(life, network, "Cisco/$PN/$MA.cfg")];
     let mut urls = Vec::new();
     for value in [66, 160, 159, 150].into_iter().filter_map(|code| lease.options.get(&code)) {
@@ -193,7 +195,7 @@ fn candidates(life: &Life, network: &Network, lease: &Lease, rule: &str) -> Vec<
     urls
 }
 
-/// An option's value as text, of one or more places joined by `;`, or as addresses.
+/// The value of an option as text, of one or more places joined by `;`, or as addresses.
 fn places(value: &[u8]) -> Vec<String> {
     let text = value.strip_suffix(b"\0").unwrap_or(value);
     if text.iter().all(u8::is_ascii_graphic) {
@@ -203,8 +205,8 @@ fn places(value: &[u8]) -> Vec<String> {
     value.as_chunks::<4>().0.iter().map(|octets| std::net::Ipv4Addr::from(*octets).to_string()).collect()
 }
 
-/// Fetches the license if there is a rule for it and it is wanted; `false` if it has to be tried again.
-async fn license(life: &Life, network: &Network) -> bool {
+/// Fetches the license if a rule asks for it and it is needed; returns false if it has to be tried again.
+async fn license(life: &Life, network: &VirtualNetwork) -> bool {
     let (load, crossed, fetched) =
         life.memory(|memory| (memory.load.clone(), memory.license_due, memory.licensed_from.clone()));
     let Some(rule) = parameter(life, "Trans_Auth_Rule") else {
@@ -226,7 +228,8 @@ async fn license(life: &Life, network: &Network) -> bool {
     }
     let wanted = truth::license_direction(load.kind(), crossed);
     let mut file = Vec::new();
-    if !matches!(life.ask_url(network, &url, &mut |part| hold(&mut file, part)).await, Answer::Got(1..)) {
+    if !matches!(life.ask_url(network, &url, &mut |part| hold(&mut file, part)).await, FetchOutcome::Got(1..))
+    {
         return false;
     }
     match lookalike::read_license(&file) {
@@ -240,7 +243,7 @@ async fn license(life: &Life, network: &Network) -> bool {
             true
         }
         _ => {
-            life.journal.add(Event::Licensed(wanted));
+            life.journal.add(PhoneEvent::Licensed(wanted));
             life.change(|state| {
                 state.memory.authorized = Some(wanted);
                 state.memory.licensed_from = from;
@@ -257,8 +260,8 @@ enum Upgraded {
     Failed,
 }
 
-/// Follows `Upgrade_Rule`, unless it failed with this very URL before.
-async fn upgrade(life: &Life, network: &Network) -> Upgraded {
+/// Follows `Upgrade_Rule`, unless the same URL failed before.
+async fn upgrade(life: &Life, network: &VirtualNetwork) -> Upgraded {
     let Some(rule) = parameter(life, "Upgrade_Rule") else {
         return Upgraded::No;
     };
@@ -292,7 +295,7 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
         Upgraded::Failed
     };
     let kept = inactive.as_ref() == Some(&load);
-    // Of what CDA tells, nothing comes to the phone before it is given the list of the load.
+    // CDA's instruction reaches the phone only if the load's `.loads` file is given to it.
     let in_its_hands = kept || !life.memory(|memory| memory.redirected);
     if in_its_hands && let Err(rule) = life.judge(&running, &load) {
         life.fail(rule);
@@ -307,7 +310,7 @@ async fn upgrade(life: &Life, network: &Network) -> Upgraded {
         life.note(format!("{load} is in the other partition: started without a download"));
         return Upgraded::Yes(load);
     }
-    match life.fetch_load(network, &Source::Beside(url), &load).await {
+    match life.fetch_load(network, &FirmwareSource::Beside(url), &load).await {
         Ok(()) => return Upgraded::Yes(load),
         Err(trouble) => life.stays_without(&load, trouble),
     }

@@ -1,5 +1,5 @@
-//! The phone's end of the wire: HTTP and TFTP clients that use the leased address. A rehearsal's server listens on
-//! high ports; well-known ones are translated here, at the phone's edge.
+//! The phone's HTTP and TFTP clients, which use the leased address. A rehearsal's server listens on high ports, to
+//! which well-known ports are translated here.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -10,69 +10,69 @@ use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 use transload_pace::Pace;
 
-use super::journal::Answer;
+use super::journal::FetchOutcome;
 use super::sink::Sink;
-use super::{Weather, tftp};
+use super::{FaultInjector, tftp};
 
-/// Where a phone finds the server.
+/// The ports and addresses of the server.
 #[derive(Debug, Clone)]
 pub struct Wiring {
     /// The DHCP server.
     pub dhcp: SocketAddr,
-    /// Where port 80 really is.
+    /// The real port for 80.
     pub http_80: u16,
-    /// Where port 6970 really is.
+    /// The real port for 6970.
     pub http_6970: u16,
-    /// Where UDP port 69 really is.
+    /// The real port for UDP 69.
     pub tftp_69: u16,
-    /// Where port 80 of a phone's own address really is.
+    /// The real port for 80 at a phone's own address.
     pub page: u16,
-    /// Where a registrar listens, as phones are told in their configuration; none, if none.
+    /// The registrar's port as in phones' configuration; `None` without a registrar.
     pub sip: Option<u16>,
-    /// The address at which all this is.
+    /// The server's address.
     pub server: Ipv4Addr,
-    /// The address that the configuration gives the server; asking it is asking `server`.
+    /// The server's address in the configuration; it leads to `server`.
     pub alias: Option<Ipv4Addr>,
-    /// A call manager's address, and the port of this machine at which its stand-in answers.
+    /// A call manager's address, and the local port of its stand-in.
     pub call_manager: Option<(Ipv4Addr, u16)>,
-    /// The port at which the stand-in of the redirection service answers.
+    /// The local port of the redirection service's stand-in.
     pub cda: Option<u16>,
-    /// What the phone's time goes by.
+    /// The clock.
     pub pace: Pace,
 }
 
 impl Wiring {
-    /// Whom a phone reaches under an address: nobody beyond this machine.
+    /// The local address behind an address of the phone's network.
     pub(super) fn reach(&self, host: Ipv4Addr) -> Option<Ipv4Addr> {
         if self.alias == Some(host) { Some(self.server) } else { Some(host).filter(Ipv4Addr::is_loopback) }
     }
 }
 
-/// A protocol to fetch a file by.
+/// A protocol for files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// UDP port 69.
     Tftp,
     /// TCP port 80.
     Http,
-    /// TCP port 443, which nothing of a rehearsal answers.
+    /// TCP port 443, which nothing in a rehearsal answers.
     Https,
 }
 
-/// A place of a file.
+/// The URL of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
-    /// How.
+    /// The protocol.
     pub scheme: Scheme,
-    /// From whom: an address; phones of a rehearsal resolve no names.
+    /// The server's address; phones of a rehearsal resolve no names.
     pub host: String,
-    /// At a port other than the scheme's.
+    /// A port other than the protocol's default.
     pub port: Option<u16>,
-    /// What, with its leading slash.
+    /// The path, with its leading slash.
     pub path: String,
 }
 
-/// How long a server may be silent, in real time, on whatever machine.
+/// The longest silence of a server, in real time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Url {
@@ -97,19 +97,19 @@ impl Url {
         (!host.is_empty()).then(|| Self { scheme, host: host.to_owned(), port, path: path.to_owned() })
     }
 
-    /// The same server, another file: `tail` put behind the path as behind a folder.
+    /// The URL with `tail` appended to the path as to a folder.
     pub fn below(&self, tail: &str) -> Self {
         let path = format!("{}/{}", self.path.trim_end_matches('/'), tail.trim_start_matches('/'));
         Self { path, ..self.clone() }
     }
 
-    /// The same folder, another file.
+    /// Another file in the same folder.
     pub fn beside(&self, name: &str) -> Self {
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         Self { path: format!("{folder}/{name}"), ..self.clone() }
     }
 
-    /// What follows the last slash.
+    /// The file name.
     pub fn file_name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
@@ -127,38 +127,38 @@ impl std::fmt::Display for Url {
     }
 }
 
-/// A phone on the network.
+/// A phone's network access.
 #[derive(Debug, Clone)]
-pub struct Network {
-    /// How it is wired.
+pub struct VirtualNetwork {
+    /// The ports and addresses.
     pub wiring: Wiring,
-    /// The address it leased.
+    /// The leased address.
     pub address: Ipv4Addr,
-    /// What it calls itself in HTTP.
+    /// Its User-Agent in HTTP.
     pub user_agent: Option<String>,
-    /// The block size it asks for in TFTP; 512, without asking, if none.
+    /// The block size asked for in TFTP; 512 without asking, if `None`.
     pub block_size: Option<u16>,
-    /// What surrounds it.
-    pub weather: Weather,
+    /// The faults around the phone.
+    pub faults: FaultInjector,
 }
 
-impl Network {
+impl VirtualNetwork {
     /// Fetches a file to its end.
-    pub async fn fetch(&self, url: &Url, sink: Sink<'_>) -> Answer {
+    pub async fn fetch(&self, url: &Url, sink: Sink<'_>) -> FetchOutcome {
         let Some(host) = url.host.parse().ok().and_then(|host| self.wiring.reach(host)) else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         match url.scheme {
             Scheme::Tftp => self.tftp(host, url.port.unwrap_or(self.wiring.tftp_69), &url.path, sink).await,
             Scheme::Http => self.http(host, url, url.port.unwrap_or(self.wiring.http_80), sink).await,
-            Scheme::Https => Answer::Unreachable,
+            Scheme::Https => FetchOutcome::Unreachable,
         }
     }
 
     /// Fetches a file of an Enterprise phone by HTTP from port 6970.
-    pub async fn fetch_6970(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
+    pub async fn fetch_6970(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> FetchOutcome {
         let Some(host) = self.wiring.reach(host) else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         let url =
             Url { scheme: Scheme::Http, host: host.to_string(), port: Some(6970), path: format!("/{name}") };
@@ -166,40 +166,40 @@ impl Network {
     }
 
     /// Fetches a file of an Enterprise phone by TFTP under the very name given.
-    pub async fn fetch_69(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> Answer {
+    pub async fn fetch_69(&self, host: Ipv4Addr, name: &str, sink: Sink<'_>) -> FetchOutcome {
         let Some(host) = self.wiring.reach(host) else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         self.tftp(host, self.wiring.tftp_69, name, sink).await
     }
 
-    /// Asks a stand-in of somebody outside, who speaks HTTP in place of whatever it really speaks.
-    pub async fn fetch_outside(&self, port: u16, name: &str, sink: Sink<'_>) -> Answer {
+    /// Asks an outside server's stand-in, which speaks HTTP in place of the real protocol.
+    pub async fn fetch_outside(&self, port: u16, name: &str, sink: Sink<'_>) -> FetchOutcome {
         let host = self.wiring.server;
         let url =
             Url { scheme: Scheme::Http, host: host.to_string(), port: Some(port), path: format!("/{name}") };
         self.http(host, &url, port, sink).await
     }
 
-    async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> Answer {
-        if self.weather.is_cut() {
-            return Answer::Unreachable;
+    async fn tftp(&self, host: Ipv4Addr, port: u16, name: &str, sink: Sink<'_>) -> FetchOutcome {
+        if self.faults.is_cut() {
+            return FetchOutcome::Unreachable;
         }
         let Ok(socket) = UdpSocket::bind((self.address, 0)).await else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         let own = socket.local_addr();
         let work = tftp::fetch(socket, SocketAddrV4::new(host, port), name, self.block_size, sink);
         let answer = self.unless_it_breaks(work).await;
-        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+        if let (FetchOutcome::Got(_), Ok(own)) = (&answer, own) {
             self.until_known(own).await;
         }
         answer
     }
 
-    async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> Answer {
-        if self.weather.is_cut() {
-            return Answer::Unreachable;
+    async fn http(&self, host: Ipv4Addr, url: &Url, port: u16, sink: Sink<'_>) -> FetchOutcome {
+        if self.faults.is_cut() {
+            return FetchOutcome::Unreachable;
         }
         let connect = async {
             let socket = TcpSocket::new_v4()?;
@@ -207,7 +207,7 @@ impl Network {
             socket.connect(SocketAddr::from((host, port))).await
         };
         let Ok(Ok(stream)) = timeout(PATIENCE, connect).await else {
-            return Answer::Unreachable;
+            return FetchOutcome::Unreachable;
         };
         let agent =
             self.user_agent.as_ref().map(|agent| format!("User-Agent: {agent}\r\n")).unwrap_or_default();
@@ -219,22 +219,22 @@ impl Network {
         );
         let own = stream.local_addr();
         let answer = self.unless_it_breaks(exchange(stream, &request, sink)).await;
-        if let (Answer::Got(_), Ok(own)) = (&answer, own) {
+        if let (FetchOutcome::Got(_), Ok(own)) = (&answer, own) {
             self.until_known(own).await;
         }
         answer
     }
 
-    /// In reality nothing follows a file so soon that its server has not heard by then that it arrived.
+    /// Waits until the server knows that the file arrived, as it always does in reality before the next request.
     async fn until_known(&self, own: SocketAddr) {
         let _ = timeout(PATIENCE, self.wiring.pace.until_over(own)).await;
     }
 
-    async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<Answer>>) -> Answer {
-        self.weather.carry().await;
+    async fn unless_it_breaks(&self, work: impl Future<Output = io::Result<FetchOutcome>>) -> FetchOutcome {
+        self.faults.carry().await;
         tokio::select! {
-            done = work => done.unwrap_or_else(|error| Answer::Broken(error.to_string())),
-            () = self.weather.breaks() => Answer::Broken("the connection was lost".to_owned()),
+            done = work => done.unwrap_or_else(|error| FetchOutcome::Broken(error.to_string())),
+            () = self.faults.breaks() => FetchOutcome::Broken("the connection was lost".to_owned()),
         }
     }
 }
@@ -243,7 +243,7 @@ async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T
     timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::Error::other("the server fell silent")))
 }
 
-async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Result<Answer> {
+async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Result<FetchOutcome> {
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
     stream.get_mut().write_all(request.as_bytes()).await?;
     let mut status = None;
@@ -272,14 +272,14 @@ async fn exchange(stream: TcpStream, request: &str, sink: Sink<'_>) -> io::Resul
     }
     match status {
         Some(200) => {}
-        Some(404) => return Ok(Answer::NotFound),
-        status => return Ok(Answer::Broken(format!("HTTP status {}", status.unwrap_or(0)))),
+        Some(404) => return Ok(FetchOutcome::NotFound),
+        status => return Ok(FetchOutcome::Broken(format!("HTTP status {}", status.unwrap_or(0)))),
     }
     if chunked { chunks(&mut stream, sink).await } else { body(&mut stream, length, sink).await }
-        .map(Answer::Got)
+        .map(FetchOutcome::Got)
 }
 
-/// Reads so many bytes, or to the end of the connection.
+/// Reads `length` bytes, or to the end of the connection.
 async fn body(stream: &mut BufReader<TcpStream>, length: Option<u64>, sink: Sink<'_>) -> io::Result<u64> {
     let mut got = 0;
     while length.is_none_or(|length| got < length) {

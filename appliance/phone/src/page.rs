@@ -1,4 +1,4 @@
-//! The phone's own page: `DeviceInformationX` of Enterprise firmware, `status.xml` of Multiplatform firmware (§9).
+//! The phone's web page: `DeviceInformationX` of Enterprise firmware, `status.xml` of Multiplatform firmware (§9).
 
 use std::future::pending;
 use std::net::Ipv4Addr;
@@ -8,16 +8,16 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use super::spec::OwnPage;
-use super::{Life, Memory};
+use super::spec::PageQuirk;
+use super::{Life, PhoneMemory};
 use crate::shared::{Kind, Side};
 
-/// How long a reader may take, in real time.
+/// The longest time of a reader, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Shows the page for as long as the phone runs, one reader after the other, as a small web server does.
+/// Serves the page while the phone runs, one reader after the other, as a small web server does.
 pub(super) async fn show(life: &Life, address: Ipv4Addr) {
-    if life.spec.quirks.page == OwnPage::Off {
+    if life.spec.quirks.page == PageQuirk::Off {
         return pending().await;
     }
     let Ok(listener) = TcpListener::bind((address, life.wiring.page)).await else {
@@ -58,7 +58,7 @@ async fn answer(life: &Life, stream: TcpStream) -> std::io::Result<()> {
     stream.get_mut().shutdown().await
 }
 
-fn page(life: &Life, memory: &Memory, path: &str) -> Option<String> {
+fn page(life: &Life, memory: &PhoneMemory, path: &str) -> Option<String> {
     let spec = &life.spec;
     let (mac, model, vid, serial, load) = (spec.mac, &spec.model, spec.vid, &spec.serial, &memory.load);
     if matches!(load.kind(), Kind::Transition(_)) && !spec.quirks.transition_page {
@@ -70,10 +70,10 @@ fn page(life: &Life, memory: &Memory, path: &str) -> Option<String> {
         ["Product", "Running", "Ethernet"]
     };
     let udi = match spec.quirks.page {
-        OwnPage::Whole => {
+        PageQuirk::Whole => {
             format!("<udi>phone\nCisco IP Phone {model}, Global\nCP-{model}\nV{vid:02}\n{serial}</udi>")
         }
-        OwnPage::WithoutUdi | OwnPage::Off => String::new(),
+        PageQuirk::WithoutUdi | PageQuirk::Off => String::new(),
     };
     match (load.kind().side(), path) {
         (Side::Enterprise, "/DeviceInformationX") => Some(format!(
@@ -84,7 +84,7 @@ fn page(life: &Life, memory: &Memory, path: &str) -> Option<String> {
             load.as_str().trim_start_matches("sip"),
             load.as_str().replace('-', "&#x2D;"),
         )),
-        // Which of the two there is, and what is in it exactly, is not known.
+        // It is unknown which of the two exists, and what exactly is in it.
         (Side::Multiplatform, "/status.xml" | "/admin/status.xml")
             if (path == "/status.xml") == spec.index.is_multiple_of(2) =>
         {

@@ -1,5 +1,5 @@
-//! Enterprise firmware at its call manager (§13): it registers, says what it runs, and obeys a NOTIFY that carries the
-//! Call-ID of its own registration.
+//! Enterprise firmware at its call manager (§13): it registers, reports its load, and obeys a NOTIFY with the Call-ID
+//! of its registration.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,27 +11,27 @@ use tokio::time::{Instant, timeout, timeout_at};
 use transload_pace::WorkGuard;
 
 use super::Life;
-use super::network::Network;
+use super::network::VirtualNetwork;
 use super::spec::Registers;
 use super::xml::Manager;
 
-/// How long an answer may take, in reality, on whatever machine.
+/// The longest wait for an answer, in real time.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The first wait before a datagram is sent again (RFC 3261 §17.1.2.1), in reality: the phone's clock waits.
+/// The first wait before a datagram is repeated (RFC 3261 §17.1.2.1), in real time; the phone's clock stands still.
 const T1: Duration = Duration::from_millis(500);
-/// More is no SIP message.
+/// The largest SIP message, in bytes.
 const LARGEST: usize = 32 * 1024;
 
-/// What a phone is told by its call manager.
-pub(super) enum Told {
-    /// To read its configuration again.
+/// An order from the call manager.
+pub(super) enum RegistrationOrder {
+    /// Read the configuration again.
     Restart,
-    /// To boot.
+    /// Boot.
     Reset,
 }
 
-/// Is registered, whatever it takes, until it is told otherwise.
-pub(super) async fn stay(life: &Life, network: &Network, manager: &Manager) -> Told {
+/// Keeps the phone registered until an order comes.
+pub(super) async fn stay(life: &Life, network: &VirtualNetwork, manager: &Manager) -> RegistrationOrder {
     loop {
         match session(life, network, manager).await {
             Ok(told) => return told,
@@ -41,7 +41,7 @@ pub(super) async fn stay(life: &Life, network: &Network, manager: &Manager) -> T
     }
 }
 
-async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Result<Told> {
+async fn session(life: &Life, network: &VirtualNetwork, manager: &Manager) -> io::Result<RegistrationOrder> {
     let host = manager.address.parse::<Ipv4Addr>().ok().and_then(|host| network.wiring.reach(host));
     let port = network.wiring.sip.filter(|port| *port == manager.port);
     let (Some(host), Some(port)) = (host, port) else {
@@ -65,7 +65,7 @@ async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Resul
     let lower = life.spec.mac.lower();
     let call_id =
         format!("{}-{}{:04x}-{:08x}@{}", &lower[..8], &lower[8..], at.port(), life.spec.index, at.ip());
-    let mut line = Line { socket, bytes: Vec::new() };
+    let mut line = SipConnection { socket, bytes: Vec::new() };
     let (mut sequence, mut expires) = (101, register(life, &mut line, manager, &call_id, at, 101).await?);
     life.note(format!("registered at {to}"));
     loop {
@@ -80,8 +80,8 @@ async fn session(life: &Life, network: &Network, manager: &Manager) -> io::Resul
     }
 }
 
-/// The next message, if one comes before it is so late.
-async fn hear(life: &Life, line: &mut Line, until: Duration) -> Option<io::Result<Message>> {
+/// The next message, if one comes before `until`.
+async fn hear(life: &Life, line: &mut SipConnection, until: Duration) -> Option<io::Result<SipMessage>> {
     let sleep = life.wiring.pace.sleep_until(until);
     life.awake.rest();
     let (message, _hold) = tokio::select! {
@@ -93,10 +93,10 @@ async fn hear(life: &Life, line: &mut Line, until: Duration) -> Option<io::Resul
     message
 }
 
-/// Sends a REGISTER; how long it holds, in the phone's seconds.
+/// Sends a REGISTER; returns how long it lasts, in the phone's seconds.
 async fn register(
     life: &Life,
-    line: &mut Line,
+    line: &mut SipConnection,
     manager: &Manager,
     call_id: &str,
     at: SocketAddr,
@@ -163,11 +163,11 @@ async fn register(
                 }
                 Some(status) if ours => return Err(io::Error::other(format!("SIP status {status}"))),
                 Some(_) => {}
-                // A question is answered at any time.
+                // An OPTIONS request is answered at any time.
                 None if message.first.starts_with("OPTIONS ") => {
                     answer(life, line, &message, call_id).await?;
                 }
-                // Told at the moment of a refresh: the one who told sends it again, or the phone is told next time.
+                // An order during a refresh is repeated by the server or comes next time.
                 None => life.note("a request while it registers".to_owned()),
             }
         }
@@ -175,15 +175,20 @@ async fn register(
     Err(io::Error::other("the call manager does not answer"))
 }
 
-/// Answers a request; what it was told by it.
-async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) -> io::Result<Option<Told>> {
+/// Answers a request; returns the order in it.
+async fn answer(
+    life: &Life,
+    line: &mut SipConnection,
+    message: &SipMessage,
+    call_id: &str,
+) -> io::Result<Option<RegistrationOrder>> {
     if message.status().is_some() {
         return Ok(None);
     }
     let mut words = message.first.split(' ');
     let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if method == "OPTIONS" {
-        // RFC 3261 §11.2: as an INVITE would be answered; another user than that of its own Contact is not here.
+        // RFC 3261 §11.2: answered as an INVITE would be; only the user of the phone's own Contact exists.
         let here = uri.contains(&format!("sip:{}@", life.spec.mac.lower()));
         let status = if here { "200 OK" } else { "404 Not Found" };
         reply(line, message, status).await?;
@@ -206,8 +211,8 @@ async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) 
         _ if !control => ("405 Method Not Allowed", None),
         _ if !ours || life.spec.quirks.refuses_restart => ("400 Bad Request", None),
         "restart" if life.spec.quirks.needs_reset => ("200 OK", None),
-        "restart" => ("200 OK", Some(Told::Restart)),
-        "reset" => ("200 OK", Some(Told::Reset)),
+        "restart" => ("200 OK", Some(RegistrationOrder::Restart)),
+        "reset" => ("200 OK", Some(RegistrationOrder::Reset)),
         _ => ("400 Bad Request", None),
     };
     life.note(format!("told to {}: {status}", told("action")));
@@ -215,7 +220,7 @@ async fn answer(life: &Life, line: &mut Line, message: &Message, call_id: &str) 
     Ok(what)
 }
 
-async fn reply(line: &mut Line, request: &Message, status: &str) -> io::Result<()> {
+async fn reply(line: &mut SipConnection, request: &SipMessage, status: &str) -> io::Result<()> {
     let mut text = format!("SIP/2.0 {status}\r\n");
     for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
         text.extend([name, ": ", request.header(name), "\r\n"]);
@@ -228,18 +233,18 @@ enum Socket {
     Udp(UdpSocket),
 }
 
-struct Line {
+struct SipConnection {
     socket: Socket,
     bytes: Vec<u8>,
 }
 
-struct Message {
+struct SipMessage {
     first: String,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-impl Message {
+impl SipMessage {
     fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
@@ -251,7 +256,7 @@ impl Message {
     }
 }
 
-impl Line {
+impl SipConnection {
     async fn send(&mut self, text: &str) -> io::Result<()> {
         match &mut self.socket {
             Socket::Tcp(stream) => timeout(PATIENCE, stream.write_all(text.as_bytes())).await?,
@@ -259,8 +264,8 @@ impl Line {
         }
     }
 
-    /// The next message. What has come of it is kept when this is given up.
-    async fn receive(&mut self) -> io::Result<Message> {
+    /// The next message. Bytes of an incomplete message are kept if this is cancelled.
+    async fn receive(&mut self) -> io::Result<SipMessage> {
         loop {
             if let Some(message) = self.take() {
                 return Ok(message);
@@ -277,7 +282,7 @@ impl Line {
         }
     }
 
-    fn take(&mut self) -> Option<Message> {
+    fn take(&mut self) -> Option<SipMessage> {
         let head = self.bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
         let text = String::from_utf8_lossy(&self.bytes[..head]).into_owned();
         let mut lines = text.lines().filter(|line| !line.is_empty());
@@ -286,7 +291,8 @@ impl Line {
             let (name, value) = line.split_once(':')?;
             Some((name.trim().to_owned(), value.trim().to_owned()))
         };
-        let mut message = Message { first, headers: lines.filter_map(pair).collect(), body: String::new() };
+        let mut message =
+            SipMessage { first, headers: lines.filter_map(pair).collect(), body: String::new() };
         let whole = head + 4 + message.header("Content-Length").parse::<usize>().unwrap_or(0);
         let body = self.bytes.get(head + 4..whole)?;
         message.body = String::from_utf8_lossy(body).into_owned();

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// Expands `$NAME` and `$(NAME)` once. `$$` is a dollar sign; a name that `value` does not know stays as it is.
+/// Expands `$NAME` and `$(NAME)` once. `$$` is a dollar sign; a name unknown to `value` stays as it is.
 pub fn expand(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -30,8 +30,8 @@ pub fn expand(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// The URL a rule stands for, after macros were expanded: of its alternatives, split by `|`, the first without a
-/// condition or with one that holds. `None` where there is none.
+/// The URL of a rule with expanded macros: of its alternatives, split by `|`, the first without a condition or with a
+/// true one. `None` if there is none.
 pub fn choose(rule: &str) -> Option<String> {
     rule.split('|').find_map(|alternative| {
         let alternative = alternative.trim();
@@ -44,13 +44,13 @@ pub fn choose(rule: &str) -> Option<String> {
     })
 }
 
-/// Takes `(condition)? URL` apart.
+/// Splits `(condition)? URL`.
 fn condition(alternative: &str) -> Option<(&str, &str)> {
     let (condition, rest) = alternative.strip_prefix('(')?.split_once(')')?;
     Some((condition, rest.trim_start().strip_prefix('?')?.trim()))
 }
 
-/// Leaves out `[--key …]` in front of a URL.
+/// Strips `[--key …]` before a URL.
 fn without_options(url: &str) -> &str {
     match url.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
         Some((_, url)) => url.trim(),
@@ -58,7 +58,7 @@ fn without_options(url: &str) -> &str {
     }
 }
 
-/// Whether all comparisons of a condition hold; `and` is the only way to join them.
+/// True if all comparisons of a condition hold; they are joined by `and` only.
 fn holds(condition: &str) -> bool {
     condition.replace(" AND ", " and ").split(" and ").all(comparison)
 }
@@ -92,8 +92,8 @@ fn comparison(text: &str) -> bool {
         || (compare(left.trim(), right.trim()).is_none() && test(Ordering::Less) && test(Ordering::Greater))
 }
 
-/// Quoted operands compare as text, others as versions without model and prefix; versions that are not in one format
-/// have no order, and are not equal.
+/// Quoted operands compare as text, others as versions without model and prefix. Versions in different formats have
+/// no order and are not equal.
 fn compare(left: &str, right: &str) -> Option<Ordering> {
     let quoted = |text: &str| text.starts_with('"') || text.starts_with('\'');
     if quoted(left) || quoted(right) {
@@ -104,20 +104,21 @@ fn compare(left: &str, right: &str) -> Option<Ordering> {
     if left == right {
         return Some(Ordering::Equal);
     }
-    let words = |parts: &[Part]| parts.iter().filter(|part| matches!(part, Part::Word(_))).count();
-    let transition = |parts: &[Part]| matches!(parts.first(), Some(Part::Word(_)));
+    let words =
+        |parts: &[VersionPart]| parts.iter().filter(|part| matches!(part, VersionPart::Word(_))).count();
+    let transition = |parts: &[VersionPart]| matches!(parts.first(), Some(VersionPart::Word(_)));
     (!transition(&left) && !transition(&right) && (words(&left) > 0) == (words(&right) > 0))
         .then(|| left.cmp(&right))
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+enum VersionPart {
     Number(u64),
     Word(String),
 }
 
 /// `sip88xx.11-2-3MPP-398` as 11, 2, 3, MPP, 398.
-fn version(text: &str) -> Vec<Part> {
+fn version(text: &str) -> Vec<VersionPart> {
     let family = |text: &str| text.to_ascii_lowercase().starts_with("sip");
     let text = match text.split_once('.') {
         Some((prefix, version)) if family(prefix) => version,
@@ -137,7 +138,9 @@ fn version(text: &str) -> Vec<Part> {
         };
         let length = rest.len() - rest.trim_start_matches(class).len();
         let run = &rest[..length];
-        parts.push(run.parse().map_or_else(|_| Part::Word(run.to_ascii_uppercase()), Part::Number));
+        parts.push(
+            run.parse().map_or_else(|_| VersionPart::Word(run.to_ascii_uppercase()), VersionPart::Number),
+        );
         rest = &rest[length..];
     }
     parts

@@ -1,5 +1,5 @@
-//! All that a virtual phone shares with what decides: how loads and phones are named, and the draw of open questions.
-//! Nothing else in this crate may name `transload_provision`.
+//! Everything that a virtual phone shares with the decisions: names of loads and phones, and the draw of open
+//! questions. Nothing else in this crate may name `transload_provision`.
 
 pub use transload_provision::load::{Direction, Kind, LoadName, Side, Version};
 pub use transload_provision::mac::Mac;

@@ -1,4 +1,4 @@
-//! Where bytes go that a phone is sent, over TFTP and HTTP alike.
+//! The receiver of a file's bytes, over TFTP and HTTP alike.
 
-/// Takes the bytes of a file as they come.
+/// Takes the bytes of a file in order.
 pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) + Send);

@@ -1,17 +1,17 @@
-//! What a virtual phone is, and which way it takes where the field notes leave more than one open.
+//! The properties of a virtual phone, including those that the field notes leave open.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::Weather;
+use super::FaultInjector;
 use crate::shared::Mac;
 use crate::shared::{Kind, LoadName, Side};
 
 /// One phone.
 #[derive(Debug, Clone)]
 pub struct Spec {
-    /// Which one of a rehearsal, from 1: gives its DHCP client a loopback address.
+    /// Its number in a rehearsal, from 1; gives its DHCP client a loopback address.
     pub index: u32,
     /// Its hardware address.
     pub mac: Mac,
@@ -27,19 +27,19 @@ pub struct Spec {
     pub vid: u8,
     /// Serial number.
     pub serial: String,
-    /// Which section of a `.loads` file its hardware is: `PLATFORM_1`.
+    /// The section of a `.loads` file for its hardware: `PLATFORM_1`.
     pub platform: String,
-    /// The load it has out of the box.
+    /// Its first load.
     pub load: LoadName,
-    /// The address it had where it comes from.
+    /// Its address at the former site.
     pub production_address: Option<Ipv4Addr>,
-    /// Profile parameters it comes with.
+    /// Its first profile parameters.
     pub parameters: BTreeMap<String, String>,
-    /// From power to the first DHCP message.
+    /// From power-on to the first DHCP message.
     pub boot: Duration,
-    /// To write a load.
+    /// Time to write a load.
     pub flash: Duration,
-    /// What is not known for certain.
+    /// Properties that are uncertain.
     pub quirks: Quirks,
 }
 
@@ -58,14 +58,14 @@ pub enum VendorClass {
     Absent,
 }
 
-/// What a transition load calls itself in HTTP (§6.6).
+/// The User-Agent of a transition load (§6.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransitionAgent {
-    /// As Multiplatform loads do, with a release of its own.
+    /// The form of Multiplatform loads, with its own release.
     ItsRelease,
-    /// Something else.
+    /// Another form.
     AnotherForm,
-    /// Nothing.
+    /// None.
     Absent,
 }
 
@@ -74,95 +74,95 @@ pub enum TransitionAgent {
 pub enum ClientId {
     /// Type 1 and the hardware address.
     Mac,
-    /// The same on the Enterprise side, type 255 on the other: it changes with the firmware.
+    /// Type 1 with the hardware address on the Enterprise side, type 255 on the other: it changes with the firmware.
     Changes,
     /// None.
     Absent,
 }
 
-/// The phone's own page (§9).
+/// The phone's web page (§9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnPage {
-    /// With everything in it.
+pub enum PageQuirk {
+    /// Complete.
     Whole,
     /// Without its UDI.
     WithoutUdi,
-    /// Nobody listens: switched off by hand.
+    /// Switched off by hand.
     Off,
 }
 
 /// How an Enterprise phone registers with the call manager that its configuration names (§13).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registers {
-    /// By a connection.
+    /// Over TCP.
     Tcp,
-    /// By datagrams.
+    /// Over UDP.
     Udp,
     /// Not at all.
     Never,
 }
 
-/// What differs between phones, or is not known for certain.
+/// Properties that differ between phones or are uncertain.
 #[derive(Debug, Clone)]
 pub struct Quirks {
-    /// It holds a trust list, and takes signed configuration only (§3.4).
+    /// The phone has a trust list and accepts only signed configuration (§3.4).
     pub trust_list: bool,
     /// Option 60 on the Multiplatform side.
     pub vendor_class: VendorClass,
-    /// The same of a transition load.
+    /// Option 60 of a transition load.
     pub transition_class: VendorClass,
-    /// An 8821 sends option 60 at all.
+    /// An 8821 sends option 60.
     pub stranger_class: bool,
     /// Option 60 ends with a NUL on the Enterprise side.
     pub enterprise_nul: bool,
     /// Option 61.
     pub client_id: ClientId,
-    /// It sends `SEP<MAC>` as option 12.
+    /// The phone sends `SEP<MAC>` as option 12.
     pub host_name: bool,
-    /// Enterprise firmware calls itself something in HTTP.
+    /// Enterprise firmware sends a User-Agent in HTTP.
     pub enterprise_agent: bool,
-    /// What a transition load calls itself.
+    /// The User-Agent of a transition load.
     pub transition_agent: TransitionAgent,
-    /// It comes with Enterprise firmware and wants an activation code, though it is given option 150 (§3.3).
+    /// The phone comes with Enterprise firmware and wants an activation code, in spite of option 150 (§3.3).
     pub wants_code: bool,
-    /// It asks for DHCP answers by broadcast.
+    /// The phone asks for DHCP answers by broadcast.
     pub broadcast: bool,
-    /// After how long an Enterprise phone without usable configuration asks again; never, if none (§3.3).
+    /// Wait after which an Enterprise phone without usable configuration asks again; `None`: never (§3.3).
     pub asks_again: Option<Duration>,
-    /// It tries HTTP port 6970 before TFTP (§3.1).
+    /// The phone tries HTTP port 6970 before TFTP (§3.1).
     pub http_first: bool,
-    /// A "not found" by HTTP makes it try TFTP too.
+    /// After "not found" by HTTP the phone tries TFTP too.
     pub tftp_after_not_found: bool,
     /// TFTP names begin with a slash on the Enterprise side.
     pub leading_slash: bool,
-    /// `blksize` it asks for in TFTP; plain 512 without options, if none.
+    /// The `blksize` asked for in TFTP; `None`: 512 without options.
     pub tftp_block_size: Option<u16>,
-    /// It does not fetch components that it has written before.
+    /// The phone does not fetch components that it has written before.
     pub keeps_components: bool,
-    /// Its page.
-    pub page: OwnPage,
-    /// Its page says on the Multiplatform side what it runs, in elements of likely names (§9.2).
+    /// The web page.
+    pub page: PageQuirk,
+    /// The page on the Multiplatform side shows the load, in elements of likely names (§9.2).
     pub multiplatform_page: bool,
     /// A transition load has a page.
     pub transition_page: bool,
     /// `Trans_Auth_Rule` works only along with `Trans_Auth_Type` Classic (§6.5).
     pub auth_type_needed: bool,
-    /// How it registers.
+    /// How the phone registers.
     pub registers: Registers,
-    /// It says `Load=` as older firmware does, and has no part for remote control in what it sends.
+    /// The phone sends `Load=` as older firmware does, and no part for remote control.
     pub old_alarm: bool,
-    /// It answers 400 when it is told to restart.
+    /// The phone answers 400 to an order to restart.
     pub refuses_restart: bool,
-    /// When it is told to restart it does not read its configuration, but when it is told to reset.
+    /// The phone reads its configuration on an order to reset, not on one to restart.
     pub needs_reset: bool,
-    /// What surrounds it.
-    pub weather: Weather,
-    /// A failed upgrade is tried again after `Upgrade_Error_Retry_Delay`, though its URL is the same (§6.4).
+    /// The faults around the phone.
+    pub faults: FaultInjector,
+    /// A failed upgrade is tried again after `Upgrade_Error_Retry_Delay`, with the same URL (§6.4).
     pub retries_failed_upgrade: bool,
 }
 
 impl Default for Quirks {
-    /// The likely phone.
+    /// The most likely phone.
     fn default() -> Self {
         Self {
             trust_list: false,
@@ -182,7 +182,7 @@ impl Default for Quirks {
             leading_slash: false,
             tftp_block_size: None,
             keeps_components: false,
-            page: OwnPage::Whole,
+            page: PageQuirk::Whole,
             multiplatform_page: true,
             transition_page: true,
             auth_type_needed: true,
@@ -190,7 +190,7 @@ impl Default for Quirks {
             old_alarm: false,
             refuses_restart: false,
             needs_reset: false,
-            weather: Weather::default(),
+            faults: FaultInjector::default(),
             retries_failed_upgrade: false,
         }
     }
@@ -227,7 +227,7 @@ impl Spec {
         }
     }
 
-    /// `Cisco-CP-8851-3PCC/11.2.3 (001234ab45de)`, or what a draw has in place of it (§6.6, §3.1).
+    /// `Cisco-CP-8851-3PCC/11.2.3 (001234ab45de)`, or the form of a draw (§6.6, §3.1).
     pub(super) fn user_agent(&self, load: &LoadName) -> Option<String> {
         let version = load.version();
         let number = format!("{}.{}.{}", version.major, version.minor, version.micro);

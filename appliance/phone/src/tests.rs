@@ -1,11 +1,11 @@
-//! The phone against a server that does no more than the procedure's documents say.
+//! Tests the phone against a server that does only what the procedure's documents say.
 
 mod server;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use server::Server;
+use server::PhoneTestServer;
 
 use super::*;
 use crate::lookalike;
@@ -40,8 +40,8 @@ fn spec(load: &str) -> Spec {
     }
 }
 
-async fn bench(loads: &[&str]) -> Server {
-    let server = Server::start(SPEED).await;
+async fn bench(loads: &[&str]) -> PhoneTestServer {
+    let server = PhoneTestServer::start(SPEED).await;
     let folder = tempfile::tempdir().unwrap();
     for load in loads {
         lookalike::firmware(folder.path(), load, 20_000).unwrap();
@@ -71,13 +71,13 @@ fn profile(upgrade: &str) -> String {
     )
 }
 
-async fn until(phone: &Phone, what: &str, reached: impl FnMut(&State) -> bool) {
+async fn until(phone: &VirtualPhone, what: &str, reached: impl FnMut(&PhoneState) -> bool) {
     let mut state = phone.state.clone();
     let waited = tokio::time::timeout(Duration::from_secs(30), state.wait_for(reached)).await.is_ok();
     assert!(waited, "never {what}:\n{}", phone.journal);
 }
 
-async fn until_noted(phone: &Phone, what: &str) {
+async fn until_noted(phone: &VirtualPhone, what: &str) {
     for _ in 0..600 {
         if phone.journal.entries().iter().any(|(_, event)| event.to_string().contains(what)) {
             return;
@@ -87,9 +87,9 @@ async fn until_noted(phone: &Phone, what: &str) {
     panic!("never {what}:\n{}", phone.journal);
 }
 
-fn asked(phone: &Phone) -> Vec<String> {
+fn asked(phone: &VirtualPhone) -> Vec<String> {
     let url = |(_, event)| match event {
-        Event::Asked { url, .. } => Some(url),
+        PhoneEvent::Asked { url, .. } => Some(url),
         _ => None,
     };
     phone.journal.entries().into_iter().filter_map(url).collect()
@@ -101,7 +101,7 @@ async fn an_enterprise_phone_walks_the_seeds_path_to_multiplatform() {
     server.put("XMLDefault.cnf.xml", xml_default(BASE));
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
-    let mut phone = Phone::plug(spec(OLD), server.wiring.clone());
+    let mut phone = VirtualPhone::plug(spec(OLD), server.wiring.clone());
     until(&phone, "at 12.5", |state| state.memory.load.as_str() == BASE).await;
     server.put("XMLDefault.cnf.xml", xml_default(E2M));
     phone.restart();
@@ -116,7 +116,7 @@ async fn an_enterprise_phone_walks_the_seeds_path_to_multiplatform() {
     assert_eq!(asked.iter().find(foreign), None, "components of other hardware");
     assert!(asked.contains(&format!("http://127.0.0.1/{MAC}.lic")));
     let resets =
-        phone.journal.entries().into_iter().filter(|(_, event)| *event == Event::FactoryReset).count();
+        phone.journal.entries().into_iter().filter(|(_, event)| *event == PhoneEvent::FactoryReset).count();
     assert_eq!(resets, 1, "only the crossing resets");
 }
 
@@ -127,7 +127,7 @@ async fn a_multiplatform_phone_walks_back_by_the_conditional_rule() {
         format!("\n($SWVER eq {M2E})? http://127.0.0.1/{BASE}.loads |\n http://127.0.0.1/{M2E}.loads\n");
     server.put("8851-3PCC.xml", profile(&rule));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::M2e, MAC));
-    let phone = Phone::plug(spec(MPP), server.wiring.clone());
+    let phone = VirtualPhone::plug(spec(MPP), server.wiring.clone());
     until(&phone, "at the target", |state| state.memory.load.as_str() == BASE).await;
     let state = phone.state.borrow().clone();
     assert_eq!(state.failures, Vec::<String>::new());
@@ -144,7 +144,7 @@ async fn every_place_is_tried_in_the_order_of_the_guide() {
         (159, b"http://127.0.0.1".to_vec()),
         (150, b"127.0.0.1;http://127.0.0.1/last".to_vec()),
     ];
-    let phone = Phone::plug(spec(MPP), server.wiring.clone());
+    let phone = VirtualPhone::plug(spec(MPP), server.wiring.clone());
     until_noted(&phone, "http://127.0.0.1/last/Cisco").await;
     let (psn, cfg) = ("8851-3PCC.xml", "Cisco/CP-8851-3PCC/001234ab45de.cfg");
     let mut expected = Vec::new();
@@ -170,7 +170,7 @@ async fn an_absolute_profile_rule_ignores_dhcp() {
     let server = bench(&[]).await;
     let mut spec = spec(MPP);
     spec.parameters.insert("Profile_Rule".into(), "http://127.0.0.1/elsewhere/$MA.xml".into());
-    let phone = Phone::plug(spec, server.wiring.clone());
+    let phone = VirtualPhone::plug(spec, server.wiring.clone());
     until_noted(&phone, "elsewhere").await;
     until(&phone, "resting", |state| state.doing == Doing::Resting).await;
     assert_eq!(asked(&phone)[0], "http://127.0.0.1/elsewhere/001234ab45de.xml");
@@ -188,7 +188,7 @@ async fn a_missing_component_and_an_altered_one_are_failures_and_not_taken() {
         } else {
             server.remove(&kernel);
         }
-        let phone = Phone::plug(spec(OLD), server.wiring.clone());
+        let phone = VirtualPhone::plug(spec(OLD), server.wiring.clone());
         until(&phone, "a failure", |state| !state.failures.is_empty()).await;
         assert!(phone.state.borrow().failures[0].contains(&kernel), "{}", phone.journal);
         assert_eq!(phone.state.borrow().memory.load.as_str(), OLD);
@@ -199,7 +199,7 @@ async fn a_missing_component_and_an_altered_one_are_failures_and_not_taken() {
 async fn a_leap_that_would_strand_it_is_a_failure_and_not_taken() {
     let server = bench(&[E2M]).await;
     server.put("XMLDefault.cnf.xml", xml_default(E2M));
-    let phone = Phone::plug(spec(OLD), server.wiring.clone());
+    let phone = VirtualPhone::plug(spec(OLD), server.wiring.clone());
     until(&phone, "a failure", |state| !state.failures.is_empty()).await;
     assert!(phone.state.borrow().failures[0].contains("12.5(1)"), "{}", phone.journal);
     assert!(!asked(&phone).iter().any(|url| url.contains(".loads")));
@@ -212,7 +212,7 @@ async fn a_phone_with_a_trust_list_asks_for_signed_configuration_only_and_stays(
     server.put("XMLDefault.cnf.xml.sgn", xml_default(BASE));
     let mut spec = spec(OLD);
     spec.quirks.trust_list = true;
-    let phone = Phone::plug(spec, server.wiring.clone());
+    let phone = VirtualPhone::plug(spec, server.wiring.clone());
     until_noted(&phone, "not signed by anyone").await;
     assert!(asked(&phone).iter().all(|url| !url.ends_with(".cnf.xml")));
     assert_eq!(phone.state.borrow().memory.load.as_str(), OLD);
@@ -222,7 +222,7 @@ async fn a_phone_with_a_trust_list_asks_for_signed_configuration_only_and_stays(
 async fn without_its_license_a_phone_waits_in_the_transition_load() {
     let server = bench(&[MPP]).await;
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
-    let phone = Phone::plug(spec(E2M), server.wiring.clone());
+    let phone = VirtualPhone::plug(spec(E2M), server.wiring.clone());
     until_noted(&phone, "waits for its license").await;
     assert!(!asked(&phone).iter().any(|url| url.contains(".loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
@@ -235,7 +235,7 @@ async fn without_the_type_of_authorization_no_license_is_fetched() {
     let profile = profile(&format!("http://127.0.0.1/{MPP}.loads"));
     server.put("8851-3PCC.xml", profile.replace("Classic", "Other"));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
-    let phone = Phone::plug(spec(E2M), server.wiring.clone());
+    let phone = VirtualPhone::plug(spec(E2M), server.wiring.clone());
     until_noted(&phone, "waits for its license").await;
     assert!(!asked(&phone).iter().any(|url| url.contains(".lic")));
 }
@@ -245,7 +245,7 @@ async fn another_phones_license_is_a_failure() {
     let server = bench(&[MPP]).await;
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, Mac([9; 6])));
-    let phone = Phone::plug(spec(E2M), server.wiring.clone());
+    let phone = VirtualPhone::plug(spec(E2M), server.wiring.clone());
     until(&phone, "a failure", |state| state.failures.iter().any(|failure| failure.contains("license of")))
         .await;
 }
@@ -255,9 +255,10 @@ async fn a_failed_upgrade_is_tried_again_only_under_another_url() {
     let server = bench(&[MPP]).await;
     server.put("8851-3PCC.xml", profile(&format!("http://127.0.0.1/1/{MPP}.loads")));
     server.put(&format!("{MAC}.lic"), lookalike::license(Direction::E2m, MAC));
-    let phone = Phone::plug(spec(E2M), server.wiring.clone());
+    let phone = VirtualPhone::plug(spec(E2M), server.wiring.clone());
     until(&phone, "a failure", |state| !state.failures.is_empty()).await;
-    let resyncs = |phone: &Phone| asked(phone).iter().filter(|url| url.ends_with("8851-3PCC.xml")).count();
+    let resyncs =
+        |phone: &VirtualPhone| asked(phone).iter().filter(|url| url.ends_with("8851-3PCC.xml")).count();
     let before = resyncs(&phone);
     while resyncs(&phone) < before + 3 {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -276,7 +277,7 @@ async fn a_lease_from_elsewhere_is_given_up_when_refused_and_tftp_serves_where_h
     spec.quirks.leading_slash = true;
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let wiring = Wiring { http_6970: unused, ..server.wiring.clone() };
-    let phone = Phone::plug(spec, wiring);
+    let phone = VirtualPhone::plug(spec, wiring);
     until(&phone, "at the target", |state| state.memory.load.as_str() == BASE).await;
     assert_eq!(phone.state.borrow().memory.lease, Some(Ipv4Addr::new(127, 10, 0x45, 0xde)));
     assert!(asked(&phone).iter().any(|url| url.starts_with("tftp://127.0.0.1/rootfs288xx")));

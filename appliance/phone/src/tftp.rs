@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use super::journal::Answer;
+use super::journal::FetchOutcome;
 use super::sink::Sink;
 
-/// In real time: loopback loses nothing, but a machine may be busy. The phone's clock waits.
+/// In real time: loopback loses nothing, but a machine may be busy. The phone's clock stands still.
 const TIMEOUT: Duration = Duration::from_secs(1);
 const TRIES: u32 = 30;
 
@@ -21,7 +21,7 @@ pub(super) async fn fetch(
     name: &str,
     block_size: Option<u16>,
     sink: Sink<'_>,
-) -> io::Result<Answer> {
+) -> io::Result<FetchOutcome> {
     let mut last = [b"\0\x01", name.as_bytes(), b"\0octet\0"].concat();
     if let Some(size) = block_size {
         last.extend_from_slice(format!("blksize\0{size}\0tsize\00\0").as_bytes());
@@ -35,9 +35,9 @@ pub(super) async fn fetch(
             tries += 1;
             if tries == TRIES {
                 return Ok(if known {
-                    Answer::Broken("the server fell silent".to_owned())
+                    FetchOutcome::Broken("the server fell silent".to_owned())
                 } else {
-                    Answer::Unreachable
+                    FetchOutcome::Unreachable
                 });
             }
             socket.send_to(&last, to).await?;
@@ -58,12 +58,12 @@ pub(super) async fn fetch(
                 expected = expected.wrapping_add(1);
                 socket.send_to(&last, to).await?;
                 if data.len() < size {
-                    return Ok(Answer::Got(got));
+                    return Ok(FetchOutcome::Got(got));
                 }
             }
             3 if known && block == expected.wrapping_sub(1) => drop(socket.send_to(&last, to).await?),
-            5 if block == 1 => return Ok(Answer::NotFound),
-            5 => return Ok(Answer::Broken(format!("TFTP error {block}"))),
+            5 if block == 1 => return Ok(FetchOutcome::NotFound),
+            5 => return Ok(FetchOutcome::Broken(format!("TFTP error {block}"))),
             6 if got == 0 && block_size.is_some() => {
                 let options = String::from_utf8_lossy(&buffer[2..length]).into_owned();
                 let mut words = options.split('\0');

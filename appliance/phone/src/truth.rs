@@ -1,20 +1,19 @@
-//! What real phones bear: the rules a phone breaks, or breaks by, if it is led where its firmware or hardware
-//! cannot go. Kept apart from the catalog on purpose, so that a mistake there shows here.
+//! The rules of real phones: which loads their firmware or hardware does not survive. They are kept apart from the
+//! catalog on purpose, so that a mistake there shows here.
 
 use crate::shared::{Direction, Kind, LoadName, Side, Version};
 
-/// What of a phone decides.
+/// The properties that decide.
 #[derive(Debug, Clone, Copy)]
-pub struct Hardware<'a> {
+pub struct TrueHardware<'a> {
     /// `8851`.
     pub model: &'a str,
     /// 5 of V05.
     pub vid: u8,
 }
 
-/// Whether the phone survives going from one load to another; otherwise the rule it would break.
-/// Whether a license is there is another matter: see [`needs_license`].
-pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(), String> {
+/// Ok if the phone survives the hop, else the broken rule. Licenses are a separate matter: see [`needs_license`].
+pub fn judge(hardware: TrueHardware<'_>, from: &LoadName, to: &LoadName) -> Result<(), String> {
     let broken =
         |rule: &str| Err(format!("{from} to {to} on a {} V{:02}: {rule}", hardware.model, hardware.vid));
     if family(hardware.model) != Some(to.family()) {
@@ -55,14 +54,14 @@ pub fn judge(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Result<(
     }
 }
 
-/// Whether hardware of this age can have come with such a load.
-pub fn bears(hardware: Hardware<'_>, load: &LoadName) -> bool {
+/// True if hardware of this age may have come with such a load.
+pub fn bears(hardware: TrueHardware<'_>, load: &LoadName) -> bool {
     let side = load.kind().side();
     below_floor(hardware, load).is_none()
         && (side == Side::Enterprise || not_eligible(hardware, side).is_none())
 }
 
-/// Whether the phone takes this step only with its license.
+/// True if the phone makes this hop only with its license.
 pub fn needs_license(from: &LoadName, to: &LoadName) -> bool {
     matches!(
         (from.kind(), to.kind()),
@@ -71,12 +70,12 @@ pub fn needs_license(from: &LoadName, to: &LoadName) -> bool {
     )
 }
 
-/// Whether such a load is a transition load.
+/// True for a transition load.
 pub fn is_transition(kind: Kind) -> bool {
     matches!(kind, Kind::Transition(_))
 }
 
-/// The direction of the license that a phone on the Multiplatform side has a use for.
+/// The direction of the license that a phone on the Multiplatform side can use.
 pub fn license_direction(kind: Kind, crossed_directly: bool) -> Direction {
     match kind {
         Kind::Transition(direction) => direction,
@@ -85,7 +84,7 @@ pub fn license_direction(kind: Kind, crossed_directly: bool) -> Direction {
     }
 }
 
-/// The load family a model's hardware runs, where it can migrate at all.
+/// The load family of a model that can migrate.
 fn family(model: &str) -> Option<&'static str> {
     match model {
         "7811" | "7821" | "7841" | "7861" => Some("sip78xx"),
@@ -97,7 +96,7 @@ fn family(model: &str) -> Option<&'static str> {
     }
 }
 
-fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
+fn not_eligible(hardware: TrueHardware<'_>, to: Side) -> Option<&'static str> {
     if to == Side::Enterprise {
         return hardware.model.ends_with("NR").then_some("models without a radio are not known to go back");
     }
@@ -110,16 +109,16 @@ fn not_eligible(hardware: Hardware<'_>, to: Side) -> Option<&'static str> {
     }
 }
 
-/// The rule by which a phone that was bought with Enterprise firmware does not find back to it.
-fn cannot_leave(hardware: Hardware<'_>, from: &LoadName, to: &LoadName) -> Option<&'static str> {
+/// The rule that keeps a phone bought with Enterprise firmware from returning to it.
+fn cannot_leave(hardware: TrueHardware<'_>, from: &LoadName, to: &LoadName) -> Option<&'static str> {
     let goes_back = from.kind().side() == Side::Multiplatform && to.kind().side() == Side::Enterprise;
     let concerned = matches!((hardware.model, hardware.vid), ("7821" | "7841" | "7861", 20..));
     (goes_back && concerned && !at_least(from, "11-3-7MPP0101"))
         .then_some("V20 and later go back from Multiplatform 11.3(7)SR1 or later only")
 }
 
-/// The rule of hardware that the load is too old for.
-fn below_floor(hardware: Hardware<'_>, to: &LoadName) -> Option<&'static str> {
+/// The rule that makes the load too old for the hardware.
+fn below_floor(hardware: TrueHardware<'_>, to: &LoadName) -> Option<&'static str> {
     let (model, vid) = (hardware.model, hardware.vid);
     match to.kind() {
         Kind::Enterprise => {
@@ -156,7 +155,7 @@ mod tests {
     use super::*;
 
     fn judged(model: &str, vid: u8, from: &str, to: &str) -> bool {
-        judge(Hardware { model, vid }, &from.parse().unwrap(), &to.parse().unwrap()).is_ok()
+        judge(TrueHardware { model, vid }, &from.parse().unwrap(), &to.parse().unwrap()).is_ok()
     }
 
     #[test]

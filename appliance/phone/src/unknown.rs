@@ -1,4 +1,4 @@
-//! Which way a virtual phone goes where nobody is known to know: as a draw has it.
+//! Applies the answers of a draw to a virtual phone.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::spec::{ClientId, Quirks, Registers, TransitionAgent, VendorClass};
 use crate::shared::Draw;
 
 impl Quirks {
-    /// Takes the ways of a draw, as far as virtual phones know both.
+    /// Takes the answers that virtual phones can follow.
     pub fn take(&mut self, draw: &Draw) {
         let class = |key| match draw.way(key) {
             "long" => VendorClass::Long,

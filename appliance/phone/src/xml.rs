@@ -1,21 +1,21 @@
-//! What a phone reads out of the documents it is given.
+//! Reads documents as a phone does.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
-/// An Enterprise phone's configuration, as far as a migration goes.
+/// The parts of an Enterprise phone's configuration that a migration needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Configuration {
-    /// The load it is told to run.
+    /// The load to run.
     pub load: Option<String>,
-    /// Where to fetch that from, if not from where the configuration came from.
+    /// The load server, if it is not the configuration's server.
     pub load_server: Option<String>,
-    /// Whether its page should be open, where that is said.
+    /// The web page is to be on or off, if set.
     pub web_access: Option<bool>,
-    /// It should ask other phones for firmware first.
+    /// The phone should ask other phones for firmware first.
     pub peer_sharing: bool,
-    /// The call manager it should register with, where everything is there that this takes.
+    /// The call manager to register with, if its settings are complete.
     pub manager: Option<Manager>,
 }
 
@@ -24,13 +24,13 @@ pub struct Configuration {
 pub struct Manager {
     /// Its address.
     pub address: String,
-    /// Its port for SIP.
+    /// Its SIP port.
     pub port: u16,
-    /// The name of the phone's line there.
+    /// The name of the phone's line.
     pub line: String,
 }
 
-/// Reads `SEP<MAC>.cnf.xml`. One error in it, and a phone takes nothing of it.
+/// Reads `SEP<MAC>.cnf.xml`. One error makes a phone ignore all of it.
 pub fn device(document: &[u8]) -> Result<Configuration, String> {
     let leaves = leaves(document)?;
     if !leaves.iter().any(|leaf| leaf.path.starts_with("device/")) {
@@ -50,7 +50,7 @@ pub fn device(document: &[u8]) -> Result<Configuration, String> {
     })
 }
 
-/// What it takes to register (§13).
+/// The settings for a registration (§13).
 fn manager(text: impl Fn(&str) -> Option<String>) -> Option<Manager> {
     const NODE: &str = "device/devicePool/callManagerGroup/members/member/callManager";
     const LINE: &str = "device/sipProfile/sipLines/line";
@@ -73,7 +73,7 @@ fn manager(text: impl Fn(&str) -> Option<String>) -> Option<Manager> {
     })
 }
 
-/// Reads `XMLDefault.cnf.xml` for the model with this id. A phone wants a call manager in it.
+/// Reads `XMLDefault.cnf.xml` for a model number. A phone expects a call manager in it.
 pub fn default(document: &[u8], id: u32) -> Result<Configuration, String> {
     const MANAGER: &str = "Default/callManagerGroup/members/member/callManager";
     let leaves = leaves(document)?;
@@ -89,7 +89,7 @@ pub fn default(document: &[u8], id: u32) -> Result<Configuration, String> {
     Ok(Configuration { load: text(&format!("Default/loadInformation{id}")), ..Configuration::default() })
 }
 
-/// Reads a profile of Multiplatform firmware: parameters in the order they are written.
+/// Reads a profile of Multiplatform firmware: its parameters in order.
 pub fn profile(document: &[u8]) -> Result<Vec<(String, String)>, String> {
     let leaves = leaves(document)?;
     let parameters: Vec<_> = leaves
@@ -106,7 +106,7 @@ pub fn profile(document: &[u8]) -> Result<Vec<(String, String)>, String> {
     Ok(parameters)
 }
 
-/// An element without elements inside.
+/// An element without children.
 struct Leaf {
     path: String,
     text: String,

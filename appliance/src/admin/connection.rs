@@ -93,7 +93,7 @@ where
         turns.seat.works();
         let turn = Turn(Arc::clone(&turns));
         let answer = service.call(request);
-        async move { Ok::<_, Infallible>(answer.await?.map(|body| Answer { body, _turn: turn })) }
+        async move { Ok::<_, Infallible>(answer.await?.map(|body| ClientAnswer { body, _turn: turn })) }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -132,12 +132,12 @@ impl Drop for Turn {
 }
 
 /// An answer's content, and that its request is in work until it is through.
-struct Answer<B> {
+struct ClientAnswer<B> {
     body: B,
     _turn: Turn,
 }
 
-impl<B: Body + Unpin> Body for Answer<B> {
+impl<B: Body + Unpin> Body for ClientAnswer<B> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -27,7 +27,7 @@ use super::extract::StrictQuery;
 use super::problem::ProblemDetails;
 use super::{ApiState, PeerAddress, live};
 use crate::bench::views::health::{self, Serving};
-use crate::bench::{Bench, Seen};
+use crate::bench::{Bench, SurveyCursor};
 use crate::listeners::bounds::Bound;
 use crate::system::error::Trouble;
 
@@ -95,7 +95,7 @@ pub(super) fn keep(api: &ApiState, stop: CancellationToken) {
 }
 
 async fn look(live: &LiveEvents, bench: &Bench, serving: &dyn Serving, stop: CancellationToken) {
-    let (mut counted, mut seen) = (Instant::now(), Seen::default());
+    let (mut counted, mut seen) = (Instant::now(), SurveyCursor::default());
     loop {
         if counted.elapsed() >= SECOND {
             counted = Instant::now();

@@ -58,7 +58,7 @@ pub(super) struct LiveState {
     gone: u64,
     figures: BenchFigures,
     figures_since: u64,
-    shelf: Option<Arc<LibrarySnapshot>>,
+    library: Option<Arc<LibrarySnapshot>>,
     traffic: VecDeque<u64>,
     /// Bytes sent before the latest second.
     sent: u64,
@@ -141,14 +141,14 @@ impl LiveState {
             (self.gone, changed) = (step, true);
         }
         let left = survey.left.map(|left| left.as_secs());
-        let same = self.shelf.as_ref().is_some_and(|shelf| Arc::ptr_eq(shelf, &survey.shelf));
+        let same = self.library.as_ref().is_some_and(|library| Arc::ptr_eq(library, &survey.library));
         if !same || left != self.figures.left {
             self.figures.library += u64::from(!same);
             self.figures.left = left;
             self.figures_since = step;
             changed = true;
         }
-        self.shelf = Some(survey.shelf);
+        self.library = Some(survey.library);
         if changed {
             self.step = step;
         }

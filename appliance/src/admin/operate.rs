@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::ApiState;
 use super::extract::{PhonePath, StrictQuery};
 use super::problem::ProblemDetails;
-use crate::bench::Refusal;
+use crate::bench::OrderRefusal;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::new()
@@ -116,12 +116,12 @@ async fn act(
     Ok(Json(OperationOutcome { mac, done, by: None, note: None }))
 }
 
-impl From<Refusal> for ProblemDetails {
-    fn from(refusal: Refusal) -> Self {
+impl From<OrderRefusal> for ProblemDetails {
+    fn from(refusal: OrderRefusal) -> Self {
         let status = match refusal {
-            Refusal::Unknown(_) => StatusCode::NOT_FOUND,
-            Refusal::Conflict(_) => StatusCode::CONFLICT,
-            Refusal::NotWritten(_) => StatusCode::SERVICE_UNAVAILABLE,
+            OrderRefusal::Unknown(_) => StatusCode::NOT_FOUND,
+            OrderRefusal::Conflict(_) => StatusCode::CONFLICT,
+            OrderRefusal::NotWritten(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, refusal.to_string())
     }

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::ApiState;
 use super::extract::StrictQuery;
 use super::problem::ProblemDetails;
-use crate::bench::views::report::{Format, Report};
+use crate::bench::views::report::{Format, MigrationReport};
 
 /// The report has its own style, and no other may apply.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -36,7 +36,7 @@ struct ReportQuery {
 
 /// What each phone ended as and how it came there, for the customer; and which phones are left, and why.
 #[utoipa::path(get, path = "/api/report", tag = "phones", params(ReportQuery), responses((status = 200,
-    content((Report = "application/json"), (String = "text/html"), (String = "text/csv"), (String = "text/plain")))))]
+    content((MigrationReport = "application/json"), (String = "text/html"), (String = "text/csv"), (String = "text/plain")))))]
 async fn report(
     State(api): State<Arc<ApiState>>,
     StrictQuery(ReportQuery { format, title }): StrictQuery<ReportQuery>,

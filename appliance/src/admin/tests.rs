@@ -17,7 +17,7 @@ use transload_pace::Pace;
 use transload_provision::load::Direction;
 
 use super::*;
-use crate::bench::{Refusal, RefusalReason};
+use crate::bench::{OrderRefusal, RefusalReason};
 use crate::commands::rehearse::loopback;
 use crate::config::{Config, EnterpriseSide, MultiplatformSide, Scenario};
 use crate::runtime::appliance::{Appliance, PreparedAppliance};
@@ -207,9 +207,9 @@ async fn the_operators_hand_is_answered_with_what_came_of_it() {
 #[tokio::test]
 async fn what_could_not_be_written_is_the_benchs_fault_and_not_the_askers() {
     for (refusal, status) in [
-        (Refusal::Unknown(RefusalReason::default()), 404),
-        (Refusal::Conflict(RefusalReason::default()), 409),
-        (Refusal::NotWritten(RefusalReason::default()), 503),
+        (OrderRefusal::Unknown(RefusalReason::default()), 404),
+        (OrderRefusal::Conflict(RefusalReason::default()), 409),
+        (OrderRefusal::NotWritten(RefusalReason::default()), 503),
     ] {
         assert_eq!(ProblemDetails::from(refusal).into_response().status(), status);
     }

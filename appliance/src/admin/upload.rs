@@ -80,9 +80,9 @@ async fn import(
         return Err(ProblemDetails::new(StatusCode::BAD_REQUEST, detail));
     };
     let _seat = turn()?;
-    let folder = uploads(bench.shelf().state()).await.map_err(|error| unwritable(&error))?;
+    let folder = uploads(bench.library().state()).await.map_err(|error| unwritable(&error))?;
     let path = folder.path().join(&inner);
-    receive(body, &path, &DiskSpace::of(folder.path(), bench.shelf().state())).await?;
+    receive(body, &path, &DiskSpace::of(folder.path(), bench.library().state())).await?;
     let options = ImportOptions { dry_run: false, direction: sent.direction, replace: sent.replace };
     let _turn = IMPORTING.lock().await;
     let told = bench.import(path, options).await;

@@ -1,5 +1,5 @@
-//! The operator forgets phones: what is known of them goes, and the record that they were forgotten stays. Leases and
-//! the roster stay as they are.
+//! Forgets phones on the operator's order. The phone's facts go; the record of the forgetting, its lease and its
+//! roster line stay.
 
 use std::collections::BTreeMap;
 
@@ -7,44 +7,44 @@ use transload_provision::journey::Fact;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::outcome::{PhoneOutcome, Refusal, RefusalReason, no_such, outcome, written};
+use super::outcome::{OrderRefusal, PhoneOutcome, RefusalReason, no_such, outcome, written};
 use super::views::timeline::Moment;
-use super::{AT_ONCE, Bench, Phone, State};
+use super::{AT_ONCE, Bench, BenchState, TrackedPhone};
 use crate::bench::selection::{Selected, Selection};
 use crate::bench::views::phone::PhoneView;
 use crate::bench::views::report::ForgottenReport;
 use crate::state::ledger::{FORGOTTEN_KEPT, Record, Ticket};
 
-/// What remains for the operator to do where the roster lists a forgotten phone.
+/// Remaining work for the operator if the roster lists a forgotten phone.
 pub const STILL_LISTED: &str =
     "the roster still lists it, so it is shown as absent; remove its line from the roster to be rid of it";
 
-/// A phone that is taken off the books, as it was.
+/// A phone's state at its removal, to restore it if the ledger fails.
 struct Removed {
-    phone: Phone,
-    /// When it was forgotten before.
+    phone: TrackedPhone,
+    /// Time of the phone's previous removal.
     before: Option<Time>,
     ticket: Ticket,
     listed: bool,
 }
 
 impl Bench {
-    /// Forgets a phone. On record when this returns; gives what remains for the operator to do.
+    /// Forgets a phone; the removal is in the ledger when this returns. Returns the remaining work for the operator.
     ///
     /// # Errors
-    /// Nothing is known of the phone, it may be writing flash, or the ledger cannot be written.
-    pub async fn forget(&self, mac: Mac) -> Result<Option<&'static str>, Refusal> {
+    /// The phone is unknown, it may be writing flash, or the ledger cannot be written.
+    pub async fn forget(&self, mac: Mac) -> Result<Option<&'static str>, OrderRefusal> {
         let removed = self.remove(&mut self.state(), mac)?;
         self.forgotten(mac, removed).await
     }
 
-    /// Forgets every phone selected of which anything is known, or, with `dry_run`, tells which that would be. What is
-    /// done is on record when this returns.
+    /// Forgets every selected phone that has facts; with `dry_run`, only lists them. The removals are in the ledger
+    /// when this returns.
     pub async fn forget_all(&self, selection: &Selection, dry_run: bool) -> Vec<PhoneOutcome> {
         let Selected { mut phones, unknown } = selection.of(self.phones());
         phones.retain(|phone| phone.first_seen.is_some() || selection.mac.contains(&phone.mac));
-        // Nothing is waited for before all are queued: thousands of phantoms go in a few commits.
-        let mut removed: Vec<Option<Result<Removed, Refusal>>> = Vec::with_capacity(phones.len());
+        // All removals are queued before the first wait, so that thousands of phones share a few commits.
+        let mut removed: Vec<Option<Result<Removed, OrderRefusal>>> = Vec::with_capacity(phones.len());
         for phones in phones.chunks(AT_ONCE) {
             let mut state = self.state();
             let remove = |phone: &PhoneView| (!dry_run).then(|| self.remove(&mut state, phone.mac));
@@ -65,8 +65,8 @@ impl Bench {
         outcomes
     }
 
-    /// Takes a phone out of memory and has the ledger do the same.
-    fn remove(&self, state: &mut State, mac: Mac) -> Result<Removed, Refusal> {
+    /// Removes a phone from memory and queues its removal in the ledger.
+    fn remove(&self, state: &mut BenchState, mac: Mac) -> Result<Removed, OrderRefusal> {
         let listed = state.roster.contains_key(&mac);
         let Some(phone) = state.phones.get(&mac) else {
             return Err(if listed { nothing_known(mac) } else { no_such(mac) });
@@ -78,14 +78,14 @@ impl Bench {
         let phone = state.drop_phone(mac).ok_or_else(|| no_such(mac))?;
         let at = self.now();
         let before = state.forgotten.note(mac, at);
-        state.upheavals += 1;
+        state.global_changes += 1;
         self.publish(state, mac);
         let ticket = self.ledger.append(vec![Record::Forget { mac, at }]);
         Ok(Removed { phone, before, ticket, listed })
     }
 
-    /// Waits until it is on record. What could not be put on record is known as before.
-    async fn forgotten(&self, mac: Mac, removed: Removed) -> Result<Option<&'static str>, Refusal> {
+    /// Waits for the ledger; if the commit fails, restores the phone.
+    async fn forgotten(&self, mac: Mac, removed: Removed) -> Result<Option<&'static str>, OrderRefusal> {
         let Removed { phone, before, ticket, listed } = removed;
         if let Err(refusal) = written(Some(ticket)).await {
             let mut state = self.state();
@@ -99,30 +99,30 @@ impl Bench {
     }
 }
 
-/// The refusal of a phone that may be writing flash.
-pub fn writes(mac: Mac) -> Refusal {
+/// Refusal for a phone that may be writing flash.
+pub fn writes(mac: Mac) -> OrderRefusal {
     let cause = format!("{mac} may be writing flash");
-    Refusal::Conflict(RefusalReason::new(cause, "wait until it has started again"))
+    OrderRefusal::Conflict(RefusalReason::new(cause, "wait until it has started again"))
 }
 
-/// The refusal of a phone of which nothing is known.
-pub fn nothing_known(mac: Mac) -> Refusal {
+/// Refusal for an unknown phone.
+pub fn nothing_known(mac: Mac) -> OrderRefusal {
     let cause = format!("nothing is known of {mac}, only the roster lists it");
-    Refusal::Conflict(RefusalReason::new(cause, "remove its line from the roster to be rid of it"))
+    OrderRefusal::Conflict(RefusalReason::new(cause, "remove its line from the roster to be rid of it"))
 }
 
-/// Phones that the operator forgot, and when that was last.
+/// Forgotten phones, with the time of the latest removal.
 #[derive(Debug, Default)]
 pub(super) struct Forgotten(pub BTreeMap<Mac, Time>);
 
 impl Forgotten {
-    /// When a phone was forgotten, for its timeline.
+    /// The removal of a phone, for its timeline.
     pub(super) fn moment(&self, mac: Mac) -> Option<Moment> {
         let at = self.0.get(&mac)?;
-        Some(Moment { at: Some(*at), what: "operator: forget; what was known until then is gone".to_owned() })
+        Some(Moment { at: Some(*at), what: "operator: forget; earlier facts are gone".to_owned() })
     }
 
-    /// For the report, the oldest first.
+    /// All removals for the report, oldest first.
     pub(super) fn report(&self) -> Vec<ForgottenReport> {
         let mut all: Vec<ForgottenReport> =
             self.0.iter().map(|(mac, at)| ForgottenReport { mac: *mac, at: Some(*at) }).collect();
@@ -148,9 +148,9 @@ impl Forgotten {
     }
 }
 
-impl State {
-    /// Whether a fact is the end of something that began before its phone was forgotten: such a one does not bring the
-    /// phone back.
+impl BenchState {
+    /// True for a fact that ends something begun before the phone was forgotten. Such a fact does not bring the phone
+    /// back.
     pub(super) fn is_over(&self, mac: Mac, fact: &Fact) -> bool {
         let unknown = !self.phones.contains_key(&mac);
         match fact {
@@ -169,22 +169,22 @@ impl State {
         }
     }
 
-    /// Takes a phone out of every table, save leases, the roster and what is yet to be published of it.
-    pub(super) fn drop_phone(&mut self, mac: Mac) -> Option<Phone> {
+    /// Removes a phone from every table except leases, the roster and pending verdicts.
+    pub(super) fn drop_phone(&mut self, mac: Mac) -> Option<TrackedPhone> {
         let phone = self.phones.remove(&mac)?;
         if !phone.written {
             self.newcomers.retain(|newcomer| *newcomer != mac);
         }
         self.strangers.remove(&mac);
         self.agenda.remove(&mac);
-        self.errands.retain(|errand| errand.mac != mac);
+        self.pending_restarts.retain(|restart| restart.mac != mac);
         self.changes.retain(|change| change.mac != mac);
         Some(phone)
     }
 
-    /// Unless the phone has been heard of again.
-    fn put_back(&mut self, mac: Mac, phone: Phone, now: Time) {
-        self.upheavals += 1;
+    /// Restores the phone, unless new facts of it arrived meanwhile.
+    fn put_back(&mut self, mac: Mac, phone: TrackedPhone, now: Time) {
+        self.global_changes += 1;
         if self.phones.contains_key(&mac) {
             return;
         }

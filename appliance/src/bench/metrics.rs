@@ -1,4 +1,4 @@
-//! What is counted while the bench runs; an atomic addition each, beside what is counted.
+//! Counters of the running bench. Each count is one atomic addition.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use transload_dhcp::MessageType;
 use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
 
 use crate::listeners::bounds::Bounds;
-use crate::listeners::{Door, Served};
+use crate::listeners::{FileAnswer, FileProtocol};
 use crate::system::latencies;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Message {
+struct DhcpLabels {
     r#type: &'static str,
     outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AtDoor {
+struct ProtocolLabel {
     door: &'static str,
 }
 
@@ -32,15 +32,15 @@ struct ComeOf {
     outcome: &'static str,
 }
 
-/// Counters of one bench.
+/// The counters of one bench.
 #[derive(Debug)]
 pub struct Metrics {
-    messages: Family<Message, Counter>,
+    messages: Family<DhcpLabels, Counter>,
     replies: Histogram,
     requests: Family<ComeOf, Counter>,
     transfers: Family<ComeOf, Counter>,
-    under_way: Family<AtDoor, Gauge>,
-    bytes: Family<AtDoor, Counter>,
+    under_way: Family<ProtocolLabel, Gauge>,
+    bytes: Family<ProtocolLabel, Counter>,
     /// Bounds that were reached.
     pub bounds: Bounds,
 }
@@ -60,7 +60,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Tells their names, and what they stand at whenever it is asked.
+    /// Registers the counters.
     pub fn register(&self, registry: &mut Registry) {
         let Self { messages, replies, requests, transfers, under_way, bytes, bounds } = self;
         bounds.register(registry);
@@ -90,7 +90,7 @@ impl Metrics {
         );
     }
 
-    /// Counts a DHCP message, and what it took to answer.
+    /// Counts a DHCP message and the time of its answer.
     pub fn dhcp(&self, event: &DhcpEvent, took: Duration) {
         let outcome = match &event.outcome {
             DhcpOutcome::Offered => "offered",
@@ -113,37 +113,39 @@ impl Metrics {
             MessageType::Inform => "inform",
             _ => "other",
         };
-        self.messages.get_or_create(&Message { r#type, outcome }).inc();
+        self.messages.get_or_create(&DhcpLabels { r#type, outcome }).inc();
         if matches!(outcome, "offered" | "acknowledged" | "informed" | "refused") {
             self.replies.observe(took.as_secs_f64());
         }
     }
 
     /// Counts a request for a file.
-    pub fn request(&self, door: Door, served: &Served) {
+    pub fn request(&self, protocol: FileProtocol, served: &FileAnswer) {
         let outcome = match served {
-            Served::Document { .. } => "document",
-            Served::File(_) => "file",
-            Served::NotFound => "not-found",
-            Served::Busy => "busy",
+            FileAnswer::Document { .. } => "document",
+            FileAnswer::File(_) => "file",
+            FileAnswer::NotFound => "not-found",
+            FileAnswer::Busy => "busy",
         };
-        self.requests.get_or_create(&ComeOf { door: door.as_str(), outcome }).inc();
+        self.requests.get_or_create(&ComeOf { door: protocol.as_str(), outcome }).inc();
     }
 
-    /// Bytes that phones took.
+    /// Bytes acknowledged by phones.
     pub fn sent(&self) -> u64 {
-        let of = |door: Door| self.bytes.get(&AtDoor { door: door.as_str() }).map_or(0, |bytes| bytes.get());
-        of(Door::Tftp) + of(Door::Http)
+        let of = |protocol: FileProtocol| {
+            self.bytes.get(&ProtocolLabel { door: protocol.as_str() }).map_or(0, |bytes| bytes.get())
+        };
+        of(FileProtocol::Tftp) + of(FileProtocol::Http)
     }
 
-    /// Begins to count a transfer.
-    pub fn transfer(&self, door: Door) -> Transfer {
-        let door = door.as_str();
-        let under_way = self.under_way.get_or_create_owned(&AtDoor { door });
+    /// Starts to count a transfer.
+    pub fn transfer(&self, protocol: FileProtocol) -> TransferCounters {
+        let door = protocol.as_str();
+        let under_way = self.under_way.get_or_create_owned(&ProtocolLabel { door });
         under_way.inc();
         let of = |outcome| self.transfers.get_or_create_owned(&ComeOf { door, outcome });
-        Transfer {
-            bytes: self.bytes.get_or_create_owned(&AtDoor { door }),
+        TransferCounters {
+            bytes: self.bytes.get_or_create_owned(&ProtocolLabel { door }),
             under_way,
             complete: of("complete"),
             broken: of("broken"),
@@ -153,20 +155,20 @@ impl Metrics {
 
 /// The counters of one transfer.
 #[derive(Debug)]
-pub struct Transfer {
+pub struct TransferCounters {
     bytes: Counter,
     under_way: Gauge,
     complete: Counter,
     broken: Counter,
 }
 
-impl Transfer {
-    /// Counts bytes that the phone took.
+impl TransferCounters {
+    /// Counts acknowledged bytes.
     pub fn took(&self, bytes: u64) {
         self.bytes.inc_by(bytes);
     }
 
-    /// Counts its end.
+    /// Counts the end of the transfer.
     pub fn ended(self, complete: bool) {
         self.under_way.dec();
         if complete {

@@ -1,5 +1,5 @@
-//! The running appliance's mind: it turns what the doors see into observations, keeps every phone's journey
-//! beside the ledger, and answers by what `provision` decides. One lock, held for short computations only.
+//! The running appliance. It turns the events of listeners into facts, keeps every phone's journey beside the ledger,
+//! and answers by the decisions of `provision`. One lock guards it; it is held for short computations only.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -45,40 +45,40 @@ pub mod views;
 mod watch;
 
 use forget::Forgotten;
-use intake::feed::Verdicts;
+use intake::feed::PublishedVerdicts;
 use intake::identity::Addresses;
 use intake::last_dhcp::LastDhcp;
-pub use intake::pages::{Round, Visit};
-use intake::refused::Refusals;
-pub use intake::registrar::Errand;
+pub use intake::pages::{PageSchedule, Visit};
+use intake::refused::UnansweredPhones;
+pub use intake::registrar::PendingRestart;
 pub use intake::tracker::Tracker;
 use intake::unleased::Unleased;
 use judge::{assess_as, belief, verdict};
-pub use outcome::{PhoneOutcome, Refusal, RefusalReason};
-pub use record::Known;
+pub use outcome::{OrderRefusal, PhoneOutcome, RefusalReason};
+pub use record::ReplayedPhones;
 use views::explain::{self, Explanation};
 pub use views::offline::{Offline, offline};
 use views::show;
-pub use views::survey::{Seen, Survey};
-pub use watch::Change;
+pub use views::survey::{Survey, SurveyCursor};
+pub use watch::StageNotice;
 
-/// Phones taken under one hold of the lock: nobody who answers phones waits for a look at all of them.
+/// Phones handled under one hold of the lock, so that a pass over all phones delays no answer.
 const AT_ONCE: usize = 32;
 
-/// The parts of the configuration that the bench acts by.
+/// The parts of the configuration that the bench uses.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// What decides about phones.
+    /// Settings of the decisions.
     pub settings: Settings,
     /// The user's DHCP classes, in file order.
     pub classes: Vec<ClassRule>,
-    /// What networks and reservations give, at the addresses that the box has now.
+    /// Options of networks and reservations, at the box's present addresses.
     pub given: DhcpValues,
     /// Clients that are no phones get addresses too.
     pub admit_all: bool,
-    /// Our DHCP server gives the addresses, so that a lease tells who asks.
+    /// Our DHCP server gives the leases, so a lease identifies the requester.
     pub gives_leases: bool,
-    /// The program that is told of changes of stage, with its arguments; empty if there is none.
+    /// The command that is told of stage changes; empty if there is none.
     pub stage_hook: Vec<String>,
 }
 
@@ -86,83 +86,83 @@ pub struct Rules {
 pub struct Bench {
     clock: Clock,
     ledger: Ledger,
-    /// How many of the ledger's commits had failed when everything in memory was in it last.
+    /// Failed commits at the last moment when the ledger had everything in memory.
     failed_before: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<BenchState>,
     metrics: Metrics,
-    /// Who knows the leases.
+    /// The server that has the leases.
     dhcp: OnceLock<Weak<DhcpServer>>,
-    /// Something is in the state's `changes`.
+    /// Signals a new entry in `BenchState::changes`.
     changed: Notify,
 }
 
-struct State {
+struct BenchState {
     rules: Rules,
     catalog: Catalog,
     roster: BTreeMap<Mac, Entry>,
-    shelf: Arc<LibrarySnapshot>,
-    phones: HashMap<Mac, Phone>,
+    library: Arc<LibrarySnapshot>,
+    phones: HashMap<Mac, TrackedPhone>,
     /// Phones that the operator forgot.
     forgotten: Forgotten,
-    /// Until then nobody gives way: there were few that could.
-    crowded_until: Time,
-    /// Counts changes that may concern every phone.
-    upheavals: u64,
-    /// Phones that are not written down, oldest first.
+    /// No eviction is tried until then, because the last one freed too little.
+    no_eviction_until: Time,
+    /// Counts changes that may affect every phone.
+    global_changes: u64,
+    /// Phones that are not in the ledger, oldest first.
     newcomers: VecDeque<Mac>,
-    /// What came of the last DHCP message of phones that are listed and nothing more.
+    /// The last DHCP outcome of listed phones that have no journey yet.
     listed_dhcp: HashMap<Mac, LastDhcp>,
-    /// The same of clients that are no phones.
+    /// The last DHCP outcome of clients that are no phones.
     strangers: HashMap<Mac, LastDhcp>,
     /// Phones that DHCP does not answer.
-    refusals: Refusals,
+    unanswered: UnansweredPhones,
     addresses: Addresses,
-    /// Who asks without a lease.
+    /// Requests without a lease.
     unleased: Unleased,
-    /// What other DHCP servers are told.
-    verdicts: Verdicts,
-    /// When each phone is to be looked at again: something is new of it, or time may have changed where it stands.
+    /// Verdicts published to other DHCP servers.
+    verdicts: PublishedVerdicts,
+    /// The time of the next look at each phone: a fact is new, or the stage may change with time.
     agenda: HashMap<Mac, Time>,
     /// Restarts that the operator ordered.
-    errands: Vec<Errand>,
-    /// Changes of stage that the program is to be told, oldest first.
-    changes: VecDeque<Change>,
-    /// Other DHCP servers, for which ours is silent, by our address on their segment.
+    pending_restarts: Vec<PendingRestart>,
+    /// Stage changes that the hook has not been told yet, oldest first.
+    changes: VecDeque<StageNotice>,
+    /// Foreign DHCP servers, by our address on their segment. Our DHCP server is silent there.
     foreign_dhcp: BTreeMap<Ipv4Addr, String>,
 }
 
-impl State {
+impl BenchState {
     fn look_at_all(&mut self, now: Time) {
-        self.upheavals += 1;
+        self.global_changes += 1;
         self.agenda.extend(self.phones.keys().map(|mac| (*mac, now)));
     }
 
-    /// Phones of which something is new; they leave the agenda.
+    /// Takes the phones whose next look is due off the agenda.
     fn due(&mut self, now: Time) -> Vec<Mac> {
         self.agenda.extract_if(|_, at| *at <= now).map(|(mac, _)| mac).collect()
     }
 }
 
-struct Phone {
-    /// Boxed, for of the table of phones much is empty.
+struct TrackedPhone {
+    /// Boxed, because many slots of the table are empty.
     journey: Box<Journey>,
-    /// What it may be doing.
+    /// The states the phone may be in.
     worlds: Box<Worlds>,
-    /// Counts facts: what was concluded from as many still holds, but for the time.
+    /// Counts facts; a conclusion with the same count is stale only by time.
     facts: u32,
-    /// Observations in the ledger since its snapshot.
+    /// Observations in the ledger since the last snapshot.
     unfolded: u32,
-    /// It is in the ledger. One that is not listed gets there once it has taken an address or asked for a file.
+    /// The phone is in the ledger. An unlisted phone gets there when it takes an address or asks for a file.
     written: bool,
-    /// Our address where it was heard last, since the program started.
+    /// Our address on the segment where the phone was last heard, since the program started.
     heard_at: Option<Ipv4Addr>,
     /// The persona whose options our DHCP server gave it last, since the program started.
     given_as: Option<Persona>,
-    /// Since the program started.
+    /// The outcome of the last DHCP message since the program started.
     last_dhcp: Option<Box<LastDhcp>>,
 }
 
-impl Phone {
+impl TrackedPhone {
     fn new(journey: Journey) -> Self {
         Self {
             worlds: Box::new(Worlds::new(journey.mac)),
@@ -177,27 +177,33 @@ impl Phone {
     }
 }
 
-impl State {
-    fn new(rules: Rules, catalog: Catalog, roster: Vec<Entry>, shelf: LibrarySnapshot, known: Known) -> Self {
-        let Known { phones, facts, forgotten, .. } = known;
+impl BenchState {
+    fn new(
+        rules: Rules,
+        catalog: Catalog,
+        roster: Vec<Entry>,
+        library: LibrarySnapshot,
+        known: ReplayedPhones,
+    ) -> Self {
+        let ReplayedPhones { phones, facts, forgotten, .. } = known;
         let mut state = Self {
             rules,
             catalog,
             roster: roster.into_iter().map(|entry| (entry.mac, entry)).collect(),
-            shelf: Arc::new(shelf),
+            library: Arc::new(library),
             phones,
             forgotten,
-            crowded_until: Time::default(),
-            upheavals: 0,
+            no_eviction_until: Time::default(),
+            global_changes: 0,
             newcomers: VecDeque::new(),
             listed_dhcp: HashMap::new(),
             strangers: HashMap::new(),
-            refusals: Refusals::default(),
+            unanswered: UnansweredPhones::default(),
             addresses: Addresses::default(),
             unleased: Unleased::default(),
-            verdicts: Verdicts::default(),
+            verdicts: PublishedVerdicts::default(),
             agenda: HashMap::new(),
-            errands: Vec::new(),
+            pending_restarts: Vec::new(),
             changes: VecDeque::new(),
             foreign_dhcp: BTreeMap::new(),
         };
@@ -207,16 +213,15 @@ impl State {
 }
 
 impl Bench {
-    /// A bench that goes on where the ledger left off: with the phones that it told of, which were
-    /// watched until `last_seen`.
+    /// A bench that continues from the ledger; its phones were watched until `last_seen`.
     pub fn new(
         clock: Clock,
         catalog: Catalog,
         rules: Rules,
         roster: Vec<Entry>,
-        shelf: LibrarySnapshot,
+        library: LibrarySnapshot,
         ledger: Ledger,
-        (known, last_seen): (Known, Time),
+        (known, last_seen): (ReplayedPhones, Time),
     ) -> Arc<Self> {
         let bench = Arc::new(Self {
             clock,
@@ -225,7 +230,7 @@ impl Bench {
             metrics: Metrics::default(),
             dhcp: OnceLock::new(),
             changed: Notify::new(),
-            state: Mutex::new(State::new(rules, catalog, roster, shelf, known)),
+            state: Mutex::new(BenchState::new(rules, catalog, roster, library, known)),
         });
         let weak = Arc::downgrade(&bench);
         bench.ledger.fold_by(Box::new(move |macs| {
@@ -241,34 +246,34 @@ impl Bench {
         bench
     }
 
-    /// The time all decisions are made by.
+    /// The time of all decisions.
     pub fn now(&self) -> Time {
         self.clock.now()
     }
 
-    /// What its clock goes by.
+    /// The pace of the bench's clock.
     pub fn pace(&self) -> &Pace {
         self.clock.pace()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Every change to the state is a whole step, so a panic elsewhere leaves it sound.
+    fn state(&self) -> MutexGuard<'_, BenchState> {
+        // Every change of the state is a complete step, so a panic elsewhere leaves it sound.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All phones: those seen and those listed, by MAC.
+    /// All phones that are known or listed, by MAC.
     pub fn phones(&self) -> Vec<PhoneView> {
         let state = self.state();
         show::phones(&state, self.now())
     }
 
-    /// One phone, if it was seen or listed.
+    /// One phone, if it is known or listed.
     pub fn phone(&self, mac: Mac) -> Option<PhoneDetail> {
         let state = self.state();
         state.shows(mac).then(|| show::detail(&state, self.now(), mac))
     }
 
-    /// Why a client got what it got, and what it will get next.
+    /// Explains the present answer to a client and the next one.
     pub fn explain(&self, mac: Mac) -> Explanation {
         let address = self.state().addresses.leased_to(mac);
         let server = self.dhcp.get().and_then(Weak::upgrade);
@@ -276,37 +281,37 @@ impl Bench {
         explain::explain(&self.state(), self.now(), mac, lease.as_ref().filter(|lease| lease.mac == mac.0))
     }
 
-    /// Tells it who knows the leases.
+    /// Connects the DHCP server.
     pub fn attach(&self, dhcp: &Arc<DhcpServer>) {
-        // There is one server in the life of a bench.
+        // A bench has one DHCP server in its life.
         let _ = self.dhcp.set(Arc::downgrade(dhcp));
     }
 
-    /// The library as it stands.
-    pub fn shelf(&self) -> Arc<LibrarySnapshot> {
-        Arc::clone(&self.state().shelf)
+    /// The present library.
+    pub fn library(&self) -> Arc<LibrarySnapshot> {
+        Arc::clone(&self.state().library)
     }
 
-    /// The library as it stands, and which phones were given their license.
+    /// The present library, and the phones whose license was given.
     pub fn library_view(&self) -> LibraryView {
         let state = self.state();
-        let used = |(mac, phone): (&Mac, &Phone)| {
+        let used = |(mac, phone): (&Mac, &TrackedPhone)| {
             let (first, latest) = phone.journey.license_given?;
             Some(LicenseUse { mac: *mac, first: Some(first), latest: Some(latest) })
         };
         let mut license_uses: Vec<LicenseUse> = state.phones.iter().filter_map(used).collect();
         license_uses.sort_by_key(|license| license.mac);
-        LibraryView { license_uses, ..state.shelf.view() }
+        LibraryView { license_uses, ..state.library.view() }
     }
 
-    /// Swaps in another library; held phones follow by themselves.
-    pub fn set_shelf(&self, shelf: LibrarySnapshot) {
+    /// Takes over another library and judges all phones again.
+    pub fn set_library(&self, library: LibrarySnapshot) {
         let mut state = self.state();
-        state.shelf = Arc::new(shelf);
+        state.library = Arc::new(library);
         state.look_at_all(self.now());
     }
 
-    /// Swaps in a validated configuration, with its catalog and roster.
+    /// Takes over a validated configuration with its catalog and roster.
     pub fn set_rules(&self, rules: Rules, catalog: Catalog, roster: Vec<Entry>) {
         let mut state = self.state();
         state.rules = rules;
@@ -317,12 +322,12 @@ impl Bench {
         self.roster_changed();
     }
 
-    /// Takes over what networks and reservations give, at new addresses.
+    /// Takes over the options of networks and reservations at new addresses.
     pub fn set_given(&self, given: DhcpValues) {
         self.state().rules.given = given;
     }
 
-    /// Swaps in another roster; phones held for what it says now follow by themselves.
+    /// Takes over another roster and judges all phones again.
     pub fn set_roster(&self, roster: Vec<Entry>) {
         let mut state = self.state();
         state.list(roster);
@@ -336,11 +341,11 @@ impl Bench {
         self.state().roster.values().cloned().collect()
     }
 
-    /// Another DHCP server was found on the segment where our address is `at`, or is gone: while it is there, no phone
-    /// of that segment gets on.
+    /// Records a foreign DHCP server on the segment where our address is `at`, or its end. While it is there, the
+    /// phones of that segment are held.
     pub fn set_foreign_dhcp(&self, at: Ipv4Addr, found: Option<String>) {
         let mut state = self.state();
-        state.upheavals += 1;
+        state.global_changes += 1;
         match found {
             Some(server) => _ = state.foreign_dhcp.insert(at, server),
             None => _ = state.foreign_dhcp.remove(&at),
@@ -348,52 +353,52 @@ impl Bench {
         state.look_at_all(self.now());
     }
 
-    /// Other DHCP servers, by our address on their segment.
+    /// Foreign DHCP servers, by our address on their segment.
     pub fn foreign_dhcp(&self) -> BTreeMap<Ipv4Addr, String> {
         self.state().foreign_dhcp.clone()
     }
 
-    /// What was counted since the program started.
+    /// Counters since the program started.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// How the ledger's commits went.
+    /// Results of the ledger's commits.
     pub fn ledger(&self) -> &Commits {
         self.ledger.commits()
     }
 
-    /// What the ledger had lost when it was opened.
+    /// The loss found when the ledger was opened.
     pub fn ledger_loss(&self) -> Option<&Loss> {
         self.ledger.loss()
     }
 
-    /// The bench's own address, for what is told to no phone in particular.
+    /// The bench's own address, for documents that belong to no single phone.
     pub fn server(&self) -> Ipv4Addr {
         self.state().rules.settings.server
     }
 
-    /// The port that URLs name.
+    /// The port in URLs.
     pub fn http_port(&self) -> u16 {
         self.state().rules.settings.http_port
     }
 
-    /// The port that phones register at; none without a registrar.
+    /// The registrar's port; `None` without a registrar.
     pub fn registrar_port(&self) -> Option<u16> {
         self.state().rules.settings.registrar
     }
 
-    /// The port that phones register at, once it is bound; none without a registrar.
+    /// Sets the registrar's port once it is bound; `None` without a registrar.
     pub fn set_registrar_port(&self, port: Option<u16>) {
         self.state().rules.settings.registrar = port;
     }
 
-    /// The port that URLs name, once it is bound.
+    /// Sets the port in URLs once it is bound.
     pub fn set_http_port(&self, port: u16) {
         self.state().rules.settings.http_port = port;
     }
 
-    fn assess(&self, state: &State, mac: Mac) -> Assessment {
+    fn assess(&self, state: &BenchState, mac: Mac) -> Assessment {
         verdict(state, self.now(), mac)
     }
 }

@@ -1,42 +1,42 @@
-//! The operator's hand: one phone, or all that are selected.
+//! The operator's orders for one phone or all selected phones.
 
 use transload_provision::journey::{Act, Deed, Fact, Means, Restart, by_operator};
 use transload_provision::mac::Mac;
 
 use super::forget;
-use super::intake::registrar::Errand;
-use super::outcome::{PhoneOutcome, Refusal, RefusalReason, no_such, outcome, written};
-use super::{AT_ONCE, Bench, State};
+use super::intake::registrar::PendingRestart;
+use super::outcome::{OrderRefusal, PhoneOutcome, RefusalReason, no_such, outcome, written};
+use super::{AT_ONCE, Bench, BenchState};
 use crate::bench::selection::{Selected, Selection};
 use crate::state::ledger::Ticket;
 
 enum Pending {
-    Refused(Refusal),
+    Refused(OrderRefusal),
     Act(Option<Ticket>),
-    Restart(Errand, Option<Ticket>),
+    Restart(PendingRestart, Option<Ticket>),
 }
 
 impl Bench {
-    /// The operator's restart. On record when this returns; carried out at once after that.
+    /// Orders a restart; the order is in the ledger when this returns and is carried out after that.
     ///
     /// # Errors
-    /// The phone is not known, may be writing flash, or has to be restarted by hand.
-    pub async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, Refusal> {
+    /// The phone is unknown, may be writing flash, or has to be restarted by hand.
+    pub async fn restart(&self, mac: Mac, how: Restart) -> Result<Means, OrderRefusal> {
         let pending = self.begin(&mut self.state(), mac, how.into());
         Ok(self.finish(pending).await?.unwrap_or(Means::Registration))
     }
 
-    /// The operator's hand on a journey; on record when this returns.
+    /// Records an operator's action; it is in the ledger when this returns.
     ///
     /// # Errors
-    /// The phone is not known, or the ledger cannot be written.
-    pub async fn operate(&self, mac: Mac, act: Act) -> Result<(), Refusal> {
+    /// The phone is unknown, or the ledger cannot be written.
+    pub async fn operate(&self, mac: Mac, act: Act) -> Result<(), OrderRefusal> {
         let pending = self.begin(&mut self.state(), mac, act.into());
         self.finish(pending).await.map(drop)
     }
 
-    /// The operator's hand on every phone selected, or, with `dry_run`, who that would be. What is done is on record
-    /// when this returns.
+    /// Records an operator's action for every selected phone; with `dry_run`, only lists them. The actions are in the
+    /// ledger when this returns.
     pub async fn operate_all(&self, selection: &Selection, deed: Deed, dry_run: bool) -> Vec<PhoneOutcome> {
         let Selected { phones, unknown } = selection.of(self.phones());
         let mut outcomes = Vec::with_capacity(phones.len() + unknown.len());
@@ -60,8 +60,8 @@ impl Bench {
         outcomes
     }
 
-    /// Takes an order in; it is on record once [`Self::finish`] has returned.
-    fn begin(&self, state: &mut State, mac: Mac, deed: Deed) -> Pending {
+    /// Queues an order; it is in the ledger once [`Self::finish`] has returned.
+    fn begin(&self, state: &mut BenchState, mac: Mac, deed: Deed) -> Pending {
         let act = match deed {
             Deed::Hold => Act::Hold,
             Deed::Release => Act::Release,
@@ -70,7 +70,7 @@ impl Bench {
             Deed::Reset => return self.begin_restart(state, mac, Restart::Reset),
         };
         if state.phones.contains_key(&mac) || state.roster.contains_key(&mac) {
-            // The report tells what the act changed, however soon another one follows.
+            // The report shows the stage after this action, even if another action follows at once.
             self.stand_now(state, mac);
             let ticket = self.observe(state, mac, Fact::Operator { act });
             self.stand_now(state, mac);
@@ -80,7 +80,7 @@ impl Bench {
         }
     }
 
-    fn begin_restart(&self, state: &mut State, mac: Mac, how: Restart) -> Pending {
+    fn begin_restart(&self, state: &mut BenchState, mac: Mac, how: Restart) -> Pending {
         let verdict = self.assess(state, mac);
         let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else {
             return Pending::Refused(no_such(mac));
@@ -94,23 +94,23 @@ impl Bench {
             let cause =
                 format!("{mac} is not registered, and no program under [hooks] restart cuts its power");
             let reason = RefusalReason::new(cause, "unplug it and plug it in again");
-            return Pending::Refused(Refusal::Conflict(reason));
+            return Pending::Refused(OrderRefusal::Conflict(reason));
         };
         let address = journey.address;
         let fact = Fact::RestartTold { how: order.how, by: order.by, operator: true };
         let ticket = self.observe(state, mac, fact);
-        Pending::Restart(Errand { mac, order, address }, ticket)
+        Pending::Restart(PendingRestart { mac, order, address }, ticket)
     }
 
-    /// Waits until it is on record, and has it carried out then.
-    async fn finish(&self, pending: Pending) -> Result<Option<Means>, Refusal> {
+    /// Waits for the ledger, then carries the order out.
+    async fn finish(&self, pending: Pending) -> Result<Option<Means>, OrderRefusal> {
         match pending {
             Pending::Refused(refusal) => Err(refusal),
             Pending::Act(ticket) => written(ticket).await.map(|()| None),
-            Pending::Restart(errand, ticket) => {
+            Pending::Restart(restart, ticket) => {
                 written(ticket).await?;
-                self.state().errands.push(errand);
-                Ok(Some(errand.order.by))
+                self.state().pending_restarts.push(restart);
+                Ok(Some(restart.order.by))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What came of an operator's order for a phone, and why it was refused.
+//! The outcome of an operator's order for a phone, and the reason of a refusal.
 
 use std::fmt;
 
@@ -10,16 +10,16 @@ use utoipa::ToSchema;
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::state::ledger::Ticket;
 
-/// Why an operator's order is not carried out.
+/// The reason that an operator's order is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No such phone.
+pub enum OrderRefusal {
+    /// The phone is unknown.
     #[error("{0}")]
     Unknown(RefusalReason),
-    /// Not now, or not from here.
+    /// The order is impossible now or from here.
     #[error("{0}")]
     Conflict(RefusalReason),
-    /// It could not be put on record.
+    /// The ledger could not be written.
     #[error("{0}")]
     NotWritten(RefusalReason),
 }
@@ -56,7 +56,7 @@ pub struct PhoneOutcome {
     pub note: Option<String>,
 }
 
-impl Refusal {
+impl OrderRefusal {
     /// Why.
     pub fn reason(self) -> RefusalReason {
         match self {
@@ -99,15 +99,18 @@ impl<'de> Deserialize<'de> for RefusalReason {
 }
 
 impl PhoneOutcome {
-    /// Of an address that no phone has.
+    /// The outcome for an address that no phone has.
     pub fn unknown(mac: Mac) -> Self {
         let problem = Some(no_such(mac).reason());
         Self { mac, model: None, location: None, stage: None, done: false, by: None, problem, note: None }
     }
 }
 
-/// What came of an order for a phone; `None` where it was only asked for.
-pub(super) fn outcome(phone: &PhoneView, result: Option<Result<Option<Means>, Refusal>>) -> PhoneOutcome {
+/// The outcome of an order for a phone; `result` is `None` in a dry run.
+pub(super) fn outcome(
+    phone: &PhoneView,
+    result: Option<Result<Option<Means>, OrderRefusal>>,
+) -> PhoneOutcome {
     PhoneOutcome {
         mac: phone.mac,
         model: phone.model.clone(),
@@ -120,12 +123,12 @@ pub(super) fn outcome(phone: &PhoneView, result: Option<Result<Option<Means>, Re
     }
 }
 
-pub(super) fn no_such(mac: Mac) -> Refusal {
-    Refusal::Unknown(format!("no phone {mac} was seen, and none is in the roster").into())
+pub(super) fn no_such(mac: Mac) -> OrderRefusal {
+    OrderRefusal::Unknown(format!("no phone {mac} was seen, and none is in the roster").into())
 }
 
-pub(super) async fn written(ticket: Option<Ticket>) -> Result<(), Refusal> {
-    let refusal = |detail: String| Refusal::NotWritten(detail.into());
+pub(super) async fn written(ticket: Option<Ticket>) -> Result<(), OrderRefusal> {
+    let refusal = |detail: String| OrderRefusal::NotWritten(detail.into());
     let ticket = ticket.ok_or_else(|| refusal("the bench has no room for another phone".to_owned()))?;
     ticket.await.map_err(|error| refusal(error.to_string()))
 }

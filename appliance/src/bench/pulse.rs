@@ -1,4 +1,4 @@
-//! Whether the bench works.
+//! Checks that the bench is alive, for the watchdog.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Weak};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Weak};
 use super::Bench;
 
 impl Bench {
-    /// Answers once all that phones depend on has: what is known of them, the leases, and the writer of the ledger. Does
-    /// not answer while one of them hangs. A disk that is full is no hang: the writer says so, and the rest goes on.
+    /// Returns once the phone table, the lease table and the ledger's writer have each answered, and never if one of
+    /// them hangs. A full disk is no hang: the writer reports it and the rest continues.
     pub async fn pulse(self: &Arc<Self>) {
         let bench = Arc::clone(self);
-        // Away from the threads that serve: a lock that is never given back would stop one of them too.
+        // Off the threads that serve: a lock that is never released would block one of them too.
         let locks = tokio::task::spawn_blocking(move || {
             drop(bench.state());
             if let Some(dhcp) = bench.dhcp.get().and_then(Weak::upgrade) {

@@ -1,4 +1,4 @@
-//! What the bench remembers of phones, in memory and in the ledger.
+//! Keeps the facts of phones in memory and in the ledger.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -12,18 +12,18 @@ use transload_provision::worlds::{Checkpoint, StoredCheckpoint, Worlds};
 
 use super::forget::Forgotten;
 use super::judge::context;
-use super::{AT_ONCE, Bench, Phone, State};
+use super::{AT_ONCE, Bench, BenchState, TrackedPhone};
 use crate::state::ledger::{Record, Replay, Ticket, WriteFailed};
 use crate::state::resume;
 
-/// Phones written down beyond the roster's; a flood of made-up addresses ends here.
+/// Unlisted phones in the ledger. This bounds a flood of made-up addresses.
 pub(super) const PHONES_KEPT: usize = 6144;
-/// Phones kept that are not written down: they have only asked for an address and not taken it yet, or there is no room.
+/// Phones kept in memory only: they have asked for an address and not taken it, or the ledger has no room.
 pub(super) const NEWCOMERS_KEPT: usize = 2048;
-/// How long facts are folded when the bench ends, in real time. What is left is folded as the ledger is read.
+/// Time spent folding facts at the end of the bench, in real time. The rest is folded when the ledger is next read.
 const FOLD_AT_END: Duration = Duration::from_secs(2);
 
-/// When a request came, and how.
+/// The time of a request and the strength of its evidence.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hearing {
     pub(super) at: Time,
@@ -37,10 +37,10 @@ impl Hearing {
 }
 
 impl Bench {
-    /// What every phone that was seen may be doing.
+    /// The states that every known phone may be in.
     pub fn worlds(&self) -> BTreeMap<Mac, Worlds> {
         let (state, now) = (self.state(), self.now());
-        let at_present = |(mac, phone): (&Mac, &Phone)| {
+        let at_present = |(mac, phone): (&Mac, &TrackedPhone)| {
             let mut worlds = (*phone.worlds).clone();
             worlds.pass(now, &context(&state, *mac, now));
             (*mac, worlds)
@@ -50,15 +50,17 @@ impl Bench {
 
     /// Folds facts and closes the ledger.
     pub async fn close(&self) {
-        let due = |phone: &Phone| phone.unfolded > 0;
+        let due = |phone: &TrackedPhone| phone.unfolded > 0;
         let folded = tokio::time::timeout(FOLD_AT_END, self.fold(due)).await.unwrap_or(Ok(()));
         if let Err(error) = folded.and_then(|()| self.ledger.close()) {
-            tracing::error!(%error, "the ledger could not be closed properly; it will be checked at the next start");
+            tracing::error!(
+                %error, "the ledger could not be closed properly; it will be checked at the next start"
+            );
         }
     }
 
-    /// Writes down how late it is, so that a box without a clock never goes back. Where facts could not be written
-    /// meanwhile, folds those of all phones: a ledger with a gap would take what a phone did in it for silence.
+    /// Records the time, so that a box without a clock never goes back. After a failed commit, folds the facts of all
+    /// phones: otherwise a gap in the ledger would later read as silence of the phone.
     ///
     /// # Errors
     /// The ledger cannot be written.
@@ -78,9 +80,9 @@ impl Bench {
         Ok(())
     }
 
-    /// Folds the facts of phones that have some and are `due`.
-    async fn fold(&self, due: impl Fn(&Phone) -> bool) -> Result<(), WriteFailed> {
-        let due = |(mac, phone): (&Mac, &Phone)| (phone.written && due(phone)).then_some(*mac);
+    /// Folds the facts of the phones that are `due`.
+    async fn fold(&self, due: impl Fn(&TrackedPhone) -> bool) -> Result<(), WriteFailed> {
+        let due = |(mac, phone): (&Mac, &TrackedPhone)| (phone.written && due(phone)).then_some(*mac);
         let macs: Vec<Mac> = self.state().phones.iter().filter_map(due).collect();
         for macs in macs.chunks(AT_ONCE) {
             self.append_snapshots(macs).await?;
@@ -88,7 +90,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Folds the facts of phones that have written too many, as [`Ledger::fold_by`] wants it.
+    /// Folds the facts of phones with too many records, as [`Ledger::fold_by`] asks.
     ///
     /// [`Ledger::fold_by`]: crate::state::ledger::Ledger::fold_by
     pub(super) fn fold_at_once(&self, macs: &[Mac]) {
@@ -98,7 +100,7 @@ impl Bench {
     }
 
     pub(super) fn append_snapshots(&self, macs: &[Mac]) -> Ticket {
-        // Held until the snapshots are queued: a fact that came between would be folded away unseen.
+        // The lock is held until the snapshots are queued: a fact in between would be folded away unseen.
         let mut state = self.state();
         let whole = self.failed_before.load(Ordering::Relaxed) == self.ledger.commits().failed.get();
         let snapshot = |mac: &Mac| {
@@ -110,20 +112,20 @@ impl Bench {
         self.ledger.append(records)
     }
 
-    /// Takes in a fact and writes it down. The ticket says when it is on disk.
-    pub(super) fn observe(&self, state: &mut State, mac: Mac, fact: Fact) -> Option<Ticket> {
+    /// Takes in a fact and records it. The ticket resolves when it is on disk.
+    pub(super) fn observe(&self, state: &mut BenchState, mac: Mac, fact: Fact) -> Option<Ticket> {
         self.observe_at(state, mac, fact, self.now())
     }
 
-    fn observe_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
+    fn observe_at(&self, state: &mut BenchState, mac: Mac, fact: Fact, at: Time) -> Option<Ticket> {
         let record = self.take_in(state, mac, &Observation::new(at, fact))?;
         Some(self.ledger.append(vec![record]))
     }
 
-    /// As [`Self::observe`], for what a request tells.
+    /// As [`Self::observe`], for a fact from a request.
     pub(super) fn observe_heard(
         &self,
-        state: &mut State,
+        state: &mut BenchState,
         mac: Mac,
         fact: Fact,
         hearing: Hearing,
@@ -132,36 +134,36 @@ impl Bench {
         Some(self.ledger.append(vec![record]))
     }
 
-    /// As [`Self::observe_heard`], for what comes again and again: thousands of phones at rest share a commit a minute.
-    pub(super) fn note_lazily_heard(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) {
+    /// As [`Self::observe_heard`], for facts that recur: thousands of phones at rest share a commit a minute.
+    pub(super) fn note_lazily_heard(&self, state: &mut BenchState, mac: Mac, fact: Fact, hearing: Hearing) {
         self.note_lazily(state, mac, &hearing.of(fact));
     }
 
-    pub(super) fn note_lazily(&self, state: &mut State, mac: Mac, observation: &Observation) {
+    pub(super) fn note_lazily(&self, state: &mut BenchState, mac: Mac, observation: &Observation) {
         if let Some(record) = self.take_in(state, mac, observation) {
             self.ledger.note_lazily(record);
         }
     }
 
-    /// As [`Self::observe`], for facts that come by thousands when a site's power returns, and may be lost: they share
-    /// other facts' commits.
-    pub(super) fn note_down(&self, state: &mut State, mac: Mac, fact: Fact) {
+    /// As [`Self::observe`], for facts that may be lost and come by thousands after a power failure: they share other
+    /// facts' commits.
+    pub(super) fn note_down(&self, state: &mut BenchState, mac: Mac, fact: Fact) {
         self.note_down_at(state, mac, fact, self.now());
     }
 
-    pub(super) fn note_down_at(&self, state: &mut State, mac: Mac, fact: Fact, at: Time) {
+    pub(super) fn note_down_at(&self, state: &mut BenchState, mac: Mac, fact: Fact, at: Time) {
         if let Some(record) = self.take_in(state, mac, &Observation::new(at, fact)) {
             self.ledger.note(record);
         }
     }
 
-    fn take_in(&self, state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+    fn take_in(&self, state: &mut BenchState, mac: Mac, observation: &Observation) -> Option<Record> {
         self.note_listed(state, mac);
         self.make_room_for(state, mac, observation);
         take_in(state, mac, observation)
     }
 
-    /// What the roster says of phones' loads is a fact as soon as it says something else.
+    /// Records the roster's loads of all phones where they changed.
     pub(super) fn note_roster(&self) {
         let mut state = self.state();
         let macs: Vec<Mac> = state.phones.keys().copied().collect();
@@ -170,7 +172,7 @@ impl Bench {
         }
     }
 
-    fn note_listed(&self, state: &mut State, mac: Mac) {
+    fn note_listed(&self, state: &mut BenchState, mac: Mac) {
         let Some(phone) = state.phones.get(&mac) else { return };
         let load = state.roster.get(&mac).and_then(|entry| entry.load.as_ref());
         if phone.worlds.observed().listed.as_ref() != load {
@@ -182,9 +184,9 @@ impl Bench {
     }
 }
 
-/// Adds a fact to its phone's journey. `None` where there is no room for one more phone, or nothing is to be written:
-/// whoever has only ever asked for an address may be made up, and is kept in memory alone, while there is room.
-pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) -> Option<Record> {
+/// Adds a fact to its phone's journey. Returns `None` if there is no room for another phone or nothing to record: a
+/// client that has only asked for an address may be made up and is kept in memory only.
+pub(super) fn take_in(state: &mut BenchState, mac: Mac, observation: &Observation) -> Option<Record> {
     if state.is_over(mac, &observation.fact) {
         return None;
     }
@@ -199,7 +201,9 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
             return None;
         }
         let written = listed || !only_dhcp;
-        state.phones.insert(mac, Phone { written, ..Phone::new(Journey::new(mac, observation.at)) });
+        state
+            .phones
+            .insert(mac, TrackedPhone { written, ..TrackedPhone::new(Journey::new(mac, observation.at)) });
     }
     state.take(mac, observation);
     let phone = state.phones.get_mut(&mac)?;
@@ -222,22 +226,22 @@ pub(super) fn take_in(state: &mut State, mac: Mac, observation: &Observation) ->
     phone.snapshot(mac, false)
 }
 
-impl Phone {
-    /// All that is known of it; `whole` if no fact since the snapshot before was lost.
+impl TrackedPhone {
+    /// All facts of the phone; `whole` if none was lost since the previous snapshot.
     fn snapshot(&self, mac: Mac, whole: bool) -> Option<Record> {
         let folded = Folded { journey: &self.journey, worlds: Checkpoint::from(&*self.worlds) };
         Some(Record::Snapshot { mac, json: serde_json::to_string(&folded).ok()?, whole })
     }
 }
 
-/// A snapshot, as the ledger has it.
+/// A snapshot as the ledger stores it.
 #[derive(Serialize, Deserialize)]
 struct Folded<J, W> {
     journey: J,
     worlds: W,
 }
 
-/// Snapshots of the first releases are a journey alone.
+/// Snapshots of the first releases hold a journey alone.
 fn unfold(json: &str) -> serde_json::Result<(Journey, Option<Worlds>)> {
     match serde_json::from_str::<Folded<Journey, StoredCheckpoint>>(json) {
         Ok(Folded { journey, worlds }) => Ok((journey, worlds.worlds())),
@@ -245,8 +249,8 @@ fn unfold(json: &str) -> serde_json::Result<(Journey, Option<Worlds>)> {
     }
 }
 
-impl State {
-    /// A phone takes in a fact.
+impl BenchState {
+    /// Adds a fact to a phone's journey and worlds.
     pub(super) fn take(&mut self, mac: Mac, observation: &Observation) {
         self.with_phone(mac, observation.at, |phone, context| {
             phone.journey.observe(observation);
@@ -255,7 +259,7 @@ impl State {
         });
     }
 
-    /// The worlds of phones take in facts that their journeys have taken in.
+    /// Adds facts to the worlds of phones whose journeys already have them.
     pub(super) fn read_facts(&mut self, facts: HashMap<Mac, Vec<Observation>>) {
         for (mac, facts) in facts {
             for fact in &facts {
@@ -264,16 +268,16 @@ impl State {
         }
     }
 
-    /// Hands over a phone with what decisions on it rest on, as [`super::judge::context`] has it.
-    fn with_phone(&mut self, mac: Mac, now: Time, act: impl FnOnce(&mut Phone, &Context<'_>)) {
-        let Self { catalog, shelf, rules, roster, phones, .. } = self;
-        let (library, settings, entry) = (&shelf.index, &rules.settings, roster.get(&mac));
+    /// Calls `act` with a phone and the context of [`super::judge::context`].
+    fn with_phone(&mut self, mac: Mac, now: Time, act: impl FnOnce(&mut TrackedPhone, &Context<'_>)) {
+        let Self { catalog, library, rules, roster, phones, .. } = self;
+        let (library, settings, entry) = (&library.index, &rules.settings, roster.get(&mac));
         if let Some(phone) = phones.get_mut(&mac) {
             act(phone, &Context { catalog, library, settings, entry, now });
         }
     }
 
-    /// Forgets the newcomers that were heard longest ago, where there are too many.
+    /// Drops the oldest newcomers if there are too many.
     fn make_room(&mut self) {
         while self.newcomers.len() >= NEWCOMERS_KEPT {
             let Some(oldest) = self.newcomers.pop_front() else { return };
@@ -282,27 +286,27 @@ impl State {
     }
 }
 
-/// Phones as a ledger tells of them: journeys from snapshots and the observations after them. A record that this version
-/// cannot read is left out with a warning: a phone then counts as met for the first time, which is safe.
+/// Phones as the ledger stores them: snapshots and the observations after them. A record that this version cannot
+/// read is skipped with a warning: its phone then counts as new, which is safe.
 #[derive(Default)]
-pub struct Known {
-    pub(super) phones: HashMap<Mac, Phone>,
-    /// Facts that their worlds have not taken in: that needs more than the ledger.
+pub struct ReplayedPhones {
+    pub(super) phones: HashMap<Mac, TrackedPhone>,
+    /// Facts that the worlds have not taken in, because that needs the library and the catalog.
     pub(super) facts: HashMap<Mac, Vec<Observation>>,
     pub(super) forgotten: Forgotten,
-    /// Phones whose facts begin with what their newest snapshot comes to.
+    /// Phones whose facts begin with the content of their newest snapshot.
     unfolded: HashSet<Mac>,
 }
 
-impl Known {
-    /// What an older record tells, in the place of the facts behind it.
+impl ReplayedPhones {
+    /// Replaces earlier facts by what an older record says.
     fn known_before(&mut self, mac: Mac, journey: &Journey) {
         let fact = Fact::KnownBefore(journey.known_before());
         self.facts.insert(mac, vec![Observation::new(journey.last_seen, fact)]);
     }
 }
 
-impl Replay for Known {
+impl Replay for ReplayedPhones {
     fn snapshot(&mut self, mac: Mac, json: &str) -> bool {
         match unfold(json) {
             Ok((journey, worlds)) => {
@@ -311,13 +315,15 @@ impl Replay for Known {
                     self.known_before(mac, &journey);
                     self.unfolded.insert(mac);
                 }
-                let mut phone = Phone::new(journey);
+                let mut phone = TrackedPhone::new(journey);
                 phone.worlds = worlds.map_or(phone.worlds, Box::new);
                 self.phones.insert(mac, phone);
                 !is_known
             }
             Err(error) => {
-                tracing::warn!(%mac, %error, "the ledger's snapshot of this phone cannot be read");
+                tracing::warn!(
+                    %mac, %error, "a snapshot of this phone in the ledger cannot be read; the phone counts as new"
+                );
                 false
             }
         }
@@ -334,7 +340,7 @@ impl Replay for Known {
         match serde_json::from_str::<Observation>(json) {
             Ok(observation) => {
                 if !covered {
-                    let new = || Phone::new(Journey::new(mac, observation.at));
+                    let new = || TrackedPhone::new(Journey::new(mac, observation.at));
                     let phone = self.phones.entry(mac).or_insert_with(new);
                     phone.journey.observe(&observation);
                     phone.unfolded += 1;
@@ -343,7 +349,11 @@ impl Replay for Known {
                 }
                 self.facts.entry(mac).or_default().push(observation);
             }
-            Err(error) => tracing::warn!(%mac, %error, "an observation in the ledger cannot be read"),
+            Err(error) => {
+                tracing::warn!(
+                    %mac, %error, "a fact of this phone in the ledger cannot be read and is skipped"
+                );
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a bench concludes where none ran or a segment was cut off: nobody heard the phones meanwhile.
+//! Records the end of everything that a stopped bench or a cut segment interrupted.
 
 use std::net::Ipv4Addr;
 
@@ -7,10 +7,10 @@ use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::judge::{context, verdict};
-use super::{Bench, Phone};
+use super::{Bench, TrackedPhone};
 
 impl Bench {
-    /// Phones that a release before 0.2 found done stay done.
+    /// A phone that a release before 0.2 found done stays done.
     pub(super) fn keep_done(&self) {
         let mut state = self.state();
         let now = self.now();
@@ -25,12 +25,14 @@ impl Bench {
         }
     }
 
-    /// No fetch outlives the bench that served it. One whose end nobody saw is broken, so that its phone is given
-    /// another attempt.
+    /// No fetch outlives the bench that served it. A fetch without an end is broken, so that its phone gets another
+    /// attempt.
     pub(super) fn end_fetches(&self) {
         let mut state = self.state();
-        let index = &state.shelf.index;
-        let cut = |(mac, phone): (&Mac, &Phone)| Some((*mac, under_way(&phone.journey, index)?.loads_file()));
+        let index = &state.library.index;
+        let cut = |(mac, phone): (&Mac, &TrackedPhone)| {
+            Some((*mac, under_way(&phone.journey, index)?.loads_file()))
+        };
         let fetches: Vec<(Mac, String)> = state.phones.iter().filter_map(cut).collect();
         for (mac, name) in fetches {
             let cause = "transload was stopped while it was fetched".into();
@@ -38,11 +40,11 @@ impl Bench {
         }
     }
 
-    /// What phones asked for while they could not be heard, nobody knows: their silence tells nothing. It is noted before
-    /// anything that follows from it. `at` is our address on the segment that was cut off; `None` means that no bench was there.
+    /// Records an observation gap since `since`, before any conclusion: silence in the gap is no evidence. `at` is
+    /// our address on the segment that was cut off; `None` means that no bench ran.
     pub fn note_absence(&self, since: Time, at: Option<Ipv4Addr>) {
         let mut state = self.state();
-        let unheard = |(mac, phone): (&Mac, &Phone)| {
+        let unheard = |(mac, phone): (&Mac, &TrackedPhone)| {
             let concerned = at.is_none() || phone.heard_at.is_none() || phone.heard_at == at;
             concerned.then_some(*mac)
         };
@@ -55,7 +57,7 @@ impl Bench {
     /// No registration outlives the bench that took it.
     pub(super) fn note_unregistered(&self) {
         let mut state = self.state();
-        let registered = |(mac, phone): (&Mac, &Phone)| phone.journey.is_registered().then_some(*mac);
+        let registered = |(mac, phone): (&Mac, &TrackedPhone)| phone.journey.is_registered().then_some(*mac);
         let phones: Vec<Mac> = state.phones.iter().filter_map(registered).collect();
         for mac in phones {
             self.observe(&mut state, mac, Fact::Unregistered);

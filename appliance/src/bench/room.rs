@@ -1,32 +1,32 @@
-//! Room in the table of phones: strangers without a lease give way to phones that come.
+//! Makes room in the table of phones: unlisted phones without a lease give way to new ones.
 
 use transload_provision::journey::{Fact, Observation};
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use super::record::PHONES_KEPT;
-use super::{Bench, Phone, State};
+use super::{Bench, BenchState, TrackedPhone};
 use crate::listeners::bounds::Bound;
 use crate::state::ledger::Record;
 
-/// Phones that give way at once: a look at all of them is worth it.
+/// Phones evicted at once, so that one pass over the table pays off.
 const AT_ONCE: usize = 64;
-/// After a look that found fewer, the time until the next one.
+/// Wait after a pass that evicted fewer.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Bench {
-    /// Where a fact is to be written down that is the first of its phone, and there is no room, makes some.
-    pub(super) fn make_room_for(&self, state: &mut State, mac: Mac, observation: &Observation) {
+    /// Makes room if this is the first recorded fact of a phone and the table is full.
+    pub(super) fn make_room_for(&self, state: &mut BenchState, mac: Mac, observation: &Observation) {
         let only_dhcp = matches!(observation.fact, Fact::Dhcp { .. });
         if only_dhcp || state.has_room_for(mac) || state.is_over(mac, &observation.fact) {
             return;
         }
         let now = observation.at;
         let mut evicted = Vec::new();
-        if now >= state.crowded_until {
+        if now >= state.no_eviction_until {
             evicted = state.least_known(now);
             if evicted.len() < AT_ONCE {
-                state.crowded_until = now + PAUSE;
+                state.no_eviction_until = now + PAUSE;
             }
         }
         if evicted.is_empty() {
@@ -37,24 +37,24 @@ impl Bench {
             state.drop_phone(*mac);
             self.publish(state, *mac);
         }
-        state.upheavals += 1;
+        state.global_changes += 1;
         tracing::debug!(phones = evicted.len(), "strangers without a lease gave way");
         drop(self.ledger.append(evicted.into_iter().map(|mac| Record::Evict { mac }).collect()));
     }
 }
 
-impl State {
-    /// Whether a phone is written down or may be.
+impl BenchState {
+    /// True if a phone is in the ledger or may be added.
     pub(super) fn has_room_for(&self, mac: Mac) -> bool {
         self.roster.contains_key(&mac)
             || self.phones.get(&mac).is_some_and(|phone| phone.written)
             || self.phones.len() - self.newcomers.len() < PHONES_KEPT + self.roster.len()
     }
 
-    /// Those phones that may give way which were heard longest ago, at most `AT_ONCE`.
+    /// The evictable phones with the oldest last fact, at most [`AT_ONCE`].
     fn least_known(&self, now: Time) -> Vec<Mac> {
         let flash = self.rules.settings.timing.flash;
-        let may_go = |mac: &Mac, phone: &Phone| {
+        let may_go = |mac: &Mac, phone: &TrackedPhone| {
             let journey = &phone.journey;
             phone.written
                 && !journey.is_met()

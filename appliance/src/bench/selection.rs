@@ -1,4 +1,4 @@
-//! Which phones are meant.
+//! Selects phones by the operator's filters.
 
 use clap::Args;
 use serde::de::DeserializeOwned;
@@ -40,11 +40,11 @@ pub struct Selection {
 #[allow(dead_code)] // for the API's description alone
 pub struct MacSpelling(String);
 
-/// What was selected.
+/// The result of a selection.
 pub struct Selected {
     /// The phones, by MAC.
     pub phones: Vec<PhoneView>,
-    /// Addresses that were named and that no phone has.
+    /// Named addresses that no phone has.
     pub unknown: Vec<Mac>,
 }
 
@@ -54,12 +54,12 @@ fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 }
 
 impl Selection {
-    /// It says nothing: that is not taken for all phones.
+    /// True for a selection without any filter, which does not mean all phones.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether it is about this phone.
+    /// True if the phone passes all filters.
     pub fn fits(&self, phone: &PhoneView) -> bool {
         let model = |of: &String| phone.model.as_ref().is_some_and(|model| name::is_same(model, of));
         let place = |text: &str| {
@@ -74,7 +74,7 @@ impl Selection {
             && self.location.as_deref().is_none_or(place)
     }
 
-    /// Those of `phones` that it is about.
+    /// The selected phones among `phones`.
     pub fn of(&self, phones: Vec<PhoneView>) -> Selected {
         let is_known = |mac: &&Mac| phones.iter().any(|phone| phone.mac == **mac);
         let unknown = self.mac.iter().filter(|mac| !is_known(mac)).copied().collect();

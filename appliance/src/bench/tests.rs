@@ -1,4 +1,4 @@
-//! What a bench gives to whom, file by file.
+//! Tests the bench's answers, file by file.
 
 mod changes;
 mod claims;
@@ -23,7 +23,7 @@ use transload_provision::settings::{Settings, Timing};
 use super::record::{NEWCOMERS_KEPT, PHONES_KEPT, take_in};
 use super::*;
 use crate::bench::views::phone::{HoldCode, Stage};
-use crate::listeners::{Door, Fetch, Plane, Served, Track};
+use crate::listeners::{FileAnswer, FileProtocol, FileRequest, Plane, Track};
 
 const A: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xde]);
 const B: Mac = Mac([0x00, 0x12, 0x34, 0xab, 0x45, 0xdf]);
@@ -34,7 +34,7 @@ const E2M: &str = "sip88xx.TLexE2M-11-2-3C-4";
 const MPP: &str = "sip88xx.11-2-3MPP-398";
 const ROOTFS: u64 = 1 << 20;
 
-struct Lab {
+struct TestBench {
     state: TempDir,
     bench: Arc<Bench>,
 }
@@ -59,15 +59,15 @@ fn rules(gives_leases: bool) -> Rules {
 pub(super) fn open(state: &Path, gives_leases: bool) -> Arc<Bench> {
     let rules = rules(gives_leases);
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
-    let (last_seen, mut known) = (unread.marks.high_water, Known::default());
+    let (last_seen, mut known) = (unread.marks.high_water, ReplayedPhones::default());
     let ledger = unread.replay(&mut known).unwrap();
-    let shelf = LibrarySnapshot::scan(state, Direction::E2m).unwrap();
+    let library = LibrarySnapshot::scan(state, Direction::E2m).unwrap();
     let clock = Clock::start(last_seen, transload_pace::Pace::system());
-    Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), shelf, ledger, (known, last_seen))
+    Bench::new(clock, Catalog::seed_2019(), rules, Vec::new(), library, ledger, (known, last_seen))
 }
 
-impl Lab {
-    /// Firmware for the seed's path, and a license for A alone.
+impl TestBench {
+    /// Firmware for the seed's path, and a license for phone A only.
     fn new(gives_leases: bool) -> Self {
         let state = tempfile::tempdir().unwrap();
         for load in [FLOOR, E2M, MPP] {
@@ -80,7 +80,7 @@ impl Lab {
         Self { state, bench }
     }
 
-    /// As after a power cut: transfers under way are forgotten, what is on disk is read again.
+    /// Acts as after a power cut: transfers under way are lost, and the disk is read again.
     fn power_cut(self, gives_leases: bool) -> Self {
         let Self { state, bench } = self;
         bench.ledger.close().unwrap();
@@ -93,11 +93,11 @@ impl Lab {
         self.bench.restore_leases(&[lease]);
     }
 
-    async fn fetch(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> (Served, Tracker) {
+    async fn fetch(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> (FileAnswer, Tracker) {
         let peer = (from, 40_000).into();
         let local = Ipv4Addr::new(10, 23, 45, 67);
-        let fetch = Fetch {
-            door: Door::Http,
+        let fetch = FileRequest {
+            protocol: FileProtocol::Http,
             peer,
             local,
             path: path.to_owned(),
@@ -107,19 +107,19 @@ impl Lab {
         self.bench.fetch(fetch).await
     }
 
-    /// The document's text; empty where there is none.
+    /// The document's text; empty if there is none.
     async fn text(&self, from: Ipv4Addr, path: &str, agent: Option<String>) -> String {
         match self.fetch(from, path, agent).await.0 {
-            Served::Document { body, .. } => String::from_utf8(body.to_vec()).unwrap(),
-            Served::File(_) => "a file".into(),
-            Served::NotFound | Served::Busy => String::new(),
+            FileAnswer::Document { body, .. } => String::from_utf8(body.to_vec()).unwrap(),
+            FileAnswer::File(_) => "a file".into(),
+            FileAnswer::NotFound | FileAnswer::Busy => String::new(),
         }
     }
 }
 
 #[tokio::test]
 async fn a_fetch_that_a_power_cut_ended_is_tried_again_under_another_url() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(&format!("/{A}/1/{MPP}.loads")));
     let (_, tracker) = lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await;
@@ -140,34 +140,34 @@ async fn a_fetch_that_a_power_cut_ended_is_tried_again_under_another_url() {
 
 #[tokio::test]
 async fn what_cannot_be_written_down_is_not_given() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.bench.ledger.close().unwrap();
     let loads = format!("/{A}/1/{MPP}.loads");
     for path in ["8851-3PCC.xml", &loads, &format!("SEP{A}.cnf.xml"), &format!("{A}.lic")] {
-        assert!(matches!(lab.fetch(AT_A, path, None).await.0, Served::Busy), "{path}");
+        assert!(matches!(lab.fetch(AT_A, path, None).await.0, FileAnswer::Busy), "{path}");
     }
 }
 
 #[tokio::test]
 async fn what_could_not_be_written_down_is_as_soon_as_it_can_be() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, "8851-3PCC.xml", None).await;
     let stranger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
     stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(matches!(lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await.0, Served::Busy));
+    assert!(matches!(lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await.0, FileAnswer::Busy));
     assert!(lab.bench.housekeeping().await.is_err());
     stranger.execute_batch("ROLLBACK").unwrap();
     lab.bench.housekeeping().await.unwrap();
-    let rounds = |lab: &Lab| lab.bench.state().phones[&A].journey.rounds.len();
+    let rounds = |lab: &TestBench| lab.bench.state().phones[&A].journey.rounds.len();
     assert_eq!(rounds(&lab), 1);
     assert_eq!(rounds(&lab.power_cut(true)), 1, "that it asked is known after a power cut too");
 }
 
 #[tokio::test]
 async fn another_catalog_counts_as_soon_as_it_is_swapped_in() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, "8851NR-3PCC.xml", None).await;
     let held = || lab.bench.phone(A).and_then(|phone| phone.phone.hold).map(|hold| hold.code);
@@ -179,7 +179,7 @@ async fn another_catalog_counts_as_soon_as_it_is_swapped_in() {
 
 #[tokio::test]
 async fn a_foreign_dhcp_server_holds_every_phone_that_is_under_way_and_no_longer_than_it_is_there() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
     let hold = || lab.bench.phone(A).unwrap().phone.hold.map(|hold| hold.code);
@@ -191,39 +191,39 @@ async fn a_foreign_dhcp_server_holds_every_phone_that_is_under_way_and_no_longer
     assert_eq!(hold(), before);
 }
 
-/// The visits that are due once the phone has been quiet for long enough.
-async fn visits(lab: &Lab, round: &mut Round) -> Vec<Visit> {
+/// The visits that are due after the phone's quiet time.
+async fn visits(lab: &TestBench, schedule: &mut PageSchedule) -> Vec<Visit> {
     let wait = std::time::Duration::from_millis(20);
     lab.bench.state().rules.settings.timing.quiet = wait;
     tokio::time::sleep(wait * 2).await;
-    lab.bench.visits(round, 8)
+    lab.bench.visits(schedule, 8)
 }
 
 #[tokio::test]
 async fn only_a_phone_with_a_lease_is_visited_and_not_twice_at_once() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.text(AT_B, &format!("SEP{B}.cnf.xml"), None).await;
     lab.lease(A, AT_A);
     lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
-    let mut round = Round::default();
-    let due = visits(&lab, &mut round).await;
+    let mut schedule = PageSchedule::default();
+    let due = visits(&lab, &mut schedule).await;
     assert_eq!(due.iter().map(|visit| (visit.mac, visit.address)).collect::<Vec<_>>(), [(A, AT_A)]);
-    assert!(visits(&lab, &mut round).await.is_empty(), "it has not come back yet");
-    round.back(A);
+    assert!(visits(&lab, &mut schedule).await.is_empty(), "it has not come back yet");
+    schedule.back(A);
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    assert_eq!(visits(&lab, &mut round).await.len(), 1, "it did not answer: once more");
+    assert_eq!(visits(&lab, &mut schedule).await.len(), 1, "it did not answer: once more");
     lab.bench.state().rules.settings.probe = false;
-    round.back(A);
+    schedule.back(A);
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    assert!(visits(&lab, &mut round).await.is_empty(), "switched off");
+    assert!(visits(&lab, &mut schedule).await.is_empty(), "switched off");
 }
 
 #[tokio::test]
 async fn a_page_counts_for_its_phone_alone_and_what_it_contradicts_is_on_record() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
-    let visit = visits(&lab, &mut Round::default()).await.remove(0);
+    let visit = visits(&lab, &mut PageSchedule::default()).await.remove(0);
     let page = |mac| Page { mac: Some(mac), load: E2M.parse().ok(), ..Page::default() };
     let load = || lab.bench.phone(A).and_then(|phone| phone.phone.load);
     let contradictions = || lab.bench.state().phones[&A].journey.contradictions.len();
@@ -241,7 +241,7 @@ async fn a_page_counts_for_its_phone_alone_and_what_it_contradicts_is_on_record(
 
 #[tokio::test]
 async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     for path in [
         "/rootfs88xx.12-5-1SR1-5.sbn",
@@ -269,18 +269,18 @@ async fn what_a_phone_asks_for_in_vain_is_told_with_what_it_may_have_meant() {
     );
     assert!(lab.bench.phone(B).is_none());
 
-    // What arrives is missing no longer.
+    // A file that arrives is no longer missing.
     let folder = lab.state.path().join("extra/Site");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("welcome.xml"), "hello").unwrap();
-    lab.bench.set_shelf(lab.bench.shelf().rescan().unwrap().unwrap());
+    lab.bench.set_library(lab.bench.library().rescan().unwrap().unwrap());
     assert_eq!(lab.text(AT_A, ".\\site/./welcome.xml", None).await, "a file");
     assert_eq!(lab.bench.phone(A).unwrap().missing.len(), 2);
 }
 
 #[tokio::test]
 async fn however_a_profile_rule_spells_it_a_phone_gets_its_profile_and_no_other_phones() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     let profile = lab.text(AT_A, "/8851-3PCC.xml", None).await;
     assert!(profile.contains("<flat-profile>"), "{profile}");
@@ -303,9 +303,9 @@ async fn however_a_profile_rule_spells_it_a_phone_gets_its_profile_and_no_other_
 
 #[tokio::test]
 async fn however_many_unlisted_phones_take_an_address_only_so_many_are_kept() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     let mut state = lab.bench.state();
-    let told = |state: &mut State, number: usize, fact| {
+    let told = |state: &mut BenchState, number: usize, fact| {
         let mac = Mac([2, 0, 0, (number >> 16) as u8, (number >> 8) as u8, number as u8]);
         take_in(state, mac, &Observation::new(Time(number as u64), fact)).is_some()
     };

@@ -1,4 +1,4 @@
-//! Our own DHCP server by the vectors that the Kea hook is tried by as well, and leases that another server tells of.
+//! Tests our DHCP policy against the vectors of the Kea hook, and leases reported by another server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use transload_dhcp::MessageType;
 use transload_dhcp::policy::{ClientRequest, Policy, PolicyDecision};
 use transload_provision::client::Persona;
-use transload_provision::feed::{Event, Word};
+use transload_provision::feed::{FeedEvent, FeedMessage};
 
 use super::tests::open;
 use super::*;
@@ -36,7 +36,7 @@ async fn our_own_server_tells_phones_what_the_vectors_say() {
     let bench = open(state.path(), true);
     for vector in serde_json::from_str::<Vec<Vector>>(VECTORS).unwrap() {
         let sent = vector.vendor_class.as_deref().map(unhex);
-        // The server takes closing NULs off.
+        // The server strips trailing NULs.
         let class = sent
             .as_deref()
             .map(|sent| &sent[..sent.iter().rposition(|octet| *octet != 0).map_or(0, |at| at + 1)]);
@@ -63,7 +63,7 @@ async fn our_own_server_tells_phones_what_the_vectors_say() {
     }
 }
 
-fn event(line: &str) -> Event {
+fn event(line: &str) -> FeedEvent {
     serde_json::from_str(line).unwrap()
 }
 
@@ -81,17 +81,17 @@ async fn another_servers_lease_tells_who_asks_until_it_ends_and_verdicts_follow_
         |after: u64| bench.state().addresses.leaseholder(at, bench.now() + Duration::from_secs(after));
     assert_eq!((holds(0), holds(59), holds(61)), (Some(mac), Some(mac), None));
     assert_eq!(bench.phone(mac).unwrap().phone.address, Some(at));
-    bench.errands().await;
-    let (words, version) = bench.words_since(0).unwrap();
-    let [Word::Verdict(verdict)] = words.as_slice() else { panic!("{words:?}") };
+    bench.pending_restarts().await;
+    let (words, version) = bench.messages_since(0).unwrap();
+    let [FeedMessage::Verdict(verdict)] = words.as_slice() else { panic!("{words:?}") };
     assert_eq!((verdict.mac, verdict.version, *news.borrow()), (mac, version, version));
     assert_eq!(verdict.unchanged.persona, Persona::Multiplatform);
     assert_eq!(verdict.enterprise.persona, Persona::Enterprise, "its next message may be news");
-    // The same again is no news; somebody else's lease is.
+    // A repeated lease is no news; a lease of another client is.
     bench
         .feed_event(event(r#"{"event":"lease","mac":"C4B9CD010203","address":"10.23.45.101","boot":false}"#));
-    bench.errands().await;
-    assert_eq!(bench.words_since(version), Some((Vec::new(), version)));
+    bench.pending_restarts().await;
+    assert_eq!(bench.messages_since(version), Some((Vec::new(), version)));
     bench.feed_event(event(r#"{"event":"free","mac":"C4B9CD0102FF","address":"10.23.45.101"}"#));
     assert_eq!(holds(0), Some(mac), "another's word does not take it");
     bench.feed_event(event(r#"{"event":"free","mac":"C4B9CD010203","address":"10.23.45.101"}"#));

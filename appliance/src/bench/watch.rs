@@ -1,30 +1,30 @@
-//! Changes of stage: written down for the report, and told to the program that the configuration names.
+//! Records stage changes for the report, and hands them to the configured hook.
 
 use transload_provision::journey::{Assessment, Fact};
 use transload_provision::mac::Mac;
 
 use super::judge::context;
-use super::{Bench, State, show};
+use super::{Bench, BenchState, show};
 use crate::bench::views::phone::{HoldCode, Stage};
 use crate::system::program;
 
-/// Changes that wait for the program; further ones are not told.
+/// Stage changes that wait for the hook; further ones are dropped.
 const WAITING: usize = 1024;
 
-/// A change of stage that the program is to be told.
+/// A stage change for the hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct StageNotice {
     /// The phone.
     pub mac: Mac,
     /// Its new stage.
     pub stage: Stage,
-    /// The program and its arguments, placeholders filled in.
+    /// The command with its placeholders filled in.
     pub command: Vec<String>,
 }
 
 impl Bench {
-    /// Writes down where the phone stands, if that is new. Not of those that are not written down themselves.
-    pub(super) fn note_stand(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
+    /// Records the stage of a phone if it changed. Phones that are not in the ledger are skipped.
+    pub(super) fn note_stand(&self, state: &mut BenchState, mac: Mac, verdict: &Assessment) {
         self.note_done(state, mac, verdict);
         let Some(phone) = state.phones.get(&mac).filter(|phone| phone.written) else { return };
         let (stage, hold) = show::standing(state, self.now(), mac, verdict);
@@ -40,27 +40,27 @@ impl Bench {
         self.queue_change(state, mac, was, stage);
     }
 
-    /// Puts on record that it is done.
-    fn note_done(&self, state: &mut State, mac: Mac, verdict: &Assessment) {
+    /// Records that the phone is done.
+    fn note_done(&self, state: &mut BenchState, mac: Mac, verdict: &Assessment) {
         let Some(journey) = state.phones.get(&mac).map(|phone| &phone.journey) else { return };
         if let Some(done) = journey.finishes(verdict, &context(state, mac, self.now())) {
             self.observe(state, mac, done);
         }
     }
 
-    /// The same, as it stands at this moment.
-    pub(super) fn stand_now(&self, state: &mut State, mac: Mac) {
+    /// As [`Self::note_stand`], for the verdict at this moment.
+    pub(super) fn stand_now(&self, state: &mut BenchState, mac: Mac) {
         let verdict = self.assess(state, mac);
         self.note_stand(state, mac, &verdict);
     }
 
-    fn queue_change(&self, state: &mut State, mac: Mac, was: Stage, stage: Stage) {
+    fn queue_change(&self, state: &mut BenchState, mac: Mac, was: Stage, stage: Stage) {
         if state.rules.stage_hook.is_empty() {
             return;
         }
         if state.changes.len() >= WAITING {
-            let output = format!("not run: {WAITING} other changes were waiting for the program");
-            tracing::warn!(%mac, %stage, "hooks.stage is {output}");
+            let output = format!("not run: {WAITING} other stage changes were waiting for it");
+            tracing::warn!(%mac, %stage, "the hook hooks.stage was {output}");
             self.note_down(state, mac, Fact::HookRan { stage, output, failed: true });
             return;
         }
@@ -80,30 +80,32 @@ impl Bench {
                 _ => return None,
             })
         });
-        state.changes.push_back(Change { mac, stage, command });
+        state.changes.push_back(StageNotice { mac, stage, command });
         self.changed.notify_one();
     }
 
-    /// The oldest change that waits, of a phone that `may` be told of now.
-    pub fn next_change(&self, may: impl Fn(Mac) -> bool) -> Option<Change> {
+    /// The oldest waiting change of a phone for which `may` is true.
+    pub fn next_change(&self, may: impl Fn(Mac) -> bool) -> Option<StageNotice> {
         let mut state = self.state();
         let at = state.changes.iter().position(|change| may(change.mac))?;
         state.changes.remove(at)
     }
 
-    /// Until there may be a change to tell.
+    /// Waits until there may be a change.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// What came of telling the program.
+    /// Records the result of the hook.
     pub fn hook_ran(&self, mac: Mac, stage: Stage, outcome: Result<String, String>) {
         let failed = outcome.is_err();
         let output = outcome.unwrap_or_else(|why| why);
         if failed {
-            tracing::warn!(%mac, %stage, output, "hooks.stage failed");
+            tracing::warn!(
+                %mac, %stage, output, "the hook hooks.stage failed for this phone; run it by hand to see why"
+            );
         } else {
-            tracing::info!(%mac, %stage, output, "hooks.stage");
+            tracing::info!(%mac, %stage, output, "the hook hooks.stage ran");
         }
         let mut state = self.state();
         self.note_down(&mut state, mac, Fact::HookRan { stage, output, failed });

@@ -6,7 +6,7 @@ use indicatif::DecimalBytes;
 
 use super::cli::{BackupArgs, RestoreArgs};
 use crate::config::Config;
-use crate::state::backup::{self, Wanted};
+use crate::state::backup::{self, RestoreRequest};
 use crate::system::error::Failure;
 
 /// Writes a backup, and tells what is in it.
@@ -25,7 +25,8 @@ pub fn backup(config: &Config, args: &BackupArgs) -> Result<(), Failure> {
 /// The backup is damaged or of a newer release, the state folder holds something else, or a bench is running: nothing
 /// has changed then.
 pub fn restore(named: Option<&Path>, args: &RestoreArgs) -> Result<(), Failure> {
-    let wanted = Wanted { named, state: args.state.as_deref(), configuration: !args.without_configuration };
+    let wanted =
+        RestoreRequest { named, state: args.state.as_deref(), configuration: !args.without_configuration };
     backup::restore(&args.file, &wanted, |line| {
         println!("{line}");
     })

@@ -10,7 +10,7 @@ use transload_provision::time::Time;
 
 use crate::bench::selection::{Selected, Selection};
 use crate::bench::views::phone::PhoneView;
-use crate::bench::{PhoneOutcome, Refusal, RefusalReason, forget};
+use crate::bench::{OrderRefusal, PhoneOutcome, RefusalReason, forget};
 use crate::commands::cli::{PhoneArgs, RestartArgs};
 use crate::commands::reload::running_bench;
 use crate::commands::status;
@@ -49,7 +49,7 @@ impl PhoneOrder {
     }
 
     /// Why the action is refused for a phone.
-    fn refusal(self, phone: &PhoneView) -> Option<Refusal> {
+    fn refusal(self, phone: &PhoneView) -> Option<OrderRefusal> {
         match self {
             Self::Forget if phone.first_seen.is_none() => Some(forget::nothing_known(phone.mac)),
             Self::Forget if phone.writing => Some(forget::writes(phone.mac)),
@@ -176,7 +176,7 @@ fn offline(config: &Config, args: &PhoneArgs, act: PhoneOrder) -> Result<Vec<Pho
     let seen = status::offline(config)?;
     let Selected { phones, unknown } = args.phones.of(seen.phones());
     let outcome = |phone: PhoneView| {
-        let problem = act.refusal(&phone).map(Refusal::reason);
+        let problem = act.refusal(&phone).map(OrderRefusal::reason);
         let done = !args.dry_run && problem.is_none();
         let listed = matches!(act, PhoneOrder::Forget) && seen.lists(phone.mac);
         PhoneOutcome {

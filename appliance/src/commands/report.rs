@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::cli::ReportArgs;
 use super::status::{self, client};
-use crate::bench::views::report::{Report, save};
+use crate::bench::views::report::{MigrationReport, save};
 use crate::config::Config;
 use crate::system::error::{Exit, Failure};
 
@@ -15,7 +15,8 @@ use crate::system::error::{Exit, Failure};
 /// # Errors
 /// The bench cannot be asked, or the file cannot be written.
 pub fn run(config: &Config, args: &ReportArgs) -> Result<(), Failure> {
-    let report: Report = if let Some(report) = client::get(&config.admin, "/api/report?format=json")? {
+    let report: MigrationReport = if let Some(report) = client::get(&config.admin, "/api/report?format=json")?
+    {
         report
     } else {
         eprintln!("{}", status::note(config));

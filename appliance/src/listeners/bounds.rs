@@ -1,5 +1,5 @@
-//! Bounds that were reached: counted for metrics, told for a while on the page and `/healthz`, and logged at most once
-//! a minute each. A reached bound keeps no listed phone with a lease from being served, so it is no trouble.
+//! Bounds that were reached: counted for metrics, shown for a minute on the page and `/healthz`, and logged at most
+//! once a minute each. A reached bound keeps no listed phone with a lease from being served, so it is no trouble.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -12,39 +12,39 @@ use prometheus_client::registry::Registry;
 
 use crate::system::error::Trouble;
 
-/// How long a bound is told after it was reached last.
+/// Time that a bound is shown after it was last reached.
 const TOLD: Duration = Duration::from_secs(60);
-/// The least time between two lines in the log about one bound.
+/// The least time between two log lines about one bound.
 const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
-/// What is bounded.
+/// A bounded resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// Connections of phones for files.
+    /// HTTP connections of phones.
     Http,
-    /// Connections of phones at the registrar.
+    /// SIP connections of phones.
     Registrar,
     /// Connections of the page and the API.
     Page,
-    /// Listeners of `/api/events`.
+    /// Clients of `/api/events`.
     Listeners,
-    /// Long answers of the API under way.
+    /// Long API answers under way.
     LongAnswers,
     /// UDP registrations that wait for the phone's answer.
     Challenges,
-    /// Phones that are written down and not listed.
+    /// Unlisted phones in the ledger.
     Phones,
     /// Addresses that DHCP sets aside.
     SetAside,
-    /// Addresses set aside that DHCP offers again.
+    /// Set-aside addresses that DHCP offers again.
     Reoffered,
     /// DECLINEs and RELEASEs that DHCP does not believe.
     GivenUp,
-    /// TFTP clients that have not answered yet.
+    /// TFTP clients that have not acknowledged yet.
     TftpStrangers,
     /// TFTP transfers.
     TftpTransfers,
-    /// Entries of the kernel's table of neighbors.
+    /// Entries of the kernel's neighbor table.
     Neighbors,
 }
 
@@ -157,22 +157,22 @@ struct Latest {
 pub struct Bounds {
     reached: Family<OfBound, Counter>,
     latest: Mutex<[Option<Latest>; Bound::ALL.len()]>,
-    /// The counts that others keep, as they were last.
+    /// The latest values of counts that other parts keep.
     counted: Mutex<[u64; Bound::ALL.len()]>,
 }
 
 impl Bounds {
-    /// Notes that somebody at this address met a bound.
+    /// Counts that a client at this address reached a bound.
     pub fn reached(&self, bound: Bound, address: IpAddr) {
         self.reached_by(bound, address.to_string());
     }
 
-    /// Notes that somebody met a bound.
+    /// Counts that `who` reached a bound.
     pub fn reached_by(&self, bound: Bound, who: String) {
         self.note(bound, who, 1, Instant::now());
     }
 
-    /// Notes that a bound was met, where somebody else counts that and the count has grown.
+    /// Takes over a count that another part keeps; the bound was reached if the count has grown.
     pub fn counted(&self, bound: Bound, count: u64, who: impl FnOnce() -> String) {
         self.compare(bound, count, who, Instant::now());
     }
@@ -200,7 +200,7 @@ impl Bounds {
         *latest = Some(Latest { at: now, who, logged: now, unlogged: 0 });
     }
 
-    /// The bounds that were reached within the last minute.
+    /// The bounds reached within the last minute.
     pub fn lately(&self) -> Vec<Trouble> {
         self.since(Instant::now())
     }
@@ -215,7 +215,7 @@ impl Bounds {
         told.collect()
     }
 
-    /// Tells the counters' names.
+    /// Registers the counters.
     pub fn register(&self, registry: &mut Registry) {
         for bound in Bound::ALL {
             drop(self.reached.get_or_create(&OfBound { bound: bound.as_str() }));

@@ -1,4 +1,4 @@
-//! TCP connections within limits: accepted, given a place, and let go.
+//! Accepts TCP connections within limits, gives each a place, and ends them.
 
 mod queue;
 #[cfg(test)]
@@ -15,37 +15,37 @@ pub use transload_http::RETRY_AFTER;
 
 use super::places::{GivesWay, Places, Room, Seat};
 use queue::Queue;
-pub use queue::Waiting;
+pub use queue::QueueLimits;
 
-/// Connections that are told to come back at one time, in all and of one peer; beyond them, they are closed.
+/// Connections told to come back at one time, in all and per peer; further ones are closed.
 const TURNED_AWAY: usize = 256;
 const TURNED_AWAY_OF_ONE: usize = 8;
-/// How long one that is told to come back may take to ask and to hear it.
+/// Time for a client without a place to send its request and receive "come back later".
 const TURNING_AWAY: Duration = Duration::from_secs(5);
-/// The wait after the system had no room for another connection.
+/// Wait after the system had no resources for another connection.
 const NO_ROOM: Duration = Duration::from_millis(200);
 
-/// How long a client may take.
+/// Time limits of a client.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For a request's head, the time before it begins included.
+    /// For the head of a request, including the time before it begins.
     pub head: Duration,
-    /// For next to nothing of an answer.
+    /// For taking the least amount of an answer.
     pub stall: Duration,
 }
 
-/// How much is taken in at once.
+/// Limits of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at one time; further ones are told to come back.
     pub connections: usize,
-    /// Connections of all addresses without a lease at one time; the other places are for leaseholders.
+    /// Connections at one time from all addresses without a lease; the other places are for leaseholders.
     pub strangers: usize,
-    /// Connections of one peer at one time.
+    /// Connections at one time from one peer.
     pub per_peer: usize,
-    /// With leaseholders.
+    /// For leaseholders.
     pub patience: Patience,
-    /// With everybody else.
+    /// For all others.
     pub strangers_patience: Patience,
 }
 
@@ -63,20 +63,20 @@ impl Default for Limits {
     }
 }
 
-/// Who is let in. Clones share one set of places.
+/// Admission of connections to a listener. Clones share one set of places.
 #[derive(Clone)]
 pub struct Entrance {
     limits: Limits,
     places: Places,
     turned_away: Places,
-    /// Where leaseholders wait for a place.
+    /// The queue of leaseholders that wait for a place.
     queue: Option<Queue>,
     is_leased: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
     full: Arc<dyn Fn(IpAddr) + Send + Sync>,
 }
 
 impl Entrance {
-    /// `is_leased` tells who goes first; `full` is told whose connection found no place, or took another's.
+    /// `is_leased` tells leaseholders; `full` is called with a peer that found no place or took another's.
     pub fn new(
         limits: Limits,
         is_leased: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
@@ -97,23 +97,23 @@ impl Entrance {
         }
     }
 
-    /// Has leaseholders wait for a place. Those that do not get one are told to come back only while TFTP has room: they
-    /// go there at once.
+    /// Adds a queue for leaseholders. A leaseholder without a place is told to come back only while TFTP has room,
+    /// since the phone then turns to TFTP at once.
     #[must_use]
     pub fn with_queue(
         self,
-        waiting: Waiting,
+        waiting: QueueLimits,
         tftp_has_room: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         Self { queue: Some(Queue::new(waiting, Arc::new(tftp_has_room))), ..self }
     }
 
-    /// Everybody is alike, and nobody is told when it is full.
+    /// Admission without leases and without reports of a reached bound.
     pub fn alike(limits: Limits) -> Self {
         Self::new(limits, |_| true, |_| ())
     }
 
-    fn enter(&self, peer: IpAddr) -> Place {
+    fn enter(&self, peer: IpAddr) -> Admitted {
         let leased = (self.is_leased)(peer);
         let queue = self.queue.as_ref().filter(|_| leased);
         if queue.is_none_or(|queue| !queue.has_somebody()) {
@@ -126,71 +126,71 @@ impl Entrance {
             }
         }
         match queue.map(|queue| (queue, queue.enter(peer))) {
-            Some((queue, Some(taken))) => Place::Queued(taken, queue.clone()),
-            Some((queue, None)) if !queue.tftp_has_room() => Place::Closed,
+            Some((queue, Some(taken))) => Admitted::Queued(taken, queue.clone()),
+            Some((queue, None)) if !queue.tftp_has_room() => Admitted::Closed,
             _ => self.turn_away(peer, leased),
         }
     }
 
-    /// A place to be served at, if there is one; and whether a bound was reached.
-    fn seat(&self, peer: IpAddr) -> (Option<Place>, bool) {
+    /// A place to be served at, if one is free, and whether a bound was reached.
+    fn seat(&self, peer: IpAddr) -> (Option<Admitted>, bool) {
         let leased = (self.is_leased)(peer);
         let admission = self.places.enter(peer, leased);
         let patience = if leased { self.limits.patience } else { self.limits.strangers_patience };
-        (admission.seat.map(|taken| Place::Served(taken, patience)), admission.full)
+        (admission.seat.map(|taken| Admitted::Served(taken, patience)), admission.full)
     }
 
-    /// A place to be told to come back at, if there is one.
-    fn turn_away(&self, peer: IpAddr, leased: bool) -> Place {
+    /// A place for the answer "come back later", if one is free.
+    fn turn_away(&self, peer: IpAddr, leased: bool) -> Admitted {
         let patience = if leased { self.limits.patience } else { self.limits.strangers_patience };
         let brief = |patience: Duration| patience.min(TURNING_AWAY);
         let patience = Patience { head: brief(patience.head), stall: brief(patience.stall) };
         match self.turned_away.enter(peer, leased).seat {
-            Some(taken) => Place::TurnedAway(taken, patience),
-            None => Place::Closed,
+            Some(taken) => Admitted::TurnedAway(taken, patience),
+            None => Admitted::Closed,
         }
     }
 }
 
 type Taken = (Seat, GivesWay);
 
-enum Place {
+enum Admitted {
     Served(Taken, Patience),
     Queued(Taken, Queue),
     TurnedAway(Taken, Patience),
     Closed,
 }
 
-/// The other end of a connection.
+/// The peer of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller {
-    /// Its address.
+    /// The peer's address.
     pub peer: SocketAddr,
-    /// The address of ours that it has connected to; unspecified where that is none of IPv4.
+    /// Our address of the connection; unspecified unless it is IPv4.
     pub local: Ipv4Addr,
 }
 
-/// A connection that was accepted. It may have to wait for its place.
+/// An accepted connection, which may have to wait for its place.
 pub struct Arrival {
-    /// Who has come.
+    /// The peer.
     pub caller: Caller,
     stream: TcpStream,
-    place: Place,
+    place: Admitted,
     entrance: Entrance,
     stop: CancellationToken,
 }
 
-/// A connection that has its place.
+/// A connection with its place.
 pub struct Connection {
-    /// The connection itself.
+    /// The socket.
     pub stream: TcpStream,
-    /// Its other end.
+    /// The peer.
     pub caller: Caller,
-    /// How long it may take.
+    /// Its time limits.
     pub patience: Patience,
     /// Its place.
     pub seat: Seat,
-    /// It is only to be told to come back.
+    /// The connection only gets the answer "come back later".
     pub turned_away: bool,
 }
 
@@ -199,10 +199,10 @@ impl Arrival {
     pub async fn seated(self) -> Option<(Connection, GivesWay)> {
         let Self { caller, stream, place, entrance, stop } = self;
         let place = match place {
-            Place::Queued(waits, queue) => {
+            Admitted::Queued(waits, queue) => {
                 let place = tokio::select! {
                     place = queue.place(&entrance, caller.peer.ip()) => place,
-                    () = stop.cancelled() => Place::Closed,
+                    () = stop.cancelled() => Admitted::Closed,
                 };
                 drop(waits);
                 place
@@ -210,9 +210,9 @@ impl Arrival {
             place => place,
         };
         let ((seat, gives_way), patience, turned_away) = match place {
-            Place::Served(taken, patience) => (taken, patience, false),
-            Place::TurnedAway(taken, patience) => (taken, patience, true),
-            Place::Queued(..) | Place::Closed => {
+            Admitted::Served(taken, patience) => (taken, patience, false),
+            Admitted::TurnedAway(taken, patience) => (taken, patience, true),
+            Admitted::Queued(..) | Admitted::Closed => {
                 let peer = caller.peer;
                 tracing::debug!(%peer, "too many connections, and too many who are told so; closed");
                 return None;
@@ -222,8 +222,8 @@ impl Arrival {
     }
 }
 
-/// Accepts until `stop`, and has each connection served by a task of its own; returns when the last one has ended. Dropped,
-/// it ends them at once.
+/// Accepts connections until `stop` and serves each in a task of its own; returns when the last one has ended.
+/// Dropping the future ends them at once.
 pub async fn serve<S>(
     listener: TcpListener,
     entrance: Entrance,

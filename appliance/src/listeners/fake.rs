@@ -1,4 +1,5 @@
-//! A plane with a few files that writes down what it is asked and what becomes of its transfers, and a door to it.
+//! A file service for tests with a few files, which records its requests and the ends of its transfers, and a
+//! listener in front of it.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,8 +15,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::{Entrance, Limits};
-use super::rate::Rate;
-use super::{Fetch, Plane, Served, Track, http};
+use super::rate::RateLimit;
+use super::{FileAnswer, FileRequest, Plane, Track, http};
 use crate::state::library::OpenFile;
 
 pub const ETAG: &str = "\"e1\"";
@@ -23,12 +24,12 @@ pub const ETAG: &str = "\"e1\"";
 pub const MODIFIED: Duration = Duration::from_millis(1_000_000_000_500);
 pub const DATE: &str = "Sun, 09 Sep 2001 01:46:40 GMT";
 pub const BIG: usize = 8 << 20;
-/// Less than the kernel holds for one connection.
+/// Less than the kernel buffers for one connection.
 pub const TAIL: usize = 100_000;
 
-/// What the plane was asked, and what became of its transfers.
+/// A recorded request or end of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum FakeEvent {
     Asked(String),
     Answered,
     Advanced(u64, u64),
@@ -37,39 +38,41 @@ pub enum Seen {
 }
 
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<Seen>>>, Arc<Mutex<Vec<String>>>);
+pub struct Log(Arc<Mutex<Vec<FakeEvent>>>, Arc<Mutex<Vec<String>>>);
 
 impl Log {
-    fn add(&self, seen: Seen) {
+    fn add(&self, seen: FakeEvent) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 
-    pub fn all(&self) -> Vec<Seen> {
+    pub fn all(&self) -> Vec<FakeEvent> {
         self.0.lock().unwrap().clone()
     }
 
-    /// Why transfers broke.
+    /// The causes of broken transfers.
     pub fn causes(&self) -> Vec<String> {
         self.1.lock().unwrap().clone()
     }
 
     pub fn asked(&self) -> Vec<String> {
         let path = |seen| match seen {
-            Seen::Asked(path) => Some(path),
+            FakeEvent::Asked(path) => Some(path),
             _ => None,
         };
         self.all().into_iter().filter_map(path).collect()
     }
 
-    /// The transfer's end, and how far it was known to have come.
-    pub async fn end(&self) -> (Seen, u64) {
+    /// The transfer's end, and the bytes known to have arrived.
+    pub async fn end(&self) -> (FakeEvent, u64) {
         let started = Instant::now();
         loop {
             let seen = self.all();
-            if let Some(end) = seen.iter().find(|seen| matches!(seen, Seen::Finished | Seen::Broken)) {
+            if let Some(end) =
+                seen.iter().find(|seen| matches!(seen, FakeEvent::Finished | FakeEvent::Broken))
+            {
                 let far = seen
                     .iter()
-                    .filter_map(|seen| if let Seen::Advanced(_, to) = seen { Some(*to) } else { None });
+                    .filter_map(|seen| if let FakeEvent::Advanced(_, to) = seen { Some(*to) } else { None });
                 return (end.clone(), far.max().unwrap_or(0));
             }
             assert!(started.elapsed() < Duration::from_secs(20), "no end: {seen:?}");
@@ -83,38 +86,38 @@ pub struct FakeTracker(pub Option<Log>);
 impl Track for FakeTracker {
     fn advance(&self, from: u64, to: u64) {
         if let Some(log) = &self.0 {
-            log.add(Seen::Advanced(from, to));
+            log.add(FakeEvent::Advanced(from, to));
         }
     }
 
     fn answered(&self) {
         if let Some(log) = &self.0 {
-            log.add(Seen::Answered);
+            log.add(FakeEvent::Answered);
         }
     }
 
     fn finish(mut self) {
-        self.0.take().unwrap().add(Seen::Finished);
+        self.0.take().unwrap().add(FakeEvent::Finished);
     }
 
     fn broken(mut self, why: &str) {
         let log = self.0.take().unwrap();
         log.1.lock().unwrap().push(why.to_owned());
-        log.add(Seen::Broken);
+        log.add(FakeEvent::Broken);
     }
 }
 
 impl Drop for FakeTracker {
     fn drop(&mut self) {
         if let Some(log) = self.0.take() {
-            log.add(Seen::Broken);
+            log.add(FakeEvent::Broken);
         }
     }
 }
 
 pub struct Fake {
     pub files: HashMap<&'static str, std::fs::File>,
-    /// Files that are shorter than they were when they were looked at, and how long they were.
+    /// Files that are shorter than at the look before, with that length.
     pub cut: HashMap<&'static str, (std::fs::File, u64)>,
     pub log: Log,
 }
@@ -126,15 +129,15 @@ impl Plane for Fake {
 
     type Tracker = FakeTracker;
 
-    fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, FakeTracker)> + Send {
-        self.log.add(Seen::Asked(fetch.path.clone()));
+    fn fetch(self: &Arc<Self>, fetch: FileRequest) -> impl Future<Output = (FileAnswer, FakeTracker)> + Send {
+        self.log.add(FakeEvent::Asked(fetch.path.clone()));
         let served = match fetch.path.trim_start_matches('/') {
-            "busy" => Served::Busy,
+            "busy" => FileAnswer::Busy,
             "SEP.xml" => {
-                Served::Document { body: Bytes::from_static(b"<device/>"), content_type: "text/xml" }
+                FileAnswer::Document { body: Bytes::from_static(b"<device/>"), content_type: "text/xml" }
             }
-            path => self.find(path).map_or(Served::NotFound, |(file, size)| {
-                Served::File(OpenFile {
+            path => self.find(path).map_or(FileAnswer::NotFound, |(file, size)| {
+                FileAnswer::File(OpenFile {
                     size,
                     file: Arc::new(file.try_clone().unwrap()),
                     modified: UNIX_EPOCH + MODIFIED,
@@ -148,7 +151,7 @@ impl Plane for Fake {
     }
 }
 
-pub struct Door {
+pub struct TestListener {
     pub address: SocketAddr,
     pub log: Log,
     pub stop: CancellationToken,
@@ -181,49 +184,53 @@ impl Fake {
     }
 }
 
-pub async fn open_with(limits: Limits) -> Door {
+pub async fn open_with(limits: Limits) -> TestListener {
     open_plane(Fake::new(), limits).await
 }
 
-pub async fn open_plane(plane: Fake, limits: Limits) -> Door {
-    open_limited(plane, limits, Rate::new(None)).await
+pub async fn open_plane(plane: Fake, limits: Limits) -> TestListener {
+    open_limited(plane, limits, RateLimit::new(None)).await
 }
 
-pub async fn open_limited(plane: Fake, limits: Limits, rate: Rate) -> Door {
+pub async fn open_limited(plane: Fake, limits: Limits, rate: RateLimit) -> TestListener {
     let log = plane.log.clone();
-    Door { log, ..open_any(Arc::new(plane), limits, rate).await }
+    TestListener { log, ..open_any(Arc::new(plane), limits, rate).await }
 }
 
-/// A door to any plane; its log stays empty.
-pub async fn open_any<P: Plane<Tracker = FakeTracker>>(plane: Arc<P>, limits: Limits, rate: Rate) -> Door {
+/// A listener in front of any file service; its log stays empty.
+pub async fn open_any<P: Plane<Tracker = FakeTracker>>(
+    plane: Arc<P>,
+    limits: Limits,
+    rate: RateLimit,
+) -> TestListener {
     open_entrance(plane, Entrance::alike(limits), rate).await
 }
 
 pub async fn open_entrance<P: Plane<Tracker = FakeTracker>>(
     plane: Arc<P>,
     entrance: Entrance,
-    rate: Rate,
-) -> Door {
+    rate: RateLimit,
+) -> TestListener {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     let task = tokio::spawn(http::serve(listener, plane, entrance, rate, stop.clone()));
-    Door { address, log: Log::default(), stop, task }
+    TestListener { address, log: Log::default(), stop, task }
 }
 
-pub async fn open() -> Door {
+pub async fn open() -> TestListener {
     open_with(Limits::default()).await
 }
 
-impl Door {
+impl TestListener {
     pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Sends bytes, says that it sends no more, and reads all that comes.
+    /// Sends bytes, closes the sending side, and reads the whole answer.
     pub async fn raw(&self, bytes: &[u8]) -> (String, Vec<u8>) {
         let mut stream = self.connect().await;
         let mut answer = Vec::new();
-        // The server may have closed already, and what it said before is still read.
+        // The server may have closed already; its earlier answer is still read.
         let _ = stream.write_all(bytes).await;
         let _ = stream.shutdown().await;
         let _ = stream.read_to_end(&mut answer).await;

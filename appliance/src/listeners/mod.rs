@@ -1,5 +1,5 @@
-//! The doors: they turn what comes over the network into requests, and answers into what goes out. They know
-//! files and connections, and nothing of phones.
+//! Turns network input into requests, and answers into network output. Listeners know files and connections, but no
+//! phones.
 
 use std::future::Future;
 use std::io;
@@ -23,17 +23,17 @@ pub mod sip;
 pub mod tftp;
 pub(crate) mod uptake;
 
-/// A way to files.
+/// A protocol for files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum FileProtocol {
     /// TFTP.
     Tftp,
     /// HTTP.
     Http,
 }
 
-impl Door {
-    /// Its name.
+impl FileProtocol {
+    /// The protocol's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tftp => "tftp",
@@ -42,69 +42,72 @@ impl Door {
     }
 }
 
-/// A request for a file, as a door took it in.
+/// A request for a file, as a listener received it.
 #[derive(Debug, Clone)]
-pub struct Fetch {
-    /// Which way it came.
-    pub door: Door,
-    /// Who asks.
+pub struct FileRequest {
+    /// The protocol.
+    pub protocol: FileProtocol,
+    /// The peer.
     pub peer: SocketAddr,
-    /// The address of ours that it asked at.
+    /// Our address that the request came to.
     pub local: Ipv4Addr,
-    /// The name, or the path of the request target without its query; not decoded.
+    /// The file name, or the path of the request target without its query; not decoded.
     pub path: String,
     /// HTTP's User-Agent.
     pub user_agent: Option<String>,
-    /// Only the length is wanted: nothing is given, so nothing counts as given.
+    /// A HEAD request, or one for the length only: nothing counts as given.
     pub head_only: bool,
 }
 
-/// What a door hands out.
+/// An answer to a file request.
 #[derive(Debug)]
-pub enum Served {
-    /// Made for this request.
+pub enum FileAnswer {
+    /// A document made for this request.
     Document {
         /// The whole document.
         body: Bytes,
-        /// For HTTP.
+        /// HTTP's media type.
         content_type: &'static str,
     },
-    /// From disk.
+    /// A file on disk.
     File(OpenFile),
     /// No such file, or not for this client.
     NotFound,
-    /// Not now; it may ask again.
+    /// Not now; the client may ask again.
     Busy,
 }
 
-/// Follows one transfer. Dropped before its end, it counts as broken.
+/// Follows one transfer. If it is dropped before the end, the transfer counts as broken.
 pub trait Track: Send + Sync + 'static {
-    /// These bytes of the file, from `from` to one before `to`, have gone out.
+    /// The bytes of the file from `from` to before `to` were sent.
     fn advance(&self, from: u64, to: u64);
-    /// The client has answered from the address that it asked from: the request was not forged. HTTP needs no such
-    /// word, because TCP's handshake comes first; over TFTP it is the first acknowledgment.
+    /// The client has answered from its address, so the request is not forged. Over TFTP this is the first
+    /// acknowledgment; HTTP needs no call, because the TCP handshake comes first.
     fn answered(&self) {}
-    /// The client has all that it asked for.
+    /// The client has everything it asked for.
     fn finish(self);
     /// The transfer ended early.
     fn broken(self, why: &str);
 }
 
-/// What stands behind the doors and decides who gets what.
+/// The decisions behind the listeners.
 pub trait Plane: Send + Sync + 'static {
-    /// Takes a transfer's progress and end.
+    /// Takes the progress and the end of a transfer.
     type Tracker: Track;
     /// Answers a request.
-    fn fetch(self: &Arc<Self>, fetch: Fetch) -> impl Future<Output = (Served, Self::Tracker)> + Send;
-    /// Whether a client is known to hold this address: such clients go first where there is not room for everybody.
+    fn fetch(
+        self: &Arc<Self>,
+        fetch: FileRequest,
+    ) -> impl Future<Output = (FileAnswer, Self::Tracker)> + Send;
+    /// True if a client holds a lease of this address. Leaseholders go first when places are short.
     fn is_leased(&self, address: Ipv4Addr) -> bool;
-    /// A client is served until the guard is dropped: in a rehearsal its clock may wait for that.
+    /// Returns a guard for as long as a client is served; in a rehearsal the clock may wait for it.
     fn serving(&self, _client: SocketAddr) -> WorkGuard {
         WorkGuard::none()
     }
 }
 
-/// A TCP listener on one address, and with an interface's name only for what comes in through it.
+/// A TCP listener on one address; with an interface's name, only for packets from that interface.
 pub fn bind_tcp(address: SocketAddrV4, interface: Option<&str>) -> io::Result<tokio::net::TcpListener> {
     const BACKLOG: i32 = 1024;
     let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking().cloexec(), None)?;
@@ -117,7 +120,7 @@ pub fn bind_tcp(address: SocketAddrV4, interface: Option<&str>) -> io::Result<to
     tokio::net::TcpListener::from_std(socket.into())
 }
 
-/// A UDP socket on one address, and with an interface's name only for what comes in through it.
+/// A UDP socket on one address; with an interface's name, only for packets from that interface.
 pub fn bind_udp(address: SocketAddrV4, interface: Option<&str>) -> io::Result<tokio::net::UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), None)?;
     if let Some(interface) = interface {

@@ -1,9 +1,9 @@
-//! Places for connections, and which connection gives way where there is none left.
+//! Places for connections, and the choice of a connection to give way when all are taken.
 //!
-//! Strangers, whose addresses have no lease, share a part of the places, so that the rest is always for leaseholders. A
-//! connection that waits for its client (it has sent no whole request yet, or nothing since its last answer) gives way
-//! to a newcomer: strangers first, then the address that has the most connections, and of them the oldest. A connection
-//! with a request in work never gives way.
+//! Strangers are addresses without a lease. They share a part of the places, so that the rest stays for leaseholders.
+//! A connection waits for its client if it has sent no complete request yet, or nothing since its last answer. A
+//! waiting connection gives way to a newcomer: strangers first, then the address with the most connections, and of
+//! those the oldest. A connection with a request in work never gives way.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -12,23 +12,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::futures::OwnedNotified;
 use tokio::sync::{Notify, oneshot};
 
-/// How many connections there may be.
+/// The numbers of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
     /// In all.
     pub(super) all: usize,
-    /// Of all addresses that have no lease.
+    /// For all addresses without a lease.
     pub(super) strangers: usize,
-    /// Of one address.
+    /// For one address.
     pub(super) per_peer: usize,
 }
 
-/// The places of one door, or of several that share them.
+/// The places of one listener, or of several that share them.
 #[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Mutex<Table>>, Arc<Notify>);
+pub(super) struct Places(Arc<Mutex<PlaceTable>>, Arc<Notify>);
 
 #[derive(Debug)]
-struct Table {
+struct PlaceTable {
     room: Room,
     next: u64,
     all: usize,
@@ -42,23 +42,23 @@ struct Peer {
     all: usize,
     /// Since when and which; the first has waited longest.
     waiting: BTreeSet<(u64, u64)>,
-    /// Dropped when the connection has to go.
+    /// Dropping the sender ends the connection.
     open: HashMap<u64, (oneshot::Sender<()>, Option<u64>)>,
 }
 
-/// What became of a newcomer.
+/// The outcome for a newcomer.
 #[derive(Debug)]
-pub(super) struct Admission {
+pub(super) struct PlaceOffer {
     /// Its place, if there is one.
     pub(super) seat: Option<(Seat, GivesWay)>,
-    /// A bound was reached: it has no place, or another connection gave way.
+    /// A bound was reached: the newcomer has no place, or another connection gave way.
     pub(super) full: bool,
 }
 
 /// Resolves when the connection has to give way.
 pub type GivesWay = oneshot::Receiver<()>;
 
-/// A place that is taken. Dropped, it is free again.
+/// A taken place; dropping it frees the place.
 #[derive(Debug)]
 pub struct Seat {
     places: Places,
@@ -68,21 +68,21 @@ pub struct Seat {
 
 impl Places {
     pub(super) fn new(room: Room) -> Self {
-        let table = Table { room, next: 0, all: 0, strangers: 0, peers: HashMap::new() };
+        let table = PlaceTable { room, next: 0, all: 0, strangers: 0, peers: HashMap::new() };
         Self(Arc::new(Mutex::new(table)), Arc::default())
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, PlaceTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ready once a place is free, or can be made free, that was not before this call. One waits at a time.
+    /// Resolves once a place is free, or can be freed, that was not before this call. One task waits at a time.
     pub(super) fn freed(&self) -> OwnedNotified {
         Arc::clone(&self.1).notified_owned()
     }
 
-    /// A place for a newcomer, which begins to wait for its client.
-    pub(super) fn enter(&self, peer: IpAddr, leased: bool) -> Admission {
+    /// A place for a newcomer, which then waits for its client.
+    pub(super) fn enter(&self, peer: IpAddr, leased: bool) -> PlaceOffer {
         let mut table = self.table();
         table.know(peer, leased);
         let mut full = false;
@@ -90,16 +90,16 @@ impl Places {
             full = true;
             if !table.make_room(whose, peer, leased) {
                 table.forget_if_gone(peer);
-                return Admission { seat: None, full };
+                return PlaceOffer { seat: None, full };
             }
         }
         let (id, gives_way) = table.add(peer, leased);
         let seat = Seat { places: self.clone(), peer, id };
-        Admission { seat: Some((seat, gives_way)), full }
+        PlaceOffer { seat: Some((seat, gives_way)), full }
     }
 }
 
-/// Among whose connections room has to be made.
+/// The connections that may have to give way.
 #[derive(Debug, Clone, Copy)]
 enum Whose {
     Own,
@@ -107,13 +107,13 @@ enum Whose {
     Everybody,
 }
 
-impl Table {
+impl PlaceTable {
     fn count(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 
-    /// Takes over whether an address has a lease now.
+    /// Records whether an address has a lease now.
     fn know(&mut self, address: IpAddr, leased: bool) {
         let peer = self.peers.entry(address).or_insert_with(|| Peer { leased, ..Peer::default() });
         if peer.leased != leased {
@@ -136,7 +136,7 @@ impl Table {
         }
     }
 
-    /// Ends one waiting connection; false if none can go.
+    /// Ends one waiting connection. Returns false if none may end.
     fn make_room(&mut self, whose: Whose, newcomer: IpAddr, leased: bool) -> bool {
         let chosen = match whose {
             Whose::Own => self.oldest_of(newcomer),
@@ -155,7 +155,7 @@ impl Table {
         Some((address, *id))
     }
 
-    /// The oldest waiting connection of the address that has the most; the newcomer counts for its own.
+    /// The oldest waiting connection of the address with the most; the newcomer counts for its own address.
     fn most_of(&self, newcomer: IpAddr, leased: bool) -> Option<(IpAddr, u64)> {
         let of_kind = self.peers.iter().filter(|(_, peer)| peer.leased == leased);
         let waiting = of_kind.filter_map(|(address, peer)| {
@@ -212,13 +212,13 @@ impl Table {
 }
 
 impl Seat {
-    /// The client's request is in work: the connection does not give way.
+    /// A request is in work: the connection does not give way.
     pub(crate) fn works(&self) {
         self.places.table().set_waiting(self.peer, self.id, false);
     }
 
-    /// As [`Seat::works`], and every other connection of the same address may give way: the client has left them for
-    /// this one.
+    /// As [`Seat::works`]; besides, every other connection of the address may give way, since the client has left
+    /// them for this one.
     pub(super) fn works_alone(&self) {
         let mut table = self.places.table();
         let others = table.peers.get(&self.peer).map_or_else(Vec::new, |peer| {
@@ -231,7 +231,7 @@ impl Seat {
         table.set_waiting(self.peer, self.id, false);
     }
 
-    /// It is the client's turn: the connection may give way.
+    /// The client's turn: the connection may give way.
     pub(crate) fn waits(&self) {
         self.places.table().set_waiting(self.peer, self.id, true);
         self.places.1.notify_one();

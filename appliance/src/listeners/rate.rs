@@ -1,9 +1,9 @@
-//! The limit on what all phones together get, for an uplink shared with others.
+//! The limit on the rate of all phones together, for a shared uplink.
 //!
-//! [`Line`] decides whose bytes leave next, and when: of the phones that wait, the one that had least (start-time fair
-//! queuing, Goyal et al. 1996), so that each gets the same share however much it asks for at once. [`Rate`] is what
-//! the doors wait on. Firmware and everything else from disk asks; a document made for a phone does not, so that it
-//! never waits behind firmware.
+//! [`RateQueue`] decides whose bytes leave next and when: the waiting phone that had the least (start-time fair queuing,
+//! Goyal et al. 1996), so that each gets the same share however much it asks for at once. [`RateLimit`] is what listeners
+//! wait on. All content from disk waits. A document made for a phone does not, so that it never queues behind
+//! firmware.
 
 #[cfg(test)]
 mod tests;
@@ -15,28 +15,28 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-/// A line that was idle, or whose owner was late, may catch up by this much at once.
+/// The amount that an idle line, or one with a late owner, may catch up at once, as time.
 const BURST: Duration = Duration::from_millis(20);
 
-/// What every door asks for at once, in bytes: a larger piece would make others wait, and be more than their share.
+/// The bytes that every listener asks for at once. A larger piece would make others wait and exceed its share.
 pub const PIECE: u64 = 16 * 1024;
 
-/// A line of limited rate, and who waits for it. `now` is the time since its beginning.
+/// A line of limited rate and its waiting phones. `now` is the time since its start.
 #[derive(Debug)]
-pub struct Line<T> {
+pub struct RateQueue<T> {
     bytes_per_second: u64,
-    /// When all that was let through will have left.
+    /// The time at which all admitted bytes will have left.
     free_at: Duration,
-    /// How many bytes a phone that never paused has had.
+    /// The bytes that a phone without pauses has had.
     level: u64,
-    /// The same for each phone that lately asked, with what it is waiting for.
+    /// The bytes of each recent phone, those it waits for included.
     phones: HashMap<IpAddr, u64>,
-    /// By the level at which each may go on, then in order of asking.
+    /// By the level at which each may go on, then by order of asking.
     waiting: BTreeMap<(u64, u64), (u64, T)>,
     asked: u64,
 }
 
-impl<T> Line<T> {
+impl<T> RateQueue<T> {
     /// An idle line. The rate is at least 1.
     pub fn new(bytes_per_second: u64) -> Self {
         Self {
@@ -49,14 +49,14 @@ impl<T> Line<T> {
         }
     }
 
-    /// Notes that `phone` wants to be sent `bytes`; `ticket` is handed back when they may leave.
+    /// Queues `bytes` for `phone`; `ticket` is returned by [`Self::next`] when they may leave.
     pub fn ask(&mut self, now: Duration, phone: IpAddr, bytes: u64, ticket: T) {
         if self.waiting.is_empty() && self.free_at <= now {
-            // The line was idle: all begin on the same level.
+            // The line was idle: all phones start at the same level.
             self.level = self.phones.drain().map(|(_, had)| had).fold(self.level, u64::max);
         }
         let level = self.level;
-        // Who paused gets no credit for it, and need not be remembered.
+        // A phone that paused gets no credit, so it can be dropped.
         self.phones.retain(|_, had| *had > level);
         let had = self.phones.entry(phone).or_insert(level);
         self.waiting.insert((*had, self.asked), (bytes, ticket));
@@ -64,12 +64,12 @@ impl<T> Line<T> {
         self.asked += 1;
     }
 
-    /// When the next of those who wait may go on; `None` if nobody waits.
+    /// The time at which the next phone may go on; `None` if nobody waits.
     pub fn next_at(&self) -> Option<Duration> {
         (!self.waiting.is_empty()).then_some(self.free_at)
     }
 
-    /// The ticket of who may go on `now`. It takes up the line unless its owner no longer `wants` it.
+    /// The ticket that is due at `now`. It takes up the line unless its owner no longer `wants` it.
     pub fn next(&mut self, now: Duration, wants: impl Fn(&T) -> bool) -> Option<T> {
         while self.free_at <= now {
             let ((level, _), (bytes, ticket)) = self.waiting.pop_first()?;
@@ -85,51 +85,51 @@ impl<T> Line<T> {
     }
 }
 
-/// What the doors wait on before they send. Clones share one line.
+/// The shared limit that listeners wait on. Clones share one line.
 #[derive(Clone, Debug)]
-pub struct Rate(Option<mpsc::UnboundedSender<Asked>>);
+pub struct RateLimit(Option<mpsc::UnboundedSender<RateRequest>>);
 
 #[derive(Debug)]
-struct Asked {
+struct RateRequest {
     phone: IpAddr,
     bytes: u64,
     go: oneshot::Sender<()>,
 }
 
-impl Rate {
-    /// This many bytes per second over all phones, or as many as there can be. A limit needs a tokio runtime around it.
+impl RateLimit {
+    /// A limit in bytes per second over all phones; `None` is no limit. A limit needs a tokio runtime.
     pub fn new(bytes_per_second: Option<u64>) -> Self {
         Self(bytes_per_second.map(|rate| {
             let (asks, asked) = mpsc::unbounded_channel();
-            tokio::spawn(keep(Line::new(rate), asked));
+            tokio::spawn(keep(RateQueue::new(rate), asked));
             asks
         }))
     }
 
-    /// Whether there is a limit at all.
+    /// True if there is a limit.
     pub fn is_limited(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Waits until `bytes` may leave for `phone`: [`PIECE`], or what is left of the file.
+    /// Waits until `bytes` may leave for `phone`: [`PIECE`], or the rest of the file.
     pub async fn take(&self, phone: IpAddr, bytes: u64) {
         let Some(asks) = &self.0 else { return };
         let (go, gone) = oneshot::channel();
-        if asks.send(Asked { phone, bytes, go }).is_ok() {
-            // An error says that the line is closed, as everything is about to be.
+        if asks.send(RateRequest { phone, bytes, go }).is_ok() {
+            // An error means that the line is closed, as at shutdown.
             let _ = gone.await;
         }
     }
 }
 
-/// Lets those who wait go on, until nobody can ask any more.
-async fn keep(mut line: Line<oneshot::Sender<()>>, mut asked: mpsc::UnboundedReceiver<Asked>) {
+/// Runs the line until the last [`RateLimit`] is dropped.
+async fn keep(mut line: RateQueue<oneshot::Sender<()>>, mut asked: mpsc::UnboundedReceiver<RateRequest>) {
     let begun = Instant::now();
     loop {
         let next_at = line.next_at();
         tokio::select! {
             ask = asked.recv() => match ask {
-                Some(Asked { phone, bytes, go }) => line.ask(begun.elapsed(), phone, bytes, go),
+                Some(RateRequest { phone, bytes, go }) => line.ask(begun.elapsed(), phone, bytes, go),
                 None => return,
             },
             () = tokio::time::sleep_until(begun + next_at.unwrap_or_default()), if next_at.is_some() => {

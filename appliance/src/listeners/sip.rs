@@ -1,5 +1,5 @@
-//! The SIP door: connections and datagrams on one port, within limits. What is said there is judged by the pure
-//! registrar, and who says it is for the bench to know.
+//! The SIP listener: connections and datagrams on one port, within limits. The pure registrar judges messages; the
+//! bench identifies phones.
 
 mod line;
 #[cfg(test)]
@@ -20,63 +20,64 @@ use transload_dhcp::token_bucket::TokenBucket;
 use transload_pace::Pace;
 use transload_provision::journey::Restart;
 use transload_provision::mac::Mac;
-use transload_provision::sip::{Action, Caller, Event, Flow, LARGEST, Message, Registrar, Transport};
+use transload_provision::sip::{
+    Action, Flow, LARGEST, Message, Registrar, RegistrarEvent, Sender, Transport,
+};
 
 use super::places::{Places, Room};
 use crate::listeners::bounds::Bound;
 use line::line;
 
-/// Connections at one time: in all, of addresses where no phone of the bench is, and of one address. A connection by
-/// which nobody is registered gives way to another where there is no room.
+/// Connections at one time: in all, of addresses without a phone, and of one address. A connection without a
+/// registered phone gives way to another when places are short.
 const ROOM: Room = Room { all: 8192, strangers: 256, per_peer: PER_PEER };
 const PER_PEER: usize = 4;
-/// Messages waiting for one connection; further ones are dropped.
+/// Messages queued for one connection; further ones are dropped.
 const WAITING: usize = 32;
-/// How long a connection may go without a whole message: of a stranger, of a phone that has not registered by it yet, and
-/// after that.
+/// The longest pause between two complete messages: of a stranger, of a phone before it registers, and after that.
 const STRANGERS_PATIENCE: Duration = Duration::from_secs(10);
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(240));
-/// Datagrams of one address, and messages of one connection: so many at once, and one more each time this has passed.
+/// Rate of datagrams per address and of messages per connection: a burst, and the interval of one more.
 const OF_ONE: (u32, Duration) = (60, Duration::from_millis(50));
-/// Datagrams of all addresses where no phone of the bench is.
+/// Rate of datagrams from all addresses without a phone together.
 const OF_STRANGERS: (u32, Duration) = (300, Duration::from_millis(10));
-/// Addresses whose rate is remembered; a flood of them makes it forget, never grow.
+/// Addresses whose rate is remembered. A flood of addresses makes the table forget, never grow.
 const PEERS_KEPT: usize = 16_384;
-/// How often time passes for the registrar; half of the shortest wait in it.
+/// Interval of the registrar's clock, half of its shortest wait.
 const TICK: Duration = Duration::from_millis(250);
 
-/// What stands behind the door.
+/// The decisions behind the SIP listener.
 pub trait Exchange: Send + Sync + 'static {
-    /// The phone that has this address.
+    /// The phone at an address.
     fn caller(&self, address: Ipv4Addr) -> Option<Mac>;
-    /// Takes in what was heard.
-    fn heard(&self, event: Event);
-    /// What time goes by.
+    /// Takes in an event of the registrar.
+    fn heard(&self, event: RegistrarEvent);
+    /// The pace of the clock.
     fn pace(&self) -> Pace {
         Pace::system()
     }
 }
 
-/// The door from within: who is registered, and the lines to them.
+/// The listener's shared state: registrations and the connections to phones.
 pub struct Switchboard<E> {
     exchange: Arc<E>,
     udp: UdpSocket,
     pace: Pace,
     places: Places,
     full: Box<dyn Fn(Bound, Ipv4Addr) + Send + Sync>,
-    state: Mutex<State>,
+    state: Mutex<SipState>,
 }
 
-struct State {
+struct SipState {
     registrar: Registrar,
     lines: HashMap<SocketAddrV4, mpsc::Sender<Vec<u8>>>,
-    /// What each address may still say by datagrams.
+    /// The datagram allowance of each address.
     peers: HashMap<Ipv4Addr, TokenBucket>,
     strangers: TokenBucket,
 }
 
 impl<E: Exchange> Switchboard<E> {
-    /// A door whose datagrams go through `udp`. `full` is told of bounds that were reached, and by whom.
+    /// A listener that sends datagrams through `udp`. `full` is called when a client reaches a bound.
     ///
     /// # Errors
     /// The socket has no address, or the system has no randomness.
@@ -93,13 +94,13 @@ impl<E: Exchange> Switchboard<E> {
         File::open("/dev/urandom")?.read_exact(&mut key)?;
         let registrar = Registrar::new(own, now.as_nanos() as u64, key);
         let strangers = TokenBucket::full(OF_STRANGERS.0, OF_STRANGERS.1);
-        let state = State { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
+        let state = SipState { registrar, lines: HashMap::new(), peers: HashMap::new(), strangers };
         let (places, full) = (Places::new(ROOM), Box::new(full));
         let pace = exchange.pace();
         Ok(Arc::new(Self { exchange, udp, pace, places, full, state: Mutex::new(state) }))
     }
 
-    /// Tells a registered phone to read its configuration again; false where it is not registered.
+    /// Tells a registered phone to read its configuration again. Returns false if the phone is not registered.
     pub fn restart(&self, mac: Mac, how: Restart) -> bool {
         let now = self.now();
         let action = self.state().registrar.restart(mac, how, now);
@@ -108,12 +109,12 @@ impl<E: Exchange> Switchboard<E> {
         found
     }
 
-    /// The port that phones reach it at.
+    /// The port of the listener.
     pub fn port(&self) -> u16 {
         self.udp.local_addr().map_or(0, |address| address.port())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SipState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -121,8 +122,8 @@ impl<E: Exchange> Switchboard<E> {
         self.pace.undisturbed().as_millis() as u64
     }
 
-    /// Whether an address may say something by a datagram now. Strangers together may say little, so that phones are heard
-    /// whatever they send.
+    /// True if a datagram from this address may be handled now. All strangers share a small rate, so that phones are
+    /// heard whatever strangers send.
     fn allows(&self, address: Ipv4Addr) -> bool {
         let now = Instant::now();
         if allowance(&mut self.state().peers, address).take(now).is_err() {
@@ -131,22 +132,22 @@ impl<E: Exchange> Switchboard<E> {
         self.knows(address) || self.state().strangers.take(now).is_ok()
     }
 
-    /// Whether a phone of the bench has this address.
+    /// True if a phone of the bench has this address.
     fn knows(&self, address: Ipv4Addr) -> bool {
         self.exchange.caller(address).is_some()
     }
 
-    /// Takes in one message; tells whether its sender is registered by it, or not any more.
+    /// Takes in one message. Returns true if its sender is registered by it, false if it no longer is.
     fn take(&self, bytes: &[u8], flow: Flow) -> Result<Option<bool>, ()> {
         let message = Message::parse(bytes).map_err(|error| {
             tracing::debug!(peer = %flow.peer, %error, "a SIP message cannot be read");
         })?;
-        let caller = Caller { phone: self.exchange.caller(*flow.peer.ip()) };
+        let caller = Sender { phone: self.exchange.caller(*flow.peer.ip()) };
         let now = self.now();
         let actions = self.state().registrar.receive(&message, flow, caller, now);
         let registered = actions.iter().rev().find_map(|action| match action {
-            Action::Tell(Event::Registered(..)) => Some(true),
-            Action::Tell(Event::Gone(_)) => Some(false),
+            Action::Tell(RegistrarEvent::Registered(..)) => Some(true),
+            Action::Tell(RegistrarEvent::Gone(_)) => Some(false),
             _ => None,
         });
         self.act(actions);
@@ -159,7 +160,7 @@ impl<E: Exchange> Switchboard<E> {
                 Action::Tell(event) => self.exchange.heard(event),
                 Action::Full(address) => (self.full)(Bound::Challenges, address),
                 Action::Send(Flow { transport: Transport::Udp, peer }, bytes) => {
-                    // What the network has no room for now is asked for again.
+                    // If the network has no room now, the registrar sends again.
                     if let Err(error) = self.udp.try_send_to(&bytes, peer.into()) {
                         tracing::debug!(%peer, %error, "a SIP datagram was not sent");
                     }
@@ -181,7 +182,7 @@ fn of_one() -> TokenBucket {
 
 fn allowance(peers: &mut HashMap<Ipv4Addr, TokenBucket>, address: Ipv4Addr) -> &mut TokenBucket {
     if peers.len() >= PEERS_KEPT && !peers.contains_key(&address) {
-        // An address that has been quiet is forgotten without loss.
+        // A quiet address is forgotten without loss.
         let now = Instant::now();
         peers.retain(|_, peer| !peer.is_full(now));
         if peers.len() >= PEERS_KEPT {
@@ -191,7 +192,7 @@ fn allowance(peers: &mut HashMap<Ipv4Addr, TokenBucket>, address: Ipv4Addr) -> &
     peers.entry(address).or_insert_with(of_one)
 }
 
-/// The doors of all segments. A phone is registered at one of them.
+/// The SIP listeners of all segments. A phone is registered at one of them.
 pub struct Boards<E>(Arc<Mutex<Vec<Weak<Switchboard<E>>>>>);
 
 impl<E> Default for Boards<E> {
@@ -207,26 +208,26 @@ impl<E> Clone for Boards<E> {
 }
 
 impl<E: Exchange> Boards<E> {
-    /// Takes in a door; it is forgotten when it closes.
+    /// Adds a listener; it is forgotten when it closes.
     pub fn add(&self, board: &Arc<Switchboard<E>>) {
         let mut boards = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         boards.retain(|board| board.strong_count() > 0);
         boards.push(Arc::downgrade(board));
     }
 
-    /// Tells a registered phone to read its configuration again; false where it is not registered.
+    /// Tells a registered phone to read its configuration again. Returns false if the phone is not registered.
     pub fn restart(&self, mac: Mac, how: Restart) -> bool {
         let boards = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         boards.iter().filter_map(Weak::upgrade).any(|board| board.restart(mac, how))
     }
 }
 
-/// Both sockets on one port; with an interface's name, only for what comes in through it.
+/// Both sockets on one port; with an interface's name, only for packets from that interface.
 ///
 /// # Errors
 /// The port is taken, or a privilege is missing.
 pub fn bind(at: SocketAddrV4, interface: Option<&str>) -> io::Result<(TcpListener, UdpSocket)> {
-    /// Where any port will do, the first one free for TCP may be taken for UDP.
+    /// For port 0, a port that is free for TCP may be taken for UDP.
     const TRIES: u32 = 20;
     let mut tries = 0;
     loop {
@@ -294,12 +295,12 @@ async fn datagrams<E: Exchange>(board: Arc<Switchboard<E>>) {
             Ok((length, SocketAddr::V4(peer))) => (length, peer),
             Ok(_) => continue,
             Err(error) => {
-                // Such as "port unreachable" for an earlier answer.
+                // For example "port unreachable" for an earlier answer.
                 tracing::debug!(%error, "a SIP datagram could not be received");
                 continue;
             }
         };
-        // A few bytes keep a way open through a firewall (RFC 5626 §3.5.2), and say nothing.
+        // Keepalives of up to four bytes hold a firewall open and carry no message (RFC 5626 §3.5.2).
         if length > 4 && board.allows(*peer.ip()) {
             let _ = board.take(&buffer[..length], Flow { transport: Transport::Udp, peer });
         }

@@ -1,4 +1,4 @@
-//! The TFTP door: what stands behind the HTTP door, for TFTP clients.
+//! The TFTP listener: the same files as over HTTP, for TFTP clients.
 
 #[cfg(test)]
 mod tests;
@@ -16,25 +16,25 @@ use transload_tftp::{
     Abort, FileContent, FileSource, OpenFuture, OpenRefusal, SendPermit, TransferEnd, TransferOutcome,
 };
 
-use super::rate::{PIECE, Rate};
-use super::{Door, Fetch, Plane, Served, Track};
+use super::rate::{PIECE, RateLimit};
+use super::{FileAnswer, FileProtocol, FileRequest, Plane, Track};
 
-/// The plane as a TFTP server at one address sees it.
-pub struct Files<P> {
-    /// Decides who gets what.
+/// The file service for a TFTP server at one address.
+pub struct TftpFiles<P> {
+    /// Decides the answers.
     pub plane: Arc<P>,
-    /// The address.
+    /// Our address.
     pub local: Ipv4Addr,
-    /// What files from disk wait on.
-    pub rate: Rate,
+    /// The limit that files from disk wait on.
+    pub rate: RateLimit,
 }
 
-impl<P: Plane> FileSource for Files<P> {
+impl<P: Plane> FileSource for TftpFiles<P> {
     fn open(self: Arc<Self>, peer: SocketAddr, name: String) -> OpenFuture {
         let serving = self.plane.serving(peer);
         Box::pin(async move {
-            let fetch = Fetch {
-                door: Door::Tftp,
+            let fetch = FileRequest {
+                protocol: FileProtocol::Tftp,
                 peer,
                 local: self.local,
                 path: name,
@@ -43,16 +43,16 @@ impl<P: Plane> FileSource for Files<P> {
             };
             let (served, tracker) = self.plane.fetch(fetch).await;
             let (bytes, size) = match served {
-                Served::NotFound => return Err(OpenRefusal::NotFound),
-                Served::Busy => return Err(OpenRefusal::Busy),
-                Served::Document { body, .. } => {
+                FileAnswer::NotFound => return Err(OpenRefusal::NotFound),
+                FileAnswer::Busy => return Err(OpenRefusal::Busy),
+                FileAnswer::Document { body, .. } => {
                     let size = body.len() as u64;
                     (Octets::Memory(body), size)
                 }
-                Served::File(file) => (Octets::Disk(file.file), file.size),
+                FileAnswer::File(file) => (Octets::Disk(file.file), file.size),
             };
             let rate = self.rate.clone();
-            Ok(Box::new(Transfer { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
+            Ok(Box::new(TrackedFile { bytes, size, tracker, rate, phone: peer.ip(), _serving: serving })
                 as Box<dyn FileContent>)
         })
     }
@@ -67,16 +67,16 @@ enum Octets {
     Disk(Arc<File>),
 }
 
-struct Transfer<T> {
+struct TrackedFile<T> {
     bytes: Octets,
     size: u64,
     tracker: T,
-    rate: Rate,
+    rate: RateLimit,
     phone: IpAddr,
     _serving: WorkGuard,
 }
 
-impl<T: Track> FileContent for Transfer<T> {
+impl<T: Track> FileContent for TrackedFile<T> {
     fn size(&self) -> u64 {
         self.size
     }
@@ -94,7 +94,7 @@ impl<T: Track> FileContent for Transfer<T> {
             Octets::Disk(file) => {
                 let mut parts = [IoSliceMut::new(buffer)];
                 match preadv2(file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
-                    // Not every file system can tell what is in memory.
+                    // Some file systems cannot tell what is cached.
                     Err(Errno::OPNOTSUPP) => Err(io::ErrorKind::WouldBlock.into()),
                     read => Ok(read?),
                 }
@@ -128,10 +128,10 @@ impl<T: Track> FileContent for Transfer<T> {
                 self.tracker.advance(0, self.size);
                 self.tracker.finish();
             }
-            // Whether the client has the last block nothing tells, and half a load for a whole one could strand a
-            // phone.
+            // Nothing proves that the client has the last block, and a partial load taken for a complete one could
+            // strand a phone.
             TransferOutcome::LastAckMissing => self.tracker.broken("the last acknowledgment never came"),
-            // A client that only wanted to know the size, and got it (RFC 2349 §4).
+            // The client only wanted the size and got it (RFC 2349 §4).
             TransferOutcome::Aborted(Abort::Client { .. }) if ending.bytes == 0 => self.tracker.finish(),
             TransferOutcome::Aborted(abort) => self.tracker.broken(&reason(abort)),
             TransferOutcome::TimedOut => self.tracker.broken("the phone fell silent"),
@@ -139,7 +139,7 @@ impl<T: Track> FileContent for Transfer<T> {
     }
 }
 
-/// Copies from `offset` on as much as there is and fits.
+/// Copies from `offset` on, as far as bytes and room go; returns the count.
 fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
     let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or_default();
     let length = rest.len().min(buffer.len());

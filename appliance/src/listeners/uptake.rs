@@ -1,4 +1,4 @@
-//! What a peer's TCP has acknowledged of what was written to it, and whether the peer takes too little.
+//! Counts the written bytes that a peer's TCP has acknowledged, and tells whether the peer takes too little.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What a peer has to take while patience lasts, in bytes, unless less is left. Without it, one byte now and then would
+/// Bytes that a peer has to take within its patience, unless fewer are left. Otherwise one byte now and then would
 /// hold a place for days.
 const LEAST: u64 = 64 * 1024;
 
-/// A connection's account of bytes.
+/// The byte account of a connection.
 pub(crate) struct Uptake {
     written: u64,
     acknowledged: u64,
-    /// What had been acknowledged when the peer was last seen to take enough, and when that was.
+    /// The acknowledged bytes and the time when the peer last took enough.
     enough: (u64, Instant),
     patience: Duration,
 }
 
 impl Uptake {
-    /// A peer that takes too little for `patience` is to be given up on.
+    /// A peer that takes too little for `patience` is stalled.
     pub(crate) fn new(patience: Duration) -> Self {
         Self { written: 0, acknowledged: 0, enough: (0, Instant::now()), patience }
     }
@@ -30,28 +30,28 @@ impl Uptake {
         self.written
     }
 
-    /// Bytes that the peer has acknowledged, as far as [`Self::look`] has seen.
+    /// Bytes that the peer has acknowledged, as of the last [`Self::look`].
     pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged
     }
 
-    /// How often a writer that waits for room is to ask [`Self::is_stalled`].
+    /// The interval at which a waiting writer asks [`Self::is_stalled`].
     pub(crate) fn pause(&self) -> Duration {
-        // A quarter, so that the end comes soon after patience has.
+        // A quarter, so that the end comes soon after the patience.
         self.patience / 4
     }
 
-    /// How long patience lasts.
+    /// The patience.
     pub(crate) fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// The kernel has taken so many bytes.
+    /// Adds bytes that the kernel has taken.
     pub(crate) fn wrote(&mut self, bytes: usize) {
         self.written += bytes as u64;
     }
 
-    /// An answer begins. If the peer has all before it, the time before it does not count.
+    /// Starts an answer. If the peer has everything before it, earlier time does not count.
     pub(crate) fn begin(&mut self, socket: &impl AsRawFd) {
         self.look(socket);
         if self.acknowledged >= self.written {
@@ -59,7 +59,7 @@ impl Uptake {
         }
     }
 
-    /// Asks the kernel what the peer has acknowledged.
+    /// Asks the kernel for the acknowledged bytes.
     pub(crate) fn look(&mut self, socket: &impl AsRawFd) {
         if self.acknowledged < self.written
             && let Ok(under_way) = unacknowledged(socket)
@@ -68,7 +68,7 @@ impl Uptake {
         }
     }
 
-    /// Whether the peer has taken too little for too long.
+    /// True if the peer has taken too little for too long.
     pub(crate) fn is_stalled(&mut self, socket: &impl AsRawFd) -> bool {
         self.look(socket);
         let (mark, since) = self.enough;
@@ -79,13 +79,13 @@ impl Uptake {
         since.elapsed() >= self.patience
     }
 
-    /// Whether it is time to ask [`Self::is_stalled`], because the peer was not seen to take enough for a while.
+    /// True if it is time to ask [`Self::is_stalled`].
     pub(crate) fn is_due(&self) -> bool {
         self.enough.1.elapsed() >= self.pause()
     }
 }
 
-/// Bytes written that the peer's TCP has not acknowledged.
+/// Written bytes that the peer's TCP has not acknowledged.
 #[allow(unsafe_code)] // No safe wrapper for this request is at hand; it writes one int.
 fn unacknowledged(socket: &impl AsRawFd) -> io::Result<u64> {
     let mut bytes: nix::libc::c_int = 0;

@@ -15,7 +15,7 @@ use transload_pace::Pace;
 use transload_provision::mac::Mac;
 
 use crate::admin;
-use crate::bench::{Bench, Known, Rules};
+use crate::bench::{Bench, ReplayedPhones, Rules};
 use crate::config::{Config, DhcpAdmit, DhcpValues, ResolvedDhcp};
 use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::feed;
@@ -79,7 +79,7 @@ impl PreparedAppliance {
         let catalog = state_folder::catalog(config)?;
         let stamp = state_folder::roster_stamp(state);
         let roster = housekeeping::roster(state)?;
-        let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
+        let library = LibrarySnapshot::scan(state, config.migration.direction)?;
         let mut unread = Ledger::open(&state.join("ledger.db"))?;
         if let Some(loss) = &unread.loss {
             tracing::error!(cure = loss.cure(), "{}", loss.cause());
@@ -92,10 +92,10 @@ impl PreparedAppliance {
         } else {
             clock::keep_running(&mut leases, last_seen, clock.now())
         };
-        let mut known = Known::default();
+        let mut known = ReplayedPhones::default();
         let ledger = unread.replay(&mut known)?;
         let rules = rules(config, place.server(), DhcpValues::default());
-        let bench = Bench::new(clock.clone(), catalog, rules, roster, shelf, ledger, (known, last_seen));
+        let bench = Bench::new(clock.clone(), catalog, rules, roster, library, ledger, (known, last_seen));
         bench.restore_leases(&leases);
         if !kept.is_empty() {
             tracing::info!(
@@ -214,14 +214,14 @@ impl Appliance {
         }
         let catalog = state_folder::catalog(config)?;
         let roster = housekeeping::roster(&self.config.bench.state)?;
-        let shelf = LibrarySnapshot::scan(&self.config.bench.state, config.migration.direction)?;
+        let library = LibrarySnapshot::scan(&self.config.bench.state, config.migration.direction)?;
         let served = self.segments.served(config, &roster)?;
         self.segments.reconfigure(config, &served)?;
         let mut rules = rules(config, self.bench.server(), served.given);
         rules.settings.http_port = self.bench.http_port();
         rules.settings.registrar = self.bench.registrar_port();
         self.bench.set_rules(rules, catalog, roster);
-        self.bench.set_shelf(shelf);
+        self.bench.set_library(library);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
-use transload_provision::feed::{Event, LINE, PROTOCOL, Word};
+use transload_provision::feed::{FeedEvent, FeedMessage, LINE, PROTOCOL};
 use transload_provision::text;
 
 use crate::bench::Bench;
@@ -131,13 +131,13 @@ async fn listen(
             return Err(io::Error::other(format!("a line longer than {LINE} bytes")));
         }
         lines += 1;
-        match serde_json::from_slice::<Event>(&line) {
-            Ok(Event::Hello { protocol: PROTOCOL, name }) => {
+        match serde_json::from_slice::<FeedEvent>(&line) {
+            Ok(FeedEvent::Hello { protocol: PROTOCOL, name }) => {
                 let name: String = text::line(&name).chars().take(64).collect();
                 tracing::info!(name, "a DHCP server has joined the feed");
                 progress.send_modify(|progress| progress.name = Some(name.into()));
             }
-            Ok(Event::Hello { protocol, name }) => {
+            Ok(FeedEvent::Hello { protocol, name }) => {
                 return Err(io::Error::other(format!(
                     "{name} speaks version {protocol} of the feed, and here it is {PROTOCOL}; install the hook of this release"
                 )));
@@ -168,17 +168,17 @@ async fn tell(
             let mut words = Vec::new();
             if lines >= heard + CONFIRM_LINES || lines > heard && confirmed.elapsed() >= CONFIRM {
                 (heard, confirmed) = (lines, Instant::now());
-                words.push(Word::Heard { lines });
+                words.push(FeedMessage::Heard { lines });
             }
             let behind = || io::Error::other("it has fallen behind, and begins anew");
-            let (verdicts, reached) = bench.words_since(version).ok_or_else(behind)?;
+            let (verdicts, reached) = bench.messages_since(version).ok_or_else(behind)?;
             let more = !verdicts.is_empty();
-            let full = verdicts.len() == Bench::WORDS_AT_ONCE;
+            let full = verdicts.len() == Bench::MESSAGES_AT_ONCE;
             words.extend(verdicts);
             version = reached;
             if !more && !whole {
                 whole = true;
-                words.push(Word::Whole { version });
+                words.push(FeedMessage::Whole { version });
             }
             if !words.is_empty() {
                 writing.write_all(&text(&words)?).await?;
@@ -196,7 +196,7 @@ async fn tell(
     }
 }
 
-fn text(words: &[Word]) -> io::Result<Vec<u8>> {
+fn text(words: &[FeedMessage]) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     for word in words {
         serde_json::to_writer(&mut text, word)?;

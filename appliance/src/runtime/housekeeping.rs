@@ -54,12 +54,12 @@ pub async fn keep(
 
 /// A file changed by hand counts at once: a new license lifts its hold.
 async fn look_at_library(bench: &Arc<Bench>) {
-    let shelf = bench.shelf();
-    let scanned = tokio::task::spawn_blocking(move || shelf.rescan()).await;
+    let library = bench.library();
+    let scanned = tokio::task::spawn_blocking(move || library.rescan()).await;
     match scanned {
-        Ok(Ok(Some(shelf))) => {
+        Ok(Ok(Some(library))) => {
             tracing::info!("the library has changed");
-            bench.set_shelf(shelf);
+            bench.set_library(library);
         }
         Ok(Ok(None)) | Err(_) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the library cannot be read"),

@@ -19,7 +19,7 @@ use transload_pace::Pace;
 use transload_provision::load::Side;
 use transload_provision::page::{self, MAX_PAGE, Page};
 
-use crate::bench::{Bench, Round, Visit};
+use crate::bench::{Bench, PageSchedule, Visit};
 use crate::config::values::has_host;
 use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::segment::Segment;
@@ -140,17 +140,17 @@ impl PageReader {
 /// Reads due pages until `stop`.
 pub async fn serve(reader: PageReader, bench: Arc<Bench>, stop: CancellationToken) {
     let reader = Arc::new(reader);
-    let mut round = Round::default();
+    let mut schedule = PageSchedule::default();
     let mut visits: JoinSet<Visit> = JoinSet::new();
     let pace = bench.pace().clone();
     let mut due = pace.elapsed();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            Some(Ok(visit)) = visits.join_next() => round.back(visit.mac),
+            Some(Ok(visit)) = visits.join_next() => schedule.back(visit.mac),
             _hold = pace.sleep_until(due) => {
                 due = pace.elapsed() + reader.tick;
-                for visit in bench.visits(&mut round, AT_ONCE - visits.len()) {
+                for visit in bench.visits(&mut schedule, AT_ONCE - visits.len()) {
                     let (reader, bench) = (Arc::clone(&reader), Arc::clone(&bench));
                     let hold = pace.hold("a look at a phone's page");
                     visits.spawn(async move {

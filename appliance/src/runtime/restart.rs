@@ -35,13 +35,13 @@ pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, st
             () = stop.cancelled() => return,
             hold = pace.sleep_undisturbed(LOOK) => hold,
         };
-        for errand in bench.errands().await {
-            let mac = errand.mac;
-            tracing::info!(%mac, how = errand.order.how.as_str(), by = ?errand.order.by, "restarting it");
-            match errand.order.by {
+        for restart in bench.pending_restarts().await {
+            let mac = restart.mac;
+            tracing::info!(%mac, how = restart.order.how.as_str(), by = ?restart.order.by, "restarting it");
+            match restart.order.by {
                 Means::Registration => {
-                    if !boards.restart(mac, errand.order.how) {
-                        bench.errand_done(mac, "it is not registered any more".to_owned(), true);
+                    if !boards.restart(mac, restart.order.how) {
+                        bench.restart_done(mac, "it is not registered any more".to_owned(), true);
                     }
                 }
                 Means::Hook => {
@@ -52,7 +52,7 @@ pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, st
                         let _place = programs.acquire().await;
                         let outcome = cut_power(&hook, mac).await;
                         let refused = outcome.is_err();
-                        bench.errand_done(mac, outcome.unwrap_or_else(|why| why), refused);
+                        bench.restart_done(mac, outcome.unwrap_or_else(|why| why), refused);
                     });
                 }
                 Means::Resync => {
@@ -60,14 +60,14 @@ pub async fn run(bench: Arc<Bench>, boards: Boards<Bench>, hook: Vec<String>, st
                     let hold = pace.hold("a phone that is asked to read its profile");
                     tokio::spawn(async move {
                         let _hold = hold;
-                        let outcome = match errand.address {
+                        let outcome = match restart.address {
                             Some(address) => resync((address, 80).into()).await,
                             None => Err("its address is not known".to_owned()),
                         };
                         let refused = outcome.is_err();
                         let answer = outcome
                             .unwrap_or_else(|why| format!("{why}; it comes back by itself within a minute"));
-                        bench.errand_done(mac, answer, refused);
+                        bench.restart_done(mac, answer, refused);
                     });
                 }
             }

@@ -97,12 +97,12 @@ pub fn free_port() -> u16 {
 }
 
 /// A running bench, killed on drop.
-pub struct Serving {
+pub struct ServeProcess {
     process: Child,
     log: Lines<BufReader<ChildStderr>>,
 }
 
-impl Serving {
+impl ServeProcess {
     /// Waits until the log has this text.
     pub fn logged(&mut self, what: &str) {
         let found = self.log.by_ref().map(Result::unwrap).find(|line| line.contains(what));
@@ -110,7 +110,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for ServeProcess {
     fn drop(&mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
@@ -118,19 +118,19 @@ impl Drop for Serving {
 }
 
 /// Starts `transload serve`, and waits until it serves.
-pub fn serve(bench: &BenchFolder) -> Serving {
+pub fn serve(bench: &BenchFolder) -> ServeProcess {
     serve_by(Command::new(env!("CARGO_BIN_EXE_transload")), bench)
 }
 
 /// Starts the program through another command.
-pub fn serve_by(mut command: Command, bench: &BenchFolder) -> Serving {
+pub fn serve_by(mut command: Command, bench: &BenchFolder) -> ServeProcess {
     let mut process = command
         .args(["serve", "--config", bench.config.to_str().unwrap()])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let log = BufReader::new(process.stderr.take().unwrap()).lines();
-    let mut serving = Serving { process, log };
+    let mut serving = ServeProcess { process, log };
     serving.logged("\"serving\"");
     serving
 }

@@ -15,7 +15,7 @@ use transload_provision::documents::FileServer;
 use transload_provision::feed::Verdict;
 use transload_provision::mac::Mac;
 use transload_provision::options::{Resolved, Steer, answer, steers};
-use transload_provision::shared::Shared;
+use transload_provision::shared::PluginConfig;
 
 use crate::boundary::{LogLevel, log, prepare};
 use crate::cache::{self, Cached};
@@ -137,7 +137,7 @@ struct DefaultEdit {
 
 /// The hook while it is loaded.
 pub struct Hook {
-    shared: Shared,
+    shared: PluginConfig,
     usual: Vec<DefaultEdit>,
     feeds: bool,
     /// The appliance's verdicts on phones.
@@ -165,7 +165,7 @@ pub fn start(config: &str, feed: &str, cache: &str) -> Result<(), String> {
     let text = std::fs::read_to_string(config).map_err(|error| {
         format!("cannot read {config}: {error}; correct the parameter \"config\" of this hook")
     })?;
-    let shared = Shared::read(&text).map_err(|error| format!("{config}: {error}"))?;
+    let shared = PluginConfig::read(&text).map_err(|error| format!("{config}: {error}"))?;
     for line in &shared.left_out {
         log(LogLevel::Warn, &format!("{config}: {line}"));
     }
@@ -219,7 +219,7 @@ pub fn stop() {
 
 impl Hook {
     /// One that has heard nothing but what was cached, and has somebody to tell of clients or not.
-    pub fn new(shared: Shared, cached: Cached, feeds: bool) -> Self {
+    pub fn new(shared: PluginConfig, cached: Cached, feeds: bool) -> Self {
         let verdicts = Verdicts {
             by_mac: cached.verdicts.into_iter().map(|verdict| (verdict.mac, verdict)).collect(),
             as_of: cached.as_of,
@@ -319,7 +319,7 @@ impl Hook {
     }
 }
 
-fn usual(shared: &Shared) -> Vec<DefaultEdit> {
+fn usual(shared: &PluginConfig) -> Vec<DefaultEdit> {
     use Persona::{Enterprise, Multiplatform, Transition, Unknown};
     let mut usual = Vec::new();
     for server in shared.servers() {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use transload_provision::feed::{Client, Event, LINE, PROTOCOL, Word};
+use transload_provision::feed::{FeedClient, FeedEvent, FeedMessage, LINE, PROTOCOL};
 use transload_provision::mac::Mac;
 
 use crate::boundary::{LogLevel, log};
@@ -117,7 +117,7 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
     let over = || ended.load(Ordering::SeqCst) || hook.stopping.load(Ordering::SeqCst);
     let mut lines = 0;
     let mut text = Vec::new();
-    line(&mut text, &mut lines, &Event::Hello { protocol: PROTOCOL, name: "Kea".to_owned() })?;
+    line(&mut text, &mut lines, &FeedEvent::Hello { protocol: PROTOCOL, name: "Kea".to_owned() })?;
     while !over() {
         let dropped = hook.queue().take_dropped();
         if dropped > 0 {
@@ -125,7 +125,7 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
                 LogLevel::Warn,
                 &format!("{dropped} events found no room while the appliance could not be reached"),
             );
-            line(&mut text, &mut lines, &Event::Dropped { count: dropped })?;
+            line(&mut text, &mut lines, &FeedEvent::Dropped { count: dropped })?;
         }
         let (next, end) = hook.queue().next(BATCH);
         let now = Instant::now();
@@ -158,7 +158,7 @@ fn tell(hook: &Hook, mut stream: &UnixStream, ended: &std::sync::atomic::AtomicB
     Ok(())
 }
 
-fn line(text: &mut Vec<u8>, lines: &mut u64, event: &Event) -> std::io::Result<()> {
+fn line(text: &mut Vec<u8>, lines: &mut u64, event: &FeedEvent) -> std::io::Result<()> {
     serde_json::to_writer(&mut *text, event)?;
     text.push(b'\n');
     *lines += 1;
@@ -198,9 +198,9 @@ impl ClientSighting {
     }
 }
 
-fn event(heard: &FeedReport, boot: bool, now: Instant) -> Event {
+fn event(heard: &FeedReport, boot: bool, now: Instant) -> FeedEvent {
     let seen = match heard {
-        FeedReport::Freed(mac, address) => return Event::Free { mac: *mac, address: *address },
+        FeedReport::Freed(mac, address) => return FeedEvent::Free { mac: *mac, address: *address },
         FeedReport::Client(seen) => seen,
     };
     let hex = |id: &[u8]| {
@@ -208,7 +208,7 @@ fn event(heard: &FeedReport, boot: bool, now: Instant) -> Event {
         digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
     };
     let [vendor_class, request_list, client_id] = seen.said.options();
-    let client = Client {
+    let client = FeedClient {
         mac: seen.mac,
         vendor_class: vendor_class.map(|text| String::from_utf8_lossy(text).into_owned()),
         request_list: request_list.unwrap_or_default().to_vec(),
@@ -217,8 +217,8 @@ fn event(heard: &FeedReport, boot: bool, now: Instant) -> Event {
         ago: now.saturating_duration_since(seen.at).as_millis() as u64,
     };
     match seen.lease {
-        Some((address, seconds)) => Event::Lease { client, address, seconds },
-        None => Event::Asked(client),
+        Some((address, seconds)) => FeedEvent::Lease { client, address, seconds },
+        None => FeedEvent::Asked(client),
     }
 }
 
@@ -239,7 +239,7 @@ fn listen(hook: &Hook, stream: UnixStream, cache: &Path) -> String {
                 return "it closed the connection".to_owned();
             }
             Ok(_) if text.last() == Some(&b'\n') => {
-                match Word::read(&text) {
+                match FeedMessage::read(&text) {
                     Ok(word) => changed |= take_in(hook, &mut anew, word),
                     Err(error) => return format!("it sent a line that cannot be read: {error}"),
                 }
@@ -286,22 +286,22 @@ fn save(hook: &Hook, path: &Path, changed: &mut bool) {
 }
 
 /// Returns whether something has changed.
-fn take_in(hook: &Hook, anew: &mut Option<Verdicts>, word: Word) -> bool {
+fn take_in(hook: &Hook, anew: &mut Option<Verdicts>, word: FeedMessage) -> bool {
     let mut verdicts = hook.verdicts.write().unwrap_or_else(PoisonError::into_inner);
     match word {
-        Word::Verdict(verdict) => {
+        FeedMessage::Verdict(verdict) => {
             if let Some(anew) = anew {
                 anew.by_mac.insert(verdict.mac, verdict.clone());
             }
             verdicts.by_mac.insert(verdict.mac, verdict);
         }
-        Word::Forget { mac, .. } => _ = verdicts.by_mac.remove(&mac),
-        Word::Heard { lines } => {
+        FeedMessage::Forget { mac, .. } => _ = verdicts.by_mac.remove(&mac),
+        FeedMessage::Heard { lines } => {
             drop(verdicts);
             hook.queue().heard(lines);
             return false;
         }
-        Word::Whole { version } => {
+        FeedMessage::Whole { version } => {
             if let Some(anew) = anew.take() {
                 verdicts.by_mac = anew.by_mac;
                 let phones = verdicts.by_mac.len();
@@ -358,8 +358,8 @@ mod tests {
             heard(4, false, b"CP-8851", LEASE, later),
         ];
         let told = worth_telling(&heard).into_iter().map(|(heard, boot)| match event(heard, boot, later) {
-            Event::Asked(client) => format!("{} asked, {:?}", client.mac, client.boot),
-            Event::Lease { client, .. } => format!("{} has a lease, {:?}", client.mac, client.boot),
+            FeedEvent::Asked(client) => format!("{} asked, {:?}", client.mac, client.boot),
+            FeedEvent::Lease { client, .. } => format!("{} has a lease, {:?}", client.mac, client.boot),
             other => serde_json::to_string(&other).unwrap(),
         });
         let expected = [

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use transload_provision::feed::Verdict;
 use transload_provision::journey::Fact;
 use transload_provision::mac::Mac;
-use transload_provision::shared::Shared;
+use transload_provision::shared::PluginConfig;
 
 use crate::cache::{self, Cached};
 use crate::hook::{ClientMessage, Hook, ResponseEdit, Verdicts};
@@ -28,7 +28,7 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 fn hook(more: &str) -> Hook {
-    let shared = Shared::read(&format!("[bench]\naddress = \"10.23.45.67/24\"\n{more}")).unwrap();
+    let shared = PluginConfig::read(&format!("[bench]\naddress = \"10.23.45.67/24\"\n{more}")).unwrap();
     Hook::new(shared, Cached::default(), true)
 }
 
@@ -102,7 +102,7 @@ fn verdicts_outlive_a_restart_and_a_damaged_cache_is_said_so() {
     cache::write(&path, &known).unwrap();
     let cached = cache::read(&path).unwrap();
     assert_eq!((&cached.verdicts, cached.as_of), (&vec![verdict], Some(1000)));
-    let shared = Shared::read("[bench]\naddress = \"10.23.45.67/24\"\n").unwrap();
+    let shared = PluginConfig::read("[bench]\naddress = \"10.23.45.67/24\"\n").unwrap();
     let hook = Hook::new(shared, cached, true);
     assert!(hook.age().contains("1 phones"), "{}", hook.age());
     let told = hook.answer(&ask(mac, None, &[1, 3])).unwrap();

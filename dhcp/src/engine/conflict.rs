@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::{Decision, Engine, RequestContext};
 use crate::event::{DhcpEvent, DhcpOutcome};
 use crate::lease::{LeaseRecord, LeaseState};
-use crate::table::Table;
+use crate::table::LeaseTable;
 use crate::{MacOctets, MessageType};
 
 /// Counts of addresses that are set aside.
@@ -56,7 +56,7 @@ impl Engine {
     pub fn set_aside(&self, now: u64) -> SetAside {
         SetAside {
             addresses: self.tables.iter().map(|table| table.set_aside(now)).sum(),
-            given_way: self.given_way + self.tables.iter().map(Table::given_way).sum::<u64>(),
+            given_way: self.given_way + self.tables.iter().map(LeaseTable::given_way).sum::<u64>(),
             disbelieved: self.disbelieved,
             disbelieved_of: self.disbelieved_of,
             proxies: self.proxies(now),

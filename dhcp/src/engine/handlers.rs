@@ -12,7 +12,7 @@ use crate::options::code;
 use crate::packet::Packet;
 use crate::policy::Grant;
 use crate::reply::{GrantedReply, lease_time, refusal};
-use crate::table::{Table, WriteState};
+use crate::table::{LeaseTable, WriteState};
 
 /// A grant taken again within this time, or an eighth of a shorter lease, without a new offer or boot in between, is
 /// repeated, not renewed, so that retransmissions cost no write.
@@ -194,7 +194,7 @@ impl Engine {
 }
 
 fn answer(
-    table: &Table,
+    table: &LeaseTable,
     asked: &RequestContext<'_>,
     grant: &Grant,
     kind: MessageType,
@@ -217,7 +217,12 @@ fn answer(
 
 /// Whether the client answers at its `ciaddr`. A client that has no address yet may name one all the same: an old one, or
 /// the one that it is offered.
-fn at_ciaddr(table: &Table, asked: &RequestContext<'_>, kind: MessageType, yiaddr: Ipv4Addr) -> AtCiaddr {
+fn at_ciaddr(
+    table: &LeaseTable,
+    asked: &RequestContext<'_>,
+    kind: MessageType,
+    yiaddr: Ipv4Addr,
+) -> AtCiaddr {
     let (packet, ciaddr) = (asked.packet, asked.packet.ciaddr);
     if ciaddr.is_unspecified() {
         return AtCiaddr::No;

@@ -22,7 +22,7 @@ use crate::options::code;
 use crate::packet::{Op, Packet};
 use crate::policy::{ClientRequest, Grant, Policy, PolicyDecision};
 pub use crate::reply::Reply;
-use crate::table::{Identity, Table, WriteState};
+use crate::table::{Identity, LeaseTable, WriteState};
 use crate::{MacOctets, MessageType};
 use conflict::Proxies;
 pub use conflict::SetAside;
@@ -59,7 +59,7 @@ pub struct Decision {
 #[derive(Debug)]
 pub struct Engine {
     config: DhcpConfig,
-    tables: Vec<Table>,
+    tables: Vec<LeaseTable>,
     /// Leases of addresses that no network contains (any more).
     strays: HashMap<Ipv4Addr, (LeaseRecord, WriteState)>,
     /// Number of the last commit asked for.
@@ -168,11 +168,11 @@ impl Engine {
         let tables = config
             .networks
             .iter()
-            .map(|network| Table::new(network.clone(), config.offer_hold, config.max_offers));
+            .map(|network| LeaseTable::new(network.clone(), config.offer_hold, config.max_offers));
         let old = std::mem::replace(&mut self.tables, tables.collect());
-        self.given_way += old.iter().map(Table::given_way).sum::<u64>();
+        self.given_way += old.iter().map(LeaseTable::given_way).sum::<u64>();
         let strays = std::mem::take(&mut self.strays).into_values();
-        let mut leases: Vec<_> = strays.chain(old.into_iter().flat_map(Table::into_leases)).collect();
+        let mut leases: Vec<_> = strays.chain(old.into_iter().flat_map(LeaseTable::into_leases)).collect();
         leases.sort_unstable_by_key(|(record, _)| order(record));
         for (record, write) in leases {
             self.place(record, write);
@@ -205,7 +205,7 @@ impl Engine {
 
     /// All records, in no order.
     pub fn leases(&self) -> impl Iterator<Item = &LeaseRecord> {
-        self.tables.iter().flat_map(Table::records).chain(self.strays.values().map(|(record, _)| record))
+        self.tables.iter().flat_map(LeaseTable::records).chain(self.strays.values().map(|(record, _)| record))
     }
 
     /// The record of one address.

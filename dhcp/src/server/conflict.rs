@@ -10,7 +10,7 @@ use super::{ServerCore, ServerState};
 use crate::engine::Decision;
 use crate::event::DhcpOutcome;
 use crate::packet::Packet;
-use crate::sockets::{LinkSocket, Received};
+use crate::sockets::{LinkSocket, ReceivedPacket};
 use crate::{MacOctets, MessageType};
 
 /// Addresses tried for one DISCOVER. The client's next one goes on from there.
@@ -31,7 +31,7 @@ pub(super) const CHECK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct PendingProbe {
     pub(super) packet: Packet,
     pub(super) door: Arc<LinkSocket>,
-    pub(super) received: Received,
+    pub(super) received: ReceivedPacket,
 }
 
 impl ServerCore {

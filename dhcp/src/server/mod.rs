@@ -29,7 +29,7 @@ use crate::token_bucket::TokenBucket;
 use replies::PendingReply;
 
 /// Milliseconds since the epoch.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+pub type ClockFn = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// Told about every message, and how long ago it was received. Called from the server's tasks: it must not block.
 pub type Observer = Arc<dyn Fn(&DhcpEvent, Duration) + Send + Sync>;
 
@@ -49,7 +49,7 @@ pub struct Setup {
     /// Where leases are saved.
     pub journal: Arc<dyn Journal>,
     /// The time.
-    pub clock: Clock,
+    pub clock: ClockFn,
     /// Hears of every message.
     pub observer: Observer,
 }
@@ -97,7 +97,7 @@ struct ServerCore {
     addresses: Vec<SocketAddrV4>,
     policy: Arc<dyn Policy>,
     journal: Arc<dyn Journal>,
-    clock: Clock,
+    clock: ClockFn,
     observer: Observer,
     /// How many replies that waited for a commit may leave now.
     pace: Mutex<TokenBucket>,

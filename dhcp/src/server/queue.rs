@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::packet::{peek_kind, peek_mac};
-use crate::sockets::Received;
+use crate::sockets::ReceivedPacket;
 use crate::{MacOctets, MessageType};
 
 /// Most waiting datagrams of each kind: about 0.1 s of work, far less than a client waits.
@@ -19,25 +19,30 @@ const MOST_OF_ONE: u8 = 4;
 /// is better finished than another one begun. If a part is full, its oldest message goes: its client asks again.
 #[derive(Default)]
 pub(super) struct ReceiveQueue {
-    known: VecDeque<Datagram>,
+    known: VecDeque<QueuedDatagram>,
     /// How many messages each known client has in the queue.
     of_each: HashMap<MacOctets, u8>,
-    discovers: VecDeque<Datagram>,
-    others: VecDeque<Datagram>,
+    discovers: VecDeque<QueuedDatagram>,
+    others: VecDeque<QueuedDatagram>,
     /// Emptied buffers, to be used again.
     spare: Vec<Vec<u8>>,
     turn: u32,
     shed: u64,
 }
 
-pub(super) struct Datagram {
+pub(super) struct QueuedDatagram {
     pub(super) octets: Vec<u8>,
-    pub(super) received: Received,
+    pub(super) received: ReceivedPacket,
 }
 
 impl ReceiveQueue {
     /// Takes in a datagram. `knows` says whether a client is known; it is asked only while many wait.
-    pub(super) fn push(&mut self, octets: &[u8], received: Received, knows: impl FnOnce(MacOctets) -> bool) {
+    pub(super) fn push(
+        &mut self,
+        octets: &[u8],
+        received: ReceivedPacket,
+        knows: impl FnOnce(MacOctets) -> bool,
+    ) {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(octets);
@@ -45,7 +50,7 @@ impl ReceiveQueue {
             self.len() >= MANY && self.of_each.get(mac).is_none_or(|count| *count < MOST_OF_ONE)
         });
         let known = mac.filter(|mac| self.of_each.contains_key(mac) || knows(*mac));
-        let datagram = Datagram { octets: buffer, received };
+        let datagram = QueuedDatagram { octets: buffer, received };
         let gone = match (known, peek_kind(octets)) {
             (Some(mac), _) => {
                 *self.of_each.entry(mac).or_default() += 1;
@@ -62,7 +67,7 @@ impl ReceiveQueue {
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Datagram> {
+    pub(super) fn pop(&mut self) -> Option<QueuedDatagram> {
         self.turn = self.turn.wrapping_add(1);
         let strangers_first = self.turn.is_multiple_of(SHARE);
         if !strangers_first && let Some(known) = self.pop_known() {
@@ -78,7 +83,7 @@ impl ReceiveQueue {
         first.pop_front().or_else(|| second.pop_front()).or_else(|| self.pop_known())
     }
 
-    fn pop_known(&mut self) -> Option<Datagram> {
+    fn pop_known(&mut self) -> Option<QueuedDatagram> {
         let datagram = self.known.pop_front()?;
         if let Some(mac) = peek_mac(&datagram.octets)
             && let Some(count) = self.of_each.get_mut(&mac)
@@ -113,7 +118,7 @@ impl ReceiveQueue {
 }
 
 /// Takes in a datagram. Returns the oldest if the queue is full.
-fn crowd(queue: &mut VecDeque<Datagram>, datagram: Datagram) -> Option<Datagram> {
+fn crowd(queue: &mut VecDeque<QueuedDatagram>, datagram: QueuedDatagram) -> Option<QueuedDatagram> {
     let oldest = if queue.len() < MOST { None } else { queue.pop_front() };
     queue.push_back(datagram);
     oldest
@@ -136,7 +141,7 @@ mod tests {
     fn push_of(queue: &mut ReceiveQueue, kind: MessageType, xid: u32, mac: MacOctets) {
         let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
         let octets = Packet::request(kind, xid, mac).encode(576);
-        let received = Received { at: Instant::now(), length: octets.len(), source, unicast: false };
+        let received = ReceivedPacket { at: Instant::now(), length: octets.len(), source, unicast: false };
         queue.push(&octets, received, |mac| mac[0] == 0);
     }
 

@@ -10,7 +10,7 @@ use crate::event::{DhcpEvent, DhcpOutcome};
 use crate::journal::CommitFailed;
 use crate::lease::LeaseRecord;
 use crate::packet::MalformedMessage;
-use crate::sockets::{LinkSocket, Received};
+use crate::sockets::{LinkSocket, ReceivedPacket};
 
 /// Replies that leave at once after a commit. A slow write holds many back, and who receives them all, a relay for
 /// one, has by default room for about 250; so further ones follow no faster than a receiver takes them.
@@ -32,7 +32,7 @@ pub(super) struct PendingReply {
     reply: Option<Reply>,
     event: DhcpEvent,
     door: Arc<LinkSocket>,
-    received: Received,
+    received: ReceivedPacket,
 }
 
 /// The decisions about messages that were handled together.
@@ -52,7 +52,7 @@ impl DecisionBatch {
         state: &mut ServerState,
         decision: Decision,
         door: &Arc<LinkSocket>,
-        received: Received,
+        received: ReceivedPacket,
     ) {
         let Decision { writes, after, reply, event, probe: _ } = decision;
         if !writes.is_empty() {
@@ -76,7 +76,7 @@ impl DecisionBatch {
         client: MacOctets,
         cause: MalformedMessage,
         door: &Arc<LinkSocket>,
-        received: Received,
+        received: ReceivedPacket,
     ) {
         let event = DhcpEvent::unread(now, client, cause);
         self.ready.push(PendingReply { after: 0, reply: None, event, door: Arc::clone(door), received });

@@ -6,7 +6,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Identity, Table};
+use super::{Identity, LeaseTable};
 use crate::MacOctets;
 use crate::config::DhcpNetwork;
 use crate::lease::LeaseState;
@@ -36,7 +36,7 @@ pub(super) fn most(network: &DhcpNetwork) -> usize {
     usize::try_from(addresses).unwrap_or(usize::MAX) / SHARE + 1
 }
 
-impl Table {
+impl LeaseTable {
     /// How many addresses are set aside now.
     pub(crate) fn set_aside(&self, now: u64) -> usize {
         let held = |(_, address): &&(u64, Ipv4Addr)| {

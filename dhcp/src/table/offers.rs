@@ -2,14 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Identity, Offer, Table};
+use super::{Identity, LeaseTable, Offer};
 use crate::lease::{ClientKey, LeaseState};
 
 /// An offer this old may be given to somebody else when no other address is left; a client that means it has
 /// asked long before.
 const OFFER_YIELDS_AFTER: u64 = 5_000;
 
-impl Table {
+impl LeaseTable {
     /// Keeps an address for a client until it asks for it or `offer_hold` has passed.
     pub(crate) fn offer(&mut self, address: Ipv4Addr, client: &Identity, now: u64, expected: bool) {
         match self.offers.get(&address) {

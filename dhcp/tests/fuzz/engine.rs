@@ -37,17 +37,17 @@ impl Tape<'_> {
     }
 }
 
-struct Promise {
+struct PromisedLease {
     mac: MacOctets,
     key: ClientKey,
     until: u64,
 }
 
-struct World {
+struct FuzzedServer {
     engine: Engine,
     now: u64,
     waiting: Vec<(Packet, Decision)>,
-    promises: HashMap<Ipv4Addr, Promise>,
+    promises: HashMap<Ipv4Addr, PromisedLease>,
 }
 
 fn mac(client: u8) -> MacOctets {
@@ -80,7 +80,7 @@ fn config() -> DhcpConfig {
     DhcpConfig { networks, decline_hold: 50_000, max_offers: 6, ..DhcpConfig::default() }
 }
 
-impl World {
+impl FuzzedServer {
     /// A message out of the tape: mostly sensible, with whatever options come after.
     fn message(tape: &mut Tape<'_>) -> Option<(Packet, Ingress)> {
         let (kind, client, bits) = (tape.next()?, tape.next()?, tape.next()?);
@@ -155,8 +155,9 @@ impl World {
         let seconds = answer.option(code::LEASE_TIME).map(|octets| octets.try_into().map(u32::from_be_bytes));
         let until =
             decision.event.at.saturating_add(u64::from(seconds.expect("a lease").expect("time")) * 1000);
-        let before =
-            self.promises.insert(answer.yiaddr, Promise { mac: packet.chaddr, key: key(packet), until });
+        let before = self
+            .promises
+            .insert(answer.yiaddr, PromisedLease { mac: packet.chaddr, key: key(packet), until });
         if let Some(before) = before {
             let same = before.mac == packet.chaddr || before.key == key(packet);
             assert!(same || before.until <= self.now, "{} is another's", answer.yiaddr);
@@ -178,7 +179,7 @@ impl World {
 
 pub fn check(input: &[u8]) {
     let engine = Engine::new(config(), Vec::new()).expect("a sound configuration");
-    let mut world = World { engine, now: 1_000_000, waiting: Vec::new(), promises: HashMap::new() };
+    let mut world = FuzzedServer { engine, now: 1_000_000, waiting: Vec::new(), promises: HashMap::new() };
     let mut tape = Tape(input);
     while let Some(step) = tape.next() {
         match step % 16 {
@@ -189,7 +190,7 @@ pub fn check(input: &[u8]) {
             7 => world.engine.reconfigure(config()).expect("a sound configuration"),
             _ => {
                 let squatter = (step > 224).then_some([2, 0, 0, 0, 0, 1]);
-                if let Some((packet, ingress)) = World::message(&mut tape) {
+                if let Some((packet, ingress)) = FuzzedServer::message(&mut tape) {
                     world.handle(packet, ingress, squatter);
                 }
             }

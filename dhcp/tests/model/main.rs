@@ -23,7 +23,7 @@ use transload_dhcp::packet::{BROADCAST, Packet};
 use transload_dhcp::policy::Everybody;
 use transload_dhcp::{MacOctets, MessageType};
 
-use steps::{CLIENTS, Manner, POOL, Step, step};
+use steps::{CLIENTS, Manner, ModelStep, POOL, step};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -31,14 +31,14 @@ const SQUATTER: MacOctets = [2, 0, 0, 0, 0, 1];
 
 /// A lease that an ACK promised.
 #[derive(Debug, Clone, Copy)]
-struct Promise {
+struct PromisedLease {
     to: usize,
     /// By the client's clock, which does not jump.
     until: u64,
 }
 
 /// What waits for a commit.
-struct Waiting {
+struct PendingCommit {
     client: usize,
     /// When it asked, by its own clock.
     asked_at: u64,
@@ -46,13 +46,13 @@ struct Waiting {
     decision: Decision,
 }
 
-struct World {
+struct ModelledNetwork {
     engine: Engine,
     now: u64,
     /// How far the server's clock was set back in all.
     lag: u64,
     disk: BTreeMap<Ipv4Addr, LeaseRecord>,
-    waiting: Vec<Waiting>,
+    waiting: Vec<PendingCommit>,
     /// What the next commit will save, and its number; what arrives while one is under way goes into the next.
     unsaved: (Vec<LeaseRecord>, u64),
     under_way: Option<(Vec<LeaseRecord>, u64)>,
@@ -61,7 +61,7 @@ struct World {
     /// The address a client last got an ACK for.
     last: HashMap<usize, Ipv4Addr>,
     names: [u8; CLIENTS],
-    promises: HashMap<Ipv4Addr, Promise>,
+    promises: HashMap<Ipv4Addr, PromisedLease>,
     /// Somebody answers for the next address that is tried.
     squatter: bool,
     manner: Manner,
@@ -97,7 +97,7 @@ fn config() -> DhcpConfig {
     DhcpConfig { networks: vec![network], decline_hold: 200_000, ..DhcpConfig::default() }
 }
 
-impl World {
+impl ModelledNetwork {
     fn new() -> Self {
         Self {
             engine: Engine::new(config(), Vec::new()).unwrap(),
@@ -173,7 +173,7 @@ impl World {
             self.unsaved.0.append(&mut decision.writes);
             self.unsaved.1 = decision.after;
         }
-        let waiting = Waiting { client, asked_at: self.true_time(), asked: packet.clone(), decision };
+        let waiting = PendingCommit { client, asked_at: self.true_time(), asked: packet.clone(), decision };
         if waiting.decision.after == 0 {
             self.reply(&waiting);
         } else {
@@ -216,8 +216,8 @@ impl World {
     }
 
     /// What the client gets; that an ACK is lost on the way makes no difference to the promise.
-    fn reply(&mut self, waiting: &Waiting) {
-        let Waiting { client, asked_at, asked, decision } = waiting;
+    fn reply(&mut self, waiting: &PendingCommit) {
+        let PendingCommit { client, asked_at, asked, decision } = waiting;
         let Some(packet) = rules::check(asked, decision, SERVER, self.engine.config()) else { return };
         let address = packet.yiaddr;
         match packet.kind {
@@ -235,7 +235,7 @@ impl World {
                 let until = before
                     .filter(|before| before.to == *client)
                     .map_or(until, |before| before.until.max(until));
-                self.promises.insert(address, Promise { to: *client, until });
+                self.promises.insert(address, PromisedLease { to: *client, until });
                 if !self.manner.deaf {
                     self.last.insert(*client, address);
                 }
@@ -260,32 +260,32 @@ impl World {
         }
     }
 
-    fn run(&mut self, step: &Step) {
+    fn run(&mut self, step: &ModelStep) {
         match *step {
-            Step::Discover(client, answers) => {
+            ModelStep::Discover(client, answers) => {
                 self.squatter = answers;
                 self.send(client, self.packet(client, MessageType::Discover), false, None);
             }
-            Step::Select(client, wish) => {
+            ModelStep::Select(client, wish) => {
                 let Some(address) = wish.map(host).or(self.offers.get(&client).copied()) else {
                     return;
                 };
                 self.send(client, self.packet(client, MessageType::Request), true, Some(address));
             }
-            Step::Reboot(client, wish) => {
+            ModelStep::Reboot(client, wish) => {
                 let Some(address) = wish.map(host).or(self.last.get(&client).copied()) else {
                     return;
                 };
                 self.send(client, self.packet(client, MessageType::Request), false, Some(address));
             }
-            Step::Renew(client) => {
+            ModelStep::Renew(client) => {
                 let Some(&ciaddr) = self.last.get(&client) else {
                     return;
                 };
                 let packet = Packet { ciaddr, ..self.packet(client, MessageType::Request) };
                 self.send(client, packet, false, None);
             }
-            Step::Release(client) => {
+            ModelStep::Release(client) => {
                 let Some(&ciaddr) = self.last.get(&client) else {
                     return;
                 };
@@ -293,28 +293,28 @@ impl World {
                 let packet = Packet { ciaddr, ..self.packet(client, MessageType::Release) };
                 self.send(client, packet, true, None);
             }
-            Step::Decline(client) => {
+            ModelStep::Decline(client) => {
                 let Some(&address) = self.last.get(&client) else {
                     return;
                 };
                 self.give_up(client, address);
                 self.send(client, self.packet(client, MessageType::Decline), true, Some(address));
             }
-            Step::Inform(client) => {
+            ModelStep::Inform(client) => {
                 let packet = Packet { ciaddr: host(200), ..self.packet(client, MessageType::Inform) };
                 self.send(client, packet, false, None);
             }
-            Step::Manner(ref manner) => self.manner = manner.clone(),
-            Step::Rename(client, name) => self.names[client] = name,
-            Step::Repeat(which) => {
+            ModelStep::Manner(ref manner) => self.manner = manner.clone(),
+            ModelStep::Rename(client, name) => self.names[client] = name,
+            ModelStep::Repeat(which) => {
                 if let Some((client, packet)) = self.sent.get(which).cloned() {
                     self.deliver(client, &packet);
                 }
             }
-            Step::BeginCommit => self.begin_commit(),
-            Step::Commit => self.end_commit(Ok(())),
-            Step::FailCommit(arrive) => self.end_commit(Err(arrive)),
-            Step::Crash(arrive) => {
+            ModelStep::BeginCommit => self.begin_commit(),
+            ModelStep::Commit => self.end_commit(Ok(())),
+            ModelStep::FailCommit(arrive) => self.end_commit(Err(arrive)),
+            ModelStep::Crash(arrive) => {
                 if let Some((records, _)) = self.under_way.take() {
                     self.disk.extend(records.into_iter().take(arrive).map(|record| (record.address, record)));
                 }
@@ -322,9 +322,9 @@ impl World {
                 self.waiting.clear();
                 self.engine = Engine::new(config(), self.disk.values().cloned().collect()).unwrap();
             }
-            Step::Reconfigure => self.engine.reconfigure(config()).unwrap(),
-            Step::Wait(time) => self.now += time,
-            Step::Back(time) => {
+            ModelStep::Reconfigure => self.engine.reconfigure(config()).unwrap(),
+            ModelStep::Wait(time) => self.now += time,
+            ModelStep::Back(time) => {
                 let time = time.min(self.now - 1);
                 self.now -= time;
                 self.lag += time;
@@ -359,13 +359,13 @@ fn d32_no_address_for_two_no_acknowledged_lease_lost_and_no_reply_out_of_order()
     let config =
         ProptestConfig { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..<_>::default() };
     let outcome = TestRunner::new(config).run(&prop::collection::vec(step(), 1..200), |steps| {
-        let mut world = World::new();
+        let mut world = ModelledNetwork::new();
         for step in &steps {
             world.run(step);
         }
         world.nobody_is_forgotten();
         // Nor after a crash.
-        world.run(&Step::Crash(0));
+        world.run(&ModelStep::Crash(0));
         world.nobody_is_forgotten();
         Ok(())
     });

@@ -7,7 +7,7 @@ pub const CLIENTS: usize = 8;
 pub const POOL: (u8, u8) = (10, 15);
 
 #[derive(Debug, Clone)]
-pub enum Step {
+pub enum ModelStep {
     /// Where a new address is tried, somebody else may answer for it.
     Discover(usize, bool),
     /// Takes the last offer, or asks for some address as if offered.
@@ -71,26 +71,26 @@ fn manner() -> impl Strategy<Value = Manner> {
         })
 }
 
-pub fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = ModelStep> {
     let client = 0..CLIENTS;
     let address = prop::option::of(POOL.0 - 1..=POOL.1 + 1);
     prop_oneof![
-        8 => (client.clone(), prop::bool::weighted(0.1)).prop_map(|(client, answers)| Step::Discover(client, answers)),
-        10 => (client.clone(), prop::option::weighted(0.2, POOL.0..=POOL.1)).prop_map(|(c, a)| Step::Select(c, a)),
-        3 => (client.clone(), address).prop_map(|(client, address)| Step::Reboot(client, address)),
-        5 => client.clone().prop_map(Step::Renew),
-        2 => client.clone().prop_map(Step::Release),
-        1 => client.clone().prop_map(Step::Decline),
-        1 => (client.clone(), 0_u8..3).prop_map(|(client, name)| Step::Rename(client, name)),
-        1 => client.prop_map(Step::Inform),
-        3 => manner().prop_map(Step::Manner),
-        4 => (0_usize..30).prop_map(Step::Repeat),
-        6 => Just(Step::BeginCommit),
-        12 => Just(Step::Commit),
-        1 => (0_usize..4).prop_map(Step::FailCommit),
-        1 => (0_usize..4).prop_map(Step::Crash),
-        1 => Just(Step::Reconfigure),
-        4 => prop_oneof![Just(500_u64), Just(3_000), Just(30_000), Just(61_000), Just(120_000), Just(86_400_000)].prop_map(Step::Wait),
-        1 => prop_oneof![Just(1_000_u64), Just(70_000), Just(3_600_000), Just(u64::MAX)].prop_map(Step::Back),
+        8 => (client.clone(), prop::bool::weighted(0.1)).prop_map(|(client, answers)| ModelStep::Discover(client, answers)),
+        10 => (client.clone(), prop::option::weighted(0.2, POOL.0..=POOL.1)).prop_map(|(c, a)| ModelStep::Select(c, a)),
+        3 => (client.clone(), address).prop_map(|(client, address)| ModelStep::Reboot(client, address)),
+        5 => client.clone().prop_map(ModelStep::Renew),
+        2 => client.clone().prop_map(ModelStep::Release),
+        1 => client.clone().prop_map(ModelStep::Decline),
+        1 => (client.clone(), 0_u8..3).prop_map(|(client, name)| ModelStep::Rename(client, name)),
+        1 => client.prop_map(ModelStep::Inform),
+        3 => manner().prop_map(ModelStep::Manner),
+        4 => (0_usize..30).prop_map(ModelStep::Repeat),
+        6 => Just(ModelStep::BeginCommit),
+        12 => Just(ModelStep::Commit),
+        1 => (0_usize..4).prop_map(ModelStep::FailCommit),
+        1 => (0_usize..4).prop_map(ModelStep::Crash),
+        1 => Just(ModelStep::Reconfigure),
+        4 => prop_oneof![Just(500_u64), Just(3_000), Just(30_000), Just(61_000), Just(120_000), Just(86_400_000)].prop_map(ModelStep::Wait),
+        1 => prop_oneof![Just(1_000_u64), Just(70_000), Just(3_600_000), Just(u64::MAX)].prop_map(ModelStep::Back),
     ]
 }

@@ -28,12 +28,12 @@ fn relayed(packet: Packet) -> Packet {
     Packet { giaddr: host(2), ..packet }
 }
 
-fn expect(lab: &mut Lab, expected: bool) {
+fn expect(lab: &mut EngineUnderTest, expected: bool) {
     lab.policy.0 = PolicyDecision::Grant(Grant { expected, ..Grant::default() });
 }
 
 /// Takes a lease and declines it at once.
-fn burn(lab: &mut Lab, mac: MacOctets) -> Option<Ipv4Addr> {
+fn burn(lab: &mut EngineUnderTest, mac: MacOctets) -> Option<Ipv4Addr> {
     let offer = lab.ask(&discover(mac))?;
     lab.ask(&select(mac, offer.yiaddr));
     assert_eq!(lab.outcome(&decline(mac, offer.yiaddr)), DhcpOutcome::Declined);
@@ -42,7 +42,7 @@ fn burn(lab: &mut Lab, mac: MacOctets) -> Option<Ipv4Addr> {
 
 #[test]
 fn made_up_clients_that_decline_cannot_set_aside_more_than_a_share_of_the_pool() {
-    let mut lab = Lab::new(pool(100, 250));
+    let mut lab = EngineUnderTest::new(pool(100, 250));
     for number in 0..1_000 {
         assert!(burn(&mut lab, made_up(number)).is_some(), "{number}");
         lab.now += 333;
@@ -60,14 +60,14 @@ fn made_up_clients_that_decline_cannot_set_aside_more_than_a_share_of_the_pool()
 
 #[test]
 fn one_client_that_declines_whatever_it_gets_ties_up_three_addresses() {
-    let mut lab = Lab::new(pool(10, 60));
+    let mut lab = EngineUnderTest::new(pool(10, 60));
     for _ in 0..40 {
         burn(&mut lab, PHONE);
         lab.now += 10_000;
     }
     assert_eq!(lab.engine.set_aside(lab.now).addresses, 3);
     // Under ever other identifiers too.
-    let mut lab = Lab::new(pool(10, 60));
+    let mut lab = EngineUnderTest::new(pool(10, 60));
     for id in 0..40 {
         let id = Some(&[id][..]);
         let address = lab.lease_as(PHONE, id);
@@ -79,7 +79,7 @@ fn one_client_that_declines_whatever_it_gets_ties_up_three_addresses() {
 
 #[test]
 fn where_no_other_address_is_left_the_one_set_aside_first_is_tried_again() {
-    let mut lab = Lab::new(pool(10, 12));
+    let mut lab = EngineUnderTest::new(pool(10, 12));
     let first = burn(&mut lab, made_up(1)).unwrap();
     for last in 0..2 {
         lab.lease([0, 0x12, 0x34, 7, 0, last]);
@@ -100,7 +100,7 @@ fn where_no_other_address_is_left_the_one_set_aside_first_is_tried_again() {
 
 #[test]
 fn a_client_that_nobody_expects_tries_an_address_again_after_a_minute() {
-    let mut lab = Lab::new(pool(10, 10));
+    let mut lab = EngineUnderTest::new(pool(10, 10));
     let first = burn(&mut lab, made_up(1)).unwrap();
     assert_eq!(lab.ask(&discover(OTHER)), None);
     lab.now += 60_000;
@@ -109,7 +109,7 @@ fn a_client_that_nobody_expects_tries_an_address_again_after_a_minute() {
 
 #[test]
 fn what_its_own_client_declined_is_tried_by_arp_when_that_client_gets_it_again() {
-    let mut lab = Lab::new(pool(10, 10));
+    let mut lab = EngineUnderTest::new(pool(10, 10));
     let address = burn(&mut lab, PHONE).unwrap();
     lab.now += 60_000;
     assert_eq!(lab.handle(&discover(PHONE), BROADCAST).probe, Some(address));
@@ -117,7 +117,7 @@ fn what_its_own_client_declined_is_tried_by_arp_when_that_client_gets_it_again()
 
 #[test]
 fn a_client_that_answers_at_its_address_has_neither_declined_nor_released_it() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     lab.user = Some(PHONE);
     for packet in [decline(PHONE, address), release(PHONE, address)] {
@@ -132,7 +132,7 @@ fn a_client_that_answers_at_its_address_has_neither_declined_nor_released_it() {
 
 #[test]
 fn nothing_is_saved_before_the_segment_was_asked() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     for packet in [decline(PHONE, address), release(PHONE, address)] {
         let decision = lab.engine.handle(lab.now, &packet, BROADCAST, &lab.policy);
@@ -146,7 +146,7 @@ fn nothing_is_saved_before_the_segment_was_asked() {
 
 #[test]
 fn a_client_that_starts_anew_before_its_decline_is_checked_gets_another_address() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     lab.engine.handle(lab.now, &decline(PHONE, address), BROADCAST, &lab.policy);
     let second = lab.lease(PHONE);
@@ -165,7 +165,7 @@ fn a_client_that_starts_anew_before_its_decline_is_checked_gets_another_address(
 #[test]
 fn a_late_decline_counts_only_where_somebody_else_answers() {
     for relay in [false, true] {
-        let mut lab = Lab::new(config());
+        let mut lab = EngineUnderTest::new(config());
         let address = lab.lease(PHONE);
         lab.now += 60_000;
         let declined = decline(PHONE, address);
@@ -176,7 +176,7 @@ fn a_late_decline_counts_only_where_somebody_else_answers() {
         lab.now += 10_000;
         assert_eq!(burn(&mut lab, PHONE), Some(address), "{relay}");
     }
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     lab.now += 60_000;
     lab.user = Some(OTHER);
@@ -186,7 +186,7 @@ fn a_late_decline_counts_only_where_somebody_else_answers() {
 
 #[test]
 fn a_client_that_renews_what_it_is_said_to_have_declined_keeps_it() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     assert_eq!(lab.outcome(&decline(PHONE, address)), DhcpOutcome::Declined);
     assert_eq!(lab.ask(&renew(OTHER, address)).unwrap().kind, MessageType::Nak);
@@ -197,7 +197,7 @@ fn a_client_that_renews_what_it_is_said_to_have_declined_keeps_it() {
 }
 
 /// Offers an address to a made-up client while the router answers for it; whether it is set aside.
-fn answered(lab: &mut Lab, number: u32) -> bool {
+fn answered(lab: &mut EngineUnderTest, number: u32) -> bool {
     let address = lab.handle(&discover(made_up(number)), BROADCAST).probe.expect("an address to try");
     let conflict = lab.engine.probed(lab.now, address, Some(ROUTER));
     if let Some(conflict) = &conflict {
@@ -208,7 +208,7 @@ fn answered(lab: &mut Lab, number: u32) -> bool {
 
 #[test]
 fn a_router_with_proxy_arp_is_recognized_and_sets_nothing_aside_from_then_on() {
-    let mut lab = Lab::new(pool(100, 250));
+    let mut lab = EngineUnderTest::new(pool(100, 250));
     let aside: Vec<bool> = (0..6).map(|number| answered(&mut lab, number)).collect();
     assert_eq!(aside, [true, true, true, false, false, false]);
     let found = lab.engine.set_aside(lab.now);
@@ -224,7 +224,7 @@ fn a_router_with_proxy_arp_is_recognized_and_sets_nothing_aside_from_then_on() {
 
 #[test]
 fn a_machine_with_a_few_addresses_is_no_router() {
-    let mut lab = Lab::new(pool(100, 250));
+    let mut lab = EngineUnderTest::new(pool(100, 250));
     for number in 0..3 {
         assert!(answered(&mut lab, number));
     }
@@ -234,7 +234,7 @@ fn a_machine_with_a_few_addresses_is_no_router() {
 
 #[test]
 fn routers_that_are_remembered_are_bounded() {
-    let mut lab = Lab::new(pool(1, 250));
+    let mut lab = EngineUnderTest::new(pool(1, 250));
     for router in 0..40 {
         for last in 0..4 {
             let address = lab.handle(&discover(made_up(router * 4 + last)), BROADCAST).probe.unwrap();

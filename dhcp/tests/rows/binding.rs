@@ -8,7 +8,7 @@ use crate::lab::*;
 
 #[test]
 pub fn d2_the_client_identifier_is_the_key_where_there_is_one() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease_as(PHONE, Some(b"\xff opaque \0"));
     // The same client in another machine.
     assert_eq!(lab.lease_as(OTHER, Some(b"\xff opaque \0")), address);
@@ -17,7 +17,7 @@ pub fn d2_the_client_identifier_is_the_key_where_there_is_one() {
 
 #[test]
 pub fn d2_without_one_the_ethernet_address_is_the_key() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     assert_ne!(lab.lease(OTHER), address);
     assert_eq!(lab.lease(PHONE), address);
@@ -25,7 +25,7 @@ pub fn d2_without_one_the_ethernet_address_is_the_key() {
 
 #[test]
 pub fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01\x00\x12\x34\x00\x00\x01"));
     assert_eq!(
         lab.lease_as(PHONE, Some(b"\xff\x00\x00\x00\x01\x00\x03\x00\x01\x00\x12\x34\x00\x00\x01")),
@@ -38,7 +38,7 @@ pub fn d45_a_phone_that_changes_its_identifier_keeps_its_address() {
 
 #[test]
 pub fn d2_an_ethernet_address_of_zeros_is_nobodys() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease_as([0; 6], Some(b"one"));
     assert_ne!(lab.lease_as([0; 6], Some(b"two")), address);
     assert_eq!(lab.lease_as([0; 6], Some(b"one")), address);
@@ -47,7 +47,7 @@ pub fn d2_an_ethernet_address_of_zeros_is_nobodys() {
 
 #[test]
 pub fn d45_also_after_a_restart() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease_as(PHONE, Some(b"\x01old"));
     lab.restart();
     assert_eq!(lab.lease_as(PHONE, Some(b"\xffnew")), address);
@@ -55,7 +55,7 @@ pub fn d45_also_after_a_restart() {
 
 #[test]
 pub fn d32_leases_survive_a_restart() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let mine = lab.lease(PHONE);
     lab.restart();
     let theirs = lab.lease(OTHER);
@@ -68,7 +68,7 @@ pub fn d32_leases_survive_a_restart() {
 
 #[test]
 fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     let first = std::net::Ipv4Addr::new(10, 7, 0, 10);
     let elsewhere = DhcpNetwork {
@@ -85,7 +85,7 @@ fn a_new_configuration_keeps_leases_even_those_it_has_no_network_for() {
 
 #[test]
 fn an_invalid_configuration_changes_nothing() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     let wide = DhcpConfig { networks: vec![DhcpNetwork { prefix_len: 7, ..network() }], ..config() };
     assert!(lab.engine.reconfigure(wide).is_err());
@@ -95,7 +95,7 @@ fn an_invalid_configuration_changes_nothing() {
 
 #[test]
 fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     let mut smaller = config();
     smaller.networks[0].exclude = vec![AddressRange { first: address, last: address }];
@@ -106,7 +106,7 @@ fn a_client_whose_address_left_the_pool_moves_at_its_next_renewal() {
 
 #[test]
 pub fn d6_the_ack_says_what_the_offer_said_also_where_the_client_begins_anew_at_once() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     lab.now += 2_000;
     let again = lab.ask(&select(PHONE, address)).unwrap();

@@ -13,7 +13,7 @@ fn phone(last: u8) -> MacOctets {
     [0, 0x12, 0x34, 1, 0, last]
 }
 
-fn offered(lab: &mut Lab, mac: MacOctets) -> Option<u8> {
+fn offered(lab: &mut EngineUnderTest, mac: MacOctets) -> Option<u8> {
     lab.ask(&discover(mac)).map(|offer| offer.yiaddr.octets()[3])
 }
 
@@ -25,7 +25,7 @@ fn pool(first: u8, last: u8) -> DhcpConfig {
 
 #[test]
 pub fn d17_current_then_previous_then_requested_then_new() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let current = lab.lease(PHONE);
     assert_eq!(lab.ask(&asking_for(discover(PHONE), host(15))).unwrap().yiaddr, current);
 
@@ -45,7 +45,7 @@ pub fn d17_current_then_previous_then_requested_then_new() {
 
 #[test]
 pub fn d17_a_full_pool_gives_away_what_was_unused_longest() {
-    let mut lab = Lab::new(pool(10, 12));
+    let mut lab = EngineUnderTest::new(pool(10, 12));
     for last in [2, 0, 1] {
         let address = lab.ask(&asking_for(discover(phone(last)), host(10 + last))).unwrap().yiaddr;
         lab.handle(&select(phone(last), address), BROADCAST);
@@ -60,7 +60,7 @@ pub fn d17_a_full_pool_gives_away_what_was_unused_longest() {
 
 #[test]
 pub fn d17_new_addresses_go_before_those_that_somebody_had() {
-    let mut lab = Lab::new(pool(10, 11));
+    let mut lab = EngineUnderTest::new(pool(10, 11));
     let address = lab.lease(PHONE);
     lab.handle(&release(PHONE, address), UNICAST);
     assert_eq!(offered(&mut lab, OTHER), Some(11));
@@ -71,7 +71,7 @@ pub fn d19_the_lease_is_the_default_or_what_is_asked_within_bounds() {
     let mut config = config();
     config.networks[0].lease = LeaseTime { default: 3600, min: 600, max: 7200, renew: None, rebind: None };
     for (wanted, given) in [(None, 3600), (Some(1000), 1000), (Some(1), 600), (Some(u32::MAX), 7200)] {
-        let mut lab = Lab::new(config.clone());
+        let mut lab = EngineUnderTest::new(config.clone());
         let wish = |packet| match wanted {
             Some(seconds) => with(packet, code::LEASE_TIME, &u32::to_be_bytes(seconds)),
             None => packet,
@@ -85,7 +85,7 @@ pub fn d19_the_lease_is_the_default_or_what_is_asked_within_bounds() {
 
 #[test]
 fn an_offer_is_kept_for_its_client_and_forgotten_in_time() {
-    let mut lab = Lab::new(pool(10, 10));
+    let mut lab = EngineUnderTest::new(pool(10, 10));
     assert_eq!(offered(&mut lab, PHONE), Some(10));
     assert_eq!(offered(&mut lab, OTHER), None);
     assert_eq!(offered(&mut lab, PHONE), Some(10), "asked again");
@@ -95,7 +95,7 @@ fn an_offer_is_kept_for_its_client_and_forgotten_in_time() {
 
 #[test]
 pub fn d5_a_client_that_takes_another_servers_offer_frees_ours() {
-    let mut lab = Lab::new(pool(10, 10));
+    let mut lab = EngineUnderTest::new(pool(10, 10));
     assert_eq!(offered(&mut lab, PHONE), Some(10));
     let elsewhere = with(request(PHONE), code::SERVER_ID, &[10, 0, 0, 66]);
     assert_eq!(lab.outcome(&asking_for(elsewhere, host(77))), DhcpOutcome::ChoseOther(host(66)));
@@ -104,7 +104,7 @@ pub fn d5_a_client_that_takes_another_servers_offer_frees_ours() {
 
 #[test]
 fn made_up_clients_neither_take_leases_nor_keep_the_pool() {
-    let mut lab = Lab::new(pool(10, 13));
+    let mut lab = EngineUnderTest::new(pool(10, 13));
     let address = lab.lease(PHONE);
     for flood in 0..10_000_u32 {
         let [_, a, b, c] = flood.to_be_bytes();
@@ -121,7 +121,7 @@ fn made_up_clients_neither_take_leases_nor_keep_the_pool() {
 fn offers_are_bounded_and_the_oldest_go_first() {
     let mut config = pool(10, 200);
     config.max_offers = 3;
-    let mut lab = Lab::new(config);
+    let mut lab = EngineUnderTest::new(config);
     for last in 0..4 {
         offered(&mut lab, phone(last));
     }
@@ -135,7 +135,7 @@ fn nobody_is_given_the_servers_the_networks_or_an_excluded_address() {
     let mut config = pool(1, 6);
     config.networks[0].prefix_len = 29;
     config.networks[0].exclude = vec![AddressRange { first: host(3), last: host(4) }];
-    let mut lab = Lab::new(config);
+    let mut lab = EngineUnderTest::new(config);
     for forbidden in [0, 1, 3, 4, 7] {
         let got = lab.ask(&asking_for(discover(PHONE), host(forbidden))).unwrap().yiaddr;
         assert_eq!(got, host(2));
@@ -151,7 +151,7 @@ fn a_reservation_is_its_clients_alone() {
     let reserve = |client, last| HostReservation { client, address: host(last), options: Vec::new() };
     config.networks[0].reservations =
         vec![reserve(ClientKey::Mac(PHONE), 10), reserve(ClientKey::Id(b"lobby".to_vec()), 50)];
-    let mut lab = Lab::new(config);
+    let mut lab = EngineUnderTest::new(config);
     assert_eq!(offered(&mut lab, OTHER), Some(11));
     assert_eq!(offered(&mut lab, phone(1)), None, "10 is set aside");
     assert_eq!(lab.ask(&asking_for(discover(phone(1)), host(10))), None);
@@ -166,12 +166,12 @@ fn a_client_with_a_reservation_may_boot_with_it_at_once() {
     let reservation =
         HostReservation { client: ClientKey::Mac(PHONE), address: host(50), options: Vec::new() };
     config.networks[0].reservations = vec![reservation];
-    assert_eq!(Lab::new(config).ask(&reboot(PHONE, host(50))).unwrap().kind, MessageType::Ack);
+    assert_eq!(EngineUnderTest::new(config).ask(&reboot(PHONE, host(50))).unwrap().kind, MessageType::Ack);
 }
 
 #[test]
 fn whom_the_policy_ignores_gets_silence() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     lab.policy.0 = PolicyDecision::Ignore { reason: "no phone".into() };
     for packet in [discover(OTHER), select(OTHER, host(12)), inform(OTHER, host(12)), renew(PHONE, address)] {
@@ -183,7 +183,7 @@ fn whom_the_policy_ignores_gets_silence() {
 
 #[test]
 fn clock_jumps_are_harmless() {
-    let mut lab = Lab::new(pool(10, 11));
+    let mut lab = EngineUnderTest::new(pool(10, 11));
     let address = lab.lease(PHONE);
     assert_eq!(offered(&mut lab, OTHER), Some(11));
     for now in [0, u64::MAX, 1, 1_000_000] {

@@ -84,7 +84,7 @@ pub fn d35_an_option_of_a_length_that_cannot_be_counts_as_absent() {
             let expected = Ignored { code: *code, flaw: Flaw::Length(*length) };
             assert_eq!(packet.ignored, [expected], "{code} of {length}");
             assert_eq!(packet.unusable(*code), Some(expected));
-            let offer = Lab::new(config()).ask(&packet).expect("an offer");
+            let offer = EngineUnderTest::new(config()).ask(&packet).expect("an offer");
             assert_eq!(offer.option(*code).is_some(), [51, 54].contains(code), "{code} comes back");
         }
     }
@@ -101,7 +101,7 @@ pub fn d35_what_overruns_its_field_is_left_out_and_what_stands_before_it_counts(
         let packet = Packet::decode(&raw(&[&[53, 1, 1, 60, 1, b'v'], tail].concat())).unwrap();
         assert_eq!(packet.options, [(60, b"v".to_vec())], "{tail:?}");
         assert_eq!(packet.ignored, [Ignored { code: tail[0], flaw: Flaw::Overrun }], "{tail:?}");
-        assert!(Lab::new(config()).ask(&packet).is_some(), "{tail:?}");
+        assert!(EngineUnderTest::new(config()).ask(&packet).is_some(), "{tail:?}");
     }
     // In `file` and `sname` too, where text is taken for options.
     let mut octets = raw(&[53, 1, 1, 52, 1, 3, 12, 1, b'a', 255]);
@@ -173,7 +173,7 @@ pub fn d8_the_last_option_is_end_and_the_rest_is_pad() {
 #[test]
 pub fn d48_at_least_300_octets_are_sent() {
     assert_eq!(discover(PHONE).encode(576).len(), 300);
-    let reply = Lab::new(config()).handle(&reboot(PHONE, host(200)), BROADCAST).reply.unwrap();
+    let reply = EngineUnderTest::new(config()).handle(&reboot(PHONE, host(200)), BROADCAST).reply.unwrap();
     assert_eq!(reply.encode().len(), 300);
 }
 
@@ -203,7 +203,8 @@ pub fn d50_an_ethernet_address_under_another_type_or_length_is_answered_and_copi
         let mut octets = raw(&[53, 1, 1, 255]);
         octets[1..3].copy_from_slice(&[htype, hlen]);
         let packet = Packet::decode(&octets).expect("a message");
-        let offer = Lab::new(config()).handle(&packet, BROADCAST).reply.expect("an offer").encode();
+        let offer =
+            EngineUnderTest::new(config()).handle(&packet, BROADCAST).reply.expect("an offer").encode();
         assert_eq!(offer[..3], [2, htype, hlen]);
         assert_eq!(offer[28..44], octets[28..44]);
     }

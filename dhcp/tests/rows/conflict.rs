@@ -13,13 +13,13 @@ use crate::lab::*;
 
 const SQUATTER: MacOctets = [0x00, 0x12, 0x34, 0, 0, 99];
 
-fn to_try(lab: &mut Lab, packet: &Packet) -> Option<Ipv4Addr> {
+fn to_try(lab: &mut EngineUnderTest, packet: &Packet) -> Option<Ipv4Addr> {
     lab.handle(packet, BROADCAST).probe
 }
 
 #[test]
 pub fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     assert_eq!(to_try(&mut lab, &discover(PHONE)), Some(host(10)));
     assert_eq!(lab.engine.probed(lab.now, host(10), None), None);
     assert_eq!(to_try(&mut lab, &discover(PHONE)), None, "repeated");
@@ -28,7 +28,7 @@ pub fn d4_a_new_address_is_tried_once_and_then_offered_at_once() {
 
 #[test]
 pub fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     lab.handle(&discover(PHONE), BROADCAST);
     let conflict = lab.engine.probed(lab.now, host(10), Some(SQUATTER)).unwrap();
     lab.commit(&conflict);
@@ -50,7 +50,7 @@ pub fn d4_an_address_in_use_is_set_aside_and_the_next_one_tried() {
 
 #[test]
 pub fn d4_what_the_client_has_or_had_is_not_tried() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     assert_eq!(to_try(&mut lab, &discover(PHONE)), None, "current");
     assert_eq!(to_try(&mut lab, &reboot(PHONE, address)), None, "INIT-REBOOT");
@@ -62,7 +62,7 @@ pub fn d4_what_the_client_has_or_had_is_not_tried() {
 
 #[test]
 pub fn d4_the_client_itself_may_answer_for_its_address() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     lab.handle(&discover(PHONE), BROADCAST);
     assert_eq!(lab.engine.probed(lab.now, host(10), Some(PHONE)), None);
     assert_eq!(lab.lease(PHONE), host(10));
@@ -70,7 +70,7 @@ pub fn d4_the_client_itself_may_answer_for_its_address() {
 
 #[test]
 pub fn d4_a_late_answer_takes_no_lease_back() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     assert_eq!(lab.engine.probed(lab.now, address, Some(SQUATTER)), None);
     assert_eq!(lab.ask(&renew(PHONE, address)).unwrap().kind, MessageType::Ack);
@@ -78,13 +78,13 @@ pub fn d4_a_late_answer_takes_no_lease_back() {
 
 #[test]
 pub fn d4_nothing_is_tried_through_relays_on_other_links_or_where_it_is_off() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let relayed = Packet { giaddr: host(2), ..discover(PHONE) };
     assert_eq!(to_try(&mut lab, &relayed), None);
     let elsewhere = Ingress { local: Ipv4Addr::new(192, 168, 1, 1), ..BROADCAST };
     let selecting = with(discover(PHONE), transload_dhcp::options::code::SUBNET_SELECTION, &SERVER.octets());
     let decision = lab.handle(&selecting, elsewhere);
     assert_eq!((decision.event.outcome, decision.probe), (DhcpOutcome::Offered, None));
-    let mut off = Lab::new(DhcpConfig { conflict_probe: false, ..config() });
+    let mut off = EngineUnderTest::new(DhcpConfig { conflict_probe: false, ..config() });
     assert_eq!(to_try(&mut off, &discover(PHONE)), None);
 }

@@ -1,9 +1,9 @@
 //! Every row of the requirements has tests, and each of them asserts something.
 
-use crate::checks::{Row, every_row_is_checked};
+use crate::checks::{CheckedRow, every_row_is_checked};
 use crate::{binding, choice, codec, conflict, delivery, messages, reply_options, saving};
 
-const ROWS: &[Row] = &[
+const ROWS: &[CheckedRow] = &[
     (1, &[
         delivery::d1_reserved_flags_mean_nothing_and_come_back_as_they_were,
     ]),

@@ -15,7 +15,7 @@ use crate::lab::*;
 const RELAY: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 
 /// The bench, and a network behind a relay.
-fn relayed() -> Lab {
+fn relayed() -> EngineUnderTest {
     let mut config = config();
     let mut far = network();
     far.name = "far".into();
@@ -25,14 +25,14 @@ fn relayed() -> Lab {
         last: Ipv4Addr::new(10, 9, 0, 19),
     }];
     config.networks.push(far);
-    Lab::new(config)
+    EngineUnderTest::new(config)
 }
 
-fn destination(lab: &mut Lab, packet: &Packet) -> Destination {
+fn destination(lab: &mut EngineUnderTest, packet: &Packet) -> Destination {
     destination_from(lab, packet, NOBODY)
 }
 
-fn destination_from(lab: &mut Lab, packet: &Packet, source: Ipv4Addr) -> Destination {
+fn destination_from(lab: &mut EngineUnderTest, packet: &Packet, source: Ipv4Addr) -> Destination {
     let decision = lab.handle(packet, from(source));
     let reply = decision.reply.expect("a reply");
     assert_eq!(decision.event.sent_to, Some(reply.destination), "what is told of it");
@@ -42,7 +42,7 @@ fn destination_from(lab: &mut Lab, packet: &Packet, source: Ipv4Addr) -> Destina
 #[test]
 pub fn d1_reserved_flags_mean_nothing_and_come_back_as_they_were() {
     let packet = Packet { flags: !packet::BROADCAST, ..discover(PHONE) };
-    let reply = Lab::new(config()).handle(&packet, BROADCAST).reply.unwrap();
+    let reply = EngineUnderTest::new(config()).handle(&packet, BROADCAST).reply.unwrap();
     assert_eq!(reply.destination, Destination::Hardware(host(10), PHONE));
     assert_eq!(Packet::decode(&reply.encode()).unwrap().flags, 0x7fff);
 }
@@ -58,7 +58,7 @@ pub fn d9_a_relay_gets_the_reply() {
 
 #[test]
 pub fn d10_a_client_with_an_address_gets_it_there() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     let renewal = renew(PHONE, address);
     assert_eq!(destination_from(&mut lab, &renewal, address), Destination::Client(address));
@@ -76,7 +76,7 @@ pub fn d10_an_address_that_the_client_cannot_have_is_none() {
         for (flags, expected) in
             [(0, Destination::Hardware(host(10), PHONE)), (packet::BROADCAST, Destination::Broadcast)]
         {
-            let mut lab = Lab::new(config());
+            let mut lab = EngineUnderTest::new(config());
             let says = |packet| Packet { ciaddr, flags, ..packet };
             assert_eq!(destination(&mut lab, &says(discover(PHONE))), expected, "DISCOVER of {ciaddr}");
             assert_eq!(destination(&mut lab, &says(select(PHONE, host(10)))), expected, "selecting {ciaddr}");
@@ -92,7 +92,7 @@ pub fn d10_an_address_that_the_client_cannot_have_is_none() {
     // Even from an address, where that is another's, or out of reach.
     for source in [host(77), elsewhere] {
         let packet = Packet { ciaddr: source, ..discover(PHONE) };
-        let mut lab = Lab::new(config());
+        let mut lab = EngineUnderTest::new(config());
         lab.lease(OTHER);
         assert_eq!(destination_from(&mut lab, &packet, source), Destination::Hardware(host(11), PHONE));
     }
@@ -100,7 +100,7 @@ pub fn d10_an_address_that_the_client_cannot_have_is_none() {
 
 #[test]
 pub fn d10_a_client_that_uses_its_lease_is_answered_there_whatever_it_asks() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     for packet in [discover(PHONE), select(PHONE, address)] {
         let packet = Packet { ciaddr: address, ..packet };
@@ -111,7 +111,7 @@ pub fn d10_a_client_that_uses_its_lease_is_answered_there_whatever_it_asks() {
 #[test]
 pub fn d12_a_client_that_tells_no_ethernet_address_of_its_own_hears_a_broadcast() {
     for mac in [[0; 6], [0xff; 6], [0x01, 0, 0x5e, 0, 0, 1]] {
-        let mut lab = Lab::new(config());
+        let mut lab = EngineUnderTest::new(config());
         assert_eq!(destination(&mut lab, &discover(mac)), Destination::Broadcast, "{mac:02x?}");
     }
 }
@@ -124,27 +124,27 @@ pub fn d30_an_inform_is_answered_at_an_address_without_arp_where_that_cannot_rea
         (host(200), NOBODY, Destination::Hardware(host(200), PHONE)),
         (elsewhere, elsewhere, Destination::Hardware(elsewhere, PHONE)),
     ] {
-        let mut lab = Lab::new(config());
+        let mut lab = EngineUnderTest::new(config());
         assert_eq!(destination_from(&mut lab, &inform(PHONE, address), source), expected);
     }
 }
 
 #[test]
 pub fn d11_the_broadcast_bit_is_obeyed() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let packet = Packet { flags: packet::BROADCAST, ..discover(PHONE) };
     assert_eq!(destination(&mut lab, &packet), Destination::Broadcast);
 }
 
 #[test]
 pub fn d12_without_the_bit_the_frame_goes_to_the_client() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     assert_eq!(destination(&mut lab, &discover(PHONE)), Destination::Hardware(host(10), PHONE));
 }
 
 #[test]
 pub fn d13_nak_without_relay_is_broadcast() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     for packet in
         [reboot(PHONE, Ipv4Addr::new(192, 168, 1, 5)), renew(PHONE, host(15)), select(PHONE, host(200))]
     {
@@ -172,7 +172,7 @@ pub fn d15_the_server_goes_by_the_address_the_client_reaches_and_answers_to_all(
         last: Ipv4Addr::new(10, 1, 0, 19),
     }];
     config.networks.push(second);
-    let mut lab = Lab::new(config);
+    let mut lab = EngineUnderTest::new(config);
     let ingress = Ingress { local: Ipv4Addr::new(10, 1, 0, 1), ..BROADCAST };
     let offer = lab.handle(&discover(PHONE), ingress).reply.unwrap().packet;
     assert_eq!(offer.address(code::SERVER_ID), Some(ingress.local));
@@ -217,7 +217,7 @@ const INFORMATION: [&[u8]; 5] = [
 #[test]
 pub fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is_to_be_dropped() {
     for information in INFORMATION {
-        let mut lab = Lab::new(config());
+        let mut lab = EngineUnderTest::new(config());
         let through = |packet| with(packet, code::RELAY_INFORMATION, information);
         let offer = lab.ask(&through(discover(PHONE))).expect("an offer");
         let address = offer.yiaddr;
@@ -243,7 +243,7 @@ pub fn d42_relay_information_without_a_relay_is_answered_and_echoed_unless_it_is
     }
     let mut dropping = config();
     dropping.networks[0].relay_information = RelayInformation::Drop;
-    let mut lab = Lab::new(dropping);
+    let mut lab = EngineUnderTest::new(dropping);
     for information in INFORMATION {
         let packet = with(discover(PHONE), code::RELAY_INFORMATION, information);
         assert_eq!(lab.outcome(&packet), DhcpOutcome::Unserved(Unserved::RelayInformation));

@@ -57,7 +57,7 @@ impl Policy for Same {
     }
 }
 
-pub struct Lab {
+pub struct EngineUnderTest {
     pub engine: Engine,
     pub policy: Same,
     pub now: u64,
@@ -66,7 +66,7 @@ pub struct Lab {
     pub user: Option<MacOctets>,
 }
 
-impl Lab {
+impl EngineUnderTest {
     pub fn new(config: DhcpConfig) -> Self {
         let engine = Engine::new(config, Vec::new()).unwrap();
         let policy = Same(PolicyDecision::Grant(Grant::default()));

@@ -24,7 +24,7 @@ const NTP: (u8, &[u8]) = (42, &[10, 0, 0, 3]);
 
 #[test]
 pub fn d20_what_is_asked_for_and_known_is_sent_once_and_nothing_made_up() {
-    let mut lab = Lab::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
+    let mut lab = EngineUnderTest::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
     let offer = lab.ask(&with(discover(PHONE), code::REQUEST_LIST, &[42, 6, 6, 42, 15, 44, 28])).unwrap();
     for (code, octets) in [NTP, DNS, ROUTER, (28, &[10, 0, 0, 255])] {
         assert_eq!(offer.option(code), Some(octets));
@@ -37,7 +37,7 @@ pub fn d20_what_is_asked_for_and_known_is_sent_once_and_nothing_made_up() {
 
 #[test]
 pub fn d21_what_is_configured_is_sent_unrequested() {
-    let mut lab = Lab::granting(with_options(&[ROUTER, NTP]), phone_options());
+    let mut lab = EngineUnderTest::granting(with_options(&[ROUTER, NTP]), phone_options());
     let offer = lab.ask(&with(discover(PHONE), code::REQUEST_LIST, &[1])).unwrap();
     for code in [1, 3, 42, 66, 150] {
         assert!(offer.option(code).is_some(), "{code}");
@@ -56,7 +56,7 @@ pub fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
         options: vec![(66, b"policy".to_vec()), (67, b"policy".to_vec()), (code::LEASE_TIME, vec![0; 4])],
         ..Grant::default()
     };
-    let mut lab = Lab::granting(config, grant);
+    let mut lab = EngineUnderTest::granting(config, grant);
     let offer = lab.ask(&discover(PHONE)).unwrap();
     assert_eq!(offer.option(66), Some(&b"reserved"[..]));
     assert_eq!(offer.option(67), Some(&b"policy"[..]));
@@ -67,7 +67,7 @@ pub fn d21_the_policy_wins_over_the_network_and_a_reservation_over_both() {
 
 #[test]
 pub fn d22_an_offer_and_an_ack_name_server_and_lease_and_nothing_of_the_clients_wishes() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let wishes = |packet| with(with(packet, code::REQUEST_LIST, &[1, 3]), code::MAX_MESSAGE_SIZE, &[5, 0]);
     let offer = lab.ask(&wishes(discover(PHONE))).unwrap();
     let ack = lab.ask(&wishes(select(PHONE, offer.yiaddr))).unwrap();
@@ -82,8 +82,10 @@ pub fn d22_an_offer_and_an_ack_name_server_and_lease_and_nothing_of_the_clients_
 
 #[test]
 pub fn d22_a_nak_has_only_what_it_may_have() {
-    let mut lab =
-        Lab::granting(with_options(&[ROUTER]), Grant { next_server: Some(SERVER), ..phone_options() });
+    let mut lab = EngineUnderTest::granting(
+        with_options(&[ROUTER]),
+        Grant { next_server: Some(SERVER), ..phone_options() },
+    );
     let nak = lab.ask(&with(reboot(PHONE, host(200)), code::CLIENT_ID, b"\x01phone")).unwrap();
     assert_eq!(nak.kind, MessageType::Nak);
     assert_eq!(codes(&nak), [code::SERVER_ID, code::MESSAGE, code::CLIENT_ID]);
@@ -98,7 +100,7 @@ pub fn d23_fields_are_copied_or_zero_as_table_3_says() {
         boot_file: Some("boot".into()),
         ..Grant::default()
     };
-    let mut lab = Lab::granting(config(), grant);
+    let mut lab = EngineUnderTest::granting(config(), grant);
     let packet = Packet { secs: 9, hops: 3, flags: 0x8001, ..discover(PHONE) };
     let offer = lab.ask(&packet).unwrap();
     assert_eq!((offer.xid, offer.chaddr, offer.secs, offer.hops), (packet.xid, PHONE, 0, 0));
@@ -124,7 +126,7 @@ pub fn d31_t1_before_t2_before_the_end_whatever_is_configured() {
     ] {
         let mut config = config();
         config.networks[0].lease = LeaseTime { renew, rebind, ..LeaseTime::fixed(3600) };
-        let offer = Lab::new(config).ask(&discover(PHONE)).unwrap();
+        let offer = EngineUnderTest::new(config).ask(&discover(PHONE)).unwrap();
         let t1 = number(&offer, code::RENEWAL_TIME).unwrap();
         let t2 = number(&offer, code::REBINDING_TIME).unwrap();
         assert!(0 < t1 && t1 < t2 && t2 < 3600, "{renew:?} {rebind:?} gave {t1} {t2}");
@@ -134,7 +136,7 @@ pub fn d31_t1_before_t2_before_the_end_whatever_is_configured() {
 #[test]
 pub fn d36_the_mask_precedes_the_router_whatever_the_order_asked_for() {
     for wanted in [&[3, 1][..], &[3], &[6, 3, 42, 1], &[]] {
-        let mut lab = Lab::new(with_options(&[ROUTER, DNS]));
+        let mut lab = EngineUnderTest::new(with_options(&[ROUTER, DNS]));
         let codes = codes(&lab.ask(&with(discover(PHONE), code::REQUEST_LIST, wanted)).unwrap());
         let place = |code| codes.iter().position(|found| *found == code).unwrap();
         assert!(place(1) < place(3), "{codes:?}");
@@ -143,7 +145,7 @@ pub fn d36_the_mask_precedes_the_router_whatever_the_order_asked_for() {
 
 #[test]
 pub fn d37_options_come_in_the_order_asked_for() {
-    let mut lab = Lab::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
+    let mut lab = EngineUnderTest::granting(with_options(&[ROUTER, DNS, NTP]), phone_options());
     let wanted = [150, 42, 66, 1, 6, 51, 3];
     let reply = lab.handle(&with(discover(PHONE), code::REQUEST_LIST, &wanted), BROADCAST).reply.unwrap();
     let octets = reply.encode();
@@ -162,7 +164,8 @@ pub fn d38_576_octets_unless_the_client_takes_more_and_the_phones_options_go_las
         if let Some(size) = size {
             packet = with(packet, code::MAX_MESSAGE_SIZE, &size.to_be_bytes());
         }
-        let decision = Lab::granting(with_options(options), grant.clone()).handle(&packet, BROADCAST);
+        let decision =
+            EngineUnderTest::granting(with_options(options), grant.clone()).handle(&packet, BROADCAST);
         (decision.reply.unwrap().encode().len() + 28, decision.event.left_out)
     };
     // Room for one of the four: the unrequested goes first, then the requested from the back.
@@ -181,7 +184,7 @@ pub fn d38_576_octets_unless_the_client_takes_more_and_the_phones_options_go_las
 #[test]
 pub fn d16_what_does_not_fit_goes_to_file_and_sname_before_it_is_left_out() {
     let options: &[(u8, &[u8])] = &[(15, &[b'a'; 120]), (40, &[b'b'; 120]), (64, &[b'c'; 60])];
-    let mut lab = Lab::new(with_options(options));
+    let mut lab = EngineUnderTest::new(with_options(options));
     let decision = lab.handle(&discover(PHONE), BROADCAST);
     assert_eq!(decision.event.left_out, []);
     let octets = decision.reply.unwrap().encode();
@@ -195,11 +198,13 @@ pub fn d16_what_does_not_fit_goes_to_file_and_sname_before_it_is_left_out() {
     // With a file name of the policy's, sname is used; with a server name too, something has to go.
     let boot_file = Some("boot".to_owned());
     let grant = Grant { boot_file, ..Grant::default() };
-    let decision = Lab::granting(with_options(options), grant.clone()).handle(&discover(PHONE), BROADCAST);
+    let decision =
+        EngineUnderTest::granting(with_options(options), grant.clone()).handle(&discover(PHONE), BROADCAST);
     assert_eq!(decision.event.left_out, []);
     assert_eq!(decision.reply.unwrap().encode()[240..245], [53, 1, 2, code::OVERLOAD, 1]);
     let grant = Grant { server_name: Some("bench".into()), ..grant };
-    let decision = Lab::granting(with_options(options), grant).handle(&discover(PHONE), BROADCAST);
+    let decision =
+        EngineUnderTest::granting(with_options(options), grant).handle(&discover(PHONE), BROADCAST);
     assert_eq!(decision.event.left_out, [64]);
     let packet = Packet::decode(&decision.reply.unwrap().encode()).unwrap();
     assert_eq!((packet.file.as_slice(), packet.sname.as_slice()), (&b"boot"[..], &b"bench"[..]));
@@ -207,7 +212,7 @@ pub fn d16_what_does_not_fit_goes_to_file_and_sname_before_it_is_left_out() {
 
 #[test]
 pub fn d41_relay_information_is_echoed_whole_and_last() {
-    let mut lab = Lab::new(with_options(&[ROUTER]));
+    let mut lab = EngineUnderTest::new(with_options(&[ROUTER]));
     let information = [1, 4, 0, 1, 2, 3, 2, 6, 0, 1, 2, 3, 4, 5];
     let through = |packet| with(Packet { giaddr: host(2), ..packet }, code::RELAY_INFORMATION, &information);
     for packet in [discover(PHONE), select(PHONE, host(10)), reboot(PHONE, host(200))] {
@@ -224,14 +229,14 @@ pub fn d41_relay_information_stays_in_the_options_field_and_is_left_out_where_it
         with(relayed, code::RELAY_INFORMATION, &vec![7; length])
     };
     // Enough for `file` to be used, where it must not be.
-    let mut lab = Lab::new(with_options(&[(15, &[b'a'; 120]), (40, &[b'b'; 110])]));
+    let mut lab = EngineUnderTest::new(with_options(&[(15, &[b'a'; 120]), (40, &[b'b'; 110])]));
     let octets = lab.handle(&through(100), BROADCAST).reply.unwrap().encode();
     assert_eq!(octets[243..246], [code::OVERLOAD, 1, 1]);
     assert_eq!(octets[octets.len() - 103..octets.len() - 100], [code::RELAY_INFORMATION, 100, 7]);
     assert_eq!(octets.last(), Some(&code::END));
 
     let grant = Grant { options: vec![(160, vec![b'a'; 200])], ..Grant::default() };
-    let decision = Lab::granting(config(), grant).handle(&through(250), BROADCAST);
+    let decision = EngineUnderTest::granting(config(), grant).handle(&through(250), BROADCAST);
     assert_eq!(decision.event.left_out, [code::RELAY_INFORMATION]);
     assert_eq!(decision.reply.unwrap().packet.option(code::RELAY_INFORMATION), None);
 }
@@ -242,7 +247,7 @@ pub fn d41_relay_information_of_any_length_is_echoed_whole_or_not_at_all() {
         let information = vec![7; length];
         let packet = with(discover(PHONE), code::RELAY_INFORMATION, &information);
         let packet = with(packet, code::MAX_MESSAGE_SIZE, &1500_u16.to_be_bytes());
-        let offer = Lab::new(config()).ask(&packet).unwrap();
+        let offer = EngineUnderTest::new(config()).ask(&packet).unwrap();
         assert_eq!(offer.option(code::RELAY_INFORMATION), Some(&information[..]).filter(|_| length < 1300));
     }
 }
@@ -252,7 +257,7 @@ pub fn d51_router_and_static_routes_give_way_to_classless_routes_that_are_asked_
     const CLASSLESS: (u8, &[u8]) = (121, &[0, 10, 0, 0, 1]);
     const STATIC: (u8, &[u8]) = (33, &[10, 9, 0, 0, 10, 0, 0, 1]);
     let ask = |options: &[(u8, &[u8])], wanted: &[u8]| {
-        let mut lab = Lab::new(with_options(options));
+        let mut lab = EngineUnderTest::new(with_options(options));
         let offer = lab.ask(&with(discover(PHONE), code::REQUEST_LIST, wanted)).unwrap();
         let mut codes = codes(&offer);
         codes.retain(|code| [3, 33, 121].contains(code));
@@ -268,7 +273,7 @@ pub fn d51_router_and_static_routes_give_way_to_classless_routes_that_are_asked_
 
 #[test]
 pub fn d44_the_client_identifier_is_echoed_and_never_made_up() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let id = [255, 1, 2, 3, 0, 4];
     for packet in
         [discover(PHONE), select(PHONE, host(10)), reboot(PHONE, host(200)), inform(PHONE, host(10))]
@@ -286,5 +291,8 @@ pub fn d44_the_client_identifier_is_echoed_and_never_made_up() {
 pub fn d49_option_150_may_be_several_addresses_in_order() {
     let octets: Vec<u8> = [[10, 0, 0, 9], [10, 0, 0, 1]].concat();
     let grant = Grant { options: vec![(150, octets.clone())], ..Grant::default() };
-    assert_eq!(Lab::granting(config(), grant).ask(&discover(PHONE)).unwrap().option(150), Some(&octets[..]));
+    assert_eq!(
+        EngineUnderTest::granting(config(), grant).ask(&discover(PHONE)).unwrap().option(150),
+        Some(&octets[..])
+    );
 }

@@ -14,7 +14,7 @@ fn one_address() -> DhcpConfig {
 
 #[test]
 pub fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     lab.ask(&discover(PHONE));
     let first = lab.decide(&select(PHONE, host(10)), BROADCAST);
     assert_eq!((first.writes.len(), first.event.outcome), (1, DhcpOutcome::Acknowledged));
@@ -33,7 +33,7 @@ pub fn d6_an_ack_waits_for_its_commit_and_a_repeated_request_for_the_same() {
 fn a_repeated_request_never_gets_a_lease_of_nothing() {
     let mut config = one_address();
     config.networks[0].lease = LeaseTime::fixed(4);
-    let mut lab = Lab::new(config);
+    let mut lab = EngineUnderTest::new(config);
     lab.ask(&discover(PHONE));
     for _ in 0..8 {
         let ack = lab.ask(&select(PHONE, host(10))).unwrap();
@@ -44,7 +44,7 @@ fn a_repeated_request_never_gets_a_lease_of_nothing() {
 
 #[test]
 pub fn d6_the_ack_says_what_the_offer_said() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let offer = lab.ask(&discover(PHONE)).unwrap();
     let ack = lab.ask(&select(PHONE, offer.yiaddr)).unwrap();
     assert_eq!((ack.options, ack.yiaddr), (offer.options, offer.yiaddr));
@@ -52,7 +52,7 @@ pub fn d6_the_ack_says_what_the_offer_said() {
 
 #[test]
 fn an_acknowledged_lease_tells_when_it_ends() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     assert_eq!(lab.handle(&discover(PHONE), BROADCAST).event.lease_ends, None);
     let ends = lab.now + 3_600_000;
     assert_eq!(lab.handle(&select(PHONE, host(10)), BROADCAST).event.lease_ends, Some(ends));
@@ -71,7 +71,7 @@ fn an_acknowledged_lease_tells_when_it_ends() {
 
 #[test]
 fn a_renewal_is_saved_again() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     let address = lab.lease(PHONE);
     lab.now += 1_800_000;
     assert_eq!(lab.decide(&renew(PHONE, address), UNICAST).writes.len(), 1);
@@ -79,7 +79,7 @@ fn a_renewal_is_saved_again() {
 
 #[test]
 fn after_a_failed_commit_the_address_is_nobody_elses_and_the_next_request_saves_again() {
-    let mut lab = Lab::new(one_address());
+    let mut lab = EngineUnderTest::new(one_address());
     lab.ask(&discover(PHONE));
     let failed = lab.decide(&select(PHONE, host(10)), BROADCAST);
     lab.engine.commit_failed(failed.after);
@@ -93,7 +93,7 @@ fn after_a_failed_commit_the_address_is_nobody_elses_and_the_next_request_saves_
 
 #[test]
 fn a_released_address_is_not_given_again_before_the_release_is_saved() {
-    let mut lab = Lab::new(one_address());
+    let mut lab = EngineUnderTest::new(one_address());
     lab.lease(PHONE);
     let released = lab.decide(&release(PHONE, host(10)), UNICAST);
     assert!(lab.ask(&discover(OTHER)).is_none());
@@ -106,7 +106,7 @@ fn a_released_address_is_not_given_again_before_the_release_is_saved() {
 
 #[test]
 fn what_could_not_be_saved_rides_along_with_the_next_commit() {
-    let mut lab = Lab::new(config());
+    let mut lab = EngineUnderTest::new(config());
     lab.lease(PHONE);
     let released = lab.decide(&release(PHONE, host(10)), UNICAST);
     lab.engine.commit_failed(released.after);
@@ -120,7 +120,7 @@ fn what_could_not_be_saved_rides_along_with_the_next_commit() {
 
 #[test]
 fn a_later_commit_of_the_same_address_is_not_undone_by_an_earlier_failure() {
-    let mut lab = Lab::new(one_address());
+    let mut lab = EngineUnderTest::new(one_address());
     lab.lease(PHONE);
     let released = lab.decide(&release(PHONE, host(10)), UNICAST);
     let bound = lab.decide(&select(PHONE, host(10)), BROADCAST);

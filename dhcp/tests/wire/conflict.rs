@@ -19,7 +19,7 @@ pub fn d4_a_new_address_is_asked_for_on_behalf_of_nobody_and_then_offered() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(probing());
     let start = Instant::now();
     segment.say(&message(MessageType::Discover, &[]));
@@ -41,7 +41,7 @@ pub fn d4_addresses_that_answer_are_passed_over_in_one_go() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(probing());
     ip("address add 10.77.0.100/24 dev c0");
     ip("address add 10.77.0.101/24 dev c0");
@@ -62,7 +62,7 @@ pub fn d4_nobody_waits_for_anothers_probe() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(probing());
     let offer = segment.offer(&message(MessageType::Discover, &[])).packet;
     // Another client's address is being tried while the first one takes its own.
@@ -80,7 +80,7 @@ fn a_client_that_answers_at_its_address_did_not_give_it_up() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(probing());
     let mac = ethernet("c0").addr().unwrap();
     let said = |kind, options: &[(u8, &[u8])]| Packet { chaddr: mac, ..message(kind, options) };
@@ -112,7 +112,7 @@ fn a_router_with_proxy_arp_keeps_nobody_from_an_address() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(probing());
     for last in 100..=150 {
         ip(&format!("address add {}/24 dev c0", host(last)));

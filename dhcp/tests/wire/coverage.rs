@@ -1,9 +1,9 @@
 //! Every row about where replies go, which address the server goes by, and overload has a test over real sockets.
 
-use crate::checks::{Row, every_row_is_checked};
+use crate::checks::{CheckedRow, every_row_is_checked};
 use crate::{rows, segment};
 
-const ROWS: &[Row] = &[
+const ROWS: &[CheckedRow] = &[
     (9, &[rows::d9_a_relay_gets_the_reply_on_the_servers_port]),
     (
         10,

@@ -5,21 +5,21 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use transload_dhcp::MacOctets;
 
 #[derive(Debug)]
-pub struct Frame {
+pub struct WireFrame {
     pub to: MacOctets,
-    pub datagram: Option<Datagram>,
-    pub arp: Option<Arp>,
+    pub datagram: Option<WireDatagram>,
+    pub arp: Option<WireArp>,
 }
 
 #[derive(Debug)]
-pub struct Datagram {
+pub struct WireDatagram {
     pub from: SocketAddrV4,
     pub to: SocketAddrV4,
     pub payload: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arp {
+pub struct WireArp {
     /// 1 asks, 2 answers.
     pub operation: u8,
     pub sender_mac: MacOctets,
@@ -27,18 +27,18 @@ pub struct Arp {
     pub target: Ipv4Addr,
 }
 
-impl Frame {
+impl WireFrame {
     pub fn read(octets: &[u8]) -> Option<Self> {
         let (header, rest) = octets.split_first_chunk::<14>()?;
         let to = header[..6].try_into().ok()?;
         let kind = u16::from_be_bytes([header[12], header[13]]);
-        let datagram = (kind == 0x0800).then(|| Datagram::read(rest)).flatten();
-        let arp = (kind == 0x0806).then(|| Arp::read(rest)).flatten();
+        let datagram = (kind == 0x0800).then(|| WireDatagram::read(rest)).flatten();
+        let arp = (kind == 0x0806).then(|| WireArp::read(rest)).flatten();
         Some(Self { to, datagram, arp })
     }
 }
 
-impl Datagram {
+impl WireDatagram {
     fn read(ip: &[u8]) -> Option<Self> {
         let udp = ip.get(usize::from(ip.first()? & 15) * 4..usize::from(pair(ip, 2)?))?;
         (*ip.get(9)? == 17).then_some(())?;
@@ -63,7 +63,7 @@ impl Datagram {
     }
 }
 
-impl Arp {
+impl WireArp {
     fn read(arp: &[u8]) -> Option<Self> {
         Some(Self {
             operation: *arp.get(7)?,

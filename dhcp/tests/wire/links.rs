@@ -8,7 +8,7 @@ use transload_dhcp::config::DhcpConfig;
 use crate::segment::*;
 
 /// Asks until there is an answer, as a phone does.
-fn served_in_the_end(segment: &Segment, interface: &str) {
+fn served_in_the_end(segment: &TestSegment, interface: &str) {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         segment.say_on(interface, &message(MessageType::Discover, &[]));
@@ -24,7 +24,7 @@ fn an_interface_that_was_down_or_away_is_served_again() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(config());
     segment.offer(&message(MessageType::Discover, &[]));
 
@@ -42,7 +42,7 @@ fn where_one_interface_is_meant_another_of_its_name_is_not_served() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve_links(config(), vec![segment.this_link(0, SERVER)], true);
     segment.offer(&message(MessageType::Discover, &[]));
 
@@ -60,7 +60,7 @@ fn an_address_that_was_lost_is_served_again_and_meanwhile_nobody_is() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(config());
     segment.far("address del 10.77.0.1/24 dev s0");
     let end = Instant::now() + PATIENCE;
@@ -80,7 +80,7 @@ fn an_interface_may_come_late_where_that_is_allowed() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     let second = std::net::Ipv4Addr::new(10, 78, 0, 1);
     let config = DhcpConfig { networks: vec![network(SERVER), network(second)], ..config() };
     segment.serve_links(config, vec![link(0, SERVER), link(1, second)], true);

@@ -17,8 +17,8 @@ fn to_client(address: Ipv4Addr) -> SocketAddrV4 {
 }
 
 /// A server with a network behind a relay at 10.77.0.2.
-fn relayed() -> Segment {
-    let mut segment = Segment::new();
+fn relayed() -> TestSegment {
+    let mut segment = TestSegment::new();
     let far = Ipv4Addr::new(10, 88, 0, 0);
     segment.serve(DhcpConfig { networks: vec![network(SERVER), network(far)], ..config() });
     ip("address add 10.77.0.2/24 dev c0");
@@ -28,7 +28,7 @@ fn relayed() -> Segment {
 }
 
 /// The phone takes an offered address, and uses it.
-fn lease(segment: &Segment) -> Ipv4Addr {
+fn lease(segment: &TestSegment) -> Ipv4Addr {
     let offered = segment.offer(&message(Discover, &[])).packet.yiaddr;
     segment.say(&taking(offered, SERVER));
     let ack = segment.hear().packet;
@@ -62,7 +62,7 @@ pub fn d10_a_client_that_has_an_address_is_answered_there() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(config());
     let address = lease(&segment);
     // Even with the broadcast bit.
@@ -77,7 +77,7 @@ pub fn d10_a_neighbor_is_answered_though_the_kernel_has_no_room_to_ask_for_its_a
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(config());
     let address = lease(&segment);
     segment.say(&Packet { ciaddr: address, ..message(Request, &[]) });
@@ -97,7 +97,7 @@ pub fn d11_the_broadcast_bit_is_obeyed() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(config());
     let offer = segment.offer(&Packet { flags: BROADCAST, ..message(Discover, &[]) });
     assert_eq!((offer.to, offer.to_mac, offer.packet.flags), (to_client(ALL), EVERYBODY, BROADCAST));
@@ -108,7 +108,7 @@ pub fn d12_without_the_bit_the_frame_goes_straight_to_a_client_that_answers_no_a
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(config());
     segment.say(&message(Discover, &[]));
     let mut asked = Vec::new();
@@ -127,7 +127,7 @@ pub fn d13_a_nak_is_broadcast_whatever_ciaddr_and_the_bit() {
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     segment.serve(config());
     let elsewhere = Ipv4Addr::new(192, 168, 1, 5);
     let renewing = Packet { ciaddr: host(140), ..message(Request, &[]) };
@@ -154,7 +154,7 @@ pub fn d15_each_side_is_told_the_servers_address_there_and_any_of_them_is_the_se
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     let second = Ipv4Addr::new(10, 78, 0, 1);
     segment.plug(1, "10.78.0.1/24");
     let config = DhcpConfig { networks: vec![network(SERVER), network(second)], ..config() };
@@ -177,7 +177,7 @@ pub fn d16_options_are_read_from_file_and_sname_and_written_there_only_when_they
     if !possible() {
         return;
     }
-    let mut segment = Segment::new();
+    let mut segment = TestSegment::new();
     let mut crowded = network(SERVER);
     crowded.options = vec![(150, vec![7; 120]), (160, vec![b'a'; 150]), (161, vec![b'b'; 90])];
     segment.serve(DhcpConfig { networks: vec![crowded], ..config() });
@@ -188,7 +188,7 @@ pub fn d16_options_are_read_from_file_and_sname_and_written_there_only_when_they
     payload[44..49].copy_from_slice(&[code::REQUEST_LIST, 2, 161, 160, code::END]);
     let from = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
     let to = SocketAddrV4::new(ALL, 67);
-    segment.send("c0", &crate::frames::Datagram { from, to, payload }.frame(PHONE, EVERYBODY));
+    segment.send("c0", &crate::frames::WireDatagram { from, to, payload }.frame(PHONE, EVERYBODY));
     let offer = segment.hear();
     assert_eq!(offer.packet.option(code::CLIENT_ID), Some(&[9, 8][..]));
     assert!(offer.size <= 576, "{}", offer.size);

@@ -24,7 +24,7 @@ use transload_dhcp::server::{DhcpServer, Setup};
 use transload_dhcp::sockets::Link;
 use transload_dhcp::{MacOctets, MessageType};
 
-use crate::frames::{Arp, Datagram, Frame};
+use crate::frames::{WireArp, WireDatagram, WireFrame};
 
 pub const PATIENCE: Duration = Duration::from_secs(10);
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -87,7 +87,7 @@ pub fn ip(arguments: &str) -> String {
 }
 
 /// The wire. `c0` is here, `s0` at the server's end; where there is a second pair, `c1` and `s1`.
-pub struct Segment {
+pub struct TestSegment {
     socket: Socket,
     far: Namespace,
     name: String,
@@ -107,7 +107,7 @@ pub fn possible() -> bool {
     root
 }
 
-impl Segment {
+impl TestSegment {
     pub fn new() -> Self {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
         let all = Protocol::from(i32::from((nix::libc::ETH_P_ALL as u16).to_be()));
@@ -188,7 +188,7 @@ impl Segment {
         let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
         self.send(
             interface,
-            &Datagram { from, to, payload: packet.encode(1500) }.frame(packet.chaddr, EVERYBODY),
+            &WireDatagram { from, to, payload: packet.encode(1500) }.frame(packet.chaddr, EVERYBODY),
         );
     }
 
@@ -198,7 +198,7 @@ impl Segment {
 
     /// Sends a message the way a relay does.
     pub fn relay(&self, packet: &Packet, from: Ipv4Addr) {
-        let datagram = Datagram {
+        let datagram = WireDatagram {
             from: SocketAddrV4::new(from, 67),
             to: SocketAddrV4::new(SERVER, 67),
             payload: packet.encode(1500),
@@ -212,7 +212,7 @@ impl Segment {
     }
 
     /// The first frame within `wait` that `wanted` makes something of.
-    pub fn find<T>(&self, wait: Duration, mut wanted: impl FnMut(Frame) -> Option<T>) -> Option<T> {
+    pub fn find<T>(&self, wait: Duration, mut wanted: impl FnMut(WireFrame) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + wait;
         let mut buffer = [0; 4096];
         loop {
@@ -220,7 +220,7 @@ impl Segment {
             self.socket.set_read_timeout(Some(left.max(Duration::from_millis(1)))).unwrap();
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer) {
                 Ok((length, _)) => {
-                    if let Some(found) = Frame::read(&buffer[..length]).and_then(&mut wanted) {
+                    if let Some(found) = WireFrame::read(&buffer[..length]).and_then(&mut wanted) {
                         return Some(found);
                     }
                 }
@@ -232,11 +232,11 @@ impl Segment {
     }
 
     /// The server's next message.
-    pub fn hear(&self) -> Heard {
+    pub fn hear(&self) -> ServerMessage {
         self.find(PATIENCE, reply).expect("an answer")
     }
 
-    pub fn offer(&self, packet: &Packet) -> Heard {
+    pub fn offer(&self, packet: &Packet) -> ServerMessage {
         self.say(packet);
         let heard = self.hear();
         assert_eq!(heard.packet.kind, MessageType::Offer);
@@ -244,12 +244,12 @@ impl Segment {
     }
 
     /// The next question or answer of ARP.
-    pub fn arp(&self, wait: Duration) -> Option<Arp> {
+    pub fn arp(&self, wait: Duration) -> Option<WireArp> {
         self.find(wait, |frame| frame.arp)
     }
 }
 
-impl Drop for Segment {
+impl Drop for TestSegment {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.serving.take() {
             _ = stop.send(());
@@ -261,7 +261,7 @@ impl Drop for Segment {
 
 /// A message of the server's, as it was on the wire.
 #[derive(Debug)]
-pub struct Heard {
+pub struct ServerMessage {
     pub from: SocketAddrV4,
     pub to: SocketAddrV4,
     pub to_mac: MacOctets,
@@ -271,11 +271,11 @@ pub struct Heard {
     pub packet: Packet,
 }
 
-pub fn reply(frame: Frame) -> Option<Heard> {
-    let Datagram { from, to, payload } = frame.datagram?;
+pub fn reply(frame: WireFrame) -> Option<ServerMessage> {
+    let WireDatagram { from, to, payload } = frame.datagram?;
     let packet = Packet::decode(&payload).ok()?;
     let size = payload.len() + 28;
-    (from.port() == 67 && packet.op == transload_dhcp::packet::Op::Reply).then_some(Heard {
+    (from.port() == 67 && packet.op == transload_dhcp::packet::Op::Reply).then_some(ServerMessage {
         from,
         to,
         to_mac: frame.to,

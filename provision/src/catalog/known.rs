@@ -1,4 +1,4 @@
-//! Loads that are known to exist, and what their packages are called: for what a technician is told to look for.
+//! Loads that are known to exist and the names of their packages, so that a hold can say what to look for.
 
 use std::sync::LazyLock;
 
@@ -7,38 +7,38 @@ use serde::Deserialize;
 use super::{Certainty, embedded};
 use crate::load::{Kind, LoadName, Version};
 
-/// A load, in all families that have it.
+/// A known load in all its families.
 #[derive(Debug)]
-pub struct Load {
+pub struct KnownLoad {
     names: Vec<LoadName>,
-    /// What it is for.
+    /// The kind of load.
     pub kind: Kind,
-    /// Its release.
+    /// The release.
     pub version: Version,
 }
 
-impl Load {
-    /// Its name in a family.
+impl KnownLoad {
+    /// The load's name in a family.
     pub fn of(&self, family: &str) -> Option<&LoadName> {
         self.names.iter().find(|name| name.family().eq_ignore_ascii_case(family))
     }
 }
 
-/// How packages of one kind of firmware are called.
+/// The naming of packages of one kind of firmware.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Package {
     /// `Enterprise` or `Multiplatform`.
     kind: String,
-    /// Families; all without them.
+    /// The families; empty for all.
     #[serde(default)]
     families: Vec<String>,
-    /// The first release that is called so.
+    /// The first release with this naming.
     #[serde(default)]
     from: Option<Version>,
-    /// `{series}` stands for the family without `sip`, `{version}` for the load without its family.
+    /// The pattern: `{series}` is the family without `sip`, `{version}` the load without its family.
     name: String,
-    /// The first thing to look for, rather than another form of the same.
+    /// The usual package, rather than another form of it.
     #[serde(default)]
     first: bool,
     #[allow(dead_code)] // for those who read the table
@@ -64,33 +64,33 @@ struct LoadRow {
 }
 
 #[derive(Deserialize)]
-struct Table {
+struct LoadsFile {
     #[serde(default)]
     load: Vec<LoadRow>,
     #[serde(default)]
     package: Vec<Package>,
 }
 
-/// All that are known, the newest first.
-pub fn loads() -> &'static [Load] {
-    static LOADS: LazyLock<Vec<Load>> = LazyLock::new(|| {
-        let table: Table = embedded(include_str!("../../catalog/loads.toml"));
+/// All known loads, newest first.
+pub fn loads() -> &'static [KnownLoad] {
+    static LOADS: LazyLock<Vec<KnownLoad>> = LazyLock::new(|| {
+        let table: LoadsFile = embedded(include_str!("../../catalog/loads.toml"));
         table.load.iter().filter_map(load).collect()
     });
     &LOADS
 }
 
-fn load(row: &LoadRow) -> Option<Load> {
+fn load(row: &LoadRow) -> Option<KnownLoad> {
     let named = |family: &String| format!("{family}.{}", row.load).parse().ok();
     let names: Vec<LoadName> = row.families.iter().filter_map(named).collect();
     let first = names.first()?;
-    Some(Load { kind: first.kind(), version: first.version().clone(), names: names.clone() })
+    Some(KnownLoad { kind: first.kind(), version: first.version().clone(), names: names.clone() })
 }
 
-/// The names that the package of a load may have, likeliest first.
+/// The possible package names of a load, likeliest first.
 pub fn packages(load: &LoadName) -> Vec<String> {
     static PACKAGES: LazyLock<Vec<Package>> =
-        LazyLock::new(|| embedded::<Table>(include_str!("../../catalog/packages.toml")).package);
+        LazyLock::new(|| embedded::<LoadsFile>(include_str!("../../catalog/packages.toml")).package);
     let (family, version) = load.as_str().split_once('.').unwrap_or((load.as_str(), ""));
     let fits = |row: &&Package| {
         row.kind == load.kind().to_string()
@@ -104,7 +104,7 @@ pub fn packages(load: &LoadName) -> Vec<String> {
     };
     let mut names: Vec<String> = Vec::new();
     for first in [true, false] {
-        // Of one form, the row of the latest release that is called so stands first.
+        // Within one form, the naming of the latest release comes first.
         let row = PACKAGES.iter().filter(fits).find(|row| row.first == first);
         names.extend(row.map(name));
     }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_row_is_a_load_and_a_newer_one_stands_before_an_older() {
-        let rows: Table = toml::from_str(include_str!("../../catalog/loads.toml")).unwrap();
+        let rows: LoadsFile = toml::from_str(include_str!("../../catalog/loads.toml")).unwrap();
         assert_eq!(loads().len(), rows.load.len());
         for row in &rows.load {
             assert!(row.source.len() > 10 && row.date.len() == 7, "{}", row.load);
@@ -126,9 +126,9 @@ mod tests {
             assert_eq!(load.names.len(), row.families.len(), "{}", row.load);
         }
         for (at, load) in loads().iter().enumerate() {
-            let older = |other: &&Load| other.kind == load.kind && other.version > load.version;
+            let older = |other: &&KnownLoad| other.kind == load.kind && other.version > load.version;
             let later = loads()[at..].iter().filter(older);
-            let same = |other: &&Load| load.names.iter().any(|name| other.of(name.family()).is_some());
+            let same = |other: &&KnownLoad| load.names.iter().any(|name| other.of(name.family()).is_some());
             assert_eq!(later.filter(same).count(), 0, "{:?}", load.names);
         }
     }

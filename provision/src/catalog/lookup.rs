@@ -1,40 +1,40 @@
-//! Which model a text names, and what to ask where it names none.
+//! Finds the model that a text names, or the question to ask if it names none.
 
 use super::{Catalog, Model, name};
 use crate::load::Side;
 use crate::text;
 
-/// What a text is found to name.
+/// The result of a lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup<'a> {
-    /// This model.
+    /// A model.
     Model(&'a Model),
-    /// A part or an accessory, of this model where that is known.
+    /// A part or accessory, with its model if known.
     Accessory(Option<&'a Model>),
-    /// A product that no row describes; the nearest one that is described.
+    /// A product without a row, with the nearest model that has one.
     Unknown(Option<&'a Model>),
     /// No product.
     Nothing,
 }
 
-/// What is asked where a text names no model.
+/// The question about a text that names no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
-    /// It names a part or an accessory.
+    /// The text names a part or an accessory.
     Accessory {
         /// The text.
         text: String,
-        /// The model that it belongs to.
+        /// The model it belongs to.
         model: Option<String>,
     },
-    /// No row describes the product that it names.
+    /// No row describes the product.
     NotDescribed {
         /// The text.
         text: String,
         /// The model with the nearest name.
         nearest: Option<String>,
     },
-    /// It names no product.
+    /// The text names no product.
     NoModel {
         /// The text.
         text: String,
@@ -42,7 +42,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// What is not known, in a clause.
+    /// The unknown, as a clause.
     pub fn cause(&self) -> String {
         match self {
             Self::Accessory { text, .. } => format!("{text} is a part or an accessory, and no phone"),
@@ -56,8 +56,8 @@ impl Question {
 }
 
 impl Catalog {
-    /// The model that a text names, in any spelling: `8851`, `CP-8851-K9=`, `Cisco 8851`, `8851-3PCC`. `None` where it
-    /// names none for certain.
+    /// The model that a text names, in any spelling: `8851`, `CP-8851-K9=`, `Cisco 8851`, `8851-3PCC`. `None` if that
+    /// is not certain.
     pub fn model(&self, text: &str) -> Option<&Model> {
         match self.lookup(text) {
             Lookup::Model(model) => Some(model),
@@ -65,7 +65,7 @@ impl Catalog {
         }
     }
 
-    /// What a text names.
+    /// Looks a text up.
     pub fn lookup(&self, text: &str) -> Lookup<'_> {
         if let Some(model) = self.models.iter().find(|model| model.name.eq_ignore_ascii_case(text.trim())) {
             return Lookup::Model(model);
@@ -83,23 +83,23 @@ impl Catalog {
         }
     }
 
-    /// The model by a call manager's number for it, `684` or `36232`, as RIS and its database tell it. Four digits are a
-    /// name.
+    /// The model by a call manager's number for it, such as `684` or `36232` (RIS and its database). Four digits are
+    /// a name.
     fn numbered(&self, text: &str) -> Option<&Model> {
         let number = text.len() != 4 && text.bytes().all(|byte| byte.is_ascii_digit());
         number.then(|| text.parse().ok()).flatten().and_then(|id| self.model_by_id(id))
     }
 
-    /// The side of the firmware that a phone was bought with, where its order number tells: `CP-8851-K9` or
+    /// The side of the firmware that a phone was bought with, if its order number tells: `CP-8851-K9` or
     /// `CP-8851-3PCC-K9`.
     pub fn born(text: &str) -> Option<Side> {
         let product = name::read(text).filter(name::Product::is_phone)?;
-        // What a phone fills in for $PSN, 8851-3PCC, tells what it runs, and not what it was bought with.
+        // A phone's $PSN, such as 8851-3PCC, tells the present firmware, not the one it was bought with.
         let side = if product.multiplatform { Side::Multiplatform } else { Side::Enterprise };
         product.encryption.then_some(side)
     }
 
-    /// The name that the catalog has for the model, or else the text itself; `None` where it names no product.
+    /// The catalog's name of the model, else the text itself; `None` if it names no product.
     pub fn named(&self, text: &str) -> Option<String> {
         match self.lookup(text) {
             Lookup::Nothing => None,
@@ -108,7 +108,7 @@ impl Catalog {
         }
     }
 
-    /// What to ask about a text that [`Self::model`] finds no model for.
+    /// The question about a text for which [`Self::model`] finds no model.
     pub fn question(&self, text: &str) -> Question {
         let text = shown(text);
         let name = |model: &Model| model.name.clone();
@@ -119,9 +119,9 @@ impl Catalog {
         }
     }
 
-    /// The model whose name is most like this one; one that can migrate before one that cannot.
+    /// The model with the most similar name; models that can migrate go first.
     fn nearest(&self, name: &str) -> Option<&Model> {
-        /// More letters than this apart, names are not alike.
+        /// Names further apart than this number of letters are not similar.
         const FAR: usize = 2;
         let apart = |model: &Model| distance(&model.name.to_ascii_uppercase(), name);
         let nearest = self.models.iter().min_by_key(|model| (apart(model), model.family.is_none()))?;
@@ -129,12 +129,12 @@ impl Catalog {
     }
 }
 
-/// A text from outside, as it may be repeated.
+/// Outside text, fit for a message.
 fn shown(text: &str) -> String {
     text::line(text).trim().chars().take(40).collect()
 }
 
-/// How many letters have to be changed, added, taken out or exchanged with the next.
+/// The number of letters to change, add, remove or swap.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().take(40).collect());
     let mut before: Vec<usize> = Vec::new();

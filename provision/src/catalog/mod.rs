@@ -1,4 +1,5 @@
-//! What is known about phone models: families, eligibility, hop rules, floors. Data files, and a user's own rows.
+//! Knowledge about phone models: families, eligibility, hop rules, floors. It comes from data files and a user's own
+//! rows.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,22 +24,22 @@ pub use name::Certainty;
 pub(crate) use rows::kind;
 pub use rows::{Floor, HopRule, VidRange};
 
-/// The knowledge in force.
+/// The catalog in force.
 #[derive(Debug, Clone)]
 pub struct Catalog {
-    /// The month its rows are from, `2019-04`.
+    /// The month of its rows, `2019-04`.
     pub date: String,
     /// SHA-256 over all data in force, in hexadecimal.
     pub digest: String,
-    /// All models, those that cannot migrate included.
+    /// All models, including those that cannot migrate.
     pub models: Vec<Model>,
-    /// Which load may follow which.
+    /// Rules for hops between loads.
     pub hops: Vec<HopRule>,
-    /// What hardware is too new for.
+    /// The oldest releases that hardware takes.
     pub floors: Vec<Floor>,
     rows: rows::Rows,
     texts: Vec<String>,
-    /// Where models stand, by each of their names in one word.
+    /// Index of the models by each of their names in one word.
     by_name: HashMap<String, usize>,
 }
 
@@ -51,7 +52,7 @@ pub struct Model {
     /// The number in `loadInformation684`; none where no call manager knows the model.
     #[serde(default)]
     pub id: Option<u32>,
-    /// What the names of its loads begin with: `sip88xx`. `None`: no firmware to migrate it with.
+    /// The prefix of its load names, `sip88xx`. `None`: there is no firmware to migrate it with.
     #[serde(default)]
     pub family: Option<String>,
     /// `$PN` under Multiplatform firmware, likeliest first; never empty.
@@ -63,16 +64,16 @@ pub struct Model {
     /// Other names of the same model.
     #[serde(default)]
     pub also: Vec<String>,
-    /// What is uncertain about it.
+    /// The uncertainty about the row.
     #[serde(default)]
     pub note: Option<String>,
-    /// How sure the row is.
+    /// The certainty of the row.
     #[serde(default)]
     pub certainty: Certainty,
-    /// Where the row is from.
+    /// The source of the row.
     #[serde(default)]
     pub source: String,
-    /// When the source said so.
+    /// The date of the source.
     #[serde(default)]
     pub date: String,
 }
@@ -81,7 +82,7 @@ pub struct Model {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vid(pub u8);
 
-/// The text is no VID.
+/// The text is not a VID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}; {}", self.cause(), Self::CURE)]
 pub struct NotAVid(pub String);
@@ -96,44 +97,44 @@ impl NotAVid {
     }
 }
 
-/// Whether a phone may migrate.
+/// A phone's eligibility for migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Eligibility {
-    /// It may.
+    /// The phone may migrate.
     Eligible,
-    /// Some VIDs of the model may, and this phone's is not known.
+    /// Some VIDs of the model may migrate, and the phone's VID is unknown.
     DependsOnVid {
-        /// Which ones.
+        /// Which VIDs.
         cause: String,
     },
-    /// It may not.
+    /// The phone may not migrate.
     Refused {
-        /// Why.
+        /// The reason.
         cause: String,
-        /// Who says so.
+        /// The source.
         source: String,
-        /// Since when.
+        /// The date of the source.
         date: String,
     },
-    /// The catalog says nothing about it.
+    /// The catalog does not describe the model.
     NotInCatalog {
-        /// The model as it is named.
+        /// The model's name.
         model: String,
     },
 }
 
-/// What a technician should know before deciding; nothing is refused for it.
+/// Information for the technician; it refuses nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// In a sentence.
+    /// One sentence.
     pub text: String,
-    /// Who says so.
+    /// The source.
     pub source: String,
-    /// Since when.
+    /// The date of the source.
     pub date: String,
 }
 
-/// A phone, as far as it matters for warnings.
+/// The traits of a phone that warnings depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct Concerned<'a> {
     /// Its model.
@@ -142,31 +143,31 @@ pub struct Concerned<'a> {
     pub vid: Option<Vid>,
     /// The load it runs.
     pub load: Option<&'a LoadName>,
-    /// Which way it goes.
+    /// The direction of its migration.
     pub direction: Direction,
     /// CDA steers Multiplatform phones.
     pub cda: bool,
 }
 
-/// A phone, as far as floors go by it.
+/// The traits of a phone that floors depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct Hardware<'a> {
     /// Its model.
     pub model: &'a Model,
     /// Its hardware version.
     pub vid: Option<Vid>,
-    /// The side of the firmware that it was bought with.
+    /// The side of the firmware that the phone was bought with.
     pub born: Option<Side>,
 }
 
-/// What a floor says to one load on one phone.
+/// The relation of one load to one phone's floors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit<'a> {
-    /// Every VID of the model takes it, or this phone's does.
+    /// The phone's hardware takes the load.
     Runs,
-    /// Some VID of the model does not take it, and this phone's is not known.
+    /// Some VID of the model does not take the load, and the phone's VID is unknown.
     DependsOnVid(&'a Floor),
-    /// It is too old for this hardware.
+    /// The load is too old for the hardware.
     TooOld(&'a Floor),
 }
 
@@ -178,7 +179,7 @@ const COMMON: [&str; 4] = [
 ];
 
 impl Catalog {
-    /// What Cisco's current guides say.
+    /// The rows of Cisco's current guides.
     pub fn current() -> Self {
         Self::built_in(include_str!("../../catalog/current.toml"))
     }
@@ -188,8 +189,8 @@ impl Catalog {
         Self::built_in(include_str!("../../catalog/seed-2019.toml"))
     }
 
-    /// With a user's rows (the text of `catalog.toml`) added. A model, hop or floor row replaces one of the same
-    /// name; eligibility rows go before the built-in ones.
+    /// Adds a user's rows (the text of `catalog.toml`). A model, hop or floor row replaces one of the same name;
+    /// eligibility rows go before the built-in ones.
     pub fn with_user(&self, text: &str) -> Result<Self, CatalogError> {
         Self::from_texts(self.texts.iter().cloned().chain([text.to_owned()]).collect())
     }
@@ -240,12 +241,12 @@ impl Catalog {
         self.models.iter().find(|model| model.id == Some(id))
     }
 
-    /// What to say of a model that no row tells anything of.
+    /// The eligibility of a model without a row.
     pub fn not_in_catalog(name: &str) -> Eligibility {
         Eligibility::NotInCatalog { model: text::line(name).chars().take(40).collect() }
     }
 
-    /// Whether a phone may migrate in this direction.
+    /// A phone's eligibility in this direction.
     pub fn eligibility(&self, model: &Model, vid: Option<Vid>, direction: Direction) -> Eligibility {
         let Some(row) = self
             .rows
@@ -271,7 +272,7 @@ impl Catalog {
         }
     }
 
-    /// What to know about a phone before it migrates; what is not known of it may be what concerns it.
+    /// The warnings for a phone. An unknown trait may match any warning.
     pub fn warnings(&self, phone: &Concerned<'_>) -> Vec<Warning> {
         let concerns = |row: &&rows::WarningRow| {
             row.models.contains(&phone.model.name)
@@ -290,14 +291,13 @@ impl Catalog {
         self.rows.warning.iter().filter(concerns).map(warning).collect()
     }
 
-    /// Whether this hardware takes this load. One that is there to leave its side is not taken where the phone could not
-    /// leave from it: nothing would lead on.
+    /// The fit of a load on this hardware. A transition load does not fit if the phone could not leave it again.
     pub fn fit(&self, hardware: Hardware<'_>, load: &LoadName) -> Fit<'_> {
         let leads_out = load.kind() == Kind::Transition(Direction::M2e);
         self.under(hardware, load.kind().side(), load.version(), |floor| !floor.leaving || leads_out)
     }
 
-    /// Whether this hardware can cross to the other side from a load of this side and release.
+    /// The fit of a crossing from a load of this side and release.
     pub fn lets_go(&self, hardware: Hardware<'_>, side: Side, release: &Version) -> Fit<'_> {
         self.under(hardware, side, release, |floor| floor.leaving)
     }
@@ -340,7 +340,7 @@ pub(crate) fn embedded<T: DeserializeOwned>(text: &str) -> T {
     toml::from_str(text).expect("the built-in tables are sound")
 }
 
-/// The first row of a name keeps it.
+/// For a name with several rows, the first counts.
 fn by_name(models: &[Model]) -> HashMap<String, usize> {
     let mut names = HashMap::new();
     for (at, model) in models.iter().enumerate() {

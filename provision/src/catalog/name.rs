@@ -1,5 +1,5 @@
-//! What a text says of a product, whoever wrote it: a phone, a label, an order, an inventory, a person. The one place
-//! where the names of models are taken apart. It knows words, and no models.
+//! Reads product names from phones, labels, orders, inventories and people. Model names are taken apart here and
+//! nowhere else. The module knows words, but no models.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,23 +9,23 @@ use serde::Deserialize;
 
 use super::embedded;
 
-/// The longest text looked at, in bytes.
+/// The longest text read, in bytes.
 const MAX_TEXT: usize = 200;
-/// The longest word looked at, in bytes; longer ones are not understood.
+/// The longest word read, in bytes; longer words are not understood.
 const MAX_WORD: usize = 32;
 
-/// A product that a text names.
+/// A product named by a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
     /// The number with the letters of its series: `8851`, `ATA191`, `SPA504G`.
     pub number: String,
-    /// What makes it another model of that number, sorted: `NR`.
+    /// The variant within the number, sorted: `NR`.
     pub variants: Vec<&'static str>,
-    /// It was ordered with, or runs, Multiplatform firmware.
+    /// The product was ordered with Multiplatform firmware, or runs it.
     pub multiplatform: bool,
-    /// It is written as orders for phones with encryption are: `K9`.
+    /// The text has the suffix of orders with encryption, `K9`.
     pub encryption: bool,
-    /// A part or an accessory is named, and no phone.
+    /// The text names a part or an accessory.
     pub accessory: bool,
     /// Every word was understood.
     pub understood: bool,
@@ -37,18 +37,19 @@ impl Product {
         self.variants.iter().fold(self.number.clone(), |model, variant| model + variant)
     }
 
-    /// A phone, of which nothing is left open.
+    /// True for a phone whose name was fully understood.
     pub fn is_phone(&self) -> bool {
         self.understood && !self.accessory
     }
 
-    /// Of the 7800 or 8800 series. A phone of another series is never taken for one that could migrate.
+    /// True for the 7800 and 8800 series. A phone of another series is never taken for one that can migrate.
     pub fn is_of_our_series(&self) -> bool {
         self.number.len() == 4 && ["78", "88"].iter().any(|series| self.number.starts_with(series))
     }
 }
 
-/// The product that a text names; `None` where it holds no number of one. A text that names several is not understood.
+/// The product that a text names; `None` if it contains no product number. A text with several products is not
+/// understood.
 pub fn read(text: &str) -> Option<Product> {
     let text = text.trim_end_matches('\0');
     if !text.bytes().any(|byte| byte.is_ascii_digit()) {
@@ -73,12 +74,12 @@ pub fn read(text: &str) -> Option<Product> {
     reading.product()
 }
 
-/// The model that a text names, in one word: `8851NR` of `CP-8851-NR-K9=`. `None` where it names none for certain.
+/// The model that a text names, in one word: `8851NR` for `CP-8851-NR-K9=`. `None` if that is not certain.
 pub fn canonical(text: &str) -> Option<String> {
     read(text).filter(Product::is_phone).map(|product| product.model())
 }
 
-/// Whether two texts name one model.
+/// True if two texts name one model.
 pub fn is_same(one: &str, other: &str) -> bool {
     let key = |text: &str| canonical(text).unwrap_or_else(|| text.trim().to_ascii_uppercase());
     key(one) == key(other)
@@ -96,7 +97,7 @@ fn upper(word: &str) -> Cow<'_, str> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Kind {
+enum AffixKind {
     Other,
     Variant,
     Multiplatform,
@@ -106,19 +107,19 @@ enum Kind {
     Accessory,
 }
 
-/// How sure a row is.
+/// The certainty of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// The source says so.
     #[default]
     Confirmed,
-    /// Concluded, or seen in one place that is not Cisco's.
+    /// Concluded, or seen in one place outside Cisco.
     Likely,
 }
 
 impl Certainty {
-    /// The source of a row, as people are told it.
+    /// The source of a row, as text for people.
     pub fn cited(self, source: &str) -> String {
         match self {
             Self::Confirmed => source.to_owned(),
@@ -127,11 +128,11 @@ impl Certainty {
     }
 }
 
-/// A row of the table of words.
+/// A row of the word table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Affix {
-    kind: Kind,
+    kind: AffixKind,
     pub words: Vec<String>,
     #[serde(default)]
     means: Option<String>,
@@ -146,46 +147,46 @@ pub(super) struct Affix {
 }
 
 #[derive(Deserialize)]
-struct Table {
+struct WordsFile {
     affix: Vec<Affix>,
 }
 
-/// What one word says.
+/// The meaning of one word.
 #[derive(Debug, Clone, Copy)]
-struct Word {
-    kind: Kind,
+struct WordMeaning {
+    kind: AffixKind,
     variant: &'static str,
     tight: bool,
 }
 
 pub(super) fn affixes() -> &'static [Affix] {
     static AFFIXES: LazyLock<Vec<Affix>> =
-        LazyLock::new(|| embedded::<Table>(include_str!("../../catalog/names.toml")).affix);
+        LazyLock::new(|| embedded::<WordsFile>(include_str!("../../catalog/names.toml")).affix);
     &AFFIXES
 }
 
-fn known(word: &str) -> Option<Word> {
-    static WORDS: LazyLock<HashMap<&'static str, Word>> = LazyLock::new(|| {
+fn known(word: &str) -> Option<WordMeaning> {
+    static WORDS: LazyLock<HashMap<&'static str, WordMeaning>> = LazyLock::new(|| {
         let rows = affixes().iter();
         let words = rows.flat_map(|row| row.words.iter().map(move |word| (word.as_str(), row)));
-        let mut table: HashMap<&'static str, Word> = HashMap::new();
+        let mut table: HashMap<&'static str, WordMeaning> = HashMap::new();
         for (word, row) in words {
             let tight = word.len() > 1 || row.tight || table.get(word).is_some_and(|known| known.tight);
             let variant = row.means.as_deref().unwrap_or(word);
-            table.insert(word, Word { kind: row.kind, variant, tight });
+            table.insert(word, WordMeaning { kind: row.kind, variant, tight });
         }
         table
     });
     WORDS.get(word).copied()
 }
 
-/// What was read of a text so far.
+/// The parse so far.
 #[derive(Default)]
 struct Reading {
     number: Option<String>,
     several: bool,
     variants: Vec<&'static str>,
-    /// The variants of a number that came before, and comes again.
+    /// The variants of the number's earlier occurrence.
     before: Option<Vec<&'static str>>,
     multiplatform: bool,
     encryption: bool,
@@ -198,14 +199,14 @@ struct Reading {
 /// A part of a word.
 #[derive(Debug, Clone, Copy)]
 enum Piece<'w> {
-    Known(Word),
+    Known(WordMeaning),
     Number(&'w str),
 }
 
 impl Reading {
-    /// Takes a word in; `false` where it says nothing that is known.
+    /// Takes in a word; returns false for an unknown word.
     fn word(&mut self, word: &str) -> bool {
-        if let Some(found) = known(word).filter(|found| found.kind != Kind::Series) {
+        if let Some(found) = known(word).filter(|found| found.kind != AffixKind::Series) {
             self.with |= word == "WITH";
             self.known(found);
             return true;
@@ -226,18 +227,18 @@ impl Reading {
         true
     }
 
-    fn known(&mut self, word: Word) {
+    fn known(&mut self, word: WordMeaning) {
         match word.kind {
-            Kind::Variant if !self.variants.contains(&word.variant) => self.variants.push(word.variant),
-            Kind::Multiplatform => self.multiplatform = true,
-            Kind::Encryption => self.encryption = true,
-            Kind::Mount => self.mount = true,
-            Kind::Accessory => self.accessory = true,
-            Kind::Other | Kind::Variant | Kind::Series => {}
+            AffixKind::Variant if !self.variants.contains(&word.variant) => self.variants.push(word.variant),
+            AffixKind::Multiplatform => self.multiplatform = true,
+            AffixKind::Encryption => self.encryption = true,
+            AffixKind::Mount => self.mount = true,
+            AffixKind::Accessory => self.accessory = true,
+            AffixKind::Other | AffixKind::Variant | AffixKind::Series => {}
         }
     }
 
-    /// A number that comes again has to come with the same variants.
+    /// A repeated number must have the same variants.
     fn number(&mut self, number: &str) {
         match &self.number {
             None => self.number = Some(number.to_owned()),
@@ -250,7 +251,7 @@ impl Reading {
         }
     }
 
-    /// A number with something unknown at it is still what the text is about.
+    /// A number with an unknown suffix is still the subject of the text.
     fn not_understood(&mut self, word: &str) {
         self.strange = true;
         let digits = word.find(|c: char| c.is_ascii_digit()).map(|at| &word[at..]).unwrap_or_default();
@@ -278,13 +279,13 @@ impl Reading {
     }
 }
 
-/// `V05`: a hardware version, not a part of the name.
+/// `V05` is a hardware version and no part of the name.
 fn is_vid(word: &str) -> bool {
     let digits = word.strip_prefix('V').unwrap_or_default();
     (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `FCH2012ABCD`: where it was made, year and week, and a number. It stands behind the product in a UDI.
+/// `FCH2012ABCD`: site, year and week, and a number. It follows the product in a UDI.
 fn is_serial(word: &str) -> bool {
     let two = |at: usize| word.get(at..at + 2).and_then(|digits| digits.parse::<u8>().ok());
     let made = |year, week| (5..=40).contains(&year) && (1..=53).contains(&week);
@@ -294,16 +295,16 @@ fn is_serial(word: &str) -> bool {
         && two(3).zip(two(5)).is_some_and(|(year, week)| made(year, week))
 }
 
-/// A word that is written together, divided into a number and words that are known: `CP8851`, `8851NRK9`, `3PWNAK9`.
+/// A compound word, split into a number and known words: `CP8851`, `8851NRK9`, `3PWNAK9`.
 struct Division<'w> {
     word: &'w str,
-    /// Where no division begins, a bit for each place.
+    /// Bit set of the positions where no split starts.
     failed: u64,
     pieces: Vec<Piece<'w>>,
 }
 
 impl Division<'_> {
-    /// Divides what begins at `start`. No number and no word ends within a run of digits.
+    /// Splits the rest from `start`. Neither a number nor a word ends within a run of digits.
     fn from(&mut self, start: usize) -> bool {
         let rest = &self.word[start..];
         if rest.is_empty() {
@@ -319,7 +320,7 @@ impl Division<'_> {
         }
         let number = number(rest).map(|end| (end, Piece::Number(&rest[..end])));
         let known = (1..=rest.len()).rev().filter_map(|end| {
-            let found = known(&rest[..end]).filter(|found| found.tight && found.kind != Kind::Series)?;
+            let found = known(&rest[..end]).filter(|found| found.tight && found.kind != AffixKind::Series)?;
             Some((end, Piece::Known(found)))
         });
         for (end, piece) in number.into_iter().chain(known) {
@@ -334,15 +335,15 @@ impl Division<'_> {
     }
 }
 
-/// Where the number that a word begins with ends: four digits, or those of a series with its letters.
+/// The end of the number at the start of a word: four digits, or a series number with its letters.
 fn number(word: &str) -> Option<usize> {
     let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let letters = word.find(|c: char| c.is_ascii_digit())?;
-    let series = letters > 0 && known(&word[..letters]).is_some_and(|found| found.kind == Kind::Series);
+    let series = letters > 0 && known(&word[..letters]).is_some_and(|found| found.kind == AffixKind::Series);
     let end = letters + digits(&word[letters..]);
     match (series, end - letters) {
         (false, 4) if letters == 0 => Some(end),
-        // The letters behind are of the number: SPA504G, SPA525G2.
+        // The trailing letters belong to the number: SPA504G, SPA525G2.
         (true, 2..=4) if word.starts_with("SPA") => Some(word.len()),
         (true, 2..=4) => Some(end),
         _ => None,

@@ -18,36 +18,36 @@ pub(super) struct Rows {
     pub warning: Vec<WarningRow>,
 }
 
-/// Which load may follow which.
+/// A rule for a hop between two kinds of loads.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct HopRule {
-    /// By which a user's row replaces a built-in one.
+    /// The name by which a user's row replaces a built-in one.
     pub name: String,
-    /// What the phone runs.
+    /// The kind of the present load.
     #[serde(deserialize_with = "kind")]
     pub from: Kind,
-    /// The least release to start from.
+    /// The oldest release to start from.
     #[serde(default)]
     pub from_min: Option<Version>,
-    /// The first release that may no longer.
+    /// The first release that is too new to start from.
     #[serde(default)]
     pub from_below: Option<Version>,
-    /// What it may load.
+    /// The kind of the next load.
     #[serde(deserialize_with = "kind")]
     pub to: Kind,
-    /// The least release to go to.
+    /// The oldest release to go to.
     #[serde(default)]
     pub to_min: Option<Version>,
-    /// Only to a later release.
+    /// The next release must be newer.
     #[serde(default)]
     pub upward: bool,
-    /// Whether the phone needs its license at this hop or after it.
+    /// The phone needs its license at this hop or after it.
     pub license: bool,
-    /// Where the rule is from.
+    /// The source of the rule.
     #[serde(default = "user_file")]
     pub source: String,
-    /// When the source said so.
+    /// The date of the source.
     #[serde(default)]
     pub date: String,
 }
@@ -56,30 +56,30 @@ pub struct HopRule {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Floor {
-    /// By which a user's row replaces a built-in one.
+    /// The name by which a user's row replaces a built-in one.
     pub name: String,
     /// Models, by name.
     pub models: Vec<String>,
-    /// Which hardware of them; all without it.
+    /// The hardware versions; `None` for all.
     #[serde(default)]
     pub vid: Option<VidRange>,
     /// Enterprise, or Multiplatform with the transition loads.
     pub side: Side,
     /// The oldest release that runs, or from which the phone can cross.
     pub min: Version,
-    /// It is about crossing to the other side, and not about running.
+    /// The floor concerns the crossing to the other side, not running the load.
     #[serde(default)]
     pub leaving: bool,
     /// Only phones that were bought with the firmware of this side.
     #[serde(default)]
     pub born: Option<Side>,
-    /// How sure the floor is.
+    /// The certainty of the floor.
     #[serde(default)]
     pub certainty: Certainty,
-    /// Where the floor is from.
+    /// The source of the floor.
     #[serde(default = "user_file")]
     pub source: String,
-    /// When the source said so.
+    /// The date of the source.
     #[serde(default)]
     pub date: String,
 }
@@ -124,12 +124,12 @@ pub(super) struct WarningRow {
     pub date: String,
 }
 
-/// A range of hardware versions, both ends in it.
+/// A range of hardware versions, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VidRange {
-    /// The first; from V00 without it.
+    /// The first version; V00 if absent.
     pub min: Option<Vid>,
-    /// The last; without end without it.
+    /// The last version; open if absent.
     pub max: Option<Vid>,
 }
 
@@ -153,14 +153,14 @@ impl<'de> Deserialize<'de> for VidRange {
 }
 
 impl VidRange {
-    /// Whether the range holds this VID.
+    /// True if the range contains this VID.
     pub fn contains(&self, vid: Vid) -> bool {
         self.min.is_none_or(|min| vid >= min) && self.max.is_none_or(|max| vid <= max)
     }
 }
 
 impl HopRule {
-    /// The direction in which the rule is used: that of its transition load, or of its crossing; `None` for both.
+    /// The direction of the rule's transition load or crossing; `None` for both.
     pub fn direction(&self) -> Option<Direction> {
         match (self.from, self.to) {
             (Kind::Transition(direction), _) | (_, Kind::Transition(direction)) => Some(direction),
@@ -172,8 +172,8 @@ impl HopRule {
 }
 
 impl Rows {
-    /// Adds later rows: models, hops and floors of a name that is here already are replaced; eligibility and
-    /// warnings are asked in order, later files first.
+    /// Adds later rows. A model, hop or floor replaces one of the same name; eligibility and warnings of later files
+    /// go first.
     pub fn merge(&mut self, later: Self) {
         replace(&mut self.model, later.model, |model| &model.name);
         replace(&mut self.hop, later.hop, |hop| &hop.name);
@@ -183,7 +183,7 @@ impl Rows {
         self.date = later.date.or(self.date.take());
     }
 
-    /// The first name of a model that no row describes.
+    /// The first model named in a row that no row describes.
     pub fn undescribed_model(&self) -> Option<&str> {
         let floors = self.floor.iter().flat_map(|row| &row.models);
         let eligibility = self.eligibility.iter().flat_map(|row| &row.models);
@@ -192,7 +192,7 @@ impl Rows {
         floors.chain(eligibility).chain(warnings).map(String::as_str).find(|name| !known(name))
     }
 
-    /// Two models with one `loadInformation` number, of which a document could name only one.
+    /// Two models with the same `loadInformation` number, since a document could name only one.
     pub fn doubled_id(&self) -> Option<(&Model, &Model)> {
         let twin = |at: usize, id: u32| self.model[..at].iter().find(|other| other.id == Some(id));
         self.model.iter().enumerate().find_map(|(at, model)| Some((model, twin(at, model.id?)?)))
@@ -216,7 +216,7 @@ fn both() -> Vec<Direction> {
     vec![Direction::E2m, Direction::M2e]
 }
 
-/// Kinds as they are displayed: `Enterprise`, `TLexE2M`, `TLexM2E`, `Multiplatform`.
+/// Reads a kind as it is displayed: `Enterprise`, `TLexE2M`, `TLexM2E`, `Multiplatform`.
 pub(crate) fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
     let text = String::deserialize(deserializer)?;
     [

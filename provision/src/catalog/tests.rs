@@ -43,7 +43,7 @@ fn every_row_names_its_source_and_date() {
     assert_eq!(Catalog::seed_2019().date, "2019-04");
 }
 
-/// The twelve models of the procedure's `XMLDefault.cnf.xml`, and what its names are made of.
+/// The twelve models of the procedure's `XMLDefault.cnf.xml`, with the parts of their names.
 #[test]
 fn the_models_of_the_procedure_have_its_numbers_and_families() {
     let catalog = Catalog::seed_2019();

@@ -1,5 +1,5 @@
-//! What a call manager is told where it steers Enterprise phones: requests of its Administrative XML interface (AXL), and
-//! the product-specific part of a phone's record, which its bulk administration has in the column XML.
+//! Requests to a call manager that steers Enterprise phones, by its Administrative XML interface (AXL), and the
+//! product-specific part of a phone's record (column XML of its bulk administration).
 
 use std::fmt::Display;
 use std::net::Ipv4Addr;
@@ -8,8 +8,8 @@ use super::xml::{DocumentError, Element, parent, text};
 use crate::load::LoadName;
 use crate::mac::Mac;
 
-/// `updatePhone` with the phone's next load and where to fetch it, as one line: an envelope for `POST /axl/`. `schema` is
-/// that of the call manager, such as 14.0. The order of the elements is the schema's (AXLSoap.xsd).
+/// `updatePhone` with the phone's next load and load server, as one line: an envelope for `POST /axl/`. `schema` is
+/// the call manager's, such as 14.0, and gives the order of elements (AXLSoap.xsd).
 ///
 /// # Errors
 /// None for a schema in plain ASCII.
@@ -23,7 +23,7 @@ pub fn update_phone(
     envelope(parent("axl:updatePhone", content), schema)
 }
 
-/// `resetPhone`: the phone boots, and reads its configuration.
+/// `resetPhone`: the phone boots and reads its configuration.
 ///
 /// # Errors
 /// As for [`update_phone`].
@@ -45,7 +45,7 @@ fn name(mac: Mac) -> Element {
 
 fn vendor_config(load_server: Ipv4Addr) -> Element {
     let content = vec![
-        // 0 turns the phone's page on, which tells what the phone runs: the encoding is inverted.
+        // 0 turns the phone's web page on, from which the load is read: the encoding is inverted.
         text("webAccess", 0),
         text("loadServer", load_server),
         text("peerFirmwareSharing", 0),

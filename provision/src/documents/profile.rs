@@ -1,4 +1,4 @@
-//! The profile: what a Multiplatform phone or a transition load is told.
+//! The profile: the configuration of a Multiplatform phone or a transition load.
 
 use std::collections::BTreeMap;
 
@@ -7,57 +7,58 @@ use super::xml::{DocumentError, check_name, check_value, parent, text};
 use crate::load::LoadName;
 use crate::mac::Mac;
 
-/// What to tell Multiplatform phones.
+/// The content of a profile.
 #[derive(Debug, Clone, Copy)]
 pub struct Profile<'a> {
-    /// Where they fetch loads and licenses.
+    /// The server of loads and licenses.
     pub server: FileServer,
-    /// Who reads it.
+    /// The reader of the profile.
     pub audience: Audience,
-    /// Whether the phone should fetch its license, to be allowed to go on after a crossing.
+    /// The phone should fetch its license, so that it may continue after a crossing.
     pub license: bool,
-    /// What it is for.
+    /// The purpose of the profile.
     pub purpose: Purpose<'a>,
 }
 
-/// Who reads a profile.
+/// The reader of a profile.
 #[derive(Debug, Clone, Copy)]
 pub enum Audience {
     /// One phone, from this server.
     Phone {
         /// The phone.
         mac: Mac,
-        /// Counts the attempts at the present hop; a new one makes the phone try again.
+        /// The attempt at the present hop; a new number makes the phone try again.
         attempt: u32,
     },
-    /// Any phone, from Cisco's cloud (CDA, also called EDOS). The cloud expands macros once before the phone does,
-    /// so the firmware version is `$$SWVER`. It has the rules alone: nobody would set timers back afterward.
+    /// Any phone, from Cisco's cloud (CDA, also called EDOS). The cloud expands macros once before the phone does, so
+    /// the firmware version is `$$SWVER`. The profile has only the rules, since nobody would set timers back
+    /// afterwards.
     Cda,
 }
 
-/// What a profile is for.
+/// The purpose of a profile.
 #[derive(Debug, Clone, Copy)]
 pub enum Purpose<'a> {
     /// The phone stays on its firmware and asks again soon.
     Hold,
     /// The phone takes this load.
     Upgrade(&'a LoadName),
-    /// The phone takes the transition load, and once it runs that, the target.
+    /// The phone takes the transition load and, when it runs that, the target.
     Cross {
-        /// The step on the way.
+        /// The transition load.
         transition: &'a LoadName,
-        /// Where it leads.
+        /// The target.
         target: &'a LoadName,
     },
-    /// The phone has arrived: Cisco's defaults come back, and these parameters tell it where its new home is.
-    /// Where they name something this profile sets as well, they win.
+    /// The phone is done: Cisco's defaults come back, and these parameters name its new server. They override
+    /// parameters of the profile.
     Finish(&'a BTreeMap<String, String>),
 }
 
-/// What a profile sets besides rules: the name, the value during the migration, and Cisco's default, which the last
-/// profile restores (Cisco administration guide, Provisioning Methods and Provisioning Formats). Delays are in
-/// seconds, save the random one, in units of 20 s. The license's retry delay is `Transition_…` though its other
-/// parameters are `Trans_Auth_…` (Cisco, XML Reference Guide for Multiplatform phones, 12.0(2)); 0 would be never.
+/// Parameters besides rules: name, value during the migration, and Cisco's default, which the last profile restores
+/// (Cisco administration guide, Provisioning Methods and Provisioning Formats). Delays are in seconds, the random one
+/// in units of 20 s. The license's retry delay is `Transition_…` though its other parameters are `Trans_Auth_…`
+/// (Cisco, XML Reference Guide for Multiplatform phones, 12.0(2)); 0 would be never.
 const SETTINGS: [(&str, &str, &str); 6] = [
     ("Peer_Firmware_Sharing", "No", "Yes"),
     ("Resync_Periodic", "60", "3600"),
@@ -67,7 +68,7 @@ const SETTINGS: [(&str, &str, &str); 6] = [
     ("Transition_Authorization_Error_Retry_Delay", "60", "1800"),
 ];
 
-/// The document.
+/// Writes the profile.
 pub fn profile(profile: &Profile) -> Result<Vec<u8>, DocumentError> {
     let none = BTreeMap::new();
     let users = match profile.purpose {
@@ -78,7 +79,7 @@ pub fn profile(profile: &Profile) -> Result<Vec<u8>, DocumentError> {
     if profile.license {
         ours.push(("Trans_Auth_Rule", profile.server.license_url()));
     }
-    // Each time the rule is set, the type must be set with it (Cisco, MPP-to-enterprise migration guide).
+    // Each profile with the rule must also set the type (Cisco, MPP-to-enterprise migration guide).
     if profile.license || users.contains_key("Trans_Auth_Rule") {
         ours.push(("Trans_Auth_Type", "Classic".to_owned()));
     }
@@ -95,7 +96,7 @@ pub fn profile(profile: &Profile) -> Result<Vec<u8>, DocumentError> {
             }),
         );
     }
-    // A name must not come twice: the phone would take the last one.
+    // A name must not occur twice: the phone would take the last one.
     ours.retain(|(name, _)| !users.contains_key(*name));
 
     let ours = ours.into_iter().map(|(name, value)| text(name, value).with("ua", "na"));
@@ -121,7 +122,7 @@ fn upgrade_rule(profile: &Profile) -> Option<String> {
     }
 }
 
-/// Whether a finished phone could read these parameters: each has the name of an element and a value in plain ASCII.
+/// Checks that a finished phone can read these parameters: each name is an element's, each value plain ASCII.
 pub fn check_parameters(parameters: &BTreeMap<String, String>) -> Result<(), DocumentError> {
     parameters.iter().try_for_each(|(name, value)| check_name(name).and_then(|()| check_value(name, value)))
 }

@@ -1,4 +1,4 @@
-//! `SEP<MAC>.cnf.xml`: what one Enterprise phone is told.
+//! `SEP<MAC>.cnf.xml`: the configuration of one Enterprise phone.
 
 use std::net::Ipv4Addr;
 
@@ -7,32 +7,32 @@ use super::xml_default::{SIP_PORT, call_manager_group};
 use crate::load::LoadName;
 use crate::mac::Mac;
 
-/// What to tell one Enterprise phone.
+/// The configuration of one Enterprise phone.
 #[derive(Debug, Clone, Copy)]
 pub struct Sep<'a> {
-    /// The load it should run; `None` leaves the phone on the one it has.
+    /// The load to run; `None` keeps the present one.
     pub load: Option<&'a LoadName>,
-    /// Where it fetches loads: by HTTP on port 6970, or else by TFTP.
+    /// The load server: HTTP on port 6970, else TFTP.
     pub load_server: Ipv4Addr,
-    /// The call managers it should register with, the preferred one first; with none, it is told of none.
+    /// The call managers to register with, the preferred one first; may be empty.
     pub call_managers: &'a [Ipv4Addr],
-    /// Where it should register so that it can be asked and restarted, in place of call managers; none for the
-    /// form of Cisco's sample.
-    pub registrar: Option<Registrar>,
+    /// The registrar, in place of call managers, so that the phone can be asked and restarted; `None` gives the form
+    /// of Cisco's sample.
+    pub registrar: Option<RegistrarAddress>,
 }
 
-/// A call manager that takes one phone's registration.
+/// A call manager that accepts one phone's registration.
 #[derive(Debug, Clone, Copy)]
-pub struct Registrar {
+pub struct RegistrarAddress {
     /// Its address.
     pub address: Ipv4Addr,
-    /// Its port for SIP by TCP and UDP.
+    /// Its SIP port, TCP and UDP.
     pub port: u16,
-    /// The phone, which its line is named after.
+    /// The phone, after which the line is named.
     pub mac: Mac,
 }
 
-/// The document. Without a load it is still one that a phone takes, unlike "not found".
+/// Writes the document. Even without a load a phone accepts it, unlike "not found".
 pub fn sep(sep: &Sep) -> Result<Vec<u8>, DocumentError> {
     let mut device = Vec::new();
     if !sep.call_managers.is_empty() {
@@ -59,9 +59,9 @@ pub fn sep(sep: &Sep) -> Result<Vec<u8>, DocumentError> {
     parent("device", device).into_document()
 }
 
-/// The least that makes a phone register (cisco-phones §13). Its line takes no calls: every one is declined.
-fn registration(registrar: &Registrar) -> Vec<Element> {
-    let Registrar { address, port, mac } = registrar;
+/// The least that makes a phone register (cisco-phones §13). The line takes no calls: each is declined.
+fn registration(registrar: &RegistrarAddress) -> Vec<Element> {
+    let RegistrarAddress { address, port, mac } = registrar;
     let stack = vec![
         text("timerInviteExpires", 180),
         text("timerRegisterExpires", 120),
@@ -73,7 +73,7 @@ fn registration(registrar: &Registrar) -> Vec<Element> {
         text("timerT2", 4000),
     ];
     let line = vec![
-        // The feature of a line of its own.
+        // Feature 9: a line.
         text("featureID", 9),
         text("proxy", "USECALLMANAGER"),
         text("port", port),

@@ -20,12 +20,12 @@ fn finish(parameters: &[(&str, &str)]) -> Result<String, DocumentError> {
         license: false,
         purpose: Purpose::Finish(&parameters),
     })?;
-    // What the configuration is checked with agrees with what the document is written with.
+    // The check of the configuration agrees with the writer of the document.
     check_parameters(&parameters)?;
     Ok(String::from_utf8(document).unwrap())
 }
 
-/// What a parser makes of an element's text.
+/// The text of an element as a parser reads it.
 fn read_back(document: &str, element: &str) -> Vec<String> {
     let mut reader = Reader::from_str(document);
     let mut found = Vec::new();

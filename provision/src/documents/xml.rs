@@ -1,4 +1,4 @@
-//! A small tree of elements, and the one place that writes XML.
+//! A small tree of elements and its writer, the only one for XML.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -7,26 +7,25 @@ use std::io;
 use quick_xml::Writer;
 use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
-/// A document would be one that phones misread.
+/// The document would be misread by phones.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// No XML element can be called that.
+    /// The text is no name of an XML element.
     #[error(
         "{0:?} is not the name of a phone parameter; write it as the phone's own cfg.xml does, for example Profile_Rule"
     )]
     Name(String),
-    /// Phones read ASCII only (Cisco administration guide, Provisioning Formats), and no XML document may hold
-    /// control characters.
+    /// Phones read ASCII only (Cisco administration guide, Provisioning Formats), and XML forbids control characters.
     #[error(
         "the value of {element} contains {character:?}, which phones cannot read; write it on one line, in plain ASCII"
     )]
     Character {
         /// The element.
         element: String,
-        /// The first character that cannot stand in it.
+        /// The first forbidden character.
         character: char,
     },
-    /// Cisco's guide says three different things of what an empty element does.
+    /// Cisco's guide gives three different meanings to an empty element.
     #[error(
         "{0} has an empty value, and phones differ in what they make of that; give it a value or leave it out"
     )]
@@ -36,35 +35,35 @@ pub enum DocumentError {
     Write(#[from] io::Error),
 }
 
-/// An element: its name, at most one attribute, and what is in it.
+/// An element: its name, at most one attribute, and its content.
 pub(super) struct Element {
     name: Cow<'static, str>,
     attribute: Option<(&'static str, String)>,
-    content: Content,
+    content: ElementContent,
 }
 
-enum Content {
+enum ElementContent {
     Text(String),
     Elements(Vec<Element>),
 }
 
-/// An element with text in it.
+/// An element with text.
 pub(super) fn text(name: impl Into<Cow<'static, str>>, value: impl Display) -> Element {
-    Element { name: name.into(), attribute: None, content: Content::Text(value.to_string()) }
+    Element { name: name.into(), attribute: None, content: ElementContent::Text(value.to_string()) }
 }
 
-/// An element with other elements in it.
+/// An element with children.
 pub(super) fn parent(name: &'static str, children: Vec<Element>) -> Element {
-    Element { name: name.into(), attribute: None, content: Content::Elements(children) }
+    Element { name: name.into(), attribute: None, content: ElementContent::Elements(children) }
 }
 
 impl Element {
-    /// The same with an attribute.
+    /// Adds an attribute.
     pub(super) fn with(self, name: &'static str, value: impl Display) -> Self {
         Self { attribute: Some((name, value.to_string())), ..self }
     }
 
-    /// The document that has this element as its root: ASCII, indented, a line feed at the end.
+    /// The document with this root: ASCII, indented, with a final line feed.
     pub(super) fn into_document(self) -> Result<Vec<u8>, DocumentError> {
         let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
         self.write(&mut writer)?;
@@ -73,7 +72,7 @@ impl Element {
         Ok(document)
     }
 
-    /// The element alone, without a blank between it and what is in it.
+    /// The element alone, on one line without blanks between elements.
     pub(super) fn into_line(self) -> Result<Vec<u8>, DocumentError> {
         let mut writer = Writer::new(Vec::new());
         self.write(&mut writer)?;
@@ -81,7 +80,7 @@ impl Element {
     }
 
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> Result<(), DocumentError> {
-        // Names in the program's own words may carry the prefix of a namespace.
+        // Names written in this program may carry a namespace prefix.
         if let Cow::Owned(name) = &self.name {
             check_name(name)?;
         }
@@ -92,20 +91,22 @@ impl Element {
         }
         writer.write_event(Event::Start(start))?;
         match &self.content {
-            Content::Text(value) => {
+            ElementContent::Text(value) => {
                 check_value(&self.name, value)?;
                 writer.write_event(Event::Text(BytesText::new(value)))?;
             }
-            Content::Elements(children) if children.is_empty() => {
+            ElementContent::Elements(children) if children.is_empty() => {
                 return Err(DocumentError::Empty(self.name.clone().into_owned()));
             }
-            Content::Elements(children) => children.iter().try_for_each(|child| child.write(writer))?,
+            ElementContent::Elements(children) => {
+                children.iter().try_for_each(|child| child.write(writer))?;
+            }
         }
         Ok(writer.write_event(Event::End(BytesEnd::new(self.name.as_ref())))?)
     }
 }
 
-/// Whether an element can have this name.
+/// Checks the name of an element.
 pub(super) fn check_name(name: &str) -> Result<(), DocumentError> {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -116,7 +117,7 @@ pub(super) fn check_name(name: &str) -> Result<(), DocumentError> {
     }
 }
 
-/// Whether an element can have this value. The writer escapes markup, but writes control characters as they are.
+/// Checks the value of an element. The writer escapes markup, but not control characters.
 pub(super) fn check_value(element: &str, value: &str) -> Result<(), DocumentError> {
     if let Some(character) = value.chars().find(|c| !matches!(c, ' '..='~')) {
         return Err(DocumentError::Character { element: element.to_owned(), character });

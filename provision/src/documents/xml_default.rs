@@ -1,16 +1,16 @@
-//! `XMLDefault.cnf.xml`: what an Enterprise phone without a document of its own is told.
+//! `XMLDefault.cnf.xml`: the configuration of an Enterprise phone without a document of its own.
 
 use std::net::Ipv4Addr;
 
 use super::xml::{DocumentError, Element, parent, text};
 use crate::load::LoadName;
 
-/// What to tell Enterprise phones.
+/// The configuration of Enterprise phones.
 #[derive(Debug, Clone, Copy)]
 pub struct XmlDefault<'a> {
-    /// The call manager and trust verification service they are told of: this server.
+    /// This server, as call manager and trust verification service.
     pub server: Ipv4Addr,
-    /// The load of each model that should have one; a model that is not listed keeps what it runs.
+    /// The load of each model that should change; other models keep theirs.
     pub loads: &'a [ModelLoad<'a>],
 }
 
@@ -19,13 +19,13 @@ pub struct XmlDefault<'a> {
 pub struct ModelLoad<'a> {
     /// The model, without the vendor: `8851`.
     pub model: &'a str,
-    /// Its number in call managers, which makes the element's name: 684 for an 8851.
+    /// Its number in call managers, which names the element: 684 for an 8851.
     pub id: u32,
     /// The load.
     pub load: &'a LoadName,
 }
 
-/// The document, with every element of Cisco's sample. Phones look for the loads after the call manager group.
+/// Writes the document with every element of Cisco's sample. Phones look for the loads after the call manager group.
 pub fn xml_default(default: &XmlDefault) -> Result<Vec<u8>, DocumentError> {
     let mut elements = vec![
         text("autoRegistrationName", "AUTO-REG"),
@@ -53,10 +53,10 @@ pub fn xml_default(default: &XmlDefault) -> Result<Vec<u8>, DocumentError> {
     parent("Default", elements).into_document()
 }
 
-/// Where call managers listen for SIP.
+/// The SIP port of call managers.
 pub(super) const SIP_PORT: u16 = 5060;
 
-/// The call managers to register with, the preferred one first, on the other ports that call managers listen on.
+/// The call managers to register with, the preferred one first, with the other ports of call managers.
 pub(super) fn call_manager_group(call_managers: &[Ipv4Addr], sip_port: u16) -> Element {
     let member = |(priority, address): (usize, &Ipv4Addr)| {
         let ports = vec![

@@ -16,25 +16,25 @@ fn lines_are_what_the_document_shows() {
         r#"{"event":"free","mac":"C4B9CD010203","address":"10.23.45.101"}"#,
         r#"{"event":"dropped","count":3}"#,
     ] {
-        let event: Event = serde_json::from_str(line).unwrap();
+        let event: FeedEvent = serde_json::from_str(line).unwrap();
         assert_eq!(serde_json::to_string(&event).unwrap(), line);
     }
-    let short: Event =
+    let short: FeedEvent =
         serde_json::from_str(r#"{"event":"lease","mac":"c4:b9:cd:01:02:03","address":"10.0.0.1"}"#).unwrap();
-    let Event::Lease { client, seconds, .. } = short else { panic!("{short:?}") };
+    let FeedEvent::Lease { client, seconds, .. } = short else { panic!("{short:?}") };
     assert_eq!((client.mac, seconds, client.boot), (MAC, 3600, None));
     for line in [
         r#"{"tell":"verdict","mac":"C4B9CD010203","version":7,"unchanged":{"persona":"enterprise","servers":["192.0.2.1"]},"enterprise":{"persona":"enterprise"},"multiplatform":{"persona":"multiplatform","cda":true},"silent":{"persona":"unknown"}}"#,
         r#"{"tell":"forget","mac":"C4B9CD010203","version":8}"#,
         r#"{"tell":"whole","version":8}"#,
     ] {
-        let word: Word = serde_json::from_str(line).unwrap();
+        let word: FeedMessage = serde_json::from_str(line).unwrap();
         assert_eq!(serde_json::to_string(&word).unwrap(), line);
-        assert_eq!(Word::read(line.as_bytes()).unwrap(), word);
+        assert_eq!(FeedMessage::read(line.as_bytes()).unwrap(), word);
     }
 }
 
-/// A verdict made in advance has to say what would be said if the message itself were looked at.
+/// A verdict in advance equals the verdict on the message itself.
 #[test]
 fn a_verdict_in_advance_is_the_one_on_the_message_itself() {
     let judged = |said: &[Fact]| {

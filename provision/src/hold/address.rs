@@ -1,38 +1,38 @@
-//! Phones that have no address from here, or of which nobody tells who has it.
+//! Holds of phones that get no address from this bench, or whose leaseholder is unknown.
 
 use std::net::Ipv4Addr;
 
 use super::action::{ActionKind as Do, HoldAction, HoldCondition};
 use super::{HoldCode, Remedy};
 
-/// Why a phone is not served.
+/// The reason that a phone is not served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotServed {
-    /// Another DHCP server is there, so that ours is silent.
+    /// A foreign DHCP server is on the segment, so ours is silent.
     ForeignDhcp {
         /// Its address.
         server: String,
     },
-    /// It takes its address from another DHCP server.
+    /// The phone takes its address from another DHCP server.
     TakesOther {
         /// Its address.
         server: Ipv4Addr,
     },
-    /// DHCP does not answer it.
+    /// Our DHCP server does not answer the phone.
     NoAnswer {
-        /// What kind of reason.
+        /// The kind of reason.
         why: NoAnswer,
         /// The DHCP server's words.
         said: String,
     },
-    /// Its files are asked for from an address of which nobody tells whose it is.
+    /// An address asks for the phone's files, and no feed reports its lease.
     NoFeed {
         /// The address.
         address: Ipv4Addr,
     },
 }
 
-/// Why DHCP does not answer a phone.
+/// The reason that our DHCP server does not answer a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAnswer {
     /// Option 82 without a relay agent.
@@ -43,11 +43,11 @@ pub enum NoAnswer {
     Network(Ipv4Addr),
     /// No address is left.
     PoolEmpty,
-    /// Ours is silent, because another DHCP server is there.
+    /// Our server is silent because of a foreign one.
     Silent,
-    /// It is BOOTP.
+    /// The phone uses BOOTP.
     Bootp,
-    /// The message is not sound.
+    /// The message is malformed.
     Unsound,
 }
 

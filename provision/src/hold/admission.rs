@@ -1,4 +1,4 @@
-//! Phones that may not go on, whatever they do.
+//! Holds of phones that may not migrate, whatever they do.
 
 use super::action::{ActionKind as Do, HoldCondition};
 use super::{HoldCode, Remedy};
@@ -6,50 +6,50 @@ use crate::catalog::Question;
 use crate::load::{Direction, LoadName};
 use crate::mac::Mac;
 
-/// Why a phone may not go on.
+/// The reason that a phone may not migrate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotAdmitted {
     /// The operator holds it.
     ByOperator,
-    /// Only the roster's phones take part.
+    /// The phone is not in the roster, and only listed phones take part.
     NotListed,
-    /// Nothing tells its model.
+    /// The phone's model is unknown.
     NoModel,
-    /// What is said of its model names none.
+    /// The known text names no model.
     UnclearModel(Question),
-    /// The catalog says nothing about its model.
+    /// The catalog does not describe the model.
     NotInCatalog {
         /// The model as it is named.
         model: String,
     },
-    /// The catalog refuses it.
+    /// The catalog refuses the model.
     NotEligible {
-        /// The catalog's words.
+        /// The catalog's reason.
         cause: String,
-        /// Who says so.
+        /// The source.
         source: String,
-        /// Since when.
+        /// The date of the source.
         date: String,
     },
-    /// The catalog names no firmware family.
+    /// The catalog names no firmware family for the model.
     NoFamily {
         /// Its model.
         model: String,
     },
-    /// Its hardware version decides and is not known.
+    /// The hardware version decides and is unknown.
     UnknownVid {
         /// Its model.
         model: String,
-        /// The load that not every version takes.
+        /// The load that some versions do not take.
         load: LoadName,
-        /// Phones' own pages are read.
+        /// The phones' web pages are read.
         probed: bool,
     },
-    /// Its license is not at hand.
+    /// The phone's license is missing.
     NoLicense {
         /// The phone.
         mac: Mac,
-        /// Which way.
+        /// The direction.
         direction: Direction,
     },
 }

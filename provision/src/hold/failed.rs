@@ -1,115 +1,115 @@
-//! Phones that were told to load and do not get on.
+//! Holds of phones that were told a load and did not reach it.
 
 use super::action::{ActionKind as Do, HoldAction, HoldCondition};
 use super::{HoldCode, Remedy};
 use crate::load::LoadName;
 
-/// What goes wrong.
+/// The failure of a hop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FailedHop {
     /// Every attempt at a load failed.
     Attempts {
-        /// How many.
+        /// The number of attempts.
         attempts: u32,
         /// The load.
         load: LoadName,
-        /// What came of the last one.
+        /// The outcome of the last attempt.
         last: LastFailure,
-        /// It has not asked for the load since it was given its license.
+        /// The phone has not asked for the load since it got its license.
         license_refused: bool,
     },
-    /// It fetches its license over and over.
+    /// The phone fetches its license again and again.
     LicenseNotAccepted,
-    /// It runs its target, and has not fetched its license.
+    /// The phone runs its target but has not fetched its license.
     LicenseNotFetched {
         /// The load that it runs.
         load: Option<LoadName>,
     },
-    /// It started again whenever it had fetched this load.
+    /// The phone starts again after each complete download of this load.
     ThrownAway {
         /// The load.
         load: LoadName,
-        /// How often.
+        /// The number of downloads.
         times: u32,
     },
-    /// It fetched a part of the load that it was told, and nothing more.
+    /// The phone fetched part of the load and then asked for nothing more.
     WentNoFurther {
         /// The load.
         load: LoadName,
     },
-    /// It does not ask for the load that it was told.
+    /// The phone does not ask for the load.
     NotAskedFor {
         /// The load.
         load: LoadName,
-        /// It is registered, so that it is at rest.
+        /// The phone is registered, so it is idle.
         registered: bool,
     },
-    /// Nobody could see whether it asked for the load that it was told.
+    /// During an observation gap the phone may have asked for the load.
     NotSeenToAsk {
         /// The load.
         load: LoadName,
     },
-    /// It has every file and has not started since.
+    /// The phone has every file and has not started since.
     NotStarted {
         /// The load.
         load: LoadName,
     },
-    /// It has a part of the files, and nothing moves.
+    /// The download has stopped part-way.
     FetchStopped {
         /// The load.
         load: LoadName,
-        /// Why.
+        /// The reason.
         why: StopReason,
     },
-    /// It asks for the same load over and over.
+    /// The phone asks for the same load again and again.
     AsksInVain {
         /// The load.
         load: LoadName,
-        /// How often.
+        /// The number of requests.
         times: u32,
     },
-    /// It starts again before it asks for the load that it was told.
+    /// The phone starts again before it asks for the load.
     StartsWhenTold {
         /// The load.
         load: LoadName,
-        /// How often.
+        /// The number of starts.
         times: usize,
     },
-    /// It asks for another load than it was told.
+    /// The phone asks for another load.
     AsksForAnother {
-        /// The load that it was told.
+        /// The load it was told.
         load: LoadName,
-        /// What it asks for.
+        /// The load it asks for.
         other: String,
     },
-    /// It reads its configuration over and over.
+    /// The phone reads its configuration again and again.
     ReadsInVain {
-        /// The load that the configuration names.
+        /// The load in the configuration.
         load: LoadName,
     },
 }
 
-/// What came of the last attempt at a load.
+/// The outcome of the last attempt at a load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastFailure {
-    /// A transfer broke: the file and why.
+    /// A transfer broke: the file and the reason.
     Broken(String),
-    /// Nothing moved any more.
+    /// No byte moved any more.
     StoodStill,
-    /// It started without the load.
+    /// The phone started without the load.
     StartedWithout,
-    /// It did not ask for the load.
+    /// The phone did not ask for the load.
     NotAskedFor,
 }
 
-/// Why a fetch stopped.
+/// The reason that a download stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopReason {
-    /// A transfer broke: the file and why.
+    /// A transfer broke: the file and the reason.
     Broken(String),
-    /// It asked for this file, which is not here.
+    /// This file was asked for and is missing.
     Missing(String),
-    /// Nothing tells.
+    /// The reason is unknown.
     Unknown,
 }
 

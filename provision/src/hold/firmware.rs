@@ -1,20 +1,20 @@
-//! Phones whose firmware is missing or damaged.
+//! Holds of phones whose firmware is missing or damaged.
 
 use super::action::{ActionKind as Do, WantedLoad};
 use super::{HoldCode, Remedy};
 use crate::load::LoadName;
 
-/// What is wrong with the library.
+/// The defect of the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirmwareLack {
     /// No load of the final kind is there.
     NoTarget {
         /// The firmware family.
         family: String,
-        /// What would do.
+        /// The loads that would do.
         wanted: Box<WantedLoad>,
     },
-    /// Files of loads are not there.
+    /// Files of loads are missing.
     Missing {
         /// The files.
         files: Vec<String>,
@@ -27,12 +27,12 @@ pub enum FirmwareLack {
     Damaged {
         /// The load.
         load: LoadName,
-        /// Each file with what is wrong.
+        /// Each file with its defect.
         files: Vec<(String, String)>,
-        /// The packages that hold them.
+        /// The packages that contain them.
         packages: Vec<String>,
     },
-    /// A load that may have to be named again is not whole.
+    /// A load that may have to be named again is incomplete.
     NotWhole {
         /// The load.
         load: LoadName,

@@ -1,5 +1,5 @@
-//! A phone that is stopped: the code, the typed reason, and what to do. Journeys decide that a phone is held. The words for
-//! it are made here, beside each reason. People read them. Programs match the reason and the actions.
+//! A phone that is stopped: a code, a typed reason, and typed actions. Journeys decide holds. The words are made
+//! here, beside each reason: people read them, programs match the reason and the actions.
 
 mod action;
 mod address;
@@ -25,57 +25,57 @@ pub use silent::{ERASE_TRUST_LIST, SilentPhone};
 
 use crate::load::LoadName;
 
-/// Why a phone is held or stuck, and what to do about it.
+/// A phone's hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// What kind.
+    /// The code.
     pub code: HoldCode,
-    /// What happened, to which phone or file.
+    /// The reason.
     pub reason: HoldReason,
 }
 
-/// Why a phone is held or stuck.
+/// The reason that a phone is held or stuck.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldReason {
-    /// It may not go on, whatever it does.
+    /// The phone may not migrate, whatever it does.
     NotAdmitted(NotAdmitted),
     /// Firmware is missing or damaged.
     Firmware(FirmwareLack),
     /// No rule leads to the target.
     NoWay(NoWay),
-    /// It holds only if the phone runs this load, and that is not certain.
+    /// The hold applies only if the phone runs this load, which is uncertain.
     IfItRuns {
         /// Why no rule leads to the target.
         reason: Box<NoWay>,
         /// The load.
         load: LoadName,
-        /// Why the load is believed.
+        /// The evidence for the load.
         evidence: String,
     },
-    /// It does not get on.
+    /// A hop failed.
     Failed(FailedHop),
-    /// It asks for nothing, or not for what it can be given.
+    /// The phone asks for nothing, or not for what it may have.
     Silent(SilentPhone),
-    /// It needs a restart, and was told to in vain.
+    /// The phone needs a restart, and the order had no effect.
     RestartInVain {
-        /// Why it needs a restart.
+        /// The reason for the restart.
         reason: Box<HoldReason>,
-        /// How often it was told.
+        /// The number of orders.
         times: usize,
-        /// What it answered, if it did.
+        /// The phone's answer, if any.
         answer: Option<String>,
     },
-    /// A call manager, CDA or somebody who reads its screen must act.
+    /// A call manager, CDA or a person at the phone's screen must act.
     Outside(WaitsOutside),
-    /// It has no address from here.
+    /// The phone has no address from this bench.
     NotServed(NotServed),
 }
 
-/// What to do, and the same in a clause.
+/// Actions, and the same as a clause.
 type Remedy = (Vec<HoldAction>, String);
 
 impl HoldReason {
-    /// The code that goes with it.
+    /// The code of the reason.
     pub fn code(&self) -> HoldCode {
         match self {
             Self::NotAdmitted(reason) => reason.code(),
@@ -89,7 +89,7 @@ impl HoldReason {
         }
     }
 
-    /// What happened, in a clause.
+    /// The cause, as a clause.
     pub fn cause(&self) -> String {
         match self {
             Self::NotAdmitted(reason) => reason.cause(),
@@ -109,7 +109,7 @@ impl HoldReason {
         }
     }
 
-    /// What to do about it, in a clause.
+    /// The cure, as a clause.
     pub fn cure(&self) -> String {
         self.remedy().1
     }
@@ -130,22 +130,22 @@ impl HoldReason {
 }
 
 impl Hold {
-    /// What happened, in a clause.
+    /// The cause, as a clause.
     pub fn cause(&self) -> String {
         self.reason.cause()
     }
 
-    /// What to do about it, in a clause.
+    /// The cure, as a clause.
     pub fn cure(&self) -> String {
         self.reason.cure()
     }
 
-    /// What to do about it, in order.
+    /// What to do, in order.
     pub fn actions(&self) -> Vec<HoldAction> {
         self.reason.remedy().0
     }
 
-    /// Whether this is among the actions.
+    /// True if the action is among the actions.
     pub fn asks_for(&self, kind: &ActionKind) -> bool {
         self.actions().iter().any(|action| action.kind == *kind)
     }

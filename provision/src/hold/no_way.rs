@@ -1,4 +1,4 @@
-//! Phones from whose load no rule leads to the target.
+//! Holds of phones whose load has no route to the target.
 
 use std::fmt;
 
@@ -8,30 +8,30 @@ use crate::catalog::{Floor, HopRule};
 use crate::load::{Kind, LoadName, Side, Version};
 use crate::package;
 
-/// Why there is no way.
+/// The reason that there is no route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoWay {
-    /// Nothing leads on through the loads at hand.
+    /// No rule leads on through the loads at hand.
     NoRule {
-        /// What it runs.
+        /// The start.
         from: StartPoint,
-        /// Where it is to go.
+        /// The kind of the target.
         to: Kind,
-        /// What its hardware forbids, if a way would be there but for that.
+        /// The hardware's obstacle, if there is a route without it.
         barrier: Option<Box<Barrier>>,
-        /// What would help.
+        /// Loads that would help.
         help: Additions,
     },
-    /// It cannot follow the pinned route.
+    /// The phone cannot follow the pinned route.
     BadPin {
         /// The firmware family.
         family: String,
-        /// What is wrong with it.
+        /// The defect of the pin.
         fault: Box<PinFault>,
     },
 }
 
-/// What a phone runs, as far as it matters for its way.
+/// The present load, as far as routes depend on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartPoint {
     /// This load.
@@ -42,31 +42,31 @@ pub enum StartPoint {
     Unknown(Side),
 }
 
-/// What the phone's hardware forbids.
+/// An obstacle of the phone's hardware.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Barrier {
-    /// A load is too old for it.
+    /// The load is too old for the hardware.
     TooOld {
         /// The load.
         load: LoadName,
         /// Model and hardware version.
         phone: String,
-        /// The row that says so.
+        /// The floor.
         floor: Box<Floor>,
     },
-    /// It can leave its side from a later release on only.
+    /// The phone can leave its side only from a later release on.
     CannotLeave {
         /// Model and hardware version.
         phone: String,
-        /// The row that says so.
+        /// The floor.
         floor: Box<Floor>,
     },
 }
 
-/// What makes a way possible if it is added to the library.
+/// Loads that would make a route possible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Additions {
-    /// Nothing.
+    /// No load helps.
     None,
     /// Any of these.
     AnyOf(Vec<WantedLoad>),
@@ -74,7 +74,7 @@ pub enum Additions {
     Both(Box<[WantedLoad; 2]>),
 }
 
-/// What is wrong with a pinned route.
+/// The defect of a pinned route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PinFault {
     /// It does not end with this kind of firmware.
@@ -90,11 +90,11 @@ pub enum PinFault {
     Barrier(Barrier),
     /// No rule allows a step.
     NoRule {
-        /// Where it begins.
+        /// The start of the step.
         from: StartPoint,
-        /// Where it ends.
+        /// The end of the step.
         to: LoadName,
-        /// Rules for steps between such kinds of loads.
+        /// The rules for such a step.
         rules: Vec<HopRule>,
     },
 }
@@ -223,12 +223,12 @@ impl fmt::Display for WantedLoad {
     }
 }
 
-/// Who says that a floor is there, and since when.
+/// Source and date of a floor.
 fn cited(floor: &Floor) -> String {
     format!("{}, {}", floor.certainty.cited(&floor.source), floor.date)
 }
 
-/// ` of 12.5(1) or later, below 14.1(0)`, with what there is of it.
+/// The bounds of a release as text: ` of 12.5(1) or later, below 14.1(0)`.
 fn bounds(min: Option<&Version>, below: Option<&Version>) -> String {
     match (min, below) {
         (Some(min), Some(below)) => format!(" of {min} or later, below {below}"),

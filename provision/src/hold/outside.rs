@@ -1,4 +1,4 @@
-//! Phones for which a call manager, CDA, or somebody who reads their screen must act.
+//! Holds of phones for which a call manager, CDA, or a person at the screen must act.
 
 use std::net::Ipv4Addr;
 
@@ -6,49 +6,49 @@ use super::Remedy;
 use super::action::{ActionKind as Do, HoldAction, HoldCondition};
 use crate::load::LoadName;
 
-/// What is waited for.
+/// The awaited event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WaitsOutside {
-    /// The call manager has to tell it of its next load.
+    /// The call manager must tell the phone its next load.
     CallManager {
-        /// What it asked for by its call manager's word, and was refused.
+        /// The load that the call manager named and this bench refused.
         refused: Option<String>,
         /// The next load.
         next: LoadName,
-        /// From where it has to load it.
+        /// The load server to name.
         server: Ipv4Addr,
-        /// The load that it is taken to run is certain.
+        /// The present load is certain.
         certain: bool,
     },
-    /// CDA has not sent it here.
+    /// CDA has not sent the phone here.
     Cda {
         /// The next load.
         next: LoadName,
     },
-    /// CDA told it of another load.
+    /// CDA named another load.
     CdaTold {
         /// That load.
         other: String,
         /// The next load.
         next: LoadName,
-        /// The load that it is taken to run.
+        /// The present load, if known.
         runs: Option<LoadName>,
     },
-    /// Nobody has said that CDA is ready for it.
+    /// Nobody has confirmed that CDA is ready for the phone.
     NotAssigned,
-    /// CDA has not sent it here for its license.
+    /// CDA has not sent the phone here for its license.
     CdaLicense {
-        /// The load that it runs.
+        /// The present load.
         load: Option<LoadName>,
     },
-    /// It may run this load, and nothing tells.
+    /// The phone may run this load, without evidence.
     NotConfirmed {
         /// The load.
         load: LoadName,
     },
-    /// It may have accepted its license, and nothing tells.
+    /// The phone may have accepted its license, without evidence.
     LicenseNotConfirmed {
-        /// The load that it runs by it.
+        /// The present load that this would mean.
         load: LoadName,
     },
 }
@@ -125,7 +125,7 @@ impl WaitsOutside {
     }
 }
 
-/// The load that it runs, and a retry.
+/// Writing the load into the roster, and a retry.
 fn vouch(condition: HoldCondition) -> [HoldAction; 2] {
     [Do::WriteLoad { load: None }.only_if(condition.clone()), Do::Retry.only_if(condition)]
 }
@@ -145,7 +145,7 @@ fn call_manager(refused: Option<&str>, next: &LoadName, server: Ipv4Addr, certai
         actions.push(Do::PressCancel.only_if(HoldCondition::ScreenAsksForCode));
         text += "; if its screen asks for an activation code, press Cancel";
     }
-    // Nothing else may ever tell it of a phone that has nothing to ask here.
+    // A phone without requests here gives no other evidence.
     if !certain {
         let refused = refused.and_then(|name| name.parse().ok()).filter(|name| name != next);
         let loads = refused.into_iter().chain([next.clone()]).collect();

@@ -1,34 +1,34 @@
-//! Phones that ask for nothing, or not for what they can be given.
+//! Holds of phones that ask for nothing, or not for what they may have.
 
 use super::action::{ActionKind as Do, HoldCondition};
 use super::failed::unplug;
 use super::{HoldCode, Remedy};
 use crate::load::LoadName;
 
-/// What a phone does not do.
+/// The missing request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SilentPhone {
-    /// It asks for signed files only.
+    /// The phone asks for signed files only.
     SignedOnly,
-    /// It reads its configuration only when it starts.
+    /// The phone reads its configuration only when it starts.
     ReadsAtStart {
-        /// The load that it runs.
+        /// The present load.
         load: Option<LoadName>,
     },
-    /// It tells only when it starts whether it runs this load, from which nothing leads on.
+    /// Only a start shows whether the phone runs this load, which has no route on.
     TellsAtStart {
         /// The load.
         load: LoadName,
     },
-    /// It has an address and asks for no file.
+    /// The phone has an address and asks for no file.
     NoFile,
-    /// It has an address and asks for no profile.
+    /// The phone has an address and asks for no profile.
     NoProfile,
-    /// It starts over and over and asks for nothing.
+    /// The phone starts again and again and asks for nothing.
     StartsInVain,
-    /// It does not come back for its profile.
+    /// The phone no longer asks for its profile.
     ProfileStopped {
-        /// It asked here before.
+        /// The phone asked here before.
         before: bool,
     },
 }
@@ -101,6 +101,6 @@ impl SilentPhone {
     }
 }
 
-/// What rids a phone of the trust list of its old call manager: the key sequences of cisco-phones §3.4.
+/// The key sequences that erase the trust list of an old call manager (cisco-phones §3.4).
 pub const ERASE_TRUST_LIST: &str = "erase its trust list: Settings > Admin Settings > Security Setup > Trust List > ITL File, **#, Erase; \
                                 or hold # while it powers up, then press 1 2 3 4 5 6 7 8 9 * 0 #";

@@ -10,7 +10,7 @@ fn version(text: &str) -> Version {
     text.parse().unwrap()
 }
 
-/// Every name seen in the field: family, kind, and the release a technician would call it.
+/// Every name seen in the field, with family, kind and the release as technicians say it.
 #[test]
 fn names_tell_family_kind_and_version() {
     let e2m = Kind::Transition(Direction::E2m);

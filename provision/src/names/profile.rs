@@ -1,37 +1,37 @@
-//! Names of Multiplatform profiles. A profile rule joins a model, an address and a serial number as its author liked:
-//! `$PSN.xml`, `$PN.cfg`, `CP-8851-3PCC$MA.cfg`, `Cisco/$PN/$MA.cfg`, `spa$PSN.cfg`, `$SN.xml`.
+//! Reads names of Multiplatform profiles. A profile rule joins model, MAC and serial number in any order: `$PSN.xml`,
+//! `$PN.cfg`, `CP-8851-3PCC$MA.cfg`, `Cisco/$PN/$MA.cfg`, `spa$PSN.cfg`, `$SN.xml`.
 
 use super::psn;
 use crate::mac::Mac;
 
-/// What separates the parts of a name.
+/// Separators of the parts of a name.
 const SEPARATORS: [char; 5] = ['-', '_', '.', ' ', '+'];
-/// Words that profile rules put before an address or a model, beside the model's own prefix.
+/// Words before a MAC or a model in profile rules, besides the model's own prefix.
 const WORDS: [&str; 5] = ["", "spa", "cisco", "sep", "mpp"];
 
-/// Whose profile a name is.
+/// The phone and model of a profile's name.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Profile {
+pub(super) struct ProfileName {
     pub(super) psn: Option<String>,
     pub(super) mac: Option<Mac>,
 }
 
-/// Reads the name of a file without its extension, and the folder that it lies in; `None` if it names no profile.
-pub(super) fn read(stem: &str, folder: Option<&str>) -> Option<Profile> {
+/// Reads a file name without its extension, and its folder; `None` for other files.
+pub(super) fn read(stem: &str, folder: Option<&str>) -> Option<ProfileName> {
     let in_folder = || folder.and_then(of_model);
     if let Some((mac, rest)) = take_mac(stem) {
         let psn = of_model(rest);
         let known = psn.is_some() || WORDS.iter().any(|word| rest.eq_ignore_ascii_case(word));
-        return known.then(|| Profile { psn: psn.or_else(in_folder), mac: Some(mac) });
+        return known.then(|| ProfileName { psn: psn.or_else(in_folder), mac: Some(mac) });
     }
     if let Some(psn) = of_model(stem) {
         let mac = folder.and_then(|folder| take_mac(folder).filter(|(_, rest)| rest.is_empty()));
-        return Some(Profile { psn: Some(psn), mac: mac.map(|(mac, _)| mac) });
+        return Some(ProfileName { psn: Some(psn), mac: mac.map(|(mac, _)| mac) });
     }
-    is_serial(stem).then(|| Profile { psn: in_folder(), mac: None })
+    is_serial(stem).then(|| ProfileName { psn: in_folder(), mac: None })
 }
 
-/// The `$PSN` that a part of a name holds, with a word before it or without.
+/// The `$PSN` in a part of a name, with or without a word before it.
 fn of_model(text: &str) -> Option<String> {
     let text = text.trim_matches(SEPARATORS);
     psn(text).or_else(|| {
@@ -47,8 +47,8 @@ fn of_model(text: &str) -> Option<String> {
     })
 }
 
-/// An address at the end of a name, or else at its beginning, in any common spelling; and what is left beside it. The
-/// longest spelling goes first: the digits of a shorter one may be part of it.
+/// The MAC at the end of a name, else at its start, in any common spelling, and the rest. The longest spelling is
+/// tried first, since a shorter one may match part of it.
 fn take_mac(text: &str) -> Option<(Mac, &str)> {
     let spelled = [17, 14, 12];
     let end = spelled.iter().find_map(|length| {
@@ -82,7 +82,7 @@ fn mac(text: &str) -> Option<Mac> {
     super::mac(&digits).filter(|_| sound)
 }
 
-/// `FCH1234ABCD`: the place, the year and the week, and a number, as Cisco writes serial numbers.
+/// `FCH1234ABCD`: site, year and week, and a number, as in Cisco's serial numbers.
 fn is_serial(text: &str) -> bool {
     text.len() == 11
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -115,7 +115,7 @@ mod tests {
             "CP-8851-3PCC00:12:34:ab:45:de",
             "spa8851-3PCC-001234ab45de",
         ] {
-            let expected = Profile { psn: Some("8851-3PCC".into()), mac: Some(MAC) };
+            let expected = ProfileName { psn: Some("8851-3PCC".into()), mac: Some(MAC) };
             assert_eq!(read(stem, None), Some(expected), "{stem}");
         }
         for stem in [
@@ -129,22 +129,22 @@ mod tests {
             "cisco-001234AB45DE",
             "SEP001234AB45DE",
         ] {
-            assert_eq!(read(stem, None), Some(Profile { psn: None, mac: Some(MAC) }), "{stem}");
+            assert_eq!(read(stem, None), Some(ProfileName { psn: None, mac: Some(MAC) }), "{stem}");
         }
         for stem in ["8851-3PCC", "CP-8851-3PCC", "spa8851-3PCC", "Cisco-CP-8851-3pcc", "8851"] {
-            let expected = Profile { psn: Some("8851-3PCC".into()), mac: None };
+            let expected = ProfileName { psn: Some("8851-3PCC".into()), mac: None };
             assert_eq!(read(stem, None), Some(expected), "{stem}");
         }
     }
 
     #[test]
     fn the_folder_tells_what_the_name_leaves_open() {
-        let both = Some(Profile { psn: Some("8851-3PCC".into()), mac: Some(MAC) });
+        let both = Some(ProfileName { psn: Some("8851-3PCC".into()), mac: Some(MAC) });
         assert_eq!(read("001234ab45de", Some("CP-8851-3PCC")), both);
         assert_eq!(read("8851-3PCC", Some("00:12:34:ab:45:de")), both);
-        let serial = Some(Profile { psn: Some("8851-3PCC".into()), mac: None });
+        let serial = Some(ProfileName { psn: Some("8851-3PCC".into()), mac: None });
         assert_eq!(read("FCH2045DA1B", Some("8851-3PCC")), serial);
-        assert_eq!(read("fch2045da1b", None), Some(Profile::default()));
+        assert_eq!(read("fch2045da1b", None), Some(ProfileName::default()));
     }
 
     #[test]

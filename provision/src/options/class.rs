@@ -1,4 +1,4 @@
-//! Classes that users define: which clients belong to one.
+//! The user's DHCP classes and their clients.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ pub(super) const ENTERPRISE: &str = "enterprise";
 pub(super) const TRANSITION: &str = "transition";
 /// Built-in class of Multiplatform phones.
 pub(super) const MULTIPLATFORM: &str = "multiplatform";
-/// Built-in class of Cisco phones that do not tell their side.
+/// Built-in class of Cisco phones of unknown side.
 pub(super) const UNKNOWN_PHONE: &str = "unknown-phone";
 
-/// A vendor class (option 60) to compare with: the whole of it, how it begins, or how it ends. Upper and lower case
-/// differ; NULs at the end of what a client sends do not count (RFC 2132 §2).
+/// A pattern for a vendor class (option 60): the whole text, its start, or its end. Letter case counts; trailing NULs
+/// of a client do not (RFC 2132 §2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     /// `CP-8851-3PCC`.
@@ -27,7 +27,7 @@ pub enum Pattern {
     Suffix(String),
 }
 
-/// The text is no pattern.
+/// The text is not a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not a vendor class to compare with; write all of it, or a beginning as CP-88*, or an end as *-3PCC, \
@@ -45,7 +45,7 @@ impl FromStr for Pattern {
                 (None, Some(suffix)) => (suffix, Self::Suffix),
                 (None, None) => (text, Self::Whole),
             };
-        // A star elsewhere is one star too many; with nothing beside it, it would be every client.
+        // A second star is invalid; a star alone would match every client.
         let plain = |byte| matches!(byte, b' '..=b'~') && byte != b'*';
         if fixed.is_empty() || fixed.len() > 255 || !fixed.bytes().all(plain) {
             return Err(PatternError(text.chars().take(80).collect()));
@@ -65,7 +65,7 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// Whether this is the vendor class of the client.
+    /// True if the pattern matches the vendor class.
     pub fn matches(&self, vendor_class: &[u8]) -> bool {
         let end = vendor_class.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let sent = &vendor_class[..end];
@@ -76,7 +76,7 @@ impl Pattern {
         }
     }
 
-    /// Whether some vendor class matches both.
+    /// True if some vendor class matches both patterns.
     fn meets(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Whole(whole), pattern) | (pattern, Self::Whole(whole)) => {
@@ -88,7 +88,7 @@ impl Pattern {
         }
     }
 
-    /// Whether every vendor class that matches `other` matches this.
+    /// True if every vendor class that matches `other` matches this pattern.
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (pattern, Self::Whole(whole)) => pattern.matches(whole.as_bytes()),
@@ -99,21 +99,21 @@ impl Pattern {
     }
 }
 
-/// One `[[dhcp.class]]`. A client belongs to it if everything that is given matches.
+/// One `[[dhcp.class]]`. A client belongs to it if every given condition matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassRule {
     /// Its name.
     pub name: String,
-    /// The vendor class to have.
+    /// The vendor class.
     pub vendor_class: Option<Pattern>,
-    /// The vendors' octets of the hardware address, of which one must match; empty for any.
+    /// The OUIs, of which one must match; empty for any.
     pub oui: Vec<[u8; 3]>,
-    /// What its clients are told.
+    /// The options of its clients.
     pub gives: Gives,
 }
 
 impl ClassRule {
-    /// Whether a client belongs to the class.
+    /// True if a client belongs to the class.
     pub fn matches(&self, vendor_class: Option<&[u8]>, oui: [u8; 3]) -> bool {
         let by_vendor_class = match (&self.vendor_class, vendor_class) {
             (Some(pattern), Some(sent)) => pattern.matches(sent),
@@ -143,7 +143,7 @@ impl ClassRule {
     }
 }
 
-/// The class of a client: the first that matches, in the order of the file.
+/// The class of a client: the first match in file order.
 pub fn find_class<'a>(
     classes: &'a [ClassRule],
     vendor_class: Option<&[u8]>,
@@ -152,19 +152,19 @@ pub fn find_class<'a>(
     classes.iter().find(|class| class.matches(vendor_class, oui))
 }
 
-/// A set of classes that cannot work.
+/// A defect in the classes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClassError {
-    /// A class without a name.
+    /// A class has no name.
     #[error("a [[dhcp.class]] has no name")]
     Nameless,
-    /// A name that is taken.
+    /// Two classes have the same name.
     #[error("class {0} has a name that is taken by another or a built-in class")]
     NameTaken(String),
-    /// A class of nobody.
+    /// A class matches no client.
     #[error("class {0} does not say who belongs to it")]
     MatchesNobody(String),
-    /// A class of which an earlier one leaves nothing.
+    /// An earlier class matches every client of this one.
     #[error("class {unreachable} never applies: everyone it is for belongs to class {first} before it")]
     Unreachable {
         /// The earlier one.
@@ -172,13 +172,13 @@ pub enum ClassError {
         /// The later one.
         unreachable: String,
     },
-    /// Not an OUI.
+    /// The text is not an OUI.
     #[error("{0:?} is not the first half of a hardware address")]
     Oui(String),
 }
 
 impl ClassError {
-    /// What to do about it, in a clause.
+    /// The cure, as a clause.
     pub fn cure(&self) -> String {
         match self {
             Self::Nameless => "give it one, which explain and status then show".to_owned(),
@@ -190,10 +190,10 @@ impl ClassError {
     }
 }
 
-/// Two classes to which one client could belong; it then belongs to the first.
+/// Two classes that may match one client; the first counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
-    /// The earlier one in the file.
+    /// The earlier class in the file.
     pub first: String,
     /// The later one.
     pub second: String,
@@ -210,8 +210,8 @@ impl fmt::Display for Overlap {
     }
 }
 
-/// Checks the classes of a configuration, in the order of the file. The overlaps it returns are for the user to
-/// know; a class that could never apply is an error.
+/// Checks the classes of a configuration in file order. Overlaps are information for the user; a class that can never
+/// apply is an error.
 pub fn check_classes(classes: &[ClassRule]) -> Result<Vec<Overlap>, Vec<ClassError>> {
     let (mut overlaps, mut errors) = (Vec::new(), Vec::new());
     for (place, class) in classes.iter().enumerate() {
@@ -241,7 +241,7 @@ pub fn check_classes(classes: &[ClassRule]) -> Result<Vec<Overlap>, Vec<ClassErr
     if errors.is_empty() { Ok(overlaps) } else { Err(errors) }
 }
 
-/// The vendor's three octets: `00:12:34`, `00-12-34` or `001234`.
+/// An OUI: `00:12:34`, `00-12-34` or `001234`.
 pub fn parse_oui(text: &str) -> Result<[u8; 3], ClassError> {
     // Spelled as the beginning of a MAC address.
     let whole = format!("{}000000", text.trim()).parse();

@@ -1,5 +1,5 @@
-//! What DHCP tells phones: the options that steer each persona, the classes users add, and which of several
-//! answers counts.
+//! The DHCP options of phones: the options that steer each persona, the user's classes, and the precedence of
+//! origins.
 
 mod class;
 mod resolve;
@@ -18,62 +18,62 @@ pub use value::{OptionError, OptionValue, check_general, phone_option};
 use crate::client::Persona;
 use crate::documents::FileServer;
 
-/// TFTP server name, as text (RFC 2132 §9.4); phones take an address or a URL in it.
+/// TFTP server name, as text (RFC 2132 §9.4); phones accept an address or a URL.
 pub const SERVER_NAME: u8 = 66;
-/// TFTP server addresses, 4 bytes each (RFC 5859 §3); Multiplatform phones take text as well.
+/// TFTP server addresses, 4 bytes each (RFC 5859 §3); Multiplatform phones also accept text.
 pub const SERVER_ADDRESSES: u8 = 150;
 /// A provisioning URL, as text (Cisco).
 pub const URL: u8 = 160;
 /// A second provisioning URL, as text (Cisco).
 pub const SECOND_URL: u8 = 159;
 
-/// The options that steer phones. A Multiplatform phone follows the first it finds of 66, 160, 159 and 150 (Cisco,
-/// Phone Firmware Migration), so they are only ever given together, and to classified phones alone.
+/// The options that steer phones. A Multiplatform phone follows the first of 66, 160, 159 and 150 that it gets
+/// (Cisco, Phone Firmware Migration), so the four are set together, and for classified phones only.
 pub const PHONE_OPTIONS: [u8; 4] = [SERVER_NAME, SERVER_ADDRESSES, SECOND_URL, URL];
 
-/// Whether this option steers phones.
+/// True if the option steers phones.
 pub fn steers(code: u8) -> bool {
     PHONE_OPTIONS.contains(&code)
 }
 
-/// Who serves phones of either side.
+/// The servers of the phones of either side.
 #[derive(Debug, Clone, Copy)]
 pub struct Steering<'a> {
     /// This server.
     pub server: FileServer,
-    /// The servers of Enterprise phones, the preferred one first: this server, or the call managers where those
-    /// steer the Enterprise side, or a finished phone's own. With none, such phones are told of none.
+    /// The servers of Enterprise phones, the preferred one first: this server, the call managers that steer the
+    /// Enterprise side, or a finished phone's own. If empty, such phones get none.
     pub enterprise: &'a [Ipv4Addr],
-    /// Multiplatform phones are steered by Cisco's cloud (CDA). A phone turns to it only if DHCP tells it nothing.
+    /// Cisco's cloud (CDA) steers Multiplatform phones. A phone asks it only if DHCP names no server.
     pub cda: bool,
 }
 
-/// What one origin, such as a class or a network, tells its clients.
+/// The options and header fields from one origin, such as a class or a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gives {
-    /// Code and value.
+    /// Codes and values.
     pub options: Vec<(u8, Vec<u8>)>,
-    /// `siaddr`: the server to boot from (RFC 2131 §2).
+    /// `siaddr`: the boot server (RFC 2131 §2).
     pub next_server: Option<Ipv4Addr>,
-    /// `sname`: its name, at most 63 octets.
+    /// `sname`: the server's name, at most 63 octets.
     pub server_name: Option<String>,
-    /// `file`: what to boot, at most 127 octets.
+    /// `file`: the boot file, at most 127 octets.
     pub boot_file: Option<String>,
 }
 
-/// What a phone is told by DHCP because of what it behaves as. Sent whether or not the phone asks for it.
+/// The options that follow from a phone's persona. They are sent whether or not the phone asks for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PhoneOptions {
     /// The built-in class.
     pub class: &'static str,
-    /// `siaddr`, and options in order of code.
+    /// `siaddr`, and options in code order.
     pub gives: Gives,
 }
 
-/// The built-in class of a Cisco phone, by what it behaves as.
+/// The options of the built-in class for a persona.
 ///
-/// A phone of unknown persona is told of this server in the two forms that both sides understand: what it asks for
-/// then tells its side, which a call manager would not pass on.
+/// A phone of unknown persona gets this server in the two forms that both sides understand: its next request shows
+/// its side, and a call manager would not report it.
 pub fn phone_options(persona: Persona, steering: &Steering) -> PhoneOptions {
     let (class, servers) = match persona {
         Persona::Enterprise => (class::ENTERPRISE, steering.enterprise),
@@ -90,7 +90,7 @@ pub fn phone_options(persona: Persona, steering: &Steering) -> PhoneOptions {
     }
 }
 
-/// 66 and 150 are left out, as is `siaddr`: 66 would win over the URLs.
+/// 66, 150 and `siaddr` are left out: 66 would override the URLs.
 fn multiplatform(class: &'static str, steering: &Steering) -> PhoneOptions {
     let url = || steering.server.to_string().into_bytes();
     let options = if steering.cda { Vec::new() } else { vec![(SECOND_URL, url()), (URL, url())] };

@@ -1,14 +1,14 @@
-//! Which of several answers counts, and where it came from.
+//! Merges the options of several origins and remembers the origin of each.
 
 use std::fmt;
 use std::net::Ipv4Addr;
 
 use super::{Gives, steers};
 
-/// Where a value comes from; the earlier one here wins.
+/// The origin of a value; an earlier variant overrides a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin<'a> {
-    /// A reservation, by where it is written.
+    /// A reservation, with its place in the file.
     Reservation(&'a str),
     /// A class of the configuration, by name.
     Class(&'a str),
@@ -16,7 +16,7 @@ pub enum Origin<'a> {
     BuiltIn(&'a str),
     /// A network, by its prefix.
     Network(&'a str),
-    /// What every client gets.
+    /// Options for every client.
     Global,
 }
 
@@ -32,44 +32,44 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-/// What one origin has to say.
+/// The options of one origin.
 #[derive(Debug, Clone, Copy)]
 pub struct Layer<'a> {
     /// The origin.
     pub origin: Origin<'a>,
-    /// What it gives.
+    /// The options.
     pub gives: &'a Gives,
 }
 
-/// An option and where it came from.
+/// An option with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<'a> {
-    /// Its code.
+    /// The code.
     pub code: u8,
-    /// Its bytes.
+    /// The bytes.
     pub value: Vec<u8>,
-    /// Its origin.
+    /// The origin.
     pub origin: Origin<'a>,
 }
 
-/// What a client is told.
+/// The merged options of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved<'a> {
-    /// The name of its class, the configured one if there is one.
+    /// The name of its class, a configured one first.
     pub class: Option<&'a str>,
-    /// `siaddr`, and where it came from.
+    /// `siaddr` with its origin.
     pub next_server: Option<(Ipv4Addr, Origin<'a>)>,
-    /// `sname`, likewise.
+    /// `sname` with its origin.
     pub server_name: Option<(&'a str, Origin<'a>)>,
-    /// `file`, likewise.
+    /// `file` with its origin.
     pub boot_file: Option<(&'a str, Origin<'a>)>,
-    /// In order of code, each code once.
+    /// In code order, each code once.
     pub options: Vec<Sourced<'a>>,
 }
 
-/// Merges layers, given in any order, option by option. Those that steer phones stand or fall together, and `siaddr`
-/// and `sname` with them: the first layer that sets one of the four ends what later layers say of steering. Otherwise a class
-/// that sets 160 would leave the built-in 66 beside it, and the phone would follow that.
+/// Merges layers, given in any order, option by option. The options that steer phones are taken together with
+/// `siaddr` and `sname`, from the first layer that sets one of the four. Otherwise a class with 160 would leave the
+/// built-in 66 in place, and the phone would follow that.
 pub fn resolve<'a>(layers: &[Layer<'a>]) -> Resolved<'a> {
     let mut layers = layers.to_vec();
     layers.sort_by_key(|layer| layer.origin);

@@ -1,4 +1,4 @@
-//! The decision of what DHCP tells a phone: the same for our own server, the Kea hook and the exports.
+//! Decides how DHCP steers a phone, for our own server, the Kea hook and the exports alike.
 
 use std::net::Ipv4Addr;
 
@@ -8,19 +8,19 @@ use super::{ClassRule, Layer, Origin, PhoneOptions, Resolved, Steering, phone_op
 use crate::client::Persona;
 use crate::documents::FileServer;
 
-/// Who serves the phones of a site, before anything is known of one phone.
+/// The servers of a site, before any phone is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Site {
-    /// The call managers that steer the Enterprise side; `None` where this server does.
+    /// The call managers that steer the Enterprise side; `None` if this server does.
     pub call_managers: Option<Vec<Ipv4Addr>>,
     /// Cisco's cloud steers the Multiplatform side.
     pub cda: bool,
-    /// The call managers of finished phones; empty where they stay where they are.
+    /// The call managers of finished phones; empty if they keep theirs.
     pub home: Vec<Ipv4Addr>,
 }
 
 impl Site {
-    /// How a phone that behaves as `persona` is steered.
+    /// How a phone with this persona is steered.
     pub fn steer(&self, persona: Persona, finished: bool) -> Steer {
         let home = Some(&self.home).filter(|home| finished && !home.is_empty());
         Steer { persona, servers: home.or(self.call_managers.as_ref()).cloned(), cda: self.cda }
@@ -30,18 +30,18 @@ impl Site {
 /// How one phone is steered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steer {
-    /// What it is taken to behave as.
+    /// The assumed persona.
     pub persona: Persona,
-    /// The servers it finds as an Enterprise phone; `None` for this server.
+    /// Its servers as an Enterprise phone; `None` for this server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub servers: Option<Vec<Ipv4Addr>>,
-    /// As a Multiplatform phone it is left to Cisco's cloud.
+    /// As a Multiplatform phone it is left to CDA.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cda: bool,
 }
 
 impl Steer {
-    /// Its options, where `server` is how it reaches this server.
+    /// The options; `server` is this server as the phone reaches it.
     pub fn options(&self, server: FileServer) -> PhoneOptions {
         let this = [server.address];
         let enterprise = self.servers.as_deref().unwrap_or(&this);
@@ -49,8 +49,7 @@ impl Steer {
     }
 }
 
-/// What a client is told: by its class, if it is in one, by what it behaves as, if it is a phone, and by whatever else
-/// its server knows.
+/// The merged options of a client: its class, its persona if it is a phone, and the server's other layers.
 pub fn answer<'a>(
     class: Option<&'a ClassRule>,
     phone: Option<&'a PhoneOptions>,

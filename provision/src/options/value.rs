@@ -1,4 +1,4 @@
-//! Values of the phones' four options, as users write them.
+//! Values of the four steering options, as users write them.
 
 use std::net::Ipv4Addr;
 
@@ -13,13 +13,13 @@ pub enum OptionValue {
     Addresses(Vec<Ipv4Addr>),
 }
 
-/// A value that phones would misread, or one in the wrong place.
+/// A defect of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionError {
-    /// Not one of the four.
+    /// The option is not one of the four.
     #[error("option {0} is not one of those that steer phones (66, 150, 159, 160)")]
     NotAPhoneOption(u8),
-    /// Given to more than phones.
+    /// The option is set for more clients than phones.
     #[error(
         "option {code} steers phones and cannot be set in {place}, where everything else would get it too"
     )]
@@ -29,48 +29,48 @@ pub enum OptionError {
         /// Where it was set.
         place: String,
     },
-    /// Addresses where text belongs.
+    /// Addresses are given where text is needed.
     #[error("option {0} is text, not a list of addresses")]
     NeedsText(u8),
-    /// No value at all.
+    /// The value is empty.
     #[error("option {0} has no value")]
     Empty(u8),
-    /// More than one option can carry.
+    /// The value is longer than an option.
     #[error("the value of option {code} has {length} bytes, and phones read 255 at most")]
     TooLong {
         /// The option.
         code: u8,
-        /// Its bytes.
+        /// Its length in bytes.
         length: usize,
     },
-    /// Not a URL that phones fetch from.
+    /// The text is not a URL that phones accept.
     #[error("option {code} has {part:?}, which is no URL")]
     NotAUrl {
         /// The option.
         code: u8,
-        /// What it has.
+        /// The part.
         part: String,
     },
-    /// Neither URL nor address.
+    /// The text is neither a URL nor an address.
     #[error("option {code} has {part:?}, which is neither a URL nor an address")]
     NeitherUrlNorAddress {
         /// The option.
         code: u8,
-        /// What it has.
+        /// The part.
         part: String,
     },
-    /// Not a server that phones fetch from.
+    /// The text is not a server that phones accept.
     #[error("option {code} has {part:?}, which is no address, host name or URL")]
     NotAServer {
         /// The option.
         code: u8,
-        /// What it has.
+        /// The part.
         part: String,
     },
 }
 
 impl OptionError {
-    /// What to do about it, in a clause.
+    /// The cure, as a clause.
     pub fn cure(&self) -> String {
         match self {
             Self::NotAPhoneOption(..) => "set it by its own type".to_owned(),
@@ -127,18 +127,18 @@ pub fn phone_option(code: u8, value: &OptionValue) -> Result<Vec<u8>, OptionErro
     }
 }
 
-/// Whether this option can be set where things other than phones get it too: `place` names where, as the user
-/// knows it (`[dhcp] options`).
+/// Checks that this option may be set for clients besides phones; `place` names the table of the configuration
+/// (`[dhcp] options`).
 pub fn check_general(code: u8, place: &str) -> Result<(), OptionError> {
     if steers(code) { Err(OptionError::TooGeneral { code, place: place.to_owned() }) } else { Ok(()) }
 }
 
-/// Addresses as DHCP writes them: 4 bytes each, in order.
+/// Addresses in DHCP's form: 4 bytes each, in order.
 pub(super) fn addresses(list: &[Ipv4Addr]) -> Vec<u8> {
     list.iter().flat_map(Ipv4Addr::octets).collect()
 }
 
-/// `<scheme>://<host>[:port][/path]`, of the schemes phones provision by.
+/// True for `<scheme>://<host>[:port][/path]` with a scheme that phones accept.
 fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
@@ -151,7 +151,7 @@ fn is_url(text: &str) -> bool {
         && rest.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// An IPv4 address or a host name.
+/// True for an IPv4 address or a host name.
 fn is_host(text: &str) -> bool {
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return text.parse::<Ipv4Addr>().is_ok();

@@ -1,4 +1,4 @@
-//! Why there is no route, and what to add so that there is one.
+//! Explains why there is no route, and which loads would help.
 
 use std::collections::BTreeSet;
 
@@ -9,29 +9,29 @@ use crate::hold::{Additions, Barrier, FirmwareLack, Hold, NoWay, PinFault, Start
 use crate::library::{Completeness, Load};
 use crate::load::{Kind, LoadName, Side, Version};
 
-/// A kind of load that some rule or floor asks for.
+/// A range of loads that a rule or a floor refers to.
 #[derive(Clone)]
-struct Wanted {
+struct LoadRange {
     kind: Kind,
     min: Option<Version>,
     below: Option<Version>,
 }
 
-impl Wanted {
-    /// No release is within its bounds.
+impl LoadRange {
+    /// True if no release lies within the bounds.
     fn is_empty(&self) -> bool {
         self.min.as_ref().zip(self.below.as_ref()).is_some_and(|(min, below)| min.at_least(below))
     }
 }
 
 impl Planner<'_> {
-    /// The reason that no route was found: files, hardware, or rules, in this order.
+    /// The hold for a missing route: files, hardware, or rules, in this order.
     pub(super) fn no_route(&self) -> Hold {
         let every: Vec<Node> = self.loads().map(|(name, load)| Node { name, load: Some(load) }).collect();
         let targets = self.targets(&every);
         let kind = self.query.direction.final_kind();
         if targets.is_empty() {
-            let wanted = self.above_floors(Wanted { kind, min: None, below: None });
+            let wanted = self.above_floors(LoadRange { kind, min: None, below: None });
             return FirmwareLack::NoTarget {
                 family: self.family.to_owned(),
                 wanted: Box::new(self.describe(wanted)),
@@ -53,7 +53,7 @@ impl Planner<'_> {
         NoWay::NoRule { from, to: kind, barrier, help: self.additions(&every) }.into()
     }
 
-    /// The first obstacle among loads that are needed: one that is damaged, or else all that are missing.
+    /// The first obstacle among the needed loads: a damaged load, else all missing ones.
     pub(super) fn not_at_hand<'l>(&self, needed: impl Iterator<Item = &'l LoadName>) -> Option<FirmwareLack> {
         let absent = Load::default();
         let (mut files, mut loads, mut packages) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,12 +74,12 @@ impl Planner<'_> {
         (!files.is_empty()).then_some(FirmwareLack::Missing { files, loads, packages })
     }
 
-    /// A pin that this phone cannot follow.
+    /// The hold for a pin that this phone cannot follow.
     pub(super) fn bad_pin(&self, fault: PinFault) -> Hold {
         NoWay::BadPin { family: self.family.to_owned(), fault: Box::new(fault) }.into()
     }
 
-    /// Why a hop is not allowed.
+    /// The reason that a hop is not allowed.
     pub(super) fn why_not(&self, present: Present<'_>, to: &LoadName) -> PinFault {
         if let Some(barrier) = self.barrier(present, to) {
             return PinFault::Barrier(barrier);
@@ -98,7 +98,7 @@ impl Planner<'_> {
         PinFault::NoRule { from: present.into(), to: to.clone(), rules }
     }
 
-    /// The floor that forbids a load on this hardware, or to cross to it from what the phone runs.
+    /// The floor that forbids the load on this hardware, or the crossing to it.
     fn barrier(&self, present: Present<'_>, to: &LoadName) -> Option<Barrier> {
         let phone = self.phone();
         let cannot_leave =
@@ -118,9 +118,9 @@ impl Planner<'_> {
         format!("{}{vid}", self.query.model.name)
     }
 
-    /// What to add to the library: one load, or else two, with which there would be a route.
+    /// The loads to add: one, else two, that make a route possible.
     fn additions(&self, every: &[Node<'_>]) -> Additions {
-        let wanted: Vec<(Wanted, LoadName)> = self
+        let wanted: Vec<(LoadRange, LoadName)> = self
             .wanted()
             .into_iter()
             .filter_map(|wanted| Some((self.example(&wanted)?, wanted)))
@@ -148,25 +148,29 @@ impl Planner<'_> {
         })
     }
 
-    /// The loads that rules and floors speak of, none of them below a floor of this hardware.
-    fn wanted(&self) -> Vec<Wanted> {
+    /// The ranges that rules and floors refer to, above the floors of this hardware.
+    fn wanted(&self) -> Vec<LoadRange> {
         let hops = self
             .catalog
             .hops
             .iter()
             .filter(|rule| rule.direction().is_none_or(|direction| direction == self.query.direction));
         let ends = hops.flat_map(|rule| {
-            let from = Wanted { kind: rule.from, min: rule.from_min.clone(), below: rule.from_below.clone() };
-            [from, Wanted { kind: rule.to, min: rule.to_min.clone(), below: None }]
+            let from =
+                LoadRange { kind: rule.from, min: rule.from_min.clone(), below: rule.from_below.clone() };
+            [from, LoadRange { kind: rule.to, min: rule.to_min.clone(), below: None }]
         });
         let leaving = self.catalog.floors_of(self.query.hardware()).filter(|floor| floor.leaving);
         let kind = |side| match side {
             Side::Enterprise => Kind::Enterprise,
             Side::Multiplatform => Kind::Multiplatform,
         };
-        let leaving =
-            leaving.map(|floor| Wanted { kind: kind(floor.side), min: Some(floor.min.clone()), below: None });
-        let mut wanted: Vec<Wanted> = Vec::new();
+        let leaving = leaving.map(|floor| LoadRange {
+            kind: kind(floor.side),
+            min: Some(floor.min.clone()),
+            below: None,
+        });
+        let mut wanted: Vec<LoadRange> = Vec::new();
         for end in ends.chain(leaving).map(|end| self.above_floors(end)) {
             let transition = matches!(end.kind, Kind::Transition(_));
             let known = wanted.iter().any(|known| known.kind == end.kind && known.min == end.min);
@@ -177,17 +181,17 @@ impl Planner<'_> {
         wanted
     }
 
-    /// The same of what this hardware takes. Where its version is not known, what every version takes.
-    fn above_floors(&self, wanted: Wanted) -> Wanted {
+    /// Narrows a range to the loads that this hardware takes; with an unknown VID, that every VID takes.
+    fn above_floors(&self, wanted: LoadRange) -> LoadRange {
         let floors = self.catalog.floors_of(self.query.hardware()).filter(|floor| !floor.leaving);
         let floors = floors.filter(|floor| floor.side == wanted.kind.side()).map(|floor| floor.min.clone());
         let min = floors.chain(wanted.min.clone()).max();
-        Wanted { min, ..wanted }
+        LoadRange { min, ..wanted }
     }
 
-    /// A name for a load that may not exist, to plan with.
-    fn example(&self, wanted: &Wanted) -> Option<LoadName> {
-        // Every transition load known is of 11.2(3).
+    /// An invented load within the range, to plan with.
+    fn example(&self, wanted: &LoadRange) -> Option<LoadName> {
+        // All known transition loads are of 11.2(3).
         let known = Version { major: 11, minor: 2, micro: 3, build: Vec::new() };
         let version = wanted.min.as_ref().unwrap_or(&known);
         let text = version.to_string();
@@ -202,8 +206,8 @@ impl Planner<'_> {
         name.parse().ok()
     }
 
-    fn describe(&self, wanted: Wanted) -> WantedLoad {
-        let fits = |load: &&known::Load| {
+    fn describe(&self, wanted: LoadRange) -> WantedLoad {
+        let fits = |load: &&known::KnownLoad| {
             load.kind == wanted.kind
                 && wanted.min.as_ref().is_none_or(|min| load.version.at_least(min))
                 && wanted.below.as_ref().is_none_or(|below| !load.version.at_least(below))

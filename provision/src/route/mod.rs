@@ -1,4 +1,4 @@
-//! Routes: the loads from the present one to the target, in order.
+//! Plans routes: the loads from the present one to the target, in order.
 
 use crate::catalog::{Catalog, Eligibility, Fit, Hardware, HopRule, Model, Vid};
 use crate::hold::{Hold, NotAdmitted, PinFault};
@@ -10,34 +10,33 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-/// What a phone runs, as far as known.
+/// The present load, as far as known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Present<'a> {
     /// This load.
     Load(&'a LoadName),
-    /// A Multiplatform load of this release, its build not known; no transition load.
+    /// A Multiplatform load of this release and unknown build; no transition load.
     Release(&'a Version),
     /// Some load of this side. On the Multiplatform side it may be a transition load.
     Unknown(Side),
 }
 
-/// Which phone is to be moved which way.
+/// The inputs of a plan besides catalog and library.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
     /// Its model.
     pub model: &'a Model,
     /// Its hardware version.
     pub vid: Option<Vid>,
-    /// The side of the firmware that it was bought with, where that is known.
+    /// The side of the firmware that the phone was bought with, if known.
     pub born: Option<Side>,
-    /// What it runs.
+    /// The present load.
     pub present: Present<'a>,
-    /// Which way.
+    /// The direction.
     pub direction: Direction,
-    /// The loads to go through, in order, by the operator's choice.
+    /// The operator's pinned loads, in order.
     pub pin: Option<&'a [LoadName]>,
-    /// With an unknown VID: whether a shorter route that some VID forbids is preferred to a longer one that suits
-    /// every VID.
+    /// With an unknown VID, prefer a shorter route that some VID forbids to a longer one that every VID takes.
     pub unknown_vid_proceeds: bool,
 }
 
@@ -47,7 +46,7 @@ impl<'a> Query<'a> {
     }
 }
 
-/// A way to the target. No hops: the phone is there.
+/// A route to the target; without hops if the phone is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The steps, in order.
@@ -56,14 +55,14 @@ pub struct Route {
     pub target: LoadName,
 }
 
-/// One step of a route.
+/// One hop of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hop {
-    /// The load before it; `None` where the present load is not known.
+    /// The load before it; `None` if the present load is unknown.
     pub from: Option<LoadName>,
     /// The load after it.
     pub to: LoadName,
-    /// It changes sides, and so factory-resets the phone.
+    /// The hop changes sides, and so factory-resets the phone.
     pub crosses: bool,
     /// The phone needs its license at this hop or after it.
     pub license: bool,
@@ -71,12 +70,12 @@ pub struct Hop {
     pub safe_for_every_vid: bool,
 }
 
-/// Plans a phone's route over the complete loads of the library, along the catalog's hop rules and above the
-/// floors of the phone's hardware.
+/// Plans a phone's route over the complete loads of the library, by the catalog's hop rules and above the floors of
+/// the phone's hardware.
 ///
-/// The target is the pin's last load, or else the newest load of the far side that can be reached. Among the routes
-/// to it, the one with the fewest hops wins, then one that every VID takes, then one without transition loads, then
-/// the fewest bytes, then the newest loads on the way.
+/// The target is the pin's last load, else the newest reachable load of the far side. Among the routes to it the best
+/// has the fewest hops, then suits every VID, then has no transition load, then has the fewest bytes, then the newest
+/// loads.
 pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<Route, Hold> {
     let planner = planner(query, catalog, library)?;
     match query.pin {
@@ -85,8 +84,8 @@ pub fn plan(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Result<R
     }
 }
 
-/// What an operator could pin instead: the best route to each other load of the final kind that can be reached, the
-/// newest first. A pin of the query does not count.
+/// The routes that an operator could pin instead: the best route to each other reachable load of the final kind,
+/// newest first. A pin of the query is ignored.
 pub fn alternatives(query: &Query<'_>, catalog: &Catalog, library: &Library) -> Vec<Route> {
     let Ok(planner) = planner(query, catalog, library) else { return Vec::new() };
     let complete = planner.complete();
@@ -114,13 +113,13 @@ fn planner<'a>(
     Ok(Planner { query, catalog, library, family, depends_on_vid })
 }
 
-/// One question and all that its answer rests on.
+/// A query with all inputs of its answer.
 struct Planner<'a> {
     query: &'a Query<'a>,
     catalog: &'a Catalog,
     library: &'a Library,
     family: &'a str,
-    /// Some VIDs of the model may not change sides, and this phone's is not known.
+    /// Some VIDs of the model may not change sides, and the phone's VID is unknown.
     depends_on_vid: bool,
 }
 
@@ -131,7 +130,7 @@ impl<'a> Planner<'a> {
         self.library.loads.iter().filter(move |(name, _)| name.family().eq_ignore_ascii_case(family))
     }
 
-    /// Those of them that may be given to a phone.
+    /// The complete loads among them.
     fn complete(&self) -> Vec<search::Node<'a>> {
         self.loads()
             .filter(|(_, load)| load.completeness() == Completeness::Complete)
@@ -144,7 +143,7 @@ impl<'a> Planner<'a> {
             return Ok(route);
         }
         match self.query.present {
-            // Newer than everything at hand, and where it should be.
+            // The present load is newer than every load at hand and of the target's kind.
             Present::Load(load) if load.kind() == self.query.direction.final_kind() => {
                 Ok(Route { hops: Vec::new(), target: load.clone() })
             }
@@ -152,7 +151,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A phone on the pinned way goes on from where it is; any other begins at the first load it may go to.
+    /// A phone on the pinned route continues from its load; any other starts at the first load it may go to.
     fn pinned(&self, pin: &[LoadName]) -> Result<Route, Hold> {
         let Some(target) = pin.last().filter(|target| target.kind() == self.query.direction.final_kind())
         else {
@@ -215,8 +214,8 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Whether the hardware can cross from what it runs, where the hop crosses. Of an unknown load nothing is said: no
-    /// rule leads across from it.
+    /// The fit of a crossing from the present load. For an unknown load nothing is excluded, since no rule crosses
+    /// from it.
     fn lets_go(&self, present: Present<'_>, to: &LoadName) -> Fit<'a> {
         let (side, release) = match present {
             Present::Load(load) => (load.kind().side(), load.version()),
@@ -229,8 +228,8 @@ impl<'a> Planner<'a> {
         self.catalog.lets_go(self.query.hardware(), side, release)
     }
 
-    /// Whether a rule allows this hop. An unknown load of a side may be any load of it, so only rules without bounds
-    /// on where a phone comes from apply; that an upgrade leads upward is then taken on trust.
+    /// True if a rule allows this hop. An unknown load may be any load of its side, so only rules without a bound on
+    /// the start apply; that the upgrade leads to a newer release is then assumed.
     fn applies(&self, rule: &HopRule, present: Present<'_>, to: &LoadName) -> bool {
         let direction = rule.direction().is_none_or(|direction| direction == self.query.direction);
         let arrives =
@@ -249,8 +248,9 @@ impl<'a> Planner<'a> {
         direction && arrives && departs
     }
 
-    /// The kind of load that an unknown one is not upgraded to: towards Enterprise it may be a transition load of the
-    /// same side, from which nothing leads back. Towards Multiplatform, that is where a transition load leads.
+    /// The kind of load that an unknown load is not upgraded to. Towards Enterprise, the phone may run a transition
+    /// load of the same side, from which no rule leads back. Towards Multiplatform, a transition load leads there
+    /// anyway.
     fn half_way(&self) -> Kind {
         match self.query.direction {
             Direction::E2m => Kind::Transition(Direction::E2m),
@@ -258,8 +258,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Whether a phone that runs some load of a side may need its license for this hop: on the Multiplatform side
-    /// it may be in the middle of its crossing.
+    /// True if a phone on an unknown load of this side may need its license for this hop: on the Multiplatform side
+    /// it may be within its crossing.
     fn may_need_license(&self, side: Side, to: &LoadName) -> bool {
         self.catalog.hops.iter().any(|rule| {
             let direction = rule.direction().is_none_or(|direction| direction == self.query.direction);
@@ -275,7 +275,7 @@ fn departs_from(rule: &HopRule, kind: Kind, version: &Version, to: &LoadName) ->
         && (!rule.upward || to.version() > version)
 }
 
-/// Whether two names mean the same load; a phone or a file system may change letter case.
+/// True if two names mean the same load; phones and file systems may change letter case.
 fn same(one: &LoadName, other: &LoadName) -> bool {
     one.as_str().eq_ignore_ascii_case(other.as_str())
 }

@@ -1,4 +1,4 @@
-//! The search itself: breadth first, so that the fewest hops win, and by cost within a layer.
+//! The search: breadth first, so that the fewest hops win, and by cost within a layer.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,15 +7,15 @@ use super::{Hop, Planner, Present, Route, same};
 use crate::library::Load;
 use crate::load::{Kind, LoadName, Version};
 
-/// A load that a route may go through.
+/// A load that a route may use.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'n> {
     pub name: &'n LoadName,
-    /// None for one that is only supposed.
+    /// `None` for a supposed load.
     pub load: Option<&'n Load>,
 }
 
-/// What makes one of several equally short routes better. Compared in this order; less is better.
+/// The order among equally short routes, compared field by field; less is better.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost<'n> {
     unsafe_hops: usize,
@@ -30,19 +30,19 @@ struct Path<'n> {
     hops: Vec<Hop>,
 }
 
-/// Which hops a search may use.
+/// The hops that a search may use.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Allow {
-    /// Those that every VID takes.
+    /// Hops that every VID takes.
     SafeForEveryVid,
-    /// Those that this phone's hardware, as far as known, takes.
+    /// Hops that the phone's hardware takes, as far as known.
     AboveFloors,
-    /// Any that a rule allows; to find out whether a floor is in the way.
+    /// All hops that a rule allows, to find out whether a floor is the obstacle.
     BelowFloorsToo,
 }
 
 impl<'a> Planner<'a> {
-    /// The best route to the newest load of the final kind that can be reached.
+    /// The best route to the newest reachable load of the final kind.
     pub(super) fn best(&self, nodes: &[Node<'_>]) -> Option<Route> {
         self.targets(nodes).into_iter().find_map(|target| self.best_to(nodes, target))
     }
@@ -64,7 +64,7 @@ impl<'a> Planner<'a> {
         targets
     }
 
-    /// The best of the shortest ways to one load.
+    /// The best of the shortest routes to one load.
     pub(super) fn shortest<'n>(&self, nodes: &[Node<'n>], target: &LoadName, allow: Allow) -> Option<Vec<Hop>>
     where
         'a: 'n,

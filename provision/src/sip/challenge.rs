@@ -1,25 +1,25 @@
-//! Whether a phone that registers by UDP has really said so: it is asked (OPTIONS) at the Contact that it gave, and has to
-//! repeat a secret. A phone that does not know that Contact answers 404, so another's words are not proven by it.
+//! Verifies a registration by UDP: the registrar asks (OPTIONS) at the given Contact, and the phone has to repeat a
+//! secret. A phone answers 404 to an unknown Contact, so a forged registration is not verified.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::message::Message;
-use super::phone::Said;
+use super::phone::PhoneDescription;
 use super::registrar::{Action, Binding, Flow, Transport};
 use super::request::{Due, Sent, branch, own_call_id, request};
 use crate::mac::Mac;
 
 /// Phones that are asked at one time.
 const MOST: usize = 1024;
-/// How long words that contradict each other prove nothing, in milliseconds.
+/// Time during which contradictory registrations are not verified, in milliseconds.
 const CONTESTED: u64 = 32_000;
 
-/// What a phone has said of itself, and where it wants to be reached.
+/// A registration and the Contact of its phone.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
     pub(super) mac: Mac,
-    pub(super) said: Said,
+    pub(super) said: PhoneDescription,
     pub(super) binding: Binding,
 }
 
@@ -33,18 +33,18 @@ impl Statement {
 
 #[derive(Debug)]
 enum Challenge {
-    /// It was asked, and has not answered yet.
+    /// The phone was asked and has not answered.
     Asked { statement: Box<Statement>, secret: String, sent: Sent },
-    /// Two registrations were claimed from the address at one time.
+    /// Two registrations came from the address at one time.
     Contested { call_id: String, until: u64 },
 }
 
-/// The phones that are asked, one for each address.
+/// Pending challenges, one per address.
 #[derive(Debug, Default)]
 pub(super) struct Challenges(BTreeMap<Ipv4Addr, Challenge>);
 
 impl Challenges {
-    /// Asks a phone whether it has said this. Where it is asked already about another registration, neither is proven.
+    /// Asks a phone about a registration. If a challenge for another registration is pending, neither is verified.
     pub(super) fn begin(
         &mut self,
         statement: Statement,
@@ -56,12 +56,12 @@ impl Challenges {
         let address = *flow.peer.ip();
         let full = self.0.len() >= MOST;
         match self.0.get_mut(&address) {
-            // Said again; the answer to the question counts for it.
+            // A repeated registration is covered by the pending challenge.
             Some(Challenge::Asked { statement: known, .. }) if known.is_repeated_by(&statement) => {
                 known.binding = statement.binding;
                 return None;
             }
-            // Corrected by the same registration, so asked anew.
+            // A changed registration is asked about anew.
             Some(Challenge::Asked { statement: known, .. }) if known.binding.call_id == call_id => {}
             Some(Challenge::Contested { call_id: known, .. }) if *known == call_id => return None,
             Some(challenge) => {
@@ -79,7 +79,7 @@ impl Challenges {
         Some(Action::Send(flow, bytes))
     }
 
-    /// What is proven by a response, if it is the answer of a phone that was asked.
+    /// The registration that a response verifies, if it answers a challenge.
     pub(super) fn answered(&mut self, message: &Message, flow: Flow, code: u16) -> Option<Statement> {
         let address = *flow.peer.ip();
         let Some(Challenge::Asked { secret, sent, .. }) = self.0.get(&address) else { return None };
@@ -97,7 +97,7 @@ impl Challenges {
         }
     }
 
-    /// What is to be sent again. Questions that nobody answered are forgotten.
+    /// Challenges to send again. Expired ones are dropped.
     pub(super) fn due(&mut self, now: u64) -> Vec<(Flow, Vec<u8>)> {
         let mut again = Vec::new();
         self.0.retain(|_, challenge| match challenge {
@@ -114,13 +114,13 @@ impl Challenges {
         again
     }
 
-    /// The phone at this address need not be asked any more.
+    /// Drops the challenge of an address.
     pub(super) fn forget(&mut self, address: Ipv4Addr) {
         self.0.remove(&address);
     }
 }
 
-/// The question.
+/// The OPTIONS request.
 fn options(contact: &str, own: SocketAddrV4, secret: &str) -> Message {
     let tag = &secret[..secret.len().min(16)];
     request(

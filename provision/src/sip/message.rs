@@ -1,54 +1,54 @@
-//! SIP messages: the bytes of one, and what is in it.
+//! Parses and writes SIP messages.
 
 use std::fmt;
 
 use crate::text::is_hidden;
 
-/// The largest message taken, in bytes; a phone's REGISTER with all its parts has about 4,000.
+/// The largest message accepted, in bytes; a phone's REGISTER with all its parts has about 4,000.
 pub const LARGEST: usize = 16 * 1024;
-/// Headers taken per message.
+/// Headers accepted per message.
 const MOST_HEADERS: usize = 100;
 
-/// A request or a response, with its headers as they came.
+/// A request or response with its headers in order.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// The first line.
     pub start: Start,
-    /// Names and values in order; folded lines are joined.
+    /// Names and values; folded lines are joined.
     pub headers: Vec<(String, String)>,
     /// What follows the headers.
     pub body: Vec<u8>,
 }
 
-/// What the first line says.
+/// The first line, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
     /// A request.
     Request {
         /// `REGISTER`; case matters (RFC 3261 §7.1).
         method: String,
-        /// Whom it is for.
+        /// The request URI.
         uri: String,
     },
     /// A response.
     Response {
         /// 100 to 699.
         code: u16,
-        /// For people.
+        /// Text for people.
         reason: String,
     },
 }
 
-/// Why the bytes are no message.
+/// The reason that bytes are no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// Larger than [`LARGEST`], or more than a hundred headers.
+    /// Larger than [`LARGEST`], or with more than a hundred headers.
     #[error("it is too large")]
     TooLarge,
     /// The first line is neither a request's nor a response's of SIP 2.0.
     #[error("its first line is not SIP")]
     Start,
-    /// A header without a name, or bytes that are no text.
+    /// A header without a name, or bytes that are not text.
     #[error("a header cannot be read")]
     Header,
     /// Two lengths, one that is no number, or one beyond the end.
@@ -56,31 +56,31 @@ pub enum Malformed {
     Length,
 }
 
-/// What stands at the beginning of a stream's bytes.
+/// The first item in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame {
-    /// Not a whole message yet.
+pub enum StreamItem {
+    /// An incomplete message.
     Partial,
-    /// Line ends between messages (RFC 3261 §7.5), so many bytes of them; `ping` for the two that a phone sends to
-    /// see whether anybody is there (RFC 5626 §3.5.1).
+    /// Line ends between messages (RFC 3261 §7.5). `ping` marks the two that a phone sends as a keepalive (RFC 5626
+    /// §3.5.1).
     Blank {
-        /// How many bytes.
+        /// Their length.
         bytes: usize,
-        /// They want an answer.
+        /// An answer is expected.
         ping: bool,
     },
-    /// A message of so many bytes.
+    /// A message of this length.
     Whole(usize),
 }
 
-/// Finds the first message in a stream (RFC 3261 §18.3: by its Content-Length).
-pub fn frame(bytes: &[u8]) -> Result<Frame, Malformed> {
+/// Finds the first message in a stream by its Content-Length (RFC 3261 §18.3).
+pub fn frame(bytes: &[u8]) -> Result<StreamItem, Malformed> {
     let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     if blank > 0 {
-        return Ok(Frame::Blank { bytes: blank, ping: bytes.starts_with(b"\r\n\r\n") });
+        return Ok(StreamItem::Blank { bytes: blank, ping: bytes.starts_with(b"\r\n\r\n") });
     }
     let Some(head) = head_length(bytes) else {
-        return if bytes.len() > LARGEST { Err(Malformed::TooLarge) } else { Ok(Frame::Partial) };
+        return if bytes.len() > LARGEST { Err(Malformed::TooLarge) } else { Ok(StreamItem::Partial) };
     };
     if head > LARGEST {
         return Err(Malformed::TooLarge);
@@ -90,10 +90,10 @@ pub fn frame(bytes: &[u8]) -> Result<Frame, Malformed> {
     if whole > LARGEST {
         return Err(Malformed::TooLarge);
     }
-    Ok(if bytes.len() >= whole { Frame::Whole(whole) } else { Frame::Partial })
+    Ok(if bytes.len() >= whole { StreamItem::Whole(whole) } else { StreamItem::Partial })
 }
 
-/// One past the empty line that ends the headers.
+/// The position after the empty line that ends the headers.
 fn head_length(bytes: &[u8]) -> Option<usize> {
     let ends =
         |tail: &[u8]| bytes.windows(tail.len()).position(|bytes| bytes == tail).map(|at| at + tail.len());
@@ -110,7 +110,7 @@ fn head_of(bytes: &[u8]) -> Result<Head, Malformed> {
     if text.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t')) {
         return Err(Malformed::Header);
     }
-    // Marks of writing direction and the like are of no use here, and would reach people.
+    // Marks of writing direction and similar characters carry nothing here and would reach people.
     let text: String = text.chars().filter(|letter| letter.is_control() || !is_hidden(*letter)).collect();
     let mut lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let start = start(lines.next().unwrap_or_default())?;
@@ -119,7 +119,7 @@ fn head_of(bytes: &[u8]) -> Result<Head, Malformed> {
         if line.contains('\r') {
             return Err(Malformed::Header);
         }
-        // RFC 3261 §7.3.1: a line that begins with a blank goes on with the one before.
+        // RFC 3261 §7.3.1: a line that starts with a blank continues the one before.
         if line.starts_with([' ', '\t']) {
             let (_, value) = headers.last_mut().ok_or(Malformed::Header)?;
             value.push(' ');
@@ -171,7 +171,7 @@ fn content_length(headers: &[(String, String)]) -> Result<Option<usize>, Malform
     }
 }
 
-/// Whether a header's name, maybe in its one-letter form, is this one (RFC 3261 §7.3.3).
+/// True if a header has this name, in long or one-letter form (RFC 3261 §7.3.3).
 fn is(name: &str, wanted: &str) -> bool {
     const SHORT: [(&str, &str); 11] = [
         ("i", "Call-ID"),
@@ -191,7 +191,7 @@ fn is(name: &str, wanted: &str) -> bool {
 }
 
 impl Message {
-    /// Reads one whole message. What follows its body is left out, as in a datagram (RFC 3261 §18.3).
+    /// Reads one message. Bytes after its body are ignored, as in a datagram (RFC 3261 §18.3).
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         if bytes.len() > LARGEST {
             return Err(Malformed::TooLarge);
@@ -204,12 +204,12 @@ impl Message {
         Ok(Self { start, headers, body })
     }
 
-    /// The first header of this name, in its long form.
+    /// The first header with this long name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| is(known, name)).map(|(_, value)| value.as_str())
     }
 
-    /// Every header of this name, in its long form.
+    /// Every header with this long name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers.iter().filter(move |(known, _)| is(known, name)).map(|(_, value)| value.as_str())
     }
@@ -220,7 +220,7 @@ impl Message {
         Some((number.parse().ok()?, method.trim()))
     }
 
-    /// The bytes that go out. The length of the body is added.
+    /// The bytes of the message, with the length of the body added.
     pub fn encode(&self) -> Vec<u8> {
         let first = match &self.start {
             Start::Request { method, uri } => format!("{method} {uri} SIP/2.0\r\n"),

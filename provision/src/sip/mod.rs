@@ -1,7 +1,8 @@
-//! SIP as far as a phone needs a call manager for (RFC 3261, cisco-phones §13): messages in, messages and events out.
+//! SIP as far as a phone needs it of a call manager (RFC 3261, cisco-phones §13): messages in, messages and events
+//! out.
 //!
-//! The parser is our own: what is wanted of a message is its headers, verbatim and bounded, and whatever reads more
-//! of SIP brings a transport with it or is not kept up.
+//! The parser is our own: it only needs verbatim, bounded headers, and existing crates bring a transport along or are
+//! unmaintained.
 
 mod challenge;
 mod message;
@@ -14,6 +15,6 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use message::{Frame, LARGEST, Malformed, Message, Start, frame};
-pub use phone::{Said, said};
-pub use registrar::{Action, Caller, Event, Flow, Proof, Registrar, Transport};
+pub use message::{LARGEST, Malformed, Message, Start, StreamItem, frame};
+pub use phone::{PhoneDescription, said};
+pub use registrar::{Action, Flow, Registrar, RegistrarEvent, Sender, SenderProof, Transport};

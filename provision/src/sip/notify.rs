@@ -1,4 +1,4 @@
-//! Telling a phone to restart: a NOTIFY within its registration (cisco-phones §13).
+//! Orders a restart: a NOTIFY within the phone's registration (cisco-phones §13).
 
 use std::net::SocketAddrV4;
 
@@ -7,7 +7,7 @@ use super::registrar::Transport;
 use super::request::request;
 use crate::journey::Restart;
 
-/// The request. `register` is the Call-ID of the phone's own REGISTER, which it compares.
+/// The request. `register` is the Call-ID of the phone's own REGISTER, which the phone compares.
 pub(super) fn notify(
     how: Restart,
     contact: &str,

@@ -1,34 +1,34 @@
-//! What a Cisco phone says of itself in a REGISTER (cisco-phones §13).
+//! Reads a Cisco phone's description of itself in a REGISTER (cisco-phones §13).
 
 use super::message::Message;
 use crate::mac::Mac;
 
-/// The longest text kept of what a phone says.
+/// The longest text kept, in bytes.
 const LONGEST: usize = 80;
 
-/// A phone's own words.
+/// A phone's description of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct PhoneDescription {
     /// The MAC address in its device name, `SEP001234AB45DE`.
     pub device: Option<Mac>,
-    /// The one in its instance, which is burned in.
+    /// The MAC in its instance, which is burned in.
     pub instance: Option<Mac>,
-    /// Another device name in its Reason; the same one is left out.
+    /// A different device name in its Reason.
     pub other: Option<String>,
     /// `ActiveLoad`, or `Load` of older firmware, as written.
     pub active: Option<String>,
     /// `InactiveLoad`.
     pub inactive: Option<String>,
-    /// The number of its model.
+    /// The model's number in call managers.
     pub model: Option<u32>,
-    /// Why it last started.
+    /// The reason of its last start.
     pub last: Option<String>,
-    /// Where it can be reached: the URI of its Contact.
+    /// The URI of its Contact.
     pub contact: Option<String>,
 }
 
 /// Reads `Contact` and `Reason`.
-pub fn said(register: &Message) -> Said {
+pub fn said(register: &Message) -> PhoneDescription {
     let contact = register.header("Contact").unwrap_or_default();
     let (uri, parameters) = contact_uri(contact);
     let parameter = |name: &str| {
@@ -53,7 +53,7 @@ pub fn said(register: &Message) -> Said {
     };
     let named = told("Name");
     let device = device.or_else(|| named.clone());
-    Said {
+    PhoneDescription {
         instance,
         other: named.filter(|named| Some(named) != device.as_ref()),
         device: device.and_then(|device| device.strip_prefix("SEP")?.parse().ok()),
@@ -65,14 +65,14 @@ pub fn said(register: &Message) -> Said {
     }
 }
 
-/// The text of a Reason that is an alarm: `SIP;cause=200;text="cisco-alarm:23 Name=… Last=…"`.
+/// The text of an alarm in a Reason: `SIP;cause=200;text="cisco-alarm:23 Name=… Last=…"`.
 fn alarm(reason: &str) -> Option<String> {
     let text = split(reason, ';').into_iter().find_map(|part| part.trim().strip_prefix("text="))?;
     let text = text.trim().trim_matches('"');
     text.starts_with("cisco-alarm:").then(|| text.to_owned())
 }
 
-/// A Contact's URI and what follows it.
+/// A Contact's URI and the rest.
 fn contact_uri(contact: &str) -> (Option<&str>, &str) {
     match contact.split_once('<') {
         Some((before, rest)) if !before.contains(';') => match rest.split_once('>') {
@@ -86,7 +86,7 @@ fn contact_uri(contact: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Parts between separators that stand in no quotes.
+/// The parts between unquoted separators.
 pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut from, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
     for (at, character) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! The registrar: who is registered, what each request is answered, and what that tells.
+//! The registrar: registrations, answers to requests, and events for the bench.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -8,26 +8,26 @@ use sha2::{Digest, Sha256};
 use super::challenge::{Challenges, Statement};
 use super::message::{Message, Start};
 use super::notify::notify;
-use super::phone::{Said, said};
+use super::phone::{PhoneDescription, said};
 use super::registration::{agreed, port, reaches, way_back};
 use super::reply::{ALLOW, reply};
 use super::request::{Due, Sent};
 use crate::journey::Restart;
 use crate::mac::Mac;
 
-/// How long a registration lasts, in seconds, as call managers have it.
+/// Length of a registration in seconds, as with call managers.
 const EXPIRES: u64 = 120;
-/// How long after that it is gone, in milliseconds: the phone's clock is another.
+/// Further time until a registration expires, in milliseconds, since the phone's clock differs.
 const GRACE: u64 = 30_000;
-/// Registrations at one time; more phones than stand on any bench.
+/// Registrations at one time; more phones than on any bench.
 const MOST: usize = 20_000;
-/// The largest Call-ID and Contact kept, in bytes.
+/// The largest Call-ID and Contact accepted, in bytes.
 const LONGEST: usize = 256;
 
-/// How a message travels.
+/// The transport of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
-    /// A connection that the phone opened.
+    /// A connection opened by the phone.
     Tcp,
     /// Datagrams.
     Udp,
@@ -42,52 +42,52 @@ impl Transport {
     }
 }
 
-/// Where messages come from and answers go: a connection by its other end, or an address.
+/// The other end of a conversation: a connection or an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Flow {
-    /// How.
+    /// The transport.
     pub transport: Transport,
     /// The phone's end.
     pub peer: SocketAddrV4,
 }
 
-/// Who speaks, as others know them.
+/// The sender as the bench knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
-    /// The phone of the bench that has the address, if one has.
+pub struct Sender {
+    /// The phone with the sender's address, if any.
     pub phone: Option<Mac>,
 }
 
-/// How sure it is that a phone's words came from its address.
+/// The evidence that a phone's message came from its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
-    /// By a datagram that anybody may have sent.
+pub enum SenderProof {
+    /// A datagram, which anybody may have sent.
     OneWay,
-    /// By a connection, or by a datagram after which the phone has repeated a secret that it was sent.
+    /// A connection, or a datagram after which the phone repeated a secret.
     TwoWay,
 }
 
-/// What a message brought about.
+/// A result of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Send these bytes.
     Send(Flow, Vec<u8>),
     /// Tell the bench.
-    Tell(Event),
-    /// Too many wait already, so this address has to ask again or stays unproven.
+    Tell(RegistrarEvent),
+    /// Too many challenges are pending: the address has to ask again or stays unverified.
     Full(Ipv4Addr),
 }
 
-/// What the bench should know.
+/// An event for the bench.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// The phone is registered, and said this. Told with every refresh; by UDP, told once more when it is proven.
-    Registered(Mac, Said, Proof),
-    /// It is not registered any more.
+pub enum RegistrarEvent {
+    /// The phone is registered, with its description. Repeated with every refresh and, for UDP, when it is verified.
+    Registered(Mac, PhoneDescription, SenderProof),
+    /// The phone is no longer registered.
     Gone(Mac),
-    /// What it answered when it was told to restart; `None` for nothing.
+    /// The phone's answer to a restart order; `None` for no answer.
     Answered(Mac, Option<(u16, String)>),
-    /// Somebody at this address wanted to register and was refused, for this reason.
+    /// A registration from this address was refused, for this reason.
     Refused(Ipv4Addr, Option<Mac>, String),
 }
 
@@ -98,7 +98,7 @@ pub(super) struct Binding {
     sequence: u32,
     pub(super) contact: String,
     until: u64,
-    proof: Proof,
+    proof: SenderProof,
 }
 
 /// The registrar of one bench. Time is in milliseconds from any beginning.
@@ -114,44 +114,44 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// One that listens at `own`. `seed` makes what it names unlike what an earlier one named. Nobody else may be able to
-    /// guess `key`: secrets are made from it.
+    /// A registrar that listens at `own`. `seed` makes its identifiers differ from those of earlier runs. `key` must
+    /// be unknown to others: secrets are derived from it.
     pub fn new(own: SocketAddrV4, seed: u64, key: [u8; 32]) -> Self {
         let (bindings, challenges) = (BTreeMap::new(), Challenges::default());
         Self { own, seed, key, count: 0, bindings, sent: Vec::new(), challenges }
     }
 
-    /// Whether a phone can be told anything.
+    /// True if a phone is registered.
     pub fn has(&self, mac: Mac) -> bool {
         self.bindings.contains_key(&mac)
     }
 
-    /// How many are registered.
+    /// The number of registrations.
     pub fn len(&self) -> usize {
         self.bindings.len()
     }
 
-    /// Whether none is.
+    /// True without registrations.
     pub fn is_empty(&self) -> bool {
         self.bindings.is_empty()
     }
 
     /// Takes in a message from `flow`.
-    pub fn receive(&mut self, message: &Message, flow: Flow, caller: Caller, now: u64) -> Vec<Action> {
+    pub fn receive(&mut self, message: &Message, flow: Flow, caller: Sender, now: u64) -> Vec<Action> {
         match &message.start {
             Start::Response { code, reason } => self.answered(message, flow, *code, reason),
             Start::Request { method, .. } => self.request(message, method, flow, caller, now),
         }
     }
 
-    /// A connection has ended.
+    /// Ends the registrations of a closed connection.
     pub fn closed(&mut self, flow: Flow) -> Vec<Action> {
         let gone: Vec<Mac> =
             self.bindings.iter().filter(|(_, binding)| binding.flow == flow).map(|(mac, _)| *mac).collect();
         gone.into_iter().map(|mac| self.forget(mac)).collect()
     }
 
-    /// The door closes: nobody is registered any more.
+    /// Ends all registrations, because the listener closes.
     pub fn end(&mut self) -> Vec<Action> {
         self.sent.clear();
         self.challenges = Challenges::default();
@@ -159,7 +159,7 @@ impl Registrar {
         gone.into_iter().map(|mac| self.forget(mac)).collect()
     }
 
-    /// Lets time pass: what is to be sent again, who has gone, what was never answered.
+    /// Advances time: repeats requests, expires registrations, gives up on answers.
     pub fn tick(&mut self, now: u64) -> Vec<Action> {
         let mut actions = Vec::new();
         let late: Vec<Mac> =
@@ -172,7 +172,7 @@ impl Registrar {
                 true
             }
             Due::Over => {
-                actions.push(Action::Tell(Event::Answered(sent.mac, None)));
+                actions.push(Action::Tell(RegistrarEvent::Answered(sent.mac, None)));
                 false
             }
         });
@@ -180,8 +180,8 @@ impl Registrar {
         actions
     }
 
-    /// Tells a registered phone to read its configuration again; nothing where it is not registered. An earlier
-    /// order that it has not answered is forgotten.
+    /// Orders a registered phone to read its configuration again; `None` if it is not registered. A pending earlier
+    /// order is forgotten.
     pub fn restart(&mut self, mac: Mac, how: Restart, now: u64) -> Option<Action> {
         let unique = self.unique();
         let binding = self.bindings.get(&mac)?;
@@ -197,13 +197,13 @@ impl Registrar {
 
     fn unique(&mut self) -> String {
         self.count += 1;
-        // Unlike from one to the next; nobody gains anything by guessing them.
+        // The identifiers only need to differ; guessing them gains nothing.
         let mixed =
             (self.seed ^ self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         format!("{mixed:016x}{:x}", self.count)
     }
 
-    /// Nobody who has not been told it can know it.
+    /// A secret that only its recipient can know.
     fn secret(&mut self) -> String {
         self.count += 1;
         let digest = Sha256::new().chain_update(self.key).chain_update(self.count.to_be_bytes()).finalize();
@@ -212,7 +212,7 @@ impl Registrar {
 
     fn forget(&mut self, mac: Mac) -> Action {
         self.bindings.remove(&mac);
-        Action::Tell(Event::Gone(mac))
+        Action::Tell(RegistrarEvent::Gone(mac))
     }
 
     fn answered(&mut self, message: &Message, flow: Flow, code: u16, reason: &str) -> Vec<Action> {
@@ -223,14 +223,14 @@ impl Registrar {
             return Vec::new();
         }
         if let Some(Statement { mac, said, binding }) = self.challenges.answered(message, flow, code) {
-            let binding = Binding { proof: Proof::TwoWay, ..binding };
+            let binding = Binding { proof: SenderProof::TwoWay, ..binding };
             self.bindings.insert(mac, binding);
-            return vec![Action::Tell(Event::Registered(mac, said, Proof::TwoWay))];
+            return vec![Action::Tell(RegistrarEvent::Registered(mac, said, SenderProof::TwoWay))];
         }
         let Some(at) = self.sent.iter().position(from_it) else { return Vec::new() };
         let sent = self.sent.swap_remove(at);
         let reason = reason.chars().take(60).collect();
-        vec![Action::Tell(Event::Answered(sent.mac, Some((code, reason))))]
+        vec![Action::Tell(RegistrarEvent::Answered(sent.mac, Some((code, reason))))]
     }
 
     fn request(
@@ -238,7 +238,7 @@ impl Registrar {
         request: &Message,
         method: &str,
         flow: Flow,
-        caller: Caller,
+        caller: Sender,
         now: u64,
     ) -> Vec<Action> {
         if method == "ACK" {
@@ -272,20 +272,20 @@ impl Registrar {
         }
     }
 
-    fn register(&mut self, request: &Message, flow: Flow, caller: Caller, now: u64) -> Vec<Action> {
+    fn register(&mut self, request: &Message, flow: Flow, caller: Sender, now: u64) -> Vec<Action> {
         let said = said(request);
         let peer = *flow.peer.ip();
         let mac = match agreed(&said, caller) {
             Ok(mac) => mac,
             Err(why) => {
-                let refused = Action::Tell(Event::Refused(peer, caller.phone, why));
+                let refused = Action::Tell(RegistrarEvent::Refused(peer, caller.phone, why));
                 return vec![self.answer(request, flow, 403, &[]), refused];
             }
         };
         let call_id = request.header("Call-ID").unwrap_or_default();
         let sequence = request.sequence().map_or(0, |(number, _)| number);
         let known = self.bindings.get(&mac).filter(|known| known.call_id == call_id);
-        // RFC 3261 §10.3: within one Call-ID, what is older than what was done comes too late.
+        // RFC 3261 §10.3: within one Call-ID, a request with an older sequence is too late.
         if known.is_some_and(|known| sequence < known.sequence) {
             return vec![self.answer(request, flow, 500, &[])];
         }
@@ -294,7 +294,7 @@ impl Registrar {
                 contact.trim() == "*" || contact.to_ascii_lowercase().contains(";expires=0")
             });
         if leaves {
-            // A datagram ends only the registration whose Call-ID it knows: others cannot have seen it.
+            // A datagram may only end the registration whose Call-ID it knows, since others cannot have seen it.
             let may = flow.transport == Transport::Tcp || known.is_some();
             let gone = (may && self.bindings.contains_key(&mac)).then(|| self.forget(mac));
             return [self.answer(request, flow, 200, &[])].into_iter().chain(gone).collect();
@@ -309,12 +309,12 @@ impl Registrar {
             return vec![self.answer(request, flow, 500, &[]), Action::Full(peer)];
         }
         let fresh = known.is_none();
-        // Datagrams go where the Contact says; a connection is its own way back.
+        // Datagrams go to the Contact; a connection is its own way back.
         let (back, proof) = match flow.transport {
-            Transport::Tcp => (flow, Proof::TwoWay),
+            Transport::Tcp => (flow, SenderProof::TwoWay),
             Transport::Udp => (
                 Flow { peer: SocketAddrV4::new(peer, port(contact)), ..flow },
-                known.map_or(Proof::OneWay, |known| known.proof),
+                known.map_or(SenderProof::OneWay, |known| known.proof),
             ),
         };
         let binding = Binding {
@@ -332,26 +332,26 @@ impl Registrar {
         actions
     }
 
-    /// Takes over what a phone has said, as far as it is proven.
+    /// Registers a phone, with the evidence so far.
     fn bind(&mut self, statement: Statement, now: u64) -> Vec<Action> {
         let Statement { mac, said, binding } = statement.clone();
         let address = *binding.flow.peer.ip();
-        let told = |proof| Action::Tell(Event::Registered(mac, said, proof));
+        let told = |proof| Action::Tell(RegistrarEvent::Registered(mac, said, proof));
         if binding.flow.transport == Transport::Tcp {
             self.challenges.forget(address);
             self.bindings.insert(mac, binding);
-            return vec![told(Proof::TwoWay)];
+            return vec![told(SenderProof::TwoWay)];
         }
         let known = self.bindings.get(&mac);
-        // A phone that holds a connection speaks by it.
+        // A phone with a connection uses it.
         let connected = known.is_some_and(|known| known.flow.transport == Transport::Tcp);
-        // What one datagram says does not take the place of what was proven.
+        // An unverified datagram does not replace a verified registration.
         let yields =
-            known.is_none_or(|known| known.proof == Proof::OneWay || known.call_id == binding.call_id);
+            known.is_none_or(|known| known.proof == SenderProof::OneWay || known.call_id == binding.call_id);
         if yields && !connected {
             self.bindings.insert(mac, binding);
         }
-        let mut actions = vec![told(Proof::OneWay)];
+        let mut actions = vec![told(SenderProof::OneWay)];
         if !connected {
             let secret = self.secret();
             actions.extend(self.challenges.begin(statement, self.own, &secret, now));
@@ -359,7 +359,7 @@ impl Registrar {
         actions
     }
 
-    /// The answer that call managers give.
+    /// The answer of a call manager.
     fn accept(&mut self, request: &Message, flow: Flow, fresh: bool) -> Action {
         const CONTROL: &str = "application/x-cisco-remotecc-request+xml";
         let contact = request.header("Contact").unwrap_or_default();

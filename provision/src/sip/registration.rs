@@ -1,14 +1,14 @@
-//! What a REGISTER has to be, and where answers to it go.
+//! Checks a REGISTER, and finds the way of its answer.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::message::Message;
-use super::phone::Said;
-use super::registrar::{Caller, Flow, Transport};
+use super::phone::PhoneDescription;
+use super::registrar::{Flow, Sender, Transport};
 use super::reply::answer_port;
 use crate::mac::Mac;
 
-/// By a connection the way it came; by UDP to the port that the request names.
+/// The way of an answer: the same connection, or by UDP the port named in the request.
 pub(super) fn way_back(request: &Message, flow: Flow) -> Flow {
     match flow.transport {
         Transport::Tcp => flow,
@@ -18,8 +18,11 @@ pub(super) fn way_back(request: &Message, flow: Flow) -> Flow {
     }
 }
 
-/// Only a phone of the bench registers: its lease, its device name and its instance have to agree.
-pub(super) fn agreed(said: &Said, caller: Caller) -> Result<Mac, String> {
+/// The phone of a registration: its lease, device name and instance have to agree.
+///
+/// # Errors
+/// The disagreement, as text.
+pub(super) fn agreed(said: &PhoneDescription, caller: Sender) -> Result<Mac, String> {
     let Some(phone) = caller.phone else {
         return Err("no phone of the bench has this address".to_owned());
     };
@@ -36,7 +39,7 @@ pub(super) fn agreed(said: &Said, caller: Caller) -> Result<Mac, String> {
     }
 }
 
-/// Whether a Contact is the phone that sent it: nobody is told anything on another's word.
+/// True if a Contact is at the sender's address, so that no message goes to a third party.
 pub(super) fn reaches(uri: &str, peer: Ipv4Addr) -> bool {
     host(uri).is_some_and(|(host, _)| host.parse() == Ok(peer))
         && uri.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"".contains(&byte))

@@ -5,10 +5,10 @@ use std::net::SocketAddrV4;
 use super::message::{Message, Start};
 use super::phone::split;
 
-/// What we understand.
+/// The methods that are understood.
 pub(super) const ALLOW: &str = "REGISTER, REFER, SUBSCRIBE, NOTIFY, OPTIONS, INVITE, ACK, CANCEL, BYE";
 
-/// An answer without a body: the request's Via, From, To, Call-ID and `CSeq`, and a tag of ours.
+/// An answer without a body: the request's Via, From, To, Call-ID and `CSeq`, and our tag.
 pub(super) fn reply(request: &Message, from: SocketAddrV4, code: u16, tag: &str) -> Message {
     let mut headers = Vec::new();
     for (index, via) in request.all("Via").enumerate() {
@@ -17,7 +17,7 @@ pub(super) fn reply(request: &Message, from: SocketAddrV4, code: u16, tag: &str)
     }
     for name in ["From", "To", "Call-ID", "CSeq"] {
         let Some(value) = request.header(name) else { continue };
-        // A provisional answer may do without a tag (RFC 3261 §8.2.6.2).
+        // A provisional answer needs no tag (RFC 3261 §8.2.6.2).
         let tagged = name == "To" && code > 100 && !value.contains(";tag=");
         let value = if tagged { format!("{value};tag={tag}") } else { value.to_owned() };
         headers.push((name.to_owned(), value));
@@ -41,7 +41,7 @@ fn reason(code: u16) -> &'static str {
     }
 }
 
-/// RFC 3261 §18.2.1 and RFC 3581 §4: where the request really came from goes into its topmost Via.
+/// Adds the real source of the request to its topmost Via (RFC 3261 §18.2.1, RFC 3581 §4).
 fn received(via: &str, from: SocketAddrV4) -> String {
     let first = split(via, ',').first().copied().unwrap_or_default();
     let rest = &via[first.len()..];
@@ -57,8 +57,8 @@ fn received(via: &str, from: SocketAddrV4) -> String {
     parts.join(";") + rest
 }
 
-/// The port that answers by UDP go to: the request's own where it asks for that (RFC 3581 §4), else the one that it
-/// names (RFC 3261 §18.2.2).
+/// The port for answers by UDP: the request's own if it asks for that (RFC 3581 §4), else the one it names (RFC 3261
+/// §18.2.2).
 pub(super) fn answer_port(request: &Message, from: SocketAddrV4) -> u16 {
     let via = request.header("Via").unwrap_or_default();
     let first = split(via, ',').first().copied().unwrap_or_default();

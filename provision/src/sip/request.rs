@@ -1,4 +1,4 @@
-//! A request of ours to a phone, and its way there and back.
+//! A request to a phone, with its repetitions.
 
 use std::net::SocketAddrV4;
 
@@ -9,32 +9,32 @@ use crate::mac::Mac;
 /// RFC 3261 §17.1.1.1: T1 and T2 in milliseconds.
 const T1: u64 = 500;
 const T2: u64 = 4000;
-/// RFC 3261 §17.1.2.2, timer F: no answer after so long is none.
+/// RFC 3261 §17.1.2.2, timer F: the wait for an answer.
 const PATIENCE: u64 = 64 * T1;
 
-/// A request on its way. Over UDP it is repeated until the phone answers.
+/// A request under way. Over UDP it is repeated until the phone answers.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
-    /// To whom.
+    /// The phone.
     pub mac: Mac,
-    /// Where.
+    /// The connection or address.
     pub flow: Flow,
-    /// Its own Call-ID.
+    /// The request's own Call-ID.
     pub call_id: String,
-    /// Its bytes.
+    /// The bytes.
     pub bytes: Vec<u8>,
     began: u64,
     next: Option<u64>,
     interval: u64,
 }
 
-/// What time brings.
+/// The result of passing time.
 pub(super) enum Due {
     /// Nothing.
     Nothing,
-    /// To be sent again.
+    /// Send again.
     Again,
-    /// There will be no answer.
+    /// No answer will come.
     Over,
 }
 
@@ -60,7 +60,7 @@ impl Sent {
     }
 }
 
-/// A request to the phone's Contact. `unique` is what its answer repeats.
+/// A request to the phone's Contact. The answer repeats `unique`.
 pub(super) fn request(
     method: &str,
     contact: &str,

@@ -1,4 +1,4 @@
-//! The registrar as a phone meets it.
+//! Tests the registrar from a phone's side.
 
 mod challenge;
 
@@ -21,7 +21,7 @@ const UDP: Flow = Flow { transport: Transport::Udp, ..TCP };
 const REASON: &str = "SIP;cause=200;text=\"cisco-alarm:23 Name=SEPC80084AA8743 \
                       ActiveLoad=sip78xx.12-1-1-12.loads InactiveLoad=sip78xx.10-3-1-12.loads Last=reset-restart\"";
 
-/// As captured from a 7821, cut to what matters; `change` is what this one has in place of a header.
+/// As captured from a 7821, shortened; `change` replaces headers.
 fn register(change: &[(&str, &str)], body: &str) -> Message {
     let contact = format!(
         "<sip:6dbd1e5c-8dd6-4c0c-98a4-7d8ac9e8f5b0@{AT}:49154;transport=tcp>;\
@@ -57,7 +57,7 @@ fn request(method: &str) -> Message {
     message
 }
 
-const KNOWN: Caller = Caller { phone: Some(PHONE) };
+const KNOWN: Sender = Sender { phone: Some(PHONE) };
 
 fn registrar() -> Registrar {
     Registrar::new(OWN, 7, [7; 32])
@@ -71,8 +71,8 @@ fn sent(actions: &[Action]) -> Vec<(Flow, Message)> {
     actions.iter().filter_map(send).collect()
 }
 
-fn told(actions: &[Action]) -> Vec<&Event> {
-    fn tell(action: &Action) -> Option<&Event> {
+fn told(actions: &[Action]) -> Vec<&RegistrarEvent> {
+    fn tell(action: &Action) -> Option<&RegistrarEvent> {
         match action {
             Action::Tell(event) => Some(event),
             Action::Send(..) | Action::Full(_) => None,
@@ -98,7 +98,7 @@ fn answer_to(request: &Message, code: u16) -> Message {
     Message { start, headers: request.headers.clone(), body: Vec::new() }
 }
 
-/// The question that a REGISTER by UDP led to.
+/// The challenge to a REGISTER by UDP.
 fn question(actions: &[Action]) -> Option<Message> {
     sent(actions).into_iter().map(|(_, message)| message).find(is_options)
 }
@@ -127,7 +127,9 @@ fn a_phone_is_answered_as_its_call_manager_does_and_says_what_it_runs() {
     let body = String::from_utf8(answer.body.clone()).unwrap();
     assert!(body.contains("<code>200</code>") && body.contains("<service-control/>"), "{body}");
 
-    let [Event::Registered(PHONE, said, Proof::TwoWay)] = told(&actions)[..] else { panic!("{actions:?}") };
+    let [RegistrarEvent::Registered(PHONE, said, SenderProof::TwoWay)] = told(&actions)[..] else {
+        panic!("{actions:?}")
+    };
     assert_eq!(said.active.as_deref(), Some("sip78xx.12-1-1-12.loads"));
     assert_eq!(said.inactive.as_deref(), Some("sip78xx.10-3-1-12.loads"));
     assert_eq!((said.model, said.last.as_deref()), (Some(621), Some("reset-restart")));
@@ -141,10 +143,10 @@ fn older_firmware_says_load() {
     let reason =
         "SIP;cause=200;text=\"cisco-alarm:25 Name=SEPC80084AA8743 Load=SIP70.8-4-2-30S Last=initialized\"";
     let actions = registrar().receive(&register(&[("Reason", reason)], ""), TCP, KNOWN, 0);
-    let [Event::Registered(_, said, _)] = told(&actions)[..] else { panic!("{actions:?}") };
+    let [RegistrarEvent::Registered(_, said, _)] = told(&actions)[..] else { panic!("{actions:?}") };
     assert_eq!((said.active.as_deref(), said.inactive.as_deref()), (Some("SIP70.8-4-2-30S"), None));
     let actions = registrar().receive(&register(&[("Reason", "")], ""), TCP, KNOWN, 0);
-    let [Event::Registered(_, said, _)] = told(&actions)[..] else { panic!("{actions:?}") };
+    let [RegistrarEvent::Registered(_, said, _)] = told(&actions)[..] else { panic!("{actions:?}") };
     assert_eq!((said.active.as_deref(), said.device), (None, Some(PHONE)));
 }
 
@@ -168,9 +170,12 @@ fn only_a_phone_of_the_bench_whose_names_agree_registers() {
             ),
         ),
     ] {
-        let actions = registrar.receive(&register(&[change], ""), TCP, Caller { phone: caller }, 0);
+        let actions = registrar.receive(&register(&[change], ""), TCP, Sender { phone: caller }, 0);
         assert_eq!(codes(&actions), [403], "{caller:?} {change:?}");
-        assert!(matches!(told(&actions)[..], [Event::Refused(AT, who, _)] if *who == caller), "{actions:?}");
+        assert!(
+            matches!(told(&actions)[..], [RegistrarEvent::Refused(AT, who, _)] if *who == caller),
+            "{actions:?}"
+        );
         assert!(registrar.is_empty());
     }
     let elsewhere = "<sip:x@10.23.45.99:5060>;+u.sip!devicename.ccm.cisco.com=\"SEPC80084AA8743\"";
@@ -196,7 +201,7 @@ fn a_phone_is_told_to_restart_with_the_call_id_of_its_own_registration() {
         let mut answer = notify.clone();
         answer.start = Start::Response { code: 400, reason: "Bad Request".into() };
         let actions = registrar.receive(&answer, TCP, KNOWN, 1);
-        assert_eq!(told(&actions), [&Event::Answered(PHONE, Some((400, "Bad Request".into())))]);
+        assert_eq!(told(&actions), [&RegistrarEvent::Answered(PHONE, Some((400, "Bad Request".into())))]);
         assert_eq!(registrar.receive(&answer, TCP, KNOWN, 2), [], "once is enough");
     }
 }
@@ -217,7 +222,9 @@ fn over_udp_it_is_told_at_its_contact_again_and_again_until_it_answers_or_never_
         for action in registrar.tick(now) {
             match action {
                 Action::Send(..) => at.push(now - 1000),
-                Action::Tell(event) => assert_eq!((event, now), (Event::Answered(PHONE, None), 33_000)),
+                Action::Tell(event) => {
+                    assert_eq!((event, now), (RegistrarEvent::Answered(PHONE, None), 33_000));
+                }
                 Action::Full(_) => panic!("there is room"),
             }
         }
@@ -227,7 +234,7 @@ fn over_udp_it_is_told_at_its_contact_again_and_again_until_it_answers_or_never_
 
 #[test]
 fn who_leaves_or_falls_silent_or_hangs_up_is_gone() {
-    let gone = [Action::Tell(Event::Gone(PHONE))];
+    let gone = [Action::Tell(RegistrarEvent::Gone(PHONE))];
     let mut registrar = registrar();
     registrar.receive(&register(&[], ""), TCP, KNOWN, 0);
     assert_eq!(registrar.tick(149_000), []);
@@ -239,7 +246,7 @@ fn who_leaves_or_falls_silent_or_hangs_up_is_gone() {
     registrar.receive(&register(&[], ""), TCP, KNOWN, 0);
     let actions =
         registrar.receive(&register(&[("CSeq", "102 REGISTER"), ("Expires", "0")], ""), TCP, KNOWN, 0);
-    assert_eq!((codes(&actions), told(&actions)), (vec![200], vec![&Event::Gone(PHONE)]));
+    assert_eq!((codes(&actions), told(&actions)), (vec![200], vec![&RegistrarEvent::Gone(PHONE)]));
     registrar.receive(&register(&[("CSeq", "9 REGISTER")], ""), TCP, KNOWN, 0);
     let late = registrar.receive(&register(&[("CSeq", "8 REGISTER")], ""), TCP, KNOWN, 0);
     assert_eq!((codes(&late), registrar.len()), (vec![500], 1));
@@ -258,7 +265,7 @@ fn everything_else_is_answered_and_no_call_is_taken() {
         ("MESSAGE", 405),
     ] {
         assert_eq!(codes(&registrar.receive(&request(method), TCP, KNOWN, 0)), [code], "{method}");
-        let stranger = registrar.receive(&request(method), TCP, Caller { phone: None }, 0);
+        let stranger = registrar.receive(&request(method), TCP, Sender { phone: None }, 0);
         assert_eq!(codes(&stranger), [403], "{method}");
     }
     assert_eq!(registrar.receive(&request("ACK"), TCP, KNOWN, 0), []);
@@ -271,10 +278,10 @@ fn a_stream_is_cut_into_messages() {
     let one = register(&[], "12345").encode();
     let stream = [one.as_slice(), b"\r\n\r\n", one.as_slice()].concat();
     for end in 0..one.len() {
-        assert_eq!(frame(&stream[..end]), Ok(Frame::Partial), "{end}");
+        assert_eq!(frame(&stream[..end]), Ok(StreamItem::Partial), "{end}");
     }
-    assert_eq!(frame(&stream), Ok(Frame::Whole(one.len())));
-    assert_eq!(frame(&stream[one.len()..]), Ok(Frame::Blank { bytes: 4, ping: true }));
+    assert_eq!(frame(&stream), Ok(StreamItem::Whole(one.len())));
+    assert_eq!(frame(&stream[one.len()..]), Ok(StreamItem::Blank { bytes: 4, ping: true }));
     for (bytes, why) in [
         (b"HELLO\r\n\r\n".to_vec(), Malformed::Start),
         (b"A sip:b SIP/2.0\r\nContent-Length: x\r\n\r\n".to_vec(), Malformed::Length),

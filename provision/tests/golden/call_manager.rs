@@ -1,4 +1,4 @@
-//! What a call manager is told.
+//! The requests to a call manager.
 
 use transload_provision::documents::{product_specific, reset_phone, update_phone};
 

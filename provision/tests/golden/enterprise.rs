@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use transload_provision::catalog::{Catalog, Model};
-use transload_provision::documents::{ModelLoad, Registrar, Sep, XmlDefault, sep, xml_default};
+use transload_provision::documents::{ModelLoad, RegistrarAddress, Sep, XmlDefault, sep, xml_default};
 use transload_provision::load::LoadName;
 
 use super::{SERVER, elements, golden, load, sample};
@@ -148,7 +148,8 @@ fn a_phones_own_document_can_tell_it_its_call_managers_in_order() {
 #[test]
 fn a_phones_own_document_can_make_it_register() {
     let load = load("sip88xx.12-5-1SR1-4");
-    let registrar = Registrar { address: SERVER.address, port: 5062, mac: "001234AB45DE".parse().unwrap() };
+    let registrar =
+        RegistrarAddress { address: SERVER.address, port: 5062, mac: "001234AB45DE".parse().unwrap() };
     let document = Sep {
         load: Some(&load),
         load_server: SERVER.address,

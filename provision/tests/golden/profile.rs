@@ -83,7 +83,7 @@ fn the_profile_for_ciscos_cloud_is_ciscos_sample_with_the_license_type() {
 fn a_held_phone_is_told_so_and_asks_again_soon() {
     let document = golden("profile-hold.xml", for_the_phone(false, Purpose::Hold));
     assert_eq!(elements(&document), expected(&[&[("Upgrade_Enable[ua=na]", "No")], &SHORT]));
-    // One that has crossed still needs its license.
+    // A phone that has crossed still needs its license.
     let document = String::from_utf8(for_the_phone(true, Purpose::Hold)).unwrap();
     assert_eq!(elements(&document), expected(&[&LICENSE, &[("Upgrade_Enable[ua=na]", "No")], &SHORT]));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use transload_phone::truth::{self, Hardware};
+use transload_phone::truth::{self, TrueHardware};
 use transload_provision::hold::HoldCode;
 use transload_provision::journey::{Next, Stage};
 use transload_provision::load::{Direction, Kind, LoadName, Side};
@@ -13,13 +13,13 @@ use super::phone::Phone;
 use super::run::Run;
 
 impl Run {
-    pub fn hardware(&self) -> Hardware<'static> {
+    pub fn hardware(&self) -> TrueHardware<'static> {
         // Whether models without a radio may go back is not known, and this one does not tell that it is one.
         let model = match self.world.settings.direction {
             Direction::E2m => self.phone.model,
             Direction::M2e => self.phone.multiplatform_name(),
         };
-        Hardware { model, vid: self.phone.vid }
+        TrueHardware { model, vid: self.phone.vid }
     }
 
     /// Firmware of the side that it should come to.

@@ -10,14 +10,14 @@ use transload_tftp::{
     Rollover, TransferOutcome,
     blocks::Blocks,
     terms::TransferTerms,
-    transfer::{Step, Transfer},
+    transfer::{Transfer, TransferStep},
 };
 
-use crate::common::{Memory, Random, ack};
+use crate::common::{MemorySource, Random, ack};
 
 /// What happens to each packet, in each direction, out of a thousand.
 #[derive(Clone, Copy, Debug)]
-pub struct Link {
+pub struct SimulatedLink {
     pub lost: u64,
     pub doubled: u64,
     /// Held back by up to four times the delay, so that others overtake them.
@@ -32,7 +32,7 @@ const SPACING: u64 = 5;
 
 /// How a simulated transfer went.
 #[derive(Debug)]
-pub struct Run {
+pub struct LinkRun {
     pub received: Vec<u8>,
     pub client_done: bool,
     pub outcome: TransferOutcome,
@@ -42,14 +42,14 @@ pub struct Run {
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+enum LinkEvent {
     ToServer(Vec<u8>),
     ToClient(Vec<u8>),
 }
 
 /// An independent reading of RFC 1350 and RFC 7440 from the client's side. It acknowledges every block it did not
 /// expect with the last one it has: the worst a server may meet.
-struct Client {
+struct LinkClient {
     block_size: usize,
     window: u64,
     rollover: Rollover,
@@ -64,7 +64,7 @@ struct Client {
 /// The client repeats its last ACK when nothing came for this long, in microseconds.
 const CLIENT_TIMEOUT: u64 = 1_000_000;
 
-impl Client {
+impl LinkClient {
     fn take(&mut self, now: u64, packet: &[u8]) -> Option<Vec<u8>> {
         self.ask_again_at = now + CLIENT_TIMEOUT;
         if packet[..2] == [0, 6] {
@@ -94,28 +94,30 @@ impl Client {
 }
 
 /// Sends `file` over `link` and returns what became of it. The client stays around for 10 s after its last block.
-pub fn send(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link) -> Run {
+pub fn send(file: &MemorySource, terms: TransferTerms, rollover: Rollover, link: SimulatedLink) -> LinkRun {
     let offer = terms.block_size != 512 || terms.window != 1 || terms.timeout.is_some();
     let mut random = Random(link.seed);
-    let mut queue: BinaryHeap<Reverse<(u64, u64, Event)>> = BinaryHeap::new();
+    let mut queue: BinaryHeap<Reverse<(u64, u64, LinkEvent)>> = BinaryHeap::new();
     let mut order = 0;
     let mut wires = [0_u64; 2];
-    let mut transmit = |queue: &mut BinaryHeap<_>, now: u64, event: fn(Vec<u8>) -> Event, packet: &[u8]| {
-        let copies = if random.one_in_thousand(link.doubled) { 2 } else { 1 };
-        for _ in 0..copies {
-            if random.one_in_thousand(link.lost) {
-                continue;
+    let mut transmit =
+        |queue: &mut BinaryHeap<_>, now: u64, event: fn(Vec<u8>) -> LinkEvent, packet: &[u8]| {
+            let copies = if random.one_in_thousand(link.doubled) { 2 } else { 1 };
+            for _ in 0..copies {
+                if random.one_in_thousand(link.lost) {
+                    continue;
+                }
+                let event = event(packet.to_vec());
+                let wire = &mut wires[usize::from(matches!(event, LinkEvent::ToServer(_)))];
+                *wire =
+                    (*wire + SPACING).max(now + link.delay.0 + random.below(link.delay.1 - link.delay.0 + 1));
+                let held_back =
+                    if random.one_in_thousand(link.reordered) { random.below(4 * link.delay.1) } else { 0 };
+                order += 1;
+                queue.push(Reverse((*wire + held_back, order, event)));
             }
-            let event = event(packet.to_vec());
-            let wire = &mut wires[usize::from(matches!(event, Event::ToServer(_)))];
-            *wire = (*wire + SPACING).max(now + link.delay.0 + random.below(link.delay.1 - link.delay.0 + 1));
-            let held_back =
-                if random.one_in_thousand(link.reordered) { random.below(4 * link.delay.1) } else { 0 };
-            order += 1;
-            queue.push(Reverse((*wire + held_back, order, event)));
-        }
-    };
-    let mut client = Client {
+        };
+    let mut client = LinkClient {
         block_size: usize::from(terms.block_size),
         window: u64::from(terms.window),
         rollover,
@@ -134,10 +136,10 @@ pub fn send(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link)
     loop {
         let time = Duration::from_micros(now);
         match step {
-            Step::End(outcome) => {
-                let Client { received, done, .. } = client;
+            TransferStep::End(outcome) => {
+                let LinkClient { received, done, .. } = client;
                 let retransmissions = transfer.retransmissions();
-                return Run {
+                return LinkRun {
                     received,
                     client_done: done,
                     outcome,
@@ -146,12 +148,12 @@ pub fn send(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link)
                     elapsed: time,
                 };
             }
-            Step::Wait => {}
-            Step::SendOack => {
-                transmit(&mut queue, now, Event::ToClient, b"\0\x06");
+            TransferStep::Wait => {}
+            TransferStep::SendOack => {
+                transmit(&mut queue, now, LinkEvent::ToClient, b"\0\x06");
                 transfer.sent(time, None, false);
             }
-            Step::SendBlocks(range) => {
+            TransferStep::SendBlocks(range) => {
                 sent_before = sent_before.split_off(range.start());
                 let (mut through, mut ends) = (*range.end(), false);
                 for block in range {
@@ -160,7 +162,7 @@ pub fn send(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link)
                     data_sent += 1;
                     let before = sent_before.entry(block).or_insert_with(|| packet.clone());
                     assert_eq!(*before, packet, "a block is sent again as it was");
-                    transmit(&mut queue, now, Event::ToClient, &packet);
+                    transmit(&mut queue, now, LinkEvent::ToClient, &packet);
                     through = block;
                     if ends {
                         break;
@@ -175,7 +177,7 @@ pub fn send(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link)
         step = if arrives_at <= tick_at && arrives_at <= ask_at {
             now = arrives_at;
             match queue.pop() {
-                Some(Reverse((_, _, Event::ToServer(packet)))) => {
+                Some(Reverse((_, _, LinkEvent::ToServer(packet)))) => {
                     let acknowledged = transfer.acknowledged();
                     let step = transfer.receive(Duration::from_micros(now), &packet);
                     if transfer.acknowledged() > acknowledged {
@@ -184,20 +186,20 @@ pub fn send(file: &Memory, terms: TransferTerms, rollover: Rollover, link: Link)
                     }
                     step
                 }
-                Some(Reverse((_, _, Event::ToClient(packet)))) => {
+                Some(Reverse((_, _, LinkEvent::ToClient(packet)))) => {
                     if let Some(reply) = client.take(now, &packet) {
-                        transmit(&mut queue, now, Event::ToServer, &reply);
+                        transmit(&mut queue, now, LinkEvent::ToServer, &reply);
                     }
-                    Step::Wait
+                    TransferStep::Wait
                 }
-                None => Step::Wait,
+                None => TransferStep::Wait,
             }
         } else if ask_at < tick_at {
             now = ask_at;
             client.ask_again_at = now + CLIENT_TIMEOUT;
             client.unacknowledged = 0;
-            transmit(&mut queue, now, Event::ToServer, &ack(client.have));
-            Step::Wait
+            transmit(&mut queue, now, LinkEvent::ToServer, &ack(client.have));
+            TransferStep::Wait
         } else {
             now = tick_at.max(now);
             transfer.tick(Duration::from_micros(now))

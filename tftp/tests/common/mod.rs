@@ -11,7 +11,7 @@ use transload_tftp::{Abort, FileContent, SendPermit, TransferEnd, TransferOutcom
 
 /// A file in memory that keeps what it was told.
 #[derive(Clone, Default)]
-pub struct Memory {
+pub struct MemorySource {
     pub bytes: Arc<Vec<u8>>,
     /// Reads beyond this fail as if the file had become shorter.
     pub cut_at: Option<u64>,
@@ -26,18 +26,18 @@ pub struct Memory {
     pub endings: Arc<Mutex<Vec<TransferEnd>>>,
 }
 
-impl Memory {
-    pub fn new(bytes: Vec<u8>) -> Memory {
-        Memory { bytes: Arc::new(bytes), ..Memory::default() }
+impl MemorySource {
+    pub fn new(bytes: Vec<u8>) -> MemorySource {
+        MemorySource { bytes: Arc::new(bytes), ..MemorySource::default() }
     }
 
     /// The same file, opened once more.
-    pub fn opened(&self) -> Memory {
-        Memory { acknowledged: Arc::default(), is_answered: Arc::default(), ..self.clone() }
+    pub fn opened(&self) -> MemorySource {
+        MemorySource { acknowledged: Arc::default(), is_answered: Arc::default(), ..self.clone() }
     }
 }
 
-impl FileContent for Memory {
+impl FileContent for MemorySource {
     fn size(&self) -> u64 {
         self.bytes.len() as u64
     }

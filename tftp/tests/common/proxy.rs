@@ -19,7 +19,7 @@ use crate::common::Random;
 
 /// What happens to packets, out of a thousand in each direction.
 #[derive(Clone, Copy, Debug)]
-pub struct Trouble {
+pub struct ProxyFaults {
     pub lost: u64,
     pub doubled: u64,
     /// Held back long enough that others overtake them.
@@ -59,7 +59,7 @@ struct Wire {
     /// Tells when a packet has come, at whichever socket.
     epoll: Epoll,
     server: SocketAddrV4,
-    trouble: Trouble,
+    trouble: ProxyFaults,
     random: Random,
     pairs: HashMap<SocketAddr, Pair>,
     held: BinaryHeap<Reverse<Held>>,
@@ -67,7 +67,7 @@ struct Wire {
 }
 
 impl Proxy {
-    pub fn start(server: SocketAddrV4, trouble: Trouble) -> Proxy {
+    pub fn start(server: SocketAddrV4, trouble: ProxyFaults) -> Proxy {
         let socket = quick();
         let SocketAddr::V4(address) = socket.local_addr().unwrap() else { panic!("not IPv4") };
         let over = Arc::new(AtomicBool::new(false));
@@ -131,7 +131,7 @@ impl Wire {
     }
 
     fn pass(&mut self, client: SocketAddr, to_server: bool, packet: &[u8]) {
-        let Trouble { lost, doubled, reordered, .. } = self.trouble;
+        let ProxyFaults { lost, doubled, reordered, .. } = self.trouble;
         let copies = if self.random.one_in_thousand(doubled) { 2 } else { 1 };
         for _ in 0..copies {
             if self.random.one_in_thousand(lost) {

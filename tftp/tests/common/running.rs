@@ -16,15 +16,15 @@ use transload_tftp::{
     FileContent, FileSource, LimitCounters, OpenFuture, OpenRefusal, TftpConfig, TftpServer, TransferEnd,
 };
 
-use crate::common::{Memory, ack, read_request};
+use crate::common::{MemorySource, ack, read_request};
 
 /// Long enough for a loaded machine; only a failing test waits for it.
 pub const LONG: Duration = Duration::from_secs(20);
 
 /// What the server serves, and what it was asked for.
 #[derive(Default)]
-pub struct Shelf {
-    pub files: HashMap<String, Memory>,
+pub struct TestFiles {
+    pub files: HashMap<String, MemorySource>,
     pub asked: Mutex<Vec<String>>,
     /// "slow" is opened when this is notified.
     pub go_on: Notify,
@@ -32,7 +32,7 @@ pub struct Shelf {
     pub strangers: Vec<Ipv4Addr>,
 }
 
-impl FileSource for Shelf {
+impl FileSource for TestFiles {
     fn open(self: Arc<Self>, _peer: SocketAddr, name: String) -> OpenFuture {
         Box::pin(async move {
             self.asked.lock().unwrap().push(name.clone());
@@ -54,7 +54,7 @@ impl FileSource for Shelf {
 
 pub struct Running {
     pub address: SocketAddrV4,
-    pub shelf: Arc<Shelf>,
+    pub files: Arc<TestFiles>,
     pub reached: Arc<LimitCounters>,
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
@@ -62,25 +62,29 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(files: &[(&str, Memory)], config: TftpConfig) -> Running {
+    pub fn start(files: &[(&str, MemorySource)], config: TftpConfig) -> Running {
         Running::start_among(Vec::new(), files, config)
     }
 
     /// A server that does not know these clients.
-    pub fn start_among(strangers: Vec<Ipv4Addr>, files: &[(&str, Memory)], config: TftpConfig) -> Running {
+    pub fn start_among(
+        strangers: Vec<Ipv4Addr>,
+        files: &[(&str, MemorySource)],
+        config: TftpConfig,
+    ) -> Running {
         let files = files.iter().map(|(name, file)| ((*name).to_owned(), file.clone())).collect();
-        let shelf = Arc::new(Shelf { files, strangers, ..Shelf::default() });
+        let files = Arc::new(TestFiles { files, strangers, ..TestFiles::default() });
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel();
         let guard = runtime.enter();
-        let source = Arc::clone(&shelf) as Arc<dyn FileSource>;
+        let source = Arc::clone(&files) as Arc<dyn FileSource>;
         let server =
             TftpServer::bind(TftpConfig { bind: at_loopback(config.bind), ..config }, source).unwrap();
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, server.local_addr().port());
         let reached = server.reached();
         let done = runtime.spawn(server.run(async { drop(stopped.await) }));
         drop(guard);
-        Running { address, shelf, reached, runtime, stop: Some(stop), done: Some(done) }
+        Running { address, files, reached, runtime, stop: Some(stop), done: Some(done) }
     }
 
     /// Asks the server to stop.
@@ -131,7 +135,7 @@ pub fn error(client: &UdpSocket, code: u8) -> String {
 }
 
 /// Waits for the file's `count`th ending.
-pub fn ending(file: &Memory, count: usize) -> TransferEnd {
+pub fn ending(file: &MemorySource, count: usize) -> TransferEnd {
     let patience = Instant::now() + LONG;
     loop {
         if let Some(ending) = file.endings.lock().unwrap().get(count - 1) {

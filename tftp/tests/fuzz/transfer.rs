@@ -7,7 +7,7 @@ use transload_tftp::{
     Rollover,
     request::TransferMode,
     terms::TransferTerms,
-    transfer::{Step, Transfer},
+    transfer::{Transfer, TransferStep},
 };
 
 /// Octets of the input, one by one, then nothing.
@@ -21,7 +21,7 @@ impl Tape<'_> {
     }
 }
 
-struct World {
+struct FuzzedTransfer {
     transfer: Transfer,
     rollover: Rollover,
     window: u64,
@@ -40,7 +40,7 @@ pub fn check(input: &[u8]) {
     let timeout = Some(setting()).filter(|seconds| *seconds > 0);
     let offer = setting() % 2 == 0;
     let terms = TransferTerms { mode: TransferMode::Octet, block_size: 512, window, timeout };
-    let mut world = World {
+    let mut world = FuzzedTransfer {
         transfer: Transfer::new(terms, rollover, offer),
         rollover,
         window: u64::from(window),
@@ -70,7 +70,7 @@ pub fn check(input: &[u8]) {
     panic!("a silent client is never given up on");
 }
 
-impl World {
+impl FuzzedTransfer {
     fn happens(&mut self, what: u8, with: u8) {
         let acknowledged = self.transfer.acknowledged();
         let ack = |number: u16| [&[0, 4][..], &number.to_be_bytes()].concat();
@@ -86,7 +86,7 @@ impl World {
             6 => {
                 self.now = self.transfer.deadline().max(self.now);
                 let step = self.transfer.tick(self.now);
-                assert_ne!(step, Step::Wait, "a deadline without consequence would be a loop");
+                assert_ne!(step, TransferStep::Wait, "a deadline without consequence would be a loop");
                 return self.follow(step, None, with.is_multiple_of(4));
             }
             _ => ack(self.rollover.number(acknowledged)),
@@ -103,19 +103,19 @@ impl World {
     }
 
     /// Does as the machine says; `progress` for a packet's step. Held back, a step is taken a while later.
-    fn follow(&mut self, step: Step, progress: Option<bool>, held: bool) {
-        if held && step != Step::Wait {
+    fn follow(&mut self, step: TransferStep, progress: Option<bool>, held: bool) {
+        if held && step != TransferStep::Wait {
             self.now += Duration::from_secs(40);
             self.transfer.held(Duration::from_secs(40));
         }
         match step {
-            Step::Wait => {}
-            Step::End(_) => self.over = true,
-            Step::SendOack => {
+            TransferStep::Wait => {}
+            TransferStep::End(_) => self.over = true,
+            TransferStep::SendOack => {
                 assert_eq!(self.furthest, 0, "the OACK comes before all blocks");
                 self.transfer.sent(self.now, None, false);
             }
-            Step::SendBlocks(range) => {
+            TransferStep::SendBlocks(range) => {
                 let acknowledged = self.transfer.acknowledged();
                 assert!(!range.is_empty() && *range.start() > acknowledged, "{range:?} after {acknowledged}");
                 assert!(*range.end() <= acknowledged + self.window, "{range:?} after {acknowledged}");

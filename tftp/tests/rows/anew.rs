@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Memory, ack, noise, read_request};
+use crate::common::{MemorySource, ack, noise, read_request};
 use crate::running::{LONG, Running, client_at, ending, error, finish, next, plain};
 use transload_tftp::{Abort, TftpConfig, TransferOutcome};
 
@@ -38,7 +38,7 @@ pub fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_
         read_request("f", "netascii", &[]),
         read_request("f", "octet", &[("tsize", "1")]),
     ];
-    let file = Memory::new(noise(700, 1));
+    let file = MemorySource::new(noise(700, 1));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     for (before, request) in requests.iter().enumerate() {
@@ -54,18 +54,18 @@ pub fn t06_a_request_with_other_options_begins_anew_at_once_where_the_first_was_
             assert_eq!(finish(&client, packet, transfer), noise(700, 1));
         }
     }
-    assert_eq!(running.shelf.asked.lock().unwrap().len(), requests.len());
+    assert_eq!(running.files.asked.lock().unwrap().len(), requests.len());
 }
 
 #[test]
 pub fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
-    let file = Memory::new(noise(100, 2));
+    let file = MemorySource::new(noise(100, 2));
     let running = Running::start(&[("slow", file)], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     client.send_to(&sized("slow"), running.address).unwrap();
     client.send_to(&plain("slow"), running.address).unwrap();
     error(&running.asking(&plain("absent")), 1);
-    running.shelf.go_on.notify_one();
+    running.files.go_on.notify_one();
     let (packet, transfer) = next(&client);
     assert_eq!(packet[..4], [0, 3, 0, 1]);
     assert_eq!(finish(&client, packet, transfer), noise(100, 2));
@@ -74,7 +74,7 @@ pub fn t06_a_request_that_is_still_being_opened_gives_way_to_another_one() {
 
 #[test]
 pub fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_for() {
-    let file = Memory::new(noise(1200, 3));
+    let file = MemorySource::new(noise(1200, 3));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     begin(&client, &running, &sized("f"));
@@ -84,13 +84,13 @@ pub fn t09_a_request_that_was_late_on_its_way_does_not_bring_back_what_it_asked_
     }
     error(&running.asking(&plain("absent")), 1);
     assert_eq!(finish(&client, packet, transfer), noise(1200, 3));
-    assert_eq!(*running.shelf.asked.lock().unwrap(), ["f", "f", "absent"]);
+    assert_eq!(*running.files.asked.lock().unwrap(), ["f", "f", "absent"]);
     is_silent(&client, 300);
 }
 
 #[test]
 pub fn t06_a_transfer_that_was_answered_goes_on_beside_a_new_request_until_that_is_answered() {
-    let file = Memory::new(noise(2000, 4));
+    let file = MemorySource::new(noise(2000, 4));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     let (_, first) = begin(&client, &running, &plain("f"));
@@ -118,7 +118,7 @@ fn next_block(file: &[u8], number: usize) -> Vec<u8> {
 
 #[test]
 pub fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() {
-    let (left, wanted) = (Memory::new(noise(700, 5)), Memory::new(noise(100, 6)));
+    let (left, wanted) = (MemorySource::new(noise(700, 5)), MemorySource::new(noise(100, 6)));
     let files = [("left", left.clone()), ("wanted", wanted)];
     let running = Running::start(&files, TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
@@ -133,8 +133,8 @@ pub fn t06_a_client_that_asks_for_another_file_is_not_sent_again_what_it_left() 
 
 #[test]
 pub fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_for_since() {
-    let left = Memory::new(noise(700, 9));
-    let files = [("left", left.clone()), ("wanted", Memory::new(noise(100, 10)))];
+    let left = MemorySource::new(noise(700, 9));
+    let files = [("left", left.clone()), ("wanted", MemorySource::new(noise(100, 10)))];
     for since in ["wanted", "absent"] {
         let running = Running::start(&files, TftpConfig::default());
         let client = client_at(Ipv4Addr::LOCALHOST);
@@ -150,7 +150,7 @@ pub fn t06_what_a_client_left_is_not_sent_again_after_the_end_of_what_it_asked_f
 
 #[test]
 pub fn t06_two_files_at_one_port_are_both_served_where_both_are_answered() {
-    let files = [("a", Memory::new(noise(1200, 7))), ("b", Memory::new(noise(1300, 8)))];
+    let files = [("a", MemorySource::new(noise(1200, 7))), ("b", MemorySource::new(noise(1300, 8)))];
     let running = Running::start(&files, TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     let (_, first) = begin(&client, &running, &plain("a"));

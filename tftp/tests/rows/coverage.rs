@@ -1,9 +1,9 @@
 //! Every row of the requirements has tests, and each of them asserts something.
 
-use crate::checks::{Row, every_row_is_checked};
+use crate::checks::{CheckedRow, every_row_is_checked};
 use crate::{anew, netascii, requests, sockets, transfer};
 
-const ROWS: &[Row] = &[
+const ROWS: &[CheckedRow] = &[
     (
         1,
         &[

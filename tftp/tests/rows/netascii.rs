@@ -1,6 +1,6 @@
 //! Netascii: the same text on every retransmission, wherever the block borders fall.
 
-use crate::common::{Memory, noise};
+use crate::common::{MemorySource, noise};
 use proptest::prelude::*;
 use transload_tftp::{blocks::Blocks, request::TransferMode};
 
@@ -25,7 +25,8 @@ fn make(blocks: &mut Blocks, block: u64) -> (Vec<u8>, bool) {
 
 #[test]
 pub fn t10_line_ends_are_translated_even_across_a_block_border() {
-    let mut blocks = Blocks::new(Box::new(Memory::new(b"1234567\n\r".to_vec())), TransferMode::Netascii, 8);
+    let mut blocks =
+        Blocks::new(Box::new(MemorySource::new(b"1234567\n\r".to_vec())), TransferMode::Netascii, 8);
     blocks.answered();
     assert_eq!(make(&mut blocks, 1), (b"1234567\r".to_vec(), false));
     assert_eq!(make(&mut blocks, 2), (b"\n\r\0".to_vec(), true));
@@ -37,7 +38,8 @@ pub fn t10_line_ends_are_translated_even_across_a_block_border() {
 
 #[test]
 pub fn t04_a_full_last_netascii_block_is_followed_by_an_empty_one() {
-    let mut blocks = Blocks::new(Box::new(Memory::new(b"\n\n\n\n".to_vec())), TransferMode::Netascii, 8);
+    let mut blocks =
+        Blocks::new(Box::new(MemorySource::new(b"\n\n\n\n".to_vec())), TransferMode::Netascii, 8);
     assert_eq!(make(&mut blocks, 1), (b"\r\n\r\n\r\n\r\n".to_vec(), false));
     assert_eq!(make(&mut blocks, 2), (Vec::new(), true));
 }
@@ -52,7 +54,7 @@ proptest! {
         window in 1_u64..9,
     ) {
         let expected = translated(&text);
-        let mut blocks = Blocks::new(Box::new(Memory::new(text.clone())), TransferMode::Netascii, block_size);
+        let mut blocks = Blocks::new(Box::new(MemorySource::new(text.clone())), TransferMode::Netascii, block_size);
         let (mut received, mut base, mut over) = (Vec::new(), 0, false);
         while !over {
             let mut once = Vec::new();
@@ -79,7 +81,7 @@ proptest! {
 #[test]
 fn a_file_that_became_shorter_is_an_error_and_not_a_short_file() {
     for mode in [TransferMode::Octet, TransferMode::Netascii] {
-        let content = Memory { cut_at: Some(40_000), ..Memory::new(noise(100_000, 5)) };
+        let content = MemorySource { cut_at: Some(40_000), ..MemorySource::new(noise(100_000, 5)) };
         let mut blocks = Blocks::new(Box::new(content), mode, 512);
         let mut packet = Vec::new();
         let failed = (1..=196).find_map(|block| blocks.write(block, 1, &mut packet).err()).unwrap();

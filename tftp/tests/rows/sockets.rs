@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Memory, ack, noise, read_request};
+use crate::common::{MemorySource, ack, noise, read_request};
 use crate::running::{Running, client_at, ending, error, finish, next, plain};
 use transload_tftp::{Abort, TftpConfig, TransferOutcome};
 
 #[test]
 pub fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
-    let file = Memory::new(noise(100, 1));
+    let file = MemorySource::new(noise(100, 1));
     let everywhere =
         TftpConfig { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..TftpConfig::default() };
     let running = Running::start(&[("f", file)], everywhere);
@@ -33,9 +33,10 @@ pub fn t01_each_transfer_has_a_port_of_its_own_at_the_address_that_was_asked() {
 
 #[test]
 pub fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_no_other() {
-    let files: Vec<(String, Memory)> =
-        (0..40).map(|n| (format!("file{n}"), Memory::new(noise(2000, n)))).collect();
-    let named: Vec<(&str, Memory)> = files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
+    let files: Vec<(String, MemorySource)> =
+        (0..40).map(|n| (format!("file{n}"), MemorySource::new(noise(2000, n)))).collect();
+    let named: Vec<(&str, MemorySource)> =
+        files.iter().map(|(name, file)| (name.as_str(), file.clone())).collect();
     let strangers = (0..20).map(|n| Ipv4Addr::new(127, 0, 1, 1 + n)).collect();
     let running = Running::start_among(strangers, &named, TftpConfig::default());
     let mut clients: Vec<_> = (0..40)
@@ -68,7 +69,7 @@ pub fn t01_t02_where_transfers_share_a_port_each_gets_its_own_file_and_disturbs_
 
 #[test]
 pub fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports() {
-    let file = Memory::new(noise(5000, 3));
+    let file = MemorySource::new(noise(5000, 3));
     let running = Running::start(&[("f", file)], TftpConfig::default());
     // Nothing is sent again within the test: what is lost fails it.
     let request = read_request("f", "octet", &[("timeout", "255")]);
@@ -103,7 +104,7 @@ pub fn t02_what_leaves_together_reaches_everybody_though_some_close_their_ports(
 
 #[test]
 pub fn t01_bound_to_a_device_it_serves_there() {
-    let file = Memory::new(noise(700, 1));
+    let file = MemorySource::new(noise(700, 1));
     let on_loopback = TftpConfig { device: Some("lo".to_owned()), ..TftpConfig::default() };
     let running = Running::start(&[("f", file)], on_loopback);
     let client = running.asking(&plain("f"));
@@ -113,7 +114,7 @@ pub fn t01_bound_to_a_device_it_serves_there() {
 
 #[test]
 pub fn t02_a_stranger_at_a_transfers_port_is_turned_away_and_disturbs_nothing() {
-    let file = Memory::new(noise(2000, 2));
+    let file = MemorySource::new(noise(2000, 2));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&plain("f"));
     let (packet, transfer) = next(&client);
@@ -150,7 +151,7 @@ pub fn t05_errors_carry_the_right_code_and_no_path() {
 
 #[test]
 pub fn t06_repeated_requests_from_one_port_are_one_transfer() {
-    let file = Memory::new(noise(700, 3));
+    let file = MemorySource::new(noise(700, 3));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     for _ in 0..5 {
@@ -160,7 +161,7 @@ pub fn t06_repeated_requests_from_one_port_are_one_transfer() {
     // A request for another file shows when the five before it were handled.
     let other = running.asking(&plain("absent"));
     error(&other, 1);
-    assert_eq!(*running.shelf.asked.lock().unwrap(), ["f", "absent"]);
+    assert_eq!(*running.files.asked.lock().unwrap(), ["f", "absent"]);
     assert_eq!(finish(&client, packet, transfer), noise(700, 3));
     ending(&file, 1);
     client.send_to(&plain("f"), running.address).unwrap();
@@ -170,7 +171,7 @@ pub fn t06_repeated_requests_from_one_port_are_one_transfer() {
 
 #[test]
 pub fn t06_errors_and_other_packets_get_no_answer() {
-    let file = Memory::new(noise(5000, 4));
+    let file = MemorySource::new(noise(5000, 4));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = client_at(Ipv4Addr::LOCALHOST);
     for packet in
@@ -196,12 +197,12 @@ pub fn t12_names_reach_the_source_untouched_and_only_the_source_decides() {
     for name in names {
         error(&running.asking(&plain(name)), 1);
     }
-    assert_eq!(*running.shelf.asked.lock().unwrap(), names);
+    assert_eq!(*running.files.asked.lock().unwrap(), names);
 }
 
 #[test]
 pub fn t13_a_request_to_a_broadcast_address_is_ignored() {
-    let file = Memory::new(noise(10, 5));
+    let file = MemorySource::new(noise(10, 5));
     let everywhere =
         TftpConfig { bind: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0), ..TftpConfig::default() };
     let running = Running::start(&[("f", file)], everywhere);
@@ -210,12 +211,12 @@ pub fn t13_a_request_to_a_broadcast_address_is_ignored() {
     client.send_to(&plain("f"), (Ipv4Addr::new(127, 255, 255, 255), running.address.port())).unwrap();
     client.send_to(&plain("absent"), running.address).unwrap();
     error(&client, 1);
-    assert_eq!(*running.shelf.asked.lock().unwrap(), ["absent"]);
+    assert_eq!(*running.files.asked.lock().unwrap(), ["absent"]);
 }
 
 #[test]
 pub fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
-    let file = Memory::new(noise(3000, 6));
+    let file = MemorySource::new(noise(3000, 6));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let options = [("blksize", "1024"), ("tsize", "0"), ("timeout", "2")];
     let client = running.asking(&read_request("f", "OCTET", &options));
@@ -236,7 +237,7 @@ pub fn t16_t19_an_oack_then_data_with_the_sizes_agreed() {
 
 #[test]
 pub fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
-    let file = Memory::new(noise(100, 7));
+    let file = MemorySource::new(noise(100, 7));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
     let (oack, transfer) = next(&client);
@@ -250,7 +251,7 @@ pub fn t16_an_oack_that_is_not_acknowledged_is_sent_again() {
 
 #[test]
 pub fn t17_a_client_that_declines_the_options_is_left_alone() {
-    let file = Memory::new(noise(100, 8));
+    let file = MemorySource::new(noise(100, 8));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&read_request("f", "octet", &[("blksize", "1024")]));
     let (_, transfer) = next(&client);
@@ -274,7 +275,7 @@ pub fn t08_a_write_never_begins_so_nothing_is_received_and_nothing_dallies() {
 
 #[test]
 pub fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says() {
-    let file = Memory::new(noise(512 * 20, 9));
+    let file = MemorySource::new(noise(512 * 20, 9));
     let running = Running::start(&[("f", file.clone())], TftpConfig::default());
     let client = running.asking(&read_request("f", "octet", &[("windowsize", "8")]));
     let (packet, transfer) = next(&client);
@@ -296,5 +297,5 @@ pub fn t20_t21_a_window_is_sent_whole_and_taken_up_again_where_the_client_says()
 pub fn t23_write_requests_are_refused() {
     let running = Running::start(&[], TftpConfig::default());
     assert_eq!(error(&running.asking(b"\0\x02x\0octet\0"), 2), "this server is read-only");
-    assert!(running.shelf.asked.lock().unwrap().is_empty());
+    assert!(running.files.asked.lock().unwrap().is_empty());
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::common::{Memory, ack, noise};
+use crate::common::{MemorySource, ack, noise};
 use transload_tftp::{
     Abort, Rollover, TransferOutcome,
     blocks::Blocks,
     request::TransferMode,
     terms::TransferTerms,
-    transfer::{PATIENCE, Step, Transfer},
+    transfer::{PATIENCE, Transfer, TransferStep},
 };
 
 const PLAIN: TransferTerms =
@@ -21,16 +21,17 @@ fn ms(milliseconds: u64) -> Duration {
 /// A machine with its window before it: `window` blocks sent at time 0, none acknowledged.
 fn under_way(window: u16) -> Transfer {
     let mut transfer = Transfer::new(TransferTerms { window, ..PLAIN }, Rollover::Zero, true);
-    assert_eq!(transfer.start(), Step::SendOack);
+    assert_eq!(transfer.start(), TransferStep::SendOack);
     transfer.sent(ms(0), None, false);
     let window = u64::from(window);
-    assert_eq!(transfer.receive(ms(0), &ack(0)), Step::SendBlocks(1..=window));
+    assert_eq!(transfer.receive(ms(0), &ack(0)), TransferStep::SendBlocks(1..=window));
     transfer.sent(ms(0), Some(window), false);
     transfer
 }
 
 fn blocks_of(size: usize, block_size: u16) -> Vec<Vec<u8>> {
-    let mut blocks = Blocks::new(Box::new(Memory::new(noise(size, 1))), TransferMode::Octet, block_size);
+    let mut blocks =
+        Blocks::new(Box::new(MemorySource::new(noise(size, 1))), TransferMode::Octet, block_size);
     let mut made = Vec::new();
     for block in 1.. {
         let mut packet = Vec::new();
@@ -64,7 +65,7 @@ pub fn t06_an_error_ends_the_transfer_without_an_answer() {
     let mut transfer = under_way(1);
     let step = transfer.receive(ms(1), b"\0\x05\0\x03Disk full\x07 at /tmp\0trailing");
     let message = "Disk full at /tmp".to_owned();
-    assert_eq!(step, Step::End(TransferOutcome::Aborted(Abort::Client { code: 3, message })));
+    assert_eq!(step, TransferStep::End(TransferOutcome::Aborted(Abort::Client { code: 3, message })));
 }
 
 #[test]
@@ -74,12 +75,12 @@ pub fn t07_retransmits_until_patience_ends_and_then_falls_silent() {
     let (now, outcome) = loop {
         let now = transfer.deadline();
         match transfer.tick(now) {
-            Step::SendBlocks(range) => {
+            TransferStep::SendBlocks(range) => {
                 assert_eq!(range, 1..=1);
                 sendings += 1;
                 transfer.sent(now, Some(1), false);
             }
-            Step::End(outcome) => break (now, outcome),
+            TransferStep::End(outcome) => break (now, outcome),
             step => panic!("{step:?}"),
         }
     };
@@ -95,9 +96,12 @@ pub fn t07_progress_restores_all_the_patience() {
     let mut now = ms(0);
     for block in 1..200 {
         now += ms(29_000);
-        assert_eq!(transfer.tick(now), Step::SendBlocks(block..=block));
+        assert_eq!(transfer.tick(now), TransferStep::SendBlocks(block..=block));
         transfer.sent(now, Some(block), false);
-        assert_eq!(transfer.receive(now, &ack(block as u16)), Step::SendBlocks(block + 1..=block + 1));
+        assert_eq!(
+            transfer.receive(now, &ack(block as u16)),
+            TransferStep::SendBlocks(block + 1..=block + 1)
+        );
         transfer.sent(now, Some(block + 1), false);
     }
 }
@@ -105,12 +109,12 @@ pub fn t07_progress_restores_all_the_patience() {
 #[test]
 pub fn t09_a_duplicate_ack_sends_nothing_in_lock_step() {
     let mut transfer = under_way(1);
-    assert_eq!(transfer.receive(ms(1), &ack(1)), Step::SendBlocks(2..=2));
+    assert_eq!(transfer.receive(ms(1), &ack(1)), TransferStep::SendBlocks(2..=2));
     transfer.sent(ms(1), Some(2), false);
     let deadline = transfer.deadline();
     for _ in 0..100 {
-        assert_eq!(transfer.receive(ms(2), &ack(1)), Step::Wait);
-        assert_eq!(transfer.receive(ms(2), &ack(0)), Step::Wait);
+        assert_eq!(transfer.receive(ms(2), &ack(1)), TransferStep::Wait);
+        assert_eq!(transfer.receive(ms(2), &ack(0)), TransferStep::Wait);
     }
     assert_eq!(transfer.deadline(), deadline, "echoes do not put off the retransmission either");
     assert_eq!(transfer.retransmissions(), 0);
@@ -119,17 +123,17 @@ pub fn t09_a_duplicate_ack_sends_nothing_in_lock_step() {
 #[test]
 pub fn t09_with_a_window_a_repeated_ack_resends_once_and_echoes_die_out() {
     let mut transfer = under_way(4);
-    assert_eq!(transfer.receive(ms(1), &ack(0)), Step::SendBlocks(1..=4));
+    assert_eq!(transfer.receive(ms(1), &ack(0)), TransferStep::SendBlocks(1..=4));
     transfer.sent(ms(1), Some(4), false);
-    assert_eq!(transfer.receive(ms(2), &ack(0)), Step::Wait);
-    assert_eq!(transfer.receive(ms(3), &ack(4)), Step::SendBlocks(5..=8));
+    assert_eq!(transfer.receive(ms(2), &ack(0)), TransferStep::Wait);
+    assert_eq!(transfer.receive(ms(3), &ack(4)), TransferStep::SendBlocks(5..=8));
     transfer.sent(ms(3), Some(8), false);
     // The client answers both copies of 1..=4 with ACK 4: the second is an echo, not a loss.
-    assert_eq!(transfer.receive(ms(4), &ack(4)), Step::Wait);
+    assert_eq!(transfer.receive(ms(4), &ack(4)), TransferStep::Wait);
     assert_eq!(transfer.retransmissions(), 4);
-    assert_eq!(transfer.receive(ms(5), &ack(8)), Step::SendBlocks(9..=12));
+    assert_eq!(transfer.receive(ms(5), &ack(8)), TransferStep::SendBlocks(9..=12));
     transfer.sent(ms(5), Some(12), false);
-    assert_eq!(transfer.receive(ms(6), &ack(8)), Step::SendBlocks(9..=12));
+    assert_eq!(transfer.receive(ms(6), &ack(8)), TransferStep::SendBlocks(9..=12));
 }
 
 #[test]
@@ -155,7 +159,7 @@ pub fn t11_the_timeout_follows_the_client() {
 
     // Before anything was measured it is a second, and it doubles while nothing comes back.
     let mut transfer = Transfer::new(PLAIN, Rollover::Zero, false);
-    assert_eq!(transfer.start(), Step::SendBlocks(1..=1));
+    assert_eq!(transfer.start(), TransferStep::SendBlocks(1..=1));
     transfer.sent(ms(0), Some(1), false);
     assert_eq!(transfer.deadline(), ms(1000));
     transfer.tick(ms(1000));
@@ -176,7 +180,7 @@ pub fn t11_the_clients_own_timeout_holds_exactly() {
     transfer.start();
     transfer.sent(ms(0), None, false);
     let mut sendings = 0;
-    while transfer.tick(transfer.deadline()) == Step::SendOack {
+    while transfer.tick(transfer.deadline()) == TransferStep::SendOack {
         sendings += 1;
         transfer.sent(ms(7000 * sendings), None, false);
     }
@@ -187,16 +191,16 @@ pub fn t11_the_clients_own_timeout_holds_exactly() {
 #[test]
 pub fn t16_the_oack_is_retransmitted_like_data_and_only_ack_0_starts_it() {
     let mut transfer = Transfer::new(PLAIN, Rollover::Zero, true);
-    assert_eq!(transfer.start(), Step::SendOack);
+    assert_eq!(transfer.start(), TransferStep::SendOack);
     transfer.sent(ms(0), None, false);
-    assert_eq!(transfer.receive(ms(1), &ack(1)), Step::Wait);
-    assert_eq!(transfer.tick(ms(999)), Step::Wait);
-    assert_eq!(transfer.tick(ms(1000)), Step::SendOack);
+    assert_eq!(transfer.receive(ms(1), &ack(1)), TransferStep::Wait);
+    assert_eq!(transfer.tick(ms(999)), TransferStep::Wait);
+    assert_eq!(transfer.tick(ms(1000)), TransferStep::SendOack);
     transfer.sent(ms(1000), None, false);
     assert_eq!(transfer.retransmissions(), 1);
-    assert_eq!(transfer.receive(ms(1001), &ack(0)), Step::SendBlocks(1..=1));
+    assert_eq!(transfer.receive(ms(1001), &ack(0)), TransferStep::SendBlocks(1..=1));
     transfer.sent(ms(1001), Some(1), false);
-    assert_eq!(transfer.receive(ms(1002), &ack(0)), Step::Wait);
+    assert_eq!(transfer.receive(ms(1002), &ack(0)), TransferStep::Wait);
 }
 
 #[test]
@@ -206,21 +210,25 @@ pub fn t17_error_8_after_the_oack_ends_it_cleanly() {
     transfer.sent(ms(0), None, false);
     let step = transfer.receive(ms(1), b"\0\x05\0\x08no thanks\0");
     let message = "no thanks".to_owned();
-    assert_eq!(step, Step::End(TransferOutcome::Aborted(Abort::Client { code: 8, message })));
+    assert_eq!(step, TransferStep::End(TransferOutcome::Aborted(Abort::Client { code: 8, message })));
     assert_eq!(transfer.acknowledged(), 0);
 }
 
 #[test]
 pub fn t21_an_ack_within_the_window_goes_on_from_there() {
     let mut transfer = under_way(8);
-    assert_eq!(transfer.receive(ms(1), &ack(3)), Step::SendBlocks(4..=11));
+    assert_eq!(transfer.receive(ms(1), &ack(3)), TransferStep::SendBlocks(4..=11));
     transfer.sent(ms(1), Some(11), false);
     assert_eq!(transfer.retransmissions(), 5, "4 to 8 went out again");
     for number in [0, 1, 2, 12, 100, 65_535] {
-        assert_eq!(transfer.receive(ms(2), &ack(number)), Step::Wait, "ACK {number} is outside the window");
+        assert_eq!(
+            transfer.receive(ms(2), &ack(number)),
+            TransferStep::Wait,
+            "ACK {number} is outside the window"
+        );
     }
     let deadline = transfer.deadline();
-    assert_eq!(transfer.tick(deadline), Step::SendBlocks(4..=11));
+    assert_eq!(transfer.tick(deadline), TransferStep::SendBlocks(4..=11));
 }
 
 #[test]
@@ -242,14 +250,17 @@ fn the_ending_says_what_the_client_has() {
         transfer.sent(ms(1), Some(2), true);
         transfer
     };
-    assert_eq!(last_sent().receive(ms(2), &ack(2)), Step::End(TransferOutcome::Finished));
+    assert_eq!(last_sent().receive(ms(2), &ack(2)), TransferStep::End(TransferOutcome::Finished));
     assert_eq!(last_sent().gone(), TransferOutcome::LastAckMissing);
-    assert_eq!(last_sent().receive(ms(2), b"\0\x05\0\x05?\0"), Step::End(TransferOutcome::LastAckMissing));
-    assert_eq!(last_sent().tick(ms(1) + PATIENCE), Step::End(TransferOutcome::LastAckMissing));
+    assert_eq!(
+        last_sent().receive(ms(2), b"\0\x05\0\x05?\0"),
+        TransferStep::End(TransferOutcome::LastAckMissing)
+    );
+    assert_eq!(last_sent().tick(ms(1) + PATIENCE), TransferStep::End(TransferOutcome::LastAckMissing));
     let full = last_sent().receive(ms(2), b"\0\x05\0\x03full\0");
-    assert!(matches!(full, Step::End(TransferOutcome::Aborted(_))), "{full:?}");
+    assert!(matches!(full, TransferStep::End(TransferOutcome::Aborted(_))), "{full:?}");
     assert_eq!(under_way(1).gone(), TransferOutcome::Aborted(Abort::Gone));
-    assert_eq!(under_way(1).tick(PATIENCE), Step::End(TransferOutcome::TimedOut));
+    assert_eq!(under_way(1).tick(PATIENCE), TransferStep::End(TransferOutcome::TimedOut));
 }
 
 #[test]
@@ -265,7 +276,7 @@ fn packets_a_client_has_no_business_to_send_are_ignored() {
         b"\0\x01f\0octet\0",
         b"\xff\x04\0\x01",
     ] {
-        assert_eq!(transfer.receive(ms(1), packet), Step::Wait, "{packet:?}");
+        assert_eq!(transfer.receive(ms(1), packet), TransferStep::Wait, "{packet:?}");
     }
-    assert_eq!(transfer.receive(ms(1), b"\0\x04\0\x02padding"), Step::SendBlocks(3..=4));
+    assert_eq!(transfer.receive(ms(1), b"\0\x04\0\x02padding"), TransferStep::SendBlocks(3..=4));
 }

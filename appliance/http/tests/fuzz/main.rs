@@ -1,4 +1,4 @@
-//! What the fuzz target checks, with its corpus and mutations of it: a short run that needs no fuzzer.
+//! Runs the fuzz target's check on its corpus and mutations of it, without a fuzzer.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -16,7 +16,7 @@ fn seeds() -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// A seed with bytes changed, and with parts of other seeds put into it.
+/// A seed with changed bytes and with parts of other seeds.
 fn bent() -> impl Strategy<Value = Vec<u8>> {
     let seed = || proptest::sample::select(seeds());
     let splices = proptest::collection::vec((seed(), any::<[Index; 3]>(), any::<u8>()), 0..6);

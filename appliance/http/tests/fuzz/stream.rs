@@ -1,10 +1,11 @@
-//! Anything that a connection brings: no panic, every answer can be read and says how long it is, and nothing is taken for
-//! a request that may be a part of another.
+//! For any input of a connection: nothing panics, every answer is readable and states its length, and no part of a
+//! request is taken for a request.
 
 use std::time::{Duration, SystemTime};
 
 use transload_http::{
-    Content, Found, LONGEST_HEAD, Method, Received, Representation, answer, receive, refuse, turn_away,
+    LONGEST_HEAD, LookupResult, Method, Received, Representation, ResponseContent, answer, receive, refuse,
+    turn_away,
 };
 
 const LENGTH: u64 = 10;
@@ -25,7 +26,8 @@ pub fn check(stream: &[u8]) {
                 assert!(length > 0 && length <= rest.len() && length <= LONGEST_HEAD);
                 assert!(request.method == Method::Other || request.path.starts_with('/'));
                 assert!(!turn_away(&request).persists);
-                let found = if length.is_multiple_of(3) { Found::Nothing } else { Found::File(file) };
+                let found =
+                    if length.is_multiple_of(3) { LookupResult::Nothing } else { LookupResult::File(file) };
                 (answer(&request, found), length)
             }
         };
@@ -37,12 +39,12 @@ pub fn check(stream: &[u8]) {
         let told = read.headers.iter().find(|field| field.name == "Content-Length");
         let told = told.and_then(|field| std::str::from_utf8(field.value).ok()?.parse::<u64>().ok());
         match &answer.content {
-            Content::Part(part) => {
+            ResponseContent::Part(part) => {
                 assert!(part.start <= part.end && part.end <= LENGTH);
                 assert_eq!(told, Some(part.end - part.start));
             }
-            Content::Text(text) => assert_eq!(told, Some(text.len() as u64)),
-            Content::Nothing => {}
+            ResponseContent::Text(text) => assert_eq!(told, Some(text.len() as u64)),
+            ResponseContent::Nothing => {}
         }
         if !answer.persists {
             break;

@@ -1,4 +1,4 @@
-//! A file and DHCP server of a few lines, which does as the 2019 procedure's documents say and knows nothing else.
+//! A minimal file and DHCP server that does only what the 2019 procedure's documents say.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,22 +13,22 @@ use transload_pace::Pace;
 use crate::Wiring;
 
 /// Files by path without the leading slash, in lower case.
-pub type Files = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+pub type ServedFiles = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
 /// Options for Enterprise phones and for all others.
-pub type Options = Arc<Mutex<[Vec<(u8, Vec<u8>)>; 2]>>;
+pub type ServedOptions = Arc<Mutex<[Vec<(u8, Vec<u8>)>; 2]>>;
 
-pub struct Server {
-    pub files: Files,
+pub struct PhoneTestServer {
+    pub files: ServedFiles,
     pub wiring: Wiring,
-    pub options: Options,
+    pub options: ServedOptions,
     _tasks: JoinSet<()>,
 }
 
-impl Server {
-    /// With the seed's DHCP options: 150 for Enterprise phones, 160 as a URL for the others.
+impl PhoneTestServer {
+    /// Starts with the seed's DHCP options: 150 for Enterprise phones, 160 as a URL for the others.
     pub async fn start(speed: u32) -> Self {
-        let files = Files::default();
+        let files = ServedFiles::default();
         let options = Arc::new(Mutex::new([
             vec![(150, vec![127, 0, 0, 1])],
             vec![(160, b"http://127.0.0.1".to_vec())],
@@ -77,11 +77,11 @@ impl Server {
     }
 }
 
-fn find(files: &Files, name: &str) -> Option<Vec<u8>> {
+fn find(files: &ServedFiles, name: &str) -> Option<Vec<u8>> {
     files.lock().unwrap().get(&name.trim_start_matches('/').to_ascii_lowercase()).cloned()
 }
 
-async fn serve_http(listener: TcpListener, files: Files) {
+async fn serve_http(listener: TcpListener, files: ServedFiles) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let files = Arc::clone(&files);
         tokio::spawn(async move {
@@ -101,7 +101,7 @@ async fn serve_http(listener: TcpListener, files: Files) {
     }
 }
 
-async fn serve_tftp(socket: UdpSocket, files: Files) {
+async fn serve_tftp(socket: UdpSocket, files: ServedFiles) {
     let mut request = vec![0; 1024];
     while let Ok((length, peer)) = socket.recv_from(&mut request).await {
         let name =
@@ -127,7 +127,7 @@ async fn send_tftp(file: Option<Vec<u8>>, peer: SocketAddr) {
     }
 }
 
-async fn serve_dhcp(socket: UdpSocket, options: Options) {
+async fn serve_dhcp(socket: UdpSocket, options: ServedOptions) {
     let mut message = vec![0; 2048];
     while let Ok((length, peer)) = socket.recv_from(&mut message).await {
         let request = &message[..length];

@@ -17,20 +17,20 @@ fn phone(mac: &str, stage: &str, progress: f64) -> PhoneView {
 
 struct LiveBench {
     board: LiveState,
-    shelf: Arc<LibrarySnapshot>,
+    library: Arc<LibrarySnapshot>,
 }
 
 impl LiveBench {
     fn new() -> Self {
         let state = tempfile::tempdir().unwrap();
-        let shelf = Arc::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
-        Self { board: LiveState::new(0xabc), shelf }
+        let library = Arc::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
+        Self { board: LiveState::new(0xabc), library }
     }
 
     fn stands(&mut self, phones: &[PhoneView], gone: &[&str]) {
-        let shelf = Arc::clone(&self.shelf);
+        let library = Arc::clone(&self.library);
         let gone = gone.iter().map(|mac| mac.parse().unwrap()).collect();
-        self.board.take(Survey { phones: phones.to_vec(), gone, left: None, shelf });
+        self.board.take(Survey { phones: phones.to_vec(), gone, left: None, library });
     }
 
     /// Kind, id and data of the event for a listener that knows `step`.

@@ -66,7 +66,7 @@ async fn listeners_are_told_at_once_that_a_phone_was_forgotten() {
     let bench = &lab.appliance.bench;
     let (listed, stranger) = ("001234AB45DE".parse().unwrap(), "C4B9CD000001".parse().unwrap());
     bench.operate(listed, transload_provision::journey::Act::Hold).await.unwrap();
-    bench.feed_event(transload_provision::feed::Event::Asked(transload_provision::feed::Client {
+    bench.feed_event(transload_provision::feed::FeedEvent::Asked(transload_provision::feed::FeedClient {
         mac: stranger,
         vendor_class: Some("Cisco Systems, Inc. IP Phone CP-8851".into()),
         request_list: vec![66, 150],

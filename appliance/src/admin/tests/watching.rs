@@ -4,7 +4,7 @@ use tokio::io::AsyncBufReadExt;
 use tokio::io::BufReader;
 
 use super::*;
-use crate::listeners::{Door, Fetch, Plane};
+use crate::listeners::{FileProtocol, FileRequest, Plane};
 
 /// Opens the stream and reads its first event: kind, id and data.
 async fn first_event(address: SocketAddr, path: &str, headers: &str) -> (String, String, Value) {
@@ -45,8 +45,8 @@ async fn who_comes_back_with_the_last_id_is_told_only_what_is_new() {
 #[tokio::test]
 async fn an_address_without_a_lease_that_asks_for_files_is_told_of_and_nothing_fails() {
     let lab = open(None, true).await;
-    let fetch = Fetch {
-        door: Door::Http,
+    let fetch = FileRequest {
+        protocol: FileProtocol::Http,
         peer: ([10, 23, 45, 99], 40_000).into(),
         local: std::net::Ipv4Addr::LOCALHOST,
         path: "SEP001234AB45DE.cnf.xml".to_owned(),

@@ -1,18 +1,18 @@
-//! The document of a boot file: it follows from what comes next for its phone.
+//! Builds the configuration document of a phone from its next step.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use transload_provision::catalog::Catalog;
 use transload_provision::documents::{
-    self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, Registrar, Sep, XmlDefault,
+    self, Audience, DocumentError, FileServer, ModelLoad, Profile, Purpose, RegistrarAddress, Sep, XmlDefault,
 };
 use transload_provision::journey::{Answer, Assessment, Next, UpgradeInstruction};
 use transload_provision::load::Side;
 use transload_provision::mac::Mac;
 use transload_provision::settings::Settings;
 
-/// A boot file of one side.
+/// A configuration file of one side.
 pub(in crate::bench) enum BootFile {
     Enterprise { default: bool, signed: bool },
     Profile { psn: Option<String> },
@@ -26,7 +26,7 @@ impl BootFile {
         }
     }
 
-    /// What a phone is answered with, as far as it goes by it.
+    /// The answer as the phone's firmware understands it.
     pub(super) fn answer(&self, verdict: &Assessment, is_found: bool) -> Answer {
         if !is_found {
             return Answer::NotFound;
@@ -43,7 +43,7 @@ impl BootFile {
         Answer::Document { load, license }
     }
 
-    /// The document for what comes next; `None` where it is "not found".
+    /// The document for the next step; `None` means "not found".
     pub(in crate::bench) fn document(
         &self,
         verdict: &Assessment,
@@ -74,7 +74,7 @@ fn enterprise(
     let load = match &verdict.next {
         Next::Load { load, when: None, .. } => Some(load),
         Next::Introduction | Next::Final | Next::License => None,
-        // One that is held and registers is told to go on as soon as its hold is lifted.
+        // A held phone that registers is told to restart when its hold ends.
         Next::Nothing if !default && port.is_some() => None,
         Next::Nothing | Next::Later | Next::Load { .. } => return Ok(None),
     };
@@ -91,7 +91,7 @@ fn enterprise(
         Next::Final => settings.after.call_managers(mac, verdict.model.as_deref()),
         _ => &[],
     };
-    let registrar = port.map(|port| Registrar { address: server, port, mac });
+    let registrar = port.map(|port| RegistrarAddress { address: server, port, mac });
     let sep = Sep { load, load_server: server, call_managers, registrar };
     documents::sep(&sep).map(Some)
 }

@@ -1,43 +1,43 @@
-//! What another DHCP server tells of its clients, and the verdicts on phones that it is told.
+//! Takes in facts from another DHCP server and publishes verdicts to it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use transload_provision::feed::{Client, Event, Verdict, Word};
+use transload_provision::feed::{FeedClient, FeedEvent, FeedMessage, Verdict};
 use transload_provision::journey::Observation;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::assess_as;
 use crate::bench::intake::leases::{is_phone_by, steer};
 use crate::bench::verdict;
 use crate::system::neighbors;
 
-/// Phones of which it is remembered that they were forgotten.
+/// Forgotten phones that are remembered for readers of the feed.
 const FORGOTTEN_KEPT: usize = 8192;
 
-/// What has been said of each phone, for servers that ask later.
+/// The published verdict of each phone, kept for readers that connect later.
 #[derive(Debug, Default)]
-pub(in crate::bench) struct Verdicts {
-    /// By phone, with the version; `None` where it is known no more.
+pub(in crate::bench) struct PublishedVerdicts {
+    /// By phone, with the version; `None` for a forgotten phone.
     said: BTreeMap<Mac, (u64, Option<Verdict>)>,
-    /// The phones by the version of what was said last.
+    /// Phones by the version of their latest verdict.
     order: BTreeMap<u64, Mac>,
-    /// Versions by which phones were forgotten, and up to which one that is not remembered any more.
+    /// Versions of removals, and the newest version whose removal is no longer remembered.
     forgotten: VecDeque<u64>,
     complete_since: u64,
     latest: u64,
-    /// Tells the latest version to whoever waits; none where there is no feed.
+    /// Announces the latest version to readers; `None` without a feed.
     news: Option<watch::Sender<u64>>,
 }
 
-impl Verdicts {
+impl PublishedVerdicts {
     fn say(&mut self, mac: Mac, now: Time, verdict: Option<Verdict>) {
-        // Versions go on growing when the bench starts anew, as its clock does.
+        // Versions keep growing across restarts, because the clock does.
         self.latest = now.0.max(self.latest + 1);
         let version = self.latest;
         if verdict.is_none() {
@@ -52,7 +52,7 @@ impl Verdicts {
         while self.forgotten.len() > FORGOTTEN_KEPT {
             let Some(version) = self.forgotten.pop_front() else { break };
             self.complete_since = version;
-            // Unless it has become known again.
+            // The phone may have become known again.
             if let Some(mac) = self.order.remove(&version) {
                 self.said.remove(&mac);
             }
@@ -62,14 +62,14 @@ impl Verdicts {
         }
     }
 
-    fn since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+    fn since(&self, version: u64) -> Option<(Vec<FeedMessage>, u64)> {
         if version > 0 && version < self.complete_since {
             return None;
         }
-        let newer = || self.order.range(version + 1..).take(Bench::WORDS_AT_ONCE);
+        let newer = || self.order.range(version + 1..).take(Bench::MESSAGES_AT_ONCE);
         let word = |(version, mac): (&u64, &Mac)| match self.said.get(mac) {
-            Some((_, Some(verdict))) => Word::Verdict(verdict.clone()),
-            _ => Word::Forget { mac: *mac, version: *version },
+            Some((_, Some(verdict))) => FeedMessage::Verdict(verdict.clone()),
+            _ => FeedMessage::Forget { mac: *mac, version: *version },
         };
         let reached = newer().last().map_or(version, |(version, _)| *version);
         Some((newer().map(word).collect(), reached))
@@ -77,10 +77,10 @@ impl Verdicts {
 }
 
 impl Bench {
-    /// Words handed out while the lock is held.
-    pub const WORDS_AT_ONCE: usize = 128;
+    /// Verdicts handed out under one hold of the lock.
+    pub const MESSAGES_AT_ONCE: usize = 128;
 
-    /// From now on verdicts are kept for other DHCP servers; tells of each newest version.
+    /// Starts to keep verdicts for other DHCP servers; the receiver gets each newest version.
     pub fn open_feed(&self) -> watch::Receiver<u64> {
         let (news, receiver) = watch::channel(0);
         self.state().verdicts.news = Some(news);
@@ -88,14 +88,14 @@ impl Bench {
         receiver
     }
 
-    /// Judges every phone anew, a few at a time.
+    /// Judges every phone again, a few at a time.
     fn judge_all(&self) {
         let macs: Vec<Mac> = {
             let state = self.state();
             let phones = state.phones.iter().filter(|(_, phone)| phone.written).map(|(mac, _)| mac);
             phones.chain(state.roster.keys()).chain(state.verdicts.said.keys()).copied().collect()
         };
-        for macs in macs.chunks(Self::WORDS_AT_ONCE) {
+        for macs in macs.chunks(Self::MESSAGES_AT_ONCE) {
             let mut state = self.state();
             for mac in macs {
                 self.publish(&mut state, *mac);
@@ -103,8 +103,8 @@ impl Bench {
         }
     }
 
-    /// Judges a phone anew, and tells of it if something has changed.
-    pub(in crate::bench) fn publish(&self, state: &mut State, mac: Mac) {
+    /// Judges a phone again and announces its verdict if it changed.
+    pub(in crate::bench) fn publish(&self, state: &mut BenchState, mac: Mac) {
         if state.verdicts.news.is_none() {
             return;
         }
@@ -122,49 +122,50 @@ impl Bench {
         }
     }
 
-    /// What is to be said to whoever knows all up to a version, 0 for nothing, in order, at most a bunch; then the version
-    /// reached. `None` to whoever has fallen so far behind that it has to begin anew.
-    pub fn words_since(&self, version: u64) -> Option<(Vec<Word>, u64)> {
+    /// Verdicts after `version` (0: all), in order, at most [`MESSAGES_AT_ONCE`], with the version reached. `None` means
+    /// that the reader is too far behind and must start again.
+    pub fn messages_since(&self, version: u64) -> Option<(Vec<FeedMessage>, u64)> {
         self.state().verdicts.since(version)
     }
 
-    /// Takes in what another DHCP server tells.
-    pub fn feed_event(&self, event: Event) {
+    /// Takes in an event from another DHCP server.
+    pub fn feed_event(&self, event: FeedEvent) {
         match event {
-            Event::Hello { .. } => {}
-            Event::Asked(client) => _ = self.client(client),
-            Event::Lease { client, address, seconds } => {
+            FeedEvent::Hello { .. } => {}
+            FeedEvent::Asked(client) => _ = self.client(client),
+            FeedEvent::Lease { client, address, seconds } => {
                 let mac = client.mac;
                 let at = self.client(client);
                 let mut state = self.state();
                 state.addresses.lease_elsewhere(address, mac, at + Duration::from_secs(seconds.into()));
                 self.note_lease(&mut state, mac, address);
             }
-            Event::Free { mac, address } => {
+            FeedEvent::Free { mac, address } => {
                 let mut state = self.state();
                 if state.addresses.leased_to(mac) == Some(address) {
                     state.addresses.free(address);
                 }
             }
-            Event::Dropped { count } => {
+            FeedEvent::Dropped { count } => {
                 tracing::warn!(
                     count,
-                    "the other DHCP server could not keep all it had to tell; phones are known again when they renew"
+                    "the other DHCP server lost events while it could not reach this bench; each phone is known \
+                     again when it renews"
                 );
             }
         }
     }
 
-    /// When it was heard.
-    fn client(&self, client: Client) -> Time {
-        let Client { mac, vendor_class, request_list, boot, ago, .. } = client;
+    /// Takes in a client's DHCP message; returns its time.
+    fn client(&self, client: FeedClient) -> Time {
+        let FeedClient { mac, vendor_class, request_list, boot, ago, .. } = client;
         let at = Time(self.now().0.saturating_sub(ago));
-        // Once DHCP is known to tell of boots, nothing else is taken for one.
+        // Once DHCP reports boots, no other signal counts as a boot.
         let Some(boot) = boot else { return at };
         let vendor_class = vendor_class.map(|class| class.trim_end_matches('\0').to_owned());
         let mut state = self.state();
         if is_phone_by(&state, mac, vendor_class.as_deref().map(str::as_bytes), &request_list) {
-            // What it asked for since is after its boot, and told of that by itself.
+            // A file request after the boot is reported by its own event.
             let asked = state.phones.get(&mac).and_then(|phone| phone.journey.asked);
             let boot = boot && asked.is_none_or(|asked| asked < at);
             self.note(&mut state, mac, at, boot, vendor_class, request_list);
@@ -172,7 +173,7 @@ impl Bench {
         at
     }
 
-    /// Who has an address by the box's own neighbor table, where no lease of ours tells.
+    /// The holder of an address by the box's neighbor table, for an address without a lease of ours.
     pub(in crate::bench) fn neighbor(&self, address: Ipv4Addr) -> Option<Mac> {
         let asks = {
             let state = self.state();
@@ -181,7 +182,7 @@ impl Bench {
         if asks { neighbors::mac_of(address) } else { None }
     }
 
-    /// Takes in what a roster tells of phones, and judges those anew.
+    /// Takes in a new roster and judges its phones again.
     pub(in crate::bench) fn roster_changed(&self) {
         self.note_roster();
         if self.state().verdicts.news.is_some() {
@@ -190,7 +191,7 @@ impl Bench {
     }
 }
 
-fn judge(state: &State, now: Time, mac: Mac) -> Verdict {
+fn judge(state: &BenchState, now: Time, mac: Mac) -> Verdict {
     Verdict::new(mac, 0, |fact| {
         let Some(fact) = fact else { return steer(state, mac, &verdict(state, now, mac)) };
         let mut journey = match state.phones.get(&mac) {
@@ -211,13 +212,13 @@ mod tests {
 
     use super::*;
 
-    /// A server that reads: the phones that it knows, and how far it is.
+    /// A reader of the feed: the phones it knows and the version it has reached.
     #[derive(Default)]
-    struct Reader(BTreeSet<Mac>, u64);
+    struct FeedReader(BTreeSet<Mac>, u64);
 
-    impl Reader {
-        /// `None` where it has to begin anew.
-        fn read(&mut self, verdicts: &Verdicts) -> Option<Vec<Mac>> {
+    impl FeedReader {
+        /// `None` if the reader must start again.
+        fn read(&mut self, verdicts: &PublishedVerdicts) -> Option<Vec<Mac>> {
             loop {
                 let (words, reached) = verdicts.since(self.1)?;
                 if words.is_empty() {
@@ -226,8 +227,8 @@ mod tests {
                 self.1 = reached;
                 for word in words {
                     match word {
-                        Word::Verdict(verdict) => _ = self.0.insert(verdict.mac),
-                        Word::Forget { mac, .. } => _ = self.0.remove(&mac),
+                        FeedMessage::Verdict(verdict) => _ = self.0.insert(verdict.mac),
+                        FeedMessage::Forget { mac, .. } => _ = self.0.remove(&mac),
                         _ => panic!("{word:?}"),
                     }
                 }
@@ -238,11 +239,11 @@ mod tests {
     #[test]
     fn however_many_phones_come_and_go_a_server_knows_those_that_are_there_or_begins_anew() {
         let mac = |number: u32| Mac([&[0xc4, 0xb9], &number.to_be_bytes()[..]].concat().try_into().unwrap());
-        let say = |verdicts: &mut Verdicts, number, known: bool| {
+        let say = |verdicts: &mut PublishedVerdicts, number, known: bool| {
             let verdict = Verdict::new(mac(number), 0, |_| Site::default().steer(Persona::Enterprise, false));
             verdicts.say(mac(number), Time(0), known.then_some(verdict));
         };
-        let (mut verdicts, mut reader) = (Verdicts::default(), Reader::default());
+        let (mut verdicts, mut reader) = (PublishedVerdicts::default(), FeedReader::default());
         let strangers = FORGOTTEN_KEPT as u32 + 100;
         say(&mut verdicts, 0, true);
         for number in 1..=strangers {
@@ -253,9 +254,9 @@ mod tests {
             say(&mut verdicts, number, false);
         }
         assert_eq!(reader.read(&verdicts), None, "it would not hear that the second phone was forgotten");
-        let mut reader = Reader::default();
+        let mut reader = FeedReader::default();
         assert_eq!(reader.read(&verdicts), Some(vec![mac(0)]));
-        // One that comes back is known, however many are forgotten after it.
+        // A phone that returns is known, however many are forgotten after it.
         say(&mut verdicts, strangers, true);
         for number in 1..=strangers {
             say(&mut verdicts, 1 + number % 100, true);

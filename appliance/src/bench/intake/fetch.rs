@@ -1,4 +1,4 @@
-//! A file request: who asks, what is meant, and what this phone may have.
+//! Decides a file request: the requester, the file meant, and whether this phone may have it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,29 +14,29 @@ use transload_provision::routine::routine;
 use transload_provision::settings::Parameters;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::Tracker;
 use crate::bench::intake::boot_file::BootFile;
 use crate::bench::intake::identity::requester;
 use crate::bench::intake::others::{counts_as_phone, is_known_or_may_be};
 use crate::bench::judge::answer;
 use crate::bench::record::Hearing;
-use crate::listeners::{Door, Fetch, Plane, Served};
+use crate::listeners::{FileAnswer, FileProtocol, FileRequest, Plane};
 use crate::state::ledger::Ticket;
 use crate::state::library::OpenFile;
 
-/// The longest name kept as evidence, in characters.
+/// The longest file name kept as evidence, in characters.
 const NAME_KEPT: usize = 120;
 
-/// An answer, what must be on disk before it leaves, and whose transfer it is.
-struct Answer {
-    served: Served,
+/// An answer, the ledger tickets it waits for, and the tracker of its transfer.
+struct RecordedAnswer {
+    served: FileAnswer,
     before: Vec<Ticket>,
     phone: Option<Mac>,
 }
 
-impl Answer {
-    fn now(served: Served, phone: Option<Mac>) -> Self {
+impl RecordedAnswer {
+    fn now(served: FileAnswer, phone: Option<Mac>) -> Self {
         Self { served, before: Vec::new(), phone }
     }
 }
@@ -52,32 +52,36 @@ impl Plane for Bench {
         self.pace().transfer(client)
     }
 
-    async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, Tracker) {
+    async fn fetch(self: &Arc<Self>, fetch: FileRequest) -> (FileAnswer, Tracker) {
         let asked = names::parse(&fetch.path);
-        // A slow disk must not hold up what others decide, so files that are for everybody are opened first.
+        // Files for everybody are opened before the lock is taken, so that a slow disk delays no decision.
         let file = match &asked {
             Asked::Component { .. } | Asked::Other { .. } | Asked::Profile { psn: None, .. } => {
-                names::inner(&fetch.path).and_then(|inner| self.shelf().open(&inner))
+                names::inner(&fetch.path).and_then(|inner| self.library().open(&inner))
             }
             _ => None,
         };
-        let hearing = Hearing { at: self.now(), heard: heard(fetch.door) };
-        let Answer { mut served, before, phone } = self.decide(&fetch, asked, file, hearing);
+        let hearing = Hearing { at: self.now(), heard: heard(fetch.protocol) };
+        let RecordedAnswer { mut served, before, phone } = self.decide(&fetch, asked, file, hearing);
         for ticket in before {
             if let Err(error) = ticket.await {
-                tracing::error!(path = %fetch.path, %error, "not answered: the ledger cannot be written");
-                served = Served::Busy;
+                tracing::error!(
+                    path = %fetch.path, %error,
+                    cure = "free space on the ledger's disk",
+                    "the request is not answered, because the ledger cannot be written"
+                );
+                served = FileAnswer::Busy;
             }
         }
-        if let (Served::Busy, Some(mac)) = (&served, phone) {
+        if let (FileAnswer::Busy, Some(mac)) = (&served, phone) {
             self.withdraw(mac, hearing);
         }
-        self.metrics.request(fetch.door, &served);
+        self.metrics.request(fetch.protocol, &served);
         let tracker = match &served {
-            Served::File(file) if !fetch.head_only => {
-                Tracker::of_file(self, phone, fetch.door, file.name.clone(), file.size, hearing)
+            FileAnswer::File(file) if !fetch.head_only => {
+                Tracker::of_file(self, phone, fetch.protocol, file.name.clone(), file.size, hearing)
             }
-            Served::Document { .. } => Tracker::of_document(self, phone, hearing),
+            FileAnswer::Document { .. } => Tracker::of_document(self, phone, hearing),
             _ => Tracker::idle(self),
         };
         (served, tracker)
@@ -85,9 +89,15 @@ impl Plane for Bench {
 }
 
 impl Bench {
-    fn decide(&self, fetch: &Fetch, asked: Asked, file: Option<OpenFile>, hearing: Hearing) -> Answer {
+    fn decide(
+        &self,
+        fetch: &FileRequest,
+        asked: Asked,
+        file: Option<OpenFile>,
+        hearing: Hearing,
+    ) -> RecordedAnswer {
         let IpAddr::V4(address) = fetch.peer.ip() else {
-            return Answer::now(Served::NotFound, None);
+            return RecordedAnswer::now(FileAnswer::NotFound, None);
         };
         let neighbor = self.neighbor(address);
         let mut state = self.state();
@@ -98,7 +108,7 @@ impl Bench {
             if is_known_or_may_be(state, mac) {
                 self.contradicts(state, mac, what);
             } else {
-                tracing::info!(%mac, %what, "signals of a client that is no phone disagree");
+                tracing::info!(%mac, %what, "signals about a client that is no phone disagree");
             }
         }
         let phone = |mac: &Mac| counts_as_phone(state, *mac, &asked, agent);
@@ -109,7 +119,9 @@ impl Bench {
         if mac.is_none() && requester.concerns.is_none() && is_for_a_phone(&asked) {
             let name: String = fetch.path.chars().take(NAME_KEPT).collect();
             if state.unleased.note(address, &name, requester.named, hearing.at) {
-                tracing::warn!(%address, name, "asked for a phone's file without a lease: not answered");
+                tracing::warn!(
+                    %address, name, "an address without a lease asked for a phone's file and got no answer"
+                );
             }
         }
         if let Some(mac) = mac {
@@ -118,8 +130,8 @@ impl Bench {
                 self.observe_heard(state, mac, Fact::Leased { address }, hearing);
             }
             let Some(phone) = state.phones.get_mut(&mac).filter(|phone| phone.written) else {
-                // What cannot be recorded is not given.
-                return Answer::now(Served::Busy, None);
+                // An answer that cannot be recorded is not given.
+                return RecordedAnswer::now(FileAnswer::Busy, None);
             };
             phone.heard_at = Some(fetch.local);
         }
@@ -140,85 +152,113 @@ impl Bench {
                 self.license(state, mac, fetch, hearing)
             }
             (Asked::Loads { load }, Some(mac)) => self.loads(state, mac, &load, fetch, hearing),
-            // To another maker's device, the name of its address is a file like others.
+            // For a device of another maker, a profile named by its address is an ordinary file.
             (Asked::Profile { psn: None, .. }, None) if file.is_some() => match file {
-                Some(file) => Answer::now(Served::File(file), None),
-                None => Answer::now(Served::NotFound, None),
+                Some(file) => RecordedAnswer::now(FileAnswer::File(file), None),
+                None => RecordedAnswer::now(FileAnswer::NotFound, None),
             },
             (Asked::Component { .. } | Asked::Other { .. }, mac) => match file {
-                Some(file) => Answer::now(Served::File(file), mac),
+                Some(file) => RecordedAnswer::now(FileAnswer::File(file), mac),
                 None => self.missing(state, mac, &names::inner(&fetch.path).unwrap_or_default(), hearing),
             },
-            (Asked::TrustList { .. } | Asked::Refused, _) => Answer::now(Served::NotFound, mac),
+            (Asked::TrustList { .. } | Asked::Refused, _) => RecordedAnswer::now(FileAnswer::NotFound, mac),
             (_, mac) => self.missing(state, mac, &names::bare(&fetch.path).unwrap_or_default(), hearing),
         }
     }
 
-    fn missing(&self, state: &mut State, mac: Option<Mac>, name: &str, hearing: Hearing) -> Answer {
+    fn missing(
+        &self,
+        state: &mut BenchState,
+        mac: Option<Mac>,
+        name: &str,
+        hearing: Hearing,
+    ) -> RecordedAnswer {
         if let Some(mac) = mac {
             self.note_missing(state, mac, name, hearing);
         }
-        Answer::now(Served::NotFound, mac)
+        RecordedAnswer::now(FileAnswer::NotFound, mac)
     }
 
-    fn note_missing(&self, state: &mut State, mac: Mac, name: &str, hearing: Hearing) {
+    fn note_missing(&self, state: &mut BenchState, mac: Mac, name: &str, hearing: Hearing) {
         let name: String = name.chars().take(NAME_KEPT).collect();
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.missing.contains_key(&name));
         if let Some(routine) = routine(&name) {
-            tracing::debug!(%mac, name, holds = routine.what, "asked for a file that it does without");
+            tracing::debug!(
+                %mac, name, holds = routine.what, "the phone asked for a missing file that it does without"
+            );
         } else if !known {
-            let nearest = state.shelf.nearest(&name);
-            tracing::info!(%mac, name, nearest, "asked for a file that is not here");
+            let nearest = state.library.nearest(&name);
+            tracing::info!(%mac, name, nearest, "the phone asked for a missing file");
         }
         self.observe_heard(state, mac, Fact::Missing { name }, hearing);
     }
 
-    /// A phone gets its license only after two-way evidence: over TFTP the first request may be forged.
-    fn license(&self, state: &mut State, mac: Mac, fetch: &Fetch, hearing: Hearing) -> Answer {
+    /// Gives a license only on two-way evidence: the first TFTP request may be forged.
+    fn license(
+        &self,
+        state: &mut BenchState,
+        mac: Mac,
+        fetch: &FileRequest,
+        hearing: Hearing,
+    ) -> RecordedAnswer {
         let direction = state.rules.settings.direction;
         let met = state.phones.get(&mac).is_some_and(|phone| phone.journey.is_met());
-        let file = state.shelf.open_license(direction, mac).filter(|_| met || hearing.heard == Heard::TwoWay);
+        let file =
+            state.library.open_license(direction, mac).filter(|_| met || hearing.heard == Heard::TwoWay);
         let Some(file) = file else {
             return self.missing(state, Some(mac), &format!("{mac}.lic"), hearing);
         };
         let given = (!fetch.head_only).then_some(Fact::LicenseGiven { direction });
         let before = given.and_then(|given| self.observe_heard(state, mac, given, hearing));
-        Answer { served: Served::File(file), before: before.into_iter().collect(), phone: Some(mac) }
+        RecordedAnswer {
+            served: FileAnswer::File(file),
+            before: before.into_iter().collect(),
+            phone: Some(mac),
+        }
     }
 
-    /// The `.loads` file is the last gate: what the journey forbids is not found, whoever named it. That it was given is on
-    /// record before it leaves: a bench that forgot it could restart the phone while it writes.
-    fn loads(&self, state: &mut State, mac: Mac, name: &str, fetch: &Fetch, hearing: Hearing) -> Answer {
+    /// Gives a `.loads` file only if the journey permits the load, whoever named it. The fact is in the ledger before
+    /// the answer leaves: a bench without this fact could restart the phone while it writes flash.
+    fn loads(
+        &self,
+        state: &mut BenchState,
+        mac: Mac,
+        name: &str,
+        fetch: &FileRequest,
+        hearing: Hearing,
+    ) -> RecordedAnswer {
         let load = name.parse::<LoadName>().ok();
         let proven = hearing.heard == Heard::TwoWay;
         let verdict = answer(state, hearing.at, mac, Request::Load { proven });
-        let permitted = load.filter(|load| verdict.permits(load, &state.shelf.index));
-        let file = permitted.as_ref().and_then(|load| state.shelf.open(&load.loads_file()));
+        let permitted = load.filter(|load| verdict.permits(load, &state.library.index));
+        let file = permitted.as_ref().and_then(|load| state.library.open(&load.loads_file()));
         let (Some(load), Some(file)) = (permitted, file) else {
             let loads_file = format!("{name}.loads");
-            if state.shelf.has(&loads_file) {
-                tracing::warn!(%mac, load = %name, "asked for a load that its journey does not permit now: not found");
+            if state.library.has(&loads_file) {
+                tracing::warn!(
+                    %mac, load = %name, "the phone asked for a load that it may not have now and got \"not found\""
+                );
             } else {
                 self.note_missing(state, mac, &loads_file, hearing);
             }
             let name = name.chars().take(NAME_KEPT).collect();
             self.observe_heard(state, mac, Fact::LoadsRefused { name }, hearing);
-            return Answer::now(Served::NotFound, Some(mac));
+            return RecordedAnswer::now(FileAnswer::NotFound, Some(mac));
         };
         let given = (!fetch.head_only).then_some(Fact::LoadsGiven { load });
         let before = given.and_then(|given| self.observe_heard(state, mac, given, hearing));
         let before = before.into_iter().collect();
-        Answer { served: Served::File(file), before, phone: Some(mac) }
+        RecordedAnswer { served: FileAnswer::File(file), before, phone: Some(mac) }
     }
 
     fn config(
         &self,
-        state: &mut State,
+        state: &mut BenchState,
         mac: Mac,
         config: &BootFile,
-        fetch: &Fetch,
+        fetch: &FileRequest,
         hearing: Hearing,
-    ) -> Answer {
+    ) -> RecordedAnswer {
         let model = match config {
             BootFile::Profile { psn: Some(psn) } => psn.split('-').next().map(str::to_owned),
             _ => None,
@@ -229,7 +269,7 @@ impl Bench {
         let fact = Fact::ConfigAsked { side, signed, model, user_agent };
         let asked = if fetch.head_only { None } else { self.config_asked(state, mac, fact, hearing) };
         if signed {
-            return Answer::now(Served::NotFound, Some(mac));
+            return RecordedAnswer::now(FileAnswer::NotFound, Some(mac));
         }
         let verdict = match hearing.heard {
             Heard::OneWay => answer(state, hearing.at, mac, Request::Datagram(hearing.at)),
@@ -247,32 +287,36 @@ impl Bench {
         };
         if !told.unfilled.is_empty() && side == Side::Multiplatform {
             let left_out = told.unfilled.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            tracing::warn!(%mac, left_out, "its roster line does not fill these parameters of [after]");
+            tracing::warn!(
+                %mac, left_out,
+                cure = "complete the line",
+                "the phone's roster line has no value for these parameters of [after]"
+            );
         }
         let document = config.document(&verdict, server, settings, &state.catalog, mac, &told.filled);
         let body = document.unwrap_or_else(|error| {
-            tracing::error!(%mac, %error, "no document: correct the configuration");
+            tracing::error!(%mac, %error, cure = "correct the configuration", "the phone gets no document");
             None
         });
         if !fetch.head_only {
             self.note_answer(state, mac, config.answer(&verdict, body.is_some()), side, hearing);
         }
-        let Some(body) = body else { return Answer::now(Served::NotFound, Some(mac)) };
-        // What is told again waits too: the record of its first telling may be under way, and records are
-        // written in order.
+        let Some(body) = body else { return RecordedAnswer::now(FileAnswer::NotFound, Some(mac)) };
+        // A repeated answer waits too: the record of the first one may still be queued, and the ledger commits in
+        // order.
         let mut before = Vec::new();
         if let (Some(asked), Next::Load { .. }) = (asked, &verdict.next) {
             before.push(asked);
             before.extend(self.offer(state, mac, &verdict, side, hearing));
         }
-        let served = Served::Document { body: Bytes::from(body), content_type: "text/xml" };
-        Answer { served, before, phone: Some(mac) }
+        let served = FileAnswer::Document { body: Bytes::from(body), content_type: "text/xml" };
+        RecordedAnswer { served, before, phone: Some(mac) }
     }
 
-    /// What its configuration is answered with, where that is not what it was answered with before.
+    /// Records the answer to a configuration request if it differs from the previous one.
     fn note_answer(
         &self,
-        state: &mut State,
+        state: &mut BenchState,
         mac: Mac,
         answer: journey::Answer,
         side: Side,
@@ -284,8 +328,8 @@ impl Bench {
         }
     }
 
-    /// A request of a phone at rest shares a later commit.
-    fn config_asked(&self, state: &mut State, mac: Mac, fact: Fact, hearing: Hearing) -> Option<Ticket> {
+    /// Records a configuration request. Phones at rest share a later commit.
+    fn config_asked(&self, state: &mut BenchState, mac: Mac, fact: Fact, hearing: Hearing) -> Option<Ticket> {
         let rests = state.phones.get(&mac).is_some_and(|phone| phone.journey.proven().finish.is_some());
         if !rests {
             return self.observe_heard(state, mac, fact, hearing);
@@ -294,7 +338,7 @@ impl Bench {
         None
     }
 
-    /// What could not be written down was not offered: the next document is a new offer.
+    /// Withdraws an instruction that could not be recorded; the next document gives it anew.
     fn withdraw(&self, mac: Mac, hearing: Hearing) {
         let mut state = self.state();
         if let Some(phone) = state.phones.get_mut(&mac) {
@@ -306,10 +350,10 @@ impl Bench {
         }
     }
 
-    /// A document that names a new load is on record before it leaves.
+    /// Records a document that names a new load before it leaves.
     fn offer(
         &self,
-        state: &mut State,
+        state: &mut BenchState,
         mac: Mac,
         verdict: &Assessment,
         side: Side,
@@ -342,15 +386,15 @@ impl Bench {
     }
 }
 
-/// TCP's handshake has shown that the client answers at its address; a request by datagram waits for its acknowledgment.
-fn heard(door: Door) -> Heard {
-    match door {
-        Door::Http => Heard::TwoWay,
-        Door::Tftp => Heard::OneWay,
+/// The TCP handshake proves that the client answers at its address; a datagram needs an acknowledgment first.
+fn heard(protocol: FileProtocol) -> Heard {
+    match protocol {
+        FileProtocol::Http => Heard::TwoWay,
+        FileProtocol::Tftp => Heard::OneWay,
     }
 }
 
-/// Files that are given to their phone alone.
+/// True for files that only their own phone gets.
 fn is_for_a_phone(asked: &Asked) -> bool {
     matches!(
         asked,

@@ -1,6 +1,6 @@
-//! The rule "no lease, no facts": who asks is told by the lease of the address. Where another DHCP server gives the leases,
-//! its feed tells, and on a segment of ours the neighbor table. A request from any other
-//! address makes no journey, gets no license and no load, and is no evidence.
+//! Maps an address to the phone that holds its lease ("no lease, no facts"). If another DHCP server gives the leases,
+//! its feed counts, and on our own segment the neighbor table. A request from any other address starts no journey,
+//! gets no license and no load, and is no evidence.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -10,37 +10,37 @@ use transload_provision::mac::Mac;
 use transload_provision::names::{self, Asked};
 use transload_provision::time::Time;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 
-/// Leases of other servers that are remembered; an ended one, or else the one that ends first, gives way.
+/// Leases of other servers that are remembered. An expired lease gives way first, then the lease that ends first.
 const OTHERS_KEPT: usize = 65_536;
 
-/// Who has which address.
+/// Leases by address and by MAC.
 #[derive(Debug, Default)]
 pub(in crate::bench) struct Addresses {
-    leases: HashMap<Ipv4Addr, Lease>,
+    leases: HashMap<Ipv4Addr, AddressLease>,
     leased_to: HashMap<Mac, Ipv4Addr>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Lease {
+struct AddressLease {
     mac: Mac,
     until: Time,
 }
 
 impl Addresses {
-    /// A phone has one lease; an address, one holder.
+    /// Records a lease; a phone has one lease, an address one holder.
     pub(in crate::bench) fn lease(&mut self, address: Ipv4Addr, mac: Mac, until: Time) {
         if let Some(former) = self.leased_to.insert(mac, address).filter(|former| *former != address) {
             self.leases.remove(&former);
         }
-        let former = self.leases.insert(address, Lease { mac, until });
+        let former = self.leases.insert(address, AddressLease { mac, until });
         if let Some(former) = former.filter(|former| former.mac != mac) {
             self.leased_to.remove(&former.mac);
         }
     }
 
-    /// A lease of another server's, which may end without a word.
+    /// Records a lease of another server, which may end without notice.
     pub(in crate::bench) fn lease_elsewhere(&mut self, address: Ipv4Addr, mac: Mac, until: Time) {
         if self.leases.len() >= OTHERS_KEPT && !self.leases.contains_key(&address) {
             let oldest = self.leases.iter().min_by_key(|(_, lease)| lease.until).map(|(address, _)| *address);
@@ -51,12 +51,12 @@ impl Addresses {
         self.lease(address, mac, until);
     }
 
-    /// Who has the lease of an address.
+    /// The holder of an address.
     pub(in crate::bench) fn leaseholder(&self, address: Ipv4Addr, now: Time) -> Option<Mac> {
         self.leases.get(&address).filter(|lease| lease.until > now).map(|lease| lease.mac)
     }
 
-    /// The address of a client's lease, as far as it is known to last.
+    /// The address of a client's lease, if the lease is valid at `now`.
     pub(in crate::bench) fn lease_of(&self, mac: Mac, now: Time) -> Option<Ipv4Addr> {
         self.leased_to.get(&mac).copied().filter(|address| self.leaseholder(*address, now) == Some(mac))
     }
@@ -66,13 +66,13 @@ impl Addresses {
         self.leased_to.get(&mac).copied()
     }
 
-    /// Clients with a lease that lasts, and their addresses.
+    /// Clients with a valid lease, and their addresses.
     pub(in crate::bench) fn bound(&self, now: Time) -> impl Iterator<Item = (Mac, Ipv4Addr)> + '_ {
         let bound = self.leases.iter().filter(move |(_, lease)| lease.until > now);
         bound.map(|(address, lease)| (lease.mac, *address))
     }
 
-    /// The address was given back.
+    /// Frees a released or declined address.
     pub(in crate::bench) fn free(&mut self, address: Ipv4Addr) {
         if let Some(lease) = self.leases.remove(&address) {
             self.leased_to.remove(&lease.mac);
@@ -80,10 +80,10 @@ impl Addresses {
     }
 }
 
-/// The phone that has an address. `neighbor` is who answers there on a segment of ours, which counts only where another
-/// server gives the leases and has not told of this one.
+/// The phone at an address. `neighbor` is the neighbor table's answer on our segment; it counts only if another
+/// server gives the leases and its feed has no lease for the address.
 pub(in crate::bench) fn holder(
-    state: &State,
+    state: &BenchState,
     address: Ipv4Addr,
     neighbor: Option<Mac>,
     now: Time,
@@ -92,7 +92,7 @@ pub(in crate::bench) fn holder(
     if leased.is_some() || state.rules.gives_leases {
         return leased;
     }
-    // Of machines that are no phones nothing is to be written down.
+    // The neighbor table also names machines that are no phones.
     let phone = |mac: &Mac| {
         state.phones.contains_key(mac) || state.roster.contains_key(mac) || client::is_cisco_oui(mac.oui())
     };
@@ -100,22 +100,23 @@ pub(in crate::bench) fn holder(
     neighbor.filter(phone).filter(|mac| !elsewhere(mac))
 }
 
-/// Who a request comes from.
+/// The requester of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::bench) struct Requester {
-    /// The phone, if nothing speaks against it.
+    /// The phone, unless signals contradict each other.
     pub phone: Option<Mac>,
-    /// The phone that the request names.
+    /// The phone named by the request.
     pub named: Option<Mac>,
-    /// Whose record a contradiction belongs in.
+    /// The phone whose journey records a contradiction.
     pub concerns: Option<Mac>,
-    /// Signals that disagree.
+    /// The contradiction, in words.
     pub doubt: Option<String>,
 }
 
-/// Compares who has the address with the file's name, the folder in the URL, and the User-Agent, which can be configured.
+/// Compares the leaseholder with the file name, the folder of the URL, and the User-Agent, which a user can
+/// configure.
 pub(in crate::bench) fn requester(
-    state: &State,
+    state: &BenchState,
     address: Ipv4Addr,
     asked: &Asked,
     path: &str,

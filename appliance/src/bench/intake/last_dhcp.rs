@@ -1,4 +1,4 @@
-//! What came of each client's last DHCP message, for a technician.
+//! Keeps the outcome of each client's last DHCP message, for the technician.
 
 use std::fmt::Write;
 use std::net::Ipv4Addr;
@@ -10,32 +10,32 @@ use transload_dhcp::packet::Ignored;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 
-/// Other clients whose last DHCP message is remembered.
+/// Clients besides phones whose last DHCP message is kept.
 pub(in crate::bench) const STRANGERS_KEPT: usize = 1024;
-/// Offers in a row that no client leaves untaken which hears them.
+/// Untaken offers in a row after which the client probably does not receive them.
 const UNHEARD: u32 = 4;
 
-/// What came of a client's last DHCP message.
+/// The outcome of a client's last DHCP message.
 #[derive(Debug, Clone)]
 pub(in crate::bench) struct LastDhcp {
     pub(in crate::bench) at: Time,
-    /// When the client was last heard, by DHCP or otherwise.
+    /// Time of the client's last sign of life, DHCP or other.
     pub(in crate::bench) seen: Time,
     kind: MessageType,
     outcome: DhcpOutcome,
     address: Option<Ipv4Addr>,
     sent_to: Option<Destination>,
     ignored: Vec<Ignored>,
-    /// Offers in a row, this one included.
+    /// Untaken offers in a row, this one included.
     offers: u32,
     pub(in crate::bench) vendor_class: Option<Vec<u8>>,
     pub(in crate::bench) request_list: Vec<u8>,
 }
 
 impl LastDhcp {
-    /// `before` is what came of the client's message before this one.
+    /// Builds the outcome; `before` is that of the client's previous message.
     fn of(event: &DhcpEvent, before: Option<&Self>) -> Self {
         let offered = event.outcome == DhcpOutcome::Offered;
         let offers = before.map_or(0, |before| before.offers);
@@ -53,7 +53,7 @@ impl LastDhcp {
         }
     }
 
-    /// For a technician.
+    /// The outcome as text for the technician.
     pub(in crate::bench) fn shown(&self, now: Time) -> String {
         let address = self.address.map_or_else(|| "no address".to_owned(), |address| address.to_string());
         let came = match &self.outcome {
@@ -62,7 +62,7 @@ impl LastDhcp {
             DhcpOutcome::Informed => "options were given, without a lease".to_owned(),
             DhcpOutcome::Refused(why) => format!("{address} was refused: {why}"),
             DhcpOutcome::Released => format!("{address} was given back"),
-            DhcpOutcome::Declined => format!("{address} was declined: somebody else uses it"),
+            DhcpOutcome::Declined => format!("{address} was declined: another machine uses it"),
             DhcpOutcome::Conflict(user) => {
                 format!("{address} was not offered: {} uses it", Mac(*user).colons())
             }
@@ -86,7 +86,7 @@ impl LastDhcp {
         if self.offers >= UNHEARD {
             _ = write!(
                 text,
-                "; it took none of the last {} offers, so they may not reach it: a switch with DHCP snooping must trust the \
+                "; it took none of the last {} offers, so they may not reach it; on a switch with DHCP snooping, trust the \
                  port of this bench (ip dhcp snooping trust)",
                 self.offers
             );
@@ -95,7 +95,7 @@ impl LastDhcp {
     }
 }
 
-/// How an answer went.
+/// The path of an answer, in words.
 fn way(to: Destination) -> String {
     match to {
         Destination::Relay(relay) => format!("through its relay {relay}"),
@@ -105,12 +105,12 @@ fn way(to: Destination) -> String {
     }
 }
 
-impl State {
-    /// Keeps what came of a message. Clients that are neither listed nor known share a room of their own.
+impl BenchState {
+    /// Keeps the outcome of a message. Clients that are neither listed nor phones share a bounded table.
     pub(in crate::bench) fn remember(&mut self, mac: Mac, event: &DhcpEvent) {
         if let Some(phone) = self.phones.get_mut(&mac) {
             let last = LastDhcp::of(event, phone.last_dhcp.as_deref());
-            // What it said of itself, its journey has.
+            // The journey already has the vendor class and the request list.
             phone.last_dhcp =
                 Some(Box::new(LastDhcp { vendor_class: None, request_list: Vec::new(), ..last }));
             self.strangers.remove(&mac);
@@ -125,7 +125,7 @@ impl State {
         self.strangers.insert(mac, last);
     }
 
-    /// What came of a client's last DHCP message since the program started.
+    /// The outcome of a client's last DHCP message since the program started.
     pub(in crate::bench) fn last_dhcp(&self, mac: Mac) -> Option<&LastDhcp> {
         match self.phones.get(&mac) {
             Some(phone) => phone.last_dhcp.as_deref(),

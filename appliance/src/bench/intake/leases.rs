@@ -1,4 +1,4 @@
-//! What DHCP tells of phones, and what phones are told by DHCP.
+//! Turns DHCP messages into facts, and verdicts into DHCP options.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -20,11 +20,11 @@ use transload_provision::options::{
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::config::Reserved;
 use crate::state::ledger::{self, Record};
 
-/// A renewal that brings nothing new is noted after so long a quiet: the phone was heard.
+/// Quiet time after which a renewal without news is recorded as a sign of life.
 const HEARTBEAT: Duration = Duration::from_secs(20 * 60);
 
 impl Policy for Bench {
@@ -55,21 +55,20 @@ impl Policy for Bench {
     }
 }
 
-/// Whether it is listed, or has shown that it is no made-up client: such a one goes before the others where addresses
-/// are short.
-fn is_expected(state: &State, mac: Mac) -> bool {
+/// True for listed phones and for phones in the ledger. They go first where addresses are short.
+fn is_expected(state: &BenchState, mac: Mac) -> bool {
     state.roster.contains_key(&mac) || state.phones.get(&mac).is_some_and(|phone| phone.written)
 }
 
-/// Who is to be given something, and where.
+/// A DHCP client and the network it asks on.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::bench) struct Asker<'a> {
     pub(in crate::bench) mac: Mac,
     pub(in crate::bench) client_id: Option<&'a [u8]>,
     pub(in crate::bench) vendor_class: Option<&'a [u8]>,
-    /// The name of its network.
+    /// The name of the client's network.
     pub(in crate::bench) network: &'a str,
-    /// Our address there.
+    /// Our address on that network.
     pub(in crate::bench) server: Ipv4Addr,
 }
 
@@ -79,8 +78,8 @@ impl<'a> Asker<'a> {
         Self { mac: Mac(client.mac), client_id, vendor_class, network, server }
     }
 
-    /// Its reservation on its network: by the identifier it sends, else by its Ethernet address.
-    pub(in crate::bench) fn reserved<'s>(&self, state: &'s State) -> Option<&'s Reserved> {
+    /// The client's reservation on its network: by client identifier, else by MAC.
+    pub(in crate::bench) fn reserved<'s>(&self, state: &'s BenchState) -> Option<&'s Reserved> {
         let reservations = &state.rules.given.reservations;
         let by_id = self.client_id.and_then(|id| reservations.get(&ClientKey::Id(id.to_vec())));
         let reserved = by_id.or_else(|| reservations.get(&ClientKey::Mac(self.mac.0)));
@@ -88,9 +87,10 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// What a client is given, from all origins; `None` where it gets no answer. `verdict` is a phone's.
+/// The options of a client from all origins; `None` if the client gets no answer. `verdict` is present for phones
+/// only.
 pub(in crate::bench) fn given<R>(
-    state: &State,
+    state: &BenchState,
     asker: &Asker<'_>,
     verdict: Option<&Assessment>,
     told: impl FnOnce(&Resolved<'_>) -> R,
@@ -110,21 +110,21 @@ pub(in crate::bench) fn given<R>(
     Some(told(&answer(class, built_in.as_ref(), more)))
 }
 
-/// What a phone is given by what it behaves as.
-fn built_in(state: &State, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOptions {
+/// The options that follow from the phone's persona.
+fn built_in(state: &BenchState, asker: &Asker<'_>, verdict: &Assessment) -> PhoneOptions {
     let server = FileServer { address: asker.server, port: state.rules.settings.http_port };
     steer(state, asker.mac, verdict).options(server)
 }
 
-/// How a phone is steered, by our own DHCP server or another.
-pub(in crate::bench) fn steer(state: &State, mac: Mac, verdict: &Assessment) -> Steer {
+/// How a phone is steered, by our DHCP server or another.
+pub(in crate::bench) fn steer(state: &BenchState, mac: Mac, verdict: &Assessment) -> Steer {
     let settings = &state.rules.settings;
     let home = settings.after.call_managers(mac, verdict.model.as_deref()).to_vec();
     let site = Site { home, ..settings.site() };
     site.steer(verdict.steered_as, verdict.next == Next::Final)
 }
 
-/// For the DHCP server, which has the options of networks already.
+/// The grant for our DHCP server, which adds the options of networks itself.
 fn grant(told: &Resolved<'_>) -> Grant {
     let special = |option: &&Sourced<'_>| !matches!(option.origin, Origin::Network(_) | Origin::Global);
     Grant {
@@ -142,9 +142,9 @@ fn grant(told: &Resolved<'_>) -> Grant {
     }
 }
 
-/// A phone says so by its message, was seen before, or is in the roster.
+/// True if the DHCP message identifies a phone, or the phone is known or listed.
 pub(in crate::bench) fn is_phone_by(
-    state: &State,
+    state: &BenchState,
     mac: Mac,
     vendor_class: Option<&[u8]>,
     requests: &[u8],
@@ -154,7 +154,7 @@ pub(in crate::bench) fn is_phone_by(
         || client::is_phone(vendor_class, requests, mac)
 }
 
-/// Why a client gets no answer.
+/// The reason that a client gets no answer.
 pub(in crate::bench) fn no_phone(vendor_class: Option<&[u8]>) -> String {
     let said = vendor_class.map_or("nothing".into(), |class| {
         class
@@ -168,10 +168,10 @@ pub(in crate::bench) fn no_phone(vendor_class: Option<&[u8]>) -> String {
 }
 
 impl Bench {
-    /// Notes down what a phone's DHCP message says, if it is news.
+    /// Records a phone's DHCP message if it says anything new.
     pub(in crate::bench) fn note(
         &self,
-        state: &mut State,
+        state: &mut BenchState,
         mac: Mac,
         at: Time,
         boot: bool,
@@ -182,7 +182,7 @@ impl Bench {
         let beats = known.is_some_and(|journey| journey.heard.is_none_or(|heard| at - heard >= HEARTBEAT));
         let news = known.is_none_or(|journey| {
             let said = journey.vendor_class != vendor_class || journey.request_list != request_list;
-            // A DISCOVER repeated before the phone had an address or asked for anything is the same boot.
+            // A repeated DISCOVER is the same boot until the phone has an address or asks for a file.
             let asked =
                 journey.booted.is_none_or(|booted| journey.asked.is_some_and(|asked| asked >= booted));
             let leased = !journey.wants_address() && journey.stays.last().is_some_and(|stay| stay.from < at);
@@ -197,8 +197,8 @@ impl Bench {
         }
     }
 
-    /// Notes down that a phone has an address, where it has another one than before or has just started.
-    pub(in crate::bench) fn note_lease(&self, state: &mut State, mac: Mac, address: Ipv4Addr) {
+    /// Records a phone's lease if its address is new or the phone has just started.
+    pub(in crate::bench) fn note_lease(&self, state: &mut BenchState, mac: Mac, address: Ipv4Addr) {
         let news = |journey: &Journey| journey.address != Some(address) || journey.wants_address();
         let Some(phone) = state.phones.get(&mac).filter(|phone| news(&phone.journey)) else { return };
         let persona = phone.given_as.unwrap_or_else(|| self.assess(state, mac).steered_as);
@@ -206,7 +206,7 @@ impl Bench {
         self.note_down(state, mac, Fact::OptionsGiven { persona });
     }
 
-    /// Takes in what came of a DHCP message.
+    /// Takes in the outcome of a DHCP message.
     pub fn dhcp_event(&self, event: &DhcpEvent, took: Duration) {
         self.metrics.dhcp(event, took);
         let (mac, address) = (Mac(event.mac), event.address);
@@ -224,23 +224,35 @@ impl Bench {
             (DhcpOutcome::Released, Some(address)) => self.state().addresses.free(address),
             (DhcpOutcome::Declined, Some(address)) => {
                 self.state().addresses.free(address);
-                // RFC 2131 §4.3.3: somebody should know.
-                tracing::warn!(%mac, %address, "declined by this phone: another machine uses this address");
+                // RFC 2131 §4.3.3: the administrator should be told.
+                tracing::warn!(
+                    %mac, %address,
+                    cure = "find that machine, or exclude the address (dhcp.exclude)",
+                    "the phone declined this address because another machine uses it"
+                );
             }
             (DhcpOutcome::Conflict(user), Some(address)) => {
-                tracing::warn!(%mac, %address, user = %Mac(*user), "not offered: another machine uses this address");
+                tracing::warn!(
+                    %mac, %address, user = %Mac(*user),
+                    cure = "find that machine, or exclude the address (dhcp.exclude)",
+                    "this address is not offered because another machine uses it"
+                );
             }
             (DhcpOutcome::Ignored(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
             (DhcpOutcome::Unserved(reason), _) => tracing::debug!(%mac, %reason, "DHCP message not answered"),
             (DhcpOutcome::Refused(reason), _) => tracing::info!(%mac, %reason, "DHCP request refused"),
             (DhcpOutcome::NotSaved(reason), _) => {
-                tracing::error!(%mac, %reason, "no lease: it could not be saved");
+                tracing::error!(
+                    %mac, %reason,
+                    cure = "free space on the ledger's disk",
+                    "the phone gets no lease, because it could not be saved"
+                );
             }
             _ => {}
         }
     }
 
-    /// How many addresses are leased, and what became of the other leases.
+    /// Leases by state.
     pub fn leases(&self) -> BTreeMap<&'static str, f64> {
         let mut count =
             BTreeMap::from(["bound", "expired", "released", "declined"].map(|state| (state, 0.0)));
@@ -258,17 +270,17 @@ impl Bench {
         count
     }
 
-    /// Datagrams that the DHCP server did not handle: those that were no DHCP messages, and those that were too many.
+    /// Datagrams that the DHCP server did not handle: malformed ones, and those over the limit.
     pub fn unobserved(&self) -> (u64, u64) {
         self.dhcp.get().and_then(Weak::upgrade).map_or((0, 0), |server| server.unobserved())
     }
 
-    /// Addresses that DHCP has set aside because somebody else seems to use them; `None` where DHCP is off.
+    /// Addresses that DHCP has set aside because another machine seems to use them; `None` if DHCP is off.
     pub fn set_aside(&self) -> Option<SetAside> {
         self.dhcp.get().and_then(Weak::upgrade).map(|server| server.set_aside())
     }
 
-    /// Leases that outlived a restart tell who asks from where.
+    /// Restores leases after a restart.
     pub fn restore_leases(&self, leases: &[LeaseRecord]) {
         let now = self.now().0;
         let mut state = self.state();

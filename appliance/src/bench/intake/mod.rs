@@ -1,4 +1,4 @@
-//! What comes in from phones and from those who tell of them, and what each is answered.
+//! Takes in everything that phones and other servers report, and decides each answer.
 
 pub(super) mod boot_file;
 pub(super) mod feed;

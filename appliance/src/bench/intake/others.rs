@@ -1,5 +1,5 @@
-//! Clients that have a lease and are no phones: PCs that boot from the network, printers, laptops. They get their address
-//! and files that are for everybody. No journey begins for them: they have no stage and no hold.
+//! Clients with a lease that are no phones: PCs that boot from the network, printers, laptops. They get an address
+//! and the files for everybody. They have no journey, stage or hold.
 
 use std::collections::BTreeMap;
 
@@ -10,38 +10,44 @@ use transload_provision::text;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
 use crate::bench::views::phone::OtherClient;
 
 /// The longest vendor class shown, in characters.
 const CLASS_SHOWN: usize = 60;
 
-/// Whether whoever has this MAC and asks for this is a phone. A Cisco address is enough where the client has not said what
-/// it is: DHCP may not be able to classify a phone. A client that said it is something else is a phone once it asks
-/// for what only phones ask for.
-pub(in crate::bench) fn counts_as_phone(state: &State, mac: Mac, asked: &Asked, agent: Option<&str>) -> bool {
+/// True if this client counts as a phone. A Cisco address is enough while the client has sent no vendor class, since
+/// DHCP may be unable to classify a phone. A client with another vendor class counts once it asks for a file that
+/// only phones ask for.
+pub(in crate::bench) fn counts_as_phone(
+    state: &BenchState,
+    mac: Mac,
+    asked: &Asked,
+    agent: Option<&str>,
+) -> bool {
     is_known(state, mac)
         || may_be_phone(state, mac)
         || is_of_phones(asked)
         || agent.is_some_and(|agent| client::user_agent(agent).is_some())
 }
 
-/// Seen or listed as a phone, or nothing says that it is none.
-pub(in crate::bench) fn is_known_or_may_be(state: &State, mac: Mac) -> bool {
+/// True if the client is known or listed as a phone, or nothing contradicts that it is one.
+pub(in crate::bench) fn is_known_or_may_be(state: &BenchState, mac: Mac) -> bool {
     is_known(state, mac) || may_be_phone(state, mac)
 }
 
-fn is_known(state: &State, mac: Mac) -> bool {
+fn is_known(state: &BenchState, mac: Mac) -> bool {
     state.phones.contains_key(&mac) || state.roster.contains_key(&mac)
 }
 
-fn may_be_phone(state: &State, mac: Mac) -> bool {
+fn may_be_phone(state: &BenchState, mac: Mac) -> bool {
     let said = state.strangers.get(&mac).and_then(|last| last.vendor_class.as_ref());
     client::is_cisco_oui(mac.oui()) && said.is_none()
 }
 
-/// Files that none but phones of these series ask for. A profile that is named by its address alone may be any maker's.
+/// True for files that only phones of these series ask for. A profile named by its address alone may belong to any
+/// maker.
 fn is_of_phones(asked: &Asked) -> bool {
     match asked {
         Asked::PhoneConfig { .. }
@@ -60,14 +66,14 @@ fn is_of_phones(asked: &Asked) -> bool {
 }
 
 impl Bench {
-    /// Clients that have a lease of ours and are no phones, by MAC.
+    /// Clients with a lease of ours that are no phones, by MAC.
     pub fn others(&self) -> Vec<OtherClient> {
         others(&self.state(), self.now())
     }
 }
 
-/// As [`Bench::others`]. At most as many as strangers are remembered.
-pub(in crate::bench) fn others(state: &State, now: Time) -> Vec<OtherClient> {
+/// As [`Bench::others`]; at most [`STRANGERS_KEPT`].
+pub(in crate::bench) fn others(state: &BenchState, now: Time) -> Vec<OtherClient> {
     if !state.rules.gives_leases {
         return Vec::new();
     }
@@ -89,8 +95,8 @@ pub(in crate::bench) fn others(state: &State, now: Time) -> Vec<OtherClient> {
         .collect()
 }
 
-/// Whether it is one of those.
-pub(in crate::bench) fn is_other(state: &State, mac: Mac, now: Time) -> bool {
+/// True for a client that [`others`] lists.
+pub(in crate::bench) fn is_other(state: &BenchState, mac: Mac, now: Time) -> bool {
     state.rules.gives_leases && !is_known(state, mac) && state.addresses.lease_of(mac, now).is_some()
 }
 
@@ -98,15 +104,15 @@ fn shown(class: &[u8]) -> String {
     text::line(&String::from_utf8_lossy(class)).chars().take(CLASS_SHOWN).collect()
 }
 
-impl State {
-    /// Notes that a client that is no phone was heard.
+impl BenchState {
+    /// Records a sign of life of a client that is no phone.
     pub(in crate::bench) fn hear_other(&mut self, mac: Mac, at: Time) {
         if let Some(last) = self.strangers.get_mut(&mac) {
             last.seen = at;
         }
     }
 
-    /// Makes room for one more client that is no phone: those without a lease give way first.
+    /// Makes room for one more client that is no phone: clients without a lease give way first.
     pub(in crate::bench) fn make_room_for_stranger(&mut self, mac: Mac, now: Time) {
         if self.strangers.len() < STRANGERS_KEPT || self.strangers.contains_key(&mac) {
             return;

@@ -1,4 +1,4 @@
-//! Whose page is to be read, and what becomes of what it says.
+//! Decides which phones' web pages to read, and takes in their content.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -11,48 +11,48 @@ use transload_provision::time::Time;
 
 use crate::bench::AT_ONCE;
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::judge::context;
 use crate::bench::verdict;
 
-/// How often a page is asked for between two starts of its phone; each time after twice the wait.
+/// Attempts to read a page between two starts of its phone; the wait doubles each time.
 const TRIES: u32 = 6;
-/// A phone whose page is not wanted is looked at again after so many times the quiet that is waited for.
+/// Quiet periods between two looks at a phone whose page is not needed.
 const LOOK_AGAIN: u32 = 64;
 
-/// One page to be read.
+/// A page to read.
 #[derive(Debug, Clone)]
 pub struct Visit {
-    /// Whose.
+    /// The phone.
     pub mac: Mac,
-    /// The address that it has a lease of.
+    /// The address of the phone's lease.
     pub address: Ipv4Addr,
-    /// The side that it behaves as.
+    /// The side that the phone behaves as.
     pub side: Option<Side>,
     started: Time,
 }
 
-/// What is known of visits: who is being visited, and who did not answer how often.
+/// The schedule of page visits: visits in progress, and failed attempts.
 #[derive(Debug, Default)]
-pub struct Round {
-    known: HashMap<Mac, Known>,
+pub struct PageSchedule {
+    known: HashMap<Mac, PageVisits>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Known {
-    /// The phone's latest fact when it was looked at; without a newer one there is nothing to look at again.
+struct PageVisits {
+    /// The phone's latest fact at the last look; without a newer fact there is no reason to look again.
     seen: Time,
-    /// Since when it ran then.
+    /// The phone's start at the last look.
     started: Time,
     tries: u32,
-    /// When it is looked at again, if nothing new is heard of it before.
+    /// The next look, unless a new fact comes first.
     next: Time,
-    /// Its page is being read.
+    /// A visit is in progress.
     away: bool,
 }
 
-impl Round {
-    /// The visit has ended.
+impl PageSchedule {
+    /// Ends a visit.
     pub fn back(&mut self, mac: Mac) {
         if let Some(known) = self.known.get_mut(&mac) {
             known.away = false;
@@ -61,17 +61,17 @@ impl Round {
 }
 
 impl Bench {
-    /// The pages to read now, at most so many. The lock is held for a few phones at a time.
-    pub fn visits(&self, round: &mut Round, most: usize) -> Vec<Visit> {
+    /// The pages to read now, at most `most`. The lock is held for a few phones at a time.
+    pub fn visits(&self, schedule: &mut PageSchedule, most: usize) -> Vec<Visit> {
         let now = self.now();
         let macs: Vec<Mac> = {
             let state = self.state();
             if !state.rules.settings.probe {
                 return Vec::new();
             }
-            round.known.retain(|mac, _| state.phones.contains_key(mac));
-            let due = |(mac, phone): (&Mac, &crate::bench::Phone)| {
-                let known = round.known.get(mac);
+            schedule.known.retain(|mac, _| state.phones.contains_key(mac));
+            let due = |(mac, phone): (&Mac, &crate::bench::TrackedPhone)| {
+                let known = schedule.known.get(mac);
                 let fresh = known.is_none_or(|known| known.seen != phone.journey.last_seen);
                 let waits = known.is_some_and(|known| known.next <= now);
                 (known.is_none_or(|known| !known.away) && (fresh || waits)).then_some(*mac)
@@ -83,25 +83,25 @@ impl Bench {
             let state = self.state();
             for mac in macs {
                 if visits.len() < most {
-                    visits.extend(self.visit(&state, round, *mac));
+                    visits.extend(self.visit(&state, schedule, *mac));
                 }
             }
         }
         visits
     }
 
-    fn visit(&self, state: &State, round: &mut Round, mac: Mac) -> Option<Visit> {
+    fn visit(&self, state: &BenchState, schedule: &mut PageSchedule, mac: Mac) -> Option<Visit> {
         let now = self.now();
         let journey = &state.phones.get(&mac)?.journey;
         let quiet = state.rules.settings.timing.quiet;
         let started = journey.started();
-        let before = round.known.get(&mac).filter(|known| known.started == started);
+        let before = schedule.known.get(&mac).filter(|known| known.started == started);
         let tries = before.map_or(0, |known| known.tries);
-        // One that has answered goes on being asked, now and then.
+        // A phone that has answered is asked again now and then.
         let tries = if journey.page.read >= Some(started) { tries.min(TRIES - 1) } else { tries };
         let address = state.addresses.lease_of(mac, now).filter(|_| tries < TRIES);
         let due = address.and_then(|_| page_due(journey, &context(state, mac, now)));
-        // A phone that did not answer is asked again later and later.
+        // The wait grows with each attempt that fails.
         let due = due.map(|due| before.filter(|_| tries > 0).map_or(due, |known| due.max(known.next)));
         let away = due.is_some_and(|due| due <= now);
         let (tries, next) = match due {
@@ -109,13 +109,13 @@ impl Bench {
             Some(due) => (tries, due),
             None => (tries, now + quiet * LOOK_AGAIN),
         };
-        round.known.insert(mac, Known { seen: journey.last_seen, started, tries, next, away });
+        schedule.known.insert(mac, PageVisits { seen: journey.last_seen, started, tries, next, away });
         let address = address.filter(|_| away)?;
         let side = verdict(state, now, mac).persona.side();
         Some(Visit { mac, address, side, started })
     }
 
-    /// Takes in what a page said, unless the phone has started again since, or it is another phone's page.
+    /// Takes in a page, unless the phone has started again since, or the page belongs to another phone.
     pub fn page_read(&self, visit: &Visit, page: Page) {
         let mac = visit.mac;
         let mut state = self.state();
@@ -133,7 +133,7 @@ impl Bench {
             disagreements(&page, journey, &before, state.roster.get(&mac))
         };
         for what in denied {
-            tracing::warn!(%mac, %what, "its page contradicts other signals");
+            tracing::warn!(%mac, %what, "the phone's web page contradicts other signals");
             self.observe(&mut state, mac, Fact::Contradiction { what });
         }
         if !stranger {

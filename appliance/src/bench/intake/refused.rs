@@ -1,4 +1,4 @@
-//! Phones that were heard and got no answer: why, and what to change.
+//! Phones whose DHCP messages get no answer, with the reason and the cure.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
@@ -12,41 +12,41 @@ use transload_provision::roster::Entry;
 use transload_provision::time::Time;
 
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::intake::leases::is_phone_by;
 use crate::bench::views::phone::Stage;
 
-/// Refused phones remembered that the roster does not list; the one that came first gives way.
+/// Unlisted phones remembered; the oldest gives way.
 const KEPT: usize = 256;
 
 /// The phones that wait for an answer of our DHCP server.
 #[derive(Debug, Default)]
-pub(in crate::bench) struct Refusals {
-    by_mac: HashMap<Mac, Refusal>,
-    /// Those that the roster does not list, by when they came.
+pub(in crate::bench) struct UnansweredPhones {
+    by_mac: HashMap<Mac, UnansweredPhone>,
+    /// Unlisted phones, oldest first.
     unlisted: VecDeque<Mac>,
 }
 
-/// Why a phone waits.
+/// The reason that a phone waits.
 #[derive(Debug, Clone)]
-pub(in crate::bench) struct Refusal {
+pub(in crate::bench) struct UnansweredPhone {
     pub(in crate::bench) first: Time,
     pub(in crate::bench) last: Time,
     why: Why,
     listed: bool,
-    /// Kinds of reasons that the log has already.
+    /// Bit set of the kinds of reasons already logged.
     logged: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Why {
     Unserved(Unserved),
-    /// It takes this server's addresses.
+    /// The phone takes the addresses of this other server.
     Elsewhere(Ipv4Addr),
 }
 
 impl Why {
-    /// What keeps the phone waiting, if that is what came of its message.
+    /// The reason for the wait, if the outcome of the message is one.
     fn of(outcome: &DhcpOutcome, is_new: bool) -> Option<Self> {
         match outcome {
             DhcpOutcome::Unserved(why) => Some(Self::Unserved(why.clone())),
@@ -86,8 +86,8 @@ impl Why {
     }
 }
 
-impl Refusals {
-    pub(in crate::bench) fn get(&self, mac: Mac) -> Option<&Refusal> {
+impl UnansweredPhones {
+    pub(in crate::bench) fn get(&self, mac: Mac) -> Option<&UnansweredPhone> {
         self.by_mac.get(&mac)
     }
 
@@ -95,7 +95,7 @@ impl Refusals {
         self.by_mac.keys().copied()
     }
 
-    /// Takes in why a phone waits. True if that is to be told.
+    /// Records why a phone waits. Returns true if the log should say so.
     fn note(&mut self, mac: Mac, at: Time, why: Why, listed: bool) -> bool {
         if let Some(known) = self.by_mac.get_mut(&mac) {
             let news = known.logged & why.kind() == 0;
@@ -104,7 +104,7 @@ impl Refusals {
             return news;
         }
         let logged = why.kind();
-        self.by_mac.insert(mac, Refusal { first: at, last: at, why, listed, logged });
+        self.by_mac.insert(mac, UnansweredPhone { first: at, last: at, why, listed, logged });
         if listed {
             return true;
         }
@@ -118,7 +118,7 @@ impl Refusals {
         false
     }
 
-    /// Takes over who is listed. A phone that is so no longer is remembered anew when it is heard.
+    /// Takes over the new roster. A phone that is no longer listed is remembered again at its next message.
     pub(in crate::bench) fn relist(&mut self, listed: impl Fn(Mac) -> bool) {
         self.by_mac.retain(|mac, refusal| {
             let is_listed = listed(*mac);
@@ -129,8 +129,8 @@ impl Refusals {
         self.unlisted.retain(|mac| !listed(*mac));
     }
 
-    /// The phone was answered.
-    fn forget(&mut self, mac: Mac) -> Option<Refusal> {
+    /// Removes a phone that was answered.
+    fn forget(&mut self, mac: Mac) -> Option<UnansweredPhone> {
         let refusal = self.by_mac.remove(&mac)?;
         if !refusal.listed {
             self.unlisted.retain(|other| *other != mac);
@@ -139,52 +139,53 @@ impl Refusals {
     }
 }
 
-impl Refusal {
-    /// What stops a phone, and what to change.
+impl UnansweredPhone {
+    /// The hold of this phone.
     pub(in crate::bench) fn hold(&self) -> Hold {
         self.why.reason().into()
     }
 
-    /// Why its phone gets no answer.
+    /// The reason that the phone gets no answer.
     pub(in crate::bench) fn cause(&self) -> String {
         Hold::from(self.why.reason()).cause()
     }
 
-    /// Is another for each other reason.
+    /// Differs whenever the reason differs.
     pub(in crate::bench) fn mark(&self) -> (Time, u16) {
         (self.first, self.why.kind())
     }
 }
 
-impl State {
+impl BenchState {
     /// Takes over another roster.
     pub(in crate::bench) fn list(&mut self, roster: Vec<Entry>) {
         self.roster = roster.into_iter().map(|entry| (entry.mac, entry)).collect();
-        let Self { roster, listed_dhcp, refusals, .. } = self;
+        let Self { roster, listed_dhcp, unanswered, .. } = self;
         listed_dhcp.retain(|mac, _| roster.contains_key(mac));
-        refusals.relist(|mac| roster.contains_key(&mac));
+        unanswered.relist(|mac| roster.contains_key(&mac));
     }
 
-    /// Whether it was seen, is listed, or waits for an answer.
+    /// True for a phone that is known, listed, or waits for an answer.
     pub(in crate::bench) fn shows(&self, mac: Mac) -> bool {
-        self.phones.contains_key(&mac) || self.roster.contains_key(&mac) || self.refusals.get(mac).is_some()
+        self.phones.contains_key(&mac) || self.roster.contains_key(&mac) || self.unanswered.get(mac).is_some()
     }
 
-    /// All phones that are shown.
+    /// All phones to show.
     pub(in crate::bench) fn shown(&self) -> BTreeSet<Mac> {
-        self.phones.keys().chain(self.roster.keys()).copied().chain(self.refusals.macs()).collect()
+        self.phones.keys().chain(self.roster.keys()).copied().chain(self.unanswered.macs()).collect()
     }
 
-    /// Why a phone without an address gets none. A phone that has one asks again before its lease ends.
-    pub(in crate::bench) fn refusal(&self, mac: Mac) -> Option<&Refusal> {
+    /// The reason that a phone without an address gets none. A phone with an address asks again before its lease
+    /// ends.
+    pub(in crate::bench) fn refusal(&self, mac: Mac) -> Option<&UnansweredPhone> {
         let waits = self
             .phones
             .get(&mac)
             .is_none_or(|phone| phone.journey.address.is_none() || phone.journey.wants_address());
-        self.refusals.get(mac).filter(|_| waits)
+        self.unanswered.get(mac).filter(|_| waits)
     }
 
-    /// What stops a phone that gets no address.
+    /// The hold of a phone that gets no address.
     pub(in crate::bench) fn refused(&self, mac: Mac, verdict: &Assessment) -> Option<Hold> {
         let refusal = self.refusal(mac)?;
         matches!(verdict.stage, Stage::Absent | Stage::Seen).then(|| refusal.hold())
@@ -192,15 +193,15 @@ impl State {
 }
 
 impl Bench {
-    /// Notes down what keeps a phone from an answer, or that it has got one.
-    pub(in crate::bench) fn note_refusal(&self, state: &mut State, mac: Mac, event: &DhcpEvent) {
+    /// Records the reason that a phone gets no answer, or that it was answered.
+    pub(in crate::bench) fn note_refusal(&self, state: &mut BenchState, mac: Mac, event: &DhcpEvent) {
         let is_new = !state.phones.contains_key(&mac);
         let changed = match Why::of(&event.outcome, is_new) {
             Some(why) => {
                 let is_phone = is_phone_by(state, mac, event.vendor_class.as_deref(), &event.request_list);
                 is_phone && refuse(state, mac, Time(event.at), why)
             }
-            None => is_served(&event.outcome) && state.refusals.forget(mac).is_some(),
+            None => is_served(&event.outcome) && state.unanswered.forget(mac).is_some(),
         };
         if changed {
             if !is_new {
@@ -211,12 +212,12 @@ impl Bench {
     }
 }
 
-/// Notes down why a phone waits. True if that is news.
-fn refuse(state: &mut State, mac: Mac, at: Time, why: Why) -> bool {
-    let known = state.refusals.get(mac).is_some_and(|refusal| refusal.why == why);
+/// Records why a phone waits. Returns true if the reason is new.
+fn refuse(state: &mut BenchState, mac: Mac, at: Time, why: Why) -> bool {
+    let known = state.unanswered.get(mac).is_some_and(|refusal| refusal.why == why);
     let listed = state.roster.contains_key(&mac);
-    let tell = state.refusals.note(mac, at, why, listed);
-    if let Some(Refusal { why, .. }) = state.refusals.get(mac).filter(|_| tell) {
+    let tell = state.unanswered.note(mac, at, why, listed);
+    if let Some(UnansweredPhone { why, .. }) = state.unanswered.get(mac).filter(|_| tell) {
         let hold = Hold::from(why.reason());
         tracing::info!(%mac, cause = hold.cause(), cure = hold.cure(), "DHCP does not answer this phone");
     }

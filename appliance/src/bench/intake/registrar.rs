@@ -1,4 +1,4 @@
-//! What phones say when they register, and restarts: which are due, who orders them, what came of them.
+//! Takes in registrations, and decides which restarts are due.
 
 use std::net::Ipv4Addr;
 
@@ -7,11 +7,11 @@ use transload_provision::catalog::name;
 use transload_provision::journey::{Fact, Order, Report};
 use transload_provision::load::LoadName;
 use transload_provision::mac::Mac;
-use transload_provision::sip::{Event, Proof, Said};
+use transload_provision::sip::{PhoneDescription, RegistrarEvent, SenderProof};
 
 use crate::bench::AT_ONCE;
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::intake::identity::holder;
 use crate::listeners::sip::Exchange;
 
@@ -27,50 +27,54 @@ impl Exchange for Bench {
         Bench::pace(self).clone()
     }
 
-    fn heard(&self, event: Event) {
+    fn heard(&self, event: RegistrarEvent) {
         let mut state = self.state();
         match event {
-            // Anybody may have sent that datagram. The same comes again as two-way once the phone has answered.
-            Event::Registered(mac, _, Proof::OneWay) => {
-                tracing::debug!(%mac, "wants to register by a datagram, and is asked whether it does");
+            // Anybody can send this datagram. The same event comes again as two-way after the phone has answered.
+            RegistrarEvent::Registered(mac, _, SenderProof::OneWay) => {
+                tracing::debug!(
+                    %mac, "a datagram asks to register this phone; the phone is asked to confirm it"
+                );
             }
-            Event::Registered(mac, said, Proof::TwoWay) => self.registered(&mut state, mac, &said),
-            Event::Gone(mac) => {
+            RegistrarEvent::Registered(mac, said, SenderProof::TwoWay) => {
+                self.registered(&mut state, mac, &said);
+            }
+            RegistrarEvent::Gone(mac) => {
                 if state.phones.get(&mac).is_some_and(|phone| phone.journey.is_registered()) {
                     self.observe(&mut state, mac, Fact::Unregistered);
                 }
             }
-            Event::Answered(mac, answer) => {
+            RegistrarEvent::Answered(mac, answer) => {
                 let refused = answer.as_ref().is_none_or(|(code, _)| *code >= 300);
                 let answer = answer
                     .map_or_else(|| "no answer".to_owned(), |(code, reason)| format!("{code} {reason}"));
-                tracing::info!(%mac, answer, "told to restart by its registration");
+                tracing::info!(%mac, answer, "the phone answered the order to restart");
                 self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
             }
-            Event::Refused(address, None, why) => {
-                tracing::debug!(%address, why, "not registered");
+            RegistrarEvent::Refused(address, None, why) => {
+                tracing::debug!(%address, why, "a registration from this address was refused");
             }
-            Event::Refused(address, Some(mac), why) => {
-                let what = format!("{address} wants to register and may not: {why}");
+            RegistrarEvent::Refused(address, Some(mac), why) => {
+                let what = format!("{address} asked to register and was refused: {why}");
                 self.contradicts(&mut state, mac, what);
             }
         }
     }
 }
 
-/// A restart that is to be carried out now.
+/// A restart to carry out now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Errand {
+pub struct PendingRestart {
     /// The phone.
     pub mac: Mac,
-    /// What and how.
+    /// The order.
     pub order: Order,
-    /// Where it is.
+    /// The phone's address.
     pub address: Option<Ipv4Addr>,
 }
 
 impl Bench {
-    fn registered(&self, state: &mut State, mac: Mac, said: &Said) {
+    fn registered(&self, state: &mut BenchState, mac: Mac, said: &PhoneDescription) {
         let model = said.model.and_then(|id| state.catalog.model_by_id(id));
         let load = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<LoadName>().ok());
         let report = Report {
@@ -108,21 +112,21 @@ impl Bench {
         self.observe(state, mac, Fact::Registered { report });
     }
 
-    pub(in crate::bench) fn contradicts(&self, state: &mut State, mac: Mac, what: String) {
+    pub(in crate::bench) fn contradicts(&self, state: &mut BenchState, mac: Mac, what: String) {
         let known = state.phones.get(&mac).is_some_and(|phone| phone.journey.knows_contradiction(&what));
         if !known {
-            tracing::warn!(%mac, %what, "signals disagree");
+            tracing::warn!(%mac, %what, "signals about this phone disagree");
             self.observe(state, mac, Fact::Contradiction { what });
         }
     }
 
-    /// Looks at the phones of which something is new: notes down where they stand, and gives the restarts that
-    /// journeys need now, on record before they are carried out, and those that the operator ordered.
-    /// The lock is held for a few phones at a time.
-    pub async fn errands(&self) -> Vec<Errand> {
-        let (mut errands, due) = {
+    /// Looks at phones with new facts and records their stages. Returns the restarts that journeys need, which are in
+    /// the ledger before they are carried out, and the restarts that the operator ordered. The lock is held for a few
+    /// phones at a time.
+    pub async fn pending_restarts(&self) -> Vec<PendingRestart> {
+        let (mut pending_restarts, due) = {
             let mut state = self.state();
-            (std::mem::take(&mut state.errands), state.due(self.now()))
+            (std::mem::take(&mut state.pending_restarts), state.due(self.now()))
         };
         let mut waiting = Vec::new();
         for macs in due.chunks(AT_ONCE) {
@@ -144,21 +148,27 @@ impl Bench {
         }
         for (mac, order, ticket) in waiting {
             match ticket.await {
-                Ok(()) => errands.push(self.errand(mac, order)),
-                Err(error) => tracing::error!(%mac, %error, "not restarted: the ledger cannot be written"),
+                Ok(()) => pending_restarts.push(self.pending_restart(mac, order)),
+                Err(error) => {
+                    tracing::error!(
+                        %mac, %error,
+                        cure = "free space on the ledger's disk",
+                        "the phone is not restarted, because the ledger cannot be written"
+                    );
+                }
             }
         }
-        errands
+        pending_restarts
     }
 
-    fn errand(&self, mac: Mac, order: Order) -> Errand {
+    fn pending_restart(&self, mac: Mac, order: Order) -> PendingRestart {
         let address = self.state().phones.get(&mac).and_then(|phone| phone.journey.address);
-        Errand { mac, order, address }
+        PendingRestart { mac, order, address }
     }
 
-    /// What became of an errand.
-    pub fn errand_done(&self, mac: Mac, answer: String, refused: bool) {
-        tracing::info!(%mac, answer, "restart");
+    /// Records the outcome of a restart.
+    pub fn restart_done(&self, mac: Mac, answer: String, refused: bool) {
+        tracing::info!(%mac, answer, "the restart was ordered");
         let mut state = self.state();
         self.observe(&mut state, mac, Fact::RestartAnswered { answer, refused });
     }

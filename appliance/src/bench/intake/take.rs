@@ -1,4 +1,4 @@
-//! What is taken in while the bench runs: files into the library, phones into the roster.
+//! Imports made while the bench runs: files into the library, phones into the roster.
 
 use std::path::PathBuf;
 
@@ -10,47 +10,47 @@ use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 
 impl Bench {
-    /// Takes a file or package into the library; what it brings counts when this is answered.
+    /// Imports a file or package into the library; its content counts when this returns.
     ///
     /// # Errors
-    /// Nothing was imported; what is wrong with single files stands in the report.
+    /// Nothing was imported. Problems with single files stand in the report instead.
     pub async fn import(&self, path: PathBuf, options: ImportOptions) -> Result<ImportReport, Failure> {
-        let shelf = self.shelf();
+        let library = self.library();
         let (report, fresh) = aside(move || {
-            let (state, direction) = (shelf.state(), shelf.direction());
+            let (state, direction) = (library.state(), library.direction());
             let report = import::import(state, direction, options, &[path], &ProgressBar::hidden())?;
-            // Where it cannot be read now, the bench finds out when it looks by itself.
-            Ok((report, shelf.rescan().ok().flatten()))
+            // If the rescan fails now, the regular rescan follows.
+            Ok((report, library.rescan().ok().flatten()))
         })
         .await?;
         if let Some(fresh) = fresh {
-            self.set_shelf(fresh);
+            self.set_library(fresh);
         }
         self.read_roster().await;
         Ok(report)
     }
 
-    /// Adds a table's phones and cells to the roster; they count, and are on disk, when this is answered.
+    /// Adds the phones and cells of a table to the roster; they count and are on disk when this returns.
     ///
     /// # Errors
-    /// The roster is as it was; what is wrong with single lines stands in the report.
+    /// The roster is unchanged. Problems with single lines stand in the report instead.
     pub async fn add_to_roster(&self, table: Vec<u8>) -> Result<ImportReport, Failure> {
-        let shelf = self.shelf();
-        let report = aside(move || import::add_to_roster(shelf.state(), table)).await?;
+        let library = self.library();
+        let report = aside(move || import::add_to_roster(library.state(), table)).await?;
         self.read_roster().await;
         Ok(report)
     }
 
-    /// Phones of the roster are shown at once; addresses kept for them follow when the bench looks by itself.
+    /// Shows the roster's phones at once; reservations follow with the regular rescan.
     async fn read_roster(&self) {
-        let shelf = self.shelf();
-        if let Ok(roster) = aside(move || state_folder::roster(shelf.state())).await {
+        let library = self.library();
+        if let Ok(roster) = aside(move || state_folder::roster(library.state())).await {
             self.set_roster(roster.entries);
         }
     }
 }
 
-/// Does what blocks where it keeps nobody waiting.
+/// Runs blocking work off the threads that serve.
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {

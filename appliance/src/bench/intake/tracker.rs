@@ -1,4 +1,4 @@
-//! A transfer's progress, as its phone's evidence.
+//! Turns the progress of a transfer into evidence about its phone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,33 +10,33 @@ use transload_provision::time::Time;
 use crate::bench::Bench;
 use crate::bench::metrics;
 use crate::bench::record::Hearing;
-use crate::listeners::{Door, Track};
+use crate::listeners::{FileProtocol, Track};
 
-/// Progress is taken into the journey each time this many bytes have moved.
+/// Bytes between two progress facts of a transfer.
 const STRIDE: u64 = 256 * 1024;
 
-/// Follows one transfer. Dropped before its end, it counts as broken.
+/// Follows one transfer. If it is dropped before the end, the transfer counts as broken.
 #[derive(Debug)]
 pub struct Tracker {
     bench: Arc<Bench>,
-    of: Option<Transfer>,
-    /// Whose request by datagram it answers, and when that was asked.
+    of: Option<FileProgress>,
+    /// The phone and time of a datagram request that is not acknowledged yet.
     unproven: Option<(Mac, Time)>,
-    /// The client has answered.
+    /// The client has acknowledged.
     answered: AtomicBool,
 }
 
 #[derive(Debug)]
-struct Transfer {
+struct FileProgress {
     mac: Mac,
     name: String,
     size: u64,
     asked: Time,
     stretch: Mutex<Stretch>,
-    counted: metrics::Transfer,
+    counted: metrics::TransferCounters,
 }
 
-/// What has been sent: from its first byte to one past its last, and how much of it the journey knows.
+/// The bytes sent, from the first to one past the last, and the part that the journey knows.
 #[derive(Debug, Clone, Copy, Default)]
 struct Stretch {
     from: Option<u64>,
@@ -54,31 +54,31 @@ impl Tracker {
     pub(in crate::bench) fn of_file(
         bench: &Arc<Bench>,
         phone: Option<Mac>,
-        door: Door,
+        protocol: FileProtocol,
         name: String,
         size: u64,
         hearing: Hearing,
     ) -> Self {
         let mut tracker = Self::of_document(bench, phone, hearing);
-        tracker.of = phone.map(|mac| Transfer {
+        tracker.of = phone.map(|mac| FileProgress {
             mac,
             name,
             size,
             asked: hearing.at,
             stretch: Mutex::default(),
-            counted: bench.metrics.transfer(door),
+            counted: bench.metrics.transfer(protocol),
         });
         tracker
     }
 
-    /// For answers of whose transfer only that it is acknowledged tells anything.
+    /// For answers whose acknowledgment is the only evidence.
     pub(in crate::bench) fn of_document(bench: &Arc<Bench>, phone: Option<Mac>, hearing: Hearing) -> Self {
         let proven = hearing.heard != Heard::OneWay;
         let unproven = phone.filter(|_| !proven).map(|mac| (mac, hearing.at));
         Self { bench: Arc::clone(bench), of: None, unproven, answered: AtomicBool::new(proven) }
     }
 
-    /// For answers that tell nothing.
+    /// For answers that are no evidence.
     pub(in crate::bench) fn idle(bench: &Arc<Bench>) -> Self {
         Self { bench: Arc::clone(bench), of: None, unproven: None, answered: AtomicBool::new(true) }
     }
@@ -86,12 +86,12 @@ impl Tracker {
     fn end_early(&mut self, why: &str) {
         let Some(transfer) = self.of.take() else { return };
         if !*self.answered.get_mut() {
-            // Nobody was there: the request may have been forged.
+            // Without an acknowledgment the request may be forged.
             return transfer.counted.ended(false);
         }
         let cause = format!("stopped at byte {} of {}: {why}", transfer.stretch().to, transfer.size);
         let broken = Fact::Broken { name: transfer.name.clone(), cause };
-        // The last bytes may be on their way still: a broken transfer never counts as whole.
+        // The last bytes may be unacknowledged: a broken transfer never counts as complete.
         let mut sent = transfer.stretch();
         sent.to = sent.to.min(transfer.size.saturating_sub(1));
         self.bench.ended(transfer.mac, vec![transfer.fetched(sent), broken]);
@@ -140,7 +140,7 @@ impl Drop for Tracker {
     }
 }
 
-impl Transfer {
+impl FileProgress {
     fn stretch(&self) -> Stretch {
         *self.stretch.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,13 +158,13 @@ impl Transfer {
 }
 
 impl Bench {
-    /// Progress is shown at once and written down only with the transfer's end.
+    /// Shows progress at once; the ledger gets it at the end of the transfer.
     fn show_progress(&self, mac: Mac, fact: Fact) {
         let observation = Observation::new(self.now(), fact);
         self.state().take(mac, &observation);
     }
 
-    /// The phone has answered: what it asked for was its own wish.
+    /// Records that the phone acknowledged, which proves its request.
     fn acknowledged(&self, mac: Mac, asked: Time) {
         let mut state = self.state();
         self.note_down(&mut state, mac, Fact::Acknowledged { asked });

@@ -1,4 +1,4 @@
-//! Requests from addresses that nobody is known to have: they are answered with nothing, and shown.
+//! Requests from addresses without a lease: they are not answered, but shown.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -9,11 +9,11 @@ use transload_provision::time::Time;
 use crate::bench::Bench;
 use crate::system::error::Trouble;
 
-/// Addresses remembered; the one that asked longest ago gives way.
+/// Addresses remembered; the oldest request gives way.
 const KEPT: usize = 64;
-/// Addresses that are shown.
+/// Addresses shown.
 const SHOWN: usize = 4;
-/// For how long a request is shown.
+/// Age at which a request is no longer shown.
 const AGE: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// The latest request of each address without a lease.
@@ -30,7 +30,7 @@ struct Unanswered {
 }
 
 impl Unleased {
-    /// Remembers a request. True if this address has not asked lately.
+    /// Remembers a request. Returns true if the address has not asked lately.
     pub(in crate::bench) fn note(
         &mut self,
         address: Ipv4Addr,
@@ -48,7 +48,7 @@ impl Unleased {
         fresh
     }
 
-    /// Who asked as this phone without its lease.
+    /// The latest request in this phone's name from an address without its lease.
     pub(in crate::bench) fn told_of(&self, mac: Mac, now: Time) -> Option<(Time, String)> {
         let address = self.asked_as(mac, now)?;
         let asked = &self.by_address[&address];
@@ -56,7 +56,7 @@ impl Unleased {
         Some((asked.at, what))
     }
 
-    /// The address from which a phone's files were asked for.
+    /// The address that asked for this phone's files.
     pub(in crate::bench) fn asked_as(&self, mac: Mac, now: Time) -> Option<Ipv4Addr> {
         let named = |asked: &Unanswered| asked.named == Some(mac) && now - asked.at < AGE;
         self.by_address.iter().find(|(_, asked)| named(asked)).map(|(address, _)| *address)
@@ -64,7 +64,7 @@ impl Unleased {
 }
 
 impl Bench {
-    /// Requests that were not answered because their address has no lease.
+    /// Notices about requests from addresses without a lease.
     pub fn unleased(&self) -> Vec<Trouble> {
         let (state, now) = (self.state(), self.now());
         let mut asked: Vec<_> =

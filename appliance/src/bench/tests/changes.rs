@@ -1,8 +1,8 @@
-//! Changes of stage, on record and told to the hook.
+//! Tests the record of stage changes and the hook.
 
 use super::*;
 
-/// Where the phone stood, as its history tells.
+/// The phone's stages in its history.
 fn stood(bench: &Bench, mac: Mac) -> Vec<(Stage, Option<HoldCode>)> {
     let history = bench.state().phones[&mac].journey.history.clone();
     history.stands.into_iter().map(|stand| (stand.stage, stand.code)).collect()
@@ -10,35 +10,35 @@ fn stood(bench: &Bench, mac: Mac) -> Vec<(Stage, Option<HoldCode>)> {
 
 #[tokio::test]
 async fn where_a_phone_stood_is_on_record_and_is_told_to_the_hook_once_each() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     let command = ["/hook", "{mac}", "{was}>{stage}", "{model}/{hold}/{address}/{load}"].map(str::to_owned);
     lab.bench.state().rules.stage_hook = command.to_vec();
     lab.lease(B, AT_B);
     lab.text(AT_B, "8851-3PCC.xml", None).await;
-    lab.bench.errands().await;
+    lab.bench.pending_restarts().await;
     let held = (Stage::Held, Some(HoldCode::NoLicense));
     assert_eq!(stood(&lab.bench, B), [held]);
     let change = lab.bench.next_change(|_| true).unwrap();
     assert_eq!(change.command, ["/hook", &B.to_string(), "absent>held", "8851/no-license/10.23.45.102/"]);
 
-    // Nothing new, and nothing new after a power cut: nothing is told again.
-    lab.bench.errands().await;
+    // Without a new fact nothing is told again, not even after a power cut.
+    lab.bench.pending_restarts().await;
     lab.bench.housekeeping().await.unwrap();
     let lab = lab.power_cut(true);
     lab.bench.state().rules.stage_hook = command.to_vec();
     lab.lease(B, AT_B);
-    lab.bench.errands().await;
+    lab.bench.pending_restarts().await;
     assert_eq!((stood(&lab.bench, B), lab.bench.next_change(|_| true)), (vec![held], None));
 
-    // A server found on the segment holds it by another code; the phone tells nothing new.
+    // A foreign server on the segment gives the hold another code; the phone reports nothing new.
     lab.bench.set_foreign_dhcp(Ipv4Addr::new(10, 23, 45, 67), Some("10.9.9.9".into()));
-    lab.bench.errands().await;
+    lab.bench.pending_restarts().await;
     assert_eq!(stood(&lab.bench, B)[1..], [(Stage::Held, Some(HoldCode::ForeignDhcp))]);
 }
 
 #[tokio::test]
 async fn changes_that_wait_for_the_hook_are_bounded_and_what_is_not_told_is_on_record() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.bench.state().rules.stage_hook = vec!["/hook".to_owned()];
     let mac = |number: u16| {
         let [high, low] = number.to_be_bytes();
@@ -49,7 +49,7 @@ async fn changes_that_wait_for_the_hook_are_bounded_and_what_is_not_told_is_on_r
         let mut state = lab.bench.state();
         lab.bench.observe(&mut state, mac(number), Fact::Missing { name: "x".into() });
     }
-    lab.bench.errands().await;
+    lab.bench.pending_restarts().await;
     let told = std::iter::from_fn(|| lab.bench.next_change(|_| true)).count();
     let untold = |number: &u16| {
         let history = lab.bench.state().phones[&mac(*number)].journey.history.clone();

@@ -1,4 +1,4 @@
-//! Facts are kept, and what a phone may be doing is derived from them.
+//! Tests that facts are kept and worlds are derived from them.
 
 use transload_provision::client::Persona;
 use transload_provision::journey::{Act, Answer, KnownBefore};
@@ -13,31 +13,31 @@ fn load(name: &str) -> LoadName {
     name.parse().unwrap()
 }
 
-/// The phone as the ledger tells of it.
-fn reread(lab: &Lab) -> Worlds {
-    let mut known = Known::default();
+/// The phone as read from the ledger.
+fn reread(lab: &TestBench) -> Worlds {
+    let mut known = ReplayedPhones::default();
     ledger::read(&lab.state.path().join("ledger.db"), &mut known).unwrap();
-    let shelf = LibrarySnapshot::scan(lab.state.path(), Direction::E2m).unwrap();
-    let state = State::new(rules(true), Catalog::seed_2019(), Vec::new(), shelf, known);
+    let library = LibrarySnapshot::scan(lab.state.path(), Direction::E2m).unwrap();
+    let state = BenchState::new(rules(true), Catalog::seed_2019(), Vec::new(), library, known);
     (*state.phones[&A].worlds).clone()
 }
 
-fn worlds(lab: &Lab) -> Worlds {
+fn worlds(lab: &TestBench) -> Worlds {
     (*lab.bench.state().phones[&A].worlds).clone()
 }
 
-async fn fold(lab: &Lab) {
+async fn fold(lab: &TestBench) {
     lab.bench.append_snapshots(&[A]).await.unwrap();
 }
 
-fn rewrite(lab: &Lab, sql: &str) {
+fn rewrite(lab: &TestBench, sql: &str) {
     let ledger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
     assert!(ledger.execute(sql, []).unwrap() > 0);
 }
 
-/// A phone that was told its next load, fetched it, and was folded on the way.
-async fn on_its_way() -> Lab {
-    let lab = Lab::new(true);
+/// A phone that was told its next load and fetched it, with a snapshot in between.
+async fn on_its_way() -> TestBench {
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, "8851-3PCC.xml", None).await;
     fold(&lab).await;
@@ -70,7 +70,7 @@ async fn another_version_of_the_model_reads_the_facts_anew() {
 
 #[tokio::test]
 async fn what_an_older_release_folded_becomes_one_fact() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     let page = Page { load: Some(load(FLOOR)), ..Page::default() };
     let ticket = lab.bench.observe(&mut lab.bench.state(), A, Fact::Probed(page)).unwrap();
@@ -89,7 +89,7 @@ async fn what_an_older_release_folded_becomes_one_fact() {
 
 #[tokio::test]
 async fn what_a_reading_is_answered_with_is_a_fact_where_it_changes() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, "8851-3PCC.xml", None).await;
     let answer = || worlds(&lab).observed().answer(Side::Multiplatform).cloned();
@@ -107,7 +107,7 @@ async fn what_a_reading_is_answered_with_is_a_fact_where_it_changes() {
 
 #[tokio::test]
 async fn the_options_of_a_lease_and_the_rosters_word_are_facts() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     let class = Some("Cisco Systems, Inc. IP Phone CP-8851".to_owned());
     let (bench, now) = (&lab.bench, lab.bench.now());
     bench.note(&mut bench.state(), A, now, true, class, Vec::new());

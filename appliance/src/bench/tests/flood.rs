@@ -1,12 +1,11 @@
-//! A phone that asks without end: what the ledger keeps of it.
+//! Tests the ledger's bound against a phone that asks without end.
 
 use super::*;
 use crate::state::ledger;
 use transload_provision::journey::Act;
 
-/// Rows of all phones.
-/// Observations that no snapshot covers.
-fn rows(lab: &Lab) -> u32 {
+/// Observations in the ledger that no snapshot covers, of all phones.
+fn rows(lab: &TestBench) -> u32 {
     let ledger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
     let sql = "SELECT count(*) FROM observation LEFT JOIN snapshot USING (mac)
                WHERE number > ifnull(through, 0)";
@@ -15,9 +14,9 @@ fn rows(lab: &Lab) -> u32 {
 
 #[tokio::test]
 async fn a_phone_that_asks_without_end_has_few_rows_and_its_journey_outlives_a_power_cut() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
-    let told = |lab: &Lab| {
+    let told = |lab: &TestBench| {
         let journey = lab.bench.state().phones[&A].journey.clone();
         (journey.offers, journey.sightings, journey.missing.into_keys().collect::<Vec<_>>())
     };
@@ -32,7 +31,7 @@ async fn a_phone_that_asks_without_end_has_few_rows_and_its_journey_outlives_a_p
     assert!(rows(&lab) < 1500, "{} rows", rows(&lab));
     let lab = lab.power_cut(true);
     let mut after = told(&lab);
-    // Its silence while no bench was there tells nothing.
+    // Silence during the gap is no evidence.
     for (offer, known) in after.0.iter_mut().zip(&before.0) {
         offer.unwatched = known.unwatched;
     }
@@ -41,7 +40,7 @@ async fn a_phone_that_asks_without_end_has_few_rows_and_its_journey_outlives_a_p
 
 #[tokio::test]
 async fn an_end_in_order_leaves_snapshots_alone() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     lab.text(AT_A, "8851-3PCC.xml", None).await;
     assert!(rows(&lab) > 0);
@@ -50,8 +49,8 @@ async fn an_end_in_order_leaves_snapshots_alone() {
     assert!(ledger::examine(&lab.state.path().join("ledger.db")).is_ok());
 }
 
-/// All phones of which the ledger knows.
-fn written(lab: &Lab) -> u32 {
+/// Phones in the ledger.
+fn written(lab: &TestBench) -> u32 {
     let ledger = rusqlite::Connection::open(lab.state.path().join("ledger.db")).unwrap();
     let sql = "SELECT count(*) FROM (SELECT mac FROM snapshot UNION SELECT mac FROM observation)";
     ledger.query_row(sql, [], |row| row.get(0)).unwrap()
@@ -59,7 +58,7 @@ fn written(lab: &Lab) -> u32 {
 
 #[tokio::test]
 async fn phantoms_whose_leases_have_ended_give_way_to_a_phone_that_comes() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     let phantom = |number: usize| Mac([2, 0, 0, 0, (number >> 8) as u8, number as u8]);
     let address = |number: usize| Ipv4Addr::from_bits(0x0a40_0000 + number as u32);
     let now = lab.bench.now();
@@ -69,7 +68,7 @@ async fn phantoms_whose_leases_have_ended_give_way_to_a_phone_that_comes() {
         let mut state = lab.bench.state();
         for number in 0..PHONES_KEPT {
             let (mac, address) = (phantom(number), address(number));
-            // The third one's lease goes on.
+            // The third phone's lease is still valid.
             state.addresses.lease(address, mac, if number == 2 { lasts } else { later });
             let at = Time(now.0 - (PHONES_KEPT - number) as u64);
             lab.bench.note_down_at(&mut state, mac, Fact::Leased { address }, at);

@@ -1,25 +1,25 @@
-//! What is left of a phone that the operator forgot, and when it is refused.
+//! Tests what remains of a forgotten phone, and when forgetting is refused.
 
-use transload_provision::feed::Word;
+use transload_provision::feed::FeedMessage;
 use transload_provision::roster;
 
 use super::*;
 use crate::bench::selection::Selection;
 
-/// A has a lease and asked for its profile; it is listed where `listed` says so.
-async fn met(listed: bool) -> Lab {
-    let lab = Lab::new(true);
+/// A has a lease and asked for its profile; it is in the roster if `listed`.
+async fn met(listed: bool) -> TestBench {
+    let lab = TestBench::new(true);
     if listed {
         let roster = roster::parse(format!("MAC,model\n{A},8851\n{B},8851\n").as_bytes());
         lab.bench.set_roster(roster.entries);
     }
     lab.lease(A, AT_A);
     assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(MPP));
-    lab.bench.errands().await;
+    lab.bench.pending_restarts().await;
     lab
 }
 
-/// Only these phones, by MAC.
+/// Selects these phones only.
 fn named(macs: &[Mac]) -> Selection {
     Selection { mac: macs.to_vec(), ..Selection::default() }
 }
@@ -28,7 +28,7 @@ fn named(macs: &[Mac]) -> Selection {
 async fn of_a_forgotten_phone_stay_its_lease_and_the_record_also_after_a_power_cut() {
     let lab = met(false).await;
     assert_eq!(lab.bench.forget(A).await, Ok(None));
-    let gone = |lab: &Lab| {
+    let gone = |lab: &TestBench| {
         assert!(lab.bench.phone(A).is_none());
         assert_eq!(lab.bench.state().addresses.leased_to(A), Some(AT_A));
         let report = lab.bench.report();
@@ -43,7 +43,7 @@ async fn of_a_forgotten_phone_stay_its_lease_and_the_record_also_after_a_power_c
     lab.lease(A, AT_A);
     gone(&lab);
 
-    // It may come back, as one that was never seen.
+    // The phone may come back as a new one.
     assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(&format!("/{A}/1/{MPP}.loads")));
     let timeline = lab.bench.explain(A).timeline;
     assert_eq!(timeline[1].what, "first heard of", "{timeline:?}");
@@ -59,11 +59,11 @@ async fn a_listed_phone_is_absent_again_and_the_answer_says_how_to_be_rid_of_it(
     assert_eq!(lab.bench.phone(A).unwrap().phone.stage, Stage::Absent);
     let refused = lab.bench.forget(A).await.unwrap_err();
     assert!(
-        matches!(&refused, Refusal::Conflict(why) if why.cause.contains("only the roster lists it")),
+        matches!(&refused, OrderRefusal::Conflict(why) if why.cause.contains("only the roster lists it")),
         "{refused:?}"
     );
     let stranger = Mac([0; 6]);
-    assert!(matches!(lab.bench.forget(stranger).await, Err(Refusal::Unknown(_))));
+    assert!(matches!(lab.bench.forget(stranger).await, Err(OrderRefusal::Unknown(_))));
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_phone_that_may_be_writing_flash_is_not_forgotten() {
     let lab = met(false).await;
     let refused = async || {
         let refusal = lab.bench.forget(A).await.unwrap_err();
-        matches!(&refusal, Refusal::Conflict(why) if why.to_string().contains("may be writing flash; wait"))
+        matches!(&refusal, OrderRefusal::Conflict(why) if why.to_string().contains("may be writing flash; wait"))
     };
     let (_, listing) = lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await;
     listing.finish();
@@ -81,7 +81,7 @@ async fn a_phone_that_may_be_writing_flash_is_not_forgotten() {
     component.finish();
     assert!(refused().await, "it has a component");
     assert!(lab.bench.phone(A).unwrap().phone.writing);
-    // Long after the last byte it writes no more.
+    // Long after its last byte, the phone no longer writes flash.
     lab.bench.state().rules.settings.timing = Timing {
         flash: std::time::Duration::ZERO,
         transfer_idle: std::time::Duration::ZERO,
@@ -96,17 +96,17 @@ async fn what_began_before_a_phone_was_forgotten_does_not_bring_it_back() {
     lab.bench.state().rules.stage_hook = vec!["/hook".to_owned()];
     let (_, transfer) = lab.fetch(AT_A, &format!("{A}.lic"), None).await;
     let (_, broken) = lab.fetch(AT_A, "rootfs88xx.11-2-3MPP-398.sbn", None).await;
-    let visit = visits(&lab, &mut Round::default()).await.remove(0);
+    let visit = visits(&lab, &mut PageSchedule::default()).await.remove(0);
     lab.bench.forget(A).await.unwrap();
     transfer.advance(0, 7);
     transfer.finish();
     broken.advance(0, 1);
     drop(broken);
-    lab.bench.errand_done(A, "200 OK".into(), false);
+    lab.bench.restart_done(A, "200 OK".into(), false);
     lab.bench.hook_ran(A, Stage::Seen, Ok(String::new()));
     lab.bench.page_read(&visit, Page { mac: Some(A), ..Page::default() });
     lab.bench.note_absence(Time(0), None);
-    lab.bench.errands().await;
+    lab.bench.pending_restarts().await;
     lab.bench.housekeeping().await.unwrap();
     assert!(lab.bench.phone(A).is_none());
     assert!(lab.power_cut(true).bench.phone(A).is_none());
@@ -118,8 +118,8 @@ async fn no_table_holds_a_forgotten_phone_and_other_servers_are_told() {
     let mut feed = lab.bench.open_feed();
     lab.bench.state().rules.stage_hook = vec!["/hook".to_owned()];
     lab.bench.operate(A, transload_provision::journey::Act::Hold).await.unwrap();
-    let mut round = Round::default();
-    visits(&lab, &mut round).await;
+    let mut schedule = PageSchedule::default();
+    visits(&lab, &mut schedule).await;
     let before = *feed.borrow_and_update();
     {
         let mut state = lab.bench.state();
@@ -127,26 +127,26 @@ async fn no_table_holds_a_forgotten_phone_and_other_servers_are_told() {
             how: transload_provision::journey::Restart::Reset,
             by: transload_provision::journey::Means::Hook,
         };
-        state.errands.push(Errand { mac: A, order, address: None });
+        state.pending_restarts.push(PendingRestart { mac: A, order, address: None });
         assert!(state.agenda.contains_key(&A) && state.changes.iter().any(|change| change.mac == A));
-        // One that has only asked for an address.
+        // The phone has only asked for an address.
         let fact = Fact::Dhcp { boot: true, vendor_class: None, request_list: Vec::new() };
         assert!(take_in(&mut state, B, &Observation::new(Time(1), fact)).is_none());
     }
     lab.bench.forget(A).await.unwrap();
     lab.bench.forget(B).await.unwrap();
-    let words = lab.bench.words_since(before).unwrap().0;
-    assert!(matches!(words.as_slice(), [Word::Forget { mac, .. }] if *mac == A), "{words:?}");
+    let words = lab.bench.messages_since(before).unwrap().0;
+    assert!(matches!(words.as_slice(), [FeedMessage::Forget { mac, .. }] if *mac == A), "{words:?}");
     assert!(lab.bench.next_change(|_| true).is_none());
-    assert!(lab.bench.errands().await.is_empty());
+    assert!(lab.bench.pending_restarts().await.is_empty());
     {
         let state = lab.bench.state();
         assert!(state.phones.is_empty() && state.agenda.is_empty() && state.newcomers.is_empty());
     }
-    // A look at the pages drops it too: the phone that comes back is visited as a new one.
-    assert!(visits(&lab, &mut round).await.is_empty());
+    // The page schedule drops the phone too: a phone that comes back is visited as a new one.
+    assert!(visits(&lab, &mut schedule).await.is_empty());
     lab.text(AT_A, &format!("SEP{A}.cnf.xml"), None).await;
-    assert_eq!(visits(&lab, &mut round).await.len(), 1);
+    assert_eq!(visits(&lab, &mut schedule).await.len(), 1);
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn what_cannot_be_put_on_record_is_not_forgotten() {
     let lab = met(false).await;
     let before = lab.bench.explain(A).timeline;
     lab.bench.ledger.close().unwrap();
-    assert!(matches!(lab.bench.forget(A).await, Err(Refusal::NotWritten(_))));
+    assert!(matches!(lab.bench.forget(A).await, Err(OrderRefusal::NotWritten(_))));
     assert_eq!(lab.bench.explain(A).timeline, before);
     assert!(lab.bench.report().forgotten.is_empty());
 }
@@ -180,8 +180,8 @@ async fn whoever_watches_sees_a_listed_phone_absent_again_also_after_a_start_of_
     let lab = lab.power_cut(true);
     let entries = roster::parse(format!("MAC,model\n{B},8851\n").as_bytes()).entries;
     lab.bench.set_roster(entries);
-    let mut seen = Seen::default();
-    let stage = |seen: &mut Seen| {
+    let mut seen = SurveyCursor::default();
+    let stage = |seen: &mut SurveyCursor| {
         let survey = lab.bench.survey(seen);
         survey.phones.into_iter().find(|phone| phone.mac == B).map(|phone| phone.stage)
     };

@@ -1,10 +1,10 @@
-//! Who asks is told by a lease, and nobody else is given anything.
+//! Tests that a lease identifies the requester, and that nobody else gets anything.
 
 use super::*;
 
 #[tokio::test]
 async fn who_is_not_known_learns_no_load_and_gets_no_license() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     for path in
         ["XMLDefault.cnf.xml", "/", "8851-3PCC.xml", &format!("{FLOOR}.loads"), &format!("{MPP}.loads")]
@@ -20,7 +20,7 @@ async fn who_is_not_known_learns_no_load_and_gets_no_license() {
 
 #[tokio::test]
 async fn who_asks_without_a_lease_is_nobody_and_is_shown() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     for path in [format!("SEP{A}.cnf.xml"), format!("{A}.lic"), format!("{FLOOR}.loads")] {
         assert_eq!(lab.text(AT_B, &path, Some(agent(A))).await, "", "{path}");
     }
@@ -40,7 +40,7 @@ async fn who_asks_without_a_lease_is_nobody_and_is_shown() {
 
 #[tokio::test]
 async fn a_lease_that_has_ended_tells_nobody_and_breaks_no_transfer() {
-    let lab = Lab::new(true);
+    let lab = TestBench::new(true);
     lab.lease(A, AT_A);
     assert!(lab.text(AT_A, "8851-3PCC.xml", None).await.contains(MPP));
     let (_, loads) = lab.fetch(AT_A, &format!("/{A}/1/{MPP}.loads"), None).await;
@@ -59,10 +59,10 @@ async fn a_lease_that_has_ended_tells_nobody_and_breaks_no_transfer() {
 
 #[tokio::test]
 async fn where_others_lease_their_feed_tells_who_asks() {
-    let lab = Lab::new(false);
+    let lab = TestBench::new(false);
     let feeds = |mac: Mac| {
         let (vendor_class, boot) = (None, None);
-        let client = transload_provision::feed::Client {
+        let client = transload_provision::feed::FeedClient {
             mac,
             vendor_class,
             request_list: Vec::new(),
@@ -70,7 +70,11 @@ async fn where_others_lease_their_feed_tells_who_asks() {
             ago: 0,
             client_id: None,
         };
-        lab.bench.feed_event(transload_provision::feed::Event::Lease { client, address: AT_A, seconds: 600 });
+        lab.bench.feed_event(transload_provision::feed::FeedEvent::Lease {
+            client,
+            address: AT_A,
+            seconds: 600,
+        });
     };
     feeds(A);
     let profile = lab.text(AT_A, &format!("/Cisco/CP-8851-3PCC/{}.cfg", A.lower()), Some(agent(A))).await;
@@ -87,7 +91,7 @@ async fn where_others_lease_their_feed_tells_who_asks() {
 
 #[tokio::test]
 async fn a_listed_phone_behind_a_router_that_nobody_tells_of_is_held_for_a_feed() {
-    let lab = Lab::new(false);
+    let lab = TestBench::new(false);
     let listed =
         |mac| transload_provision::roster::parse(format!("mac,model\n{mac},8851\n").as_bytes()).entries;
     lab.bench.set_roster(listed(A));

@@ -1,4 +1,4 @@
-//! Clients that are no phones.
+//! Tests clients that are no phones.
 
 use transload_dhcp::MessageType;
 use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
@@ -6,7 +6,7 @@ use transload_dhcp::event::{DhcpEvent, DhcpOutcome};
 use super::*;
 use crate::bench::intake::last_dhcp::STRANGERS_KEPT;
 
-/// Registered to Cisco; it stands for a phone as well as for a server.
+/// An address registered to Cisco, which may be a phone's or a server's.
 const CISCO: Mac = Mac([0x00, 0x56, 0x2b, 0x04, 0x36, 0x15]);
 const PC: Mac = Mac([0x52, 0x54, 0x00, 0x01, 0x02, 0x03]);
 
@@ -31,7 +31,7 @@ fn acknowledged(mac: Mac, address: Ipv4Addr, vendor_class: Option<&str>) -> Dhcp
     }
 }
 
-impl Lab {
+impl TestBench {
     fn with_other(mac: Mac, vendor_class: Option<&str>) -> Self {
         let lab = Self::new(true);
         lab.bench.dhcp_event(&acknowledged(mac, AT_A, vendor_class), std::time::Duration::ZERO);
@@ -46,13 +46,13 @@ impl Lab {
 #[tokio::test]
 async fn a_pc_that_boots_from_here_gets_its_files_and_is_no_phone() {
     let class = "PXEClient:Arch:00007:UNDI:003016";
-    let lab = Lab::with_other(PC, Some(class));
+    let lab = TestBench::with_other(PC, Some(class));
     let extra = lab.state.path().join("extra/pxelinux.cfg");
     std::fs::create_dir_all(&extra).unwrap();
     std::fs::write(extra.join("default"), "x").unwrap();
     std::fs::write(lab.state.path().join("extra/boot.ipxe"), "#!ipxe").unwrap();
     std::fs::write(lab.state.path().join("extra/525400010203.cfg"), "printer").unwrap();
-    lab.bench.set_shelf(lab.bench.shelf().rescan().unwrap().unwrap());
+    lab.bench.set_library(lab.bench.library().rescan().unwrap().unwrap());
     for path in ["boot.ipxe", "pxelinux.cfg/default", "/525400010203.cfg"] {
         assert_eq!(lab.text(AT_A, path, Some("iPXE/1.21.1".into())).await, "a file", "{path}");
     }
@@ -87,32 +87,32 @@ async fn a_client_that_asks_for_a_phones_files_is_a_phone_from_then_on() {
         "sip88xx.12-5-1SR1-4.loads",
         "rootfs88xx.12-5-1SR1-4.sbn",
     ] {
-        let lab = Lab::with_other(PC, Some("something new"));
+        let lab = TestBench::with_other(PC, Some("something new"));
         assert_eq!(lab.apart(), [PC]);
         drop(lab.text(AT_A, path, None).await);
         assert_eq!(lab.apart(), [], "{path}");
         assert_eq!(lab.bench.phones().len(), 1, "{path}");
     }
-    let lab = Lab::with_other(PC, None);
+    let lab = TestBench::with_other(PC, None);
     drop(lab.text(AT_A, "/", Some(agent(PC))).await);
     assert_eq!((lab.apart().len(), lab.bench.phones().len()), (0, 1), "it says so in its User-Agent");
 }
 
 #[tokio::test]
 async fn a_phone_that_dhcp_cannot_classify_is_a_phone() {
-    let lab = Lab::with_other(CISCO, None);
+    let lab = TestBench::with_other(CISCO, None);
     assert_eq!(lab.apart(), [CISCO], "it has asked for nothing yet");
     drop(lab.text(AT_A, "g3-tones.xml", None).await);
     assert_eq!((lab.apart().len(), lab.bench.phones().len()), (0, 1));
-    // A server of the same maker says what it is.
-    let lab = Lab::with_other(CISCO, Some("PXEClient:Arch:00000:UNDI:002001"));
+    // A Cisco server sends a vendor class.
+    let lab = TestBench::with_other(CISCO, Some("PXEClient:Arch:00000:UNDI:002001"));
     drop(lab.text(AT_A, "pxelinux.0", None).await);
     assert_eq!((lab.apart().len(), lab.bench.phones().len()), (1, 0));
 }
 
 #[tokio::test]
 async fn another_client_turns_out_to_be_a_phone_by_its_class_or_by_the_roster() {
-    let lab = Lab::with_other(PC, None);
+    let lab = TestBench::with_other(PC, None);
     drop(lab.text(AT_A, "boot.ipxe", None).await);
     assert_eq!(lab.apart(), [PC]);
     let mut state = lab.bench.state();
@@ -123,7 +123,7 @@ async fn another_client_turns_out_to_be_a_phone_by_its_class_or_by_the_roster() 
     assert_eq!((lab.apart().len(), lab.bench.phones().len()), (0, 1));
     assert_eq!(lab.bench.phones()[0].address, Some(AT_A));
 
-    let lab = Lab::with_other(PC, None);
+    let lab = TestBench::with_other(PC, None);
     let roster = format!("mac,model\n{PC},8851\n");
     lab.bench.set_roster(transload_provision::roster::parse(roster.as_bytes()).entries);
     assert_eq!((lab.apart().len(), lab.bench.phones().len()), (0, 1));
@@ -131,7 +131,7 @@ async fn another_client_turns_out_to_be_a_phone_by_its_class_or_by_the_roster() 
 
 #[tokio::test]
 async fn others_are_known_again_after_a_start_and_bounded() {
-    let lab = Lab::with_other(PC, Some("MSFT 5.0"));
+    let lab = TestBench::with_other(PC, Some("MSFT 5.0"));
     let lab = lab.power_cut(true);
     lab.lease(PC, AT_A);
     assert_eq!(lab.apart(), [PC]);
@@ -151,7 +151,7 @@ async fn others_are_known_again_after_a_start_and_bounded() {
 
 #[tokio::test]
 async fn a_vendor_class_is_kept_while_strangers_without_a_lease_come_and_go() {
-    let lab = Lab::with_other(PC, Some("MSFT 5.0"));
+    let lab = TestBench::with_other(PC, Some("MSFT 5.0"));
     for number in 0..3 * STRANGERS_KEPT as u32 {
         let [_, second, third, fourth] = number.to_be_bytes();
         let mac = Mac([0x52, 0x54, 1, second, third, fourth]);

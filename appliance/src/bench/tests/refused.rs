@@ -1,4 +1,4 @@
-//! Phones that DHCP hears and does not answer: by the engine itself, with the bench as its policy.
+//! Tests phones that get no DHCP answer, with the real engine and the bench as its policy.
 
 use transload_dhcp::MessageType;
 use transload_dhcp::config::{AddressRange, DhcpConfig, DhcpNetwork, LeaseTime, RelayInformation};
@@ -18,15 +18,15 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 23, 45, 67);
 const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 const CLASS: &[u8] = b"Cisco Systems, Inc. IP Phone CP-8851\0";
 
-struct Segment {
-    lab: Lab,
+struct RefusingSegment {
+    lab: TestBench,
     engine: Engine,
 }
 
-impl Segment {
-    /// One network with one address to give, and A in the roster.
+impl RefusingSegment {
+    /// One network with a single address, and A in the roster.
     fn new(relay_information: RelayInformation) -> Self {
-        let lab = Lab::new(true);
+        let lab = TestBench::new(true);
         let listed = format!("mac,model\n{A},8851\n");
         lab.bench.set_roster(transload_provision::roster::parse(listed.as_bytes()).entries);
         let network = DhcpNetwork {
@@ -58,7 +58,7 @@ impl Segment {
         (phone.stage, phone.hold.map(|hold| hold.code))
     }
 
-    /// Cause and cure of its hold, as status and explanation have it.
+    /// Cause and cure of the phone's hold, which status and explanation share.
     fn held(&self, mac: Mac) -> (String, String) {
         let phones = self.lab.bench.phones();
         let phone = phones.into_iter().find(|phone| phone.mac == mac).expect("a phone");
@@ -92,13 +92,13 @@ fn with(mut packet: Packet, code: u8, octets: &[u8]) -> Packet {
 async fn a_phone_behind_a_snooping_switch_is_answered_or_shown_with_the_command_that_helps() {
     let information = [1, 6, 0, 4, 0, 10, 1, 7, 2, 8, 0, 6, 0, 1, 2, 3, 4, 5];
     let packet = |mac| with(discover(mac), code::RELAY_INFORMATION, &information);
-    let mut segment = Segment::new(RelayInformation::Answer);
+    let mut segment = RefusingSegment::new(RelayInformation::Answer);
     assert!(segment.say(&packet(A)).is_some());
     assert_eq!(segment.stage(A), (Stage::Seen, None));
 
-    let mut segment = Segment::new(RelayInformation::Drop);
+    let mut segment = RefusingSegment::new(RelayInformation::Drop);
     assert_eq!(segment.stage(A), (Stage::Absent, None));
-    // B is not listed, but shows itself as a phone.
+    // B is not listed, but its DHCP message identifies a phone.
     for mac in [A, B] {
         assert!(segment.say(&packet(mac)).is_none());
         let (cause, cure) = segment.held(mac);
@@ -109,7 +109,7 @@ async fn a_phone_behind_a_snooping_switch_is_answered_or_shown_with_the_command_
     assert!(
         segment.explain(A).last_dhcp.unwrap().contains("no answer: its message has relay agent information")
     );
-    // Once it is answered, nothing is left of that.
+    // After an answer the hold is gone.
     assert!(segment.say(&discover(A)).is_some());
     assert_eq!(segment.stage(A), (Stage::Seen, None));
 }
@@ -130,14 +130,14 @@ async fn whatever_keeps_a_listed_phone_from_an_answer_is_told() {
         (&odd, waits, "option 54 has 3 octets", "restart the phone"),
         (&elsewhere, HoldCode::ForeignDhcp, "another DHCP server, 10.23.45.66", "off the segment"),
     ] {
-        let mut segment = Segment::new(RelayInformation::Answer);
+        let mut segment = RefusingSegment::new(RelayInformation::Answer);
         assert!(segment.say(packet).is_none());
         let told = segment.held(A);
         assert_eq!(segment.stage(A), (Stage::Held, Some(code)));
         assert!(told.0.contains(cause) && told.1.contains(cure), "{told:?}");
     }
-    // Nor is one absent that comes while this server is silent, or when the pool is empty.
-    let mut segment = Segment::new(RelayInformation::Answer);
+    // A phone is not absent either if it comes while our server is silent or the pool is empty.
+    let mut segment = RefusingSegment::new(RelayInformation::Answer);
     segment.engine.set_silent(SERVER, true);
     assert!(segment.say(&discover(A)).is_none());
     assert_eq!(segment.stage(A), (Stage::Held, Some(HoldCode::ForeignDhcp)));
@@ -162,7 +162,7 @@ async fn a_message_that_cannot_be_read_is_told_of_the_phone_that_sent_it() {
         (MalformedMessage::NoMessageType, "option 53", "restart"),
         (MalformedMessage::Hardware { htype: 1, hlen: 20 }, "20 octets", "restart"),
     ] {
-        let segment = Segment::new(RelayInformation::Answer);
+        let segment = RefusingSegment::new(RelayInformation::Answer);
         let tell = |mac: Mac| {
             let decision = segment.lab.bench.now().0;
             let event = DhcpEvent::unread(decision, mac.0, flaw);
@@ -171,7 +171,7 @@ async fn a_message_that_cannot_be_read_is_told_of_the_phone_that_sent_it() {
         tell(A);
         let told = segment.held(A);
         assert!(told.0.contains(cause) && told.1.contains(cure), "{told:?}");
-        // Of a client that nothing shows to be a phone, the explanation tells.
+        // For a client without any sign of a phone, only the explanation tells the reason.
         tell(B);
         assert!(segment.lab.bench.phone(B).is_none());
         let shown = segment.explain(B);
@@ -181,7 +181,7 @@ async fn a_message_that_cannot_be_read_is_told_of_the_phone_that_sent_it() {
 
 #[tokio::test]
 async fn options_that_are_read_as_absent_and_the_way_of_an_answer_are_told() {
-    let mut segment = Segment::new(RelayInformation::Answer);
+    let mut segment = RefusingSegment::new(RelayInformation::Answer);
     let mut odd = Packet { ciaddr: AT_B, ..discover(A) };
     odd.options.push((code::MAX_MESSAGE_SIZE, vec![0, 0, 5, 220]));
     assert!(segment.say(&with(odd, code::CLIENT_ID, &[])).is_some());
@@ -198,7 +198,7 @@ async fn options_that_are_read_as_absent_and_the_way_of_an_answer_are_told() {
 
 #[tokio::test]
 async fn made_up_phones_that_are_refused_take_little_room_and_no_phones_place() {
-    let mut segment = Segment::new(RelayInformation::Drop);
+    let mut segment = RefusingSegment::new(RelayInformation::Drop);
     let packet = |mac| with(discover(mac), code::RELAY_INFORMATION, &[1, 1, 7]);
     assert!(segment.say(&packet(A)).is_none());
     assert!(segment.say(&discover(B)).is_some());
@@ -218,8 +218,8 @@ async fn made_up_phones_that_are_refused_take_little_room_and_no_phones_place() 
 
 #[tokio::test]
 async fn those_who_watch_see_a_refusal_at_once_and_its_end() {
-    let mut segment = Segment::new(RelayInformation::Drop);
-    let mut seen = Seen::default();
+    let mut segment = RefusingSegment::new(RelayInformation::Drop);
+    let mut seen = SurveyCursor::default();
     segment.lab.bench.survey(&mut seen);
     segment.say(&with(discover(A), code::RELAY_INFORMATION, &[1, 1, 7]));
     let survey = segment.lab.bench.survey(&mut seen);
@@ -237,7 +237,7 @@ async fn those_who_watch_see_a_refusal_at_once_and_its_end() {
 
 #[tokio::test]
 async fn the_explanation_has_the_times_of_a_lease_and_nothing_that_gives_way_to_classless_routes() {
-    let mut segment = Segment::new(RelayInformation::Answer);
+    let mut segment = RefusingSegment::new(RelayInformation::Answer);
     let options = vec![(code::ROUTER, vec![10, 23, 45, 1]), (code::CLASSLESS_ROUTES, vec![0, 10, 23, 45, 1])];
     let network = NetworkGives {
         prefix: "10.23.45.0/24".into(),
@@ -250,7 +250,7 @@ async fn the_explanation_has_the_times_of_a_lease_and_nothing_that_gives_way_to_
     };
     let networks = HashMap::from([("bench".to_owned(), network)]);
     segment.lab.bench.set_given(DhcpValues { networks, ..DhcpValues::default() });
-    let codes = |segment: &Segment| {
+    let codes = |segment: &RefusingSegment| {
         let explained = segment.explain(A).options;
         explained
             .iter()

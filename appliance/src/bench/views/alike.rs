@@ -1,16 +1,16 @@
-//! Phones that fare alike stand together where people look at them.
+//! Groups phones with the same hold or stage for the page, the commands and the report.
 
 use transload_provision::mac::Mac;
 
-/// What stands for a phone's own address in words that hold for several.
+/// Stands for the phone's own MAC in a text about several phones.
 const SOME_MAC: &str = "<MAC>";
 
-/// Words about one phone, made to hold for others of its kind.
+/// Replaces the phone's own MAC by the placeholder.
 pub fn general(text: &str, mac: Mac) -> String {
     text.replace(&mac.to_string(), SOME_MAC)
 }
 
-/// Such words about these phones: where it is only one, it is named.
+/// Replaces the placeholder by the MAC if there is only one phone.
 pub fn particular(text: &str, macs: &[Mac]) -> String {
     match macs {
         [only] => text.replace(SOME_MAC, &only.to_string()),
@@ -18,7 +18,7 @@ pub fn particular(text: &str, macs: &[Mac]) -> String {
     }
 }
 
-/// Things by what they have in common, in the order of the first of each.
+/// Groups items by key, in the order of each key's first item.
 pub fn grouped<K: PartialEq, V>(things: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
     let mut groups: Vec<(K, Vec<V>)> = Vec::new();
     for (key, thing) in things {

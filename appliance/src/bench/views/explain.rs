@@ -1,4 +1,4 @@
-//! Why a client got what it got, and what it will get next.
+//! Explains the present answer to a client and the next one.
 
 use std::net::Ipv4Addr;
 
@@ -13,7 +13,7 @@ use transload_provision::text;
 use transload_provision::time::Time;
 use utoipa::ToSchema;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::assess_as;
 use crate::bench::belief;
 use crate::bench::intake::leases::{Asker, given, is_phone_by, no_phone};
@@ -25,7 +25,7 @@ use crate::config::NetworkGives;
 use crate::config::values::has_host;
 use crate::system::utc;
 
-/// What the server itself writes.
+/// Origin of the options that the server writes itself.
 const SERVER: &str = "the server";
 
 /// Everything there is to say about one client.
@@ -38,19 +38,19 @@ pub struct Explanation {
     /// It is in the roster.
     pub listed: bool,
     /// The DHCP class it is in, and why, or why it is in none.
-    pub class: Class,
+    pub class: ClassView,
     /// Option 60 as last sent.
     pub vendor_class: Option<String>,
     /// Its network and our address there, as it was last heard or would be.
-    pub network: Option<Network>,
+    pub network: Option<NetworkView>,
     /// Its lease, current or past.
-    pub lease: Option<Lease>,
+    pub lease: Option<LeaseView>,
     /// Where an address is kept for it: file and line.
     pub reservation: Option<String>,
     /// What DHCP gives it; empty where it gets no answer.
-    pub options: Vec<Given>,
+    pub options: Vec<GivenOption>,
     /// The loads it is known to have run, and why the present one is believed.
-    pub belief: Belief,
+    pub belief: BeliefView,
     /// When it was first and last given its license.
     pub license_given: Option<LicenseGiven>,
     /// Signals that disagreed, the oldest first; the stronger one counts.
@@ -69,7 +69,8 @@ pub struct Explanation {
 
 /// A class and its reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Class {
+#[schema(as = Class)]
+pub struct ClassView {
     /// Its name; null where it is in none.
     pub name: Option<String>,
     /// Why.
@@ -78,7 +79,8 @@ pub struct Class {
 
 /// A network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Network {
+#[schema(as = Network)]
+pub struct NetworkView {
     /// Its addresses.
     pub subnet: String,
     /// Our address there.
@@ -88,7 +90,8 @@ pub struct Network {
 
 /// A lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Lease {
+#[schema(as = Lease)]
+pub struct LeaseView {
     /// The address.
     #[schema(value_type = String, format = Ipv4)]
     pub address: Ipv4Addr,
@@ -102,7 +105,8 @@ pub struct Lease {
 
 /// One thing that DHCP gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Given {
+#[schema(as = Given)]
+pub struct GivenOption {
     /// The option's number; null for a header field.
     pub code: Option<u8>,
     /// Its name, as far as it has one.
@@ -115,7 +119,8 @@ pub struct Given {
 
 /// What it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Belief {
+#[schema(as = Belief)]
+pub struct BeliefView {
     /// The load.
     pub load: Option<String>,
     /// Why.
@@ -157,9 +162,9 @@ pub struct NextStep {
     pub summary: String,
 }
 
-/// Explains a client. `lease` is the latest of its leases.
+/// Explains a client; `lease` is its latest.
 pub(in crate::bench) fn explain(
-    state: &State,
+    state: &BenchState,
     now: Time,
     mac: Mac,
     lease: Option<&LeaseRecord>,
@@ -177,7 +182,7 @@ pub(in crate::bench) fn explain(
     );
     let client_id = lease.and_then(|lease| lease.client_id.as_deref());
 
-    // One that was never seen is judged as if it had just arrived.
+    // A phone that was never seen is judged as if it had just arrived.
     let arrived = Journey::new(mac, now);
     let verdict = assess_as(state, now, mac, phone.map_or(&arrived, |phone| &phone.journey));
     let heard_at = phone.and_then(|phone| phone.heard_at);
@@ -192,14 +197,15 @@ pub(in crate::bench) fn explain(
     };
     let is_phone = is_phone_by(state, mac, asker.vendor_class, requests);
     let mut options = Vec::new();
-    let mut class = Class { name: None, why: format!("it gets no lease: {}", no_phone(asker.vendor_class)) };
+    let mut class =
+        ClassView { name: None, why: format!("it gets no lease: {}", no_phone(asker.vendor_class)) };
     let told = given(state, &asker, is_phone.then_some(&verdict), |told| {
         let name = told.class.map(str::to_owned);
         let why = why(state, &asker, told, &verdict, is_phone);
         (name, why, shown(told, network.map(|(_, network)| network), &asker, requests))
     });
     if let (Some((name, why, shown)), true) = (told, state.rules.gives_leases) {
-        class = Class { name, why };
+        class = ClassView { name, why };
         options = shown;
     } else if !state.rules.gives_leases {
         "DHCP is off here: another server gives the leases".clone_into(&mut class.why);
@@ -216,11 +222,12 @@ pub(in crate::bench) fn explain(
         listed,
         class,
         vendor_class: asker.vendor_class.map(|class| text::line(&String::from_utf8_lossy(class))),
-        network: network.map(|(_, network)| Network { subnet: network.prefix.clone(), server: asker.server }),
+        network: network
+            .map(|(_, network)| NetworkView { subnet: network.prefix.clone(), server: asker.server }),
         lease: lease.map(|lease| shown_lease(lease, now)),
         reservation: asker.reserved(state).map(|reserved| reserved.place.clone()),
         options,
-        belief: Belief {
+        belief: BeliefView {
             load: verdict.load.as_ref().map(ToString::to_string),
             evidence: verdict.evidence.clone(),
         },
@@ -251,9 +258,9 @@ pub(in crate::bench) fn explain(
     }
 }
 
-/// The network of its lease, else the one where it was heard, else the bench's own.
+/// The network of the lease, else the network where the phone was last heard, else the bench's own.
 fn network(
-    state: &State,
+    state: &BenchState,
     address: Option<Ipv4Addr>,
     heard_at: Option<Ipv4Addr>,
 ) -> Option<(&str, &NetworkGives)> {
@@ -267,7 +274,7 @@ fn network(
 }
 
 fn why(
-    state: &State,
+    state: &BenchState,
     asker: &Asker<'_>,
     told: &Resolved<'_>,
     verdict: &Assessment,
@@ -275,7 +282,7 @@ fn why(
 ) -> String {
     if let Some(class) = find_class(&state.rules.classes, asker.vendor_class, asker.mac.oui()) {
         let by_text = class.vendor_class.as_ref().map(|pattern| format!("its vendor class is {pattern}"));
-        let by_oui = (!class.oui.is_empty()).then(|| "its address begins as listed".to_owned());
+        let by_oui = (!class.oui.is_empty()).then(|| "its address begins with a listed OUI".to_owned());
         let because = by_text.into_iter().chain(by_oui).collect::<Vec<_>>().join(" and ");
         return format!("configured: {because}");
     }
@@ -292,10 +299,7 @@ fn why(
         (None, false) => "it has shown itself as a phone",
     };
     let class = told.class.unwrap_or_default();
-    format!(
-        "built-in: {known_by}, and by all that is known of it, it behaves as {class} ({})",
-        verdict.evidence
-    )
+    format!("built-in: {known_by}, and by all known facts it behaves as {class} ({})", verdict.evidence)
 }
 
 fn shown(
@@ -303,8 +307,8 @@ fn shown(
     network: Option<&NetworkGives>,
     asker: &Asker<'_>,
     requests: &[u8],
-) -> Vec<Given> {
-    let own = |code: u8, name: &str, value: String| Given {
+) -> Vec<GivenOption> {
+    let own = |code: u8, name: &str, value: String| GivenOption {
         code: Some(code),
         name: name.to_owned(),
         value,
@@ -319,7 +323,7 @@ fn shown(
             shown.push(own(59, "rebinding-time", format!("{rebinding} s")));
         }
     }
-    let field = |name: &str, value: String, origin: Origin<'_>| Given {
+    let field = |name: &str, value: String, origin: Origin<'_>| GivenOption {
         code: None,
         name: name.to_owned(),
         value,
@@ -332,7 +336,7 @@ fn shown(
     let given = told.options.iter().filter(|option| !options::gives_way(option.code, requests, has));
     shown.extend(given.map(|option| {
         let standard = options::find(&option.code.to_string());
-        Given {
+        GivenOption {
             code: Some(option.code),
             name: standard
                 .and_then(|standard| standard.names.first().copied())
@@ -345,14 +349,14 @@ fn shown(
     shown
 }
 
-fn shown_lease(lease: &LeaseRecord, now: Time) -> Lease {
+fn shown_lease(lease: &LeaseRecord, now: Time) -> LeaseView {
     let state = match lease.state {
         LeaseState::Bound if lease.is_bound(now.0) => "bound",
         LeaseState::Bound => "expired",
         LeaseState::Released => "released",
         LeaseState::Declined => "declined",
     };
-    Lease {
+    LeaseView {
         address: lease.address,
         state: state.to_owned(),
         seconds_left: if lease.is_bound(now.0) { (lease.expires - now.0) / 1000 } else { 0 },
@@ -369,20 +373,20 @@ fn next(verdict: &Assessment, held: bool, known: bool, heard: bool) -> NextStep 
     let nothing = |why: &str| step("nothing", None, format!("no load: {why}"));
     match &verdict.next {
         _ if !known && heard => nothing(
-            "it was heard by DHCP alone, does not show itself as a phone, and the roster does not list it",
+            "only its DHCP messages are known, they do not show a phone, and the roster does not list it",
         ),
-        _ if !known => nothing("nobody of this address was seen, and the roster does not list it"),
+        _ if !known => nothing("this address was never seen, and the roster does not list it"),
         Next::Nothing if held => nothing(
             "Enterprise boot files are not found; a profile says \"no upgrade\" and \"come back in a minute\"",
         ),
         Next::Nothing => nothing("there is nothing to do for it now"),
-        Next::Later => {
-            nothing("its own page is read first, to be sure of what it runs; it asks again by itself")
-        }
+        Next::Later => nothing(
+            "its web page is read first, to know its load for certain; the phone asks again by itself",
+        ),
         Next::Introduction => step(
             "introduction",
             None,
-            "a document without a load, so that it settles and tells what it is".to_owned(),
+            "a document without a load, so that the phone settles and shows what it is".to_owned(),
         ),
         Next::Load { load, when, attempt, license } => {
             let by = when.as_ref().map_or_else(String::new, |when| format!(", by way of {when}"));

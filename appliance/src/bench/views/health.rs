@@ -1,4 +1,4 @@
-//! Reports what keeps the appliance from its work, which bounds were reached, and notices for the operator.
+//! Reports troubles of the appliance, bounds that were reached, and notices for the operator.
 
 use std::path::Path;
 
@@ -11,18 +11,18 @@ use crate::listeners::bounds::{Bound, Bounds};
 use crate::system::error::Trouble;
 use crate::system::{neighbors, space};
 
-/// Below this, the ledger soon finds no space; bytes.
+/// Free space below which the ledger may soon fail, in bytes.
 const ROOM: u64 = 64 << 20;
 
-/// What serves phones, as far as health depends on it.
+/// Access to the health of the services for phones.
 pub trait Serving: Send + Sync {
-    /// What keeps phones of a segment from being served.
+    /// Troubles that keep phones of a segment from being served.
     fn troubles(&self) -> Vec<Trouble>;
-    /// How often bounds of TFTP were reached, on all segments together.
+    /// Counts of TFTP's bounds, over all segments.
     fn tftp_reached(&self) -> &LimitCounters;
 }
 
-/// All that is wrong now; `state` is the state folder.
+/// All present troubles; `state` is the state folder.
 pub fn troubles(bench: &Bench, serving: &dyn Serving, state: &Path) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     if let Some(failed) = bench.ledger().failing() {
@@ -47,7 +47,7 @@ pub fn troubles(bench: &Bench, serving: &dyn Serving, state: &Path) -> Vec<Troub
     troubles
 }
 
-/// Bounds that were reached lately. Listed phones with a lease are served all the same.
+/// Bounds reached within the last minute. Listed phones with a lease are served all the same.
 pub fn reached(bench: &Bench, serving: &dyn Serving) -> Vec<Trouble> {
     let bounds = &bench.metrics().bounds;
     if let Some(aside) = bench.set_aside() {
@@ -74,7 +74,7 @@ fn compare_tftp(bounds: &Bounds, tftp: &LimitCounters) {
     bounds.counted(Bound::TftpTransfers, tftp.refused(), || tftp.latest_refused().to_string());
 }
 
-/// Notices: addresses without a lease that asked for files, and routers with proxy ARP.
+/// Notices: file requests from addresses without a lease, and routers with proxy ARP.
 pub fn notices(bench: &Bench) -> Vec<Trouble> {
     let mut notices = bench.unleased();
     notices.extend(bench.set_aside().iter().flat_map(|aside| &aside.proxies).map(|mac| proxy(Mac(*mac))));

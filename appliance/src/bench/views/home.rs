@@ -1,16 +1,16 @@
-//! What finished phones lack to find their new home by themselves, for the report.
+//! Notes for the report: settings that finished phones lack to find their new server.
 
 use std::collections::BTreeMap;
 
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::views::phone::Stage;
 use crate::bench::views::report::PhoneReport;
 
-/// Lines for whoever takes the phones over.
-pub(in crate::bench) fn notes(state: &State, phones: &[PhoneReport]) -> Vec<String> {
+/// Notes for the next administrator of the phones.
+pub(in crate::bench) fn notes(state: &BenchState, phones: &[PhoneReport]) -> Vec<String> {
     let settings = &state.rules.settings;
     let finished: Vec<&PhoneReport> = phones.iter().filter(|phone| phone.stage == Stage::Done).collect();
     let whom = |macs: &[Mac]| match macs.len() {
@@ -32,7 +32,7 @@ pub(in crate::bench) fn notes(state: &State, phones: &[PhoneReport]) -> Vec<Stri
         }
         return notes;
     }
-    // Those that CDA steers are told by CDA.
+    // CDA tells its phones by itself.
     if settings.cda {
         return notes;
     }

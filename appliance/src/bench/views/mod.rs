@@ -1,4 +1,4 @@
-//! What the bench shows of phones: to the page, the API, commands and the customer. Nothing here changes a phone.
+//! Read-only views of the phones for the page, the API, the commands and the customer.
 
 pub mod alike;
 pub mod explain;

@@ -1,4 +1,4 @@
-//! What a state folder tells while no bench runs.
+//! Views of a state folder on which no bench runs.
 
 use transload_dhcp::lease::LeaseRecord;
 use transload_provision::catalog::Catalog;
@@ -6,19 +6,19 @@ use transload_provision::mac::Mac;
 use transload_provision::roster::Entry;
 use transload_provision::time::Time;
 
-use crate::bench::Known;
+use crate::bench::BenchState;
+use crate::bench::ReplayedPhones;
 use crate::bench::Rules;
-use crate::bench::State;
 use crate::bench::views::explain::{self, Explanation};
 use crate::bench::views::phone::PhoneView;
-use crate::bench::views::report::Report;
+use crate::bench::views::report::MigrationReport;
 use crate::bench::views::report::gather;
 use crate::bench::views::show;
 use crate::state::library::LibrarySnapshot;
 
-/// What a state folder tells on which no bench runs.
+/// The content of a state folder on which no bench runs.
 pub struct Offline {
-    state: State,
+    state: BenchState,
     leases: Vec<LeaseRecord>,
     now: Time,
 }
@@ -35,7 +35,7 @@ impl Offline {
     }
 
     /// As [`Bench::report`].
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> MigrationReport {
         gather::report(&self.state, self.now)
     }
 
@@ -51,10 +51,10 @@ pub fn offline(
     catalog: Catalog,
     rules: Rules,
     roster: Vec<Entry>,
-    shelf: LibrarySnapshot,
-    (known, leases): (Known, Vec<LeaseRecord>),
+    library: LibrarySnapshot,
+    (known, leases): (ReplayedPhones, Vec<LeaseRecord>),
     now: Time,
 ) -> Offline {
-    let state = State::new(rules, catalog, roster, shelf, known);
+    let state = BenchState::new(rules, catalog, roster, library, known);
     Offline { state, leases, now }
 }

@@ -1,4 +1,4 @@
-//! Phones as the contract shows them.
+//! Builds the contract's view of a phone.
 
 use transload_provision::hold::{Hold, NotServed};
 use transload_provision::journey::Assessment;
@@ -6,24 +6,24 @@ use transload_provision::mac::Mac;
 use transload_provision::routine::routine;
 use transload_provision::time::Time;
 
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::verdict;
 use crate::bench::views::phone::{HoldView, MissingName, PhoneDetail, PhoneView, Stage};
 
-pub(in crate::bench) fn phones(state: &State, now: Time) -> Vec<PhoneView> {
+pub(in crate::bench) fn phones(state: &BenchState, now: Time) -> Vec<PhoneView> {
     state.shown().into_iter().map(|mac| phone(state, now, mac)).collect()
 }
 
-/// One phone with what it asked for in vain.
-pub(in crate::bench) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetail {
+/// One phone with its missing names.
+pub(in crate::bench) fn detail(state: &BenchState, now: Time, mac: Mac) -> PhoneDetail {
     let missing = state.phones.get(&mac).map(|phone| &phone.journey.missing);
     let mut missing: Vec<MissingName> = missing
         .into_iter()
         .flatten()
-        .filter(|(name, _)| !state.shelf.has(name) && routine(name).is_none())
+        .filter(|(name, _)| !state.library.has(name) && routine(name).is_none())
         .map(|(name, at)| MissingName {
             name: name.clone(),
-            nearest: state.shelf.nearest(name),
+            nearest: state.library.nearest(name),
             at: Some(*at),
         })
         .collect();
@@ -31,9 +31,9 @@ pub(in crate::bench) fn detail(state: &State, now: Time, mac: Mac) -> PhoneDetai
     PhoneDetail { phone: phone(state, now, mac), missing }
 }
 
-/// Where a phone stands: what its journey says, or that DHCP gives it no answer.
+/// The stage and hold of a phone: those of its verdict, unless DHCP gives it no answer.
 pub(in crate::bench) fn standing(
-    state: &State,
+    state: &BenchState,
     now: Time,
     mac: Mac,
     verdict: &Assessment,
@@ -56,17 +56,17 @@ pub(in crate::bench) fn standing(
     }
 }
 
-pub(in crate::bench) fn phone(state: &State, now: Time, mac: Mac) -> PhoneView {
+pub(in crate::bench) fn phone(state: &BenchState, now: Time, mac: Mac) -> PhoneView {
     phone_as(state, now, mac, verdict(state, now, mac))
 }
 
-/// The same for a verdict that is at hand.
-pub(in crate::bench) fn phone_as(state: &State, now: Time, mac: Mac, verdict: Assessment) -> PhoneView {
+/// As [`phone`], for a given verdict.
+pub(in crate::bench) fn phone_as(state: &BenchState, now: Time, mac: Mac, verdict: Assessment) -> PhoneView {
     let (stage, hold) = standing(state, now, mac, &verdict);
     let phone = state.phones.get(&mac);
     let journey = phone.map(|phone| &phone.journey);
     let renewed = phone.and_then(|phone| phone.last_dhcp.as_ref()).map(|last| last.at);
-    let refusal = state.refusals.get(mac);
+    let refusal = state.unanswered.get(mac);
     let entry = state.roster.get(&mac);
     let vid = journey.map_or_else(|| entry.and_then(|entry| entry.vid), |journey| journey.vid(entry));
     PhoneView {

@@ -1,4 +1,4 @@
-//! All phones at one look, for those who watch: only those of which something new is known are judged again.
+//! Lists the changes of all phones for watchers; only phones that may have changed are judged again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,55 +10,56 @@ use transload_provision::time::Time;
 
 use crate::bench::AT_ONCE;
 use crate::bench::Bench;
-use crate::bench::State;
-use crate::bench::intake::refused::Refusal;
+use crate::bench::BenchState;
+use crate::bench::intake::refused::UnansweredPhone;
 use crate::bench::verdict;
 use crate::bench::views::phone::PhoneView;
 use crate::bench::views::show;
 use crate::state::library::LibrarySnapshot;
 
-/// Every so many looks a phone is judged again, whatever is known of it.
+/// Surveys after which a phone is judged again in any case.
 const AGAIN: u64 = 16;
 
-/// What one who watches has seen.
+/// The state of one watcher.
 #[derive(Default)]
-pub struct Seen {
+pub struct SurveyCursor {
     looks: u64,
-    upheavals: u64,
+    global_changes: u64,
     phones: BTreeMap<Mac, Glance>,
 }
 
 struct Glance {
     facts: u32,
-    /// What keeps DHCP from answering it.
+    /// The reason that DHCP does not answer, as a mark.
     refused: Option<(Time, u16)>,
-    /// When time alone may change it.
+    /// The time at which the phone changes without a new fact.
     deadline: Option<Time>,
     standing: Standing,
 }
 
-/// What is other than it was at the look before.
+/// The changes since the previous survey.
 pub struct Survey {
     /// Phones that may have changed, by MAC.
     pub phones: Vec<PhoneView>,
-    /// Phones that are not there any more.
+    /// Phones that are gone.
     pub gone: Vec<Mac>,
-    /// Until the last phone under way arrives, in real time; `None` where nobody can say.
+    /// Estimated real time until the last phone under way is done; `None` if unknown.
     pub left: Option<Duration>,
     /// The library.
-    pub shelf: Arc<LibrarySnapshot>,
+    pub library: Arc<LibrarySnapshot>,
 }
 
 impl Bench {
-    /// Looks at every phone.
-    pub fn survey(&self, seen: &mut Seen) -> Survey {
-        let (macs, upheavals): (BTreeSet<Mac>, u64) = {
+    /// Surveys all phones.
+    pub fn survey(&self, seen: &mut SurveyCursor) -> Survey {
+        let (macs, global_changes): (BTreeSet<Mac>, u64) = {
             let state = self.state();
-            (state.shown(), state.upheavals)
+            (state.shown(), state.global_changes)
         };
         let gone: Vec<Mac> = seen.phones.keys().filter(|mac| !macs.contains(mac)).copied().collect();
         seen.phones.retain(|mac, _| macs.contains(mac));
-        let all = std::mem::replace(&mut seen.upheavals, upheavals) != upheavals || seen.looks == 0;
+        let all =
+            std::mem::replace(&mut seen.global_changes, global_changes) != global_changes || seen.looks == 0;
         seen.looks += 1;
         let macs: Vec<(u64, Mac)> = (seen.looks..).zip(macs).collect();
         let mut phones = Vec::new();
@@ -71,31 +72,31 @@ impl Bench {
             }
         }
         let left = estimate::time_left(seen.phones.values().map(|glance| &glance.standing));
-        Survey { phones, gone, left: left.map(|left| self.clock.in_reality(left)), shelf: self.shelf() }
+        Survey { phones, gone, left: left.map(|left| self.clock.in_reality(left)), library: self.library() }
     }
 
-    /// Bytes that phones took since the program started.
+    /// Bytes acknowledged by phones since the program started.
     pub fn sent(&self) -> u64 {
         self.metrics.sent()
     }
 }
 
-impl Seen {
-    fn is_stale(&self, state: &State, mac: Mac, now: Time) -> bool {
+impl SurveyCursor {
+    fn is_stale(&self, state: &BenchState, mac: Mac, now: Time) -> bool {
         let facts = state.phones.get(&mac).map_or(0, |phone| phone.facts);
-        let refused = state.refusals.get(mac).map(Refusal::mark);
+        let refused = state.unanswered.get(mac).map(UnansweredPhone::mark);
         self.phones.get(&mac).is_none_or(|glance| {
             (glance.facts, glance.refused) != (facts, refused) || glance.deadline.is_some_and(|at| at <= now)
         })
     }
 
-    fn look(&mut self, state: &State, mac: Mac, now: Time) -> PhoneView {
+    fn look(&mut self, state: &BenchState, mac: Mac, now: Time) -> PhoneView {
         let assessment = verdict(state, now, mac);
         let phone = state.phones.get(&mac);
         let standing = phone.map(|phone| estimate::standing(&phone.journey, &assessment, now));
         let glance = Glance {
             facts: phone.map_or(0, |phone| phone.facts),
-            refused: state.refusals.get(mac).map(Refusal::mark),
+            refused: state.unanswered.get(mac).map(UnansweredPhone::mark),
             deadline: assessment.deadline,
             standing: standing.unwrap_or_default(),
         };

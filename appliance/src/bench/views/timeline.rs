@@ -1,4 +1,4 @@
-//! What happened to one phone, moment by moment.
+//! The history of one phone, moment by moment.
 
 use serde::{Deserialize, Serialize};
 use transload_provision::journey::{Belief, Journey, Means, passages};
@@ -18,8 +18,7 @@ pub struct Moment {
     pub what: String,
 }
 
-/// What is kept of a phone, oldest first: where it stood, its loads, its license, the operator's acts, restarts and the
-/// stage hook.
+/// A phone's history, oldest first: stages, loads, license, operator's actions, restarts and the stage hook.
 pub(in crate::bench) fn timeline(journey: &Journey, belief: &Belief) -> Vec<Moment> {
     let history = &journey.history;
     let mut moments: Vec<(Time, String)> = vec![(journey.first_seen, "first heard of".to_owned())];

@@ -16,7 +16,7 @@ use transload_provision::roster::{self, Entry};
 use transload_provision::settings::{Admit, After, Settings, Timing, UnknownVid, WayBack};
 
 use super::*;
-use crate::bench::{Bench, Known, Rules};
+use crate::bench::{Bench, ReplayedPhones, Rules};
 use crate::config::DhcpValues;
 use crate::state::ledger::Ledger;
 use crate::system::clock::Clock;
@@ -140,11 +140,11 @@ fn bench(state: &Path, settings: &Settings, catalog: &Catalog, entries: &[Entry]
         stage_hook: Vec::new(),
     };
     let unread = Ledger::open(&state.join("ledger.db")).unwrap();
-    let (last_seen, mut known) = (unread.marks.high_water, Known::default());
+    let (last_seen, mut known) = (unread.marks.high_water, ReplayedPhones::default());
     let ledger = unread.replay(&mut known).unwrap();
-    let shelf = LibrarySnapshot::scan(state, settings.direction).unwrap();
+    let library = LibrarySnapshot::scan(state, settings.direction).unwrap();
     let clock = Clock::start(last_seen, transload_pace::Pace::system());
-    Bench::new(clock, catalog.clone(), rules, entries.to_vec(), shelf, ledger, (known, last_seen))
+    Bench::new(clock, catalog.clone(), rules, entries.to_vec(), library, ledger, (known, last_seen))
 }
 
 fn appears(bench: &Bench, case: &Case) {

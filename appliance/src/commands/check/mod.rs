@@ -81,9 +81,10 @@ fn report(config: &Config) -> Result<CheckReport, Failure> {
     let catalog = state_folder::catalog(config)?;
     let state_folder::RosterFile { entries, wrong, notes: roster_notes } =
         state_folder::roster(&config.bench.state)?;
-    let shelf = LibrarySnapshot::scan(&config.bench.state, settings.direction)?;
+    let library = LibrarySnapshot::scan(&config.bench.state, settings.direction)?;
     let now = system_time();
-    let context = Context { catalog: &catalog, library: &shelf.index, settings: &settings, entry: None, now };
+    let context =
+        Context { catalog: &catalog, library: &library.index, settings: &settings, entry: None, now };
     let phones: Vec<_> = entries.iter().map(|entry| phones::phone(entry, &context)).collect();
     let held = phones.iter().filter(|phone| phone.state == CheckVerdict::Held).count();
     let mut environment = environment::checks(config, &place, &catalog, &entries, &wrong, now);
@@ -95,8 +96,8 @@ fn report(config: &Config) -> Result<CheckReport, Failure> {
         loads: phones::loads(&context),
         environment,
         models: phones::models(&context),
-        licenses: shelf.index.licenses.iter().filter(|(of, _)| *of == settings.direction).count(),
-        notes: notes::notes(&shelf, &entries, roster_notes, &context),
+        licenses: library.index.licenses.iter().filter(|(of, _)| *of == settings.direction).count(),
+        notes: notes::notes(&library, &entries, roster_notes, &context),
         heading: format!(
             "{}, catalog of {}, state folder {}",
             config.scenario_name(),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use transload_provision::time::Time;
 
-use crate::bench::views::explain::{Explanation, Given};
+use crate::bench::views::explain::{Explanation, GivenOption};
 use crate::terminal::table;
 
 /// Formats the hold first, then class, lease, belief, the next step, and the options with their origin.
@@ -90,7 +90,7 @@ fn lease(it: &Explanation) -> String {
     }
 }
 
-fn row(given: &Given) -> Vec<String> {
+fn row(given: &GivenOption) -> Vec<String> {
     let code = given.code.map_or_else(|| "-".to_owned(), |code| code.to_string());
     vec![code, given.name.clone(), given.value.clone(), given.origin.clone()]
 }

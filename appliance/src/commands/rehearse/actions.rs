@@ -1,21 +1,21 @@
-//! Whether an action that a hold asks for is to be done now, as the phone's screen and page show it.
+//! Tells whether an action of a hold is due, by the phone's screen and page.
 
 use transload_provision::hold::{ActionKind, HoldAction, HoldCondition};
 
 use crate::bench::views::phone::HoldView;
-use transload_phone::Memory;
+use transload_phone::PhoneMemory;
 
-/// Whether the hold asks for such an action, and the action's condition holds.
-pub fn due(hold: &HoldView, memory: &Memory, such: impl Fn(&ActionKind) -> bool) -> bool {
+/// True if the hold asks for such an action and its condition holds.
+pub fn due(hold: &HoldView, memory: &PhoneMemory, such: impl Fn(&ActionKind) -> bool) -> bool {
     hold.actions.iter().any(|action| such(&action.kind) && is_due(action, memory))
 }
 
-/// Whether the action is to write the load that the phone runs into the roster.
+/// True for the action to write the phone's load into the roster.
 pub fn writes_load(kind: &ActionKind) -> bool {
     matches!(kind, ActionKind::WriteLoad { .. })
 }
 
-fn is_due(action: &HoldAction, memory: &Memory) -> bool {
+fn is_due(action: &HoldAction, memory: &PhoneMemory) -> bool {
     match &action.only_if {
         None => true,
         Some(HoldCondition::Runs(loads)) => loads.contains(&memory.load),

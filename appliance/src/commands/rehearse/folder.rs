@@ -1,5 +1,5 @@
-//! The state folder of a rehearsal: the configuration's firmware and licenses where it has any, look-alikes otherwise.
-//! It is a folder of its own, so that a rehearsal leaves no trace.
+//! The state folder of a rehearsal, with the configured firmware and licenses if there are any, else look-alikes. It
+//! is a separate folder, so that a rehearsal leaves no trace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -15,28 +15,28 @@ use transload_provision::mac::Mac;
 use crate::state::library::manifest;
 use crate::system::plain_file::{self, FileKind};
 
-/// A folder that goes with the rehearsal.
+/// A folder that is removed with the rehearsal.
 #[derive(Debug)]
-pub struct Folder {
+pub struct RehearsalFolder {
     place: TempDir,
-    /// Where the user's licenses are; more may arrive.
+    /// The folder of the user's licenses; more may arrive.
     licenses: PathBuf,
-    /// Its firmware is the user's.
+    /// The firmware is the user's.
     pub own_firmware: bool,
-    /// Its licenses are the user's.
+    /// The licenses are the user's.
     pub own_licenses: bool,
 }
 
-/// Firmware as a phone would find it.
+/// The firmware of the folder.
 #[derive(Debug, Default)]
 pub struct Firmware {
-    /// Hardware platforms of each load all of whose components are there.
+    /// Hardware platforms of each complete load.
     pub loads: BTreeMap<LoadName, Vec<String>>,
 }
 
-impl Folder {
-    /// Makes the folder beside the firmware of `state`, or somewhere temporary where there is none: look-alikes then,
-    /// with a largest component of `rootfs` bytes.
+impl RehearsalFolder {
+    /// Makes the folder beside the firmware of `state`. Without firmware there, makes a temporary folder with
+    /// look-alikes whose largest component has `rootfs` bytes.
     pub fn make(state: &Path, rootfs: u64) -> io::Result<Self> {
         let (firmware, licenses) = (state.join("firmware"), state.join("licenses"));
         let own_firmware = holds(&firmware, "loads");
@@ -68,17 +68,17 @@ impl Folder {
         Ok(Self { place: folder, licenses, own_firmware, own_licenses })
     }
 
-    /// Takes over the user's licenses that have arrived meanwhile.
+    /// Links licenses of the user that arrived meanwhile.
     pub fn follow(&self) -> io::Result<()> {
         if self.own_licenses { link_tree(&self.licenses, &self.path().join("licenses")) } else { Ok(()) }
     }
 
-    /// Where it is.
+    /// The folder's path.
     pub fn path(&self) -> &Path {
         self.place.path()
     }
 
-    /// What lies in it.
+    /// Reads the folder's firmware.
     pub fn firmware(&self) -> io::Result<Firmware> {
         let mut files = Vec::new();
         walk(&self.path().join("firmware"), &mut files)?;
@@ -103,7 +103,7 @@ impl Folder {
         Ok(firmware)
     }
 
-    /// Gives phones a look-alike license each; for phones that are made up, or where there are no others.
+    /// Writes a look-alike license for each phone that has no other.
     pub fn license(&self, direction: Direction, macs: impl Iterator<Item = Mac>) -> io::Result<()> {
         let folder = self.licenses(direction);
         fs::create_dir_all(&folder)?;
@@ -133,7 +133,7 @@ impl Folder {
 }
 
 impl Firmware {
-    /// Hardware platforms that every load of the family has.
+    /// The hardware platforms that all loads of a family share.
     pub fn platforms(&self, family: &str) -> Vec<String> {
         let mut loads =
             self.loads.iter().filter(|(load, _)| load.family() == family).map(|(_, platforms)| platforms);
@@ -142,7 +142,7 @@ impl Firmware {
     }
 }
 
-/// Whether there is such a file anywhere below.
+/// True if a file with this extension is in the folder or below.
 fn holds(folder: &Path, extension: &str) -> bool {
     let mut files = Vec::new();
     let is_one = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case(extension));
@@ -154,7 +154,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;
-        // Such as the folder of an import under way.
+        // For example the folder of an import under way.
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
@@ -167,7 +167,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// The same files in another place, without copying where the file system can. Those that are there stay.
+/// Links files to another place, or copies them where the file system cannot link. Existing files stay.
 fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
     let mut files = Vec::new();
     walk(from, &mut files)?;

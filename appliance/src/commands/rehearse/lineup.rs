@@ -1,9 +1,9 @@
-//! The phones of a rehearsal: one of every model of the procedure, or those of a roster.
+//! The phones of a rehearsal: one of each model of the procedure, or those of a roster.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use transload_phone::{ClientId, OwnPage, Quirks, Registers, Spec, VendorClass};
+use transload_phone::{ClientId, PageQuirk, Quirks, Registers, Spec, VendorClass};
 use transload_provision::catalog::{Catalog, Model, Vid};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
@@ -12,30 +12,30 @@ use transload_provision::roster::Entry;
 use super::folder::Firmware;
 use crate::system::error::{Exit, Failure};
 
-/// The models that the procedure of 2019 is for.
+/// The eligible models of the 2019 procedure.
 pub(super) const ELIGIBLE: [&str; 12] =
     ["7811", "7821", "7832", "7841", "7861", "8811", "8832", "8841", "8845", "8851", "8861", "8865"];
-/// Phones that have to stay where they are.
+/// Phones that must not migrate, with their VIDs.
 pub(super) const INELIGIBLE: [(&str, u8); 3] = [("8821", 5), ("8831", 5), ("7821", 1)];
-/// Hardware of made-up phones: old enough for the loads of 2019, new enough to migrate.
+/// The VID of generated phones: old enough for the loads of 2019, new enough to migrate.
 const VID: u8 = 5;
-/// Seen on phones of these series.
+/// An OUI of phones of these series.
 const OUI: [u8; 3] = [0x00, 0x56, 0x2b];
 
-/// A phone, and what the roster tells the appliance of it.
+/// A phone, and its roster line.
 #[derive(Debug, Clone)]
 pub struct Player {
     /// The phone.
     pub spec: Spec,
-    /// Its hardware version, if the roster has it.
+    /// Its VID, if the roster has it.
     pub listed_vid: Option<Vid>,
-    /// The load it runs, if the roster has it.
+    /// Its load, if the roster has it.
     pub listed_load: Option<LoadName>,
-    /// The roster says that CDA has it assigned. Of others somebody says so when they wait for it.
+    /// The roster says that CDA has the phone assigned. For other phones the operator says so when they wait.
     pub attested: bool,
 }
 
-/// One phone of each model; or so many, over and over, the ineligible ones last.
+/// One phone of each model, or a given number in turn, with ineligible ones last.
 pub fn made_up(
     count: Option<usize>,
     direction: Direction,
@@ -64,7 +64,7 @@ pub fn made_up(
         .collect()
 }
 
-/// The phones of a roster. What it leaves open is made up, and not told to the appliance.
+/// The phones of a roster. Missing values are invented and not told to the appliance.
 pub fn listed(
     entries: &[Entry],
     direction: Direction,
@@ -93,7 +93,7 @@ pub fn listed(
     entries.iter().zip(1..).map(player).collect()
 }
 
-/// What a phone runs before, where nothing says so: older than the first load of the procedure.
+/// The first load of a phone without a listed one: older than the first load of the procedure.
 pub(super) fn first_load(model: &Model, direction: Direction) -> Option<LoadName> {
     let family = model.family.clone().unwrap_or_else(|| format!("sip{}", model.name));
     let version = match (direction, model.family.is_some()) {
@@ -133,7 +133,7 @@ pub(super) fn spec(
     }
 }
 
-/// The roster that tells the appliance what these phones are.
+/// The roster that the appliance gets.
 pub fn roster<'a>(players: impl IntoIterator<Item = &'a Player>) -> String {
     let line = |player: &Player| {
         let vid = player.listed_vid.map(|vid| vid.to_string()).unwrap_or_default();
@@ -144,7 +144,7 @@ pub fn roster<'a>(players: impl IntoIterator<Item = &'a Player>) -> String {
     players.into_iter().map(line).fold("MAC,model,vid,load,cda\n".to_owned(), |roster, line| roster + &line)
 }
 
-/// Phones differ in what is not known for certain, so that both ways are tried.
+/// Varies uncertain properties between phones, so that each variant is tried.
 pub(super) fn quirks(index: u32) -> Quirks {
     Quirks {
         vendor_class: match index % 6 {
@@ -166,9 +166,9 @@ pub(super) fn quirks(index: u32) -> Quirks {
         tftp_after_not_found: index % 9 == 4,
         leading_slash: index % 2 == 1,
         page: match index % 6 {
-            1 => OwnPage::Off,
-            2 => OwnPage::WithoutUdi,
-            _ => OwnPage::Whole,
+            1 => PageQuirk::Off,
+            2 => PageQuirk::WithoutUdi,
+            _ => PageQuirk::Whole,
         },
         tftp_block_size: (index % 4 == 3).then_some(1428),
         keeps_components: index % 2 == 1,

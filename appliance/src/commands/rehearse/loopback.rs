@@ -1,4 +1,4 @@
-//! The appliance as a rehearsal runs it: on loopback, with a state folder of its own, its clock running fast.
+//! Runs the appliance for a rehearsal: on loopback, with its own state folder and a fast clock.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
@@ -11,15 +11,14 @@ use crate::runtime::addresses::ServiceAddresses;
 use crate::runtime::appliance::Appliance;
 use crate::runtime::segment::Segment;
 
-/// Phones and appliance live in 127.0.0.0/8, where any address can be used without privilege.
+/// Phones and appliance use 127.0.0.0/8, whose addresses need no privilege.
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const NETWORK: Prefix = Prefix::new_assert(SERVER, 8);
-/// Where the user's configuration names no call manager.
+/// The call manager, if the configuration names none.
 const CALL_MANAGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const POOL: Range = Range { first: Ipv4Addr::new(127, 10, 0, 1), last: Ipv4Addr::new(127, 10, 255, 254) };
 
-/// The user's configuration as far as it can be tried here: addresses become those of loopback, and nothing outside
-/// is touched.
+/// The user's configuration, with all addresses on loopback and without outside contacts.
 pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Config {
     let mut config = config.clone();
     config.bench.interface = None;
@@ -34,7 +33,7 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
     if config.migration.call_managers.is_empty() {
         config.migration.call_managers.push(CALL_MANAGER);
     }
-    // Nobody here leads out: what phones get of these options they do not use.
+    // Phones do not use these options here.
     for code in [3, 6, 42] {
         let options = &mut config.dhcp.own.gives.options;
         if options.iter().all(|(given, _)| *given != code) {
@@ -51,8 +50,9 @@ pub fn configuration(config: &Config, scenario: Scenario, state: &Path) -> Confi
     config
 }
 
-/// Free ports on loopback for every service but a `page` that is asked for, and for a registrar if there is to be one. Phones' pages share one port that is free now: each has an address of
-/// its own, and a phone that cannot have it has its page turned off.
+/// Free loopback ports for every service, except a `page` at a given address, and the registrar if wanted. The
+/// phones' pages share one port that is free now, since each phone has its own address; if a phone cannot bind it,
+/// its page is off.
 pub fn place(registrar: bool, page: Option<SocketAddr>) -> ServiceAddresses {
     let free = std::net::TcpListener::bind((SERVER, 0)).and_then(|listener| listener.local_addr());
     let segment = Segment {
@@ -73,7 +73,7 @@ pub fn place(registrar: bool, page: Option<SocketAddr>) -> ServiceAddresses {
     }
 }
 
-/// How phones find the running appliance. `alias` is the address that the user's configuration gives it.
+/// The ports of the running appliance. `alias` is its address in the user's configuration.
 pub fn wiring(appliance: &Appliance, alias: Option<Ipv4Addr>) -> Option<Wiring> {
     let &[http_80, http_6970] = appliance.http.as_slice() else {
         return None;

@@ -1,4 +1,4 @@
-//! The rehearsal: the whole appliance against virtual phones, before a real one is plugged in.
+//! The rehearsal: the whole appliance against virtual phones, before a real phone is plugged in.
 
 mod actions;
 mod drill;
@@ -27,15 +27,15 @@ use crate::state::state_folder;
 use crate::system::error::{Exit, Failure, Problem};
 use crate::system::plain_file::{self, FileKind};
 use crate::terminal::table;
-use folder::Folder;
+use folder::RehearsalFolder;
 use lineup::Player;
 use perform::{Performance, perform};
 
-/// Between a phone's last byte and its next DHCP message, where neither booting nor flashing shall take time: its
-/// server must have seen the one before the other, as it always will in reality.
+/// Time between a phone's last byte and its next DHCP message if booting and flashing take no time. The server must
+/// see them in this order, as it does in reality.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-/// Runs the scenarios asked for.
+/// Runs the selected scenarios.
 ///
 /// # Errors
 /// Wrong use, or a phone that did not end as it should.
@@ -101,9 +101,9 @@ fn no_folder(error: &std::io::Error) -> Failure {
 }
 
 async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Result<Performance, Failure> {
-    // The largest component, an eighth of it and some small ones make a load.
+    // A load consists of its largest component, one of an eighth of that, and some small ones.
     let rootfs = options.load_size.map_or(lookalike::SMALL, |size| size / 9 * 8);
-    let folder = Folder::make(&config.bench.state, rootfs).map_err(|error| no_folder(&error))?;
+    let folder = RehearsalFolder::make(&config.bench.state, rootfs).map_err(|error| no_folder(&error))?;
     let own_roster = Some(config.bench.state.join("roster.csv"))
         .filter(|path| folder.own_firmware && options.phones.is_none() && path.exists());
     let roster = options.roster.clone().or(own_roster);
@@ -126,18 +126,18 @@ async fn run(config: &Config, scenario: Scenario, options: &RehearseArgs) -> Res
     perform(&config, alias, &folder, players, pace, options.page).await
 }
 
-/// More phones keep two cores busier: their time runs slower. In a benchmark a transfer takes what it takes.
+/// The speed of the clock: slower for more phones. In a benchmark a transfer takes its real time.
 fn pace(options: &RehearseArgs, phones: usize) -> Pace {
     let speed = options.speed.unwrap_or(if phones > 200 { 20 } else { 60 });
     if options.at_once || options.load_size.is_some() { Pace::steady(speed) } else { Pace::patient(speed) }
 }
 
-/// The phones that take part, each with a license where there are none of the user's.
+/// The phones of the rehearsal, with look-alike licenses if the user has none.
 fn players(
     config: &Config,
     roster: Option<&Path>,
     count: Option<usize>,
-    folder: &Folder,
+    folder: &RehearsalFolder,
 ) -> Result<Vec<Player>, Failure> {
     let firmware = folder.firmware().map_err(|error| no_folder(&error))?;
     let direction = config.migration.direction;
@@ -176,13 +176,13 @@ fn read_roster(path: &Path) -> Result<Vec<Entry>, Failure> {
     Ok(roster.entries)
 }
 
-fn announce(scenario: Scenario, players: &[Player], folder: &Folder) {
+fn announce(scenario: Scenario, players: &[Player], folder: &RehearsalFolder) {
     let firmware = if folder.own_firmware { "your firmware" } else { "look-alike firmware" };
     let licenses = if folder.own_licenses { "your licenses" } else { "look-alike licenses" };
     eprintln!("Rehearsing {scenario}: {} virtual phones, {firmware}, {licenses}.", players.len());
 }
 
-/// Says how it ended; gives the number of phones that did not end as they should.
+/// Reports the result; returns the number of phones that did not end as they should.
 fn tell(performance: &Performance, json: bool) -> Result<usize, Failure> {
     let Performance { summary, endings, phones, .. } = performance;
     let text = if json {

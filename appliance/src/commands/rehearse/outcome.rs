@@ -1,10 +1,10 @@
-//! How a phone ought to end, by what phones bear and what lies in the folder, and whether it did. The planner and its
-//! catalog have no say in it.
+//! Judges how a phone ended, by the rules of real phones and the files in the folder. The planner and the catalog are
+//! not consulted.
 
 use std::collections::{BTreeSet, VecDeque};
 
-use transload_phone::State;
-use transload_phone::truth::{self, Hardware};
+use transload_phone::PhoneState;
+use transload_phone::truth::{self, TrueHardware};
 use transload_provision::load::{Direction, Kind, LoadName};
 use transload_provision::worlds::{MARGIN, Worlds};
 
@@ -12,9 +12,9 @@ use super::folder::Firmware;
 use super::lineup::Player;
 use crate::bench::views::phone::{HoldCode, PhoneView, Stage};
 
-/// Whether a way leads from the phone's load to firmware of the far side, over complete loads and with its license.
+/// True if complete loads and the license allow a route from the phone's load to the far side.
 pub fn can_reach(player: &Player, direction: Direction, firmware: &Firmware, licensed: bool) -> bool {
-    let hardware = Hardware { model: &player.spec.model, vid: player.spec.vid };
+    let hardware = TrueHardware { model: &player.spec.model, vid: player.spec.vid };
     let mut queue = VecDeque::from([player.spec.load.clone()]);
     let mut seen = BTreeSet::new();
     while let Some(load) = queue.pop_front() {
@@ -31,7 +31,7 @@ pub fn can_reach(player: &Player, direction: Direction, firmware: &Firmware, lic
     false
 }
 
-/// Firmware of the side that the phone should come to.
+/// True for firmware of the target side.
 fn is_far(load: &LoadName, direction: Direction) -> bool {
     match direction {
         Direction::E2m => load.kind() == Kind::Multiplatform,
@@ -39,20 +39,20 @@ fn is_far(load: &LoadName, direction: Direction) -> bool {
     }
 }
 
-/// Within a side only upgrades are relied on, and `TLexE2M` only where there is no direct crossing.
+/// Within a side only upgrades count, and `TLexE2M` only if there is no direct crossing.
 fn is_downgrade(from: &LoadName, to: &LoadName) -> bool {
     let direct = "14.1".parse().is_ok_and(|floor| from.version().at_least(&floor));
     (from.kind() == to.kind() && to.version() <= from.version())
         || (to.kind() == Kind::Transition(Direction::E2m) && direct)
 }
 
-/// Whether a phone has come to its end, as far as can be seen.
-pub fn at_target(state: &State, direction: Direction) -> bool {
+/// True if the phone shows that it has reached the target.
+pub fn at_target(state: &PhoneState, direction: Direction) -> bool {
     is_far(&state.memory.load, direction) && !state.memory.license_due
 }
 
-/// What is wrong with what the bench holds possible of a phone, beside what the phone runs in truth.
-pub fn judge_worlds(state: &State, worlds: &Worlds, direction: Direction) -> Option<String> {
+/// The contradiction between the bench's worlds of a phone and its true state, if any.
+pub fn judge_worlds(state: &PhoneState, worlds: &Worlds, direction: Direction) -> Option<String> {
     let load = &state.memory.load;
     let explained = || worlds.explain().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     if !worlds.kept(MARGIN).any(|world| world.runs.may_be(load)) {
@@ -62,11 +62,11 @@ pub fn judge_worlds(state: &State, worlds: &Worlds, direction: Direction) -> Opt
         .then(|| format!("runs {load}, and every possible world says that it is done: {}", explained()))
 }
 
-/// What is wrong with how a phone ended. One that holds a trust list cannot reach its target, unless its own call manager
-/// steers it: nobody else can sign for it.
+/// The error in how a phone ended, if any. A phone with a trust list cannot reach its target, unless its own call
+/// manager steers it: nobody else can sign for it.
 pub fn judge(
     player: &Player,
-    state: &State,
+    state: &PhoneState,
     view: Option<&PhoneView>,
     direction: Direction,
     reachable: bool,

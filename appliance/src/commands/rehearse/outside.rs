@@ -1,5 +1,5 @@
-//! Those outside the appliance in a rehearsal: a call manager, Cisco's redirection service (CDA), and the operator who enters
-//! there what `transload export` writes, and says so.
+//! The outside servers of a rehearsal, a call manager and Cisco's redirection service (CDA), and the operator, who
+//! enters the output of `transload export` there and confirms it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use transload_phone::{Phone, Wiring};
+use transload_phone::{VirtualPhone, Wiring};
 use transload_provision::documents::{self, FileServer};
 use transload_provision::hold::ActionKind;
 use transload_provision::load::{Direction, LoadName};
@@ -26,12 +26,12 @@ use crate::config::{Config, EnterpriseSide, MultiplatformSide};
 use crate::state::state_folder;
 use crate::system::atomic;
 
-/// How often the operator sees to one phone at one load; in a drill, where much gets lost, more often.
+/// The operator's attempts for one phone at one load; more in a drill, where much gets lost.
 const PATIENCE: u32 = 3;
 const PATIENCE_IN_DRILLS: u32 = 24;
 
-/// The operator, and the two of them.
-pub struct Outside {
+/// The outside servers and the operator.
+pub struct OutsideServers {
     entered: Arc<Entered>,
     players: Vec<Player>,
     roster: PathBuf,
@@ -41,34 +41,34 @@ pub struct Outside {
     cda: bool,
     seen_to: BTreeMap<(Mac, LoadName), u32>,
     patience: u32,
-    /// The operator reads on a phone's screen what it runs, where a cure asks for that. In a drill the technician does.
+    /// The operator reads a phone's load on its screen if a cure asks for it. In a drill the technician does.
     reads_screens: bool,
-    /// Phones that were reset and still wait, with the load that was entered for them.
+    /// Phones that were reset and still wait, with the load entered for them.
     reset: BTreeMap<Mac, LoadName>,
-    /// The service of both; it ends with this.
+    /// The task that serves both; it ends with this value.
     task: JoinHandle<()>,
     port: u16,
 }
 
-/// What was entered in either of them.
+/// The entries in both servers.
 #[derive(Default)]
 struct Entered {
-    /// The load that the call manager names, by phone.
+    /// The call manager's load of each phone.
     loads: Mutex<BTreeMap<Mac, LoadName>>,
-    /// The profile that CDA hands out, by phone.
+    /// The CDA profile of each phone.
     profiles: Mutex<BTreeMap<Mac, String>>,
     /// The product-specific part of every phone's record in the call manager.
     product_specific: String,
 }
 
-impl Drop for Outside {
+impl Drop for OutsideServers {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Outside {
-    /// Both of them on loopback, nothing entered yet. `server` is where phones reach the appliance.
+impl OutsideServers {
+    /// Starts both on loopback without entries. `server` is the appliance as phones reach it.
     pub async fn open(config: &Config, players: &[Player], server: FileServer) -> io::Result<Self> {
         let migration = &config.migration;
         let product_specific = documents::product_specific(server.address).map_err(io::Error::other)?;
@@ -80,7 +80,7 @@ impl Outside {
         let port = listener.local_addr()?.port();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&entered));
         let task = tokio::spawn(async move {
-            // It ends when the rehearsal does.
+            // The task ends with the rehearsal.
             let _ = axum::serve(listener, router).await;
         });
         let steered =
@@ -102,20 +102,19 @@ impl Outside {
         })
     }
 
-    /// How phones reach them.
+    /// Adds both servers to the phones' wiring.
     pub fn wire(&self, wiring: Wiring) -> Wiring {
         let call_manager = self.call_manager.map(|address| (address, self.port));
         Wiring { call_manager, cda: self.cda.then_some(self.port), ..wiring }
     }
 
-    /// Much gets lost.
+    /// Allows more attempts, since much gets lost.
     pub fn expect_trouble(&mut self) {
         self.patience = PATIENCE_IN_DRILLS;
         self.reads_screens = false;
     }
 
-    /// The technician and the operator write one roster: the hardware versions and loads that one has read, and what the
-    /// other has assigned.
+    /// Merges the roster's entries of the technician (VIDs and loads) and of the operator (assignments).
     pub fn agree(&mut self, players: &mut [Player]) {
         for (own, other) in self.players.iter_mut().zip(players) {
             own.listed_vid = other.listed_vid;
@@ -124,14 +123,18 @@ impl Outside {
         }
     }
 
-    /// Whether phones get configuration that is signed for their trust lists.
+    /// True if phones get configuration signed for their trust lists.
     pub fn signs(&self) -> bool {
         self.call_manager.is_some()
     }
 
-    /// The operator looks at the phones, and does what has to be done outside for those that wait for it. Returns the
-    /// phones to retry: the roster says now what they run.
-    pub fn tend(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &mut [Phone]) -> io::Result<Vec<Mac>> {
+    /// Lets the operator act for the phones that wait for an outside server. Returns the phones to retry, whose loads
+    /// are now in the roster.
+    pub fn tend(
+        &mut self,
+        views: &BTreeMap<Mac, PhoneView>,
+        phones: &mut [VirtualPhone],
+    ) -> io::Result<Vec<Mac>> {
         if self.call_manager.is_none() && !self.cda {
             return Ok(Vec::new());
         }
@@ -152,8 +155,12 @@ impl Outside {
         Ok(vouched)
     }
 
-    /// Writes into the roster what a phone runs, where nothing but its screen tells that it runs the load it waits for.
-    fn read_screens(&mut self, views: &BTreeMap<Mac, PhoneView>, phones: &[Phone]) -> io::Result<Vec<Mac>> {
+    /// Writes a phone's load into the roster if only its screen shows that it runs the load it waits for.
+    fn read_screens(
+        &mut self,
+        views: &BTreeMap<Mac, PhoneView>,
+        phones: &[VirtualPhone],
+    ) -> io::Result<Vec<Mac>> {
         let mut vouched = Vec::new();
         for player in self.players.iter_mut().filter(|_| self.reads_screens) {
             let mac = player.spec.mac;
@@ -172,8 +179,8 @@ impl Outside {
         Ok(vouched)
     }
 
-    /// Assigns phones in CDA: those of whom the roster says so already, and those that wait, of whom it is said now. A
-    /// phone on its way to Enterprise firmware comes by CDA, and needs no word.
+    /// Assigns phones in CDA: those the roster names, and those that wait, which are then confirmed. A phone on its
+    /// way to Enterprise firmware comes by CDA and needs no confirmation.
     fn assign(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>) -> io::Result<()> {
         let (redirections, _) = cda::redirections(views, self.direction);
         let mut said = false;
@@ -200,8 +207,8 @@ impl Outside {
         Ok(())
     }
 
-    /// Enters the next load of all phones that wait for it, as one bulk change, and resets them.
-    fn enter(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>, phones: &mut [Phone]) {
+    /// Enters the next load of all waiting phones as one bulk change, and resets them.
+    fn enter(&mut self, views: &[PhoneView], waiting: &BTreeSet<Mac>, phones: &mut [VirtualPhone]) {
         let attested: BTreeSet<Mac> =
             self.players.iter().filter(|player| player.attested).map(|player| player.spec.mac).collect();
         let (plans, _) = call_manager::plans(views, |mac| !self.cda || attested.contains(&mac));
@@ -242,7 +249,7 @@ async fn answer(State(entered): State<Arc<Entered>>, uri: Uri) -> Result<String,
     found.ok_or(StatusCode::NOT_FOUND)
 }
 
-/// As far as a virtual phone reads it.
+/// The parts that a virtual phone reads.
 fn configuration(load: Option<&LoadName>, product_specific: &str) -> String {
     match load {
         Some(load) => {

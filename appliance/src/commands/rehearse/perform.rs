@@ -1,57 +1,57 @@
-//! One scenario from the first plug to the last phone's end.
+//! Runs one scenario from the first start to the last phone's end.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use transload_pace::Pace;
-use transload_phone::{Doing, Phone, Wiring};
+use transload_phone::{Doing, VirtualPhone, Wiring};
 use transload_provision::documents::FileServer;
 use transload_provision::hold::HoldCode;
 use transload_provision::journey::Act;
 use transload_provision::load::Direction;
 use transload_provision::mac::Mac;
 
-use super::folder::Folder;
+use super::folder::RehearsalFolder;
 use super::lineup::{self, Player};
-use super::outside::Outside;
-use super::show::{self, Bars, Ending, Summary};
+use super::outside::OutsideServers;
+use super::show::{self, Bars, Ending, ScenarioSummary};
 use super::{loopback, no_folder, outcome};
 use crate::bench::views::phone::{PhoneView, Stage};
-use crate::bench::views::report::Report;
+use crate::bench::views::report::MigrationReport;
 use crate::config::Config;
 use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::state::state_folder;
 use crate::system::error::{Exit, Failure};
 
-/// How often the phones are looked at, in reality on a machine that keeps up; less often where a look takes more than a
-/// tenth of that.
+/// Interval of looks at the phones, in undisturbed real time; longer if a look takes more than a tenth of it.
 const TICK: Duration = Duration::from_millis(100);
-/// A phone that was held for so long, on the phones' clock, has come to its end.
+/// A phone that was held for this long, on the phones' clock, has ended.
 const HELD: Duration = Duration::from_secs(10 * 60);
-/// How long a technician takes to unplug a phone that needs it.
+/// The technician's time to unplug a phone.
 const BY_HAND: Duration = Duration::from_secs(60);
 const MOST_RESTARTS: u32 = 3;
-/// Nothing moved for so long: it never will. Longer than a phone waits for its license.
+/// Time without any change after which the scenario ends; longer than a phone waits for its license.
 const STANDSTILL: Duration = Duration::from_secs(90 * 60);
 
-/// How a scenario went.
+/// The result of a scenario.
 pub struct Performance {
     /// Counts and failures.
-    pub summary: Summary,
-    /// How each phone ended.
+    pub summary: ScenarioSummary,
+    /// The end of each phone.
     pub endings: Vec<Ending>,
     /// The phones, still plugged in, in the same order.
-    pub phones: Vec<Phone>,
-    /// What the customer of real phones would get.
-    pub report: Report,
+    pub phones: Vec<VirtualPhone>,
+    /// The customer's report.
+    pub report: MigrationReport,
 }
 
-/// Runs the appliance on `folder` and these phones against it. `alias` is the address that the user gives it. A `page` stays until it is interrupted.
+/// Runs the appliance on `folder` against these phones. `alias` is its address in the user's configuration. A `page`
+/// stays until the user interrupts it.
 pub async fn perform(
     config: &Config,
     alias: Option<Ipv4Addr>,
-    folder: &Folder,
+    folder: &RehearsalFolder,
     players: Vec<Player>,
     pace: Pace,
     page: Option<SocketAddr>,
@@ -67,7 +67,8 @@ pub async fn perform(
         Failure::new(Exit::Privilege, "the appliance does not listen on loopback", "report this as a defect")
     })?;
     let server = FileServer { address: appliance.bench.server(), port: appliance.bench.http_port() };
-    let mut outside = Outside::open(config, &players, server).await.map_err(|error| no_folder(&error))?;
+    let mut outside =
+        OutsideServers::open(config, &players, server).await.map_err(|error| no_folder(&error))?;
     let wiring = outside.wire(wiring);
     let (phones, ends) = tokio::select! {
         ended = watch(&appliance, wiring, folder, &players, direction, &mut outside) => ended,
@@ -79,12 +80,12 @@ pub async fn perform(
     };
     if let Some(page) = page {
         eprintln!("The rehearsal has ended; http://{page}/ shows it until you press Ctrl-C.");
-        // Where nobody can interrupt it, nobody looks either.
+        // Without a way to interrupt, nobody looks at the page.
         let _ = tokio::signal::ctrl_c().await;
     }
     let views = by_mac(appliance.bench.phones());
     let licensed = folder.licensed(direction).map_err(|error| no_folder(&error))?;
-    let ending = |(player, (phone, end)): (Player, (&Phone, End))| {
+    let ending = |(player, (phone, end)): (Player, (&VirtualPhone, PhoneEnding))| {
         let state = phone.state.borrow().clone();
         let view = views.get(&player.spec.mac).cloned();
         let trusted = !player.spec.quirks.trust_list || outside.signs();
@@ -100,50 +101,50 @@ pub async fn perform(
     Ok(Performance { summary, endings, phones, report })
 }
 
-/// Something that the clock waits for does not end.
+/// The failure of work that never ends, for which the clock waits.
 pub fn stuck(what: &str) -> Failure {
     let cause = format!("the rehearsal stands still: {what} does not come to its end");
     Failure::new(Exit::Act, cause, "report this as a defect, with the log")
 }
 
-/// How a phone came to its end.
+/// The end of a phone.
 #[derive(Debug, Clone, Copy, Default)]
-struct End {
-    /// When it was done, on the phones' clock.
+struct PhoneEnding {
+    /// The time when it was done, on the phones' clock.
     done: Option<Duration>,
-    /// Since when it is held, on the phones' clock.
+    /// The time since which it is held, on the phones' clock.
     held: Option<Duration>,
     restarts: u32,
 }
 
-/// Plugs all phones in and looks on until each has come to its end, or nothing moves any more.
+/// Starts all phones and watches until each has ended, or nothing changes any more.
 async fn watch(
     appliance: &Appliance,
     wiring: Wiring,
-    folder: &Folder,
+    folder: &RehearsalFolder,
     players: &[Player],
     direction: Direction,
-    outside: &mut Outside,
-) -> (Vec<Phone>, Vec<End>) {
+    outside: &mut OutsideServers,
+) -> (Vec<VirtualPhone>, Vec<PhoneEnding>) {
     let pace = wiring.pace.clone();
     let began = pace.elapsed();
     let bars = Bars::new(players);
-    let mut phones: Vec<Phone> =
-        players.iter().map(|player| Phone::plug(player.spec.clone(), wiring.clone())).collect();
-    let mut ends = vec![End::default(); phones.len()];
+    let mut phones: Vec<VirtualPhone> =
+        players.iter().map(|player| VirtualPhone::plug(player.spec.clone(), wiring.clone())).collect();
+    let mut ends = vec![PhoneEnding::default(); phones.len()];
     let mut latest = (0, 0, began);
     let mut pause = TICK;
     loop {
         let _hold = pace.sleep_undisturbed(pause).await;
         let now = pace.elapsed();
         let look = Instant::now();
-        // A file that goes while it is looked at is looked for again at the next turn.
+        // A file that vanishes during the look is found at the next one.
         let _ = folder.follow();
         let views = by_mac(appliance.bench.phones());
         match outside.tend(&views, &mut phones) {
             Ok(vouched) => {
                 for mac in vouched {
-                    // A refusal shows in how the phone ends.
+                    // A refused order shows in the phone's end.
                     let _ = appliance.bench.operate(mac, Act::Retry).await;
                 }
             }
@@ -165,7 +166,7 @@ async fn watch(
                 && waited >= BY_HAND
                 && end.restarts < MOST_RESTARTS
             {
-                *end = End { restarts: end.restarts + 1, ..End::default() };
+                *end = PhoneEnding { restarts: end.restarts + 1, ..PhoneEnding::default() };
                 phones[index].restart();
                 open += 1;
             } else if waited < HELD {

@@ -1,20 +1,20 @@
-//! What a rehearsal shows: bars while it runs, a table and a line of JSON after it.
+//! Shows a rehearsal: progress bars, then a table and a line of JSON.
 
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use transload_phone::State;
+use transload_phone::PhoneState;
 
 use super::lineup::Player;
 use crate::bench::views::phone::{PhoneView, Stage};
 
-/// Above so many phones there is one bar for all.
+/// Phones above which there is one bar for all.
 const BARS: usize = 24;
 const STEPS: u64 = 1000;
 
-/// Bars on a terminal; nothing elsewhere.
+/// Progress bars on a terminal; nothing elsewhere.
 pub struct Bars {
     all: MultiProgress,
     lines: Vec<ProgressBar>,
@@ -42,8 +42,8 @@ impl Bars {
         Self { all, lines, single }
     }
 
-    /// Shows how the phones stand now.
-    pub fn update(&self, phones: &[(State, Option<&PhoneView>)]) {
+    /// Shows the present state.
+    pub fn update(&self, phones: &[(PhoneState, Option<&PhoneView>)]) {
         if self.single {
             let share: u64 = phones.iter().map(|(_, view)| position(*view)).sum();
             let count = |stage| {
@@ -70,14 +70,14 @@ impl Bars {
         }
     }
 
-    /// Takes the bars away.
+    /// Removes the bars.
     pub fn clear(&self) {
-        // A terminal that is gone needs no clearing.
+        // A closed terminal needs no clearing.
         let _ = self.all.clear();
     }
 }
 
-/// Of the whole route, in steps of the bar.
+/// The progress on the whole route, in steps of the bar.
 #[allow(clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 to 1000")]
 fn position(view: Option<&PhoneView>) -> u64 {
     match view {
@@ -90,52 +90,52 @@ fn position(view: Option<&PhoneView>) -> u64 {
     }
 }
 
-/// How one phone ended.
+/// The end of one phone.
 #[derive(Debug)]
 pub struct Ending {
     /// The phone.
     pub player: Player,
-    /// How it stands.
-    pub state: State,
-    /// What the appliance says of it.
+    /// Its true state.
+    pub state: PhoneState,
+    /// The appliance's view of it.
     pub view: Option<PhoneView>,
-    /// When it came to its end, on the phones' clock.
+    /// The time when it ended, on the phones' clock.
     pub after: Option<Duration>,
-    /// How often it was unplugged and plugged in again because the appliance said so.
+    /// Restarts by hand on the appliance's order.
     pub restarts: u32,
-    /// What is wrong with it.
+    /// Errors.
     pub wrong: Vec<String>,
 }
 
 /// The last line of `--json`.
 #[derive(Debug, Serialize)]
-pub struct Summary {
+pub struct ScenarioSummary {
     /// `e2m/dhcp/dhcp`.
     pub scenario: String,
-    /// How many took part.
+    /// The number of phones.
     pub phones: usize,
-    /// At the target.
+    /// Phones at their target.
     pub done: usize,
-    /// Stopped on purpose.
+    /// Phones stopped on purpose.
     pub held: usize,
-    /// Stopped by themselves.
+    /// Phones that do not get on.
     pub stuck: usize,
-    /// How long it took, in real time.
+    /// Real time.
     pub seconds: f64,
-    /// Firmware fetched.
+    /// Bytes of firmware fetched.
     pub bytes: u64,
-    /// What did not end as it should, a line each.
+    /// Phones that did not end as they should, one line each.
     pub failures: Vec<String>,
 }
 
 /// Counts.
-pub fn summary(scenario: String, endings: &[Ending], took: Duration) -> Summary {
+pub fn summary(scenario: String, endings: &[Ending], took: Duration) -> ScenarioSummary {
     let count = |stage| endings.iter().filter(|ending| stage_of(ending) == stage).count();
     let failures = endings.iter().flat_map(|ending| {
         let spec = &ending.player.spec;
         ending.wrong.iter().map(move |wrong| format!("{} {}: {wrong}", spec.mac, spec.model))
     });
-    Summary {
+    ScenarioSummary {
         scenario,
         phones: endings.len(),
         done: count(Stage::Done),

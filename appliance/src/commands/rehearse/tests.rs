@@ -6,7 +6,7 @@ use transload_provision::hold::HoldCode;
 use transload_provision::mac::Mac;
 
 use super::folder::Firmware;
-use super::show::{Ending, Summary};
+use super::show::{Ending, ScenarioSummary};
 use super::*;
 use crate::runtime::appliance::PreparedAppliance;
 
@@ -58,7 +58,7 @@ fn the_users_firmware_and_licenses_are_used_and_nothing_is_left_behind() {
     std::fs::create_dir_all(&licenses).unwrap();
     std::fs::write(licenses.join(format!("{mac}.lic")), "anything").unwrap();
     let before = listing(state.path());
-    let folder = Folder::make(state.path(), lookalike::SMALL).unwrap();
+    let folder = RehearsalFolder::make(state.path(), lookalike::SMALL).unwrap();
     assert!(folder.own_firmware && folder.own_licenses);
     let loads: Vec<String> = folder.firmware().unwrap().loads.keys().map(ToString::to_string).collect();
     assert_eq!(loads, ["sip7832.14-4-1-0301-6"]);
@@ -71,7 +71,7 @@ fn the_users_firmware_and_licenses_are_used_and_nothing_is_left_behind() {
 #[test]
 fn a_load_with_a_component_missing_does_not_count() {
     let state = tempfile::tempdir().unwrap();
-    let folder = Folder::make(state.path(), lookalike::SMALL).unwrap();
+    let folder = RehearsalFolder::make(state.path(), lookalike::SMALL).unwrap();
     let count = folder.firmware().unwrap().loads.len();
     let component = folder.path().join("firmware").join("kern288xx.12-5-1SR1-4.sbn");
     std::fs::remove_file(component).unwrap();
@@ -80,8 +80,8 @@ fn a_load_with_a_component_missing_does_not_count() {
     assert!(!firmware.loads.contains_key(&"sip88xx.12-5-1SR1-4".parse().unwrap()));
 }
 
-fn seed_firmware() -> (Folder, Firmware) {
-    let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
+fn seed_firmware() -> (RehearsalFolder, Firmware) {
+    let folder = RehearsalFolder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     (folder, firmware)
 }
@@ -138,14 +138,14 @@ async fn performed(config: &Config, scenario: &str, roster: Option<&str>) -> Per
     told(run(config, scenario, &options).await)
 }
 
-/// Shows journals where something is wrong.
+/// Prints journals if something is wrong.
 fn told(performance: Result<Performance, Failure>) -> Performance {
     let performance = performance.unwrap();
     tell(&performance, true).unwrap();
     performance
 }
 
-/// What phone of which model is held for what.
+/// The holds, each with its phone's model.
 fn holds(performance: &Performance) -> Vec<(&str, HoldCode)> {
     let hold =
         |ending: &Ending| ending.view.as_ref().and_then(|view| view.hold.as_ref()).map(|hold| hold.code);
@@ -224,7 +224,7 @@ async fn phones_go_back_directly_where_firmware_allows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn phones_found_half_way_go_on_from_there() {
     use transload_phone::Registers::{Never, Tcp, Udp};
-    let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
+    let folder = RehearsalFolder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     let mut players = lineup::made_up(Some(7), Direction::E2m, &Catalog::current(), &firmware);
     let starts = [
@@ -259,8 +259,8 @@ async fn phones_found_half_way_go_on_from_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
-    use transload_phone::OwnPage::{Off, Whole, WithoutUdi};
-    let folder = Folder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
+    use transload_phone::PageQuirk::{Off, Whole, WithoutUdi};
+    let folder = RehearsalFolder::make(Path::new("/nowhere"), lookalike::SMALL).unwrap();
     let firmware = folder.firmware().unwrap();
     let mut players = lineup::made_up(Some(12), Direction::E2m, &Catalog::current(), &firmware);
     players.retain(|player| ["7841", "8841", "8851", "8861", "8811"].contains(&player.spec.model.as_str()));
@@ -271,7 +271,7 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
         player.spec.vid = vid;
         player.spec.quirks.page = page;
     }
-    // Already where its first hop would lead, and nobody says so but its page.
+    // The phone already runs the load after its first hop, and only its page shows it.
     players[2].spec.load = "sip88xx.12-5-1SR1-4".parse().unwrap();
     folder.license(Direction::E2m, players.iter().map(|player| player.spec.mac)).unwrap();
     let scenario = all().into_iter().find(|known| known.to_string() == "e2m/dhcp/dhcp").unwrap();
@@ -304,11 +304,11 @@ async fn a_phones_own_page_tells_the_hardware_that_the_roster_does_not() {
 async fn where_others_steer_the_operator_does_what_is_asked_for_and_every_phone_arrives() {
     let state = tempfile::tempdir().unwrap();
     let config = config(state.path());
-    // Of one phone nothing is said to CDA before it waits; one runs a later load, and the roster says so.
+    // One phone is not confirmed to CDA before it waits; one runs a later load, which the roster names.
     let roster = "MAC,model,vid,load,cda\n00562B000001,8851,V05,,yes\n00562B000002,7841,V05,,\n\
                   00562B000003,8865,V05,sip8845_65.12-5-1SR1-4,yes\n00562B000004,8821,V05,,\n";
     let performance = performed(&config, "e2m/call-manager/cda", Some(roster)).await;
-    let Summary { done, held, failures, .. } = &performance.summary;
+    let ScenarioSummary { done, held, failures, .. } = &performance.summary;
     assert_eq!((*done, *held, failures.is_empty()), (3, 1, true), "{failures:?}");
     for phone in &performance.phones[..3] {
         let journal = phone.journal.to_string();
@@ -324,7 +324,7 @@ async fn where_others_steer_the_operator_does_what_is_asked_for_and_every_phone_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_roster_that_changes_while_the_appliance_starts_counts() {
     let state = tempfile::tempdir().unwrap();
-    let folder = Folder::make(state.path(), lookalike::SMALL).unwrap();
+    let folder = RehearsalFolder::make(state.path(), lookalike::SMALL).unwrap();
     let config = loopback::configuration(&config(state.path()), all().remove(3), folder.path());
     let place = loopback::place(config.registrar.enabled, None);
     std::fs::write(folder.path().join(state_folder::ROSTER), "MAC,model\n001234AB45DE,8851\n").unwrap();

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write, stdout};
 use std::time::Duration;
 
 use crate::bench::views::phone::{OtherClient, PhoneView};
-use crate::bench::{self, Known, Offline, Rules};
+use crate::bench::{self, Offline, ReplayedPhones, Rules};
 use crate::commands::cli::StatusArgs;
 use crate::commands::reload::running_bench;
 use crate::config::{Config, DhcpAdmit};
@@ -110,7 +110,7 @@ pub fn note(config: &Config) -> String {
 pub fn offline(config: &Config) -> Result<Offline, Failure> {
     let state = &config.bench.state;
     let path = state.join("ledger.db");
-    let mut known = Known::default();
+    let mut known = ReplayedPhones::default();
     let (leases, marks) = if path.exists() { ledger::read(&path, &mut known)? } else { Default::default() };
     let roster = state_folder::roster(state)?.entries;
     let networks = match addresses::resolve(config) {
@@ -127,7 +127,7 @@ pub fn offline(config: &Config) -> Result<Offline, Failure> {
         gives_leases: config.dhcp.enabled,
         stage_hook: Vec::new(),
     };
-    let shelf = LibrarySnapshot::scan(state, config.migration.direction)?;
+    let library = LibrarySnapshot::scan(state, config.migration.direction)?;
     let now = system_time().max(marks.high_water);
-    Ok(bench::offline(state_folder::catalog(config)?, rules, roster, shelf, (known, leases), now))
+    Ok(bench::offline(state_folder::catalog(config)?, rules, roster, library, (known, leases), now))
 }

@@ -1,5 +1,5 @@
-//! Leaseholders that found no place wait for one, in the order in which they came. A phone that is told to come back asks
-//! TFTP for the same file in the same second, so it is told so only while TFTP has room for it.
+//! The queue of leaseholders that wait for a place, first come first served. A phone that is told to come back asks
+//! TFTP for the file in the same second, so it is told so only while TFTP has room.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,26 +8,26 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Entrance, Place, Taken};
+use super::{Admitted, Entrance, Taken};
 use crate::listeners::places::{Places, Room};
 
-/// How often it is looked whether TFTP has room.
+/// Interval of looks at TFTP's room.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How many wait, and how long.
+/// Limits of the queue.
 #[derive(Debug, Clone, Copy)]
-pub struct Waiting {
+pub struct QueueLimits {
     /// Connections that wait at one time.
     pub connections: usize,
-    /// The same of one peer.
+    /// Connections of one peer that wait at one time.
     pub per_peer: usize,
-    /// How long each waits before it is told to come back.
+    /// Wait until a connection is told to come back.
     pub at_first: Duration,
-    /// How long each waits while TFTP has no room either; then it is closed.
+    /// Wait while TFTP has no room either; then the connection is closed.
     pub at_most: Duration,
 }
 
-impl Default for Waiting {
+impl Default for QueueLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
@@ -38,42 +38,42 @@ impl Default for Waiting {
     }
 }
 
-/// Those that wait.
+/// The queue.
 #[derive(Clone)]
 pub(super) struct Queue {
-    waiting: Waiting,
+    waiting: QueueLimits,
     places: Places,
-    /// Held by the one whose turn is next. Others get it in the order in which they asked.
+    /// Held by the connection whose turn is next; the mutex is fair.
     first: Arc<Mutex<()>>,
     tftp_has_room: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Queue {
-    pub(super) fn new(waiting: Waiting, tftp_has_room: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
+    pub(super) fn new(waiting: QueueLimits, tftp_has_room: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
         let room = Room { all: waiting.connections, strangers: 0, per_peer: waiting.per_peer };
         Self { waiting, places: Places::new(room), first: Arc::default(), tftp_has_room }
     }
 
-    /// Whether somebody waits, before whom nobody else is to have a place.
+    /// True if connections wait, so that no newcomer may overtake them.
     pub(super) fn has_somebody(&self) -> bool {
         self.first.try_lock().is_err()
     }
 
-    /// A place in the queue, if there is one.
+    /// A place in the queue, if one is free.
     pub(super) fn enter(&self, peer: IpAddr) -> Option<Taken> {
         let taken = self.places.enter(peer, true).seat?;
-        // It does not give way to those that come later.
+        // A queued connection does not give way to later ones.
         taken.0.works();
         Some(taken)
     }
 
-    /// Whether a phone that is turned away finds another way to its file.
+    /// True if a phone that is turned away can get its file by TFTP.
     pub(super) fn tftp_has_room(&self) -> bool {
         (self.tftp_has_room)()
     }
 
     /// Waits for a place.
-    pub(super) async fn place(&self, entrance: &Entrance, peer: IpAddr) -> Place {
+    pub(super) async fn place(&self, entrance: &Entrance, peer: IpAddr) -> Admitted {
         let turn = async {
             let _first = self.first.lock().await;
             loop {
@@ -90,13 +90,13 @@ impl Queue {
         }
     }
 
-    /// Until waiting is of no use any more, and what then becomes of it.
-    async fn patience(&self, entrance: &Entrance, peer: IpAddr) -> Place {
+    /// Resolves when waiting ends, with the place for what follows.
+    async fn patience(&self, entrance: &Entrance, peer: IpAddr) -> Admitted {
         let came = Instant::now();
         tokio::time::sleep(self.waiting.at_first).await;
         while !self.tftp_has_room() {
             if came.elapsed() >= self.waiting.at_most {
-                return Place::Closed;
+                return Admitted::Closed;
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -114,13 +114,13 @@ mod tests {
     use super::*;
     use crate::listeners::connections::Limits;
     use crate::listeners::connections::tests::busy_with;
-    use crate::listeners::fake::{Door, Fake, Log, open_entrance};
-    use crate::listeners::rate::Rate;
+    use crate::listeners::fake::{Fake, Log, TestListener, open_entrance};
+    use crate::listeners::rate::RateLimit;
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A door with this many places for leaseholders, and whether TFTP has room.
-    async fn open(connections: usize, waiting: Waiting, leased: bool) -> (Door, Arc<AtomicBool>) {
+    /// A listener with this many places for leaseholders, and a switch for TFTP's room.
+    async fn open(connections: usize, waiting: QueueLimits, leased: bool) -> (TestListener, Arc<AtomicBool>) {
         let limits = Limits { connections, strangers: connections, ..Limits::default() };
         let room = Arc::new(AtomicBool::new(false));
         let tftp = Arc::clone(&room);
@@ -128,12 +128,12 @@ mod tests {
             .with_queue(waiting, move || tftp.load(Ordering::Relaxed));
         let plane = Fake::new();
         let log = plane.log.clone();
-        let door = open_entrance(Arc::new(plane), entrance, Rate::new(None)).await;
-        (Door { log, ..door }, room)
+        let server = open_entrance(Arc::new(plane), entrance, RateLimit::new(None)).await;
+        (TestListener { log, ..server }, room)
     }
 
-    async fn asking(door: &Door, path: &str) -> TcpStream {
-        let mut stream = door.connect().await;
+    async fn asking(server: &TestListener, path: &str) -> TcpStream {
+        let mut stream = server.connect().await;
         let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         stream
@@ -151,13 +151,13 @@ mod tests {
 
     #[tokio::test]
     async fn phones_wait_for_a_place_in_their_order_and_are_served() {
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
-        let held = busy_with(&door).await;
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
+        let held = busy_with(&server).await;
         let mut waiting = Vec::new();
         for path in ["ten", "none", "SEP.xml", "empty"] {
-            waiting.push(asking(&door, path).await);
+            waiting.push(asking(&server, path).await);
         }
-        assert_eq!(asked(&door.log), [""; 0], "none of them is served yet");
+        assert_eq!(asked(&server.log), [""; 0], "none of them is served yet");
         drop(held);
         let mut answers = Vec::new();
         for stream in waiting {
@@ -167,15 +167,15 @@ mod tests {
             answers,
             ["HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK"]
         );
-        assert_eq!(asked(&door.log), ["/ten", "/none", "/SEP.xml", "/empty"]);
+        assert_eq!(asked(&server.log), ["/ten", "/none", "/SEP.xml", "/empty"]);
     }
 
     #[tokio::test]
     async fn a_connection_that_is_idle_makes_room_for_one_that_waits() {
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
-        let mut idle = busy_with(&door).await;
-        let waiting = asking(&door, "ten").await;
-        // The whole of its file, after which the connection stays open and idle.
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
+        let mut idle = busy_with(&server).await;
+        let waiting = asking(&server, "ten").await;
+        // Reads the whole file, after which the connection stays open and idle.
         let mut rest = vec![0; crate::listeners::fake::BIG];
         idle.read_exact(&mut rest).await.unwrap();
         assert!(answer(waiting).await.starts_with("HTTP/1.1 200"));
@@ -183,10 +183,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_phone_is_told_to_come_back_only_once_tftp_has_room() {
-        let waiting = Waiting { at_first: Duration::ZERO, at_most: LONG, ..Waiting::default() };
-        let (door, room) = open(1, waiting, true).await;
-        let _held = busy_with(&door).await;
-        let mut waits = asking(&door, "ten").await;
+        let waiting = QueueLimits { at_first: Duration::ZERO, at_most: LONG, ..QueueLimits::default() };
+        let (server, room) = open(1, waiting, true).await;
+        let _held = busy_with(&server).await;
+        let mut waits = asking(&server, "ten").await;
         let early = tokio::time::timeout(3 * LOOK, waits.read_u8()).await;
         assert!(early.is_err(), "TFTP has no room");
         room.store(true, Ordering::Relaxed);
@@ -196,23 +196,23 @@ mod tests {
     #[tokio::test]
     async fn a_phone_that_nobody_has_room_for_is_closed_and_not_told_to_ask_tftp() {
         let brief = Duration::from_millis(200);
-        let waiting = Waiting { at_first: brief, at_most: brief, ..Waiting::default() };
-        let (door, _) = open(1, waiting, true).await;
-        let _held = busy_with(&door).await;
-        assert_eq!(answer(asking(&door, "ten").await).await, "");
+        let waiting = QueueLimits { at_first: brief, at_most: brief, ..QueueLimits::default() };
+        let (server, _) = open(1, waiting, true).await;
+        let _held = busy_with(&server).await;
+        assert_eq!(answer(asking(&server, "ten").await).await, "");
     }
 
     #[tokio::test]
     async fn the_queue_is_bounded_in_all_and_for_one_peer() {
         for (connections, per_peer) in [(2, 8), (100, 2)] {
-            let waiting = Waiting { connections, per_peer, at_first: LONG, at_most: LONG };
-            let (door, room) = open(1, waiting, true).await;
+            let waiting = QueueLimits { connections, per_peer, at_first: LONG, at_most: LONG };
+            let (server, room) = open(1, waiting, true).await;
             room.store(true, Ordering::Relaxed);
-            let held = busy_with(&door).await;
-            let waiting = [asking(&door, "ten").await, asking(&door, "ten").await];
-            assert!(answer(asking(&door, "ten").await).await.starts_with("HTTP/1.1 503"));
+            let held = busy_with(&server).await;
+            let waiting = [asking(&server, "ten").await, asking(&server, "ten").await];
+            assert!(answer(asking(&server, "ten").await).await.starts_with("HTTP/1.1 503"));
             room.store(false, Ordering::Relaxed);
-            assert_eq!(answer(asking(&door, "ten").await).await, "");
+            assert_eq!(answer(asking(&server, "ten").await).await, "");
             drop(held);
             for stream in waiting {
                 assert!(answer(stream).await.starts_with("HTTP/1.1 200"));
@@ -222,13 +222,13 @@ mod tests {
 
     #[tokio::test]
     async fn strangers_do_not_wait_and_a_stop_ends_the_waiting() {
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, false).await;
-        let _held = busy_with(&door).await;
-        assert!(answer(asking(&door, "ten").await).await.starts_with("HTTP/1.1 503"));
-        let (door, _) = open(1, Waiting { at_first: LONG, ..Waiting::default() }, true).await;
-        let _held = busy_with(&door).await;
-        let waits = asking(&door, "ten").await;
-        door.stop.cancel();
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, false).await;
+        let _held = busy_with(&server).await;
+        assert!(answer(asking(&server, "ten").await).await.starts_with("HTTP/1.1 503"));
+        let (server, _) = open(1, QueueLimits { at_first: LONG, ..QueueLimits::default() }, true).await;
+        let _held = busy_with(&server).await;
+        let waits = asking(&server, "ten").await;
+        server.stop.cancel();
         assert_eq!(answer(waits).await, "");
     }
 }

@@ -5,8 +5,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use super::*;
-use crate::listeners::fake::{BIG, CONTENT, Door, Fake, Seen, open, open_entrance, open_with};
-use crate::listeners::rate::Rate;
+use crate::listeners::fake::{BIG, CONTENT, Fake, FakeEvent, TestListener, open, open_entrance, open_with};
+use crate::listeners::rate::RateLimit;
 
 fn brief(milliseconds: u64) -> Patience {
     let time = Duration::from_millis(milliseconds);
@@ -15,8 +15,8 @@ fn brief(milliseconds: u64) -> Patience {
 
 #[tokio::test]
 async fn a_connection_serves_many_requests_even_sent_at_once() {
-    let door = open().await;
-    let mut stream = door.connect().await;
+    let server = open().await;
+    let mut stream = server.connect().await;
     let request = "GET /ten HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(request.repeat(3).as_bytes()).await.unwrap();
     stream.write_all(b"GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
@@ -29,27 +29,27 @@ async fn a_connection_serves_many_requests_even_sent_at_once() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_has_not_got_the_file() {
-    let door = open().await;
-    let mut stream = door.connect().await;
+    let server = open().await;
+    let mut stream = server.connect().await;
     stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut some = vec![0; 100_000];
     stream.read_exact(&mut some).await.unwrap();
     drop(stream);
-    let (end, far) = door.log.end().await;
-    assert_eq!(end, Seen::Broken);
+    let (end, far) = server.log.end().await;
+    assert_eq!(end, FakeEvent::Broken);
     assert!(far < BIG as u64, "{far}");
 }
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_given_up_on() {
     let limits = Limits { patience: brief(300), ..Limits::default() };
-    let door = open_with(limits).await;
-    let mut reader = door.connect().await;
+    let server = open_with(limits).await;
+    let mut reader = server.connect().await;
     reader.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert_eq!(server.log.end().await.0, FakeEvent::Broken);
 
     for begin in ["", "GET /ten HTTP/1.1\r\nHo"] {
-        let mut silent = door.connect().await;
+        let mut silent = server.connect().await;
         silent.write_all(begin.as_bytes()).await.unwrap();
         let mut rest = Vec::new();
         let closed = tokio::time::timeout(Duration::from_secs(20), silent.read_to_end(&mut rest)).await;
@@ -60,19 +60,19 @@ async fn a_client_that_takes_nothing_is_given_up_on() {
 #[tokio::test]
 async fn what_only_the_kernel_has_taken_has_not_arrived() {
     let limits = Limits { patience: brief(300), ..Limits::default() };
-    let door = open_with(limits).await;
+    let server = open_with(limits).await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(door.address).await.unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
     stream.write_all(b"GET /tail.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    assert_eq!(door.log.end().await.0, Seen::Broken);
+    assert_eq!(server.log.end().await.0, FakeEvent::Broken);
 }
 
-/// Has begun to fetch a large file, and takes no more of it.
-pub(super) async fn busy_with(door: &Door) -> TcpStream {
+/// Starts to fetch a large file and stops reading.
+pub(super) async fn busy_with(server: &TestListener) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(door.address).await.unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
     stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert_eq!(stream.read_u8().await.unwrap(), b'H');
     stream
@@ -83,9 +83,9 @@ async fn a_client_beyond_the_limits_is_told_to_come_back() {
     let of_one = Limits { per_peer: 2, ..Limits::default() };
     let in_all = Limits { connections: 2, ..Limits::default() };
     for limits in [of_one, in_all] {
-        let door = open_with(limits).await;
-        let held = [busy_with(&door).await, busy_with(&door).await];
-        let mut third = door.connect().await;
+        let server = open_with(limits).await;
+        let held = [busy_with(&server).await, busy_with(&server).await];
+        let mut third = server.connect().await;
         third.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         let mut answer = String::new();
         third.read_to_string(&mut answer).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_client_beyond_the_limits_is_told_to_come_back() {
         );
         drop(held);
         let started = Instant::now();
-        while door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "200" {
+        while server.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await != "200" {
             assert!(started.elapsed() < Duration::from_secs(20), "a freed place is used again");
         }
     }
@@ -105,14 +105,14 @@ async fn a_client_beyond_the_limits_is_told_to_come_back() {
 #[tokio::test]
 async fn half_a_head_gives_way_to_a_newcomer_of_the_same_address() {
     let limits = Limits { connections: 8, per_peer: 4, ..Limits::default() };
-    let door = open_with(limits).await;
+    let server = open_with(limits).await;
     let mut halves = Vec::new();
     for _ in 0..20 {
-        let mut half = door.connect().await;
+        let mut half = server.connect().await;
         half.write_all(b"GET /ten HTTP/1.1\r\nHo").await.unwrap();
         halves.push(half);
     }
-    assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
+    assert_eq!(server.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
     let mut rest = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(20), halves[0].read_to_end(&mut rest)).await;
     // A reset is an end too.
@@ -122,14 +122,14 @@ async fn half_a_head_gives_way_to_a_newcomer_of_the_same_address() {
 #[tokio::test]
 async fn an_idle_connection_gives_way_and_one_with_a_request_in_work_does_not() {
     let limits = Limits { per_peer: 2, ..Limits::default() };
-    let door = open_with(limits).await;
-    let mut busy = busy_with(&door).await;
-    let mut idle = door.connect().await;
+    let server = open_with(limits).await;
+    let mut busy = busy_with(&server).await;
+    let mut idle = server.connect().await;
     idle.write_all(b"GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = vec![0; 12];
     idle.read_exact(&mut answer).await.unwrap();
     for _ in 0..3 {
-        assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
+        assert_eq!(server.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "200");
     }
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(20), idle.read_to_end(&mut rest)).await;
@@ -146,11 +146,11 @@ async fn strangers_have_little_time_and_no_place_of_a_leaseholder() {
     let limits = Limits { connections: 6, strangers: 4, strangers_patience: brief(300), ..Limits::default() };
     let full = move |peer| seen.lock().unwrap().push(peer);
     let entrance = Entrance::new(limits, move |peer| peer == loopback(9), full);
-    let door = open_entrance(Arc::new(Fake::new()), entrance, Rate::new(None)).await;
+    let server = open_entrance(Arc::new(Fake::new()), entrance, RateLimit::new(None)).await;
     let from = async |last: u8| {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(SocketAddr::new(loopback(last), 0)).unwrap();
-        let mut stream = socket.connect(door.address).await.unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
         stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\nX: ").await.unwrap();
         stream
     };
@@ -172,13 +172,13 @@ async fn strangers_have_little_time_and_no_place_of_a_leaseholder() {
 #[tokio::test]
 async fn a_flood_of_connections_is_told_to_come_back_and_costs_no_more() {
     let limits = Limits { per_peer: 1, ..Limits::default() };
-    let door = open_with(limits).await;
-    let _held = busy_with(&door).await;
+    let server = open_with(limits).await;
+    let _held = busy_with(&server).await;
     let mut told = Vec::new();
     for _ in 0..2 * TURNED_AWAY_OF_ONE {
-        told.push(door.connect().await);
+        told.push(server.connect().await);
     }
-    assert_eq!(door.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "503");
+    assert_eq!(server.status("GET /ten HTTP/1.1\r\nHost: x\r\n\r\n").await, "503");
     let mut rest = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(20), told[0].read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "the oldest of them is closed");
@@ -187,10 +187,10 @@ async fn a_flood_of_connections_is_told_to_come_back_and_costs_no_more() {
 #[tokio::test]
 async fn a_client_that_takes_a_little_now_and_then_is_given_up_on() {
     let limits = Limits { patience: brief(400), ..Limits::default() };
-    let door = open_with(limits).await;
+    let server = open_with(limits).await;
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(door.address).await.unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
     stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let sipping = async {
         let mut some = [0; 512];
@@ -200,25 +200,25 @@ async fn a_client_that_takes_a_little_now_and_then_is_given_up_on() {
     };
     let given_up = tokio::time::timeout(Duration::from_secs(20), sipping).await;
     assert!(given_up.is_ok(), "its place is free again");
-    assert_eq!(door.log.end().await.0, Seen::Broken);
-    assert!(door.log.causes()[0].contains("next to nothing"), "{:?}", door.log.causes());
+    assert_eq!(server.log.end().await.0, FakeEvent::Broken);
+    assert!(server.log.causes()[0].contains("next to nothing"), "{:?}", server.log.causes());
 }
 
 #[tokio::test]
 async fn a_stop_lets_transfers_end_and_takes_in_no_more() {
-    let door = open().await;
-    let mut stream = door.connect().await;
+    let server = open().await;
+    let mut stream = server.connect().await;
     stream.write_all(b"GET /big.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut idle = door.connect().await;
+    let mut idle = server.connect().await;
     let mut start = vec![0; 1000];
     stream.read_exact(&mut start).await.unwrap();
-    door.stop.cancel();
+    server.stop.cancel();
     let mut rest = Vec::new();
     idle.read_to_end(&mut rest).await.unwrap();
     assert!(rest.is_empty(), "an idle connection is closed");
     stream.read_to_end(&mut rest).await.unwrap();
     assert!(rest.ends_with(&CONTENT[BIG - 1000..]));
-    assert_eq!(door.log.end().await, (Seen::Finished, BIG as u64));
-    door.task.await.unwrap();
-    assert!(TcpStream::connect(door.address).await.is_err());
+    assert_eq!(server.log.end().await, (FakeEvent::Finished, BIG as u64));
+    server.task.await.unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err());
 }

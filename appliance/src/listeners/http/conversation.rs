@@ -1,4 +1,4 @@
-//! One client's requests on one connection, one after another, and their answers.
+//! The requests and answers of one connection.
 
 use std::io;
 use std::ops::Range;
@@ -8,46 +8,48 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use transload_http::{Answer, Content, Found, Method, Received, Representation, Request, Status};
+use transload_http::{
+    HttpRequest, LookupResult, Method, Received, Representation, Response, ResponseContent, Status,
+};
 use transload_provision::text;
 
 use super::stream::TrackedStream;
 use super::{content_type, digest, disk};
 use crate::listeners::connections::{Caller, Connection};
-use crate::listeners::rate::{self, Rate};
-use crate::listeners::{Door, Fetch, Plane, Served, Track};
+use crate::listeners::rate::{self, RateLimit};
+use crate::listeners::{FileAnswer, FileProtocol, FileRequest, Plane, Track};
 use crate::state::library::OpenFile;
 
 /// The longest piece of a file that the kernel is told to send at once, in bytes.
 const PIECE: u64 = 512 * 1024;
-/// Bytes that one client is sent in a row. Then other clients have their turn.
+/// Bytes sent to one client in a row, before other connections get their turn.
 const TURN: u64 = 4 * PIECE;
 /// Content up to this length leaves together with its head, in bytes.
 const SHORT: u64 = 16 * 1024;
-/// What is kept of a buffer while its connection waits, in bytes.
+/// The capacity of an idle connection's buffer, in bytes.
 const KEPT: usize = 4 * 1024;
 
-/// A connection with its client, who has a place.
+/// A connection that has its place.
 pub(super) struct Conversation<'c, P: Plane> {
     plane: &'c Arc<P>,
-    rate: &'c Rate,
+    rate: &'c RateLimit,
     caller: Caller,
     stream: TrackedStream<P::Tracker>,
-    /// Every request is told to come back.
+    /// Every request gets the answer "come back later".
     turned_away: bool,
     out: Vec<u8>,
 }
 
-/// Where content comes from.
-enum Source {
+/// The source of an answer's content.
+enum ContentSource {
     Memory(Bytes),
     Disk(OpenFile),
 }
 
-/// Serves until the client or `stop` ends it.
+/// Serves until the client or `stop` ends the connection.
 pub(super) async fn serve<P: Plane>(
     plane: &Arc<P>,
-    rate: &Rate,
+    rate: &RateLimit,
     connection: Connection,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -93,17 +95,17 @@ pub(super) async fn serve<P: Plane>(
 }
 
 impl<P: Plane> Conversation<'_, P> {
-    /// Answers; whether another request may follow.
-    async fn respond(&mut self, request: &Request<'_>) -> io::Result<bool> {
+    /// Answers a request. Returns true if another request may follow.
+    async fn respond(&mut self, request: &HttpRequest<'_>) -> io::Result<bool> {
         if self.turned_away {
             return self.say(&transload_http::turn_away(request)).await;
         }
         if request.method == Method::Other {
-            return self.say(&transload_http::answer(request, Found::Nothing)).await;
+            return self.say(&transload_http::answer(request, LookupResult::Nothing)).await;
         }
         let user_agent = request.user_agent.map(|agent| text::line(&String::from_utf8_lossy(agent)));
-        let fetch = Fetch {
-            door: Door::Http,
+        let fetch = FileRequest {
+            protocol: FileProtocol::Http,
             peer: self.caller.peer,
             local: self.caller.local,
             path: request.path.to_owned(),
@@ -112,22 +114,24 @@ impl<P: Plane> Conversation<'_, P> {
         };
         let (served, tracker) = self.plane.fetch(fetch).await;
         let (source, etag, modified, content_type) = match served {
-            Served::NotFound => return self.say(&transload_http::answer(request, Found::Nothing)).await,
-            Served::Busy => return self.say(&transload_http::answer(request, Found::Busy)).await,
-            Served::Document { body, content_type } => {
-                let etag = digest(&body);
-                (Source::Memory(body), etag, None, content_type)
+            FileAnswer::NotFound => {
+                return self.say(&transload_http::answer(request, LookupResult::Nothing)).await;
             }
-            Served::File(open) => {
+            FileAnswer::Busy => return self.say(&transload_http::answer(request, LookupResult::Busy)).await,
+            FileAnswer::Document { body, content_type } => {
+                let etag = digest(&body);
+                (ContentSource::Memory(body), etag, None, content_type)
+            }
+            FileAnswer::File(open) => {
                 let (etag, modified, content_type) =
                     (open.etag.clone(), open.modified, content_type(&open.name));
-                (Source::Disk(open), etag, Some(modified), content_type)
+                (ContentSource::Disk(open), etag, Some(modified), content_type)
             }
         };
         let file = Representation { length: source.length(), etag: &etag, modified, content_type };
-        let answer = transload_http::answer(request, Found::File(file));
+        let answer = transload_http::answer(request, LookupResult::File(file));
         match (&answer.content, answer.status) {
-            (Content::Part(part), _) => {
+            (ResponseContent::Part(part), _) => {
                 self.send_part(&answer, &source, part.clone(), tracker).await?;
                 return Ok(answer.persists);
             }
@@ -142,26 +146,26 @@ impl<P: Plane> Conversation<'_, P> {
         self.say(&answer).await
     }
 
-    /// Sends an answer that is no transfer; whether another request may follow.
-    async fn say(&mut self, answer: &Answer<'_>) -> io::Result<bool> {
+    /// Sends an answer that is no transfer. Returns true if another request may follow.
+    async fn say(&mut self, answer: &Response<'_>) -> io::Result<bool> {
         self.write_head(answer);
-        if let Content::Text(text) = answer.content {
+        if let ResponseContent::Text(text) = answer.content {
             self.out.extend_from_slice(text.as_bytes());
         }
         self.stream.send(&self.out, false).await?;
         Ok(answer.persists)
     }
 
-    fn write_head(&mut self, answer: &Answer<'_>) {
+    fn write_head(&mut self, answer: &Response<'_>) {
         self.out.clear();
         answer.write_head(SystemTime::now(), &mut self.out);
     }
 
-    /// Sends a part of a file behind its answer's head. What is short leaves together with it.
+    /// Sends a part of a file after the head of its answer. Short content leaves together with the head.
     async fn send_part(
         &mut self,
-        answer: &Answer<'_>,
-        source: &Source,
+        answer: &Response<'_>,
+        source: &ContentSource,
         part: Range<u64>,
         tracker: P::Tracker,
     ) -> io::Result<()> {
@@ -169,18 +173,18 @@ impl<P: Plane> Conversation<'_, P> {
         self.stream.begin(tracker, part.clone(), self.out.len()).await?;
         let length = part.end - part.start;
         match source {
-            Source::Memory(bytes) => {
+            ContentSource::Memory(bytes) => {
                 self.out
                     .extend_from_slice(bytes.get(part.start as usize..part.end as usize).unwrap_or_default());
                 self.stream.send(&self.out, false).await
             }
-            Source::Disk(open) if length <= SHORT => {
+            ContentSource::Disk(open) if length <= SHORT => {
                 self.take_turn(length).await;
                 let read = disk::append(&open.file, part.start, length as usize, &mut self.out).await;
                 self.check(open, read)?;
                 self.stream.send(&self.out, false).await
             }
-            Source::Disk(open) => {
+            ContentSource::Disk(open) => {
                 self.stream.send(&self.out, true).await?;
                 self.send_pieces(open, part).await
             }
@@ -205,12 +209,12 @@ impl<P: Plane> Conversation<'_, P> {
         Ok(())
     }
 
-    /// Where the rate is limited, waits for this client's turn. What was made for a phone never does.
+    /// Waits for this client's turn if the rate is limited. Documents never wait.
     async fn take_turn(&self, bytes: u64) {
         self.rate.take(self.caller.peer.ip(), bytes).await;
     }
 
-    /// Half of one file and half of another would be worse than a transfer that breaks.
+    /// Fails if the file was replaced: a broken transfer is better than a mixture of two files.
     fn check(&mut self, open: &OpenFile, read: io::Result<()>) -> io::Result<()> {
         let cause = match read {
             Ok(()) if open.is_unchanged() => return Ok(()),
@@ -221,7 +225,7 @@ impl<P: Plane> Conversation<'_, P> {
     }
 }
 
-impl Source {
+impl ContentSource {
     fn length(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,

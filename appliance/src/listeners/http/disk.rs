@@ -1,4 +1,4 @@
-//! Reading files without holding up the others who are served by the same thread.
+//! Reads files without blocking other connections of the thread.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rustix::io::{ReadWriteFlags, preadv2};
 
-/// Bytes read at once where only the cache is to be filled.
+/// Bytes read at once to fill the cache.
 const WARM: usize = 64 * 1024;
 
-/// Appends a part of a file.
+/// Appends a part of a file to a buffer.
 pub(super) async fn append(
     file: &Arc<File>,
     position: u64,
@@ -31,7 +31,8 @@ pub(super) async fn append(
     Ok(())
 }
 
-/// Waits until a part of a file is most likely in memory: its last byte is, and files are read from front to back.
+/// Waits until a part of a file is most likely cached: files are read from front to back, so its last byte is the
+/// test.
 pub(super) async fn cache(file: &Arc<File>, position: u64, length: usize) -> io::Result<()> {
     let last = position + (length as u64).saturating_sub(1);
     if length == 0 || is_read(file, last, &mut [0]) {
@@ -49,7 +50,7 @@ pub(super) async fn cache(file: &Arc<File>, position: u64, length: usize) -> io:
     .await
 }
 
-/// Reads what is at hand without waiting for a disk; false unless it is all of it.
+/// Reads from the cache without waiting for the disk. Returns false unless all bytes were there.
 fn is_read(file: &File, position: u64, bytes: &mut [u8]) -> bool {
     let length = bytes.len();
     preadv2(file, &mut [IoSliceMut::new(bytes)], position, ReadWriteFlags::NOWAIT) == Ok(length)

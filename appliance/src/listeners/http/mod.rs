@@ -1,5 +1,5 @@
-//! The HTTP file service of the phone plane: any path, GET and HEAD, HTTP/1.0 and 1.1 (RFC 9110, RFC 9112).
-//! No HTTPS: phones accept no private authority.
+//! The HTTP file service for phones: any path, GET and HEAD, HTTP/1.0 and 1.1 (RFC 9110, RFC 9112).
+//! There is no HTTPS, because phones accept no private authority.
 
 mod conversation;
 mod disk;
@@ -21,20 +21,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::Plane;
 use super::connections::{self, Entrance};
-use super::rate::Rate;
+use super::rate::RateLimit;
 
-/// Serves until `stop`, then ends the transfers under way, and returns when the last one has ended.
+/// Serves until `stop`, then ends the transfers under way; returns when the last one has ended.
 pub async fn serve<P: Plane>(
     listener: TcpListener,
     plane: Arc<P>,
     entrance: Entrance,
-    rate: Rate,
+    rate: RateLimit,
     stop: CancellationToken,
 ) {
     connections::serve(listener, entrance, stop.clone(), move |arrival| {
         let (plane, rate, stop) = (Arc::clone(&plane), rate.clone(), stop.clone());
         async move {
-            // Kept with the connection.
+            // The guard lives as long as the connection.
             let _serving = plane.serving(arrival.caller.peer);
             let Some((connection, gives_way)) = arrival.seated().await else { return };
             let peer = connection.caller.peer;

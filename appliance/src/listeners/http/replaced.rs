@@ -1,4 +1,4 @@
-//! Files that are replaced while phones read them.
+//! Tests files that are replaced while phones read them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,39 +11,39 @@ use transload_provision::load::Direction;
 
 use super::*;
 use crate::listeners::connections::Limits;
-use crate::listeners::fake::{Door, FakeTracker, open_any};
-use crate::listeners::{Fetch, Served};
+use crate::listeners::fake::{FakeTracker, TestListener, open_any};
+use crate::listeners::{FileAnswer, FileRequest};
 use crate::state::library::LibrarySnapshot;
 
 const SIZE: usize = 8 << 20;
 
 /// A library with one component.
-struct OnShelf {
+struct LibraryPlane {
     state: TempDir,
-    shelf: Mutex<LibrarySnapshot>,
+    library: Mutex<LibrarySnapshot>,
 }
 
-impl Plane for OnShelf {
+impl Plane for LibraryPlane {
     fn is_leased(&self, _address: std::net::Ipv4Addr) -> bool {
         true
     }
 
     type Tracker = FakeTracker;
 
-    async fn fetch(self: &Arc<Self>, fetch: Fetch) -> (Served, FakeTracker) {
-        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = shelf.open(fetch.path.trim_start_matches('/'));
-        (open.map_or(Served::NotFound, Served::File), FakeTracker(None))
+    async fn fetch(self: &Arc<Self>, fetch: FileRequest) -> (FileAnswer, FakeTracker) {
+        let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = library.open(fetch.path.trim_start_matches('/'));
+        (open.map_or(FileAnswer::NotFound, FileAnswer::File), FakeTracker(None))
     }
 }
 
-impl OnShelf {
+impl LibraryPlane {
     fn new() -> Arc<Self> {
         let state = tempfile::tempdir().unwrap();
         fs::create_dir(state.path().join("firmware")).unwrap();
         fs::write(state.path().join("firmware/kern.a.sbn"), vec![b'a'; SIZE]).unwrap();
-        let shelf = Mutex::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
-        Arc::new(Self { state, shelf })
+        let library = Mutex::new(LibrarySnapshot::scan(state.path(), Direction::E2m).unwrap());
+        Arc::new(Self { state, library })
     }
 
     fn path(&self) -> PathBuf {
@@ -51,18 +51,18 @@ impl OnShelf {
     }
 
     fn look_again(&self) {
-        let mut shelf = self.shelf.lock().unwrap();
-        if let Some(changed) = shelf.rescan().unwrap() {
-            *shelf = changed;
+        let mut library = self.library.lock().unwrap();
+        if let Some(changed) = library.rescan().unwrap() {
+            *library = changed;
         }
     }
 }
 
-/// A client that has begun to read, and whose kernel holds little.
-async fn begin(door: &Door) -> tokio::net::TcpStream {
+/// A client that has started to read, with a small kernel buffer.
+async fn begin(server: &TestListener) -> tokio::net::TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let mut stream = socket.connect(door.address).await.unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
     stream.write_all(b"GET /kern.a.sbn HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
     stream.read_exact(&mut [0; 1000]).await.unwrap();
     stream
@@ -74,26 +74,26 @@ fn etag(head: &str) -> String {
 
 #[tokio::test]
 async fn who_reads_goes_on_with_the_old_file_and_whoever_resumes_begins_anew() {
-    let plane = OnShelf::new();
-    let door = open_any(Arc::clone(&plane), Limits::default(), Rate::new(None)).await;
-    let (head, _) = door.get("/kern.a.sbn", "Range: bytes=0-9\r\n").await;
+    let plane = LibraryPlane::new();
+    let server = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
+    let (head, _) = server.get("/kern.a.sbn", "Range: bytes=0-9\r\n").await;
     let old = etag(&head);
-    let mut reader = begin(&door).await;
+    let mut reader = begin(&server).await;
 
     let beside = plane.state.path().join("kern.new");
     fs::write(&beside, vec![b'b'; SIZE]).unwrap();
     fs::rename(beside, plane.path()).unwrap();
     assert_eq!(
-        door.status("GET /kern.a.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await,
+        server.status("GET /kern.a.sbn HTTP/1.1\r\nHost: x\r\n\r\n").await,
         "404",
         "until it was looked at"
     );
     plane.look_again();
 
     let resume = |etag: &str| format!("Range: bytes=4000000-\r\nIf-Range: {etag}\r\n");
-    let (head, content) = door.get("/kern.a.sbn", &resume(&old)).await;
+    let (head, content) = server.get("/kern.a.sbn", &resume(&old)).await;
     assert!(head.starts_with("http/1.1 200") && content == vec![b'b'; SIZE], "{head}");
-    let (head, content) = door.get("/kern.a.sbn", &resume(&etag(&head))).await;
+    let (head, content) = server.get("/kern.a.sbn", &resume(&etag(&head))).await;
     assert!(head.starts_with("http/1.1 206") && content == vec![b'b'; SIZE - 4_000_000], "{head}");
 
     let mut rest = Vec::new();
@@ -103,9 +103,9 @@ async fn who_reads_goes_on_with_the_old_file_and_whoever_resumes_begins_anew() {
 
 #[tokio::test]
 async fn a_file_that_is_written_into_breaks_its_transfers_rather_than_mixing_them() {
-    let plane = OnShelf::new();
-    let door = open_any(Arc::clone(&plane), Limits::default(), Rate::new(None)).await;
-    let mut reader = begin(&door).await;
+    let plane = LibraryPlane::new();
+    let server = open_any(Arc::clone(&plane), Limits::default(), RateLimit::new(None)).await;
+    let mut reader = begin(&server).await;
     fs::write(plane.path(), vec![b'b'; SIZE]).unwrap();
     let mut rest = Vec::new();
     // The connection may be reset.

@@ -1,10 +1,10 @@
-//! Field names as their RFCs spell them.
+//! Tests that field names are spelled as in their RFCs.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::listeners::fake::open;
 
-/// The head of the answer, letter by letter.
+/// The head of the answer, byte by byte.
 async fn head(request: &str) -> String {
     let mut stream = open().await.connect().await;
     stream.write_all(request.as_bytes()).await.unwrap();

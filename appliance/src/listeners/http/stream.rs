@@ -1,5 +1,5 @@
-//! A connection to a client that is sent files. It knows which bytes of which transfer the client's TCP has acknowledged,
-//! tells the transfers' trackers, and gives up on a client that takes next to nothing any more.
+//! A connection that sends files. It knows which bytes of which transfer the client's TCP has acknowledged, reports
+//! them to the trackers, and gives up on a client that takes too little.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,40 +17,40 @@ use tokio::time::{Instant, Sleep};
 use crate::listeners::Track;
 use crate::listeners::uptake::Uptake;
 
-/// While nothing else happens, the kernel is asked what the client has acknowledged: soon, then less and less often.
+/// The first interval of looks at acknowledged bytes while nothing else happens; the interval then grows.
 const FIRST_LOOK: Duration = Duration::from_millis(2);
 const LAST_LOOK: Duration = Duration::from_millis(20);
-/// Transfers whose arrival is awaited while the client asks for more.
+/// Transfers that are followed while the client asks for more.
 const MOST_UNDER_WAY: usize = 64;
-/// How long, and for how many bytes, a client is heard out that has had its last answer. If its words were left unread, the
-/// kernel would reset the connection, and the answer might be lost.
+/// Time and bytes to read from a client after its last answer. Unread bytes would make the kernel reset the
+/// connection, and the answer might be lost.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 256 * 1024;
-/// The least room for what the client says, in bytes.
+/// The least room for received bytes.
 const ROOM: usize = 1024;
 
-/// A TCP connection and the transfers on it.
+/// A TCP connection and its transfers.
 pub(super) struct TrackedStream<T: Track> {
     stream: TcpStream,
     uptake: Uptake,
     /// Oldest first.
-    transfers: VecDeque<Transfer<T>>,
-    /// Why the connection ends; what is said first counts.
+    transfers: VecDeque<PartInFlight<T>>,
+    /// The first reason for the end of the connection.
     fault: Option<String>,
     timer: Pin<Box<Sleep>>,
     next_look: Instant,
-    /// How long after that look the next one comes.
+    /// The interval until the next look.
     pause: Duration,
 }
 
-/// A part of a file on its way.
-struct Transfer<T> {
+/// A part of a file in flight.
+struct PartInFlight<T> {
     tracker: T,
-    /// Which bytes of the file.
+    /// The part's bytes in the file.
     part: Range<u64>,
-    /// How many bytes are written to the connection before them.
+    /// Bytes written to the connection before this part.
     begins: u64,
-    /// How far the tracker knows that the client has it.
+    /// The offset up to which the tracker knows of the arrival.
     told: u64,
 }
 
@@ -70,8 +70,8 @@ impl<T: Track> TrackedStream<T> {
         }
     }
 
-    /// Reads what the client says next, within the time `until`: nothing if it has said that it says no more. Meanwhile,
-    /// finds out what has arrived.
+    /// Reads the next bytes of the client until `until`; nothing if the client has closed its sending side. Meanwhile
+    /// looks at what has arrived.
     pub(super) async fn read(&mut self, buffer: &mut Vec<u8>, until: Instant) -> io::Result<usize> {
         if buffer.capacity() - buffer.len() < ROOM {
             buffer.reserve_exact(ROOM);
@@ -95,7 +95,7 @@ impl<T: Track> TrackedStream<T> {
         }
     }
 
-    /// A part of a file is sent next, behind a head of so many bytes. The tracker learns what the client has of it.
+    /// Announces that a part of a file follows, after a head of `head` bytes. The tracker gets its progress.
     pub(super) async fn begin(&mut self, tracker: T, part: Range<u64>, head: usize) -> io::Result<()> {
         while self.transfers.len() >= MOST_UNDER_WAY {
             self.wait_for_look().await?;
@@ -104,11 +104,11 @@ impl<T: Track> TrackedStream<T> {
             (self.pause, self.next_look) = (FIRST_LOOK, Instant::now() + FIRST_LOOK);
         }
         let begins = self.uptake.written() + head as u64;
-        self.transfers.push_back(Transfer { tracker, told: part.start, part, begins });
+        self.transfers.push_back(PartInFlight { tracker, told: part.start, part, begins });
         Ok(())
     }
 
-    /// Sends all of these bytes. With `more`, they may wait for what follows at once.
+    /// Sends all bytes. With `more`, they may wait for the bytes that follow at once.
     pub(super) async fn send(&mut self, bytes: &[u8], more: bool) -> io::Result<()> {
         self.uptake.begin(&self.stream);
         let flags = if more { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
@@ -119,7 +119,7 @@ impl<T: Track> TrackedStream<T> {
         Ok(())
     }
 
-    /// Has the kernel send `length` bytes of a file.
+    /// Sends `length` bytes of a file from the kernel's cache.
     pub(super) async fn send_file(&mut self, file: &File, position: u64, length: usize) -> io::Result<()> {
         let mut sent = 0;
         while sent < length {
@@ -135,7 +135,7 @@ impl<T: Track> TrackedStream<T> {
         Ok(())
     }
 
-    /// One call of the kernel that writes, as soon as there is room.
+    /// Makes one writing system call as soon as the socket has room.
     async fn write(&mut self, mut call: impl FnMut(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
         loop {
             match self.stream.try_io(Interest::WRITABLE, || call(&self.stream)) {
@@ -167,7 +167,8 @@ impl<T: Track> TrackedStream<T> {
         }
     }
 
-    /// Sends nothing more, hears the client out, and waits until it has all, or is given up on.
+    /// Closes the sending side, reads the client's last bytes, and waits until the client has everything or is given
+    /// up on.
     pub(super) async fn close(mut self) -> io::Result<()> {
         self.stream.shutdown().await.inspect_err(|error| self.breaks(error))?;
         let (mut unread, mut heard) = (Vec::new(), 0);
@@ -193,7 +194,7 @@ impl<T: Track> TrackedStream<T> {
         self.look_at(Instant::now())
     }
 
-    /// Looks at what has arrived, if it is time to.
+    /// Looks at acknowledged bytes if the time has come.
     fn look_at(&mut self, now: Instant) -> io::Result<()> {
         if self.transfers.is_empty() || now < self.next_look {
             return Ok(());
@@ -201,7 +202,7 @@ impl<T: Track> TrackedStream<T> {
         self.pause = LAST_LOOK.min(self.pause * 2);
         self.next_look = now + self.pause;
         self.settle();
-        // After a reset, the kernel counts as unacknowledged for good what was.
+        // After a reset, the kernel never counts the remaining bytes as acknowledged.
         if !self.transfers.is_empty()
             && let Some(error) = self.stream.take_error()?
         {
@@ -211,7 +212,7 @@ impl<T: Track> TrackedStream<T> {
         if self.uptake.is_stalled(&self.stream) { Err(self.give_up()) } else { Ok(()) }
     }
 
-    /// Tells the trackers what has arrived.
+    /// Reports arrived bytes to the trackers.
     pub(super) fn settle(&mut self) {
         if self.transfers.is_empty() {
             return;
@@ -223,13 +224,13 @@ impl<T: Track> TrackedStream<T> {
             if first.told < first.part.end || acknowledged < first.begins {
                 return;
             }
-            if let Some(Transfer { tracker, .. }) = self.transfers.pop_front() {
+            if let Some(PartInFlight { tracker, .. }) = self.transfers.pop_front() {
                 tracker.finish();
             }
         }
     }
 
-    /// Has the timer go off by then, or before.
+    /// Sets the timer to `at` or earlier.
     fn wake_by(&mut self, at: Instant) {
         if self.timer.deadline() > at || self.timer.is_elapsed() {
             self.timer.as_mut().reset(at);
@@ -237,14 +238,14 @@ impl<T: Track> TrackedStream<T> {
     }
 
     fn give_up(&mut self) -> io::Error {
-        // What the kernel holds for the client is given up, too, or it would be kept for as long as the client trickles.
+        // Drops the kernel's buffer too: it would live for as long as the client trickles.
         let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         let patience = self.uptake.patience().as_secs();
         self.fault.get_or_insert_with(|| format!("the phone took next to nothing for {patience} s"));
         io::ErrorKind::TimedOut.into()
     }
 
-    /// Notes what failed on this side.
+    /// Records a failure on our side.
     pub(super) fn fails(&mut self, cause: impl Into<String>) -> io::Error {
         let cause = cause.into();
         self.fault.get_or_insert_with(|| cause.clone());
@@ -261,7 +262,7 @@ impl<T: Track> TrackedStream<T> {
     }
 }
 
-impl<T: Track> Transfer<T> {
+impl<T: Track> PartInFlight<T> {
     fn reached(&mut self, acknowledged: u64) {
         let length = acknowledged.saturating_sub(self.begins).min(self.part.end - self.part.start);
         if self.part.start + length > self.told {

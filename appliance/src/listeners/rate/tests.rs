@@ -12,10 +12,10 @@ fn always<T>(_: &T) -> bool {
     true
 }
 
-/// Lets each phone ask again for `pieces` of its size as soon as it got the one before; returns what each got in
-/// `seconds` on a line of 1 MB/s.
+/// Lets each phone ask again for `pieces` of its size after each ticket; returns the bytes of each phone in `seconds`
+/// on a line of 1 MB/s.
 fn saturated(pieces: &[u64], seconds: u64) -> Vec<u64> {
-    let mut line = Line::new(MEGABYTE);
+    let mut line = RateQueue::new(MEGABYTE);
     let mut got = vec![0; pieces.len()];
     for (index, bytes) in pieces.iter().enumerate() {
         line.ask(Duration::ZERO, phone(index as u8), *bytes, index);
@@ -45,7 +45,7 @@ fn each_gets_the_same_share_however_much_it_asks_for_at_once() {
 
 #[test]
 fn one_phone_with_many_transfers_gets_one_share() {
-    let mut line = Line::new(MEGABYTE);
+    let mut line = RateQueue::new(MEGABYTE);
     let mut got = [0_u64; 2];
     let who = |ticket: usize| usize::from(ticket == 9);
     for ticket in 0..10 {
@@ -62,7 +62,7 @@ fn one_phone_with_many_transfers_gets_one_share() {
 
 #[test]
 fn who_comes_late_or_paused_gets_its_share_at_once_and_nothing_for_the_pause() {
-    let mut line = Line::new(MEGABYTE);
+    let mut line = RateQueue::new(MEGABYTE);
     let (mut got, mut late) = ([0_u64; 2], false);
     line.ask(Duration::ZERO, phone(0), 10_000, 0);
     while let Some(now) = line.next_at().filter(|now| *now < Duration::from_secs(20)) {
@@ -82,7 +82,7 @@ fn who_comes_late_or_paused_gets_its_share_at_once_and_nothing_for_the_pause() {
 
 #[test]
 fn who_has_gone_takes_nothing_from_the_line() {
-    let mut line = Line::new(1000);
+    let mut line = RateQueue::new(1000);
     line.ask(Duration::ZERO, phone(1), 1_000_000, "gone");
     line.ask(Duration::ZERO, phone(2), 100, "here");
     assert_eq!(line.next(Duration::from_secs(1), |ticket| *ticket != "gone"), Some("here"));
@@ -91,7 +91,7 @@ fn who_has_gone_takes_nothing_from_the_line() {
 
 #[test]
 fn a_phone_that_paused_is_forgotten() {
-    let mut line = Line::new(MEGABYTE);
+    let mut line = RateQueue::new(MEGABYTE);
     for number in 0..200 {
         let now = Duration::from_secs(u64::from(number));
         line.ask(now, phone(number), 100, ());
@@ -102,10 +102,10 @@ fn a_phone_that_paused_is_forgotten() {
 
 #[tokio::test]
 async fn waiting_takes_as_long_as_the_bytes_do() {
-    let unlimited = Rate::new(None);
+    let unlimited = RateLimit::new(None);
     assert!(!unlimited.is_limited());
     unlimited.take(phone(1), u64::MAX).await;
-    let rate = Rate::new(Some(MEGABYTE));
+    let rate = RateLimit::new(Some(MEGABYTE));
     let begun = Instant::now();
     for _ in 0..32 {
         rate.take(phone(1), 10_000).await;

@@ -1,4 +1,4 @@
-//! One connection to the registrar: messages are told apart, and an idle one is closed.
+//! One connection to the registrar: splits its bytes into messages and closes it when it is idle.
 
 use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use transload_provision::sip::{Action, Flow, Frame, Transport, frame};
+use transload_provision::sip::{Action, Flow, StreamItem, Transport, frame};
 
 use super::{Exchange, PATIENCE, Switchboard, WAITING, of_one};
 use crate::listeners::places::{GivesWay, Seat};
 
-/// How long a phone may take to accept what it is sent.
+/// Time for a phone to accept a message.
 const WRITE: Duration = Duration::from_secs(10);
 
-/// The connection from its first byte to its last.
+/// Serves a connection until it ends.
 pub(super) async fn line<E: Exchange>(
     board: &Switchboard<E>,
     mut stream: TcpStream,
@@ -54,14 +54,14 @@ async fn talk<E: Exchange>(
     let mut bytes: Vec<u8> = Vec::new();
     let mut chunk = [0; 2048];
     let mut patience = unregistered;
-    // Of its own: what others forge in a phone's name by datagrams takes nothing from its connection.
+    // A connection has its own allowance: datagrams forged in the phone's name do not use it up.
     let mut allowance = of_one();
     let mut since = board.pace.undisturbed();
     loop {
         loop {
             match frame(&bytes).map_err(|_| "what came is no SIP")? {
-                Frame::Partial => break,
-                Frame::Blank { bytes: blank, ping } => {
+                StreamItem::Partial => break,
+                StreamItem::Blank { bytes: blank, ping } => {
                     bytes.drain(..blank);
                     if ping {
                         board.act(vec![Action::Send(flow, b"\r\n".to_vec())]);
@@ -70,7 +70,7 @@ async fn talk<E: Exchange>(
                         break;
                     }
                 }
-                Frame::Whole(length) => {
+                StreamItem::Whole(length) => {
                     while let Err(wait) = allowance.take(Instant::now()) {
                         tokio::time::sleep(wait).await;
                     }

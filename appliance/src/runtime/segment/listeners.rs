@@ -14,7 +14,7 @@ use crate::bench::Bench;
 use crate::config::FilesSection;
 use crate::listeners::connections::Entrance;
 use crate::listeners::sip::{Boards, Switchboard};
-use crate::listeners::{self, rate::Rate};
+use crate::listeners::{self, rate::RateLimit};
 use crate::system::error::{Exit, Failure};
 
 /// The time that running transfers get after a close.
@@ -25,7 +25,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub(super) struct SharedServices {
     pub(super) bench: Arc<Bench>,
     pub(super) files: FilesSection,
-    pub(super) rate: Rate,
+    pub(super) rate: RateLimit,
     /// Limits connections of all HTTP listeners together.
     pub(super) entrance: Entrance,
     pub(super) boards: Boards<Bench>,
@@ -73,7 +73,7 @@ impl SegmentListeners {
             ..transload_tftp::TftpConfig::default()
         };
         let bind = config.bind;
-        let source = listeners::tftp::Files { plane: Arc::clone(bench), local, rate: rate.clone() };
+        let source = listeners::tftp::TftpFiles { plane: Arc::clone(bench), local, rate: rate.clone() };
         let server = transload_tftp::TftpServer::bind(config, Arc::new(source))
             .map_err(|error| cannot_bind("TFTP", bind, &error))?
             .counting(Arc::clone(reached));

@@ -17,8 +17,8 @@ use crate::bench::views::health::Serving;
 use crate::config::values::Prefix;
 use crate::config::{Config, ResolvedDhcp};
 use crate::listeners::bounds::Bound;
-use crate::listeners::connections::{Entrance, Limits, Waiting};
-use crate::listeners::{Plane, rate::Rate, sip::Boards};
+use crate::listeners::connections::{Entrance, Limits, QueueLimits};
+use crate::listeners::{Plane, rate::RateLimit, sip::Boards};
 use crate::system::error::{Exit, Failure, Trouble};
 
 /// The segments of a running appliance.
@@ -53,7 +53,7 @@ impl Segments {
         let shared = SharedServices {
             bench: Arc::clone(bench),
             files: config.files.clone(),
-            rate: Rate::new(config.files.rate_limit),
+            rate: RateLimit::new(config.files.rate_limit),
             entrance: entrance(config, bench, &tftp),
             boards: Boards::default(),
             tftp,
@@ -249,7 +249,7 @@ fn entrance(config: &Config, bench: &Arc<Bench>, tftp: &Arc<LimitCounters>) -> E
     };
     let tftp = Arc::clone(tftp);
     Entrance::new(limits, is_leased, move |peer| bounds.metrics().bounds.reached(Bound::Http, peer))
-        .with_queue(Waiting::default(), move || tftp.has_room())
+        .with_queue(QueueLimits::default(), move || tftp.has_room())
 }
 
 fn links(entries: &[ServedSegment]) -> Vec<Link> {

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::system::error::{Exit, Failure};
-pub use restore::{Wanted, restore};
+pub use restore::{RestoreRequest, restore};
 pub use write::backup;
 
 /// The name of the first entry.

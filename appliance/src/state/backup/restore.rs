@@ -36,7 +36,7 @@ const PART: &str = ".restore.part";
 
 /// What is to be restored, and where.
 #[derive(Debug)]
-pub struct Wanted<'a> {
+pub struct RestoreRequest<'a> {
     /// What `--config` said.
     pub named: Option<&'a Path>,
     /// The state folder, in place of the present configuration's.
@@ -51,7 +51,11 @@ pub struct Wanted<'a> {
 /// # Errors
 /// The backup is damaged or of a newer release, the state folder holds something else, or a bench is running: nothing
 /// has changed then.
-pub fn restore(file: &Path, wanted: &Wanted<'_>, mut tell: impl FnMut(String)) -> Result<(), Failure> {
+pub fn restore(
+    file: &Path,
+    wanted: &RestoreRequest<'_>,
+    mut tell: impl FnMut(String),
+) -> Result<(), Failure> {
     let opened = plain_file::open(file).map_err(|error| failed("read", file, &error))?;
     let length = opened.metadata().map_or(0, |metadata| metadata.len());
     let mut archive = tar::Archive::new(opened);

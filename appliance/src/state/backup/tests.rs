@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use transload_provision::mac::Mac;
 use transload_provision::time::Time;
 
-use super::Wanted;
+use super::RestoreRequest;
 use super::exchange::{self, READY};
 use super::{restore, write};
 use crate::state::ledger::{self, Ledger, Record};
@@ -101,7 +101,7 @@ impl Machine {
 
     fn restore(&self, file: &Path) -> Result<(), String> {
         let config = self.config();
-        let wanted = Wanted { named: Some(&config), state: None, configuration: false };
+        let wanted = RestoreRequest { named: Some(&config), state: None, configuration: false };
         restore::restore(file, &wanted, drop).map_err(|failure| failure.to_string())
     }
 

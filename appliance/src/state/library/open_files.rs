@@ -15,10 +15,10 @@ const KEPT: usize = 64;
 
 /// Open files by their paths.
 #[derive(Debug, Default)]
-pub(super) struct OpenFiles(Mutex<HashMap<PathBuf, (Arc<File>, Change)>>);
+pub(super) struct OpenFiles(Mutex<HashMap<PathBuf, (Arc<File>, FileChange)>>);
 
 /// When a file was last changed, its name and its links included.
-type Change = (i64, i64);
+type FileChange = (i64, i64);
 
 impl OpenFiles {
     /// The file that was found, if it still is there as it was.
@@ -45,7 +45,7 @@ impl OpenFiles {
     }
 }
 
-fn change_of(metadata: &Metadata) -> Change {
+fn change_of(metadata: &Metadata) -> FileChange {
     (metadata.ctime(), metadata.ctime_nsec())
 }
 

@@ -1,4 +1,4 @@
-//! What Cisco published after the procedure of 2019.
+//! Facts that Cisco published after the procedure of 2019.
 
 use super::*;
 use crate::hold::{HoldReason, NotAdmitted};

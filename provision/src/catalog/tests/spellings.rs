@@ -1,4 +1,4 @@
-//! Every model under every combination of what may stand around its number.
+//! Every model with every combination of prefixes and suffixes.
 
 use super::*;
 
@@ -7,7 +7,7 @@ const FIRMWARE: [&str; 4] = ["", "-3PCC", "-3PW", " MPP"];
 const PLACE: [&str; 7] = ["", "-W", "-A", "-EU", "-LA-W", "-NC", " (Charcoal)"];
 const ORDER: [&str; 7] = ["", "-K9", "-K9=", "-K9++=", "-K9-RF", "-K9-BUN", " V05"];
 
-/// The number of a model and what makes it another one, as a label has them: together or with a hyphen.
+/// A model's number and variant as labels have them: joined or with a hyphen.
 fn written(name: &str) -> Vec<String> {
     let end = name.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
     let digits = name[end..].find(|c: char| !c.is_ascii_digit()).map_or(name.len(), |at| end + at);
@@ -19,7 +19,7 @@ fn written(name: &str) -> Vec<String> {
     }
 }
 
-/// A variant may also stand behind all of it: CP-8832-3PC-NR-K9, CP-8832-EU-NR-K9.
+/// A variant may also stand at the end: CP-8832-3PC-NR-K9, CP-8832-EU-NR-K9.
 fn spellings(name: &str) -> impl Iterator<Item = String> {
     let end = name.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
     let plain = name.len() == end + 4 || name.len() == end + 3;
@@ -64,7 +64,7 @@ fn every_model_is_found_by_every_combination_of_affixes_and_no_other_is() {
     assert!(tried > 80_000, "{tried}");
 }
 
-/// Each word of the table, alone and in pairs, wherever it may stand: the number stays what it is.
+/// Each word of the table, alone and in pairs, in every position: the number stays the same.
 #[test]
 fn no_word_of_the_table_turns_a_model_into_another() {
     let catalog = Catalog::current();
@@ -93,8 +93,8 @@ proptest::proptest! {
         ..proptest::prelude::ProptestConfig::default()
     })]
 
-    /// Whatever is written, nothing panics, and a model that is found has its number in the text; a text of digits alone may be
-    /// a call manager's own number.
+    /// No text makes the parser panic, and the text contains the number of a found model; a text of digits alone may
+    /// be a call manager's number.
     #[test]
     fn a_model_that_is_found_stands_in_the_text(text in "(CP-|Cisco |NR|-|K9|=|[ +]|88(51|45|41|65|32)|78[246]1|3PCC|[A-Z]|[0-9]|\\PC){0,14}") {
         static CATALOG: std::sync::LazyLock<Catalog> = std::sync::LazyLock::new(Catalog::current);

@@ -71,7 +71,7 @@ fn classes_that_share_no_client_are_not_reported() {
         class("d", Some("*-3PCC"), &["00:12:34"]),
         class("e", None, &["00:56:78"]),
     ];
-    // Where both a beginning and an end fit, or an OUI besides, a client could be of both.
+    // A start and an end, or an additional OUI, can match the same client.
     let reported: Vec<_> = check_classes(&classes)
         .unwrap()
         .into_iter()
@@ -125,7 +125,7 @@ fn pattern() -> impl Strategy<Value = Pattern> {
 }
 
 proptest! {
-    /// What the check of a configuration says of two classes is what clients then meet.
+    /// The check of a configuration agrees with what clients get.
     #[test]
     fn overlaps_are_told_as_clients_meet_them(a in pattern(), b in pattern(), sent in "[ab]{0,9}") {
         let rule = |name: &str, pattern| ClassRule { vendor_class: Some(pattern), ..class(name, None, &[]) };
@@ -133,15 +133,15 @@ proptest! {
         let (of_a, of_b) = (a.matches(sent.as_bytes()), b.matches(sent.as_bytes()));
         let bare = |pattern: &Pattern| pattern.to_string().replace('*', "");
         match check_classes(&classes) {
-            // Apart: nobody is of both.
+            // Disjoint: no client is in both.
             Ok(overlaps) if overlaps.is_empty() => prop_assert!(!(of_a && of_b)),
-            // Overlapping: somebody is of both.
+            // Overlapping: some client is in both.
             Ok(_) => {
                 let (a_text, b_text) = (bare(&a), bare(&b));
                 let candidates = [a_text.clone(), b_text.clone(), format!("{a_text}{b_text}"), format!("{b_text}{a_text}")];
                 prop_assert!(candidates.iter().any(|sent| a.matches(sent.as_bytes()) && b.matches(sent.as_bytes())));
             }
-            // Unreachable: nobody is of the second alone, whatever follows or precedes what it fixes.
+            // Unreachable: no client is in the second only.
             Err(_) => {
                 let widest = b.to_string().replace('*', "c");
                 prop_assert!(a.matches(widest.as_bytes()), "{widest}");

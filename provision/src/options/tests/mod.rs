@@ -25,7 +25,7 @@ fn where_call_managers_steer_an_enterprise_phone_is_told_of_them_alone() {
     let told = phone_options(Persona::Enterprise, &steering);
     assert_eq!(told.gives.next_server, Some(call_managers[0]));
     assert_eq!(told.gives.options, [(66, b"192.0.2.10".to_vec()), (150, vec![192, 0, 2, 10, 192, 0, 2, 11])]);
-    // What it is not known to be, it must tell here first.
+    // A phone of unknown persona must ask here first.
     assert_eq!(phone_options(Persona::Unknown, &steering), phone_options(Persona::Unknown, &HERE));
     let nobody = phone_options(Persona::Enterprise, &Steering { enterprise: &[], ..HERE });
     assert_eq!((nobody.gives.next_server, nobody.gives.options), (None, vec![]));
@@ -77,7 +77,7 @@ fn each_option_comes_from_the_most_specific_place_that_sets_it() {
         |codes: &[u8], value: u8| gives(&codes.iter().map(|code| (*code, vec![value])).collect::<Vec<_>>());
     let (reservation, configured, built_in) = (values(&[3], 1), values(&[3, 6], 2), values(&[3, 6, 42], 3));
     let (network, global) = (values(&[3, 6, 42, 15], 4), values(&[3, 6, 42, 15, 2], 5));
-    // The order in which they are given does not matter.
+    // The order of the layers does not matter.
     let layers = [
         layer(Origin::Global, &global),
         layer(Origin::BuiltIn("enterprise"), &built_in),
@@ -111,11 +111,11 @@ fn a_class_that_steers_leaves_nothing_beside_it_that_steers_otherwise() {
     let told = resolve(&layers);
     assert_eq!(told.options.iter().map(|option| option.code).collect::<Vec<_>>(), [3, 160]);
     assert_eq!(told.next_server, None);
-    // Nor does a class between the two open the way for it again.
+    // A class between the two does not change that.
     let told =
         resolve(&[layer(Origin::Reservation("x"), &users), layer(Origin::Class("lab"), &general), layers[1]]);
     assert_eq!(told.options.iter().map(|option| option.code).collect::<Vec<_>>(), [3, 160]);
-    // A class that sets other things leaves the steering as it is.
+    // A class with other options leaves the steering unchanged.
     let told = resolve(&[layer(Origin::Class("lab"), &general), layers[1]]);
     assert_eq!(told.options.iter().map(|option| option.code).collect::<Vec<_>>(), [3, 66, 150]);
     assert_eq!(told.next_server, Some((SERVER.address, Origin::BuiltIn("unknown-phone"))));
@@ -135,7 +135,7 @@ fn the_most_specific_server_and_file_to_boot_from_count() {
     assert_eq!(told.next_server, Some((Ipv4Addr::new(192, 0, 2, 2), Origin::Class("lab"))));
     assert_eq!(told.server_name, Some(("server-2", Origin::Class("lab"))));
     assert_eq!(told.boot_file, Some(("file-2", Origin::Class("lab"))));
-    // A class that steers by URL alone ends what others say of the server.
+    // A class that steers by URL overrides the server of other layers.
     let steers = gives(&[(160, b"http://10.23.45.99".to_vec())]);
     let told = resolve(&[layer(Origin::Reservation("x"), &steers), layer(Origin::Class("lab"), &lab)]);
     assert_eq!((told.next_server, told.server_name), (None, None));

@@ -1,4 +1,4 @@
-//! The routes of the guides, and the reasons where there is none.
+//! The routes of the guides, and the reasons if there is none.
 
 use super::*;
 
@@ -24,18 +24,18 @@ fn direct_crossings_are_shorter_and_lead_to_the_newest_load() {
 
 #[test]
 fn other_loads_that_can_be_reached_are_offered_for_a_pin() {
-    let ways = |phone: &Phone, from| -> Vec<Vec<String>> {
+    let ways = |phone: &RoutedPhone, from| -> Vec<Vec<String>> {
         let others = phone.others(Present::Load(&load(from)), &library(EVERYTHING));
         others.iter().map(|route| route.hops.iter().map(|hop| hop.to.to_string()).collect()).collect()
     };
     assert_eq!(ways(&E2M_8851(), OLD), [[SEED, E2M, MPP]]);
     assert_eq!(
-        ways(&Phone { vid: Some(Vid(15)), ..E2M_8851() }, OLD),
+        ways(&RoutedPhone { vid: Some(Vid(15)), ..E2M_8851() }, OLD),
         Vec::<Vec<String>>::new(),
         "below its floor"
     );
     assert_eq!(ways(&M2E_8851(), NEW_MPP), [[SEED], [OLD]]);
-    assert_eq!(ways(&Phone { model: "8821", ..E2M_8851() }, OLD).len(), 0);
+    assert_eq!(ways(&RoutedPhone { model: "8821", ..E2M_8851() }, OLD).len(), 0);
 }
 
 #[test]
@@ -57,10 +57,10 @@ fn a_phone_of_unknown_load_takes_a_hop_that_any_load_may_take() {
     assert_eq!(E2M_8851().way(enterprise, SEEDS_LOADS), [SEED, E2M, MPP]);
     assert_eq!(E2M_8851().way(enterprise, EVERYTHING), [NEW, NEW_MPP]);
     assert_eq!(M2E_8851().way(multiplatform, SEEDS_LOADS), [M2E, SEED]);
-    // It may be the transition load already, from which nothing leads back to an upgrade.
+    // The phone may already run the transition load, from which no rule leads back to an upgrade.
     assert_eq!(M2E_8851().way(multiplatform, EVERYTHING), [M2E, NEW]);
     assert!(M2E_8851().ask(multiplatform, &library(&[NEW_MPP, NEW])).is_err());
-    // The far side is shown already; on the Multiplatform side it may be the transition load that shows.
+    // The phone already shows the far side, which may be the transition load.
     let e2m = E2M_8851().ask(multiplatform, &library(SEEDS_LOADS)).unwrap();
     assert_eq!((e2m.hops.len(), e2m.hops[0].license, e2m.hops[0].crosses), (1, true, false));
     let m2e = M2E_8851().ask(enterprise, &library(SEEDS_LOADS)).unwrap();
@@ -84,22 +84,22 @@ fn hops_tell_where_the_phone_crosses_and_where_it_needs_its_license() {
 
 #[test]
 fn newer_hardware_takes_the_way_that_suits_it_or_the_floor_is_named() {
-    let v15 = || Phone { vid: Some(Vid(15)), ..E2M_8851() };
+    let v15 = || RoutedPhone { vid: Some(Vid(15)), ..E2M_8851() };
     assert_eq!(v15().way_from(SEED, EVERYTHING), [NEW, NEW_MPP]);
     let refused = v15().refusal(SEED, SEEDS_LOADS);
     assert_eq!(refused.code, HoldCode::NoRoute);
     for word in ["8851 V15", "11.3(3)", "guide-c07-742786"] {
         assert!(refused.cause().contains(word), "{word} in {}", refused.cause());
     }
-    let back = Phone { direction: Direction::M2e, ..v15() };
+    let back = RoutedPhone { direction: Direction::M2e, ..v15() };
     assert_eq!(back.way_from("sip88xx.11-3-3MPP0103-381", EVERYTHING), [NEW_MPP, NEW], "never below 11.3(3)");
-    let seed = Phone { catalog: Catalog::seed_2019(), ..v15() };
+    let seed = RoutedPhone { catalog: Catalog::seed_2019(), ..v15() };
     assert_eq!(seed.way_from(SEED, SEEDS_LOADS), [E2M, MPP]);
 }
 
 #[test]
 fn an_unknown_vid_prefers_the_way_that_suits_all() {
-    let unknown = || Phone { vid: None, ..E2M_8851() };
+    let unknown = || RoutedPhone { vid: None, ..E2M_8851() };
     let bridge = "sip88xx.11-3-6MPP0001-273";
     let names = [SEED, NEW, E2M, bridge];
     assert_eq!(unknown().way_from(SEED, &names), [NEW, bridge]);
@@ -119,7 +119,7 @@ fn a_longer_way_that_suits_all_is_worth_it_unless_told_to_proceed() {
     let (late, mpp) = ("sip88xx.TLexE2M-11-3-4C-1", "sip88xx.11-3-6MPP0001-273");
     for (proceeds, way) in [(true, vec![OLD, mpp]), (false, vec![SEED, late, mpp])] {
         let phone =
-            Phone { catalog: catalog.clone(), vid: None, unknown_vid_proceeds: proceeds, ..E2M_8851() };
+            RoutedPhone { catalog: catalog.clone(), vid: None, unknown_vid_proceeds: proceeds, ..E2M_8851() };
         assert_eq!(phone.way_from("sip88xx.10-3-1-12", &[OLD, SEED, late, mpp]), way);
     }
 }
@@ -129,7 +129,7 @@ fn of_two_equally_short_ways_the_one_that_suits_all_wins_even_if_larger() {
     let (late, mpp) = ("sip88xx.TLexE2M-11-3-4C-1", "sip88xx.11-3-6MPP0001-273");
     let mut library = library(&[E2M, late, mpp]);
     library.loads.insert(load(late), complete(late, 1_000_000));
-    let phone = Phone { vid: None, unknown_vid_proceeds: true, ..E2M_8851() };
+    let phone = RoutedPhone { vid: None, unknown_vid_proceeds: true, ..E2M_8851() };
     let route = phone.ask(Present::Load(&load(SEED)), &library).unwrap();
     assert_eq!(route.hops[0].to, load(late));
 }
@@ -138,7 +138,7 @@ fn of_two_equally_short_ways_the_one_that_suits_all_wins_even_if_larger() {
 fn where_the_vid_decides_about_crossing_the_crossing_is_marked() {
     let catalog = Catalog::current();
     let (seed, e2m, mpp) = ("sip78xx.12-5-1SR1-4", "sip78xx.TLexE2M-11-2-3C-4", "sip78xx.11-2-3MPP-398");
-    let phone = |vid| Phone { catalog: catalog.clone(), model: "7821", vid, ..E2M_8851() };
+    let phone = |vid| RoutedPhone { catalog: catalog.clone(), model: "7821", vid, ..E2M_8851() };
     let names = library(&[seed, e2m, mpp]);
     let route = phone(None).ask(Present::Unknown(Side::Enterprise), &names).unwrap();
     assert_eq!(route.hops.iter().map(|hop| hop.safe_for_every_vid).collect::<Vec<_>>(), [true, false, true]);
@@ -150,7 +150,7 @@ fn where_the_vid_decides_about_crossing_the_crossing_is_marked() {
 #[test]
 fn phones_that_may_not_migrate_are_refused_by_name() {
     for model in ["8821", "8831", "8875"] {
-        let refused = Phone { model, ..E2M_8851() }.refusal(SEED, SEEDS_LOADS);
+        let refused = RoutedPhone { model, ..E2M_8851() }.refusal(SEED, SEEDS_LOADS);
         assert_eq!(refused.code, HoldCode::NotEligible);
         assert!(refused.cause().contains(model), "{}", refused.cause());
     }
@@ -183,7 +183,7 @@ fn a_missing_or_damaged_file_is_named() {
 
 #[test]
 fn what_to_add_is_said() {
-    let cure = |phone: Phone, present: &str, names: &[&str]| phone.refusal(present, names).cure();
+    let cure = |phone: RoutedPhone, present: &str, names: &[&str]| phone.refusal(present, names).cure();
     assert!(cure(E2M_8851(), SEED, &[MPP]).contains("TLexE2M load"), "the transition load is what lacks");
     assert!(cure(E2M_8851(), SEED, &[NEW_MPP]).contains("14.1 or later"), "or a direct crossing");
     let pair = cure(E2M_8851(), OLD, &[MPP]);

@@ -1,9 +1,9 @@
-//! What newer hardware asks for: the way through it, and what a technician is told to add.
+//! The floors of newer hardware: the routes above them, and the loads to add.
 
 use super::*;
 
-fn phone(model: &'static str, vid: u8, direction: Direction) -> Phone {
-    Phone { model, vid: Some(Vid(vid)), direction, ..E2M_8851() }
+fn phone(model: &'static str, vid: u8, direction: Direction) -> RoutedPhone {
+    RoutedPhone { model, vid: Some(Vid(vid)), direction, ..E2M_8851() }
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn a_7821_of_v20_goes_back_through_the_release_that_lets_it() {
         assert!(cause.contains("11.3(7)SR1") && cause.contains("bought with Enterprise"), "{cause}");
         assert!(cure.contains("11.3(7)SR1") && cure.contains("12-0-7MPP0501-123"), "{cure}");
         assert_eq!(phone(model, 19, Direction::M2e).way_from(from, &loads), [enterprise]);
-        let bought = Phone { born: Some(Side::Multiplatform), ..phone(model, 20, Direction::M2e) };
+        let bought = RoutedPhone { born: Some(Side::Multiplatform), ..phone(model, 20, Direction::M2e) };
         assert_eq!(bought.way_from(from, &loads), [enterprise], "it was bought with Multiplatform firmware");
-        let unknown = Phone { vid: None, ..phone(model, 20, Direction::M2e) };
+        let unknown = RoutedPhone { vid: None, ..phone(model, 20, Direction::M2e) };
         assert_eq!(unknown.way_from(from, &loads), [lets_go, enterprise], "the way that every VID takes");
     }
 }

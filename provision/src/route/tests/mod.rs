@@ -1,4 +1,4 @@
-//! Routes as a technician would lay them out, and against an oracle that tries every way there is.
+//! Tests routes by hand-made cases and against an oracle that tries every route.
 
 use super::*;
 use crate::hold::{HoldCode, HoldReason};
@@ -21,7 +21,7 @@ fn load(name: &str) -> LoadName {
     name.parse().unwrap()
 }
 
-/// A complete load of so many bytes.
+/// A complete load of `bytes` bytes.
 fn complete(name: &str, bytes: u64) -> Load {
     let component = format!("rootfs.{name}.sbn");
     Load {
@@ -36,8 +36,8 @@ fn library(names: &[&str]) -> Library {
     Library { loads, ..Library::default() }
 }
 
-/// A phone to ask about; the fields a test does not care for are as a first look would have them.
-struct Phone {
+/// A phone to plan for; fields that a test ignores are as at first contact.
+struct RoutedPhone {
     catalog: Catalog,
     model: &'static str,
     vid: Option<Vid>,
@@ -47,7 +47,7 @@ struct Phone {
     unknown_vid_proceeds: bool,
 }
 
-const E2M_8851: fn() -> Phone = || Phone {
+const E2M_8851: fn() -> RoutedPhone = || RoutedPhone {
     catalog: Catalog::current(),
     model: "8851",
     vid: Some(Vid(5)),
@@ -57,9 +57,9 @@ const E2M_8851: fn() -> Phone = || Phone {
     unknown_vid_proceeds: false,
 };
 
-const M2E_8851: fn() -> Phone = || Phone { direction: Direction::M2e, ..E2M_8851() };
+const M2E_8851: fn() -> RoutedPhone = || RoutedPhone { direction: Direction::M2e, ..E2M_8851() };
 
-impl Phone {
+impl RoutedPhone {
     fn query<'a>(&'a self, present: Present<'a>) -> Query<'a> {
         Query {
             model: self.catalog.model(self.model).unwrap(),

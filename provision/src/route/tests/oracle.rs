@@ -1,4 +1,4 @@
-//! The planner against an oracle that enumerates every way, with the guides' rules written out once more.
+//! Tests the planner against an oracle that enumerates every route, with the guides' rules written a second time.
 
 use std::cmp::Reverse;
 
@@ -55,7 +55,7 @@ fn legal(direction: Direction, from: Option<&LoadName>, side: Side, to: &LoadNam
     }
 }
 
-/// Whether a VID of the 8851 takes the load.
+/// True if a VID of the 8851 takes the load.
 fn takes(vid: Vid, load: &LoadName) -> bool {
     match load.kind().side() {
         Side::Enterprise => vid < Vid(8) || at_least(load, (11, 7, 1)),
@@ -68,7 +68,7 @@ fn suits_all(load: &LoadName) -> bool {
 }
 
 #[derive(Debug, Clone)]
-struct World {
+struct RouteCase {
     /// Per name of the pool: 0 absent, 1 missing a file, 2 damaged, else complete, of so many bytes.
     states: Vec<u8>,
     /// An index into the pool, or past its end an unknown load of a side.
@@ -78,17 +78,17 @@ struct World {
     proceeds: bool,
 }
 
-fn world() -> impl Strategy<Value = World> {
+fn world() -> impl Strategy<Value = RouteCase> {
     let states = proptest::collection::vec(prop_oneof![3 => Just(0u8), 1 => 1..3u8, 4 => 3..6u8], POOL.len());
     let vid =
         proptest::option::of(prop_oneof![Just(3u8), Just(8), Just(14), Just(15), Just(20)].prop_map(Vid));
     let direction = prop_oneof![Just(Direction::E2m), Just(Direction::M2e)];
     (states, 0..POOL.len() + 2, direction, vid, any::<bool>()).prop_map(
-        |(states, present, direction, vid, proceeds)| World { states, present, direction, vid, proceeds },
+        |(states, present, direction, vid, proceeds)| RouteCase { states, present, direction, vid, proceeds },
     )
 }
 
-impl World {
+impl RouteCase {
     fn library(&self) -> Library {
         let mut library =
             library(&["sip78xx.12-5-1SR1-4", "sip78xx.TLexE2M-11-2-3C-4", "sip78xx.11-2-3MPP-398"]);
@@ -110,7 +110,7 @@ impl World {
         complete.filter(|load| self.vid.is_none_or(|vid| takes(vid, load))).collect()
     }
 
-    /// Every way without a detour to the target, as the loads after the present one.
+    /// Every route without a detour to the target, as the loads after the present one.
     fn ways(
         &self,
         from: Option<&LoadName>,
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// Loads to end with, newest first.
+    /// Possible targets, newest first.
     fn targets<'l>(&self, usable: &'l [LoadName]) -> Vec<&'l LoadName> {
         let far = |load: &&LoadName| match self.direction {
             Direction::E2m => load.kind() == Kind::Multiplatform,
@@ -143,7 +143,7 @@ impl World {
         targets
     }
 
-    /// Loads to end with that some way leads to, newest first.
+    /// Reachable targets, newest first.
     fn reachable(&self, from: Option<&LoadName>, side: Side) -> Vec<LoadName> {
         let usable = self.usable();
         let legal = |from, to| legal(self.direction, from, side, to);
@@ -164,7 +164,7 @@ impl World {
         u64::from(self.states[at])
     }
 
-    /// What the planner should answer: the loads after the present one, to the newest target there is a way to.
+    /// The expected answer: the loads after the present one, to the newest reachable target.
     fn answer(&self, from: Option<&LoadName>, side: Side) -> Option<Vec<LoadName>> {
         let last = match self.direction {
             Direction::E2m => Kind::Multiplatform,
@@ -199,13 +199,13 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// No forbidden hop, no incomplete load, nothing below a floor; a route if there is one, and the best of the
-    /// shortest.
+    /// The route has no forbidden hop, no incomplete load, and nothing below a floor. It exists if any does, and is
+    /// the best of the shortest.
     #[test]
     fn the_planner_finds_what_trying_everything_finds(world in world()) {
         let present = POOL.get(world.present).map(|name| load(name));
         let side = if world.present == POOL.len() { Side::Enterprise } else { Side::Multiplatform };
-        let phone = Phone {
+        let phone = RoutedPhone {
             vid: world.vid,
             direction: world.direction,
             unknown_vid_proceeds: world.proceeds,
@@ -221,7 +221,7 @@ proptest! {
         prop_assert_eq!(others.iter().map(|other| other.target.clone()).collect::<Vec<_>>(), left);
         for other in others {
             let pin = Some(other.hops.iter().map(|hop| hop.to.clone()).collect());
-            let pinned = Phone { pin, catalog: phone.catalog.clone(), ..phone };
+            let pinned = RoutedPhone { pin, catalog: phone.catalog.clone(), ..phone };
             prop_assert_eq!(pinned.ask(asked, &library), Ok(other), "an alternative is what can be pinned");
         }
         match phone.ask(asked, &library) {

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn pinned(phone: Phone, pin: &[&str]) -> Phone {
-    Phone { pin: Some(pin.iter().map(|name| load(name)).collect()), ..phone }
+fn pinned(phone: RoutedPhone, pin: &[&str]) -> RoutedPhone {
+    RoutedPhone { pin: Some(pin.iter().map(|name| load(name)).collect()), ..phone }
 }
 
 const PIN: &[&str] = &[SEED, E2M, MPP];
@@ -44,7 +44,7 @@ fn a_pin_that_breaks_a_rule_is_refused_with_the_rule() {
     assert!(skip.cause().contains("12.5(1)") && skip.cure().contains("[migration.routes]"), "{skip}");
     let down = pinned(E2M_8851(), PIN).refusal(NEW_MPP, ALL);
     assert_eq!(down.code, HoldCode::NoRoute, "{down}");
-    let floor = pinned(Phone { vid: Some(Vid(15)), ..E2M_8851() }, PIN).refusal(SEED, ALL);
+    let floor = pinned(RoutedPhone { vid: Some(Vid(15)), ..E2M_8851() }, PIN).refusal(SEED, ALL);
     assert!(floor.cause().contains("11.3(3)"), "{floor}");
 }
 

@@ -1,4 +1,4 @@
-//! A registration by UDP counts once the phone has repeated a secret.
+//! Tests that a registration by UDP counts once the phone has repeated a secret.
 
 use super::*;
 
@@ -6,7 +6,10 @@ use super::*;
 fn by_udp_words_are_one_way_until_the_phone_has_repeated_a_secret() {
     let mut registrar = registrar();
     let actions = by_udp(&mut registrar, &[], 0);
-    assert!(matches!(told(&actions)[..], [Event::Registered(PHONE, _, Proof::OneWay)]), "{actions:?}");
+    assert!(
+        matches!(told(&actions)[..], [RegistrarEvent::Registered(PHONE, _, SenderProof::OneWay)]),
+        "{actions:?}"
+    );
     let question = question(&actions).unwrap();
     let right = answer_to(&question, 200);
     let other_key = Registrar::new(OWN, 7, [8; 32]).receive(&register(&[], ""), UDP, KNOWN, 0);
@@ -21,7 +24,7 @@ fn by_udp_words_are_one_way_until_the_phone_has_repeated_a_secret() {
     }
     let proven = registrar.receive(&right, UDP, KNOWN, 20);
     assert!(
-        matches!(told(&proven)[..], [Event::Registered(PHONE, said, Proof::TwoWay)]
+        matches!(told(&proven)[..], [RegistrarEvent::Registered(PHONE, said, SenderProof::TwoWay)]
         if said.active.as_deref() == Some("sip78xx.12-1-1-12.loads")),
         "{proven:?}"
     );
@@ -53,19 +56,19 @@ fn a_forged_datagram_takes_nothing_from_a_phone_that_is_registered() {
     connected.receive(&register(&[], ""), TCP, KNOWN, 0);
     let actions = by_udp(&mut connected, &forged, 10);
     assert!(question(&actions).is_none(), "a phone that holds a connection speaks by it");
-    assert!(matches!(told(&actions)[..], [Event::Registered(PHONE, _, Proof::OneWay)]));
-    assert_eq!(told(&by_udp(&mut connected, &ends, 20)), [] as [&Event; 0]);
+    assert!(matches!(told(&actions)[..], [RegistrarEvent::Registered(PHONE, _, SenderProof::OneWay)]));
+    assert_eq!(told(&by_udp(&mut connected, &ends, 20)), [] as [&RegistrarEvent; 0]);
     assert_eq!(sent(&[connected.restart(PHONE, Restart::Restart, 30).unwrap()])[0].0, TCP);
 
     let mut proven = registrar();
     let asked = question(&by_udp(&mut proven, &[], 0)).unwrap();
     proven.receive(&answer_to(&asked, 200), UDP, KNOWN, 5);
     by_udp(&mut proven, &forged, 10);
-    assert_eq!(told(&by_udp(&mut proven, &ends, 20)), [] as [&Event; 0]);
+    assert_eq!(told(&by_udp(&mut proven, &ends, 20)), [] as [&RegistrarEvent; 0]);
     let order = sent(&[proven.restart(PHONE, Restart::Restart, 30).unwrap()]).pop().unwrap().1;
     assert!(String::from_utf8(order.body).unwrap().contains(CALL_ID));
     let left = by_udp(&mut proven, &[("CSeq", "102 REGISTER"), ("Expires", "0")], 40);
-    assert_eq!(told(&left), [&Event::Gone(PHONE)]);
+    assert_eq!(told(&left), [&RegistrarEvent::Gone(PHONE)]);
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn so_many_phones_are_asked_at_one_time_and_no_more() {
         let contact = format!("<sip:x@{at}:5060>;+u.sip!devicename.ccm.cisco.com=\"SEP{mac}\"");
         let flow = Flow { peer: SocketAddrV4::new(at, 5060), ..UDP };
         let request = register(&[("Contact", &contact), ("Reason", "")], "");
-        let actions = registrar.receive(&request, flow, Caller { phone: Some(mac) }, 0);
+        let actions = registrar.receive(&request, flow, Sender { phone: Some(mac) }, 0);
         full += usize::from(actions.contains(&Action::Full(at)));
         assert_eq!(question(&actions).is_some(), number < 1024);
     }

@@ -12,7 +12,8 @@ use crate::system::utc;
 
 /// Everything there is to tell of a bench's phones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Report {
+#[schema(as = Report)]
+pub struct MigrationReport {
     /// When it was made, UTC.
     #[serde(with = "utc")]
     #[schema(value_type = Option<String>, format = DateTime)]

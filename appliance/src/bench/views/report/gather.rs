@@ -1,4 +1,4 @@
-//! What the bench knows of its phones, for the report.
+//! Gathers the report's data from the bench.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use transload_provision::time::Time;
 
 use crate::bench::AT_ONCE;
 use crate::bench::Bench;
-use crate::bench::State;
+use crate::bench::BenchState;
 use crate::bench::belief;
 use crate::bench::intake::others::others;
 use crate::bench::views::home;
 use crate::bench::views::phone::{License, Stage};
 use crate::bench::views::report::{
-    ActReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report,
+    ActReport, HoldReport, HoldSum, HopReport, LicenseReport, MigrationReport, PhoneReport,
 };
 use crate::bench::views::show;
 
 impl Bench {
-    /// The report on all phones that were seen or are listed.
-    pub fn report(&self) -> Report {
+    /// The report on all phones that are known or listed.
+    pub fn report(&self) -> MigrationReport {
         let now = self.now();
         let macs = reported(&self.state());
         let mut phones = Vec::with_capacity(macs.len());
@@ -35,24 +35,28 @@ impl Bench {
     }
 }
 
-/// The report on a state that nobody else works on.
-pub(in crate::bench) fn report(state: &State, now: Time) -> Report {
+/// As [`Bench::report`], on a given state.
+pub(in crate::bench) fn report(state: &BenchState, now: Time) -> MigrationReport {
     on_all(state, now, reported(state).into_iter().map(|mac| phone(state, now, mac)).collect())
 }
 
-/// Not those who have only ever asked for an address, unless they are listed.
-fn reported(state: &State) -> Vec<Mac> {
+/// Unlisted phones that have only asked for an address are left out.
+fn reported(state: &BenchState) -> Vec<Mac> {
     let seen = state.phones.iter().filter(|(_, phone)| phone.written).map(|(mac, _)| *mac);
     seen.chain(state.roster.keys().copied()).collect::<BTreeSet<Mac>>().into_iter().collect()
 }
 
-fn on_all(state: &State, now: Time, phones: Vec<PhoneReport>) -> Report {
+fn on_all(state: &BenchState, now: Time, phones: Vec<PhoneReport>) -> MigrationReport {
     let settings = &state.rules.settings;
     let mut notes = notes(settings.direction, &phones);
     notes.extend(home::notes(state, &phones));
     let forgotten = state.forgotten.report();
     let others = others(state, now);
-    Report { forgotten, others, ..Report::new(now, settings.direction, &state.catalog, notes, phones) }
+    MigrationReport {
+        forgotten,
+        others,
+        ..MigrationReport::new(now, settings.direction, &state.catalog, notes, phones)
+    }
 }
 
 fn notes(direction: Direction, phones: &[PhoneReport]) -> Vec<String> {
@@ -80,7 +84,7 @@ fn is_8832(model: &str) -> bool {
     name::read(model).is_some_and(|product| product.number == "8832")
 }
 
-fn phone(state: &State, now: Time, mac: Mac) -> PhoneReport {
+fn phone(state: &BenchState, now: Time, mac: Mac) -> PhoneReport {
     let view = show::phone(state, now, mac);
     let journey = state.phones.get(&mac).map(|phone| &*phone.journey);
     let (from, passages) = journey.map(|journey| way(state, now, journey)).unwrap_or_default();
@@ -132,7 +136,7 @@ fn phone(state: &State, now: Time, mac: Mac) -> PhoneReport {
     }
 }
 
-fn way(state: &State, now: Time, journey: &Journey) -> (Option<String>, Vec<Passage>) {
+fn way(state: &BenchState, now: Time, journey: &Journey) -> (Option<String>, Vec<Passage>) {
     let belief = belief(state, now, journey);
     let passages = passages(journey, &belief);
     (origin(journey, &belief, &passages).map(ToString::to_string), passages)
@@ -161,10 +165,10 @@ fn hold(met: Met, now: Time) -> HoldReport {
     }
 }
 
-/// The license at hand. One that was given and is not here any more had the name that all have.
-fn license_file(state: &State, mac: Mac, given: bool) -> LicenseReport {
+/// The present license file. A license that was given and removed since had the standard name.
+fn license_file(state: &BenchState, mac: Mac, given: bool) -> LicenseReport {
     let direction = state.rules.settings.direction;
-    let (file, sha256) = match state.shelf.license_file(direction, mac) {
+    let (file, sha256) = match state.library.license_file(direction, mac) {
         Some((file, sha256)) => (Some(file), sha256),
         None => (given.then(|| format!("licenses/{direction}/{mac}.lic")), None),
     };

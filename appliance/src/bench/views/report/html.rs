@@ -1,26 +1,26 @@
-//! The report as a page fit to print: one file, nothing from elsewhere, no scripts.
+//! The report as a printable page in one file, without scripts or external content.
 
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 use transload_provision::text;
 
 use super::words::{Moments, amount, counted, license, moment, moment_in_zone, span};
-use super::{HopReport, Left, PhoneReport, Report, Totals, models};
+use super::{HopReport, Left, MigrationReport, PhoneReport, Totals, models};
 use crate::bench::views::alike::grouped;
 use crate::bench::views::phone::{OtherClient, Stage};
 
 const STYLE: PreEscaped<&str> = PreEscaped(include_str!("style.css"));
 
-/// Text from phones and rosters: hidden characters are left out, and quotes are escaped as well as markup.
-struct Shown<'a>(&'a str);
+/// Text from phones and rosters, without hidden characters, with markup and quotes escaped.
+struct Printable<'a>(&'a str);
 
-impl Render for Shown<'_> {
+impl Render for Printable<'_> {
     fn render_to(&self, page: &mut String) {
         page.push_str(&text::line(self.0).render().into_string().replace('\'', "&#39;"));
     }
 }
 
-pub(super) fn page(report: &Report, title: Option<&str>, zone: &TimeZone) -> String {
+pub(super) fn page(report: &MigrationReport, title: Option<&str>, zone: &TimeZone) -> String {
     let direction = match report.direction.as_str() {
         "m2e" => "Multiplatform to Enterprise firmware",
         _ => "Enterprise to Multiplatform firmware",
@@ -32,16 +32,16 @@ pub(super) fn page(report: &Report, title: Option<&str>, zone: &TimeZone) -> Str
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Phone migration report" @if let Some(title) = title { " – " (Shown(title)) } }
+                title { "Phone migration report" @if let Some(title) = title { " – " (Printable(title)) } }
                 style { (STYLE) }
             }
             body {
                 header {
                     h1 { "Phone migration report" }
                     @if let Some(title) = title {
-                        p.title { (Shown(title)) }
+                        p.title { (Printable(title)) }
                     }
-                    p.sub { (direction) " · " (Shown(&made)) }
+                    p.sub { (direction) " · " (Printable(&made)) }
                 }
                 main {
                     (summary(report, zone))
@@ -52,12 +52,12 @@ pub(super) fn page(report: &Report, title: Option<&str>, zone: &TimeZone) -> Str
                     @if !report.notes.is_empty() {
                         section {
                             h2 { "What to know" }
-                            ul { @for note in &report.notes { li { (Shown(note)) } } }
+                            ul { @for note in &report.notes { li { (Printable(note)) } } }
                         }
                     }
                 }
                 footer {
-                    "Made by " (Shown(&report.program)) " (catalog of " (Shown(&report.catalog)) "), " (Shown(&made))
+                    "Made by " (Printable(&report.program)) " (catalog of " (Printable(&report.catalog)) "), " (Printable(&made))
                     ". Times are local to the bench. Data is firmware that phones fetched, of every attempt."
                 }
             }
@@ -66,7 +66,7 @@ pub(super) fn page(report: &Report, title: Option<&str>, zone: &TimeZone) -> Str
     page.into_string()
 }
 
-fn summary(report: &Report, zone: &TimeZone) -> Markup {
+fn summary(report: &MigrationReport, zone: &TimeZone) -> Markup {
     let totals = &report.totals;
     html! {
         section.summary {
@@ -109,7 +109,7 @@ fn by_model(phones: &[PhoneReport]) -> Markup {
         let running = grouped(of_it().filter_map(|phone| phone.to.as_deref()).map(|load| (load, ())));
         html! {
             tr {
-                td { (Shown(model.unwrap_or("not known"))) }
+                td { (Printable(model.unwrap_or("not known"))) }
                 td { (of_it().count()) }
                 td { (done) }
                 td { (of_it().count() - done) }
@@ -117,7 +117,7 @@ fn by_model(phones: &[PhoneReport]) -> Markup {
                     @if running.is_empty() { "–" }
                     @for (index, (load, phones)) in running.iter().enumerate() {
                         @if index > 0 { br; }
-                        (phones.len()) " × " (Shown(load))
+                        (phones.len()) " × " (Printable(load))
                     }
                 }
             }
@@ -131,17 +131,17 @@ fn by_model(phones: &[PhoneReport]) -> Markup {
     }
 }
 
-fn left(report: &Report) -> Markup {
+fn left(report: &MigrationReport) -> Markup {
     html! {
         @if !report.left.is_empty() {
             section {
                 h2 { "Left to do" }
                 @for Left { reason, cause, cure, macs } in &report.left {
                     div.reason {
-                        h3 { (Shown(reason)) ": " (counted(macs.len(), "phone", "phones")) }
+                        h3 { (Printable(reason)) ": " (counted(macs.len(), "phone", "phones")) }
                         p {
-                            strong { "Why:" } " " (Shown(cause.trim_end_matches('.'))) ". "
-                            strong { "To do:" } " " (Shown(cure.trim_end_matches('.'))) "."
+                            strong { "Why:" } " " (Printable(cause.trim_end_matches('.'))) ". "
+                            strong { "To do:" } " " (Printable(cure.trim_end_matches('.'))) "."
                         }
                         ul.macs { @for mac in macs { li { (mac.to_string()) } } }
                     }
@@ -151,7 +151,7 @@ fn left(report: &Report) -> Markup {
     }
 }
 
-fn phones(report: &Report, zone: &TimeZone) -> Markup {
+fn phones(report: &MigrationReport, zone: &TimeZone) -> Markup {
     html! {
         section {
             h2 { "Phones" }
@@ -169,7 +169,7 @@ fn phones(report: &Report, zone: &TimeZone) -> Markup {
     }
 }
 
-fn forgotten(report: &Report, zone: &TimeZone) -> Markup {
+fn forgotten(report: &MigrationReport, zone: &TimeZone) -> Markup {
     let mut moments = Moments::new(zone);
     let all: Vec<String> =
         report.forgotten.iter().map(|phone| format!("{} ({})", phone.mac, moments.next(phone.at))).collect();
@@ -181,13 +181,13 @@ fn forgotten(report: &Report, zone: &TimeZone) -> Markup {
                     "The operator took " (counted(all.len(), "phone", "phones")) " off the bench's books. What was known \
                      of them until then is not in this report."
                 }
-                p { "Forgotten: " (Shown(&all.join(", "))) "." }
+                p { "Forgotten: " (Printable(&all.join(", "))) "." }
             }
         }
     }
 }
 
-fn others(report: &Report) -> Markup {
+fn others(report: &MigrationReport) -> Markup {
     let all: Vec<String> = report.others.iter().map(OtherClient::line).collect();
     let are = if all.len() == 1 { "is" } else { "are" };
     html! {
@@ -198,7 +198,7 @@ fn others(report: &Report) -> Markup {
                     "The bench leased an address to " (counted(all.len(), "client", "clients")) " that " (are)
                     " no phone. They count nowhere above."
                 }
-                p { (Shown(&all.join("; "))) }
+                p { (Printable(&all.join("; "))) }
             }
         }
     }
@@ -215,22 +215,22 @@ fn one(phone: &PhoneReport, zone: &TimeZone) -> Markup {
     html! {
         tbody class=(phone.stage.as_str()) {
             tr.main {
-                td { span.mac { (phone.mac.to_string()) } " " (Shown(&kind)) }
+                td { span.mac { (phone.mac.to_string()) } " " (Printable(&kind)) }
                 td {
-                    (Shown(phone.from.as_deref().unwrap_or("not told"))) br;
-                    "→ " (Shown(phone.to.as_deref().unwrap_or("not known")))
+                    (Printable(phone.from.as_deref().unwrap_or("not told"))) br;
+                    "→ " (Printable(phone.to.as_deref().unwrap_or("not known")))
                 }
-                td { (Shown(&moment(phone.done, zone))) }
-                td { (Shown(&phone.seconds.map_or_else(String::new, span))) }
+                td { (Printable(&moment(phone.done, zone))) }
+                td { (Printable(&phone.seconds.map_or_else(String::new, span))) }
                 td { @if phone.bytes > 0 { (amount(phone.bytes)) } }
                 td { (license(phone.license.state)) }
-                td.result { (Shown(&result)) }
+                td.result { (Printable(&result)) }
             }
             @if !lines.is_empty() {
                 tr.more {
                     td colspan="7" {
                         @for (word, text) in &lines {
-                            p { b { (word) @if !word.is_empty() { ": " } } (Shown(text)) }
+                            p { b { (word) @if !word.is_empty() { ": " } } (Printable(text)) }
                         }
                     }
                 }
@@ -239,7 +239,7 @@ fn one(phone: &PhoneReport, zone: &TimeZone) -> Markup {
     }
 }
 
-/// What the second row of a phone says, by heading.
+/// The fields of a phone's second row, with their headings.
 fn more(phone: &PhoneReport, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let own = [("serial", &phone.serial), ("at", &phone.location)];

@@ -1,4 +1,5 @@
-//! The report: what each phone ended as and how it came there, for the customer; and which phones are left, and why.
+//! The report for the customer: the end and the course of each phone's migration, and the phones that are left, by
+//! reason.
 
 mod data;
 pub(in crate::bench) mod gather;
@@ -27,7 +28,7 @@ use crate::system::atomic;
 use crate::system::error::{Exit, Failure};
 
 pub use data::{
-    ActReport, ForgottenReport, HoldReport, HoldSum, HopReport, LicenseReport, PhoneReport, Report,
+    ActReport, ForgottenReport, HoldReport, HoldSum, HopReport, LicenseReport, MigrationReport, PhoneReport,
 };
 use data::{Left, Totals};
 
@@ -46,8 +47,8 @@ pub enum Format {
     Macs,
 }
 
-impl Report {
-    /// A report on these phones, which are in the order of their addresses.
+impl MigrationReport {
+    /// A report on `phones`, which are sorted by MAC.
     pub fn new(
         made: Time,
         direction: Direction,
@@ -69,7 +70,7 @@ impl Report {
         }
     }
 
-    /// Writes it into a file, by the ending of its name.
+    /// Writes the report to a file in the format of the file's extension (HTML by default).
     ///
     /// # Errors
     /// The file cannot be written.
@@ -80,12 +81,12 @@ impl Report {
         save(path, &self.written(format, title, &TimeZone::system()))
     }
 
-    /// The report as a file. `title` is of the page; times on it are those of `zone`.
+    /// The report as text. `title` and `zone` apply to the HTML page.
     pub fn written(&self, format: Format, title: Option<&str>, zone: &TimeZone) -> String {
         match format {
             Format::Html => html::page(self, title, zone),
             Format::Csv => sheet::table(self),
-            // What it is made of has nothing in it that JSON cannot say.
+            // No part of a report can fail to serialize.
             Format::Json => serde_json::to_string_pretty(self).unwrap_or_default() + "\n",
             Format::Macs => macs(self),
         }
@@ -93,7 +94,7 @@ impl Report {
 }
 
 impl Format {
-    /// As HTTP has it.
+    /// The media type for HTTP.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Html => "text/html; charset=utf-8",
@@ -103,7 +104,7 @@ impl Format {
         }
     }
 
-    /// The end of a file's name.
+    /// The file extension.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Html => "html",
@@ -133,7 +134,7 @@ fn totals(phones: &[PhoneReport]) -> Totals {
     }
 }
 
-/// Those that need somebody first, then those on their way, then those never seen. Phones with the same code, cause and
+/// Phones that are left: held ones first, then those under way, then absent ones. Phones with the same code, cause and
 /// actions are one entry.
 fn left(phones: &[PhoneReport]) -> Vec<Left> {
     let why = |phone: &PhoneReport| {
@@ -170,8 +171,8 @@ fn to_do(phone: &PhoneReport) -> &str {
     }
 }
 
-/// Plain lists: what begins with `#` is said of the addresses below it.
-fn macs(report: &Report) -> String {
+/// Plain lists; a line with `#` describes the addresses below it.
+fn macs(report: &MigrationReport) -> String {
     let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let list = |left: &Left| {
         let head = {

@@ -3,7 +3,7 @@
 use transload_provision::text;
 
 use super::words::exact;
-use super::{HopReport, PhoneReport, Report};
+use super::{HopReport, MigrationReport, PhoneReport};
 use crate::bench::views::phone::Stage;
 
 const COLUMNS: [&str; 25] = [
@@ -34,7 +34,7 @@ const COLUMNS: [&str; 25] = [
     "attempts",
 ];
 
-pub(super) fn table(report: &Report) -> String {
+pub(super) fn table(report: &MigrationReport) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let rows = report.phones.iter().map(|phone| cells(phone).map(|cell| harmless(&cell)));
     // Writing to memory cannot fail, and every row has as many cells as the first.
@@ -99,14 +99,14 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join("; ")
 }
 
-/// Twelve digits, unless a spreadsheet would take them for a number and lose some: then with colons.
+/// Twelve digits; with colons if a spreadsheet would read the digits as a number.
 fn address(phone: &PhoneReport) -> String {
     let bare = phone.mac.to_string();
     let number = bare.parse::<f64>().is_ok();
     if number { phone.mac.colons() } else { bare }
 }
 
-/// What a spreadsheet would take for a formula begins with an apostrophe, and hidden characters are left out.
+/// Prefixes an apostrophe to text that a spreadsheet would read as a formula, and drops hidden characters.
 fn harmless(text: &str) -> String {
     let printable = text::line(text);
     let formula = printable.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);

@@ -17,9 +17,9 @@ fn phone(mac: &str, stage: &str, rest: &Value) -> PhoneReport {
     serde_json::from_value(phone).unwrap()
 }
 
-fn report(phones: Vec<PhoneReport>) -> Report {
+fn report(phones: Vec<PhoneReport>) -> MigrationReport {
     let made = Time(1_769_851_800_000);
-    Report::new(made, Direction::E2m, &Catalog::current(), vec!["a note".into()], phones)
+    MigrationReport::new(made, Direction::E2m, &Catalog::current(), vec!["a note".into()], phones)
 }
 
 fn done() -> PhoneReport {
@@ -51,7 +51,7 @@ fn held(mac: &str) -> PhoneReport {
 #[test]
 fn forgotten_phones_are_on_the_page() {
     let forgotten = |mac: &str, at| ForgottenReport { mac: mac.parse().unwrap(), at: Some(Time(at)) };
-    let report = Report {
+    let report = MigrationReport {
         forgotten: vec![
             forgotten("001234AB45E2", 1_769_851_800_000),
             forgotten("001234AB45E3", 1_769_851_860_000),
@@ -61,7 +61,8 @@ fn forgotten_phones_are_on_the_page() {
     let page = report.written(Format::Html, None, &TimeZone::UTC);
     assert!(page.contains("took 2 phones off the bench's books"), "{page}");
     assert!(page.contains("Forgotten: 001234AB45E2 (2026-01-31 09:30), 001234AB45E3 (09:31)."), "{page}");
-    let json: Report = serde_json::from_str(&report.written(Format::Json, None, &TimeZone::UTC)).unwrap();
+    let json: MigrationReport =
+        serde_json::from_str(&report.written(Format::Json, None, &TimeZone::UTC)).unwrap();
     assert_eq!(json, report);
 }
 
@@ -196,5 +197,5 @@ fn the_lists_of_what_is_left_hold_addresses_alone_and_a_reason_each() {
 fn json_goes_in_and_out_unchanged() {
     let report = report(vec![done(), held("001234AB45DF")]);
     let text = report.written(Format::Json, None, &TimeZone::UTC);
-    assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    assert_eq!(serde_json::from_str::<MigrationReport>(&text).unwrap(), report);
 }

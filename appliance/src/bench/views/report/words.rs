@@ -1,4 +1,4 @@
-//! How a report says times, spans and amounts.
+//! Formats times, durations and amounts for the report.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,12 +10,12 @@ pub(super) fn moment(at: Option<Time>, zone: &TimeZone) -> String {
     formatted(at, zone, "%Y-%m-%d %H:%M")
 }
 
-/// The same with the zone.
+/// As [`moment`], with the zone.
 pub(super) fn moment_in_zone(at: Option<Time>, zone: &TimeZone) -> String {
     formatted(at, zone, "%Y-%m-%d %H:%M %Z")
 }
 
-/// Moments in one line: the date is said once a day.
+/// Formats moments for one line: each date stands once.
 pub(super) struct Moments<'a> {
     zone: &'a TimeZone,
     day: String,
@@ -68,7 +68,7 @@ pub(super) fn amount(bytes: u64) -> String {
     }
 }
 
-/// What is known of a license, in a few words.
+/// A license's state, in words.
 pub(super) fn license(state: LicenseState) -> &'static str {
     match state {
         LicenseState::Absent => "none at hand",

@@ -1,10 +1,10 @@
-//! What goes wrong in a drill, and when.
+//! The accidents of a drill, and their times.
 
 use std::fmt;
 use std::time::Duration;
 
-use transload_phone::Weather;
-use transload_phone::truth::{self, Hardware};
+use transload_phone::FaultInjector;
+use transload_phone::truth::{self, TrueHardware};
 use transload_provision::catalog::{Catalog, Model};
 use transload_provision::load::{Direction, LoadName};
 use transload_provision::mac::Mac;
@@ -14,22 +14,22 @@ use super::super::folder::Firmware;
 use super::super::lineup::{self, Player};
 use super::plan::Plan;
 
-/// One thing that goes wrong.
+/// An accident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accident {
-    /// A phone's plug is pulled, for so long.
+pub enum DrillAccident {
+    /// A phone loses power for this long.
     Plug(usize, Duration),
-    /// The appliance's plug is pulled, for so long.
+    /// The appliance loses power for this long.
     Power(Duration),
-    /// The ledger cannot be written, for so long.
+    /// The ledger cannot be written for this long.
     DiskFull(Duration),
     /// A file of the firmware is lost.
     Damage(usize),
-    /// Somebody plugs in another DHCP server, for so long.
+    /// A foreign DHCP server is on the segment for this long.
     Rogue(Duration),
 }
 
-impl fmt::Display for Accident {
+impl fmt::Display for DrillAccident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plug(phone, span) => {
@@ -43,7 +43,7 @@ impl fmt::Display for Accident {
     }
 }
 
-/// What phones come with: what the procedure starts from, most often; newer and older; half way; at the target.
+/// The phones' first loads: mostly the start of the procedure, else newer, older, half way, or the target.
 const FROM_ENTERPRISE: [&str; 9] = [
     "11-7-1-17",
     "11-7-1-17",
@@ -65,34 +65,34 @@ const FROM_MULTIPLATFORM: [&str; 7] = [
     "11-0-1MPP-150",
 ];
 
-/// One that its hardware can have come with.
+/// A first load that the hardware may have.
 fn load(rng: &mut fastrand::Rng, model: &Model, vid: u8, direction: Direction) -> Option<LoadName> {
     let Some(family) = &model.family else { return lineup::first_load(model, direction) };
     let versions: &[&str] = match direction {
         Direction::E2m => &FROM_ENTERPRISE,
         Direction::M2e => &FROM_MULTIPLATFORM,
     };
-    let hardware = Hardware { model: &model.name, vid };
+    let hardware = TrueHardware { model: &model.name, vid };
     let loads = versions.iter().filter_map(|version| format!("{family}.{version}").parse().ok());
     let borne: Vec<LoadName> = loads.filter(|load| truth::bears(hardware, load)).collect();
     rng.choice(borne)
 }
 
-/// When each of them happens, on the phones' clock, earliest first.
-pub fn accidents(plan: &mut Plan) -> Vec<(Duration, Accident)> {
+/// The accidents with their times on the phones' clock, earliest first.
+pub fn accidents(plan: &mut Plan) -> Vec<(Duration, DrillAccident)> {
     let phones = plan.phones;
     let rng = &mut plan.rng;
     let span = |rng: &mut fastrand::Rng, most: u64| Duration::from_secs(rng.u64(3..most));
     let count = rng.usize(1..6);
-    let mut accidents: Vec<(Duration, Accident)> = (0..count)
+    let mut accidents: Vec<(Duration, DrillAccident)> = (0..count)
         .map(|_| {
             let at = span(rng, 1500);
             let what = match rng.u32(0..12) {
-                0..6 => Accident::Plug(rng.usize(0..phones), span(rng, 300)),
-                6..9 => Accident::Power(span(rng, 300)),
-                9 => Accident::DiskFull(span(rng, 300)),
-                10 => Accident::Damage(rng.usize(0..1000)),
-                _ => Accident::Rogue(span(rng, 400)),
+                0..6 => DrillAccident::Plug(rng.usize(0..phones), span(rng, 300)),
+                6..9 => DrillAccident::Power(span(rng, 300)),
+                9 => DrillAccident::DiskFull(span(rng, 300)),
+                10 => DrillAccident::Damage(rng.usize(0..1000)),
+                _ => DrillAccident::Rogue(span(rng, 400)),
             };
             (at, what)
         })
@@ -104,21 +104,21 @@ pub fn accidents(plan: &mut Plan) -> Vec<(Duration, Accident)> {
 /// The phones of a drill.
 #[derive(Default)]
 pub struct Cast {
-    /// As they come.
+    /// The phones at the start.
     pub players: Vec<Player>,
-    /// Those whose license arrives late, with the time.
+    /// Phones whose license arrives late, with the time.
     pub late: Vec<(Duration, Mac)>,
-    /// Which way each goes where nobody knows.
+    /// The draw of open questions of each phone.
     pub draws: Vec<Draw>,
 }
 
-/// Who takes part, from this index on.
+/// The phones of a drill, with numbers from `first`.
 pub fn phones(
     plan: &mut Plan,
     first: u32,
     catalog: &Catalog,
     firmware: &Firmware,
-    weather: &Weather,
+    faults: &FaultInjector,
 ) -> Cast {
     let direction = plan.scenario.direction;
     let mut cast = Cast::default();
@@ -127,7 +127,7 @@ pub fn phones(
         let eligible = direction == Direction::M2e || rng.u32(0..12) > 0;
         let (name, vid) = if eligible {
             let name = lineup::ELIGIBLE[rng.usize(0..lineup::ELIGIBLE.len())];
-            // Newer hardware than the loads of 2019 bear, now and then.
+            // Some hardware is too new for the loads of 2019.
             (name, if rng.u32(0..10) == 0 && !plan.proceeds { 15 } else { 5 })
         } else {
             lineup::INELIGIBLE[rng.usize(0..lineup::INELIGIBLE.len())]
@@ -140,8 +140,8 @@ pub fn phones(
         spec.quirks = lineup::quirks(rng.u32(..));
         let draw = Draw::new(|of| rng.usize(0..of));
         spec.quirks.take(&draw);
-        spec.quirks.weather = weather.clone();
-        // What steers it from outside is its own call manager, whose list it holds.
+        spec.quirks.faults = faults.clone();
+        // A phone steered from outside has its own call manager, whose trust list it holds.
         spec.quirks.trust_list = direction == Direction::E2m && rng.u32(0..10) == 0;
         spec.boot = Duration::from_secs(rng.u64(20..90));
         spec.flash = Duration::from_secs(rng.u64(40..240) * if rng.u32(0..8) == 0 { 2 } else { 1 });

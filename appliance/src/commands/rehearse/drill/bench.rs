@@ -1,4 +1,4 @@
-//! The appliance of a drill: its plug can be pulled, and it comes up again at the same ports.
+//! The appliance of a drill: it can lose power, and returns at the same ports.
 
 use std::fs;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use transload_pace::Pace;
-use transload_phone::{Weather, Wiring};
+use transload_phone::{FaultInjector, Wiring};
 
 use super::super::loopback;
 use crate::config::Config;
@@ -17,31 +17,31 @@ use crate::runtime::appliance::{Appliance, PreparedAppliance};
 use crate::state::ledger;
 use crate::system::error::{Exit, Failure};
 
-/// While its plug is out nobody else may take its ports: they are below those that systems give by themselves.
+/// The appliance's ports stay free while it has no power, because systems do not assign these.
 const PORTS: Range<u16> = 10_000..32_000;
-/// Each bench has so many.
+/// Ports of each appliance.
 const EACH: u16 = 5;
-/// Sockets may take a moment to go, in real time.
+/// Real time that sockets may take to close.
 const PATIENCE: Duration = Duration::from_millis(250);
 const TRIES: u32 = 40;
 
-/// An appliance with a plug.
-pub struct Bench {
+/// An appliance that can lose power.
+pub struct PluggedAppliance {
     config: Config,
     place: ServiceAddresses,
     pace: Pace,
-    weather: Weather,
+    faults: FaultInjector,
     ledger: PathBuf,
     running: Option<Appliance>,
-    /// Keeps others from writing.
+    /// Holds the ledger's lock, so that others cannot write.
     blocker: Option<Connection>,
-    /// How phones find it, running or not.
+    /// The appliance's ports, whether it runs or not.
     pub wiring: Wiring,
 }
 
-impl Bench {
-    /// Starts it for the first time.
-    pub async fn start(config: &Config, pace: Pace, weather: Weather) -> Result<Self, Failure> {
+impl PluggedAppliance {
+    /// Starts the appliance for the first time.
+    pub async fn start(config: &Config, pace: Pace, faults: FaultInjector) -> Result<Self, Failure> {
         let mut tries = 0;
         let (place, appliance) = loop {
             let place = place(config.registrar.enabled);
@@ -49,7 +49,7 @@ impl Bench {
             {
                 Ok(appliance) => break (place, appliance),
                 Err(failure) if tries == TRIES => return Err(failure),
-                // Somebody else's ports: the next ones are tried.
+                // The ports are taken: try the next ones.
                 Err(_) => tries += 1,
             }
         };
@@ -62,18 +62,18 @@ impl Bench {
         })?;
         let ledger = config.bench.state.join("ledger.db");
         let (config, running) = (config.clone(), Some(appliance));
-        Ok(Self { config, place, pace, weather, ledger, running, blocker: None, wiring })
+        Ok(Self { config, place, pace, faults, ledger, running, blocker: None, wiring })
     }
 
-    /// What runs, if it has power.
+    /// The running appliance, if it has power.
     pub fn appliance(&self) -> Option<&Appliance> {
         self.running.as_ref()
     }
 
-    /// Pulls its plug: nothing leaves any more, and of its ledger is left what was on disk at that moment.
+    /// Cuts the power: nothing is sent any more, and the ledger keeps only what was on disk.
     pub async fn pull(&mut self) -> Result<(), Failure> {
         let Some(appliance) = self.running.take() else { return Ok(()) };
-        self.weather.cut(true);
+        self.faults.cut(true);
         let left = self.ledger.with_extension("left");
         let (from, to) = (self.ledger.clone(), left.clone());
         let copied = tokio::task::spawn_blocking(move || ledger::copy(&from, &to)).await;
@@ -92,7 +92,7 @@ impl Bench {
         fs::rename(&left, &self.ledger).map_err(|error| broken(&error))
     }
 
-    /// Puts it in again.
+    /// Restores the power.
     pub async fn plug_in(&mut self) -> Result<(), Failure> {
         let mut tries = 0;
         while self.running.is_none() {
@@ -104,11 +104,11 @@ impl Bench {
             }
             tries += 1;
         }
-        self.weather.cut(false);
+        self.faults.cut(false);
         Ok(())
     }
 
-    /// Its ledger cannot be written, or can be again.
+    /// Makes the ledger fail, or work again.
     pub fn fill_disk(&mut self, full: bool) {
         self.blocker = None;
         if full && self.running.is_some() {
@@ -117,7 +117,7 @@ impl Bench {
         }
     }
 
-    /// Ends it in order.
+    /// Stops the appliance in order.
     pub async fn stop(&mut self) {
         self.blocker = None;
         if let Some(appliance) = self.running.take() {
@@ -126,7 +126,7 @@ impl Bench {
     }
 }
 
-/// With ports of its own.
+/// Addresses with ports of its own.
 fn place(registrar: bool) -> ServiceAddresses {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let mut place = loopback::place(registrar, None);

@@ -1,6 +1,6 @@
-//! Drills: short rehearsals of a few phones in which everything goes wrong that can, each by a seed of its own, many at
-//! once. What a phone on real hardware would not have survived is a failure, and so is one that could have reached its
-//! target and did not, or stands still with no reason shown.
+//! Drills: many short rehearsals of a few phones at once, each with its own seed and with every accident. A drill
+//! fails if real hardware would not have survived, if a phone could have reached its target and did not, or if a
+//! phone stands still without a reason shown.
 
 mod accidents;
 mod bench;
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use transload_provision::settings::UnknownVid;
 use transload_provision::unknown::{self, Draw, Tried};
 
-use super::folder::Folder;
+use super::folder::RehearsalFolder;
 use super::{no_folder, say, scenarios};
 use crate::commands::cli::RehearseArgs;
 use crate::config::{Config, Scenario};
@@ -27,16 +27,16 @@ use crate::system::error::{Exit, Failure};
 use plan::Plan;
 use run::Drilled;
 
-/// Drills at once: they wait most of the time.
+/// Drills at once; they wait most of the time.
 const AT_ONCE: usize = 100;
-/// Times as fast as in reality.
+/// The speed of the clock.
 const SPEED: u32 = 120;
-/// The largest component of made-up firmware: many drills share one disk.
+/// The largest component of look-alike firmware in bytes; many drills share one disk.
 const ROOTFS: u64 = 24 * 1024;
 
 /// The last line of `--json`.
 #[derive(Serialize)]
-struct Told<'a> {
+struct DrillSummary<'a> {
     drills: u32,
     seed: u64,
     phones: usize,
@@ -48,7 +48,7 @@ struct Told<'a> {
     failures: &'a [String],
 }
 
-/// Phones by the way that they went, by the fact that nobody knows.
+/// Phones by answer, for each open question.
 type Ways = BTreeMap<&'static str, BTreeMap<&'static str, usize>>;
 
 fn ways(draws: &[&Draw]) -> Ways {
@@ -61,7 +61,7 @@ fn ways(draws: &[&Draw]) -> Ways {
     .collect()
 }
 
-/// Runs so many drills over the scenarios asked for.
+/// Runs `count` drills over the selected scenarios.
 ///
 /// # Errors
 /// Wrong use, or a drill in which a phone did not end as it should.
@@ -72,8 +72,9 @@ pub async fn drill(config: &Config, options: &RehearseArgs, count: u32) -> Resul
         eprintln!("{count} drills from seed {seed}");
     }
     let began = Instant::now();
-    let template = Folder::make(&config.bench.state, options.load_size.map_or(ROOTFS, |size| size / 9 * 8))
-        .map_err(|error| no_folder(&error))?;
+    let template =
+        RehearsalFolder::make(&config.bench.state, options.load_size.map_or(ROOTFS, |size| size / 9 * 8))
+            .map_err(|error| no_folder(&error))?;
     let template = Arc::new(template);
     let mut running = JoinSet::new();
     let mut seeds = (0..u64::from(count)).map(|index| seed + index);
@@ -104,7 +105,7 @@ pub async fn drill(config: &Config, options: &RehearseArgs, count: u32) -> Resul
 
 fn plan(seed: u64, scenarios: &[Scenario], options: &RehearseArgs, config: &Config) -> Plan {
     let mut rng = fastrand::Rng::with_seed(seed);
-    // What is all asked for, is taken at random; a way that the configuration pins is for its own direction.
+    // The scenario is random; a pinned route holds for its own direction.
     let scenario = scenarios[rng.usize(0..scenarios.len())];
     let phones = options.phones.map_or_else(|| rng.usize(2..5), |phones| phones as usize);
     let speed = options.speed.unwrap_or(SPEED);
@@ -127,7 +128,7 @@ fn finish(drilled: &[Drilled], seed: u64, count: u32, began: Instant, json: bool
     let draws: Vec<&Draw> = drilled.iter().flat_map(|one| &one.draws).collect();
     let unknown = ways(&draws);
     let least = unknown.values().flat_map(BTreeMap::values).min().copied().unwrap_or(0);
-    let told = Told {
+    let told = DrillSummary {
         drills: count,
         seed,
         phones: sum(|one| one.phones),

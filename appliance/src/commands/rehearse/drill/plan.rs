@@ -1,17 +1,17 @@
-//! What a drill is.
+//! The plan of a drill.
 
 use super::super::lineup::Player;
 use crate::config::Scenario;
 
-/// What a drill is.
+/// The plan of a drill.
 pub struct Plan {
     pub seed: u64,
     pub rng: fastrand::Rng,
     pub scenario: Scenario,
     pub phones: usize,
     pub speed: u32,
-    /// Phones of unknown hardware version go on: then there is none that would suffer.
+    /// Phones of unknown hardware version go on; then none has hardware that would suffer.
     pub proceeds: bool,
-    /// What is done to its phones, so that a drill can be seen to fail.
+    /// Changes a phone, so that tests can make a drill fail.
     pub spoil: fn(&mut Player),
 }

@@ -1,4 +1,4 @@
-//! One drill, from the first plug to the last phone's end.
+//! Runs one drill from the first start to the last phone's end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use transload_pace::{Pace, WorkGuard};
-use transload_phone::{Phone, Weather, lookalike};
+use transload_phone::{FaultInjector, VirtualPhone, lookalike};
 use transload_provision::documents::FileServer;
 use transload_provision::mac::Mac;
 use transload_provision::unknown::Draw;
 use transload_provision::worlds::Worlds;
 
-use super::super::folder::{Firmware, Folder};
+use super::super::folder::{Firmware, RehearsalFolder};
 use super::super::lineup::{self, Player};
-use super::super::outside::Outside;
+use super::super::outside::OutsideServers;
 use super::super::perform::stuck;
 use super::super::{loopback, no_folder, outcome};
-use super::accidents::{self, Accident, Cast};
-use super::bench::Bench;
+use super::accidents::{self, Cast, DrillAccident};
+use super::bench::PluggedAppliance;
 use super::plan::Plan;
-use super::technician::{Deed, Technician};
+use super::technician::{Technician, TechnicianTask};
 use crate::bench::views::phone::{PhoneView, Stage};
 use crate::config::values::Range;
 use crate::config::{Config, Scenario};
@@ -30,50 +30,50 @@ use crate::state::state_folder;
 use crate::system::atomic;
 use crate::system::error::Failure;
 
-/// How often everything is looked at, in reality on a machine that keeps up.
+/// Interval of looks at all phones, in undisturbed real time.
 const TICK: Duration = Duration::from_millis(50);
-/// A phone that was held for so long, and that nobody can help, has come to its end.
+/// A phone that was held for this long and cannot be helped has ended.
 const HELD: Duration = Duration::from_secs(10 * 60);
-/// Nothing takes longer than this; both on the phones' clock.
+/// The longest drill; both are on the phones' clock.
 const LONGEST: Duration = Duration::from_secs(4 * 3600);
 
-/// Where the addresses of drills begin, so many for each phone.
+/// The first loopback address of drills; each phone has a range.
 const POOL: Ipv4Addr = Ipv4Addr::new(127, 16, 0, 0);
 const LEASES: u32 = 16;
 
-/// How it went.
+/// The result of a drill.
 pub struct Drilled {
     pub seed: u64,
     pub scenario: Scenario,
     pub phones: usize,
     pub done: usize,
     pub accidents: usize,
-    /// Which way each of its phones went where nobody knows.
+    /// The draw of each phone.
     pub draws: Vec<Draw>,
-    /// What went wrong, and the story of it.
+    /// The failures, each with its story.
     pub failures: Vec<(String, String)>,
 }
 
-/// Everything there is.
-struct Run {
-    bench: Bench,
-    folder: Folder,
+/// The state of a running drill.
+struct DrillRun {
+    bench: PluggedAppliance,
+    folder: RehearsalFolder,
     template: PathBuf,
     firmware: Firmware,
     scenario: Scenario,
     players: Vec<Player>,
-    phones: Vec<Phone>,
-    outside: Outside,
+    phones: Vec<VirtualPhone>,
+    outside: OutsideServers,
     technician: Technician,
-    weather: Weather,
-    accidents: VecDeque<(Duration, Accident)>,
-    /// What ends an accident, by time.
-    ends: Vec<(Duration, Accident)>,
+    faults: FaultInjector,
+    accidents: VecDeque<(Duration, DrillAccident)>,
+    /// The ends of accidents, by time.
+    ends: Vec<(Duration, DrillAccident)>,
     late: Vec<(Duration, Mac)>,
     views: BTreeMap<Mac, PhoneView>,
-    /// What the bench holds possible.
+    /// The bench's worlds of each phone.
     worlds: BTreeMap<Mac, Worlds>,
-    /// Since when each phone is held.
+    /// The time since which each phone is held.
     held: BTreeMap<Mac, Duration>,
     story: Vec<String>,
     pace: Pace,
@@ -81,26 +81,25 @@ struct Run {
 }
 
 /// Runs one drill in a folder linked to that of all drills.
-pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<Drilled, Failure> {
-    /// Each phone of all drills has a loopback address of its own to ask for leases from.
+pub async fn run(config: &Config, template: &RehearsalFolder, mut plan: Plan) -> Result<Drilled, Failure> {
+    /// Each phone of all drills asks for leases from its own loopback address.
     static INDEX: AtomicU32 = AtomicU32::new(1);
     let io = |error: std::io::Error| no_folder(&error);
-    let folder = Folder::make(template.path(), lookalike::SMALL).map_err(io)?;
+    let folder = RehearsalFolder::make(template.path(), lookalike::SMALL).map_err(io)?;
     let scenario = plan.scenario;
     let first = INDEX.fetch_add(plan.phones as u32, Ordering::Relaxed) % 60_000 + 1;
     let mut config = loopback::configuration(config, scenario, folder.path());
-    // No two drills share an address: each phone's page is at one of its own.
+    // No two drills share an address, since each phone's page is at its own.
     let from = POOL.to_bits() + first * LEASES;
     let last = Ipv4Addr::from_bits(from + plan.phones as u32 * LEASES - 1);
     config.dhcp.own.pool = vec![Range { first: Ipv4Addr::from_bits(from), last }];
     let (firmware, catalog) = (folder.firmware().map_err(io)?, state_folder::catalog(&config)?);
-    let weather = Weather::default();
-    weather.stir();
+    let faults = FaultInjector::default();
+    faults.stir();
     if plan.rng.u32(0..3) == 0 {
-        weather.set_loss(plan.rng.u32(10..150));
+        faults.set_loss(plan.rng.u32(10..150));
     }
-    let Cast { mut players, late, draws } =
-        accidents::phones(&mut plan, first, &catalog, &firmware, &weather);
+    let Cast { mut players, late, draws } = accidents::phones(&mut plan, first, &catalog, &firmware, &faults);
     players.iter_mut().for_each(plan.spoil);
     let on_time =
         players.iter().map(|player| player.spec.mac).filter(|mac| late.iter().all(|(_, late)| late != mac));
@@ -108,17 +107,18 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     fs::write(folder.path().join(state_folder::ROSTER), lineup::roster(&players)).map_err(io)?;
     let accidents: VecDeque<_> = accidents::accidents(&mut plan).into();
     let pace = Pace::patient(plan.speed);
-    let bench = Bench::start(&config, pace.clone(), weather.clone()).await?;
+    let bench = PluggedAppliance::start(&config, pace.clone(), faults.clone()).await?;
     let server = bench
         .appliance()
         .map(|running| FileServer { address: running.bench.server(), port: running.bench.http_port() });
     let server = server.unwrap_or(FileServer { address: bench.wiring.server, port: bench.wiring.http_80 });
-    let mut outside = Outside::open(&config, &players, server).await.map_err(io)?;
+    let mut outside = OutsideServers::open(&config, &players, server).await.map_err(io)?;
     outside.expect_trouble();
     let wiring = outside.wire(bench.wiring.clone());
-    let phones = players.iter().map(|player| Phone::plug(player.spec.clone(), wiring.clone())).collect();
+    let phones =
+        players.iter().map(|player| VirtualPhone::plug(player.spec.clone(), wiring.clone())).collect();
     let many = accidents.len();
-    let mut run = Run {
+    let mut run = DrillRun {
         bench,
         template: template.path().to_owned(),
         folder,
@@ -128,7 +128,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
         phones,
         outside,
         technician: Technician::default(),
-        weather,
+        faults,
         accidents,
         ends: Vec::new(),
         late,
@@ -147,7 +147,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
             }
         }
     };
-    // Nothing goes on before it is judged.
+    // The clock stands still while the drill is judged.
     let _hold = tokio::select! {
         ended = turns => ended?,
         what = pace.stuck() => return Err(stuck(what)),
@@ -159,7 +159,7 @@ pub async fn run(config: &Config, template: &Folder, mut plan: Plan) -> Result<D
     Ok(Drilled { seed: plan.seed, scenario, phones, done, accidents: many, draws, failures })
 }
 
-impl Run {
+impl DrillRun {
     fn now(&self) -> Duration {
         self.pace.elapsed().saturating_sub(self.began)
     }
@@ -168,7 +168,7 @@ impl Run {
         self.story.push(format!("{:>7} s {what}", self.now().as_secs()));
     }
 
-    /// One look; whether everything has come to its end.
+    /// Looks at all phones once; returns true when all have ended.
     async fn turn(&mut self) -> std::io::Result<Result<bool, Failure>> {
         let now = self.now();
         while self.accidents.front().is_some_and(|(at, _)| *at <= now)
@@ -179,7 +179,7 @@ impl Run {
                 return Ok(Err(failure));
             }
         }
-        let over: Vec<Accident> =
+        let over: Vec<DrillAccident> =
             self.ends.extract_if(.., |(at, _)| *at <= now).map(|(_, accident)| accident).collect();
         for accident in over {
             if let Err(failure) = self.ends(accident).await {
@@ -198,57 +198,57 @@ impl Run {
         Ok(Ok((quiet && self.all_ended(now)) || now > LONGEST))
     }
 
-    async fn happens(&mut self, now: Duration, accident: Accident) -> Result<(), Failure> {
+    async fn happens(&mut self, now: Duration, accident: DrillAccident) -> Result<(), Failure> {
         match accident {
-            Accident::Plug(phone, span) => {
+            DrillAccident::Plug(phone, span) => {
                 if let Some(phone) = self.phones.get_mut(phone) {
                     phone.unplug();
                 }
                 self.ends.push((now + span, accident));
             }
-            Accident::Power(span) => {
+            DrillAccident::Power(span) => {
                 self.bench.pull().await?;
                 self.ends.push((now + span, accident));
             }
-            Accident::DiskFull(span) => {
+            DrillAccident::DiskFull(span) => {
                 self.bench.fill_disk(true);
                 self.ends.push((now + span, accident));
             }
-            Accident::Damage(which) => self.damage(which),
-            Accident::Rogue(span) => {
-                self.weather.set_rogue(true);
+            DrillAccident::Damage(which) => self.damage(which),
+            DrillAccident::Rogue(span) => {
+                self.faults.set_rogue(true);
                 self.ends.push((now + span, accident));
             }
         }
         Ok(())
     }
 
-    async fn ends(&mut self, accident: Accident) -> Result<(), Failure> {
+    async fn ends(&mut self, accident: DrillAccident) -> Result<(), Failure> {
         match accident {
-            Accident::Plug(phone, _) => {
+            DrillAccident::Plug(phone, _) => {
                 if let Some(phone) = self.phones.get_mut(phone) {
                     phone.restart();
                 }
             }
-            Accident::Power(_) => self.bench.plug_in().await?,
-            Accident::DiskFull(_) => self.bench.fill_disk(false),
-            Accident::Damage(_) => {}
-            Accident::Rogue(_) => self.weather.set_rogue(false),
+            DrillAccident::Power(_) => self.bench.plug_in().await?,
+            DrillAccident::DiskFull(_) => self.bench.fill_disk(false),
+            DrillAccident::Damage(_) => {}
+            DrillAccident::Rogue(_) => self.faults.set_rogue(false),
         }
         Ok(())
     }
 
-    /// One file is gone; that of the other drills stays.
+    /// Removes one file from this drill's folder only.
     fn damage(&mut self, which: usize) {
         let files = Self::files(self.folder.path());
         let Some(file) = files.get(which % files.len().max(1)) else { return };
-        self.weather.spoil();
-        // A file system that refuses leaves it where it is.
+        self.faults.spoil();
+        // A file system may refuse; then the file stays.
         let _ = fs::remove_file(self.folder.path().join("firmware").join(file));
         self.tell(&format!("it is {}", file.display()));
     }
 
-    /// Components, below the firmware folder.
+    /// Components below the firmware folder.
     fn files(state: &Path) -> Vec<PathBuf> {
         let folder = state.join("firmware");
         let mut files: Vec<PathBuf> = Vec::new();
@@ -267,7 +267,7 @@ impl Run {
         files
     }
 
-    /// The technician's round.
+    /// Lets the technician look at all phones.
     async fn tend(&mut self, now: Duration) -> std::io::Result<()> {
         let direction = self.scenario.direction;
         for index in 0..self.phones.len() {
@@ -281,17 +281,17 @@ impl Run {
             }
             for deed in deeds {
                 match deed {
-                    Deed::AtThePhone => {}
-                    Deed::License => self.folder.license(direction, [mac].into_iter())?,
-                    Deed::Firmware => self.import_again()?,
-                    Deed::Roster => {
+                    TechnicianTask::AtThePhone => {}
+                    TechnicianTask::License => self.folder.license(direction, [mac].into_iter())?,
+                    TechnicianTask::Firmware => self.import_again()?,
+                    TechnicianTask::Roster => {
                         self.outside.agree(&mut self.players);
                         let roster = self.folder.path().join(state_folder::ROSTER);
                         atomic::write(&roster, lineup::roster(&self.players).as_bytes())?;
                     }
-                    Deed::Operate(act) => {
+                    TechnicianTask::Operate(act) => {
                         if let Some(running) = self.bench.appliance() {
-                            // Refused where it is of no use any more.
+                            // The order is refused if it is no longer needed.
                             let _ = running.bench.operate(mac, act).await;
                         }
                     }
@@ -318,7 +318,7 @@ impl Run {
             let view = self.views.get(&mac);
             let state = phone.state.borrow();
             let there = outcome::at_target(&state, self.scenario.direction);
-            // A phone that real hardware would have been lost by has come to its end, too.
+            // A phone that would have been lost in reality has ended too.
             if (view.is_some_and(|view| view.stage == Stage::Done) && there) || !state.failures.is_empty() {
                 continue;
             }

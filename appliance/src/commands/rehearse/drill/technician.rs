@@ -1,9 +1,9 @@
-//! The technician of a drill: does the actions of a hold, a while later, and nothing else.
+//! The technician of a drill, who carries out the actions of holds after a while, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use transload_phone::{Doing, Phone};
+use transload_phone::{Doing, VirtualPhone};
 use transload_provision::catalog::Vid;
 use transload_provision::hold::ActionKind;
 use transload_provision::journey::Act;
@@ -13,48 +13,48 @@ use super::super::actions::{due, writes_load};
 use super::super::lineup::Player;
 use crate::bench::views::phone::{HoldCode, HoldView, PhoneView, Stage};
 
-/// From when a hold is shown to when somebody is there, on the phones' clock: longer than a phone takes to start and to ask.
+/// Time from a hold to the technician's arrival, on the phones' clock: longer than a phone takes to start and ask.
 const COMES: Duration = Duration::from_secs(240);
-/// A phone that is plugged in and shown as absent for so long gets another start: longer than a plug is ever pulled.
+/// A powered phone that is shown as absent for this long is restarted; no accident lasts as long.
 const MISSED: Duration = Duration::from_secs(600);
-/// A phone that needs a hand more often goes round in circles.
+/// The most visits to one phone; beyond it the phone goes round in circles.
 const HANDS: u32 = 24;
 
-/// What is to be done about a phone.
+/// A task for a phone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
-    /// Something at the phone, which is done.
+pub enum TechnicianTask {
+    /// A task at the phone, already done.
     AtThePhone,
-    /// The operator's word.
+    /// An order of the operator.
     Operate(Act),
-    /// Its license is got.
+    /// Get the phone's license.
     License,
-    /// Firmware is imported again.
+    /// Import the firmware again.
     Firmware,
-    /// The roster is written anew.
+    /// Write the roster again.
     Roster,
 }
 
-/// Who comes when a phone is held.
+/// The technician.
 #[derive(Default)]
 pub struct Technician {
     shown: BTreeMap<Mac, (HoldCode, Duration)>,
     absent: BTreeMap<Mac, Duration>,
-    /// Hands by phone.
+    /// Visits by phone.
     pub hands: BTreeMap<Mac, u32>,
-    /// What is beyond help.
+    /// Phones beyond help.
     pub given_up: BTreeSet<Mac>,
 }
 
 impl Technician {
-    /// Looks at one phone. `late` licenses come by themselves.
+    /// Looks at one phone. Licenses in `late` arrive by themselves.
     pub fn look(
         &mut self,
         now: Duration,
-        phone: &mut Phone,
+        phone: &mut VirtualPhone,
         player: &mut Player,
         view: &PhoneView,
-    ) -> Vec<Deed> {
+    ) -> Vec<TechnicianTask> {
         let mac = player.spec.mac;
         if view.stage == Stage::Absent {
             let since = self.absent.entry(mac).or_insert(now);
@@ -63,7 +63,7 @@ impl Technician {
             }
             *since = now;
             phone.restart();
-            return vec![Deed::AtThePhone];
+            return vec![TechnicianTask::AtThePhone];
         }
         let Some(hold) = &view.hold else {
             self.shown.remove(&mac);
@@ -89,38 +89,38 @@ impl Technician {
         let memory = phone.state.borrow().memory.clone();
         let running = memory.load.clone();
         let deeds = match hold.code {
-            // Its screen asks for the license that it has not accepted.
+            // The screen asks for the license that the phone has not accepted.
             HoldCode::WaitingOutside
                 if memory.license_due && due(hold, &memory, |kind| *kind == ActionKind::Unplug) =>
             {
                 phone.restart();
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
-            // Its screen shows what it was to load.
+            // The screen shows the load that the phone was to get.
             HoldCode::WaitingOutside if due(hold, &memory, writes_load) => {
                 player.listed_load = Some(running);
-                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+                vec![TechnicianTask::Roster, TechnicianTask::Operate(Act::Retry)]
             }
             HoldCode::NoRoute if due(hold, &memory, writes_load) && player.listed_load.is_none() => {
                 player.listed_load = Some(running);
-                vec![Deed::Roster, Deed::Operate(Act::Retry)]
+                vec![TechnicianTask::Roster, TechnicianTask::Operate(Act::Retry)]
             }
             HoldCode::WaitingOutside if hold.asks_for(&ActionKind::FactoryReset) => {
                 factory_reset(phone);
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
             HoldCode::NeedsRestart | HoldCode::NotAsking | HoldCode::WaitingOutside => {
                 let cancel = hold.asks_for(&ActionKind::PressCancel);
                 phone.mend(|_, memory| memory.wants_code &= !cancel);
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
             HoldCode::TrustList => {
                 player.spec.quirks.trust_list = false;
                 phone.mend(|spec, _| spec.quirks.trust_list = false);
-                vec![Deed::AtThePhone]
+                vec![TechnicianTask::AtThePhone]
             }
             HoldCode::Failed if hold.asks_for(&ActionKind::CheckLicense) => {
-                vec![Deed::License, Deed::Operate(Act::Retry)]
+                vec![TechnicianTask::License, TechnicianTask::Operate(Act::Retry)]
             }
             HoldCode::Failed => {
                 if hold.asks_for(&ActionKind::FactoryReset) {
@@ -128,16 +128,16 @@ impl Technician {
                 } else {
                     phone.restart();
                 }
-                let retry = hold.asks_for(&ActionKind::Retry).then_some(Deed::Operate(Act::Retry));
-                retry.into_iter().chain([Deed::AtThePhone]).collect()
+                let retry = hold.asks_for(&ActionKind::Retry).then_some(TechnicianTask::Operate(Act::Retry));
+                retry.into_iter().chain([TechnicianTask::AtThePhone]).collect()
             }
-            HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing => vec![Deed::Firmware],
-            HoldCode::NoLicense => vec![Deed::License],
+            HoldCode::FirmwareDamaged | HoldCode::FirmwareMissing => vec![TechnicianTask::Firmware],
+            HoldCode::NoLicense => vec![TechnicianTask::License],
             HoldCode::UnknownVid => {
                 player.listed_vid = Some(Vid(player.spec.vid));
-                vec![Deed::Roster]
+                vec![TechnicianTask::Roster]
             }
-            HoldCode::Operator => vec![Deed::Operate(Act::Release)],
+            HoldCode::Operator => vec![TechnicianTask::Operate(Act::Release)],
             HoldCode::NotEligible | HoldCode::NoRoute | HoldCode::NotListed | HoldCode::ForeignDhcp => {
                 return Vec::new();
             }
@@ -146,7 +146,7 @@ impl Technician {
         deeds
     }
 
-    /// Whether a phone that is held may still be helped on.
+    /// True if a held phone may still be helped.
     pub fn may_help(&self, mac: Mac, view: Option<&PhoneView>) -> bool {
         let beyond = [HoldCode::NotEligible, HoldCode::NotListed];
         let hold = view.and_then(|view| view.hold.as_ref());
@@ -158,7 +158,7 @@ impl Technician {
     }
 }
 
-/// What the user's menu does: firmware stays.
-fn factory_reset(phone: &mut Phone) {
+/// A reset by the user's menu; firmware stays.
+fn factory_reset(phone: &mut VirtualPhone) {
     phone.mend(|_, memory| memory.forget_settings());
 }

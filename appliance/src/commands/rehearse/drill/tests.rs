@@ -1,25 +1,25 @@
-//! That a drill can fail: one phone that is not what it says it is, and the rule that it is led to break.
+//! Tests that a drill can fail: one phone differs from its description and breaks a rule.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use transload_phone::{OwnPage, Quirks, Weather};
+use transload_phone::{FaultInjector, PageQuirk, Quirks};
 use transload_provision::catalog::Vid;
 
 use super::super::all;
 use super::*;
 use crate::commands::rehearse::lineup::Player;
 
-/// What went wrong in a drill of a single phone.
+/// The failures of a drill with a single phone.
 async fn failures(spoil: fn(&mut Player), seed: u64) -> Vec<String> {
     drilled(spoil, seed).await.failures.into_iter().map(|(wrong, _)| wrong).collect()
 }
 
-/// A drill of a single phone that is spoiled so, in the way of the seed with DHCP on both sides.
+/// A drill of a single changed phone, on the seed's path with DHCP on both sides.
 async fn drilled(spoil: fn(&mut Player), seed: u64) -> Drilled {
     let config = Config::parse("", Path::new("none.toml")).unwrap();
-    let template = Folder::make(&config.bench.state, ROOTFS).unwrap();
+    let template = RehearsalFolder::make(&config.bench.state, ROOTFS).unwrap();
     let scenario = all().into_iter().find(|scenario| scenario.to_string() == "e2m/dhcp/dhcp").unwrap();
     let rng = fastrand::Rng::with_seed(seed);
     let plan = Plan { seed, rng, scenario, phones: 1, speed: 120, proceeds: false, spoil };
@@ -44,7 +44,7 @@ async fn a_phone_whose_label_lies_is_led_where_its_hardware_cannot_go_and_the_dr
     let spoil = |player: &mut Player| {
         ready(player);
         player.spec.vid = 15;
-        player.spec.quirks.page = OwnPage::Off;
+        player.spec.quirks.page = PageQuirk::Off;
     };
     let failures = failures(spoil, 1).await;
     let [failure] = failures.as_slice() else { panic!("{failures:?}") };
@@ -59,10 +59,10 @@ async fn the_same_phone_with_a_true_label_comes_through_or_is_held() {
     assert_eq!(failures(ready, 1).await, Vec::<String>::new());
 }
 
-/// Every request of its phone takes twelve simulated seconds.
+/// Every request of the phone takes twelve simulated seconds.
 fn slow(player: &mut Player) {
     ready(player);
-    player.spec.quirks.weather.delay(Duration::from_millis(100));
+    player.spec.quirks.faults.delay(Duration::from_millis(100));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,12 +75,12 @@ async fn on_a_slow_machine_a_drill_comes_to_the_same_end() {
 #[test]
 fn every_fact_that_is_not_known_is_run_every_way() {
     let config = Config::parse("", Path::new("none.toml")).unwrap();
-    let folder = Folder::make(&config.bench.state, ROOTFS).unwrap();
+    let folder = RehearsalFolder::make(&config.bench.state, ROOTFS).unwrap();
     let (firmware, catalog) =
         (folder.firmware().unwrap(), crate::state::state_folder::catalog(&config).unwrap());
     let cast = |seed| {
         let mut plan = plan(seed, &all(), &RehearseArgs::default(), &config);
-        accidents::phones(&mut plan, 1, &catalog, &firmware, &Weather::default()).draws
+        accidents::phones(&mut plan, 1, &catalog, &firmware, &FaultInjector::default()).draws
     };
     let draws: Vec<Draw> = (1..=100).flat_map(cast).collect();
     let ways = ways(&draws.iter().collect::<Vec<_>>());

@@ -31,7 +31,7 @@ impl Machine {
 
     fn restore_all(&self, file: &Path, state: Option<&Path>) -> Result<(), String> {
         let config = self.config();
-        let wanted = Wanted { named: Some(&config), state, configuration: true };
+        let wanted = RestoreRequest { named: Some(&config), state, configuration: true };
         restore::restore(file, &wanted, drop).map_err(|failure| failure.to_string())
     }
 

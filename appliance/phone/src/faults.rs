@@ -1,5 +1,5 @@
-//! What surrounds virtual phones and is not theirs: a server that is not there, a network that loses, somebody's DHCP
-//! server, files that were spoiled on purpose. Calm unless a drill stirs it up.
+//! Faults around virtual phones: a server without power, a lossy network, a foreign DHCP server, damaged files. There
+//! are none unless a drill injects them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// A file of a rehearsal has come by then, in real time; a transfer that is to break does so at some moment before.
+/// Real time in which a file of a rehearsal arrives; a transfer that is to break does so within it.
 const LONGEST: Duration = Duration::from_millis(40);
 
-/// Shared by the phones of a drill and whoever stirs it up.
+/// Shared by the phones of a drill and the drill itself.
 #[derive(Debug, Clone, Default)]
-pub struct Weather(Arc<Sky>);
+pub struct FaultInjector(Arc<Sky>);
 
 #[derive(Debug, Default)]
 struct Sky {
@@ -22,42 +22,42 @@ struct Sky {
     stirred: AtomicBool,
     spoiled: AtomicBool,
     loss: AtomicU32,
-    /// Milliseconds that whatever a phone sends is under way, in real time.
+    /// Delay of everything that a phone sends, in milliseconds of real time.
     delay: AtomicU32,
 }
 
-impl Weather {
-    /// The server has no power from now on, or has it again.
+impl FaultInjector {
+    /// Cuts the server's power, or restores it.
     pub fn cut(&self, off: bool) {
         self.0.cut.send_replace(off);
     }
 
-    /// Somebody else's DHCP server is faster, or is gone again.
+    /// Adds a foreign DHCP server that is faster than ours, or removes it.
     pub fn set_rogue(&self, there: bool) {
         self.0.rogue.store(there, Ordering::Relaxed);
     }
 
-    /// Things go wrong: a load that a phone was told of may have been withdrawn by the time it asks for it.
+    /// Announces faults: a load may have been withdrawn before a phone asks for it.
     pub fn stir(&self) {
         self.0.stirred.store(true, Ordering::Relaxed);
     }
 
-    /// Files were spoiled at some time: that a phone meets one before the server has noticed is nobody's fault.
+    /// Announces damaged files: a phone may meet one before the server has noticed, without a failure.
     pub fn spoil(&self) {
         self.0.spoiled.store(true, Ordering::Relaxed);
     }
 
-    /// So many of a thousand transfers break.
+    /// Sets how many of a thousand transfers break.
     pub fn set_loss(&self, per_mille: u32) {
         self.0.loss.store(per_mille, Ordering::Relaxed);
     }
 
-    /// The machine is slow: whatever a phone sends is under way for so long, in real time.
+    /// Delays everything that a phone sends, in real time, as on a slow machine.
     pub fn delay(&self, span: Duration) {
         self.0.delay.store(span.as_millis() as u32, Ordering::Relaxed);
     }
 
-    /// Until what a phone sends now is there.
+    /// Waits until a message has arrived.
     pub(super) async fn carry(&self) {
         let delay = self.0.delay.load(Ordering::Relaxed);
         if delay > 0 {
@@ -81,19 +81,19 @@ impl Weather {
         self.0.spoiled.load(Ordering::Relaxed)
     }
 
-    /// Whether something is lost this time.
+    /// True if the present message is lost.
     pub(super) fn loses(&self) -> bool {
         fastrand::u32(..1000) < self.0.loss.load(Ordering::Relaxed)
     }
 
-    /// Until the server has no power.
+    /// Waits until the server has no power.
     pub(super) async fn until_cut(&self) {
         let mut cut = self.0.cut.subscribe();
         // The sender lives as long as this.
         let _ = cut.wait_for(|off| *off).await;
     }
 
-    /// Until what is under way now breaks; mostly never.
+    /// Waits until the present transfer breaks; mostly forever.
     pub(super) async fn breaks(&self) {
         let lost = async {
             if self.loses() {
